@@ -1,0 +1,10 @@
+"""Traditional Chinese (Taiwan) named entity recognition for spaCy.
+
+    text ──tokenization──▶ tokens ──encoders──▶ hidden ──pipeline.crf_tagger──▶ emissions
+         ──crf──▶ tags (+ marginals) ──pipeline.tag_scheme──▶ ents (+ scores)
+
+Folders are layers and import only inwards: cli → evaluation → pipeline | training | corpora →
+encoders | crf | tokenization | language → types | errors. Everything a config can name is an entry point in setup.cfg.
+"""
+
+__version__ = "0.1.0"

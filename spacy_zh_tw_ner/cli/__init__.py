@@ -1,0 +1,1 @@
+zh_tw_ner_cli = None

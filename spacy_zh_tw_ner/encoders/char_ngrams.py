@@ -1,0 +1,107 @@
+"""tokens → vectors, from nothing: hashed character uni-, bi- and trigrams.
+
+N-grams are hashed straight into rows of a table (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
+Learning"), so there is no vocabulary to build or to ship, and every character has a vector. Rows of bi- and trigrams
+start at zero: an n-gram never seen in training then says nothing, where a random row would say something false.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from spacy.attrs import NORM
+from spacy.tokens import Doc
+from thinc.api import Model, Ops
+from thinc.types import Floats2d
+
+from ..errors import Errors
+from ..types import HiddenT, Tok2VecT
+
+KeysT = npt.NDArray[np.uint64]
+RowsT = npt.NDArray[np.int64]
+# (offset of the first token, number of tokens): the bigrams that end and begin at a token stand side by side.
+WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),)}
+EDGE = np.uint64(1)  # the key of what lies before and behind a text
+
+
+def build_char_ngram_embed_v1(widths: Sequence[int], rows: Sequence[int]) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`.
+
+    widths (Sequence[int]): Width of the vector of a unigram, a bigram and a trigram; 0 leaves one out. A token has two
+        bigrams, the one it ends and the one it begins, which share a table.
+    rows (Sequence[int]): Rows of the three tables.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
+    RAISES (ValueError): Unless there are as many widths as rows, up to three, and a width is not 0.
+    """
+    if len(widths) != len(rows) or not 1 <= len(widths) <= len(WINDOWS) or not any(widths):
+        raise ValueError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
+    tables = {n: (width, size) for n, (width, size) in enumerate(zip(widths, rows, strict=True), start=1) if width}
+    model: Tok2VecT = Model(
+        "char_ngram_embed",
+        forward,
+        init=init,
+        dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
+        params={f"E{n}": None for n in tables},
+        attrs={"tables": tables},
+    )
+    return model
+
+
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:  # noqa: ARG001, N803
+    """Draw the unigram table, and set the others to zero."""
+    for n, (width, size) in model.attrs["tables"].items():
+        table = model.ops.alloc2f(size, width)
+        if n == 1:
+            table += model.ops.asarray2f(np.random.normal(0.0, 0.1, (size, width)).astype("float32"))  # noqa: NPY002
+        model.set_param(f"E{n}", table)
+
+
+def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:  # noqa: ARG001
+    """Look the n-grams of all documents up at once."""
+    lengths = [len(doc) for doc in docs]
+    lookups: list[tuple[str, RowsT]] = []
+    for n, (_, size) in model.attrs["tables"].items():
+        for offset, span in WINDOWS[n]:
+            keys = [ngram_keys(doc.to_array(NORM), offset, span) for doc in docs]
+            lookups.append((f"E{n}", (np.concatenate(keys) % np.uint64(size)).astype(np.int64)))
+    vectors: Floats2d = model.ops.xp.hstack([model.get_param(name)[rows] for name, rows in lookups])
+
+    def backprop(gradients: HiddenT) -> list[Doc]:
+        flat, start = model.ops.flatten(gradients), 0
+        for name, rows in lookups:
+            width = model.get_param(name).shape[1]
+            _add_rows(model.ops, model, name, rows, flat[:, start : start + width])
+            start += width
+        return []
+
+    return model.ops.unflatten(vectors, lengths), backprop
+
+
+def _add_rows(ops: Ops, model: Tok2VecT, name: str, rows: RowsT, gradient: Floats2d) -> None:
+    table = ops.alloc2f(*model.get_param(name).shape)
+    ops.scatter_add(table, ops.asarray1i(rows.astype(np.int32)), ops.as_contig(gradient))
+    model.inc_grad(name, table)
+
+
+def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
+    """Hash the `span` tokens from `offset` on, for every token of a document.
+
+    norms (KeysT): (n_tokens,) key of each token's norm in the string store, which is the same in every process.
+    offset (int): First token of the n-gram, relative to the token it belongs to.
+    span (int): Number of tokens.
+    RETURNS (KeysT): (n_tokens,)
+    """
+    padded = np.pad(norms.astype(np.uint64), span, constant_values=EDGE)
+    first = span + offset
+    keys = np.full(len(norms), np.uint64(span), dtype=np.uint64)
+    for i in range(span):
+        keys = _mix(keys ^ padded[first + i : first + i + len(norms)])
+    return keys
+
+
+def _mix(keys: KeysT) -> KeysT:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): each bit of the key changes half of the result's."""
+    keys = keys + np.uint64(0x9E3779B97F4A7C15)
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))

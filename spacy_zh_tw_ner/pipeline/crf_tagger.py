@@ -1,0 +1,89 @@
+"""docs → emissions: the head's model. It holds the CRF's transitions; the recursions over them are in `crf`."""
+
+from typing import TypeAlias, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from thinc.api import Linear, Model, chain, glorot_uniform_init, with_array, zero_init
+from thinc.types import Floats2d
+
+from ..types import EmissionsT, TaggerT, Tok2VecT
+
+SameT = TypeVar("SameT")
+ArrayT: TypeAlias = npt.NDArray[np.float32]
+
+
+def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rate: float = 1.0) -> TaggerT:  # noqa: N803
+    """Registered as `spacy-zh-tw-ner.CRFTagger.v1`: any token-to-vector model, a linear layer, and transitions.
+
+    tok2vec (Model[list[Doc], list[Floats2d]]): Anything that gives each token a vector, listeners included.
+    nO (Optional[int]): Number of tags; set by the component when it learns its labels.
+    transition_rate (float): The transitions learn this many times faster than the rest. Beside an encoder that learns
+        at 2e-5 they would otherwise hardly move.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One array of emissions a document.
+    """
+    width = tok2vec.get_dim("nO") if tok2vec.has_dim("nO") else None
+    output_layer = Linear(nO, width, init_W=glorot_uniform_init)
+    transitions = build_transitions(nO, transition_rate)
+    model = chain(tok2vec, cast(Model[list[Floats2d], EmissionsT], with_array(output_layer)), transitions)
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output_layer)
+    model.set_ref("transitions", transitions)
+    model.attrs["resize_output"] = resize_output
+    return model
+
+
+def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, EmissionsT]:  # noqa: N803
+    """A layer that passes emissions through and holds `matrix`, `start` and `end`, zero at first.
+
+    The scores are `rate` times the parameters. An optimizer such as Adam moves each parameter by about the learning
+    rate, whatever its gradient's size, and so the scores by `rate` times that.
+    """
+    return Model(
+        "transitions",
+        lambda model, emissions, is_train: (emissions, _identity),
+        init=_init_transitions,
+        params={"matrix": None, "start": None, "end": None},
+        dims={"nO": nO},
+        attrs={"rate": rate},
+    )
+
+
+def _identity(gradient: SameT) -> SameT:
+    return gradient
+
+
+def _init_transitions(model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None) -> None:  # noqa: N803
+    if model.has_dim("nO") is None:
+        sample = X if X is not None else Y
+        if not sample:
+            return
+        model.set_dim("nO", sample[0].shape[1])
+    n_tags = model.get_dim("nO")
+    for name, shape in (("matrix", (n_tags, n_tags)), ("start", (n_tags,)), ("end", (n_tags,))):
+        if not model.has_param(name):
+            model.set_param(name, zero_init(model.ops, shape))
+
+
+def resize_output(model: TaggerT, n_tags: int) -> None:
+    """Make room for more tags behind those that are there, which keep their scores.
+
+    model (Model): The head's model, before or after its initialization.
+    n_tags (int): New number of tags.
+    """
+    output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
+    params = [(output_layer, "W", _grow_first), (output_layer, "b", _grow_all)]
+    params += [(transitions, name, _grow_all) for name in ("matrix", "start", "end")]
+    for layer in (output_layer, transitions, model):
+        layer.set_dim("nO", n_tags, force=True)
+    for layer, name, grow in params:
+        if layer.has_param(name):
+            layer.set_param(name, layer.ops.asarray(grow(layer.ops.to_numpy(layer.get_param(name)), n_tags)))
+
+
+def _grow_all(old: ArrayT, size: int) -> ArrayT:
+    return np.pad(old, [(0, size - n) for n in old.shape])
+
+
+def _grow_first(old: ArrayT, size: int) -> ArrayT:
+    return np.pad(old, [(0, size - len(old)), (0, 0)])

@@ -1,0 +1,113 @@
+"""ents ⇄ tags: BIOES, and which tag may follow which.
+
+Begin, Inside, End, Single and Outside (Ratinov and Roth 2009 write them BILOU). An entity's first and last tags say
+that they are its first and last, so the probability of a tag path is the probability of exactly that entity.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..types import BoolsT, Entity, TagsT
+
+OUTSIDE = 0
+KINDS = ("B", "I", "E", "S")
+# spaCy writes L for the last token and U for a single one.
+FROM_BILUO = {"B": "B", "I": "I", "L": "E", "U": "S"}
+
+
+class Legality(NamedTuple):
+    """Which tag may follow which, begin a document, and end it: (n_tags, n_tags), (n_tags,), (n_tags,)."""
+
+    matrix: BoolsT
+    start: BoolsT
+    end: BoolsT
+
+
+class TagScheme:
+    """The tags of a list of labels: O, then B, I, E, S of each label, so that a new label appends four.
+
+    labels (Sequence[str]): Entity labels, in a fixed order.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self.tags = ("O", *(f"{kind}-{label}" for label in labels for kind in KINDS))
+        self._first = {label: 1 + len(KINDS) * i for i, label in enumerate(labels)}
+
+    def __len__(self) -> int:
+        return len(self.tags)
+
+    def legality(self) -> Legality:
+        """Say what may follow what: an entity goes on with its own label until its end, and then anything may begin."""
+        n = len(self)
+        kind = np.array([tag[0] for tag in self.tags])
+        # The label of each tag; O has one of its own.
+        label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])
+        goes_on, comes_on = np.isin(kind, ("B", "I")), np.isin(kind, ("I", "E"))
+        same = label[:, None] == label[None, :]
+        matrix = np.where(goes_on[:, None], comes_on[None, :] & same, ~comes_on[None, :])
+        assert matrix.shape == (n, n)
+        return Legality(matrix, ~comes_on, ~goes_on)
+
+    def path(self, entity: Entity) -> list[int]:
+        """Write one entity as tag indices."""
+        begin = self._first[entity.label]
+        inner = entity.end - entity.start - 2
+        return [begin + 3] if inner < 0 else [begin, *[begin + 1] * inner, begin + 2]
+
+    def entities(self, tags: TagsT) -> list[Entity]:
+        """Read the entities of a legal tag sequence.
+
+        tags (TagsT): (n_tokens,) tag indices.
+        RETURNS (list[Entity]): In the order of the text.
+        """
+        found, start = [], 0
+        for i in np.flatnonzero(tags).tolist():
+            label, kind = divmod(int(tags[i]) - 1, len(KINDS))
+            if KINDS[kind] in ("B", "S"):
+                start = i
+            if KINDS[kind] in ("E", "S"):
+                found.append(Entity(start, i + 1, self.labels[label]))
+        return found
+
+    def allowed(self, biluo: Sequence[str | None]) -> tuple[BoolsT, int]:
+        """Turn spaCy's aligned gold tags into the set of tags that each token may have.
+
+        A token of which nothing is known (None or "-"), which bears a label that is not in the scheme, or which is a
+        fragment of an entity that fits no whole tokens, may have any tag.
+
+        biluo (Sequence[str | None]): `Example.get_aligned_ner()`.
+        RETURNS (tuple[BoolsT, int]): (n_tokens, n_tags); and how many fragments there were.
+        """
+        allowed = np.ones((len(biluo), len(self)), dtype=bool)
+        allowed[[i for i, tag in enumerate(biluo) if tag == "O"], 1:] = False
+        whole, n_fragments = _whole_entities(biluo)
+        for entity in whole:
+            if entity.label in self._first:
+                rows = np.arange(entity.start, entity.end)
+                allowed[rows] = False
+                allowed[rows, self.path(entity)] = True
+        return allowed, n_fragments
+
+
+def _whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
+    """Entities that are there from begin to end; and a count of pieces that are not."""
+    whole: list[Entity] = []
+    n_fragments, start, current = 0, -1, None
+    for i, tag in enumerate([*biluo, "O"]):
+        kind, _, label = (tag or "-").partition("-")
+        kind = FROM_BILUO.get(kind, "O")
+        if current is not None and (kind not in ("I", "E") or label != current):
+            n_fragments, current = n_fragments + 1, None
+        if kind == "S":
+            whole.append(Entity(i, i + 1, label))
+        elif kind == "B":
+            start, current = i, label
+        elif kind in ("I", "E") and current is None:
+            n_fragments += kind == "E"
+        elif kind == "E":
+            whole.append(Entity(start, i + 1, label))
+            current = None
+    return whole, n_fragments

@@ -1,0 +1,166 @@
+"""text → tokens: one character, one token, and `doc.text == text` for every text."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.strings import StringStore
+from spacy.tokens import Doc
+from spacy.util import DummyTokenizer
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from .normalization import fold_table, plain_norms, script_converter
+
+# Runs that `group` keeps together, in either width.
+GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
+SURROGATE = re.compile("[\ud800-\udfff]")
+DEFAULT_NORMALIZE = ("width",)
+
+
+class _Orths(dict[str, int]):
+    """character → its key in the string store, filled as characters turn up."""
+
+    def __init__(self, strings: StringStore) -> None:
+        super().__init__()
+        self.strings = strings
+
+    def __missing__(self, char: str) -> int:
+        # There are few characters, and this table outlives any `nlp.memory_zone()`: so the string must, too.
+        orth = self[char] = self.strings.add(char, allow_transient=False)
+        return orth
+
+
+class CharTokenizer(DummyTokenizer):
+    """Cut a text into characters.
+
+    The first ASCII space behind a token that is followed by another token is that token's `whitespace_`; every other
+    code point is a token, or part of one of the runs named in `group`. Nothing is dropped, added or changed.
+
+    vocab (Vocab): The shared vocabulary.
+    group (Iterable[str]): Runs that stay whole, "latin" and "digit". None by default, because an entity may end
+        inside a run.
+    normalize (Iterable[str]): Folds written to `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
+    script (Optional[str]): OpenCC configuration whose conversion is written to `norm_`, such as "s2tw".
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        *,
+        group: Iterable[str] = (),
+        normalize: Iterable[str] = DEFAULT_NORMALIZE,
+        script: str | None = None,
+    ) -> None:
+        self.vocab = vocab
+        self._configure(group=list(group), normalize=list(normalize), script=script)
+
+    def _configure(self, *, group: list[str], normalize: list[str], script: str | None) -> None:
+        for name in group:
+            if name not in GROUPS:
+                raise ValueError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
+        self.group, self.normalize, self.script = group, normalize, script
+        self._convert = script_converter(script) if script is not None else None
+        self._folds = fold_table(normalize)
+        self._runs = re.compile("|".join([*(GROUPS[name] for name in group), "."]), re.DOTALL) if group else None
+        for char, norm in (plain_norms() | self._folds).items():
+            self.vocab[char].norm_ = norm
+        self._orths = _Orths(self.vocab.strings)
+
+    def __call__(self, text: str) -> Doc:
+        """Tokenize one text.
+
+        text (str): Any text that is valid Unicode.
+        RETURNS (Doc): A document whose `text` equals the input.
+        RAISES (ValueError): For a lone surrogate, which spaCy's string store cannot hold.
+        """
+        try:
+            words, spaces = self._split(text)
+        except UnicodeEncodeError:
+            index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has just met it
+            raise ValueError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
+        doc = Doc(self.vocab, words=words, spaces=spaces)
+        if self._convert is not None:
+            self._write_norms(doc, self._convert(text))
+        elif self._runs is not None:
+            self._write_norms(doc, text)
+        return doc
+
+    def _split(self, text: str) -> tuple[list[int], list[bool]]:
+        """Split at the spaces first, so that the long stretches between them go through one fast map."""
+        if " " not in text:
+            words = self._words(text)
+            return words, [False] * len(words)
+        words, spaces = [], []
+        *parts, last = text.split(" ")
+        for i, part in enumerate(parts):
+            if part:
+                chunk = self._words(part)
+                words += chunk
+                spaces += [False] * len(chunk)
+            ends_text = i == len(parts) - 1 and not last
+            if part and not ends_text:
+                spaces[-1] = True
+            else:
+                words.append(self._orths[" "])
+                spaces.append(False)
+        chunk = self._words(last)
+        return words + chunk, spaces + [False] * len(chunk)
+
+    def _words(self, text: str) -> list[int]:
+        if self._runs is None:
+            return list(map(self._orths.__getitem__, text))
+        # Runs are as many as there are words: they follow the memory zone, single characters do not.
+        add = self.vocab.strings.add
+        return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]
+
+    def _write_norms(self, doc: Doc, view: str) -> None:
+        """Set `norm_` where the vocabulary's norm, that of a character on its own, is not the model's view of a token.
+
+        view (str): The document's text as the model shall read it, of the same length.
+        """
+        for token in doc:
+            seen = view[token.idx : token.idx + len(token)]
+            if len(seen) > 1 or seen != token.text:
+                token.norm_ = "".join(self._folds.get(char, char.lower()) for char in seen)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings, as they stand in a config."""
+        return {"group": self.group, "normalize": self.normalize, "script": self.script}
+
+    def to_bytes(self, **kwargs: Any) -> bytes:
+        """Serialize the settings."""
+        data: bytes = srsly.msgpack_dumps(self.config)
+        return data
+
+    def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "CharTokenizer":
+        """Load the settings in place."""
+        self._configure(**srsly.msgpack_loads(bytes_data))
+        return self
+
+    def to_disk(self, path: str | Path, **kwargs: Any) -> None:
+        """Write the settings as one JSON file."""
+        srsly.write_json(Path(path), self.config)
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> "CharTokenizer":
+        """Load the settings in place."""
+        self._configure(**srsly.read_json(Path(path)))
+        return self
+
+
+def create_char_tokenizer_v1(
+    *,
+    group: Sequence[str] = (),
+    normalize: Sequence[str] = DEFAULT_NORMALIZE,
+    script: str | None = None,
+) -> Callable[[Language], CharTokenizer]:
+    """Registered as `spacy-zh-tw-ner.CharTokenizer.v1`; the settings are those of CharTokenizer."""
+
+    def create(nlp: Language) -> CharTokenizer:
+        return CharTokenizer(nlp.vocab, group=group, normalize=normalize, script=script)
+
+    return create

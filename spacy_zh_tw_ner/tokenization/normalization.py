@@ -1,0 +1,77 @@
+"""token.text → token.norm_: the model's view of a character, of the same length, so that offsets never move."""
+
+from collections.abc import Callable
+
+from spacy.lang.norm_exceptions import BASE_NORMS
+
+from ..errors import Errors
+
+# Letters, digits and the signs that Taiwanese text writes in either width. Sentence punctuation (，。！？：；（）)
+# stays as it is: there the full width is the norm, and pre-trained models have seen no other.
+WIDTHS: dict[str, str] = {
+    chr(full): chr(full - 0xFEE0)
+    for start, end in (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
+    for full in range(ord(start), ord(end) + 1)
+} | dict(zip("％＄＋－／＠＃＆＊＝＿＜＞", "%$+-/@#&*=_<>", strict=True))
+
+# Pairs that Taiwan writes both ways without a change of meaning. One target each, the commoner in daily text.
+VARIANTS: dict[str, str] = dict(
+    zip("臺裏着羣爲峯麪綫牀啓粧菸廵卧衆邨麽喫鷄竈滙徧敍託", "台裡著群為峰麵線床啟妝煙巡臥眾村麼吃雞灶匯遍敘托", strict=True)
+)
+
+FOLDS = {"width": WIDTHS, "variants": VARIANTS}
+SCRIPTS = ("s2t", "s2tw", "t2tw", "tw2t", "t2s", "tw2s")
+
+
+def plain_norms() -> dict[str, str]:
+    """The norms of all characters that any fold could have touched, without folds.
+
+    spaCy's own base norms turn ， into a comma and 。 into a full stop. Here every character is its own norm unless a
+    fold says otherwise.
+
+    RETURNS (dict[str, str]): One character → its lower case.
+    """
+    touched = [char for char in BASE_NORMS if len(char) == 1]
+    return {char: char.lower() for char in [*touched, *WIDTHS, *VARIANTS]}
+
+
+def fold_table(names: list[str]) -> dict[str, str]:
+    """Join the chosen folds into one table, lower-cased like spaCy's own norms.
+
+    names (list[str]): "width" (Ａ → a, ％ → %) and "variants" (臺 → 台).
+    RETURNS (dict[str, str]): One character → one character, for those that change.
+    RAISES (ValueError): For a name that is not there.
+    """
+    table: dict[str, str] = {}
+    for name in names:
+        if name not in FOLDS:
+            raise ValueError(Errors.ZT003.format(value=name, choices=sorted(FOLDS)))
+        table.update({char: norm.lower() for char, norm in FOLDS[name].items()})
+    return table
+
+
+def script_converter(script: str) -> Callable[[str], str]:
+    """Make a function that converts the script of a text without changing its length.
+
+    OpenCC reads words in their context, and some of its conversions change the length. Where that happens the text
+    is converted a character at a time, so that position i of the result always stands for position i of the text.
+
+    script (str): An OpenCC configuration, such as "s2tw".
+    RETURNS (Callable[[str], str]): Text → text of the same length.
+    RAISES (ValueError): For a configuration that is not among SCRIPTS.
+    """
+    if script not in SCRIPTS:
+        raise ValueError(Errors.ZT004.format(value=script, choices=list(SCRIPTS)))
+    import opencc
+
+    converter = opencc.OpenCC(script)
+
+    def convert_char(char: str) -> str:
+        converted: str = converter.convert(char)
+        return converted if len(converted) == 1 else char
+
+    def convert(text: str) -> str:
+        converted: str = converter.convert(text)
+        return converted if len(converted) == len(text) else "".join(map(convert_char, text))
+
+    return convert

@@ -1,0 +1,33 @@
+"""The arrows of the flow, in order, each with its shape."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+HiddenT: TypeAlias = list[Floats2d]  # docs → (n_tokens, width) each
+EmissionsT: TypeAlias = list[Floats2d]  # docs → (n_tokens, n_tags) each
+Tok2VecT: TypeAlias = Model[list[Doc], HiddenT]
+TaggerT: TypeAlias = Model[list[Doc], EmissionsT]
+TagsT: TypeAlias = npt.NDArray[np.int64]  # (n_tokens,), one tag index a token
+BoolsT: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Entity(NamedTuple):
+    """A labelled stretch of tokens or, in corpora, of characters; `end` is exclusive."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the head says of one document: its entities and, beside them, how probable each is."""
+
+    ents: tuple[Entity, ...]
+    scores: tuple[float, ...]
