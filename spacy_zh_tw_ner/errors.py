@@ -49,9 +49,11 @@ class Errors(metaclass=_Coded):
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
     ZT207 = "{path} holds no train split. Expected files or folders with train, dev and test in their names; seen: {seen}."
-    ZT208 = "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. See {report}."
+    ZT208 = "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. All are in {report}; the first: {first}."
     ZT209 = "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. Rename it, or move examples to train."
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
+    ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
+    ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "

@@ -1,1 +1,15 @@
-zh_tw_ner_cli = None
+"""`python -m spacy zh-tw-ner …`: one file a command, each a thin layer over a function of the package."""
+
+from spacy.cli._util import app
+
+from .convert import convert_cli
+from .evaluate import evaluate_cli
+from .main import zh_tw_ner_cli
+from .try_ import try_cli
+from .validate import validate_cli
+from .visualize import visualize_cli
+
+# spaCy loads this entry point before it builds its own command line.
+app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
+
+__all__ = ["convert_cli", "evaluate_cli", "try_cli", "validate_cli", "visualize_cli", "zh_tw_ner_cli"]

@@ -1,84 +1,121 @@
 """Annotated files → `.spacy`, with every annotation kept, mended, or rejected and reported."""
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
-from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+import spacy
 
 from ..errors import CorpusError, Errors
 from .checks import Tally, check_record
+from .docbin import make_docbin, write_json_lines, write_whole
 from .formats import FORMATS, guess_format
 from .records import Record
-from .script import record_converter
+from .script import is_simplified, record_converter
+from .splits import find_splits
 
-ORIGIN, DOC_ID = "origin", "doc_id"
+CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
+HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
 
 
-def read_records(paths: Iterable[Path], tally: Tally, *, format: str = "auto", script: str | None = None) -> Iterator[Record]:
+@dataclass(frozen=True)
+class ConvertSettings:
+    """How to convert: `format` is a key of FORMATS or "auto", `script` an OpenCC configuration, "none" or "auto"."""
+
+    format: str = "auto"
+    script: str = "auto"
+    max_rejects: int = 0
+
+
+def convert(
+    source: Path, target: Path, settings: ConvertSettings, *, notify: Callable[[str], object] = print
+) -> dict[Path, Tally]:
+    """Convert a file, or a folder of train, dev and test.
+
+    source (Path): The file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
+    target (Path): A `.spacy` file, or a folder.
+    settings (ConvertSettings): How to read.
+    notify (Callable[[str], object]): Is told what a user should know.
+    RETURNS (dict[Path, Tally]): What was written, and what happened to its annotations.
+    RAISES (CorpusError): For anything that cannot be read, or too many rejects; then nothing but rejects.jsonl is written.
+    """
+    if source.is_file():
+        read = {target: list(read_records([source], settings, tally := Tally()))}
+        tallies = {target: tally}
+    else:
+        read, tallies = {}, {}
+        for split, paths in find_splits(_located(source)).items():
+            path = target / f"{split}.spacy"
+            tallies[path] = Tally()
+            read[path] = list(read_records(paths, settings, tallies[path]))
+        _hold_out(read, tallies, target, notify)
+    rejects = [reject for tally in tallies.values() for reject in tally.rejects]
+    report = (target if not source.is_file() else target.parent) / "rejects.jsonl"
+    write_json_lines(rejects, report)
+    if len(rejects) > settings.max_rejects:
+        total = sum(tally.entities for tally in tallies.values()) + len(rejects)
+        raise CorpusError(
+            Errors.ZT208.format(
+                rejected=len(rejects), total=total, limit=settings.max_rejects, report=report, first=f"{rejects[0]['origin']}: {rejects[0]['surface']!r} {rejects[0]['reason']}"
+            )
+        )
+    for path, tally in tallies.items():
+        if not read[path]:
+            raise CorpusError(Errors.ZT203.format(path=source))
+        if not tally.entities:
+            raise CorpusError(Errors.ZT204.format(path=source, n=tally.sentences, format=settings.format))
+    nlp = spacy.blank("zh_tw")
+    for path, bin_ in [(path, make_docbin(nlp, records)) for path, records in read.items()]:
+        write_whole(path, bin_.to_bytes())
+    return tallies
+
+
+def read_records(paths: list[Path], settings: ConvertSettings, tally: Tally) -> Iterator[Record]:
     """Read files of any known format.
 
-    paths (Iterable[Path]): The files.
+    paths (list[Path]): The files.
+    settings (ConvertSettings): How to read.
     tally (Tally): Counts and rejects, added to.
-    format (str): A key of FORMATS, or "auto".
-    script (Optional[str]): OpenCC configuration to convert the texts with.
     YIELDS (Record): Checked records.
     RAISES (CorpusError): For a file that is not there or cannot be read.
     """
-    convert = record_converter(script) if script is not None else None
     for path in paths:
         if not path.is_file():
             raise CorpusError(Errors.ZT202.format(path=path, remedy="Check the path."))
-        for record in FORMATS[guess_format(path) if format == "auto" else format](path):
-            checked = check_record(record, tally)
-            yield convert(checked) if convert is not None else checked
+        name = guess_format(path) if settings.format == "auto" else settings.format
+        if name not in FORMATS:
+            raise CorpusError(Errors.ZT211.format(value=name, choices=sorted(FORMATS)))
+        script = settings.script
+        if script == "auto":
+            script = "s2tw" if is_simplified(record.text for record in islice(FORMATS[name](path), 200)) else "none"
+        converted = record_converter(script)
+        for record in FORMATS[name](path):
+            yield converted(check_record(record, tally))
 
 
-def make_doc(nlp: Language, record: Record) -> Doc:
-    """Tokenize a record and set its entities; every token that is in none is known to be outside."""
-    doc = nlp.make_doc(record.text)
-    spans: list[Span] = []
-    for start, end, label in record.entities:
-        span = doc.char_span(start, end, label=label)
-        if span is None:
-            problem, remedy = "an entity ends inside a token", "Use the CharTokenizer without `group`."
-            raise CorpusError(Errors.ZT201.format(origin=record.origin, problem=problem, seen=record.text[start:end], remedy=remedy))
-        spans.append(span)
-    doc.set_ents(spans, default="outside")
-    doc.user_data[ORIGIN] = record.origin
-    doc.user_data[DOC_ID] = record.doc_id
-    return doc
+def _located(source: Path) -> Path:
+    """The folder itself, or the one of its name among the corpora of this machine."""
+    elsewhere = os.environ.get(CORPORA_VARIABLE)
+    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
+        return Path(elsewhere) / source.name
+    return source
 
 
-def write_docbin(nlp: Language, records: Iterable[Record], target: Path) -> None:
-    """Write records as one `.spacy` file, whole or not at all."""
-    bin_ = DocBin(store_user_data=True)
-    for record in records:
-        bin_.add(make_doc(nlp, record))
-    with replacing(target) as temporary:
-        temporary.write_bytes(bin_.to_bytes())
-
-
-def write_rejects(tally: Tally, target: Path) -> None:
-    """Write rejected annotations as JSON lines; an older report goes where there is nothing to report."""
-    if not tally.rejects:
-        target.unlink(missing_ok=True)
-        return
-    with replacing(target) as temporary:
-        temporary.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in tally.rejects), encoding="utf-8")
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside the target, which takes the target's place when all went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        temporary = Path(file.name)
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _hold_out(
+    read: dict[Path, list[Record]], tallies: dict[Path, Tally], target: Path, notify: Callable[[str], object]
+) -> None:
+    """Make the splits that a corpus does not have, in the one way that never selects on what is reported."""
+    train, dev, test = (target / f"{split}.spacy" for split in ("train", "dev", "test"))
+    if dev in read and test not in read:
+        read[test], tallies[test] = read.pop(dev), tallies.pop(dev)
+        notify("There is no test split: dev is taken as test, and every tenth sentence of train as dev.")
+    elif dev not in read:
+        notify("There is no dev split: every tenth sentence of train is taken as dev.")
+    if dev not in read:
+        records = read[train]
+        read[dev], read[train] = records[::HELD_OUT], [r for i, r in enumerate(records) if i % HELD_OUT]
+        tallies[dev] = Tally(sentences=len(read[dev]), entities=sum(len(r.entities) for r in read[dev]))
+        tallies[train].sentences -= tallies[dev].sentences
+        tallies[train].entities -= tallies[dev].entities

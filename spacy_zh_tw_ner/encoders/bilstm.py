@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, chain
+from thinc.api import ArgsKwargs, Model, chain
 from thinc.util import torch2xp, xp2torch
 
 from ..errors import Errors
@@ -34,12 +34,25 @@ def build_bilstm_v1(
     if not 1 <= depth <= 3 or not embed.has_dim("nO"):
         raise ValueError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
     module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
-    encode: Model[HiddenT, HiddenT] = PyTorchWrapper_v3(
-        None, convert_inputs=_convert_inputs, convert_outputs=_convert_outputs, shim=TorchShim(module)
-    )
+    encode: Model[HiddenT, HiddenT] = Model("bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width})
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
     return model
+
+
+def forward(model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
+    """Hand a batch to torch and back."""
+    lengths = [len(of_doc) for of_doc in vectors]
+    flat = xp2torch(model.ops.flatten(vectors), requires_grad=is_train)
+    hidden, torch_backprop = model.shims[0](ArgsKwargs((flat, lengths), {}), is_train)
+
+    def backprop(gradients: HiddenT) -> HiddenT:
+        flat_gradient = xp2torch(model.ops.flatten(gradients))
+        inputs = torch_backprop(ArgsKwargs(((hidden,),), {"grad_tensors": flat_gradient}))
+        unflat: HiddenT = model.ops.unflatten(torch2xp(inputs.args[0]), lengths)
+        return unflat
+
+    return model.ops.unflatten(torch2xp(hidden), lengths), backprop
 
 
 class BiLSTM(torch.nn.Module):
@@ -123,29 +136,3 @@ def grouped(found: Sequence[Window], max_tokens: int = 32_768) -> list[list[Wind
         else:
             groups.append([window])
     return groups
-
-
-def _convert_inputs(
-    model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
-) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], HiddenT]]:
-    lengths = [len(of_doc) for of_doc in vectors]
-    flat = xp2torch(model.ops.flatten(vectors), requires_grad=is_train)
-
-    def backprop(gradients: ArgsKwargs) -> HiddenT:
-        unflat: HiddenT = model.ops.unflatten(torch2xp(gradients.args[0]), lengths)
-        return unflat
-
-    return ArgsKwargs(args=(flat, lengths), kwargs={}), backprop
-
-
-def _convert_outputs(
-    model: Model[HiddenT, HiddenT], inputs_outputs: tuple[HiddenT, torch.Tensor], is_train: bool  # noqa: ARG001
-) -> tuple[HiddenT, Callable[[HiddenT], ArgsKwargs]]:
-    vectors, hidden = inputs_outputs
-    lengths = [len(of_doc) for of_doc in vectors]
-
-    def backprop(gradients: HiddenT) -> ArgsKwargs:
-        flat = xp2torch(model.ops.flatten(gradients))
-        return ArgsKwargs(args=((hidden,),), kwargs={"grad_tensors": flat})
-
-    return model.ops.unflatten(torch2xp(hidden), lengths), backprop

@@ -1,0 +1,33 @@
+"""`convert IN OUT`: annotated files → `.spacy`."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from .main import fails_in_words, zh_tw_ner_cli
+
+
+@zh_tw_ner_cli.command("convert")
+@fails_in_words
+def convert_cli(
+    # fmt: off
+    source: Path = typer.Argument(..., metavar="IN", help="A file, or a folder with train, dev and test in the names of its files or folders. A folder that is not there is looked for in $ZH_TW_NER_CORPORA."),
+    target: Path = typer.Argument(..., metavar="OUT", help="A .spacy file, or for a folder the folder for train.spacy, dev.spacy and test.spacy."),
+    format: str = typer.Option("auto", "--format", "-f", help="markup, columns (IOB, BIOES, BMES, BILOU), or cluener; recognised by content when not given."),
+    script: str = typer.Option("auto", "--script", "-s", help="OpenCC configuration such as s2tw; 'none' leaves the text as it is, 'auto' converts Simplified text by s2tw."),
+    max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
+    # fmt: on
+) -> None:
+    """Convert annotated files to spaCy's format.
+
+    Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
+    file, line and reason. Nothing is written unless everything could be read.
+    """
+    from ..corpora.convert import ConvertSettings, convert
+
+    settings = ConvertSettings(format=format, script=script, max_rejects=max_rejects)
+    tallies = convert(source, target, settings, notify=msg.info)
+    rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
+    msg.table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr"))
+    msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

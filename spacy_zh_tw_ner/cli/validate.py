@@ -1,0 +1,43 @@
+"""`validate FOLDER`: look at a corpus before training on it."""
+
+import json
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from .main import fails_in_words, zh_tw_ner_cli
+
+
+@zh_tw_ner_cli.command("validate")
+@fails_in_words
+def validate_cli(
+    # fmt: off
+    folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
+    # fmt: on
+) -> None:
+    """Check a converted corpus: labels, repeated sentences, spans with white space at their edges.
+
+    Exits with 1 when something is found that makes training useless or its scores wrong.
+    """
+    from ..corpora.docbin import write_whole
+    from ..corpora.validate import validate
+
+    report = validate(folder)
+    labels = sorted({label for counts in report.splits.values() for label in counts.labels})
+    rows: list[tuple[str, ...]] = [
+        (name, *(f"{getattr(counts, name.replace(' ', '_')):,}" for counts in report.splits.values()))
+        for name in ("sentences", "characters", "longest", "without entities")
+    ]
+    rows += [(label, *(f"{counts.labels.get(label, 0):,}" for counts in report.splits.values())) for label in labels]
+    msg.table(rows, header=("", *report.splits), divider=True, aligns=tuple("l" + "r" * len(report.splits)))
+    for warning in report.warnings:
+        msg.warn(warning)
+    for error in report.errors:
+        msg.fail(error)
+    if output is not None:
+        write_whole(output, json.dumps(report.to_json(), ensure_ascii=False, indent=2).encode())
+    if report.errors:
+        raise typer.Exit(1)
+    msg.good(f"{folder} is fit to train on.")
