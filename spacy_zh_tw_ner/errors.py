@@ -23,7 +23,7 @@ class Errors(metaclass=_Coded):
 
     # Text and tokens
     ZT001 = (
-        "The text holds a lone surrogate, U+{code:04X}, at character {index}: it is half of a UTF-16 pair and no character. "
+        "The text holds a lone surrogate, U+{code:04X}, at character {index}: half of a UTF-16 pair, no character. "
         "Decode the source again, or replace it: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
     )
     ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
@@ -34,7 +34,9 @@ class Errors(metaclass=_Coded):
         "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
-    ZT102 = "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, or clip gradients."
+    ZT102 = (
+        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, or clip gradients."
+    )
     ZT103 = "Lengths sum to {total}, but there are {rows} rows of emissions."
     ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
     ZT105 = "Tags of sequence {index} form an illegal path under the constraints."
@@ -48,9 +50,17 @@ class Errors(metaclass=_Coded):
     ZT204 = "{path} holds {n} sentences and not one entity: nothing could be learnt. Check its format: {format}."
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
-    ZT207 = "{path} holds no train split. Expected files or folders with train, dev and test in their names; seen: {seen}."
-    ZT208 = "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. All are in {report}; the first: {first}."
-    ZT209 = "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. Rename it, or move examples to train."
+    ZT207 = (
+        "{path} holds no train split. Expected files or folders with train, dev and test in their names; seen: {seen}."
+    )
+    ZT208 = (
+        "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. "
+        "All are in {report}; the first: {first}."
+    )
+    ZT209 = (
+        "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. "
+        "Rename it, or move examples to train."
+    )
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."

@@ -11,13 +11,29 @@ from .main import fails_in_words, zh_tw_ner_cli
 @zh_tw_ner_cli.command("convert")
 @fails_in_words
 def convert_cli(
-    # fmt: off
-    source: Path = typer.Argument(..., metavar="IN", help="A file, or a folder with train, dev and test in the names of its files or folders. A folder that is not there is looked for in $ZH_TW_NER_CORPORA."),
-    target: Path = typer.Argument(..., metavar="OUT", help="A .spacy file, or for a folder the folder for train.spacy, dev.spacy and test.spacy."),
-    format: str = typer.Option("auto", "--format", "-f", help="markup, columns (IOB, BIOES, BMES, BILOU), or cluener; recognised by content when not given."),
-    script: str = typer.Option("auto", "--script", "-s", help="OpenCC configuration such as s2tw; 'none' leaves the text as it is, 'auto' converts Simplified text by s2tw."),
+    source: Path = typer.Argument(
+        ...,
+        metavar="IN",
+        help="A file, or a folder whose files or folders have train, dev and test in their names. "
+        "A folder that is not there is looked for in $ZH_TW_NER_CORPORA.",
+    ),
+    target: Path = typer.Argument(
+        ..., metavar="OUT", help="A .spacy file, or for a folder the folder for train.spacy, dev.spacy and test.spacy."
+    ),
+    format: str = typer.Option(
+        "auto",
+        "--format",
+        "-f",
+        help="markup, columns (IOB, BIOES, BMES, BILOU), or cluener; recognised by content when not given.",
+    ),
+    script: str = typer.Option(
+        "auto",
+        "--script",
+        "-s",
+        help="OpenCC configuration such as s2tw; 'none' leaves the text as it is, "
+        "'auto' converts Simplified text by s2tw.",
+    ),
     max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
-    # fmt: on
 ) -> None:
     """Convert annotated files to spaCy's format.
 
@@ -29,5 +45,7 @@ def convert_cli(
     settings = ConvertSettings(format=format, script=script, max_rejects=max_rejects)
     tallies = convert(source, target, settings, notify=msg.info)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
-    msg.table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr"))
+    msg.table(
+        rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")
+    )
     msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

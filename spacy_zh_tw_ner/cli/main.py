@@ -11,7 +11,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 zh_tw_ner_cli = typer.Typer(
-    name="zh-tw-ner", help="Traditional Chinese (Taiwan) named entity recognition.", no_args_is_help=True, rich_markup_mode=None
+    name="zh-tw-ner",
+    help="Traditional Chinese (Taiwan) named entity recognition.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

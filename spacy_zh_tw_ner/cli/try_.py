@@ -14,11 +14,9 @@ EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
 @zh_tw_ner_cli.command("try")
 @fails_in_words
 def try_cli(
-    # fmt: off
     pipeline: str = typer.Argument("zh_tw_ner", help="Folder or package name of a pipeline."),
     text: str = typer.Argument(EXAMPLE, help="The text to read."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the entities as JSON, too."),
-    # fmt: on
 ) -> None:
     """Load a pipeline and print the entities of one text with their scores."""
     import spacy
@@ -28,6 +26,13 @@ def try_cli(
     doc = spacy.load(pipeline)(text)
     found = [{"text": ent.text, "label": ent.label_, "score": ent._.score} for ent in doc.ents]
     msg.text(text)
-    msg.table([(e["text"], e["label"], f"{e['score']:.3f}" if e["score"] is not None else "") for e in found], header=("text", "label", "score"), divider=True)
+    msg.table(
+        [(e["text"], e["label"], f"{e['score']:.3f}" if e["score"] is not None else "") for e in found],
+        header=("text", "label", "score"),
+        divider=True,
+    )
     if output is not None:
-        write_whole(output, json.dumps({"pipeline": pipeline, "text": text, "ents": found}, ensure_ascii=False, indent=2).encode())
+        write_whole(
+            output,
+            json.dumps({"pipeline": pipeline, "text": text, "ents": found}, ensure_ascii=False, indent=2).encode(),
+        )

@@ -12,10 +12,8 @@ from .main import fails_in_words, zh_tw_ner_cli
 @zh_tw_ner_cli.command("validate")
 @fails_in_words
 def validate_cli(
-    # fmt: off
     folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
-    # fmt: on
 ) -> None:
     """Check a converted corpus: labels, repeated sentences, spans with white space at their edges.
 

@@ -11,12 +11,10 @@ from .main import fails_in_words, zh_tw_ner_cli
 @zh_tw_ner_cli.command("visualize")
 @fails_in_words
 def visualize_cli(
-    # fmt: off
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
     data: Path = typer.Argument(..., help="A .spacy file."),
     output: Path = typer.Argument(..., help="The HTML page to write."),
     limit: int = typer.Option(200, "--limit", "-n", help="Number of sentences; 0 for all."),
-    # fmt: on
 ) -> None:
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
     import spacy

@@ -1,0 +1,1 @@
+"""Annotated files → records → `.spacy`: reading, checking, converting, validating."""

@@ -22,7 +22,7 @@ class Tally:
 
 
 def check_record(record: Record, tally: Tally) -> Record:
-    """Keep what can be represented: spans inside the text, not empty, without white space at their edges, not overlapping.
+    """Keep what can be represented: spans inside the text, not empty, trimmed of white space, not overlapping.
 
     White space at an edge is cut off. Of two that overlap the longer stays, and of two as long the first.
 

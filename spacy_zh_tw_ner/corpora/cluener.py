@@ -24,7 +24,9 @@ def read_cluener(path: Path) -> Iterator[Record]:
                 data = json.loads(line)
                 entities = list(_entities(data["text"], data.get("label") or {}, origin))
             except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-                raise _broken(origin, f"not a CLUENER object ({error!r})", line[:60], 'Write {"text": …, "label": {…}}.') from None
+                raise _broken(
+                    origin, f"not a CLUENER object ({error!r})", line[:60], 'Write {"text": …, "label": {…}}.'
+                ) from None
             yield Record(data["text"], entities, origin)
 
 

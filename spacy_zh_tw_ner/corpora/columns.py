@@ -1,4 +1,4 @@
-"""A token and its tag a line: IOB1, IOB2, BIOES, BMES and BILOU, on characters or words, as CoNLL and UNER write them."""
+"""A token and its tag a line, as CoNLL and UNER write: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -55,13 +55,18 @@ def _ended(path: Path) -> Iterator[tuple[int, str]]:
     yield 0, ""
 
 
-def _sentence(path: Path, rows: list[tuple[int, list[str]]], text: str | None, column: int | None, doc_id: str) -> Record:
+def _sentence(
+    path: Path, rows: list[tuple[int, list[str]]], text: str | None, column: int | None, doc_id: str
+) -> Record:
     origin = f"{path}:{rows[0][0]}"
     for number, row in rows:
         if column is None or len(row) <= column or not TAG.fullmatch(row[column]):
             raise CorpusError(
                 Errors.ZT201.format(
-                    origin=f"{path}:{number}", problem="no tag such as O or B-PER in this line", seen=" ".join(row), remedy="Write a token and its tag."
+                    origin=f"{path}:{number}",
+                    problem="no tag such as O or B-PER in this line",
+                    seen=" ".join(row),
+                    remedy="Write a token and its tag.",
                 )
             )
     assert column is not None
@@ -74,7 +79,11 @@ def _sentence(path: Path, rows: list[tuple[int, list[str]]], text: str | None, c
         start = text.find(token, position)
         if start < 0 or text[position:start].strip():
             remedy = "Correct the comment, or remove it."
-            raise CorpusError(Errors.ZT201.format(origin=f"{path}:{number}", problem="the token is not next in `# text`", seen=token, remedy=remedy))
+            raise CorpusError(
+                Errors.ZT201.format(
+                    origin=f"{path}:{number}", problem="the token is not next in `# text`", seen=token, remedy=remedy
+                )
+            )
         position = start + len(token)
         spans.append((start, position))
     entities, n_repaired = decode_tags(tags, spans)

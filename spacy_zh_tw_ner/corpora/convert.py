@@ -39,7 +39,8 @@ def convert(
     settings (ConvertSettings): How to read.
     notify (Callable[[str], object]): Is told what a user should know.
     RETURNS (dict[Path, Tally]): What was written, and what happened to its annotations.
-    RAISES (CorpusError): For anything that cannot be read, or too many rejects; then nothing but rejects.jsonl is written.
+    RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then nothing is written but
+        rejects.jsonl.
     """
     if source.is_file():
         read = {target: list(read_records([source], settings, tally := Tally()))}
@@ -58,7 +59,11 @@ def convert(
         total = sum(tally.entities for tally in tallies.values()) + len(rejects)
         raise CorpusError(
             Errors.ZT208.format(
-                rejected=len(rejects), total=total, limit=settings.max_rejects, report=report, first=f"{rejects[0]['origin']}: {rejects[0]['surface']!r} {rejects[0]['reason']}"
+                rejected=len(rejects),
+                total=total,
+                limit=settings.max_rejects,
+                report=report,
+                first=f"{rejects[0]['origin']}: {rejects[0]['surface']!r} {rejects[0]['reason']}",
             )
         )
     for path, tally in tallies.items():

@@ -33,7 +33,9 @@ def make_doc(nlp: Language, record: Record) -> Doc:
         span = doc.char_span(start, end, label=label)
         if span is None:
             problem, remedy = "an entity ends inside a token", "Use the CharTokenizer without `group`."
-            raise CorpusError(Errors.ZT201.format(origin=record.origin, problem=problem, seen=record.text[start:end], remedy=remedy))
+            raise CorpusError(
+                Errors.ZT201.format(origin=record.origin, problem=problem, seen=record.text[start:end], remedy=remedy)
+            )
         spans.append(span)
     doc.set_ents(spans, default="outside")
     doc.user_data[ORIGIN] = record.origin

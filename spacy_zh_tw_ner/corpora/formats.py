@@ -25,7 +25,10 @@ def guess_format(path: Path) -> str:
         raise CorpusError(Errors.ZT203.format(path=path))
     if all(line.startswith("{") and '"text"' in line for line in content):
         return "cluener"
-    if any(TEXT_COMMENT.match(line) for line in lines) or tag_column([split_row(line) for line in content[:50]]) is not None:
+    if (
+        any(TEXT_COMMENT.match(line) for line in lines)
+        or tag_column([split_row(line) for line in content[:50]]) is not None
+    ):
         return "columns"
     if any("](" in line for line in content) or any(HEADER.fullmatch(line) for line in lines):
         return "markup"

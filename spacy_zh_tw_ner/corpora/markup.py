@@ -31,7 +31,12 @@ def read_markup(path: Path) -> Iterator[Record]:
         if line.startswith("#"):
             header = HEADER.fullmatch(line)
             if header is None:
-                raise _broken(f"{path}:{number}", "a line that begins with # is no document header", line, r"Write `# doc = name`, or \#.")
+                raise _broken(
+                    f"{path}:{number}",
+                    "a line that begins with # is no document header",
+                    line,
+                    r"Write `# doc = name`, or \#.",
+                )
             doc_id = header[1]
             continue
         text, entities = parse_line(line, origin=f"{path}:{number}")
@@ -61,7 +66,12 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
             start = None
         else:
             problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
-            raise _broken(origin, problem, line[match.start() : match.start() + 20], r"Write [text](LABEL), and \[ \] \\ for the signs.")
+            raise _broken(
+                origin,
+                problem,
+                line[match.start() : match.start() + 20],
+                r"Write [text](LABEL), and \[ \] \\ for the signs.",
+            )
     if start is not None:
         raise _broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
     return "".join(text), entities

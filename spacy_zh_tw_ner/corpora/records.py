@@ -46,6 +46,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 origin = f"{path}:{number}"
-                raise CorpusError(Errors.ZT206.format(path=origin, byte=position + error.start, reason=error.reason)) from None
+                raise CorpusError(
+                    Errors.ZT206.format(path=origin, byte=position + error.start, reason=error.reason)
+                ) from None
             position += len(raw)
             yield number, line.rstrip("\n").removesuffix("\r")

@@ -38,7 +38,9 @@ def record_converter(script: str) -> Callable[[Record], Record]:
 
     def convert_record(record: Record) -> Record:
         converted = convert(record.text)
-        text = "".join("台" if old == "台" and new == "臺" else new for old, new in zip(record.text, converted, strict=True))
+        text = "".join(
+            "台" if old == "台" and new == "臺" else new for old, new in zip(record.text, converted, strict=True)
+        )
         return Record(text, record.entities, record.origin, record.doc_id, record.repairs)
 
     return convert_record

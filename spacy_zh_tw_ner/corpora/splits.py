@@ -16,7 +16,11 @@ def find_splits(folder: Path) -> dict[str, list[Path]]:
     RAISES (CorpusError): Where there is no such folder, or no training data in it.
     """
     if not folder.is_dir():
-        raise CorpusError(Errors.ZT202.format(path=folder, remedy="Check the path; `python -m spacy project assets --extra` fetches declared corpora."))
+        raise CorpusError(
+            Errors.ZT202.format(
+                path=folder, remedy="Check the path; `python -m spacy project assets --extra` fetches declared corpora."
+            )
+        )
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
         split = next((s for s, names in SPLITS.items() if any(name in entry.name.lower() for name in names)), None)

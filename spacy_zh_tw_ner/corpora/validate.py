@@ -47,7 +47,9 @@ def validate(folder: Path) -> Report:
     RETURNS (Report): Counts, errors and warnings.
     RAISES (CorpusError): Where train or dev is not there.
     """
-    docs = {split: list(_read(folder, split)) for split in SPLITS if split != "test" or (folder / "test.spacy").exists()}
+    docs = {
+        split: list(_read(folder, split)) for split in SPLITS if split != "test" or (folder / "test.spacy").exists()
+    }
     report = Report({split: _count(split_docs) for split, split_docs in docs.items()})
     for split, counts in report.splits.items():
         if not sum(counts.labels.values()):
@@ -93,14 +95,26 @@ def _unknown_labels(docs: dict[str, list[Doc]]) -> list[str]:
 
 
 def _few_examples(train: SplitReport) -> list[str]:
-    return [f"train has only {n} examples of {label}: expect it to be missed." for label, n in train.labels.items() if n < FEW]
+    return [
+        f"train has only {n} examples of {label}: expect it to be missed."
+        for label, n in train.labels.items()
+        if n < FEW
+    ]
 
 
 def _edges(docs: dict[str, list[Doc]]) -> list[str]:
     found = [
-        (_origin(doc), ent.text) for split_docs in docs.values() for doc in split_docs for ent in doc.ents if ent.text != ent.text.strip()
+        (_origin(doc), ent.text)
+        for split_docs in docs.values()
+        for doc in split_docs
+        for ent in doc.ents
+        if ent.text != ent.text.strip()
     ]
-    return [f"{len(found)} entities begin or end with white space, the first at {found[0][0]}: {found[0][1]!r}."] if found else []
+    return (
+        [f"{len(found)} entities begin or end with white space, the first at {found[0][0]}: {found[0][1]!r}."]
+        if found
+        else []
+    )
 
 
 def _repeated(docs: dict[str, list[Doc]]) -> list[str]:
@@ -114,7 +128,10 @@ def _repeated(docs: dict[str, list[Doc]]) -> list[str]:
     messages = []
     if across:
         (_, first), (_, second) = across[0][0], across[0][-1]
-        messages.append(f"{len(across)} sentences stand in more than one split, which flatters the scores; the first: {first} and {second}.")
+        messages.append(
+            f"{len(across)} sentences stand in more than one split, which flatters the scores; "
+            f"the first: {first} and {second}."
+        )
     if len(again) > len(across):
         messages.append(f"{len(again) - len(across)} sentences stand more than once in one split.")
     return messages

@@ -1,0 +1,1 @@
+"""docs → hidden states: what a config can put under the head."""

@@ -1,14 +1,17 @@
-"""vectors → hidden states: a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves and Schmidhuber 2005) in torch."""
+"""vectors → hidden states: a bidirectional LSTM in torch.
+
+Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, on reading both ways.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
 from thinc.api import ArgsKwargs, Model, chain
-from thinc.util import torch2xp, xp2torch
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
+from .ragged import flatten, from_torch, to_torch, unflatten
 from .torch_shim import TorchShim
 
 # Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of
@@ -40,19 +43,19 @@ def build_bilstm_v1(
     return model
 
 
-def forward(model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
+def forward(
+    model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
+) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
     """Hand a batch to torch and back."""
-    lengths = [len(of_doc) for of_doc in vectors]
-    flat = xp2torch(model.ops.flatten(vectors), requires_grad=is_train)
-    hidden, torch_backprop = model.shims[0](ArgsKwargs((flat, lengths), {}), is_train)
+    rows, lengths = flatten(model.ops, vectors)
+    hidden, torch_backprop = model.shims[0](ArgsKwargs((to_torch(rows, requires_grad=is_train), lengths), {}), is_train)
 
     def backprop(gradients: HiddenT) -> HiddenT:
-        flat_gradient = xp2torch(model.ops.flatten(gradients))
-        inputs = torch_backprop(ArgsKwargs(((hidden,),), {"grad_tensors": flat_gradient}))
-        unflat: HiddenT = model.ops.unflatten(torch2xp(inputs.args[0]), lengths)
-        return unflat
+        gradient = to_torch(flatten(model.ops, gradients)[0])
+        inputs = torch_backprop(ArgsKwargs(((hidden,),), {"grad_tensors": gradient}))
+        return unflatten(model.ops, from_torch(inputs.args[0]), lengths)
 
-    return model.ops.unflatten(torch2xp(hidden), lengths), backprop
+    return unflatten(model.ops, from_torch(hidden), lengths), backprop
 
 
 class BiLSTM(torch.nn.Module):
@@ -67,7 +70,9 @@ class BiLSTM(torch.nn.Module):
         widths = [width] + [2 * hidden] * (depth - 1)
         self.forwards = torch.nn.ModuleList(torch.nn.LSTM(w, hidden) for w in widths)
         self.backwards = torch.nn.ModuleList(torch.nn.LSTM(w, hidden) for w in widths)
-        norm: Callable[[], torch.nn.Module] = (lambda: torch.nn.LayerNorm(2 * hidden)) if layer_norm else torch.nn.Identity
+        norm: Callable[[], torch.nn.Module] = (
+            (lambda: torch.nn.LayerNorm(2 * hidden)) if layer_norm else torch.nn.Identity
+        )
         self.norms = torch.nn.ModuleList(norm() for _ in widths)
         self.dropout = torch.nn.Dropout(dropout)
 
@@ -97,7 +102,9 @@ class BiLSTM(torch.nn.Module):
         x = self.dropout(vectors[rows])
         for forwards, backwards, norm in zip(self.forwards, self.backwards, self.norms, strict=True):
             x = self.dropout(norm(torch.cat([forwards(x)[0], _flip(backwards(_flip(x, mirrored))[0], mirrored)], 2)))
-        starts, ends = (torch.tensor(column, device=vectors.device) for column in zip(*(w[2:] for w in group), strict=True))
+        starts, ends = (
+            torch.tensor(column, device=vectors.device) for column in zip(*(w[2:] for w in group), strict=True)
+        )
         own = real & (rows >= starts) & (rows < ends)
         return rows[own], x[own]
 

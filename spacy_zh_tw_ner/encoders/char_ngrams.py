@@ -6,19 +6,22 @@ start at zero: an n-gram never seen in training then says nothing, where a rando
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import NORM
+from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.tokens import Doc
-from thinc.api import Model, Ops
-from thinc.types import Floats2d
+from thinc.api import Model
+from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
+from .ragged import flatten, unflatten
 
-KeysT = npt.NDArray[np.uint64]
-RowsT = npt.NDArray[np.int64]
+ArrayT: TypeAlias = npt.NDArray[np.float32]
+KeysT: TypeAlias = npt.NDArray[np.uint64]
+RowsT: TypeAlias = npt.NDArray[np.int64]
 # (offset of the first token, number of tokens): the bigrams that end and begin at a token stand side by side.
 WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),)}
 EDGE = np.uint64(1)  # the key of what lies before and behind a text
@@ -47,12 +50,13 @@ def build_char_ngram_embed_v1(widths: Sequence[int], rows: Sequence[int]) -> Tok
     return model
 
 
-def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:  # noqa: ARG001, N803
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:  # noqa: ARG001
     """Draw the unigram table, and set the others to zero."""
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
         if n == 1:
-            table += model.ops.asarray2f(np.random.normal(0.0, 0.1, (size, width)).astype("float32"))  # noqa: NPY002
+            drawn = np.random.normal(0.0, 0.1, (size, width)).astype(np.float32)
+            table += model.ops.asarray2f(cast(Floats2d, drawn))
         model.set_param(f"E{n}", table)
 
 
@@ -62,25 +66,23 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     lookups: list[tuple[str, RowsT]] = []
     for n, (_, size) in model.attrs["tables"].items():
         for offset, span in WINDOWS[n]:
-            keys = [ngram_keys(doc.to_array(NORM), offset, span) for doc in docs]
+            keys = [ngram_keys(cast(KeysT, doc.to_array(NORM)), offset, span) for doc in docs]
             lookups.append((f"E{n}", (np.concatenate(keys) % np.uint64(size)).astype(np.int64)))
-    vectors: Floats2d = model.ops.xp.hstack([model.get_param(name)[rows] for name, rows in lookups])
+    tables = {name: cast(Floats2d, model.get_param(name)) for name, _ in lookups}
+    vectors: Floats2d = model.ops.xp.hstack([cast(ArrayT, tables[name])[rows] for name, rows in lookups])
 
     def backprop(gradients: HiddenT) -> list[Doc]:
-        flat, start = model.ops.flatten(gradients), 0
+        flat, start = flatten(model.ops, gradients)[0], 0
         for name, rows in lookups:
-            width = model.get_param(name).shape[1]
-            _add_rows(model.ops, model, name, rows, flat[:, start : start + width])
+            n_rows, width = tables[name].shape
+            gradient = model.ops.alloc2f(n_rows, width)
+            part = model.ops.as_contig(flat[:, start : start + width])
+            model.ops.scatter_add(gradient, model.ops.asarray1i(cast(Ints1d, rows.astype(np.int32))), part)
+            model.inc_grad(name, gradient)
             start += width
         return []
 
-    return model.ops.unflatten(vectors, lengths), backprop
-
-
-def _add_rows(ops: Ops, model: Tok2VecT, name: str, rows: RowsT, gradient: Floats2d) -> None:
-    table = ops.alloc2f(*model.get_param(name).shape)
-    ops.scatter_add(table, ops.asarray1i(rows.astype(np.int32)), ops.as_contig(gradient))
-    model.inc_grad(name, table)
+    return unflatten(model.ops, vectors, lengths), backprop
 
 
 def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:

@@ -30,7 +30,7 @@ class TorchShim(PyTorchShim):
         super().__init__(module, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
 
     @contextmanager
-    def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:  # type: ignore[override]
+    def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
         """Put given weights in place, and the old ones back at the end."""
         own = dict(self._model.named_parameters())
         given = {name: params[self.id, name] for name in own if (self.id, name) in params}

@@ -1,0 +1,1 @@
+"""Pipelines against gold: scores, and pages to look at."""

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from spacy.tokens import Doc, Span
 
+from ..types import Entity
 from .exact import count_exact, doc_entities, micro
 
 # Hues spread by the golden angle lie far apart for any number of labels.
@@ -50,16 +51,17 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
 def _sentence(gold: Doc, predicted: Doc, hues: dict[str, int]) -> str:
     expected, found = doc_entities(gold), doc_entities(predicted)
     right = expected == found
-    rows = [f'<p class="said">{_marked(predicted, hues, {e[:3] for e in found - expected}, "wrong")}</p>']
+    rows = [f'<p class="said">{_marked(predicted, hues, found - expected, "wrong")}</p>']
     if not right:
-        rows.append(f'<p class="gold"><span class="tag">標準 gold</span>{_marked(gold, hues, {e[:3] for e in expected - found}, "missed")}</p>')
+        marked = _marked(gold, hues, expected - found, "missed")
+        rows.append(f'<p class="gold"><span class="tag">標準 gold</span>{marked}</p>')
     return f'<article class="{"right" if right else "error"}">{"".join(rows)}</article>'
 
 
-def _marked(doc: Doc, hues: dict[str, int], marked: set[tuple[int, int, str]], kind: str) -> str:
+def _marked(doc: Doc, hues: dict[str, int], marked: set[Entity], kind: str) -> str:
     parts, position = [], 0
     for ent in _in_order(doc.ents):
-        flag = f' class="{kind}"' if (ent.start_char, ent.end_char, ent.label_) in marked else ""
+        flag = f' class="{kind}"' if Entity(ent.start_char, ent.end_char, ent.label_) in marked else ""
         score = ent._.score
         hint = f' title="{score:.3f}"' if score is not None else ""
         label = escape(ent.label_)

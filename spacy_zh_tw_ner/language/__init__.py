@@ -25,7 +25,7 @@ class TraditionalChineseDefaults(BaseDefaults):
     writing_system = {"direction": "ltr", "has_case": False, "has_letters": False}  # noqa: RUF012 - spaCy's own form
 
 
-class TraditionalChinese(Language):
+class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     """Traditional Chinese as written in Taiwan.
 
     `max_length` is ten times spaCy's: that limit guards parsers, whose memory grows faster than ours with the text.

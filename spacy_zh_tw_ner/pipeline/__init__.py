@@ -1,0 +1,1 @@
+"""hidden states → emissions → entities: the spaCy component."""

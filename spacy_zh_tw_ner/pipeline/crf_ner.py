@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
-from thinc.util import torch2xp, xp2torch
 
 from ..crf import Transitions, constrain, decode, infer, log_likelihood
+from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
 from ..errors import Errors, Warnings
 from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
@@ -72,7 +72,7 @@ def make_crf_ner(
     return CRFEntityRecognizer(nlp.vocab, model, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
 
 
-class CRFEntityRecognizer(TrainablePipe):
+class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships it without types
     """A named entity recognizer that decodes a conditional random field over BIOES tags.
 
     vocab (Vocab): The shared vocabulary.
@@ -182,19 +182,14 @@ class CRFEntityRecognizer(TrainablePipe):
         rows, lengths = self._flatten(emissions)
         transitions = self._transitions()
         tags = decode(rows, lengths, transitions)
-        found: list[tuple[int, Entity]] = []
-        bounds = np.cumsum([0, *lengths])
-        for first, tags_of_doc in zip(bounds, np.split(tags.numpy(force=True), bounds[1:-1]), strict=False):
-            found += [(int(first), entity) for entity in self.scheme.entities(tags_of_doc)]
-        scores = infer(rows, lengths, transitions).path_probabilities(
-            tags, [first + entity.start for first, entity in found], [first + entity.end for first, entity in found]
-        )
-        by_doc: dict[int, list[tuple[Entity, float]]] = {}
-        for (first, entity), score in zip(found, scores.tolist(), strict=True):
-            if score >= self.cfg["min_score"]:
-                by_doc.setdefault(first, []).append((entity, score))
-        for first, length in zip(bounds, lengths, strict=False):
-            kept = by_doc.get(int(first), []) if length else []
+        firsts = np.cumsum([0, *lengths])[:-1].tolist()
+        ents = [self.scheme.entities(part) for part in np.split(tags.numpy(force=True), firsts[1:])]
+        places = [(first + e.start, first + e.end) for first, found in zip(firsts, ents, strict=True) for e in found]
+        starts, ends = zip(*places, strict=True) if places else ((), ())
+        scores = iter(infer(rows, lengths, transitions).path_probabilities(tags, starts, ends).tolist())
+        for found in ents:
+            scored = [(entity, score) for entity, score in zip(found, scores, strict=False)]
+            kept = [(entity, score) for entity, score in scored if score >= self.cfg["min_score"]]
             yield Prediction(tuple(entity for entity, _ in kept), tuple(score for _, score in kept))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
@@ -204,18 +199,11 @@ class CRFEntityRecognizer(TrainablePipe):
         predictions (list[Prediction]): What `predict` said of them.
         """
         for doc, prediction in zip(docs, predictions, strict=True):
-            ents = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
-            scores = prediction.scores
-            if doc.ents and not self.cfg["overwrite"]:
-                earlier = list(doc.ents)
-                free = [not any(e.start < o.end and o.start < e.end and e != o for o in earlier) for e in ents]
-                prediction = Prediction(
-                    tuple(e for e, ok in zip(prediction.ents, free, strict=True) if ok),
-                    tuple(s for s, ok in zip(scores, free, strict=True) if ok),
-                )
-                ents = earlier + [e for e, ok in zip(ents, free, strict=True) if ok and e not in earlier]
-            doc.ents = ents
-            write_scores(doc, prediction)
+            earlier = [] if self.cfg["overwrite"] else [Entity(e.start, e.end, e.label_) for e in doc.ents]
+            kept = _beside(earlier, prediction) if earlier else prediction
+            ents = sorted({*earlier, *kept.ents})
+            doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]
+            write_scores(doc, kept)
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
@@ -233,9 +221,9 @@ class CRFEntityRecognizer(TrainablePipe):
         likelihood = log_likelihood(rows, lengths, self._transitions(), self._gold(examples).to(rows.device))
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():
-            layer.inc_grad(name, torch2xp(gradient * (rate / len(examples))))
-        gradients = torch2xp(likelihood.emissions / len(examples))
-        return -float(likelihood.log_likelihood.sum()), self.model.ops.unflatten(gradients, lengths)
+            layer.inc_grad(name, from_torch(gradient * (rate / len(examples))))
+        gradients = from_torch(likelihood.emissions / len(examples))
+        return -float(likelihood.log_likelihood.sum()), unflatten(self.model.ops, gradients, lengths)
 
     def _gold(self, examples: list[Example]) -> torch.Tensor:
         """(n_rows, n_tags) bool: the tags that the gold leaves to each token."""
@@ -252,17 +240,29 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def _flatten(self, emissions: EmissionsT) -> tuple[torch.Tensor, list[int]]:
         """Emissions of a batch as one torch array, and the lengths of its documents."""
-        lengths = [len(of_doc) for of_doc in emissions]
-        flat: Floats2d = self.model.ops.flatten(emissions)
-        return xp2torch(flat).float(), lengths
+        rows, lengths = flatten(self.model.ops, emissions)
+        return to_torch(rows).float(), lengths
 
     def _transitions(self) -> Transitions:
         """The learnt scores under the constraints of the tag scheme."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
-        scores = Transitions(*(xp2torch(layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields))
+        scores = Transitions(
+            *(to_torch(cast(Floats2d, layer.get_param(name))) * layer.attrs["rate"] for name in Transitions._fields)
+        )
         legal = (torch.from_numpy(ok).to(scores.matrix.device) for ok in self.scheme.legality())
         return constrain(scores, Transitions(*legal))
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the parameters from their gradients."""
         self.model.finish_update(sgd)
+
+
+def _beside(earlier: list[Entity], prediction: Prediction) -> Prediction:
+    """What was predicted beside entities that stay; one that was predicted just as it stood keeps its score."""
+    scored = zip(prediction.ents, prediction.scores, strict=True)
+    kept = [
+        (entity, score)
+        for entity, score in scored
+        if entity in earlier or not any(entity.start < other.end and other.start < entity.end for other in earlier)
+    ]
+    return Prediction(tuple(entity for entity, _ in kept), tuple(score for _, score in kept))

@@ -13,7 +13,7 @@ SameT = TypeVar("SameT")
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 
 
-def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rate: float = 1.0) -> TaggerT:  # noqa: N803
+def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rate: float = 1.0) -> TaggerT:
     """Registered as `spacy-zh-tw-ner.CRFTagger.v1`: any token-to-vector model, a linear layer, and transitions.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): Anything that gives each token a vector, listeners included.
@@ -25,7 +25,7 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
     width = tok2vec.get_dim("nO") if tok2vec.has_dim("nO") else None
     output_layer = Linear(nO, width, init_W=glorot_uniform_init)
     transitions = build_transitions(nO, transition_rate)
-    model = chain(tok2vec, cast(Model[list[Floats2d], EmissionsT], with_array(output_layer)), transitions)
+    model: TaggerT = chain(tok2vec, cast(Model[list[Floats2d], EmissionsT], with_array(output_layer)), transitions)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output_layer)
     model.set_ref("transitions", transitions)
@@ -33,7 +33,7 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
     return model
 
 
-def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, EmissionsT]:  # noqa: N803
+def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, EmissionsT]:
     """A layer that passes emissions through and holds `matrix`, `start` and `end`, zero at first.
 
     The scores are `rate` times the parameters. An optimizer such as Adam moves each parameter by about the learning
@@ -53,7 +53,9 @@ def _identity(gradient: SameT) -> SameT:
     return gradient
 
 
-def _init_transitions(model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None) -> None:  # noqa: N803
+def _init_transitions(
+    model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None
+) -> None:
     if model.has_dim("nO") is None:
         sample = X if X is not None else Y
         if not sample:
@@ -78,7 +80,8 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
         layer.set_dim("nO", n_tags, force=True)
     for layer, name, grow in params:
         if layer.has_param(name):
-            layer.set_param(name, layer.ops.asarray(grow(layer.ops.to_numpy(layer.get_param(name)), n_tags)))
+            old: ArrayT = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
+            layer.set_param(name, layer.ops.asarray_f(cast(Floats2d, grow(old, n_tags))))
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:

@@ -23,7 +23,11 @@ def get_score(span: Span) -> float | None:
         return None
     # The group is in the order of the text and holds no overlap.
     index = bisect_left(group, span.start, key=lambda entity: entity.start)
-    if index == len(group) or (group[index].start, group[index].end, group[index].label) != (span.start, span.end, span.label):
+    if index == len(group) or (group[index].start, group[index].end, group[index].label) != (
+        span.start,
+        span.end,
+        span.label,
+    ):
         return None
     return float(group.attrs[SCORES][index])
 

@@ -1,0 +1,1 @@
+"""text → tokens, and the view of them that models read."""

@@ -30,7 +30,7 @@ class _Orths(dict[str, int]):
 
     def __missing__(self, char: str) -> int:
         # There are few characters, and this table outlives any `nlp.memory_zone()`: so the string must, too.
-        orth = self[char] = self.strings.add(char, allow_transient=False)
+        orth = self[char] = self.strings.add(char, allow_transient=False)  # type: ignore[call-arg]  # missing in spaCy's stub
         return orth
 
 
@@ -82,7 +82,7 @@ class CharTokenizer(DummyTokenizer):
         except UnicodeEncodeError:
             index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has just met it
             raise ValueError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
-        doc = Doc(self.vocab, words=words, spaces=spaces)
+        doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # keys do as well as strings
         if self._convert is not None:
             self._write_norms(doc, self._convert(text))
         elif self._runs is not None:
@@ -137,9 +137,9 @@ class CharTokenizer(DummyTokenizer):
         data: bytes = srsly.msgpack_dumps(self.config)
         return data
 
-    def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "CharTokenizer":
+    def from_bytes(self, data: bytes, **kwargs: Any) -> "CharTokenizer":
         """Load the settings in place."""
-        self._configure(**srsly.msgpack_loads(bytes_data))
+        self._configure(**srsly.msgpack_loads(data))
         return self
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:

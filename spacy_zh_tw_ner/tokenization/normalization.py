@@ -16,7 +16,11 @@ WIDTHS: dict[str, str] = {
 
 # Pairs that Taiwan writes both ways without a change of meaning. One target each, the commoner in daily text.
 VARIANTS: dict[str, str] = dict(
-    zip("臺裏着羣爲峯麪綫牀啓粧菸廵卧衆邨麽喫鷄竈滙徧敍託", "台裡著群為峰麵線床啟妝煙巡臥眾村麼吃雞灶匯遍敘托", strict=True)
+    zip(
+        "臺裏着羣爲峯麪綫牀啓粧菸廵卧衆邨麽喫鷄竈滙徧敍託",
+        "台裡著群為峰麵線床啟妝煙巡臥眾村麼吃雞灶匯遍敘托",
+        strict=True,
+    )
 )
 
 FOLDS = {"width": WIDTHS, "variants": VARIANTS}

@@ -1,0 +1,98 @@
+"""hidden → hidden, and while training a second task on the way: guess the characters that were hidden.
+
+Labels are few and text has structure of its own. An encoder that must also guess hidden characters from their context
+(Devlin et al. 2019, "BERT"; Rei 2017, "Semi-supervised Multitask Learning for Sequence Labeling", for labelled text
+alone) learns more from the same sentences. Nothing is downloaded, and nothing of it runs when the pipeline is used.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+from spacy.attrs import NORM, ORTH, SPACY  # type: ignore[import-not-found]
+from spacy.tokens import Doc
+from thinc.api import Linear, Mish, Model, chain
+from thinc.types import Floats2d, Ints2d
+
+from ..types import HiddenT, Tok2VecT
+from .ragged import flatten, unflatten
+
+MASK = "\uffff"  # never a character, says Unicode, so no text holds it
+ArrayT: TypeAlias = npt.NDArray[np.float32]
+KeysT: TypeAlias = npt.NDArray[np.uint64]
+GuessT: TypeAlias = Model[Floats2d, Floats2d]
+BackpropT: TypeAlias = Callable[[HiddenT], list[Doc]]
+
+
+def build_masked_characters_v1(
+    tok2vec: Tok2VecT, rate: float = 0.15, weight: float = 0.3, width: int = 128, n_targets: int = 4096
+) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.MaskedCharacters.v1`.
+
+    tok2vec (Model[list[Doc], list[Floats2d]]): The encoder, of known width.
+    rate (float): Share of the tokens that are hidden in each training batch.
+    weight (float): What a wrongly guessed character counts beside the main loss, both in nats a document.
+    width (int): Width of the layer between the hidden state and the guess.
+    n_targets (int): The guess is among so many rows, into which characters are hashed.
+    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder, with the second task while it trains.
+    """
+    width_in = tok2vec.get_dim("nO")
+    guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))
+    model: Tok2VecT = Model(
+        "masked_characters",
+        forward,
+        init=init,
+        layers=[tok2vec, guess],
+        dims={"nO": width_in},
+        attrs={"rate": rate, "weight": weight},
+    )
+    return model
+
+
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
+    """Initialize both layers; only the encoder sees documents."""
+    model.layers[0].initialize(X=X, Y=Y)
+    model.layers[1].initialize()
+
+
+def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:
+    """Run the encoder; while training, on documents of which some tokens are hidden."""
+    tok2vec, guess = cast(Tok2VecT, model.layers[0]), cast(GuessT, model.layers[1])
+    lengths = [len(doc) for doc in docs]
+    hidden_rows = np.flatnonzero(np.random.random(sum(lengths)) < model.attrs["rate"])
+    if not is_train or not len(hidden_rows):
+        return tok2vec(docs, is_train)
+    norms = np.concatenate([doc.to_array(NORM) for doc in docs])[hidden_rows]
+    targets = (norms % np.uint64(guess.layers[-1].get_dim("nO"))).astype(np.int64)
+    hidden, backprop_tok2vec = tok2vec(_mask(docs, lengths, hidden_rows), is_train)
+    states = cast(ArrayT, flatten(model.ops, hidden)[0])[hidden_rows]
+    scores, backprop_guess = guess(cast(Floats2d, states), is_train)
+
+    def backprop(gradients: HiddenT) -> list[Doc]:
+        # The gradient of the cross-entropy: probability − 1 at the target.
+        d_scores = cast(ArrayT, model.ops.softmax(scores))
+        d_scores[np.arange(len(targets)), targets] -= 1.0
+        d_states = backprop_guess(cast(Floats2d, d_scores * (model.attrs["weight"] / len(docs))))
+        flat = cast(ArrayT, flatten(model.ops, gradients)[0]).copy()
+        flat[hidden_rows] += cast(ArrayT, d_states)
+        no_gradient: list[Doc] = backprop_tok2vec(unflatten(model.ops, cast(Floats2d, flat), lengths))
+        return no_gradient
+
+    return hidden, backprop
+
+
+def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64]) -> list[Doc]:
+    """Copy documents with MASK in place of the hidden tokens, in their norms too."""
+    mask = docs[0].vocab.strings.add(MASK)
+    is_hidden = np.zeros(sum(lengths), dtype=bool)
+    is_hidden[hidden_rows] = True
+    copies, start = [], 0
+    for doc, length in zip(docs, lengths, strict=True):
+        hidden = is_hidden[start : start + length]
+        start += length
+        attributes = cast(KeysT, doc.to_array([ORTH, NORM, SPACY]))
+        attributes[hidden, :2] = mask
+        copy = Doc(doc.vocab, words=attributes[:, 0].tolist(), spaces=attributes[:, 2].astype(bool).tolist())
+        copies.append(copy.from_array([NORM], cast(Ints2d, attributes[:, 1:2])))
+    return copies
