@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
@@ -41,6 +42,7 @@ subword_features = false
 """
 )["model"]
 ScorerT = Callable[..., dict[str, Any]]
+IOB_OUTSIDE = 2  # of token.ent_iob
 
 
 def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
@@ -229,10 +231,16 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         """(n_rows, n_tags) bool: the tags that the gold leaves to each token."""
         allowed, n_broken, first_broken = [], 0, ""
         for example in examples:
+            gold = example.reference
+            if np.array_equal(gold.to_array(ORTH), example.predicted.to_array(ORTH)):
+                # The usual case. spaCy's alignment would take a tenth of the training time to say so.
+                entities = [Entity(ent.start, ent.end, ent.label_) for ent in gold.ents]
+                allowed.append(self.scheme.allowed_by(entities, gold.to_array(ENT_IOB) == IOB_OUTSIDE))
+                continue
             known, n_fragments = self.scheme.allowed(example.get_aligned_ner())
             allowed.append(known)
             if n_fragments and not n_broken:
-                first_broken = example.reference.text[:40]
+                first_broken = gold.text[:40]
             n_broken += n_fragments
         if n_broken:
             warnings.warn(Warnings.ZT902.format(n=n_broken, text=first_broken), stacklevel=3)

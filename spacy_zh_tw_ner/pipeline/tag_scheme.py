@@ -81,15 +81,24 @@ class TagScheme:
         biluo (Sequence[str | None]): `Example.get_aligned_ner()`.
         RETURNS (tuple[BoolsT, int]): (n_tokens, n_tags); and how many fragments there were.
         """
-        allowed = np.ones((len(biluo), len(self)), dtype=bool)
-        allowed[[i for i, tag in enumerate(biluo) if tag == "O"], 1:] = False
         whole, n_fragments = _whole_entities(biluo)
-        for entity in whole:
+        return self.allowed_by(whole, np.array([tag == "O" for tag in biluo], dtype=bool)), n_fragments
+
+    def allowed_by(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
+        """The same, from entities that stand on whole tokens, and the tokens known to be outside of any.
+
+        entities (Iterable[Entity]): By token.
+        outside (BoolsT): (n_tokens,)
+        RETURNS (BoolsT): (n_tokens, n_tags)
+        """
+        allowed = np.ones((len(outside), len(self)), dtype=bool)
+        allowed[outside, OUTSIDE + 1 :] = False
+        for entity in entities:
             if entity.label in self._first:
-                rows = np.arange(entity.start, entity.end)
+                rows = slice(entity.start, entity.end)
                 allowed[rows] = False
-                allowed[rows, self.path(entity)] = True
-        return allowed, n_fragments
+                allowed[np.arange(entity.start, entity.end), self.path(entity)] = True
+        return allowed
 
 
 def _whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
