@@ -54,7 +54,7 @@ def test_line_separators_within_a_text_do_not_end_a_line(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "stands_there"), [(0, 3, "彭小軍認"), (1, 3, "小軍認"), (40, 42, ""), (3, 0, ""), (-3, -1, "灣銀行")]
+    ("first", "last", "stands_there"), [(0, 3, "彭小軍認"), (1, 3, "小軍認"), (40, 42, ""), (3, 0, ""), (-3, -1, "")]
 )
 def test_a_surface_that_stands_elsewhere_is_named(first: int, last: int, stands_there: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:

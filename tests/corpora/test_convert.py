@@ -1,0 +1,287 @@
+"""Annotated files → `.spacy`: whole or not at all, and nothing lost silently."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+
+from spacy_zh_tw_ner.corpora.convert import CORPORA_VARIABLE, ConvertSettings, convert
+from spacy_zh_tw_ner.errors import CorpusError
+
+GOOD = "[臺北市](GPE)的夏天。\n[台積電](ORG)上漲。\n好天氣。\n"
+
+
+def folder(tmp_path: Path, **files: str | bytes) -> Path:
+    """A corpus of files named by split."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for split, content in files.items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (source / f"x-{split}.txt").write_bytes(data)
+    return source
+
+
+def read(path: Path) -> list[Doc]:
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab))
+
+
+def texts(path: Path) -> list[str]:
+    return [doc.text for doc in read(path)]
+
+
+def fails(source: Path, target: Path, **settings: str | int) -> str:
+    with pytest.raises(CorpusError) as caught:
+        convert(source, target, ConvertSettings(**settings), notify=lambda message: None)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def written(target: Path) -> list[str]:
+    return sorted(path.name for path in target.rglob("*")) if target.exists() else []
+
+
+def test_a_folder_becomes_three_files(tmp_path: Path) -> None:
+    source, target = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n", test="[高雄](GPE)\n"), tmp_path / "out" / "a"
+    told: list[str] = []
+    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    assert {path.name: (t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()} == {
+        "train.spacy": (3, 2, 0, 0),
+        "dev.spacy": (1, 1, 0, 0),
+        "test.spacy": (1, 1, 0, 0),
+    }
+    assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
+    assert told == []
+    first, second, third = read(target / "train.spacy")
+    assert [(e.text, e.label_, e.start_char) for e in first.ents] == [("臺北市", "GPE", 0)]
+    assert (first.text, first[0].ent_iob_, third[0].ent_iob_) == ("臺北市的夏天。", "B", "O")
+    assert second.user_data["origin"] == f"{source / 'x-train.txt'}:2"
+
+
+def test_a_file_becomes_a_file(tmp_path: Path) -> None:
+    source, target = folder(tmp_path, train=GOOD) / "x-train.txt", tmp_path / "out" / "mine.spacy"
+    (tally,) = convert(source, target, ConvertSettings()).values()
+    assert (tally.sentences, tally.entities) == (3, 2)
+    assert written(target.parent) == ["mine.spacy"]
+    assert texts(target) == ["臺北市的夏天。", "台積電上漲。", "好天氣。"]
+
+
+def test_folders_named_by_split_hold_any_number_of_files(tmp_path: Path) -> None:
+    for split in ("train", "Valid", "test"):
+        (tmp_path / "s" / split / "more").mkdir(parents=True)
+        (tmp_path / "s" / split / "b.txt").write_text("[乙](X)\n", encoding="utf-8")
+        (tmp_path / "s" / split / "a.bio").write_text("甲 B-X\n", encoding="utf-8")
+        (tmp_path / "s" / split / "more" / "c.json").write_text('{"text": "丙"}\n', encoding="utf-8")
+        (tmp_path / "s" / split / "README.md").write_text("no data", encoding="utf-8")
+    convert(tmp_path / "s", tmp_path / "out", ConvertSettings(script="none"))
+    for split in ("train", "dev", "test"):
+        assert texts(tmp_path / "out" / f"{split}.spacy") == ["甲", "乙", "丙"]
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("broken", ["[臺北(GPE)\n", b"[\xe8\x87\xba\xff](GPE)\n", "\n"])
+def test_nothing_is_written_when_a_split_is_broken(split: str, broken: str | bytes, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"train": GOOD, "dev": GOOD, "test": GOOD} | {split: broken}
+    message = fails(folder(tmp_path, **files), tmp_path / "out")
+    assert f"x-{split}.txt" in message
+    assert written(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_an_older_corpus_stays_whole_when_a_new_one_is_broken(split: str, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    source = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n", test="[高雄](GPE)\n")
+    convert(source, target, ConvertSettings())
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    (source / "x-train.txt").write_text("[花蓮](GPE)\n", encoding="utf-8")
+    (source / f"x-{split}.txt").write_text("[壞\n", encoding="utf-8")
+    fails(source, target)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+
+
+def test_rejects_are_written_with_line_and_reason(tmp_path: Path) -> None:
+    good = '{"text": "甲乙丙", "label": {"A": {"甲乙": [[0, 1]]}}}\n'
+    bad = '{"text": "甲乙丙", "label": {"A": {"甲乙": [[0, 1]]}, "B": {"甲乙丙": [[0, 2]]}}}\n'
+    source, target = folder(tmp_path, train=good + bad, dev=good, test=good), tmp_path / "out"
+    message = fails(source, target, script="none")
+    assert message.startswith("[ZT208] 1 of 5 annotations were rejected, more than --max-rejects 0.")
+    assert f"{source / 'x-train.txt'}:2: '甲乙' overlaps B at 0–3" in message
+    assert written(target) == ["rejects.jsonl"]
+    (reject,) = map(json.loads, (target / "rejects.jsonl").read_text(encoding="utf-8").splitlines())
+    assert reject == {
+        "origin": f"{source / 'x-train.txt'}:2",
+        "start": 0,
+        "end": 2,
+        "label": "A",
+        "surface": "甲乙",
+        "reason": "overlaps B at 0–3",
+        "text": "甲乙丙",
+    }
+    tallies = convert(source, target, ConvertSettings(script="none", max_rejects=1))
+    assert [(t.entities, t.rejected) for t in tallies.values()] == [(2, 1), (1, 0), (1, 0)]
+    assert written(target) == ["dev.spacy", "rejects.jsonl", "test.spacy", "train.spacy"]
+
+
+def test_an_older_list_of_rejects_goes_when_there_are_none(tmp_path: Path) -> None:
+    source, target = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD), tmp_path / "out"
+    target.mkdir()
+    (target / "rejects.jsonl").write_text("{}\n")
+    convert(source, target, ConvertSettings())
+    assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
+
+
+def test_rejects_of_a_file_are_written_beside_it(tmp_path: Path) -> None:
+    source = folder(tmp_path, train='{"text": "甲乙", "label": {"A": {"甲": [[0, 0]]}, "B": {"甲乙": [[0, 1]]}}}\n')
+    convert(source / "x-train.txt", tmp_path / "out" / "a.spacy", ConvertSettings(max_rejects=1))
+    assert written(tmp_path / "out") == ["a.spacy", "rejects.jsonl"]
+
+
+def test_invalid_utf8_names_line_and_byte(tmp_path: Path) -> None:
+    data = b"\xef\xbb\xbf" + "[臺北](GPE)\n\n好".encode() + b"\xe5\x8c\n"
+    source = folder(tmp_path, train=data, dev=GOOD)
+    message = fails(source, tmp_path / "out")
+    byte = data.index(b"\xe5\x8c\n")
+    assert f"x-train.txt:3: byte {byte} is not UTF-8" in message
+
+
+def test_utf16_and_big5_are_named(tmp_path: Path) -> None:
+    for encoding in ("utf-16", "big5"):
+        path = tmp_path / f"{encoding}.txt"
+        path.write_bytes(GOOD.encode(encoding))
+        assert fails(path, tmp_path / "out.spacy").startswith("[ZT206]")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff\n"])
+@pytest.mark.parametrize("format", ["auto", "markup", "columns", "cluener"])
+def test_an_empty_corpus_says_so(content: str, format: str, tmp_path: Path) -> None:
+    source = folder(tmp_path, train=content)
+    assert "holds no sentence" in fails(source / "x-train.txt", tmp_path / "a.spacy", format=format)
+    assert "holds no sentence" in fails(source, tmp_path / "out", format=format)
+    assert written(tmp_path / "out") == []
+    assert not (tmp_path / "a.spacy").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_corpus_without_entities_says_so(split: str, tmp_path: Path) -> None:
+    source = folder(tmp_path, **({"train": GOOD, "dev": GOOD, "test": GOOD} | {split: "# doc = a\n好天氣。\n好。\n"}))
+    message = fails(source, tmp_path / "out")
+    assert message.startswith("[ZT204]")
+    assert "holds 2 sentences and not one entity" in message
+    assert split in message  # which of the three
+    assert written(tmp_path / "out") == []
+
+
+def test_a_missing_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CORPORA_VARIABLE, raising=False)
+    message = fails(tmp_path / "nowhere.txt", tmp_path / "out")
+    assert message.startswith(f"[ZT202] There is no file or folder {tmp_path / 'nowhere.txt'}.")
+    assert written(tmp_path) == []
+
+
+def test_a_folder_without_train_says_what_is_there(tmp_path: Path) -> None:
+    source = folder(tmp_path, dev=GOOD)
+    (source / "notes.md").write_text("x")
+    message = fails(source, tmp_path / "out")
+    assert message.startswith("[ZT207]")
+    assert "x-dev.txt" in message
+    assert "notes.md" in message
+
+
+def test_an_unknown_format_or_script_names_the_choices(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD, dev=GOOD)
+    assert fails(source, tmp_path / "out", format="conll").startswith("[ZT211] There is no format 'conll'.")
+    with pytest.raises(ValueError, match="s2tw"):
+        convert(source, tmp_path / "out", ConvertSettings(script="s2twp"))
+    assert written(tmp_path / "out") == []
+
+
+def test_a_corpus_is_found_among_those_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD)
+    monkeypatch.setenv(CORPORA_VARIABLE, str(tmp_path))
+    convert(Path("assets") / "source", tmp_path / "out", ConvertSettings())
+    assert texts(tmp_path / "out" / "train.spacy")[0] == "臺北市的夏天。"
+    monkeypatch.setenv(CORPORA_VARIABLE, str(source))
+    assert fails(Path("assets") / "source", tmp_path / "out").startswith("[ZT202]")
+
+
+MANY = "".join(f"[甲{i}](X)\n" for i in range(25))
+
+
+def test_with_dev_alone_dev_is_the_test_and_train_gives_a_tenth(tmp_path: Path) -> None:
+    told: list[str] = []
+    source, target = folder(tmp_path, train=MANY, dev="[丙](X)\n[丁](X)\n"), tmp_path / "out"
+    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    assert texts(target / "test.spacy") == ["丙", "丁"]
+    assert texts(target / "dev.spacy") == ["甲0", "甲10", "甲20"]
+    assert len(texts(target / "train.spacy")) == 22
+    assert not {"甲0", "甲10", "甲20"} & set(texts(target / "train.spacy"))
+    assert {p.stem: (t.sentences, t.entities) for p, t in tallies.items()} == {
+        "train": (22, 22),
+        "dev": (3, 3),
+        "test": (2, 2),
+    }
+    assert told == ["There is no test split: dev is taken as test, and every tenth sentence of train as dev."]
+
+
+def test_with_test_alone_train_gives_dev(tmp_path: Path) -> None:
+    told: list[str] = []
+    convert(folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out", ConvertSettings(), notify=told.append)
+    assert texts(tmp_path / "out" / "test.spacy") == ["丙"]
+    assert texts(tmp_path / "out" / "dev.spacy") == ["甲0", "甲10", "甲20"]
+    assert told == ["There is no dev split: every tenth sentence of train is taken as dev."]
+
+
+def test_with_train_alone_there_is_no_test(tmp_path: Path) -> None:
+    convert(folder(tmp_path, train=MANY), tmp_path / "out", ConvertSettings(), notify=lambda message: None)
+    assert written(tmp_path / "out") == ["dev.spacy", "train.spacy"]
+
+
+def test_a_corpus_too_small_to_hold_out_from_says_so(tmp_path: Path) -> None:
+    message = fails(folder(tmp_path, train="[甲](X)\n"), tmp_path / "out")
+    assert message.startswith("[ZT20")
+    assert written(tmp_path / "out") == []
+
+
+def test_converting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD)
+    for name in ("one", "two"):
+        convert(source, tmp_path / name, ConvertSettings())
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> None:
+    source = folder(tmp_path, train="[台湾银行](ORG)发布报告，认为经济会复苏。\n", test="[台灣](GPE)的台風和綫。\n" * 3)
+    convert(source / "x-train.txt", tmp_path / "a.spacy", ConvertSettings())
+    convert(source / "x-test.txt", tmp_path / "b.spacy", ConvertSettings())
+    convert(source / "x-train.txt", tmp_path / "c.spacy", ConvertSettings(script="none"))
+    assert [e.text for e in read(tmp_path / "a.spacy")[0].ents] == ["台灣銀行"]
+    assert texts(tmp_path / "b.spacy") == ["台灣的台風和綫。"] * 3
+    assert [e.text for e in read(tmp_path / "c.spacy")[0].ents] == ["台湾银行"]
+
+
+# What a correct reader finds: (sentences, entities, repaired, rejected) of each file.
+REAL = {
+    "uner_zh_gsd": {"train": (3997, 6136, 0, 0), "dev": (500, 810, 0, 0), "test": (500, 767, 0, 0)},
+    "resume_ner": {"train": (3821, 13440, 2, 0), "dev": (463, 1497, 0, 0), "test": (477, 1630, 0, 0)},
+    "cluener2020": {"train": (10748, 23970, 0, 2), "dev": (1343, 3072, 0, 0)},
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in REAL])
+def test_real_corpora_have_their_published_counts(name: str, corpora: Path, tmp_path: Path) -> None:
+    for split, expected in REAL[name].items():
+        (source,) = (path for path in (corpora / name).iterdir() if split in path.name and path.suffix != ".stats")
+        (tally,) = convert(source, tmp_path / f"{split}.spacy", ConvertSettings(max_rejects=2)).values()
+        assert (tally.sentences, tally.entities, tally.repaired, tally.rejected) == expected
+        docs = read(tmp_path / f"{split}.spacy")
+        assert (len(docs), sum(len(doc.ents) for doc in docs)) == expected[:2]
+
+
+@pytest.mark.slow
+def test_cluener_without_a_test_split_is_held_out(corpora: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    tallies = convert(corpora / "cluener2020", tmp_path, ConvertSettings(max_rejects=2), notify=told.append)
+    assert {path.stem: t.sentences for path, t in tallies.items()} == {"train": 9673, "dev": 1075, "test": 1343}
+    assert sum(t.entities for t in tallies.values()) == 23970 + 3072
+    assert len(told) == 1
