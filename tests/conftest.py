@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import spacy
 import torch
+from hypothesis import settings
 from spacy.language import Language
 from spacy.tokens import DocBin
 
@@ -53,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
+    settings.register_profile("busy", deadline=None)  # other processes may have the machine
+    settings.load_profile("busy")
     with warnings.catch_warnings():
         # spaCy loads the factories of every installed package at once, and one of them uses what torch deprecates.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)

@@ -5,7 +5,7 @@ Learning"), so there is no vocabulary to build or to ship, and every character h
 start at zero: an n-gram never seen in training then says nothing, where a random row would say something false.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
-from ..types import HiddenT, Tok2VecT
+from ..types import BoolsT, HiddenT, Tok2VecT
 from .ragged import flatten, unflatten
 
 ArrayT: TypeAlias = npt.NDArray[np.float32]
@@ -27,12 +27,17 @@ WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),)}
 EDGE = np.uint64(1)  # the key of what lies before and behind a text
 
 
-def build_char_ngram_embed_v1(widths: Sequence[int], rows: Sequence[int]) -> Tok2VecT:
+def build_char_ngram_embed_v1(
+    widths: Sequence[int], rows: Sequence[int], min_count: int = 1, dropout: float = 0.0
+) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`.
 
     widths (Sequence[int]): Width of the vector of a unigram, a bigram and a trigram; 0 leaves one out. A token has two
         bigrams, the one it ends and the one it begins, which share a table.
     rows (Sequence[int]): Rows of the three tables.
+    min_count (int): Bi- and trigrams that stand in the training corpus less often than this are not learnt, only
+        memorised: their rows stay zero. The corpus is counted when the pipeline is initialized.
+    dropout (float): Share of the bi- and trigrams that are left out while training.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
     RAISES (ValueError): Unless there are as many widths as rows, up to three, and a width is not 0.
     """
@@ -45,7 +50,7 @@ def build_char_ngram_embed_v1(widths: Sequence[int], rows: Sequence[int]) -> Tok
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={"tables": tables},
+        attrs={"tables": tables, "min_count": min_count, "dropout": dropout, "observe": observe, "rare": {}},
     )
     return model
 
@@ -60,29 +65,63 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
         model.set_param(f"E{n}", table)
 
 
-def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:  # noqa: ARG001
-    """Look the n-grams of all documents up at once."""
-    lengths = [len(doc) for doc in docs]
-    lookups: list[tuple[str, RowsT]] = []
+def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
+    """Count the n-grams of the training corpus, and note which rows are too rare to learn."""
+    counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
+    for doc in docs:
+        # A table that is read at two places has the same n-grams at both, one token apart; the last one counts.
+        for name, rows in dict(look_up(model, [doc])).items():
+            if name in counts:
+                np.add.at(counts[name], rows, 1)
+    model.attrs["rare"] = {name: count < model.attrs["min_count"] for name, count in counts.items()}
+
+
+def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
+    """Find the rows of all tokens: for each vector of a token the table and (n_tokens,) rows of it."""
+    norms = [cast(KeysT, doc.to_array(NORM)) for doc in docs]
+    found = []
     for n, (_, size) in model.attrs["tables"].items():
         for offset, span in WINDOWS[n]:
-            keys = [ngram_keys(cast(KeysT, doc.to_array(NORM)), offset, span) for doc in docs]
-            lookups.append((f"E{n}", (np.concatenate(keys) % np.uint64(size)).astype(np.int64)))
-    tables = {name: cast(Floats2d, model.get_param(name)) for name, _ in lookups}
-    vectors: Floats2d = model.ops.xp.hstack([cast(ArrayT, tables[name])[rows] for name, rows in lookups])
+            keys = np.concatenate([ngram_keys(of_doc, offset, span) for of_doc in norms])
+            found.append((f"E{n}", (keys % np.uint64(size)).astype(np.int64)))
+    return found
+
+
+def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
+    """Look the n-grams of all documents up at once."""
+    lengths = [len(doc) for doc in docs]
+    lookups = look_up(model, docs)
+    tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}
+    kept = [_kept(model, name, rows) if is_train else np.ones(len(rows), dtype=bool) for name, rows in lookups]
+    xp = model.ops.xp
+    parts = [
+        tables[name][xp.asarray(rows)] * xp.asarray(keep)[:, None]
+        for (name, rows), keep in zip(lookups, kept, strict=True)
+    ]
 
     def backprop(gradients: HiddenT) -> list[Doc]:
-        flat, start = flatten(model.ops, gradients)[0], 0
-        for name, rows in lookups:
+        flat, start = cast(ArrayT, flatten(model.ops, gradients)[0]), 0
+        for (name, rows), keep in zip(lookups, kept, strict=True):
             n_rows, width = tables[name].shape
+            part = flat[xp.asarray(keep), start : start + width]
             gradient = model.ops.alloc2f(n_rows, width)
-            part = model.ops.as_contig(flat[:, start : start + width])
-            model.ops.scatter_add(gradient, model.ops.asarray1i(cast(Ints1d, rows.astype(np.int32))), part)
+            places = model.ops.asarray1i(cast(Ints1d, rows[keep].astype(np.int32)))
+            model.ops.scatter_add(gradient, places, model.ops.as_contig(cast(Floats2d, part)))
             model.inc_grad(name, gradient)
             start += width
         return []
 
+    vectors: Floats2d = xp.hstack(parts)
     return unflatten(model.ops, vectors, lengths), backprop
+
+
+def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
+    """Which n-grams of a batch take part in training: none that is rare, nor what dropout takes. (n_tokens,)"""
+    rare = model.attrs["rare"].get(name)
+    kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
+    if name != "E1":
+        kept &= np.random.random(len(rows)) >= model.attrs["dropout"]  # seeded by spaCy
+    return kept
 
 
 def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:

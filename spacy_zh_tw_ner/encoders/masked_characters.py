@@ -13,7 +13,7 @@ import numpy.typing as npt
 from spacy.attrs import NORM, ORTH, SPACY  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 from thinc.api import Linear, Mish, Model, chain
-from thinc.types import Floats2d, Ints2d
+from thinc.types import Floats2d, Ints1d, Ints2d
 
 from ..types import HiddenT, Tok2VecT
 from .ragged import flatten, unflatten
@@ -59,24 +59,27 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:
     """Run the encoder; while training, on documents of which some tokens are hidden."""
     tok2vec, guess = cast(Tok2VecT, model.layers[0]), cast(GuessT, model.layers[1])
+    if not is_train:
+        return tok2vec(docs, is_train)
     lengths = [len(doc) for doc in docs]
-    hidden_rows = np.flatnonzero(np.random.random(sum(lengths)) < model.attrs["rate"])
-    if not is_train or not len(hidden_rows):
+    hidden_rows = np.flatnonzero(np.random.random(sum(lengths)) < model.attrs["rate"])  # seeded by spaCy
+    if not len(hidden_rows):
         return tok2vec(docs, is_train)
     norms = np.concatenate([doc.to_array(NORM) for doc in docs])[hidden_rows]
     targets = (norms % np.uint64(guess.layers[-1].get_dim("nO"))).astype(np.int64)
     hidden, backprop_tok2vec = tok2vec(_mask(docs, lengths, hidden_rows), is_train)
-    states = cast(ArrayT, flatten(model.ops, hidden)[0])[hidden_rows]
-    scores, backprop_guess = guess(cast(Floats2d, states), is_train)
+    rows, columns = (model.ops.asarray1i(cast(Ints1d, ids.astype(np.int32))) for ids in (hidden_rows, targets))
+    states = flatten(model.ops, hidden)[0][rows]
+    scores, backprop_guess = guess(states, is_train)
 
     def backprop(gradients: HiddenT) -> list[Doc]:
         # The gradient of the cross-entropy: probability − 1 at the target.
-        d_scores = cast(ArrayT, model.ops.softmax(scores))
-        d_scores[np.arange(len(targets)), targets] -= 1.0
-        d_states = backprop_guess(cast(Floats2d, d_scores * (model.attrs["weight"] / len(docs))))
-        flat = cast(ArrayT, flatten(model.ops, gradients)[0]).copy()
-        flat[hidden_rows] += cast(ArrayT, d_states)
-        no_gradient: list[Doc] = backprop_tok2vec(unflatten(model.ops, cast(Floats2d, flat), lengths))
+        d_scores = model.ops.softmax(scores)
+        d_scores[model.ops.xp.arange(len(targets)), columns] -= 1.0
+        d_states = backprop_guess(d_scores * (model.attrs["weight"] / len(docs)))
+        flat = flatten(model.ops, gradients)[0].copy()
+        flat[rows] += d_states
+        no_gradient: list[Doc] = backprop_tok2vec(unflatten(model.ops, flat, lengths))
         return no_gradient
 
     return hidden, backprop

@@ -157,6 +157,9 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         if labels is None:
             labels = sorted({entity.label_ for example in get_examples() for entity in example.reference.ents})
+        for layer in self.model.walk():
+            if "observe" in layer.attrs:
+                layer.attrs["observe"](layer, (example.predicted for example in get_examples()))
         for label in labels:
             self.add_label(label)
         if not self.labels:
