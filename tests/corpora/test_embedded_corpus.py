@@ -28,7 +28,9 @@ HEADING = 3  # characters beside the entities
 
 @pytest.fixture(scope="module")
 def records() -> dict[str, list[Record]]:
-    return {split: [r for path in sorted((FOLDER / split).glob("*.txt")) for r in read_markup(path)] for split in SPLITS}
+    return {
+        split: [r for path in sorted((FOLDER / split).glob("*.txt")) for r in read_markup(path)] for split in SPLITS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +67,7 @@ def test_it_is_split_by_document(records: dict[str, list[Record]]) -> None:
 
 def test_a_document_stands_in_one_place() -> None:
     headers = Counter(
-        line
-        for path in FOLDER.glob("*/*.txt")
-        for _, line in numbered_lines(path)
-        if line.startswith("#")
+        line for path in FOLDER.glob("*/*.txt") for _, line in numbered_lines(path) if line.startswith("#")
     )
     assert max(headers.values()) == 1
 
@@ -164,7 +163,7 @@ def test_every_annotation_is_sound(everything: list[Record]) -> None:
 
 def test_every_line_is_written_as_the_markup_would_write_it() -> None:
     for path in FOLDER.glob("*/*.txt"):
-        lines = {number: line for number, line in numbered_lines(path)}
+        lines = dict(numbered_lines(path))
         for record in read_markup(path):
             assert write_line(record.text, record.entities) == lines[int(record.origin.rpartition(":")[2])]
 

@@ -41,7 +41,8 @@ def test_a_format_is_told_by_content_whatever_the_name(name: str, content: str, 
 
 
 @pytest.mark.parametrize(
-    "content", ["今天天氣很好。\n明天呢？\n", '{"sentence": "好"}\n', "台 LOC\n北 LOC\n", "<xml>台北</xml>\n", "# 筆記\n好\n"]
+    "content",
+    ["今天天氣很好。\n明天呢？\n", '{"sentence": "好"}\n', "台 LOC\n北 LOC\n", "<xml>台北</xml>\n", "# 筆記\n好\n"],
 )
 def test_an_unknown_format_says_what_was_tried(content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.txt"

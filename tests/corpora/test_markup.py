@@ -11,7 +11,8 @@ from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.types import Entity
 
 TEXTS = st.text(
-    st.one_of(st.sampled_from("[]()\\#臺台 　𠮷\u2028\u200b\x00\t\r"), st.characters(exclude_characters="\n")), max_size=40
+    st.one_of(st.sampled_from("[]()\\#臺台 　𠮷\u2028\u200b\x00\t\r"), st.characters(exclude_characters="\n")),
+    max_size=40,
 )
 LABELS = st.text(st.characters(categories=("L", "N"), include_characters="_-[]\\#"), min_size=1, max_size=8)
 

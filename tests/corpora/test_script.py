@@ -12,7 +12,9 @@ from spacy_zh_tw_ner.corpora.script import changed_share, is_simplified, record_
 from spacy_zh_tw_ner.types import Entity
 
 S2TW = record_converter("s2tw")
-MIXED = st.text(st.one_of(st.sampled_from("头发发布里面台湾台北干杯乾隆后来皇后少数组织万千 A１\n𠮷"), st.characters(codec="utf-8")))
+MIXED = st.text(
+    st.one_of(st.sampled_from("头发发布里面台湾台北干杯乾隆后来皇后少数组织万千 A１\n𠮷"), st.characters(codec="utf-8"))
+)
 
 
 def convert(text: str) -> str:

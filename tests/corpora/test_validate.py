@@ -64,7 +64,12 @@ def test_a_split_without_entities_is_an_error(split: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("民國113年在臺北", "民國113年在臺北"), ("民國113年", "民國１１３年"), ("ＡＢＣ公司", "ABC公司"), ("㈱台積", "(株)台積")],
+    [
+        ("民國113年在臺北", "民國113年在臺北"),
+        ("民國113年", "民國１１３年"),
+        ("ＡＢＣ公司", "ABC公司"),
+        ("㈱台積", "(株)台積"),
+    ],
 )
 def test_a_sentence_in_two_splits_is_found_in_any_width(first: str, second: str, tmp_path: Path) -> None:
     train = [*TRAIN, Record(first, [Entity(0, 1, "GPE")], "train.txt:77")]

@@ -1,0 +1,269 @@
+"""The commands, end to end, and how they fail."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+from typer.testing import CliRunner, Result
+
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+
+COMMANDS = ("convert", "evaluate", "try", "validate", "visualize")
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(zh_tw_ner_cli, [str(argument) for argument in arguments])
+
+
+def plain(output: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", output)
+
+
+def rows_of(output: str) -> dict[str, list[str]]:
+    """First word of each line → the rest."""
+    return {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.strip()}
+
+
+def succeeds(*arguments: str | Path) -> str:
+    result = run(*arguments)
+    assert (result.exit_code, result.exception) == (0, None), result.output
+    return plain(result.output)
+
+
+def only_message(output: str) -> str:
+    """The one message that a failing command has said, unwrapped."""
+    said = " ".join(plain(output).split())
+    assert said.startswith("✘ ")
+    assert not re.search("✘|✔|ℹ|⚠|Traceback", said[1:])
+    return said
+
+
+def fails(*arguments: str | Path) -> str:
+    """What a command that exits with 1 says: one message, and not a traceback."""
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    return only_message(result.stdout)  # progress goes to stderr
+
+
+def spacy_command(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spacy", "zh-tw-ner", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"},
+    )
+
+
+@pytest.mark.slow
+def test_spacy_lists_the_commands() -> None:
+    done = spacy_command("--help")
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+def test_a_failure_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    source = tmp_path / "news.txt"
+    source.write_text("# doc = a\n[臺北市(GPE)\n", encoding="utf-8")
+    done = spacy_command("convert", source, tmp_path / "a.spacy")
+    assert done.returncode == 1
+    assert only_message(done.stdout + done.stderr).startswith(f"✘ [ZT201] {source}:2: an entity is not closed.")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    output = succeeds(command, "--help")
+    assert "Usage: " in output
+    assert "--help" in output
+
+
+def test_convert_prints_what_it_read_and_wrote(tiny_source: Path, tmp_path: Path) -> None:
+    output = succeeds("convert", tiny_source, tmp_path / "out")
+    rows = rows_of(output)
+    assert rows["split"] == ["sentences", "entities", "repaired", "rejected"]
+    for split in ("train", "dev", "test"):
+        assert rows[split] == ["8", "18", "0", "0"]
+        assert (tmp_path / "out" / f"{split}.spacy").is_file()
+    assert "✔ Wrote" in output
+
+
+def test_convert_lists_splits_in_their_usual_order(tiny_source: Path, tmp_path: Path) -> None:
+    output = succeeds("convert", tiny_source, tmp_path / "out")
+    assert [name for name in rows_of(output) if name in ("train", "dev", "test")] == ["train", "dev", "test"]
+
+
+def test_convert_says_what_it_holds_out(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("[甲](A)\n" * 20, encoding="utf-8")
+    output = succeeds("convert", tmp_path, tmp_path / "out", "--script", "none")
+    assert "every tenth sentence of train is taken as dev" in " ".join(output.split())
+
+
+def test_convert_takes_its_options(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text('{"text": "台湾", "label": {"A": {"台湾": [[0, 1]]}, "B": {"台": [[0, 0]]}}}\n', encoding="utf-8")
+    options = ("--format", "cluener", "--script", "none")
+    message = fails("convert", source, tmp_path / "a.spacy", *options)
+    assert "[ZT208] 1 of 2 annotations were rejected" in message
+    succeeds("convert", source, tmp_path / "a.spacy", *options, "--max-rejects", "1")
+    succeeds("convert", source, tmp_path / "b.spacy", "-f", "cluener", "-s", "s2tw", "--max-rejects", "1")
+    found = [
+        spacy.tokens.DocBin().from_disk(tmp_path / name).get_docs(spacy.blank("zh_tw").vocab)
+        for name in ("a.spacy", "b.spacy")
+    ]
+    assert [next(docs).text for docs in found] == ["台湾", "台灣"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("convert", "nowhere", "out"), "[ZT202]"),
+        (("convert", "text.txt", "out.spacy"), "[ZT205]"),
+        (("convert", "empty.txt", "out.spacy"), "[ZT203]"),
+        (("convert", "bare.txt", "out.spacy"), "[ZT204]"),
+        (("convert", "latin.txt", "out.spacy"), "[ZT206]"),
+        (("convert", ".", "out"), "[ZT207]"),
+        (("convert", "text.txt", "out.spacy", "-f", "xml"), "[ZT211]"),
+        (("convert", "good.txt", "out.spacy", "-s", "s2twp"), "[ZT004]"),
+        (("validate", "."), "[ZT212]"),
+        (("validate", "nowhere"), "[ZT212]"),
+        (("evaluate", "PIPELINE", "nowhere.spacy", "-o", "out"), "[ZT202]"),
+        (("evaluate", "PIPELINE", "text.txt", "-o", "out"), "[ZT210]"),
+        (("evaluate", "nowhere", "text.txt", "-o", "out"), "nowhere"),
+        (("visualize", "PIPELINE", "nowhere.spacy", "out"), "[ZT202]"),
+        (("visualize", "PIPELINE", "text.txt", "out"), "[ZT210]"),
+        (("visualize", "nowhere", "text.txt", "out"), "nowhere"),
+        (("try", "nowhere", "好", "-o", "out"), "nowhere"),
+    ],
+)
+def test_bad_input_gets_a_message_and_nothing_is_written(
+    arguments: tuple[str, ...], code: str, tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "text.txt": "今天天氣很好。",
+        "empty.txt": "",
+        "bare.txt": "# doc = a\n好。\n",
+        "good.txt": "[臺北](GPE)\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZH_TW_NER_CORPORA", raising=False)
+    assert code in fails(*(str(tiny_pipeline) if a == "PIPELINE" else a for a in arguments))
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*files, "latin.txt"])
+
+
+def test_a_target_that_cannot_be_written_gets_a_message(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("[臺北](GPE)\n", encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    assert "file" in fails("convert", tmp_path / "good.txt", tmp_path / "file" / "out.spacy")
+
+
+def test_validate_prints_counts_and_writes_them(tiny_corpus: Path, tmp_path: Path) -> None:
+    output = succeeds("validate", tiny_corpus, "--output", tmp_path / "new" / "report.json")
+    rows = rows_of(output)
+    assert rows["sentences"] == ["8", "8", "8"]
+    assert rows["PERSON"] == ["4", "4", "4"]
+    assert "✔ " in output
+    assert "stand in more than one split" in " ".join(output.split())
+    report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))
+    assert report["splits"]["dev"]["labels"] == {"GPE": 7, "ORG": 7, "PERSON": 4}
+    assert report["errors"] == []
+
+
+def test_validate_fails_on_faults_and_still_writes_them(tmp_path: Path) -> None:
+    for split, label in (("train", "A"), ("dev", "B")):
+        (tmp_path / f"{split}.txt").write_text(f"[甲{split}](  X)\n".replace("  X", label), encoding="utf-8")
+        succeeds("convert", tmp_path / f"{split}.txt", tmp_path / f"{split}.spacy")
+    result = run("validate", tmp_path, "-o", tmp_path / "report.json")
+    assert result.exit_code == 1
+    said = " ".join(plain(result.output).split())
+    assert "✘ [ZT209]" in said
+    assert "label 'B' occurs in dev but not in train" in said
+    assert "fit to train on" not in said
+    (error,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["errors"]
+    assert f"{tmp_path / 'dev.txt'}:1" in error
+
+
+def test_evaluate_prints_scores_and_writes_them(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", "-o", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert (scores["pipeline"], scores["data"]) == (str(tiny_pipeline), str(tiny_corpus / "test.spacy"))
+    assert scores["micro"]["gold"] == 18
+    assert scores["micro"]["f"] > 60
+    assert {label: counts["gold"] for label, counts in scores["per_type"].items()} == {"GPE": 7, "ORG": 7, "PERSON": 4}
+    rows = rows_of(output)
+    assert rows["micro"] == [f"{scores['micro'][key]:.2f}" for key in "prf"] + ["18"]
+
+
+def test_evaluate_agrees_with_spacy(tiny_pipeline: Path, tiny_corpus: Path, tiny_nlp: Language, tmp_path: Path) -> None:
+    from spacy_zh_tw_ner.training.char_corpus import CharCorpus
+
+    succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", "-o", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    expected = tiny_nlp.evaluate(CharCorpus(tiny_corpus / "test.spacy")(tiny_nlp))
+    assert scores["micro"]["f"] == round(100 * expected["ents_f"], 2)
+
+
+def test_visualize_writes_a_page(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    for limit, n in ((("--limit", "3"), 3), ((), 8), (("-n", "0"), 8)):
+        output = succeeds("visualize", tiny_pipeline, tiny_corpus / "test.spacy", tmp_path / "a" / "page.html", *limit)
+        page = (tmp_path / "a" / "page.html").read_text(encoding="utf-8")
+        assert page.count("<article") == n
+        assert "蔡英文" in page
+        assert "✔ Wrote" in output
+
+
+def test_try_prints_what_it_finds(tiny_pipeline: Path, tmp_path: Path) -> None:
+    output = succeeds("try", tiny_pipeline, "--output", tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert found["text"] == "蔡英文總統在臺北市接見台積電董事長。"
+    assert [(e["text"], e["label"]) for e in found["ents"]] == [
+        ("蔡英文", "PERSON"),
+        ("臺北市", "GPE"),
+        ("台積電", "ORG"),
+    ]
+    assert all(0 < e["score"] <= 1 for e in found["ents"])
+    assert [line.split()[:2] for line in output.splitlines() if line.startswith("臺北市")] == [["臺北市", "GPE"]]
+    assert "林佳龍" in succeeds("try", tiny_pipeline, "昨天林佳龍走訪台中市的市場。")
+
+
+def test_try_says_nothing_of_scores_that_are_not_there(tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "臺"}])  # type: ignore[attr-defined]
+    nlp.to_disk(tmp_path / "ruler")
+    succeeds("try", tmp_path / "ruler", "在臺灣", "-o", tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert found["ents"] == [{"text": "臺", "label": "GPE", "score": None}]
+
+
+def test_a_text_that_is_no_text_gets_a_message(tiny_pipeline: Path) -> None:
+    assert "[ZT001]" in fails("try", tiny_pipeline, "台\ud83d")
+
+
+@pytest.mark.slow
+def test_the_commands_work_one_after_the_other_from_a_shell(
+    tiny_source: Path, tiny_pipeline: Path, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    for arguments in (
+        ("convert", tiny_source, corpus),
+        ("validate", corpus, "-o", "report.json"),
+        ("evaluate", tiny_pipeline, corpus / "test.spacy", "-o", "scores.json"),
+        ("visualize", tiny_pipeline, corpus / "test.spacy", "page.html"),
+        ("try", tiny_pipeline, "-o", "found.json"),
+    ):
+        done = spacy_command(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == ["corpus", "found.json", "page.html", "report.json", "scores.json"]

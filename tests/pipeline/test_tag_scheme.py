@@ -1,0 +1,194 @@
+"""Entities as BIOES tags and back."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
+from spacy_zh_tw_ner.types import Entity
+
+LABELS = ("PERSON", "B-GPE", "地名")  # a hyphen and Chinese in a label change nothing
+SCHEME = TagScheme(LABELS)
+
+
+@st.composite
+def annotated(draw: st.DrawFn, max_length: int = 20) -> tuple[int, list[Entity]]:
+    """A length, and entities that do not overlap, adjacent ones among them."""
+    length = draw(st.integers(0, max_length))
+    cuts = draw(st.lists(st.integers(0, length), unique=True).map(sorted))
+    labels = draw(st.lists(st.sampled_from([None, *LABELS]), min_size=len(cuts), max_size=len(cuts)))
+    pieces = zip(cuts, cuts[1:], labels, strict=False)
+    return length, [Entity(start, end, label) for start, end, label in pieces if label is not None]
+
+
+def path_of(length: int, entities: list[Entity]) -> np.ndarray:
+    tags = np.zeros(length, dtype=np.int64)
+    for entity in entities:
+        tags[entity.start : entity.end] = SCHEME.path(entity)
+    return tags
+
+
+def biluo_of(length: int, entities: list[Entity]) -> list[str | None]:
+    tags: list[str | None] = ["O"] * length
+    for start, end, label in entities:
+        kinds = ["U"] if end - start == 1 else ["B", *["I"] * (end - start - 2), "L"]
+        tags[start:end] = [f"{kind}-{label}" for kind in kinds]
+    return tags
+
+
+def is_legal(tags: list[int]) -> bool:
+    legal = SCHEME.legality()
+    steps = all(legal.matrix[i, j] for i, j in zip(tags, tags[1:], strict=False))
+    return steps and (not tags or bool(legal.start[tags[0]] and legal.end[tags[-1]]))
+
+
+def test_tags_are_o_and_then_four_of_each_label_in_their_order() -> None:
+    assert TagScheme(("A", "B")).tags == ("O", "B-A", "I-A", "E-A", "S-A", "B-B", "I-B", "E-B", "S-B")
+    assert len(TagScheme(("A", "B"))) == 9
+    assert TagScheme(()).tags == ("O",)
+
+
+@given(annotated())
+def test_entities_to_path_to_entities_is_identity_and_the_path_is_legal(case: tuple[int, list[Entity]]) -> None:
+    length, entities = case
+    tags = path_of(length, entities)
+    assert SCHEME.entities(tags) == entities
+    assert is_legal(tags.tolist())
+
+
+def test_every_legal_path_is_the_path_of_its_entities() -> None:
+    scheme = TagScheme(("A", "B"))
+    legal = scheme.legality()
+    n_legal = 0
+    for path in product(range(len(scheme)), repeat=4):
+        if legal.start[path[0]] and legal.end[path[-1]] and legal.matrix[path[:-1], path[1:]].all():
+            n_legal += 1
+            tags = np.zeros(4, dtype=np.int64)
+            for entity in scheme.entities(np.array(path)):
+                tags[entity.start : entity.end] = scheme.path(entity)
+            assert tuple(tags.tolist()) == path
+    # Ways to cut 4 tokens into O (1 token) and entities of two labels: a(n) = a(n−1) + 2 · Σ a(n−k).
+    assert n_legal == 153
+
+
+def test_a_path_has_a_tag_of_its_kind_for_each_token() -> None:
+    for length, kinds in ((1, "S"), (2, "BE"), (3, "BIE"), (5, "BIIIE")):
+        tags = [SCHEME.tags[i] for i in SCHEME.path(Entity(3, 3 + length, "B-GPE"))]
+        assert tags == [f"{kind}-B-GPE" for kind in kinds]
+
+
+def test_legality_is_bioes() -> None:
+    scheme = TagScheme(("A", "B"))
+    legal, at = scheme.legality(), scheme.tags.index
+    begins = {at(tag) for tag in ("O", "B-A", "S-A", "B-B", "S-B")}
+    after = {
+        **dict.fromkeys(("O", "E-A", "S-A", "E-B", "S-B"), begins),
+        **dict.fromkeys(("B-A", "I-A"), {at("I-A"), at("E-A")}),
+        **dict.fromkeys(("B-B", "I-B"), {at("I-B"), at("E-B")}),
+    }
+    assert {tag: set(np.flatnonzero(legal.matrix[at(tag)]).tolist()) for tag in scheme.tags} == after
+    assert set(np.flatnonzero(legal.start).tolist()) == begins
+    assert {scheme.tags[i] for i in np.flatnonzero(legal.end)} == {"O", "E-A", "S-A", "E-B", "S-B"}
+
+
+def test_legality_without_labels_allows_o_only() -> None:
+    legal = TagScheme(()).legality()
+    assert (legal.matrix.tolist(), legal.start.tolist(), legal.end.tolist()) == ([[True]], [True], [True])
+
+
+@given(annotated())
+def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]]) -> None:
+    length, entities = case
+    allowed, n_fragments = SCHEME.allowed(biluo_of(length, entities))
+    assert allowed.shape == (length, len(SCHEME))
+    assert n_fragments == 0
+    assert (allowed.sum(1) == 1).all()
+    assert allowed.argmax(1).tolist() == path_of(length, entities).tolist()
+
+
+@given(annotated(), st.data())
+def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
+    case: tuple[int, list[Entity]], data: st.DataObject
+) -> None:
+    length, entities = case
+    biluo = biluo_of(length, entities)
+    outside = [i for i, tag in enumerate(biluo) if tag == "O"]
+    unknown = data.draw(st.lists(st.sampled_from(outside), unique=True)) if outside else []
+    for i in unknown:
+        biluo[i] = data.draw(st.sampled_from([None, "-"]))
+    allowed, n_fragments = SCHEME.allowed(biluo)
+    assert n_fragments == 0
+    assert allowed[unknown].all()
+    known = [i for i in range(length) if i not in unknown]
+    assert (allowed[known].sum(1) == 1).all()
+    assert allowed[known, path_of(length, entities)[known]].all()
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([None, "-", "O", "", *(f"{k}-{x}" for k in "BILU" for x in ("PERSON", "地名", "ALIEN"))]), max_size=8))
+def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) -> None:
+    allowed, _ = SCHEME.allowed(biluo)
+    legal = SCHEME.legality()
+    reached = legal.start
+    for i, row in enumerate(allowed):
+        reached = row & (reached if i == 0 else (reached[:, None] & legal.matrix).any(0))
+    assert not biluo or (reached & legal.end).any()
+
+
+@pytest.mark.parametrize(
+    ("biluo", "n_fragments", "free"),
+    [
+        (["B-PERSON", "I-PERSON", "O"], 1, [0, 1]),  # no end
+        (["O", "I-PERSON", "L-PERSON"], 1, [1, 2]),  # no begin
+        (["L-PERSON", "O"], 1, [0]),
+        (["B-PERSON", "L-地名", "O"], 2, [0, 1]),  # two labels: a begin without an end and an end without a begin
+        (["B-PERSON", "B-PERSON", "L-PERSON"], 1, [0]),
+        (["B-PERSON"], 1, [0]),  # at the end of the text
+        (["B-PERSON", None, "L-PERSON"], 2, [0, 1, 2]),
+    ],
+)
+def test_fragments_are_counted_and_taken_as_unknown(biluo: list[str | None], n_fragments: int, free: list[int]) -> None:
+    allowed, seen = SCHEME.allowed(biluo)
+    assert seen == n_fragments
+    assert np.flatnonzero(allowed.all(1)).tolist() == free
+
+
+def test_a_label_that_the_scheme_does_not_know_is_unknown_and_no_fragment() -> None:
+    allowed, n_fragments = SCHEME.allowed(["U-ALIEN", "O", "B-ALIEN", "L-ALIEN", "U-PERSON"])
+    assert n_fragments == 0
+    assert allowed.all(1).tolist() == [True, False, True, True, False]
+    assert [SCHEME.tags[i] for i in np.flatnonzero(allowed[4])] == ["S-PERSON"]
+
+
+def test_no_token_allows_nothing_and_breaks_nothing() -> None:
+    allowed, n_fragments = SCHEME.allowed([])
+    assert (allowed.shape, n_fragments) == ((0, 13), 0)
+    assert SCHEME.entities(np.zeros(0, dtype=np.int64)) == []
+
+
+@given(annotated(), st.lists(st.sampled_from(["甲", "乙", "O"]), min_size=1, unique=True))
+def test_appending_labels_keeps_all_indices(case: tuple[int, list[Entity]], more: list[str]) -> None:
+    length, entities = case
+    grown = TagScheme((*LABELS, *more))
+    assert grown.tags[: len(SCHEME)] == SCHEME.tags
+    assert [grown.path(entity) for entity in entities] == [SCHEME.path(entity) for entity in entities]
+    assert grown.entities(path_of(length, entities)) == entities
+    old, new = SCHEME.legality(), grown.legality()
+    n = len(SCHEME)
+    assert (new.matrix[:n, :n] == old.matrix).all()
+    assert (new.start[:n] == old.start).all()
+    assert (new.end[:n] == old.end).all()
+
+
+def test_a_label_that_reads_like_a_tag_is_a_label() -> None:
+    scheme = TagScheme(("O", "B-PER"))
+    assert scheme.entities(np.array([*scheme.path(Entity(0, 2, "O")), *scheme.path(Entity(2, 3, "B-PER"))])) == [
+        Entity(0, 2, "O"),
+        Entity(2, 3, "B-PER"),
+    ]
+    allowed, n_fragments = scheme.allowed(["U-O", "O", "B-B-PER", "L-B-PER"])
+    assert n_fragments == 0
+    assert [scheme.tags[i] for i in allowed.argmax(1)] == ["S-O", "O", "B-B-PER", "E-B-PER"]

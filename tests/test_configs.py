@@ -1,0 +1,78 @@
+"""Every config in configs/ can be filled, initialized and trained."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.init_config import fill_config
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import load_config
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def config(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_there_are_configs() -> None:
+    assert "bilstm" in [path.stem for path in CONFIGS]
+
+
+def test_it_is_complete_and_says_nothing_unknown(config: Path, tmp_path: Path) -> None:
+    _, filled = fill_config(tmp_path / "filled.cfg", config, silent=True)
+    assert filled["components"]["ner"]["factory"] == "zh_tw_crf_ner"
+    assert load_config(tmp_path / "filled.cfg")["training"]["max_steps"] > 0
+
+
+def test_it_begins_with_what_it_is_for(config: Path) -> None:
+    first = config.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# ")
+    assert len(first) > 20
+
+
+def test_it_reads_the_corpus_of_the_project(config: Path) -> None:
+    paths = load_config(config)["paths"]
+    assert (paths["train"], paths["dev"]) == ("corpus/taiwan/train.spacy", "corpus/taiwan/dev.spacy")
+
+
+def test_its_rate_falls_to_nothing_at_the_last_step_whatever_the_length(config: Path) -> None:
+    for steps in (7, 5000):
+        loaded = load_config(config, overrides={"training.max_steps": steps}).interpolate()
+        assert loaded["training"]["optimizer"]["learn_rate"]["total_steps"] == steps
+
+
+def test_it_trains(config: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    overrides = {
+        "paths.train": str(tiny_corpus / "train.spacy"),
+        "paths.dev": str(tiny_corpus / "dev.spacy"),
+        "training.max_steps": 2,
+        "training.eval_frequency": 1,
+    }
+    nlp = init_nlp(load_config(config, overrides=overrides).interpolate())
+    assert nlp.get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
+    log = StringIO()
+    train(nlp, tmp_path, stdout=log, stderr=log)
+    assert "LOSS NER" in log.getvalue()
+    assert "ENTS_F" in log.getvalue()
+    for model in ("model-best", "model-last"):
+        loaded = spacy.load(tmp_path / model)
+        doc = loaded("蔡英文在臺北市。")
+        assert (doc.text, loaded.lang, loaded.pipe_names[-1]) == ("蔡英文在臺北市。", "zh_tw", "ner")
+
+
+def test_training_twice_gives_the_same_pipeline(tiny_corpus: Path, tmp_path: Path) -> None:
+    overrides = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+    small = {"training.max_steps": 3, "training.eval_frequency": 3}
+    models = []
+    for name in ("one", "two"):
+        nlp = init_nlp(load_config(ROOT / "configs" / "bilstm.cfg", overrides=overrides | small).interpolate())
+        (tmp_path / name).mkdir()
+        train(nlp, tmp_path / name, stdout=StringIO(), stderr=StringIO())
+        models.append((tmp_path / name / "model-last" / "ner" / "model").read_bytes())
+    assert models[0] == models[1]

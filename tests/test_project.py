@@ -1,0 +1,206 @@
+"""project.yml, from its schema to a run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import srsly
+import typer
+from spacy.util import load_config
+from weasel.cli.document import project_document
+from weasel.schemas import ProjectConfigSchema, validate
+
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+
+ROOT = Path(__file__).parents[1]
+RAW: dict[str, Any] = srsly.read_yaml(ROOT / "project.yml")  # type: ignore[assignment]
+COMMANDS = {command["name"]: command for command in RAW["commands"]}
+TEXT = (ROOT / "project.yml").read_text(encoding="utf-8")
+# With the variables' own values in place of their names
+PROJECT: dict[str, Any] = srsly.yaml_loads(re.sub(r"\$\{vars\.(\w+)\}", lambda m: str(RAW["vars"][m[1]]), TEXT))  # type: ignore[assignment]
+ORDER = ["convert", "validate", "train", "evaluate", "visualize", "package", "install"]
+
+
+def scripts(project: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for command in project["commands"]:
+        for line in command["script"]:
+            yield command["name"], line
+
+
+def test_it_fits_the_schema() -> None:
+    assert validate(ProjectConfigSchema, RAW) == []
+
+
+def test_the_main_job_has_all_steps_in_order() -> None:
+    assert RAW["workflows"]["all"] == ORDER
+    assert list(COMMANDS) == ORDER
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_command_says_what_it_needs_and_makes(name: str) -> None:
+    command = COMMANDS[name]
+    assert command["help"]
+    assert command["deps"]
+    assert command["outputs"]
+
+
+@pytest.mark.parametrize(("name", "line"), list(scripts(RAW)))
+def test_scripts_are_python_modules_alone(name: str, line: str) -> None:
+    assert re.match(r"python -m (spacy|pip) ", line)
+    assert not re.search(r"[|;&<>`*~]", line)
+
+
+def test_what_a_command_needs_another_has_made_or_the_repository_holds() -> None:
+    made: set[str] = set()
+    for name in ORDER:
+        (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
+        for dependency in command["deps"]:
+            assert dependency in made or (ROOT / dependency).exists(), (name, dependency)
+        made |= set(command["outputs"])
+
+
+def test_every_variable_is_used_and_every_one_used_is_there() -> None:
+    assert set(re.findall(r"\$\{vars\.(\w+)\}", TEXT)) == set(RAW["vars"])
+
+
+def test_a_change_of_a_variable_runs_the_steps_that_read_it_again() -> None:
+    """A step is skipped when its script, dependencies and outputs are as they were: so all it reads is among them."""
+    for name, line in scripts(PROJECT):
+        words = [word for word in line.split() if "/" in word]
+        (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
+        known = [*command["deps"], *command["outputs"]]
+        for word in words:
+            assert any(word.startswith(place) or place.startswith(word) for place in known), (name, word)
+
+
+def test_commands_of_ours_are_there_with_their_options() -> None:
+    group = typer.main.get_command(zh_tw_ner_cli)
+    for _, line in scripts(PROJECT):
+        words = line.split()
+        if words[3] == "zh-tw-ner":
+            command = group.commands[words[4]]  # type: ignore[attr-defined]
+            options = {option for parameter in command.params for option in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= options
+
+
+def test_options_of_training_are_there() -> None:
+    config = load_config(ROOT / "configs" / f"{RAW['vars']['config']}.cfg")
+    (line,) = (line for name, line in scripts(RAW) if name == "train")
+    for option in re.findall(r"--(\w+\.\w+)", line):
+        section, _, key = option.partition(".")
+        assert key in config[section]
+
+
+def test_defaults_are_the_embedded_corpus_without_a_gpu() -> None:
+    assert (RAW["vars"]["corpus"], RAW["vars"]["config"], RAW["vars"]["gpu"]) == ("taiwan", "bilstm", -1)
+    assert (ROOT / "assets" / "taiwan").is_dir()
+
+
+def test_assets_are_extra_and_have_checksums() -> None:
+    for asset in RAW["assets"]:
+        assert asset["extra"] is True
+        assert re.fullmatch("[0-9a-f]{32}", asset["checksum"])
+        assert asset["url"].startswith("https://raw.githubusercontent.com/")
+        assert asset["description"]
+    assert len({asset["checksum"] for asset in RAW["assets"]}) == len(RAW["assets"])
+
+
+def test_the_checksums_are_those_of_the_real_corpora(corpora: Path) -> None:
+    import hashlib
+
+    for asset in RAW["assets"]:
+        path = corpora / Path(asset["dest"]).relative_to("assets")
+        assert hashlib.md5(path.read_bytes()).hexdigest() == asset["checksum"], path.name
+
+
+def test_what_a_run_makes_is_not_committed() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split() if (ROOT / ".gitignore").exists() else None
+    if ignored is None:
+        pytest.skip("an sdist has no .gitignore")
+    for command in RAW["commands"]:
+        for output in command["outputs"]:
+            assert f"{output.partition('/')[0]}/" in ignored
+
+
+def test_the_readme_holds_the_generated_table(tmp_path: Path) -> None:
+    """`python -m spacy project document --output README.md` writes it."""
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    project_document(tmp_path, tmp_path / "table.md")
+    generated = (tmp_path / "table.md").read_text(encoding="utf-8").strip()
+    assert "| `convert` |" in generated
+    assert generated in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def copy_project(target: Path) -> None:
+    for name in ("project.yml", "configs", "assets"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target / name)
+
+
+def run_project(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spacy", "project", "run", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
+    )
+
+
+@pytest.mark.slow
+def test_the_main_job_runs_up_to_the_wheel_and_then_has_nothing_to_do(tiny_source: Path, tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    shutil.copytree(tiny_source, tmp_path / "assets" / "tiny")
+    workflow = (tmp_path / "project.yml").read_text(encoding="utf-8").replace("    - install\n", "", 1)
+    (tmp_path / "project.yml").write_text(workflow, encoding="utf-8")
+    variables = ("--vars.corpus", "tiny", "--vars.steps", "2", "--vars.name", "tiny_ner", "--vars.version", "0.0.1")
+    done = run_project(tmp_path, "all", ".", *variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = [
+        "corpus/tiny/train.spacy",
+        "metrics/tiny/validation.json",
+        "training/tiny/model-best/config.cfg",
+        "metrics/tiny/test.json",
+        "visualization/tiny.html",
+        "packages/zh_tw_tiny_ner-0.0.1/dist/zh_tw_tiny_ner-0.0.1-py3-none-any.whl",
+    ]
+    assert [name for name in made if not (tmp_path / name).is_file()] == []
+    wheel = tmp_path / made[-1]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", tmp_path / "site", wheel],
+        check=True,
+        capture_output=True,
+    )
+    code = "import spacy; nlp = spacy.load('zh_tw_tiny_ner'); print(nlp.lang, nlp.pipe_names, nlp('臺北').text)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONIOENCODING": "utf-8"},
+    )
+    assert loaded.stdout.strip() == "zh_tw ['ner'] 臺北"
+    before = {name: (tmp_path / name).stat().st_mtime_ns for name in made}
+    again = run_project(tmp_path, "all", ".", *variables)
+    assert again.returncode == 0
+    assert again.stdout.count("Skipping") == len(ORDER) - 1
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in made} == before
+
+
+@pytest.mark.slow
+def test_a_broken_corpus_stops_the_job_at_once(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    (tmp_path / "assets" / "mine").mkdir()
+    (tmp_path / "assets" / "mine" / "train.txt").write_text("[臺北](GPE)\n[壞\n", encoding="utf-8")
+    done = run_project(tmp_path, "all", ".", "--vars.corpus", "mine")
+    assert done.returncode != 0
+    assert "train.txt:2" in "".join((done.stdout + done.stderr).split())
+    assert not (tmp_path / "corpus" / "mine").exists()
+    assert not (tmp_path / "training").exists() or not list((tmp_path / "training").iterdir())

@@ -1,0 +1,187 @@
+"""setup.cfg is the table of the public API: every name in it exists, and does what it is for."""
+
+import re
+from collections.abc import Callable
+from configparser import ConfigParser
+from importlib.metadata import EntryPoint, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Model
+from typer.testing import CliRunner
+
+import spacy_zh_tw_ner
+
+ROOT = Path(__file__).parents[1]
+SETUP = ConfigParser(interpolation=None)
+SETUP.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their capitals
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+ENTRY_POINTS = {
+    f"{group}/{name.strip()}": EntryPoint(name.strip(), value.strip(), group)
+    for group, lines in SETUP["options.entry_points"].items()
+    for name, value in (line.split("=") for line in lines.strip().splitlines())
+}
+# A name added, renamed or removed changes what configs may say: this list, the CHANGELOG and both READMEs follow.
+NAMES = [
+    "spacy_architectures/spacy-zh-tw-ner.BiLSTM.v1",
+    "spacy_architectures/spacy-zh-tw-ner.CRFTagger.v1",
+    "spacy_architectures/spacy-zh-tw-ner.CharNgramEmbed.v1",
+    "spacy_architectures/spacy-zh-tw-ner.MaskedCharacters.v1",
+    "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
+    "spacy_cli/zh-tw-ner",
+    "spacy_factories/zh_tw_crf_ner",
+    "spacy_languages/zh_tw",
+    "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
+    "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
+    "spacy_tokenizers/spacy-zh-tw-ner.CharTokenizer.v1",
+]
+
+
+def resolve(name: str) -> Any:
+    return ENTRY_POINTS[name].load()
+
+
+def docs() -> list[Doc]:
+    return [spacy.blank("zh_tw").make_doc(text) for text in ("台積電", "好")]
+
+
+def embed() -> Model[Any, Any]:
+    model: Model[Any, Any] = resolve("spacy_architectures/spacy-zh-tw-ner.CharNgramEmbed.v1")(
+        widths=[6, 2], rows=[32, 16]
+    )
+    return model
+
+
+def shapes(model: Model[Any, Any]) -> list[tuple[int, ...]]:
+    model.initialize(X=docs())
+    return [array.shape for array in model.predict(docs())]
+
+
+def call_bilstm(build: Callable[..., Any], path: Path) -> None:
+    assert shapes(build(embed=embed(), hidden_width=5, depth=2)) == [(3, 10), (1, 10)]
+
+
+def call_crf_tagger(build: Callable[..., Any], path: Path) -> None:
+    assert shapes(build(tok2vec=embed(), nO=5)) == [(3, 5), (1, 5)]
+
+
+def call_char_ngrams(build: Callable[..., Any], path: Path) -> None:
+    # A token has one unigram, and the two bigrams that it ends and begins.
+    assert shapes(build(widths=[6, 2], rows=[32, 16])) == [(3, 10), (1, 10)]
+
+
+def call_masked(build: Callable[..., Any], path: Path) -> None:
+    assert shapes(build(tok2vec=embed(), rate=0.5, weight=0.3, width=4, n_targets=16)) == [(3, 10), (1, 10)]
+
+
+def call_entity_swap(create: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
+    (swapped,) = create(level=1.0)(nlp, example)
+    assert swapped.text == "台北好"  # there is no other surface yet
+
+
+def call_cli(group: Any, path: Path) -> None:
+    assert CliRunner().invoke(group, ["--help"]).exit_code == 0
+    from spacy.cli._util import app
+
+    assert "zh-tw-ner" in [typer.name for typer in app.registered_groups]
+
+
+def call_factory(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
+    assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, None))  # type: ignore[attr-defined]
+
+
+def call_language(language: type[Language], path: Path) -> None:
+    nlp = language()
+    assert (nlp.lang, [token.text for token in nlp("台北 市")]) == ("zh_tw", ["台", "北", "市"])
+    assert type(spacy.blank("zh_tw")) is language
+
+
+def call_corpus(create: Callable[..., Any], path: Path) -> None:
+    spacy.tokens.DocBin(docs=docs()).to_disk(path / "a.spacy")
+    assert [example.text for example in create(path / "a.spacy")(spacy.blank("zh_tw"))] == ["台積電", "好"]
+
+
+def call_scorer(make: Callable[[], Callable[..., Any]], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
+    scores = make()([example])
+    assert (scores["ents_p"], scores["ents_r"], scores["ents_f"]) == (0.0, 0.0, 0.0)
+
+
+def call_tokenizer(create: Callable[..., Any], path: Path) -> None:
+    tokenizer = create(group=["digit"], normalize=["width"], script=None)(spacy.blank("zh_tw"))
+    assert [(token.text, token.norm_) for token in tokenizer("２０年Ａ")] == [("２０", "20"), ("年", "年"), ("Ａ", "a")]
+
+
+CALLS = dict(
+    zip(
+        NAMES,
+        [
+            call_bilstm,
+            call_crf_tagger,
+            call_char_ngrams,
+            call_masked,
+            call_entity_swap,
+            call_cli,
+            call_factory,
+            call_language,
+            call_corpus,
+            call_scorer,
+            call_tokenizer,
+        ],
+        strict=True,
+    )
+)
+
+
+def test_the_names_are_those_that_were_promised() -> None:
+    assert sorted(ENTRY_POINTS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_resolves_and_does_what_it_is_for(name: str, tmp_path: Path) -> None:
+    CALLS[name](resolve(name), tmp_path)
+
+
+def test_what_is_installed_is_what_the_table_says() -> None:
+    installed = {f"{point.group}/{point.name}": point.value for point in distribution("spacy-zh-tw-ner").entry_points}
+    assert installed == {name: point.value for name, point in ENTRY_POINTS.items()}
+
+
+def test_spacy_finds_every_name() -> None:
+    for name in NAMES:
+        group, _, registered = name.partition("/")
+        if group != "spacy_cli":
+            registry = getattr(spacy.registry, group.removeprefix("spacy_"))
+            assert registry.get(registered) is not None
+
+
+def test_every_config_names_only_what_is_there() -> None:
+    names = {name.partition("/")[2] for name in NAMES}
+    for path in (ROOT / "configs").glob("*.cfg"):
+        ours = set(re.findall(r'"(spacy-zh-tw-ner\.[^"]+|zh_tw\w*)"', path.read_text(encoding="utf-8")))
+        assert ours <= names
+
+
+def test_names_in_the_readmes_are_there() -> None:
+    names = {name.partition("/")[2] for name in NAMES}
+    for readme in ("README.md", "README.zh-TW.md"):
+        mentioned = set(re.findall(r"spacy-zh-tw-ner\.\w+\.v\d+", (ROOT / readme).read_text(encoding="utf-8")))
+        assert mentioned
+        assert mentioned <= names
+
+
+def test_the_version_is_the_latest_of_the_changelog() -> None:
+    versions = re.findall(
+        r"^## \[?(\d+\.\d+\.\d+\w*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert versions[0] == spacy_zh_tw_ner.__version__ == distribution("spacy-zh-tw-ner").version

@@ -1,0 +1,174 @@
+"""Everything that the READMEs say can be done can be done."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import spacy
+import typer
+import weasel
+from spacy.language import Language
+from spacy.util import load_model_from_config
+from thinc.api import Config
+
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+
+ROOT = Path(__file__).parents[1]
+READMES = ("README.md", "README.zh-TW.md")
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in READMES}
+BLOCKS = {name: re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) for name, text in TEXTS.items()}
+
+
+def blocks(language: str) -> list[Any]:
+    """Blocks of one language in both files, each with a name for reports."""
+    return [
+        pytest.param(code, id=f"{name}-{i}")
+        for name in READMES
+        for i, (tag, code) in enumerate(BLOCKS[name])
+        if tag == language
+    ]
+
+
+def commands(group: str) -> list[Any]:
+    """What follows `python -m spacy GROUP` in blocks, in the text and in project.yml."""
+    texts = {**TEXTS, "project.yml": (ROOT / "project.yml").read_text(encoding="utf-8").partition("\nvars:")[0]}
+    return [
+        pytest.param(shlex.split(found), id=f"{name}: {found.strip()}")
+        for name, text in texts.items()
+        for found in re.findall(rf"python -m spacy {group} ([^`\n]*)", text)
+    ]
+
+
+def parse(app: typer.Typer, words: list[str]) -> click.Context:
+    """Read a command line as the command itself would, without running it."""
+    group = typer.main.get_command(app)
+    assert words[0] in group.commands  # type: ignore[attr-defined]
+    return group.commands[words[0]].make_context(words[0], words[1:])  # type: ignore[attr-defined,no-any-return]
+
+
+def test_both_readmes_have_the_same_code() -> None:
+    assert len(BLOCKS["README.md"]) >= 6
+    assert BLOCKS["README.md"] == BLOCKS["README.zh-TW.md"]
+
+
+def test_every_block_says_what_it_is() -> None:
+    for name, text in TEXTS.items():
+        assert {tag for tag, _ in BLOCKS[name]} <= {"python", "bash", "ini"}
+        assert text.count("```") == 2 * len(BLOCKS[name])
+
+
+def test_the_readmes_lead_to_each_other() -> None:
+    assert "(README.zh-TW.md)" in TEXTS["README.md"]
+    assert "(README.md)" in TEXTS["README.zh-TW.md"]
+
+
+def execute(code: str, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run a block in a namespace of its own, where `zh_tw_ner` is another pipeline."""
+    load = spacy.load
+
+    def load_it(name: str | Path, **settings: Any) -> Language:
+        return load(pipeline if name == "zh_tw_ner" else name, **settings)
+
+    monkeypatch.setattr(spacy, "load", load_it)
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(code, "README", "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_blocks_run(
+    code: str, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace = execute(code, tiny_pipeline, monkeypatch)
+    if "print(" in code:
+        assert "('臺北市', 'GPE', 0." in capsys.readouterr().out
+    if "html = " in code:
+        assert 0 < namespace["html"].count("<mark") == len(namespace["nlp"]("國立臺灣大學位於臺北市大安區。").ents)
+    if "Example" in code:
+        assert namespace["known"].get_aligned_ner() == ["B-GPE", "L-GPE"]
+        assert namespace["unknown"].get_aligned_ner() == [None, None]
+
+
+@pytest.mark.filterwarnings("ignore:.*W006")  # displaCy finds nothing to show
+def test_min_score_set_as_shown_leaves_out_what_is_less_probable(
+    tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = (code for tag, code in BLOCKS["README.md"] if tag == "python" and "min_score" in code)
+    text = "蔡英文總統在臺北市接見台積電董事長。"
+    assert len(spacy.load(tiny_pipeline)(text).ents) == 3
+    strict = execute(code.replace("0.5", "1.0"), tiny_pipeline, monkeypatch)["nlp"]
+    assert [ent._.score for ent in strict(text).ents if ent._.score < 1.0] == []
+
+
+@pytest.mark.parametrize("code", blocks("ini"))
+def test_configs_can_be_used(code: str) -> None:
+    nlp = load_model_from_config(Config().from_str(code), auto_fill=True)
+    assert (nlp.lang, nlp.pipe_names) == ("zh_tw", ["ner"])
+
+
+@pytest.mark.parametrize("words", commands("zh-tw-ner"))
+def test_commands_of_ours_take_what_is_said(words: list[str]) -> None:
+    parse(zh_tw_ner_cli, words)
+
+
+@pytest.mark.parametrize("words", commands("project"))
+def test_project_commands_take_what_is_said(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    if words[0] == "run":
+        project = parse(weasel.app, words)
+        assert project.params["subcommand"] in ("all", "convert", "validate", "train", "evaluate", "package")
+        assert Path(project.params["project_dir"]).resolve() == ROOT
+        known = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
+        assert {word.removeprefix("--vars.") for word in project.args if word.startswith("--")} <= known
+    else:
+        parse(weasel.app, words)
+
+
+def test_the_two_commands_stand_on_one_line_each() -> None:
+    first, second = (code for tag, code in BLOCKS["README.md"][:2])
+    for command in (first, second):
+        assert command.count("\n") == 1
+        assert "-c constraints.txt" in command
+    assert first.strip().endswith("-m spacy project run all")
+    assert '".[test]"' in second
+    assert second.strip().endswith("-m pytest")
+
+
+def test_options_mentioned_in_the_text_are_there() -> None:
+    group = typer.main.get_command(zh_tw_ner_cli)
+    options = {
+        option
+        for command in group.commands.values()  # type: ignore[attr-defined]
+        for parameter in command.params
+        for option in parameter.opts
+    }
+    variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    options |= {f"--vars.{name}" for name in variables} | {"--extra"}
+    for text in TEXTS.values():
+        assert set(re.findall(r"(?<![-\w])--[a-z][\w.-]*", text)) <= options
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_links_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", TEXTS[name]):
+        if not target.startswith(("http", "DATE", "GPE", "ORG")) and re.search("[./]", target):
+            assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_nothing_is_left_to_fill_in(name: str) -> None:
+    assert not re.search(r"@@|TODO|FIXME|XXX", TEXTS[name])
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_corpus_is_as_large_as_said(name: str) -> None:
+    lines = [
+        line
+        for path in (ROOT / "assets" / "taiwan").glob("*/*.txt")
+        for line in path.read_text(encoding="utf-8").split("\n")
+    ]
+    n_sentences = sum(bool(line.strip()) and not line.startswith("#") for line in lines)
+    assert f"{n_sentences:,}" in TEXTS[name]

@@ -1,0 +1,128 @@
+"""The model's view of a character: tables and the conversion of scripts."""
+
+import opencc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.tokenization.normalization import (
+    FOLDS,
+    SCRIPTS,
+    VARIANTS,
+    WIDTHS,
+    fold_table,
+    plain_norms,
+    script_converter,
+)
+
+
+def test_every_fold_leads_from_one_character_to_one_other() -> None:
+    for table in FOLDS.values():
+        assert [(char, norm) for char, norm in table.items() if len(char) != 1 or len(norm) != 1 or char == norm] == []
+
+
+def test_folding_twice_is_folding_once() -> None:
+    for table in FOLDS.values():
+        assert set(table).isdisjoint(table.values())
+
+
+def test_widths_hold_all_letters_and_digits() -> None:
+    full = "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ"
+    half = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    assert [WIDTHS[char] for char in full] == list(half)
+    assert len(WIDTHS) == len(full) + len("％＄＋－／＠＃＆＊＝＿＜＞")
+
+
+def test_widths_are_what_unicode_says_they_are() -> None:
+    assert {char: norm for char, norm in WIDTHS.items() if ord(char) - 0xFEE0 != ord(norm)} == {}
+
+
+@pytest.mark.parametrize("sign", "，。！？：；（）「」、～…．")
+def test_no_fold_touches_sentence_punctuation(sign: str) -> None:
+    assert sign not in fold_table(["width", "variants"])
+    assert plain_norms().get(sign, sign) == sign
+
+
+def test_variants_fold_to_what_is_commoner_in_daily_text() -> None:
+    pairs = {"臺": "台", "裏": "裡", "着": "著", "羣": "群", "爲": "為", "峯": "峰", "麪": "麵"}
+    assert {char: VARIANTS[char] for char in pairs} == pairs
+
+
+def test_the_fold_table_joins_what_is_chosen_in_lower_case() -> None:
+    assert fold_table([]) == {}
+    assert fold_table(["variants"]) == VARIANTS
+    assert fold_table(["width"])["Ａ"] == "a"
+    assert fold_table(["width"])["ａ"] == "a"
+    both = fold_table(["width", "variants"])
+    assert (both["臺"], both["％"]) == ("台", "%")
+    assert set(both) == set(WIDTHS) | set(VARIANTS)
+
+
+def test_an_unknown_fold_is_named_beside_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"\[ZT003\] CharTokenizer does not know normalize='nfkc'.*'variants', 'width'"):
+        fold_table(["width", "nfkc"])
+
+
+def test_plain_norms_undo_what_spacy_does_to_punctuation() -> None:
+    from spacy.lang.norm_exceptions import BASE_NORMS
+
+    norms = plain_norms()
+    assert "，" in BASE_NORMS
+    assert BASE_NORMS["，"] == ","
+    assert {char for char in BASE_NORMS if len(char) == 1} <= set(norms)
+    assert {char: norm for char, norm in norms.items() if norm != char.lower()} == {}
+
+
+@pytest.mark.parametrize(
+    ("script", "text", "converted"),
+    [
+        ("s2tw", "皇后在后面，头发发现", "皇后在後面，頭髮發現"),
+        ("s2tw", "国立台湾大学", "國立臺灣大學"),
+        ("s2t", "里面", "裏面"),
+        ("t2s", "國立臺灣大學", "国立台湾大学"),
+        ("tw2s", "裡面", "里面"),
+        ("t2tw", "裏面", "裡面"),
+        ("tw2t", "裡面", "裏面"),
+    ],
+)
+def test_scripts_are_converted_in_context(script: str, text: str, converted: str) -> None:
+    assert script_converter(script)(text) == converted
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(SCRIPTS),
+    st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("国台湾后发里面头干么着 臺灣ａA1\n\x00")),
+)
+def test_conversion_keeps_the_length_of_every_text(script: str, text: str) -> None:
+    assert len(script_converter(script)(text)) == len(text)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_characters_that_no_script_knows_stay_as_they_are(script: str) -> None:
+    text = "\x00 \n\u3000\ue000👨🏻\u200d🚒𠮷e\u0301ＡＢ１，。"
+    assert script_converter(script)(text) == text
+
+
+def test_a_text_whose_length_would_change_is_converted_a_character_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = opencc.OpenCC
+
+    class Lengthening:
+        """An OpenCC that makes words longer, as `s2twp` does, and one character, too."""
+
+        def __init__(self, config: str) -> None:
+            self.inner = real(config)
+
+        def convert(self, text: str) -> str:
+            return self.inner.convert(text).replace("網", "網路") if "网" in text else self.inner.convert(text)
+
+    monkeypatch.setattr(opencc, "OpenCC", Lengthening)
+    convert = script_converter("s2tw")
+    assert convert("国网学") == "國网學"
+    assert convert("国学") == "國學"
+
+
+@pytest.mark.parametrize("script", ["s2twp", "", "S2TW", "zh-tw"])
+def test_an_unknown_script_is_named_beside_those_there_are(script: str) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT004\] CharTokenizer does not know script='{script}'.*'s2tw'"):
+        script_converter(script)
