@@ -24,7 +24,10 @@ def try_cli(
     from ..corpora.docbin import write_whole
 
     doc = spacy.load(pipeline)(text)
-    found = [{"text": ent.text, "label": ent.label_, "score": ent._.score} for ent in doc.ents]
+    found = [
+        {"text": ent.text, "label": ent.label_, "score": ent._.score if ent.has_extension("score") else None}
+        for ent in doc.ents
+    ]
     msg.text(text)
     msg.table(
         [(e["text"], e["label"], f"{e['score']:.3f}" if e["score"] is not None else "") for e in found],

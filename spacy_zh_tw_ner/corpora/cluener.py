@@ -22,8 +22,13 @@ def read_cluener(path: Path) -> Iterator[Record]:
             origin = f"{path}:{number}"
             try:
                 data = json.loads(line)
+                if not isinstance(data["text"], str):
+                    raise TypeError("text is no string")
+                data["text"].encode()  # a lone surrogate, which JSON can spell, is no character
                 entities = list(_entities(data["text"], data.get("label") or {}, origin))
-            except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            except CorpusError:
+                raise
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _broken(
                     origin, f"not a CLUENER object ({error!r})", line[:60], 'Write {"text": …, "label": {…}}.'
                 ) from None

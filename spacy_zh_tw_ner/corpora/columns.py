@@ -86,6 +86,9 @@ def _sentence(
             )
         position = start + len(token)
         spans.append((start, position))
+    if text[position:].strip():
+        problem, remedy = "`# text` goes on behind the last token", "Correct the comment, or remove it."
+        raise CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=text[position:], remedy=remedy))
     entities, n_repaired = decode_tags(tags, spans)
     return Record(text, entities, origin, doc_id, [f"{n_repaired} tags without a beginning"] if n_repaired else [])
 

@@ -68,9 +68,11 @@ def convert(
         )
     for path, tally in tallies.items():
         if not read[path]:
-            raise CorpusError(Errors.ZT203.format(path=source))
+            raise CorpusError(Errors.ZT203.format(path=f"{path.stem} of {source}"))
         if not tally.entities:
-            raise CorpusError(Errors.ZT204.format(path=source, n=tally.sentences, format=settings.format))
+            raise CorpusError(
+                Errors.ZT204.format(path=f"{path.stem} of {source}", n=tally.sentences, format=settings.format)
+            )
     nlp = spacy.blank("zh_tw")
     for path, bin_ in [(path, make_docbin(nlp, records)) for path, records in read.items()]:
         write_whole(path, bin_.to_bytes())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from ..tokenization.normalization import script_converter
+from ..tokenization.normalization import ScriptConverter
 from .records import Record
 
 # In Traditional text s2tw changes next to nothing but 台 → 臺; in Simplified text about every third character.
@@ -17,7 +17,7 @@ def is_simplified(texts: Iterable[str]) -> bool:
 
 def changed_share(text: str) -> float:
     """Share of the characters of a text that s2tw changes, 台 apart."""
-    converted = script_converter("s2tw")(text)
+    converted = ScriptConverter("s2tw")(text)
     changed = sum(old not in (new, "台") for old, new in zip(text, converted, strict=True))
     return changed / max(1, len(text))
 
@@ -25,7 +25,7 @@ def changed_share(text: str) -> float:
 def record_converter(script: str) -> Callable[[Record], Record]:
     """Make a function that converts the script of a record and leaves its offsets valid.
 
-    The conversion never changes a length (see `script_converter`), so an entity stands where it stood. OpenCC writes 台
+    The conversion never changes a length (see `ScriptConverter`), so an entity stands where it stood. OpenCC writes 台
     as 臺 throughout; Taiwan writes both, so where the source has 台 it stays.
 
     script (str): An OpenCC configuration, such as "s2tw", or "none".
@@ -34,7 +34,7 @@ def record_converter(script: str) -> Callable[[Record], Record]:
     """
     if script == "none":
         return lambda record: record
-    convert = script_converter(script)
+    convert = ScriptConverter(script)
 
     def convert_record(record: Record) -> Record:
         converted = convert(record.text)

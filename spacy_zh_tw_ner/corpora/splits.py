@@ -31,4 +31,4 @@ def find_splits(folder: Path) -> dict[str, list[Path]]:
                 found.setdefault(split, []).extend(data)
     if "train" not in found:
         raise CorpusError(Errors.ZT207.format(path=folder, seen=sorted(entry.name for entry in folder.iterdir())))
-    return found
+    return {split: found[split] for split in SPLITS if split in found}

@@ -66,7 +66,10 @@ def _read(folder: Path, split: str) -> Iterable[Doc]:
     path = folder / f"{split}.spacy"
     if not path.is_file():
         raise CorpusError(Errors.ZT212.format(path=folder, split=split))
-    return DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab)
+    try:
+        return DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab)
+    except Exception as error:
+        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
 
 
 def _count(docs: list[Doc]) -> SplitReport:

@@ -85,7 +85,8 @@ class BiLSTM(torch.nn.Module):
         """
         hidden = [self._encode(vectors, group) for group in grouped(windows(lengths))]
         if not hidden:
-            return vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
+            # Empty, and still part of the graph.
+            return vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
         return torch.empty_like(values).index_copy(0, rows, values)
 

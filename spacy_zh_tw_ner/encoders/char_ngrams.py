@@ -36,7 +36,7 @@ def build_char_ngram_embed_v1(
         bigrams, the one it ends and the one it begins, which share a table.
     rows (Sequence[int]): Rows of the three tables.
     min_count (int): Bi- and trigrams that stand in the training corpus less often than this are not learnt, only
-        memorised: their rows stay zero. The corpus is counted when the pipeline is initialized.
+        memorised: their rows stay zero. The component that owns this model counts them when it is initialized.
     dropout (float): Share of the bi- and trigrams that are left out while training.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
     RAISES (ValueError): Unless there are as many widths as rows, up to three, and a width is not 0.
@@ -55,7 +55,7 @@ def build_char_ngram_embed_v1(
     return model
 
 
-def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:  # noqa: ARG001
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
     """Draw the unigram table, and set the others to zero."""
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
@@ -78,7 +78,7 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
     """Find the rows of all tokens: for each vector of a token the table and (n_tokens,) rows of it."""
-    norms = [cast(KeysT, doc.to_array(NORM)) for doc in docs]
+    norms = [np.empty(0, dtype=np.uint64), *(cast(KeysT, doc.to_array(NORM)) for doc in docs)]
     found = []
     for n, (_, size) in model.attrs["tables"].items():
         for offset, span in WINDOWS[n]:

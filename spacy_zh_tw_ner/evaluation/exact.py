@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 from spacy.tokens import Doc
 
 from ..types import Entity
@@ -52,7 +53,11 @@ def count_exact(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Counts]:
     right, wrong, missed = Counter[str](), Counter[str](), Counter[str]()
     for gold, predicted in pairs:
         if gold.has_annotation("ENT_IOB"):
-            expected, found = doc_entities(gold), doc_entities(predicted)
+            expected = doc_entities(gold)
+            unknown = np.zeros(len(gold.text), dtype=bool)
+            for token in gold:
+                unknown[token.idx : token.idx + len(token)] = token.ent_iob == 0
+            found = {e for e in doc_entities(predicted) if not unknown[e.start : e.end].any()}
             right.update(e.label for e in expected & found)
             wrong.update(e.label for e in found - expected)
             missed.update(e.label for e in expected - found)

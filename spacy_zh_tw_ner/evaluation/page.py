@@ -62,7 +62,7 @@ def _marked(doc: Doc, hues: dict[str, int], marked: set[Entity], kind: str) -> s
     parts, position = [], 0
     for ent in _in_order(doc.ents):
         flag = f' class="{kind}"' if Entity(ent.start_char, ent.end_char, ent.label_) in marked else ""
-        score = ent._.score
+        score = ent._.score if ent.has_extension("score") else None
         hint = f' title="{score:.3f}"' if score is not None else ""
         label = escape(ent.label_)
         parts.append(escape(doc.text[position : ent.start_char]))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, cast
 
@@ -102,7 +103,9 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": [], "min_score": min_score, "overwrite": overwrite}
+        self.cfg: dict[str, Any] = {"labels": []}
+        # Not in cfg, which is saved: a config given to `spacy.load` must win over what was trained.
+        self.min_score, self.overwrite = min_score, overwrite
         self._scheme = TagScheme(())
         register_extension()
 
@@ -146,20 +149,24 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         *,
         nlp: Language | None = None,
         labels: list[str] | None = None,
+        corpus: Callable[[Language], Iterable[Example]] | None = None,
     ) -> None:
         """Learn the labels, and give the model its shapes.
 
         get_examples (Callable[[], Iterable[Example]]): The training corpus.
         nlp (Optional[Language]): The pipeline it is part of.
         labels (Optional[list[str]]): Labels, which saves the pass over the corpus; see `spacy init labels`.
+        corpus (Optional[Callable]): A reader of the whole corpus, to find labels and count n-grams in. Give it where
+            the training corpus is streamed (`max_epochs = -1`): spaCy then shows only its first 100 examples.
         RAISES (ValueError): Where there is no label at all.
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
+        whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
-            labels = sorted({entity.label_ for example in get_examples() for entity in example.reference.ents})
+            labels = sorted({entity.label_ for example in whole() for entity in example.reference.ents})
         for layer in self.model.walk():
             if "observe" in layer.attrs:
-                layer.attrs["observe"](layer, (example.predicted for example in get_examples()))
+                layer.attrs["observe"](layer, (example.predicted for example in whole()))
         for label in labels:
             self.add_label(label)
         if not self.labels:
@@ -194,7 +201,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         scores = iter(infer(rows, lengths, transitions).path_probabilities(tags, starts, ends).tolist())
         for found in ents:
             scored = [(entity, score) for entity, score in zip(found, scores, strict=False)]
-            kept = [(entity, score) for entity, score in scored if score >= self.cfg["min_score"]]
+            kept = [(entity, score) for entity, score in scored if score >= self.min_score]
             yield Prediction(tuple(entity for entity, _ in kept), tuple(score for _, score in kept))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
@@ -204,7 +211,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         predictions (list[Prediction]): What `predict` said of them.
         """
         for doc, prediction in zip(docs, predictions, strict=True):
-            earlier = [] if self.cfg["overwrite"] else [Entity(e.start, e.end, e.label_) for e in doc.ents]
+            earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             kept = _beside(earlier, prediction) if earlier else prediction
             ents = sorted({*earlier, *kept.ents})
             doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]

@@ -1,6 +1,7 @@
 """docs → emissions: the head's model. It holds the CRF's transitions; the recursions over them are in `crf`."""
 
-from typing import TypeAlias, TypeVar, cast
+from collections.abc import Callable
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,6 @@ from thinc.types import Floats2d
 
 from ..types import EmissionsT, TaggerT, Tok2VecT
 
-SameT = TypeVar("SameT")
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -41,7 +41,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
     """
     return Model(
         "transitions",
-        lambda model, emissions, is_train: (emissions, _identity),
+        _pass_through,
         init=_init_transitions,
         params={"matrix": None, "start": None, "end": None},
         dims={"nO": nO},
@@ -49,7 +49,13 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
     )
 
 
-def _identity(gradient: SameT) -> SameT:
+def _pass_through(
+    model: Model[EmissionsT, EmissionsT], emissions: EmissionsT, is_train: bool
+) -> tuple[EmissionsT, Callable[[EmissionsT], EmissionsT]]:
+    return emissions, _identity
+
+
+def _identity(gradient: EmissionsT) -> EmissionsT:
     return gradient
 
 
@@ -76,12 +82,27 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
     params = [(output_layer, "W", _grow_first), (output_layer, "b", _grow_all)]
     params += [(transitions, name, _grow_all) for name in ("matrix", "start", "end")]
-    for layer in (output_layer, transitions, model):
+    old: dict[tuple[int, str], ArrayT] = {}
+    for layer, name, _ in params:
+        if layer.has_param(name):
+            old[layer.id, name] = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
+            # thinc changes no dimension of a layer that has parameters.
+            layer.set_param(name, None)
+    # An optimizer keeps its moments under a layer's id. With their shapes gone, they must not be found again.
+    for layer in (output_layer, transitions):
+        former, layer.id = layer.id, _new_id()
+        old |= {(layer.id, name): array for (id_, name), array in old.items() if id_ == former}
+    for layer in (output_layer, *model.layers[1:], model):
         layer.set_dim("nO", n_tags, force=True)
     for layer, name, grow in params:
-        if layer.has_param(name):
-            old: ArrayT = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
-            layer.set_param(name, layer.ops.asarray_f(cast(Floats2d, grow(old, n_tags))))
+        if (layer.id, name) in old:
+            layer.set_param(name, layer.ops.asarray_f(cast(Floats2d, grow(old[layer.id, name], n_tags))))
+
+
+def _new_id() -> int:
+    with Model.global_id_lock:
+        Model.global_id += 1
+        return Model.global_id
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:

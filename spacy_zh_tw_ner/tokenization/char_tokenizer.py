@@ -7,13 +7,12 @@ from typing import Any
 
 import srsly
 from spacy.language import Language
-from spacy.strings import StringStore
 from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
 from ..errors import Errors
-from .normalization import fold_table, plain_norms, script_converter
+from .normalization import ScriptConverter, fold_table, lower, plain_norms
 
 # Runs that `group` keeps together, in either width.
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
@@ -24,13 +23,15 @@ DEFAULT_NORMALIZE = ("width",)
 class _Orths(dict[str, int]):
     """character → its key in the string store, filled as characters turn up."""
 
-    def __init__(self, strings: StringStore) -> None:
+    def __init__(self, vocab: Vocab) -> None:
         super().__init__()
-        self.strings = strings
+        self.vocab = vocab
 
     def __missing__(self, char: str) -> int:
-        # There are few characters, and this table outlives any `nlp.memory_zone()`: so the string must, too.
-        orth = self[char] = self.strings.add(char, allow_transient=False)  # type: ignore[call-arg]  # missing in spaCy's stub
+        orth = self.vocab.strings.add(char)
+        # What is added inside an `nlp.memory_zone()` goes with the zone; this table stays.
+        if not self.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
+            self[char] = orth
         return orth
 
 
@@ -63,12 +64,12 @@ class CharTokenizer(DummyTokenizer):
             if name not in GROUPS:
                 raise ValueError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
         self.group, self.normalize, self.script = group, normalize, script
-        self._convert = script_converter(script) if script is not None else None
+        self._convert = ScriptConverter(script) if script is not None else None
         self._folds = fold_table(normalize)
         self._runs = re.compile("|".join([*(GROUPS[name] for name in group), "."]), re.DOTALL) if group else None
         for char, norm in (plain_norms() | self._folds).items():
             self.vocab[char].norm_ = norm
-        self._orths = _Orths(self.vocab.strings)
+        self._orths = _Orths(self.vocab)
 
     def __call__(self, text: str) -> Doc:
         """Tokenize one text.
@@ -125,7 +126,7 @@ class CharTokenizer(DummyTokenizer):
         for token in doc:
             seen = view[token.idx : token.idx + len(token)]
             if len(seen) > 1 or seen != token.text:
-                token.norm_ = "".join(self._folds.get(char, char.lower()) for char in seen)
+                token.norm_ = "".join(self._folds.get(char, lower(char)) for char in seen)
 
     @property
     def config(self) -> dict[str, Any]:

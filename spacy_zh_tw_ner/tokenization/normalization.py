@@ -1,7 +1,5 @@
 """token.text → token.norm_: the model's view of a character, of the same length, so that offsets never move."""
 
-from collections.abc import Callable
-
 from spacy.lang.norm_exceptions import BASE_NORMS
 
 from ..errors import Errors
@@ -36,7 +34,13 @@ def plain_norms() -> dict[str, str]:
     RETURNS (dict[str, str]): One character → its lower case.
     """
     touched = [char for char in BASE_NORMS if len(char) == 1]
-    return {char: char.lower() for char in [*touched, *WIDTHS, *VARIANTS]}
+    return {char: lower(char) for char in [*touched, *WIDTHS, *VARIANTS, "İ"]}
+
+
+def lower(char: str) -> str:
+    """Lower-case one character, unless that makes two of it, as with the Turkish İ."""
+    lowered = char.lower()
+    return lowered if len(lowered) == 1 else char
 
 
 def fold_table(names: list[str]) -> dict[str, str]:
@@ -54,28 +58,33 @@ def fold_table(names: list[str]) -> dict[str, str]:
     return table
 
 
-def script_converter(script: str) -> Callable[[str], str]:
-    """Make a function that converts the script of a text without changing its length.
+class ScriptConverter:
+    """Converts the script of a text without changing its length.
 
     OpenCC reads words in their context, and some of its conversions change the length. Where that happens the text
     is converted a character at a time, so that position i of the result always stands for position i of the text.
 
     script (str): An OpenCC configuration, such as "s2tw".
-    RETURNS (Callable[[str], str]): Text → text of the same length.
     RAISES (ValueError): For a configuration that is not among SCRIPTS.
     """
-    if script not in SCRIPTS:
-        raise ValueError(Errors.ZT004.format(value=script, choices=list(SCRIPTS)))
-    import opencc
 
-    converter = opencc.OpenCC(script)
+    def __init__(self, script: str) -> None:
+        if script not in SCRIPTS:
+            raise ValueError(Errors.ZT004.format(value=script, choices=list(SCRIPTS)))
+        import opencc
 
-    def convert_char(char: str) -> str:
-        converted: str = converter.convert(char)
+        self.script = script
+        self._opencc = opencc.OpenCC(script)
+
+    def __call__(self, text: str) -> str:
+        """Text → text of the same length."""
+        converted: str = self._opencc.convert(text)
+        return converted if len(converted) == len(text) else "".join(map(self._convert_char, text))
+
+    def _convert_char(self, char: str) -> str:
+        converted: str = self._opencc.convert(char)
         return converted if len(converted) == 1 else char
 
-    def convert(text: str) -> str:
-        converted: str = converter.convert(text)
-        return converted if len(converted) == len(text) else "".join(map(convert_char, text))
-
-    return convert
+    def __reduce__(self) -> tuple[type["ScriptConverter"], tuple[str]]:
+        # OpenCC's own object cannot be pickled.
+        return ScriptConverter, (self.script,)

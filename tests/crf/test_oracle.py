@@ -90,7 +90,9 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
     emissions, lengths, transitions = batch
     k = emissions.shape[1]
     sets = data.draw(
-        st.lists(st.lists(st.integers(0, k - 1), min_size=1, unique=True), min_size=len(emissions), max_size=len(emissions))
+        st.lists(
+            st.lists(st.integers(0, k - 1), min_size=1, unique=True), min_size=len(emissions), max_size=len(emissions)
+        )
     )
     allowed = torch.zeros(emissions.shape, dtype=torch.bool)
     for row, tags in enumerate(sets):
@@ -120,7 +122,9 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
     total.backward()
     torch.testing.assert_close(got.emissions.double(), e.grad, atol=2e-5, rtol=1e-4)
     for seen, leaf in zip(got.transitions, leaves, strict=True):
-        torch.testing.assert_close(seen.double(), leaf.grad if leaf.grad is not None else torch.zeros_like(leaf), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            seen.double(), leaf.grad if leaf.grad is not None else torch.zeros_like(leaf), atol=1e-4, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])

@@ -52,7 +52,9 @@ def test_a_blank_pipeline_comes_back_from_disk_as_it_went(tmp_path: Path) -> Non
     assert loaded.config == nlp.config
     assert loaded.tokenizer.config == settings
     text = "臺北２０２４年 7月"
-    assert [(t.text, t.norm_, t.whitespace_) for t in loaded(text)] == [(t.text, t.norm_, t.whitespace_) for t in nlp(text)]
+    assert [(t.text, t.norm_, t.whitespace_) for t in loaded(text)] == [
+        (t.text, t.norm_, t.whitespace_) for t in nlp(text)
+    ]
     assert [t.norm_ for t in loaded(text)][:3] == ["台", "北", "２０２４"]
 
 
@@ -80,7 +82,9 @@ def test_stop_words_are_words_of_one_to_five_han_characters() -> None:
 
 def test_stop_words_hold_function_words_and_no_content_words(nlp: Language) -> None:
     assert {"的", "了", "我們", "因為", "裡", "為什麼", "與", "於"} <= STOP_WORDS
-    assert STOP_WORDS.isdisjoint({"臺", "北", "市", "人", "國", "臺灣", "總統", "公司", "一", "三", "百", "的话", "们", "这"})
+    assert STOP_WORDS.isdisjoint(
+        {"臺", "北", "市", "人", "國", "臺灣", "總統", "公司", "一", "三", "百", "的话", "们", "这"}
+    )
     assert [token.is_stop for token in nlp("我的書")] == [True, True, False]
 
 

@@ -1,6 +1,6 @@
 """Entities as BIOES tags and back."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def biluo_of(length: int, entities: list[Entity]) -> list[str | None]:
 
 def is_legal(tags: list[int]) -> bool:
     legal = SCHEME.legality()
-    steps = all(legal.matrix[i, j] for i, j in zip(tags, tags[1:], strict=False))
+    steps = all(legal.matrix[i, j] for i, j in pairwise(tags))
     return steps and (not tags or bool(legal.start[tags[0]] and legal.end[tags[-1]]))
 
 
@@ -51,6 +51,7 @@ def test_tags_are_o_and_then_four_of_each_label_in_their_order() -> None:
     assert TagScheme(()).tags == ("O",)
 
 
+@settings(deadline=None)
 @given(annotated())
 def test_entities_to_path_to_entities_is_identity_and_the_path_is_legal(case: tuple[int, list[Entity]]) -> None:
     length, entities = case
@@ -86,8 +87,7 @@ def test_legality_is_bioes() -> None:
     begins = {at(tag) for tag in ("O", "B-A", "S-A", "B-B", "S-B")}
     after = {
         **dict.fromkeys(("O", "E-A", "S-A", "E-B", "S-B"), begins),
-        **dict.fromkeys(("B-A", "I-A"), {at("I-A"), at("E-A")}),
-        **dict.fromkeys(("B-B", "I-B"), {at("I-B"), at("E-B")}),
+        **{f"{kind}-{label}": {at(f"I-{label}"), at(f"E-{label}")} for kind in "BI" for label in "AB"},
     }
     assert {tag: set(np.flatnonzero(legal.matrix[at(tag)]).tolist()) for tag in scheme.tags} == after
     assert set(np.flatnonzero(legal.start).tolist()) == begins
@@ -99,6 +99,7 @@ def test_legality_without_labels_allows_o_only() -> None:
     assert (legal.matrix.tolist(), legal.start.tolist(), legal.end.tolist()) == ([[True]], [True], [True])
 
 
+@settings(deadline=None)
 @given(annotated())
 def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]]) -> None:
     length, entities = case
@@ -109,6 +110,7 @@ def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]
     assert allowed.argmax(1).tolist() == path_of(length, entities).tolist()
 
 
+@settings(deadline=None)
 @given(annotated(), st.data())
 def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
     case: tuple[int, list[Entity]], data: st.DataObject
@@ -127,8 +129,13 @@ def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
     assert allowed[known, path_of(length, entities)[known]].all()
 
 
-@settings(max_examples=300)
-@given(st.lists(st.sampled_from([None, "-", "O", "", *(f"{k}-{x}" for k in "BILU" for x in ("PERSON", "地名", "ALIEN"))]), max_size=8))
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([None, "-", "O", "", *(f"{k}-{x}" for k in "BILU" for x in ("PERSON", "地名", "ALIEN"))]),
+        max_size=8,
+    )
+)
 def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) -> None:
     allowed, _ = SCHEME.allowed(biluo)
     legal = SCHEME.legality()
@@ -169,6 +176,7 @@ def test_no_token_allows_nothing_and_breaks_nothing() -> None:
     assert SCHEME.entities(np.zeros(0, dtype=np.int64)) == []
 
 
+@settings(deadline=None)
 @given(annotated(), st.lists(st.sampled_from(["甲", "乙", "O"]), min_size=1, unique=True))
 def test_appending_labels_keeps_all_indices(case: tuple[int, list[Entity]], more: list[str]) -> None:
     length, entities = case

@@ -18,7 +18,9 @@ from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer, create_ch
 REGISTERED = "spacy-zh-tw-ner.CharTokenizer.v1"
 ALL_UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 # Texts rich in what has rules of its own: spaces, runs, both widths, both scripts, signs of several code points.
-DENSE = st.text(st.sampled_from("  \n\t\r\u3000\u200b\x00aZéＡｚ0９臺台国國里，。e\u0301❤\ufe0f👨\u200d\U000e0100𠮷\ue000"))
+DENSE = st.text(
+    st.sampled_from("  \n\t\r\u3000\u200b\x00aZéＡｚ0９臺台国國里，。e\u0301❤\ufe0f👨\u200d\U000e0100𠮷\ue000")
+)
 SETTINGS: list[dict[str, Any]] = [
     {},
     {"group": ["latin"]},
@@ -159,7 +161,14 @@ def test_offsets_are_code_points_beyond_the_basic_plane(nlp: Language) -> None:
 
 @pytest.mark.parametrize(
     ("text", "start", "end"),
-    [("在5G網", 1, 3), ("11月3日", 0, 5), ("７‑ELEVEN", 0, 8), ("買NT$1,200元", 4, 9), ("GPT4台", 0, 3), ("台北 市", 0, 4)],
+    [
+        ("在5G網", 1, 3),
+        ("11月3日", 0, 5),
+        ("７‑ELEVEN", 0, 8),
+        ("買NT$1,200元", 4, 9),
+        ("GPT4台", 0, 3),
+        ("台北 市", 0, 4),
+    ],
 )
 def test_an_entity_may_end_inside_a_run(nlp: Language, text: str, start: int, end: int) -> None:
     doc = nlp(text)

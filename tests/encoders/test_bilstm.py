@@ -1,0 +1,321 @@
+"""The BiLSTM: the same as its sequences alone, however they are grouped, cut and saved."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load
+from spacy.language import Language
+from spacy.tokens import Doc
+from thinc.api import Adam, Model, fix_random_seed
+
+from spacy_zh_tw_ner.encoders import bilstm
+from spacy_zh_tw_ner.encoders.bilstm import CONTEXT, WINDOW, BiLSTM, build_bilstm_v1, grouped, windows
+from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
+from spacy_zh_tw_ner.types import Tok2VecT
+
+WIDTH, HIDDEN = 6, 5
+
+
+def module_of(depth: int = 2, layer_norm: bool = False, dropout: float = 0.5) -> BiLSTM:
+    torch.manual_seed(0)
+    return BiLSTM(WIDTH, HIDDEN, depth=depth, dropout=dropout, layer_norm=layer_norm).eval()
+
+
+def draw(lengths: list[int]) -> torch.Tensor:
+    return torch.randn(sum(lengths), WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+def reference(module: BiLSTM, x: torch.Tensor) -> torch.Tensor:
+    """One sequence through torch's own bidirectional LSTM with the same weights: (n_tokens, 2 * HIDDEN)."""
+    for forwards, backwards, norm in zip(module.forwards, module.backwards, module.norms, strict=True):
+        both = torch.nn.LSTM(x.shape[1], HIDDEN, bidirectional=True)
+        weights = dict(forwards.state_dict()) | {f"{k}_reverse": v for k, v in backwards.state_dict().items()}
+        both.load_state_dict(weights)
+        x = norm(both(x[:, None])[0][:, 0])
+    return x
+
+
+def build(nlp: Language, **config: Any) -> Tok2VecT:
+    fix_random_seed(0)
+    model = build_bilstm_v1(build_char_ngram_embed_v1([8, 4], [256, 256]), hidden_width=HIDDEN, **config)
+    model.initialize(X=[nlp("臺北市")])
+    return model
+
+
+def test_it_is_registered() -> None:
+    assert spacy.registry.get("architectures", "spacy-zh-tw-ner.BiLSTM.v1") is build_bilstm_v1
+
+
+# -- the module
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_batch_equals_torchs_own_lstm_on_each_sequence_alone(depth: int, layer_norm: bool) -> None:
+    lengths = [7, 1, 0, 30, 5, 5, 0, 2, 29, 12]
+    module, vectors = module_of(depth, layer_norm), draw(lengths)
+    with torch.no_grad():
+        together = module(vectors, lengths)
+        alone = [reference(module, part) for part in torch.split(vectors, lengths) if len(part)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 40), max_size=12))
+def test_grouping_changes_nothing_whatever_the_lengths(lengths: list[int]) -> None:
+    module, vectors = module_of(), draw(lengths)
+    with torch.no_grad():
+        together = module(vectors, lengths)
+        alone = [module(part, [len(part)]) for part in torch.split(vectors, lengths)] if lengths else []
+    assert together.shape == (sum(lengths), 2 * HIDDEN)
+    if alone:
+        torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
+def test_no_rows_give_no_rows(lengths: list[int]) -> None:
+    assert module_of()(draw(lengths), lengths).shape == (0, 2 * HIDDEN)
+
+
+@pytest.mark.parametrize("n", [1, 2, WINDOW - 1, WINDOW, WINDOW + 1, WINDOW + 2 * CONTEXT - 1, WINDOW + 2 * CONTEXT])
+def test_a_text_that_fits_in_a_window_is_read_whole(n: int) -> None:
+    module, vectors = module_of(depth=1), draw([n])
+    with torch.no_grad():
+        torch.testing.assert_close(module(vectors, [n]), reference(module, vectors), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("n", [WINDOW + 2 * CONTEXT + 1, 2 * WINDOW, 2 * WINDOW + 1, 1700])
+def test_a_longer_text_is_read_in_windows_that_are_the_whole_text_as_far_as_memory_reaches(n: int) -> None:
+    module, vectors = module_of(depth=1), draw([n])
+    with torch.no_grad():
+        cut, whole = module(vectors, [n]), reference(module, vectors)
+    assert cut.shape == whole.shape
+    # An LSTM of random weights forgets about half at each step: of 64 tokens further on nothing is left.
+    torch.testing.assert_close(cut, whole, atol=1e-5, rtol=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3 * WINDOW), max_size=8))
+def test_windows_keep_each_row_once_with_its_context_inside_its_own_text(lengths: list[int]) -> None:
+    found = windows(lengths)
+    kept = [row for _, _, start, end in found for row in range(start, end)]
+    assert kept == list(range(sum(lengths)))
+    text = np.repeat(np.arange(len(lengths)), lengths)
+    bounds = np.cumsum([0, *lengths])
+    for first, last, start, end in found:
+        assert first <= start < end <= last
+        assert last - first <= WINDOW + 2 * CONTEXT
+        assert text[first] == text[last - 1]
+        begin_of_text, end_of_text = bounds[text[first]], bounds[text[first] + 1]
+        assert first == begin_of_text or start - first >= CONTEXT
+        assert last == end_of_text or last - end >= CONTEXT
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 1500), max_size=20), st.integers(1, 5000))
+def test_groups_hold_every_window_once_and_stay_within_their_size(lengths: list[int], max_tokens: int) -> None:
+    found = windows(lengths)
+    groups = grouped(found, max_tokens)
+    assert sorted(window for group in groups for window in group) == sorted(found)
+    for group in groups:
+        sizes = [last - first for first, last, _, _ in group]
+        assert len(group) == 1 or max(sizes) * len(group) <= max_tokens
+        assert min(sizes) >= bilstm.FILL * max(sizes)
+
+
+def test_a_batch_of_long_and_short_texts_equals_each_alone() -> None:
+    lengths = [1500, 3, 0, 700, WINDOW + 2 * CONTEXT + 1, 40]
+    module, vectors = module_of(), draw(lengths)
+    with torch.no_grad():
+        together = module(vectors, lengths)
+        alone = torch.cat([module(part, [len(part)]) for part in torch.split(vectors, lengths)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_no_text_sees_another() -> None:
+    lengths = [9, 8, 7]
+    module, vectors = module_of(), draw(lengths)
+    changed = vectors.clone()
+    changed[9:17] += 1.0
+    with torch.no_grad():
+        before, after = module(vectors, lengths), module(changed, lengths)
+    torch.testing.assert_close(before[:9], after[:9], atol=1e-6, rtol=0)
+    torch.testing.assert_close(before[17:], after[17:], atol=1e-6, rtol=0)
+    assert (before[9:17] - after[9:17]).abs().amax(1).min() > 0.01
+
+
+def test_both_directions_are_read() -> None:
+    module, vectors = module_of(depth=1), draw([10])
+    changed = vectors.clone()
+    changed[5] += 1.0
+    with torch.no_grad():
+        moved = (module(changed, [10]) - module(vectors, [10])).abs() > 1e-7
+    assert moved[:, :HIDDEN].any(1).tolist() == [False] * 5 + [True] * 5
+    assert moved[:, HIDDEN:].any(1).tolist() == [True] * 6 + [False] * 4
+
+
+def test_dropout_drops_while_training_and_not_else() -> None:
+    module, vectors = module_of(dropout=0.5), draw([20])
+    with torch.no_grad():
+        assert torch.equal(module(vectors, [20]), module(vectors, [20]))
+        module.train()
+        dropped = module(vectors, [20]) == 0
+    assert 0.3 < dropped.float().mean() < 0.7
+
+
+def test_gradients_in_groups_and_windows_equal_autograd_through_each_sequence() -> None:
+    lengths = [4, 0, 30, 1, 700, 11]
+    module, vectors = module_of(), draw(lengths)
+    weights = torch.randn(sum(lengths), 2 * HIDDEN, generator=torch.Generator().manual_seed(2))
+    results = []
+    for together in (True, False):
+        leaf = vectors.clone().requires_grad_()
+        module.zero_grad()
+        parts = [module(leaf, lengths)] if together else [module(x, [len(x)]) for x in torch.split(leaf, lengths)]
+        (torch.cat(parts) * weights).sum().backward()
+        results.append([leaf.grad, *(parameter.grad.clone() for parameter in module.parameters())])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+# -- the thinc model
+
+
+def test_each_document_gets_its_hidden_states(nlp: Language) -> None:
+    model = build(nlp)
+    docs = [nlp("臺北市政府"), nlp(""), nlp("市"), nlp("臺北" * 700)]
+    assert model.get_dim("nO") == 2 * HIDDEN
+    hidden = model.predict(docs)
+    assert [array.shape for array in hidden] == [(5, 10), (0, 10), (1, 10), (1400, 10)]
+    for together, doc in zip(hidden, docs, strict=True):
+        np.testing.assert_allclose(together, model.predict([doc])[0], atol=1e-5)
+    assert model.predict([]) == []
+
+
+@pytest.mark.parametrize(("depth", "layer_norm"), [(1, False), (2, True), (3, False)])
+def test_options_make_the_layers_they_name(nlp: Language, depth: int, layer_norm: bool) -> None:
+    model = build(nlp, depth=depth, layer_norm=layer_norm)
+    (shim,) = [shim for layer in model.walk() for shim in layer.shims]
+    module = shim._model
+    assert len(module.forwards) == len(module.backwards) == depth
+    assert [type(norm) for norm in module.norms] == [torch.nn.LayerNorm if layer_norm else torch.nn.Identity] * depth
+    assert [lstm.input_size for lstm in module.forwards] == [16, *[2 * HIDDEN] * (depth - 1)]
+    (hidden,) = model.predict([nlp("臺北市")])
+    assert np.isfinite(hidden).all()
+    if layer_norm:
+        np.testing.assert_allclose(hidden.mean(1), 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [0, 4, -1])
+def test_a_depth_beyond_three_is_refused(depth: int) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT302\] BiLSTM has depth={depth}, which must be 1 to 3"):
+        build_bilstm_v1(build_char_ngram_embed_v1([8], [16]), depth=depth)
+
+
+def test_an_embedding_of_unknown_width_is_refused() -> None:
+    embed: Tok2VecT = Model("widthless", lambda model, docs, is_train: ([], lambda gradients: []), dims={"nO": None})
+    with pytest.raises(ValueError, match=r"\[ZT302\].*embedding 'widthless' whose width is known: False"):
+        build_bilstm_v1(embed)
+
+
+def test_gradients_reach_embedding_and_weights_as_finite_differences_say(nlp: Language) -> None:
+    model = build(nlp, dropout=0.0)
+    docs = [nlp("臺北市政府"), nlp(""), nlp("高雄市")]
+    hidden, backprop = model.begin_update(docs)
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=array.shape).astype("f") for array in hidden]
+    backprop(weights)
+
+    def value() -> float:
+        return sum(float((h * w).sum(dtype="d")) for h, w in zip(model.predict(docs), weights, strict=True))
+
+    embed = model.layers[0]
+    table = embed.get_param("E1").copy()
+    direction = rng.normal(size=table.shape).astype("f")
+    values = []
+    for sign in (1, -1):
+        embed.set_param("E1", table + np.float32(sign * 1e-2) * direction)
+        values.append(value())
+    embed.set_param("E1", table)
+    slope = (values[0] - values[1]) / 2e-2
+    assert slope == pytest.approx(float((embed.get_grad("E1") * direction).sum()), rel=0.02, abs=1e-3)
+
+    (shim,) = [shim for layer in model.walk() for shim in layer.shims]
+    weight = shim._model.forwards[1].weight_hh_l0
+    step = torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
+    values = []
+    with torch.no_grad():
+        for sign in (1, -2):
+            weight += sign * 1e-2 * step
+            values.append(value())
+    assert (values[0] - values[1]) / 2e-2 == pytest.approx(float((weight.grad * step).sum()), rel=0.02, abs=1e-3)
+
+
+def test_an_update_moves_embedding_and_weights(nlp: Language) -> None:
+    model = build(nlp, dropout=0.0)
+    docs = [nlp("臺北市")]
+    (before,), backprop = model.begin_update(docs)
+    before = before.copy()
+    backprop([before])
+    model.finish_update(Adam(0.01))
+    (after,) = model.predict(docs)
+    # A step against the gradient of half the squared norm makes the norm smaller.
+    assert np.square(after).sum() < np.square(before).sum()
+
+
+def test_it_comes_back_from_bytes_as_safetensors(nlp: Language) -> None:
+    model = build(nlp, depth=2, layer_norm=True)
+    docs = [nlp("臺北市政府"), nlp("市" * 1300)]
+    again = build(nlp, depth=2, layer_norm=True)
+    (shim,) = [shim for layer in again.walk() for shim in layer.shims]
+    with torch.no_grad():
+        for parameter in shim._model.parameters():
+            parameter.zero_()
+    again.from_bytes(model.to_bytes())
+    for seen, expected in zip(again.predict(docs), model.predict(docs), strict=True):
+        assert (seen == expected).all()
+
+    from spacy_zh_tw_ner.encoders.torch_shim import _serialize
+
+    (source,) = [shim for layer in model.walk() for shim in layer.shims]
+    tensors = load(_serialize(source._model))
+    assert set(tensors) == set(source._model.state_dict())
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in source._model.state_dict().items())
+
+
+def test_what_was_saved_holds_no_pickle(nlp: Language) -> None:
+    model = build(nlp)
+    data = model.to_bytes()
+    assert b"forwards.0.weight_ih_l0" in data
+    assert b"torch._utils" not in data
+    assert b"cbuiltins" not in data
+
+
+def test_another_shape_does_not_load_quietly(nlp: Language) -> None:
+    with pytest.raises(Exception, match=r"size mismatch|Unexpected key|Missing key"):
+        build(nlp, depth=1).from_bytes(build(nlp, depth=2).to_bytes())
+
+
+def test_a_loaded_model_can_be_trained(nlp: Language) -> None:
+    model = build(nlp, dropout=0.0).from_bytes(build(nlp, dropout=0.0).to_bytes())
+    docs = [nlp("臺北市")]
+    (before,), backprop = model.begin_update(docs)
+    before = before.copy()
+    backprop([before])
+    model.finish_update(Adam(0.01))
+    assert np.square(model.predict(docs)[0]).sum() < np.square(before).sum()
+
+
+def test_dropout_of_the_config_is_on_while_training_only(nlp: Language) -> None:
+    model = build(nlp, dropout=0.5)
+    docs: list[Doc] = [nlp("臺北市政府" * 10)]
+    (trained,), _ = model.begin_update(docs)
+    assert 0.3 < (trained == 0).mean() < 0.7
+    (calm,) = model.predict(docs)
+    assert (calm != 0).all()
+    assert (calm == model.predict(docs)[0]).all()
