@@ -19,50 +19,71 @@ class Layout:
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
-        self.lengths = torch.as_tensor(lengths, dtype=torch.long, device=device)
-        self.n_rows = int(self.lengths.sum())
-        # shape: (batch_size,) sequences, longest first
-        self.order = torch.argsort(self.lengths, descending=True, stable=True)
-        n_steps = max(lengths, default=0)
-        steps = torch.arange(n_steps, device=device)[:, None]
-        sorted_lengths = self.lengths[self.order]
-        firsts = (torch.cumsum(self.lengths, 0) - self.lengths)[self.order]
+        sizes = torch.tensor(lengths, dtype=torch.long)
+        order = torch.argsort(sizes, descending=True, stable=True)
+        ends = torch.cumsum(sizes, 0)
+        steps = torch.arange(max(lengths, default=0))[:, None]
         # shape: (n_steps, batch_size)
-        runs = sorted_lengths > steps
-        # shape: (n_rows,) the row of the batch at each place of the walk
-        self.rows = (firsts + steps)[runs]
-        # shape: (n_rows,) the sequence at each place of the walk
-        self.sequences = self.order.expand(n_steps, -1)[runs]
+        runs = sizes[order] > steps
         # sequences running at each step
         self.active: list[int] = runs.sum(1).tolist()
-        ends = [0]
-        for n in self.active:
-            ends.append(ends[-1] + n)
-        self.steps = [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]
-        # shape: (batch_size,) whether a sequence has any token, longest first
         self.n_begun = self.active[0] if self.active else 0
+        # shape: (n_rows,) at each place of the walk, the row of the batch
+        self.rows = ((ends - sizes)[order] + steps)[runs].to(device)
+        # shape: (n_rows,) at each place of the walk, where a walk from the ends comes to the same row, and back
+        places = torch.empty_like(self.rows)
+        places[self.rows] = torch.arange(len(self.rows), device=device)
+        self.mirrored = places[((ends - 1)[order] - steps)[runs].to(device)]
+        # shape: (n_rows,) at each place of the walk, its sequence
+        self.sequences = order.expand(runs.shape)[runs].to(device)
+        # Places that another of their sequence follows, in the order of those that follow, which begin at n_begun;
+        # and places that none follows.
+        last = (steps == sizes[order] - 1)[runs].to(device)
+        self.before, self.lasts = (~last).nonzero()[:, 0], last.nonzero()[:, 0]
+        self.n_sequences, self.n_rows = len(lengths), len(self.rows)
+
+    def to_walk(self, rows: torch.Tensor) -> torch.Tensor:
+        """Put rows of the batch in the order of the walk."""
+        return rows.index_select(0, self.rows)
+
+    def mirror(self, rows: torch.Tensor) -> torch.Tensor:
+        """Put rows of the walk in the order of the walk from the ends, or back."""
+        return rows.index_select(0, self.mirrored)
 
     def to_batch(self, walked: torch.Tensor) -> torch.Tensor:
         """Put rows of the walk in the order of the batch."""
-        out = torch.empty_like(walked)
-        out[self.rows] = walked
-        return out
+        return torch.empty_like(walked).index_copy_(0, self.rows, walked)
 
-    def rows_of(self, sequence: int) -> slice:
-        """Rows of the batch that belong to one sequence."""
-        start = int(self.lengths[:sequence].sum())
-        return slice(start, start + int(self.lengths[sequence]))
+    def sum_of(self, values: torch.Tensor) -> torch.Tensor:
+        """Add up (n_rows,) values of the walk by sequence, in float64."""
+        sums = torch.zeros(self.n_sequences, dtype=torch.float64, device=values.device)
+        return sums.index_add_(0, self.sequences, values.double())
 
 
-def check(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -> None:
-    """Refuse what would give a wrong number.
+def rows_of(lengths: Sequence[int], sequence: int) -> slice:
+    """Rows of the batch that belong to one sequence."""
+    start = sum(lengths[:sequence])
+    return slice(start, start + lengths[sequence])
 
-    RAISES (ValueError): Where shapes do not fit, or an emission is not finite.
+
+def check_shapes(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -> None:
+    """Refuse shapes that do not fit.
+
+    RAISES (ValueError): Where there are no tags, or rows or columns do not fit.
     """
+    if n_tags == 0:
+        raise ValueError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
         raise ValueError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
-    if sum(lengths) != len(emissions):
-        raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions)))
+    if sum(lengths) != len(emissions) or min(lengths, default=0) < 0:
+        raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
+
+
+def check_finite(emissions: torch.Tensor) -> None:
+    """Refuse what would give a wrong number.
+
+    RAISES (ValueError): Where an emission is not finite.
+    """
     finite = torch.isfinite(emissions)
     if not bool(finite.all()):
         row = int((~finite).any(1).nonzero()[0])

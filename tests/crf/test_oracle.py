@@ -8,7 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner._compat import has_numba
 from spacy_zh_tw_ner.crf import PENALTY, Transitions, constrain, decode, infer, log_likelihood
+
+
+no_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+both_paths = pytest.mark.parametrize("compiled", [pytest.param(False, id="torch"), pytest.param(True, id="numba", marks=no_numba)])
 
 
 def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple[int, ...], float]:
@@ -56,11 +61,12 @@ def split(emissions, lengths):
     return list(torch.split(emissions, lengths))
 
 
+@both_paths
 @settings(max_examples=25, deadline=None)
-@given(batches())
-def test_log_z_marginals_and_best_path_equal_enumeration(batch) -> None:
+@given(batch=batches())
+def test_log_z_marginals_and_best_path_equal_enumeration(compiled: bool, batch) -> None:
     emissions, lengths, transitions = batch
-    posterior, tags = infer(emissions, lengths, transitions), decode(emissions, lengths, transitions)
+    posterior, tags = infer(emissions, lengths, transitions, compiled=compiled), decode(emissions, lengths, transitions, compiled=compiled)
     assert tags.shape == (sum(lengths),)
     row = 0
     for b, part in enumerate(split(emissions, lengths)):
@@ -84,9 +90,10 @@ def test_log_z_marginals_and_best_path_equal_enumeration(batch) -> None:
         row += len(part)
 
 
+@both_paths
 @settings(max_examples=25, deadline=None)
-@given(batches(), st.data())
-def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, data) -> None:
+@given(batch=batches(), data=st.data())
+def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(compiled: bool, batch, data) -> None:
     emissions, lengths, transitions = batch
     k = emissions.shape[1]
     sets = data.draw(
@@ -95,7 +102,7 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
     allowed = torch.zeros(emissions.shape, dtype=torch.bool)
     for row, tags in enumerate(sets):
         allowed[row, tags] = True
-    got = log_likelihood(emissions, lengths, transitions, allowed)
+    got = log_likelihood(emissions, lengths, transitions, allowed, compiled=compiled)
 
     e = emissions.double().requires_grad_()
     a, start, end = leaves = [t.double().requires_grad_() for t in transitions]
@@ -123,15 +130,16 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
         torch.testing.assert_close(seen.double(), leaf.grad if leaf.grad is not None else torch.zeros_like(leaf), atol=1e-4, rtol=1e-4)
 
 
+@both_paths
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.dtype) -> None:
+def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.dtype, compiled: bool) -> None:
     legal = bioes(3)
     k, lengths = len(legal.start), [1, 7, 0, 40, 2]
     g = torch.Generator().manual_seed(0)
     emissions = (torch.randn(sum(lengths), k, generator=g).clamp(-1, 1) * scale).to(dtype)
     transitions = constrain(Transitions(*(torch.zeros(x.shape) for x in legal)), legal)
-    tags, posterior = decode(emissions, lengths, transitions), infer(emissions, lengths, transitions)
+    tags, posterior = decode(emissions, lengths, transitions, compiled=compiled), infer(emissions, lengths, transitions, compiled=compiled)
     for part in split(tags, lengths):
         if len(part):
             assert legal.start[part[0]]
@@ -141,14 +149,15 @@ def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.
     torch.testing.assert_close(posterior.marginals.sum(1), torch.ones(sum(lengths)), atol=1e-4, rtol=0)
 
 
-def test_long_constrained_sequences_with_extreme_emissions_equal_float64() -> None:
+@both_paths
+def test_long_constrained_sequences_with_extreme_emissions_equal_float64(compiled: bool) -> None:
     legal = bioes(18)
     k, lengths = len(legal.start), [512, 3]
     g = torch.Generator().manual_seed(1)
     emissions = torch.randn(sum(lengths), k, generator=g) * 1e3
     emissions.clamp_(-1e4, 1e4)
     transitions = constrain(Transitions(*(torch.randn(x.shape, generator=g) for x in legal)), legal)
-    posterior = infer(emissions, lengths, transitions)
+    posterior = infer(emissions, lengths, transitions, compiled=compiled)
     a, start, end = (t.double() for t in transitions)
     alpha = start + emissions[0].double()
     for e in emissions[1:512].double():
@@ -156,16 +165,18 @@ def test_long_constrained_sequences_with_extreme_emissions_equal_float64() -> No
     assert float(posterior.log_z[0]) == pytest.approx(float(torch.logsumexp(alpha + end, 0)), rel=1e-6)
 
 
-def test_a_batch_is_the_same_as_its_sequences_alone() -> None:
+@both_paths
+def test_a_batch_is_the_same_as_its_sequences_alone(compiled: bool) -> None:
     legal, lengths = bioes(2), [5, 0, 17, 1, 9]
     g = torch.Generator().manual_seed(2)
     emissions = torch.randn(sum(lengths), len(legal.start), generator=g)
     transitions = constrain(Transitions(*(torch.randn(x.shape, generator=g) for x in legal)), legal)
-    together = infer(emissions, lengths, transitions).marginals
-    alone = [infer(part, [len(part)], transitions).marginals for part in split(emissions, lengths)]
+    together = infer(emissions, lengths, transitions, compiled=compiled).marginals
+    alone = [infer(part, [len(part)], transitions, compiled=compiled).marginals for part in split(emissions, lengths)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
+@both_paths
 @pytest.mark.parametrize(
     ("emissions", "lengths", "code"),
     [
@@ -174,19 +185,20 @@ def test_a_batch_is_the_same_as_its_sequences_alone() -> None:
         (torch.zeros(3, 5), [3], "ZT104"),
     ],
 )
-def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code: str) -> None:
+def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code: str, compiled: bool) -> None:
     transitions = Transitions(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match=code):
-            function(emissions, lengths, transitions)
+            function(emissions, lengths, transitions, compiled=compiled)
 
 
-def test_no_legal_path_is_an_error_and_not_a_number() -> None:
+@both_paths
+def test_no_legal_path_is_an_error_and_not_a_number(compiled: bool) -> None:
     nothing = Transitions(torch.full((2, 2), PENALTY), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match="ZT108"):
-            function(torch.zeros(3, 2), [3], nothing)
+            function(torch.zeros(3, 2), [3], nothing, compiled=compiled)
     allowed = torch.tensor([[True, False], [False, True]])
     forbidden = Transitions(torch.tensor([[0.0, PENALTY], [0.0, 0.0]]), torch.zeros(2), torch.zeros(2))
-    with pytest.raises(ValueError, match="ZT108"):
-        log_likelihood(torch.zeros(2, 2), [2], forbidden, allowed)
+    with pytest.raises(ValueError, match="ZT105"):
+        log_likelihood(torch.zeros(2, 2), [2], forbidden, allowed, compiled=compiled)

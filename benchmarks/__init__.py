@@ -1,0 +1,1 @@
+"""Side-by-side measurements: `python -m benchmarks.NAME`. Nothing here asserts a time."""

@@ -1,0 +1,50 @@
+"""How every benchmark measures: one thread, contestants in turn, medians, and the machine on the first line."""
+
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+
+def machine() -> str:
+    """One line that says what the figures were taken on."""
+    cpu = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            cpu = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return (
+        f"{cpu}, {torch.get_num_threads()} thread(s), Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{platform.system()}"
+    )
+
+
+def interleaved(contestants: Mapping[str, Callable[[], object]], *, rounds: int = 7) -> dict[str, float]:
+    """Time functions in turn, A B C A B C …, so that a slow spell of the machine hits all of them.
+
+    contestants (Mapping[str, Callable[[], object]]): What to run, by name. Each runs once before the clock starts.
+    rounds (int): How often.
+    RETURNS (dict[str, float]): Median seconds of each.
+    """
+    for run in contestants.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            gc.collect()
+            gc.disable()
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+            gc.enable()
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def table(rows: list[tuple[object, ...]], header: tuple[str, ...]) -> str:
+    """Rows as a Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
