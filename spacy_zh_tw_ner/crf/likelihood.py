@@ -70,7 +70,7 @@ def log_likelihood(
     if smoothing:
         from .smoothing import smoothed
 
-        return smoothed(result, emissions, lengths, transitions, allowed, smoothing, compiled)
+        return smoothed(result, emissions, lengths, transitions, allowed, smoothing)
     return result
 
 
