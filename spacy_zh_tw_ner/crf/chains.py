@@ -22,8 +22,7 @@ from .layout import Layout
 from .transitions import PENALTY, SOUND, Transitions
 
 
-# Values are scaled at each such step; in between they are small enough.
-SCALE_EVERY = 4
+SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of four
 
 
 @dataclass
@@ -55,12 +54,15 @@ class Chains:
         return (leaving.T @ arriving) * self.factors
 
 
-def run_scaled(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> Chains:
+def run_scaled(
+    emissions: torch.Tensor, layout: Layout, transitions: Transitions, scale_every: int = SCALE_EVERY
+) -> Chains:
     """Run the recursions in probability space.
 
     emissions (torch.Tensor): (n_rows, n_tags) float32, in the order of the walk.
     layout (Layout): The walk over the batch.
     transitions (Transitions): Constrained scores.
+    scale_every (int): Steps from one scaling to the next. Where they prove too many, every step is scaled.
     RETURNS (Chains): Forward and backward values and what follows from them.
     """
     # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
@@ -68,7 +70,9 @@ def run_scaled(emissions: torch.Tensor, layout: Layout, transitions: Transitions
     factors = Transitions(*((scores - peak).exp() for scores, peak in zip(transitions, peaks, strict=True)))
     row_peaks = emissions.amax(1).clamp(min=PENALTY / 2)
     potentials = (emissions - row_peaks[:, None]).exp_()
-    values, scales, carried = _walk(torch.stack([potentials, layout.mirror(potentials)]), factors, layout)
+    values, scales, carried = _walk(
+        torch.stack([potentials, layout.mirror(potentials)]), factors, layout, scale_every
+    )
     before, alpha, arriving = layout.before, values[0], layout.mirror(values[1])[layout.n_begun :]
     beta = torch.empty_like(alpha)
     beta[layout.lasts] = factors.end
@@ -77,6 +81,9 @@ def run_scaled(emissions: torch.Tensor, layout: Layout, transitions: Transitions
     beta /= overlap[:, None]
     held = scales[0] * carried[0] * overlap > SOUND  # NaN fails
     held[before] &= layout.mirror(scales[1] * carried[1])[layout.n_begun :] * overlap[before] > SOUND
+    sound = layout.sum_of(~held) == 0
+    if scale_every > 1 and not bool(sound.all()):
+        return run_scaled(emissions, layout, transitions, scale_every=1)
 
     log_carried = carried[0].double().log()
     log_scale = scales[0].double().log() + log_carried + row_peaks + peaks.matrix
@@ -85,11 +92,11 @@ def run_scaled(emissions: torch.Tensor, layout: Layout, transitions: Transitions
     log_z = layout.sum_of(log_scale)
     log_z[layout.sequences[layout.lasts]] += overlap[layout.lasts].double().log() + peaks.end
     leaving = alpha.index_select(0, before).div_(overlap[before, None])
-    return Chains(alpha, beta, leaving, arriving, factors.matrix, log_scale, log_z, layout.sum_of(~held) == 0)
+    return Chains(alpha, beta, leaving, arriving, factors.matrix, log_scale, log_z, sound)
 
 
 def _walk(
-    potentials: torch.Tensor, factors: Transitions, layout: Layout
+    potentials: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Run the recursion from both ends at once, in place.
 
@@ -105,7 +112,7 @@ def _walk(
         if here is not None:
             incoming = torch.bmm(here if here.shape[1] == block.shape[1] else here[:, : block.shape[1]], matrices)
         here = block.mul_(incoming)
-        if step % SCALE_EVERY == SCALE_EVERY - 1:
+        if step % scale_every == scale_every - 1:
             torch.sum(here, 2, out=scale)
             here.div_(scale[:, :, None])
     carried = values.sum(2)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
+from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -264,5 +265,5 @@ class CRFEntityRecognizer(TrainablePipe):
         return constrain(scores, Transitions(*legal))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters from their gradients."""
-        self.model.finish_update(sgd)
+        """Update the parameters from their gradients. No weight decay touches the transitions."""
+        self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))

@@ -8,12 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner._compat import has_numba
 from spacy_zh_tw_ner.crf import PENALTY, Transitions, constrain, decode, infer, log_likelihood
 
+from .helpers import bioes, both_paths
 
-no_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
-both_paths = pytest.mark.parametrize("compiled", [pytest.param(False, id="torch"), pytest.param(True, id="numba", marks=no_numba)])
 
 
 def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple[int, ...], float]:
@@ -30,20 +28,6 @@ def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple
 
 def log_sum(scores) -> float:
     return float(torch.logsumexp(torch.tensor(list(scores), dtype=torch.float64), 0))
-
-
-def bioes(n_labels: int) -> Transitions:
-    """Legality of O, B, I, E, S …, written out here so that the oracle does not lean on the package."""
-    kinds = ["O", *("BIES" * n_labels)]
-    labels = [-1, *(i // 4 for i in range(4 * n_labels))]
-    opens, inside = {"B", "I"}, {"I", "E"}
-    n = len(kinds)
-    matrix = torch.zeros(n, n, dtype=torch.bool)
-    for i, j in product(range(n), range(n)):
-        goes_on = kinds[i] in opens
-        matrix[i, j] = (kinds[j] in inside) == goes_on and (not goes_on or labels[i] == labels[j])
-    starts = torch.tensor([k not in inside for k in kinds])
-    return Transitions(matrix, starts, torch.tensor([k not in opens for k in kinds]))
 
 
 @st.composite
