@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .forward_backward import FLOOR, ILLEGAL, NOT_FINITE, Array
-from .simd import LANES, ROW_STEP, is_finite, jit, max_rows
+from .forward_backward import FLOOR, ILLEGAL, NOT_FINITE, Array, is_broken
+from .simd import LANES, ROW_STEP, jit, max_rows
 
 # Scores of so many tokens are kept. Of a longer sequence each stretch is walked a second time, from the last to the
 # first, when its tags are read off.
@@ -64,10 +64,7 @@ def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, en
         stop += length
         if length == 0:
             continue
-        n_broken = 0
-        for value in emissions.reshape(-1)[first * n_tags : stop * n_tags]:
-            n_broken += 0 if is_finite(value) else 1
-        if n_broken:
+        if is_broken(emissions, first, length):
             status[b] = NOT_FINITE
             continue
         last, reached = (length - 1) // STRETCH, True

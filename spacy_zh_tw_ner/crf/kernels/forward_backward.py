@@ -1,7 +1,7 @@
-"""Forward and backward values of one sequence: nothing but its own tokens is read or written.
+"""Forward and backward values of one or two sequences: nothing but their own tokens is read or written.
 
 The equations, the scaling and the certificate are those that `crf.chains` explains, except that beta is scaled by the
-factors of the forward pass (Rabiner 1989, equation 94). A sequence lies in scratch arrays of rows `width` wide, the
+factors of the forward pass (Rabiner 1989, equation 94). They lie in scratch arrays of rows `width` wide, the
 tags padded with zeros. Potentials are overwritten, row by row, by what arrives at their token from behind.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..transitions import PENALTY, SOUND
-from .simd import LANES, ROW_STEP, exp, is_finite, jit, sum_rows
+from .simd import LANES, ROW_STEP, exp, is_finite, jit, sum_rows, two_rows
 
 Array = npt.NDArray[Any]
 
@@ -33,13 +33,20 @@ class Factors(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """alpha, beta: (length + ROW_STEP, width) flat. scales, peaks: (length,). row: (width,)."""
+    """Two sequences. alpha, beta: (2, lane) flat, a lane (length + ROW_STEP, width). scales, peaks: (2, length).
+
+    row: (2, width) flat. firsts, lengths: (2,) where the sequences stand in the batch, the longer one first.
+    log_z: (2,).
+    """
 
     alpha: Array
     beta: Array
     scales: Array
     peaks: Array
     row: Array
+    firsts: Array
+    lengths: Array
+    log_z: Array
 
 
 @jit
@@ -63,20 +70,30 @@ def make_factors(matrix: Array, start: Array, end: Array) -> Factors:
 @jit
 def make_scratch(length: int, width: int) -> Scratch:
     """Allocate for sequences of up to this length."""
-    size = (length + ROW_STEP) * width
-    alpha, beta = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    return Scratch(alpha, beta, np.empty(length, np.float32), np.empty(length, np.float32), np.empty(width, np.float32))
+    size = 2 * (length + ROW_STEP) * width
+    alpha, beta, row = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(2 * width, np.float32)
+    scales, peaks = np.empty((2, length), np.float32), np.empty((2, length), np.float32)
+    return Scratch(alpha, beta, scales, peaks, row, np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.float64))
 
 
 @jit
-def set_potentials(emissions: Array, allowed: Array, restricted: bool, first: int, length: int, scratch: Scratch) -> bool:
-    """Write exp(emissions − the row's peak) where beta will be; False where an emission is not finite."""
-    n_tags, width, peaks = emissions.shape[1], len(scratch.row), scratch.peaks
-    n_broken = 0
+def is_broken(emissions: Array, first: int, length: int) -> bool:
+    """Whether an emission of a sequence is not finite."""
+    n_broken, n_tags = 0, emissions.shape[1]
     for value in emissions.reshape(-1)[first * n_tags : (first + length) * n_tags]:
         n_broken += 0 if is_finite(value) else 1
+    return n_broken > 0
+
+
+@jit
+def load(emissions: Array, allowed: Array, restricted: bool, first: int, length: int, scratch: Scratch, lane: int) -> None:
+    """Write exp(emissions − the row's peak) where beta will be."""
+    n_tags, width = emissions.shape[1], len(scratch.row) // 2
+    scratch.firsts[lane], scratch.lengths[lane] = first, length
+    size = len(scratch.beta) // 2
+    beta = scratch.beta[lane * size : (lane + 1) * size]
     for t in range(length):
-        out, values = scratch.beta[t * width : (t + 1) * width], emissions[first + t]
+        out, values = beta[t * width : (t + 1) * width], emissions[first + t]
         peak = FLOOR
         if restricted:
             for j in range(n_tags):
@@ -90,88 +107,141 @@ def set_potentials(emissions: Array, allowed: Array, restricted: bool, first: in
             out[j] -= peak
         for j in range(n_tags, width):
             out[j] = LOWEST
-        peaks[t] = peak
+        scratch.peaks[lane, t] = peak
     for i in range(length * width):
-        scratch.beta[i] = exp(scratch.beta[i])
+        beta[i] = exp(beta[i])
     # Sums of transition counts are taken in steps of several rows, past the end of the sequence.
-    scratch.beta[length * width : (length + ROW_STEP) * width] = 0.0
-    return n_broken == 0
+    beta[length * width : (length + ROW_STEP) * width] = 0.0
 
 
 @jit
-def run_forward(length: int, factors: Factors, scratch: Scratch) -> tuple[float, bool]:
-    """Fill alpha and scales; returns log Z, and whether float32 has held it so far."""
-    alpha, potentials, row, width = scratch.alpha, scratch.beta, scratch.row, len(scratch.row)
+def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
+    """Fill alpha, scales and log_z of the first n sequences; whether float32 has held them so far.
+
+    Two sequences walk side by side, because the matrix then is read once for both.
+    """
+    alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
+    width, lane = len(row) // 2, len(alpha) // 2
     n_rows = len(factors.forward) // width
-    log_z, product = float(factors.begin_peak) + float(factors.finish_peak), 1.0
-    log_z += float(factors.matrix_peak) * (length - 1)
-    for t in range(length):
-        at = t * width
+    products = np.ones(2, np.float64)
+    for s in range(n):
+        scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
+        scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
+    for t in range(lengths[0]):
+        n_here = n if t < lengths[n - 1] else 1
         if t == 0:
-            row[:] = factors.begin
+            row[:width] = factors.begin
+            row[width:] = factors.begin
+        elif n_here == 2:
+            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, n_rows)
         else:
-            sum_rows(row, 0, alpha, at - width, 1, factors.forward, 0, width, n_rows)
-        total = np.float32(0.0)
-        for j in range(width):
-            value = row[j] * potentials[at + j]
-            alpha[at + j] = value
-            total += value
-        if not total > SOUND:
-            return 0.0, False
-        inverse = np.float32(1.0) / total
-        for j in range(width):
-            alpha[at + j] *= inverse
-        scratch.scales[t] = total
-        log_z += scratch.peaks[t]
-        product *= total
-        if product < 1e-250 or product > 1e250:  # one logarithm for many steps
-            log_z, product = log_z + np.log(product), 1.0
-    last, at = np.float32(0.0), (length - 1) * width
-    for j in range(width):
-        last += alpha[at + j] * factors.finish[j]
-    if not last > SOUND:
-        return 0.0, False
-    return log_z + np.log(product * last), True
-
-
-@jit
-def run_backward(first: int, length: int, factors: Factors, scratch: Scratch, out: Array, sign: float) -> bool:
-    """Add sign × marginals to the rows of `out` or, where sign is 0, write beta there; whether float32 has held it."""
-    alpha, beta, row, width, n_tags = scratch.alpha, scratch.beta, scratch.row, len(scratch.row), out.shape[1]
-    n_rows = len(factors.backward) // width
-    factor, last = np.float32(sign), np.float32(0.0)
-    for j in range(width):
-        last += alpha[(length - 1) * width + j] * factors.finish[j]
-    for j in range(width):
-        row[j] = factors.finish[j] / last
-    for t in range(length - 1, -1, -1):
-        if t < length - 1:
-            sum_rows(row, 0, beta, (t + 1) * width, 1, factors.backward, 0, width, n_rows)
-        # Slices, because in them numba sees that no index is negative.
-        leaving, arriving, here = alpha[t * width : (t + 1) * width], beta[t * width : (t + 1) * width], out[first + t]
-        inverse, largest = np.float32(1.0) / scratch.scales[t], np.float32(0.0)
-        for j in range(width):
-            arriving[j] *= row[j] * inverse
-            largest = max(largest, row[j])
-        if not largest * SOUND < scratch.scales[t]:
+            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
+        for s in range(n_here):
+            at = s * lane + t * width
+            total = np.float32(0.0)
+            for j in range(width):
+                value = row[s * width + j] * potentials[at + j]
+                alpha[at + j] = value
+                total += value
+            if not total > SOUND:
+                return False
+            inverse = np.float32(1.0) / total
+            for j in range(width):
+                alpha[at + j] *= inverse
+            scratch.scales[s, t] = total
+            scratch.log_z[s] += scratch.peaks[s, t]
+            products[s] *= total
+            if products[s] < 1e-250 or products[s] > 1e250:  # one logarithm for many steps
+                scratch.log_z[s] += np.log(products[s])
+                products[s] = 1.0
+    for s in range(n):
+        last = ending(s, factors, scratch)
+        if not last > SOUND:
             return False
-        if factor == np.float32(0.0):
-            here[:] = row[:n_tags]
-        else:
-            for j in range(n_tags):
-                here[j] += factor * leaving[j] * row[j]
+        scratch.log_z[s] += np.log(products[s] * last)
     return True
 
 
 @jit
-def add_expected(length: int, scratch: Scratch, sign: float, expected: Array) -> None:
-    """Add sign × Σ over steps of (what leaves a tag) × (what arrives at the next)."""
-    width = len(scratch.row)
-    factor = np.float32(sign)
-    for begin in range(0, length - 1, BLOCK):
-        n_steps = min(BLOCK, (length - 1 - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
-        for i in range(expected.shape[0]):
-            at = begin * width
-            sum_rows(scratch.row, 0, scratch.alpha, at + i, width, scratch.beta, at + width, width, n_steps)
+def ending(s: int, factors: Factors, scratch: Scratch) -> Any:
+    """The probability of ending where the sequence ends, given alpha."""
+    width = len(scratch.row) // 2
+    at, last = s * (len(scratch.alpha) // 2) + (scratch.lengths[s] - 1) * width, np.float32(0.0)
+    for j in range(width):
+        last += scratch.alpha[at + j] * factors.finish[j]
+    return last
+
+
+@jit
+def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: float) -> bool:
+    """Add sign × marginals to the rows of `out` or, where sign is 0, write beta there; whether float32 has held it.
+
+    What arrives at each token is put where its potentials were.
+    """
+    alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
+    width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
+    n_rows = len(factors.backward) // width
+    apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
+    for back in range(lengths[0]):
+        n_here, after = n if back < lengths[n - 1] else 1, (lengths[0] - back) * width
+        if back == 0:
+            for s in range(n):
+                last = ending(s, factors, scratch)
+                for j in range(width):
+                    row[s * width + j] = factors.finish[j] / last
+        elif n_here == 2:
+            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, n_rows)
+        else:
+            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, n_rows)
+        for s in range(n_here):
+            t = lengths[s] - 1 - back
+            at = s * lane + t * width
+            # Slices, because in them numba sees that no index is negative.
+            leaving, arriving, come = alpha[at : at + width], beta[at : at + width], row[s * width : (s + 1) * width]
+            inverse, largest = np.float32(1.0) / scratch.scales[s, t], np.float32(0.0)
             for j in range(width):
-                expected[i, j] += factor * scratch.row[j]
+                arriving[j] *= come[j] * inverse
+                largest = max(largest, come[j])
+            if not largest * SOUND < scratch.scales[s, t]:
+                return False
+            here = out[scratch.firsts[s] + t]
+            if factor == np.float32(0.0):
+                here[:] = come[:n_tags]
+            else:
+                for j in range(n_tags):
+                    here[j] += factor * leaving[j] * come[j]
+    return True
+
+
+@jit
+def add_expected(s: int, scratch: Scratch, sign: float, expected: Array) -> None:
+    """Add sign × Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time."""
+    alpha, beta, row, n_steps = scratch.alpha, scratch.beta, scratch.row, scratch.lengths[s] - 1
+    n_tags, width, factor = expected.shape[0], expected.shape[1], np.float32(sign)
+    for begin in range(0, n_steps, BLOCK):
+        n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
+        at = s * (len(alpha) // 2) + begin * width
+        for i in range(0, n_tags, 2):
+            two_rows(row, 0, width, alpha, at + i, 1, width, beta, at + width, width, n)
+            for j in range(width):
+                expected[i, j] += factor * row[j]
+            if i + 1 < n_tags:
+                for j in range(width):
+                    expected[i + 1, j] += factor * row[width + j]
+
+
+@jit
+def run_pairs(
+    emissions: Array, order: Array, firsts: Array, lengths: Array, factors: Factors, scratch: Scratch, out: Array,
+    sign: float, at: int, n: int,
+) -> int:  # fmt: skip
+    """Run both recursions for the sequences order[at : at + n]; returns for how many, 0 where float32 failed one."""
+    for s in range(n):
+        b = order[at + s]
+        load(emissions, np.empty((0, 0), np.bool_), False, firsts[b], lengths[b], scratch, s)
+    if run_forward(n, factors, scratch) and run_backward(n, factors, scratch, out, sign):
+        return n
+    for s in range(n):
+        b = order[at + s]
+        out[firsts[b] : firsts[b] + lengths[b]] = 0.0
+    return 0

@@ -1,4 +1,4 @@
-"""The likelihood of the gold, and its gradient, in one visit to each sequence."""
+"""The likelihood of the gold, and its gradient, in one visit to each sequence, two at a time."""
 
 import numpy as np
 
@@ -9,11 +9,13 @@ from .forward_backward import (
     UNSOUND,
     Array,
     add_expected,
+    is_broken,
+    load,
     make_factors,
     make_scratch,
     run_backward,
     run_forward,
-    set_potentials,
+    run_pairs,
 )
 from .simd import jit
 
@@ -60,51 +62,63 @@ def likelihood(
     emissions: Array, lengths: Array, allowed: Array, matrix: Array, start: Array, end: Array
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Compute log p(gold) of each sequence, the gradients of the negated sum, and what became of each sequence."""
-    n_tags, longest = emissions.shape[1], max(1, lengths.max()) if len(lengths) else 1
+    n_tags, n_sequences, longest = emissions.shape[1], len(lengths), 1
     factors = make_factors(matrix, start, end)
     width = len(factors.begin)
-    free, gold = make_scratch(longest, width), make_scratch(0, width)
-    tags = np.empty(longest, np.int64)
-    values, status = np.zeros(len(lengths), np.float64), np.zeros(len(lengths), np.int64)
+    values, status = np.zeros(n_sequences, np.float64), np.zeros(n_sequences, np.int64)
     g_emissions, expected = np.zeros_like(emissions), np.zeros((n_tags, width), np.float32)
     g_matrix, g_start, g_end = np.zeros_like(matrix), np.zeros_like(start), np.zeros_like(end)
-    stop = 0
-    for b in range(len(lengths)):
-        first, length = stop, lengths[b]
-        stop += length
-        if length == 0:
+    kinds, tags = np.zeros(n_sequences, np.int64), np.zeros(len(emissions), np.int64)
+    firsts, order, n_todo = np.zeros(n_sequences, np.int64), np.argsort(-lengths), 0
+    for b in range(1, n_sequences):
+        firsts[b] = firsts[b - 1] + lengths[b - 1]
+    for b in order:
+        if lengths[b] == 0:
             continue
-        kind = read_gold(allowed, first, length, tags)
-        finite = set_potentials(emissions, allowed, False, first, length, free)
-        if kind == IMPOSSIBLE or not finite:
-            status[b] = ILLEGAL if finite else NOT_FINITE
-            continue
-        if kind == UNKNOWN:
-            continue
-        log_z, sound = run_forward(length, factors, free)
-        sound = sound and run_backward(first, length, factors, free, g_emissions, 1.0)
-        log_gold = 0.0
-        if sound and kind == PARTLY:
-            if len(gold.scales) == 0:
-                gold = make_scratch(longest, width)
-            set_potentials(emissions, allowed, True, first, length, gold)
-            log_gold, sound = run_forward(length, factors, gold)
-            sound = sound and run_backward(first, length, factors, gold, g_emissions, -1.0)
-        if not sound:
-            status[b] = UNSOUND
-            continue
-        if kind == PARTLY:
-            add_expected(length, gold, -1.0, expected)
-        else:
-            log_gold = subtract_gold(emissions, first, length, tags, matrix, start, end, g_emissions, g_matrix)
-        if log_gold < FLOOR:
+        kinds[b] = read_gold(allowed, firsts[b], lengths[b], tags[firsts[b] : firsts[b] + lengths[b]])
+        if is_broken(emissions, firsts[b], lengths[b]):
+            status[b] = NOT_FINITE
+        elif kinds[b] == IMPOSSIBLE:
             status[b] = ILLEGAL
+        elif kinds[b] != UNKNOWN:
+            longest = max(longest, lengths[b])
+            order[n_todo] = b
+            n_todo += 1
+    free, gold = make_scratch(longest, width), make_scratch(0, width)
+    at, alone = 0, 0
+    while at < n_todo:
+        n = 2 if alone == 0 and at + 1 < n_todo else 1
+        n_done = run_pairs(emissions, order, firsts, lengths, factors, free, g_emissions, 1.0, at, n)
+        if n_done == 0 and n == 2:  # see which of the two it is
+            alone = 2
             continue
-        add_expected(length, free, 1.0, expected)
-        values[b] = log_gold - log_z
-        for j in range(n_tags):
-            g_start[j] += g_emissions[first, j]
-            g_end[j] += g_emissions[first + length - 1, j]
+        alone = max(0, alone - 1)
+        if n_done == 0:
+            status[order[at]] = UNSOUND
+        for s in range(n_done):
+            b = order[at + s]
+            first, length = firsts[b], lengths[b]
+            if kinds[b] == KNOWN:
+                here = tags[first : first + length]
+                log_gold = subtract_gold(emissions, first, length, here, matrix, start, end, g_emissions, g_matrix)
+            else:
+                if gold.scales.shape[1] == 0:
+                    gold = make_scratch(longest, width)
+                load(emissions, allowed, True, first, length, gold, 0)
+                if not (run_forward(1, factors, gold) and run_backward(1, factors, gold, g_emissions, -1.0)):
+                    status[b] = UNSOUND
+                    continue
+                log_gold = gold.log_z[0]
+                add_expected(0, gold, -1.0, expected)
+            if log_gold < FLOOR:
+                status[b] = ILLEGAL
+                continue
+            add_expected(s, free, 1.0, expected)
+            values[b] = log_gold - free.log_z[s]
+            for j in range(n_tags):
+                g_start[j] += g_emissions[first, j]
+                g_end[j] += g_emissions[first + length - 1, j]
+        at += n
     for i in range(n_tags):
         for j in range(n_tags):
             g_matrix[i, j] += expected[i, j] * factors.forward[i * width + j]

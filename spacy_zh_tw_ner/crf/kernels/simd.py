@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+Array = npt.NDArray[Any]
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 LANES = 16  # of AVX-512; LLVM splits them in 2 for AVX2 and in 4 for NEON
@@ -80,23 +82,26 @@ def exp(x: Any) -> Any:
     return value if x > np.float32(-87.0) else np.float32(0.0)
 
 
-def _combiner(n_vectors: int, start: float, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
+def _combiner(n_vectors: int, n_sets: int, start: float, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Build out[: n_vectors × LANES] = the combination over all rows of (one weight, that row's values).
 
     The results stay in registers until the last row is done, which is what compilers do not find out by themselves.
-    Few vectors are combined in several chains, so that none waits for the one before.
+    Two sets of weights, each with its own results, share the reading of the rows. Few vectors are combined in several
+    chains, so that none waits for the one before.
     """
-    n_chains = max(1, ROW_STEP // n_vectors) if n_vectors != 3 else 2
+    n_chains = {1: 4, 2: 2, 3: 2}.get(n_vectors * n_sets, 1)
 
     @intrinsic
-    def combine_rows(  # noqa: PLR0917
-        typingctx: Any, out: Any, out_at: Any, weights: Any, weights_at: Any, stride: Any, rows: Any, rows_at: Any, width: Any, n_rows: Any
-    ) -> Any:  # noqa: ARG001
+    def combine_rows(
+        typingctx: Any,  # noqa: ARG001
+        out: Any, out_at: Any, out_step: Any, weights: Any, weights_at: Any, weights_step: Any, stride: Any,  # noqa: ARG001
+        rows: Any, rows_at: Any, width: Any, n_rows: Any,  # noqa: ARG001
+    ) -> Any:  # fmt: skip
         i64 = types.int64
-        signature = types.void(out, i64, weights, i64, i64, rows, i64, i64, i64)
+        signature = types.void(out, i64, i64, weights, i64, i64, i64, rows, i64, i64, i64)
 
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            out_, out_at_, weights_, weights_at_, stride_, rows_, rows_at_, width_, n_rows_ = args
+            out_, out_at_, out_step_, weights_, weights_at_, weights_step_, stride_, rows_, rows_at_, width_, n_rows_ = args
             vector = ir.VectorType(ir.FloatType(), LANES)
 
             def address(index: int, value: Any, offset: Any) -> Any:
@@ -107,29 +112,37 @@ def _combiner(n_vectors: int, start: float, combine: Callable[[Any, Any, Any, An
                 lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
                 return builder.shuffle_vector(lone, lone, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
-            def load(pointer: Any, at: int) -> Any:
-                place = builder.gep(pointer, [ir.IntType(64)(at * LANES)])
-                return builder.load(builder.bitcast(place, vector.as_pointer()), align=4)
+            def vector_at(pointer: Any, index: int) -> Any:
+                place = builder.gep(pointer, [ir.IntType(64)(index * LANES)])
+                return builder.bitcast(place, vector.as_pointer())
 
-            weight_from = address(2, weights_, weights_at_)
-            row_from = address(5, rows_, rows_at_)
+            def moved(at: Any, step: Any, n: int) -> Any:
+                return builder.add(at, builder.mul(step, ir.IntType(64)(n)))
+
+            weights_from = [address(3, weights_, moved(weights_at_, weights_step_, n)) for n in range(n_sets)]
+            rows_from = address(7, rows_, rows_at_)
             first = ir.Constant(vector, [start] * LANES)
-            sums = [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in range(n_chains)]
-            step = ir.IntType(64)(n_chains)
-            with cgutils.for_range_slice(builder, ir.IntType(64)(0), n_rows_, step, inc=True) as (row, _):
+            totals = [
+                [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in range(n_sets)]
+                for _ in range(n_chains)
+            ]
+            every = ir.IntType(64)(n_chains)
+            with cgutils.for_range_slice(builder, ir.IntType(64)(0), n_rows_, every, inc=True) as (row, _):
                 for chain in range(n_chains):
                     here = builder.add(row, ir.IntType(64)(chain))
-                    weight = splat(builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
-                    values = builder.gep(row_from, [builder.mul(here, width_)])
-                    for i, place in enumerate(sums[chain]):
-                        builder.store(combine(builder, builder.load(place), weight, load(values, i)), place)
-            out_from = address(0, out_, out_at_)
-            for i in range(n_vectors):
-                total = builder.load(sums[0][i])
-                for chain in range(1, n_chains):
-                    total = _join(combine, builder, total, builder.load(sums[chain][i]))
-                place = builder.gep(out_from, [ir.IntType(64)(i * LANES)])
-                builder.store(total, builder.bitcast(place, vector.as_pointer()), align=4)
+                    values_from = builder.gep(rows_from, [builder.mul(here, width_)])
+                    values = [builder.load(vector_at(values_from, i), align=4) for i in range(n_vectors)]
+                    for weight_from, places in zip(weights_from, totals[chain], strict=True):
+                        weight = splat(builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
+                        for value, place in zip(values, places, strict=True):
+                            builder.store(combine(builder, builder.load(place), weight, value), place)
+            for n in range(n_sets):
+                out_from = address(0, out_, moved(out_at_, out_step_, n))
+                for i in range(n_vectors):
+                    total = builder.load(totals[0][n][i])
+                    for chain in range(1, n_chains):
+                        total = _join(combine, builder, total, builder.load(totals[chain][n][i]))
+                    builder.store(total, vector_at(out_from, i), align=4)
             return context.get_dummy_value()
 
         return signature, emit
@@ -153,12 +166,16 @@ def _join(combine: Any, builder: Any, one: Any, other: Any) -> Any:
     return builder.fadd(one, other) if combine is _plus_product else _larger(builder, one, other)
 
 
-_sum_1, _sum_2, _sum_3, _sum_4, _sum_5, _sum_6 = (_combiner(n, 0.0, _plus_product) for n in range(1, WIDEST + 1))
-_max_1, _max_2, _max_3, _max_4, _max_5, _max_6 = (_combiner(n, -3.4e38, _max_sum) for n in range(1, WIDEST + 1))
+_sum_1, _sum_2, _sum_3, _sum_4, _sum_5, _sum_6 = (_combiner(n, 1, 0.0, _plus_product) for n in range(1, WIDEST + 1))
+_max_1, _max_2, _max_3, _max_4, _max_5, _max_6 = (_combiner(n, 1, -3.4e38, _max_sum) for n in range(1, WIDEST + 1))
+_two_1, _two_2, _two_3 = (_combiner(n, 2, 0.0, _plus_product) for n in range(1, WIDEST // 2 + 1))
 
 
 @jit
-def sum_rows(out: Any, out_at: Any, weights: Any, weights_at: Any, stride: Any, rows: Any, rows_at: Any, width: Any, n_rows: Any) -> None:
+def sum_rows(
+    out: Array, out_at: int, weights: Array, weights_at: int, stride: int,
+    rows: Array, rows_at: int, width: int, n_rows: int,
+) -> None:  # fmt: skip
     """out[j] = Σ over rows i of weights[i] · rows[i, j].
 
     Each array begins at the element that `…_at` says; weights lie `stride` apart, rows `width`, a multiple of LANES.
@@ -167,45 +184,62 @@ def sum_rows(out: Any, out_at: Any, weights: Any, weights_at: Any, stride: Any, 
     at = 0
     while at < width:
         left = (width - at) // LANES
-        # What does not fit into the registers at once is taken in halves or thirds.
+        # What does not fit into the registers at once is taken in turns.
         n = left if left <= WIDEST else 4
         if n == 1:
-            _sum_1(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_1(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 2:
-            _sum_2(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_2(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 3:
-            _sum_3(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_3(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 4:
-            _sum_4(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_4(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 5:
-            _sum_5(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_5(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         else:
-            _sum_6(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _sum_6(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         at += n * LANES
 
 
 @jit
-def max_rows(out: Any, out_at: Any, weights: Any, weights_at: Any, stride: Any, rows: Any, rows_at: Any, width: Any, n_rows: Any) -> None:
-    """out[j] = maximum over rows i of weights[i] + rows[i, j].
-
-    Each array begins at the element that `…_at` says; weights lie `stride` apart, rows `width`, a multiple of LANES.
-    The number of rows is a multiple of ROW_STEP.
-    """
+def max_rows(
+    out: Array, out_at: int, weights: Array, weights_at: int, stride: int,
+    rows: Array, rows_at: int, width: int, n_rows: int,
+) -> None:  # fmt: skip
+    """out[j] = the maximum over rows i of weights[i] + rows[i, j]."""
     at = 0
     while at < width:
         left = (width - at) // LANES
-        # What does not fit into the registers at once is taken in halves or thirds.
         n = left if left <= WIDEST else 4
         if n == 1:
-            _max_1(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_1(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 2:
-            _max_2(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_2(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 3:
-            _max_3(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_3(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 4:
-            _max_4(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_4(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         elif n == 5:
-            _max_5(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_5(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         else:
-            _max_6(out, out_at + at, weights, weights_at, stride, rows, rows_at + at, width, n_rows)
+            _max_6(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
+        at += n * LANES
+
+
+@jit
+def two_rows(
+    out: Array, out_at: int, out_step: int, weights: Array, weights_at: int, weights_step: int, stride: int,
+    rows: Array, rows_at: int, width: int, n_rows: int,
+) -> None:  # fmt: skip
+    """sum_rows for two sets of weights, `weights_step` apart, into two results, `out_step` apart."""
+    at = 0
+    while at < width:
+        left = (width - at) // LANES
+        n = min(left, 3)
+        if n == 1:
+            _two_1(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
+        elif n == 2:
+            _two_2(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
+        else:
+            _two_3(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
         at += n * LANES
