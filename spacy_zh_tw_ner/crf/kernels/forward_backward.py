@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..transitions import PENALTY, SOUND
-from .simd import LANES, ROW_STEP, exp, is_finite, jit, sum_rows, two_rows
+from .simd import INFINITE, LANES, ROW_STEP, add_two_rows, exp, jit, size_bits, sum_rows, two_rows
 
 Array = npt.NDArray[Any]
 
@@ -79,10 +79,11 @@ def make_scratch(length: int, width: int) -> Scratch:
 @jit
 def is_broken(emissions: Array, first: int, length: int) -> bool:
     """Whether an emission of a sequence is not finite."""
-    n_broken, n_tags = 0, emissions.shape[1]
-    for value in emissions.reshape(-1)[first * n_tags : (first + length) * n_tags]:
-        n_broken += 0 if is_finite(value) else 1
-    return n_broken > 0
+    n_tags = emissions.shape[1]
+    values, largest = emissions.reshape(-1)[first * n_tags : (first + length) * n_tags], np.int32(0)
+    for i in range(len(values)):
+        largest = max(largest, size_bits(values[i]))
+    return largest >= INFINITE
 
 
 @jit
@@ -138,16 +139,18 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
             sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
         for s in range(n_here):
             at = s * lane + t * width
+            # Slices, because in them numba sees that no index is negative.
+            here, come, wanted = alpha[at : at + width], row[s * width : (s + 1) * width], potentials[at : at + width]
             total = np.float32(0.0)
             for j in range(width):
-                value = row[s * width + j] * potentials[at + j]
-                alpha[at + j] = value
+                value = come[j] * wanted[j]
+                here[j] = value
                 total += value
             if not total > SOUND:
                 return False
             inverse = np.float32(1.0) / total
             for j in range(width):
-                alpha[at + j] *= inverse
+                here[j] *= inverse
             scratch.scales[s, t] = total
             scratch.log_z[s] += scratch.peaks[s, t]
             products[s] *= total
@@ -196,7 +199,6 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
         for s in range(n_here):
             t = lengths[s] - 1 - back
             at = s * lane + t * width
-            # Slices, because in them numba sees that no index is negative.
             leaving, arriving, come = alpha[at : at + width], beta[at : at + width], row[s * width : (s + 1) * width]
             inverse, largest = np.float32(1.0) / scratch.scales[s, t], np.float32(0.0)
             for j in range(width):
@@ -214,20 +216,17 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
 
 
 @jit
-def add_expected(s: int, scratch: Scratch, sign: float, expected: Array) -> None:
-    """Add sign × Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time."""
-    alpha, beta, row, n_steps = scratch.alpha, scratch.beta, scratch.row, scratch.lengths[s] - 1
-    n_tags, width, factor = expected.shape[0], expected.shape[1], np.float32(sign)
+def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None:
+    """Add Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time.
+
+    expected (Array): (n_tags or one more, width) flat.
+    """
+    alpha, beta, width, n_steps = scratch.alpha, scratch.beta, len(scratch.row) // 2, scratch.lengths[s] - 1
     for begin in range(0, n_steps, BLOCK):
         n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
         at = s * (len(alpha) // 2) + begin * width
         for i in range(0, n_tags, 2):
-            two_rows(row, 0, width, alpha, at + i, 1, width, beta, at + width, width, n)
-            for j in range(width):
-                expected[i, j] += factor * row[j]
-            if i + 1 < n_tags:
-                for j in range(width):
-                    expected[i + 1, j] += factor * row[width + j]
+            add_two_rows(expected, i * width, width, alpha, at + i, 1, width, beta, at + width, width, n)
 
 
 @jit

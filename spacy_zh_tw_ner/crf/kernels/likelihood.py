@@ -66,7 +66,8 @@ def likelihood(
     factors = make_factors(matrix, start, end)
     width = len(factors.begin)
     values, status = np.zeros(n_sequences, np.float64), np.zeros(n_sequences, np.int64)
-    g_emissions, expected = np.zeros_like(emissions), np.zeros((n_tags, width), np.float32)
+    g_emissions = np.zeros_like(emissions)
+    expected, under_gold = np.zeros((n_tags + 1) * width, np.float32), np.zeros((n_tags + 1) * width, np.float32)
     g_matrix, g_start, g_end = np.zeros_like(matrix), np.zeros_like(start), np.zeros_like(end)
     kinds, tags = np.zeros(n_sequences, np.int64), np.zeros(len(emissions), np.int64)
     firsts, order, n_todo = np.zeros(n_sequences, np.int64), np.argsort(-lengths), 0
@@ -109,11 +110,11 @@ def likelihood(
                     status[b] = UNSOUND
                     continue
                 log_gold = gold.log_z[0]
-                add_expected(0, gold, -1.0, expected)
+                add_expected(0, n_tags, gold, under_gold)
             if log_gold < FLOOR:
                 status[b] = ILLEGAL
                 continue
-            add_expected(s, free, 1.0, expected)
+            add_expected(s, n_tags, free, expected)
             values[b] = log_gold - free.log_z[s]
             for j in range(n_tags):
                 g_start[j] += g_emissions[first, j]
@@ -121,5 +122,6 @@ def likelihood(
         at += n
     for i in range(n_tags):
         for j in range(n_tags):
-            g_matrix[i, j] += expected[i, j] * factors.forward[i * width + j]
+            surplus = expected[i * width + j] - under_gold[i * width + j]
+            g_matrix[i, j] += surplus * factors.forward[i * width + j]
     return values, g_emissions, g_matrix, g_start, g_end, status

@@ -18,6 +18,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 LANES = 16  # of AVX-512; LLVM splits them in 2 for AVX2 and in 4 for NEON
 ROW_STEP = 4  # rows of matrices are padded to a multiple of this
+INFINITE = np.int32(0x7F800000)  # bits of infinity
 WIDEST = 6  # vectors that the registers hold at once
 
 # No NaN and no infinity reaches a comparison in the kernels: they refuse such emissions, and leave off before they
@@ -55,9 +56,12 @@ def _as_bits(typingctx: Any, value: Any) -> Any:  # noqa: ARG001
 
 
 @jit
-def is_finite(value: Any) -> Any:
-    """Whether a float32 is a number; no fast mathematics can optimise that away."""
-    return (_as_bits(value) & np.int32(0x7F800000)) != np.int32(0x7F800000)
+def size_bits(value: Any) -> Any:
+    """The bits of |value|: larger for larger numbers, INFINITE or more where there is no number.
+
+    No fast mathematics can optimise that away.
+    """
+    return _as_bits(value) & np.int32(0x7FFFFFFF)
 
 
 @jit
@@ -82,12 +86,12 @@ def exp(x: Any) -> Any:
     return value if x > np.float32(-87.0) else np.float32(0.0)
 
 
-def _combiner(n_vectors: int, n_sets: int, start: float, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
+def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Build out[: n_vectors × LANES] = the combination over all rows of (one weight, that row's values).
 
     The results stay in registers until the last row is done, which is what compilers do not find out by themselves.
     Two sets of weights, each with its own results, share the reading of the rows. Few vectors are combined in several
-    chains, so that none waits for the one before.
+    chains, so that none waits for the one before. They begin with `start` or, where it is None, with what `out` holds.
     """
     n_chains = {1: 4, 2: 2, 3: 2}.get(n_vectors * n_sets, 1)
 
@@ -121,11 +125,16 @@ def _combiner(n_vectors: int, n_sets: int, start: float, combine: Callable[[Any,
 
             weights_from = [address(3, weights_, moved(weights_at_, weights_step_, n)) for n in range(n_sets)]
             rows_from = address(7, rows_, rows_at_)
-            first = ir.Constant(vector, [start] * LANES)
+            outs_from = [address(0, out_, moved(out_at_, out_step_, n)) for n in range(n_sets)]
+            first = ir.Constant(vector, [start or 0.0] * LANES)
             totals = [
                 [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in range(n_sets)]
                 for _ in range(n_chains)
             ]
+            if start is None:
+                for out_from, places in zip(outs_from, totals[0], strict=True):
+                    for i, place in enumerate(places):
+                        builder.store(builder.load(vector_at(out_from, i), align=4), place)
             every = ir.IntType(64)(n_chains)
             with cgutils.for_range_slice(builder, ir.IntType(64)(0), n_rows_, every, inc=True) as (row, _):
                 for chain in range(n_chains):
@@ -136,8 +145,7 @@ def _combiner(n_vectors: int, n_sets: int, start: float, combine: Callable[[Any,
                         weight = splat(builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
                         for value, place in zip(values, places, strict=True):
                             builder.store(combine(builder, builder.load(place), weight, value), place)
-            for n in range(n_sets):
-                out_from = address(0, out_, moved(out_at_, out_step_, n))
+            for n, out_from in enumerate(outs_from):
                 for i in range(n_vectors):
                     total = builder.load(totals[0][n][i])
                     for chain in range(1, n_chains):
@@ -168,6 +176,7 @@ def _join(combine: Any, builder: Any, one: Any, other: Any) -> Any:
 
 _sum_1, _sum_2, _sum_3, _sum_4, _sum_5, _sum_6 = (_combiner(n, 1, 0.0, _plus_product) for n in range(1, WIDEST + 1))
 _max_1, _max_2, _max_3, _max_4, _max_5, _max_6 = (_combiner(n, 1, -3.4e38, _max_sum) for n in range(1, WIDEST + 1))
+_add_1, _add_2, _add_3 = (_combiner(n, 2, None, _plus_product) for n in range(1, WIDEST // 2 + 1))
 _two_1, _two_2, _two_3 = (_combiner(n, 2, 0.0, _plus_product) for n in range(1, WIDEST // 2 + 1))
 
 
@@ -242,4 +251,23 @@ def two_rows(
             _two_2(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
         else:
             _two_3(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
+        at += n * LANES
+
+
+@jit
+def add_two_rows(
+    out: Array, out_at: int, out_step: int, weights: Array, weights_at: int, weights_step: int, stride: int,
+    rows: Array, rows_at: int, width: int, n_rows: int,
+) -> None:  # fmt: skip
+    """two_rows, added to what `out` holds."""
+    at = 0
+    while at < width:
+        left = (width - at) // LANES
+        n = min(left, 3)
+        if n == 1:
+            _add_1(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
+        elif n == 2:
+            _add_2(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
+        else:
+            _add_3(out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows)
         at += n * LANES
