@@ -2,16 +2,18 @@
 
     python -m benchmarks.crf [--rounds 9] [--quick]
 
-Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn. A training step is the loss
-and all gradients. The gold is wholly known, the transitions are unconstrained, as the peer's are. What each takes is
+Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn, each for at least a
+twentieth of a second at a time, of which the mean counts. A training step is the loss and all gradients. The gold is wholly known, the transitions are unconstrained, as the peer's are. What each takes is
 made beforehand: padded arrays, mask and tags for the peer; rows, lengths and the boolean gold for ours.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -98,8 +100,8 @@ def speed(rounds: int) -> None:
     for shape in SHAPES:
         train, best_path = contestants(make_batch(*shape))
         small = shape[2] < 41
-        training.append((shape, *against(interleaved(train, rounds=rounds), *((5, 30) if small else (20, 100)))))
-        decoding.append((shape, *against(interleaved(best_path, rounds=rounds), 2, 25)))
+        training.append((shape, *against(interleaved(train, rounds=rounds, at_least=0.05), *((5, 30) if small else (20, 100)))))
+        decoding.append((shape, *against(interleaved(best_path, rounds=rounds, at_least=0.05), 2, 25)))
     header = ("(B, T, K)", "pytorch-crf ms", "torch ms", "ratio (goal)", "numba ms", "ratio (goal)")
     print("\n## Training step: loss and all gradients\n", table(training, header), sep="\n")
     print("\n## Viterbi\n", table(decoding, header), sep="\n")
@@ -107,22 +109,32 @@ def speed(rounds: int) -> None:
 
 def peak_of(name: str) -> None:
     """In a process of its own: print by how many MiB one training step raises the peak of the resident memory."""
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
     contestants(make_batch(2, 8, MEMORY_SHAPE[2]))[0][name]()  # libraries load, kernels compile
     run = contestants(make_batch(*MEMORY_SHAPE))[0][name]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux: forget the peak that making the batch has left.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _resident("VmHWM")
     run()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit / 2**20)
+    print((_resident("VmHWM") - before) / 1024)
+
+
+def _resident(field: str) -> int:
+    """KiB, as Linux tells them."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def memory() -> None:
     """Print what a training step needs beside its inputs, from the peak of a fresh process each."""
+    if not Path("/proc/self/clear_refs").exists():
+        print("\nMemory is measured on Linux only.")
+        return
+    # What is freed goes back to the system at once, so that no step finds memory that an earlier one has left.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     peaks = {}
     for name in ("peer", "torch", "numba"):
         command = [sys.executable, "-m", "benchmarks.crf", "--peak-of", name]
-        peaks[name] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        peaks[name] = float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
     goals = {"peer": "", "torch": "≤ 1/5", "numba": "≤ 1/50"}
     rows = [
         (name, f"{peak:.1f}", f"1/{peaks['peer'] / max(peak, 1e-9):.0f}", goals[name]) for name, peak in peaks.items()
@@ -213,7 +225,6 @@ def _bert() -> tuple[Run, list[float]]:
 
 def compile_time() -> None:
     """Print how long the kernels take to compile, without and with what is kept on disk."""
-    import os
     from tempfile import TemporaryDirectory
 
     code = (

@@ -2,8 +2,8 @@
 
 Each kernel takes C-contiguous arrays: emissions (n_rows, n_tags) float32, lengths (batch_size,) int64, gold (n_rows,
 n_tags) bool, transitions float32. It never raises; what became of each sequence is in the array it returns last.
-The machine code is kept beside the modules or in the user's cache. It is compiled anew when the module of a kernel has
-changed; after a change to another module of this folder, empty `__pycache__`.
+The machine code is compiled at the
+first call, which takes some seconds, and kept beside the modules or in the user's cache, see `simd.jit`.
 """
 
 from .best_path import best_paths

@@ -16,6 +16,7 @@ from .simd import INFINITE, LANES, ROW_STEP, add_two_rows, exp, jit, size_bits, 
 Array = npt.NDArray[Any]
 
 LOWEST, FLOOR = np.float32(PENALTY), np.float32(PENALTY / 2)
+SMALL, LARGE = np.float32(1e-8), np.float32(1e8)  # sums of alpha between which no step is scaled
 BLOCK = 64  # rows whose outer products are summed at once: what the first-level cache holds
 FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
 
@@ -93,21 +94,21 @@ def load(emissions: Array, allowed: Array, restricted: bool, first: int, length:
     scratch.firsts[lane], scratch.lengths[lane] = first, length
     size = len(scratch.beta) // 2
     beta = scratch.beta[lane * size : (lane + 1) * size]
+    flat = emissions.reshape(-1)
     for t in range(length):
-        out, values = beta[t * width : (t + 1) * width], emissions[first + t]
-        peak = FLOOR
+        at, row, peak = np.uint64(t * width), np.uint64((first + t) * n_tags), FLOOR
+        for j in range(np.uint64(n_tags)):
+            beta[at + j] = flat[row + j]
+        for j in range(np.uint64(n_tags), np.uint64(width)):
+            beta[at + j] = LOWEST
         if restricted:
             for j in range(n_tags):
-                out[j] = values[j] if allowed[first + t, j] else LOWEST
-                peak = max(peak, out[j])
-        else:
-            for j in range(n_tags):
-                peak = max(peak, values[j])
-                out[j] = values[j]
-        for j in range(width):
-            out[j] -= peak
-        for j in range(n_tags, width):
-            out[j] = LOWEST
+                if not allowed[first + t, j]:
+                    beta[t * width + j] = LOWEST
+        for j in range(np.uint64(width)):
+            peak = max(peak, beta[at + j])
+        for j in range(np.uint64(width)):
+            beta[at + j] -= peak
         scratch.peaks[lane, t] = peak
     for i in range(length * width):
         beta[i] = exp(beta[i])
@@ -124,7 +125,6 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
     alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
     width, lane = len(row) // 2, len(alpha) // 2
     n_rows = len(factors.forward) // width
-    products = np.ones(2, np.float64)
     for s in range(n):
         scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
         scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
@@ -138,30 +138,29 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
         else:
             sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
         for s in range(n_here):
-            at = s * lane + t * width
-            # Slices, because in them numba sees that no index is negative.
-            here, come, wanted = alpha[at : at + width], row[s * width : (s + 1) * width], potentials[at : at + width]
+            # Unsigned, so that numba need not ask whether an index is negative.
+            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
             total = np.float32(0.0)
-            for j in range(width):
-                value = come[j] * wanted[j]
-                here[j] = value
+            for j in range(np.uint64(width)):
+                value = row[come + j] * potentials[at + j]
+                alpha[at + j] = value
                 total += value
             if not total > SOUND:
                 return False
-            inverse = np.float32(1.0) / total
-            for j in range(width):
-                here[j] *= inverse
-            scratch.scales[s, t] = total
             scratch.log_z[s] += scratch.peaks[s, t]
-            products[s] *= total
-            if products[s] < 1e-250 or products[s] > 1e250:  # one logarithm for many steps
-                scratch.log_z[s] += np.log(products[s])
-                products[s] = 1.0
+            scratch.scales[s, t] = np.float32(1.0)
+            if SMALL < total < LARGE:  # there is room for another step
+                continue
+            inverse = np.float32(1.0) / total
+            for j in range(np.uint64(width)):
+                alpha[at + j] *= inverse
+            scratch.scales[s, t] = total
+            scratch.log_z[s] += np.log(float(total))
     for s in range(n):
         last = ending(s, factors, scratch)
         if not last > SOUND:
             return False
-        scratch.log_z[s] += np.log(products[s] * last)
+        scratch.log_z[s] += np.log(float(last))
     return True
 
 
@@ -183,7 +182,8 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
     """
     alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
     width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
-    n_rows = len(factors.backward) // width
+    n_rows, flat = len(factors.backward) // width, out.reshape(-1)
+    largest = np.zeros(2 * width, np.float32)
     apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
     for back in range(lengths[0]):
         n_here, after = n if back < lengths[n - 1] else 1, (lengths[0] - back) * width
@@ -198,21 +198,22 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
             sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, n_rows)
         for s in range(n_here):
             t = lengths[s] - 1 - back
-            at = s * lane + t * width
-            leaving, arriving, come = alpha[at : at + width], beta[at : at + width], row[s * width : (s + 1) * width]
-            inverse, largest = np.float32(1.0) / scratch.scales[s, t], np.float32(0.0)
-            for j in range(width):
-                arriving[j] *= come[j] * inverse
-                largest = max(largest, come[j])
-            if not largest * SOUND < scratch.scales[s, t]:
-                return False
-            here = out[scratch.firsts[s] + t]
+            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
+            inverse = np.float32(1.0) / scratch.scales[s, t]
+            for j in range(np.uint64(width)):
+                scaled = row[come + j] * inverse
+                beta[at + j] *= scaled
+                largest[come + j] = max(largest[come + j], scaled)
+            here = np.uint64((scratch.firsts[s] + t) * n_tags)
             if factor == np.float32(0.0):
-                here[:] = come[:n_tags]
+                for j in range(np.uint64(n_tags)):
+                    flat[here + j] = row[come + j]
             else:
-                for j in range(n_tags):
-                    here[j] += factor * leaving[j] * come[j]
-    return True
+                for j in range(np.uint64(width)):
+                    row[come + j] *= alpha[at + j] * factor
+                for j in range(np.uint64(n_tags)):
+                    flat[here + j] += row[come + j]
+    return largest.max() * SOUND < np.float32(1.0)
 
 
 @jit

@@ -4,7 +4,9 @@ All rows are LANES × n floats wide, the tags padded with zeros, so that no loop
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +23,29 @@ ROW_STEP = 4  # rows of matrices are padded to a multiple of this
 INFINITE = np.int32(0x7F800000)  # bits of infinity
 WIDEST = 6  # vectors that the registers hold at once
 
+_SOURCES = [(file.name, crc32(file.read_bytes())) for file in sorted(Path(__file__).parent.glob("*.py"))]
+
 # No NaN and no infinity reaches a comparison in the kernels: they refuse such emissions, and leave off before they
 # divide by 0. `reassoc` lets a sum be taken in vectors.
 FAST = {"nnan", "nsz", "contract", "reassoc", "arcp"}
 
 
 def jit(function: FunctionT) -> FunctionT:
-    """Compile at the first call, and keep the machine code on disk where a folder can be written."""
-    options = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
+    """Compile at the first call, and keep the machine code on disk where a folder can be written.
+
+    numba compiles again what it finds on disk when the function's own file has changed. But these functions contain
+    each other, across files: what is kept is stamped with all of them. Where numba has no such stamp nothing is kept.
+    """
+    compiled = njit(function, nogil=True, fastmath=FAST, error_model="numpy")
     try:
-        return cast(FunctionT, njit(cache=True, **options)(function))
-    except RuntimeError:  # neither beside the package nor in the user's cache
-        return cast(FunctionT, njit(**options)(function))
+        compiled.enable_caching()
+        cache = compiled._cache._cache_file
+        cache._source_stamp = (cache._source_stamp, *_SOURCES)
+    except RuntimeError:  # neither beside the package nor in the user's cache can anything be written
+        pass
+    except AttributeError:
+        compiled = njit(function, nogil=True, fastmath=FAST, error_model="numpy")
+    return cast(FunctionT, compiled)
 
 
 @intrinsic
@@ -66,7 +79,7 @@ def size_bits(value: Any) -> Any:
 
 @jit
 def exp(x: Any) -> Any:
-    """e^x in float32 for x ≤ 0, within 2e-7 of the value, in arithmetic that vectorises; 0 below −87.
+    """e^x in float32 for x ≤ 0, within 3e-7 of the value, in arithmetic that vectorises; 0 below −87.
 
     2^n · e^r with n = round(x / ln 2), as in Cody and Waite (1980), "Software Manual for the Elementary Functions"; the
     polynomial is Taylor's to the seventh power on |r| ≤ ln 2 / 2.
