@@ -37,12 +37,19 @@ class Errors(metaclass=_Coded):
     ZT102 = (
         "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, or clip gradients."
     )
-    ZT103 = "Lengths sum to {total}, but there are {rows} rows of emissions."
+    ZT103 = "Lengths sum to {total} (the least is {least}), but there are {rows} rows of emissions."
     ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
     ZT105 = "Tags of sequence {index} form an illegal path under the constraints."
     ZT106 = "min_score={value} is no probability. Give a number from 0 to 1."
     ZT107 = "A label must be a non-empty string, not {value!r}."
     ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
+    ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
+    ZT110 = (
+        "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
+        "`pip install spacy-zh-tw-ner[fast]`, or leave `compiled` at None."
+    )
+    ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
+    ZT112 = "{name}={value} is out of range. {remedy}"
     # Corpora
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
     ZT202 = "There is no file or folder {path}. {remedy}"

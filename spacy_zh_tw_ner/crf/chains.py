@@ -1,140 +1,118 @@
 """Forward and backward values of a batch: what probabilities, gradients and scores are made of.
 
-Emissions are exponentiated once, after each row's maximum has been taken off. What would be a log-sum-exp over
-(batch, from, to) is then a matrix product, and float32 holds it because every step is scaled to sum to 1. A sequence
-that the scaling cannot hold (emissions of ±1e4, constraints against all that the emissions want) is found by a
-certificate and computed again, alone, in float64 log space.
+Emissions are exponentiated once, after each row's maximum has been taken off; so are the transitions, after theirs.
+What would be a log-sum-exp over (batch, from, to) is then a matrix product:
+
+    alpha(t) = alpha(t − 1) · exp(A) ∘ exp(e(t)),     arriving(t) = exp(A) · arriving(t + 1) ∘ exp(e(t)),
+
+and float32 holds it because every step is scaled to sum to 1. The second line is the first one read from the other end
+with the matrix transposed, so that one loop of batched products runs both. beta(t) = exp(A) · arriving(t + 1), the
+probability of a tag is alpha ∘ beta, scaled to sum to 1, that of a pair of tags alpha(t) ⊗ arriving(t + 1) ∘ exp(A).
+
+**The certificate.** What underflow flushes is below 1.2e-38, and the more it counts the less alpha and beta overlap,
+which is known once they are there. A sequence that the scaling cannot hold (emissions of ±1e4, constraints against all
+that the emissions want) fails the certificate, and is computed again, alone, in float64 log space.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from ..errors import Errors
-from .layout import Layout, check
-from .log_space import run_log_space
-from .transitions import PENALTY, Transitions
+from .layout import Layout
+from .transitions import PENALTY, SOUND, Transitions
 
-# What the forward pass flushes is below 1.2e-38, and counts as much as its backward value says. Under this bound that
-# is less than 1e-8 of the whole.
-LARGEST_BACKWARD = 1e30
+SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of four
 
 
 @dataclass
 class Chains:
-    """Rows are in the order of the batch.
+    """Rows are in the order of the walk. What belongs to a sequence that is not sound is of no use.
 
-    log_alpha, log_beta: (n_rows, n_tags) scaled so that exp(log_alpha) sums to 1 in a row, exp(log_alpha + log_beta), too.
-    log_scale: (n_rows,) log of the factor that the scaling took out of each step.
-    marginals: (n_rows, n_tags). expected: (n_tags, n_tags) transitions expected in the batch. log_z: (batch_size,).
+    alpha, beta: (n_rows, n_tags) scaled so that alpha sums to 1 in a row, and alpha ∘ beta, too.
+    leaving, arriving: (n_pairs, n_tags) of each two neighbours, such that leaving ⊗ arriving ∘ exp(A) is the
+    probability of their tags. factors: exp(A − peak).
+    log_scale: (n_rows,) float64 log of the factor that the scaling took out of each step. log_z: (batch_size,) float64.
+    sound: (batch_size,) bool, where float32 has held the sequence.
     """
 
-    log_alpha: torch.Tensor
-    log_beta: torch.Tensor
+    alpha: torch.Tensor
+    beta: torch.Tensor
+    leaving: torch.Tensor
+    arriving: torch.Tensor
+    factors: torch.Tensor
     log_scale: torch.Tensor
-    marginals: torch.Tensor
-    expected: torch.Tensor
     log_z: torch.Tensor
+    sound: torch.Tensor
+
+    def expected(self, layout: Layout, wanted: torch.Tensor) -> torch.Tensor:
+        """(n_tags, n_tags) transitions expected in some sequences, (batch_size,) bool: one product for all steps."""
+        leaving, arriving = self.leaving, self.arriving
+        if not bool(wanted.all()):
+            keep = wanted[layout.sequences[layout.n_begun :], None]
+            leaving, arriving = torch.where(keep, leaving, 0.0), torch.where(keep, arriving, 0.0)
+        return (leaving.T @ arriving) * self.factors
 
 
-def run_chains(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor | None = None
+def run_scaled(
+    emissions: torch.Tensor, layout: Layout, transitions: Transitions, scale_every: int = SCALE_EVERY
 ) -> Chains:
-    """Run the forward-backward recursion.
+    """Run the recursions in probability space.
 
-    emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
-    lengths (Sequence[int]): Rows of each sequence.
+    emissions (torch.Tensor): (n_rows, n_tags) float32, in the order of the walk.
+    layout (Layout): The walk over the batch.
     transitions (Transitions): Constrained scores.
-    allowed (Optional[torch.Tensor]): (n_rows, n_tags) bool, the tags each token may have; all by default.
+    scale_every (int): Steps from one scaling to the next. Where they prove too many, every step is scaled.
     RETURNS (Chains): Forward and backward values and what follows from them.
-    RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
-    check(emissions, lengths, len(transitions.start))
-    emissions = emissions.float()
-    if allowed is not None:
-        emissions = torch.where(allowed, emissions, PENALTY)
-    layout = Layout(lengths, emissions.device)
-    chains, unsound = _run_scaled(emissions[layout.rows], layout, transitions)
-    for sequence in unsound:
-        rows = layout.rows_of(sequence)
-        alpha, beta, scale, log_z, expected = run_log_space(emissions[rows], transitions)
-        if float(log_z) < PENALTY / 2:
-            raise ValueError(Errors.ZT108.format(index=sequence, length=len(alpha)))
-        chains.log_alpha[rows], chains.log_beta[rows], chains.log_scale[rows] = alpha.float(), beta.float(), scale
-        chains.marginals[rows] = (alpha + beta).exp().float()
-        chains.expected += expected.float()
-        chains.log_z[sequence] = log_z
-    return chains
-
-
-def _run_scaled(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> tuple[Chains, list[int]]:
-    """The recursion in probability space, on rows in the order of the walk; and the sequences it could not hold."""
     # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
     peaks = Transitions(*(scores.max().clamp(min=PENALTY / 2) for scores in transitions))
     factors = Transitions(*((scores - peak).exp() for scores, peak in zip(transitions, peaks, strict=True)))
-    row_peaks = emissions.amax(1).clamp(min=PENALTY / 2) if len(emissions) else emissions.new_empty(0)
-    # shape: (n_rows, n_tags)
-    potentials = (emissions - row_peaks[:, None]).exp()
-    alpha, beta, arriving = torch.empty_like(potentials), torch.empty_like(potentials), torch.zeros_like(potentials)
-    scale = torch.empty_like(row_peaks)
-    ends = emissions.new_ones(layout.n_begun)
+    row_peaks = emissions.amax(1).clamp(min=PENALTY / 2)
+    potentials = (emissions - row_peaks[:, None]).exp_()
+    values, scales, carried = _walk(torch.stack([potentials, layout.mirror(potentials)]), factors, layout, scale_every)
+    before, alpha, arriving = layout.before, values[0], layout.mirror(values[1])[layout.n_begun :]
+    beta = torch.empty_like(alpha)
+    beta[layout.lasts] = factors.end
+    beta.index_copy_(0, before, arriving @ factors.matrix.T)
+    overlap = (alpha * beta).sum(1)
+    beta /= overlap[:, None]
+    held = scales[0] * carried[0] * overlap > SOUND  # NaN fails
+    held[before] &= layout.mirror(scales[1] * carried[1])[layout.n_begun :] * overlap[before] > SOUND
+    sound = layout.sum_of(~held) == 0
+    if scale_every > 1 and not bool(sound.all()):
+        return run_scaled(emissions, layout, transitions, scale_every=1)
 
-    for step, here in enumerate(layout.steps):
-        # shape: (running, n_tags)
-        incoming = factors.start if step == 0 else alpha[layout.steps[step - 1]][: layout.active[step]] @ factors.matrix
-        values = incoming * potentials[here]
-        scale[here] = values.sum(1)
-        torch.div(values, scale[here, None], out=alpha[here])
-
-    for step in reversed(range(len(layout.steps))):
-        here, running = layout.steps[step], layout.active[step]
-        going_on = layout.active[step + 1] if step + 1 < len(layout.steps) else 0
-        ends[going_on:running] = alpha[here][going_on:] @ factors.end
-        beta[here][going_on:] = factors.end / ends[going_on:running, None]
-        if going_on:
-            ahead = layout.steps[step + 1]
-            torch.mul(potentials[ahead], beta[ahead] / scale[ahead, None], out=arriving[ahead])
-            torch.matmul(arriving[ahead], factors.matrix.T, out=beta[here][:going_on])
-
-    sound = _sound(scale, beta, ends, layout)
-    log_scale = scale.double().log() + row_peaks
-    log_scale[: layout.n_begun] += peaks.start
-    log_scale[layout.n_begun :] += peaks.matrix
-    log_z = torch.zeros(len(layout.lengths), dtype=torch.float64, device=emissions.device)
-    log_z.index_add_(0, layout.sequences, log_scale)
-    log_z[layout.order[: layout.n_begun]] += ends.double().log() + peaks.end
-    return (
-        Chains(
-            log_alpha=layout.to_batch(alpha.log()),
-            log_beta=layout.to_batch(beta.log()),
-            log_scale=layout.to_batch(log_scale),
-            marginals=layout.to_batch(alpha * beta),
-            expected=_expected(alpha, arriving, layout, sound) * factors.matrix,
-            log_z=log_z,
-        ),
-        torch.nonzero(~sound).flatten().tolist(),
-    )
+    log_carried = carried[0].double().log()
+    log_scale = scales[0].double().log() + log_carried + row_peaks + peaks.matrix
+    log_scale[: layout.n_begun] += peaks.start - peaks.matrix
+    log_scale[layout.n_begun :] -= log_carried[before]
+    log_z = layout.sum_of(log_scale)
+    log_z[layout.sequences[layout.lasts]] += overlap[layout.lasts].double().log() + peaks.end
+    leaving = alpha.index_select(0, before).div_(overlap[before, None])
+    return Chains(alpha, beta, leaving, arriving, factors.matrix, log_scale, log_z, sound)
 
 
-def _sound(scale: torch.Tensor, beta: torch.Tensor, ends: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """The certificate: (batch_size,) True where float32 has held the sequence."""
-    # shape: (n_rows,) NaN fails every comparison
-    held = (beta.amax(1) < LARGEST_BACKWARD) & (scale > 0) if len(scale) else scale > 0
-    unsound = torch.zeros(len(layout.lengths), dtype=torch.long, device=scale.device)
-    unsound.index_add_(0, layout.sequences, (~held).long())
-    unsound[layout.order[: layout.n_begun]] += (~(ends > 0)).long()
-    return unsound == 0
+def _walk(
+    potentials: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Run the recursion from both ends at once, in place.
 
-
-def _expected(alpha: torch.Tensor, arriving: torch.Tensor, layout: Layout, sound: torch.Tensor) -> torch.Tensor:
-    """Σ over steps of (what leaves a tag) × (what arrives at the next): one matrix product for the whole batch."""
-    n_tags = alpha.shape[1]
-    leaving = [alpha[here][:n] for here, n in zip(layout.steps, layout.active[1:], strict=False)]
-    if not leaving:
-        return alpha.new_zeros(n_tags, n_tags)
-    keep = sound[layout.sequences[layout.n_begun :], None]
-    before, after = torch.cat(leaving), arriving[layout.n_begun :]
-    if not bool(sound.all()):
-        before, after = torch.where(keep, before, 0.0), torch.where(keep, after, 0.0)
-    return before.T @ after
+    potentials (torch.Tensor): (2, n_rows, n_tags) from the beginning and, mirrored, from the end.
+    RETURNS: Scaled values in place of the potentials; (2, n_rows) what a row was divided by; and what it had left then
+        for the next step to inherit, which is 1 where a step has been scaled on the way.
+    """
+    values, scales = potentials, torch.ones_like(potentials[..., 0])
+    matrices = torch.stack([factors.matrix, factors.matrix.T])
+    incoming = torch.stack([factors.start, factors.end])[:, None]
+    here: torch.Tensor | None = None
+    blocks = values.split(layout.active, 1)  # type: ignore[no-untyped-call]
+    for step, (block, scale) in enumerate(zip(blocks, scales.split(layout.active, 1), strict=True)):  # type: ignore[no-untyped-call]
+        if here is not None:
+            incoming = torch.bmm(here if here.shape[1] == block.shape[1] else here[:, : block.shape[1]], matrices)
+        here = block.mul_(incoming)
+        if step % scale_every == scale_every - 1:
+            torch.sum(here, 2, out=scale)
+            here.div_(scale[:, :, None])
+    carried = values.sum(2)
+    values /= carried[:, :, None]
+    return values, scales, carried

@@ -6,6 +6,8 @@ that still run at a step are always the first ones: a step is one slice of the w
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ..errors import Errors
@@ -19,50 +21,77 @@ class Layout:
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
-        self.lengths = torch.as_tensor(lengths, dtype=torch.long, device=device)
-        self.n_rows = int(self.lengths.sum())
-        # shape: (batch_size,) sequences, longest first
-        self.order = torch.argsort(self.lengths, descending=True, stable=True)
-        n_steps = max(lengths, default=0)
-        steps = torch.arange(n_steps, device=device)[:, None]
-        sorted_lengths = self.lengths[self.order]
-        firsts = (torch.cumsum(self.lengths, 0) - self.lengths)[self.order]
+        # numpy, because its calls on small arrays take a third of torch's time.
+        sizes = np.asarray(lengths, dtype=np.int64)
+        order = np.argsort(-sizes, kind="stable")
+        ends = np.cumsum(sizes)
+        steps = np.arange(max(lengths, default=0))[:, None]
         # shape: (n_steps, batch_size)
-        runs = sorted_lengths > steps
-        # shape: (n_rows,) the row of the batch at each place of the walk
-        self.rows = (firsts + steps)[runs]
-        # shape: (n_rows,) the sequence at each place of the walk
-        self.sequences = self.order.expand(n_steps, -1)[runs]
+        runs = sizes[order] > steps
         # sequences running at each step
         self.active: list[int] = runs.sum(1).tolist()
-        ends = [0]
-        for n in self.active:
-            ends.append(ends[-1] + n)
-        self.steps = [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]
-        # shape: (batch_size,) whether a sequence has any token, longest first
         self.n_begun = self.active[0] if self.active else 0
+        step, rank = np.nonzero(runs)
+        sequences = order[rank]
+        rows = (ends - sizes)[sequences] + step
+        places = np.empty_like(rows)
+        places[rows] = np.arange(len(rows))
+        is_last = step == sizes[sequences] - 1
+
+        def on_device(array: npt.NDArray[np.int64]) -> torch.Tensor:
+            return torch.from_numpy(array).to(device)
+
+        # shape: (n_rows,) at each place of the walk, the row of the batch, and its sequence
+        self.rows, self.sequences = on_device(rows), on_device(sequences)
+        # shape: (n_rows,) at each place of the walk, where a walk from the ends comes to the same row, and back
+        self.mirrored = on_device(places[ends[sequences] - 1 - step])
+        # Places that another of their sequence follows, in the order of those that follow, which begin at n_begun;
+        # and places that none follows.
+        self.before, self.lasts = on_device(np.flatnonzero(~is_last)), on_device(np.flatnonzero(is_last))
+        self.n_sequences, self.n_rows = len(lengths), len(rows)
+
+    def to_walk(self, rows: torch.Tensor) -> torch.Tensor:
+        """Put rows of the batch in the order of the walk."""
+        return rows.index_select(0, self.rows)
+
+    def mirror(self, rows: torch.Tensor) -> torch.Tensor:
+        """Put rows of the walk in the order of the walk from the ends, or back."""
+        return rows.index_select(0, self.mirrored)
 
     def to_batch(self, walked: torch.Tensor) -> torch.Tensor:
         """Put rows of the walk in the order of the batch."""
-        out = torch.empty_like(walked)
-        out[self.rows] = walked
-        return out
+        return torch.empty_like(walked).index_copy_(0, self.rows, walked)
 
-    def rows_of(self, sequence: int) -> slice:
-        """Rows of the batch that belong to one sequence."""
-        start = int(self.lengths[:sequence].sum())
-        return slice(start, start + int(self.lengths[sequence]))
+    def sum_of(self, values: torch.Tensor) -> torch.Tensor:
+        """Add up (n_rows,) values of the walk by sequence, in float64."""
+        sums = torch.zeros(self.n_sequences, dtype=torch.float64, device=values.device)
+        return sums.index_add_(0, self.sequences, values.double())
 
 
-def check(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -> None:
-    """Refuse what would give a wrong number.
+def rows_of(lengths: Sequence[int], sequence: int) -> slice:
+    """Rows of the batch that belong to one sequence."""
+    start = sum(lengths[:sequence])
+    return slice(start, start + lengths[sequence])
 
-    RAISES (ValueError): Where shapes do not fit, or an emission is not finite.
+
+def check_shapes(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -> None:
+    """Refuse shapes that do not fit.
+
+    RAISES (ValueError): Where there are no tags, or rows or columns do not fit.
     """
+    if n_tags == 0:
+        raise ValueError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
         raise ValueError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
-    if sum(lengths) != len(emissions):
-        raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions)))
+    if sum(lengths) != len(emissions) or min(lengths, default=0) < 0:
+        raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
+
+
+def check_finite(emissions: torch.Tensor) -> None:
+    """Refuse what would give a wrong number.
+
+    RAISES (ValueError): Where an emission is not finite.
+    """
     finite = torch.isfinite(emissions)
     if not bool(finite.all()):
         row = int((~finite).any(1).nonzero()[0])

@@ -1,19 +1,35 @@
 """The forward-backward recursion of one sequence in float64 log space: slow, and right for any finite numbers."""
 
+from typing import NamedTuple
+
 import torch
 
 from .transitions import Transitions
 
 
-def run_log_space(
-    emissions: torch.Tensor, transitions: Transitions
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+class Exact(NamedTuple):
+    """One sequence in float64, scaled as `chains.Chains` says.
+
+    log_alpha, log_beta: (length, n_tags). log_scale: (length,). log_z: (). expected: (n_tags, n_tags).
+    """
+
+    log_alpha: torch.Tensor
+    log_beta: torch.Tensor
+    log_scale: torch.Tensor
+    log_z: torch.Tensor
+    expected: torch.Tensor
+
+    def marginals(self) -> torch.Tensor:
+        """(length, n_tags) probability of each tag for each token."""
+        return (self.log_alpha + self.log_beta).exp()
+
+
+def run_log_space(emissions: torch.Tensor, transitions: Transitions) -> Exact:
     """Compute one sequence.
 
     emissions (torch.Tensor): (length, n_tags), at least one row.
     transitions (Transitions): Constrained scores.
-    RETURNS: Scaled log_alpha and log_beta, (length, n_tags); log_scale, (length,); log_z, (); expected transitions,
-        (n_tags, n_tags). All float64, scaled as `Chains` says.
+    RETURNS (Exact): Forward and backward values.
     """
     emissions = emissions.double()
     matrix, start, end = (scores.double() for scores in transitions)
@@ -30,4 +46,4 @@ def run_log_space(
     expected = torch.zeros_like(matrix)
     for step in range(len(emissions) - 1):
         expected += (forward[step, :, None] + matrix + emissions[step + 1] + backward[step + 1] - log_z).exp()
-    return forward - reached[:, None], backward + reached[:, None] - log_z, log_scale, log_z, expected
+    return Exact(forward - reached[:, None], backward + reached[:, None] - log_z, log_scale, log_z, expected)

@@ -4,20 +4,52 @@ from collections.abc import Sequence
 
 import torch
 
-from .chains import Chains, run_chains
-from .transitions import Transitions
+from ..errors import Errors
+from .chains import run_scaled
+from .compiled import as_arrays, kernels_for, settle
+from .layout import Layout, check_finite, check_shapes, rows_of
+from .log_space import Exact, run_log_space
+from .transitions import PENALTY, Transitions
 
 
 class Posterior:
     """Probabilities given the emissions of a batch.
 
-    marginals: (n_rows, n_tags), probability of each tag for each token. log_z: (batch_size,) log-partition.
+    log_z: (batch_size,) float64 log-partition. log_scale: (n_rows,) float64. alpha, beta: (n_rows, n_tags), see
+    `chains.Chains`. exact: sequences that float32 does not hold, by index.
     """
 
-    def __init__(self, emissions: torch.Tensor, lengths: Sequence[int], chains: Chains, transitions: Transitions) -> None:
-        self.marginals = chains.marginals
-        self.log_z = chains.log_z
-        self._emissions, self._lengths, self._chains, self._transitions = emissions, lengths, chains, transitions
+    def __init__(
+        self,
+        emissions: torch.Tensor,
+        lengths: Sequence[int],
+        transitions: Transitions,
+        *,
+        alpha: torch.Tensor,
+        beta: torch.Tensor,
+        log_scale: torch.Tensor,
+        log_z: torch.Tensor,
+        unsound: Sequence[int],
+    ) -> None:
+        self._emissions, self._lengths, self._transitions = emissions, lengths, transitions
+        self._alpha, self._beta, self._log_scale = alpha, beta, log_scale
+        self.log_z = log_z
+        self._exact: dict[int, Exact] = {}
+        for sequence in unsound:
+            rows = rows_of(lengths, sequence)
+            exact = run_log_space(emissions[rows], transitions)
+            if float(exact.log_z) < PENALTY / 2:
+                raise ValueError(Errors.ZT108.format(index=sequence, length=lengths[sequence]))
+            self._exact[sequence] = exact
+            log_scale[rows], log_z[sequence] = exact.log_scale, exact.log_z
+
+    @property
+    def marginals(self) -> torch.Tensor:
+        """(n_rows, n_tags) float32 probability of each tag for each token."""
+        product = self._alpha * self._beta
+        for sequence, exact in self._exact.items():
+            product[rows_of(self._lengths, sequence)] = exact.marginals().float()
+        return product
 
     def path_probabilities(self, tags: torch.Tensor, starts: Sequence[int], ends: Sequence[int]) -> torch.Tensor:
         """Probability of each of some stretches of a path: that these tokens have exactly these tags.
@@ -25,29 +57,54 @@ class Posterior:
         For the tags of an entity, from its first to its last, that is the probability of exactly this entity.
 
         tags (torch.Tensor): (n_rows,) a tag for every token of the batch.
-        starts, ends (Sequence[int]): First rows of the stretches, and the rows after their last; none crosses a sequence.
+        starts, ends (Sequence[int]): First rows of the stretches, and the rows after their last, in one sequence each.
         RETURNS (torch.Tensor): (n_stretches,) float64, from 0 to 1.
         """
-        chains, first = self._chains, torch.as_tensor(starts, dtype=torch.long)
-        last = torch.as_tensor(ends, dtype=torch.long) - 1
+        first = torch.as_tensor(starts, dtype=torch.long, device=tags.device)
+        last = torch.as_tensor(ends, dtype=torch.long, device=tags.device) - 1
         # shape: (n_rows,) log probability of going on as the path does, given all before
-        going_on = self._emissions.gather(1, tags[:, None])[:, 0].double() - chains.log_scale
+        going_on = self._emissions.gather(1, tags[:, None])[:, 0].double() - self._log_scale
         going_on[1:] += self._transitions.matrix[tags[:-1], tags[1:]]
         # What lies between two sequences is no part of any stretch, and its PENALTY would swallow the sum.
         sizes = torch.as_tensor(self._lengths)
-        going_on[(torch.cumsum(sizes, 0) - sizes)[sizes > 0]] = 0.0
+        going_on[(torch.cumsum(sizes, 0) - sizes)[sizes > 0].to(tags.device)] = 0.0
         total = torch.cumsum(going_on, 0)
-        log_p = chains.log_alpha[first, tags[first]] + (total[last] - total[first]) + chains.log_beta[last, tags[last]]
-        return log_p.double().exp().clamp(max=1.0)
+        log_alpha, log_beta = (
+            values.gather(1, tags[:, None])[:, 0].double().log() for values in (self._alpha, self._beta)
+        )
+        for sequence, exact in self._exact.items():
+            rows = rows_of(self._lengths, sequence)
+            log_alpha[rows] = exact.log_alpha.gather(1, tags[rows, None])[:, 0]
+            log_beta[rows] = exact.log_beta.gather(1, tags[rows, None])[:, 0]
+        return (log_alpha[first] + (total[last] - total[first]) + log_beta[last]).exp().clamp(max=1.0)
 
 
-def infer(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions) -> Posterior:
+def infer(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+) -> Posterior:
     """Compute the posterior of a ragged batch.
 
-    emissions (torch.Tensor): (n_rows, n_tags).
+    emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
+    compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
     RETURNS (Posterior): Marginals, and probabilities of stretches on request.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
-    return Posterior(emissions.float(), lengths, run_chains(emissions, lengths, transitions), transitions)
+    check_shapes(emissions, lengths, len(transitions.start))
+    emissions = emissions.float()
+    kernels = kernels_for(emissions, compiled)
+    if kernels is None:
+        check_finite(emissions)
+        layout = Layout(lengths, emissions.device)
+        chains = run_scaled(layout.to_walk(emissions), layout, transitions)
+        alpha, beta, log_scale = (layout.to_batch(rows) for rows in (chains.alpha, chains.beta, chains.log_scale))
+        log_z = chains.log_z
+        unsound = (~chains.sound).nonzero()[:, 0].tolist()
+    else:
+        *outcome, status = kernels.posterior(*as_arrays(emissions, lengths, transitions))
+        alpha, beta, log_scale, log_z = (torch.from_numpy(array) for array in outcome)
+        unsound, _ = settle(status, emissions, kernels)
+    return Posterior(
+        emissions, lengths, transitions, alpha=alpha, beta=beta, log_scale=log_scale, log_z=log_z, unsound=unsound
+    )

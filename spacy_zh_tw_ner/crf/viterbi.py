@@ -5,50 +5,76 @@ from collections.abc import Sequence
 import torch
 
 from ..errors import Errors
-from .layout import Layout, check
+from .compiled import as_arrays, kernels_for, settle
+from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
 
+LEVEL_EVERY = 8  # steps after which the maximum is taken off the scores
 
-def decode(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions) -> torch.Tensor:
+
+def decode(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+) -> torch.Tensor:
     """Find the most probable legal tags.
 
     emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
+    compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
     RETURNS (torch.Tensor): (n_rows,) one tag index a token.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
-    check(emissions, lengths, len(transitions.start))
-    layout = Layout(lengths, emissions.device)
-    # shape: (n_rows, n_tags), in the order of the walk
-    walked = emissions.float()[layout.rows]
-    # shape: (n_rows, n_tags) the best tag before each; a tag index fits 16 bits
-    previous = torch.zeros(walked.shape, dtype=torch.int16, device=walked.device)
-    # shape: (begun, n_tags) best score of a path that ends here, less its maximum, which keeps long texts in range
-    best = transitions.start + walked[: layout.n_begun]
-    last = torch.zeros_like(best)
-    tops = best.new_zeros(layout.n_begun)
-    for step, here in enumerate(layout.steps):
-        running = layout.active[step]
-        if step:
-            # shape: (running, n_tags from, n_tags to)
-            scores, origin = (best[:running, :, None] + transitions.matrix).max(1)
-            previous[here] = origin.to(torch.int16)
-            best = scores + walked[here]
-        peak = best.amax(1, keepdim=True)
-        tops[:running] = torch.minimum(tops[:running], peak[:, 0])
-        best = best - peak
-        last[:running] = best
-    finals, tags = (last + transitions.end).max(1)
-    if bool((torch.minimum(finals, tops) < PENALTY / 2).any()):
-        index = int((torch.minimum(finals, tops) < PENALTY / 2).nonzero()[0])
-        sequence = int(layout.order[index])
-        raise ValueError(Errors.ZT108.format(index=sequence, length=int(layout.lengths[sequence])))
+    check_shapes(emissions, lengths, len(transitions.start))
+    emissions = emissions.float()
+    kernels = kernels_for(emissions, compiled)
+    if kernels is None:
+        check_finite(emissions)
+        tags, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
+    else:
+        path, status = kernels.best_paths(*as_arrays(emissions, lengths, transitions))
+        tags = torch.from_numpy(path)
+        _, illegal = settle(status, emissions, kernels)
+    if illegal:
+        raise ValueError(Errors.ZT108.format(index=illegal[0], length=lengths[illegal[0]]))
+    return tags
 
-    path = torch.empty(layout.n_rows, dtype=torch.long, device=walked.device)
-    for step in reversed(range(len(layout.steps))):
-        running = layout.active[step]
-        path[layout.steps[step]] = tags[:running]
-        if step:
-            tags[:running] = previous[layout.steps[step]].gather(1, tags[:running, None])[:, 0].long()
-    return layout.to_batch(path)
+
+def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> tuple[torch.Tensor, list[int]]:
+    """The tags, and the sequences that have no legal path.
+
+    Only scores are kept on the way there. Which tag was before another is found on the way back, for the one tag of
+    each sequence that matters, from the same sums.
+    """
+    # shape: (n_tags to, n_tags from): the maximum is taken over the last axis
+    into = transitions.matrix.T.contiguous()
+    walked = layout.to_walk(emissions)
+    blocks = (walked - walked.amax(1, keepdim=True)).split(layout.active)  # type: ignore[no-untyped-call]
+    scores: list[torch.Tensor] = []
+    stuck = torch.zeros(layout.n_sequences, dtype=torch.bool, device=emissions.device)
+    for step, (block, running) in enumerate(zip(blocks, layout.active, strict=True)):
+        come = (scores[-1][:running, None] + into).amax(2) if scores else transitions.start
+        here = come + block
+        if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
+            peak = here.amax(1, keepdim=True)
+            here -= peak
+            stuck[layout.sequences[:running][peak[:, 0] < PENALTY / 2]] = True
+        scores.append(here)
+    if not scores:
+        return torch.empty(0, dtype=torch.long, device=emissions.device), []
+
+    path: list[torch.Tensor] = []
+    finals: list[torch.Tensor] = []
+    tags = torch.empty(0, dtype=torch.long, device=emissions.device)
+    for here in reversed(scores):
+        # Of the sequences that go on the tag is known by what follows it; those that end here choose it themselves.
+        n_going_on = len(tags)
+        before = (here[:n_going_on] + into[tags]).argmax(1)
+        if n_going_on < len(here):
+            best, last = (here[n_going_on:] + transitions.end).max(1)
+            finals.append(best)
+            before = torch.cat([before, last])
+        tags = before
+        path.append(tags)
+    # The shortest sequences came first: in reverse these are in the order of the walk's first step.
+    stuck[layout.sequences[: layout.n_begun]] |= torch.cat(finals[::-1]) < PENALTY / 2
+    return layout.to_batch(torch.cat(path[::-1])), stuck.nonzero()[:, 0].tolist()

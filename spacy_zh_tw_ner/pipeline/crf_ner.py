@@ -25,6 +25,7 @@ from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
+from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -271,8 +272,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         return constrain(scores, Transitions(*legal))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters from their gradients."""
-        self.model.finish_update(sgd)
+        """Update the parameters from their gradients. No weight decay touches the transitions."""
+        self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
 
 def _beside(earlier: list[Entity], prediction: Prediction) -> Prediction:

@@ -1,6 +1,6 @@
 """Everything the CRF says, against an enumeration of all tag sequences in float64."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.crf import PENALTY, Transitions, constrain, decode, infer, log_likelihood
 
+from .helpers import bioes, both_paths
+
 
 def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple[int, ...], float]:
     """Every legal path of one sequence and its score."""
@@ -17,7 +19,7 @@ def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple
     scores = {}
     for path in product(range(e.shape[1]), repeat=len(e)):
         score = start[path[0]] + end[path[-1]] + sum(e[i, tag] for i, tag in enumerate(path))
-        score += sum(a[i, j] for i, j in zip(path, path[1:], strict=False))
+        score += sum(a[i, j] for i, j in pairwise(path))
         if score > PENALTY / 2:
             scores[path] = score
     return scores
@@ -25,20 +27,6 @@ def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple
 
 def log_sum(scores) -> float:
     return float(torch.logsumexp(torch.tensor(list(scores), dtype=torch.float64), 0))
-
-
-def bioes(n_labels: int) -> Transitions:
-    """Legality of O, B, I, E, S …, written out here so that the oracle does not lean on the package."""
-    kinds = ["O", *("BIES" * n_labels)]
-    labels = [-1, *(i // 4 for i in range(4 * n_labels))]
-    opens, inside = {"B", "I"}, {"I", "E"}
-    n = len(kinds)
-    matrix = torch.zeros(n, n, dtype=torch.bool)
-    for i, j in product(range(n), range(n)):
-        goes_on = kinds[i] in opens
-        matrix[i, j] = (kinds[j] in inside) == goes_on and (not goes_on or labels[i] == labels[j])
-    starts = torch.tensor([k not in inside for k in kinds])
-    return Transitions(matrix, starts, torch.tensor([k not in opens for k in kinds]))
 
 
 @st.composite
@@ -56,11 +44,15 @@ def split(emissions, lengths):
     return list(torch.split(emissions, lengths))
 
 
+@both_paths
 @settings(max_examples=25, deadline=None)
-@given(batches())
-def test_log_z_marginals_and_best_path_equal_enumeration(batch) -> None:
+@given(batch=batches())
+def test_log_z_marginals_and_best_path_equal_enumeration(compiled: bool, batch) -> None:
     emissions, lengths, transitions = batch
-    posterior, tags = infer(emissions, lengths, transitions), decode(emissions, lengths, transitions)
+    posterior, tags = (
+        infer(emissions, lengths, transitions, compiled=compiled),
+        decode(emissions, lengths, transitions, compiled=compiled),
+    )
     assert tags.shape == (sum(lengths),)
     row = 0
     for b, part in enumerate(split(emissions, lengths)):
@@ -84,9 +76,10 @@ def test_log_z_marginals_and_best_path_equal_enumeration(batch) -> None:
         row += len(part)
 
 
+@both_paths
 @settings(max_examples=25, deadline=None)
-@given(batches(), st.data())
-def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, data) -> None:
+@given(batch=batches(), data=st.data())
+def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(compiled: bool, batch, data) -> None:
     emissions, lengths, transitions = batch
     k = emissions.shape[1]
     sets = data.draw(
@@ -97,7 +90,7 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
     allowed = torch.zeros(emissions.shape, dtype=torch.bool)
     for row, tags in enumerate(sets):
         allowed[row, tags] = True
-    got = log_likelihood(emissions, lengths, transitions, allowed)
+    got = log_likelihood(emissions, lengths, transitions, allowed, compiled=compiled)
 
     e = emissions.double().requires_grad_()
     a, start, end = leaves = [t.double().requires_grad_() for t in transitions]
@@ -109,7 +102,7 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
         free, gold = [], []
         for path in product(range(k), repeat=n):
             score = start[path[0]] + end[path[-1]] + sum(e[row + i, tag] for i, tag in enumerate(path))
-            score = score + sum(a[i, j] for i, j in zip(path, path[1:], strict=False))
+            score = score + sum(a[i, j] for i, j in pairwise(path))
             free.append(score)
             if all(allowed[row + i, tag] for i, tag in enumerate(path)):
                 gold.append(score)
@@ -127,15 +120,19 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(batch, dat
         )
 
 
+@both_paths
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.dtype) -> None:
+def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.dtype, compiled: bool) -> None:
     legal = bioes(3)
     k, lengths = len(legal.start), [1, 7, 0, 40, 2]
     g = torch.Generator().manual_seed(0)
     emissions = (torch.randn(sum(lengths), k, generator=g).clamp(-1, 1) * scale).to(dtype)
     transitions = constrain(Transitions(*(torch.zeros(x.shape) for x in legal)), legal)
-    tags, posterior = decode(emissions, lengths, transitions), infer(emissions, lengths, transitions)
+    tags, posterior = (
+        decode(emissions, lengths, transitions, compiled=compiled),
+        infer(emissions, lengths, transitions, compiled=compiled),
+    )
     for part in split(tags, lengths):
         if len(part):
             assert legal.start[part[0]]
@@ -145,14 +142,15 @@ def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.
     torch.testing.assert_close(posterior.marginals.sum(1), torch.ones(sum(lengths)), atol=1e-4, rtol=0)
 
 
-def test_long_constrained_sequences_with_extreme_emissions_equal_float64() -> None:
+@both_paths
+def test_long_constrained_sequences_with_extreme_emissions_equal_float64(compiled: bool) -> None:
     legal = bioes(18)
     k, lengths = len(legal.start), [512, 3]
     g = torch.Generator().manual_seed(1)
     emissions = torch.randn(sum(lengths), k, generator=g) * 1e3
     emissions.clamp_(-1e4, 1e4)
     transitions = constrain(Transitions(*(torch.randn(x.shape, generator=g) for x in legal)), legal)
-    posterior = infer(emissions, lengths, transitions)
+    posterior = infer(emissions, lengths, transitions, compiled=compiled)
     a, start, end = (t.double() for t in transitions)
     alpha = start + emissions[0].double()
     for e in emissions[1:512].double():
@@ -160,16 +158,18 @@ def test_long_constrained_sequences_with_extreme_emissions_equal_float64() -> No
     assert float(posterior.log_z[0]) == pytest.approx(float(torch.logsumexp(alpha + end, 0)), rel=1e-6)
 
 
-def test_a_batch_is_the_same_as_its_sequences_alone() -> None:
+@both_paths
+def test_a_batch_is_the_same_as_its_sequences_alone(compiled: bool) -> None:
     legal, lengths = bioes(2), [5, 0, 17, 1, 9]
     g = torch.Generator().manual_seed(2)
     emissions = torch.randn(sum(lengths), len(legal.start), generator=g)
     transitions = constrain(Transitions(*(torch.randn(x.shape, generator=g) for x in legal)), legal)
-    together = infer(emissions, lengths, transitions).marginals
-    alone = [infer(part, [len(part)], transitions).marginals for part in split(emissions, lengths)]
+    together = infer(emissions, lengths, transitions, compiled=compiled).marginals
+    alone = [infer(part, [len(part)], transitions, compiled=compiled).marginals for part in split(emissions, lengths)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
+@both_paths
 @pytest.mark.parametrize(
     ("emissions", "lengths", "code"),
     [
@@ -178,19 +178,20 @@ def test_a_batch_is_the_same_as_its_sequences_alone() -> None:
         (torch.zeros(3, 5), [3], "ZT104"),
     ],
 )
-def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code: str) -> None:
+def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code: str, compiled: bool) -> None:
     transitions = Transitions(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match=code):
-            function(emissions, lengths, transitions)
+            function(emissions, lengths, transitions, compiled=compiled)
 
 
-def test_no_legal_path_is_an_error_and_not_a_number() -> None:
+@both_paths
+def test_no_legal_path_is_an_error_and_not_a_number(compiled: bool) -> None:
     nothing = Transitions(torch.full((2, 2), PENALTY), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match="ZT108"):
-            function(torch.zeros(3, 2), [3], nothing)
+            function(torch.zeros(3, 2), [3], nothing, compiled=compiled)
     allowed = torch.tensor([[True, False], [False, True]])
     forbidden = Transitions(torch.tensor([[0.0, PENALTY], [0.0, 0.0]]), torch.zeros(2), torch.zeros(2))
-    with pytest.raises(ValueError, match="ZT108"):
-        log_likelihood(torch.zeros(2, 2), [2], forbidden, allowed)
+    with pytest.raises(ValueError, match="ZT105"):
+        log_likelihood(torch.zeros(2, 2), [2], forbidden, allowed, compiled=compiled)

@@ -1,0 +1,276 @@
+"""The CRF beside pytorch-crf: time, memory, and its share of a training step.
+
+    python -m benchmarks.crf [--rounds 9] [--quick]
+
+Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn, each for at least a
+twentieth of a second at a time, of which the mean counts. A training step is the loss and all gradients. The gold is
+wholly known, the transitions are unconstrained, as the peer's are. What each takes is made beforehand: padded arrays, mask and tags for the peer; rows, lengths and the boolean gold for ours.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.measure import interleaved, machine, table
+from spacy_zh_tw_ner.crf import Transitions, decode, log_likelihood
+
+SHAPES = [(16, 64, 13), (32, 128, 41), (32, 128, 73), (8, 512, 73), (64, 32, 13)]
+MEMORY_SHAPE = (64, 512, 73)
+Run = Callable[[], object]
+
+
+class Batch(NamedTuple):
+    """The same data for either side. emissions: (B, T, K), tags and mask: (B, T). rows: (n_rows, K)."""
+
+    emissions: torch.Tensor
+    tags: torch.Tensor
+    mask: torch.Tensor
+    rows: torch.Tensor
+    lengths: list[int]
+    allowed: torch.Tensor
+    transitions: Transitions
+
+
+def make_batch(size: int, longest: int, n_tags: int) -> Batch:
+    """Random emissions, lengths and tags."""
+    g = torch.Generator().manual_seed(0)
+    lengths = torch.randint(max(1, longest // 4), longest + 1, (size,), generator=g)
+    lengths[0] = longest
+    mask = torch.arange(longest) < lengths[:, None]
+    emissions = torch.randn(size, longest, n_tags, generator=g)
+    tags = torch.randint(n_tags, (size, longest), generator=g)
+    allowed = torch.nn.functional.one_hot(tags[mask], n_tags).bool()
+    shapes = ((n_tags, n_tags), (n_tags,), (n_tags,))
+    transitions = Transitions(*(torch.rand(shape, generator=g) * 0.2 - 0.1 for shape in shapes))
+    return Batch(emissions, tags, mask, emissions[mask], lengths.tolist(), allowed, transitions)
+
+
+def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
+    """Training steps and decodings by name."""
+    from torchcrf import CRF
+
+    peer = CRF(batch.emissions.shape[2], batch_first=True)
+    for parameter, scores in zip(
+        (peer.transitions, peer.start_transitions, peer.end_transitions), batch.transitions, strict=True
+    ):
+        parameter.data = scores.clone()
+    leaf = batch.emissions.clone().requires_grad_()
+
+    def train_peer() -> None:
+        leaf.grad = None
+        peer.zero_grad()
+        (-peer(leaf, batch.tags, batch.mask, reduction="sum")).backward()
+
+    def decode_peer() -> None:
+        with torch.no_grad():
+            peer.decode(batch.emissions, batch.mask)
+
+    ours = (batch.rows, batch.lengths, batch.transitions)
+    return (
+        {
+            "peer": train_peer,
+            "torch": lambda: log_likelihood(*ours, batch.allowed, compiled=False),
+            "numba": lambda: log_likelihood(*ours, batch.allowed, compiled=True),
+        },
+        {
+            "peer": decode_peer,
+            "torch": lambda: decode(*ours, compiled=False),
+            "numba": lambda: decode(*ours, compiled=True),
+        },
+    )
+
+
+def against(times: dict[str, float], torch_goal: int, numba_goal: int) -> list[str]:
+    """Milliseconds and ratios, with the goal beside each."""
+    cells = [f"{times['peer'] * 1e3:.2f}"]
+    for name, goal in (("torch", torch_goal), ("numba", numba_goal)):
+        cells.append(f"{times[name] * 1e3:.2f}")
+        cells.append(f"{times['peer'] / times[name]:.1f}× (≥ {goal})")
+    return cells
+
+
+def speed(rounds: int) -> None:
+    """Print the tables of time."""
+    training, decoding = [], []
+    for shape in SHAPES:
+        train, best_path = contestants(make_batch(*shape))
+        small = shape[2] < 41
+        training.append(
+            (shape, *against(interleaved(train, rounds=rounds, at_least=0.05), *((5, 30) if small else (20, 100))))
+        )
+        decoding.append((shape, *against(interleaved(best_path, rounds=rounds, at_least=0.05), 2, 25)))
+    header = ("(B, T, K)", "pytorch-crf ms", "torch ms", "ratio (goal)", "numba ms", "ratio (goal)")
+    print("\n## Training step: loss and all gradients\n", table(training, header), sep="\n")
+    print("\n## Viterbi\n", table(decoding, header), sep="\n")
+
+
+def peak_of(name: str) -> None:
+    """In a process of its own: print by how many MiB one training step raises the peak of the resident memory."""
+    contestants(make_batch(2, 8, MEMORY_SHAPE[2]))[0][name]()  # libraries load, kernels compile
+    run = contestants(make_batch(*MEMORY_SHAPE))[0][name]
+    # Linux: forget the peak that making the batch has left.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _resident("VmHWM")
+    run()
+    print((_resident("VmHWM") - before) / 1024)
+
+
+def _resident(field: str) -> int:
+    """KiB, as Linux tells them."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def memory() -> None:
+    """Print what a training step needs beside its inputs, from the peak of a fresh process each."""
+    if not Path("/proc/self/clear_refs").exists():
+        print("\nMemory is measured on Linux only.")
+        return
+    # What is freed goes back to the system at once, so that no step finds memory that an earlier one has left.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    peaks = {}
+    for name in ("peer", "torch", "numba"):
+        command = [sys.executable, "-m", "benchmarks.crf", "--peak-of", name]
+        peaks[name] = float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+    goals = {"peer": "", "torch": "≤ 1/5", "numba": "≤ 1/50"}
+    rows = [
+        (name, f"{peak:.1f}", f"1/{peaks['peer'] / max(peak, 1e-9):.0f}", goals[name]) for name, peak in peaks.items()
+    ]
+    emissions = MEMORY_SHAPE[0] * MEMORY_SHAPE[1] * MEMORY_SHAPE[2] * 4 / 2**20
+    print(
+        f"\n## Memory of a training step at {MEMORY_SHAPE}, beyond its inputs (padded emissions: {emissions:.1f} MiB)\n"
+    )
+    print(table(rows, ("", "MiB of resident memory", "of pytorch-crf", "goal")))
+
+
+def share(rounds: int) -> None:
+    """Print how much of a whole training step the CRF is, behind a BiLSTM and behind a 4 × 312 BERT."""
+    rows = []
+    for name, (step, timed) in {"BiLSTM 2 × 192": _bilstm(), "BERT 4 × 312": _bert()}.items():
+        step()
+        totals, parts = [], []
+        for _ in range(rounds):
+            timed.clear()
+            start = time.perf_counter()
+            step()
+            totals.append(time.perf_counter() - start)
+            parts.append(sum(timed))
+        total, part = (sorted(values)[rounds // 2] for values in (totals, parts))
+        rows.append((name, f"{total * 1e3:.1f}", f"{part * 1e3:.2f}", f"{part / total:.2%}"))
+    print("\n## The CRF in a whole training step (32 sentences of 10 to 60 characters, 18 labels, 73 tags)\n")
+    print(table(rows, ("encoder", "step ms", "CRF ms", "share")))
+
+
+def _timed_likelihood(timed: list[float]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        result = log_likelihood(*args, **kwargs)
+        timed.append(time.perf_counter() - start)
+        return result
+
+    return run
+
+
+def _bilstm() -> tuple[Run, list[float]]:
+    """A step by spaCy: nlp.update, from texts to updated weights."""
+    import random
+
+    import spacy
+    from spacy.training import Example
+
+    from spacy_zh_tw_ner.pipeline import crf_ner
+
+    timed: list[float] = []
+    crf_ner.log_likelihood = _timed_likelihood(timed)
+    rng = random.Random(0)
+    nlp = spacy.blank("zh_tw")
+    embed = {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [128, 64, 0], "rows": [20000, 20000, 0]}
+    encoder = {"@architectures": "spacy-zh-tw-ner.BiLSTM.v1", "embed": embed}
+    model = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": encoder}
+    nlp.add_pipe("zh_tw_crf_ner", config={"model": model})
+    examples = []
+    for i in range(32):
+        doc = nlp.make_doc("".join(chr(0x4E00 + rng.randrange(3000)) for _ in range(rng.randint(10, 60))))
+        examples.append(Example.from_dict(doc, {"entities": [(2, 5, f"LABEL{i % 18}")]}))
+    optimizer = nlp.initialize(lambda: examples)
+    return lambda: nlp.update(examples, sgd=optimizer), timed
+
+
+def _bert() -> tuple[Run, list[float]]:
+    """A step in torch: a BERT of random weights, a linear layer, the CRF, AdamW."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    timed: list[float] = []
+    likelihood = _timed_likelihood(timed)
+    config = BertConfig(
+        vocab_size=21128, hidden_size=312, num_hidden_layers=4, num_attention_heads=12, intermediate_size=1200
+    )
+    encoder, head = BertModel(config, add_pooling_layer=False), torch.nn.Linear(312, 73)
+    batch = make_batch(32, 60, 73)
+    ids = torch.randint(100, 21128, batch.mask.shape)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()])
+
+    def step() -> None:
+        hidden = encoder(ids, attention_mask=batch.mask.long()).last_hidden_state
+        rows = head(hidden[batch.mask])
+        result = likelihood(rows.detach(), batch.lengths, batch.transitions, batch.allowed)
+        rows.backward(result.emissions)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step, timed
+
+
+def compile_time() -> None:
+    """Print how long the kernels take to compile, without and with what is kept on disk."""
+    from tempfile import TemporaryDirectory
+
+    code = (
+        "import time, torch; from benchmarks.crf import contestants, make_batch; "
+        "runs = contestants(make_batch(2, 8, 13)); "
+        "start = time.perf_counter(); [run['numba']() for run in runs]; print(time.perf_counter() - start)"
+    )
+    with TemporaryDirectory() as cache:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+        seconds = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+                ).stdout
+            )
+            for _ in range(2)
+        ]
+    print(
+        f"\nThe kernels of training and decoding take {seconds[0]:.1f} s to compile once, {seconds[1]:.2f} s to load."
+    )
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9, help="repetitions, of which the median is printed")
+    parser.add_argument("--quick", action="store_true", help="time only")
+    parser.add_argument("--peak-of", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.peak_of:
+        peak_of(args.peak_of)
+        return
+    print(machine())
+    speed(args.rounds)
+    if not args.quick:
+        memory()
+        compile_time()
+        share(args.rounds)
+
+
+if __name__ == "__main__":
+    main()

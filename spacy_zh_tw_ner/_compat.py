@@ -1,0 +1,10 @@
+"""What this installation has beyond the packages it requires."""
+
+from functools import lru_cache
+from importlib.util import find_spec
+
+
+@lru_cache
+def has_numba() -> bool:
+    """Whether numba is installed; it is not imported for that."""
+    return find_spec("numba") is not None

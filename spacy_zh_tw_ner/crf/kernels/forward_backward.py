@@ -1,0 +1,251 @@
+"""Forward and backward values of one or two sequences: nothing but their own tokens is read or written.
+
+The equations, the scaling and the certificate are those that `crf.chains` explains, except that beta is scaled by the
+factors of the forward pass (Rabiner 1989, equation 94). They lie in scratch arrays of rows `width` wide, the
+tags padded with zeros. Potentials are overwritten, row by row, by what arrives at their token from behind.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..transitions import PENALTY, SOUND
+from .simd import INFINITE, LANES, ROW_STEP, add_two_rows, exp, jit, size_bits, sum_rows, two_rows
+
+Array = npt.NDArray[Any]
+
+LOWEST, FLOOR = np.float32(PENALTY), np.float32(PENALTY / 2)
+SMALL, LARGE = np.float32(1e-8), np.float32(1e8)  # sums of alpha between which no step is scaled
+BLOCK = 64  # rows whose outer products are summed at once: what the first-level cache holds
+FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
+
+
+class Factors(NamedTuple):
+    """exp(scores − peak). forward: (n, width) flat; backward: its transpose. begin, finish: (width,)."""
+
+    forward: Array
+    backward: Array
+    begin: Array
+    finish: Array
+    matrix_peak: Any
+    begin_peak: Any
+    finish_peak: Any
+
+
+class Scratch(NamedTuple):
+    """Two sequences. alpha, beta: (2, lane) flat, a lane (length + ROW_STEP, width). scales, peaks: (2, length).
+
+    row: (2, width) flat. firsts, lengths: (2,) where the sequences stand in the batch, the longer one first.
+    log_z: (2,).
+    """
+
+    alpha: Array
+    beta: Array
+    scales: Array
+    peaks: Array
+    row: Array
+    firsts: Array
+    lengths: Array
+    log_z: Array
+
+
+@jit
+def make_factors(matrix: Array, start: Array, end: Array) -> Factors:
+    """Exponentiate the transitions."""
+    n_tags = len(start)
+    width = (n_tags + LANES - 1) // LANES * LANES
+    n_rows = (n_tags + ROW_STEP - 1) // ROW_STEP * ROW_STEP
+    forward, backward = np.zeros(n_rows * width, np.float32), np.zeros(n_rows * width, np.float32)
+    begin, finish = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    peaks = max(FLOOR, matrix.max()), max(FLOOR, start.max()), max(FLOOR, end.max())
+    for i in range(n_tags):
+        begin[i], finish[i] = exp(start[i] - peaks[1]), exp(end[i] - peaks[2])
+        for j in range(n_tags):
+            forward[i * width + j] = exp(matrix[i, j] - peaks[0])
+        for j in range(n_tags):
+            backward[j * width + i] = forward[i * width + j]
+    return Factors(forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
+
+
+@jit
+def make_scratch(length: int, width: int) -> Scratch:
+    """Allocate for sequences of up to this length."""
+    size = 2 * (length + ROW_STEP) * width
+    alpha, beta, row = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(2 * width, np.float32)
+    scales, peaks = np.empty((2, length), np.float32), np.empty((2, length), np.float32)
+    return Scratch(
+        alpha, beta, scales, peaks, row, np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.float64)
+    )
+
+
+@jit
+def is_broken(emissions: Array, first: int, length: int) -> Any:
+    """Whether an emission of a sequence is not finite."""
+    n_tags = emissions.shape[1]
+    values, largest = emissions.reshape(-1)[first * n_tags : (first + length) * n_tags], np.int32(0)
+    for i in range(len(values)):
+        largest = max(largest, size_bits(values[i]))
+    return largest >= INFINITE
+
+
+@jit
+def load(
+    emissions: Array, allowed: Array, restricted: bool, first: int, length: int, scratch: Scratch, lane: int
+) -> None:
+    """Write exp(emissions − the row's peak) where beta will be."""
+    n_tags, width = emissions.shape[1], len(scratch.row) // 2
+    scratch.firsts[lane], scratch.lengths[lane] = first, length
+    size = len(scratch.beta) // 2
+    beta = scratch.beta[lane * size : (lane + 1) * size]
+    flat = emissions.reshape(-1)
+    for t in range(length):
+        at, row, peak = np.uint64(t * width), np.uint64((first + t) * n_tags), FLOOR
+        for j in range(np.uint64(n_tags)):
+            beta[at + j] = flat[row + j]
+        for j in range(np.uint64(n_tags), np.uint64(width)):
+            beta[at + j] = LOWEST
+        if restricted:
+            for j in range(n_tags):
+                if not allowed[first + t, j]:
+                    beta[t * width + j] = LOWEST
+        for j in range(np.uint64(width)):
+            peak = max(peak, beta[at + j])
+        for j in range(np.uint64(width)):
+            beta[at + j] -= peak
+        scratch.peaks[lane, t] = peak
+    for i in range(length * width):
+        beta[i] = exp(beta[i])
+    # Sums of transition counts are taken in steps of several rows, past the end of the sequence.
+    beta[length * width : (length + ROW_STEP) * width] = 0.0
+
+
+@jit
+def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
+    """Fill alpha, scales and log_z of the first n sequences; whether float32 has held them so far.
+
+    Two sequences walk side by side, because the matrix then is read once for both.
+    """
+    alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
+    width, lane = len(row) // 2, len(alpha) // 2
+    n_rows = len(factors.forward) // width
+    for s in range(n):
+        scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
+        scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
+    for t in range(lengths[0]):
+        n_here = n if t < lengths[n - 1] else 1
+        if t == 0:
+            row[:width] = factors.begin
+            row[width:] = factors.begin
+        elif n_here == 2:
+            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, n_rows)
+        else:
+            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
+        for s in range(n_here):
+            # Unsigned, so that numba need not ask whether an index is negative.
+            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
+            total = np.float32(0.0)
+            for j in range(np.uint64(width)):
+                value = row[come + j] * potentials[at + j]
+                alpha[at + j] = value
+                total += value
+            if not total > SOUND:
+                return False
+            scratch.log_z[s] += scratch.peaks[s, t]
+            scratch.scales[s, t] = np.float32(1.0)
+            if SMALL < total < LARGE:  # there is room for another step
+                continue
+            inverse = np.float32(1.0) / total
+            for j in range(np.uint64(width)):
+                alpha[at + j] *= inverse
+            scratch.scales[s, t] = total
+            scratch.log_z[s] += np.log(float(total))
+    for s in range(n):
+        last = ending(s, factors, scratch)
+        if not last > SOUND:
+            return False
+        scratch.log_z[s] += np.log(float(last))
+    return True
+
+
+@jit
+def ending(s: int, factors: Factors, scratch: Scratch) -> Any:
+    """The probability of ending where the sequence ends, given alpha."""
+    width = len(scratch.row) // 2
+    at, last = s * (len(scratch.alpha) // 2) + (scratch.lengths[s] - 1) * width, np.float32(0.0)
+    for j in range(width):
+        last += scratch.alpha[at + j] * factors.finish[j]
+    return last
+
+
+@jit
+def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: float) -> Any:
+    """Add sign × marginals to the rows of `out` or, where sign is 0, write beta there; whether float32 has held it.
+
+    What arrives at each token is put where its potentials were.
+    """
+    alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
+    width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
+    n_rows, flat = len(factors.backward) // width, out.reshape(-1)
+    largest = np.zeros(2 * width, np.float32)
+    apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
+    for back in range(lengths[0]):
+        n_here, after = n if back < lengths[n - 1] else 1, (lengths[0] - back) * width
+        if back == 0:
+            for s in range(n):
+                last = ending(s, factors, scratch)
+                for j in range(width):
+                    row[s * width + j] = factors.finish[j] / last
+        elif n_here == 2:
+            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, n_rows)
+        else:
+            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, n_rows)
+        for s in range(n_here):
+            t = lengths[s] - 1 - back
+            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
+            inverse = np.float32(1.0) / scratch.scales[s, t]
+            for j in range(np.uint64(width)):
+                scaled = row[come + j] * inverse
+                beta[at + j] *= scaled
+                largest[come + j] = max(largest[come + j], scaled)
+            here = np.uint64((scratch.firsts[s] + t) * n_tags)
+            if factor == np.float32(0.0):
+                for j in range(np.uint64(n_tags)):
+                    flat[here + j] = row[come + j]
+            else:
+                for j in range(np.uint64(width)):
+                    row[come + j] *= alpha[at + j] * factor
+                for j in range(np.uint64(n_tags)):
+                    flat[here + j] += row[come + j]
+    return largest.max() * SOUND < np.float32(1.0)
+
+
+@jit
+def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None:
+    """Add Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time.
+
+    expected (Array): (n_tags or one more, width) flat.
+    """
+    alpha, beta, width, n_steps = scratch.alpha, scratch.beta, len(scratch.row) // 2, scratch.lengths[s] - 1
+    for begin in range(0, n_steps, BLOCK):
+        n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
+        at = s * (len(alpha) // 2) + begin * width
+        for i in range(0, n_tags, 2):
+            add_two_rows(expected, i * width, width, alpha, at + i, 1, width, beta, at + width, width, n)
+
+
+@jit
+def run_pairs(
+    emissions: Array, order: Array, firsts: Array, lengths: Array, factors: Factors, scratch: Scratch, out: Array,
+    sign: float, at: int, n: int,
+) -> int:  # fmt: skip
+    """Run both recursions for the sequences order[at : at + n]; returns for how many, 0 where float32 failed one."""
+    for s in range(n):
+        b = order[at + s]
+        load(emissions, np.empty((0, 0), np.bool_), False, firsts[b], lengths[b], scratch, s)
+    if run_forward(n, factors, scratch) and run_backward(n, factors, scratch, out, sign):
+        return n
+    for s in range(n):
+        b = order[at + s]
+        out[firsts[b] : firsts[b] + lengths[b]] = 0.0
+    return 0

@@ -1,0 +1,77 @@
+"""Label smoothing for a sequence: a share of the target is spread evenly over all legal paths."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import Errors
+from .chains import run_scaled
+from .layout import Layout
+from .transitions import PENALTY, Transitions
+
+if TYPE_CHECKING:
+    from .likelihood import Likelihood
+
+
+def smoothed(
+    likelihood: "Likelihood",
+    emissions: torch.Tensor,
+    lengths: Sequence[int],
+    transitions: Transitions,
+    allowed: torch.Tensor,
+    share: float,
+) -> "Likelihood":
+    """Replace log p(gold) by what label smoothing makes of it, and the gradients with it.
+
+    Szegedy et al. (2016), "Rethinking the Inception Architecture", section 7, mix the target of a classifier with the
+    uniform distribution over its classes. The classes of a CRF are the legal paths, so that with u uniform over them
+
+        log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
+        gradient(ε) = expected − (1 − ε) · gold − ε · expected under u.
+
+    Smoothing each token's tag alone would ask for tags and transitions that no distribution over paths has together.
+    u is a CRF whose emissions and legal transitions are all 0. Sequences whose gold is not wholly known stay as they
+    are: what is unknown says nothing.
+
+    likelihood (Likelihood): Without smoothing.
+    emissions (torch.Tensor): (n_rows, n_tags) float32. lengths, transitions, allowed: as in `log_likelihood`.
+    share (float): ε.
+    RETURNS (Likelihood): With smoothing.
+    RAISES (ValueError): For a share outside 0 … 1.
+    """
+    if not 0.0 <= share < 1.0:
+        raise ValueError(Errors.ZT112.format(name="smoothing", value=share, remedy="Give at least 0 and less than 1."))
+    # float64, and the certificate may be left aside: with nothing but zeros no path outweighs another by 1e280.
+    legal = Transitions(*(torch.where(scores > PENALTY / 2, 0.0, PENALTY).double() for scores in transitions))
+    scores = Transitions(*(torch.where(scores > PENALTY / 2, scores, 0.0).double() for scores in transitions))
+    layout = Layout(lengths, emissions.device)
+    walked, gold = layout.to_walk(emissions).double(), layout.to_walk(allowed)
+    even = run_scaled(torch.zeros_like(walked), layout, legal)
+    known = layout.sum_of(gold.sum(1) != 1) == 0
+    # shape: (n_rows,)
+    weight = known[layout.sequences].double() * share
+    ahead = weight[layout.n_begun :]
+    tags = gold.to(torch.uint8).argmax(1)
+    here, after = tags[layout.before], tags[layout.n_begun :]
+
+    # shape: (n_rows, n_tags) what is taken from the gold and given to all paths
+    moved = (gold.double() - even.alpha * even.beta) * weight[:, None]
+    value = -(moved * walked).sum(1)
+    value[: layout.n_begun] -= moved[: layout.n_begun] @ scores.start
+    value[layout.lasts] -= moved[layout.lasts] @ scores.end
+    evenly = ((even.leaving @ (even.factors * scores.matrix)) * even.arriving).sum(1)
+    value[layout.n_begun :] += (evenly - scores.matrix[here, after]) * ahead
+    pairs = -((even.leaving * ahead[:, None]).T @ even.arriving) * even.factors
+    pairs.index_put_((here, after), ahead, accumulate=True)
+
+    gradient = likelihood.transitions
+    return likelihood._replace(
+        log_likelihood=likelihood.log_likelihood + layout.sum_of(value).float(),
+        emissions=likelihood.emissions + layout.to_batch(moved).float(),
+        transitions=Transitions(
+            matrix=gradient.matrix + pairs.float(),
+            start=gradient.start + moved[: layout.n_begun].sum(0).float(),
+            end=gradient.end + moved[layout.lasts].sum(0).float(),
+        ),
+    )
