@@ -4,7 +4,8 @@
 
 Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn, each for at least a
 twentieth of a second at a time, of which the mean counts. A training step is the loss and all gradients. The gold is
-wholly known, the transitions are unconstrained, as the peer's are. What each takes is made beforehand: padded arrays, mask and tags for the peer; rows, lengths and the boolean gold for ours.
+wholly known, the transitions are unconstrained, as the peer's are. What each takes is made beforehand: padded arrays,
+mask and tags for the peer; rows, lengths and the boolean gold for ours.
 """
 
 import argparse

@@ -21,7 +21,9 @@ class KBest(NamedTuple):
 
 
 def decode_k_best(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, k: int) -> KBest:
-    """Find the k most probable legal paths of each sequence, all different ("list Viterbi", Seshadri and Sundberg 1994).
+    """Find the k most probable legal paths of each sequence, all different.
+
+    This is the list Viterbi algorithm (Seshadri and Sundberg 1994).
 
     Each tag keeps the k best ways to reach it. Scores are summed in float64.
 
