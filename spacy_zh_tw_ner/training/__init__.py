@@ -1,0 +1,1 @@
+"""What `spacy train` is given: gold examples, and more made of them."""

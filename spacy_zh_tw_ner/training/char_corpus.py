@@ -1,0 +1,86 @@
+"""`.spacy` files → Examples on the pipeline's own tokens."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.training.augment import dont_augment
+
+from ..errors import CorpusError, Errors
+
+AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
+
+
+class CharCorpus:
+    """Gold documents, paired with what the pipeline's own tokenizer makes of their text.
+
+    spaCy aligns the two by character, so a corpus that was tokenized in another way can be read as it is, and the
+    tokens' norms are those that the pipeline will see when it is used.
+
+    path (Path): A `.spacy` file.
+    limit (int): Number of documents to read; 0 for all.
+    shuffle (bool): Give them in another order each time, drawn from Python's random numbers, which spaCy seeds.
+    augmenter (Callable): Makes more examples of one.
+    """
+
+    def __init__(
+        self, path: Path, *, limit: int = 0, shuffle: bool = False, augmenter: AugmenterT = dont_augment
+    ) -> None:
+        self.path = Path(path)
+        self.limit = limit
+        self.shuffle = shuffle
+        self.augmenter = augmenter
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Yield the examples.
+
+        nlp (Language): The pipeline.
+        YIELDS (Example): One a document, and what the augmenter makes of it.
+        RAISES (CorpusError): For a file that is not there, is no `.spacy` file, or holds no text.
+        """
+        docs = list(self._read(nlp))
+        if self.shuffle:
+            random.shuffle(docs)
+        for gold in docs:
+            yield from self.augmenter(nlp, Example(nlp.make_doc(gold.text), gold))
+
+    def _read(self, nlp: Language) -> Iterator[Doc]:
+        n_read = 0
+        for gold in read_docbin(self.path).get_docs(nlp.vocab):
+            if len(gold):
+                yield gold
+                n_read += 1
+                if n_read == self.limit:
+                    return
+        if not n_read:
+            raise CorpusError(Errors.ZT203.format(path=self.path))
+
+
+def read_docbin(path: Path) -> DocBin:
+    """Read a `.spacy` file.
+
+    path (Path): The file.
+    RETURNS (DocBin): What it holds.
+    RAISES (CorpusError): For a file that is not there, or holds something else.
+    """
+    if not path.is_file():
+        raise CorpusError(
+            Errors.ZT202.format(
+                path=path, remedy="Make it with `python -m spacy zh-tw-ner convert`, or correct [paths] in the config."
+            )
+        )
+    try:
+        return DocBin().from_disk(path)
+    except Exception as error:
+        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
+
+
+def create_char_corpus_v1(
+    path: Path, limit: int = 0, shuffle: bool = False, augmenter: AugmenterT | None = None
+) -> Callable[[Language], Iterable[Example]]:
+    """Registered as `spacy-zh-tw-ner.CharCorpus.v1`; the settings are those of CharCorpus."""
+    return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)
