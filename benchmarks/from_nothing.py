@@ -1,8 +1,8 @@
 """What is reached from random weights, beside spaCy's own `ner` on the same data with the same time.
 
 Both read characters. Ours is `configs/bilstm.cfg` as it stands, but for the number of steps, and its last weights are
-scored, so that nothing is selected. The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, as
-`spacy init config` writes it; it may train for as long as ours took, and its best weights on dev are scored.
+scored, so that nothing is selected. The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's own
+defaults for all that PEER does not say; it may train for as long as ours took, and its best weights on dev are scored.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,11 +85,9 @@ def train(config: Path, data: Path, output: Path, *, seed: int, steps: int = 0, 
     command += ["--system.seed", str(seed), "--training.max_steps", str(steps)]
     start = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    try:
+    # When the time is up, what was best so far lies in model-best.
+    with suppress(subprocess.TimeoutExpired):
         subprocess.run(command, check=True, timeout=seconds, env=environment, stdout=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        # The time is up: what was best so far lies in model-best.
-        return time.perf_counter() - start
     return time.perf_counter() - start
 
 
@@ -123,11 +122,13 @@ def main() -> None:
             rows: list[tuple[object, ...]] = []
             scores: dict[str, list[float]] = {}
             for seed in options.seeds:
-                seconds = train(Path("configs/bilstm.cfg"), work, work / "ours", seed=seed, steps=int(steps))
-                runs = {"BiLSTM + CRF (ours)": (work / "ours" / "model-last", seconds)}
+                # A folder a run, so that none finds what another has left.
+                ours, peer = work / f"ours-{seed}", work / f"peer-{seed}"
+                seconds = train(Path("configs/bilstm.cfg"), work, ours, seed=seed, steps=int(steps))
+                runs = {"BiLSTM + CRF (ours)": (ours / "model-last", seconds)}
                 if not options.no_peer:
-                    taken = train(work / "peer.cfg", work, work / "peer", seed=seed, seconds=seconds)
-                    runs["spaCy ner + HashEmbedCNN"] = (work / "peer" / "model-best", taken)
+                    taken = train(work / "peer.cfg", work, peer, seed=seed, seconds=seconds)
+                    runs["spaCy ner + HashEmbedCNN"] = (peer / "model-best", taken)
                 for who, (model, taken) in runs.items():
                     scores.setdefault(who, []).append(score(model, work / "test.spacy"))
                     rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}"))

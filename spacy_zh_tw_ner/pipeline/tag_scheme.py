@@ -41,14 +41,12 @@ class TagScheme:
 
     def legality(self) -> Legality:
         """Say what may follow what: an entity goes on with its own label until its end, and then anything may begin."""
-        n = len(self)
         kind = np.array([tag[0] for tag in self.tags])
         # The label of each tag; O has one of its own.
         label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])
         goes_on, comes_on = np.isin(kind, ("B", "I")), np.isin(kind, ("I", "E"))
         same = label[:, None] == label[None, :]
         matrix = np.where(goes_on[:, None], comes_on[None, :] & same, ~comes_on[None, :])
-        assert matrix.shape == (n, n)
         return Legality(matrix, ~comes_on, ~goes_on)
 
     def path(self, entity: Entity) -> list[int]:
