@@ -1,8 +1,9 @@
 """What is reached from random weights, beside spaCy's own `ner` on the same data with the same time.
 
 Both read characters. Ours is `configs/bilstm.cfg` as it stands, but for the number of steps, and its last weights are
-scored, so that nothing is selected. The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's own
-defaults for all that PEER does not say; it may train for as long as ours took, and its best weights on dev are scored.
+scored, so that nothing is selected. The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's
+own defaults for all that PEER does not say; it may train for as long as ours took, and its best weights on dev are
+scored.
 """
 
 import argparse
@@ -33,6 +34,7 @@ PEER = """
 [nlp]
 lang = "zh_tw"
 pipeline = ["tok2vec", "ner"]
+[components]
 [components.tok2vec]
 factory = "tok2vec"
 [components.tok2vec.model]
@@ -56,6 +58,7 @@ use_upper = true
 [components.ner.model.tok2vec]
 @architectures = "spacy.Tok2VecListener.v1"
 width = 96
+[corpora]
 [corpora.train]
 @readers = "spacy.Corpus.v1"
 path = ${paths.train}
@@ -69,6 +72,7 @@ dev = null
 seed = 0
 [training]
 seed = ${system.seed}
+gpu_allocator = null
 max_epochs = 0
 max_steps = 0
 patience = 0
