@@ -50,6 +50,7 @@ class Errors(metaclass=_Coded):
     )
     ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
     ZT112 = "{name}={value} is out of range. {remedy}"
+    ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
     # Corpora
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
     ZT202 = "There is no file or folder {path}. {remedy}"

@@ -2,6 +2,7 @@
 
 from spacy.cli._util import app
 
+from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .main import zh_tw_ner_cli
@@ -12,4 +13,4 @@ from .visualize import visualize_cli
 # spaCy loads this entry point before it builds its own command line.
 app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 
-__all__ = ["convert_cli", "evaluate_cli", "try_cli", "validate_cli", "visualize_cli", "zh_tw_ner_cli"]
+__all__ = ["calibrate_cli", "convert_cli", "evaluate_cli", "try_cli", "validate_cli", "visualize_cli", "zh_tw_ner_cli"]

@@ -15,33 +15,45 @@ def evaluate_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
     data: Path = typer.Argument(..., help="A .spacy file."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the scores as JSON, too."),
+    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as an SVG picture."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU."),
 ) -> None:
     """Score a pipeline on gold data: precision, recall and F of exact spans, micro and by label."""
     import spacy
+    from spacy.tokens import Span
     from thinc.api import require_gpu
     from tqdm import tqdm
 
-    from ..corpora.docbin import write_whole
+    from ..evaluation.confidence import entity_reliability, reliability_to_json
+    from ..evaluation.diagram import draw_reliability
     from ..evaluation.exact import count_exact, micro
     from ..evaluation.predict import predict_pairs
+    from ..files import write_whole
 
     if gpu_id >= 0:
         require_gpu(gpu_id)
     nlp = spacy.load(pipeline)
-    by_label = count_exact(tqdm(predict_pairs(nlp, data), unit=" sentences", leave=False))
+    pairs = list(tqdm(predict_pairs(nlp, data), unit=" sentences", leave=False))
+    by_label = count_exact(pairs)
     total = micro(by_label)
     rows = [
         (name, *(f"{value:.2f}" for value in (s["p"], s["r"], s["f"])), s["gold"])
         for name, s in [("micro", total.to_json()), *((label, c.to_json()) for label, c in by_label.items())]
     ]
     msg.table(rows, header=("", "P", "R", "F", "gold"), divider=True, aligns=tuple("lrrrr"))
+    found = entity_reliability(pairs) if Span.has_extension("score") else None
+    if found is not None and len(found.counts):
+        msg.info(f"Expected calibration error of the scores: {found.expected_calibration_error:.4f}")
     if output is not None:
         scores = {
             "pipeline": pipeline,
             "data": str(data),
             "micro": total.to_json(),
             "per_type": {k: v.to_json() for k, v in by_label.items()},
+            "calibration": None if found is None else reliability_to_json(found),
         }
         write_whole(output, json.dumps(scores, ensure_ascii=False, indent=2).encode())
         msg.good(f"Wrote {output}")
+    if diagram is not None and found is not None:
+        write_whole(diagram, draw_reliability({data.stem: found}).encode())
+        msg.good(f"Wrote {diagram}: open it in a browser.")

@@ -21,7 +21,7 @@ def try_cli(
     """Load a pipeline and print the entities of one text with their scores."""
     import spacy
 
-    from ..corpora.docbin import write_whole
+    from ..files import write_whole
 
     doc = spacy.load(pipeline)(text)
     found = [

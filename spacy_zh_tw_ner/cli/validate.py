@@ -19,8 +19,8 @@ def validate_cli(
 
     Exits with 1 when something is found that makes training useless or its scores wrong.
     """
-    from ..corpora.docbin import write_whole
     from ..corpora.validate import validate
+    from ..files import write_whole
 
     report = validate(folder)
     labels = sorted({label for counts in report.splits.values() for label in counts.labels})

@@ -19,9 +19,9 @@ def visualize_cli(
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
     import spacy
 
-    from ..corpora.docbin import write_whole
     from ..evaluation.page import render_page
     from ..evaluation.predict import predict_pairs
+    from ..files import write_whole
 
     page = render_page(list(predict_pairs(spacy.load(pipeline), data, limit=limit)), title=f"{pipeline} · {data.name}")
     write_whole(output, page.encode())

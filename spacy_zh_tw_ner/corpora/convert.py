@@ -9,8 +9,9 @@ from pathlib import Path
 import spacy
 
 from ..errors import CorpusError, Errors
+from ..files import write_whole
 from .checks import Tally, check_record
-from .docbin import make_docbin, write_json_lines, write_whole
+from .docbin import make_docbin, write_json_lines
 from .formats import FORMATS, guess_format
 from .records import Record
 from .script import is_simplified, record_converter

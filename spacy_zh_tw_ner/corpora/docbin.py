@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
 from ..errors import CorpusError, Errors
+from ..files import write_whole
 from .records import Record
 
 ORIGIN, DOC_ID = "origin", "doc_id"  # keys of doc.user_data
@@ -49,17 +49,3 @@ def write_json_lines(rows: list[dict[str, object]], target: Path) -> None:
         write_whole(target, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
     else:
         target.unlink(missing_ok=True)
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file beside the target and rename it, so that whoever looks sees the old file or the whole new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(data)
-            file.close()
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)

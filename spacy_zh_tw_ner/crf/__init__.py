@@ -12,6 +12,7 @@ from .calibration import Reliability, Stretches, at_temperature, fit_temperature
 from .k_best import KBest, decode_k_best
 from .likelihood import Likelihood, log_likelihood
 from .posterior import Posterior, infer
+from .segments import Segment, choose, probable_segments
 from .transitions import PENALTY, Transitions, constrain
 from .viterbi import decode
 
@@ -21,9 +22,11 @@ __all__ = [
     "Likelihood",
     "Posterior",
     "Reliability",
+    "Segment",
     "Stretches",
     "Transitions",
     "at_temperature",
+    "choose",
     "constrain",
     "decode",
     "decode_k_best",
@@ -31,5 +34,6 @@ __all__ = [
     "fit_temperature_to_scores",
     "infer",
     "log_likelihood",
+    "probable_segments",
     "reliability",
 ]

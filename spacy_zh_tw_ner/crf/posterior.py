@@ -15,8 +15,8 @@ from .transitions import PENALTY, Transitions
 class Posterior:
     """Probabilities given the emissions of a batch.
 
-    log_z: (batch_size,) float64 log-partition. log_scale: (n_rows,) float64. alpha, beta: (n_rows, n_tags), see
-    `chains.Chains`. exact: sequences that float32 does not hold, by index.
+    lengths: rows of each sequence. log_z: (batch_size,) float64 log-partition. log_scale: (n_rows,) float64.
+    alpha, beta: (n_rows, n_tags), see `chains.Chains`. exact: sequences that float32 does not hold, by index.
     """
 
     def __init__(
@@ -31,7 +31,8 @@ class Posterior:
         log_z: torch.Tensor,
         unsound: Sequence[int],
     ) -> None:
-        self._emissions, self._lengths, self._transitions = emissions, lengths, transitions
+        self.lengths = lengths
+        self._emissions, self._transitions = emissions, transitions
         self._alpha, self._beta, self._log_scale = alpha, beta, log_scale
         self.log_z = log_z
         self._exact: dict[int, Exact] = {}
@@ -48,7 +49,7 @@ class Posterior:
         """(n_rows, n_tags) float32 probability of each tag for each token."""
         product = self._alpha * self._beta
         for sequence, exact in self._exact.items():
-            product[rows_of(self._lengths, sequence)] = exact.marginals().float()
+            product[rows_of(self.lengths, sequence)] = exact.marginals().float()
         return product
 
     def path_probabilities(self, tags: torch.Tensor, starts: Sequence[int], ends: Sequence[int]) -> torch.Tensor:
@@ -62,21 +63,40 @@ class Posterior:
         """
         first = torch.as_tensor(starts, dtype=torch.long, device=tags.device)
         last = torch.as_tensor(ends, dtype=torch.long, device=tags.device) - 1
-        # shape: (n_rows,) log probability of going on as the path does, given all before
-        going_on = self._emissions.gather(1, tags[:, None])[:, 0].double() - self._log_scale
-        going_on[1:] += self._transitions.matrix[tags[:-1], tags[1:]]
+        going_on = torch.zeros(len(tags), dtype=torch.float64, device=tags.device)
+        going_on[1:] = self.log_step(torch.arange(1, len(tags), device=tags.device), tags[:-1], tags[1:])
         # What lies between two sequences is no part of any stretch, and its PENALTY would swallow the sum.
-        sizes = torch.as_tensor(self._lengths)
+        sizes = torch.as_tensor(self.lengths)
         going_on[(torch.cumsum(sizes, 0) - sizes)[sizes > 0].to(tags.device)] = 0.0
         total = torch.cumsum(going_on, 0)
-        log_alpha, log_beta = (
-            values.gather(1, tags[:, None])[:, 0].double().log() for values in (self._alpha, self._beta)
-        )
+        log_p = self.log_alpha(first, tags[first]) + (total[last] - total[first]) + self.log_beta(last, tags[last])
+        return log_p.exp().clamp(max=1.0)
+
+    def log_alpha(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
+        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64."""
+        found = self._alpha[rows, tags].double().log()
         for sequence, exact in self._exact.items():
-            rows = rows_of(self._lengths, sequence)
-            log_alpha[rows] = exact.log_alpha.gather(1, tags[rows, None])[:, 0]
-            log_beta[rows] = exact.log_beta.gather(1, tags[rows, None])[:, 0]
-        return (log_alpha[first] + (total[last] - total[first]) + log_beta[last]).exp().clamp(max=1.0)
+            _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_alpha)
+        return found
+
+    def log_beta(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
+        """What the emissions behind these rows add to `log_alpha`: the two give the marginal. (n,) float64."""
+        found = self._beta[rows, tags].double().log()
+        for sequence, exact in self._exact.items():
+            _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_beta)
+        return found
+
+    def log_step(self, rows: torch.Tensor, before: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
+        """Log factor by which a path's probability changes when it goes on from `before` to `tags` at these rows."""
+        emitted = self._emissions[rows, tags].double() - self._log_scale[rows]
+        return emitted + self._transitions.matrix[before, tags]
+
+
+def _replace(
+    values: torch.Tensor, rows: torch.Tensor, tags: torch.Tensor, sequence: slice, exact: torch.Tensor
+) -> None:
+    inside = (rows >= sequence.start) & (rows < sequence.stop)
+    values[inside] = exact[rows[inside] - sequence.start, tags[inside]]
 
 
 def infer(

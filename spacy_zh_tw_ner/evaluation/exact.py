@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..types import Entity
 
@@ -39,9 +39,24 @@ class Counts:
         return {name: round(100 * share, 2) for name, share in shares.items()} | {"gold": self.tp + self.fn}
 
 
+def entity_of(ent: Span) -> Entity:
+    """An entity by character, so that documents tokenized in two ways compare."""
+    return Entity(ent.start_char, ent.end_char, ent.label_)
+
+
 def doc_entities(doc: Doc) -> set[Entity]:
-    """Entities of a document by character, so that documents tokenized in two ways compare."""
-    return {Entity(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+    """Entities of a document, by character."""
+    return {entity_of(ent) for ent in doc.ents}
+
+
+def known_entities(gold: Doc, predicted: Doc) -> set[Entity]:
+    """The predicted entities of which the gold says whether they are right, by character."""
+    if not gold.has_annotation("ENT_IOB"):
+        return set()
+    unknown = np.zeros(len(gold.text), dtype=bool)
+    for token in gold:
+        unknown[token.idx : token.idx + len(token)] = token.ent_iob == 0
+    return {entity for entity in doc_entities(predicted) if not unknown[entity.start : entity.end].any()}
 
 
 def count_exact(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Counts]:
@@ -52,15 +67,10 @@ def count_exact(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Counts]:
     """
     right, wrong, missed = Counter[str](), Counter[str](), Counter[str]()
     for gold, predicted in pairs:
-        if gold.has_annotation("ENT_IOB"):
-            expected = doc_entities(gold)
-            unknown = np.zeros(len(gold.text), dtype=bool)
-            for token in gold:
-                unknown[token.idx : token.idx + len(token)] = token.ent_iob == 0
-            found = {e for e in doc_entities(predicted) if not unknown[e.start : e.end].any()}
-            right.update(e.label for e in expected & found)
-            wrong.update(e.label for e in found - expected)
-            missed.update(e.label for e in expected - found)
+        expected, found = doc_entities(gold), known_entities(gold, predicted)
+        right.update(e.label for e in expected & found)
+        wrong.update(e.label for e in found - expected)
+        missed.update(e.label for e in expected - found)
     labels = sorted({*right, *wrong, *missed})
     return {label: Counts(right[label], wrong[label], missed[label]) for label in labels}
 

@@ -1,7 +1,8 @@
 """The component `zh_tw_crf_ner`: docs → emissions → tags → `doc.ents`, each with its probability."""
 
+import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -18,11 +19,12 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
-from ..crf import Transitions, constrain, decode, infer, log_likelihood
+from ..crf import Transitions, at_temperature, constrain, log_likelihood
 from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
 from ..errors import Errors, Warnings
 from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
+from .decoding import decode_entities
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
 from .weight_decay import WithoutDecay
@@ -65,15 +67,30 @@ def make_ner_scorer() -> ScorerT:
         "model": DEFAULT_MODEL,
         "min_score": 0.0,
         "overwrite": False,
+        "label_smoothing": 0.0,
         "scorer": {"@scorers": "spacy-zh-tw-ner.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
 def make_crf_ner(
-    nlp: Language, name: str, model: TaggerT, min_score: float, overwrite: bool, scorer: ScorerT | None
+    nlp: Language,
+    name: str,
+    model: TaggerT,
+    min_score: float,
+    overwrite: bool,
+    label_smoothing: float,
+    scorer: ScorerT | None,
 ) -> "CRFEntityRecognizer":
     """Build the component; the settings are those of CRFEntityRecognizer."""
-    return CRFEntityRecognizer(nlp.vocab, model, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+    return CRFEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        min_score=min_score,
+        overwrite=overwrite,
+        label_smoothing=label_smoothing,
+        scorer=scorer,
+    )
 
 
 class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships it without types
@@ -82,9 +99,11 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
     name (str): Name of this instance, under which its loss is reported.
-    min_score (float): Entities that are less probable than this are left out.
+    min_score (float): The balance of precision and recall. At 0 the entities are those of the most probable tag path.
+        Above, they are all that are at least so probable by themselves; around 0.4 serves the F-score best.
     overwrite (bool): Whether entities set by earlier components are replaced. They stay by default, and what overlaps
         them is left out.
+    label_smoothing (float): Share of the target that training spreads over all legal paths, from 0 (off) up to 1.
     scorer (Optional[Callable]): How `nlp.evaluate` scores it.
     """
 
@@ -96,17 +115,21 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         *,
         min_score: float = 0.0,
         overwrite: bool = False,
+        label_smoothing: float = 0.0,
         scorer: ScorerT | None = score_ner,
     ) -> None:
         if not 0.0 <= min_score <= 1.0:
             raise ValueError(Errors.ZT106.format(value=min_score))
+        if not 0.0 <= label_smoothing < 1.0:
+            remedy = "Give at least 0 and less than 1."
+            raise ValueError(Errors.ZT112.format(name="label_smoothing", value=label_smoothing, remedy=remedy))
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": []}
+        self.cfg: dict[str, Any] = {"labels": [], "temperature": 1.0}
         # Not in cfg, which is saved: a config given to `spacy.load` must win over what was trained.
-        self.min_score, self.overwrite = min_score, overwrite
+        self.min_score, self.overwrite, self.label_smoothing = min_score, overwrite, label_smoothing
         self._scheme = TagScheme(())
         register_extension()
 
@@ -119,6 +142,18 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     def label_data(self) -> list[str]:
         """Labels as `spacy init labels` stores them."""
         return list(self.cfg["labels"])
+
+    @property
+    def temperature(self) -> float:
+        """What all scores are divided by before they become probabilities; `zh-tw-ner calibrate` fits it."""
+        # Pipelines of before had none.
+        return float(self.cfg.get("temperature", 1.0))
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        if not 0.0 < value < math.inf:
+            raise ValueError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
+        self.cfg["temperature"] = float(value)
 
     @property
     def scheme(self) -> TagScheme:
@@ -168,6 +203,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         for layer in self.model.walk():
             if "observe" in layer.attrs:
                 layer.attrs["observe"](layer, (example.predicted for example in whole()))
+        self.temperature = 1.0
         for label in labels:
             self.add_label(label)
         if not self.labels:
@@ -188,22 +224,18 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             return [Prediction((), ()) for _ in docs]
         if not self.labels:
             raise ValueError(Errors.ZT101.format(name=self.name))
-        return list(self._decode(self.model.predict(docs)))
+        rows, lengths, transitions = self.potentials(docs)
+        rows, transitions = at_temperature(rows, transitions, self.temperature)
+        return list(decode_entities(rows, lengths, transitions, self.scheme, self.min_score))
 
-    def _decode(self, emissions: EmissionsT) -> Iterator[Prediction]:
-        """Decode a batch at once, then tell its documents apart."""
-        rows, lengths = self._flatten(emissions)
-        transitions = self._transitions()
-        tags = decode(rows, lengths, transitions)
-        firsts = np.cumsum([0, *lengths])[:-1].tolist()
-        ents = [self.scheme.entities(part) for part in np.split(tags.numpy(force=True), firsts[1:])]
-        places = [(first + e.start, first + e.end) for first, found in zip(firsts, ents, strict=True) for e in found]
-        starts, ends = zip(*places, strict=True) if places else ((), ())
-        scores = iter(infer(rows, lengths, transitions).path_probabilities(tags, starts, ends).tolist())
-        for found in ents:
-            scored = [(entity, score) for entity, score in zip(found, scores, strict=False)]
-            kept = [(entity, score) for entity, score in scored if score >= self.min_score]
-            yield Prediction(tuple(entity for entity, _ in kept), tuple(score for _, score in kept))
+    def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
+        """Compute what the CRF decodes, before any temperature.
+
+        docs (list[Doc]): The documents.
+        RETURNS (tuple[torch.Tensor, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, the rows of
+            each, and the constrained transitions.
+        """
+        return *self._flatten(self.model.predict(docs)), self._transitions()
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write entities and their scores.
@@ -231,15 +263,16 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
         rows, lengths = self._flatten(scores)
-        likelihood = log_likelihood(rows, lengths, self._transitions(), self._gold(examples).to(rows.device))
+        gold = self.gold(examples).to(rows.device)
+        likelihood = log_likelihood(rows, lengths, self._transitions(), gold, smoothing=self.label_smoothing)
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():
             layer.inc_grad(name, from_torch(gradient * (rate / len(examples))))
         gradients = from_torch(likelihood.emissions / len(examples))
         return -float(likelihood.log_likelihood.sum()), unflatten(self.model.ops, gradients, lengths)
 
-    def _gold(self, examples: list[Example]) -> torch.Tensor:
-        """(n_rows, n_tags) bool: the tags that the gold leaves to each token."""
+    def gold(self, examples: Iterable[Example]) -> torch.Tensor:
+        """(n_rows, n_tags) bool: the tags that the gold of some documents leaves to each token."""
         allowed, n_broken, first_broken = [], 0, ""
         for example in examples:
             gold = example.reference

@@ -49,6 +49,10 @@ class TagScheme:
         matrix = np.where(goes_on[:, None], comes_on[None, :] & same, ~comes_on[None, :])
         return Legality(matrix, ~comes_on, ~goes_on)
 
+    def patterns(self) -> TagsT:
+        """(n_labels, 4) the tags B, I, E, S of each label."""
+        return np.arange(1, len(self)).reshape(-1, len(KINDS))
+
     def path(self, entity: Entity) -> list[int]:
         """Write one entity as tag indices."""
         begin = self._first[entity.label]

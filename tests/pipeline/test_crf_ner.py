@@ -531,7 +531,7 @@ def test_an_entity_that_ends_inside_a_token_is_unknown() -> None:
     example = Example(nlp.make_doc(gold.text), gold)
     nlp.initialize(lambda: [example])
     pipe = nlp.get_pipe("ner")
-    allowed = pipe._gold([example])
+    allowed = pipe.gold([example])
     assert allowed.all(1).tolist() == [True, True, True, False, False]
     assert np.isfinite(pipe.get_loss([example], pipe.model.predict([example.predicted]))[0])
 
@@ -544,7 +544,7 @@ def test_gold_on_the_same_tokens_is_read_as_spacy_aligns_it(unsure: Language) ->
     partly.set_ents([Span(partly, 0, 3, label="PERSON")], outside=[partly[3:5]], default="missing")
     blocked.set_ents([Span(blocked, 3, 6, label="ALIEN")], missing=[blocked[0:2]], default="outside")
     examples += [Example(unsure.make_doc(gold.text), gold) for gold in (partly, blocked)]
-    allowed = np.split(pipe._gold(examples).numpy(), np.cumsum([len(example.predicted) for example in examples])[:-1])
+    allowed = np.split(pipe.gold(examples).numpy(), np.cumsum([len(example.predicted) for example in examples])[:-1])
     for seen, example in zip(allowed, examples, strict=True):
         assert (seen == pipe.scheme.allowed(example.get_aligned_ner())[0]).all()
 
@@ -555,8 +555,8 @@ def test_gold_on_other_tokens_is_aligned_by_character(unsure: Language) -> None:
     gold.ents = [Span(gold, 0, 1, label="PERSON"), Span(gold, 3, 5, label="GPE"), Span(gold, 6, 7, label="ORG")]
     pipe = unsure.get_pipe("ner")
     by_words, by_characters = (
-        pipe._gold([Example(unsure.make_doc(TEXTS[0]), gold)]),
-        pipe._gold(examples_of(unsure)[:1]),
+        pipe.gold([Example(unsure.make_doc(TEXTS[0]), gold)]),
+        pipe.gold(examples_of(unsure)[:1]),
     )
     assert (by_words == by_characters).all()
 

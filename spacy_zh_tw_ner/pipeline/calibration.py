@@ -1,0 +1,46 @@
+"""A component and held-out gold → the temperature at which its probabilities are right."""
+
+from collections.abc import Sequence
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..crf import fit_temperature
+from ..errors import Errors
+from .crf_ner import CRFEntityRecognizer
+
+
+def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecognizer:
+    """Find the component in a pipeline.
+
+    nlp (Language): The pipeline.
+    name (Optional[str]): Its name; by default the first `zh_tw_crf_ner` there is.
+    RETURNS (CRFEntityRecognizer): The component.
+    RAISES (ValueError): Where there is none of this name, or it is something else.
+    """
+    for candidate, component in nlp.pipeline:
+        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
+            return component
+    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
+
+
+def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:
+    """Fit the temperature of a component, and set it.
+
+    The temperature is the one under which the gold is most probable: see `crf.fit_temperature`.
+
+    nlp (Language): The pipeline.
+    golds (Sequence[Doc]): Held-out documents with gold entities, on which it was not trained.
+    name (Optional[str]): The component, see `find_recognizer`.
+    RETURNS (float): The temperature. Above 1 the component was too sure of itself.
+    """
+    component = find_recognizer(nlp, name)
+    names = nlp.component_names
+    before = names[: names.index(component.name)]
+    # The component may listen to others, so that these must have seen the documents.
+    with nlp.select_pipes(enable=[other for other in before if other in nlp.pipe_names]):
+        docs = list(nlp.pipe(nlp.make_doc(gold.text) for gold in golds))
+    examples = [Example(doc, gold) for doc, gold in zip(docs, golds, strict=True)]
+    component.temperature = fit_temperature(*component.potentials(docs), component.gold(examples))
+    return component.temperature
