@@ -24,7 +24,7 @@ COMMANDS = {command["name"]: command for command in RAW["commands"]}
 TEXT = (ROOT / "project.yml").read_text(encoding="utf-8")
 # With the variables' own values in place of their names
 PROJECT: dict[str, Any] = srsly.yaml_loads(re.sub(r"\$\{vars\.(\w+)\}", lambda m: str(RAW["vars"][m[1]]), TEXT))  # type: ignore[assignment]
-ORDER = ["convert", "validate", "train", "evaluate", "visualize", "package", "install"]
+ORDER = ["convert", "validate", "train", "calibrate", "evaluate", "visualize", "package", "install"]
 
 
 def scripts(project: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -167,6 +167,8 @@ def test_the_main_job_runs_up_to_the_wheel_and_then_has_nothing_to_do(tiny_sourc
         "corpus/tiny/train.spacy",
         "metrics/tiny/validation.json",
         "training/tiny/model-best/config.cfg",
+        "training/tiny/calibrated/config.cfg",
+        "metrics/tiny/calibration.svg",
         "metrics/tiny/test.json",
         "visualization/tiny.html",
         "packages/zh_tw_tiny_ner-0.0.1/dist/zh_tw_tiny_ner-0.0.1-py3-none-any.whl",

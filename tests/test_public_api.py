@@ -96,7 +96,7 @@ def call_cli(group: Any, path: Path) -> None:
 def call_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
-    assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, None))  # type: ignore[attr-defined]
+    assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, 0.0, None))  # type: ignore[attr-defined]
 
 
 def call_language(language: type[Language], path: Path) -> None:

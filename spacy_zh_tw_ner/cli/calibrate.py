@@ -28,11 +28,12 @@ def calibrate_cli(
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.predict import predict_pairs
     from ..files import write_folder, write_whole
-    from ..pipeline.calibration import calibrate
+    from ..pipeline.calibration import calibrate, find_recognizer
 
     if gpu_id >= 0:
         require_gpu(gpu_id)
     nlp = spacy.load(pipeline)
+    find_recognizer(nlp, component)
     pairs = list(predict_pairs(nlp, data))
     before = entity_reliability(pairs)
     temperature = calibrate(nlp, [gold for gold, _ in pairs], component)

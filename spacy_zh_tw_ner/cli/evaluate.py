@@ -20,7 +20,6 @@ def evaluate_cli(
 ) -> None:
     """Score a pipeline on gold data: precision, recall and F of exact spans, micro and by label."""
     import spacy
-    from spacy.tokens import Span
     from thinc.api import require_gpu
     from tqdm import tqdm
 
@@ -41,8 +40,9 @@ def evaluate_cli(
         for name, s in [("micro", total.to_json()), *((label, c.to_json()) for label, c in by_label.items())]
     ]
     msg.table(rows, header=("", "P", "R", "F", "gold"), divider=True, aligns=tuple("lrrrr"))
-    found = entity_reliability(pairs) if Span.has_extension("score") else None
-    if found is not None and len(found.counts):
+    found = entity_reliability(pairs)
+    has_scores = len(found.counts) > 0
+    if has_scores:
         msg.info(f"Expected calibration error of the scores: {found.expected_calibration_error:.4f}")
     if output is not None:
         scores = {
@@ -50,10 +50,12 @@ def evaluate_cli(
             "data": str(data),
             "micro": total.to_json(),
             "per_type": {k: v.to_json() for k, v in by_label.items()},
-            "calibration": None if found is None else reliability_to_json(found),
+            "calibration": reliability_to_json(found) if has_scores else None,
         }
         write_whole(output, json.dumps(scores, ensure_ascii=False, indent=2).encode())
         msg.good(f"Wrote {output}")
-    if diagram is not None and found is not None:
+    if diagram is not None and not has_scores:
+        msg.warn(f"No entity has a score: there is nothing to draw in {diagram}.")
+    elif diagram is not None:
         write_whole(diagram, draw_reliability({data.stem: found}).encode())
         msg.good(f"Wrote {diagram}: open it in a browser.")

@@ -22,7 +22,7 @@ def entity_reliability(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = 10) ->
     for gold, predicted in pairs:
         expected, known = doc_entities(gold), known_entities(gold, predicted)
         for ent in predicted.ents:
-            entity, score = entity_of(ent), ent._.score
+            entity, score = entity_of(ent), ent._.score if ent.has_extension("score") else None
             if score is not None and entity in known:
                 scores.append(score)
                 correct.append(entity in expected)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-COMMANDS = ("convert", "evaluate", "try", "validate", "visualize")
+COMMANDS = ("calibrate", "convert", "evaluate", "try", "validate", "visualize")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -139,6 +140,9 @@ def test_convert_takes_its_options(tmp_path: Path) -> None:
         (("evaluate", "PIPELINE", "nowhere.spacy", "-o", "out"), "[ZT202]"),
         (("evaluate", "PIPELINE", "text.txt", "-o", "out"), "[ZT210]"),
         (("evaluate", "nowhere", "text.txt", "-o", "out"), "nowhere"),
+        (("calibrate", "PIPELINE", "nowhere.spacy", "out"), "[ZT202]"),
+        (("calibrate", "PIPELINE", "text.txt", "out", "-d", "out.svg"), "[ZT210]"),
+        (("calibrate", "nowhere", "text.txt", "out"), "nowhere"),
         (("visualize", "PIPELINE", "nowhere.spacy", "out"), "[ZT202]"),
         (("visualize", "PIPELINE", "text.txt", "out"), "[ZT210]"),
         (("visualize", "nowhere", "text.txt", "out"), "nowhere"),
@@ -215,6 +219,55 @@ def test_evaluate_agrees_with_spacy(tiny_pipeline: Path, tiny_corpus: Path, tiny
     assert scores["micro"]["f"] == round(100 * expected["ents_f"], 2)
 
 
+def test_evaluate_says_how_far_scores_can_be_believed(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    paths = ("-o", tmp_path / "scores.json", "-d", tmp_path / "picture.svg")
+    output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *paths)
+    calibration = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["calibration"]
+    error = calibration["expected_calibration_error"]
+    assert f"Expected calibration error of the scores: {error:.4f}" in output
+    bins = calibration["bins"]
+    total = sum(found["n"] for found in bins)
+    assert error == pytest.approx(sum(abs(b["accuracy"] - b["confidence"]) * b["n"] for b in bins) / total, abs=1e-3)
+    assert (tmp_path / "picture.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_evaluate_takes_a_pipeline_without_scores(tiny_corpus: Path, tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "臺"}])  # type: ignore[attr-defined]
+    nlp.to_disk(tmp_path / "ruler")
+    output = succeeds("evaluate", tmp_path / "ruler", tiny_corpus / "test.spacy", "-d", tmp_path / "picture.svg")
+    assert "calibration" not in output
+    assert "No entity has a score" in output
+    assert not (tmp_path / "picture.svg").exists()
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_calibrate_writes_a_pipeline_and_a_picture(
+    tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path, in_place: bool
+) -> None:
+    source = Path(shutil.copytree(tiny_pipeline, tmp_path / "pipeline"))
+    target = source if in_place else tmp_path / "new" / "calibrated"
+    output = succeeds("calibrate", source, tiny_corpus / "dev.spacy", target, "-d", tmp_path / "picture.svg")
+    (said,) = re.findall(r"Temperature ([0-9.]+)", output)
+    before, after = map(float, re.findall(r"error on this data: ([0-9.]+) → ([0-9.]+)", output)[0])
+    nlp = spacy.load(target)
+    assert f"{nlp.get_pipe('ner').temperature:.3f}" == said != "1.000"
+    picture = (tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert f"calibration error {before:.3f}" in picture
+    assert f"calibration error {after:.3f}" in picture
+    assert [path.name for path in target.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_calibrate_names_what_a_pipeline_has_instead(tiny_corpus: Path, tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "other")
+    message = fails("calibrate", tmp_path / "other", tiny_corpus / "dev.spacy", tmp_path / "out")
+    assert "[ZT113]" in message
+    assert "sentencizer" in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_visualize_writes_a_page(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     for limit, n in ((("--limit", "3"), 3), ((), 8), (("-n", "0"), 8)):
         output = succeeds("visualize", tiny_pipeline, tiny_corpus / "test.spacy", tmp_path / "a" / "page.html", *limit)
@@ -259,11 +312,12 @@ def test_the_commands_work_one_after_the_other_from_a_shell(
     for arguments in (
         ("convert", tiny_source, corpus),
         ("validate", corpus, "-o", "report.json"),
-        ("evaluate", tiny_pipeline, corpus / "test.spacy", "-o", "scores.json"),
+        ("calibrate", tiny_pipeline, corpus / "dev.spacy", "calibrated"),
+        ("evaluate", "calibrated", corpus / "test.spacy", "-o", "scores.json"),
         ("visualize", tiny_pipeline, corpus / "test.spacy", "page.html"),
         ("try", tiny_pipeline, "-o", "found.json"),
     ):
         done = spacy_command(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     made = sorted(path.name for path in tmp_path.iterdir())
-    assert made == ["corpus", "found.json", "page.html", "report.json", "scores.json"]
+    assert made == ["calibrated", "corpus", "found.json", "page.html", "report.json", "scores.json"]
