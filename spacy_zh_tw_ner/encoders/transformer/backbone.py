@@ -18,7 +18,7 @@ from .settings import BackboneSettings, LoraSettings, MemorySettings, Quantizati
 from .weights import Weights, fingerprint, load_adapter
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 DEFAULT_MEMORY = MemorySettings()
 # The names that families have for their dropouts
@@ -161,6 +161,17 @@ def build_backbone(
         checkpoint_layers(model)
     halve_frozen(model, memory.precision)
     return Backbone(model, settings).eval()
+
+
+def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Make sure that every piece has an embedding: a GPU would tell no more than that an assertion failed.
+
+    RAISES (ValueError): If the tokenizer knows pieces that the base does not.
+    """
+    pieces = max(tokenizer.get_vocab().values()) + 1
+    rows = backbone.model.get_input_embeddings().num_embeddings
+    if pieces > rows:
+        raise ValueError(Errors.ZT340.format(name=backbone.settings.name, pieces=pieces, rows=rows))
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
