@@ -8,3 +8,9 @@ from importlib.util import find_spec
 def has_numba() -> bool:
     """Whether numba is installed; it is not imported for that."""
     return find_spec("numba") is not None
+
+
+@lru_cache
+def has_bitsandbytes() -> bool:
+    """Whether bitsandbytes is installed; musl, and macOS on Intel, have no wheels of it."""
+    return find_spec("bitsandbytes") is not None

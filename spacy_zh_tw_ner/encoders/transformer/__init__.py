@@ -1,0 +1,1 @@
+"""tokens → windows → pieces → hidden: any Hugging Face encoder or decoder."""

@@ -1,0 +1,95 @@
+"""torch optimizers by name, and their state as bytes."""
+
+import json
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load, save
+
+from ..._compat import has_bitsandbytes
+from ...errors import Errors
+from .settings import require_choice
+
+OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
+TENSOR = "__tensor__"
+
+
+def build_optimizer(
+    name: str, groups: list[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+) -> torch.optim.Optimizer:
+    """Make an optimizer.
+
+    name (str): "adamw" (Loshchilov and Hutter 2019), fused into one kernel where torch can; "adamw_bnb_8bit", with
+        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU;
+        "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
+    groups (list[dict]): From `parameter_groups`.
+    betas, eps: Of Adam; Adafactor has its own.
+    RAISES (ValueError): For another name, or bitsandbytes missing.
+    """
+    require_choice("optimizer", name, OPTIMIZERS)
+    if name == "adamw":
+        fused = all(p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])
+        return torch.optim.AdamW(groups, betas=betas, eps=eps, fused=fused)
+    if name == "adafactor":
+        from transformers.optimization import Adafactor
+
+        return cast(
+            torch.optim.Optimizer, Adafactor(groups, scale_parameter=False, relative_step=False, warmup_init=False)
+        )
+    if not has_bitsandbytes():
+        raise ValueError(Errors.ZT337.format(name=name))
+    from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
+
+    kind = PagedAdamW8bit if name.startswith("paged") else AdamW8bit
+    return cast(torch.optim.Optimizer, kind(groups, betas=betas, eps=eps))
+
+
+def state_to_bytes(optimizer: torch.optim.Optimizer) -> bytes:
+    """Give all that an optimizer remembers, as safetensors with the structure in JSON beside it."""
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: dict[int, str] = {}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            # bitsandbytes has one quantisation map for all parameters: what is one stays one.
+            number = numbers.setdefault(id(value), str(len(numbers)))
+            tensors[number] = value.contiguous()
+            return {TENSOR: number}
+        if isinstance(value, dict):
+            return {str(key): plain(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        return value
+
+    structure = json.dumps({"state": plain(optimizer.state_dict()), **_identity(optimizer)}).encode()
+    return save({"structure": torch.frombuffer(bytearray(structure), dtype=torch.uint8), **tensors})
+
+
+def state_from_bytes(optimizer: torch.optim.Optimizer, data: bytes) -> None:
+    """Have an optimizer remember again.
+
+    RAISES (ValueError): If it was another kind of optimizer, or had other parameters.
+    """
+    tensors = load(data)
+
+    def rich(value: Any) -> Any:
+        if isinstance(value, dict):
+            return tensors[value[TENSOR]] if TENSOR in value else {key: rich(part) for key, part in value.items()}
+        return [rich(part) for part in value] if isinstance(value, list) else value
+
+    saved = json.loads(bytes(tensors["structure"].numpy()))
+    for what, own in _identity(optimizer).items():
+        if own != saved[what]:
+            raise ValueError(Errors.ZT338.format(what=what, own=_short(own), saved=_short(saved[what])))
+    state = rich(saved["state"])
+    state["state"] = {int(key): part for key, part in state["state"].items()}
+    optimizer.load_state_dict(state)
+
+
+def _identity(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    shapes = [[list(p.shape) for p in group["params"]] for group in optimizer.param_groups]
+    return {"optimizer": type(optimizer).__name__, "shapes of the groups": shapes}
+
+
+def _short(value: object) -> str:
+    return str(value) if len(str(value)) < 80 else f"{str(value)[:80]}…"

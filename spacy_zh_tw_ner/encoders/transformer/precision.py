@@ -1,0 +1,49 @@
+"""Half precision: autocast around the forward pass, and frozen weights kept in what they are cast to."""
+
+import warnings
+
+import torch
+from torch import nn
+
+from ...errors import Warnings
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def warn_if_emulated(precision: str, device: torch.device) -> None:
+    """Warn where half precision works, and takes longer than float32."""
+    if precision != "fp32" and not _is_native(precision, device):
+        other = "fp16" if device.type == "cuda" else "fp32"
+        warnings.warn(Warnings.ZT920.format(precision=precision, device=device, other=other), stacklevel=2)
+
+
+def _is_native(precision: str, device: torch.device) -> bool:
+    if device.type == "cuda":
+        return precision == "fp16" or torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        probe = "_is_avx512_bf16_supported" if precision == "bf16" else "_is_amx_fp16_supported"
+        return bool(getattr(torch.cpu, probe, lambda: True)())
+    return True
+
+
+def halve_frozen(module: nn.Module, precision: str) -> None:
+    """Keep frozen weights in half precision, where that changes no result.
+
+    Autocast rounds the weights of linear layers at each step anyway: rounded once, they take half the memory.
+    Embeddings are not rounded by autocast, and are halved only if they came in half precision.
+    """
+    if precision == "fp32":
+        return
+    dtype = DTYPES[precision]
+    for part in module.modules():
+        if type(part) is nn.Linear and not part.weight.requires_grad:
+            part.weight.data = part.weight.data.to(dtype)
+        elif isinstance(part, nn.Embedding) and not part.weight.requires_grad:
+            halved = part.weight.data.to(dtype)
+            if torch.equal(halved.float(), part.weight.data):
+                part.weight.data = halved
+                part.register_forward_hook(_to_float)
+
+
+def _to_float(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    return output.float()

@@ -1,0 +1,105 @@
+"""Base weights in 4 or 8 bits, by bitsandbytes.
+
+QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is nothing but adapters on such a base.
+"""
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import nn
+
+from ..._compat import has_bitsandbytes
+from ...errors import Errors
+from .precision import DTYPES
+from .settings import QuantizationSettings
+
+if TYPE_CHECKING:
+    from transformers import BitsAndBytesConfig
+
+
+def require_quantization(settings: QuantizationSettings, device: torch.device) -> None:
+    """Make sure that quantised weights can be made and used here.
+
+    RAISES (ValueError): Without bitsandbytes, or on a device that it does not serve.
+    """
+    hush()
+    if not has_bitsandbytes():
+        raise ValueError(Errors.ZT327.format(kind=settings.kind))
+    try:
+        import bitsandbytes.functional as F
+
+        probe = torch.ones(64, 64, dtype=torch.float16, device=device)
+        if settings.kind == "int8":
+            F.int8_vectorwise_quant(probe)
+        else:
+            F.quantize_4bit(probe, quant_type=settings.kind, compress_statistics=settings.double_quant)
+    except (RuntimeError, NotImplementedError, ValueError, AttributeError, ImportError, OSError) as error:
+        raise ValueError(Errors.ZT328.format(kind=settings.kind, device=device, reason=error)) from error
+
+
+def hush() -> None:
+    """Keep bitsandbytes from advising to install more, and from saying at each layer that int8 multiplies in fp16."""
+    for name in ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def quantization_config(settings: QuantizationSettings, precision: str) -> "BitsAndBytesConfig":
+    """Say it in the words of transformers.
+
+    precision (str): What `compute_dtype="auto"` stands for.
+    """
+    from transformers import BitsAndBytesConfig
+
+    if settings.kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=settings.kind,
+        bnb_4bit_use_double_quant=settings.double_quant,
+        bnb_4bit_compute_dtype=DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype],
+    )
+
+
+def tame(model: nn.Module, precision: str) -> None:
+    """Make quantised layers behave as plain ones do.
+
+    On a CPU with AVX512-BF16, evaluation repacks 4-bit weights: it rounds their scales to bfloat16 in place, which no
+    saving or training undoes, and fails on layers whose width is no multiple of 64, as those of ALBERT tiny are.
+    Not here. And under autocast, what they give is in half precision, as of any linear layer.
+
+    precision (str): What autocast is set to.
+    """
+    for layer in model.modules():
+        if is_quantized(layer):
+            setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010  (no module, no tensor)
+            if precision != "fp32":
+                layer.register_forward_hook(partial(_cast, DTYPES[precision]))
+
+
+def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    return output.to(dtype)
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Whether a layer is one of bitsandbytes'."""
+    return type(module).__module__.startswith("bitsandbytes.")
+
+
+def plain_weight(layer: nn.Module) -> torch.Tensor:
+    """Give the weight of a linear layer as numbers.
+
+    layer (nn.Module): Quantised or not.
+    RETURNS (torch.Tensor): float32, (n_out, n_in)
+    """
+    weight: Any = layer.weight
+    if is_quantized(layer):
+        import bitsandbytes.functional as F
+
+        if weight.dtype == torch.int8:
+            # The scales stand with the weight, or with the layer once it has run; the state dict knows.
+            weight = F.int8_vectorwise_dequant(weight.detach(), layer.state_dict()["SCB"])
+        else:
+            weight = F.dequantize_4bit(weight.detach(), weight.quant_state)
+    return cast(torch.Tensor, weight.detach().float())
