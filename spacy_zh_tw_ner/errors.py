@@ -82,6 +82,22 @@ class Errors(metaclass=_Coded):
         "Give the embedding a fixed width."
     )
     # The base of a Transformer
+    ZT310 = (
+        "{kind} is a slow tokenizer, which cannot say which pieces belong to which character. Save it as a fast one: "
+        "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
+    )
+    ZT311 = "{kind} has none of {names}, so that there is no id to fill with. Set `pad_token` in its config."
+    ZT312 = (
+        "clause_windows has size={size} and overlap={overlap}. Give an overlap from 0 to a quarter of the size, "
+        "such as size = 254 and overlap = 16."
+    )
+    ZT313 = (
+        "The transformer '{name}' has no weights yet. Call nlp.initialize(), or load a saved pipeline with spacy.load."
+    )
+    ZT314 = (
+        'precision = "{precision}" needs gradients to be scaled. Set '
+        '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer], or precision = "fp32".'
+    )
     ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
     ZT321 = (
         "The base {name!r} (revision {revision}) could not be read: {reason} Looked in: {where}. Check `name` and "

@@ -11,14 +11,13 @@ from thinc.api import ArgsKwargs, Model, chain
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
-from .ragged import flatten, from_torch, to_torch, unflatten
+from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
 from .torch_shim import TorchShim
 
 # Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of
 # an LSTM does not reach further, and the memory of the machine stays bounded.
 WINDOW, CONTEXT = 512, 64
-# Sequences run together while the shortest has at least this share of the longest's tokens: the rest is padding.
-FILL = 0.7
+MAX_PADDED = 32_768  # tokens, with padding, that run at once
 
 
 def build_bilstm_v1(
@@ -83,7 +82,9 @@ class BiLSTM(torch.nn.Module):
         lengths (Sequence[int]): Tokens of each sequence.
         RETURNS (torch.Tensor): (n_tokens, 2 * hidden)
         """
-        hidden = [self._encode(vectors, group) for group in grouped(windows(lengths))]
+        found = windows(lengths)
+        groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
+        hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
             # Empty, and still part of the graph.
             return vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
@@ -131,16 +132,3 @@ def windows(lengths: Sequence[int]) -> list[Window]:
                 found.append((max(start, keep - CONTEXT), min(end, kept_end + CONTEXT), keep, kept_end))
         start = end
     return found
-
-
-def grouped(found: Sequence[Window], max_tokens: int = 32_768) -> list[list[Window]]:
-    """Put windows of about one length together, so that little is padded, and bound the size of a group."""
-    groups: list[list[Window]] = []
-    for window in sorted(found, key=lambda w: w[0] - w[1]):
-        longest = groups[-1][0][1] - groups[-1][0][0] if groups else 0
-        size = window[1] - window[0]
-        if groups and size >= FILL * longest and longest * (len(groups[-1]) + 1) <= max_tokens:
-            groups[-1].append(window)
-        else:
-            groups.append([window])
-    return groups

@@ -1,5 +1,6 @@
 """One array a document ⇄ one array a batch, in thinc's arrays or torch's."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -29,3 +30,31 @@ def to_torch(array: Floats1d | Floats2d, *, requires_grad: bool = False) -> torc
 def from_torch(tensor: torch.Tensor) -> Floats2d:
     """Show a tensor to thinc, without a copy."""
     return cast(Floats2d, torch2xp(tensor))
+
+
+def group_by_length(
+    lengths: Sequence[int], *, max_padded: int, max_items: int | None = None, fill: float = 0.7
+) -> list[list[int]]:
+    """Put items of about one length together, so that little is padded, and bound the size of a group.
+
+    lengths (Sequence[int]): Of the items.
+    max_padded (int): A group's longest length times its items is at most this; a single item may be longer.
+    max_items (Optional[int]): Items of a group, if there is a limit.
+    fill (float): The shortest item of a group has at least this share of the longest's length.
+    RETURNS (list[list[int]]): Indices, the longest items first.
+    """
+    groups: list[list[int]] = []
+    longest = 0
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        size = len(groups[-1]) + 1 if groups else 0
+        if (
+            groups
+            and lengths[index] >= fill * longest
+            and longest * size <= max_padded
+            and (max_items is None or size <= max_items)
+        ):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+            longest = lengths[index]
+    return groups

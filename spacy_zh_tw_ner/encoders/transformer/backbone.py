@@ -1,7 +1,7 @@
 """input ids → hidden: a Hugging Face encoder or decoder, loaded as the settings say."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -169,7 +169,8 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
     RAISES (ValueError): If the tokenizer knows pieces that the base does not.
     """
     pieces = max(tokenizer.get_vocab().values()) + 1
-    rows = backbone.model.get_input_embeddings().num_embeddings
+    embeddings = cast(Any, backbone.model).get_input_embeddings()
+    rows = embeddings.num_embeddings
     if pieces > rows:
         raise ValueError(Errors.ZT340.format(name=backbone.settings.name, pieces=pieces, rows=rows))
 

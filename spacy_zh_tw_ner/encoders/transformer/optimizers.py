@@ -1,6 +1,7 @@
-"""torch optimizers by name, and their state as bytes."""
+"""torch optimizers by name, one step of them, and their state as bytes."""
 
 import json
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -8,10 +9,57 @@ from safetensors.torch import load, save
 
 from ..._compat import has_bitsandbytes
 from ...errors import Errors
+from .hub import Base
+from .parameter_groups import parameter_groups
 from .settings import require_choice
 
 OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
 TENSOR = "__tensor__"
+
+
+@dataclass
+class EncoderOptimizer:
+    """How the encoder is trained; the optimizer itself lives beside its weights.
+
+    rate: Learning rate in force; a schedule sets it between steps.
+    name, betas, eps: See `build_optimizer`. weight_decay, layer_decay, lora_rate: See `parameter_groups`.
+    grad_clip: Highest norm of all gradients together; 0 for no limit.
+    """
+
+    rate: float
+    name: str = "adamw"
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    lora_rate: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    grad_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_choice("optimizer", self.name, OPTIMIZERS)
+
+    def build(self, model: Base) -> torch.optim.Optimizer:
+        """Make the optimizer of a model."""
+        groups = parameter_groups(
+            model,
+            rate=self.rate,
+            weight_decay=self.weight_decay,
+            layer_decay=self.layer_decay,
+            lora_rate=self.lora_rate,
+        )
+        return build_optimizer(self.name, groups, betas=self.betas, eps=self.eps)
+
+    def step(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+        """Clip, update, and forget the gradients. A step whose fp16 gradients overflow is left out."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate * group["scale"]
+        scaler.unscale_(optimizer)
+        if self.grad_clip:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
 
 
 def build_optimizer(

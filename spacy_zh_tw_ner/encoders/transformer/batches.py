@@ -1,0 +1,97 @@
+"""windows + pieces → micro-batches: padded arrays that a model reads, and where its answers belong."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from spacy.attrs import NORM  # type: ignore[import-not-found]
+from spacy.tokens import Doc
+
+from ..ragged import group_by_length
+from .pieces import IdsT, Pieces, PieceTable
+from .windows import ClauseWindows, SpanGetterT, Window, clause_ends, windows_of_spans
+
+MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
+
+
+class MicroBatch(NamedTuple):
+    """Some windows that run together.
+
+    input_ids: (n_windows, length) long. attention_mask: the same, 1 for pieces and 0 for padding.
+    places: (n,) where in the flattened hidden states the pieces are that were asked about.
+    tokens: (n,) whose pieces these are, counted through all documents.
+    shares: (n,) float32, one over the pieces of the token: a token's vector is the mean of its pieces'.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    places: torch.Tensor
+    tokens: torch.Tensor
+    shares: torch.Tensor
+
+
+def make_micro_batches(
+    docs: Sequence[Doc],
+    table: PieceTable,
+    get_spans: SpanGetterT,
+    *,
+    max_length: int | None = None,
+    max_windows: int | None = None,
+) -> list[MicroBatch]:
+    """Cut documents into windows of pieces, and put windows of about one length together.
+
+    docs (Sequence[Doc]): Any, empty ones included.
+    table (PieceTable): Gives the pieces.
+    get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): Says where to cut. `ClauseWindows` counts in pieces.
+    max_length (Optional[int]): Pieces that the model takes, special ones included.
+    max_windows (Optional[int]): That run at once; by default as many as `MAX_PADDED` pieces hold.
+    RETURNS (list[MicroBatch]): On the CPU, the longest first, so that what does not fit in memory fails at once.
+    """
+    norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
+    strings = docs[0].vocab.strings if docs else None
+    if strings is None or not len(norms):
+        return []
+    pieces = table(norms, strings)
+    size = None if max_length is None else max_length - table.n_special
+    bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
+    if isinstance(get_spans, ClauseWindows):
+        by_doc = [
+            get_spans.cut(pieces.counts[start:end], clause_ends(doc), size=size)
+            for doc, start, end in zip(docs, bounds, bounds[1:], strict=False)
+        ]
+    else:
+        by_doc = [windows_of_spans(spans) for spans in get_spans(docs)]
+    cut = [
+        Window(*(start + token for token in window))
+        for start, windows in zip(bounds, by_doc, strict=False)
+        for window in windows
+    ]
+    before = np.concatenate([[0], np.cumsum(pieces.counts)])
+    lengths = [int(before[w.end] - before[w.start]) + table.n_special for w in cut]
+    groups = group_by_length(lengths, max_padded=MAX_PADDED, max_items=max_windows)
+    return [_micro_batch([cut[i] for i in group], pieces, before, table) for group in groups]
+
+
+def _micro_batch(group: Sequence[Window], pieces: Pieces, before: IdsT, table: PieceTable) -> MicroBatch:
+    bounds = before[np.array(group)]  # (n_windows, 4) by piece
+    sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)
+    length = int(sizes.max()) + table.n_special
+    input_ids = np.full((len(group), length), table.pad_id, dtype=np.int64)
+    input_ids[:, :n_before] = table.prefix
+    columns = np.arange(length - table.n_special)
+    rows, inside = np.nonzero(columns < sizes[:, None])
+    input_ids[rows, n_before + inside] = pieces.ids[bounds[rows, 0] + inside]
+    for i, special in enumerate(table.suffix):
+        input_ids[np.arange(len(group)), n_before + sizes + i] = special
+    own = (bounds[rows, 0] + inside >= bounds[rows, 2]) & (bounds[rows, 0] + inside < bounds[rows, 3])
+    rows, inside = rows[own], inside[own]
+    tokens = np.searchsorted(before, bounds[rows, 0] + inside, side="right") - 1
+    arrays = (
+        input_ids,
+        (np.arange(length) < (sizes + table.n_special)[:, None]).astype(np.int64),
+        rows * length + n_before + inside,
+        tokens,
+        (1.0 / pieces.counts[tokens]).astype(np.float32),
+    )
+    return MicroBatch(*(torch.from_numpy(array) for array in arrays))

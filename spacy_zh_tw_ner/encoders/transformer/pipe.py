@@ -1,0 +1,111 @@
+"""hidden → the data that spacy-transformers' `transformer` pipe hands to its listeners."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Ints1d, Ragged
+
+from ...types import HiddenT, Tok2VecT
+from ..ragged import flatten, from_torch, to_torch, unflatten
+from .model import build_tok2vec_transformer_v1
+from .settings import LoraSettings, MemorySettings, QuantizationSettings
+from .windows import SpanGetterT
+
+if TYPE_CHECKING:
+    from spacy_transformers.data_classes import FullTransformerBatch
+
+    PipeT = Model[list[Doc], FullTransformerBatch]
+
+IN_HEAD = "spacy-zh-tw-ner.Tok2VecTransformer.v1"
+
+
+def build_transformer_model_v1(
+    name: str,
+    get_spans: SpanGetterT,
+    revision: str | None = None,
+    lora: LoraSettings | None = None,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+    save: str = "full",
+    save_dtype: str | None = None,
+) -> "PipeT":
+    """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
+
+    The settings are those of `build_tok2vec_transformer_v1`. `doc._.trf_data` holds one vector a token, windows merged
+    and pieces pooled, so that a listener has nothing left to do but to pass it on.
+
+    RETURNS (Model[list[Doc], FullTransformerBatch]): What that factory takes.
+    """
+    tok2vec = build_tok2vec_transformer_v1(
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+    )
+    model: PipeT = Model(
+        "transformer",
+        forward,
+        init=init,
+        layers=[tok2vec],
+        dims={"nO": None},
+        attrs={"replace_listener": replace_listener, "replace_listener_cfg": replace_listener_cfg},
+    )
+    return model
+
+
+def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
+    """Load the base."""
+    model.layers[0].initialize()
+    model.set_dim("nO", model.layers[0].get_dim("nO"), force=True)
+
+
+def forward(
+    model: "PipeT", docs: list[Doc], is_train: bool
+) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
+    """Encode documents, and wrap what comes out."""
+    hidden, backprop_hidden = cast(Tok2VecT, model.layers[0])(docs, is_train)
+    lengths = [len(doc) for doc in docs]
+
+    def backprop(gradient: "FullTransformerBatch") -> list[Doc]:
+        (rows,) = gradient.model_output.to_tuple()
+        backprop_hidden(unflatten(model.ops, from_torch(rows), lengths))
+        return docs
+
+    return _wrap(model, docs, hidden), backprop
+
+
+def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
+    from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    def one_to_one(length: int) -> Ragged:
+        return Ragged(cast(Ints1d, np.arange(length)), cast(Ints1d, np.ones(length, dtype="i")))
+
+    # The parts lie behind one another in rows, and not in windows of one length: nothing is padded or copied.
+    by_doc = [
+        TransformerData(WordpieceBatch.empty(), BaseModelOutput(last_hidden_state=rows), one_to_one(len(rows)))
+        if len(rows)
+        else TransformerData.empty()
+        for rows in hidden
+    ]
+    rows = to_torch(flatten(model.ops, hidden)[0]) if hidden else torch.empty(0, 0)
+    return FullTransformerBatch(
+        spans=[[doc[:]] if len(doc) else [] for doc in docs],
+        wordpieces=WordpieceBatch.empty(),
+        model_output=BaseModelOutput(last_hidden_state=rows),
+        align=one_to_one(len(rows)),
+        cached_doc_data=by_doc,
+    )
+
+
+def replace_listener(model: "PipeT") -> Tok2VecT:
+    """What stands in the head once `nlp.replace_listeners` has made it independent of the pipe."""
+    return cast(Tok2VecT, model.layers[0])
+
+
+def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
+    """The config of that."""
+    return {**transformer, "@architectures": IN_HEAD}

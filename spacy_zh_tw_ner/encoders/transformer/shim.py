@@ -1,0 +1,239 @@
+"""A backbone inside a thinc model: run, trained by an optimizer of torch, and saved.
+
+Where memory is short, a batch runs in micro-batches. The first pass keeps no graph; once the head has said which way
+the hidden states should move, each micro-batch runs again, with a graph and with the same dropout, and is forgotten.
+The gradients are those of the whole batch, for one more pass and the memory of one micro-batch (Chen et al. 2016,
+https://arxiv.org/abs/1604.06174, taken over the batch and not over the layers).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import srsly
+import torch
+from thinc.api import Optimizer, get_torch_default_device
+from thinc.shims.shim import Shim
+from thinc.types import FloatsXd
+from thinc.util import torch2xp, xp2torch
+
+from ...errors import Errors
+from .backbone import Backbone, load_backbone, require_vocabulary
+from .batches import MicroBatch
+from .checkpoint import pack, require_packable, unpack
+from .hub import read_tokenizer
+from .optimizers import EncoderOptimizer
+from .pieces import PieceTable
+from .settings import BackboneSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+RandomT = tuple[torch.Tensor, torch.Tensor | None]
+
+
+class BackboneShim(Shim):
+    """Holds a backbone, its tokenizer, and the optimizer that trains it.
+
+    settings (BackboneSettings): What the config says; nothing is loaded before `load` or `from_bytes`.
+    save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `checkpoint.pack`.
+    max_pieces (int): Of one token.
+    """
+
+    def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_pieces: int) -> None:
+        super().__init__(None)
+        self.settings, self.save, self.save_dtype, self.max_pieces = settings, save, save_dtype, max_pieces
+        self._table: PieceTable | None = None
+        self._scaler: torch.amp.GradScaler | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there are weights."""
+        return self._model is not None
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone. RAISES (ValueError): Before it is loaded."""
+        if self._model is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return cast(Backbone, self._model)
+
+    @property
+    def table(self) -> PieceTable:
+        """Pieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
+        if self._table is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return self._table
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.backbone.parameters()).device
+
+    def load(self) -> None:
+        """Read the base from the Hub, its cache or a folder, and make sure that it can be saved again.
+
+        RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
+        """
+        s = self.settings
+        backbone = load_backbone(
+            s.name,
+            revision=s.revision,
+            lora=s.lora,
+            quantization=s.quantization,
+            memory=s.memory,
+            attention=s.attention,
+            dropout=s.dropout,
+            device=get_torch_default_device(),
+        )
+        tokenizer = read_tokenizer(s.name, s.revision)
+        require_vocabulary(backbone, tokenizer)
+        require_packable(backbone, self.save, self.save_dtype)
+        self.hold(backbone, tokenizer)
+
+    def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
+        """Take a backbone that is there already, and forget what was learnt about another's gradients."""
+        self._model, self._table = backbone, PieceTable(tokenizer, self.max_pieces)
+        self._optimizer = self._scaler = None
+
+    def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
+        """Encode without a graph.
+
+        batches (Sequence[MicroBatch]): All windows.
+        n_tokens (int): Of all documents.
+        RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
+        """
+        self.backbone.eval()
+        with torch.inference_mode():
+            return self._collect(batches, n_tokens, (self._values(batch) for batch in batches)).clone()
+
+    def begin(
+        self, batches: Sequence[MicroBatch], n_tokens: int
+    ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
+        """Encode for training.
+
+        RETURNS (tuple[torch.Tensor, Callable]): As `run`, and what takes the gradient of that.
+        """
+        self.backbone.train()
+        deferred = self.settings.memory.micro_batch is not None
+        states: list[RandomT] = []
+        values: list[torch.Tensor] = []
+        with torch.set_grad_enabled(not deferred):
+            for batch in batches:
+                states.append(_random_state(self.device))
+                values.append(self._values(batch))
+        hidden = self._collect(batches, n_tokens, iter(values)).detach()
+        if deferred:
+            values.clear()
+
+        def backprop(gradient: torch.Tensor) -> None:
+            for i, batch in enumerate(batches):
+                own = gradient[batch.tokens.to(gradient.device)]
+                if not deferred:
+                    self._push(values[i], own)
+                    continue
+                with _replayed(states[i], self.device):
+                    again = self._values(batch)
+                self._push(again, own)
+
+        return hidden, backprop
+
+    def _values(self, batch: MicroBatch) -> torch.Tensor:
+        """(n, width): the part that each piece has in the vector of its token."""
+        batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
+        hidden = self.backbone(batch.input_ids, batch.attention_mask)
+        return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])
+
+    def _collect(self, batches: Sequence[MicroBatch], n_tokens: int, values: Iterator[torch.Tensor]) -> torch.Tensor:
+        hidden = torch.zeros(n_tokens, self.backbone.width, device=self.device)
+        for batch, part in zip(batches, values, strict=True):
+            hidden.index_add_(0, batch.tokens.to(self.device), part.detach())
+        return hidden
+
+    def _push(self, values: torch.Tensor, gradient: torch.Tensor) -> None:
+        if values.requires_grad:
+            torch.autograd.backward(values, self.scaler.scale(gradient.to(values.device)))
+
+    @property
+    def scaler(self) -> torch.amp.GradScaler:
+        """Keeps gradients of fp16 from vanishing (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740)."""
+        if self._scaler is None:
+            fp16 = self.settings.memory.precision == "fp16"
+            self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
+        return self._scaler
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update what trains: by torch, where the optimizer says how (`GroupedOptimizer.v1`), or else by thinc."""
+        trained = {name: p for name, p in self.backbone.named_parameters() if p.grad is not None}
+        if not trained:
+            return
+        encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
+        if encoder is None:
+            if self.scaler.is_enabled():
+                raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
+            for name, parameter in trained.items():
+                weights, gradient = (
+                    cast(FloatsXd, torch2xp(cast(torch.Tensor, x))) for x in (parameter.data, parameter.grad)
+                )
+                new, _ = optimizer((self.id, name), weights, gradient)
+                parameter.data = xp2torch(new, device=parameter.device)
+                parameter.grad = None
+            return
+        if self._optimizer is None:
+            self._optimizer = encoder.build(self.backbone.model)
+        encoder.step(self._optimizer, self.scaler)
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer | None:
+        """The optimizer of torch, once there has been an update; see `optimizers.state_to_bytes`."""
+        return self._optimizer
+
+    @contextmanager
+    def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
+        """Put averages in place that thinc's optimizer has made of these weights, and the old ones back at the end."""
+        own = dict(self._model.named_parameters()) if self.is_loaded else {}
+        kept = {name: own[name].data for name in own if (self.id, name) in params}
+        for name in kept:
+            own[name].data = xp2torch(params[self.id, name], device=own[name].device)
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                own[name].data = value
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the weights."""
+        if self.is_loaded:
+            self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+
+    def to_bytes(self) -> bytes:
+        """Save as the settings say; nothing is saved of what has not been loaded."""
+        if not self.is_loaded:
+            return b""
+        parts = pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype)
+        return cast(bytes, srsly.msgpack_dumps(parts))
+
+    def from_bytes(self, data: bytes) -> "BackboneShim":
+        """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
+        if data:
+            s = self.settings
+            parts = srsly.msgpack_loads(data)
+            backbone, tokenizer = unpack(
+                parts, name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
+            )
+            self.hold(backbone, tokenizer)
+        return self
+
+
+def _random_state(device: torch.device) -> RandomT:
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+@contextmanager
+def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
+    """Draw the same random numbers again, and go on afterwards as if nothing had been drawn."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.set_rng_state(state[0])
+        if state[1] is not None:
+            torch.cuda.set_rng_state(state[1], device)
+        yield
