@@ -52,10 +52,13 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
     """
     from transformers import BitsAndBytesConfig
 
+    # Left alone, transformers keeps the last module as it is, for a head: of ALBERT, a third of all weights.
+    skip: list[str] = []
     if settings.kind == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
     return BitsAndBytesConfig(
         load_in_4bit=True,
+        llm_int8_skip_modules=skip,
         bnb_4bit_quant_type=settings.kind,
         bnb_4bit_use_double_quant=settings.double_quant,
         bnb_4bit_compute_dtype=DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype],

@@ -50,9 +50,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
     """Save a token classification checkpoint with a tokenizer, once for each set of arguments."""
     made: dict[tuple[Any, ...], Path] = {}
 
-    def make(
-        family: str = "bert", *, layers: int = 2, hidden: int = 32, seed: int = 0, dtype: str = "float32"
-    ) -> Path:
+    def make(family: str = "bert", *, layers: int = 2, hidden: int = 32, seed: int = 0, dtype: str = "float32") -> Path:
         key = (family, layers, hidden, seed, dtype)
         if key not in made:
             folder = made[key] = tmp_path_factory.mktemp(family)
