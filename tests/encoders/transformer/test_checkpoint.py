@@ -166,7 +166,7 @@ def test_there_is_no_adapter_to_save_without_lora(make_checkpoint: Make) -> None
         lambda: pack(backbone, read_tokenizer(name, None), save="adapter"),
         lambda: require_packable(backbone, save="adapter"),
     ):
-        with pytest.raises(ValueError, match="ZT332.*lora is null"):
+        with pytest.raises(ValueError, match=r"ZT332.*lora is null"):
             refused()
 
 
