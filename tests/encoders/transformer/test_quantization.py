@@ -223,6 +223,19 @@ def test_a_device_that_cannot_is_told(make_checkpoint: Make, monkeypatch: pytest
             load()
 
 
+def test_versions_that_do_not_go_together_are_told(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import BertModel
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise AttributeError("'frozenset' object has no attribute 'discard'")
+
+    monkeypatch.setattr(BertModel, "from_pretrained", fail)
+    with pytest.raises(ValueError, match=r"ZT328.*discard.*transformers 4\.53"):
+        load_backbone(str(make_checkpoint()), quantization=QuantizationSettings())
+    with pytest.raises(AttributeError):
+        load_backbone(str(make_checkpoint()))
+
+
 def test_the_command_line_stays_quiet(make_checkpoint: Make, batch: Batch, caplog: pytest.LogCaptureFixture) -> None:
     load_backbone(str(make_checkpoint()), lora=LoraSettings(), quantization=QuantizationSettings("int8"))(*batch)
     assert not caplog.records
