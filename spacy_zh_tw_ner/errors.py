@@ -127,9 +127,9 @@ class Errors(metaclass=_Coded):
         'save = "merged" needs none.'
     )
     ZT328 = (
-        "quantization.kind={kind!r} does not run on {device} with this bitsandbytes: {reason} Update it with "
-        "`pip install -U bitsandbytes`, use another device, or set quantization = null. A pipeline that was saved "
-        'with save = "merged" runs everywhere.'
+        "quantization.kind={kind!r} does not run on {device} with this bitsandbytes and transformers: {reason} "
+        "Update them (on a CPU, transformers 4.53), use another device, or set quantization = null. "
+        'A pipeline that was saved with save = "merged" runs everywhere.'
     )
     ZT329 = (
         "memory.freeze_layers={n}, but the layers of this {family} model share one set of weights: none can be frozen "

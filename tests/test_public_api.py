@@ -36,6 +36,9 @@ NAMES = [
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ner",
     "spacy_languages/zh_tw",
+    "spacy_misc/spacy-zh-tw-ner.lora.v1",
+    "spacy_misc/spacy-zh-tw-ner.memory.v1",
+    "spacy_misc/spacy-zh-tw-ner.quantization.v1",
     "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
     "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
     "spacy_tokenizers/spacy-zh-tw-ner.CharTokenizer.v1",
@@ -105,6 +108,21 @@ def call_language(language: type[Language], path: Path) -> None:
     assert type(spacy.blank("zh_tw")) is language
 
 
+def call_lora(create: Callable[..., Any], path: Path) -> None:
+    settings = create(r=4, alpha=8, dropout=0.1, target_modules=["query"], bias="all", rslora=True)
+    assert (settings.r, settings.alpha, settings.target_modules) == (4, 8.0, ("query",))
+
+
+def call_memory(create: Callable[..., Any], path: Path) -> None:
+    settings = create(precision="bf16", gradient_checkpointing=True, freeze_layers=2, micro_batch="auto")
+    assert (settings.precision, settings.freeze_layers, settings.attn_implementation) == ("bf16", 2, "sdpa")
+
+
+def call_quantization(create: Callable[..., Any], path: Path) -> None:
+    settings = create(kind="int8", double_quant=False, compute_dtype="fp32")
+    assert (settings.kind, settings.double_quant, settings.compute_dtype) == ("int8", False, "fp32")
+
+
 def call_corpus(create: Callable[..., Any], path: Path) -> None:
     spacy.tokens.DocBin(docs=docs()).to_disk(path / "a.spacy")
     assert [example.text for example in create(path / "a.spacy")(spacy.blank("zh_tw"))] == ["台積電", "好"]
@@ -134,6 +152,9 @@ CALLS = dict(
             call_cli,
             call_factory,
             call_language,
+            call_lora,
+            call_memory,
+            call_quantization,
             call_corpus,
             call_scorer,
             call_tokenizer,

@@ -12,7 +12,7 @@ from .freezing import freeze
 from .hub import Base, read_config, read_model
 from .lora import add_lora
 from .precision import DTYPES, halve_frozen, warn_if_emulated
-from .quantization import quantization_config, require_quantization, tame
+from .quantization import quantization_config, quantization_told, require_quantization, tame
 from .recompute import checkpoint_layers
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .weights import Weights, fingerprint, load_adapter
@@ -136,15 +136,16 @@ def build_backbone(
         require_quantization(settings.quantization, device)
         quantized = quantization_config(settings.quantization, memory.precision)
     _set_up(config, settings.dropout)
-    model = read_model(
-        settings.name,
-        settings.revision,
-        config,
-        weights=weights,
-        quantization=quantized,
-        attn_implementation=memory.attn_implementation,
-        device=device,
-    )
+    with quantization_told(settings.quantization, device):
+        model = read_model(
+            settings.name,
+            settings.revision,
+            config,
+            weights=weights,
+            quantization=quantized,
+            attn_implementation=memory.attn_implementation,
+            device=device,
+        )
     if settings.attention == "causal" and not is_decoder(model):
         raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))
     tame(model, memory.precision)

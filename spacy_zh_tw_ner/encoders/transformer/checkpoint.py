@@ -97,11 +97,11 @@ def unpack(
         settings = replace(settings, name=name, revision=revision)
     if memory is not None:
         settings = replace(settings, memory=memory)
-    adapter = parts["adapter"] and load(parts["adapter"])
+    adapter = parts["adapter"] and _from_bytes(parts["adapter"])
     if parts["save"] == "adapter":
         config, weights = read_config(settings.name, settings.revision), None
     else:
-        config, weights = _config(parts["config"]), load(parts["weights"])
+        config, weights = _config(parts["config"]), _from_bytes(parts["weights"])
     backbone = build_backbone(settings, config, weights=weights, adapter=adapter, device=device)
     return backbone, _tokenizer(parts["tokenizer"])
 
@@ -170,6 +170,10 @@ def _to_bytes(weights: Weights, save_dtype: str | None, keep: frozenset[str] = f
         for name, tensor in weights.items()
     }
     return serialize(rounded, {"format": "pt"})
+
+
+def _from_bytes(data: bytes) -> Weights:
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load(data).items()}
 
 
 def _config(text: str) -> Any:

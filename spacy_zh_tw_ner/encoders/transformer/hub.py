@@ -3,7 +3,7 @@
 Everything that transformers raises on the way becomes one sentence here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ class Base(nn.Module):
     """A `transformers.PreTrainedModel`, as a type checker should see it. Nothing is ever made of this class."""
 
     config: Any
+    get_input_embeddings: Callable[[], nn.Embedding]
 
 
 def read_config(name: str, revision: str | None) -> "PretrainedConfig":

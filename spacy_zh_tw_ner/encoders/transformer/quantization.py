@@ -4,6 +4,8 @@ QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is nothing but ad
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +29,7 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
     hush()
     if not has_bitsandbytes():
         raise ValueError(Errors.ZT327.format(kind=settings.kind))
-    try:
+    with quantization_told(settings, device):
         import bitsandbytes.functional as F
 
         probe = torch.ones(64, 64, dtype=torch.float16, device=device)
@@ -35,8 +37,21 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
             F.int8_vectorwise_quant(probe)
         else:
             F.quantize_4bit(probe, quant_type=settings.kind, compress_statistics=settings.double_quant)
-    except (RuntimeError, NotImplementedError, ValueError, AttributeError, ImportError, OSError) as error:
-        raise ValueError(Errors.ZT328.format(kind=settings.kind, device=device, reason=error)) from error
+
+
+@contextmanager
+def quantization_told(settings: QuantizationSettings | None, device: torch.device) -> Iterator[None]:
+    """Turn what bitsandbytes raises where it cannot run, or with a transformers that does not know it, into a sentence.
+
+    settings (QuantizationSettings | None): Nothing is turned without.
+    """
+    try:
+        yield
+    except (RuntimeError, AttributeError, ImportError, OSError) as error:
+        if settings is None or isinstance(error, torch.OutOfMemoryError):
+            raise
+        reason = next(iter(str(error).splitlines()), repr(error))
+        raise ValueError(Errors.ZT328.format(kind=settings.kind, device=device, reason=reason)) from error
 
 
 def hush() -> None:
@@ -52,10 +67,13 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
     """
     from transformers import BitsAndBytesConfig
 
+    # Left alone, transformers keeps the last module as it is, for a head: of ALBERT, a third of all weights.
+    skip: list[str] = []
     if settings.kind == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
     return BitsAndBytesConfig(
         load_in_4bit=True,
+        llm_int8_skip_modules=skip,
         bnb_4bit_quant_type=settings.kind,
         bnb_4bit_use_double_quant=settings.double_quant,
         bnb_4bit_compute_dtype=DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype],
