@@ -3,7 +3,7 @@
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import spacy
 import torch
+from checkpoints import make_checkpoint
 from hypothesis import settings
 from spacy.language import Language
 from spacy.tokens import DocBin
@@ -150,3 +151,16 @@ def tiny_nlp(tiny_pipeline: Path) -> Language:
 def tiny_texts(tiny_corpus: Path) -> list[str]:
     bin_ = DocBin().from_disk(tiny_corpus / "test.spacy")
     return [doc.text for doc in bin_.get_docs(spacy.blank("zh_tw").vocab)]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder with a tiny base of a family, with random weights and a real tokenizer."""
+    made: dict[str, Path] = {}
+
+    def make(family: str) -> Path:
+        if family not in made:
+            made[family] = make_checkpoint(tmp_path_factory.mktemp(family), family)
+        return made[family]
+
+    return make

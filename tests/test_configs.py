@@ -1,11 +1,17 @@
 """Every config in configs/ can be filled, initialized and trained."""
 
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import spacy
+import srsly
 from spacy.cli.init_config import fill_config
+from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
@@ -20,8 +26,31 @@ def config(request: pytest.FixtureRequest) -> Path:
     return path
 
 
+# The checkpoint that stands for the one that a config names
+FAMILIES = {"transformer": "bert", "lora": "bert", "qlora": "qwen2", "curated": "bert"}
+
+
+@pytest.fixture
+def overrides(config: Path, tiny_corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> dict[str, Any]:
+    """Paths to what is here."""
+    found: dict[str, Any] = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+    if config.stem in FAMILIES:
+        found["paths.base"] = base = str(tiny_checkpoint(FAMILIES[config.stem]))
+    if config.stem == "curated":
+        sizes = srsly.read_json(Path(base) / "config.json")
+        names = {
+            "vocab_size": "vocab_size",
+            "hidden_width": "hidden_size",
+            "intermediate_width": "intermediate_size",
+            "num_attention_heads": "num_attention_heads",
+            "num_hidden_layers": "num_hidden_layers",
+        }
+        found |= {f"components.transformer.model.{ours}": sizes[theirs] for ours, theirs in names.items()}
+    return found
+
+
 def test_there_are_configs() -> None:
-    assert "bilstm" in [path.stem for path in CONFIGS]
+    assert {path.stem for path in CONFIGS} == {"bilstm", *FAMILIES}
 
 
 def test_it_is_complete_and_says_nothing_unknown(config: Path, tmp_path: Path) -> None:
@@ -43,18 +72,15 @@ def test_it_reads_the_corpus_of_the_project(config: Path) -> None:
 
 def test_its_rate_falls_to_nothing_at_the_last_step_whatever_the_length(config: Path) -> None:
     for steps in (7, 5000):
-        loaded = load_config(config, overrides={"training.max_steps": steps}).interpolate()
-        assert loaded["training"]["optimizer"]["learn_rate"]["total_steps"] == steps
+        optimizer = load_config(config, overrides={"training.max_steps": steps}).interpolate()["training"]["optimizer"]
+        rates = [value for value in optimizer.values() if isinstance(value, dict)]
+        assert rates
+        assert {rate["total_steps"] for rate in rates} == {steps}
 
 
-def test_it_trains(config: Path, tiny_corpus: Path, tmp_path: Path) -> None:
-    overrides = {
-        "paths.train": str(tiny_corpus / "train.spacy"),
-        "paths.dev": str(tiny_corpus / "dev.spacy"),
-        "training.max_steps": 2,
-        "training.eval_frequency": 1,
-    }
-    nlp = init_nlp(load_config(config, overrides=overrides).interpolate())
+def test_it_trains_and_comes_back(config: Path, overrides: dict[str, Any], tmp_path: Path) -> None:
+    steps = {"training.max_steps": 3, "training.eval_frequency": 1}
+    nlp = init_nlp(load_config(config, overrides=overrides | steps).interpolate())
     assert nlp.get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
     log = StringIO()
     train(nlp, tmp_path, stdout=log, stderr=log)
@@ -64,6 +90,17 @@ def test_it_trains(config: Path, tiny_corpus: Path, tmp_path: Path) -> None:
         loaded = spacy.load(tmp_path / model)
         doc = loaded("蔡英文在臺北市。")
         assert (doc.text, loaded.lang, loaded.pipe_names[-1]) == ("蔡英文在臺北市。", "zh_tw", "ner")
+    docs = [nlp.make_doc(text) for text in ("蔡英文在臺北市。", "", "台積電" * 200)]
+    again = [loaded.make_doc(doc.text) for doc in docs]
+    for name in nlp.pipe_names:
+        docs, again = (list(pipeline.get_pipe(name).pipe(part)) for pipeline, part in ((nlp, docs), (loaded, again)))
+    for one, two in zip(emissions_of(nlp, docs), emissions_of(loaded, again), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+def emissions_of(nlp: Language, docs: list[Doc]) -> list[Any]:
+    found: list[Any] = nlp.get_pipe("ner").model.predict(docs)  # type: ignore[attr-defined]
+    return found
 
 
 def test_training_twice_gives_the_same_pipeline(tiny_corpus: Path, tmp_path: Path) -> None:

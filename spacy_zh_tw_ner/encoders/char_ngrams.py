@@ -1,4 +1,4 @@
-"""tokens → vectors, from nothing: hashed character uni-, bi- and trigrams.
+"""tokens → vectors, from nothing: hashed character uni-, bi- and trigrams, and radicals.
 
 N-grams are hashed straight into rows of a table (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
 Learning"), so there is no vocabulary to build or to ship, and every character has a vector. Rows of bi- and trigrams
@@ -17,18 +17,20 @@ from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
 from ..types import BoolsT, HiddenT, Tok2VecT
+from .radicals import N_ROWS, radical_row
 from .ragged import flatten, unflatten
 
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 RowsT: TypeAlias = npt.NDArray[np.int64]
+RADICAL = 0  # stands for it where 1, 2 and 3 stand for n-grams
 # (offset of the first token, number of tokens): the bigrams that end and begin at a token stand side by side.
-WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),)}
+WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),), RADICAL: ((0, 1),)}
 EDGE = np.uint64(1)  # the key of what lies before and behind a text
 
 
 def build_char_ngram_embed_v1(
-    widths: Sequence[int], rows: Sequence[int], min_count: int = 1, dropout: float = 0.0
+    widths: Sequence[int], rows: Sequence[int], min_count: int = 1, dropout: float = 0.0, radical_width: int = 0
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`.
 
@@ -38,12 +40,15 @@ def build_char_ngram_embed_v1(
     min_count (int): Bi- and trigrams that stand in the training corpus less often than this are not learnt, only
         memorised: their rows stay zero. The component that owns this model counts them when it is initialized.
     dropout (float): Share of the bi- and trigrams that are left out while training.
+    radical_width (int): Width of the vector of the character's radical or kind, see `radicals`; 0 leaves it out.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
     RAISES (ValueError): Unless there are as many widths as rows, up to three, and a width is not 0.
     """
-    if len(widths) != len(rows) or not 1 <= len(widths) <= len(WINDOWS) or not any(widths):
+    if len(widths) != len(rows) or not 1 <= len(widths) <= max(WINDOWS) or not any(widths):
         raise ValueError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
     tables = {n: (width, size) for n, (width, size) in enumerate(zip(widths, rows, strict=True), start=1) if width}
+    if radical_width:
+        tables[RADICAL] = (radical_width, N_ROWS)
     model: Tok2VecT = Model(
         "char_ngram_embed",
         forward,
@@ -56,10 +61,10 @@ def build_char_ngram_embed_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Draw the unigram table, and set the others to zero."""
+    """Draw the tables of unigrams and radicals, and set the others to zero."""
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
-        if n == 1:
+        if n < 2:
             drawn = np.random.normal(0.0, 0.1, (size, width)).astype(np.float32)
             table += model.ops.asarray2f(cast(Floats2d, drawn))
         model.set_param(f"E{n}", table)
@@ -81,10 +86,22 @@ def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
     norms = [np.empty(0, dtype=np.uint64), *(cast(KeysT, doc.to_array(NORM)) for doc in docs)]
     found = []
     for n, (_, size) in model.attrs["tables"].items():
+        if n == RADICAL:
+            found.append((f"E{n}", _radical_rows(docs)))
+            continue
         for offset, span in WINDOWS[n]:
             keys = np.concatenate([ngram_keys(of_doc, offset, span) for of_doc in norms])
             found.append((f"E{n}", (keys % np.uint64(size)).astype(np.int64)))
     return found
+
+
+def _radical_rows(docs: list[Doc]) -> RowsT:
+    if not docs:
+        return np.empty(0, dtype=np.int64)
+    # A batch has few different characters.
+    keys, places = np.unique(np.concatenate([doc.to_array(NORM) for doc in docs]), return_inverse=True)
+    rows = [radical_row(docs[0].vocab.strings[key]) for key in keys.tolist()]
+    return np.array(rows, dtype=np.int64)[places]
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
@@ -119,7 +136,7 @@ def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
     """Which n-grams of a batch take part in training: none that is rare, nor what dropout takes. (n_tokens,)"""
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
-    if name != "E1":
+    if name not in ("E0", "E1"):
         kept &= np.random.random(len(rows)) >= model.attrs["dropout"]  # seeded by spaCy
     return kept
 

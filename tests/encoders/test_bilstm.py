@@ -13,8 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Adam, Model, fix_random_seed
 
-from spacy_zh_tw_ner.encoders import bilstm
-from spacy_zh_tw_ner.encoders.bilstm import CONTEXT, WINDOW, BiLSTM, build_bilstm_v1, grouped, windows
+from spacy_zh_tw_ner.encoders.bilstm import CONTEXT, WINDOW, BiLSTM, build_bilstm_v1, windows
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
 from spacy_zh_tw_ner.types import Tok2VecT
 
@@ -114,18 +113,6 @@ def test_windows_keep_each_row_once_with_its_context_inside_its_own_text(lengths
         begin_of_text, end_of_text = bounds[text[first]], bounds[text[first] + 1]
         assert first == begin_of_text or start - first >= CONTEXT
         assert last == end_of_text or last - end >= CONTEXT
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 1500), max_size=20), st.integers(1, 5000))
-def test_groups_hold_every_window_once_and_stay_within_their_size(lengths: list[int], max_tokens: int) -> None:
-    found = windows(lengths)
-    groups = grouped(found, max_tokens)
-    assert sorted(window for group in groups for window in group) == sorted(found)
-    for group in groups:
-        sizes = [last - first for first, last, _, _ in group]
-        assert len(group) == 1 or max(sizes) * len(group) <= max_tokens
-        assert min(sizes) >= bilstm.FILL * max(sizes)
 
 
 def test_a_batch_of_long_and_short_texts_equals_each_alone() -> None:

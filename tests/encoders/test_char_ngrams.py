@@ -15,6 +15,7 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1, look_up, ngram_keys, observe
+from spacy_zh_tw_ner.encoders.radicals import radical_row
 from spacy_zh_tw_ner.types import Tok2VecT
 
 TEXTS = ["臺北市", "臺北市政府", "", "市"]
@@ -282,3 +283,28 @@ def test_norms_of_documents_are_read_and_not_changed(docs: list[Doc]) -> None:
     before = [doc.to_array(NORM).tolist() for doc in docs]
     build(docs).predict(docs)
     assert [doc.to_array(NORM).tolist() for doc in docs] == before
+
+
+def test_radicals_are_behind_the_ngrams_and_are_not_dropped(nlp: Language) -> None:
+    docs = [nlp("鋼銅"), nlp(""), nlp("河a")]
+    model = build(docs, (8, 4), (512, 1024), radical_width=3, dropout=1.0)
+    assert model.get_dim("nO") == 8 + 2 * 4 + 3
+    vectors, backprop = model(docs, is_train=True)
+    table = model.get_param("E0")
+    for doc, rows in zip(docs, vectors, strict=True):
+        for token, row in zip(doc, rows, strict=True):
+            np.testing.assert_array_equal(row[-3:], table[radical_row(token.norm_)])
+            assert not row[8:16].any()
+    gradients = [np.ones_like(rows) for rows in vectors]
+    backprop(gradients)
+    touched = np.flatnonzero(model.get_grad("E0").any(axis=1))
+    assert touched.tolist() == sorted({radical_row("鋼"), radical_row("河"), radical_row("a")})
+    np.testing.assert_array_equal(model.get_grad("E0")[radical_row("鋼")], [2.0] * 3)
+
+
+def test_radicals_start_apart(nlp: Language) -> None:
+    model = build_char_ngram_embed_v1([8], [64], radical_width=4)
+    model.initialize(X=[nlp("臺")])
+    table = model.get_param("E0")
+    assert table.std() == pytest.approx(0.1, rel=0.1)
+    assert build_char_ngram_embed_v1([8], [64]).has_param("E0") is False

@@ -68,7 +68,8 @@ def build_optimizer(
     """Make an optimizer.
 
     name (str): "adamw" (Loshchilov and Hutter 2019), fused into one kernel where torch can; "adamw_bnb_8bit", with
-        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU;
+        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU
+        (on a CPU there is nothing to move);
         "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
     groups (list[dict]): From `parameter_groups`.
     betas, eps: Of Adam; Adafactor has its own.
@@ -88,7 +89,8 @@ def build_optimizer(
         raise ValueError(Errors.ZT337.format(name=name))
     from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
 
-    kind = PagedAdamW8bit if name.startswith("paged") else AdamW8bit
+    on_gpu = any(p.is_cuda for group in groups for p in group["params"])
+    kind = PagedAdamW8bit if name.startswith("paged") and on_gpu else AdamW8bit
     return cast(torch.optim.Optimizer, kind(groups, betas=betas, eps=eps))
 
 

@@ -66,7 +66,7 @@ def test_settings_come_back_from_json(targets: Any) -> None:
         "main",
         create_lora_v1(4, 8.0, 0.1, targets, "none", True),
         create_quantization_v1("int8"),
-        create_memory_v1("bf16", True, 1, "auto", None),
+        create_memory_v1("bf16", True, 1, 4, None),
         "bidirectional",
         0.2,
         "hash",
