@@ -1,0 +1,146 @@
+"""A training step of a 4 × 312 BERT with its head, 16 × 128 pieces: ours, a plain Hugging Face loop, spacy-transformers.
+
+The second table is the peak memory of a step, as torch's profiler sees it: all weights, only adapters, and
+adapters beside weights in 4 bits.
+"""
+
+import argparse
+from collections.abc import Callable
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Adam, Optimizer, fix_random_seed
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.measure import interleaved, machine, table
+from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
+from tests.checkpoints import make_checkpoint, sentences
+
+BATCH, LENGTH = 16, 128  # windows, and pieces of each with [CLS] and [SEP]
+GOAL = 1.1  # times the plain loop's
+LABELS = [f"{kind}-L{i}" for i in range(18) for kind in "BIES"]
+OURS = {
+    "@architectures": "spacy-zh-tw-ner.TransformerModel.v1",
+    "get_spans": {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"},
+}
+LORA = {"lora": {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32}}
+NF4 = {"quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}}
+THEIRS = {
+    "@architectures": "spacy-transformers.TransformerModel.v3",
+    "get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"},
+    "tokenizer_config": {"use_fast": True},
+}
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "pooling": {"@layers": "reduce_mean.v1"},
+}
+
+
+def texts() -> list[str]:
+    """As many texts as a batch holds, all of one length, in characters that are one piece each."""
+    together = "".join(c for line in sentences() for c in line if "\u4e00" <= c <= "\u9fff")
+    size = LENGTH - 2
+    return [together[i * size : (i + 1) * size] for i in range(BATCH)]
+
+
+def pipeline(model: dict[str, Any]) -> tuple[Language, list[Example]]:
+    """A pipeline of a transformer and our head, and a batch with 18 labels in it."""
+    fix_random_seed(0)
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("transformer", config={"model": model})
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": LISTENER}
+    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    examples = [
+        Example.from_dict(nlp.make_doc(text), {"entities": [(4 * i, 4 * i + 3, f"L{i}") for i in range(18)]})
+        for text in texts()
+    ]
+    nlp.initialize(lambda: examples)
+    return nlp, examples
+
+
+def step(model: dict[str, Any], optimizer: Optimizer) -> Callable[[], object]:
+    """One update of a spaCy pipeline."""
+    nlp, examples = pipeline(model)
+    return lambda: update(nlp, examples, optimizer)
+
+
+def update(nlp: Language, examples: list[Example], optimizer: Optimizer) -> None:
+    """As `spacy train` does it: all gradients first, then the weights."""
+    nlp.update(examples, sgd=False)
+    for name in nlp.pipe_names:
+        nlp.get_pipe(name).finish_update(optimizer)  # type: ignore[attr-defined]
+
+
+def plain_step(base: Path) -> Callable[[], object]:
+    """What one writes without spaCy: tokenize, forward, cross-entropy, backward, clip, fused AdamW."""
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = AutoModelForTokenClassification.from_pretrained(base).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
+    words, tags = [list(text) for text in texts()], torch.randint(len(LABELS) + 1, (BATCH, LENGTH))
+
+    def run() -> None:
+        batch = tokenizer(words, is_split_into_words=True, return_tensors="pt", padding=True)
+        model(**batch, labels=tags).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return run
+
+
+def peak(model: dict[str, Any]) -> float:
+    """MiB that a step has allocated at its peak, weights included."""
+    optimizer = create_grouped_optimizer_v1(3e-5, 1e-3)
+    nlp, examples = pipeline(model)
+    update(nlp, examples, optimizer)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]  # type: ignore[attr-defined]
+    held = [*shim.backbone.state_dict().values(), *(t for s in shim.optimizer.state.values() for t in s.values())]
+    resident = sum(tensor.nbytes for tensor in held if isinstance(tensor, torch.Tensor))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        update(nlp, examples, optimizer)
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    running = accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    return float(resident + max(running)) / 2**20
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--hidden", type=int, default=312)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(machine())
+    with TemporaryDirectory() as folder:
+        base = make_checkpoint(
+            Path(folder), layers=options.layers, hidden=options.hidden, heads=12, labels=["O", *LABELS]
+        )
+        named = {"name": str(base)}
+        seconds = interleaved(
+            {
+                "plain loop": plain_step(base),
+                "ours": step(OURS | named, create_grouped_optimizer_v1(3e-5, 1e-3)),
+                "spacy-transformers": step(THEIRS | named, Adam(3e-5, use_averages=False)),
+            },
+            rounds=options.rounds,
+        )
+        rows: list[tuple[object, ...]] = [
+            (name, f"{1000 * value:.0f}", f"{value / seconds['plain loop']:.2f}") for name, value in seconds.items()
+        ]
+        print(table(rows, header=("training step", "ms", f"of the plain loop's time (goal ≤ {GOAL})")))
+        memory = {"all weights": OURS, "LoRA": OURS | LORA, "QLoRA (NF4)": OURS | LORA | NF4}
+        print(table([(k, f"{peak(v | named):.0f}") for k, v in memory.items()], header=("what trains", "peak MiB")))
+
+
+if __name__ == "__main__":
+    main()
