@@ -1,4 +1,4 @@
-"""A training step of a 4 × 312 BERT with its head, 16 × 128 pieces: ours, a plain Hugging Face loop, spacy-transformers.
+"""A training step of a 4 × 312 BERT, 16 × 128 pieces: ours, a plain Hugging Face loop, and spacy-transformers.
 
 The second table is the peak memory of a step, as torch's profiler sees it: all weights, only adapters, and
 adapters beside weights in 4 bits.

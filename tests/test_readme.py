@@ -11,7 +11,7 @@ import spacy
 import typer
 import weasel
 from spacy.language import Language
-from spacy.util import load_model_from_config
+from spacy.util import load_config, load_model_from_config
 from thinc.api import Config
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
@@ -147,6 +147,7 @@ def test_options_mentioned_in_the_text_are_there() -> None:
     }
     variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
     options |= {f"--vars.{name}" for name in variables} | {"--extra"}
+    options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / "lora.cfg")["paths"]}
     for text in TEXTS.values():
         assert set(re.findall(r"(?<![-\w])--[a-z][\w.-]*", text)) <= options
 
