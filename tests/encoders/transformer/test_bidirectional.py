@@ -79,3 +79,10 @@ def test_the_mask_has_a_row_for_each_query() -> None:
     assert mask.shape == (1, 1, 3, 3)
     assert mask[0, 0].eq(0).tolist() == [[True, True, False]] * 3
     assert (mask + mask).isfinite().all()
+
+
+@pytest.mark.parametrize("family", DECODERS)
+def test_nothing_is_kept_for_a_next_word(family: str, make_checkpoint: Make) -> None:
+    model = load_backbone(str(make_checkpoint(family))).model
+    ids = torch.tensor([[7, 8, 9]])
+    assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).past_key_values is None

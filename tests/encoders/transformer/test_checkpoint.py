@@ -1,5 +1,7 @@
 import copy
+import hashlib
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,6 +232,17 @@ def test_one_other_number_is_another_base(place: int, value: float) -> None:
     weight = list(model.parameters())[place % 4].data.view(-1)
     weight[place % len(weight)] = value
     assert fingerprint(model) != before
+
+
+def test_the_hash_stays_what_adapters_were_saved_with() -> None:
+    model = torch.nn.Linear(2, 1)
+    model.weight.data[:], model.bias.data[:] = torch.tensor([1.0, 2.0]), torch.tensor([3.0])
+    expected = hashlib.sha256(b"bias(1,)" + pack_floats(3.0) + b"weight(1, 2)" + pack_floats(1.0, 2.0))
+    assert fingerprint(model) == expected.hexdigest()
+
+
+def pack_floats(*values: float) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
 
 
 def test_the_name_of_an_adapter_is_a_commit_where_there_is_one(
