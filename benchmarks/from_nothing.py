@@ -15,20 +15,36 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import spacy
 
 from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.corpora.checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.docbin import make_docbin, write_whole
+from spacy_zh_tw_ner.corpora.docbin import make_docbin
+from spacy_zh_tw_ner.evaluation.confidence import entity_reliability
 from spacy_zh_tw_ner.evaluation.exact import count_exact, micro
 from spacy_zh_tw_ner.evaluation.predict import predict_pairs
+from spacy_zh_tw_ner.files import write_whole
+from spacy_zh_tw_ner.pipeline.calibration import calibrate
 
-# name → (train, dev, scored on, steps, goal). CLUENER's test labels are not public: its dev is scored, by custom.
+
+class Corpus(NamedTuple):
+    """Files, how long and on what batches (in padded tokens) it is trained, and the F to reach."""
+
+    train: str
+    dev: str
+    test: str
+    steps: int
+    batch: int
+    goal: float
+
+
+# CLUENER's test labels are not public: its dev is scored, by custom.
 CORPORA = {
-    "uner_zh_gsd": ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2", 5000, 70.0),
-    "cluener2020": ("train.json", "dev.json", "dev.json", 9000, 75.0),
+    "uner_zh_gsd": Corpus(*(f"zh_gsd-ud-{split}.iob2" for split in ("train", "dev", "test")), 5000, 640, 70.0),
+    "cluener2020": Corpus("train.json", "dev.json", "dev.json", 6000, 1280, 75.0),
 }
 PEER = """
 [nlp]
@@ -82,11 +98,11 @@ ents_f = 1.0
 """
 
 
-def train(config: Path, data: Path, output: Path, *, seed: int, steps: int = 0, seconds: float | None = None) -> float:
+def train(config: Path, data: Path, output: Path, *options: object, seconds: float | None = None) -> float:
     """Train in a process of its own, on one thread; returns the seconds it took."""
     command = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(output)]
     command += ["--paths.train", str(data / "train.spacy"), "--paths.dev", str(data / "dev.spacy")]
-    command += ["--system.seed", str(seed), "--training.max_steps", str(steps)]
+    command += map(str, options)
     start = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     # When the time is up, what was best so far lies in model-best.
@@ -100,10 +116,19 @@ def score(pipeline: Path, data: Path) -> float:
     return 100 * micro(count_exact(predict_pairs(spacy.load(pipeline), data))).f_score
 
 
-def convert_corpus(source: Path, names: tuple[str, str, str], target: Path) -> None:
+def calibration_error(pipeline: Path, data: Path) -> tuple[float, float]:
+    """Expected calibration error of the scores on test, before and after a temperature was fitted on dev."""
+    nlp = spacy.load(pipeline)
+    before = entity_reliability(predict_pairs(nlp, data / "test.spacy"))
+    calibrate(nlp, [gold for gold, _ in predict_pairs(nlp, data / "dev.spacy")])
+    after = entity_reliability(predict_pairs(nlp, data / "test.spacy"))
+    return before.expected_calibration_error, after.expected_calibration_error
+
+
+def convert_corpus(source: Path, corpus: Corpus, target: Path) -> None:
     """Write train.spacy, dev.spacy and test.spacy with every sentence that was published."""
     nlp = spacy.blank("zh_tw")
-    for split, name in zip(("train", "dev", "test"), names, strict=True):
+    for split, name in zip(("train", "dev", "test"), corpus[:3], strict=True):
         records = read_records([source / name], ConvertSettings(), Tally())
         write_whole(target / f"{split}.spacy", make_docbin(nlp, records).to_bytes())
 
@@ -118,20 +143,24 @@ def main() -> None:
     print(machine(), flush=True)
     corpora = Path(os.environ["ZH_TW_NER_CORPORA"])
     for name in CORPORA if options.corpus == "all" else [options.corpus]:
-        *files, steps, goal = CORPORA[name]
+        corpus = CORPORA[name]
         with TemporaryDirectory() as folder:
             work = Path(folder)
             (work / "peer.cfg").write_text(PEER)
-            convert_corpus(corpora / name, (files[0], files[1], files[2]), work)
+            convert_corpus(corpora / name, corpus, work)
             rows: list[tuple[object, ...]] = []
             scores: dict[str, list[float]] = {}
             for seed in options.seeds:
                 # A folder a run, so that none finds what another has left.
                 ours, peer = work / f"ours-{seed}", work / f"peer-{seed}"
-                seconds = train(Path("configs/bilstm.cfg"), work, ours, seed=seed, steps=int(steps))
+                settings = ("--training.max_steps", corpus.steps, "--training.batcher.size", corpus.batch)
+                seconds = train(Path("configs/bilstm.cfg"), work, ours, "--system.seed", seed, *settings)
                 runs = {"BiLSTM + CRF (ours)": (ours / "model-last", seconds)}
+                if corpus.dev != corpus.test:
+                    errors = calibration_error(ours / "model-last", work)
+                    print("calibration error on test: {:.3f}, with temperature {:.3f}".format(*errors), flush=True)
                 if not options.no_peer:
-                    taken = train(work / "peer.cfg", work, peer, seed=seed, seconds=seconds)
+                    taken = train(work / "peer.cfg", work, peer, "--system.seed", seed, seconds=seconds)
                     runs["spaCy ner + HashEmbedCNN"] = (peer / "model-best", taken)
                 for who, (model, taken) in runs.items():
                     scores.setdefault(who, []).append(score(model, work / "test.spacy"))
@@ -141,7 +170,7 @@ def main() -> None:
                 t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
                 half = t * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
                 rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}"))
-            print(table(rows, header=("corpus", "pipeline", "seed", "seconds", f"F (goal {goal})")), flush=True)
+            print(table(rows, header=("corpus", "pipeline", "seed", "seconds", f"F (goal {corpus.goal})")), flush=True)
 
 
 if __name__ == "__main__":
