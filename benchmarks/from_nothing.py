@@ -43,8 +43,10 @@ class Corpus(NamedTuple):
 
 # CLUENER's test labels are not public: its dev is scored, by custom.
 CORPORA = {
-    "uner_zh_gsd": Corpus(*(f"zh_gsd-ud-{split}.iob2" for split in ("train", "dev", "test")), 5000, 640, 70.0),
-    "cluener2020": Corpus("train.json", "dev.json", "dev.json", 6000, 1280, 75.0),
+    "uner_zh_gsd": Corpus(
+        "zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2", steps=5000, batch=640, goal=70.0
+    ),
+    "cluener2020": Corpus("train.json", "dev.json", "dev.json", steps=6000, batch=1280, goal=75.0),
 }
 PEER = """
 [nlp]

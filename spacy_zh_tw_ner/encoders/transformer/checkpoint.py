@@ -93,8 +93,8 @@ def unpack(
     if parts.get("format") != FORMAT:
         raise ValueError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
     settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
-    if name is not None:
-        settings = replace(settings, name=name, revision=revision)
+    if revision is not None or name not in (None, settings.name):
+        settings = replace(settings, name=name or settings.name, revision=revision)
     if memory is not None:
         settings = replace(settings, memory=memory)
     adapter = parts["adapter"] and _from_bytes(parts["adapter"])
