@@ -23,7 +23,7 @@ from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.corpora.checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.docbin import make_docbin
-from spacy_zh_tw_ner.evaluation.confidence import entity_reliability
+from spacy_zh_tw_ner.evaluation.confidence import entity_confidence
 from spacy_zh_tw_ner.evaluation.exact import count_exact, micro
 from spacy_zh_tw_ner.evaluation.predict import predict_pairs
 from spacy_zh_tw_ner.files import write_whole
@@ -118,13 +118,13 @@ def score(pipeline: Path, data: Path) -> float:
     return 100 * micro(count_exact(predict_pairs(spacy.load(pipeline), data))).f_score
 
 
-def calibration_error(pipeline: Path, data: Path) -> tuple[float, float]:
-    """Expected calibration error of the scores on test, before and after a temperature was fitted on dev."""
+def calibrated(pipeline: Path, data: Path) -> tuple[str, float]:
+    """Calibration error on test, before and after a temperature was fitted on dev; and F with the latter."""
     nlp = spacy.load(pipeline)
-    before = entity_reliability(predict_pairs(nlp, data / "test.spacy"))
+    before = entity_confidence(predict_pairs(nlp, data / "test.spacy"))
     calibrate(nlp, [gold for gold, _ in predict_pairs(nlp, data / "dev.spacy")])
-    after = entity_reliability(predict_pairs(nlp, data / "test.spacy"))
-    return before.expected_calibration_error, after.expected_calibration_error
+    pairs = list(predict_pairs(nlp, data / "test.spacy"))
+    return f"{before.error:.4f} → {entity_confidence(pairs)}", 100 * micro(count_exact(pairs)).f_score
 
 
 def convert_corpus(source: Path, corpus: Corpus, target: Path) -> None:
@@ -159,8 +159,8 @@ def main() -> None:
                 seconds = train(Path("configs/bilstm.cfg"), work, ours, "--system.seed", seed, *settings)
                 runs = {"BiLSTM + CRF (ours)": (ours / "model-last", seconds)}
                 if corpus.dev != corpus.test:
-                    errors = calibration_error(ours / "model-last", work)
-                    print("calibration error on test: {:.3f}, with temperature {:.3f}".format(*errors), flush=True)
+                    error, f_score = calibrated(ours / "model-last", work)
+                    print(f"calibrated on dev: expected error on test {error}, F {f_score:.2f}", flush=True)
                 if not options.no_peer:
                     taken = train(work / "peer.cfg", work, peer, "--system.seed", seed, seconds=seconds)
                     runs["spaCy ner + HashEmbedCNN"] = (peer / "model-best", taken)

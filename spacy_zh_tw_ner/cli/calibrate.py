@@ -24,7 +24,7 @@ def calibrate_cli(
     import spacy
     from thinc.api import require_gpu
 
-    from ..evaluation.confidence import entity_reliability
+    from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.predict import predict_pairs
     from ..files import write_folder, write_whole
@@ -35,14 +35,13 @@ def calibrate_cli(
     nlp = spacy.load(pipeline)
     find_recognizer(nlp, component)
     pairs = list(predict_pairs(nlp, data))
-    before = entity_reliability(pairs)
+    before = entity_confidence(pairs)
     temperature = calibrate(nlp, [gold for gold, _ in pairs], component)
-    after = entity_reliability(predict_pairs(nlp, data))
+    after = entity_confidence(predict_pairs(nlp, data))
     msg.info(f"Temperature {temperature:.3f} ({'too sure of itself' if temperature > 1 else 'not sure enough'} before)")
-    errors = (f"{found.expected_calibration_error:.4f}" for found in (before, after))
-    msg.info("Expected calibration error on this data: {} → {}".format(*errors))
+    msg.info(f"Expected calibration error on this data: {before.error:.4f} → {after}")
     write_folder(output, nlp.to_disk)
     msg.good(f"Wrote {output}")
     if diagram is not None:
-        write_whole(diagram, draw_reliability({"before": before, "after": after}).encode())
+        write_whole(diagram, draw_reliability({"before": before.reliability, "after": after.reliability}).encode())
         msg.good(f"Wrote {diagram}: open it in a browser.")

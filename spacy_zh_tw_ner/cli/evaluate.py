@@ -23,7 +23,7 @@ def evaluate_cli(
     from thinc.api import require_gpu
     from tqdm import tqdm
 
-    from ..evaluation.confidence import entity_reliability, reliability_to_json
+    from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.exact import count_exact, micro
     from ..evaluation.predict import predict_pairs
@@ -40,22 +40,21 @@ def evaluate_cli(
         for name, s in [("micro", total.to_json()), *((label, c.to_json()) for label, c in by_label.items())]
     ]
     msg.table(rows, header=("", "P", "R", "F", "gold"), divider=True, aligns=tuple("lrrrr"))
-    found = entity_reliability(pairs)
-    has_scores = len(found.counts) > 0
-    if has_scores:
-        msg.info(f"Expected calibration error of the scores: {found.expected_calibration_error:.4f}")
+    found = entity_confidence(pairs)
+    if found.has_scores:
+        msg.info(f"Expected calibration error of the scores: {found}")
     if output is not None:
         scores = {
             "pipeline": pipeline,
             "data": str(data),
             "micro": total.to_json(),
             "per_type": {k: v.to_json() for k, v in by_label.items()},
-            "calibration": reliability_to_json(found) if has_scores else None,
+            "calibration": found.to_json() if found.has_scores else None,
         }
         write_whole(output, json.dumps(scores, ensure_ascii=False, indent=2).encode())
         msg.good(f"Wrote {output}")
-    if diagram is not None and not has_scores:
+    if diagram is not None and not found.has_scores:
         msg.warn(f"No entity has a score: there is nothing to draw in {diagram}.")
     elif diagram is not None:
-        write_whole(diagram, draw_reliability({data.stem: found}).encode())
+        write_whole(diagram, draw_reliability({data.stem: found.reliability}).encode())
         msg.good(f"Wrote {diagram}: open it in a browser.")

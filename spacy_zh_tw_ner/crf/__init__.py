@@ -8,7 +8,15 @@ The equations are those of Lafferty, McCallum and Pereira (2001), "Conditional R
 recursions step by step, of Rabiner (1989), "A Tutorial on Hidden Markov Models", section V.A.
 """
 
-from .calibration import Reliability, Stretches, at_temperature, fit_temperature, fit_temperature_to_scores, reliability
+from .calibration import (
+    Reliability,
+    Stretches,
+    at_temperature,
+    chance_error,
+    fit_temperature,
+    fit_temperature_to_scores,
+    reliability,
+)
 from .k_best import KBest, decode_k_best
 from .likelihood import Likelihood, log_likelihood
 from .posterior import Posterior, infer
@@ -26,6 +34,7 @@ __all__ = [
     "Stretches",
     "Transitions",
     "at_temperature",
+    "chance_error",
     "choose",
     "constrain",
     "decode",

@@ -86,6 +86,24 @@ def reliability(scores: torch.Tensor, correct: torch.Tensor, *, n_bins: int = 15
     return Reliability(edges, edges + 1 / n_bins, confidence, accuracy, counts)
 
 
+def chance_error(scores: torch.Tensor, *, n_bins: int = 15, equal: str = "mass", n_draws: int = 200) -> float:
+    """Say how large the expected calibration error would be if the scores were exactly right.
+
+    Bins of a few dozen entities are never right to the last one, so that the error of even a perfect model is not 0
+    (Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation"). What is not above this is chance.
+
+    scores (torch.Tensor): (n,) probabilities.
+    n_bins (int), equal (str): As of `reliability`.
+    n_draws (int): Worlds that are drawn, in each of which every score is as often right as it says.
+    RETURNS (float): Mean error over them; the same each time.
+    """
+    generator = torch.Generator().manual_seed(0)
+    scores = scores.double().cpu()
+    draws = (torch.rand(len(scores), generator=generator, dtype=torch.float64) < scores for _ in range(n_draws))
+    errors = [reliability(scores, drawn, n_bins=n_bins, equal=equal).expected_calibration_error for drawn in draws]
+    return sum(errors) / n_draws
+
+
 def at_temperature(
     emissions: torch.Tensor, transitions: Transitions, temperature: float
 ) -> tuple[torch.Tensor, Transitions]:

@@ -1,21 +1,53 @@
 """Gold and predicted documents → how far the scores of entities can be believed."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from spacy.tokens import Doc
 
-from ..crf import Reliability, reliability
+from ..crf import Reliability, chance_error, reliability
 from .exact import doc_entities, entity_of, known_entities
 
+N_BINS = 10  # with as many entities each; Naeini et al. (2015), whose measure it is, take as many
 
-def entity_reliability(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = 10) -> Reliability:
+
+class Confidence(NamedTuple):
+    """reliability: By bin. by_chance: The calibration error that scores would have that are exactly right."""
+
+    reliability: Reliability
+    by_chance: float
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error."""
+        return self.reliability.expected_calibration_error
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any entity has a score."""
+        return len(self.reliability.counts) > 0
+
+    def to_json(self) -> dict[str, object]:
+        """Both errors, and one object a bin."""
+        names = ("lowest", "highest", "confidence", "accuracy")
+        bins = [
+            {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}
+            for row in zip(*self.reliability, strict=True)
+        ]
+        return {"expected_calibration_error": round(self.error, 4), "by_chance": round(self.by_chance, 4), "bins": bins}
+
+    def __str__(self) -> str:
+        return f"{self.error:.4f} (scores that are exactly right: {self.by_chance:.4f})"
+
+
+def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = N_BINS) -> Confidence:
     """Compare the scores of predicted entities with how many of them are right.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in what the
         gold leaves open, are passed over.
-    n_bins (int): At most so many bins, each with as many entities as the next.
-    RETURNS (Reliability): By bin.
+    n_bins (int): At most so many bins.
+    RETURNS (Confidence): What the scores are worth.
     """
     scores: list[float] = []
     correct: list[bool] = []
@@ -26,14 +58,6 @@ def entity_reliability(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = 10) ->
             if score is not None and entity in known:
                 scores.append(score)
                 correct.append(entity in expected)
-    return reliability(torch.tensor(scores), torch.tensor(correct, dtype=torch.bool), n_bins=n_bins)
-
-
-def reliability_to_json(found: Reliability) -> dict[str, object]:
-    """The expected calibration error, and one object a bin."""
-    names = ("lowest", "highest", "confidence", "accuracy")
-    bins = [
-        {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}
-        for row in zip(*found, strict=True)
-    ]
-    return {"expected_calibration_error": round(found.expected_calibration_error, 4), "bins": bins}
+    found = torch.tensor(scores)
+    right = torch.tensor(correct, dtype=torch.bool)
+    return Confidence(reliability(found, right, n_bins=n_bins), chance_error(found, n_bins=n_bins))

@@ -100,7 +100,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
     name (str): Name of this instance, under which its loss is reported.
     min_score (float): The balance of precision and recall. At 0 the entities are those of the most probable tag path.
-        Above, they are all that are at least so probable by themselves; around 0.4 serves the F-score best.
+        Above, they are all that are at least so probable by themselves; half of the F-score that can be expected, such
+        as 0.35, serves that score best.
     overwrite (bool): Whether entities set by earlier components are replaced. They stay by default, and what overlaps
         them is left out.
     label_smoothing (float): Share of the target that training spreads over all legal paths, from 0 (off) up to 1.

@@ -4,6 +4,7 @@ import torch
 from spacy_zh_tw_ner.crf import (
     Stretches,
     at_temperature,
+    chance_error,
     constrain,
     decode,
     fit_temperature,
@@ -83,3 +84,16 @@ def test_broken_requests_are_named() -> None:
             reliability(torch.zeros(2), torch.zeros(2, dtype=torch.bool), **kwargs)
     with pytest.raises(ValueError, match="ZT112"):
         reliability(torch.zeros(2), torch.zeros(3, dtype=torch.bool))
+
+
+def test_scores_that_are_right_have_the_error_of_chance() -> None:
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.rand(600, generator=generator) * 0.6 + 0.4
+    expected = chance_error(scores, n_bins=10)
+    right = [torch.rand(600, generator=generator) < scores for _ in range(50)]
+    seen = [reliability(scores, drawn, n_bins=10).expected_calibration_error for drawn in right]
+    assert sum(seen) / 50 == pytest.approx(expected, rel=0.1)
+    # More entities leave less to chance.
+    assert chance_error(scores.repeat(16), n_bins=10) == pytest.approx(expected / 4, rel=0.15)
+    assert chance_error(scores, n_bins=10) == expected
+    assert chance_error(torch.empty(0)) == 0.0

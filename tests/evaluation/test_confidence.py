@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.crf import reliability
-from spacy_zh_tw_ner.evaluation.confidence import entity_reliability, reliability_to_json
+from spacy_zh_tw_ner.evaluation.confidence import Confidence, entity_confidence
 from spacy_zh_tw_ner.evaluation.diagram import draw_reliability
 from spacy_zh_tw_ner.pipeline.scores import write_scores
 from spacy_zh_tw_ner.types import Entity, Prediction
@@ -42,19 +42,23 @@ def test_scores_are_compared_with_what_is_right() -> None:
         (gold, predicted_doc({(0, 6, "ORG"): 0.9, (8, 10, "GPE"): 0.3})),
         (gold, predicted_doc({(8, 11, "GPE"): 0.7})),
     ]
-    found = entity_reliability(pairs, n_bins=3)
+    confidence = entity_confidence(pairs, n_bins=3)
+    found = confidence.reliability
     assert found.confidence.tolist() == pytest.approx([0.3, 0.7, 0.9], abs=1e-6)
     assert found.accuracy.tolist() == [0.0, 1.0, 1.0]
-    assert found.expected_calibration_error == pytest.approx((0.3 + 0.3 + 0.1) / 3, abs=1e-6)
+    assert confidence.error == pytest.approx((0.3 + 0.3 + 0.1) / 3, abs=1e-6)
+    assert confidence.has_scores
+    # Each is right or not: |right − score| is 0.42 on average at 0.3 and 0.7, and 0.18 at 0.9.
+    assert confidence.by_chance == pytest.approx((0.42 + 0.42 + 0.18) / 3, abs=0.03)
 
 
 def test_what_nobody_knows_or_scored_does_not_count() -> None:
     unknown = NLP.make_doc("國立臺灣大學位於臺北市。")
     unscored = gold_doc([(0, 6, "ORG")])
     pairs = [(unknown, predicted_doc({(0, 6, "ORG"): 0.9})), (gold_doc([(0, 6, "ORG")]), unscored)]
-    found = entity_reliability(pairs)
-    assert len(found.counts) == 0
-    assert reliability_to_json(found) == {"expected_calibration_error": 0.0, "bins": []}
+    found = entity_confidence(pairs)
+    assert not found.has_scores
+    assert found.to_json() == {"expected_calibration_error": 0.0, "by_chance": 0.0, "bins": []}
 
 
 def test_json_says_what_each_bin_holds() -> None:
@@ -63,7 +67,8 @@ def test_json_says_what_each_bin_holds() -> None:
         {"lowest": 0.25, "highest": 0.5, "confidence": 0.375, "accuracy": 0.5, "n": 2},
         {"lowest": 0.75, "highest": 1.0, "confidence": 0.875, "accuracy": 1.0, "n": 2},
     ]
-    assert reliability_to_json(found) == {"expected_calibration_error": 0.125, "bins": bins}
+    expected = {"expected_calibration_error": 0.125, "by_chance": 0.25, "bins": bins}
+    assert Confidence(found, 0.25).to_json() == expected
 
 
 def test_the_picture_is_svg_with_a_point_a_bin_and_titles_escaped() -> None:
