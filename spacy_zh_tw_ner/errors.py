@@ -164,6 +164,20 @@ class Errors(metaclass=_Coded):
         "give a `name` whose tokenizer and weights match."
     )
 
+    # Checkpoints with a head
+    ZT350 = (
+        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
+        "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
+    )
+    ZT351 = "The head of '{name}' is a {kind}, not one linear layer, and cannot become emissions."
+    ZT352 = "The labels of '{name}' have no names ({labels} …). Set `id2label` in its config.json."
+    ZT353 = "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they are no pair."
+    ZT354 = "'{name}' and the component have no label in common. It has {seen}; the component {expected}."
+    ZT355 = (
+        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- before a "
+        "name."
+    )
+
 
 class Warnings(metaclass=_Coded):
     """Messages for `warnings.warn`."""

@@ -5,6 +5,7 @@ from spacy.cli._util import app
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
+from .from_hf import from_hf_cli
 from .main import zh_tw_ner_cli
 from .try_ import try_cli
 from .validate import validate_cli
@@ -13,4 +14,13 @@ from .visualize import visualize_cli
 # spaCy loads this entry point before it builds its own command line.
 app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 
-__all__ = ["calibrate_cli", "convert_cli", "evaluate_cli", "try_cli", "validate_cli", "visualize_cli", "zh_tw_ner_cli"]
+__all__ = [
+    "calibrate_cli",
+    "convert_cli",
+    "evaluate_cli",
+    "from_hf_cli",
+    "try_cli",
+    "validate_cli",
+    "visualize_cli",
+    "zh_tw_ner_cli",
+]

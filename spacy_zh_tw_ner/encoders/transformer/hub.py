@@ -30,7 +30,7 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     """
     from transformers import AutoConfig
 
-    with _told(name, revision):
+    with reading(name, revision):
         return cast("PretrainedConfig", AutoConfig.from_pretrained(name, revision=revision))
 
 
@@ -41,7 +41,7 @@ def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase"
     """
     from transformers import AutoTokenizer
 
-    with _told(name, revision):
+    with reading(name, revision):
         return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(name, revision=revision))
 
 
@@ -72,7 +72,7 @@ def read_model(
             config.quantization_config = quantization.to_dict()
     if attn_implementation == "sdpa" and not getattr(cls, "_supports_sdpa", True):
         attn_implementation = None  # ELECTRA and DeBERTa have their own way only.
-    with _told(name, revision):
+    with reading(name, revision):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
             config=config,
@@ -106,7 +106,7 @@ def _takes_pooler(cls: type) -> bool:
 
 
 @contextmanager
-def _told(name: str, revision: str | None) -> Iterator[None]:
+def reading(name: str, revision: str | None) -> Iterator[None]:
     """Turn errors into sentences, and keep transformers from telling which heads it left out."""
     from safetensors import SafetensorError
     from transformers.utils import is_offline_mode, logging
