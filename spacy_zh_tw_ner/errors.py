@@ -174,8 +174,8 @@ class Errors(metaclass=_Coded):
     ZT353 = "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they are no pair."
     ZT354 = "'{name}' and the component have no label in common. It has {seen}; the component {expected}."
     ZT355 = (
-        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- before a "
-        "name."
+        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
+        "before a name."
     )
 
 

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from configparser import ConfigParser
 from importlib.metadata import EntryPoint, distribution
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
+from checkpoints import make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -16,6 +18,7 @@ from thinc.api import Model
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
+from spacy_zh_tw_ner.encoders.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]
 SETUP = ConfigParser(interpolation=None)
@@ -32,7 +35,10 @@ NAMES = [
     "spacy_architectures/spacy-zh-tw-ner.CRFTagger.v1",
     "spacy_architectures/spacy-zh-tw-ner.CharNgramEmbed.v1",
     "spacy_architectures/spacy-zh-tw-ner.MaskedCharacters.v1",
+    "spacy_architectures/spacy-zh-tw-ner.Tok2VecTransformer.v1",
+    "spacy_architectures/spacy-zh-tw-ner.TransformerModel.v1",
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
+    "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ner",
     "spacy_languages/zh_tw",
@@ -41,7 +47,11 @@ NAMES = [
     "spacy_misc/spacy-zh-tw-ner.quantization.v1",
     "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
     "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
+    "spacy_span_getters/spacy-zh-tw-ner.clause_windows.v1",
     "spacy_tokenizers/spacy-zh-tw-ner.CharTokenizer.v1",
+    "thinc_optimizers/spacy-zh-tw-ner.GroupedOptimizer.v1",
+    "thinc_schedules/spacy-zh-tw-ner.cosine.v1",
+    "thinc_schedules/spacy-zh-tw-ner.cosine_restarts.v1",
 ]
 
 
@@ -50,7 +60,8 @@ def resolve(name: str) -> Any:
 
 
 def docs() -> list[Doc]:
-    return [spacy.blank("zh_tw").make_doc(text) for text in ("台積電", "好")]
+    nlp = spacy.blank("zh_tw")
+    return [nlp.make_doc(text) for text in ("台積電", "好")]
 
 
 def embed() -> Model[Any, Any]:
@@ -114,7 +125,7 @@ def call_lora(create: Callable[..., Any], path: Path) -> None:
 
 
 def call_memory(create: Callable[..., Any], path: Path) -> None:
-    settings = create(precision="bf16", gradient_checkpointing=True, freeze_layers=2, micro_batch="auto")
+    settings = create(precision="bf16", gradient_checkpointing=True, freeze_layers=2, micro_batch=2)
     assert (settings.precision, settings.freeze_layers, settings.attn_implementation) == ("bf16", 2, "sdpa")
 
 
@@ -140,6 +151,54 @@ def call_tokenizer(create: Callable[..., Any], path: Path) -> None:
     assert [(token.text, token.norm_) for token in tokenizer("２０年Ａ")] == [("２０", "20"), ("年", "年"), ("Ａ", "a")]
 
 
+def call_tok2vec_transformer(build: Callable[..., Any], path: Path) -> None:
+    base = make_checkpoint(path / "base", hidden=16)
+    assert shapes(build(name=str(base), get_spans=ClauseWindows(size=8, overlap=2))) == [(3, 16), (1, 16)]
+
+
+def call_transformer(build: Callable[..., Any], path: Path) -> None:
+    base = make_checkpoint(path / "base", hidden=16)
+    model = build(name=str(base), get_spans=ClauseWindows(size=8, overlap=2))
+    model.initialize()
+    assert [data.tensors[0].shape for data in model.predict(docs()).doc_data] == [(3, 16), (1, 16)]
+
+
+def call_init_from_hf(create: Callable[..., Any], path: Path) -> None:
+    base = str(make_checkpoint(path / "base", hidden=16, labels=["O", "B-GPE", "I-GPE"]))
+    nlp = spacy.blank("zh_tw")
+    tok2vec = {"@architectures": "spacy-zh-tw-ner.Tok2VecTransformer.v1", "name": base}
+    windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec | {"get_spans": windows}}
+    ner = nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
+    nlp.initialize(lambda: [example])
+    layer = ner.model.get_ref("output_layer")  # type: ignore[attr-defined]
+    before = layer.get_param("W").copy()
+    create(name=base)(nlp)
+    assert (layer.get_param("W") != before).any()
+
+
+def call_windows(create: Callable[..., Any], path: Path) -> None:
+    (spans,) = create(size=4, overlap=1)([spacy.blank("zh_tw").make_doc("台積電在新竹。")])
+    assert [span.text for span in spans] == ["台積電在", "電在新竹", "新竹。"]
+
+
+def call_grouped_optimizer(create: Callable[..., Any], path: Path) -> None:
+    optimizer = create(encoder_rate=iter([1e-5, 2e-5]), head_rate=1e-3)
+    optimizer.step_schedules()
+    assert (optimizer.encoder.rate, optimizer.learn_rate) == (2e-5, 1e-3)
+
+
+def call_cosine(create: Callable[..., Any], path: Path) -> None:
+    rates = list(islice(create(initial_rate=1.0, warmup_steps=1, total_steps=5), 7))
+    assert rates == pytest.approx([0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0], abs=1e-4)
+
+
+def call_cosine_restarts(create: Callable[..., Any], path: Path) -> None:
+    rates = list(islice(create(initial_rate=1.0, warmup_steps=0, period=2, growth=2.0), 7))
+    assert rates == pytest.approx([1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0], abs=1e-4)
+
+
 CALLS = dict(
     zip(
         NAMES,
@@ -148,7 +207,10 @@ CALLS = dict(
             call_crf_tagger,
             call_char_ngrams,
             call_masked,
+            call_tok2vec_transformer,
+            call_transformer,
             call_entity_swap,
+            call_init_from_hf,
             call_cli,
             call_factory,
             call_language,
@@ -157,7 +219,11 @@ CALLS = dict(
             call_quantization,
             call_corpus,
             call_scorer,
+            call_windows,
             call_tokenizer,
+            call_grouped_optimizer,
+            call_cosine,
+            call_cosine_restarts,
         ],
         strict=True,
     )
@@ -182,7 +248,7 @@ def test_spacy_finds_every_name() -> None:
     for name in NAMES:
         group, _, registered = name.partition("/")
         if group != "spacy_cli":
-            registry = getattr(spacy.registry, group.removeprefix("spacy_"))
+            registry = getattr(spacy.registry, group.partition("_")[2])
             assert registry.get(registered) is not None
 
 

@@ -66,15 +66,18 @@ class ClauseWindows:
         if total <= size:
             return [Window(0, n_tokens, 0, n_tokens)] if n_tokens else []
         context = min(self.overlap, size // 4)
-        own = size - 2 * context
         windows, start = [], 0
         while start < n_tokens:
             left = total - before[start]
-            # As many as are needed, each as long as the next: no window of three characters at the end.
-            fair = -(-left // -(-left // own))
-            furthest = int(np.searchsorted(before, before[start] + own, side="right")) - 1
-            target = int(np.searchsorted(before, before[start] + fair, side="right")) - 1
-            end = n_tokens if left <= own else _cut_between(start, target, furthest, ends)
+            room = size - min(context, before[start])  # for own tokens, and context behind them
+            if left <= room:
+                end = n_tokens
+            else:
+                own = room - context
+                # As many as are needed, each as long as the next: no window of three characters at the end.
+                fair = -(-left // -(-left // own))
+                furthest, target = np.searchsorted(before, before[start] + [own, fair], side="right").tolist()
+                end = _cut_between(start, target - 1, furthest - 1, ends)
             first = int(np.searchsorted(before, before[start] - context))
             last = int(np.searchsorted(before, before[end] + context, side="right")) - 1
             windows.append(Window(first, last, start, end))
