@@ -14,7 +14,7 @@ from checkpoints import make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Model
+from thinc.api import Model, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
@@ -153,7 +153,8 @@ def call_tokenizer(create: Callable[..., Any], path: Path) -> None:
 
 def call_tok2vec_transformer(build: Callable[..., Any], path: Path) -> None:
     base = make_checkpoint(path / "base", hidden=16)
-    assert shapes(build(name=str(base), get_spans=ClauseWindows(size=8, overlap=2))) == [(3, 16), (1, 16)]
+    model = build(name=str(base), get_spans=ClauseWindows(size=8, overlap=2), pooling=reduce_mean())
+    assert shapes(model) == [(3, 16), (1, 16)]
 
 
 def call_transformer(build: Callable[..., Any], path: Path) -> None:
@@ -166,9 +167,10 @@ def call_transformer(build: Callable[..., Any], path: Path) -> None:
 def call_init_from_hf(create: Callable[..., Any], path: Path) -> None:
     base = str(make_checkpoint(path / "base", hidden=16, labels=["O", "B-GPE", "I-GPE"]))
     nlp = spacy.blank("zh_tw")
-    tok2vec = {"@architectures": "spacy-zh-tw-ner.Tok2VecTransformer.v1", "name": base}
+    tok2vec: dict[str, Any] = {"@architectures": "spacy-zh-tw-ner.Tok2VecTransformer.v1", "name": base}
     windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec | {"get_spans": windows}}
+    tok2vec |= {"get_spans": windows, "pooling": {"@layers": "reduce_mean.v1"}}
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
     example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
     nlp.initialize(lambda: [example])

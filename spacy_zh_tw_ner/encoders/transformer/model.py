@@ -1,4 +1,4 @@
-"""docs → hidden: a Transformer as a token-to-vector model of spaCy."""
+"""docs → hidden: a Transformer that gives each token one vector."""
 
 from collections.abc import Callable
 from typing import cast
@@ -15,7 +15,7 @@ from .shim import BackboneShim
 from .windows import ClauseWindows, SpanGetterT
 
 
-def build_tok2vec_transformer_v1(
+def build_token_encoder(
     name: str,
     get_spans: SpanGetterT,
     revision: str | None = None,
@@ -27,7 +27,7 @@ def build_tok2vec_transformer_v1(
     save: str = "full",
     save_dtype: str | None = None,
 ) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: the Transformer inside the head's own model.
+    """Make what both registered architectures of `pipe` hold.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): How documents are cut, `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
@@ -50,13 +50,13 @@ def build_tok2vec_transformer_v1(
     size = get_spans.size if isinstance(get_spans, ClauseWindows) else 4 * MAX_PIECES
     shim = BackboneShim(settings, save=save, save_dtype=save_dtype, max_pieces=max(1, min(MAX_PIECES, size // 4)))
     model: Tok2VecT = Model(
-        "tok2vec_transformer", forward, init=init, shims=[shim], dims={"nO": None}, attrs={"get_spans": get_spans}
+        "token_encoder", forward, init=init, shims=[shim], dims={"nO": None}, attrs={"get_spans": get_spans}
     )
     return model
 
 
 def shim_of(model: Tok2VecT) -> BackboneShim:
-    """The shim of a model that `build_tok2vec_transformer_v1` has made."""
+    """The shim of a model that `build_token_encoder` has made."""
     return cast(BackboneShim, model.shims[0])
 
 

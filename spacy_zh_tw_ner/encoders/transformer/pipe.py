@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
-from thinc.types import Ints1d, Ragged
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ints1d, Ragged
 
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
-from .model import build_tok2vec_transformer_v1
+from .model import build_token_encoder
 from .settings import LoraSettings, MemorySettings, QuantizationSettings
 from .windows import SpanGetterT
 
 if TYPE_CHECKING:
-    from spacy_transformers.data_classes import FullTransformerBatch
+    from spacy_transformers.data_classes import FullTransformerBatch, TransformerData
 
     PipeT = Model[list[Doc], FullTransformerBatch]
 
@@ -37,12 +37,12 @@ def build_transformer_model_v1(
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
-    The settings are those of `build_tok2vec_transformer_v1`. `doc._.trf_data` holds one vector a token, windows merged
+    The settings are those of `build_token_encoder`. `doc._.trf_data` holds one vector a token, windows merged
     and pieces pooled, so that a listener has nothing left to do but to pass it on.
 
     RETURNS (Model[list[Doc], FullTransformerBatch]): What that factory takes.
     """
-    tok2vec = build_tok2vec_transformer_v1(
+    tok2vec = build_token_encoder(
         name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
     )
     model: PipeT = Model(
@@ -101,11 +101,44 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
     )
 
 
-def replace_listener(model: "PipeT") -> Tok2VecT:
-    """What stands in the head once `nlp.replace_listeners` has made it independent of the pipe."""
-    return cast(Tok2VecT, model.layers[0])
+def build_tok2vec_transformer_v1(
+    name: str,
+    get_spans: SpanGetterT,
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    revision: str | None = None,
+    lora: LoraSettings | None = None,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+    save: str = "full",
+    save_dtype: str | None = None,
+) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer of the head's own, with no pipe before it.
+
+    It is what `nlp.replace_listeners` puts in place of a listener, layer by layer.
+
+    pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
+        that any pooling gives the same.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_token_encoder`.
+    """
+    from spacy_transformers.layers.trfs2arrays import trfs2arrays
+
+    model = build_transformer_model_v1(
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+    )
+    return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
+
+
+def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]]:
+    """What stands in the place of a listener once `nlp.replace_listeners` has made the head independent of the pipe."""
+    from spacy_transformers.layers.split_trf import split_trf_batch
+
+    return chain(model, split_trf_batch())
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
     """The config of that."""
-    return {**transformer, "@architectures": IN_HEAD}
+    kept: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    return {**transformer, **kept, "@architectures": IN_HEAD}

@@ -1,0 +1,71 @@
+"""Characters a second: our lookup of pieces beside the model's own tokenizer with `is_split_into_words`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import spacy
+import torch
+from spacy.attrs import NORM
+from spacy.tokens import Doc
+
+from benchmarks.measure import interleaved, machine, table
+from benchmarks.tokenizer import sentences
+from spacy_zh_tw_ner.encoders.transformer.pieces import PieceTable
+from tests.checkpoints import byte_level, unigram, wordpiece
+
+GOAL = 3.0
+BATCH = 64  # documents looked up at once
+TOKENIZERS = {"WordPiece (BERT)": wordpiece, "Unigram (DeBERTa-v3)": unigram, "byte-level BPE (Qwen2)": byte_level}
+
+
+def batches(docs: list[Doc]) -> list[list[Doc]]:
+    """Documents as a pipe gets them."""
+    return [docs[i : i + BATCH] for i in range(0, len(docs), BATCH)]
+
+
+def theirs(tokenizer: Any, docs: list[Doc]) -> Callable[[], object]:
+    """The norms of a batch through the tokenizer."""
+
+    def run() -> None:
+        for batch in batches(docs):
+            tokenizer([[token.norm_ for token in doc] for doc in batch], is_split_into_words=True)
+
+    return run
+
+
+def ours(tokenizer: Any, docs: list[Doc], *, warm: bool) -> Callable[[], object]:
+    """The keys of a batch through the table; a cold one learns every character first."""
+    known = PieceTable(tokenizer)
+
+    def run() -> None:
+        pieces = known if warm else PieceTable(tokenizer)
+        for batch in batches(docs):
+            for doc in batch:
+                pieces(doc.to_array(NORM), doc.vocab.strings)
+
+    return run
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    print(machine())
+    nlp = spacy.blank("zh_tw")
+    docs = [nlp.make_doc(text) for text in sentences()]
+    n_characters = sum(map(len, docs))
+    rows: list[tuple[object, ...]] = []
+    for family, make in TOKENIZERS.items():
+        tokenizer = make()
+        contestants = {
+            "its own tokenizer": theirs(tokenizer, docs),
+            "table, cold": ours(tokenizer, docs, warm=False),
+            "table": ours(tokenizer, docs, warm=True),
+        }
+        seconds = interleaved(contestants)
+        base = seconds["its own tokenizer"]
+        rows += [(family, k, f"{n_characters / s:,.0f}", f"{base / s:.1f}") for k, s in seconds.items()]
+    print(table(rows, header=("family", "lookup", "characters/s", f"ratio (goal {GOAL:g})")))
+
+
+if __name__ == "__main__":
+    main()
