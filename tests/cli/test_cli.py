@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-COMMANDS = ("calibrate", "convert", "evaluate", "try", "validate", "visualize")
+COMMANDS = ("calibrate", "convert", "evaluate", "from-hf", "try", "validate", "visualize")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -146,6 +147,7 @@ def test_convert_takes_its_options(tmp_path: Path) -> None:
         (("visualize", "PIPELINE", "nowhere.spacy", "out"), "[ZT202]"),
         (("visualize", "PIPELINE", "text.txt", "out"), "[ZT210]"),
         (("visualize", "nowhere", "text.txt", "out"), "nowhere"),
+        (("from-hf", "nowhere", "out"), "[ZT321]"),
         (("try", "nowhere", "好", "-o", "out"), "nowhere"),
     ],
 )
@@ -266,6 +268,14 @@ def test_calibrate_names_what_a_pipeline_has_instead(tiny_corpus: Path, tmp_path
     assert "[ZT113]" in message
     assert "sentencizer" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_from_hf_writes_a_pipeline(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    output = succeeds("from-hf", tiny_checkpoint("bert"), tmp_path / "pipeline", "--save-dtype", "fp16")
+    assert "Labels: GPE" in output
+    nlp = spacy.load(tmp_path / "pipeline")
+    assert (nlp.lang, nlp.pipe_names, nlp.meta["name"]) == ("zh_tw", ["transformer", "ner"], "ner")
+    assert nlp("臺北市").text == "臺北市"
 
 
 def test_visualize_writes_a_page(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
