@@ -55,9 +55,13 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
     # shape: (n_tags from, n_going_on, 1) and (n_tags from, 1, n_tags to): a maximum over the first axis is one of whole
     # rows, and several times as fast as one within rows.
     leaving, matrix = walked.T[:, :, None].split(pieces, 1)[::2], transitions.matrix[:, None]  # type: ignore[no-untyped-call]
-    peaks = walked.new_zeros(layout.n_rows, 1)
+    sums, peaks = walked.new_empty(len(matrix), layout.n_begun, len(matrix)), walked.new_zeros(layout.n_rows, 1)
     for step, (here, peak) in enumerate(zip(blocks, peaks.split(layout.active), strict=True)):  # type: ignore[no-untyped-call]
-        here += (leaving[step - 1] + matrix).amax(0) if step else transitions.start
+        if step:
+            sums.resize_(len(sums), *here.shape)  # it only shrinks
+            here += torch.add(leaving[step - 1], matrix, out=sums).amax(0)
+        else:
+            here += transitions.start
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
             here -= torch.amax(here, 1, keepdim=True, out=peak)
     finals, path[layout.lasts] = (walked.index_select(0, layout.lasts) + transitions.end).max(1)
