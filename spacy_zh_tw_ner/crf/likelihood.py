@@ -92,7 +92,7 @@ def _by_torch(
         unknown = (layout.sum_of(n_allowed < allowed.shape[1]) == 0) & ~known
     walked = layout.to_walk(emissions)
     free = run_scaled(walked, layout, transitions)
-    tags = layout.to_walk(allowed.to(torch.uint8).argmax(1))
+    tags = layout.to_walk(allowed.view(torch.uint8).argmax(1))
     sound, target = free.sound, allowed.float()
     log_gold, g_matrix = _known_gold(walked, tags, layout, transitions, known & sound)
     partly = ~(known | unknown | impossible)
@@ -102,11 +102,11 @@ def _by_torch(
         gold_layout = Layout([n for n, wanted in zip(lengths, some, strict=True) if wanted], emissions.device)
         gold_emissions = torch.where(allowed, emissions, PENALTY)[rows]
         gold = run_scaled(gold_layout.to_walk(gold_emissions), gold_layout, transitions)
-        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.alpha * gold.beta)
+        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.marginals)
         sound[partly] &= gold.sound
         g_matrix -= gold.expected(gold_layout, sound[partly])
     counts = sound & ~unknown & ~impossible
-    surplus = free.alpha * free.beta - layout.to_walk(target)
+    surplus = free.marginals - layout.to_walk(target)
     if not bool(counts.all()):
         surplus = torch.where(counts[layout.sequences, None], surplus, 0.0)
     g_transitions = Transitions(
