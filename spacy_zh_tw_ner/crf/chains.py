@@ -15,6 +15,7 @@ that the emissions want) fails the certificate, and is computed again, alone, in
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -28,7 +29,7 @@ SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of fo
 class Chains:
     """Rows are in the order of the walk. What belongs to a sequence that is not sound is of no use.
 
-    alpha, beta: (n_rows, n_tags) scaled so that alpha sums to 1 in a row, and alpha ∘ beta, too.
+    alpha, beta: (n_rows, n_tags) scaled so that alpha sums to 1 in a row, and marginals = alpha ∘ beta, too.
     leaving, arriving: (n_pairs, n_tags) of each two neighbours, such that leaving ⊗ arriving ∘ exp(A) is the
     probability of their tags. factors: exp(A − peak).
     log_scale: (n_rows,) float64 log of the factor that the scaling took out of each step. log_z: (batch_size,) float64.
@@ -37,6 +38,7 @@ class Chains:
 
     alpha: torch.Tensor
     beta: torch.Tensor
+    marginals: torch.Tensor
     leaving: torch.Tensor
     arriving: torch.Tensor
     factors: torch.Tensor
@@ -68,13 +70,18 @@ def run_scaled(
     peaks = Transitions(*(scores.max().clamp(min=PENALTY / 2) for scores in transitions))
     factors = Transitions(*((scores - peak).exp() for scores, peak in zip(transitions, peaks, strict=True)))
     row_peaks = emissions.amax(1).clamp(min=PENALTY / 2)
-    potentials = (emissions - row_peaks[:, None]).exp_()
-    values, scales, carried = _walk(torch.stack([potentials, layout.mirror(potentials)]), factors, layout, scale_every)
+    # Memory that is new costs more than what is done in it: results go where nothing is needed any more.
+    values = emissions.new_empty(2, *emissions.shape)
+    torch.sub(emissions, row_peaks[:, None], out=values[0]).exp_()
+    torch.index_select(values[0], 0, layout.mirrored, out=values[1])
+    scales, carried = _walk(values, factors, layout, scale_every)
     before, alpha, arriving = layout.before, values[0], layout.mirror(values[1])[layout.n_begun :]
     beta = torch.empty_like(alpha)
     beta[layout.lasts] = factors.end
-    beta.index_copy_(0, before, arriving @ factors.matrix.T)
-    overlap = (alpha * beta).sum(1)
+    beta.index_copy_(0, before, torch.mm(arriving, factors.matrix.T, out=values[1, : len(before)]))
+    marginals = torch.mul(alpha, beta, out=values[1])
+    overlap = marginals.sum(1)
+    marginals /= overlap[:, None]
     beta /= overlap[:, None]
     held = scales[0] * carried[0] * overlap > SOUND  # NaN fails
     held[before] &= layout.mirror(scales[1] * carried[1])[layout.n_begun :] * overlap[before] > SOUND
@@ -89,30 +96,30 @@ def run_scaled(
     log_z = layout.sum_of(log_scale)
     log_z[layout.sequences[layout.lasts]] += overlap[layout.lasts].double().log() + peaks.end
     leaving = alpha.index_select(0, before).div_(overlap[before, None])
-    return Chains(alpha, beta, leaving, arriving, factors.matrix, log_scale, log_z, sound)
+    return Chains(alpha, beta, marginals, leaving, arriving, factors.matrix, log_scale, log_z, sound)
 
 
 def _walk(
-    potentials: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    values: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the recursion from both ends at once, in place.
 
-    potentials (torch.Tensor): (2, n_rows, n_tags) from the beginning and, mirrored, from the end.
-    RETURNS: Scaled values in place of the potentials; (2, n_rows) what a row was divided by; and what it had left then
-        for the next step to inherit, which is 1 where a step has been scaled on the way.
+    values (torch.Tensor): (2, n_rows, n_tags) potentials from the beginning and, mirrored, from the end. Scaled values
+        take their place.
+    RETURNS: (2, n_rows) what a row was divided by; and what it had left then for the next step to inherit, which is 1
+        where a step has been scaled on the way.
     """
-    values, scales = potentials, torch.ones_like(potentials[..., 0])
+    scales = torch.ones_like(values[..., 0])
     matrices = torch.stack([factors.matrix, factors.matrix.T])
-    incoming = torch.stack([factors.start, factors.end])[:, None]
-    here: torch.Tensor | None = None
-    blocks = values.split(layout.active, 1)  # type: ignore[no-untyped-call]
-    for step, (block, scale) in enumerate(zip(blocks, scales.split(layout.active, 1), strict=True)):  # type: ignore[no-untyped-call]
-        if here is not None:
-            incoming = torch.bmm(here if here.shape[1] == block.shape[1] else here[:, : block.shape[1]], matrices)
-        here = block.mul_(incoming)
+    # In each step the sequences that go on come first, and then those that end.
+    pieces = [n for here, after in pairwise((*layout.active, 0)) for n in (after, here - after)]
+    going_on = values.split(pieces, 1)[::2]  # type: ignore[no-untyped-call]
+    blocks = zip(values.split(layout.active, 1), scales.split(layout.active, 1), strict=True)  # type: ignore[no-untyped-call]
+    for step, (here, scale) in enumerate(blocks):
+        here *= torch.bmm(going_on[step - 1], matrices) if step else torch.stack([factors.start, factors.end])[:, None]
         if step % scale_every == scale_every - 1:
             torch.sum(here, 2, out=scale)
-            here.div_(scale[:, :, None])
+            here /= scale[:, :, None]
     carried = values.sum(2)
     values /= carried[:, :, None]
-    return values, scales, carried
+    return scales, carried

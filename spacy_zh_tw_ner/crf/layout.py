@@ -92,7 +92,8 @@ def check_finite(emissions: torch.Tensor) -> None:
 
     RAISES (ValueError): Where an emission is not finite.
     """
-    finite = torch.isfinite(emissions)
-    if not bool(finite.all()):
+    # The least and the largest tell without an array of answers: a NaN is both.
+    if emissions.numel() and not bool(torch.isfinite(torch.stack(emissions.aminmax())).all()):
+        finite = torch.isfinite(emissions)
         row = int((~finite).any(1).nonzero()[0])
         raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=row))

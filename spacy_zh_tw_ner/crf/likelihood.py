@@ -92,8 +92,9 @@ def _by_torch(
         unknown = (layout.sum_of(n_allowed < allowed.shape[1]) == 0) & ~known
     walked = layout.to_walk(emissions)
     free = run_scaled(walked, layout, transitions)
-    tags = layout.to_walk(allowed.to(torch.uint8).argmax(1))
-    sound, target = free.sound, allowed.float()
+    tags = layout.to_walk(allowed.view(torch.uint8).argmax(1))
+    sound, taken = free.sound, known[layout.sequences, None].float()
+    surplus = free.marginals.scatter_add_(1, tags[:, None], -taken)
     log_gold, g_matrix = _known_gold(walked, tags, layout, transitions, known & sound)
     partly = ~(known | unknown | impossible)
     if bool(partly.any()):
@@ -102,11 +103,12 @@ def _by_torch(
         gold_layout = Layout([n for n, wanted in zip(lengths, some, strict=True) if wanted], emissions.device)
         gold_emissions = torch.where(allowed, emissions, PENALTY)[rows]
         gold = run_scaled(gold_layout.to_walk(gold_emissions), gold_layout, transitions)
-        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.alpha * gold.beta)
+        target = torch.zeros_like(emissions)
+        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.marginals)
+        surplus -= layout.to_walk(target)
         sound[partly] &= gold.sound
         g_matrix -= gold.expected(gold_layout, sound[partly])
     counts = sound & ~unknown & ~impossible
-    surplus = free.alpha * free.beta - layout.to_walk(target)
     if not bool(counts.all()):
         surplus = torch.where(counts[layout.sequences, None], surplus, 0.0)
     g_transitions = Transitions(

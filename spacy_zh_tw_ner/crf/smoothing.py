@@ -56,7 +56,7 @@ def smoothed(
     here, after = tags[layout.before], tags[layout.n_begun :]
 
     # shape: (n_rows, n_tags) what is taken from the gold and given to all paths
-    moved = (gold.double() - even.alpha * even.beta) * weight[:, None]
+    moved = (gold.double() - even.marginals) * weight[:, None]
     value = -(moved * walked).sum(1)
     value[: layout.n_begun] -= moved[: layout.n_begun] @ scores.start
     value[layout.lasts] -= moved[layout.lasts] @ scores.end

@@ -1,6 +1,7 @@
 """The best path (Viterbi 1967) of every sequence of a ragged batch."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 
@@ -45,36 +46,31 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
     Only scores are kept on the way there. Which tag was before another is found on the way back, for the one tag of
     each sequence that matters, from the same sums.
     """
-    # shape: (n_tags to, n_tags from): the maximum is taken over the last axis
-    into = transitions.matrix.T.contiguous()
     walked = layout.to_walk(emissions)
-    blocks = (walked - walked.amax(1, keepdim=True)).split(layout.active)  # type: ignore[no-untyped-call]
-    scores: list[torch.Tensor] = []
-    stuck = torch.zeros(layout.n_sequences, dtype=torch.bool, device=emissions.device)
-    for step, (block, running) in enumerate(zip(blocks, layout.active, strict=True)):
-        come = (scores[-1][:running, None] + into).amax(2) if scores else transitions.start
-        here = come + block
+    walked -= walked.amax(1, keepdim=True)
+    path = torch.empty(layout.n_rows, dtype=torch.long, device=emissions.device)
+    # In each step the sequences that go on come first, and then those that end.
+    pieces = [n for here, after in pairwise((*layout.active, 0)) for n in (after, here - after)]
+    blocks, going_on = walked.split(layout.active), walked.split(pieces)[::2]  # type: ignore[no-untyped-call]
+    # shape: (n_tags from, n_going_on, 1) and (n_tags from, 1, n_tags to): a maximum over the first axis is one of whole
+    # rows, and several times as fast as one within rows.
+    leaving, matrix = walked.T[:, :, None].split(pieces, 1)[::2], transitions.matrix[:, None]  # type: ignore[no-untyped-call]
+    sums, peaks = walked.new_empty(len(matrix), layout.n_begun, len(matrix)), walked.new_zeros(layout.n_rows, 1)
+    for step, (here, peak) in enumerate(zip(blocks, peaks.split(layout.active), strict=True)):  # type: ignore[no-untyped-call]
+        if step:
+            sums.resize_(len(sums), *here.shape)  # it only shrinks
+            here += torch.add(leaving[step - 1], matrix, out=sums).amax(0)
+        else:
+            here += transitions.start
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
-            peak = here.amax(1, keepdim=True)
-            here -= peak
-            stuck[layout.sequences[:running][peak[:, 0] < PENALTY / 2]] = True
-        scores.append(here)
-    if not scores:
-        return torch.empty(0, dtype=torch.long, device=emissions.device), []
+            here -= torch.amax(here, 1, keepdim=True, out=peak)
+    finals, path[layout.lasts] = (walked.index_select(0, layout.lasts) + transitions.end).max(1)
+    peaks[layout.lasts, 0] += finals
 
-    path: list[torch.Tensor] = []
-    finals: list[torch.Tensor] = []
-    tags = torch.empty(0, dtype=torch.long, device=emissions.device)
-    for here in reversed(scores):
-        # Of the sequences that go on the tag is known by what follows it; those that end here choose it themselves.
-        n_going_on = len(tags)
-        before = (here[:n_going_on] + into[tags]).argmax(1)
-        if n_going_on < len(here):
-            best, last = (here[n_going_on:] + transitions.end).max(1)
-            finals.append(best)
-            before = torch.cat([before, last])
-        tags = before
-        path.append(tags)
-    # The shortest sequences came first: in reverse these are in the order of the walk's first step.
-    stuck[layout.sequences[: layout.n_begun]] |= torch.cat(finals[::-1]) < PENALTY / 2
-    return layout.to_batch(torch.cat(path[::-1])), stuck.nonzero()[:, 0].tolist()
+    into = transitions.matrix.T.contiguous()
+    tags, before = path.split(layout.active), path.split(pieces)[::2]  # type: ignore[no-untyped-call]
+    for step in range(len(blocks) - 1, 0, -1):
+        scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
+        torch.argmax(scores, 1, out=before[step - 1])
+    stuck = layout.sum_of(peaks[:, 0] < PENALTY / 2)
+    return layout.to_batch(path), stuck.nonzero()[:, 0].tolist()
