@@ -110,16 +110,19 @@ def _walk(
         where a step has been scaled on the way.
     """
     scales = torch.ones_like(values[..., 0])
-    matrices = torch.stack([factors.matrix, factors.matrix.T])
+    begin, matrices = (
+        torch.stack([factors.start, factors.end])[:, None],
+        torch.stack([factors.matrix, factors.matrix.T]),
+    )
     # In each step the sequences that go on come first, and then those that end.
     pieces = [n for here, after in pairwise((*layout.active, 0)) for n in (after, here - after)]
     going_on = values.split(pieces, 1)[::2]  # type: ignore[no-untyped-call]
     blocks = zip(values.split(layout.active, 1), scales.split(layout.active, 1), strict=True)  # type: ignore[no-untyped-call]
     for step, (here, scale) in enumerate(blocks):
-        here *= torch.bmm(going_on[step - 1], matrices) if step else torch.stack([factors.start, factors.end])[:, None]
+        here.mul_(torch.bmm(going_on[step - 1], matrices) if step else begin)
         if step % scale_every == scale_every - 1:
             torch.sum(here, 2, out=scale)
-            here /= scale[:, :, None]
+            here.div_(scale[:, :, None])
     carried = values.sum(2)
     values /= carried[:, :, None]
     return scales, carried

@@ -59,11 +59,11 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
     for step, (here, peak) in enumerate(zip(blocks, peaks.split(layout.active), strict=True)):  # type: ignore[no-untyped-call]
         if step:
             sums.resize_(len(sums), *here.shape)  # it only shrinks
-            here += torch.add(leaving[step - 1], matrix, out=sums).amax(0)
+            here.add_(torch.add(leaving[step - 1], matrix, out=sums).amax(0))
         else:
-            here += transitions.start
+            here.add_(transitions.start)
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
-            here -= torch.amax(here, 1, keepdim=True, out=peak)
+            here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
     finals, path[layout.lasts] = (walked.index_select(0, layout.lasts) + transitions.end).max(1)
     peaks[layout.lasts, 0] += finals
 
