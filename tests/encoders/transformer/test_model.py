@@ -334,3 +334,33 @@ def test_the_norm_of_all_gradients_is_clipped_together(tiny_checkpoint: Checkpoi
     encoder.step(inner, shim.scaler)
     assert seen == [pytest.approx(0.5, rel=1e-3)]
     assert all(p.grad is None for p in shim.backbone.parameters())
+
+
+class Near(torch.nn.Module):
+    """An encoder that sees two pieces to either side, and says of each window what it would say of the whole."""
+
+    width, max_length = 16, 512
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = torch.nn.Embedding(5000, self.width)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        own = self.embedding(input_ids) * attention_mask[:, :, None]
+        padded = torch.nn.functional.pad(own, (0, 0, 2, 2))
+        n = input_ids.shape[1]
+        return torch.stack([(i + 1) * padded[:, i : i + n] for i in range(5)]).sum(0).tanh()
+
+
+@pytest.mark.parametrize("overlap", [2, 3, 5])
+def test_nothing_is_lost_wherever_a_border_falls(overlap: int, tiny_checkpoint: CheckpointT) -> None:
+    """An entity that a model finds in one window it finds behind any number of characters before."""
+    whole, cut = (load(tiny_checkpoint("bert"), ClauseWindows(size, overlap)) for size in (500, 20))
+    for model in (whole, cut):
+        shim_of(model)._model = Near()
+    for shift in range(45):
+        for filler in ("山", "好，", "走。"):
+            (doc,) = docs_of([(filler * shift)[:shift] + "國立臺灣大學位於臺北市。" + filler * 20])
+            (expected,), (found,) = whole.predict([doc]), cut.predict([doc])
+            np.testing.assert_allclose(found, expected, atol=1e-6)
