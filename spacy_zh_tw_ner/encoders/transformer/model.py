@@ -9,44 +9,27 @@ from thinc.api import Model
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
 from .batches import make_micro_batches
+from .checkpoint import SAVES
 from .pieces import MAX_PIECES
-from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings, require_choice
+from .settings import BackboneSettings, require_choice
 from .shim import BackboneShim
 from .windows import ClauseWindows, SpanGetterT
 
 
 def build_token_encoder(
-    name: str,
-    get_spans: SpanGetterT,
-    revision: str | None = None,
-    lora: LoraSettings | None = None,
-    quantization: QuantizationSettings | None = None,
-    memory: MemorySettings | None = None,
-    attention: str | None = None,
-    dropout: float | None = None,
-    save: str = "full",
-    save_dtype: str | None = None,
+    settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
 ) -> Tok2VecT:
     """Make what both registered architectures of `pipe` hold.
 
-    name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
-    get_spans (Callable): How documents are cut, `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
-        spacy-transformers; where its spans overlap, each token is taken from the span in which it stands most
-        centrally.
-    revision (Optional[str]): Branch, tag or commit on the Hub. Name a commit to have the same weights next year.
-    lora (Optional[LoraSettings]): `spacy-zh-tw-ner.lora.v1`; null trains all weights.
-    quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps 32 bits.
-    memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for float32 and nothing saved.
-    attention (Optional[str]): For decoders, "causal" or "bidirectional"; null for the model's own way.
-    dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
-    save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
-    save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
+    settings (BackboneSettings): Which base, and what is done to it. It is loaded when the model is initialized.
+    get_spans (Callable): How documents are cut. Where the spans of spacy-transformers overlap, each token is taken from
+        the span in which it stands most centrally.
+    save (str), save_dtype (Optional[str]): See `checkpoint.pack`.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its pieces' hidden states.
-    RAISES (ValueError): For settings that do not go together.
+    RAISES (ValueError): For a `save` or `save_dtype` that there is not.
     """
-    require_choice("save", save, ("full", "adapter", "merged"))
+    require_choice("save", save, SAVES)
     require_choice("save_dtype", save_dtype, (None, "fp16", "bf16"))
-    settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
     size = get_spans.size if isinstance(get_spans, ClauseWindows) else 4 * MAX_PIECES
     shim = BackboneShim(settings, save=save, save_dtype=save_dtype, max_pieces=max(1, min(MAX_PIECES, size // 4)))
     model: Tok2VecT = Model(

@@ -12,7 +12,7 @@ from thinc.types import Floats2d, Ints1d, Ragged
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
 from .model import build_token_encoder
-from .settings import LoraSettings, MemorySettings, QuantizationSettings
+from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .windows import SpanGetterT
 
 if TYPE_CHECKING:
@@ -37,14 +37,25 @@ def build_transformer_model_v1(
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
-    The settings are those of `build_token_encoder`. `doc._.trf_data` holds one vector a token, windows merged
-    and pieces pooled, so that a listener has nothing left to do but to pass it on.
+    `doc._.trf_data` holds one vector a token, windows merged and pieces pooled, so that a listener has nothing left to
+    do but to pass it on.
 
+    name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
+    get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
+        spacy-transformers.
+    revision (Optional[str]): Branch, tag or commit on the Hub. Name a commit to have the same weights next year.
+    lora (Optional[LoraSettings]): `spacy-zh-tw-ner.lora.v1`; null trains all weights.
+    quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps 32 bits.
+    memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for float32 and nothing saved.
+    attention (Optional[str]): For decoders, "causal" or "bidirectional"; null for the model's own way.
+    dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
+    save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
+    save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
     RETURNS (Model[list[Doc], FullTransformerBatch]): What that factory takes.
+    RAISES (ValueError): For settings that do not go together.
     """
-    tok2vec = build_token_encoder(
-        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
-    )
+    settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
+    tok2vec = build_token_encoder(settings, get_spans, save=save, save_dtype=save_dtype)
     model: PipeT = Model(
         "transformer",
         forward,
@@ -121,7 +132,7 @@ def build_tok2vec_transformer_v1(
 
     pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
         that any pooling gives the same.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_token_encoder`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_transformer_model_v1`.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 

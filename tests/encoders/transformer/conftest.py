@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from checkpoints import EXTRA, FAMILIES
 
 from spacy_zh_tw_ner.encoders.transformer import precision
 
-FAMILIES = ("bert", "albert", "electra", "deberta-v2", "qwen2", "llama")
 ROWS = 60
 
 with warnings.catch_warnings():
@@ -27,22 +27,7 @@ assert bitsandbytes
 def make_config(family: str, layers: int, hidden: int) -> Any:
     sizes = {"vocab_size": ROWS, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": 4}
     sizes |= {"intermediate_size": 2 * hidden, "max_position_embeddings": 64}
-    extra: dict[str, dict[str, Any]] = {
-        "albert": {"embedding_size": 16},
-        "electra": {"embedding_size": 16},
-        "deberta-v2": {  # as v3 has them
-            "relative_attention": True,
-            "position_buckets": 16,
-            "norm_rel_ebd": "layer_norm",
-            "share_att_key": True,
-            "pos_att_type": "p2c|c2p",
-            "position_biased_input": False,
-            "type_vocab_size": 0,
-        },
-        "qwen2": {"num_key_value_heads": 2},
-        "llama": {"num_key_value_heads": 2},
-    }
-    return transformers.AutoConfig.for_model(family, **sizes, **extra.get(family, {}))
+    return transformers.AutoConfig.for_model(family, **sizes, **EXTRA.get(family, {}))
 
 
 @pytest.fixture(scope="session")

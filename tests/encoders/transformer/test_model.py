@@ -16,7 +16,7 @@ from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
 
 from spacy_zh_tw_ner.encoders.transformer.model import build_token_encoder, shim_of
-from spacy_zh_tw_ner.encoders.transformer.settings import MemorySettings
+from spacy_zh_tw_ner.encoders.transformer.settings import BackboneSettings, MemorySettings
 from spacy_zh_tw_ner.encoders.transformer.shim import BackboneShim
 from spacy_zh_tw_ner.encoders.transformer.windows import ClauseWindows
 from spacy_zh_tw_ner.training.optimizers import GroupedOptimizer, create_grouped_optimizer_v1
@@ -42,7 +42,7 @@ def docs_of(texts: list[str]) -> list[Doc]:
 
 
 def load(base: Path, get_spans: Any = WINDOWS, **settings: Any) -> Any:
-    model = build_token_encoder(str(base), get_spans, **settings)
+    model = build_token_encoder(BackboneSettings(str(base), **settings), get_spans)
     model.initialize()
     return model
 
@@ -136,7 +136,7 @@ def test_a_long_document_has_the_vectors_of_the_windows_it_is_cut_into(tiny_chec
 
 
 def load_wide(model: Any) -> Any:
-    wide = build_token_encoder("unused", ClauseWindows(500, 4))
+    wide = build_token_encoder(BackboneSettings("unused"), ClauseWindows(500, 4))
     wide.shims[0] = model.shims[0]
     wide.set_dim("nO", 32)
     return wide
