@@ -103,7 +103,7 @@ def peak(model: dict[str, Any]) -> float:
     nlp, examples = pipeline(model)
     update(nlp, examples, optimizer)
     shim = nlp.get_pipe("transformer").model.layers[0].shims[0]  # type: ignore[attr-defined]
-    held = [*shim.backbone.state_dict().values(), *(t for s in shim.optimizer.state.values() for t in s.values())]
+    held = [*shim.backbone.state_dict().values(), *(t for s in shim._optimizer.state.values() for t in s.values())]
     resident = sum(tensor.nbytes for tensor in held if isinstance(tensor, torch.Tensor))
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         update(nlp, examples, optimizer)

@@ -98,6 +98,10 @@ class Errors(metaclass=_Coded):
         'precision = "{precision}" needs gradients to be scaled. Set '
         '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer], or precision = "fp32".'
     )
+    ZT315 = (
+        "What is resumed was trained by an optimizer of torch, and {kind} has none. Keep "
+        '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
+    )
     ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
     ZT321 = (
         "The base {name!r} (revision {revision}) could not be read: {reason} Looked in: {where}. Check `name` and "
@@ -176,6 +180,12 @@ class Errors(metaclass=_Coded):
     ZT355 = (
         "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
         "before a name."
+    )
+
+    # Training
+    ZT401 = (
+        "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
+        "that was saved with it."
     )
 
 

@@ -6,6 +6,7 @@ The gradients are those of the whole batch, for one more pass and the memory of 
 https://arxiv.org/abs/1604.06174, taken over the batch and not over the layers).
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -22,7 +23,7 @@ from .backbone import Backbone, load_backbone, require_vocabulary
 from .batches import MicroBatch
 from .checkpoint import pack, require_packable, unpack
 from .hub import read_tokenizer
-from .optimizers import EncoderOptimizer
+from .optimizers import EncoderOptimizer, state_from_bytes, state_to_bytes
 from .pieces import PieceTable
 from .settings import BackboneSettings
 
@@ -183,10 +184,26 @@ class BackboneShim(Shim):
             self._optimizer = encoder.build(self.backbone.model)
         encoder.step(self._optimizer, self.scaler)
 
-    @property
-    def optimizer(self) -> torch.optim.Optimizer | None:
-        """The optimizer of torch, once there has been an update; see `optimizers.state_to_bytes`."""
-        return self._optimizer
+    def optimizer_to_bytes(self) -> bytes:
+        """Give the state of torch's optimizer and of the scaler; nothing before the first update by them."""
+        if self._optimizer is None:
+            return b""
+        scale = json.dumps(self.scaler.state_dict()).encode()
+        return cast(bytes, srsly.msgpack_dumps({"optimizer": state_to_bytes(self._optimizer), "scaler": scale}))
+
+    def optimizer_from_bytes(self, data: bytes, optimizer: Optimizer) -> None:
+        """Go on with what `optimizer_to_bytes` gave.
+
+        optimizer (Optimizer): A `GroupedOptimizer`, which says what kind it is.
+        RAISES (ValueError): If it was another kind, or had other parameters.
+        """
+        encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
+        if encoder is None:
+            raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
+        parts = srsly.msgpack_loads(data)
+        self._optimizer = encoder.build(self.backbone.model)
+        state_from_bytes(self._optimizer, parts["optimizer"])
+        self.scaler.load_state_dict(json.loads(parts["scaler"]))
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:

@@ -303,7 +303,7 @@ def test_one_optimizer_holds_two_rates(tiny_checkpoint: CheckpointT) -> None:
     optimizer = create_grouped_optimizer_v1([1e-3, 5e-4, 0.0], [1e-2, 1e-3], layer_decay=0.5)
     assert isinstance(optimizer, GroupedOptimizer)
     fit(nlp, 1, optimizer)
-    inner = shim_in(nlp).optimizer
+    inner = shim_in(nlp)._optimizer
     assert inner is not None
     assert max(group["lr"] for group in inner.param_groups) == 1e-3
     assert min(group["lr"] for group in inner.param_groups) == pytest.approx(1e-3 * 0.5**2)
@@ -325,7 +325,7 @@ def test_the_norm_of_all_gradients_is_clipped_together(tiny_checkpoint: Checkpoi
     for parameter in shim.backbone.parameters():
         parameter.grad = torch.full_like(parameter, 3.0)
     seen: list[float] = []
-    inner = shim.optimizer
+    inner = shim._optimizer
     assert inner is not None
     step = inner.step
     inner.step = lambda *a, **k: (

@@ -1,0 +1,98 @@
+"""All that an optimizer remembers ⇄ bytes, so that training goes on as if it had not stopped.
+
+thinc keeps moments under ids that are new in every process. Here they stand under the name of the component and the
+place of the layer in its model, which are the same wherever the same pipeline is loaded.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import torch
+from safetensors.numpy import load, save
+from spacy.language import Language
+from thinc.api import Model, Optimizer
+from thinc.types import FloatsXd
+
+from ..encoders.transformer.shim import BackboneShim
+from ..errors import Errors
+
+KeyT: TypeAlias = tuple[int, str]
+MOMENTS = ("mom1", "mom2", "averages")
+
+
+def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
+    """Give what is needed to go on, beside the weights: moments, averages, and the torch optimizer of a Transformer.
+
+    nlp (Language): The pipeline that is trained.
+    optimizer (Optimizer): thinc's, or a `GroupedOptimizer`.
+    step (int): Updates so far.
+    RETURNS (bytes): As safetensors.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    counts: dict[str, int] = {}
+    for place, key, model in _parameters(nlp):
+        for name in MOMENTS:
+            moments = getattr(optimizer, name) or {}
+            if key in moments:
+                found = model.ops.to_numpy(moments[key])  # type: ignore[no-untyped-call]
+                arrays[f"{name}/{place}"] = np.ascontiguousarray(found)
+        if key in optimizer.nr_update:
+            counts[place] = optimizer.nr_update[key]
+    for place, shim in _backbones(nlp):
+        arrays[f"torch/{place}"] = np.frombuffer(shim.optimizer_to_bytes(), dtype=np.uint8)
+    said = json.dumps({"step": step, "counts": counts}).encode()
+    return save({"said": np.frombuffer(said, dtype=np.uint8), **arrays})
+
+
+def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes) -> int:
+    """Have a new optimizer remember, and bring its schedules to where they were.
+
+    nlp (Language): The pipeline, loaded with the weights of that time.
+    optimizer (Optimizer): Fresh, from the same config.
+    data (bytes): From `optimizer_to_bytes`.
+    RETURNS (int): Updates so far.
+    RAISES (ValueError): If the pipeline has other parameters.
+    """
+    arrays = load(data)
+    said = json.loads(arrays.pop("said").tobytes())
+    for place, key, model in _parameters(nlp):
+        for name in MOMENTS:
+            found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
+            if found is not None and moments is not None:
+                moments[key] = model.ops.asarray_f(cast(FloatsXd, found))
+        if place in said["counts"]:
+            optimizer.nr_update[key] = said["counts"][place]
+    for place, shim in _backbones(nlp):
+        state = arrays.pop(f"torch/{place}", None)
+        if state is not None and len(state):
+            shim.optimizer_from_bytes(state.tobytes(), optimizer)
+    if arrays:
+        raise ValueError(Errors.ZT401.format(n=len(arrays), first=min(arrays)))
+    for _ in range(said["step"]):
+        optimizer.step_schedules()  # type: ignore[no-untyped-call]
+    return int(said["step"])
+
+
+def _layers(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
+    for name, component in nlp.pipeline:
+        model = getattr(component, "model", None)
+        if isinstance(model, Model):
+            yield from ((f"{name}.{i}", layer) for i, layer in enumerate(model.walk()))
+
+
+def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any]]]:
+    """The place of each parameter, and the key that thinc has for it in this process."""
+    for place, layer in _layers(nlp):
+        for name in layer.param_names:
+            yield f"{place}.{name}", (layer.id, name), layer
+        for i, shim in enumerate(layer.shims):
+            if isinstance(shim._model, torch.nn.Module):
+                for name, _ in shim._model.named_parameters():
+                    yield f"{place}.shim{i}.{name}", (shim.id, name), layer
+
+
+def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
+    for place, layer in _layers(nlp):
+        yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))
