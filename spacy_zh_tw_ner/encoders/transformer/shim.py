@@ -106,7 +106,7 @@ class BackboneShim(Shim):
         """
         self.backbone.eval()
         with torch.inference_mode():
-            return self._collect(batches, n_tokens, (self._values(batch) for batch in batches)).clone()
+            return self._collect(batches, n_tokens, (self._values(batch) for batch in batches))
 
     def begin(
         self, batches: Sequence[MicroBatch], n_tokens: int
@@ -121,7 +121,8 @@ class BackboneShim(Shim):
         values: list[torch.Tensor] = []
         with torch.set_grad_enabled(not deferred):
             for batch in batches:
-                states.append(_random_state(self.device))
+                if deferred:
+                    states.append(_random_state(self.device))
                 values.append(self._values(batch))
         hidden = self._collect(batches, n_tokens, iter(values)).detach()
         if deferred:
