@@ -169,6 +169,18 @@ class Errors(metaclass=_Coded):
     )
 
     # Checkpoints with a head
+    ZT341 = (
+        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch which '
+        "does not fit runs in parts."
+    )
+    ZT342 = (
+        "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
+        "get_spans.size, a lora block, or a smaller base; `zh-tw-ner plan` tells what each of them gives."
+    )
+    ZT343 = (
+        'Memory ran out when {name} made its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", a '
+        "lora block, or more memory.freeze_layers."
+    )
     ZT350 = (
         "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
         "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
@@ -200,4 +212,8 @@ class Warnings(metaclass=_Coded):
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
+    )
+    ZT930 = (
+        "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
+        "the same."
     )
