@@ -14,6 +14,10 @@ class _Coded(type):
         return f"[{name}] {message}" if name.startswith("ZT") else message
 
 
+class PlanError(ValueError):
+    """A config that cannot be planned or trained."""
+
+
 class CorpusError(ValueError):
     """Data that cannot be used, told with file and line."""
 
@@ -198,6 +202,22 @@ class Errors(metaclass=_Coded):
     ZT401 = (
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
+    )
+
+    # Planning
+    ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
+    ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
+    ZT603 = "{path} is no config: {reason}"
+    ZT604 = (
+        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: it "
+        "trains in about {rss} on a CPU."
+    )
+    ZT605 = (
+        "--vram {value} is less than a GPU takes for itself ({context:.1f} GiB). Give the memory of the card in GiB."
+    )
+    ZT606 = (
+        "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
+        "spacy.batch_by_padded.v1, or give --batch."
     )
 
 

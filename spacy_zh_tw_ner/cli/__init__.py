@@ -6,7 +6,9 @@ from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .from_hf import from_hf_cli
+from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
+from .plan import plan_cli
 from .try_ import try_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
@@ -19,6 +21,8 @@ __all__ = [
     "convert_cli",
     "evaluate_cli",
     "from_hf_cli",
+    "init_config_cli",
+    "plan_cli",
     "try_cli",
     "validate_cli",
     "visualize_cli",
