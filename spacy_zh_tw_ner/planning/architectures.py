@@ -25,9 +25,7 @@ DEBERTA = {
 }
 
 
-def _qwen(
-    hidden: int, layers: int, heads: int, key_value_heads: int, inner: int, vocab: int = 151936
-) -> dict[str, Any]:
+def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
     return {
         "vocab_size": vocab,
         "hidden_size": hidden,

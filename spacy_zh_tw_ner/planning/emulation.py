@@ -100,7 +100,7 @@ class _FusedAttention(torch.autograd.Function):
         return answer
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return (*(torch.empty_like(tensor) for tensor in ctx.saved_tensors[:3]), None)
 
 
