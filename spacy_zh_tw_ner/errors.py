@@ -14,6 +14,10 @@ class _Coded(type):
         return f"[{name}] {message}" if name.startswith("ZT") else message
 
 
+class TrainingError(ValueError):
+    """A run that cannot begin, or cannot be resumed."""
+
+
 class PlanError(ValueError):
     """A config that cannot be planned or trained."""
 
@@ -203,6 +207,19 @@ class Errors(metaclass=_Coded):
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
+    ZT440 = (
+        "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
+    )
+    ZT441 = (
+        "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
+        "folder."
+    )
+    ZT442 = (
+        "{path} holds other weights than this config makes: {n} differ in name or shape, {first} among them. Was the "
+        "corpus changed, or the base?"
+    )
+    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
+    ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
 
     # Planning
     ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
