@@ -28,7 +28,10 @@ class Errors(metaclass=_Coded):
     )
     ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
     ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
-    ZT004 = "CharTokenizer does not know script={value!r}. Choose an OpenCC configuration: {choices}, or null."
+    ZT004 = (
+        "There is no script={value!r}. Choose an OpenCC configuration: {choices}; "
+        "or none at all, which is null in a config, and `none` on the command line."
+    )
     # Head and CRF
     ZT101 = (
         "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
