@@ -75,6 +75,9 @@ class Errors(metaclass=_Coded):
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
+    # Augmentation
+    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
+    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "

@@ -38,6 +38,7 @@ NAMES = [
     "spacy_architectures/spacy-zh-tw-ner.Tok2VecTransformer.v1",
     "spacy_architectures/spacy-zh-tw-ner.TransformerModel.v1",
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
+    "spacy_augmenters/spacy-zh-tw-ner.script_variants.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ner",
@@ -98,6 +99,13 @@ def call_entity_swap(create: Callable[..., Any], path: Path) -> None:
     example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
     (swapped,) = create(level=1.0)(nlp, example)
     assert swapped.text == "台北好"  # there is no other surface yet
+
+
+def call_script_variants(create: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    example = Example.from_dict(nlp.make_doc("在台北"), {"entities": [(1, 3, "GPE")]})
+    (respelled,) = create(level=1.0, script_level=0.0, scripts=["tw2s"], pairs={"台": "臺"})(nlp, example)
+    assert [(ent.text, ent.label_) for ent in respelled.reference.ents] == [("臺北", "GPE")]
 
 
 def call_cli(group: Any, path: Path) -> None:
@@ -212,6 +220,7 @@ CALLS = dict(
             call_tok2vec_transformer,
             call_transformer,
             call_entity_swap,
+            call_script_variants,
             call_init_from_hf,
             call_cli,
             call_factory,
