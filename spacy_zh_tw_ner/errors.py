@@ -187,6 +187,21 @@ class Errors(metaclass=_Coded):
         "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
         "before a name."
     )
+    # Word lists
+    ZT360 = (
+        "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "
+        "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
+    )
+    ZT361 = (
+        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2; override = true leaves no doubt."
+    )
+    ZT362 = (
+        "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "
+        "space at an edge."
+    )
+    ZT363 = (
+        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
+    )
 
     # Training
     ZT401 = (

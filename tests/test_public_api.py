@@ -42,6 +42,7 @@ NAMES = [
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ner",
+    "spacy_factories/zh_tw_gazetteer",
     "spacy_languages/zh_tw",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
     "spacy_misc/spacy-zh-tw-ner.memory.v1",
@@ -119,6 +120,15 @@ def call_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
     assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, 0.0, None))  # type: ignore[attr-defined]
+
+
+def call_gazetteer(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    gazetteer = nlp.add_pipe("zh_tw_gazetteer")
+    assert type(gazetteer) is type(make(nlp, "words", 2.0, False))
+    gazetteer.add("ORG", ["台積電"])  # type: ignore[attr-defined]
+    doc = nlp("臺積電在新竹")
+    assert [span.text for span in doc.spans["gazetteer"]] == ["臺積電"]
 
 
 def call_language(language: type[Language], path: Path) -> None:
@@ -224,6 +234,7 @@ CALLS = dict(
             call_init_from_hf,
             call_cli,
             call_factory,
+            call_gazetteer,
             call_language,
             call_lora,
             call_memory,
