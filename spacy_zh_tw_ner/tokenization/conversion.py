@@ -132,17 +132,17 @@ class Converter:
             if len(borders) > 1:
                 borders.pop()
                 return end, place
-        if len(converted) == new or len(text) == old:
+        if len(borders) > 1 and (new == len(converted) or old == len(text)):
             borders.pop()
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Put exceptions back where one character became one."""
+        """Put exceptions back where a character or word begins with one, as 台 does 台式機."""
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]
-            if char in self.exceptions and place is not None and offsets[i + 1] == place + 1:
-                chars[place] = char if chars[place] == self.exceptions[char] else chars[place]
+            if place is not None and chars[place] == self.exceptions.get(char):
+                chars[place] = char
         return "".join(chars)
 
     def __reduce__(self) -> tuple[type["Converter"], tuple[str, dict[str, str]]]:

@@ -114,17 +114,6 @@ def test_one_request_does_not_touch_another(tiny_nlp: Language, untrained_text: 
     assert [entities(doc) for doc in tiny_nlp.pipe(docs, batch_size=5)] == expected
 
 
-def test_of_two_bonuses_for_one_tag_the_higher_counts(tiny_nlp: Language, untrained_text: str) -> None:
-    def score(*bonuses: float) -> float:
-        doc = tiny_nlp.make_doc(untrained_text)
-        for bonus in bonuses:
-            Gazetteer({"ORG": ["聯發科"]}, bonus=bonus)(doc)
-        return float(tiny_nlp(doc).ents[0]._.score)
-
-    assert score(9.0, 10.0) == score(10.0, 9.0) == pytest.approx(score(10.0))
-    assert score(10.0) < score(11.0)
-
-
 def test_spans_of_anybody_are_evidence(tiny_nlp: Language, untrained_text: str) -> None:
     doc = tiny_nlp.make_doc(untrained_text)
     doc.spans["gazetteer"] = [Span(doc, 3, 6, "ORG")]

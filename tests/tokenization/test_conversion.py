@@ -78,6 +78,7 @@ def test_clauses_are_converted_apart(first: str, second: str) -> None:
         # Something becomes nothing, and nothing something: a neighbour takes it, and none has an empty place.
         ("阿塞拜疆", [*zip("阿塞拜疆", "亞塞拜然", strict=True)]),
         ("算法和肯尼亚", [("算", "演算"), ("法", "法"), ("和", "和"), ("肯尼", "肯"), ("亚", "亞")]),
+        ("去乌兹别克斯坦", [*zip("去乌兹别", "去烏茲別", strict=True), ("克斯坦", "克")]),
         # Two changes that leave the length of the whole as it was
         ("U盘和肯尼亚", [("U盘", "隨身碟"), ("和", "和"), ("肯尼", "肯"), ("亚", "亞")]),
     ],
