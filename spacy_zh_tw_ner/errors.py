@@ -36,7 +36,10 @@ class Errors(metaclass=_Coded):
     )
     ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
     ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
-    ZT004 = "CharTokenizer does not know script={value!r}. Choose an OpenCC configuration: {choices}, or null."
+    ZT004 = (
+        "There is no script={value!r}. Choose an OpenCC configuration: {choices}; "
+        "or none at all, which is null in a config, and `none` on the command line."
+    )
     # Head and CRF
     ZT101 = (
         "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
@@ -80,6 +83,9 @@ class Errors(metaclass=_Coded):
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
+    # Augmentation
+    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
+    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "
@@ -200,6 +206,21 @@ class Errors(metaclass=_Coded):
     ZT355 = (
         "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
         "before a name."
+    )
+    # Word lists
+    ZT360 = (
+        "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "
+        "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
+    )
+    ZT361 = (
+        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2; override = true leaves no doubt."
+    )
+    ZT362 = (
+        "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "
+        "space at an edge."
+    )
+    ZT363 = (
+        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
     )
 
     # Training

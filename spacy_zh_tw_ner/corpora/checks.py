@@ -1,6 +1,7 @@
 """Annotations that cannot be used are mended or rejected, and counted."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ..types import Entity
 from .records import Record
@@ -14,6 +15,7 @@ class Tally:
     entities: int = 0
     repaired: int = 0
     rejects: list[dict[str, object]] = field(default_factory=list)
+    conversions: Counter[str] = field(default_factory=Counter)  # converted_by → entities that were converted alone
 
     @property
     def rejected(self) -> int:
@@ -53,7 +55,7 @@ def check_record(record: Record, tally: Tally) -> Record:
         else:
             _reject(tally, record, entity, f"overlaps {rival.label} at {rival.start}–{rival.end}")
     tally.entities += len(kept)
-    return Record(record.text, sorted(kept), record.origin, record.doc_id, record.repairs)
+    return replace(record, entities=sorted(kept))
 
 
 def _reject(tally: Tally, record: Record, entity: Entity, reason: str) -> None:

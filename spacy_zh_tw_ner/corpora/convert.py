@@ -14,7 +14,7 @@ from .checks import Tally, check_record
 from .docbin import make_docbin, write_json_lines
 from .formats import FORMATS, guess_format
 from .records import Record
-from .script import is_simplified, record_converter
+from .script import RecordConverter, is_simplified, record_converter
 from .splits import find_splits
 
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
@@ -98,9 +98,11 @@ def read_records(paths: list[Path], settings: ConvertSettings, tally: Tally) -> 
         script = settings.script
         if script == "auto":
             script = "s2tw" if is_simplified(record.text for record in islice(FORMATS[name](path), 200)) else "none"
-        converted = record_converter(script)
+        converter = record_converter(script)
         for record in FORMATS[name](path):
-            yield converted(check_record(record, tally))
+            yield converter(check_record(record, tally))
+        if isinstance(converter, RecordConverter):
+            tally.conversions[converter.converted_by] += converter.rescued
 
 
 def _located(source: Path) -> Path:

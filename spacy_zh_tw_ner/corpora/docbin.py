@@ -11,7 +11,7 @@ from ..errors import CorpusError, Errors
 from ..files import write_whole
 from .records import Record
 
-ORIGIN, DOC_ID = "origin", "doc_id"  # keys of doc.user_data
+ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data
 
 
 def make_docbin(nlp: Language, records: Iterable[Record]) -> DocBin:
@@ -24,7 +24,7 @@ def make_doc(nlp: Language, record: Record) -> Doc:
 
     nlp (Language): Its tokenizer is used.
     record (Record): A checked record.
-    RETURNS (Doc): With file, line and document in `user_data`.
+    RETURNS (Doc): With file, line, document and what converted its script in `user_data`.
     RAISES (CorpusError): For an entity that ends inside a token.
     """
     doc = nlp.make_doc(record.text)
@@ -40,6 +40,8 @@ def make_doc(nlp: Language, record: Record) -> Doc:
     doc.set_ents(spans, default="outside")
     doc.user_data[ORIGIN] = record.origin
     doc.user_data[DOC_ID] = record.doc_id
+    if record.converted_by:
+        doc.user_data[CONVERTED_BY] = record.converted_by
     return doc
 
 

@@ -18,6 +18,7 @@ class Record:
     origin (str): File and line, for messages.
     doc_id (str): The document that it belongs to, where the format says so.
     repairs (list[str]): What the reader had to mend.
+    converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Record:
     origin: str
     doc_id: str = ""
     repairs: list[str] = field(default_factory=list)
+    converted_by: str = ""
 
 
 ReaderT: TypeAlias = Callable[[Path], Iterator[Record]]

@@ -135,7 +135,7 @@ def test_convert_takes_its_options(tmp_path: Path) -> None:
         (("convert", "latin.txt", "out.spacy"), "[ZT206]"),
         (("convert", ".", "out"), "[ZT207]"),
         (("convert", "text.txt", "out.spacy", "-f", "xml"), "[ZT211]"),
-        (("convert", "good.txt", "out.spacy", "-s", "s2twp"), "[ZT004]"),
+        (("convert", "good.txt", "out.spacy", "-s", "zh-tw"), "[ZT004]"),
         (("validate", "."), "[ZT212]"),
         (("validate", "nowhere"), "[ZT212]"),
         (("evaluate", "PIPELINE", "nowhere.spacy", "-o", "out"), "[ZT202]"),

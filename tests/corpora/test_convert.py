@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import opencc
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
@@ -199,7 +200,7 @@ def test_an_unknown_format_or_script_names_the_choices(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev=GOOD)
     assert fails(source, tmp_path / "out", format="conll").startswith("[ZT211] There is no format 'conll'.")
     with pytest.raises(ValueError, match="s2tw"):
-        convert(source, tmp_path / "out", ConvertSettings(script="s2twp"))
+        convert(source, tmp_path / "out", ConvertSettings(script="zh-tw"))
     assert written(tmp_path / "out") == []
 
 
@@ -266,6 +267,19 @@ def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> 
     assert [e.text for e in read(tmp_path / "a.spacy")[0].ents] == ["台灣銀行"]
     assert texts(tmp_path / "b.spacy") == ["台灣的台風和綫。"] * 3
     assert [e.text for e in read(tmp_path / "c.spacy")[0].ents] == ["台湾银行"]
+
+
+def test_what_converts_is_recorded_in_each_document_and_counted(tmp_path: Path) -> None:
+    source = folder(tmp_path, train="带领[台湾](GPE)电影\n好\n[美国](GPE)[历史学家](X)\n") / "x-train.txt"
+    converted_by = f"OpenCC {opencc.__version__} s2twp"
+    (tally,) = convert(source, tmp_path / "a.spacy", ConvertSettings(script="s2twp")).values()
+    assert (tally.repaired, tally.conversions) == (0, {converted_by: 2})
+    docs = read(tmp_path / "a.spacy")
+    assert [doc.user_data["converted_by"] for doc in docs] == [converted_by] * 3
+    assert [ent.text for doc in docs for ent in doc.ents] == ["台灣", "美國", "歷史學家"]
+    (tally,) = convert(source, tmp_path / "b.spacy", ConvertSettings(script="none")).values()
+    assert tally.conversions == {}
+    assert "converted_by" not in read(tmp_path / "b.spacy")[0].user_data
 
 
 # What a correct reader finds: (sentences, entities, repaired, rejected) of each file.
