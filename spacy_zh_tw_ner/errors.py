@@ -187,6 +187,15 @@ class Errors(metaclass=_Coded):
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
+    # Evaluation
+    ZT402 = (
+        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+    )
+    ZT403 = (
+        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or take SVG, "
+        "which every browser shows."
+    )
+    ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
 
 
 class Warnings(metaclass=_Coded):

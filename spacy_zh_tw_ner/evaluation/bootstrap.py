@@ -87,12 +87,12 @@ def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
     counts (CountsT): (n_documents, …).
     resamples (int): How often.
     seed (int): Of the draws.
-    RETURNS (FloatsT): (resamples, …), whole numbers.
+    RETURNS (FloatsT): (resamples, …), whole numbers; (0, …) where there is no document.
     """
     # Floats, because their matrix product is the fast one.
     flat = counts.reshape(len(counts), math.prod(counts.shape[1:])).astype(np.float64)
-    sums = [weights @ flat for weights in _weights(len(counts), resamples, seed)]
-    return np.concatenate(sums).reshape(resamples, *counts.shape[1:])
+    sums = [weights @ flat for weights in _weights(len(counts), resamples, seed)] if len(counts) else []
+    return np.concatenate([np.zeros((0, flat.shape[1])), *sums]).reshape(-1, *counts.shape[1:])
 
 
 def shares(sums: FloatsT | CountsT) -> FloatsT:
@@ -129,7 +129,7 @@ def _estimate(value: float, drawn: FloatsT) -> Estimate:
 def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
     """How often each of n documents is drawn, (some, n) at a time."""
     rng = np.random.default_rng(seed)
-    step = max(1, AT_ONCE // max(1, n))
+    step = max(1, AT_ONCE // n)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        yield rng.multinomial(n, np.full(n, 1 / max(1, n)), size=size).astype(np.float64)
+        yield rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float64)

@@ -47,7 +47,7 @@ def test_every_wrong_entity_is_in_one_mistake(one: Compared) -> None:
     found = [m.found for m in mistakes if m.found]
     assert (sorted(expected), sorted(found)) == (sorted(one.expected - one.found), sorted(one.found - one.expected))
     assert {m.kind for m in mistakes} <= set(KINDS)
-    assert not mistakes == (not one.is_right)
+    assert (mistakes == []) is one.is_right
 
 
 @given(st.lists(documents(), max_size=3))
