@@ -192,8 +192,8 @@ class Errors(metaclass=_Coded):
         "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
     )
     ZT403 = (
-        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or take SVG, "
-        "which every browser shows."
+        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
+        "take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
 

@@ -148,5 +148,5 @@ def _colour(i: int) -> str:
 
 def _svg(width: float, height: float, parts: list[str]) -> str:
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    inner = "".join(parts)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {FONT}><rect width="100%" height="100%" fill="#fff"/>{inner}</svg>\n'
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {FONT}>{paper}{"".join(parts)}</svg>\n'

@@ -8,13 +8,13 @@ from spacy.tokens import Doc
 
 from ..tokenization.normalization import VARIANTS, ScriptConverter
 from .bootstrap import Scores, summarize
-from .comparison import Difference, compare_tables
 from .compared import compare
+from .comparison import Difference, compare_tables
 from .predict import predict_golds
 from .tables import Table, tabulate
 
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
-ENTITY_ATTRIBUTES = ["ENT_IOB", "ENT_TYPE"]
+ENTITY_ATTRIBUTES: list[int | str] = ["ENT_IOB", "ENT_TYPE"]
 
 
 class ScriptScores(NamedTuple):
@@ -49,7 +49,7 @@ def rewrite(gold: Doc, convert: Callable[[str], str]) -> Doc:
     text = convert(gold.text)
     words = [text[token.idx : token.idx + len(token)] for token in gold]
     rewritten = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
-    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))
+    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))  # type: ignore[arg-type]
 
 
 def script_scores(
