@@ -22,9 +22,7 @@ def evaluate_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
     data: Path = typer.Argument(..., help="A .spacy file."),
     train: Path | None = typer.Option(None, "--train", "-t", help="The training data, to tell seen entities apart."),
-    scripts: bool = typer.Option(
-        False, "--scripts", "-s", help="Score with 台↔臺 and the like swapped, and Simplified."
-    ),
+    scripts: bool = typer.Option(False, "--scripts", "-s", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
     seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),
     page: Path | None = typer.Option(None, "--page", "-p", help="Write an HTML page of what is wrong."),
@@ -60,7 +58,7 @@ def evaluate_cli(
     if gpu_id >= 0:
         require_gpu(gpu_id)
     reports: dict[str, Report] = {}
-    for pipeline in pipelines:
+    for pipeline in dict.fromkeys(pipelines):
         nlp = spacy.load(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
         settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
@@ -86,14 +84,13 @@ def evaluate_cli(
     if diagram is not None and not report.confidence.has_scores:
         msg.warn(f"No entity has a score: there is nothing to draw in {diagram}.")
         diagram = None
-    drawings = {
-        figure: lambda: draw_scores({name: report.exact for name, report in reports.items()}),
-        matrix: lambda: draw_confusion(report.matrix),
-        diagram: lambda: draw_reliability({data.stem: report.confidence.reliability}),
-    }
-    for path, draw in drawings.items():
+    for path, drawing in (
+        (figure, draw_scores({name: report.exact for name, report in reports.items()})),
+        (matrix, draw_confusion(report.matrix)),
+        (diagram, draw_reliability({data.stem: report.confidence.reliability})),
+    ):
         if path is not None:
-            write_whole(path, picture_bytes(draw(), path))
+            write_whole(path, picture_bytes(drawing, path))
             msg.good(f"Wrote {path}")
 
 
@@ -135,4 +132,4 @@ def _print_comparisons(compared: "dict[tuple[str, str], Comparison]") -> None:
             low, high = difference.f.to_json()
             rows.append((name, f"{100 * difference.f.value:+.2f}", f"{low:+.2f} to {high:+.2f}", difference.p_value))
         table = [(*row[:3], f"{row[3]:.3f}") for row in rows]
-        msg.table(table, header=("", "F", "95 %", "p"), divider=True, aligns=tuple("lrrr"))
+        msg.table(table, header=("", "ΔF", "95 %", "p"), divider=True, aligns=tuple("lrrr"))

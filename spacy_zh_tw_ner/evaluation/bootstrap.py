@@ -87,12 +87,14 @@ def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
     counts (CountsT): (n_documents, …).
     resamples (int): How often.
     seed (int): Of the draws.
-    RETURNS (FloatsT): (resamples, …), whole numbers; (0, …) where there is no document.
+    RETURNS (FloatsT): (resamples, …), whole numbers; zeros where there is no document.
     """
     # Floats, because their matrix product is the fast one.
     flat = counts.reshape(len(counts), math.prod(counts.shape[1:])).astype(np.float64)
-    sums = [weights @ flat for weights in _weights(len(counts), resamples, seed)] if len(counts) else []
-    return np.concatenate([np.zeros((0, flat.shape[1])), *sums]).reshape(-1, *counts.shape[1:])
+    sums = np.zeros((resamples, flat.shape[1]))
+    if len(counts):
+        np.concatenate([weights @ flat for weights in _weights(len(counts), resamples, seed)], out=sums)
+    return sums.reshape(resamples, *counts.shape[1:])
 
 
 def shares(sums: FloatsT | CountsT) -> FloatsT:

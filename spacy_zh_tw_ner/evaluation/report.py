@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from spacy.language import Language
 from spacy.tokens import Doc
+from tqdm import tqdm
 
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .compared import Compared, compare
@@ -96,7 +97,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Rep
     RETURNS (Report): What is said of it.
     RAISES (ValueError): Where seqeval is asked for and not installed.
     """
-    pairs = list(predict_golds(nlp, golds))
+    pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False))
     documents = compare(pairs)
     table = tabulate(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}
