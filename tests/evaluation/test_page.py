@@ -13,7 +13,9 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
+from typer.testing import CliRunner
 
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.evaluation.page import render_page
 from spacy_zh_tw_ner.pipeline.scores import write_scores
 from spacy_zh_tw_ner.types import Entity, Prediction
@@ -301,6 +303,55 @@ def test_sentences_are_chosen_in_a_browser(chromium: str, tmp_path: Path) -> Non
         "type/": "五", "type/0": "五", "type/1": "五",
         "both/": "六", "both/0": "六", "both/1": "六",
     }  # fmt: skip
+
+
+# What a browser makes of a page: colours, what it fetched, and what the keyboard reaches.
+LOOK = """<script>
+const colour = selector => getComputedStyle(document.querySelector(selector)).backgroundColor;
+const reached = [...document.querySelectorAll("input, select, summary, .wide")].filter(e => e.tabIndex >= 0);
+document.title = JSON.stringify({
+  articles: document.querySelectorAll("article").length,
+  fetched: performance.getEntriesByType("resource").length,
+  reached: reached.map(e => e.tagName).join(" "),
+  colours: [colour("article mark"), colour("nav")],
+  rows: document.querySelectorAll("#matrix tbody tr").length,
+});
+</script>"""
+
+
+@pytest.mark.slow
+def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
+    chromium: str, tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    outputs = [
+        "-p",
+        tmp_path / "out.html",
+        "-f",
+        tmp_path / "f.svg",
+        "-m",
+        tmp_path / "m.svg",
+        "-d",
+        tmp_path / "d.svg",
+    ]
+    arguments = ["evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *outputs]
+    result = CliRunner().invoke(zh_tw_ner_cli, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out.html").read_text(encoding="utf-8").replace("</body>", LOOK + "</body>")
+    seen = []
+    for dark in (False, True):
+        scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+        (title,) = re.findall("<title>(.*?)</title>", browse(chromium, page, tmp_path, "--dump-dom", scheme))
+        seen.append(json.loads(title))
+    light, dark_ = seen
+    assert light["articles"] == 8
+    assert light["fetched"] == 0
+    assert light["reached"] == "SUMMARY DIV SUMMARY DIV " + "INPUT " * 7 + "SELECT"
+    assert light["rows"] == 4
+    assert not set(light["colours"]) & set(dark_["colours"])
+    for name in ("f", "m", "d"):
+        picture = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        dom = browse(chromium, f"<body>{picture}</body>", tmp_path, "--dump-dom")
+        assert dom.count("<text") == picture.count("<text") > 5
 
 
 @pytest.mark.slow
