@@ -79,6 +79,7 @@ def test_a_split_without_entities_is_an_error(split: str, tmp_path: Path) -> Non
         ("㈱台積", "(株)台積", " Of them 1 in another width."),
         ("台北很好", "臺北很好", " Of them 1 in another script."),
         ("這裡有ＡＢＣ", "这里有ABC", " Of them 1 in another script."),
+        ("菸酒的徧布", "煙酒的遍布", " Of them 1 in another script."),
     ],
 )
 def test_a_sentence_in_two_splits_is_found_in_any_width_and_script(
