@@ -247,16 +247,26 @@ class Errors(metaclass=_Coded):
     ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
     ZT603 = "{path} is no config: {reason}"
     ZT604 = (
-        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: it "
-        "trains in about {rss} on a CPU."
+        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: what "
+        "learns from nothing trains on a CPU in less than 1 GiB."
     )
     ZT605 = (
-        "--vram {value} is less than a GPU takes for itself ({context:.1f} GiB). Give the memory of the card in GiB."
+        "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
     )
     ZT606 = (
         "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
         "spacy.batch_by_padded.v1, or give --batch."
     )
+
+    # Evaluation
+    ZT402 = (
+        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+    )
+    ZT403 = (
+        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
+        "take SVG, which every browser shows."
+    )
+    ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
 
 
 class Warnings(metaclass=_Coded):
