@@ -247,12 +247,10 @@ class Errors(metaclass=_Coded):
     ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
     ZT603 = "{path} is no config: {reason}"
     ZT604 = (
-        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: what "
-        "learns from nothing trains on a CPU in less than 1 GiB."
+        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: "
+        "what learns from nothing trains on a CPU in less than 1 GiB."
     )
-    ZT605 = (
-        "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
-    )
+    ZT605 = "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
     ZT606 = (
         "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
         "spacy.batch_by_padded.v1, or give --batch."
