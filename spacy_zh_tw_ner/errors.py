@@ -187,6 +187,10 @@ class Errors(metaclass=_Coded):
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
+    ZT431 = (
+        "The progress logger cannot write below {path}, where there is a file. Set `path` in [training.logger] to a "
+        "folder, or leave it out: then it is the one given as --output."
+    )
 
 
 class Warnings(metaclass=_Coded):
@@ -200,4 +204,8 @@ class Warnings(metaclass=_Coded):
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
+    )
+    ZT924 = (
+        "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
+        "there, or set `path` in [training.logger] to another folder."
     )
