@@ -35,7 +35,8 @@ class Errors(metaclass=_Coded):
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
     ZT102 = (
-        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, or clip gradients."
+        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, clip gradients, "
+        'or set precision = "bf16" where it is "fp16".'
     )
     ZT103 = "Lengths sum to {total} (the least is {least}), but there are {rows} rows of emissions."
     ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
@@ -187,7 +188,7 @@ class Errors(metaclass=_Coded):
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
-    ZT431 = (
+    ZT430 = (
         "The progress logger cannot write below {path}, where there is a file. Set `path` in [training.logger] to a "
         "folder, or leave it out: then it is the one given as --output."
     )
@@ -204,6 +205,17 @@ class Warnings(metaclass=_Coded):
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
+    )
+    ZT921 = (
+        "The loss of {names} is no finite number any more: nothing is left to train, and spaCy cannot save it (it "
+        'stops with "Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+    )
+    ZT922 = (
+        "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
+    )
+    ZT923 = (
+        "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
+        "({before:.4f} → {now:.4f}): what is learnt is not what is scored. Likely: {hints}."
     )
     ZT924 = (
         "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "

@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from ..errors import Errors, Warnings
 from .measures import Pace, Rates, losses_per_character, peak_memory
+from .pitfalls import Pitfalls
 from .progress import Report, after, append_line, read_progress
 
 InfoT: TypeAlias = dict[str, Any]
@@ -34,7 +36,7 @@ def create_progress_logger_v1(
     """
     folder = Path(path) if path is not None else None
     if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
-        raise ValueError(Errors.ZT431.format(path=folder))
+        raise ValueError(Errors.ZT430.format(path=folder))
 
     def setup(nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr) -> LoggerT:
         logger = ProgressLogger(nlp, stdout, stderr, folder=folder, progress_bar=progress_bar)
@@ -59,7 +61,7 @@ class ProgressLogger:
         settings = nlp.config.interpolate()["training"]
         self.reports: list[Report] = []
         self._nlp, self._stdout, self._folder = nlp, stdout, folder
-        self._rates = Rates(nlp)
+        self._rates, self._pitfalls = Rates(nlp), Pitfalls(nlp)
         self._pace = Pace(settings["max_steps"], settings["max_epochs"])
         self._words = 0
         self._can_write = True
@@ -86,9 +88,13 @@ class ProgressLogger:
             self._folder = Path(info["output_path"]).parent
         if not self.reports and self._folder is not None:
             self.reports = read_progress(self._folder / LINES)
+        said = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
+        report = replace(report, warnings=tuple(said))
         self.reports = after(self.reports, report)
         self._save(report)
         self._write(_row(_cells(report)))
+        for message in said:
+            self._warn(message)
         self._bar.n = report.step + 1
         self._bar.set_postfix_str(_summary(report))
         self._pace.resume(info["words"])
@@ -97,6 +103,8 @@ class ProgressLogger:
     def finalize(self) -> None:
         """End, whether training came to its end or not."""
         self._bar.close()
+        for message in self._pitfalls.check_end():
+            self._warn(message)
         if self.reports and self._folder is not None and self._can_write:
             self._write(f"Progress: {self._folder / LINES}")
 
@@ -133,7 +141,11 @@ class ProgressLogger:
             append_line(self._folder / LINES, report.to_line())
         except OSError as error:
             self._can_write = False
-            warnings.warn(Warnings.ZT924.format(path=self._folder, reason=error), stacklevel=3)
+            self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
+
+    def _warn(self, message: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            warnings.warn(message, stacklevel=4)
 
     def _write(self, line: str) -> None:
         # Around the progress bar, if one is on the same terminal

@@ -9,30 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SHRINK
 from spacy.language import Language
-from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from spacy.util import load_config
 
 from spacy_zh_tw_ner.training import logger as logger_module
 from spacy_zh_tw_ner.training.logger import create_progress_logger_v1
 from spacy_zh_tw_ner.training.progress import read_progress
 
-LOGGER: dict[str, Any] = {"@loggers": "spacy-zh-tw-ner.progress_logger.v1"}
+from .runs import LOGGER, start
 
 
 class Terminal(StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def start(corpus: Path, logger: dict[str, Any] | None = None, **settings: Any) -> Language:
-    paths = {f"paths.{split}": str(corpus / f"{split}.spacy") for split in ("train", "dev")}
-    few = {"training.max_steps": 12, "training.eval_frequency": 4, "training.logger": logger or LOGGER}
-    return init_nlp(
-        load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | few | settings).interpolate()
-    )
 
 
 def run(nlp: Language, output: Path | None) -> tuple[str, str]:
@@ -136,7 +125,7 @@ def test_a_full_disk_does_not_end_training(tiny_corpus: Path, tmp_path: Path, mo
 def test_a_path_that_is_a_file_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "folder"):
-        with pytest.raises(ValueError, match=r"\[ZT431\].*`path` in \[training.logger\]"):
+        with pytest.raises(ValueError, match=r"\[ZT430\].*`path` in \[training.logger\]"):
             create_progress_logger_v1(path=path)
 
 

@@ -10,25 +10,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.training.progress import Report, after, append_line, read_progress
 
-
-def make(step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1) -> Report:
-    return Report(
-        step=step,
-        epoch=0,
-        loss=loss,
-        losses={"ner": loss},
-        p=f,
-        r=f,
-        f=f,
-        found=found,
-        score=(f or 0.0) / 100,
-        rates={"all": rate},
-        characters_per_second=1000.0,
-        peak_memory_mib=800.0,
-        memory="RSS",
-        seconds=float(step),
-        seconds_left=None,
-    )
+from .runs import make
 
 
 def test_a_report_is_one_line_of_json_and_comes_back() -> None:
