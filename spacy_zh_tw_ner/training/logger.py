@@ -1,4 +1,4 @@
-"""A line and a progress bar for the eye, and `progress.jsonl` for everything else."""
+"""A line, a progress bar and a picture for the eye, and `progress.jsonl` for everything else."""
 
 import sys
 import warnings
@@ -11,6 +11,8 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from ..errors import Errors, Warnings
+from ..files import write_whole
+from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls
 from .progress import Report, after, append_line, read_progress
@@ -18,7 +20,7 @@ from .progress import Report, after, append_line, read_progress
 InfoT: TypeAlias = dict[str, Any]
 LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
 
-LINES = "progress.jsonl"
+LINES, PICTURE = "progress.jsonl", "progress.svg"
 HEADER = ("E", "#", "LOSS", "P", "R", "F", "RATE", "CHARS/S", "MEMORY", "LEFT")
 WIDTHS = (3, 6, 8, 6, 6, 6, 15, 8, 10, 8)
 
@@ -28,8 +30,8 @@ def create_progress_logger_v1(
 ) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
     """Registered as `spacy-zh-tw-ner.progress_logger.v1`.
 
-    path (Optional[Path]): Folder for `progress.jsonl`; by default the one given as `--output`. Lines are added to a
-        file that is there.
+    path (Optional[Path]): Folder for `progress.jsonl`, to which lines are added if it is there, and `progress.svg`; by
+        default the one given as `--output`.
     progress_bar (bool): Whether a terminal shows one.
     RETURNS (Callable): What spaCy's training loop calls with the pipeline, stdout and stderr.
     RAISES (ValueError): For a path that cannot be a folder.
@@ -106,7 +108,7 @@ class ProgressLogger:
         for message in self._pitfalls.check_end():
             self._warn(message)
         if self.reports and self._folder is not None and self._can_write:
-            self._write(f"Progress: {self._folder / LINES}")
+            self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")
 
     def _report(self, info: InfoT) -> Report:
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
@@ -139,6 +141,8 @@ class ProgressLogger:
             return
         try:
             append_line(self._folder / LINES, report.to_line())
+            # At each evaluation, so that a run that was aborted has one.
+            write_whole(self._folder / PICTURE, draw_curves(self.reports).encode())
         except OSError as error:
             self._can_write = False
             self._warn(Warnings.ZT924.format(path=self._folder, reason=error))

@@ -155,3 +155,4 @@ def test_kill_9_loses_nothing_that_was_reported(tiny_corpus: Path, tmp_path: Pat
                 break
     assert process.returncode == -signal.SIGKILL
     assert [report.step for report in read_progress(tmp_path / "out" / "progress.jsonl")][:5] == shown
+    assert (tmp_path / "out" / "progress.svg").read_text(encoding="utf-8").endswith("</svg>\n")
