@@ -183,6 +183,22 @@ class Errors(metaclass=_Coded):
         "before a name."
     )
 
+    # Ensembles
+    ZT370 = "An ensemble is made of two pipelines at least, not {n}."
+    ZT371 = (
+        "The labels of {other} are not those of {one}, so that their probabilities cannot be averaged. Only {one} has: "
+        "{only_one}. Only {other} has: {only_other}. Train them on the same labels, or leave one out."
+    )
+    ZT372 = (
+        "{other} cuts or reads text otherwise than {one}: {differences}. Train them with the same [nlp.tokenizer], or "
+        "leave one out."
+    )
+    ZT373 = (
+        "'{name}' is an ensemble of {n} pipelines, which learns nothing itself. Train pipelines, and make one of them "
+        "with `python -m spacy zh-tw-ner ensemble A B OUT`."
+    )
+    ZT374 = "The folder for the ensemble, {path}, is one of its pipelines, which would be lost. Choose another."
+
     # Training
     ZT401 = (
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "

@@ -41,6 +41,7 @@ NAMES = [
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
+    "spacy_factories/zh_tw_crf_ensemble",
     "spacy_factories/zh_tw_crf_ner",
     "spacy_languages/zh_tw",
     "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
@@ -107,6 +108,13 @@ def call_cli(group: Any, path: Path) -> None:
     from spacy.cli._util import app
 
     assert "zh-tw-ner" in [typer.name for typer in app.registered_groups]
+
+
+def call_ensemble(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner")
+    assert type(ensemble) is type(make(nlp, "ner", 0.0, False, None))
+    assert ensemble.members == []  # type: ignore[attr-defined]
 
 
 def call_factory(make: Callable[..., Any], path: Path) -> None:
@@ -223,6 +231,7 @@ CALLS = dict(
             call_entity_swap,
             call_init_from_hf,
             call_cli,
+            call_ensemble,
             call_factory,
             call_language,
             call_logger,
