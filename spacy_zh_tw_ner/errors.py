@@ -46,7 +46,8 @@ class Errors(metaclass=_Coded):
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
     ZT102 = (
-        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, or clip gradients."
+        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, clip gradients, "
+        'or set precision = "bf16" where it is "fp16".'
     )
     ZT103 = "Lengths sum to {total} (the least is {least}), but there are {rows} rows of emissions."
     ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
@@ -223,10 +224,30 @@ class Errors(metaclass=_Coded):
         "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
     )
 
+    # Ensembles
+    ZT370 = "An ensemble is made of two pipelines at least, not {n}."
+    ZT371 = (
+        "The labels of {other} are not those of {one}, so that their probabilities cannot be averaged. Only {one} has: "
+        "{only_one}. Only {other} has: {only_other}. Train them on the same labels, or leave one out."
+    )
+    ZT372 = (
+        "{other} cuts or reads text otherwise than {one}: {differences}. Train them with the same [nlp.tokenizer], or "
+        "leave one out."
+    )
+    ZT373 = (
+        "'{name}' is an ensemble of {n} pipelines, which learns nothing itself. Train pipelines, and make one of them "
+        "with `python -m spacy zh-tw-ner ensemble A B OUT`."
+    )
+    ZT374 = "The folder for the ensemble, {path}, is one of its pipelines, which would be lost. Choose another."
+
     # Training
     ZT401 = (
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
+    )
+    ZT430 = (
+        "The progress logger cannot write below {path}, where there is a file. Set `path` in [training.logger] to a "
+        "folder, or leave it out: then it is the one given as --output."
     )
     ZT440 = (
         "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
@@ -278,6 +299,21 @@ class Warnings(metaclass=_Coded):
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
+    )
+    ZT921 = (
+        "The loss of {names} is no finite number any more: nothing is left to train, and spaCy cannot save it (it "
+        'stops with "Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+    )
+    ZT922 = (
+        "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
+    )
+    ZT923 = (
+        "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
+        "({before:.4f} → {now:.4f}): what is learnt is not what is scored. Likely: {hints}."
+    )
+    ZT924 = (
+        "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
+        "there, or set `path` in [training.logger] to another folder."
     )
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "

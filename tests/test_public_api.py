@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from configparser import ConfigParser
 from importlib.metadata import EntryPoint, distribution
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,11 @@ NAMES = [
     "spacy_augmenters/spacy-zh-tw-ner.script_variants.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
+    "spacy_factories/zh_tw_crf_ensemble",
     "spacy_factories/zh_tw_crf_ner",
     "spacy_factories/zh_tw_gazetteer",
     "spacy_languages/zh_tw",
+    "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
     "spacy_misc/spacy-zh-tw-ner.memory.v1",
     "spacy_misc/spacy-zh-tw-ner.quantization.v1",
@@ -116,6 +119,13 @@ def call_cli(group: Any, path: Path) -> None:
     assert "zh-tw-ner" in [typer.name for typer in app.registered_groups]
 
 
+def call_ensemble(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner")
+    assert type(ensemble) is type(make(nlp, "ner", 0.0, False, None))
+    assert ensemble.members == []  # type: ignore[attr-defined]
+
+
 def call_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
@@ -140,6 +150,13 @@ def call_language(language: type[Language], path: Path) -> None:
 def call_lora(create: Callable[..., Any], path: Path) -> None:
     settings = create(r=4, alpha=8, dropout=0.1, target_modules=["query"], bias="all", rslora=True)
     assert (settings.r, settings.alpha, settings.target_modules) == (4, 8.0, ("query",))
+
+
+def call_logger(create: Callable[..., Any], path: Path) -> None:
+    log_step, finalize = create(path=path)(spacy.blank("zh_tw"), StringIO(), StringIO())
+    log_step({"step": 0, "epoch": 0, "score": 0.0, "other_scores": {}, "losses": {}, "words": 3})
+    finalize()
+    assert (path / "progress.jsonl").read_text(encoding="utf-8").startswith('{"step": 0')
 
 
 def call_memory(create: Callable[..., Any], path: Path) -> None:
@@ -233,9 +250,11 @@ CALLS = dict(
             call_script_variants,
             call_init_from_hf,
             call_cli,
+            call_ensemble,
             call_factory,
             call_gazetteer,
             call_language,
+            call_logger,
             call_lora,
             call_memory,
             call_quantization,

@@ -4,6 +4,7 @@ from spacy.cli._util import app
 
 from .calibrate import calibrate_cli
 from .convert import convert_cli
+from .ensemble import ensemble_cli
 from .evaluate import evaluate_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
@@ -20,6 +21,7 @@ app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 __all__ = [
     "calibrate_cli",
     "convert_cli",
+    "ensemble_cli",
     "evaluate_cli",
     "from_hf_cli",
     "init_config_cli",

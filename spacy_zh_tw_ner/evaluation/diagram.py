@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from html import escape
 
 from ..crf import Reliability
+from ..svg import points, render_svg
 
 SIZE, LEFT, TOP, BELOW = 240, 52, 56, 84  # of one panel, in pixels
 STRIP = 10  # height of the bins, drawn below
 STYLE = """
-text { font: 12px system-ui, "Noto Sans TC", sans-serif; fill: #333 }
-.title { font-weight: 600; font-size: 14px } .frame { fill: #fff; stroke: #999 } .axis { fill: #666; font-size: 11px }
 .ideal { stroke: #999; stroke-dasharray: 4 4 } .bin { fill: #2b6cb0; fill-opacity: .25 }
 .line { fill: none; stroke: #2b6cb0; stroke-width: 2 } .point { fill: #2b6cb0 }
 .gap { stroke: #c53030; stroke-width: 2 }
@@ -31,16 +30,13 @@ def draw_reliability(panels: Mapping[str, Reliability]) -> str:
         f'<g transform="translate({LEFT + i * step},{TOP})">{_panel(title, found)}</g>'
         for i, (title, found) in enumerate(panels.items())
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img"><style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{drawn}</svg>\n'
-    )
+    return render_svg(width, height, drawn, STYLE)
 
 
 def _panel(title: str, found: Reliability) -> str:
     total = int(found.counts.sum())
     rows = list(zip(*(column.tolist() for column in found), strict=True))
-    points = [(SIZE * confidence, SIZE * (1 - accuracy)) for _, _, confidence, accuracy, _ in rows]
+    path = [(SIZE * confidence, SIZE * (1 - accuracy)) for _, _, confidence, accuracy, _ in rows]
     error = found.expected_calibration_error
     parts = [
         f'<text class="title" y="-30">{escape(title)}</text>',
@@ -55,10 +51,9 @@ def _panel(title: str, found: Reliability) -> str:
     parts += [
         f'<line class="gap" x1="{x:.1f}" y1="{y:.1f}" x2="{x:.1f}" y2="{SIZE - x:.1f}"/>'
         f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-        for x, y in points
+        for x, y in path
     ]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    parts.append(f'<polyline class="line" points="{path}"/>')
+    parts.append(f'<polyline class="line" points="{points(path)}"/>')
     parts.append(f'<text x="{SIZE / 2}" y="{SIZE + 34}" text-anchor="middle">score</text>')
     parts.append(f'<text transform="translate(-36,{SIZE / 2}) rotate(-90)" text-anchor="middle">share right</text>')
     for lowest, highest, _, _, count in rows:

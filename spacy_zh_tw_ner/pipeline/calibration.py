@@ -1,6 +1,6 @@
 """A component and held-out gold → the temperature at which its probabilities are right."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -25,6 +25,20 @@ def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecogniz
     raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
 
 
+def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc]) -> list[Doc]:
+    """Have documents pass what stands before a component, which may listen to it.
+
+    nlp (Language): The pipeline.
+    component (CRFEntityRecognizer): One of its components.
+    docs (Iterable[Doc]): Documents of its vocabulary, which are written on.
+    RETURNS (list[Doc]): The same.
+    """
+    names = nlp.component_names
+    before = names[: names.index(component.name)]
+    with nlp.select_pipes(enable=[name for name in before if name in nlp.pipe_names]):
+        return list(nlp.pipe(docs))
+
+
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:
     """Fit the temperature of a component, and set it.
 
@@ -36,11 +50,7 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     RETURNS (float): The temperature. Above 1 the component was too sure of itself.
     """
     component = find_recognizer(nlp, name)
-    names = nlp.component_names
-    before = names[: names.index(component.name)]
-    # The component may listen to others, so that these must have seen the documents.
-    with nlp.select_pipes(enable=[other for other in before if other in nlp.pipe_names]):
-        docs = list(nlp.pipe(nlp.make_doc(gold.text) for gold in golds))
+    docs = run_before(nlp, component, (nlp.make_doc(gold.text) for gold in golds))
     examples = [Example(doc, gold) for doc, gold in zip(docs, golds, strict=True)]
     component.temperature = fit_temperature(*component.potentials(docs), component.gold(examples))
     return component.temperature

@@ -51,9 +51,10 @@ IOB_OUTSIDE = 2  # of token.ent_iob
 
 
 def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
-    """Exact-span precision, recall and F, micro and by label."""
+    """Exact-span precision, recall and F, micro and by label; and how many entities were found, right or wrong."""
+    examples = list(examples)
     scores: dict[str, Any] = get_ner_prf(examples)
-    return scores
+    return scores | {"ents_found": sum(len(example.predicted.ents) for example in examples)}
 
 
 def make_ner_scorer() -> ScorerT:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-COMMANDS = ("calibrate", "convert", "evaluate", "from-hf", "try", "validate", "visualize")
+COMMANDS = ("calibrate", "convert", "ensemble", "evaluate", "from-hf", "try", "validate", "visualize")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -332,6 +332,31 @@ def test_from_hf_writes_a_pipeline(tiny_checkpoint: Callable[[str], Path], tmp_p
     nlp = spacy.load(tmp_path / "pipeline")
     assert (nlp.lang, nlp.pipe_names, nlp.meta["name"]) == ("zh_tw", ["transformer", "ner"], "ner")
     assert nlp("臺北市").text == "臺北市"
+
+
+def test_ensemble_writes_a_pipeline(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    output = succeeds("ensemble", tiny_pipeline, tiny_pipeline, tmp_path / "ensemble", "--min-score", "0.5")
+    assert "2 pipelines as one" in " ".join(output.split())
+    nlp = spacy.load(tmp_path / "ensemble")
+    assert (nlp.pipe_names, nlp.get_pipe("ner").min_score) == (["ner"], 0.5)
+    succeeds("ensemble", tiny_pipeline, tiny_pipeline, tmp_path / "ensemble")
+    for name, pipeline in (("one", tiny_pipeline), ("two", tmp_path / "ensemble")):
+        succeeds("evaluate", pipeline, tiny_corpus / "test.spacy", "-o", tmp_path / f"{name}.json")
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")) for name in ("one", "two"))
+    assert one["micro"] == two["micro"]
+
+
+def test_ensemble_fails_in_words_and_spares_what_is_there(tiny_pipeline: Path, tmp_path: Path) -> None:
+    assert "[ZT370]" in fails("ensemble", tiny_pipeline, tmp_path / "out")
+    assert "[ZT374]" in fails("ensemble", tiny_pipeline, tiny_pipeline, tiny_pipeline.parent / "." / tiny_pipeline.name)
+    assert spacy.load(tiny_pipeline).get_pipe("ner").labels == ("GPE", "ORG", "PERSON")
+    other = spacy.blank("zh_tw")
+    other.add_pipe("zh_tw_crf_ner").add_label("GPE")  # type: ignore[attr-defined]
+    other.to_disk(tmp_path / "other")
+    message = fails("ensemble", tiny_pipeline, tmp_path / "other", tmp_path / "out")
+    assert "[ZT371]" in message
+    assert "ORG, PERSON" in message
+    assert not (tmp_path / "out").exists()
 
 
 def test_visualize_writes_a_page(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:

@@ -1,0 +1,198 @@
+"""The component `zh_tw_crf_ensemble`: several pipelines that decode as one.
+
+Each member is a whole pipeline, encoder and head, with a vocabulary of its own. What is averaged are the scores of
+their CRFs, emissions and transitions, each divided by its member's temperature. The result is a CRF again, whose
+distribution is the normalised geometric mean of theirs (Smith, Cohn and Osborne 2005, "Logarithmic Opinion Pools for
+Conditional Random Fields"). So the best path, the marginals of spans, `min_score` and calibration are as exact as
+those of one pipeline, and no entity is illegal. An average of the marginals themselves would be a mixture, which has
+no transitions: tags that are each the likeliest of their token need not be a legal path.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import spacy
+import srsly
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import ensure_path, load_model_from_config
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..crf import Transitions, at_temperature
+from ..errors import Errors
+from ..types import Prediction
+from .calibration import find_recognizer, run_before
+from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
+from .tag_scheme import TagScheme
+
+
+@Language.factory(
+    "zh_tw_crf_ensemble",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "min_score": 0.0,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy-zh-tw-ner.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_crf_ensemble(
+    nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
+) -> "CRFEnsemble":
+    """Build the component, without members: `combine` puts them in, and loading does."""
+    return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+
+
+class CRFEnsemble(CRFEntityRecognizer):
+    """An entity recognizer that is several, and learns nothing itself.
+
+    vocab (Vocab): The shared vocabulary.
+    name (str): Name of this instance.
+    min_score (float), overwrite (bool), scorer (Optional[Callable]): As of `CRFEntityRecognizer`. Those of the members
+        have no effect.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        name: str = "ner",
+        *,
+        min_score: float = 0.0,
+        overwrite: bool = False,
+        scorer: ScorerT | None = score_ner,
+    ) -> None:
+        model: Model[Any, Any] = Model("ensemble", self._cannot_train)
+        super().__init__(vocab, model, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+        self.members: list[Language] = []
+
+    @property
+    def is_trainable(self) -> bool:
+        """Its members are trained, each by itself."""
+        return False
+
+    def set_members(self, members: Sequence[Language]) -> None:
+        """Take pipelines in, whole.
+
+        members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`.
+        """
+        self.members = list(members)
+        self.cfg["labels"] = list(find_recognizer(members[0]).labels)
+
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+        """Find the entities of some documents without touching them.
+
+        RAISES (ValueError): Where it has no members.
+        """
+        if not self.members:
+            self._cannot_train()
+        return super().predict(docs)
+
+    def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
+        """Average what the members' CRFs would decode; see `CRFEntityRecognizer.potentials`."""
+        found = [self._potentials_of(member, docs) for member in self.members]
+        rows = torch.stack([rows for rows, _ in found]).mean(0)
+        # What is forbidden is so in all of them, and stays far below any score.
+        means = (torch.stack(scores).mean(0) for scores in zip(*(transitions for _, transitions in found), strict=True))
+        return rows, [len(doc) for doc in docs], Transitions(*means)
+
+    def _potentials_of(self, member: Language, docs: list[Doc]) -> tuple[torch.Tensor, Transitions]:
+        recognizer = find_recognizer(member)
+        # What it listens to writes on the documents, which is no one else's business.
+        copies = run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
+        rows, _, transitions = recognizer.potentials(copies)
+        rows, transitions = at_temperature(rows, transitions, recognizer.temperature)
+        if recognizer.labels == self.labels:
+            return rows, transitions
+        order = [TagScheme(recognizer.labels).tags.index(tag) for tag in self.scheme.tags]
+        start, end = transitions.start[order], transitions.end[order]
+        return rows[:, order], Transitions(transitions.matrix[order][:, order], start, end)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Give the members, their configs and all."""
+        members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
+        data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
+        return data
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
+        """Take them from bytes."""
+        data = srsly.msgpack_loads(bytes_data)
+        self.cfg.update(data["cfg"])
+        self.members = []
+        for member in data["members"]:
+            nlp = load_model_from_config(Config().from_str(member["config"]))
+            self.members.append(nlp.from_bytes(member["data"]))
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the members as folders, each of which `spacy.load` reads."""
+        folder = ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
+        for i, member in enumerate(self.members):
+            member.to_disk(folder / str(i))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
+        """Read the members."""
+        folder = ensure_path(path)
+        cfg = srsly.read_json(folder / "cfg")
+        n_members = cfg.pop("members")
+        self.cfg.update(cfg)
+        self.members = [spacy.load(folder / str(i)) for i in range(n_members)]
+        return self
+
+    def _cannot_train(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError(Errors.ZT373.format(name=self.name, n=len(self.members)))
+
+    add_label = initialize = update = get_loss = finish_update = _cannot_train
+
+
+def _copy(doc: Doc, vocab: Vocab) -> Doc:
+    """The tokens and norms of a document, over another vocabulary."""
+    copy = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    for token, original in zip(copy, doc, strict=True):
+        token.norm_ = original.norm_
+    return copy
+
+
+def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None = None) -> Language:
+    """Make one pipeline of several.
+
+    members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are taken over, not copied.
+    min_score (Optional[float]): Of the ensemble; by default that of the first.
+    RETURNS (Language): A pipeline with the tokenizer of the first, and the ensemble as `ner`.
+    RAISES (ValueError): For fewer than two, and for labels or tokenizers that differ.
+    """
+    if len(members) < 2:
+        raise ValueError(Errors.ZT370.format(n=len(members)))
+    (first_name, first), *others = members
+    recognizer = find_recognizer(first)
+    for name, other in others:
+        ours, theirs = set(recognizer.labels), set(find_recognizer(other).labels)
+        if ours != theirs:
+            only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
+            raise ValueError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
+        if differences := _differences(_tokenization(first), _tokenization(other)):
+            raise ValueError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
+    config = first.config.interpolate()["nlp"]
+    nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
+    source, target = cast(Any, first.tokenizer), cast(Any, nlp.tokenizer)
+    target.from_bytes(source.to_bytes())
+    nlp.meta["name"] = "ner"
+    score = recognizer.min_score if min_score is None else min_score
+    ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner", config={"min_score": score})
+    ensemble.set_members([member for _, member in members])  # type: ignore[attr-defined]
+    return nlp
+
+
+def _tokenization(nlp: Language) -> dict[str, Any]:
+    """What decides the tokens and their norms."""
+    return {"lang": nlp.lang, **nlp.config.interpolate()["nlp"]["tokenizer"]}
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Settings that are not the same, in words."""
+    pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
+    return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]

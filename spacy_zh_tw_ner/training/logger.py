@@ -1,0 +1,193 @@
+"""A line, a progress bar and a picture for the eye, and `progress.jsonl` for everything else."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from spacy.language import Language
+from tqdm import tqdm
+
+from ..errors import Errors, Warnings
+from ..files import write_whole
+from .curves import draw_curves
+from .measures import Pace, Rates, losses_per_character, peak_memory
+from .pitfalls import Pitfalls
+from .progress import Report, after, append_line, read_progress
+
+InfoT: TypeAlias = dict[str, Any]
+LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
+
+LINES, PICTURE = "progress.jsonl", "progress.svg"
+HEADER = ("E", "#", "LOSS", "P", "R", "F", "RATE", "CHARS/S", "MEMORY", "LEFT")
+WIDTHS = (3, 6, 8, 6, 6, 6, 15, 8, 10, 8)
+
+
+def create_progress_logger_v1(
+    path: Path | None = None, progress_bar: bool = True
+) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
+    """Registered as `spacy-zh-tw-ner.progress_logger.v1`.
+
+    path (Optional[Path]): Folder for `progress.jsonl`, to which lines are added if it is there, and `progress.svg`; by
+        default the one given as `--output`.
+    progress_bar (bool): Whether a terminal shows one.
+    RETURNS (Callable): What spaCy's training loop calls with the pipeline, stdout and stderr.
+    RAISES (ValueError): For a path that cannot be a folder.
+    """
+    folder = Path(path) if path is not None else None
+    if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
+        raise ValueError(Errors.ZT430.format(path=folder))
+
+    def setup(nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr) -> LoggerT:
+        logger = ProgressLogger(nlp, stdout, stderr, folder=folder, progress_bar=progress_bar)
+        return logger.log_step, logger.finalize
+
+    return setup
+
+
+class ProgressLogger:
+    """Reports each evaluation of one run.
+
+    nlp (Language): The pipeline that is trained.
+    stdout (IO[str]): Gets a line an evaluation.
+    stderr (IO[str]): Gets the progress bar, if it is a terminal.
+    folder (Optional[Path]): See `create_progress_logger_v1`.
+    progress_bar (bool): The same.
+    """
+
+    def __init__(
+        self, nlp: Language, stdout: IO[str], stderr: IO[str], *, folder: Path | None, progress_bar: bool
+    ) -> None:
+        settings = nlp.config.interpolate()["training"]
+        self.reports: list[Report] = []
+        self._nlp, self._stdout, self._folder = nlp, stdout, folder
+        self._rates, self._pitfalls = Rates(nlp), Pitfalls(nlp)
+        self._pace = Pace(settings["max_steps"], settings["max_epochs"])
+        self._words = 0
+        self._can_write = True
+        self._write(_row(HEADER))
+        self._write(_row(["-" * width for width in WIDTHS]))
+        # None: only where there is a terminal
+        self._bar = tqdm(
+            total=settings["max_steps"] or None,
+            file=stderr,
+            disable=None if progress_bar else True,
+            leave=False,
+            unit="step",
+            dynamic_ncols=True,
+        )
+
+    def log_step(self, info: InfoT | None) -> None:
+        """Take what spaCy says after each step: None, or at an evaluation all there is."""
+        if info is None:
+            self._pace.step()
+            self._bar.update()
+            return
+        report = self._report(info)
+        if self._folder is None and "output_path" in info:
+            self._folder = Path(info["output_path"]).parent
+        if not self.reports and self._folder is not None:
+            self.reports = read_progress(self._folder / LINES)
+        said = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
+        report = replace(report, warnings=tuple(said))
+        self.reports = after(self.reports, report)
+        self._save(report)
+        self._write(_row(_cells(report)))
+        for message in said:
+            self._warn(message)
+        self._bar.n = report.step + 1
+        self._bar.set_postfix_str(_summary(report))
+        self._pace.resume(info["words"])
+        self._words = info["words"]
+
+    def finalize(self) -> None:
+        """End, whether training came to its end or not."""
+        self._bar.close()
+        for message in self._pitfalls.check_end():
+            self._warn(message)
+        if self.reports and self._folder is not None and self._can_write:
+            self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")
+
+    def _report(self, info: InfoT) -> Report:
+        step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
+        loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
+        memory = peak_memory()
+        last_step = self._pace.last_step(step, epoch)
+        if last_step is not None:
+            self._bar.total = round(last_step) + 1
+        return Report(
+            step=step,
+            epoch=epoch,
+            loss=loss,
+            losses=losses,
+            p=_percent(scores.get("ents_p")),
+            r=_percent(scores.get("ents_r")),
+            f=_percent(scores.get("ents_f")),
+            found=scores.get("ents_found"),
+            score=float(info["score"]),
+            rates=self._rates.at(step),
+            characters_per_second=self._pace.characters_per_second(info["words"]),
+            peak_memory_mib=memory and memory.mib,
+            memory=memory and memory.of,
+            seconds=self._pace.seconds,
+            seconds_left=self._pace.seconds_left(step, last_step),
+        )
+
+    def _save(self, report: Report) -> None:
+        """Write files, and go on training where that fails: what is trained is worth more than its report."""
+        if self._folder is None or not self._can_write:
+            return
+        try:
+            append_line(self._folder / LINES, report.to_line())
+            # At each evaluation, so that a run that was aborted has one.
+            write_whole(self._folder / PICTURE, draw_curves(self.reports).encode())
+        except OSError as error:
+            self._can_write = False
+            self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
+
+    def _warn(self, message: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            warnings.warn(message, stacklevel=4)
+
+    def _write(self, line: str) -> None:
+        # Around the progress bar, if one is on the same terminal
+        tqdm.write(line, file=self._stdout)
+        self._stdout.flush()
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * float(share)
+
+
+def _row(cells: tuple[str, ...] | list[str]) -> str:
+    return "  ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
+
+
+def _cells(report: Report) -> list[str]:
+    return [
+        str(report.epoch),
+        str(report.step),
+        f"{report.loss:.4f}",
+        *("-" if value is None else f"{value:.2f}" for value in (report.p, report.r, report.f)),
+        "/".join(f"{rate:.2g}" for rate in report.rates.values()),
+        "-" if report.characters_per_second is None else f"{report.characters_per_second:.0f}",
+        _size(report.peak_memory_mib),
+        _duration(report.seconds_left),
+    ]
+
+
+def _summary(report: Report) -> str:
+    score = "" if report.f is None else f", F {report.f:.2f}"
+    return f"loss {report.loss:.4f}{score}, {_size(report.peak_memory_mib)}"
+
+
+def _size(mib: float | None) -> str:
+    if mib is None:
+        return "-"
+    return f"{mib:.0f} MiB" if mib < 1000 else f"{mib / 1024:.2f} GiB"
+
+
+def _duration(seconds: float | None) -> str:
+    return "-" if seconds is None else tqdm.format_interval(seconds)

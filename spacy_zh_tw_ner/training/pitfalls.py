@@ -1,0 +1,133 @@
+"""Runs that will come to nothing, told while they run: what is seen, and the settings that are likely to blame."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from spacy.language import Language
+
+from ..errors import Warnings
+from .progress import Report
+
+# Before so many steps, and with fewer evaluations that agree, nothing is odd.
+STEPS, SEVERAL = 100, 3
+# What head and encoder usually learn at; a Transformer whose every weight learns forgets what it knew above the last.
+LOW_HEAD_RATE, HIGH_ENCODER_RATE = 1e-4, 1e-4
+VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
+
+
+class Pitfalls:
+    """Watches one run, and tells each pitfall once.
+
+    nlp (Language): The pipeline, with the config of its training.
+    """
+
+    def __init__(self, nlp: Language) -> None:
+        self._nlp = nlp
+        self._config: dict[str, Any] = nlp.config.interpolate()
+        self._told: set[str] = set()
+
+    def check(self, reports: Sequence[Report], labels: Mapping[str, Any] | None = None) -> list[str]:
+        """Look at a run once more.
+
+        reports (Sequence[Report]): All so far.
+        labels (Optional[Mapping[str, Any]]): By label, what the last evaluation scored: spaCy's `ents_per_type`.
+        RETURNS (list[str]): Messages that have not been given yet.
+        """
+        last = reports[-1]
+        found = self._of_losses(last.losses)
+        recent = [report for report in reports if report.step][-SEVERAL:]
+        # While the rate still rises, a run has hardly begun.
+        settled = len(recent) == SEVERAL and last.step >= STEPS and not _rises(recent)
+        if settled and all(report.f is not None and report.found == 0 for report in recent):
+            hints = _say(self._of_nothing_found(reports))
+            found["ZT922"] = Warnings.ZT922.format(n=SEVERAL, step=last.step, hints=hints)
+        elif settled and all(report.f == 0.0 and report.found != 0 for report in recent):
+            before, now = recent[0].loss, last.loss
+            if now < before:
+                hints = _say(self._of_all_wrong(set(labels or ())))
+                found["ZT923"] = Warnings.ZT923.format(n=SEVERAL, before=before, now=now, step=last.step, hints=hints)
+        return self._new(found)
+
+    def check_end(self) -> list[str]:
+        """Look once more when a run has ended, perhaps by an error.
+
+        spaCy saves before it reports, the loss included, and a loss that is no number cannot be saved: the run ends
+        with an `OverflowError`, and this is the first to know why.
+
+        RETURNS (list[str]): As `check`.
+        """
+        saved = self._nlp.meta.get("performance", {})
+        losses = {name.removesuffix("_loss"): loss for name, loss in saved.items() if name.endswith("_loss")}
+        return self._new(self._of_losses(losses))
+
+    def _of_losses(self, losses: Mapping[str, float]) -> dict[str, str]:
+        names = [name for name, loss in losses.items() if not math.isfinite(loss)]
+        if not names:
+            return {}
+        return {"ZT921": Warnings.ZT921.format(names=", ".join(names), hints=_say(self._of_not_finite()))}
+
+    def _new(self, found: Mapping[str, str]) -> list[str]:
+        new = [message for code, message in found.items() if code not in self._told]
+        self._told |= set(found)
+        return new
+
+    def _of_not_finite(self) -> Iterator[str]:
+        for path, value in _find(self._config, "precision"):
+            if value == "fp16":
+                yield f'{path} = "fp16", which overflows: set "bf16" where the card has it, or "fp32"'
+        for path, value in _find(self._config["training"]["optimizer"], "grad_clip", "training.optimizer"):
+            if not value:
+                yield f"{path} = {value}, so that nothing bounds a step: set 1.0"
+        yield "the rates in [training.optimizer]: lower them, or give them a warm-up"
+
+    def _of_nothing_found(self, reports: Sequence[Report]) -> Iterator[str]:
+        for path, value in _find(self._config["components"], "min_score", "components"):
+            if value > 0.5:
+                yield f"{path} = {value:g}, and nothing is so probable yet: set 0.35"
+        highest = {part: max(report.rates[part] for report in reports) for part in reports[-1].rates}
+        head = highest.get("head", highest.get("all", LOW_HEAD_RATE))
+        if head < LOW_HEAD_RATE:
+            setting = "head_rate" if "head" in highest else "learn_rate"
+            yield (
+                f"training.optimizer.{setting}, {head:.2g} at most: a CRF and its layer want 0.001 to 0.005"
+                + ("" if "head" in highest else ", a Transformer beside them its own rate (GroupedOptimizer.v1)")
+            )
+        # Adapters want more, and all of them are behind a block named `lora`.
+        if highest.get("encoder", 0.0) > HIGH_ENCODER_RATE and not any(_find(self._config, "lora")):
+            yield f"training.optimizer.encoder_rate, {highest['encoder']:.2g} at most: set 0.00002 to 0.00005"
+        yield f"a corpus with hardly an entity, or too short a run: {VALIDATE}, or raise training.max_steps"
+
+    def _of_all_wrong(self, scored: set[str]) -> Iterator[str]:
+        names = self._nlp.pipe_names
+        setters = [name for name in names if "doc.ents" in self._nlp.get_pipe_meta(name).assigns]
+        known = {label for name in setters for label in getattr(self._nlp.get_pipe(name), "labels", ())}
+        if unknown := sorted(scored - known):
+            yield f"labels in [corpora.dev] that training has never seen ({', '.join(unknown)}): {VALIDATE}"
+        for path, value in _find(self._config["components"], "overwrite", "components"):
+            earlier = setters[: setters.index(path.split(".")[1])] if path.split(".")[1] in setters else []
+            if earlier and not value:
+                yield f"{path} = false, which keeps what {', '.join(earlier)} found before"
+        yield (
+            "[corpora.dev] annotated otherwise than [corpora.train] (other bounds, other labels, offsets of another "
+            f"text): {VALIDATE}"
+        )
+
+
+def _say(hints: Iterator[str]) -> str:
+    return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
+
+
+def _rises(reports: Sequence[Report]) -> bool:
+    before, now = reports[-2].rates, reports[-1].rates
+    return any(rate > before.get(part, rate) for part, rate in now.items())
+
+
+def _find(config: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Where a setting stands in a config, however deep, and its values other than null."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            here = f"{path}.{name}" if path else name
+            if name == key and value is not None:
+                yield here, value
+            yield from _find(value, key, here)

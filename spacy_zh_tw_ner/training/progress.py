@@ -1,0 +1,99 @@
+"""Reports of a run ⇄ `progress.jsonl`, one line an evaluation."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known at one evaluation.
+
+    step, epoch: From 0, as spaCy counts them. loss: Per character, since the last report. losses: The same of each
+    component. p, r, f: Of exact spans, in percent; None where nothing scores entities. found: Entities predicted.
+    score: What decides which checkpoint is best, from 0 to 1. rates: Learning rates by part. characters_per_second: Of
+    training alone. peak_memory_mib, memory: The most memory taken since the process began, and of what ("GPU", "RSS").
+    seconds, seconds_left: Since the beginning, and to the end. warnings: What was said of this run at this step.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    losses: dict[str, float]
+    p: float | None
+    r: float | None
+    f: float | None
+    found: int | None
+    score: float
+    rates: dict[str, float]
+    characters_per_second: float | None
+    peak_memory_mib: float | None
+    memory: str | None
+    seconds: float
+    seconds_left: float | None
+    warnings: tuple[str, ...] = ()
+
+    def to_line(self) -> str:
+        """Write it as JSON, without a line break. What is not finite becomes null, which every reader understands."""
+        return json.dumps(_plain(asdict(self)), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_line(cls, line: str) -> "Report":
+        """Read it again; a loss that is null is not a number.
+
+        RAISES (ValueError): For a line that is no report.
+        """
+        found = json.loads(line)
+        names = {field.name for field in fields(cls)}
+        if not isinstance(found, dict) or not names <= set(found):
+            raise ValueError(line)
+        found = {name: found[name] for name in names}
+        found["loss"] = math.nan if found["loss"] is None else found["loss"]
+        found["losses"] = {name: math.nan if loss is None else loss for name, loss in found["losses"].items()}
+        return cls(**found | {"warnings": tuple(found["warnings"])})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        # Six digits are more than anybody compares.
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def after(reports: Iterable[Report], report: Report) -> list[Report]:
+    """Add a report to those before it. Training that begins anew, or goes on from a checkpoint, makes some void."""
+    return [*(earlier for earlier in reports if earlier.step < report.step), report]
+
+
+def read_progress(path: Path) -> list[Report]:
+    """Read the reports of the last run in a file, with those of the runs that it went on from.
+
+    path (Path): A `progress.jsonl`, which may be unfinished or missing.
+    RETURNS (list[Report]): In order of their steps.
+    """
+    reports: list[Report] = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            try:
+                reports = after(reports, Report.from_line(line))
+            except ValueError:
+                continue  # a process that was killed has left half of a line
+    return reports
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line, which the system has when this returns: no later end of the process, however sudden, loses it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        size = file.seek(0, 2)
+        if size:
+            file.seek(size - 1)
+        unfinished = size > 0 and file.read(1) != b"\n"
+        file.write(b"\n" * unfinished + line.encode() + b"\n")

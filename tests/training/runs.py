@@ -1,0 +1,41 @@
+"""A run in spaCy's loop that takes a second, and reports as a run would make them."""
+
+from pathlib import Path
+from typing import Any
+
+from conftest import ROOT, SHRINK
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
+
+from spacy_zh_tw_ner.training.progress import Report
+
+LOGGER: dict[str, Any] = {"@loggers": "spacy-zh-tw-ner.progress_logger.v1"}
+
+
+def start(corpus: Path, logger: dict[str, Any] | None = None, **settings: Any) -> Language:
+    paths = {f"paths.{split}": str(corpus / f"{split}.spacy") for split in ("train", "dev")}
+    few = {"training.max_steps": 12, "training.eval_frequency": 4, "training.logger": logger or LOGGER}
+    return init_nlp(
+        load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | few | settings).interpolate()
+    )
+
+
+def make(step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1) -> Report:
+    return Report(
+        step=step,
+        epoch=0,
+        loss=loss,
+        losses={"ner": loss},
+        p=f,
+        r=f,
+        f=f,
+        found=found,
+        score=(f or 0.0) / 100,
+        rates={"all": rate},
+        characters_per_second=1000.0,
+        peak_memory_mib=800.0,
+        memory="RSS",
+        seconds=float(step),
+        seconds_left=None,
+    )

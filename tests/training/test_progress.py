@@ -1,0 +1,64 @@
+"""Reports as lines: what was written can be read, whatever became of the process that wrote it."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.training.progress import Report, after, append_line, read_progress
+
+from .runs import make
+
+
+def test_a_report_is_one_line_of_json_and_comes_back() -> None:
+    report = make(7)
+    line = report.to_line()
+    assert "\n" not in line
+    assert json.loads(line)["losses"] == {"ner": 0.5}
+    assert Report.from_line(line) == report
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_still_json(loss: float) -> None:
+    line = make(loss=loss).to_line()
+    assert json.loads(line, parse_constant=pytest.fail)["loss"] is None
+    assert math.isnan(Report.from_line(line).losses["ner"])
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"step": 1}'])
+def test_a_line_that_is_no_report_is_told(line: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # from json, or ours
+        Report.from_line(line)
+
+
+@given(st.lists(st.integers(0, 9), max_size=20))
+def test_what_is_left_is_the_last_run_with_those_it_went_on_from(steps: list[int]) -> None:
+    reports: list[Report] = []
+    for step in steps:
+        reports = after(reports, make(step))
+    left = [report.step for report in reports]
+    assert left == sorted(set(left))
+    if 0 in steps:  # a run that began anew: nothing from before it
+        assert set(left) <= set(steps[len(steps) - 1 - steps[::-1].index(0) :])
+
+
+def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "progress.jsonl"
+    assert read_progress(path) == []
+    for step in (0, 5, 10):
+        append_line(path, make(step).to_line())
+        assert [report.step for report in read_progress(path)] == list(range(0, step + 1, 5))
+
+
+def test_half_a_line_costs_that_line_alone(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    append_line(path, make(0).to_line())
+    whole = path.read_bytes()
+    path.write_bytes(whole + make(5).to_line().encode()[:40])
+    append_line(path, make(10).to_line())
+    assert [report.step for report in read_progress(path)] == [0, 10]
+    path.write_bytes(whole + "臺".encode()[:2])
+    assert [report.step for report in read_progress(path)] == [0]
