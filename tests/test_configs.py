@@ -19,7 +19,8 @@ from spacy.util import load_config
 from spacy_zh_tw_ner.training.progress import read_progress
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+# Presets are made whole by tests/planning
+CONFIGS = [path for path in sorted((ROOT / "configs").glob("*.cfg")) if "[preset]" not in path.read_text("utf-8")]
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)

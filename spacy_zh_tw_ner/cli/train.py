@@ -35,8 +35,8 @@ def train_cli(
     for path in filter(None, code.split(",")):
         import_code(path)
     whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
-    setup_gpu(gpu_id)
     require_precision(whole, gpu_id)
+    setup_gpu(gpu_id)
     msg.divider("Initializing pipeline")
     nlp = init_nlp(whole, use_gpu=gpu_id)
     msg.divider("Training pipeline")

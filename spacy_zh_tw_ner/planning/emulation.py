@@ -42,17 +42,17 @@ class Emulation(TorchFunctionMode):
             args, kwargs = self._cast(args, kwargs, self.dtype)
         elif self.enabled and self.device == "cuda" and func in FULL:
             args, kwargs = self._cast(args, kwargs, torch.float32)
-        if func is F.scaled_dot_product_attention and self._is_fused(kwargs.get("dropout_p", 0.0)):
-            return _FusedAttention.apply(*args[:3], kwargs.get("attn_mask"))  # type: ignore[no-untyped-call]
+        if func is F.scaled_dot_product_attention:
+            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p"), args, strict=False)) | kwargs
+            if self.device == "cuda" or not given.get("dropout_p"):
+                parts = (given[name] for name in ("query", "key", "value"))
+                return _FusedAttention.apply(*parts, given.get("attn_mask"))  # type: ignore[no-untyped-call]
         return func(*args, **kwargs)
 
     def end_forward(self) -> None:
         """What is computed from now on is computed again: autocast has forgotten the weights that it cast."""
         self.cast_weights = None
         self.enabled = self.dtype != torch.float32
-
-    def _is_fused(self, dropout: float) -> bool:
-        return self.device == "cuda" or not dropout
 
     def _cast(self, args: Any, kwargs: Any, dtype: torch.dtype) -> tuple[Any, Any]:
         def cast_one(value: Any) -> Any:

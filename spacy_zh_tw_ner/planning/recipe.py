@@ -114,5 +114,7 @@ def batch_settings(recipe: Recipe, n_windows: int | None, length: int | None) ->
     size = (n_windows or recipe.n_windows) * recipe.accumulate
     changes: dict[str, Any] = {"training.batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": size}}
     if length:
-        changes[f"{recipe.section}.get_spans.size"] = length - BERT_SPECIAL
+        size = length - BERT_SPECIAL
+        changes[f"{recipe.section}.get_spans.size"] = size
+        changes[f"{recipe.section}.get_spans.overlap"] = min(16, size // 8)  # at most a quarter
     return changes

@@ -16,7 +16,19 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-COMMANDS = ("calibrate", "convert", "ensemble", "evaluate", "from-hf", "try", "validate", "visualize")
+COMMANDS = (
+    "calibrate",
+    "convert",
+    "ensemble",
+    "evaluate",
+    "from-hf",
+    "init-config",
+    "plan",
+    "train",
+    "try",
+    "validate",
+    "visualize",
+)
 
 
 def run(*arguments: str | Path) -> Result:

@@ -1,0 +1,237 @@
+"""A run that is stopped and resumed ends as one that was not; what is saved is whole; patience and steps are kept."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from thinc.api import Config
+
+from spacy_zh_tw_ner.errors import TrainingError
+from spacy_zh_tw_ner.planning.presets import read_config, with_settings
+from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
+from spacy_zh_tw_ner.training import loop
+from spacy_zh_tw_ner.training.batch_stream import BatchStream
+from spacy_zh_tw_ner.training.checkpoint import Position, config_differences
+from spacy_zh_tw_ner.training.devices import require_precision
+from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
+
+ROOT = Path(__file__).parents[2]
+QUIET = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
+SMALL = {
+    "components.ner.model.tok2vec.tok2vec.hidden_width": 16,
+    "components.ner.model.tok2vec.tok2vec.embed.widths": [16, 8],
+    "components.ner.model.tok2vec.tok2vec.embed.rows": [512, 512],
+    "training.batcher.size": 200,
+}
+
+
+@pytest.fixture
+def small(tiny_corpus: Path) -> Config:
+    """A BiLSTM with dropout, hidden characters, swaps and shuffling: all that draws random numbers."""
+    paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+    steps = {"training.max_steps": 9, "training.eval_frequency": 4}
+    return with_settings(read_config("bilstm"), paths | SMALL | QUIET | steps)
+
+
+@pytest.fixture
+def with_transformer(tiny_corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> Config:
+    paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+    paths["paths.base"] = str(tiny_checkpoint("bert"))
+    steps = {"training.max_steps": 5, "training.eval_frequency": 2, "training.accumulate_gradient": 2}
+    return with_settings(read_config("lora"), paths | QUIET | steps)
+
+
+def run(config: Config, output: Path, **settings: Any) -> tuple[Language, Position]:
+    nlp = init_nlp(config.interpolate())
+    log = StringIO()
+    return nlp, train(nlp, output, stdout=log, stderr=log, **settings)
+
+
+class Stopped(Exception):
+    """Power failure."""
+
+
+def stop_after(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, count = loop._update, iter(range(10_000))
+
+    def update(*args: Any) -> None:
+        if next(count) == n:
+            raise Stopped
+        original(*args)
+
+    monkeypatch.setattr(loop, "_update", update)
+
+
+def weights(nlp: Language) -> dict[str, Any]:
+    return checkpoint_module._read_weights(nlp)
+
+
+@pytest.mark.parametrize("name", ["small", "with_transformer"])
+@pytest.mark.parametrize("stop", [3, 5])
+def test_a_resumed_run_ends_with_the_same_weights(
+    name: str, stop: int, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config: Config = request.getfixturevalue(name)
+    whole, end = run(config, tmp_path / "whole", checkpoint_every=2)
+    with monkeypatch.context() as patch:
+        stop_after(stop, patch)
+        with pytest.raises(Stopped):
+            run(config, tmp_path / "parts", checkpoint_every=2)
+    random.seed(99)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    parts, again = run(config, tmp_path / "parts", resume=True, checkpoint_every=2)
+    assert (again.step, again.words, again.results) == (end.step, end.words, end.results)
+    for place, weight in weights(whole).items():
+        np.testing.assert_array_equal(weight, weights(parts)[place], err_msg=place)
+    for model in ("model-best", "model-last"):
+        one, two = (spacy.load(tmp_path / folder / model) for folder in ("whole", "parts"))
+        assert one("蔡英文在臺北市。").to_json() == two("蔡英文在臺北市。").to_json()
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_with_the_same_weights(small: Config, tmp_path: Path) -> None:
+    config = with_settings(small, {"training.max_steps": 60, "training.eval_frequency": 10})
+    config.to_disk(tmp_path / "config.cfg")
+
+    def command(output: str, *more: str) -> list[str]:
+        start = [sys.executable, "-m", "spacy", "zh-tw-ner", "train", str(tmp_path / "config.cfg")]
+        return [*start, "-o", str(tmp_path / output), "--checkpoint-every", "3", *more]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    with subprocess.Popen(command("parts"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (tmp_path / "parts" / CHECKPOINT).is_file():
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    subprocess.run(command("parts", "--resume"), check=True, capture_output=True)
+    one, two = ((tmp_path / name / "model-last" / "ner" / "model").read_bytes() for name in ("whole", "parts"))
+    assert one == two
+
+
+def test_without_a_checkpoint_a_resumed_run_begins(small: Config, tmp_path: Path) -> None:
+    assert run(small, tmp_path, resume=True)[1].step == 10
+
+
+def test_it_does_what_spacys_own_training_does(small: Config, tmp_path: Path) -> None:
+    """The same number of steps and evaluations, and files that load."""
+    from spacy.training.loop import train as spacy_train
+
+    config = with_settings(small, {"training.max_epochs": 2, "training.max_steps": 0, "training.eval_frequency": 2})
+    log = StringIO()
+    (tmp_path / "theirs").mkdir()
+    spacy_train(init_nlp(config.interpolate()), tmp_path / "theirs", stdout=log, stderr=log)
+    _, position = run(config, tmp_path / "ours")
+    theirs = [line.split()[1] for line in log.getvalue().splitlines() if line.strip()[:1].isdigit()]
+    assert [str(step) for _, step in position.results] == theirs
+    assert spacy.load(tmp_path / "ours" / "model-best").meta["performance"].keys() >= {"ents_f", "ents_p"}
+
+
+def test_it_stops_when_patience_is_over(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.5, 0.7, 0.6, 0.6, 0.6, 0.6])
+    monkeypatch.setattr(loop, "_evaluate", lambda run: (next(scores), {"ents_f": 0.0}))
+    config = with_settings(small, {"training.patience": 4, "training.eval_frequency": 2, "training.max_steps": 100})
+    _, position = run(config, tmp_path)
+    assert position.results == [(0.5, 0), (0.7, 2), (0.6, 4), (0.6, 6)]
+
+
+def test_another_config_is_refused_and_told(small: Config, tmp_path: Path) -> None:
+    run(small, tmp_path)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    other = with_settings(small, {"components.ner.model.tok2vec.rate": 0.2, "training.max_steps": 20})
+    with pytest.raises(TrainingError, match=r"ZT441.*rate: 0.3 → 0.2.*max_steps: 9 → 20"):
+        run(other, tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+
+
+def test_other_weights_are_refused(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(small, tmp_path)
+    monkeypatch.setattr(checkpoint_module, "config_differences", lambda one, two: [])
+    other = with_settings(small, {"components.ner.model.tok2vec.tok2vec.hidden_width": 12})
+    with pytest.raises(TrainingError, match="ZT442"):
+        run(other, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_broken_checkpoint_is_told(content: bytes, small: Config, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    with pytest.raises(TrainingError, match="ZT440"):
+        run(small, tmp_path, resume=True)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_and_model_whole(
+    small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(small, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(small, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_paths_may_differ_and_what_is_reported(small: Config) -> None:
+    other = with_settings(small, {"paths.train": "elsewhere/train.spacy", "training.max_steps": 3})
+    assert config_differences(small, other) == ["training.max_steps: 9 → 3"] or config_differences(small, other) == [
+        "training.max_steps: 9 → 3",
+        "training.optimizer.learn_rate.total_steps: 9 → 3",
+    ]
+
+
+def test_batches_do_not_depend_on_what_training_draws(small: Config) -> None:
+    def texts(disturb: bool, skipped: int = 0) -> Iterator[list[str]]:
+        nlp = spacy.blank("zh_tw")
+
+        def corpus(nlp: Language) -> Iterator[Any]:
+            numbers = list(range(20))
+            random.shuffle(numbers)
+            yield from (n + int(np.random.randint(100)) * 100 for n in numbers)
+
+        def batcher(items: Any) -> Iterator[list[Any]]:
+            for item in items:
+                yield [item]
+
+        stream = BatchStream(nlp, corpus, batcher, -1, 0)
+        stream.skip(skipped)
+        for _ in range(50 - skipped):
+            if disturb:
+                random.random()
+                np.random.random()
+            yield next(stream)[1]
+
+    expected = list(texts(False))
+    assert list(texts(True)) == expected
+    assert list(texts(True, 30)) == expected[30:]
+
+
+def test_precision_that_a_device_does_not_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "components.transformer.model.memory.precision"
+    half = with_settings(read_config("lora"), {path: "fp16"}).interpolate()
+    with pytest.raises(TrainingError, match=rf"ZT443.*{path}"):
+        require_precision(half, -1)
+    require_precision(half, 0)
+    brain = with_settings(read_config("lora"), {path: "bf16"}).interpolate()
+    require_precision(brain, -1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "GTX 1080")
+    for capability, fine in (((7, 5), False), ((8, 6), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda number, found=capability: found)
+        if fine:
+            require_precision(brain, 0)
+        else:
+            with pytest.raises(TrainingError, match=r"ZT444.*GTX 1080"):
+                require_precision(brain, 0)
