@@ -1,0 +1,132 @@
+"""The memory of a training step: what the guides say, what the plan says, and what torch's profiler measures.
+
+Each preset is planned for a GPU at its own batch. At the full size of its model, with random weights, one window of it
+then really runs on the CPU, forward, back and an update, beside the plan for just that; what is too large for a CPU is
+planned only. The second table is a batch as a whole, and in micro-batches of an eighth.
+"""
+
+import argparse
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from thinc.api import fix_random_seed
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.measure import interleaved, machine, table
+from benchmarks.training_step import OURS, pipeline, update
+from spacy_zh_tw_ner.encoders.transformer.backbone import equip, set_up
+from spacy_zh_tw_ner.encoders.transformer.hub import _model_class, _takes_pooler
+from spacy_zh_tw_ner.encoders.transformer.optimizers import build_optimizer
+from spacy_zh_tw_ner.encoders.transformer.parameter_groups import parameter_groups
+from spacy_zh_tw_ner.planning.architectures import config_of
+from spacy_zh_tw_ner.planning.plan import GIB, make_plan
+from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
+from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
+from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
+from tests.checkpoints import make_checkpoint
+
+LARGEST = 1_000_000_000  # weights that a step on the CPU is given
+PARTS = ("weights", "gradients", "optimizer", "activations")
+GOAL_TIME, GOAL_MEMORY = 1.4, 1 / 8
+
+
+def on_cpu(recipe: Recipe, windows: int) -> Recipe:
+    """One pass of a few windows. Half precision is bf16 there: as many bytes, and not emulated everywhere."""
+    memory = recipe.settings.memory
+    precision = "bf16" if memory.precision == "fp16" else memory.precision
+    settings = replace(recipe.settings, memory=replace(memory, precision=precision))
+    return replace(recipe, settings=settings, n_windows=windows, accumulate=1)
+
+
+def measured(recipe: Recipe) -> int:
+    """Bytes of weights, gradients, states and activations at the peak of a real step."""
+    settings = recipe.settings
+    config = config_of(settings.name)
+    set_up(config, settings.dropout)
+    config._attn_implementation_internal = settings.memory.attn_implementation
+    cls = _model_class(settings.name, config)
+    model = cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config)
+    backbone = equip(model, settings).train()
+    groups = parameter_groups(backbone.model, rate=1e-5, weight_decay=0.01)
+    optimizer = build_optimizer(recipe.optimizer, groups)
+    n = recipe.n_windows * recipe.length
+    input_ids = torch.randint(0, 1000, (recipe.n_windows, recipe.length))
+    mask = torch.ones_like(input_ids)
+    mask[0, -1] = 0
+
+    def step() -> None:
+        values = backbone(input_ids, mask).flatten(0, 1)[torch.arange(n)] * torch.ones(n)[:, None]
+        torch.autograd.backward(values, torch.ones_like(values))
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    states = [t for state in optimizer.state.values() for t in state.values() if isinstance(t, torch.Tensor)]
+    resident = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in [*backbone.parameters(), *states]}
+    return sum(resident.values()) + peak_of(step)
+
+
+def peak_of(run: Any) -> int:
+    """Bytes that torch's allocator has given out at once, by its profiler."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    return int(max(accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))))
+
+
+def preset_row(name: str, windows: int) -> tuple[object, ...]:
+    """A line of the first table."""
+    recipe = read_recipe(read_config(name))
+    whole = make_plan(recipe)
+    row = (name, preset_notes(name)["guide"], f"{whole.total / GIB:.2f}")
+    if whole.parameters > LARGEST:
+        return (*row, "planned only", "", "")
+    small = on_cpu(recipe, windows)
+    plan = make_plan(small, device="cpu")
+    planned, found = sum(getattr(plan, part) for part in PARTS), measured(small)
+    return (*row, f"{planned / GIB:.3f}", f"{found / GIB:.3f}", f"{planned / found:.3f}")
+
+
+def micro_batch_rows(rounds: int) -> list[tuple[object, ...]]:
+    """Lines of the second table: 16 windows of 128 pieces as a whole, and two at a time."""
+    with TemporaryDirectory() as folder:
+        base = make_checkpoint(Path(folder), layers=6, hidden=312, heads=12)
+        steps, memory = {}, {}
+        for name, size in {"whole": None, "in eighths": 2}.items():
+            fix_random_seed(0)
+            block = {"@misc": "spacy-zh-tw-ner.memory.v1", "micro_batch": size}
+            nlp, examples = pipeline(OURS | {"name": str(base), "memory": block})
+            optimizer = create_grouped_optimizer_v1(3e-5, 1e-3)
+            steps[name] = lambda nlp=nlp, examples=examples, optimizer=optimizer: update(nlp, examples, optimizer)
+            steps[name]()
+            shim = nlp.get_pipe("transformer").model.layers[0].shims[0]  # type: ignore[attr-defined]
+            gradients = sum(p.nbytes for p in shim.backbone.parameters())
+            memory[name] = (peak_of(steps[name]) - gradients) / 2**20
+        seconds = interleaved(steps, rounds=rounds)
+    return [
+        (name, f"{1000 * seconds[name]:.0f}", f"{seconds[name] / seconds['whole']:.2f}", f"{memory[name]:.0f}")
+        for name in steps
+    ]
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--windows", type=int, default=1, help="that run on the CPU")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(machine())
+    header = ("preset", "guide", "plan, GPU, GiB", "plan, CPU, GiB", "profiler, CPU, GiB", "ratio")
+    names = [name for name in preset_names() if preset_notes(name)["vram"]]
+    print(table([preset_row(name, options.windows) for name in names], header=header))
+    header = ("16 × 128 pieces, 6 × 312", "ms", f"of the whole (goal ≤ {GOAL_TIME})", "activations, MiB")
+    print(table(micro_batch_rows(options.rounds), header=header))
+
+
+if __name__ == "__main__":
+    main()
