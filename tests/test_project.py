@@ -87,7 +87,7 @@ def test_commands_of_ours_are_there_with_their_options() -> None:
             command = group.commands[words[4]]  # type: ignore[attr-defined]
             options = {option for parameter in command.params for option in parameter.opts}
             # what has a dot is a setting of the config
-                assert {word for word in words if word.startswith("--") and "." not in word} <= options
+            assert {word for word in words if word.startswith("--") and "." not in word} <= options
 
 
 def test_options_of_training_are_there() -> None:
