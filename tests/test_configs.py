@@ -91,10 +91,12 @@ def test_it_trains_and_comes_back(config: Path, overrides: dict[str, Any], tmp_p
     for model in ("model-best", "model-last"):
         loaded = spacy.load(tmp_path / model)
         doc = loaded("蔡英文在臺北市。")
-        assert (doc.text, loaded.lang, loaded.pipe_names[-1]) == ("蔡英文在臺北市。", "zh_tw", "ner")
+        assert (doc.text, loaded.lang) == ("蔡英文在臺北市。", "zh_tw")
+        # An evaluation that kept the hidden states of all its documents would need more memory than training.
+        assert getattr(doc._, "trf_data", None) is None
     docs = [nlp.make_doc(text) for text in ("蔡英文在臺北市。", "", "台積電" * 200)]
     again = [loaded.make_doc(doc.text) for doc in docs]
-    for name in nlp.pipe_names:
+    for name in nlp.pipe_names[: nlp.pipe_names.index("ner") + 1]:
         docs, again = (list(pipeline.get_pipe(name).pipe(part)) for pipeline, part in ((nlp, docs), (loaded, again)))
     for one, two in zip(emissions_of(nlp, docs), emissions_of(loaded, again), strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)

@@ -72,7 +72,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
     gradients = sum(_bytes(p) for p in trained)
     accumulates = recipe.accumulate > 1
     peak = step_peak(backbone, recipe.n_windows, recipe.length, device=device, accumulates=accumulates)
-    update = gradients + _update_workspace(recipe.optimizer, trained)
+    update = gradients + _update_workspace(recipe.optimizer, trained, device)
     tokens, width = recipe.n_windows * recipe.length, backbone.width
     return Plan(
         weights=sum(map(_bytes, [*backbone.parameters(), *backbone.buffers()])),
@@ -145,9 +145,14 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
     return None
 
 
-def _update_workspace(optimizer: str, trained: list[nn.Parameter]) -> int:
-    """Adafactor makes an update of the size of each parameter, and works on a copy; the others update in place."""
-    return 2 * max((_bytes(p) for p in trained), default=0) if optimizer == "adafactor" else 0
+def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
+    """What an update works with: copies of one parameter at a time, of which the largest counts.
+
+    Adafactor makes the update and a square of it; on a CPU, bitsandbytes unpacks gradient and states (measured); all
+    others update in place.
+    """
+    copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
+    return copies * max((_bytes(p) for p in trained), default=0)
 
 
 def _bytes(tensor: torch.Tensor) -> int:

@@ -45,8 +45,8 @@ def train(
     *,
     resume: bool = False,
     checkpoint_every: int = 0,
-    stdout: IO[str] = sys.stdout,
-    stderr: IO[str] = sys.stderr,
+    stdout: IO[str] | None = None,
+    stderr: IO[str] | None = None,
 ) -> Position:
     """Train a pipeline as `spacy train` does, with checkpoints from which a run goes on.
 
@@ -56,10 +56,11 @@ def train(
     output (Path): Gets model-best and model-last, each written whole or not at all, and checkpoint.safetensors.
     resume (bool): Go on from the checkpoint in `output`; from the beginning, where there is none.
     checkpoint_every (int): Updates between checkpoints; 0 for one after each evaluation.
-    stdout (IO), stderr (IO): For the logger.
+    stdout (Optional[IO]), stderr (Optional[IO]): For the logger; the process's own without.
     RETURNS (Position): How far it came.
     RAISES (TrainingError): As `load_checkpoint`.
     """
+    stdout, stderr = stdout or sys.stdout, stderr or sys.stderr
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:

@@ -29,7 +29,7 @@ def test_every_rung_is_a_config_that_trains() -> None:
         assert word in names
     for rung in rungs:
         nlp = spacy.util.load_model_from_config(rung.config.interpolate(), auto_fill=True)
-        assert nlp.pipe_names == ["transformer", "ner"]
+        assert nlp.pipe_names == ["transformer", "ner", "doc_cleaner"]
         assert make_plan(read_recipe(rung.config)).total == rung.plan.total
 
 
