@@ -72,6 +72,15 @@ class Errors(metaclass=_Coded):
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
+    # Formats of corpora
+    ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
+    ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
+    ZT223 = (
+        "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
+        'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
+    )
+    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
+    ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "

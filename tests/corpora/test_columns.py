@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.columns import decode_tags, read_columns, split_row, tag_column
+from spacy_zh_tw_ner.corpora.columns import read_columns, split_row, tag_column
 from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.corpora.tags import decode_tags
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.types import Entity
 
