@@ -40,9 +40,13 @@ def make_doc(nlp: Language, record: Record) -> Doc:
             raise broken(record.origin, problem, record.text[start:end], remedy)
         spans.append(span)
     doc.set_ents(spans, default="outside")
-    doc.user_data[ORIGIN] = record.origin
-    doc.user_data[DOC_ID] = record.doc_id
+    doc.user_data.update(user_data(record))
     return doc
+
+
+def user_data(record: Record) -> dict[str, str]:
+    """What is kept of a record beside its text and entities."""
+    return {ORIGIN: record.origin, DOC_ID: record.doc_id}
 
 
 def read_docbin(path: Path) -> DocBin:

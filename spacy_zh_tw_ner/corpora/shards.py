@@ -16,7 +16,7 @@ from srsly.msgpack import Packer
 
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import BoolsT
-from .docbin import DOC_ID, ORIGIN
+from .docbin import user_data
 from .records import Record
 from .text_files import broken
 
@@ -77,7 +77,7 @@ class SpacyWriter:
         self._bin.flags.append({"has_unknown_spaces": False})
         self._bin.cats.append({})
         self._bin.span_groups.append(b"")
-        self._bin.user_data.append(self._pack({ORIGIN: record.origin, DOC_ID: record.doc_id}))
+        self._bin.user_data.append(self._pack(user_data(record)))
         self.n_characters += len(record.text)
         self.n_records += 1
 
@@ -93,7 +93,7 @@ class SpacyWriter:
         if len(places) < len(spans):
             (start, end, _), remedy = record.entities[spans.index(None)], "Trim its white space."
             raise broken(record.origin, "an entity begins or ends inside a token", record.text[start:end], remedy)
-        return columns[:, 0], columns[:, 1:].astype(bool), places
+        return columns[:, 0].astype(np.uint64), columns[:, 1:].astype(np.bool_), places
 
     def close(self) -> Path:
         """Write what is left.

@@ -3,14 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from unicodedata import normalize
 
 import spacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 
 from ..errors import CorpusError, Errors
-from .docbin import ORIGIN
+from ..files import spacy_files
+from .docbin import ORIGIN, read_docbin
 from .splits import SPLITS
 
 FEW = 10  # a label with fewer examples than this in train is hardly learnt
@@ -64,12 +66,10 @@ def validate(folder: Path) -> Report:
 
 def _read(folder: Path, split: str) -> Iterable[Doc]:
     path = folder / f"{split}.spacy"
-    if not path.is_file():
+    if not path.exists():
         raise CorpusError(Errors.ZT212.format(path=folder, split=split))
-    try:
-        return DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab)
-    except Exception as error:
-        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
+    vocab = spacy.blank("zh_tw").vocab
+    return chain.from_iterable(read_docbin(file).get_docs(vocab) for file in spacy_files(path))
 
 
 def _count(docs: list[Doc]) -> SplitReport:
