@@ -81,6 +81,15 @@ class Errors(metaclass=_Coded):
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
+    ZT230 = (
+        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
+        "a .spacy file with `convert --max-rejects` first."
+    )
+    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --model."
+    ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
+    ZT233 = "{path} is there already and holds something. Name a new or an empty folder."
+    ZT234 = "There is no text to write to {path}."
+    ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "

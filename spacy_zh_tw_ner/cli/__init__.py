@@ -5,6 +5,7 @@ from spacy.cli._util import app
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
+from .export import export_cli
 from .from_hf import from_hf_cli
 from .main import zh_tw_ner_cli
 from .try_ import try_cli
@@ -18,6 +19,7 @@ __all__ = [
     "calibrate_cli",
     "convert_cli",
     "evaluate_cli",
+    "export_cli",
     "from_hf_cli",
     "try_cli",
     "validate_cli",

@@ -11,7 +11,7 @@ from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_toke
 from .text_files import broken, numbered_lines
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
-DOC_COMMENT = re.compile(r"#\s*newdoc id\s*=\s*(\S+)")
+DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
 SURVEYED = 5_000  # lines that tell which column holds the tags, and their scheme
 REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few thousand
 
@@ -90,8 +90,8 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     doc_id, first = "", 0
     for number, line in _ended(path, reading):
         if not rows and is_comment(line, layout.tag):
-            comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.match(line)
-            text, doc_id = (comment[1] if comment else text), (header[1] if header else doc_id)
+            comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
+            text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
             continue
         try:
             row = parse[line]
@@ -152,16 +152,16 @@ def _sentence(path: Path, first: int, rows: list[tuple[str, str]], text: str | N
     return Record(text, entities, f"{path}:{first}", repairs=repairs)
 
 
-def write_columns(record: Record, scheme: str, *, with_doc_id: bool) -> str:
+def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
     """Write one record as a token and its tag a line: every character that is not white space is a token.
 
     record (Record): Its text holds no line feed, and something else than white space.
     scheme (str): "bio" or "bioes".
-    with_doc_id (bool): Begin a document.
+    comments (Sequence[str]): Lines to go before it, without their signs.
     RETURNS (str): Lines, a blank one last.
     """
     spans = [(i, i + 1) for i, char in enumerate(record.text) if not char.isspace()]
     tags = encode_tags(record.entities, spans, scheme)
-    header = f"# newdoc id = {record.doc_id}\n" if with_doc_id else ""
+    header = "".join(f"# {comment}\n" for comment in [*comments, f"text = {record.text}"])
     rows = "".join(f"{record.text[start]}\t{tag}\n" for (start, _), tag in zip(spans, tags, strict=True))
-    return f"{header}# text = {record.text}\n{rows}\n"
+    return f"{header}{rows}\n"

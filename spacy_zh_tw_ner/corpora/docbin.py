@@ -92,9 +92,11 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 
 def _is_spaced(docs: Iterable[Doc]) -> bool:
-    """Does (nearly) every Chinese character have a blank behind it?"""
+    """Does (nearly) every Chinese character have a blank behind it, in documents that are not our own?"""
     n_pairs = n_spaced = 0
     for doc in docs:
+        if ORIGIN in doc.user_data:
+            return False
         for i in range(len(doc) - 1):
             if doc[i].text[-1] >= CJK and doc[i + 1].text[0] >= CJK:
                 n_pairs += 1

@@ -130,6 +130,8 @@ def guess_format(path: Path) -> str:
     """
     if _is_spacy(path):
         return "spacy"
+    if path.is_dir():
+        raise CorpusError(Errors.ZT202.format(path=path / "*.spacy", remedy="Name a file."))
     if is_parquet(path):
         return "hf"
     if path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file()):

@@ -55,8 +55,7 @@ def test_line_separators_within_a_text_do_not_end_a_line(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("first", "last", "stands_there"),
-    [(0, 4, "'彭小軍認為'"), (3, 4, "'認為'"),
-     (40, 42, "nothing"), (3, 0, "nothing"), (-3, -1, "nothing")],,
+    [(0, 4, "'彭小軍認為'"), (3, 4, "'認為'"), (40, 42, "nothing"), (3, 0, "nothing"), (-3, -1, "nothing")],
 )
 def test_a_surface_that_stands_elsewhere_is_rejected(first: int, last: int, stands_there: str, tmp_path: Path) -> None:
     _, record = read(tmp_path, line("好", {"x": {"好": [[0, 0]]}}), line(TEXT, {"name": {"彭小軍": [[first, last]]}}))
