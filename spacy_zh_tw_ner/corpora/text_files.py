@@ -75,7 +75,7 @@ def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
 
 def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str]:
     decoder = getincrementaldecoder("utf-8")()
-    n_read, n_lines, raw = 0, 0, b" "
+    n_read, n_lines, raw, begun = 0, 0, b" ", False
     with path.open("rb") as file:
         while raw:
             raw = file.read(CHUNK)
@@ -85,8 +85,8 @@ def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str
                 line = n_lines + error.object.count(b"\n", 0, error.start) + 1
                 byte = n_read + len(raw) - len(error.object) + error.start
                 raise CorpusError(Errors.ZT206.format(path=f"{path}:{line}", byte=byte, reason=error.reason)) from None
-            if not n_read:
-                text = text.removeprefix("\ufeff")
+            if text and not begun:
+                text, begun = text.removeprefix("\ufeff"), True
             n_read += len(raw)
             n_lines += text.count("\n")
             yield text
@@ -100,6 +100,8 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
     failure: json.JSONDecodeError | None = None
     for chunk in _text_chunks(path, advance):
         buffer, position = buffer[position:] + chunk, 0
+        if not begun and "[" not in buffer:
+            continue
         if not begun:
             position, begun = buffer.index("[") + 1, True
             line += buffer.count("\n", 0, position)
