@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -88,7 +88,7 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """
     records = read_records([path], ConvertSettings(script="none"), Tally(), reading=reading)
     try:
-        first = [record for record, _ in zip(records, range(1), strict=False)]
+        first = list(islice(records, 1))
     except CorpusError as error:
         if "[ZT205]" not in str(error):
             raise

@@ -137,10 +137,14 @@ def guess_format(path: Path) -> str:
     if path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file()):
         return "brat"
     head = _read_head(path)
-    if not head.objects and not head.content:
+    if not head.objects and not head.content and not head.not_json:
         raise CorpusError(Errors.ZT203.format(path=path))
     reasons = {name: format_.why_not(head) for name, format_ in _FORMATS.items()}
     fits = next((name for name, reason in reasons.items() if not reason), None)
+    if fits is None and head.objects:
+        # The first object says what was meant, and the reader of that format what is wrong with the others.
+        head.objects = head.objects[:1]
+        fits = next((name for name, format_ in _FORMATS.items() if not format_.why_not(head)), None)
     if fits is None:
         tried = ", ".join(f"{name} ({reason})" for name, reason in reasons.items())
         raise CorpusError(Errors.ZT205.format(path=path, tried=tried))
@@ -165,7 +169,7 @@ def _read_head(path: Path) -> _Head:
         head.lines = [line for _, line in islice(numbered_lines(path), N_LINES)]
         first = next(iter(head.content), "")
         if not first.startswith("{"):
-            head.not_json = "lines are no JSON objects"
+            head.not_json = "lines are no JSON objects" if first else ""
             return head
     try:
         for _, data in islice(json_objects(path), N_OBJECTS):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _survey(
 ) -> tuple[bool, Iterator[RowT]]:
     """Look at the first rows, and give them back in front of the others."""
     parsed = _parsed(rows, names, path)
-    first = [row for row, _ in zip(parsed, range(SURVEYED), strict=False)]
+    first = list(islice(parsed, SURVEYED))
 
     def again() -> Iterator[RowT]:
         yield from first

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import CorpusError, Errors
 from .records import ignore
 
-CHUNK = 1 << 20  # bytes read at once
+CHUNK = 1 << 18  # bytes read at once
 BETWEEN = re.compile(r"[\s,]*")
 ARRAY = re.compile(r"\s*\[\s*(?=[{\]]|$)")
 # A decoder that fails this near to the end of what has been read may only lack the rest of an escape or a literal.

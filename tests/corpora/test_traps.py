@@ -20,9 +20,11 @@ from spacy_zh_tw_ner.types import Entity
 TEXTS = [
     "", "   ", "\n", "\u200b",
     # no wordpiece: controls, formats, spaces, private use, replacement
-    "\x00", "\u200d", "\u200e", "\u202e", "\ufeff", "\xad", "\u3000", "\xa0", "\u2028", "\u2029", "\ufffd", "\ue000張三",
+    "\x00", "\u200d", "\u200e", "\u202e", "\ufeff", "\xad", "\u3000", "\xa0", "\u2028", "\u2029", "\ufffd",
+    "\ue000張三",
     # variation selectors, runs, signs beside digits
-    "❤\ufe0f台", "葛\U000e0100城", "ㄅㄆㄇ台", "GPT台", "👨\u200d👩", "2024年", "在5G網", "11月3日", "７‑ELEVEN", "NT$1,200元",
+    "❤\ufe0f台", "葛\U000e0100城", "ㄅㄆㄇ台", "GPT台", "👨\u200d👩", "2024年", "在5G網", "11月3日",
+    "７‑ELEVEN", "NT$1,200元",
     # outside of the BMP
     "𠮷野家", "𫝛", "👨🏻\u200d🚒", "𠮷野家台北👨🏻\u200d🚒消防局",
     # width and what NFKC and NFC would change
