@@ -20,7 +20,7 @@ from .docbin import user_data
 from .records import Record
 from .text_files import broken
 
-SHARD = 2_000_000  # characters: 48 bytes each in memory, and as many again while they are packed
+SHARD = 1_000_000  # characters: 150 MiB while they are packed
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 OUTSIDE, BEGIN, INSIDE = 2, 3, 1  # spaCy's ENT_IOB
 
