@@ -87,7 +87,7 @@ class Errors(metaclass=_Coded):
     )
     ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --model."
     ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
-    ZT233 = "{path} is there already and holds something. Name a new or an empty folder."
+    ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
     ZT234 = "There is no text to write to {path}."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
     # Encoders

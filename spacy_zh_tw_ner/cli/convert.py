@@ -49,16 +49,12 @@ def convert_cli(
     Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
     file, line and reason. Nothing is written unless everything could be read.
     """
-    from tqdm import tqdm
-
     from ..corpora.convert import ConvertSettings, convert
+    from .progress import progress
 
     settings = ConvertSettings(format=format, script=script, offsets=offsets, max_rejects=max_rejects)
-    with tqdm(unit="B", unit_scale=True, leave=False, disable=None) as bar:
-        told: list[str] = []
-        tallies = convert(source, target, settings, notify=told.append, advance=bar.update)
-    for message in told:
-        msg.info(message)
+    with progress(source) as (notify, advance):
+        tallies = convert(source, target, settings, notify=notify, advance=advance)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
     msg.table(
         rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")

@@ -34,18 +34,13 @@ def export_cli(
     """
     import spacy
     from thinc.api import require_gpu
-    from tqdm import tqdm
 
     from ..corpora.export import export
+    from .progress import progress
 
     if gpu_id >= 0:
         require_gpu(gpu_id)
     nlp = spacy.load(model) if model is not None else None
-    told: list[str] = []
-    with tqdm(unit="B", unit_scale=True, leave=False, disable=None) as bar:
-        n = export(
-            source, target, format, nlp=nlp, model=model or "", order=order, notify=told.append, advance=bar.update
-        )
-    for message in told:
-        msg.info(message)
+    with progress(source) as (notify, advance):
+        n = export(source, target, format, nlp=nlp, model=model or "", order=order, notify=notify, advance=advance)
     msg.good(f"Wrote {n} texts to {target}")

@@ -1,7 +1,6 @@
 """Annotated files → `.spacy`, with every annotation kept, mended, or rejected and reported."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
 from .records import SILENT, NotifyT, Reading, Record, ignore
 from .script import is_simplified, record_converter
-from .shards import SpacyWriter
-from .splits import data_files, find_splits
+from .shards import SpacyWriter, is_shards
+from .splits import plan_splits
 
-CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
 
 
@@ -58,7 +56,10 @@ def convert(
     RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then nothing is written but
         rejects.jsonl.
     """
-    plan, held_out = _plan(source, target, notify)
+    plan, held_out = plan_splits(source, target, notify)
+    for path in plan:
+        if path.is_dir() and not is_shards(path):
+            raise CorpusError(Errors.ZT233.format(path=path))
     report = (target.parent if target in plan else target) / "rejects.jsonl"
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -122,31 +123,6 @@ def read_records(
         converted = record_converter(script)
         for record in records:
             yield converted(check_record(record, tally))
-
-
-def _plan(source: Path, target: Path, notify: NotifyT) -> tuple[dict[Path, list[Path]], Path | None]:
-    """Which files go where, and what is held out from train for: the splits that a corpus does not have are made.
-
-    This is done in the one way that never selects on what is reported.
-    """
-    elsewhere = os.environ.get(CORPORA_VARIABLE)
-    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
-        source = Path(elsewhere) / source.name
-    if source.is_file():
-        return {target: [source]}, None
-    if source.is_dir() and target.suffix == ".spacy":
-        return {target: data_files(source)}, None
-    found = find_splits(source)
-    held_out = None
-    if "dev" in found and "test" not in found:
-        found["test"] = found.pop("dev")
-        notify("There is no test split: dev is taken as test, and every tenth sentence of train as dev.")
-    elif "dev" not in found:
-        notify("There is no dev split: every tenth sentence of train is taken as dev.")
-    if "dev" not in found:
-        held_out = target / "dev.spacy"
-        found = {"train": found["train"], "dev": [], **found}
-    return {target / f"{split}.spacy": files for split, files in found.items()}, held_out
 
 
 def _move(record: Record, tally: Tally, other: Tally) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
 from .brat import read_brat
+from .class_labels import TAGS
 from .cluener import read_cluener
 from .columns import TEXT_COMMENT, is_comment, read_columns, split_row, tag_column
 from .docbin import read_spacy
 from .doccano import read_doccano
-from .hugging_face import TAGS, is_parquet, read_hugging_face
+from .hugging_face import is_parquet, read_hugging_face
 from .label_studio import read_label_studio
 from .markup import HEADER, read_markup
 from .records import ReaderT

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
+from .class_labels import TAGS, find_names, names_beside
 from .records import SILENT, Reading, Record
 from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 from .text_files import broken, json_objects
 
 PARQUET_MAGIC = b"PAR1"
-TAGS = "ner_tags"
-BESIDE = ("dataset_info.json", "dataset_infos.json", "features.json", "labels.json", "label_names.json", "config.json")
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
 SURVEYED = 1000  # objects that tell whether the tags are IOB1
 
@@ -74,7 +73,7 @@ def _parsed(rows: Iterator[tuple[str, dict[str, Any]]], names: list[str] | None,
                 raise ValueError(f"{len(tokens)} tokens, but {len(tags)} tags")
             "".join(tokens).encode()
             if any(isinstance(tag, int) for tag in tags):
-                names = names or _names_beside(path, origin)
+                names = names or names_beside(path, origin)
                 if not all(0 <= tag < len(names) for tag in tags):
                     raise ValueError(f"tags from {min(tags)} to {max(tags)}, but {len(names)} names")
                 tags = [names[tag] for tag in tags]
@@ -95,40 +94,6 @@ def _place(tokens: list[str], text: object, origin: str) -> tuple[str, list[tupl
     if len(spans) < len(tokens):
         raise broken(origin, "the token is not next in `text`", tokens[len(spans)], "Correct `text`, or remove it.")
     return text, spans
-
-
-def _names_beside(path: Path, origin: str) -> list[str]:
-    """The names of tags that are numbers, from one of the files in which datasets keep them."""
-    for name in BESIDE:
-        beside = path.parent / name
-        if beside.is_file():
-            try:
-                names = find_names(json.loads(beside.read_text(encoding="utf-8-sig")))
-            except ValueError as error:
-                raise CorpusError(Errors.ZT222.format(path=beside, reason=error)) from None
-            if names is not None:
-                return names
-    raise CorpusError(Errors.ZT223.format(origin=origin, tried=", ".join(BESIDE)))
-
-
-def find_names(value: Any) -> list[str] | None:
-    """Find the names of a `ClassLabel` in a description of features.
-
-    value (Any): A list of names; {name: number} or {number: name}; or an object that holds one of these, at any depth,
-        under `names`, `label_names`, `id2label` or `ner_tags`.
-    RETURNS (Optional[list[str]]): The names by number.
-    """
-    if isinstance(value, list):
-        return value if value and all(isinstance(name, str) and TAG.fullmatch(name) for name in value) else None
-    if not isinstance(value, dict):
-        return None
-    pairs = [(k, v) if isinstance(k, str) and isinstance(v, int) else (v, k) for k, v in value.items()]
-    if pairs and all(isinstance(name, str) and TAG.fullmatch(name) and str(i).isdigit() for name, i in pairs):
-        by_number = {int(i): name for name, i in pairs}
-        return [by_number[i] for i in range(len(by_number))] if set(by_number) == set(range(len(by_number))) else None
-    first = [value[key] for key in (TAGS, "names", "label_names", "id2label") if key in value]
-    found = (find_names(inner) for inner in [*first, *value.values()])
-    return next((names for names in found if names is not None), None)
 
 
 def _parquet(path: Path, reading: Reading) -> tuple[list[str] | None, Iterator[tuple[str, dict[str, Any]]]]:

@@ -30,6 +30,7 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
 
     def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
         nonlocal n_bare, n_others
+        text = _text(data["data"])
         done = [a for a in data.get("annotations", data.get("completions", [])) if not a.get("was_cancelled")]
         if not done:
             n_bare += 1
@@ -37,7 +38,7 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         n_others += len(done) - 1
         chosen = next((annotation for annotation in done if annotation.get("ground_truth")), done[0])
         yield RawRecord(
-            _text(data["data"]),
+            text,
             [span for result in chosen["result"] for span in _spans(result)],
             f"{origin}, task {data['id']}" if "id" in data else origin,
             str(data["data"].get("doc_id", "")),

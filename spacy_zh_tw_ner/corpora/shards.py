@@ -5,6 +5,7 @@ ends at 4 GiB, about 170 million tokens. So what is longer than a shard becomes 
 in it, which spaCy's own Corpus reads as it reads a file, one after the other.
 """
 
+import re
 from pathlib import Path
 from typing import TypeAlias
 
@@ -115,3 +116,8 @@ def _empty() -> DocBin:
 
 def _name(number: int) -> str:
     return f"{number:05}.spacy"
+
+
+def is_shards(folder: Path) -> bool:
+    """Tell whether a folder holds nothing but what a SpacyWriter has written: then another may take its place."""
+    return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())

@@ -55,7 +55,8 @@ def write_corpus(records: Iterable[ScoredT], target: Path, format: str, *, model
     """
     if format not in WRITERS:
         raise CorpusError(Errors.ZT232.format(value=format, choices=", ".join(WRITERS)))
-    if format == "brat" and target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    # Only an empty folder may go, and only where another one takes its place.
+    if (target.is_dir() and (format != "brat" or any(target.iterdir()))) or (format == "brat" and target.is_file()):
         raise CorpusError(Errors.ZT233.format(path=target))
     counted = _Counted(records, format)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,9 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_zh_tw_ner.corpora.convert import CORPORA_VARIABLE, ConvertSettings, convert
+from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.shards import SpacyWriter
+from spacy_zh_tw_ner.corpora.splits import CORPORA_VARIABLE
 from spacy_zh_tw_ner.corpora.validate import validate
 from spacy_zh_tw_ner.errors import CorpusError
 
@@ -328,6 +329,16 @@ def test_memory_does_not_grow_with_the_file(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD) / "x-train.txt"
+    for name in ("notes.md", "train.spacy"):
+        target = tmp_path / name.partition(".")[0]
+        target.mkdir()
+        (target / name).write_text("mine")
+        assert fails(source, target).startswith("[ZT233]")
+        assert written(target) == [name]
 
 
 def test_progress_is_told_in_bytes(tmp_path: Path) -> None:

@@ -223,9 +223,11 @@ def test_an_older_file_is_replaced_but_no_folder_that_holds_something(gold: Path
         export(gold, tmp_path / "out.jsonl", "jsonl")
     (tmp_path / "empty").mkdir()
     export(gold, tmp_path / "empty", "brat")
-    for taken in (tmp_path / "empty", tmp_path / "out.jsonl"):
+    for taken, format in (("empty", "brat"), ("out.jsonl", "brat"), ("empty", "jsonl"), ("nothing", "jsonl")):
+        (tmp_path / "nothing").mkdir(exist_ok=True)
         with pytest.raises(CorpusError, match="ZT233"):
-            export(gold, taken, "brat")
+            export(gold, tmp_path / taken, format)
+    assert len(list((tmp_path / "empty").iterdir())) == 4
 
 
 def test_an_unknown_format_or_order_names_the_choices(gold: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from spacy_zh_tw_ner.corpora.hugging_face import find_names, read_hugging_face
+from spacy_zh_tw_ner.corpora.class_labels import find_names
+from spacy_zh_tw_ner.corpora.hugging_face import read_hugging_face
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.types import Entity

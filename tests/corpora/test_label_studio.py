@@ -95,6 +95,7 @@ def test_the_text_may_have_another_name_in_the_project(tmp_path: Path) -> None:
     "broken",
     [
         {"annotations": [{"result": []}]},
+        {"text": "好", "label": []},
         {"data": "好", "annotations": [{"result": []}]},
         {"data": {"text": "好"}, "annotations": ["x"]},
         {"data": {"text": "好"}, "annotations": [{}]},
