@@ -14,3 +14,15 @@ def has_numba() -> bool:
 def has_bitsandbytes() -> bool:
     """Whether bitsandbytes is installed; musl, and macOS on Intel, have no wheels of it."""
     return find_spec("bitsandbytes") is not None
+
+
+@lru_cache
+def has_seqeval() -> bool:
+    """Whether seqeval is installed, of the extra `evaluate`."""
+    return find_spec("seqeval") is not None
+
+
+@lru_cache
+def has_resvg() -> bool:
+    """Whether resvg-py is installed, of the extra `evaluate`."""
+    return find_spec("resvg_py") is not None

@@ -14,6 +14,14 @@ class _Coded(type):
         return f"[{name}] {message}" if name.startswith("ZT") else message
 
 
+class TrainingError(ValueError):
+    """A run that cannot begin, or cannot be resumed."""
+
+
+class PlanError(ValueError):
+    """A config that cannot be planned or trained."""
+
+
 class CorpusError(ValueError):
     """Data that cannot be used, told with file and line."""
 
@@ -28,7 +36,10 @@ class Errors(metaclass=_Coded):
     )
     ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
     ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
-    ZT004 = "CharTokenizer does not know script={value!r}. Choose an OpenCC configuration: {choices}, or null."
+    ZT004 = (
+        "There is no script={value!r}. Choose an OpenCC configuration: {choices}; "
+        "or none at all, which is null in a config, and `none` on the command line."
+    )
     # Head and CRF
     ZT101 = (
         "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
@@ -90,6 +101,9 @@ class Errors(metaclass=_Coded):
     ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
     ZT234 = "There is no text to write to {path}."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
+    # Augmentation
+    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
+    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
     # Encoders
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "
@@ -187,6 +201,18 @@ class Errors(metaclass=_Coded):
     )
 
     # Checkpoints with a head
+    ZT341 = (
+        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch which '
+        "does not fit runs in parts."
+    )
+    ZT342 = (
+        "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
+        "get_spans.size, a lora block, or a smaller base; `zh-tw-ner plan` tells what each of them gives."
+    )
+    ZT343 = (
+        'Memory ran out when {name} made its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", a '
+        "lora block, or more memory.freeze_layers."
+    )
     ZT350 = (
         "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
         "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
@@ -199,12 +225,64 @@ class Errors(metaclass=_Coded):
         "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
         "before a name."
     )
+    # Word lists
+    ZT360 = (
+        "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "
+        "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
+    )
+    ZT361 = (
+        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2; override = true leaves no doubt."
+    )
+    ZT362 = (
+        "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "
+        "space at an edge."
+    )
+    ZT363 = (
+        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
+    )
 
     # Training
     ZT401 = (
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
+    ZT440 = (
+        "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
+    )
+    ZT441 = (
+        "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
+        "folder."
+    )
+    ZT442 = (
+        "{path} holds other weights than this config makes: {n} differ in name or shape, {first} among them. Was the "
+        "corpus changed, or the base?"
+    )
+    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
+    ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
+
+    # Planning
+    ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
+    ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
+    ZT603 = "{path} is no config: {reason}"
+    ZT604 = (
+        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: "
+        "what learns from nothing trains on a CPU in less than 1 GiB."
+    )
+    ZT605 = "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
+    ZT606 = (
+        "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
+        "spacy.batch_by_padded.v1, or give --batch."
+    )
+
+    # Evaluation
+    ZT402 = (
+        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+    )
+    ZT403 = (
+        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
+        "take SVG, which every browser shows."
+    )
+    ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
 
 
 class Warnings(metaclass=_Coded):
@@ -218,4 +296,8 @@ class Warnings(metaclass=_Coded):
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
+    )
+    ZT930 = (
+        "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
+        "the same."
     )

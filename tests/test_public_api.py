@@ -38,9 +38,11 @@ NAMES = [
     "spacy_architectures/spacy-zh-tw-ner.Tok2VecTransformer.v1",
     "spacy_architectures/spacy-zh-tw-ner.TransformerModel.v1",
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
+    "spacy_augmenters/spacy-zh-tw-ner.script_variants.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ner",
+    "spacy_factories/zh_tw_gazetteer",
     "spacy_languages/zh_tw",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
     "spacy_misc/spacy-zh-tw-ner.memory.v1",
@@ -100,6 +102,13 @@ def call_entity_swap(create: Callable[..., Any], path: Path) -> None:
     assert swapped.text == "台北好"  # there is no other surface yet
 
 
+def call_script_variants(create: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    example = Example.from_dict(nlp.make_doc("在台北"), {"entities": [(1, 3, "GPE")]})
+    (respelled,) = create(level=1.0, script_level=0.0, scripts=["tw2s"], pairs={"台": "臺"})(nlp, example)
+    assert [(ent.text, ent.label_) for ent in respelled.reference.ents] == [("臺北", "GPE")]
+
+
 def call_cli(group: Any, path: Path) -> None:
     assert CliRunner().invoke(group, ["--help"]).exit_code == 0
     from spacy.cli._util import app
@@ -111,6 +120,15 @@ def call_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
     assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, 0.0, None))  # type: ignore[attr-defined]
+
+
+def call_gazetteer(make: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    gazetteer = nlp.add_pipe("zh_tw_gazetteer")
+    assert type(gazetteer) is type(make(nlp, "words", 2.0, False))
+    gazetteer.add("ORG", ["台積電"])  # type: ignore[attr-defined]
+    doc = nlp("臺積電在新竹")
+    assert [span.text for span in doc.spans["gazetteer"]] == ["臺積電"]
 
 
 def call_language(language: type[Language], path: Path) -> None:
@@ -212,9 +230,11 @@ CALLS = dict(
             call_tok2vec_transformer,
             call_transformer,
             call_entity_swap,
+            call_script_variants,
             call_init_from_hf,
             call_cli,
             call_factory,
+            call_gazetteer,
             call_language,
             call_lora,
             call_memory,

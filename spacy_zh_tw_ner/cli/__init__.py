@@ -7,7 +7,10 @@ from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
 from .from_hf import from_hf_cli
+from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
+from .plan import plan_cli
+from .train import train_cli
 from .try_ import try_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
@@ -21,6 +24,9 @@ __all__ = [
     "evaluate_cli",
     "export_cli",
     "from_hf_cli",
+    "init_config_cli",
+    "plan_cli",
+    "train_cli",
     "try_cli",
     "validate_cli",
     "visualize_cli",

@@ -1,5 +1,6 @@
 """`convert IN OUT`: annotated files → `.spacy`."""
 
+from collections import Counter
 from pathlib import Path
 
 import typer
@@ -33,8 +34,8 @@ def convert_cli(
         "auto",
         "--script",
         "-s",
-        help="OpenCC configuration such as s2tw; 'none' leaves the text as it is, "
-        "'auto' converts Simplified text by s2tw.",
+        help="s2tw, s2twp (with Taiwanese words), t2tw, or another OpenCC configuration; "
+        "'none' leaves the text as it is, 'auto' converts Simplified text by s2tw.",
     ),
     offsets: str = typer.Option(
         "auto",
@@ -59,4 +60,12 @@ def convert_cli(
     msg.table(
         rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")
     )
+    conversions: Counter[str] = Counter()
+    for tally in tallies.values():
+        conversions.update(tally.conversions)
+    for converted_by, rescued in conversions.items():
+        apart = (
+            f"; {rescued} entities apart from their sentences, where they would have read otherwise" if rescued else ""
+        )
+        msg.info(f"Converted by {converted_by}{apart}.")
     msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

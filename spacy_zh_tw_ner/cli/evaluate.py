@@ -1,60 +1,135 @@
-"""`evaluate PIPELINE DATA`: exact-span scores, printed and as JSON."""
+"""`evaluate PIPELINE [PIPELINE…] DATA`: scores with intervals, printed, as JSON, as a page and as pictures."""
 
 import json
+from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from wasabi import msg
 
 from .main import fails_in_words, zh_tw_ner_cli
 
+if TYPE_CHECKING:
+    from ..evaluation.bootstrap import Scores
+    from ..evaluation.comparison import Comparison
+    from ..evaluation.report import Report
+
 
 @zh_tw_ner_cli.command("evaluate")
 @fails_in_words
 def evaluate_cli(
-    pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
+    pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
     data: Path = typer.Argument(..., help="A .spacy file."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write the scores as JSON, too."),
-    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as an SVG picture."),
+    train: Path | None = typer.Option(None, "--train", "-t", help="The training data, to tell seen entities apart."),
+    scripts: bool = typer.Option(False, "--scripts", "-s", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
+    seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),
+    page: Path | None = typer.Option(None, "--page", "-p", help="Write an HTML page of what is wrong."),
+    figure: Path | None = typer.Option(None, "--figure", "-f", help="Draw F by label, as .svg or .png."),
+    matrix: Path | None = typer.Option(None, "--matrix", "-m", help="Draw which label became which, as .svg or .png."),
+    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as .svg or .png."),
+    resamples: int = typer.Option(1000, "--resamples", min=1, help="Draws behind the intervals."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Of the draws."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU."),
 ) -> None:
-    """Score a pipeline on gold data: precision, recall and F of exact spans, micro and by label."""
+    """Score pipelines on gold data: exact spans, micro, macro and by label, with 95 % bootstrap intervals.
+
+    Also by boundary alone, by label alone, by length, and what kinds of mistakes there are. --page, --matrix and
+    --diagram show the last pipeline.
+    """
     import spacy
     from thinc.api import require_gpu
-    from tqdm import tqdm
 
-    from ..evaluation.confidence import entity_confidence
+    from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
-    from ..evaluation.exact import count_exact, micro
-    from ..evaluation.predict import predict_pairs
+    from ..evaluation.figures import draw_confusion, draw_scores, picture_bytes, picture_format
+    from ..evaluation.page import render_page
+    from ..evaluation.predict import read_golds
+    from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
+    from ..evaluation.seqeval_report import require_seqeval
     from ..files import write_whole
 
+    # What cannot be written is said before anything is computed.
+    for picture in filter(None, (figure, matrix, diagram)):
+        picture_format(picture)
+    if seqeval:
+        require_seqeval()
     if gpu_id >= 0:
         require_gpu(gpu_id)
-    nlp = spacy.load(pipeline)
-    pairs = list(tqdm(predict_pairs(nlp, data), unit=" sentences", leave=False))
-    by_label = count_exact(pairs)
-    total = micro(by_label)
-    rows = [
-        (name, *(f"{value:.2f}" for value in (s["p"], s["r"], s["f"])), s["gold"])
-        for name, s in [("micro", total.to_json()), *((label, c.to_json()) for label, c in by_label.items())]
-    ]
-    msg.table(rows, header=("", "P", "R", "F", "gold"), divider=True, aligns=tuple("lrrrr"))
-    found = entity_confidence(pairs)
-    if found.has_scores:
-        msg.info(f"Expected calibration error of the scores: {found}")
+    reports: dict[str, Report] = {}
+    for pipeline in dict.fromkeys(pipelines):
+        nlp = spacy.load(pipeline)
+        known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
+        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
+        reports[pipeline] = report = evaluate(nlp, list(read_golds(nlp, data)), settings)
+        if len(pipelines) > 1:
+            msg.divider(pipeline)
+        _print_report(report)
+    compared = {
+        (first, second): compare_tables(reports[first].table, reports[second].table, resamples=resamples, seed=seed)
+        for first, second in combinations(reports, 2)
+    }
+    _print_comparisons(compared)
     if output is not None:
-        scores = {
-            "pipeline": pipeline,
-            "data": str(data),
-            "micro": total.to_json(),
-            "per_type": {k: v.to_json() for k, v in by_label.items()},
-            "calibration": found.to_json() if found.has_scores else None,
-        }
+        header = {"data": str(data), "resamples": resamples, "seed": seed}
+        found = [{"pipeline": name, **header, **report.to_json()} for name, report in reports.items()]
+        differences = [{"from": a, "to": b, **comparison.to_json()} for (a, b), comparison in compared.items()]
+        scores = found[0] if len(found) == 1 else {**header, "pipelines": found, "comparisons": differences}
         write_whole(output, json.dumps(scores, ensure_ascii=False, indent=2).encode())
         msg.good(f"Wrote {output}")
-    if diagram is not None and not found.has_scores:
+    if page is not None:
+        write_whole(page, render_page(report.pairs, title=f"{pipelines[-1]} · {data.name}").encode())
+        msg.good(f"Wrote {page}: open it in a browser.")
+    if diagram is not None and not report.confidence.has_scores:
         msg.warn(f"No entity has a score: there is nothing to draw in {diagram}.")
-    elif diagram is not None:
-        write_whole(diagram, draw_reliability({data.stem: found.reliability}).encode())
-        msg.good(f"Wrote {diagram}: open it in a browser.")
+        diagram = None
+    for path, drawing in (
+        (figure, draw_scores({name: report.exact for name, report in reports.items()})),
+        (matrix, draw_confusion(report.matrix)),
+        (diagram, draw_reliability({data.stem: report.confidence.reliability})),
+    ):
+        if path is not None:
+            write_whole(path, picture_bytes(drawing, path))
+            msg.good(f"Wrote {path}")
+
+
+def _print_report(report: "Report") -> None:
+    exact = report.exact
+    _print_scores({"micro": exact.micro, "macro": exact.macro, **exact.groups})
+    others = {"boundary only": report.boundary, "type only": report.types.micro}
+    others |= {f"{name} in train": scores for name, scores in report.surfaces.items()}
+    others |= {f"{name} characters": scores for name, scores in report.lengths.items()}
+    others |= {name: script.scores for name, script in report.scripts.items()}
+    _print_scores(others)
+    for name, script in report.scripts.items():
+        low, high = script.difference.f.to_json()
+        value = 100 * script.difference.f.value
+        msg.info(f"{name}: {script.changed} documents change, F by {value:+.2f} ({low:+.2f} to {high:+.2f})")
+    msg.info("Mistakes: " + ", ".join(f"{n} {kind}" for kind, n in report.mistakes.items()))
+    for mode, rows in report.seqeval.items():
+        msg.info(f"seqeval, {mode} mode on IOB2 tags, a tag a character:")
+        table = [(name, *(f"{row[k]:.4f}" for k in ("precision", "recall", "f1-score"))) for name, row in rows.items()]
+        msg.table(table, header=("", "precision", "recall", "f1-score"), aligns=tuple("lrrr"))
+    if report.confidence.has_scores:
+        msg.info(f"Expected calibration error of the scores: {report.confidence}")
+
+
+def _print_scores(scores: "dict[str, Scores]") -> None:
+    rows = []
+    for name, (p, r, f, gold) in scores.items():
+        low, high = f.to_json()
+        rows.append((name, *(f"{100 * share.value:.2f}" for share in (p, r, f)), gold, f"{low:.1f}–{high:.1f}"))
+    msg.table(rows, header=("", "P", "R", "F", "gold", "F, 95 %"), divider=True, aligns=tuple("lrrrrr"))
+
+
+def _print_comparisons(compared: "dict[tuple[str, str], Comparison]") -> None:
+    for (first, second), comparison in compared.items():
+        msg.divider(f"{second} against {first}")
+        rows = []
+        named = {"micro": comparison.micro, "macro": comparison.macro, **comparison.groups}
+        for name, difference in named.items():
+            low, high = difference.f.to_json()
+            rows.append((name, f"{100 * difference.f.value:+.2f}", f"{low:+.2f} to {high:+.2f}", difference.p_value))
+        table = [(*row[:3], f"{row[3]:.3f}") for row in rows]
+        msg.table(table, header=("", "ΔF", "95 %", "p"), divider=True, aligns=tuple("lrrr"))

@@ -14,20 +14,31 @@ from .main import fails_in_words, zh_tw_ner_cli
 def validate_cli(
     folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
+    window: int = typer.Option(254, "--window", "-w", min=1, help="Length that sentences should keep, in characters."),
 ) -> None:
-    """Check a converted corpus: labels, repeated sentences, spans with white space at their edges.
+    """Check a converted corpus: labels, repeated sentences, spans with odd edges, lengths, script, uneven annotation.
 
     Exits with 1 when something is found that makes training useless or its scores wrong.
     """
     from ..corpora.validate import validate
     from ..files import write_whole
 
-    report = validate(folder)
+    report = validate(folder, window=window)
     labels = sorted({label for counts in report.splits.values() for label in counts.labels})
+    names = ("sentences", "characters", "without_entities", "over_window")
     rows: list[tuple[str, ...]] = [
-        (name, *(f"{getattr(counts, name.replace(' ', '_')):,}" for counts in report.splits.values()))
-        for name in ("sentences", "characters", "longest", "without entities")
+        (name.replace("_", " "), *(f"{getattr(counts, name):,}" for counts in report.splits.values())) for name in names
     ]
+    lengths = next(iter(report.splits.values())).lengths
+    rows += [
+        (f"length, {share}", *(f"{counts.lengths[share]:,}" for counts in report.splits.values())) for share in lengths
+    ]
+    shares = {
+        "Simplified, %": [counts.simplified for counts in report.splits.values()],
+        "names of train left out, %": [report.left_out[split].share for split in report.splits],
+        "names that train leaves out, %": [report.only_here[split].share for split in report.splits],
+    }
+    rows += [(name, *(f"{100 * share:.1f}" for share in values)) for name, values in shares.items()]
     rows += [(label, *(f"{counts.labels.get(label, 0):,}" for counts in report.splits.values())) for label in labels]
     msg.table(rows, header=("", *report.splits), divider=True, aligns=tuple("l" + "r" * len(report.splits)))
     for warning in report.warnings:

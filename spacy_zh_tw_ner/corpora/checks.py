@@ -1,6 +1,7 @@
 """Annotations that cannot be used are mended or rejected, and counted."""
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..types import Entity
@@ -16,6 +17,7 @@ class Tally:
     repaired: int = 0
     rejected: int = 0
     rejects: list[dict[str, object]] = field(default_factory=list)
+    conversions: Counter[str] = field(default_factory=Counter)  # converted_by → entities that were converted alone
 
 
 def check_record(record: Record, tally: Tally) -> Record:

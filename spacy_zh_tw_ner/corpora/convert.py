@@ -14,7 +14,7 @@ from ..files import put_in_place
 from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
 from .records import SILENT, NotifyT, Reading, Record, ignore
-from .script import is_simplified, record_converter
+from .script import RecordConverter, is_simplified, record_converter
 from .shards import SpacyWriter, is_shards
 from .splits import plan_splits
 
@@ -120,9 +120,11 @@ def read_records(
             first = list(islice(records, 200))
             script = "s2tw" if is_simplified(record.text for record in first) else "none"
             records = chain(first, records)
-        converted = record_converter(script)
+        converter = record_converter(script)
         for record in records:
-            yield converted(check_record(record, tally))
+            yield converter(check_record(record, tally))
+        if isinstance(converter, RecordConverter):
+            tally.conversions[converter.converted_by] += converter.rescued
 
 
 def _move(record: Record, tally: Tally, other: Tally) -> None:

@@ -13,7 +13,7 @@ from ..types import Entity
 from .records import SILENT, Reading, Record
 from .text_files import broken
 
-ORIGIN, DOC_ID = "origin", "doc_id"  # keys of doc.user_data
+ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data
 CJK = "\u2e80"  # from here on, writing has no blanks between words, Hangul and emoji apart
 SPACED = 0.9  # share of pairs of such characters with a blank between them that shows where a file comes from
 
@@ -28,7 +28,7 @@ def make_doc(nlp: Language, record: Record) -> Doc:
 
     nlp (Language): Its tokenizer is used.
     record (Record): A checked record.
-    RETURNS (Doc): With file, line and document in `user_data`.
+    RETURNS (Doc): With file, line, document and what converted its script in `user_data`.
     RAISES (CorpusError): For an entity that ends inside a token.
     """
     doc = nlp.make_doc(record.text)
@@ -46,7 +46,8 @@ def make_doc(nlp: Language, record: Record) -> Doc:
 
 def user_data(record: Record) -> dict[str, str]:
     """What is kept of a record beside its text and entities."""
-    return {ORIGIN: record.origin, DOC_ID: record.doc_id}
+    kept = {ORIGIN: record.origin, DOC_ID: record.doc_id}
+    return kept | {CONVERTED_BY: record.converted_by} if record.converted_by else kept
 
 
 def read_docbin(path: Path) -> DocBin:
@@ -120,5 +121,5 @@ def _record(doc: Doc, origin: str, *, closed_up: bool) -> Record:
     text = "".join(parts)
     entities = [Entity(starts[ent.start], starts[ent.end - 1] + len(doc[ent.end - 1]), ent.label_) for ent in doc.ents]
     repairs = ["blanks between characters"] if len(text) < len(doc.text) else []
-    known = doc.user_data
-    return Record(text, entities, str(known.get(ORIGIN) or origin), str(known.get(DOC_ID) or ""), repairs)
+    known = {key: str(doc.user_data.get(key) or "") for key in (ORIGIN, DOC_ID, CONVERTED_BY)}
+    return Record(text, entities, known[ORIGIN] or origin, known[DOC_ID], repairs, converted_by=known[CONVERTED_BY])

@@ -27,6 +27,7 @@ class Record:
     doc_id (str): The document that it belongs to, where the format says so.
     repairs (list[str]): What the reader had to mend.
     rejects (list[Reject]): What the reader could not use.
+    converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Record:
     doc_id: str = ""
     repairs: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    converted_by: str = ""
 
 
 def ignore(_: object) -> None:

@@ -1,46 +1,84 @@
 """Simplified ⇄ Traditional, with the annotations kept in place."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import cast
 
+from ..tokenization.conversion import Conversion, Converter, provenance
 from ..tokenization.normalization import ScriptConverter
+from ..types import Entity
 from .records import Record
 
-# In Traditional text s2tw changes next to nothing but 台 → 臺; in Simplified text about every third character.
+# Traditional text has next to nothing that s2tw changes; of Simplified text it is about every third character.
 SIMPLIFIED_SHARE = 0.05
+SURFACES = 1 << 14  # of entities, whose conversions are remembered
 
 
 def is_simplified(texts: Iterable[str]) -> bool:
     """Tell whether texts are written in Simplified characters, by the share that a conversion would change."""
-    text = "".join(texts)
-    return changed_share(text) > SIMPLIFIED_SHARE
+    return changed_share("".join(texts)) > SIMPLIFIED_SHARE
 
 
 def changed_share(text: str) -> float:
-    """Share of the characters of a text that s2tw changes, 台 apart."""
-    converted = ScriptConverter("s2tw")(text)
-    changed = sum(old not in (new, "台") for old, new in zip(text, converted, strict=True))
+    """Share of the characters of a text that s2tw changes."""
+    changed = sum(old != new for old, new in zip(text, ScriptConverter("s2tw")(text), strict=True))
     return changed / max(1, len(text))
 
 
-def record_converter(script: str) -> Callable[[Record], Record]:
-    """Make a function that converts the script of a record and leaves its offsets valid.
+class RecordConverter:
+    """Converts the script of checked records, and takes their entities along.
 
-    The conversion never changes a length (see `ScriptConverter`), so an entity stands where it stood. OpenCC writes 台
-    as 臺 throughout; Taiwan writes both, so where the source has 台 it stays.
+    An entity has to read as it does when it is converted alone. In a sentence OpenCC may take its first or last
+    character for a part of its neighbour, as in 部长|胡斯尼, which becomes 部長鬍斯尼, or replace a word that reaches
+    across its border. Then the sentence is cut at its entities and converted piece by piece.
+
+    script (str): An OpenCC configuration, such as "s2tw".
+    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    """
+
+    def __init__(self, script: str) -> None:
+        self.converted_by = provenance(script)
+        self.rescued = 0  # entities that would have read otherwise in their sentences
+        self._convert = converter = Converter(script)
+        self._alone = lru_cache(SURFACES)(lambda surface: converter(surface).text)
+
+    def __call__(self, record: Record) -> Record:
+        """Record → record, with what converted it."""
+        conversion = self._convert(record.text)
+        wrong = sum(self._reads_otherwise(record.text, conversion, entity) for entity in record.entities)
+        if wrong:
+            self.rescued += wrong
+            conversion = self._convert_pieces(record)
+        text = conversion.text
+        places = cast("Sequence[int]", conversion.offsets)  # no entity is left with a border inside a word
+        entities = [Entity(places[start], places[end], label) for start, end, label in record.entities]
+        return replace(record, text=text, entities=entities, converted_by=self.converted_by)
+
+    def _reads_otherwise(self, source: str, conversion: Conversion, entity: Entity) -> bool:
+        start, end = conversion.offsets[entity.start], conversion.offsets[entity.end]
+        return (
+            start is None or end is None or conversion.text[start:end] != self._alone(source[entity.start : entity.end])
+        )
+
+    def _convert_pieces(self, record: Record) -> Conversion:
+        """Convert each entity, and what is between, by itself."""
+        borders = {0, len(record.text)}.union(*((entity.start, entity.end) for entity in record.entities))
+        text = ""
+        offsets: list[int | None] = [0]
+        for start, end in pairwise(sorted(borders)):
+            piece = self._convert(record.text[start:end])
+            offsets += [None if place is None else len(text) + place for place in piece.offsets[1:]]
+            text += piece.text
+        return Conversion(text, offsets)
+
+
+def record_converter(script: str) -> Callable[[Record], Record]:
+    """Make a function that converts the script of checked records: a `RecordConverter`, or one that does nothing.
 
     script (str): An OpenCC configuration, such as "s2tw", or "none".
     RETURNS (Callable[[Record], Record]): Record → record.
     RAISES (ValueError): For an unknown configuration.
     """
-    if script == "none":
-        return lambda record: record
-    convert = ScriptConverter(script)
-
-    def convert_record(record: Record) -> Record:
-        converted = convert(record.text)
-        text = "".join(
-            "台" if old == "台" and new == "臺" else new for old, new in zip(record.text, converted, strict=True)
-        )
-        return Record(text, record.entities, record.origin, record.doc_id, record.repairs)
-
-    return convert_record
+    return RecordConverter(script) if script != "none" else lambda record: record

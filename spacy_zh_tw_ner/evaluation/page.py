@@ -1,6 +1,7 @@
-"""Gold and predicted documents → one HTML page that needs nothing else."""
+"""Gold and predicted documents → one HTML page that needs nothing else, and runs nothing."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -8,7 +9,11 @@ from importlib.resources import files
 from spacy.tokens import Doc, Span
 
 from ..types import Entity
-from .exact import count_exact, doc_entities, micro
+from .bootstrap import Scores, summarize
+from .compared import Compared, compare
+from .mistakes import Confusion, confusion, find_mistakes
+from .page_filters import KIND_NAMES, filter_classes, filter_controls, filter_rules
+from .tables import tabulate
 
 # Hues spread by the golden angle lie far apart for any number of labels.
 GOLDEN_ANGLE = 137.508
@@ -18,7 +23,8 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
     """Render a page.
 
     Every sentence shows what was predicted. Where it differs from the gold, the gold follows below, and what is wrong
-    or missed is marked. All text is escaped, labels included.
+    or missed is marked. Sentences can be chosen by the kind of their mistakes and by label. Above stand the scores and
+    the matrix of labels. All text is escaped, labels included.
 
     pairs (Sequence[tuple[Doc, Doc]]): Gold and predicted documents.
     title (str): The page's title.
@@ -26,39 +32,73 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
     """
     labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in doc.ents})
     hues = {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
-    by_label = count_exact(pairs)
-    scores = micro(by_label).to_json()
-    legend = "".join(
-        f'<tr><td><mark style="--h:{hues[label]}">{escape(label)}</mark></td>'
-        + "".join(f"<td>{c[key]:.1f}</td>" for key in ("p", "r", "f"))
-        + f"<td>{c['gold']}</td></tr>"
-        for label, c in ((label, by_label[label].to_json()) for label in by_label)
+    places = {label: i for i, label in enumerate(labels)}
+    documents = compare(pairs)
+    summary = summarize(tabulate(documents))
+    counts = Counter(mistake.kind for document in documents for mistake in find_mistakes(document))
+    n_wrong = sum(not document.is_right for document in documents)
+    rows = [(f'<mark style="--h:{hues[label]}">{escape(label)}</mark>', s) for label, s in summary.groups.items()]
+    body = (
+        _sentence(gold, predicted, document, hues, places)
+        for (gold, predicted), document in zip(pairs, documents, strict=True)
     )
-    body = "\n".join(_sentence(gold, predicted, hues) for gold, predicted in pairs)
-    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     values = {
         "title": escape(title),
         "n": str(len(pairs)),
-        "n_wrong": str(sum(doc_entities(g) != doc_entities(p) for g, p in pairs)),
-        **{key: f"{scores[key]:.1f}" for key in ("p", "r", "f")},
-        "legend": legend,
-        "body": body,
+        "n_wrong": str(n_wrong),
+        **{key: f"{100 * estimate.value:.1f}" for key, estimate in zip("prf", summary.micro[:3], strict=True)},
+        "interval": _interval(summary.micro),
+        "scores": "".join(_row(*row) for row in (*rows, ("micro", summary.micro), ("macro", summary.macro))),
+        "matrix": _matrix(confusion(documents)),
+        "rules": filter_rules(len(labels)),
+        "controls": filter_controls(labels, counts, len(pairs), n_wrong),
+        "body": "\n".join(body),
     }
+    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     # One pass, so that a text that looks like a placeholder stays a text.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
 
 
-def _sentence(gold: Doc, predicted: Doc, hues: dict[str, int]) -> str:
-    expected, found = doc_entities(gold), doc_entities(predicted)
-    right = expected == found
-    rows = [f'<p class="said">{_marked(predicted, hues, found - expected, "wrong")}</p>']
-    if not right:
-        marked = _marked(gold, hues, expected - found, "missed")
+def _row(name: str, scores: Scores) -> str:
+    shares = "".join(f"<td>{100 * estimate.value:.1f}</td>" for estimate in scores[:3])
+    return f"<tr><td>{name}</td>{shares}<td>{scores.gold}</td><td>{_interval(scores)}</td></tr>"
+
+
+def _interval(scores: Scores) -> str:
+    return f"{100 * scores.f.low:.1f}–{100 * scores.f.high:.1f}"
+
+
+def _matrix(found: Confusion) -> str:
+    """A row a gold label, a column what it became; the last row is spurious, the last column missed."""
+    columns = (*map(escape, found.labels), "遺漏 missed")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    rows = [f"<thead><tr><th>標準 gold ＼ 預測 predicted</th>{heads}</tr></thead><tbody>"]
+    totals = (found.exact + found.inexact).sum(axis=1).tolist()
+    for i, name in enumerate([*map(escape, found.labels), "多出 spurious"]):
+        cells = []
+        for j in range(len(columns)):
+            exact, inexact = int(found.exact[i, j]), int(found.inexact[i, j])
+            more = f" <small>+{inexact}</small>" if inexact else ""
+            kind = ' class="same"' if i == j else ""
+            share = (exact + inexact) / max(1, totals[i])
+            cells.append(f'<td{kind} style="--s:{share:.3f}">{exact or (0 if more else "")}{more}</td>')
+        rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
+    return "".join([*rows, "</tbody>"])
+
+
+def _sentence(gold: Doc, predicted: Doc, document: Compared, hues: dict[str, int], places: dict[str, int]) -> str:
+    mistakes = find_mistakes(document)
+    present = {ent.label_ for doc in (gold, predicted) for ent in doc.ents}
+    rows = [f'<p class="said">{_marked(predicted, hues, document.found - document.expected, "wrong")}</p>']
+    if mistakes:
+        kinds = [name for kind, name in KIND_NAMES.items() if any(mistake.kind == kind for mistake in mistakes)]
+        marked = _marked(gold, hues, document.expected - document.found, "missed")
         rows.append(f'<p class="gold"><span class="tag">標準 gold</span>{marked}</p>')
-    return f'<article class="{"right" if right else "error"}">{"".join(rows)}</article>'
+        rows.append(f'<p class="kinds">{" · ".join(kinds)}</p>')
+    return f'<article class="{filter_classes(mistakes, present, places)}">{"".join(rows)}</article>'
 
 
-def _marked(doc: Doc, hues: dict[str, int], marked: set[Entity], kind: str) -> str:
+def _marked(doc: Doc, hues: dict[str, int], marked: frozenset[Entity], kind: str) -> str:
     parts, position = [], 0
     for ent in _in_order(doc.ents):
         flag = f' class="{kind}"' if Entity(ent.start_char, ent.end_char, ent.label_) in marked else ""

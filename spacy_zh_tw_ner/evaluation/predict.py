@@ -1,6 +1,6 @@
-"""A pipeline and a gold corpus → pairs of documents."""
+"""A pipeline and gold documents → pairs of documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
@@ -18,6 +18,20 @@ def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tu
     YIELDS (tuple[Doc, Doc]): Gold and predicted document.
     RAISES (CorpusError): For a file that is not there, or holds something else.
     """
-    golds = (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
+    return predict_golds(nlp, read_golds(nlp, corpus, limit=limit))
+
+
+def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
+    """Read the gold documents of a corpus; see `predict_pairs`."""
+    return (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
+
+
+def predict_golds(nlp: Language, golds: Iterable[Doc]) -> Iterator[tuple[Doc, Doc]]:
+    """Run a pipeline over the texts of gold documents.
+
+    nlp (Language): The pipeline.
+    golds (Iterable[Doc]): Gold documents.
+    YIELDS (tuple[Doc, Doc]): Gold and predicted document.
+    """
     for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):
         yield gold, predicted

@@ -25,6 +25,7 @@ from ..errors import Errors, Warnings
 from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .decoding import decode_entities
+from .evidence import add_evidence
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
 from .weight_decay import WithoutDecay
@@ -216,6 +217,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """Find the entities of some documents without touching them.
 
+        What stands in `doc.spans["gazetteer"]` makes them more probable; see `Gazetteer`.
+
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Prediction]): One a document.
         RAISES (ValueError): Where the component has no labels yet.
@@ -227,6 +230,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             raise ValueError(Errors.ZT101.format(name=self.name))
         rows, lengths, transitions = self.potentials(docs)
         rows, transitions = at_temperature(rows, transitions, self.temperature)
+        rows = add_evidence(rows, docs, self.scheme)
         return list(decode_entities(rows, lengths, transitions, self.scheme, self.min_score))
 
     def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:

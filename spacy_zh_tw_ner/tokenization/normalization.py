@@ -3,6 +3,7 @@
 from spacy.lang.norm_exceptions import BASE_NORMS
 
 from ..errors import Errors
+from .conversion import Converter
 
 # Letters, digits and the signs that Taiwanese text writes in either width. Sentence punctuation (，。！？：；（）)
 # stays as it is: there the full width is the norm, and pre-trained models have seen no other.
@@ -22,7 +23,6 @@ VARIANTS: dict[str, str] = dict(
 )
 
 FOLDS = {"width": WIDTHS, "variants": VARIANTS}
-SCRIPTS = ("s2t", "s2tw", "t2tw", "tw2t", "t2s", "tw2s")
 
 
 def plain_norms() -> dict[str, str]:
@@ -59,32 +59,28 @@ def fold_table(names: list[str]) -> dict[str, str]:
 
 
 class ScriptConverter:
-    """Converts the script of a text without changing its length.
+    """Converts the script of a text without changing its length, as `norm_` needs it.
 
-    OpenCC reads words in their context, and some of its conversions change the length. Where that happens the text
-    is converted a character at a time, so that position i of the result always stands for position i of the text.
+    Position i of the result always stands for position i of the text: a word that OpenCC replaces by one of another
+    length is converted a character at a time.
 
     script (str): An OpenCC configuration, such as "s2tw".
-    RAISES (ValueError): For a configuration that is not among SCRIPTS.
+    RAISES (ValueError): For a configuration that this OpenCC does not have.
     """
 
     def __init__(self, script: str) -> None:
-        if script not in SCRIPTS:
-            raise ValueError(Errors.ZT004.format(value=script, choices=list(SCRIPTS)))
-        import opencc
-
-        self.script = script
-        self._opencc = opencc.OpenCC(script)
+        self._converter = Converter(script)
 
     def __call__(self, text: str) -> str:
         """Text → text of the same length."""
-        converted: str = self._opencc.convert(text)
-        return converted if len(converted) == len(text) else "".join(map(self._convert_char, text))
+        converted, offsets = self._converter(text)
+        if isinstance(offsets, range):
+            return converted
+        chars = []
+        for char, start, end in zip(text, offsets, offsets[1:], strict=False):
+            chars.append(self._alone(char) if start is None or end != start + 1 else converted[start])
+        return "".join(chars)
 
-    def _convert_char(self, char: str) -> str:
-        converted: str = self._opencc.convert(char)
-        return converted if len(converted) == 1 else char
-
-    def __reduce__(self) -> tuple[type["ScriptConverter"], tuple[str]]:
-        # OpenCC's own object cannot be pickled.
-        return ScriptConverter, (self.script,)
+    def _alone(self, char: str) -> str:
+        converted = self._converter.alone(char)
+        return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char

@@ -75,7 +75,8 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes) -> in
     return int(said["step"])
 
 
-def _layers(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
+def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
+    """All layers of all components, each under a name that it has in every process."""
     for name, component in nlp.pipeline:
         model = getattr(component, "model", None)
         if isinstance(model, Model):
@@ -84,7 +85,7 @@ def _layers(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
 
 def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any]]]:
     """The place of each parameter, and the key that thinc has for it in this process."""
-    for place, layer in _layers(nlp):
+    for place, layer in layers_of(nlp):
         for name in layer.param_names:
             yield f"{place}.{name}", (layer.id, name), layer
         for i, shim in enumerate(layer.shims):
@@ -94,5 +95,5 @@ def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any]]]:
 
 
 def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
-    for place, layer in _layers(nlp):
+    for place, layer in layers_of(nlp):
         yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))

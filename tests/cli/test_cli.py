@@ -157,7 +157,7 @@ def test_export_writes_annotations_and_proposals(tiny_corpus: Path, tiny_pipelin
         (("convert", "latin.txt", "out.spacy"), "[ZT206]"),
         (("convert", ".", "out"), "[ZT207]"),
         (("convert", "text.txt", "out.spacy", "-f", "xml"), "[ZT211]"),
-        (("convert", "good.txt", "out.spacy", "-s", "s2twp"), "[ZT004]"),
+        (("convert", "good.txt", "out.spacy", "-s", "zh-tw"), "[ZT004]"),
         (("validate", "."), "[ZT212]"),
         (("validate", "nowhere"), "[ZT212]"),
         (("evaluate", "PIPELINE", "nowhere.spacy", "-o", "out"), "[ZT202]"),
@@ -198,13 +198,16 @@ def test_a_target_that_cannot_be_written_gets_a_message(tmp_path: Path) -> None:
 
 
 def test_validate_prints_counts_and_writes_them(tiny_corpus: Path, tmp_path: Path) -> None:
-    output = succeeds("validate", tiny_corpus, "--output", tmp_path / "new" / "report.json")
+    output = succeeds("validate", tiny_corpus, "--output", tmp_path / "new" / "report.json", "--window", "5")
     rows = rows_of(output)
     assert rows["sentences"] == ["8", "8", "8"]
     assert rows["PERSON"] == ["4", "4", "4"]
     assert "✔ " in output
     assert "stand in more than one split" in " ".join(output.split())
+    assert rows["over"] == ["window", "8", "8", "8"]
+    assert rows["names"] == ["that", "train", "leaves", "out,", "%", "0.0", "0.0", "0.0"]
     report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))
+    assert report["window"] == 5
     assert report["splits"]["dev"]["labels"] == {"GPE": 7, "ORG": 7, "PERSON": 4}
     assert report["errors"] == []
 
@@ -231,7 +234,60 @@ def test_evaluate_prints_scores_and_writes_them(tiny_pipeline: Path, tiny_corpus
     assert scores["micro"]["f"] > 60
     assert {label: counts["gold"] for label, counts in scores["per_type"].items()} == {"GPE": 7, "ORG": 7, "PERSON": 4}
     rows = rows_of(output)
-    assert rows["micro"] == [f"{scores['micro'][key]:.2f}" for key in "prf"] + ["18"]
+    low, high = scores["micro"]["f_interval"]
+    assert rows["micro"] == [f"{scores['micro'][key]:.2f}" for key in "prf"] + ["18", f"{low:.1f}–{high:.1f}"]
+    assert rows["boundary"][-2:] == ["18", "{:.1f}–{:.1f}".format(*scores["boundary"]["f_interval"])]
+    assert "Mistakes: " in output
+
+
+def test_evaluate_takes_all_its_options(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("seqeval")
+    names = ("scores.json", "page.html", "figure.svg", "matrix.svg", "diagram.svg")
+    outputs = [part for name in names for part in (f"--{name.split('.')[0]}", tmp_path / name)]
+    outputs[0] = "--output"
+    options = ("--train", tiny_corpus / "train.spacy", "--scripts", "--seqeval", "--resamples", "30", "--seed", "2")
+    output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *options, *outputs)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert (scores["resamples"], scores["seed"]) == (30, 2)
+    assert scores["by_surface"]["seen"]["gold"] == 18
+    assert list(scores["by_script"]) == ["variants swapped", "Simplified"]
+    assert list(scores["seqeval"]) == ["strict", "default"]
+    for said in ("seen in train", "Simplified", "seqeval, strict mode", "seqeval, default mode", "2 characters"):
+        assert said in output
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<article") == 8
+    for name in names[2:]:
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": [{"TEXT": "臺"}]}])  # type: ignore[attr-defined]
+    nlp.to_disk(tmp_path / "ruler")
+    copy = shutil.copytree(tiny_pipeline, tmp_path / "copy")
+    three = (tiny_pipeline, copy, tmp_path / "ruler")
+    output = succeeds("evaluate", *three, tiny_corpus / "test.spacy", "-o", tmp_path / "s.json", "--resamples", "100")
+    scores = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert [one["pipeline"] for one in scores["pipelines"]] == [str(path) for path in three]
+    pairs = [(one["from"], one["to"]) for one in scores["comparisons"]]
+    assert pairs == [(str(three[a]), str(three[b])) for a, b in ((0, 1), (0, 2), (1, 2))]
+    same, worse = scores["comparisons"][0]["micro"], scores["comparisons"][1]["micro"]
+    assert same == {"difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+    assert worse["difference"] == pytest.approx(-scores["pipelines"][0]["micro"]["f"])
+    assert worse["p_value"] < 0.05
+    assert f"{copy} against {tiny_pipeline}" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("--seqeval",), "[ZT402]"), (("-f", "out.png"), "[ZT403]"), (("-m", "out.pdf"), "[ZT404]")],
+)
+def test_evaluate_says_what_is_missing_before_it_begins(
+    arguments: tuple[str, ...], code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("seqeval_report.has_seqeval", "figures.has_resvg"):
+        monkeypatch.setattr(f"spacy_zh_tw_ner.evaluation.{name}", lambda: False)
+    assert code in fails("evaluate", "nowhere", "nowhere.spacy", *arguments)
 
 
 def test_evaluate_agrees_with_spacy(tiny_pipeline: Path, tiny_corpus: Path, tiny_nlp: Language, tmp_path: Path) -> None:

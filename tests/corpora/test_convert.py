@@ -5,6 +5,7 @@ import tracemalloc
 from functools import partial
 from pathlib import Path
 
+import opencc
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
@@ -204,7 +205,7 @@ def test_an_unknown_format_or_script_names_the_choices(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev=GOOD)
     assert fails(source, tmp_path / "out", format="conll").startswith("[ZT211] There is no format 'conll'.")
     with pytest.raises(ValueError, match="s2tw"):
-        convert(source, tmp_path / "out", ConvertSettings(script="s2twp"))
+        convert(source, tmp_path / "out", ConvertSettings(script="zh-tw"))
     assert written(tmp_path / "out") == []
 
 
@@ -366,6 +367,19 @@ def test_names_of_tags_are_no_corpus(tmp_path: Path) -> None:
     (source / "labels.json").write_text('["O", "B-GPE"]')
     tallies = convert(tmp_path / "in", tmp_path / "out", ConvertSettings(), notify=lambda message: None)
     assert sum(tally.entities for tally in tallies.values()) == 20
+
+
+def test_what_converts_is_recorded_in_each_document_and_counted(tmp_path: Path) -> None:
+    source = folder(tmp_path, train="带领[台湾](GPE)电影\n好\n[美国](GPE)[历史学家](X)\n") / "x-train.txt"
+    converted_by = f"OpenCC {opencc.__version__} s2twp"
+    (tally,) = convert(source, tmp_path / "a.spacy", ConvertSettings(script="s2twp")).values()
+    assert (tally.repaired, tally.conversions) == (0, {converted_by: 2})
+    docs = read(tmp_path / "a.spacy")
+    assert [doc.user_data["converted_by"] for doc in docs] == [converted_by] * 3
+    assert [ent.text for doc in docs for ent in doc.ents] == ["台灣", "美國", "歷史學家"]
+    (tally,) = convert(source, tmp_path / "b.spacy", ConvertSettings(script="none")).values()
+    assert tally.conversions == {}
+    assert "converted_by" not in read(tmp_path / "b.spacy")[0].user_data
 
 
 # What a correct reader finds: (sentences, entities, repaired, rejected) of each file.

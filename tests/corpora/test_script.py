@@ -1,14 +1,20 @@
 """Simplified → Traditional, with the annotations kept in place."""
 
 import json
+from itertools import accumulate
 from pathlib import Path
 
+import opencc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.corpora.checks import Tally, check_record
+from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.script import changed_share, is_simplified, record_converter
+from spacy_zh_tw_ner.corpora.script import RecordConverter, changed_share, is_simplified, record_converter
+from spacy_zh_tw_ner.corpora.splits import find_splits
+from spacy_zh_tw_ner.tokenization.conversion import Converter
 from spacy_zh_tw_ner.types import Entity
 
 S2TW = record_converter("s2tw")
@@ -57,7 +63,8 @@ def test_tai_stays_as_it_is_written(text: str) -> None:
 def test_entities_and_origins_stay() -> None:
     record = Record("台湾的华硕电脑", [Entity(0, 2, "GPE"), Entity(3, 7, "ORG")], "f:9", "doc", ["mended"])
     converted = S2TW(record)
-    assert converted == Record("台灣的華碩電腦", record.entities, "f:9", "doc", ["mended"])
+    converted_by = f"OpenCC {opencc.__version__} s2tw"
+    assert converted == Record("台灣的華碩電腦", record.entities, "f:9", "doc", ["mended"], converted_by)
     assert [converted.text[e.start : e.end] for e in converted.entities] == ["台灣", "華碩電腦"]
     assert record.text == "台湾的华硕电脑"  # a new record
 
@@ -71,9 +78,8 @@ def test_traditional_can_become_simplified() -> None:
     assert record_converter("tw2s")(Record("臺灣的電腦", [], "f:1")).text == "台湾的电脑"
 
 
-@pytest.mark.parametrize("script", ["s2twp", "S2TW", "", "auto", "traditional"])
+@pytest.mark.parametrize("script", ["S2TW", "", "auto", "traditional"])
 def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
-    # s2twp is left out on purpose: it changes words, and so lengths.
     with pytest.raises(ValueError, match=r"^\[ZT004\].*s2tw") as caught:
         record_converter(script)
     assert repr(script) in str(caught.value)
@@ -119,8 +125,98 @@ def test_real_corpora_are_told_apart(corpora: Path) -> None:
     assert not is_simplified(line.removeprefix("# text = ") for line in uner.split("\n") if line.startswith("# text"))
 
 
-def test_the_length_holds_on_the_cases_of_opencc_itself(corpora: Path) -> None:
-    cases = json.loads((corpora / "opencc" / "testcases.json").read_text(encoding="utf-8"))["cases"]
-    assert len(cases) > 100
-    for case in cases:
-        assert len(convert(case["input"])) == len(case["input"])
+def converted(script: str, text: str, *surfaces: str) -> tuple[str, list[str], int]:
+    """A converted text, what became of some entities in it, and how many had to be converted by themselves."""
+    converter = RecordConverter(script)
+    entities = [Entity(text.index(surface), text.index(surface) + len(surface), "X") for surface in surfaces]
+    record = converter(Record(text, entities, "f:1"))
+    assert [entity.label for entity in record.entities] == ["X"] * len(surfaces)
+    return record.text, [record.text[e.start : e.end] for e in record.entities], converter.rescued
+
+
+def test_entities_follow_words_that_change_their_length() -> None:
+    text = "用U盘的首席技术官张三在互联网公司"
+    assert converted("s2twp", text, "U盘", "张三", "互联网公司") == (
+        "用隨身碟的技術長張三在網際網路公司",
+        ["隨身碟", "張三", "網際網路公司"],
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "text", "surface", "expected"),
+    [
+        # What CLUENER holds: 長鬍 (beard), 國曆 (calendar), 帶領檯 (desk)
+        ("s2tw", "文化部长胡斯尼", "胡斯尼", ("文化部長胡斯尼", ["胡斯尼"], 1)),
+        ("s2tw", "美国历史学家", "历史学家", ("美國歷史學家", ["歷史學家"], 1)),
+        ("s2tw", "带领台湾电影", "台湾", ("帶領台灣電影", ["台灣"], 1)),
+        # Words that OpenCC finds across two
+        ("s2twp", "少数组织", "组织", ("少數組織", ["組織"], 1)),
+        ("s2twp", "改变量子比特", "量子", ("改變量子位元", ["量子"], 1)),
+        # Borders inside a word
+        ("s2twp", "互联网", "互联", ("互聯網", ["互聯"], 1)),
+        ("s2twp", "首席技术官", "技术", ("首席技術官", ["技術"], 1)),
+        # Nothing to mend: the word changes its length beside the entity, or in the middle of it
+        ("s2twp", "老挝人民民主共和国", "共和国", ("寮人民民主共和國", ["共和國"], 0)),
+        ("s2twp", "在大互联网公司里", "大互联网公司", ("在大網際網路公司裡", ["大網際網路公司"], 0)),
+    ],
+)
+def test_an_entity_reads_as_it_does_by_itself(
+    script: str, text: str, surface: str, expected: tuple[str, list[str], int]
+) -> None:
+    assert converted(script, text, surface) == expected
+
+
+def test_neighbours_of_an_entity_that_was_rescued_are_right_too() -> None:
+    assert converted("s2twp", "互联网改变量子比特的历史", "互联网", "改变", "量子", "历史") == (
+        "網際網路改變量子位元的歷史",
+        ["網際網路", "改變", "量子", "歷史"],
+        1,
+    )
+
+
+@given(
+    st.sampled_from(["s2tw", "s2twp", "t2tw", "t2s"]),
+    st.lists(
+        st.tuples(MIXED | st.sampled_from(["互联", "网", "首席", "技术官", "改变", "量子", "U盘"]), st.booleans())
+    ),
+)
+def test_every_entity_reads_as_it_does_by_itself(script: str, parts: list[tuple[str, bool]]) -> None:
+    text = "".join(part for part, _ in parts)
+    ends = list(accumulate(len(part) for part, _ in parts))
+    entities = [
+        Entity(end - len(part), end, "X")
+        for (part, is_entity), end in zip(parts, ends, strict=True)
+        if part and is_entity
+    ]
+    record = record_converter(script)(Record(text, entities, "f:1"))
+    alone = Converter(script)
+    assert [record.text[e.start : e.end] for e in record.entities] == [
+        alone(text[e.start : e.end]).text for e in entities
+    ]
+
+
+# What had to be converted by itself: names that begin or end like the rest of a word, as in 部长|胡斯尼.
+RESCUED = {
+    ("cluener2020", "s2tw"): (27042, 12),
+    ("cluener2020", "s2twp"): (27042, 18),
+    ("resume_ner", "s2tw"): (16567, 0),
+    ("resume_ner", "s2twp"): (16567, 0),
+    ("uner_zh_gsd", "t2tw"): (7713, 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "script"), RESCUED)
+def test_every_entity_of_the_real_corpora_converts(name: str, script: str, corpora: Path) -> None:
+    converter, alone = RecordConverter(script), Converter(script)
+    n_entities = 0
+    for path in [path for paths in find_splits(corpora / name).values() for path in paths]:
+        for record in FORMATS[guess_format(path)](path):
+            checked = check_record(record, Tally())
+            found = converter(checked)
+            assert len(found.entities) == len(checked.entities)
+            for before, after in zip(checked.entities, found.entities, strict=True):
+                assert found.text[after.start : after.end] == alone(checked.text[before.start : before.end]).text
+            n_entities += len(found.entities)
+    assert (n_entities, converter.rescued) == RESCUED[name, script]

@@ -1,14 +1,18 @@
 """Planted faults are found, with where they stand."""
 
+import json
 from pathlib import Path
 
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
+from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.docbin import make_docbin
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.validate import FEW, Report, SplitReport, validate
+from spacy_zh_tw_ner.corpora.validate import validate
+from spacy_zh_tw_ner.corpora.validation_messages import FEW
+from spacy_zh_tw_ner.corpora.validation_report import Report, SplitReport
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.types import Entity
 
@@ -26,12 +30,16 @@ def check(tmp_path: Path, **splits: list[Record]) -> Report:
     return validate(corpus(tmp_path, **splits))
 
 
+def lengths(length: int) -> dict[str, int]:
+    return {f"{share} %": length for share in (50, 90, 99, 100)}
+
+
 def test_a_sound_corpus_has_no_faults_and_right_counts(tmp_path: Path) -> None:
     report = check(tmp_path, train=[*TRAIN, Record("好", [], "train.txt:99")], dev=DEV, test=DEV[:0] + TRAIN[:0])
     assert report.splits["train"] == SplitReport(
-        sentences=FEW + 1, characters=6 * FEW + 1, longest=6, without_entities=1, labels={"GPE": FEW}
+        sentences=FEW + 1, characters=6 * FEW + 1, lengths=lengths(6), without_entities=1, labels={"GPE": FEW}
     )
-    assert report.splits["dev"] == SplitReport(1, 5, 5, 0, {"GPE": 1})
+    assert report.splits["dev"] == SplitReport(1, 5, lengths(5), labels={"GPE": 1})
     assert report.warnings == []
 
 
@@ -63,38 +71,42 @@ def test_a_split_without_entities_is_an_error(split: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "second", "how"),
     [
-        ("民國113年在臺北", "民國113年在臺北"),
-        ("民國113年", "民國１１３年"),
-        ("ＡＢＣ公司", "ABC公司"),
-        ("㈱台積", "(株)台積"),
+        ("民國113年在臺北", "民國113年在臺北", ""),
+        ("民國113年", "民國１１３年", " Of them 1 in another width."),
+        ("ＡＢＣ公司", "ABC公司", " Of them 1 in another width."),
+        ("㈱台積", "(株)台積", " Of them 1 in another width."),
+        ("台北很好", "臺北很好", " Of them 1 in another script."),
+        ("這裡有ＡＢＣ", "这里有ABC", " Of them 1 in another script."),
+        ("菸酒的徧布", "煙酒的遍布", " Of them 1 in another script."),
     ],
 )
-def test_a_sentence_in_two_splits_is_found_in_any_width(first: str, second: str, tmp_path: Path) -> None:
+def test_a_sentence_in_two_splits_is_found_in_any_width_and_script(
+    first: str, second: str, how: str, tmp_path: Path
+) -> None:
     train = [*TRAIN, Record(first, [Entity(0, 1, "GPE")], "train.txt:77")]
     report = check(tmp_path, train=train, dev=[*DEV, Record(second, [Entity(0, 1, "GPE")], "dev.txt:8")])
-    assert report.warnings == [
-        "1 sentences stand in more than one split, which flatters the scores; the first: train.txt:77 and dev.txt:8."
-    ]
+    said = "1 sentences stand in more than one split, which flatters the scores; the first: train.txt:77 and dev.txt:8."
+    assert said + how in report.warnings
+    (repeated,) = report.repeated
+    assert repeated.across
+    assert [tuple(place) for place in repeated.places] == [("train", "train.txt:77"), ("dev", "dev.txt:8")]
 
 
-@pytest.mark.parametrize("second", ["民國113年", "民國１１３年"])
-def test_a_sentence_twice_in_one_split_is_found(second: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("second", "how"), [("民國113年", ""), ("民國１１３年", " Of them 1 in another width.")])
+def test_a_sentence_twice_in_one_split_is_found(second: str, how: str, tmp_path: Path) -> None:
     twice = [Record("民國113年", [], "train.txt:77"), Record(second, [], "train.txt:78")]
     report = check(tmp_path, train=[*TRAIN, *twice], dev=DEV)
-    assert report.warnings == ["1 sentences stand more than once in one split."]
+    assert report.warnings == [
+        f"1 sentences stand more than once in one split; the first: train.txt:77 and train.txt:78.{how}"
+    ]
 
 
 def test_sentences_within_and_across_splits_are_counted_apart(tmp_path: Path) -> None:
     train = [*TRAIN, *(Record(text, [], "t") for text in ("甲", "甲", "乙", "丙", "丙"))]
     report = check(tmp_path, train=train, dev=[*DEV, Record("乙", [], "d"), Record("丙", [], "d")])
     assert [warning.split(" ")[0] for warning in report.warnings] == ["2", "1"]
-
-
-def test_variants_are_other_sentences(tmp_path: Path) -> None:
-    dev = [*DEV, Record("台北很好", [], "d:2")]
-    assert check(tmp_path, train=[*TRAIN, Record("臺北很好", [], "t:1")], dev=dev).warnings == []
 
 
 def test_few_examples_of_a_label_are_told(tmp_path: Path) -> None:
@@ -149,11 +161,84 @@ def test_a_file_that_is_no_docbin_is_named(content: bytes, tmp_path: Path) -> No
 
 
 def test_a_report_is_plain_json(tmp_path: Path) -> None:
-    assert check(tmp_path, train=TRAIN, dev=DEV).to_json() == {
-        "splits": {
-            "train": {"sentences": 10, "characters": 60, "longest": 6, "without_entities": 0, "labels": {"GPE": 10}},
-            "dev": {"sentences": 1, "characters": 5, "longest": 5, "without_entities": 0, "labels": {"GPE": 1}},
-        },
-        "errors": [],
-        "warnings": [],
+    report = json.loads(json.dumps(check(tmp_path, train=TRAIN, dev=DEV).to_json()))
+    assert list(report) == [
+        "window", "splits", "errors", "warnings", "repeated", "edges", "left_out", "only_here"
+    ]  # fmt: skip
+    assert report["splits"]["dev"] == {
+        "sentences": 1,
+        "characters": 5,
+        "lengths": lengths(5),
+        "over_window": 0,
+        "without_entities": 0,
+        "simplified": 0.0,
+        "labels": {"GPE": 1},
     }
+    assert report["left_out"]["dev"] == {"found": 0, "differing": 0, "surfaces": {}, "first": "", "share": 0.0}
+
+
+def test_planted_faults_are_found_and_nothing_else(tmp_path: Path) -> None:
+    """A corpus with one of each, among sentences that are sound."""
+    sound = [Record(f"{city}第{i}區", [Entity(0, 3, "GPE")], f"s:{i}") for i, city in enumerate(["臺北市"] * 300)]
+    train = [
+        *sound,
+        Record("他住在臺北市嗎", [], "t:1"),
+        Record("看《紅樓夢》", [Entity(1, 6, "WORK")], "t:2"),
+        Record("看紅樓夢》", [Entity(1, 5, "WORK")], "t:3"),
+        Record("在高雄，", [Entity(1, 4, "GPE")], "t:4"),
+        Record("民國113年的事", [], "t:5"),
+        Record("民國１１３年的事", [], "t:6"),
+        Record("这国家的长城", [], "t:7"),
+        Record("很" * 300, [], "t:8"),
+    ]
+    dev = [
+        *DEV,
+        Record("看《紅樓夢》", [Entity(1, 6, "WORK")], "d:1"),
+        Record("清朝很久", [Entity(0, 2, "GPE")], "d:2"),
+    ]
+    report = check(tmp_path, train=train, dev=dev)
+    assert [(edge.kind, edge.surface, edge.origin) for edge in report.edges] == [
+        ("bracket", "紅樓夢》", "t:3"),
+        ("punctuation", "高雄，", "t:4"),
+    ]
+    assert [(one.how, one.across, one.places[0].origin) for one in report.repeated] == [
+        ("same", True, "t:2"),
+        ("width", False, "t:5"),
+    ]
+    assert (report.splits["train"].over_window, report.splits["dev"].over_window) == (1, 0)
+    assert report.splits["train"].simplified == pytest.approx(3 / report.splits["train"].characters, abs=1e-6)
+    assert (report.left_out["train"].surfaces, report.left_out["train"].first) == ({"臺北市": 1}, "t:1")
+    assert [message.split(",")[0].split(".")[0] for message in report.warnings] == [
+        "train has only 2 examples of WORK: expect it to be missed",
+        "1 entities hold one of a pair of brackets at an edge",
+        "1 entities begin or end with punctuation",
+        "1 sentences stand in more than one split",
+        "1 sentences stand more than once in one split; the first: t:5 and t:6",
+        "0",
+    ]
+    assert "0.1 % of the characters of train are Simplified." in report.warnings[-1]
+    assert report.errors == []
+
+
+@pytest.mark.parametrize(("window", "told"), [(10, True), (60, False)])
+def test_sentences_over_the_window_are_told(window: int, told: bool, tmp_path: Path) -> None:
+    train = [*TRAIN, Record("很" * 50, [], "t:1")]
+    report = validate(corpus(tmp_path, train=train, dev=DEV), window=window)
+    assert report.splits["train"].over_window == told
+    said = f"1 sentences of train are longer than {window} characters, the longest 50"
+    assert [warning.startswith(said) for warning in report.warnings] == [True] * told
+
+
+def test_the_uneven_annotation_of_uner_dev_is_found(corpora: Path, tmp_path: Path) -> None:
+    """Its dev split annotates dynasties and states, 清朝 and 蘇聯, that train and test do not."""
+    convert(corpora / "uner_zh_gsd", tmp_path, ConvertSettings(script="none"), notify=lambda message: None)
+    report = validate(tmp_path)
+    other_rule = [warning for warning in report.warnings if "annotated by another rule" in warning]
+    assert [warning.split()[0] for warning in other_rule] == ["dev"]
+    assert {"清朝", "蘇聯", "中華人民共和國", "中華民國"} <= set(report.only_here["dev"].surfaces)
+    shares = {split: found.share for split, found in report.only_here.items()}
+    assert shares["dev"] > 2 * max(shares["train"], shares["test"])
+    # Names such as 中國 that somebody forgot are in all three splits.
+    assert all(0.15 < found.share < 0.25 for found in report.left_out.values())
+    assert report.left_out["dev"].surfaces["中國"] == 6
+    assert report.repeated == []

@@ -1,5 +1,6 @@
 """The page of highlighted sentences."""
 
+import json
 import re
 import shutil
 import struct
@@ -12,7 +13,9 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
+from typer.testing import CliRunner
 
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.evaluation.page import render_page
 from spacy_zh_tw_ner.pipeline.scores import write_scores
 from spacy_zh_tw_ner.types import Entity, Prediction
@@ -62,6 +65,11 @@ def marks(page: str) -> list[tuple[str, str | None]]:
     found = re.findall(r"<mark([^>]*)>(.*?)<b>(.*?)</b></mark>", main, re.DOTALL)
     classes = [re.search(r'class="(\w+)"', attributes) for attributes, _, _ in found]
     return [(f"{text}/{label}", c and c[1]) for (_, text, label), c in zip(found, classes, strict=True)]
+
+
+def classes(page: str) -> list[set[str]]:
+    """Classes of every sentence."""
+    return [set(found.split()) for found in re.findall(r'<article class="([^"]*)">', page)]
 
 
 def test_texts_labels_and_titles_are_escaped() -> None:
@@ -119,8 +127,7 @@ def test_it_needs_no_other_file() -> None:
 def test_a_right_sentence_is_shown_once_and_unmarked() -> None:
     page = page_of(("臺北市好", [(0, 3, "GPE")], [(0, 3, "GPE")]))
     assert marks(page) == [("臺北市/GPE", None)]
-    assert page.count('<article class="right">') == 1
-    assert '<article class="error">' not in page
+    assert classes(page) == [{"right", "all-0"}]
 
 
 def test_errors_are_marked_and_the_gold_follows() -> None:
@@ -133,7 +140,12 @@ def test_errors_are_marked_and_the_gold_follows() -> None:
         ("臺北市/GPE", "missed"),
         ("台積電/ORG", None),
     ]
-    assert page.count('<article class="error">') == 1
+    # GPE is label 0, ORG 1 and PERSON 2.
+    assert classes(page) == [
+        {"errors", "boundary", "spurious", "all-0", "all-1", "all-2"}
+        | {"errors-0", "boundary-0", "errors-2", "spurious-2"}
+    ]
+    assert "多出 spurious · 邊界 boundary</p>" in page
     assert "gold" in page[page.index('<p class="gold">') :]
 
 
@@ -154,7 +166,48 @@ def test_scores_and_counts_stand_above() -> None:
     page = page_of(("臺北", [(0, 2, "GPE")], [(0, 2, "GPE")]), ("台南", [(0, 2, "GPE")], []), ("好", [], []))
     assert "3 句，其中 1 句與標準不同" in page
     assert "P 100.0 · R 50.0 · F 66.7" in page
-    assert "<td>100.0</td><td>50.0</td><td>66.7</td><td>2</td>" in page
+    assert "<td>100.0</td><td>50.0</td><td>66.7</td><td>2</td><td>0.0–100.0</td>" in page
+    assert "（95 %：0.0–100.0）" in page
+
+
+def test_what_the_gold_leaves_open_is_not_marked() -> None:
+    gold = NLP.make_doc("臺北市的台積電")
+    page = render_page([(gold, make("臺北市的台積電", [(0, 3, "GPE")]))], title="t")
+    assert marks(page) == [("臺北市/GPE", None)]
+    assert classes(page) == [{"right", "all-0"}]
+
+
+def test_the_matrix_says_which_label_became_which() -> None:
+    page = page_of(
+        ("臺北市的台積電", [(0, 3, "GPE"), (4, 7, "ORG")], [(0, 3, "ORG"), (4, 6, "ORG")]),
+        ("我在臺北", [(2, 4, "GPE")], [(0, 1, "ORG")]),
+    )
+    rows = re.findall(r"<tr>(.*?)</tr>", page[page.index('id="matrix"') : page.index("</header>")])
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    assert cells == [
+        ["標準 gold ＼ 預測 predicted", "GPE", "ORG", "遺漏 missed"],
+        ["GPE", "", "1", "1"],
+        ["ORG", "", "0 <small>+1</small>", ""],
+        ["多出 spurious", "", "1", ""],
+    ]
+
+
+def test_the_kinds_of_mistakes_are_counted() -> None:
+    page = page_of(("臺北", [(0, 2, "A")], []), ("臺北", [(0, 2, "A")], [(0, 2, "B")]), ("臺北", [], []))
+    nav = page[page.index("<nav>") : page.index("</nav>")]
+    assert re.findall(r"> ([^<]+)</label>", nav) == [
+        "全部 all 3", "錯誤 errors 2", "遺漏 missed 1", "多出 spurious 0",
+        "邊界 boundary 0", "類別 type 1", "邊界與類別 both 0",
+    ]  # fmt: skip
+    assert re.findall(r'<option value="(\d*)">([^<]+)</option>', nav) == [("", "全部 all"), ("0", "A"), ("1", "B")]
+
+
+def test_every_control_has_a_rule_and_a_label() -> None:
+    page = page_of(("臺北", [(0, 2, "A")], [(0, 2, "B")]))
+    nav = page[page.index("<nav>") : page.index("</nav>")]
+    for name in re.findall(r'id="(\w+)"', nav):
+        assert f":has(#{name}" in page or name == "all"
+    assert nav.count("<label>") == nav.count("<input") + nav.count("<select")
 
 
 def test_probabilities_are_shown_where_there_are_any() -> None:
@@ -210,6 +263,95 @@ def test_a_browser_shows_every_character_and_runs_nothing(chromium: str, tmp_pat
     assert [tag for tag, _ in reader.tags].count("article") == 2
     assert not {"script", "img"} & {tag for tag, _ in reader.tags}
     assert "𠮷野家👨‍👩‍👧  的" in reader.text
+
+
+# Chooses in a browser as a user does, and writes what is to be seen into the title.
+CHOOSE = """<script>
+const seen = {};
+const choose = (kind, label) => {
+  document.getElementById(kind).click();
+  document.getElementById("label").value = label;
+  const shown = [...document.querySelectorAll("article")].filter(a => getComputedStyle(a).display != "none");
+  seen[kind + "/" + label] = shown.map(a => a.querySelector(".said").textContent[0]).join("");
+};
+for (const kind of ["all", "errors", "missed", "spurious", "boundary", "type", "both"])
+  for (const label of ["", "0", "1"]) choose(kind, label);
+document.title = JSON.stringify(seen);
+</script>"""
+
+
+@pytest.mark.slow
+def test_sentences_are_chosen_in_a_browser(chromium: str, tmp_path: Path) -> None:
+    page = page_of(
+        ("一臺北", [(1, 3, "A")], [(1, 3, "A")]),
+        ("二臺北", [(1, 3, "A")], []),
+        ("三臺北", [], [(1, 3, "B")]),
+        ("四臺北", [(1, 3, "A")], [(1, 2, "A")]),
+        ("五臺北", [(1, 3, "A")], [(1, 3, "B")]),
+        ("六臺北", [(1, 3, "B")], [(1, 2, "A")]),
+        ("七臺北", [(0, 1, "A"), (1, 3, "B")], [(0, 1, "A")]),
+        ("八", [], []),
+    )
+    dom = browse(chromium, page.replace("</body>", CHOOSE + "</body>"), tmp_path, "--dump-dom")
+    (title,) = re.findall("<title>(.*?)</title>", dom)
+    assert json.loads(title) == {
+        "all/": "一二三四五六七八", "all/0": "一二四五六七", "all/1": "三五六七",
+        "errors/": "二三四五六七", "errors/0": "二四五六", "errors/1": "三五六七",
+        "missed/": "二七", "missed/0": "二", "missed/1": "七",
+        "spurious/": "三", "spurious/0": "", "spurious/1": "三",
+        "boundary/": "四", "boundary/0": "四", "boundary/1": "",
+        "type/": "五", "type/0": "五", "type/1": "五",
+        "both/": "六", "both/0": "六", "both/1": "六",
+    }  # fmt: skip
+
+
+# What a browser makes of a page: colours, what it fetched, and what the keyboard reaches.
+LOOK = """<script>
+const colour = selector => getComputedStyle(document.querySelector(selector)).backgroundColor;
+const reached = [...document.querySelectorAll("input, select, summary, .wide")].filter(e => e.tabIndex >= 0);
+document.title = JSON.stringify({
+  articles: document.querySelectorAll("article").length,
+  fetched: performance.getEntriesByType("resource").length,
+  reached: reached.map(e => e.tagName).join(" "),
+  colours: [colour("article mark"), colour("nav")],
+  rows: document.querySelectorAll("#matrix tbody tr").length,
+});
+</script>"""
+
+
+@pytest.mark.slow
+def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
+    chromium: str, tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    outputs = [
+        "-p",
+        tmp_path / "out.html",
+        "-f",
+        tmp_path / "f.svg",
+        "-m",
+        tmp_path / "m.svg",
+        "-d",
+        tmp_path / "d.svg",
+    ]
+    arguments = ["evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *outputs]
+    result = CliRunner().invoke(zh_tw_ner_cli, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out.html").read_text(encoding="utf-8").replace("</body>", LOOK + "</body>")
+    seen = []
+    for dark in (False, True):
+        scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+        (title,) = re.findall("<title>(.*?)</title>", browse(chromium, page, tmp_path, "--dump-dom", scheme))
+        seen.append(json.loads(title))
+    light, dark_ = seen
+    assert light["articles"] == 8
+    assert light["fetched"] == 0
+    assert light["reached"] == "SUMMARY DIV SUMMARY DIV " + "INPUT " * 7 + "SELECT"
+    assert light["rows"] == 4
+    assert not set(light["colours"]) & set(dark_["colours"])
+    for name in ("f", "m", "d"):
+        picture = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        dom = browse(chromium, f"<body>{picture}</body>", tmp_path, "--dump-dom")
+        assert dom.count("<text") == picture.count("<text") > 5
 
 
 @pytest.mark.slow

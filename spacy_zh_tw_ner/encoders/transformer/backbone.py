@@ -135,7 +135,7 @@ def build_backbone(
     if settings.quantization is not None:
         require_quantization(settings.quantization, device)
         quantized = quantization_config(settings.quantization, memory.precision)
-    _set_up(config, settings.dropout)
+    set_up(config, settings.dropout)
     with quantization_told(settings.quantization, device):
         model = read_model(
             settings.name,
@@ -149,18 +149,28 @@ def build_backbone(
     if settings.attention == "causal" and not is_decoder(model):
         raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))
     tame(model, memory.precision)
+    if settings.lora is not None and weights is None:
+        settings = replace(settings, base_hash=_identify(model, settings))
+    backbone = equip(model, settings)
+    if settings.lora is not None and adapter is not None:
+        load_adapter(model, settings.lora.bias, adapter)
+    return backbone
+
+
+def equip(model: Base, settings: BackboneSettings) -> Backbone:
+    """Add to a base what the settings say: adapters, frozen layers, checkpointing, frozen weights in half precision.
+
+    model (Base): Quantised already, if the settings say so.
+    RETURNS (Backbone): In evaluation mode.
+    RAISES (ValueError): For adapters or layers that this base cannot have.
+    """
     model.requires_grad_(settings.quantization is None)
-    lora = settings.lora
-    if lora is not None:
-        if weights is None:
-            settings = replace(settings, base_hash=_identify(model, settings))
-        add_lora(model, lora)
-        if adapter is not None:
-            load_adapter(model, lora.bias, adapter)
-    freeze(model, memory.freeze_layers)
-    if memory.gradient_checkpointing:
+    if settings.lora is not None:
+        add_lora(model, settings.lora)
+    freeze(model, settings.memory.freeze_layers)
+    if settings.memory.gradient_checkpointing:
         checkpoint_layers(model)
-    halve_frozen(model, memory.precision)
+    halve_frozen(model, settings.memory.precision)
     return Backbone(model, settings).eval()
 
 
@@ -187,7 +197,8 @@ def _identify(model: Base, settings: BackboneSettings) -> str:
     return found
 
 
-def _set_up(config: "PretrainedConfig", dropout: float | None) -> None:
+def set_up(config: "PretrainedConfig", dropout: float | None) -> None:
+    """Write into a config what the settings say of it."""
     config.use_cache = False  # for decoders, which would keep what only the next word needs
     if dropout is not None:
         for name in DROPOUTS:

@@ -30,6 +30,34 @@ class MicroBatch(NamedTuple):
     tokens: torch.Tensor
     shares: torch.Tensor
 
+    @property
+    def n_windows(self) -> int:
+        """How many windows there are."""
+        return len(self.input_ids)
+
+    @property
+    def size(self) -> int:
+        """Pieces, padding included."""
+        return self.input_ids.numel()
+
+    def cut(self, limit: int | None) -> "list[MicroBatch]":
+        """Halve it until each part has at most so many pieces, or is one window.
+
+        limit (Optional[int]): Pieces, padding included; None for no limit.
+        RETURNS (list[MicroBatch]): In their order; itself, if there is nothing to cut.
+        """
+        n, length = self.input_ids.shape
+        if limit is None or self.size <= limit or n == 1:
+            return [self]
+        middle = n // 2
+        first = self.places < middle * length
+        halves = (
+            MicroBatch(self.input_ids[rows], self.attention_mask[rows], self.places[own] - start, *others)
+            for rows, own, start in ((slice(middle), first, 0), (slice(middle, None), ~first, middle * length))
+            for others in [(self.tokens[own], self.shares[own])]
+        )
+        return [part for half in halves for part in half.cut(limit)]
+
 
 def make_micro_batches(
     docs: Sequence[Doc],
@@ -38,6 +66,7 @@ def make_micro_batches(
     *,
     max_length: int | None = None,
     max_windows: int | None = None,
+    max_padded: int | None = None,
 ) -> list[MicroBatch]:
     """Cut documents into windows of pieces, and put windows of about one length together.
 
@@ -45,7 +74,8 @@ def make_micro_batches(
     table (PieceTable): Gives the pieces.
     get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): Says where to cut. `ClauseWindows` counts in pieces.
     max_length (Optional[int]): Pieces that the model takes, special ones included.
-    max_windows (Optional[int]): That run at once; by default as many as `MAX_PADDED` pieces hold.
+    max_windows (Optional[int]): That run at once, at most.
+    max_padded (Optional[int]): Pieces with padding that run at once, at most; never more than MAX_PADDED.
     RETURNS (list[MicroBatch]): On the CPU, the longest first, so that what does not fit in memory fails at once.
     """
     norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
@@ -69,7 +99,7 @@ def make_micro_batches(
     ]
     before = np.concatenate([[0], np.cumsum(pieces.counts)])
     lengths = [int(before[w.end] - before[w.start]) + table.n_special for w in cut]
-    groups = group_by_length(lengths, max_padded=MAX_PADDED, max_items=max_windows)
+    groups = group_by_length(lengths, max_padded=min(max_padded or MAX_PADDED, MAX_PADDED), max_items=max_windows)
     return [_micro_batch([cut[i] for i in group], pieces, before, table) for group in groups]
 
 

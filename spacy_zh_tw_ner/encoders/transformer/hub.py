@@ -70,8 +70,6 @@ def read_model(
             kwargs["quantization_config"] = quantization
         else:
             config.quantization_config = quantization.to_dict()
-    if attn_implementation == "sdpa" and not getattr(cls, "_supports_sdpa", True):
-        attn_implementation = None  # ELECTRA and DeBERTa have their own way only.
     with reading(name, revision):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
@@ -79,7 +77,7 @@ def read_model(
             state_dict=weights,
             revision=revision or "main",
             torch_dtype=torch.float32,
-            attn_implementation=attn_implementation,
+            attn_implementation=_attention(cls, attn_implementation),
             output_loading_info=True,
             **kwargs,
         )
@@ -89,6 +87,22 @@ def read_model(
             Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
         )
     return cast(Base, model if quantization is not None else model.to(device))
+
+
+def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: str | None = "sdpa") -> Base:
+    """Make a base whose weights have shapes and no numbers, on torch's `meta` device.
+
+    RAISES (ValueError): As `read_config`.
+    """
+    cls = _model_class(name, config)
+    config._attn_implementation_internal = _attention(cls, attn_implementation) or "eager"
+    with torch.device("meta"):
+        return cast(Base, cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config))
+
+
+def _attention(cls: Any, wanted: str | None) -> str | None:
+    """ELECTRA and DeBERTa have their own way only."""
+    return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:

@@ -55,16 +55,18 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     """Encode documents of any length."""
     shim = shim_of(model)
     lengths = [len(doc) for doc in docs]
+    passes = shim.passes
     batches = make_micro_batches(
         docs,
         shim.table,
         model.attrs["get_spans"],
         max_length=shim.backbone.max_length,
-        max_windows=shim.settings.memory.micro_batch if is_train else None,
+        max_windows=passes.micro_batch if is_train and isinstance(passes.micro_batch, int) else None,
+        max_padded=passes.train_limit if is_train else passes.eval_limit,
     )
     if not is_train:
-        return unflatten(model.ops, from_torch(shim.run(batches, sum(lengths))), lengths), _no_gradient
-    hidden, push = shim.begin(batches, sum(lengths))
+        return unflatten(model.ops, from_torch(passes.run(batches, sum(lengths))), lengths), _no_gradient
+    hidden, push = passes.begin(batches, sum(lengths))
 
     def backprop(gradients: HiddenT) -> list[Doc]:
         push(to_torch(flatten(model.ops, gradients)[0]))

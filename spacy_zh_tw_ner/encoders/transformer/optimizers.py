@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from ..._compat import has_bitsandbytes
 from ...errors import Errors
 from .hub import Base
+from .out_of_memory import attempt
 from .parameter_groups import parameter_groups
 from .settings import require_choice
 
@@ -57,9 +58,49 @@ class EncoderOptimizer:
         if self.grad_clip:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, self.grad_clip)
-        scaler.step(optimizer)
+        _step_at_most_once(optimizer, scaler)
         scaler.update()
         optimizer.zero_grad()
+
+
+def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+    """Update; where memory runs out on the way, clean up and go on with the parameters that are not updated yet.
+
+    RAISES (torch.OutOfMemoryError): If it runs out again.
+    """
+    known = set(optimizer.state)
+    before = {p: _changes(p, optimizer) for group in optimizer.param_groups for p in group["params"]}
+    reason = ""
+
+    def step() -> None:
+        nonlocal reason
+        try:
+            scaler.step(optimizer)
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            raise
+
+    if attempt(step) is not None:
+        return
+    for parameter, changes in before.items():
+        if _changes(parameter, optimizer) > changes:
+            parameter.grad = None
+        elif parameter not in known:
+            optimizer.state.pop(parameter, None)  # half made
+    if attempt(step) is None:
+        raise torch.OutOfMemoryError(Errors.ZT343.format(name=type(optimizer).__name__, reason=reason))
+
+
+def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
+    """How often a weight has changed.
+
+    Adafactor counts a step before it knows whether there is memory for it, so that torch's own count is taken; past
+    that, torch's fused kernel and bitsandbytes write. Where torch has a count of steps, its states are made, and it
+    asks for nothing more: the count, a tensor, then equals itself.
+    """
+    if type(optimizer).__name__ == "Adafactor":
+        return parameter._version
+    return optimizer.state.get(parameter, {}).get("step", 0)
 
 
 def build_optimizer(

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ...errors import Warnings
+from .hub import Base
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -26,7 +27,7 @@ def _is_native(precision: str, device: torch.device) -> bool:
     return True
 
 
-def halve_frozen(module: nn.Module, precision: str) -> None:
+def halve_frozen(model: Base, precision: str) -> None:
     """Keep frozen weights in half precision, where that changes no result.
 
     Autocast rounds the weights of linear layers at each step anyway: rounded once, they take half the memory.
@@ -35,12 +36,14 @@ def halve_frozen(module: nn.Module, precision: str) -> None:
     if precision == "fp32":
         return
     dtype = DTYPES[precision]
-    for part in module.modules():
+    for part in model.modules():
         if type(part) is nn.Linear and not part.weight.requires_grad:
             part.weight.data = part.weight.data.to(dtype)
         elif isinstance(part, nn.Embedding) and not part.weight.requires_grad:
             halved = part.weight.data.to(dtype)
-            if torch.equal(halved.float(), part.weight.data):
+            # Without data, the config tells what they came in.
+            told = getattr(model.config, "torch_dtype", None) == dtype
+            if told if halved.is_meta else torch.equal(halved.float(), part.weight.data):
                 part.weight.data = halved
                 part.register_forward_hook(_to_float)
 

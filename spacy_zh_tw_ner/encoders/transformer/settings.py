@@ -9,6 +9,7 @@ from ...errors import Errors
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 QUANTIZATIONS = ("nf4", "fp4", "int8")
+AUTO = "auto"
 ATTENTIONS = (None, "causal", "bidirectional")
 
 
@@ -84,24 +85,25 @@ class MemorySettings:
     precision: "fp32"; or autocast to "bf16" or "fp16". Hidden states come out in float32.
     gradient_checkpointing: Keep the input of each layer only, and compute the layer again on the way back.
     freeze_layers: Train neither the embeddings nor so many of the first layers; 0 freezes nothing.
-    micro_batch: Windows that run with a graph at once; None runs all of a batch together.
+    micro_batch: Windows that run with a graph at once; "auto" for as many as memory holds, found out as training goes;
+        None runs all of a batch together, or not at all.
     attn_implementation: "sdpa" (where the family has it), "eager", or None for the choice of transformers.
     """
 
     precision: str = "fp32"
     gradient_checkpointing: bool = False
     freeze_layers: int = 0
-    micro_batch: int | None = None
+    micro_batch: int | str | None = AUTO
     attn_implementation: str | None = "sdpa"
 
     def __post_init__(self) -> None:
         require_choice("memory.precision", self.precision, PRECISIONS)
         _require(_is_count(self.freeze_layers, 0), "memory.freeze_layers", self.freeze_layers, "a whole number from 0")
         _require(
-            self.micro_batch is None or _is_count(self.micro_batch, 1),
+            self.micro_batch in (AUTO, None) or _is_count(self.micro_batch, 1),
             "memory.micro_batch",
             self.micro_batch,
-            "a whole number from 1, or null",
+            'a whole number from 1, "auto", or null',
         )
         require_choice("memory.attn_implementation", self.attn_implementation, ("sdpa", "eager", None))
 
@@ -171,7 +173,7 @@ def create_memory_v1(
     precision: str = "fp32",
     gradient_checkpointing: bool = False,
     freeze_layers: int = 0,
-    micro_batch: int | None = None,
+    micro_batch: int | str | None = AUTO,
     attn_implementation: str | None = "sdpa",
 ) -> MemorySettings:
     """Registered as `spacy-zh-tw-ner.memory.v1`. Arguments as in `MemorySettings`."""

@@ -1,13 +1,7 @@
-"""A backbone inside a thinc model: run, trained by an optimizer of torch, and saved.
-
-Where memory is short, a batch runs in micro-batches. The first pass keeps no graph; once the head has said which way
-the hidden states should move, each micro-batch runs again, with a graph and with the same dropout, and is forgotten.
-The gradients are those of the whole batch, for one more pass and the memory of one micro-batch (Chen et al. 2016,
-https://arxiv.org/abs/1604.06174, taken over the batch and not over the layers).
-"""
+"""A backbone inside a thinc model: trained by an optimizer of torch, moved, and saved. `passes` runs it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,17 +14,15 @@ from thinc.util import torch2xp, xp2torch
 
 from ...errors import Errors
 from .backbone import Backbone, load_backbone, require_vocabulary
-from .batches import MicroBatch
 from .checkpoint import pack, require_packable, unpack
 from .hub import read_tokenizer
 from .optimizers import EncoderOptimizer, state_from_bytes, state_to_bytes
+from .passes import Passes
 from .pieces import PieceTable
 from .settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-RandomT = tuple[torch.Tensor, torch.Tensor | None]
 
 
 class BackboneShim(Shim):
@@ -45,6 +37,7 @@ class BackboneShim(Shim):
         super().__init__(None)
         self.settings, self.save, self.save_dtype, self.max_pieces = settings, save, save_dtype, max_pieces
         self._table: PieceTable | None = None
+        self._passes: Passes | None = None
         self._scaler: torch.amp.GradScaler | None = None
 
     @property
@@ -65,6 +58,13 @@ class BackboneShim(Shim):
         if self._table is None:
             raise ValueError(Errors.ZT313.format(name=self.settings.name))
         return self._table
+
+    @property
+    def passes(self) -> Passes:
+        """What runs the backbone. RAISES (ValueError): Before it is loaded."""
+        if self._passes is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return self._passes
 
     @property
     def device(self) -> torch.device:
@@ -95,66 +95,8 @@ class BackboneShim(Shim):
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Take a backbone that is there already, and forget what was learnt about another's gradients."""
         self._model, self._table = backbone, PieceTable(tokenizer, self.max_pieces)
+        self._passes = Passes(backbone, self._scale)
         self._optimizer = self._scaler = None
-
-    def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
-        """Encode without a graph.
-
-        batches (Sequence[MicroBatch]): All windows.
-        n_tokens (int): Of all documents.
-        RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
-        """
-        self.backbone.eval()
-        with torch.inference_mode():
-            return self._collect(batches, n_tokens, (self._values(batch) for batch in batches))
-
-    def begin(
-        self, batches: Sequence[MicroBatch], n_tokens: int
-    ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
-        """Encode for training.
-
-        RETURNS (tuple[torch.Tensor, Callable]): As `run`, and what takes the gradient of that.
-        """
-        self.backbone.train()
-        deferred = self.settings.memory.micro_batch is not None
-        states: list[RandomT] = []
-        values: list[torch.Tensor] = []
-        with torch.set_grad_enabled(not deferred):
-            for batch in batches:
-                if deferred:
-                    states.append(_random_state(self.device))
-                values.append(self._values(batch))
-        hidden = self._collect(batches, n_tokens, iter(values)).detach()
-        if deferred:
-            values.clear()
-
-        def backprop(gradient: torch.Tensor) -> None:
-            for i, batch in enumerate(batches):
-                own = gradient[batch.tokens.to(gradient.device)]
-                if not deferred:
-                    self._push(values[i], own)
-                    continue
-                with _replayed(states[i], self.device):
-                    again = self._values(batch)
-                self._push(again, own)
-
-        return hidden, backprop
-
-    def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """(n, width): the part that each piece has in the vector of its token."""
-        batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
-        hidden = self.backbone(batch.input_ids, batch.attention_mask)
-        return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])
-
-    def _collect(self, batches: Sequence[MicroBatch], n_tokens: int, values: Iterator[torch.Tensor]) -> torch.Tensor:
-        hidden = torch.zeros(n_tokens, self.backbone.width, device=self.device)
-        for batch, part in zip(batches, values, strict=True):
-            hidden.index_add_(0, batch.tokens.to(self.device), part.detach())
-        return hidden
-
-    def _push(self, values: torch.Tensor, gradient: torch.Tensor) -> None:
-        if values.requires_grad:
-            torch.autograd.backward(values, self.scaler.scale(gradient.to(values.device)))
 
     @property
     def scaler(self) -> torch.amp.GradScaler:
@@ -163,6 +105,9 @@ class BackboneShim(Shim):
             fp16 = self.settings.memory.precision == "fp16"
             self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
         return self._scaler
+
+    def _scale(self, gradient: torch.Tensor) -> torch.Tensor:
+        return self.scaler.scale(gradient)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update what trains: by torch, where the optimizer says how (`GroupedOptimizer.v1`), or else by thinc."""
@@ -241,17 +186,3 @@ class BackboneShim(Shim):
             )
             self.hold(backbone, tokenizer)
         return self
-
-
-def _random_state(device: torch.device) -> RandomT:
-    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-
-
-@contextmanager
-def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
-    """Draw the same random numbers again, and go on afterwards as if nothing had been drawn."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.set_rng_state(state[0])
-        if state[1] is not None:
-            torch.cuda.set_rng_state(state[1], device)
-        yield

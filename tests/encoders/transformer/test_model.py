@@ -174,8 +174,8 @@ def test_dropout_is_the_same_when_a_micro_batch_runs_again(checkpointing: bool, 
     model = load(tiny_checkpoint("bert"), dropout=0.3, memory=memory)
     shim, docs = shim_of(model), docs_of(LINES[:5])
     seen: list[torch.Tensor] = []
-    original = shim._values
-    shim._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
+    original = shim.passes._values
+    shim.passes._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
     rows, backprop = model(docs, is_train=True)
     n_first = len(seen)
     state = torch.get_rng_state()

@@ -1,0 +1,36 @@
+"""`init-config --preset NAME`: a preset → a whole config, which `spacy train` takes as it is."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from .main import fails_in_words, zh_tw_ner_cli
+
+
+@zh_tw_ner_cli.command("init-config")
+@fails_in_words
+def init_config_cli(
+    target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
+    preset: str = typer.Option(..., "--preset", "-p", help="Such as 12gb-base; a name that is wrong lists all."),
+    labels: str = typer.Option("", "--labels", "-l", help="With commas; without, they are found in the corpus."),
+    base: str = typer.Option("", "--base", "-b", help="Another checkpoint: an id on the Hub, or a folder."),
+    train: str = typer.Option("", "--train", help="Path of the training corpus."),
+    dev: str = typer.Option("", "--dev", help="Path of the dev corpus."),
+) -> None:
+    """Write a complete training config from a preset.
+
+    Look at it, change it, ask `zh-tw-ner plan` about it, and train with it.
+    """
+    from ..files import write_whole
+    from ..planning.presets import read_config, with_settings
+
+    config = read_config(preset)
+    paths = {"paths.base": base, "paths.train": train, "paths.dev": dev}
+    config = with_settings(config, {path: value for path, value in paths.items() if value}, origin="init-config")
+    if labels:
+        # Found in the corpus they would be, one and all; given, they are also in the order given.
+        config["initialize"]["components"]["ner"]["labels"] = [name.strip() for name in labels.split(",")]
+    write_whole(target, config.to_str(interpolate=False).encode())
+    msg.good(f"Wrote {target}")
+    print(f"python -m spacy zh-tw-ner plan {target}\npython -m spacy train {target} --output training --gpu-id 0")

@@ -1,0 +1,91 @@
+"""`plan CONFIG --vram 12`: the memory of a training step, before it runs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from wasabi import msg
+
+from .main import fails_in_words, zh_tw_ner_cli
+
+if TYPE_CHECKING:
+    from ..planning.report import Report
+
+PARTS = ("weights", "gradients", "optimizer", "activations", "head", "context")
+NOTES = {
+    "gradients": "of what trains",
+    "activations": "at the highest point, beside the gradients",
+    "head": "hidden states, emissions, CRF",
+    "context": "what CUDA takes for itself",
+}
+
+
+@zh_tw_ner_cli.command("plan")
+@fails_in_words
+def plan_cli(
+    config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
+    vram: float | None = typer.Option(None, "--vram", "-v", help="GiB of the card; a preset knows its own."),
+    batch: int | None = typer.Option(None, "--batch", "-b", min=1, help="Sentences at once, other than in the config."),
+    length: int | None = typer.Option(None, "--length", "-l", min=3, help="Pieces a window, other than in the config."),
+    write: Path | None = typer.Option(None, "--write", "-w", help="Save the config, changed until it fits."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
+) -> None:
+    """Say what a training step takes, and what to change when it does not fit.
+
+    Needs neither a GPU nor weights: the model is built without numbers, and every allocation of a step is counted.
+    Exits with 2 where the config does not fit as it is.
+    """
+    from ..files import write_whole
+    from ..planning.presets import read_config, with_settings
+    from ..planning.recipe import batch_settings, read_recipe
+    from ..planning.report import make_report
+
+    whole = read_config(config)
+    if batch or length:
+        whole = with_settings(whole, batch_settings(read_recipe(whole), batch, length))
+    report = make_report(config, whole, vram)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        _show(report)
+    if write is not None:
+        write_whole(write, report.fitting.to_str(interpolate=False).encode())
+        print(f"Wrote {write}", file=sys.stderr)
+    if not report.fits:
+        raise typer.Exit(2)
+
+
+def _show(report: "Report") -> None:
+    """Print it."""
+    plan, recipe = report.plan, report.recipe
+    share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"
+    print(f"{recipe.settings.name}: {share}")
+    print(
+        f"{recipe.n_windows} × {recipe.length} pieces at once, {recipe.accumulate} × before an update, "
+        f"{recipe.settings.memory.precision}, {recipe.optimizer}"
+    )
+    rows = [(part, _gib(getattr(plan, part)), NOTES.get(part, "")) for part in PARTS]
+    msg.table([*rows, ("total", _gib(plan.total), "")], header=("", "GiB", ""), divider=True, aligns=("l", "r", "l"))
+    if report.fits:
+        msg.good(f"It fits in {report.vram:g} GiB.")
+    else:
+        msg.warn(f"It does not fit in {report.vram:g} GiB as a whole.")
+    if report.parts is not None:
+        msg.info(
+            f"It still trains as it is: memory.micro_batch lets it run {report.parts.n_windows} windows at a time in "
+            f"{_gib(report.parts.total)} GiB, with the same gradients, and about a third slower."
+        )
+    largest = ", ".join(f"{n} × {length}" for length, n in report.largest.items() if n)
+    print(f"The largest batches that fit: {largest}" if largest else "Not even one window fits.")
+    if report.rungs:
+        print("What to change, in this order:")
+        ladder = [(str(r.level), r.what, _gib(r.plan.total)) for r in report.rungs]
+        msg.table(ladder, header=("level", "change", "total"), divider=True, aligns=("l", "l", "r"), max_col=90)
+        if not report.rungs[-1].plan.fits(report.vram):
+            msg.fail("Even so it does not fit: take a smaller base.")
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f}"

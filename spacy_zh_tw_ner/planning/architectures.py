@@ -1,0 +1,78 @@
+"""The shapes of bases that people train here, so that a plan needs no network; of any other, its own config.json."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ..encoders.transformer.hub import read_config
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+CHINESE = {"vocab_size": 21128}
+LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+TINY = {"hidden_size": 312, "num_hidden_layers": 4, "num_attention_heads": 12, "intermediate_size": 1248}
+ALBERT = {"embedding_size": 128, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
+DEBERTA = {
+    "vocab_size": 128100,
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_buckets": 256,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+    "max_relative_positions": -1,
+}
+
+
+def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
+    return {
+        "vocab_size": vocab,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "intermediate_size": inner,
+        "max_position_embeddings": 32768,
+        "torch_dtype": "bfloat16",
+    }
+
+
+# From the config.json of each on the Hugging Face Hub
+KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "google-bert/bert-base-chinese": ("bert", CHINESE),
+    "ckiplab/bert-base-chinese": ("bert", CHINESE),
+    "ckiplab/bert-base-chinese-ner": ("bert", CHINESE),
+    "ckiplab/bert-tiny-chinese": ("bert", CHINESE | TINY),
+    "ckiplab/albert-base-chinese": ("albert", CHINESE | ALBERT | {"num_hidden_layers": 12}),
+    "hfl/chinese-macbert-base": ("bert", CHINESE),
+    "hfl/chinese-macbert-large": ("bert", CHINESE | LARGE),
+    "hfl/chinese-roberta-wwm-ext": ("bert", CHINESE),
+    "hfl/chinese-roberta-wwm-ext-large": ("bert", CHINESE | LARGE),
+    "microsoft/deberta-v3-base": ("deberta-v2", DEBERTA),
+    "Qwen/Qwen2-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
+    "Qwen/Qwen2.5-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
+    "Qwen/Qwen2-1.5B": ("qwen2", _qwen(1536, 28, 12, 2, 8960)),
+    "Qwen/Qwen2-7B": ("qwen2", _qwen(3584, 28, 28, 4, 18944, 152064)),
+}
+SMALLER = {
+    "hfl/chinese-macbert-large": "hfl/chinese-macbert-base",
+    "hfl/chinese-roberta-wwm-ext-large": "hfl/chinese-roberta-wwm-ext",
+    "ckiplab/bert-base-chinese": "ckiplab/bert-tiny-chinese",
+    "Qwen/Qwen2-7B": "Qwen/Qwen2-1.5B",
+    "Qwen/Qwen2-1.5B": "Qwen/Qwen2-0.5B",
+}
+
+
+def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
+    """Give the config of a base.
+
+    name (str): A folder, a base that is known here, or an id on the Hub.
+    RAISES (ValueError): If it is none of these.
+    """
+    if name in KNOWN and not Path(name).exists():
+        from transformers import AutoConfig
+
+        family, values = KNOWN[name]
+        return cast("PretrainedConfig", AutoConfig.for_model(family, **values))
+    return read_config(name, revision)

@@ -1,0 +1,117 @@
+"""Configs: whole ones, and presets, which say in what they differ from a whole one."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from spacy.language import DEFAULT_CONFIG, Language
+from spacy.util import registry
+from thinc.api import Config
+
+from ..errors import Errors, PlanError
+
+
+def config_folder() -> Path:
+    """Where the configs are that come with the package: inside it, or, in a source tree, beside it."""
+    package = Path(str(files("spacy_zh_tw_ner")))
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def preset_names() -> list[str]:
+    """Presets that come with the package, by name."""
+    return sorted(path.stem for path in config_folder().glob("*.cfg") if "preset" in _parse(path))
+
+
+def preset_notes(name: str) -> dict[str, Any]:
+    """What a preset says of itself: `extends`, `vram` in GiB, and `guide`, the memory that its source speaks of."""
+    return dict(_parse(_path_of(name))["preset"])
+
+
+def read_config(source: str | Path) -> Config:
+    """Read a config, and complete it if it is a preset.
+
+    source (str | Path): A file, or the name of a config that comes with the package.
+    RETURNS (Config): Whole, and not interpolated.
+    RAISES (PlanError): If there is no such config, with the nearest name; or if a preset sets what there is not.
+    """
+    path = _path_of(source)
+    config = _parse(path)
+    if "preset" not in config:
+        return config
+    beside = path.parent / f"{config['preset']['extends']}.cfg"
+    base = read_config(beside if beside.is_file() else config["preset"]["extends"])
+    return with_settings(base, config.get("settings", {}), origin=path)
+
+
+def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object = "the settings") -> Config:
+    """Set some values of a config, each by the path that `spacy train` would take on its command line.
+
+    settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; a block is set as a whole.
+    origin (object): What to name in a message.
+    RETURNS (Config): A new one.
+    RAISES (PlanError): For a path that neither this config has, nor spaCy's own, nor the function behind its block.
+    """
+    changed = config.copy()
+    for path, value in settings.items():
+        *sections, last = path.split(".")
+        block: Any = changed
+        for i, section in enumerate(sections):
+            if not isinstance(block.get(section), dict):
+                default = _at(DEFAULT_CONFIG, sections[: i + 1])
+                block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
+            block = block[section]
+        known = {*block, *(_at(DEFAULT_CONFIG, sections) or ()), *_parameters(block)}
+        if last not in known or not block:
+            near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
+            raise PlanError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
+        block[last] = value
+    return changed
+
+
+def _path_of(source: str | Path) -> Path:
+    path = Path(source)
+    if path.is_file():
+        return path
+    inside = config_folder() / f"{path.name.removesuffix('.cfg')}.cfg"
+    if len(path.parts) == 1 and inside.is_file():
+        return inside
+    names = sorted(found.stem for found in config_folder().glob("*.cfg"))
+    near = get_close_matches(path.stem, names, n=1, cutoff=0.4)
+    raise PlanError(Errors.ZT602.format(name=source, near=f"Did you mean {near[0]!r}? " if near else "", names=names))
+
+
+def _parse(path: Path) -> Config:
+    try:
+        return Config().from_disk(path, interpolate=False)
+    except ValueError as error:
+        raise PlanError(Errors.ZT603.format(path=path, reason=" ".join(str(error).split()))) from error
+
+
+def _parameters(block: Mapping[str, Any]) -> list[str]:
+    """What the registered function behind a block takes."""
+    for key, name in block.items():
+        if key == "factory":
+            return ["model", *(Language.get_factory_meta(name).default_config or {})]
+        if key.startswith("@"):
+            import spacy_transformers  # noqa: F401  (makes the registry of span getters)
+
+            return list(inspect.signature(registry.get(key[1:], name)).parameters)
+    return []
+
+
+def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
+    found: Any = config
+    for section in sections:
+        found = found.get(section) if isinstance(found, Mapping) else None
+    return found
+
+
+def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield f"{before}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{before}{key}.")

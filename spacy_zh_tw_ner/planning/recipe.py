@@ -1,0 +1,118 @@
+"""config → recipe: of all that a training config says, what decides how much memory it takes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.util import registry
+from thinc.api import Config
+
+from ..encoders.transformer.settings import BackboneSettings, MemorySettings
+from ..errors import Errors, PlanError
+
+ARCHITECTURES = ("spacy-zh-tw-ner.TransformerModel.v1", "spacy-zh-tw-ner.Tok2VecTransformer.v1")
+BLOCKS = ("lora", "quantization", "memory")
+DEFAULT_LABELS = 18  # of OntoNotes, and of CKIP's models
+BERT_SPECIAL = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and on how much at once.
+
+    settings: The base, and what is done to it.
+    section: Where the model is in the config.
+    n_windows: Sentences, of one window each, that run together; so many at a time on their way to an update.
+    length: Pieces a window, special ones included.
+    accumulate: Batches before an update.
+    optimizer: A name that `GroupedOptimizer.v1` takes.
+    n_labels: Of the head.
+    n_layers: Of the base, other than its own.
+    """
+
+    settings: BackboneSettings
+    section: str
+    n_windows: int
+    length: int
+    accumulate: int
+    optimizer: str
+    n_labels: int = DEFAULT_LABELS
+    n_layers: int | None = None
+
+
+def read_recipe(config: Config) -> Recipe:
+    """Take from a config what a plan needs.
+
+    config (Config): Whole; see `read_config`.
+    RETURNS (Recipe): What it says.
+    RAISES (PlanError): If there is no Transformer in it, or its batcher does not tell how much runs at once.
+    """
+    config = config.interpolate()
+    section, model = find_transformer(config)
+    blocks = {name: registry.resolve({name: model[name]})[name] for name in BLOCKS if model.get(name)}
+    settings = BackboneSettings(
+        name=model["name"],
+        revision=model.get("revision"),
+        lora=blocks.get("lora"),
+        quantization=blocks.get("quantization"),
+        memory=blocks.get("memory", MemorySettings()),
+        attention=model.get("attention"),
+        dropout=model.get("dropout"),
+    )
+    spans = model["get_spans"]
+    length = int(spans.get("size", spans.get("window", spans.get("max_length", 510)))) + BERT_SPECIAL
+    training = config["training"]
+    accumulate = int(training.get("accumulate_gradient", 1))
+    labels = config.get("initialize", {}).get("components", {}).get("ner", {}).get("labels")
+    optimizer = training["optimizer"]
+    return Recipe(
+        settings=settings,
+        section=section,
+        n_windows=max(1, sentences_at_once(training["batcher"], length) // accumulate),
+        length=length,
+        accumulate=accumulate,
+        optimizer=optimizer.get("optimizer", "adamw"),
+        n_labels=len(labels) if isinstance(labels, list) else DEFAULT_LABELS,
+    )
+
+
+def find_transformer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Find the block of the Transformer.
+
+    RETURNS (tuple[str, dict]): Its path in the config, and the block.
+    RAISES (PlanError): If there is none.
+    """
+
+    def blocks(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                if value.get("@architectures") in ARCHITECTURES:
+                    yield f"{path}.{key}", value
+                yield from blocks(value, f"{path}.{key}")
+
+    found = next(blocks(config.get("components", {}), "components"), None)
+    if found is None:
+        raise PlanError(Errors.ZT604)
+    return found
+
+
+def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
+    """How many sentences of a length are in a batch.
+
+    RAISES (PlanError): For a batcher that has no size.
+    """
+    size = batcher.get("size")
+    if isinstance(size, Mapping):  # a schedule: the largest of its numbers is the worst that comes
+        size = max((value for value in size.values() if isinstance(value, int | float)), default=None)
+    if not isinstance(size, int | float):
+        raise PlanError(Errors.ZT606.format(name=batcher.get("@batchers")))
+    return int(size) if "sequence" in str(batcher.get("@batchers")) else max(1, int(size) // length)
+
+
+def batch_settings(recipe: Recipe, n_windows: int | None, length: int | None) -> dict[str, Any]:
+    """Say in a config's words how much runs at once; for `with_settings`."""
+    size = (n_windows or recipe.n_windows) * recipe.accumulate
+    changes: dict[str, Any] = {"training.batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": size}}
+    if length:
+        changes[f"{recipe.section}.get_spans.size"] = length - BERT_SPECIAL
+    return changes

@@ -1,0 +1,171 @@
+"""text → the same text in another script, and where each character went.
+
+OpenCC converts words in their context, and with Taiwanese words (`s2twp`) it changes lengths: 互联网 becomes 網際網路.
+It does not say which characters became which. They are found by asking it again: there is a border where what stands
+behind it, converted alone, is how the conversion of the whole ends.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from ..errors import Errors
+
+# OpenCC makes the second of the first, which Taiwan writes, too: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in names.
+# Where the source has the first, it stays. 颱風 is no exception, because what OpenCC makes of 台风 is not 臺.
+TAIWAN = {"台": "臺", "岩": "巖", "岳": "嶽"}
+# These also replace words, so that a text may keep its length while its characters move.
+REWORDING = ("s2twp", "tw2sp", "s2hkp", "hk2sp")
+# No word of OpenCC's dictionaries reaches across one of these. That is checked whenever it matters.
+CLAUSE = re.compile(r"[^\n。，、；：！？,;!?]*[\n。，、；：！？,;!?]*")
+
+
+class Conversion(NamedTuple):
+    """A converted text.
+
+    text (str): The text.
+    offsets (Sequence[Optional[int]]): For each of the n + 1 borders between characters of the source, and around
+        them, its place in the converted text; None inside a word that became another of another length.
+    """
+
+    text: str
+    offsets: Sequence[int | None]
+
+
+class Converter:
+    """Converts the script of texts by OpenCC, and keeps track of every character.
+
+    script (str): An OpenCC configuration, such as "s2twp".
+    exceptions (Mapping[str, str]): Characters that stay, with what OpenCC would make of them.
+    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    """
+
+    def __init__(self, script: str, exceptions: Mapping[str, str] = TAIWAN) -> None:
+        self.script = script
+        self.exceptions = dict(exceptions)
+        self._opencc = load_opencc(script)
+        self._alone: dict[str, str] = {}
+
+    def __call__(self, text: str) -> Conversion:
+        """Convert a text.
+
+        text (str): Any text that is valid Unicode.
+        RETURNS (Conversion): What OpenCC makes of it, exceptions apart, and the offsets.
+        """
+        converted = self._convert(text)
+        offsets = self._offsets(text, converted)
+        if not self.exceptions.keys().isdisjoint(text):
+            converted = self._except(text, converted, offsets)
+        return Conversion(converted, offsets)
+
+    def alone(self, char: str) -> str:
+        """Convert a character without its context; exceptions are not looked at."""
+        found = self._alone.get(char)
+        if found is None:
+            found = self._alone[char] = self._convert(char)
+        return found
+
+    def _convert(self, text: str) -> str:
+        # OpenCC drops what stands behind a NUL in the same segment.
+        converted: str = (
+            self._opencc.convert(text) if "\0" not in text else "\0".join(map(self._convert, text.split("\0")))
+        )
+        return converted
+
+    def _offsets(self, text: str, converted: str) -> Sequence[int | None]:
+        if self._in_place(text, converted):
+            return range(len(text) + 1)
+        clauses = CLAUSE.findall(text)
+        parts = [self._convert(clause) for clause in clauses]
+        if "".join(parts) != converted:
+            clauses, parts = [text], [converted]
+        offsets: list[int | None] = [0]
+        place = 0
+        for clause, part in zip(clauses, parts, strict=True):
+            if self._in_place(clause, part):
+                offsets += range(place + 1, place + len(part) + 1)
+            else:
+                self._align(clause, part, place, offsets)
+            place += len(part)
+        return offsets
+
+    def _in_place(self, text: str, converted: str) -> bool:
+        """Whether each character stands where it stood: nothing that this configuration does can have moved it."""
+        return len(converted) == len(text) and (
+            self.script not in REWORDING or converted == "".join(map(self.alone, text))
+        )
+
+    def _align(self, text: str, converted: str, place: int, offsets: list[int | None]) -> None:
+        """Go through a clause character by character, and over what is no character's own conversion in one step.
+
+        place (int): Where the conversion of the clause begins.
+        offsets (list[Optional[int]]): Those of the text so far; the clause's are added.
+        """
+        borders = [(0, 0)]
+        old = new = 0
+        while old < len(text) or new < len(converted):
+            alone = self.alone(text[old]) if old < len(text) else ""
+            if alone and converted.startswith(alone, new):
+                old, new = old + 1, new + len(alone)
+            else:
+                old, new = self._next_border(text, converted, borders)
+            borders.append((old, new))
+        for (old, new), (next_old, next_new) in pairwise(borders):
+            if next_old - old == next_new - new:
+                offsets += range(place + new + 1, place + next_new + 1)
+            else:
+                offsets += [None] * (next_old - old - 1) + [place + next_new]
+
+    def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
+        """Find where the word ends that begins at the last border, or one before it: no word has an empty place."""
+        old, new = borders[-1]
+        for end in range(old, len(text)):
+            rest = self._convert(text[end:])
+            place = len(converted) - len(rest)
+            if place < new or (end, place) == (old, new) or not converted.endswith(rest):
+                continue
+            if end > old and place > new:
+                return end, place
+            if len(borders) > 1:
+                borders.pop()
+                return end, place
+        if len(borders) > 1 and (new == len(converted) or old == len(text)):
+            borders.pop()
+        return len(text), len(converted)
+
+    def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
+        """Put exceptions back where a character or word begins with one, as 台 does 台式機."""
+        chars = list(converted)
+        for i, char in enumerate(text):
+            place = offsets[i]
+            if place is not None and chars[place] == self.exceptions.get(char):
+                chars[place] = char
+        return "".join(chars)
+
+    def __reduce__(self) -> tuple[type["Converter"], tuple[str, dict[str, str]]]:
+        # OpenCC's own object cannot be pickled.
+        return Converter, (self.script, self.exceptions)
+
+
+@cache
+def load_opencc(script: str) -> Any:
+    """Load a configuration once, which takes OpenCC a quarter of a second.
+
+    script (str): Its name.
+    RETURNS (opencc.OpenCC): With the method `convert`.
+    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    """
+    import opencc
+
+    choices = sorted(name.removesuffix(".json") for name in opencc.CONFIGS)
+    if script not in choices:
+        raise ValueError(Errors.ZT004.format(value=script, choices=choices))
+    return opencc.OpenCC(script)
+
+
+def provenance(script: str) -> str:
+    """Say what converts a script, as it is recorded with a corpus: "OpenCC 1.4.2 s2tw"."""
+    return f"OpenCC {version('opencc')} {script}"

@@ -1,0 +1,161 @@
+"""All that a run needs to go on as if it had never stopped ⇄ one file.
+
+Weights that train, the optimizers' memory (see `resume`), random numbers, how far the corpus was read, and what was
+scored. What does not train comes from where it came from at first, so that the file is small where little trains.
+"""
+
+import json
+import random
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+from spacy.language import Language
+from thinc.api import Config, Optimizer
+from thinc.types import FloatsXd
+
+from ..errors import Errors, TrainingError
+from ..files import write_whole
+from .resume import layers_of, optimizer_from_bytes, optimizer_to_bytes
+
+FORMAT = 1
+# What may differ between a run and its resumption: where things are, and how they are reported
+FREE = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
+
+
+@dataclass
+class Position:
+    """How far a run has come.
+
+    step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
+    losses: Since the last evaluation.
+    """
+
+    step: int = 0
+    words: int = 0
+    seconds: float = 0.0
+    results: list[tuple[float, int]] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
+    """Write a checkpoint, whole or not at all: an older one stays until the new one is there.
+
+    path (Path): The file.
+    nlp (Language): The pipeline that is trained.
+    optimizer (Optimizer): What trains it.
+    position (Position): How far it has come.
+    """
+    arrays = {f"weight/{place}": np.ascontiguousarray(weight) for place, weight in _read_weights(nlp).items()}
+    arrays["optimizer"] = np.frombuffer(optimizer_to_bytes(nlp, optimizer, position.step), dtype=np.uint8)
+    arrays |= {f"random/{name}": state for name, state in _random_states().items()}
+    said = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str(), "python": _python_state()}
+    arrays["said"] = np.frombuffer(json.dumps(said).encode(), dtype=np.uint8)
+    write_whole(path, save(arrays))
+
+
+def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position:
+    """Take a run up again.
+
+    path (Path): From `save_checkpoint`.
+    nlp (Language): Freshly initialized from the same config; gets the weights.
+    optimizer (Optimizer): Fresh; gets its memory.
+    RETURNS (Position): How far the run had come. The random numbers go on from there, too.
+    RAISES (TrainingError): If the file is none, or belongs to another config or other weights.
+    """
+    try:
+        arrays = load(path.read_bytes())
+        said = json.loads(arrays.pop("said").tobytes())
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise TrainingError(Errors.ZT440.format(path=path, reason=type(error).__name__)) from error
+    differences = config_differences(Config().from_str(said["config"]), nlp.config)
+    if said["format"] != FORMAT or differences:
+        raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences) or said["format"]))
+    weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
+    _write_weights(nlp, weights, path)
+    optimizer_from_bytes(nlp, optimizer, arrays["optimizer"].tobytes())
+    position = Position(**said["position"])
+    position.results = [(score, step) for score, step in position.results]
+    _restore_random(arrays, said["python"])
+    return position
+
+
+def config_differences(one: Config, two: Config) -> list[str]:
+    """What two configs say differently, but for what may differ; the first five, as `path: one → two`."""
+
+    def flat(config: Any, before: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in config.items():
+            path = f"{before}{key}"
+            found |= flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
+        return found
+
+    a, b = flat(one.interpolate()), flat(two.interpolate())
+    values = {str(value) for config in (a, b) for path, value in config.items() if path.startswith("paths.")}
+    differing = [
+        f"{path}: {a.get(path, 'nothing')} → {b.get(path, 'nothing')}"
+        for path in sorted(a.keys() | b.keys())
+        if a.get(path) != b.get(path) and not path.startswith(FREE) and str(b.get(path)) not in values
+    ]
+    return differing[:5] + ([f"and {len(differing) - 5} more"] if len(differing) > 5 else [])
+
+
+def _read_weights(nlp: Language) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for place, layer in layers_of(nlp):
+        for name in layer.param_names:
+            if layer.has_param(name):
+                found[f"{place}.{name}"] = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
+        for name, tensor in _torch_weights(layer):
+            found[f"{place}.torch.{name}"] = tensor.detach().cpu().numpy()
+    return found
+
+
+def _write_weights(nlp: Language, weights: dict[str, Any], path: Path) -> None:
+    own = _read_weights(nlp)
+    wrong = sorted(own.keys() ^ weights.keys())
+    wrong += [place for place in own if place in weights and own[place].shape != weights[place].shape]
+    if wrong:
+        raise TrainingError(Errors.ZT442.format(path=path, n=len(wrong), first=wrong[0]))
+    for place, layer in layers_of(nlp):
+        for name in layer.param_names:
+            if layer.has_param(name):
+                layer.set_param(name, layer.ops.asarray_f(cast(FloatsXd, weights[f"{place}.{name}"])))
+        for name, tensor in _torch_weights(layer):
+            tensor.data.copy_(torch.from_numpy(weights[f"{place}.torch.{name}"]))
+
+
+def _torch_weights(layer: Any) -> list[tuple[str, torch.Tensor]]:
+    return [
+        (f"{i}.{name}", parameter)
+        for i, shim in enumerate(layer.shims)
+        if isinstance(shim._model, torch.nn.Module)
+        for name, parameter in shim._model.named_parameters()
+        if parameter.requires_grad
+    ]
+
+
+def _python_state() -> Any:
+    numpy_state = cast(tuple[Any, ...], np.random.get_state())
+    return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
+
+
+def _random_states() -> dict[str, Any]:
+    states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state().numpy()
+    return states
+
+
+def _restore_random(arrays: dict[str, Any], python: Any) -> None:
+    version, numbers, gauss = python["random"]
+    random.setstate((version, tuple(numbers), gauss))
+    kind, position, has_gauss, cached = python["numpy"]
+    np.random.set_state((kind, arrays["random/numpy"], position, has_gauss, cached))
+    torch.set_rng_state(torch.from_numpy(arrays["random/torch"]))
+    if "random/cuda" in arrays and torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(arrays["random/cuda"]))

@@ -1,0 +1,171 @@
+"""A training run that can be stopped at any time, and taken up again where it was."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from timeit import default_timer
+from typing import IO, Any
+
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.loop import (
+    create_before_to_disk_callback,
+    create_evaluation_callback,
+    subdivide_batch,
+    update_meta,
+)
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Optimizer, constant, fix_random_seed
+from tqdm import tqdm
+
+from ..files import write_folder
+from .batch_stream import BatchStream, BatchT
+from .checkpoint import Position, load_checkpoint, save_checkpoint
+
+CHECKPOINT = "checkpoint.safetensors"
+BEST, LAST = "model-best", "model-last"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training section resolves to, as far as a step needs it."""
+
+    nlp: Language
+    optimizer: Optimizer
+    settings: dict[str, Any]
+    evaluate: Callable[[], tuple[float, dict[str, Any]]]
+    frozen: list[str]
+
+
+def train(
+    nlp: Language,
+    output: Path,
+    *,
+    resume: bool = False,
+    checkpoint_every: int = 0,
+    stdout: IO[str] = sys.stdout,
+    stderr: IO[str] = sys.stderr,
+) -> Position:
+    """Train a pipeline as `spacy train` does, with checkpoints from which a run goes on.
+
+    A run that was stopped, by whatever, and resumed gives the weights of one that was not.
+
+    nlp (Language): Initialized from its config.
+    output (Path): Gets model-best and model-last, each written whole or not at all, and checkpoint.safetensors.
+    resume (bool): Go on from the checkpoint in `output`; from the beginning, where there is none.
+    checkpoint_every (int): Updates between checkpoints; 0 for one after each evaluation.
+    stdout (IO), stderr (IO): For the logger.
+    RETURNS (Position): How far it came.
+    RAISES (TrainingError): As `load_checkpoint`.
+    """
+    config = nlp.config.interpolate()
+    seed = config["training"]["seed"]
+    if seed is not None:
+        fix_random_seed(seed)
+    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
+    run = Run(
+        nlp,
+        settings["optimizer"],
+        settings,
+        create_evaluation_callback(nlp, dev_corpus, settings["score_weights"]),
+        settings["frozen_components"],
+    )
+    stream = BatchStream(nlp, train_corpus, settings["batcher"], settings["max_epochs"], seed or 0)
+    position, path = Position(), output / CHECKPOINT
+    if resume and path.is_file():
+        position = load_checkpoint(path, nlp, run.optimizer)
+        stream.skip(position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr))
+    with nlp.select_pipes(disable=run.frozen):
+        log_step, finalize = settings["logger"](nlp, stdout, stderr)
+    try:
+        for info, is_best in _steps(run, stream, position):
+            scored = info["score"] is not None
+            if scored:
+                _save(run, output, info, is_best)
+            log_step(info if scored else None)
+            if scored or (checkpoint_every and position.step % checkpoint_every == 0):
+                save_checkpoint(path, nlp, run.optimizer, position)
+    finally:
+        finalize()
+    _save(run, output, None, False)
+    return position
+
+
+def _steps(run: Run, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
+    """One update at a time; yields what a logger wants to know, and whether the pipeline is the best so far."""
+    settings = run.settings
+    dropout: Any = settings["dropout"]
+    dropouts: Iterator[float] = iter(constant(dropout) if isinstance(dropout, float) else dropout)
+    for _ in range(position.step):
+        next(dropouts)
+    for epoch, batch in _until_done(stream, settings, position):
+        start, step = default_timer(), position.step
+        if settings["before_update"]:
+            settings["before_update"](run.nlp, {"step": step, "epoch": epoch})
+        _update(run, batch, next(dropouts), position.losses)
+        score, others = _evaluate(run) if step % settings["eval_frequency"] == 0 else (None, None)
+        position.step += 1
+        position.words += sum(map(len, batch))
+        position.seconds += default_timer() - start
+        if score is not None:
+            position.results.append((score, step))
+        info = {
+            "epoch": epoch,
+            "step": step,
+            "score": score,
+            "other_scores": others,
+            "losses": position.losses,
+            "checkpoints": list(position.results),
+            "seconds": int(position.seconds),
+            "words": position.words,
+        }
+        if score is not None:
+            position.losses = {}
+        yield info, score is not None and score == max(position.results)[0]
+
+
+def _until_done(stream: BatchStream, settings: dict[str, Any], position: Position) -> Iterable[tuple[int, BatchT]]:
+    """Batches, until there have been `max_steps`, or `patience` steps without a better score."""
+    max_steps, patience = settings["max_steps"], settings["patience"]
+    for epoch, batch in stream:
+        if max_steps and position.step > max_steps:
+            return
+        if patience and position.results:
+            best_step = min(step for score, step in position.results if score == max(position.results)[0])
+            if position.step - 1 - best_step >= patience:
+                return
+        yield epoch, batch
+
+
+def _update(run: Run, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
+    for part in subdivide_batch(batch, run.settings["accumulate_gradient"]):  # type: ignore[no-untyped-call]
+        run.nlp.update(
+            part,
+            drop=dropout,
+            losses=losses,
+            sgd=False,  # type: ignore[arg-type]
+            exclude=run.frozen,
+            annotates=run.settings["annotating_components"],
+        )
+    for name, component in run.nlp.pipeline:
+        if name not in run.frozen and getattr(component, "is_trainable", False) and hasattr(component, "finish_update"):
+            component.finish_update(run.optimizer)
+    run.optimizer.step_schedules()  # type: ignore[no-untyped-call]
+
+
+def _evaluate(run: Run) -> tuple[float, dict[str, Any]]:
+    with run.nlp.use_params(run.optimizer.averages or {}):
+        return run.evaluate()
+
+
+def _save(run: Run, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
+    if info is not None:
+        with run.nlp.select_pipes(disable=run.frozen):
+            update_meta(run.settings, run.nlp, info)
+    with run.nlp.use_params(run.optimizer.averages or {}):
+        ready = create_before_to_disk_callback(run.settings["before_to_disk"])(run.nlp)
+        for name in (LAST, BEST) if is_best else (LAST,):
+            write_folder(output / name, ready.to_disk)

@@ -1,0 +1,39 @@
+"""Strategies for documents with a gold and a prediction, without spaCy."""
+
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.evaluation.compared import Compared
+from spacy_zh_tw_ner.types import Entity
+
+TEXT = "臺北市政府警察局大安分局"
+
+
+@st.composite
+def entities(draw: st.DrawFn, length: int = len(TEXT)) -> frozenset[Entity]:
+    """Entities that do not overlap, as those of a document never do."""
+    cuts = sorted(draw(st.sets(st.integers(0, length), max_size=8)))
+    pairs = zip(cuts[::2], cuts[1::2], strict=False)
+    return frozenset(Entity(start, end, draw(st.sampled_from("ABC"))) for start, end in pairs)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Compared:
+    expected = draw(entities())
+    # As a pipeline is: often right.
+    return Compared(TEXT, expected, draw(st.one_of(st.just(expected), entities())))
+
+
+def document(expected: str, found: str) -> Compared:
+    """Of one sign a character: "Aa.B" is an A of two characters, and a B of the fourth."""
+    length = max(len(expected), len(found))
+    return Compared(TEXT[:length], _entities(expected), _entities(found))
+
+
+def _entities(drawn: str) -> frozenset[Entity]:
+    found, start = set(), 0
+    for end in range(1, len(drawn) + 1):
+        if end == len(drawn) or drawn[end] != drawn[start].lower() or not drawn[end].isalpha():
+            if drawn[start].isalpha():
+                found.add(Entity(start, end, drawn[start].upper()))
+            start = end
+    return frozenset(found)

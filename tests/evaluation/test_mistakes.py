@@ -1,0 +1,71 @@
+"""Every wrong entity has one name for what is wrong with it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.evaluation.compared import Compared
+from spacy_zh_tw_ner.evaluation.mistakes import KINDS, Mistake, confusion, find_mistakes
+from spacy_zh_tw_ner.types import Entity
+
+from .helpers import document, documents
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "kinds"),
+    [
+        ("Aaa", "Aaa", []),
+        ("Aaa", "...", ["missed"]),
+        ("...", "Aaa", ["spurious"]),
+        ("Aaa", "Aa.", ["boundary"]),
+        ("Aa.", "Aaa", ["boundary"]),
+        ("Aaa", "Bbb", ["type"]),
+        ("Aaa", "Bb.", ["both"]),
+        ("Aa.Bb", "Aaaaa", ["boundary", "missed"]),
+        ("Aaaaa", "Bb.Aa", ["boundary", "spurious"]),  # the one of the same label stands for it
+        ("Aa.Bb", "Ccccc", ["both", "missed"]),
+        ("AA", "Aa", ["boundary", "missed"]),
+        ("Aa..", "..Aa", ["missed", "spurious"]),  # touching is not overlapping
+        ("AaBb", "BbAa", ["type", "type"]),
+    ],
+)
+def test_mistakes_have_a_kind(expected: str, found: str, kinds: list[str]) -> None:
+    assert [mistake.kind for mistake in find_mistakes(document(expected, found))] == kinds
+
+
+def test_a_mistake_says_what_stood_and_what_was_found() -> None:
+    (mistake,) = find_mistakes(document(".Aaa", ".Bb."))
+    assert mistake == Mistake("both", Entity(1, 4, "A"), Entity(1, 3, "B"))
+    assert mistake.labels == {"A", "B"}
+    assert find_mistakes(document("A", "."))[0].labels == {"A"}
+
+
+@given(documents())
+def test_every_wrong_entity_is_in_one_mistake(one: Compared) -> None:
+    mistakes = find_mistakes(one)
+    expected = [m.expected for m in mistakes if m.expected]
+    found = [m.found for m in mistakes if m.found]
+    assert (sorted(expected), sorted(found)) == (sorted(one.expected - one.found), sorted(one.found - one.expected))
+    assert {m.kind for m in mistakes} <= set(KINDS)
+    assert (mistakes == []) is one.is_right
+
+
+@given(st.lists(documents(), max_size=3))
+def test_the_matrix_holds_every_entity_once(found: list[Compared]) -> None:
+    labels, exact, inexact = confusion(found)
+    both = exact + inexact
+    for i, label in enumerate(labels):
+        assert both[i].sum() == sum(entity.label == label for one in found for entity in one.expected)
+        assert both[:, i].sum() == sum(entity.label == label for one in found for entity in one.found)
+    assert exact.diagonal().sum() == sum(len(one.expected & one.found) for one in found)
+    assert both[-1, -1] == 0
+
+
+def test_the_matrix_shows_where_labels_go() -> None:
+    found = confusion([document("Aa.Bb.Aa.", "Aa.Aa.Bbb"), document("A.B", "..."), document(".", "C")])
+    assert found.to_json() == {
+        "labels": ["A", "B", "C"],
+        "exact": [[1, 0, 0, 1], [1, 0, 0, 1], [0, 0, 0, 0], [0, 0, 1, 0]],
+        "inexact": [[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+    }
+    assert confusion([]).to_json() == {"labels": [], "exact": [[0]], "inexact": [[0]]}
