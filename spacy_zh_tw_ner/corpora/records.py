@@ -26,8 +26,8 @@ class Record:
     origin (str): File and line, for messages.
     doc_id (str): The document that it belongs to, where the format says so.
     repairs (list[str]): What the reader had to mend.
-    rejects (list[Reject]): What the reader could not use.
     converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
+    rejects (list[Reject]): What the reader could not use.
     """
 
     text: str
@@ -35,8 +35,8 @@ class Record:
     origin: str
     doc_id: str = ""
     repairs: list[str] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
     converted_by: str = ""
+    rejects: list[Reject] = field(default_factory=list)
 
 
 def ignore(_: object) -> None:
