@@ -6,6 +6,7 @@ from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .ensemble import ensemble_cli
 from .evaluate import evaluate_cli
+from .export import export_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
@@ -23,6 +24,7 @@ __all__ = [
     "convert_cli",
     "ensemble_cli",
     "evaluate_cli",
+    "export_cli",
     "from_hf_cli",
     "init_config_cli",
     "plan_cli",

@@ -19,13 +19,16 @@ def convert_cli(
         "A folder that is not there is looked for in $ZH_TW_NER_CORPORA.",
     ),
     target: Path = typer.Argument(
-        ..., metavar="OUT", help="A .spacy file, or for a folder the folder for train.spacy, dev.spacy and test.spacy."
+        ...,
+        metavar="OUT",
+        help="A folder for train.spacy, dev.spacy and test.spacy; or a .spacy file, into which goes all of IN.",
     ),
     format: str = typer.Option(
         "auto",
         "--format",
         "-f",
-        help="markup, columns (IOB, BIOES, BMES, BILOU), or cluener; recognised by content when not given.",
+        help="markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl (spaCy, Prodigy), "
+        "hf (tokens and ner_tags, JSON lines or Parquet), or spacy; recognised by content when not given.",
     ),
     script: str = typer.Option(
         "auto",
@@ -33,6 +36,12 @@ def convert_cli(
         "-s",
         help="s2tw, s2twp (with Taiwanese words), t2tw, or another OpenCC configuration; "
         "'none' leaves the text as it is, 'auto' converts Simplified text by s2tw.",
+    ),
+    offsets: str = typer.Option(
+        "auto",
+        "--offsets",
+        help="What offsets count: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
+        "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
     ),
     max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
 ) -> None:
@@ -42,9 +51,11 @@ def convert_cli(
     file, line and reason. Nothing is written unless everything could be read.
     """
     from ..corpora.convert import ConvertSettings, convert
+    from .progress import progress
 
-    settings = ConvertSettings(format=format, script=script, max_rejects=max_rejects)
-    tallies = convert(source, target, settings, notify=msg.info)
+    settings = ConvertSettings(format=format, script=script, offsets=offsets, max_rejects=max_rejects)
+    with progress(source) as (notify, advance):
+        tallies = convert(source, target, settings, notify=notify, advance=advance)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
     msg.table(
         rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")

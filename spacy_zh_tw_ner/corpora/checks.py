@@ -1,5 +1,6 @@
 """Annotations that cannot be used are mended or rejected, and counted."""
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -9,18 +10,14 @@ from .records import Record
 
 @dataclass
 class Tally:
-    """What happened to the annotations of a file."""
+    """What happened to the annotations of a file; `rejects` holds those that nobody has written down yet."""
 
     sentences: int = 0
     entities: int = 0
     repaired: int = 0
+    rejected: int = 0
     rejects: list[dict[str, object]] = field(default_factory=list)
     conversions: Counter[str] = field(default_factory=Counter)  # converted_by → entities that were converted alone
-
-    @property
-    def rejected(self) -> int:
-        """Number of annotations left out."""
-        return len(self.rejects)
 
 
 def check_record(record: Record, tally: Tally) -> Record:
@@ -34,31 +31,37 @@ def check_record(record: Record, tally: Tally) -> Record:
     """
     tally.sentences += 1
     tally.repaired += len(record.repairs)
+    for reject in record.rejects:
+        _reject(tally, record, *reject)
     sound: list[Entity] = []
     for entity in record.entities:
         if not 0 <= entity.start < entity.end <= len(record.text):
             _reject(tally, record, entity, f"outside the text of {len(record.text)} characters, or empty")
             continue
         surface = record.text[entity.start : entity.end]
-        start = entity.start + len(surface) - len(surface.lstrip())
-        trimmed = Entity(start, start + len(surface.strip()), entity.label)
-        if trimmed.start >= trimmed.end:
-            _reject(tally, record, entity, "nothing but white space")
-            continue
-        tally.repaired += trimmed != entity
-        sound.append(trimmed)
+        if surface != surface.strip():
+            if surface.isspace():
+                _reject(tally, record, entity, "nothing but white space")
+                continue
+            start = entity.start + len(surface) - len(surface.lstrip())
+            entity = Entity(start, start + len(surface.strip()), entity.label)  # noqa: PLW2901
+            tally.repaired += 1
+        sound.append(entity)
     kept: list[Entity] = []
     for entity in sorted(sound, key=lambda e: (e.start - e.end, e.start)):
-        rival = next((k for k in kept if entity.start < k.end and k.start < entity.end), None)
+        # What is kept does not overlap and is in order, so only the neighbours can be in the way.
+        i = bisect_left(kept, entity.start, key=lambda e: e.start)
+        rival = next((k for k in kept[max(0, i - 1) : i + 1] if entity.start < k.end and k.start < entity.end), None)
         if rival is None:
-            kept.append(entity)
+            kept.insert(i, entity)
         else:
             _reject(tally, record, entity, f"overlaps {rival.label} at {rival.start}–{rival.end}")
     tally.entities += len(kept)
-    return replace(record, entities=sorted(kept))
+    return replace(record, entities=kept)
 
 
 def _reject(tally: Tally, record: Record, entity: Entity, reason: str) -> None:
+    tally.rejected += 1
     tally.rejects.append(
         {
             "origin": record.origin,

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from ..errors import CorpusError, Errors
-from ..types import Entity
-from .records import Record, numbered_lines
+from .records import SILENT, Reading, Record
+from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
+from .text_files import broken, numbered_lines
 
-TAG = re.compile(r"O|[BIESMLU]-\S+")
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
-DOC_COMMENT = re.compile(r"#\s*newdoc id\s*=\s*(\S+)")
-GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")
+DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
+SURVEYED = 5_000  # lines that tell which column holds the tags, and their scheme
+REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few thousand
 
 
 def split_row(line: str) -> list[str]:
@@ -20,96 +22,146 @@ def split_row(line: str) -> list[str]:
 
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
-    """Find the column that holds nothing but tags, or say that there is none."""
-    width = min(map(len, rows), default=0)
-    return next((i for i in range(1, width) if all(TAG.fullmatch(row[i]) for row in rows)), None)
+    """Find the column that holds tags in more than half of the rows; the last one, behind POS tags and chunks."""
+    width = max(map(len, rows), default=0)
+    counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
+    best = max(counts[1:], default=0)
+    return max(i for i in range(1, width) if counts[i] == best) if best * 2 > len(rows) else None
 
 
-def read_columns(path: Path) -> Iterator[Record]:
+def is_comment(line: str, column: int | None = None) -> bool:
+    """Tell a comment from a hash that is the first token of its sentence.
+
+    line (str): The line.
+    column (Optional[int]): The column that holds tags, where it is known.
+    RETURNS (bool): Whether it is a comment.
+    """
+    if not line.startswith("#"):
+        return False
+    row = split_row(line)
+    cells = row[1:][-1:] if column is None else row[column : column + 1]
+    return "#" not in row[:2] or "=" in row or not any(map(TAG.fullmatch, cells))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What holds for a whole file."""
+
+    tag: int | None
+    token: int
+    iob1: bool
+
+
+class _Rows(dict[str, tuple[str, str] | None]):
+    """Line → token and tag; None for what parts sentences. Lines repeat, so most are looked up and not cut again."""
+
+    def __init__(self, layout: _Layout) -> None:
+        super().__init__()
+        self.layout = layout
+
+    def __missing__(self, line: str) -> tuple[str, str] | None:
+        if not line.strip() or line.startswith("-DOCSTART-"):
+            return None
+        row, column = split_row(line), self.layout.tag
+        if column is None or len(row) <= column or not TAG.fullmatch(row[column]):
+            raise ValueError(" ".join(row))
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[line] = found = (row[self.layout.token], row[column])
+        return found
+
+
+def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a file of one token and tag a line, with blank lines between sentences.
 
     A `# text =` comment gives the sentence's own spacing; without one the tokens are joined as Chinese is written.
 
     path (Path): The file.
+    reading (Reading): Who is told.
     YIELDS (Record): One a sentence.
     RAISES (CorpusError): For a line without a tag, or tokens that are not those of their text.
     """
-    rows: list[tuple[int, list[str]]] = []
+    layout = _survey(path)
+    if layout.iob1:
+        reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
+    parse = _Rows(layout)
+    rows: list[tuple[str, str]] = []
     text: str | None = None
-    doc_id, column = "", None
-    for number, line in _ended(path):
-        if line.startswith("#") and not rows:
-            comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.match(line)
-            text, doc_id = (comment[1] if comment else text), (header[1] if header else doc_id)
-        elif line.strip() and not line.startswith("-DOCSTART-"):
-            rows.append((number, split_row(line)))
+    doc_id, first = "", 0
+    for number, line in _ended(path, reading):
+        if not rows and is_comment(line, layout.tag):
+            comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
+            text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
+            continue
+        try:
+            row = parse[line]
+        except ValueError as error:
+            remedy = "Write a token and its tag."
+            raise broken(f"{path}:{number}", "no tag such as O or B-PER in this line", str(error), remedy) from None
+        if row is not None:
+            first = first if rows else number
+            rows.append(row)
         elif rows:
-            column = tag_column([row for _, row in rows]) if column is None else column
-            yield _sentence(path, rows, text, column, doc_id)
+            record = _sentence(path, first, rows, text)
+            record.doc_id = doc_id
+            if layout.iob1:
+                record.repairs.clear()
+            yield record
             rows, text = [], None
 
 
-def _ended(path: Path) -> Iterator[tuple[int, str]]:
+def _ended(path: Path, reading: Reading) -> Iterator[tuple[int, str]]:
     """The lines, and a blank one that ends the last sentence."""
-    yield from numbered_lines(path)
+    yield from numbered_lines(path, reading.advance)
     yield 0, ""
 
 
-def _sentence(
-    path: Path, rows: list[tuple[int, list[str]]], text: str | None, column: int | None, doc_id: str
-) -> Record:
-    origin = f"{path}:{rows[0][0]}"
-    for number, row in rows:
-        if column is None or len(row) <= column or not TAG.fullmatch(row[column]):
-            raise CorpusError(
-                Errors.ZT201.format(
-                    origin=f"{path}:{number}",
-                    problem="no tag such as O or B-PER in this line",
-                    seen=" ".join(row),
-                    remedy="Write a token and its tag.",
-                )
-            )
-    assert column is not None
+def _survey(path: Path) -> _Layout:
+    sentences: list[list[list[str]]] = [[]]
+    for _, line in islice(numbered_lines(path), SURVEYED):
+        if not line.strip() or line.startswith("-DOCSTART-"):
+            sentences.append([])
+        elif sentences[-1] or not is_comment(line):
+            sentences[-1].append(split_row(line))
+    sentences = [rows for rows in sentences if rows]
+    # Where most of a file is wrong, its first sentence says what was meant.
+    column = tag_column([row for rows in sentences for row in rows]) or tag_column(next(iter(sentences), []))
+    if column is None:
+        return _Layout(None, 0, iob1=False)
     # Words stand in the first column, or behind a counter, as in CoNLL-U.
-    counted = column > 1 and all(row[0].isdigit() for _, row in rows)
-    tokens, tags = [row[int(counted)] for _, row in rows], [row[column] for _, row in rows]
-    text = "".join(tokens) if text is None else text
-    spans, position = [], 0
-    for (number, _), token in zip(rows, tokens, strict=True):
-        start = text.find(token, position)
-        if start < 0 or text[position:start].strip():
-            remedy = "Correct the comment, or remove it."
-            raise CorpusError(
-                Errors.ZT201.format(
-                    origin=f"{path}:{number}", problem="the token is not next in `# text`", seen=token, remedy=remedy
-                )
-            )
-        position = start + len(token)
-        spans.append((start, position))
-    if text[position:].strip():
-        problem, remedy = "`# text` goes on behind the last token", "Correct the comment, or remove it."
-        raise CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=text[position:], remedy=remedy))
+    counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
+    tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
+    return _Layout(column, int(counted), iob1=is_iob1(tags))
+
+
+def _sentence(path: Path, first: int, rows: list[tuple[str, str]], text: str | None) -> Record:
+    tokens, tags = zip(*rows, strict=True)
+    if text is None:
+        text, spans = join_tokens(tokens)
+    else:
+        spans = find_tokens(tokens, text)
+        remedy = "Correct the comment, or remove it."
+        if len(spans) < len(tokens):
+            origin, token = f"{path}:{first + len(spans)}", tokens[len(spans)]
+            raise broken(origin, "the token is not next in `# text`", token, remedy)
+        if text[spans[-1][1] :].strip():
+            problem = "`# text` goes on behind the last token"
+            raise broken(f"{path}:{first}", problem, text[spans[-1][1] :], remedy)
     entities, n_repaired = decode_tags(tags, spans)
-    return Record(text, entities, origin, doc_id, [f"{n_repaired} tags without a beginning"] if n_repaired else [])
+    repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
+    return Record(text, entities, f"{path}:{first}", repairs=repairs)
 
 
-def decode_tags(tags: Sequence[str], spans: Sequence[tuple[int, int]]) -> tuple[list[Entity], int]:
-    """Read entities from tags of any of the schemes.
+def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
+    """Write one record as a token and its tag a line: every character that is not white space is a token.
 
-    An inside tag that continues nothing begins an entity, as in IOB1; that is a repair unless the file is IOB1.
-
-    tags (Sequence[str]): One tag a token.
-    spans (Sequence[tuple[int, int]]): First character of each token, and the one after its last.
-    RETURNS (tuple[list[Entity], int]): Entities by character, and how many began with an inside tag.
+    record (Record): Its text holds no line feed, and something else than white space.
+    scheme (str): "bio" or "bioes".
+    comments (Sequence[str]): Lines to go before it, without their signs.
+    RETURNS (str): Lines, a blank one last.
     """
-    entities: list[Entity] = []
-    n_repaired, open_label = 0, None
-    for tag, (start, end) in zip(tags, spans, strict=True):
-        kind, _, label = tag.partition("-")
-        if kind in GOES_ON and label == open_label:
-            entities[-1] = entities[-1]._replace(end=end)
-        elif kind != "O":
-            n_repaired += kind in GOES_ON
-            entities.append(Entity(start, end, label))
-        open_label = None if kind == "O" or kind in CLOSES else label
-    return entities, n_repaired
+    spans = [(i, i + 1) for i, char in enumerate(record.text) if not char.isspace()]
+    tags = encode_tags(record.entities, spans, scheme)
+    header = "".join(f"# {comment}\n" for comment in [*comments, f"text = {record.text}"])
+    rows = "".join(f"{record.text[start]}\t{tag}\n" for (start, _), tag in zip(spans, tags, strict=True))
+    return f"{header}{rows}\n"

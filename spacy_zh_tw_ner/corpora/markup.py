@@ -8,30 +8,31 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import CorpusError, Errors
 from ..types import Entity
-from .records import Record, numbered_lines
+from .records import SILENT, Reading, Record
+from .text_files import broken, numbered_lines
 
 HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
 PIECE = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
 SPECIAL = re.compile(r"[\[\]\\]")
 
 
-def read_markup(path: Path) -> Iterator[Record]:
+def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a file in the inline markup.
 
     path (Path): The file.
+    reading (Reading): Who is told.
     YIELDS (Record): One a sentence.
     RAISES (CorpusError): For a line that cannot be read, with its number.
     """
     doc_id = ""
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, reading.advance):
         if not line.strip():
             continue
         if line.startswith("#"):
             header = HEADER.fullmatch(line)
             if header is None:
-                raise _broken(
+                raise broken(
                     f"{path}:{number}",
                     "a line that begins with # is no document header",
                     line,
@@ -66,14 +67,14 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
             start = None
         else:
             problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
-            raise _broken(
+            raise broken(
                 origin,
                 problem,
                 line[match.start() : match.start() + 20],
                 r"Write [text](LABEL), and \[ \] \\ for the signs.",
             )
     if start is not None:
-        raise _broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
+        raise broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
     return "".join(text), entities
 
 
@@ -94,7 +95,3 @@ def write_line(text: str, entities: list[Entity]) -> str:
 
 def _escape(text: str) -> str:
     return SPECIAL.sub(r"\\\g<0>", text)
-
-
-def _broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))

@@ -3,10 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from ..errors import CorpusError, Errors
 from ..types import Entity
+
+NotifyT: TypeAlias = Callable[[str], object]
+
+
+class Reject(NamedTuple):
+    """An annotation that the reader could not place, and why."""
+
+    entity: Entity
+    reason: str
 
 
 @dataclass
@@ -19,6 +27,7 @@ class Record:
     doc_id (str): The document that it belongs to, where the format says so.
     repairs (list[str]): What the reader had to mend.
     converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
+    rejects (list[Reject]): What the reader could not use.
     """
 
     text: str
@@ -27,29 +36,27 @@ class Record:
     doc_id: str = ""
     repairs: list[str] = field(default_factory=list)
     converted_by: str = ""
+    rejects: list[Reject] = field(default_factory=list)
 
 
-ReaderT: TypeAlias = Callable[[Path], Iterator[Record]]
+def ignore(_: object) -> None:
+    """Take no notice."""
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    r"""Read a UTF-8 text file a line at a time.
+@dataclass(frozen=True)
+class Reading:
+    """What a reader is told, and whom it tells.
 
-    Only line feeds end a line: U+2028, U+0085 and form feeds stay where they are. A BOM and carriage returns go.
-
-    path (Path): The file.
-    YIELDS (tuple[int, str]): Number from 1, and the line without its end.
-    RAISES (CorpusError): For bytes that are not UTF-8.
+    offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`, or "auto".
+    notify (Callable[[str], object]): Is told what holds for a whole file.
+    advance (Callable[[float], object]): Is told how many more bytes have been read.
     """
-    position = 0
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                origin = f"{path}:{number}"
-                raise CorpusError(
-                    Errors.ZT206.format(path=origin, byte=position + error.start, reason=error.reason)
-                ) from None
-            position += len(raw)
-            yield number, line.rstrip("\n").removesuffix("\r")
+
+    offsets: str = "auto"
+    notify: NotifyT = ignore
+    advance: Callable[[float], object] = ignore
+
+
+SILENT = Reading()
+
+ReaderT: TypeAlias = Callable[[Path, Reading], Iterator[Record]]

@@ -1,15 +1,15 @@
 """`.spacy` files → annotated sentences as plain data, which every check of a corpus walks through."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import spacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 
 from ..errors import CorpusError, Errors
+from ..files import spacy_files
 from ..types import Entity
-from .docbin import ORIGIN
+from .docbin import ORIGIN, read_docbin
 
 OUTSIDE = 2  # spaCy's ENT_IOB of a token that is known to be in no entity
 
@@ -42,9 +42,10 @@ def read_sentences(folder: Path, split: str) -> list[Sentence]:
     RAISES (CorpusError): Where the file is not there, or holds something else.
     """
     path = folder / f"{split}.spacy"
-    if not path.is_file():
+    if not path.exists():
         raise CorpusError(Errors.ZT212.format(path=folder, split=split))
-    return [to_sentence(doc) for doc in _read(path)]
+    vocab = spacy.blank("zh_tw").vocab
+    return [to_sentence(doc) for file in spacy_files(path) for doc in read_docbin(file).get_docs(vocab)]
 
 
 def to_sentence(doc: Doc) -> Sentence:
@@ -60,10 +61,3 @@ def to_sentence(doc: Doc) -> Sentence:
         tuple(outside),
         str(doc.user_data.get(ORIGIN, repr(doc.text[:20]))),
     )
-
-
-def _read(path: Path) -> Iterator[Doc]:
-    try:
-        return DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab)
-    except Exception as error:
-        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error

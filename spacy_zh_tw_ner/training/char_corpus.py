@@ -2,15 +2,17 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.training.augment import dont_augment
 
 from ..errors import CorpusError, Errors
+from ..files import spacy_files
 
 AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 
@@ -21,9 +23,10 @@ class CharCorpus:
     spaCy aligns the two by character, so a corpus that was tokenized in another way can be read as it is, and the
     tokens' norms are those that the pipeline will see when it is used.
 
-    path (Path): A `.spacy` file.
+    path (Path): A `.spacy` file, or a folder of several, of which one at a time is held in memory.
     limit (int): Number of documents to read; 0 for all.
-    shuffle (bool): Give them in another order each time, drawn from Python's random numbers, which spaCy seeds.
+    shuffle (bool): Give them in another order each time, drawn from Python's random numbers, which spaCy seeds;
+        of several files, each in its turn.
     augmenter (Callable): Makes more examples of one.
     """
 
@@ -42,20 +45,20 @@ class CharCorpus:
         YIELDS (Example): One a document, and what the augmenter makes of it.
         RAISES (CorpusError): For a file that is not there, is no `.spacy` file, or holds no text.
         """
-        docs = list(self._read(nlp))
+        files = spacy_files(self.path)
         if self.shuffle:
-            random.shuffle(docs)
-        for gold in docs:
-            yield from self.augmenter(nlp, Example(nlp.make_doc(gold.text), gold))
-
-    def _read(self, nlp: Language) -> Iterator[Doc]:
+            random.shuffle(files)
         n_read = 0
-        for gold in read_docbin(self.path).get_docs(nlp.vocab):
-            if len(gold):
-                yield gold
-                n_read += 1
-                if n_read == self.limit:
-                    return
+        for file in files:
+            golds = filter(len, read_docbin(file).get_docs(nlp.vocab))
+            docs = list(islice(golds, self.limit - n_read if self.limit else None))
+            n_read += len(docs)
+            if self.shuffle:
+                random.shuffle(docs)
+            for gold in docs:
+                yield from self.augmenter(nlp, Example(nlp.make_doc(gold.text), gold))
+            if self.limit and n_read == self.limit:
+                return
         if not n_read:
             raise CorpusError(Errors.ZT203.format(path=self.path))
 

@@ -21,6 +21,7 @@ COMMANDS = (
     "convert",
     "ensemble",
     "evaluate",
+    "export",
     "from-hf",
     "init-config",
     "plan",
@@ -135,6 +136,28 @@ def test_convert_takes_its_options(tmp_path: Path) -> None:
         for name in ("a.spacy", "b.spacy")
     ]
     assert [next(docs).text for docs in found] == ["台湾", "台灣"]
+
+
+def test_convert_tells_what_it_decided(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"text": "𠮷野家在臺北", "label": [[5, 7, "GPE"]]}\n', encoding="utf-8")
+    output = succeeds("convert", source, tmp_path / "a.spacy", "-s", "none")
+    assert "offsets are read as utf16" in " ".join(output.split())
+    assert rows_of(output)["a"] == ["1", "1", "0", "0"]
+    assert "[ZT208]" in fails("convert", source, tmp_path / "a.spacy", "-s", "none", "--offsets", "codepoint")
+
+
+def test_export_writes_annotations_and_proposals(tiny_corpus: Path, tiny_pipeline: Path, tmp_path: Path) -> None:
+    assert "✔ Wrote 8 texts" in succeeds("export", tiny_corpus / "test.spacy", tmp_path / "a.bio", "-f", "bio")
+    succeeds("convert", tmp_path / "a.bio", tmp_path / "b.spacy")
+    options = ("-f", "label-studio", "--model", tiny_pipeline, "--order", "uncertain")
+    succeeds("export", tmp_path / "b.spacy", tmp_path / "c.json", *options)
+    tasks = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    scores = [task["predictions"][0].get("score", 1.0) for task in tasks]
+    assert scores == sorted(scores)
+    assert 0 < scores[0] < 1
+    assert "[ZT231]" in fails("export", tmp_path / "b.spacy", tmp_path / "d", "-f", "hf", "--order", "uncertain")
+    assert "[ZT202]" in fails("export", tmp_path / "none.spacy", tmp_path / "d", "-f", "hf")
 
 
 @pytest.mark.parametrize(

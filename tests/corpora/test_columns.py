@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.columns import decode_tags, read_columns, split_row, tag_column
+from spacy_zh_tw_ner.corpora.columns import read_columns, split_row, tag_column
 from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.corpora.tags import decode_tags
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.types import Entity
 
@@ -212,3 +213,8 @@ def test_a_text_with_more_than_its_tokens_is_named(tmp_path: Path) -> None:
 def test_white_space_at_the_end_of_a_text_stays(tmp_path: Path) -> None:
     (record,) = read(tmp_path, "# text = 好的 \n好 O\n的 B-X\n")
     assert (record.text, record.entities) == ("好的 ", [Entity(1, 2, "X")])
+
+
+def test_numbers_in_the_first_column_are_words_unless_they_count(tmp_path: Path) -> None:
+    assert [r.text for r in read(tmp_path, "1996 CD O\n8 CD O\n\n22 CD B-X\n")] == ["19968", "22"]
+    assert [r.text for r in read(tmp_path, "1 CD O\n2 VB O\n\n1 NN B-X\n")] == ["CDVB", "NN"]

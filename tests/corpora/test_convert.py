@@ -1,6 +1,8 @@
 """Annotated files → `.spacy`: whole or not at all, and nothing lost silently."""
 
 import json
+import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import opencc
@@ -8,7 +10,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_zh_tw_ner.corpora.convert import CORPORA_VARIABLE, ConvertSettings, convert
+from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
+from spacy_zh_tw_ner.corpora.shards import SpacyWriter
+from spacy_zh_tw_ner.corpora.splits import CORPORA_VARIABLE
+from spacy_zh_tw_ner.corpora.validate import validate
 from spacy_zh_tw_ner.errors import CorpusError
 
 GOOD = "[臺北市](GPE)的夏天。\n[台積電](ORG)上漲。\n好天氣。\n"
@@ -161,7 +166,7 @@ def test_utf16_and_big5_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff\n"])
-@pytest.mark.parametrize("format", ["auto", "markup", "columns", "cluener"])
+@pytest.mark.parametrize("format", ["auto", "markup", "columns", "cluener", "doccano", "jsonl", "hf", "label-studio"])
 def test_an_empty_corpus_says_so(content: str, format: str, tmp_path: Path) -> None:
     source = folder(tmp_path, train=content)
     assert "holds no sentence" in fails(source / "x-train.txt", tmp_path / "a.spacy", format=format)
@@ -267,6 +272,101 @@ def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> 
     assert [e.text for e in read(tmp_path / "a.spacy")[0].ents] == ["台灣銀行"]
     assert texts(tmp_path / "b.spacy") == ["台灣的台風和綫。"] * 3
     assert [e.text for e in read(tmp_path / "c.spacy")[0].ents] == ["台湾银行"]
+
+
+def test_a_folder_into_one_file_takes_all_that_is_in_it(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n")
+    (source / "more").mkdir()
+    (source / "more" / "a.jsonl").write_text('{"text": "花蓮", "label": [[0, 2, "GPE"]]}\n', encoding="utf-8")
+    (tally,) = convert(source, tmp_path / "all.spacy", ConvertSettings(script="none")).values()
+    assert (tally.sentences, tally.entities) == (5, 4)
+    assert texts(tmp_path / "all.spacy")[0] == "花蓮"
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_zh_tw_ner.corpora.convert.SpacyWriter", partial(SpacyWriter, shard=20))
+
+
+def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
+    small_shards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out"
+    told: list[str] = []
+    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    assert [name for name in written(target) if "0" not in name] == ["dev.spacy", "test.spacy", "train.spacy"]
+    assert [path.is_dir() for path in tallies] == [True, False, False]
+    assert told[-1] == f"{target / 'train.spacy'} is a folder of several files, which is read like a file."
+    assert tallies[target / "train.spacy"].sentences == 22
+    found = [doc.text for part in sorted((target / "train.spacy").iterdir()) for doc in read(part)]
+    assert found == [f"甲{i}" for i in range(25) if i % 10]
+    assert validate(target).splits["train"].sentences == 22
+    monkeypatch.undo()
+    for _ in range(2):
+        convert(source, target, ConvertSettings(), notify=told.append)
+        assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
+        assert [path.is_file() for path in target.iterdir()] == [True] * 3
+
+
+def test_what_was_converted_can_be_converted_again(small_shards: None, tmp_path: Path) -> None:
+    source = folder(tmp_path, train=MANY) / "x-train.txt"
+    convert(source, tmp_path / "a.spacy", ConvertSettings(), notify=lambda message: None)
+    (tally,) = convert(
+        tmp_path / "a.spacy", tmp_path / "b.spacy", ConvertSettings(format="spacy"), notify=print
+    ).values()
+    assert (tally.sentences, tally.entities, tally.repaired) == (25, 25, 0)
+
+
+def test_memory_does_not_grow_with_the_file(
+    small_shards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spacy_zh_tw_ner.corpora.text_files.CHUNK", 1 << 14)
+    peaks = []
+    for n in (2_000, 8_000):
+        source = tmp_path / f"{n}.bio"
+        source.write_text("台\tB-GPE\n北\tI-GPE\n好\tO\n\n" * n, encoding="utf-8")
+        tracemalloc.start()
+        convert(source, tmp_path / f"{n}.spacy", ConvertSettings(script="none"), notify=lambda message: None)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD) / "x-train.txt"
+    for name in ("notes.md", "train.spacy"):
+        target = tmp_path / name.partition(".")[0]
+        target.mkdir()
+        (target / name).write_text("mine")
+        assert fails(source, target).startswith("[ZT233]")
+        assert written(target) == [name]
+
+
+def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
+    source = folder(tmp_path, train=GOOD, dev='{"text": "𠮷", "label": [[0, 1, "X"]]}\n')
+    for path in source.iterdir():
+        read_: list[float] = []
+        settings = ConvertSettings(script="none")
+        convert(path, tmp_path / "a.spacy", settings, notify=lambda message: None, advance=read_.append)
+        assert sum(read_) == pytest.approx(path.stat().st_size)
+
+
+def test_the_unit_of_offsets_can_be_set(tmp_path: Path) -> None:
+    source = folder(tmp_path, train='{"text": "𠮷野家在臺北", "label": [[5, 7, "GPE"]]}\n') / "x-train.txt"
+    for offsets in ("auto", "utf16"):
+        convert(source, tmp_path / "a.spacy", ConvertSettings(offsets=offsets), notify=lambda message: None)
+        assert [ent.text for ent in read(tmp_path / "a.spacy")[0].ents] == ["臺北"]
+    assert fails(source, tmp_path / "a.spacy", offsets="codepoint").startswith("[ZT208] 1 of 1")
+    assert fails(source, tmp_path / "a.spacy", offsets="bytes").startswith("[ZT221]")
+
+
+def test_names_of_tags_are_no_corpus(tmp_path: Path) -> None:
+    source = tmp_path / "in" / "train"
+    source.mkdir(parents=True)
+    (source / "a.json").write_text('{"tokens": ["臺"], "ner_tags": [1]}\n' * 20, encoding="utf-8")
+    (source / "labels.json").write_text('["O", "B-GPE"]')
+    tallies = convert(tmp_path / "in", tmp_path / "out", ConvertSettings(), notify=lambda message: None)
+    assert sum(tally.entities for tally in tallies.values()) == 20
 
 
 def test_what_converts_is_recorded_in_each_document_and_counted(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from spacy_zh_tw_ner.corpora.checks import Tally, check_record
 from spacy_zh_tw_ner.corpora.markup import read_markup, write_line
-from spacy_zh_tw_ner.corpora.records import Record, numbered_lines
+from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.corpora.text_files import numbered_lines
 
 FOLDER = Path(__file__).parents[2] / "assets" / "taiwan"
 SPLITS = ("train", "dev", "test")

@@ -1,0 +1,107 @@
+"""Entities ⇄ one tag a token, in IOB1, IOB2, BIOES, BMES and BILOU."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from ..types import Entity
+
+TAG = re.compile(r"O|[BIESMLU]-\S+")
+GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")
+
+SpanT: TypeAlias = tuple[int, int]
+
+
+def join_tokens(tokens: Sequence[str]) -> tuple[str, list[SpanT]]:
+    """Join tokens as Chinese is written, and say where each one stands."""
+    text = "".join(tokens)
+    if len(text) == len(tokens) and all(tokens):
+        return text, list(zip(range(len(text)), range(1, len(text) + 1), strict=True))
+    spans, position = [], 0
+    for token in tokens:
+        spans.append((position, position + len(token)))
+        position += len(token)
+    return text, spans
+
+
+def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
+    """Find tokens in a text that holds nothing between them but white space.
+
+    tokens (Iterable[str]): The tokens, in order.
+    text (str): The text.
+    RETURNS (list[tuple[int, int]]): As many as there are tokens, or fewer where the next one is not next in the text.
+    """
+    spans: list[SpanT] = []
+    position = 0
+    for token in tokens:
+        start = text.find(token, position)
+        if start < 0 or text[position:start].strip():
+            break
+        position = start + len(token)
+        spans.append((start, position))
+    return spans
+
+
+def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entity], int]:
+    """Read entities from tags of any of the schemes.
+
+    An inside tag that continues nothing begins an entity, as in IOB1; that is a repair unless the file is IOB1.
+
+    tags (Sequence[str]): One tag a token.
+    spans (Sequence[tuple[int, int]]): First character of each token, and the one after its last.
+    RETURNS (tuple[list[Entity], int]): Entities by character, and how many began with an inside tag.
+    """
+    places: list[list[int]] = []
+    labels: list[str] = []
+    n_repaired, open_label = 0, None
+    for tag, (start, end) in zip(tags, spans, strict=True):
+        if tag == "O":
+            open_label = None
+            continue
+        kind, label = tag[0], tag[2:]
+        if kind in GOES_ON and label == open_label:
+            places[-1][1] = end
+        else:
+            n_repaired += kind in GOES_ON
+            places.append([start, end])
+            labels.append(label)
+        open_label = None if kind in CLOSES else label
+    return [Entity(start, end, label) for (start, end), label in zip(places, labels, strict=True)], n_repaired
+
+
+def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str) -> list[str]:
+    """Write entities as tags: the inverse of `decode_tags`.
+
+    entities (Iterable[Entity]): By character; each begins and ends with a token, and none overlap.
+    spans (Sequence[tuple[int, int]]): Where each token stands.
+    scheme (str): "bio" (IOB2) or "bioes".
+    RETURNS (list[str]): One tag a token.
+    """
+    first = {start: i for i, (start, _) in enumerate(spans)}
+    last = {end: i for i, (_, end) in enumerate(spans)}
+    tags = ["O"] * len(spans)
+    for start, end, label in entities:
+        begin, close = first[start], last[end]
+        tags[begin : close + 1] = [f"B-{label}", *[f"I-{label}"] * (close - begin)]
+        if scheme == "bioes":
+            tags[close] = f"{'S' if begin == close else 'E'}-{label}"
+    return tags
+
+
+def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
+    """Tell whether tags are IOB1: entities begin with I-, and B- only parts neighbours of one label.
+
+    sentences (Iterable[Sequence[str]]): Tags, a sentence each.
+    RETURNS (bool): False where nothing speaks for it.
+    """
+    n_begun_inside = 0
+    for tags in sentences:
+        before = "O"
+        for tag in tags:
+            kind, _, label = tag.partition("-")
+            continues = before.partition("-")[2] == label and before != "O"
+            if kind not in "IBO" or (kind == "B" and not continues):
+                return False
+            n_begun_inside += kind == "I" and not continues
+            before = tag
+    return n_begun_inside > 0

@@ -1,0 +1,124 @@
+"""UTF-8 files → lines, or the objects of a JSON file, without holding more than a piece of the file."""
+
+import json
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorpusError, Errors
+from .records import ignore
+
+CHUNK = 1 << 18  # bytes read at once
+BETWEEN = re.compile(r"[\s,]*")
+ARRAY = re.compile(r"\s*\[\s*(?=[{\]]|$)")
+# A decoder that fails this near to the end of what has been read may only lack the rest of an escape or a literal.
+NEAR_THE_END = 16
+
+
+def numbered_lines(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[int, str]]:
+    r"""Read a UTF-8 text file a line at a time.
+
+    Only line feeds end a line: U+2028, U+0085 and form feeds stay where they are. A BOM and carriage returns go.
+
+    path (Path): The file.
+    advance (Callable[[float], object]): Is told how many more bytes have been read.
+    YIELDS (tuple[int, str]): Number from 1, and the line without its end.
+    RAISES (CorpusError): For bytes that are not UTF-8.
+    """
+    number, rest = 0, ""
+    for chunk in _text_chunks(path, advance):
+        text = rest + chunk
+        lines = text.split("\n")
+        rest = lines.pop()
+        if "\r" in text:
+            lines = [line.removesuffix("\r") for line in lines]
+        yield from enumerate(lines, start=number + 1)
+        number += len(lines)
+    if rest:
+        yield number + 1, rest.removesuffix("\r")
+
+
+def is_json_array(path: Path) -> bool:
+    """Tell whether a file begins as an array of objects does: markup may begin with a bracket, too."""
+    with path.open("rb") as file:
+        return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None
+
+
+def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the objects of a JSON file: one a line, or all in one array.
+
+    path (Path): The file.
+    advance (Callable[[float], object]): Is told how many more bytes have been read.
+    YIELDS (tuple[str, dict]): File and line where the object begins, and the object.
+    RAISES (CorpusError): For what is no JSON object, or not UTF-8.
+    """
+    if is_json_array(path):
+        values = _array(path, advance)
+    else:
+        values = ((f"{path}:{number}", line) for number, line in numbered_lines(path, advance) if line.strip())
+    for origin, value in values:
+        try:
+            data = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:
+            raise broken(origin, f"not JSON ({error})", value[:60], "Write one object a line.") from None
+        if not isinstance(data, dict):
+            raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
+        yield origin, data
+
+
+def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
+    """The error for a place in a file that cannot be read."""
+    return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
+
+
+def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str]:
+    decoder = getincrementaldecoder("utf-8")()
+    n_read, n_lines, raw, begun = 0, 0, b" ", False
+    with path.open("rb") as file:
+        while raw:
+            raw = file.read(CHUNK)
+            try:
+                text = decoder.decode(raw, final=not raw)
+            except UnicodeDecodeError as error:
+                line = n_lines + error.object.count(b"\n", 0, error.start) + 1
+                byte = n_read + len(raw) - len(error.object) + error.start
+                raise CorpusError(Errors.ZT206.format(path=f"{path}:{line}", byte=byte, reason=error.reason)) from None
+            if text and not begun:
+                text, begun = text.removeprefix("\ufeff"), True
+            n_read += len(raw)
+            n_lines += text.count("\n")
+            yield text
+            advance(len(raw))
+
+
+def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str, Any]]:
+    """The values of an array, each as soon as its last character has been read."""
+    decode = json.JSONDecoder().raw_decode
+    buffer, position, line, begun = "", 0, 1, False
+    failure: json.JSONDecodeError | None = None
+    for chunk in _text_chunks(path, advance):
+        buffer, position = buffer[position:] + chunk, 0
+        if not begun and "[" not in buffer:
+            continue
+        if not begun:
+            position, begun = buffer.index("[") + 1, True
+            line += buffer.count("\n", 0, position)
+        while True:
+            start = BETWEEN.match(buffer, position).end()  # type: ignore[union-attr]  # it matches nothing, too
+            line += buffer.count("\n", position, start)
+            position = start
+            if buffer.startswith("]", start):
+                return
+            try:
+                value, position = decode(buffer, start)
+            except json.JSONDecodeError as error:
+                failure = error
+                if error.pos < len(buffer) - NEAR_THE_END and not error.msg.startswith("Unterminated string"):
+                    raise broken(f"{path}:{line}", f"not JSON ({error.msg})", buffer[error.pos :][:60], "") from None
+                break  # the rest of the value has not been read
+            yield f"{path}:{line}", value
+            line += buffer.count("\n", start, position)
+    reason = failure.msg if buffer[position:].strip() and failure else "the array does not end"
+    raise broken(f"{path}:{line}", f"not JSON ({reason})", buffer[position:][:60], "Is the file cut off?")
