@@ -208,7 +208,7 @@ class Errors(metaclass=_Coded):
     ZT514 = "This service wants a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     ZT515 = "There is no pipeline {name!r} here. There are: {names}."
     ZT516 = "The pipeline does not know the label {label!r}. It knows: {labels}."
-    ZT517 = "{path}: {problem}. See /docs."
+    ZT517 = "The service answers no such request: {problem}. What it answers stands at /docs."
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 

@@ -7,6 +7,7 @@ from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .from_hf import from_hf_cli
 from .main import zh_tw_ner_cli
+from .serve import serve_cli
 from .try_ import try_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
@@ -19,6 +20,7 @@ __all__ = [
     "convert_cli",
     "evaluate_cli",
     "from_hf_cli",
+    "serve_cli",
     "try_cli",
     "validate_cli",
     "visualize_cli",

@@ -5,8 +5,8 @@ import math
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -38,8 +38,12 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
-class Unreadable(ValueError):
+class Unreadable(Exception):
     """A text at which the pipeline fails."""
+
+
+class NotLoaded(Exception):
+    """A pipeline that cannot be loaded."""
 
 
 class Job:
@@ -56,9 +60,11 @@ class Job:
 class Batch(NamedTuple):
     """What `on_batch` is told of each batch."""
 
+    pipeline: str
     n_texts: int
     n_chars: int
     seconds: float
+    labels: Mapping[str, int]
 
 
 class Engine:
@@ -85,7 +91,7 @@ class Engine:
         self._queue: deque[Job] = deque()
         self._waiting = 0
         self._speed = 10_000.0  # characters a second; a guess until the first batch
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.labels: dict[str, tuple[str, ...]] = {}
@@ -96,6 +102,11 @@ class Engine:
     def names(self) -> tuple[str, ...]:
         """Names of the pipelines, the default first."""
         return self._models.names
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the pipelines in memory."""
+        return self._models.loaded
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -129,12 +140,17 @@ class Engine:
         jobs = [Job(pipeline, text) for text in texts]
         cost = sum(job.cost for job in jobs)
         with self._changed:
-            if self._closed or (self._queue and self._waiting + cost > self._queue_chars):
-                raise QueueFull(min(60, max(1, math.ceil(self._waiting / self._speed))))
+            self.check_room(cost)
             self._queue.extend(jobs)
             self._waiting += cost
             self._changed.notify_all()
         return jobs
+
+    def check_room(self, cost: int = 1) -> None:
+        """Raise QueueFull where characters would not be taken now."""
+        with self._changed:
+            if self._closed or (self._queue and self._waiting + cost > self._queue_chars):
+                raise QueueFull(min(60, max(1, math.ceil(self._waiting / self._speed))))
 
     def withdraw(self, jobs: Sequence[Job]) -> None:
         """Take back what has not begun: nobody waits for it any more."""
@@ -155,10 +171,11 @@ class Engine:
             self.ready.set()
         while jobs := self._take():
             start = time.perf_counter()
-            self._read(jobs)
+            labels = self._read(jobs)
             seconds, cost = time.perf_counter() - start, sum(job.cost for job in jobs)
             self._speed += 0.2 * (cost / max(seconds, 1e-6) - self._speed)
-            self._on_batch(Batch(len(jobs), sum(len(job.text) for job in jobs), seconds))
+            n_chars = sum(len(job.text) for job in jobs)
+            self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
 
     def _take(self) -> list[Job]:
         """Wait for the next batch: the oldest text, and what fits beside it for the same pipeline; empty at the end."""
@@ -185,23 +202,29 @@ class Engine:
                 if started:
                     return started
 
-    def _read(self, jobs: list[Job]) -> None:
+    def _read(self, jobs: list[Job]) -> Counter[str]:
+        """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
             nlp = self._models.get(jobs[0].pipeline)
             self.labels.setdefault(jobs[0].pipeline, entity_labels(nlp))
+        except Exception as error:
+            log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
+            for job in jobs:
+                job.future.set_exception(NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
+            return Counter()
+        try:
             results = _find(nlp, [job.text for job in jobs])
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
-                for job in jobs:
-                    self._read([job])
-                return
+                return sum((self._read([job]) for job in jobs), Counter[str]())
             # The message of an error may quote the text, and is kept out of logs and answers for that.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
             log.error("text of %d characters failed: %s in %s", len(jobs[0].text), type(error).__name__, frames)
             jobs[0].future.set_exception(Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
-            return
+            return Counter()
         for job, found in zip(jobs, results, strict=True):
             job.future.set_result(found)
+        return Counter(entity.label for found in results for entity in found)
 
 
 def _find(nlp: Language, texts: list[str]) -> list[tuple[Found, ...]]:

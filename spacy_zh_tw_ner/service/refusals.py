@@ -1,16 +1,22 @@
 """Requests that cannot be answered: each gets a 4xx and a sentence, and none of its own text back."""
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Errors
+from .settings import ServiceSettings
 
 EXAMPLE = '{"text": "國立臺灣大學位於臺北市大安區。"}'
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class Refusal(Exception):
@@ -39,16 +45,16 @@ class Refusal(Exception):
         return JSONResponse(self.body, self.status, headers)
 
 
-async def read_body(request: Request, *, content_type: str, limit: int, timeout: float) -> bytes:
+async def read_body(request: Request, content_type: str, settings: ServiceSettings) -> bytes:
     """Receive a body that is what it says, no longer than it may be, and not for ever.
 
     request (Request): The request.
     content_type (str): What it must be.
-    limit (int): Bytes that are taken.
-    timeout (float): Seconds that the client has.
+    settings (ServiceSettings): Says how long it may be, and how long it may take.
     RETURNS (bytes): The body.
     RAISES (Refusal): 408, 413, 415.
     """
+    limit, timeout = settings.max_body, settings.body_timeout
     seen = request.headers.get("content-type", "")
     media, *parameters = (part.strip().lower() for part in seen.split(";"))
     if media != content_type or any(p.startswith("charset=") and "utf-8" not in p for p in parameters):
@@ -58,7 +64,7 @@ async def read_body(request: Request, *, content_type: str, limit: int, timeout:
         raise Refusal(413, Errors.ZT507.format(limit=limit))
     try:
         return await asyncio.wait_for(_receive(request, limit), timeout)
-    except (asyncio.TimeoutError, TimeoutError):  # noqa: UP041  # not the same before Python 3.11
+    except (asyncio.TimeoutError, TimeoutError):  # not the same before Python 3.11
         raise Refusal(408, Errors.ZT513.format(seconds=timeout)) from None
 
 
@@ -86,10 +92,20 @@ def parse(model: type[ModelT], body: bytes) -> ModelT:
     if first["type"] == "json_invalid":
         reason = first["msg"].removeprefix("Invalid JSON: ")
         if "surrogate" in reason or "hex escape" in reason:
-            reason += "; half of a UTF-16 pair, such as \\\\ud83d alone, is no character"
+            reason += "; half of a UTF-16 pair, such as \\ud83d alone, is no character"
         raise Refusal(400, Errors.ZT506.format(reason=reason, example=EXAMPLE))
-    known = {*model.model_fields}
-    field = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
-    # Names of fields are the client's, and may be anything.
-    problem = "a field that is not known" if first["type"] == "extra_forbidden" else first["msg"]
-    raise Refusal(422, Errors.ZT508.format(field=field or "the body", problem=problem.removeprefix("Value error, ")))
+    raise Refusal(422, problem_of(first["loc"], first, set(model.model_fields)))
+
+
+def problem_of(path: Sequence[int | str], error: Mapping[str, Any], known: Set[str]) -> str:
+    """A sentence about one of pydantic's errors. Names of fields are quoted where they are ours.
+
+    path (Sequence[int | str]): Where it is.
+    error (Mapping[str, Any]): Its `type` and `msg`.
+    known (Set[str]): Names of our fields.
+    RETURNS (str): The sentence.
+    """
+    field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)
+    # What a client calls its fields may be anything.
+    problem = "a field that is not known" if error["type"] == "extra_forbidden" else error["msg"]
+    return Errors.ZT508.format(field=field or "the body", problem=problem.removeprefix("Value error, "))

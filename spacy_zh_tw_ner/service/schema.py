@@ -2,19 +2,24 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from .engine import Found
 from .offsets import OffsetUnit, convert_offsets
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
-_FOUND = [
+_FOUND: list[JsonValue] = [
     {"start": 0, "end": 3, "label": "PERSON", "score": 0.998, "text": "蔡英文"},
     {"start": 6, "end": 9, "label": "GPE", "score": 0.991, "text": "臺北市"},
     {"start": 11, "end": 14, "label": "ORG", "score": 0.987, "text": "台積電"},
 ]
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
-ScoreT = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
+ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
 
 
 class Options(BaseModel):
@@ -25,7 +30,7 @@ class Options(BaseModel):
     pipeline: StrictStr | None = Field(None, description="Name of a pipeline; the first one without.")
     offset_unit: OffsetUnit = Field(
         "codepoint",
-        description="What `start` and `end` count: code points (Python), UTF-16 units (JavaScript, Java) or UTF-8 bytes.",
+        description="What `start` and `end` count: code points (Python), UTF-16 units (JavaScript) or UTF-8 bytes.",
     )
     labels: list[StrictStr] | None = Field(None, description="Only entities of these labels; all without.")
     min_score: ScoreT = Field(
@@ -47,8 +52,8 @@ class EntitiesRequest(Options):
         }
     )
 
-    text: TextT | None = None
-    texts: list[TextT] | None = None
+    text: TextT | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
+    texts: list[TextT] | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,7 @@ class ServiceSettings:
 
     batch_chars (int): Characters that are read in one go; a longer text goes alone.
     queue_chars (int): Characters that may wait. What comes beyond is refused with 429.
+    max_requests (int): Requests that are held at a time; their bodies take max_requests × max_body at the worst.
     max_body (int): Bytes of a request.
     max_texts (int): Texts of a JSON request; a stream may hold more.
     max_chars (int): Characters of a text.
@@ -25,6 +26,7 @@ class ServiceSettings:
 
     batch_chars: int = 8_192
     queue_chars: int = 2_000_000
+    max_requests: int = 256
     max_body: int = 8 * MIB
     max_texts: int = 1_000
     max_chars: int = 1_000_000
@@ -35,15 +37,6 @@ class ServiceSettings:
     origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (
-            "batch_chars",
-            "queue_chars",
-            "max_body",
-            "max_texts",
-            "max_chars",
-            "timeout",
-            "body_timeout",
-            "max_models",
-        ):
-            if getattr(self, name) <= 0:
-                raise ValueError(Errors.ZT501.format(name=name, value=getattr(self, name)))
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and value <= 0:
+                raise ValueError(Errors.ZT501.format(name=name, value=value))
