@@ -25,8 +25,8 @@ def key_checker(key: str) -> CheckT:
         if not key:
             return
         sent = bearer.credentials if bearer is not None else header
-        # Compared as bytes and in constant time: headers may hold anything, and time tells nothing.
-        if sent is None or not hmac.compare_digest(sent.encode(), key.encode()):
+        # As bytes, which headers are (shown as Latin-1), and in constant time, which tells nothing.
+        if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
             raise Refusal(401, Errors.ZT514.format(seen="none came" if sent is None else "another one came"))
 
     return check
