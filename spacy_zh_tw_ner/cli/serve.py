@@ -16,9 +16,7 @@ NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 @zh_tw_ner_cli.command("serve")
 @fails_in_words
 def serve_cli(
-    pipelines: list[str] = typer.Argument(
-        ..., help="Folders or packages, or NAME=PIPELINE; the first is default."
-    ),
+    pipelines: list[str] = typer.Argument(..., help="Folders or packages, or NAME=PIPELINE; the first is default."),
     host: str = typer.Option("127.0.0.1", "--host", help="Address to listen at; 0.0.0.0 is every one of this machine."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen at."),
     api_key_file: Path | None = typer.Option(

@@ -18,6 +18,8 @@ from .models import ModelCache, entity_labels
 
 # What a text costs beyond its characters, so that a million empty ones do not pass for nothing.
 TEXT_COST = 16
+# The first text of all waits for what is compiled and read when it is first used.
+WARM_UP = "臺北"
 log = logging.getLogger(__name__)
 
 
@@ -163,7 +165,9 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            self.labels[self.names[0]] = entity_labels(self._models.get(self.names[0]))
+            nlp = self._models.get(self.names[0])
+            _find(nlp, [WARM_UP])
+            self.labels[self.names[0]] = entity_labels(nlp)
         except Exception as error:
             self.failed = error
             return

@@ -1,5 +1,6 @@
 """The routes that read texts, and the one that says what there is to read them with."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -103,7 +104,8 @@ def _request_schema(settings: ServiceSettings) -> dict[str, Any]:
 
 def _lines_schema() -> dict[str, Any]:
     schema = Record.model_json_schema()
-    return {"type": "string", "description": "Objects, one a line.", "examples": schema["examples"], "x-line": schema}
+    lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
+    return {"type": "string", "description": "Objects, one a line.", "examples": [lines], "x-line": schema}
 
 
 def _stream_response() -> dict[str, Any]:

@@ -12,9 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-# pydantic-settings of nobody here; what these packages deprecate among themselves is theirs
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
-
 
 @dataclass
 class Running:
@@ -95,9 +92,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     gate, find = threading.Event(), engine._find
 
-    def wait(*arguments: Any) -> Any:
-        assert gate.wait(30)
-        return find(*arguments)
+    def wait(nlp: Any, texts: list[str]) -> Any:
+        assert texts == [engine.WARM_UP] or gate.wait(30)
+        return find(nlp, texts)
 
     monkeypatch.setattr(engine, "_find", wait)
     yield gate

@@ -391,8 +391,8 @@ def test_the_description_has_examples_that_work(service: Running) -> None:
     assert len(schema["examples"]) == 2
     for example in schema["examples"]:
         found(service.ask(example))
-    (line,) = document["paths"]["/v1/entities/stream"]["post"]["requestBody"]["content"]["application/x-ndjson"][
+    (lines,) = document["paths"]["/v1/entities/stream"]["post"]["requestBody"]["content"]["application/x-ndjson"][
         "schema"
     ]["examples"]
-    answer = service.send(json.dumps(line).encode(), "application/x-ndjson", "/v1/entities/stream")
+    answer = service.send(lines.encode(), "application/x-ndjson", "/v1/entities/stream")
     assert (answer.json()["id"], len(answer.json()["entities"])) == (17, 3)

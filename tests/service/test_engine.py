@@ -10,7 +10,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.service.engine import TEXT_COST, Batch, Engine, QueueFull, Unreadable
+from spacy_zh_tw_ner.service.engine import TEXT_COST, WARM_UP, Batch, Engine, QueueFull, Unreadable
 from spacy_zh_tw_ner.service.models import ModelCache
 
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
@@ -27,6 +27,8 @@ class Gate:
         pipe = self.nlp.pipe
 
         def gated(texts: list[str], *, batch_size: int) -> Iterator[Doc]:
+            if texts == [WARM_UP]:
+                return pipe(texts, batch_size=batch_size)
             self.batches.append(texts)
             self.entered.set()
             assert self.open.wait(10)

@@ -148,6 +148,7 @@ async function describe() {
   $("pipeline-choice").hidden = service.pipelines.length < 2;
   $("pipeline").replaceChildren(...service.pipelines.map((p) => new Option(p.name, p.name)));
   $("pipeline").value = state.pipeline;
+  showLabels();
 }
 
 async function open(file) {

@@ -28,8 +28,8 @@ function field(name, schema, description) {
 }
 
 function command(path, type, example) {
-  const body = JSON.stringify(example).replaceAll("'", "\\u0027");
-  return element("pre", `curl -s ${location.origin}${path} -H 'Content-Type: ${type}' -d '${body}'`);
+  const body = (typeof example === "string" ? example : JSON.stringify(example)).replaceAll("'", "\\u0027");
+  return element("pre", `curl -s ${location.origin}${path} -H 'Content-Type: ${type}' --data-binary '${body}'`);
 }
 
 function describe(path, method, operation) {
