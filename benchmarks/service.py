@@ -162,6 +162,7 @@ def main() -> None:
         for n, r in results.items()
     ]
     print(table(rows, header=("clients", "requests/s", f"ratio (goal {GOAL:g})", "p50 ms", "p99 ms", "answers")))
+    print("MiB:", " ".join(f"{value:.0f}" for value in memory))
     growth = memory[-1] / memory[0] - 1
     print(
         f"{answered} requests; {memory[0]:.0f} MiB before, {memory[-1]:.0f} after: {growth:+.1%} (goal ≤ {GROWTH:.0%})"
