@@ -305,6 +305,30 @@ class Errors(metaclass=_Coded):
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
 
+    # The service
+    ZT501 = "{name}={value} would let nothing through. Give a number above 0."
+    ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
+    ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
+    ZT504 = (
+        "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
+        "--max-models-mib, or quantize it."
+    )
+    ZT505 = "`serve` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[serve]`."
+    ZT506 = "The body is not JSON ({reason}). Send an object such as {example}."
+    ZT507 = "The body is longer than {limit:,} bytes. Send it in parts, or have --max-body-mib raised."
+    ZT508 = "{field}: {problem}."
+    ZT509 = "The Content-Type is {seen!r}. Send {expected}."
+    ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
+    ZT511 = "The pipeline fails at this text ({kind}). The others of the request are not to blame; leave this one out."
+    ZT512 = "The answer took longer than {seconds:g} s. Try again later, or send less at a time."
+    ZT513 = "The body did not come within {seconds:g} s. Send it faster, or in parts."
+    ZT514 = "This service wants a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+    ZT515 = "There is no pipeline {name!r} here. There are: {names}."
+    ZT516 = "The pipeline does not know the label {label!r}. It knows: {labels}."
+    ZT517 = "The service answers no such request: {problem}. What it answers stands at /docs."
+    ZT518 = "The service is not ready: {reason}."
+    ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
+
 
 class Warnings(metaclass=_Coded):
     """Messages for `warnings.warn`."""

@@ -11,6 +11,7 @@ from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
 from .plan import plan_cli
+from .serve import serve_cli
 from .train import train_cli
 from .try_ import try_cli
 from .validate import validate_cli
@@ -28,6 +29,7 @@ __all__ = [
     "from_hf_cli",
     "init_config_cli",
     "plan_cli",
+    "serve_cli",
     "train_cli",
     "try_cli",
     "validate_cli",

@@ -25,6 +25,7 @@ COMMANDS = (
     "from-hf",
     "init-config",
     "plan",
+    "serve",
     "train",
     "try",
     "validate",

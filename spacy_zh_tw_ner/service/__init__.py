@@ -1,0 +1,1 @@
+"""A pipeline behind HTTP. Nothing here is imported before `zh-tw-ner serve` runs: it needs the extra `serve`."""

@@ -1,0 +1,160 @@
+"""From texts to entities: through the engine, for as long as somebody waits."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import Request
+
+from ..errors import Errors
+from .engine import Engine, Found, Job, NotLoaded, QueueFull, Unreadable
+from .refusals import ClientGone, Refusal, parse
+from .schema import Options, Record, entities
+from .settings import ServiceSettings
+
+PAUSE = 0.05  # seconds between two attempts of a stream to find room in the queue
+
+
+def check_options(options: Options, engine: Engine) -> str:
+    """Name of the pipeline that is asked for, or Refusal: 422 for an unknown pipeline or label."""
+    name = options.pipeline if options.pipeline is not None else engine.names[0]
+    if name not in engine.names:
+        raise Refusal(422, Errors.ZT515.format(name=name[:80], names=", ".join(engine.names)))
+    known = engine.labels.get(name)
+    if known is not None:  # a pipeline that was never asked for is not loaded
+        for label in options.labels or ():
+            if label not in known:
+                raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
+    return name
+
+
+def check_length(text: str, field: str, limit: int) -> None:
+    """Refuse, with 422, a text that is too long."""
+    if len(text) > limit:
+        raise Refusal(422, Errors.ZT508.format(field=field, problem=f"longer than {limit:,} characters"))
+
+
+async def read_texts(
+    request: Request, engine: Engine, pipeline: str, texts: Sequence[str], timeout: float
+) -> list[tuple[Found, ...]]:
+    """Have texts read, for as long as the client is there and the time is not over.
+
+    request (Request): The request, its body received.
+    engine (Engine): Reads.
+    pipeline (str): By this pipeline.
+    texts (Sequence[str]): The texts.
+    timeout (float): Seconds.
+    RETURNS (list[tuple[Found, ...]]): What was found in each.
+    RAISES (Refusal): 422, 429, 503.
+    RAISES (ClientGone): Where nobody waits any more.
+    """
+    jobs = engine.submit(pipeline, texts)
+    results = asyncio.gather(*map(_wait, jobs))
+    results.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, even if nobody looks
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((results, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if results.done():
+            return results.result()
+        if gone.done():
+            raise ClientGone
+        raise Refusal(503, Errors.ZT512.format(seconds=timeout), retry_after=5)
+    finally:
+        gone.cancel()
+        results.cancel()
+        engine.withdraw(jobs)
+
+
+async def _wait(job: Job) -> tuple[Found, ...]:
+    try:
+        return await asyncio.wrap_future(job.future)
+    except Unreadable as error:
+        raise Refusal(422, str(error)) from error
+    except NotLoaded as error:
+        raise Refusal(503, str(error)) from error
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class Stream:
+    """Answers to lines of JSON, one line each, in order; a bad line gets its error and spoils no other.
+
+    Memory is that of the request and of the lines read ahead, whatever their number.
+
+    engine (Engine): Reads.
+    pipeline (str): By this pipeline.
+    options (Options): What is asked of every line.
+    settings (ServiceSettings): The limits.
+    """
+
+    def __init__(self, engine: Engine, pipeline: str, options: Options, settings: ServiceSettings) -> None:
+        self._engine, self._pipeline, self._options, self._settings = engine, pipeline, options, settings
+        self._ahead: deque[tuple[dict[str, Any], Job | Refusal]] = deque()
+
+    async def answer(self, body: bytes) -> AsyncIterator[bytes]:
+        """Yield lines, as they are ready."""
+        try:
+            ahead = 0
+            for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
+                record, asked = await self._ask(index, line)
+                self._ahead.append((record, asked))
+                ahead += len(line)
+                # Enough for the batch that is read and the next.
+                while self._ahead and ahead > 2 * self._settings.batch_chars:
+                    yield await self._next()
+                    ahead = sum(job.cost for _, job in self._ahead if isinstance(job, Job))
+            while self._ahead:
+                yield await self._next()
+        finally:
+            self._engine.withdraw([job for _, job in self._ahead if isinstance(job, Job)])
+
+    async def _ask(self, index: int, line: bytes) -> tuple[dict[str, Any], Job | Refusal]:
+        sent: dict[str, Any] = {"index": index}
+        try:
+            record = parse(Record, line)
+            sent["id"] = record.id
+            check_length(record.text, "text", self._settings.max_chars)
+            return sent, await self._submit(record.text)
+        except Refusal as refusal:
+            return sent, refusal
+
+    async def _submit(self, text: str) -> Job:
+        deadline = asyncio.get_running_loop().time() + self._settings.timeout
+        while True:
+            try:
+                return self._engine.submit(self._pipeline, [text])[0]
+            except QueueFull as full:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise Refusal(429, str(full)) from full
+                await asyncio.sleep(PAUSE)
+
+    async def _next(self) -> bytes:
+        """The oldest answer, and those after it that are ready."""
+        lines = [await self._line(*self._ahead[0])]
+        self._ahead.popleft()
+        while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
+            lines.append(await self._line(*self._ahead.popleft()))
+        return b"".join(lines)
+
+    async def _line(self, sent: dict[str, Any], asked: Job | Refusal) -> bytes:
+        if isinstance(asked, Refusal):
+            return _dump(sent | asked.body)
+        try:
+            found = await asyncio.wait_for(_wait(asked), self._settings.timeout)
+            check_options(self._options, self._engine)  # the labels are known now
+            sent["entities"] = entities(asked.text, found, self._options)
+        except Refusal as refusal:
+            sent |= refusal.body
+        except (asyncio.TimeoutError, TimeoutError):  # not the same before Python 3.11
+            self._engine.withdraw([asked])
+            sent |= Refusal(503, Errors.ZT512.format(seconds=self._settings.timeout)).body
+        return _dump(sent)
+
+
+def _dump(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,101 @@
+"""A real uvicorn, in a thread of this process or as `zh-tw-ner serve`."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+
+@dataclass
+class Running:
+    """A service that answers at `url`."""
+
+    url: str
+    engine: Any
+    client: httpx.Client
+
+    def ask(self, body: Any, **headers: str) -> httpx.Response:
+        return self.client.post("/v1/entities", json=body, headers=headers)
+
+    def send(self, body: bytes, content_type: str = "application/json", path: str = "/v1/entities") -> httpx.Response:
+        return self.client.post(path, content=body, headers={"Content-Type": content_type})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(sources: dict[str, str], **settings: Any) -> Iterator[Running]:
+    import uvicorn
+
+    from spacy_zh_tw_ner.service.app import create_app
+    from spacy_zh_tw_ner.service.server import create_engine
+    from spacy_zh_tw_ner.service.settings import ServiceSettings
+
+    chosen = ServiceSettings(**settings)
+    engine, metrics = create_engine(sources, chosen)
+    port = free_port()
+    config = uvicorn.Config(
+        create_app(engine, chosen, metrics), host="127.0.0.1", port=port, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        yield Running(url, engine, client)
+    server.should_exit = True
+    thread.join(30)
+    engine.stop(10)
+
+
+@pytest.fixture(scope="session")
+def service(tiny_pipeline: Path) -> Iterator[Running]:
+    """A service with the usual limits, and small ones for texts."""
+    sources = {"tiny": str(tiny_pipeline), "other": str(tiny_pipeline)}
+    with running(sources, max_texts=100, max_chars=10_000, max_body=1_000_000) as found:
+        yield found
+
+
+@pytest.fixture
+def start(tiny_pipeline: Path) -> Iterator[Callable[..., Running]]:
+    """Start a service with other settings."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def begin(**settings: Any) -> Running:
+            return stack.enter_context(running({"tiny": str(tiny_pipeline)}, **settings))
+
+        yield begin
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """While this event is not set, nothing is read, and the queue fills."""
+    from spacy_zh_tw_ner.service import engine
+
+    gate, find = threading.Event(), engine._find
+
+    def wait(nlp: Any, texts: list[str]) -> Any:
+        assert texts == [engine.WARM_UP] or gate.wait(30)
+        return find(nlp, texts)
+
+    monkeypatch.setattr(engine, "_find", wait)
+    yield gate
+    gate.set()

@@ -1,0 +1,189 @@
+"""The queue and the one thread that empties it."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_zh_tw_ner.service.engine import TEXT_COST, WARM_UP, Batch, Engine, QueueFull, Unreadable
+from spacy_zh_tw_ner.service.models import ModelCache
+
+SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
+
+
+class Gate:
+    """A pipeline whose texts wait at a gate, so that a test decides what gathers in the queue."""
+
+    def __init__(self) -> None:
+        self.entered, self.open = threading.Event(), threading.Event()
+        self.batches: list[list[str]] = []
+        self.nlp = spacy.blank("zh_tw")
+        self.nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "台"}])  # type: ignore[attr-defined]
+        pipe = self.nlp.pipe
+
+        def gated(texts: list[str], *, batch_size: int) -> Iterator[Doc]:
+            if texts == [WARM_UP]:
+                return pipe(texts, batch_size=batch_size)
+            self.batches.append(texts)
+            self.entered.set()
+            assert self.open.wait(10)
+            if any("毒" in text for text in texts):
+                raise RuntimeError(f"不得記錄 {texts}")
+            return pipe(texts, batch_size=batch_size)
+
+        self.nlp.pipe = gated  # type: ignore[assignment,method-assign]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
+    engines: list[Engine] = []
+
+    def build(gate: Gate, names: str = "a", **settings: int) -> Engine:
+        (tmp_path / "files").mkdir(exist_ok=True)
+        models = ModelCache({name: str(tmp_path / "files") for name in names}, 1, lambda source: gate.nlp)
+        engine = Engine(models, **{"batch_chars": 1_000, "queue_chars": 10_000, **settings})
+        engines.append(engine)
+        engine.start()
+        assert engine.ready.wait(10)
+        return engine
+
+    yield build
+    for engine in engines:
+        engine.stop(10)
+
+
+def test_what_is_found_is_what_the_pipeline_finds(tiny_pipeline: Path, tiny_nlp: Language) -> None:
+    batches: list[Batch] = []
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    engine = Engine(models, batch_chars=100, queue_chars=10_000, on_batch=batches.append)
+    engine.start()
+    jobs = engine.submit("tiny", [SENTENCE, "", "好"] * 5)
+    engine.stop()
+    for job in jobs:
+        found = job.future.result(0)
+        assert [f[:3] for f in found] == [(e.start_char, e.end_char, e.label_) for e in tiny_nlp(job.text).ents]
+        assert [f.score for f in found] == pytest.approx([e._.score for e in tiny_nlp(job.text).ents], abs=1e-4)
+    assert len(jobs[0].future.result(0)) == 3
+    assert (sum(b.n_texts for b in batches), sum(b.n_chars for b in batches)) == (15, 5 * (len(SENTENCE) + 1))
+    assert engine.labels == {"tiny": ("GPE", "ORG", "PERSON")}
+
+
+def test_texts_gather_while_one_is_read_and_no_batch_is_beyond_its_budget(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate, batch_chars=3 * (TEXT_COST + 1))
+    jobs = engine.submit("a", ["一"])
+    assert gate.entered.wait(10)
+    for text in "二三四五":
+        jobs += engine.submit("a", [text])
+    jobs += engine.submit("a", ["長" * 500])
+    jobs += engine.submit("a", ["末"])
+    gate.open.set()
+    assert all(job.future.result(10) == () for job in jobs)
+    assert gate.batches == [["一"], ["二", "三", "四"], ["五"], ["長" * 500], ["末"]]
+
+
+def test_a_batch_is_of_one_pipeline_and_others_keep_their_place(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate, "ab")
+    jobs = engine.submit("a", ["一"])
+    assert gate.entered.wait(10)
+    for pipeline, text in ["a二", "b三", "a四", "b五"]:
+        jobs += engine.submit(pipeline, [text])
+    gate.open.set()
+    for job in jobs:
+        job.future.result(10)
+    assert gate.batches == [["一"], ["二", "四"], ["三", "五"]]
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate, queue_chars=100)
+    engine.submit("a", ["一"])
+    assert gate.entered.wait(10)
+    engine.submit("a", ["很" * 500])  # an empty queue takes anything
+    with pytest.raises(QueueFull, match="Try again in 1 s") as refused:
+        engine.submit("a", ["二"])
+    assert refused.value.retry_after == 1
+    assert engine.waiting == (1, 500 + TEXT_COST)
+    gate.open.set()
+
+
+def test_what_nobody_waits_for_is_not_read(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate)
+    engine.submit("a", ["一"])
+    assert gate.entered.wait(10)
+    gone, kept = engine.submit("a", ["走"]), engine.submit("a", ["留"])
+    engine.withdraw(gone)
+    assert engine.waiting == (1, 1 + TEXT_COST)
+    gate.open.set()
+    assert kept[0].future.result(10) == ()
+    assert gate.batches == [["一"], ["留"]]
+
+
+def test_one_bad_text_spoils_no_other_and_is_not_quoted(
+    make: Callable[..., Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = Gate()
+    gate.open.set()
+    engine = make(gate)
+    with caplog.at_level(logging.DEBUG):
+        good, bad, other = engine.submit("a", ["台北", "毒", "台南"])
+        assert [len(job.future.result(10)) for job in (good, other)] == [1, 1]
+        with pytest.raises(Unreadable, match=r"\[ZT511\].*RuntimeError") as failed:
+            bad.future.result(10)
+    assert "毒" not in str(failed.value) + caplog.text
+    assert "text of 1 characters failed: RuntimeError in _read" in caplog.text
+
+
+def test_stopping_reads_what_waits_and_refuses_what_comes(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate)
+    jobs = engine.submit("a", ["台"])
+    assert gate.entered.wait(10)
+    jobs += engine.submit("a", ["台"] * 50)
+    stopping = threading.Thread(target=engine.stop)
+    stopping.start()
+    gate.open.set()
+    stopping.join(10)
+    assert all(len(job.future.result(0)) == 1 for job in jobs)
+    with pytest.raises(QueueFull):
+        engine.submit("a", ["台"])
+
+
+def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
+    gate = Gate()
+    engine = make(gate)
+    engine.submit("a", ["一"])
+    assert gate.entered.wait(10)
+    (waiting,) = engine.submit("a", ["二"])
+    engine.stop(0.05)
+    assert waiting.future.cancelled()
+    gate.open.set()
+
+
+def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
+    engine = Engine(ModelCache({"a": str(tmp_path)}, 1), batch_chars=1, queue_chars=1)
+    engine.start()
+    assert engine.ready.wait(10)
+    assert "E053" in str(engine.failed)  # there is no config.cfg
+
+
+def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    engine = Engine(models, batch_chars=1_000, queue_chars=100_000)
+    engine.start()
+    engine.submit("tiny", [SENTENCE])[0].future.result(10)
+    nlp = models.get("tiny")
+    n_strings, n_lexemes = len(nlp.vocab.strings), len(list(nlp.vocab))
+    for i in range(20):
+        rare = "".join(chr(0x20000 + i * 100 + j) for j in range(100))
+        engine.submit("tiny", [rare])[0].future.result(10)
+    engine.stop()
+    assert len(nlp.vocab.strings) <= n_strings + 5
+    assert len(list(nlp.vocab)) <= n_lexemes + 5

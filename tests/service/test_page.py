@@ -1,0 +1,324 @@
+"""The page in a real Chromium, against a real uvicorn."""
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from conftest import Running, running
+from spacy.language import Language
+
+sync_api = pytest.importorskip("playwright.sync_api")
+SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
+NASTY = "<img src=x onerror=\"document.title='hacked'\">"
+ENTITIES = ["蔡英文PERSON", "臺北市GPE", "台積電ORG"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("there is no Chromium here")
+    with sync_api.sync_playwright() as playwright:
+        # No sandbox within a container; nothing but our own page is opened.
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def wrong() -> list[str]:
+    """What pages asked for elsewhere, and complained of."""
+    return []
+
+
+@pytest.fixture
+def visit(browser: Any, service: Running, wrong: list[str]) -> Iterator[Callable[..., Any]]:
+    """Open the page, of which nothing may be wrong in the end."""
+    contexts = []
+
+    def check(url: str, request: str) -> None:
+        if not request.startswith(url):
+            wrong.append(f"asked for {request}")
+
+    def open_page(url: str = service.url, path: str = "/", **settings: Any) -> Any:
+        settings = {"locale": "zh-TW", "permissions": ["clipboard-read", "clipboard-write"], **settings}
+        contexts.append(browser.new_context(viewport={"width": 1200, "height": 800}, **settings))
+        page = contexts[-1].new_page()
+        page.on("request", lambda request: check(url, request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda m: wrong.append(m.text) if "Content Security" in m.text or "Trusted" in m.text else 0)
+        page.goto(url + path)
+        if path == "/":
+            page.locator("#result mark").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def marks(page: Any) -> list[str]:
+    found: list[str] = page.locator("#result mark").all_text_contents()
+    return found
+
+
+def write(page: Any, text: str, *, expect: str | None = None) -> None:
+    """Put a text in, and wait until it is the one that is shown."""
+    page.fill("#text", text)
+    page.wait_for_function(
+        """text => { const copy = document.getElementById("result").cloneNode(true);
+        copy.querySelectorAll("mark span").forEach(span => span.remove()); return copy.textContent === text; }""",
+        arg=text if expect is None else expect,
+    )
+
+
+def test_entities_are_marked_as_one_types(visit: Callable[..., Any]) -> None:
+    page = visit()
+    write(page, "")
+    assert marks(page) == []
+    page.locator("#text").press_sequentially("蔡英文總統在", delay=5)
+    page.locator("#result mark").first.wait_for()
+    assert marks(page)[0] == "蔡英文PERSON"
+    write(page, SENTENCE)
+    assert marks(page) == ENTITIES
+    assert "3 個實體（共 3 個），18 字" in page.text_content("#status")
+
+
+def test_offsets_are_right_behind_emoji_and_white_space(visit: Callable[..., Any], tiny_nlp: Language) -> None:
+    page = visit()
+    text = f"𠮷野家👨🏻‍🚒\n\n  {SENTENCE}"
+    write(page, text)
+    assert marks(page) == [f"{ent.text}{ent.label_}" for ent in tiny_nlp(text).ents]
+    assert len(marks(page)) >= 2
+    assert page.evaluate("getComputedStyle(document.getElementById('result')).whiteSpace").startswith("pre-wrap")
+
+
+def test_an_answer_that_is_late_is_not_shown(visit: Callable[..., Any]) -> None:
+    page, first = visit(), threading.Event()
+    held: list[Any] = []
+
+    def slow(route: Any) -> None:
+        if "OLD" in json.loads(route.request.post_data)["text"]:
+            held.append(route)
+            first.set()
+        else:
+            route.continue_()
+
+    page.route("**/v1/entities", slow)
+    page.fill("#text", "OLD 台北")
+    page.wait_for_timeout(600)
+    assert first.is_set()
+    write(page, SENTENCE)
+    held[0].fulfill(json={"results": [{"entities": [{"start": 0, "end": 3, "label": "OLD", "score": 1, "text": ""}]}]})
+    page.wait_for_timeout(200)
+    assert marks(page) == ENTITIES
+
+
+def test_the_score_is_shown_to_the_mouse_and_to_the_keyboard(visit: Callable[..., Any]) -> None:
+    page = visit()
+    write(page, SENTENCE)
+    assert page.locator("#tip").is_hidden()
+    page.locator("#result mark").nth(1).hover()
+    assert re.fullmatch(r"GPE · 0\.\d{3}|GPE · 1\.000", page.text_content("#tip"))
+    page.mouse.move(0, 0)
+    assert page.locator("#tip").is_hidden()
+    page.focus("#result")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#tip").startswith("PERSON · ")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#tip").startswith("GPE · ")
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.textContent") == "台積電ORG"
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.textContent") == "蔡英文PERSON"
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+
+
+def test_the_slider_and_the_labels_filter_and_counts_follow(visit: Callable[..., Any], service: Running) -> None:
+    page = visit()
+    write(page, SENTENCE)
+    page.focus("#threshold")
+    page.keyboard.press("End")
+    assert page.text_content("#threshold-value") == "1.00"
+    scores = [e["score"] for e in service.ask({"text": SENTENCE}).json()["results"][0]["entities"]]
+    assert len(marks(page)) == sum(score >= 1 for score in scores) < 3
+    page.keyboard.press("Home")
+    assert marks(page) == ENTITIES
+    page.get_by_label("ORG").uncheck()
+    assert marks(page) == ENTITIES[:2]
+    counts = dict(zip(["GPE", "ORG", "PERSON"], page.locator("#labels output").all_text_contents(), strict=True))
+    assert counts == {"GPE": "1", "ORG": "0", "PERSON": "1"}
+    page.click("#none")
+    assert marks(page) == []
+    page.click("#all")
+    assert marks(page) == ENTITIES
+
+
+def test_what_is_shown_can_be_copied(visit: Callable[..., Any]) -> None:
+    page = visit()
+    write(page, "𠮷 蔡英文\n\n在臺北市")
+    page.get_by_label("GPE").uncheck()
+    page.click("#copy-bio")
+    page.get_by_text("已複製 BIO").wait_for()
+    shown = marks(page)
+    lines = page.evaluate("navigator.clipboard.readText()")
+    assert [line.split(" ")[0] for line in lines.split("\n")] == [*"𠮷蔡英文", "", *"在臺北市", ""]
+    if shown == ["蔡英文PERSON"]:
+        assert "蔡 B-PERSON\n英 I-PERSON\n文 I-PERSON\n\n在 O\n" in lines
+    page.click("#copy-json")
+    page.get_by_text("已複製 JSON").wait_for()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert (copied["text"], copied["offset_unit"]) == ("𠮷 蔡英文\n\n在臺北市", "utf16")
+    assert [entity["text"] + entity["label"] for entity in copied["entities"]] == shown
+
+
+def test_bio_begins_each_entity_even_beside_another(visit: Callable[..., Any]) -> None:
+    page = visit()
+    entities = [{"start": s, "end": e, "label": "X"} for s, e in [(0, 2), (2, 4), (5, 8)]]
+    code = "async ([text, entities]) => (await import('/highlight.js')).asBio(text, entities)"
+    assert page.evaluate(code, ["台北台南　a b\r\n\n末", entities]) == (
+        "台 B-X\n北 I-X\n台 B-X\n南 I-X\na B-X\nb I-X\n\n末 O\n"
+    )
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("utf-8-sig", "utf-8"), ("big5", "big5")])
+def test_a_file_is_read(visit: Callable[..., Any], tmp_path: Path, encoding: str, said: str) -> None:
+    (tmp_path / "長.txt").write_text(SENTENCE * 300, encoding=encoding)
+    page = visit()
+    page.set_input_files("#file", tmp_path / "長.txt")
+    page.get_by_text(f"已開啟 長.txt（{said}）").wait_for()
+    assert len(marks(page)) == 900
+    assert page.input_value("#text") == SENTENCE * 300
+
+
+def test_what_is_no_text_or_too_long_is_said(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    (tmp_path / "a.bin").write_bytes(b"\xff\xff\x00\x80")
+    page.set_input_files("#file", tmp_path / "a.bin")
+    assert "不是 UTF-8 或 Big5" in page.text_content("#problem:not([hidden])")
+    page.fill("#text", "長" * 10_001)
+    page.get_by_text("文字有 10001 字，最多可送 10000 字。").wait_for()
+    write(page, "\ud83d" + SENTENCE, expect="\ufffd" + SENTENCE)
+    assert page.locator("#problem").is_hidden()
+
+
+def test_language_and_look_change_and_are_remembered(visit: Callable[..., Any]) -> None:
+    page = visit()
+    assert (page.title(), page.get_attribute("html", "lang")) == ("繁體中文命名實體辨識", "zh-Hant-TW")
+    looks = []
+    for theme in ("light", "dark", "neon"):
+        page.select_option("#theme", theme)
+        looks.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(set(looks)) == 3
+    page.select_option("#language", "en")
+    assert (page.title(), page.get_attribute("html", "lang")) == ("Named entities in Traditional Chinese", "en")
+    assert not re.search("[\u4e00-\u9fff]", page.inner_text("header").replace("繁體中文", ""))
+    page.reload()
+    assert (page.get_attribute("html", "data-theme"), page.get_attribute("html", "lang")) == ("neon", "en")
+    assert visit(locale="de-DE").get_attribute("html", "lang") == "en"
+
+
+def test_every_word_is_there_in_both_languages(visit: Callable[..., Any]) -> None:
+    page = visit()
+    keys = "async () => Object.values((await import('/words.js')).WORDS).map(words => Object.keys(words))"
+    chinese, english = page.evaluate(keys)
+    assert chinese == english
+    used = page.eval_on_selector_all("[data-word]", "elements => elements.map(e => e.dataset.word)")
+    assert set(used) <= set(chinese)
+
+
+def test_what_can_be_used_has_a_name_and_can_be_reached(visit: Callable[..., Any]) -> None:
+    page = visit()
+    nameless = page.eval_on_selector_all(
+        "button, select, textarea, input, a",
+        "all => all.filter(e => !(e.textContent.trim() || e.labels?.[0]?.textContent.trim())).map(e => e.outerHTML)",
+    )
+    assert nameless == []
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"language", "theme", "text", "file", "example", "result", "MARK", "threshold", "copy-bio"} <= set(reached)
+    assert reached.count("MARK") <= 2  # however many entities there are, Tab passes them in one step
+    assert page.get_attribute("#status", "role") == "status"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    nlp = spacy.blank("zh_tw")
+    patterns = [{"label": NASTY, "pattern": "攻擊"}, {"label": "</mark><script>", "pattern": [{"TEXT": "<"}]}]
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("hostile") / NASTY.replace("/", "")
+    nlp.to_disk(folder)
+    with running({folder.name: str(folder), "other": str(folder)}) as found:
+        yield found
+
+
+def test_nothing_in_a_text_or_a_label_is_run(
+    visit: Callable[..., Any], hostile: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = visit(hostile.url, "/?")  # the example holds no entity here
+    page.locator("#labels label").first.wait_for()
+    text = f"攻擊{NASTY}<script>document.title='hacked'</script>攻擊"
+    write(page, text)
+    assert f"攻擊{NASTY}" in marks(page)
+    assert page.locator("main img, main script").count() == 0
+    assert page.locator("#pipeline option").first.text_content() == NASTY.replace("/", "")
+    page.locator("#result mark").first.hover()
+    assert page.text_content("#tip") == f"{NASTY} · 沒有分數"
+    for button in ("#copy-json", "#copy-bio"):
+        page.click(button)
+    page.wait_for_timeout(200)
+    assert page.title() == "繁體中文命名實體辨識"
+
+
+def test_markup_in_a_string_is_refused_by_the_browser_itself(visit: Callable[..., Any], wrong: list[str]) -> None:
+    page = visit()
+    with pytest.raises(sync_api.Error, match="TrustedHTML"):
+        page.evaluate("document.getElementById('result').innerHTML = '<b>x</b>'")
+    assert "requires 'TrustedHTML'" in wrong.pop()
+
+
+def test_a_busy_service_is_asked_again(visit: Callable[..., Any]) -> None:
+    page, answers = visit(), [429]
+
+    def busy(route: Any) -> None:
+        if answers:
+            body = {"error": {"code": "ZT510", "message": "busy"}}
+            route.fulfill(status=answers.pop(), json=body, headers={"Retry-After": "1"})
+        else:
+            route.continue_()
+
+    page.route("**/v1/entities", busy)
+    page.fill("#text", SENTENCE)
+    page.get_by_text("服務忙碌中，1 秒後再試。").wait_for()
+    write(page, SENTENCE)
+    assert page.locator("#problem").is_hidden()
+
+
+def test_a_key_is_asked_for(visit: Callable[..., Any], start: Callable[..., Running]) -> None:
+    url = start(api_key="鑰匙").url
+    page = visit(url, "/?")
+    page.get_by_text("這個服務需要金鑰。").wait_for()
+    page.fill("#key", "wrong")
+    page.keyboard.press("Enter")
+    page.get_by_text("這個服務需要金鑰。").wait_for()
+    page.fill("#key", "鑰匙")
+    page.keyboard.press("Enter")
+    page.locator("#result mark").first.wait_for()
+    assert page.locator("#key-form").is_hidden()
+
+
+def test_the_description_is_a_page_too(visit: Callable[..., Any]) -> None:
+    page = visit(path="/docs")
+    page.get_by_text("An answer").wait_for()
+    assert page.locator("h2").all_text_contents()[:2] == ["POST/v1/entities", "POST/v1/entities/stream"]
+    assert "curl -s http://127.0.0.1:" in page.locator("pre").first.text_content()
