@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SLOW = ("peft", "bitsandbytes", "fastapi", "opencc")
+SLOW = ("peft", "bitsandbytes", "fastapi", "opencc", "pyarrow", "ray")
 
 RESOLVE = """
 import importlib, json, sys

@@ -2,6 +2,7 @@
 
 from spacy.cli._util import app
 
+from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
@@ -15,6 +16,7 @@ from .visualize import visualize_cli
 app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 
 __all__ = [
+    "annotate_cli",
     "calibrate_cli",
     "convert_cli",
     "evaluate_cli",
