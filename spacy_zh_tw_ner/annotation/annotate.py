@@ -11,6 +11,7 @@ from .chunks import Chunk, find_chunks
 from .job import Job
 from .journal import Journal, identify
 from .processes import run_processes
+from .ray_data import run_ray
 from .records import Tally
 
 ENGINES = ("local", "ray")
@@ -68,6 +69,8 @@ def _run(
 ) -> Iterator[tuple[Chunk, Tally]]:
     if not chunks:
         return iter(())
+    if engine == "ray":
+        return run_ray(job, chunks, workers, gpus, address)
     return run_processes(job, chunks, workers, gpus)
 
 

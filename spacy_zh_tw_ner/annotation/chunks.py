@@ -66,7 +66,7 @@ def open_parquet(path: Path) -> "ParquetFile":
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(Errors.ZT523.format(path=path, reason=next(iter(str(error).splitlines()), "?"))) from error
+        raise ValueError(Errors.ZT523.format(path=path, reason=str(error).partition(".")[0])) from error
 
 
 def _row_chunks(job: Job) -> Iterator[Chunk]:

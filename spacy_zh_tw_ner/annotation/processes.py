@@ -49,13 +49,17 @@ def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> It
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def n_cores() -> int:
+    """RETURNS (int): Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _count(workers: int, gpus: bool) -> int:
     if workers < 0:
         remedy = "Give 1 or more, or 0 for one a core or GPU."
         raise ValueError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
     if not gpus:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return workers or cores
+        return workers or n_cores()
     import torch
 
     if not torch.cuda.device_count() or workers > torch.cuda.device_count():

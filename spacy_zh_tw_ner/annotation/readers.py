@@ -21,7 +21,7 @@ class Reader:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._rows: Iterator[tuple[int, Any]] = iter(())
-        self._next = (0, 0)  # row group and row that `_rows` gives next
+        self._next = (-1, 0)  # row group and row that `_rows` gives next
 
     def __call__(self, chunk: Chunk) -> Loaded:
         """Read a chunk.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,20 +43,19 @@ def finished(job: Job) -> int:
 
 
 def start(job: Job, *more: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "spacy", "zh-tw-ner", *command(job, *more)], stderr=subprocess.PIPE)
+    words = [sys.executable, "-m", "spacy", "zh-tw-ner", *command(job, *more)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("target", ["out.jsonl", "out.spacy", "out.parquet"])
+@pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
 def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
     make_job: MakeJob, tiny_texts: list[str], target: str
 ) -> None:
-    if target.endswith("parquet"):
-        pytest.importorskip("pyarrow")
-    lines = json_lines(tiny_texts * 500) + "null\n" + json_lines(tiny_texts * 500)
+    lines = json_lines(tiny_texts * 200) + "null\n" + json_lines(tiny_texts * 200)
     whole = make_job(lines, f"whole-{target}", chunk_size=20)
     expected = annotate(whole, workers=1, progress=False)
     job = make_job(whole.source, target, chunk_size=20)
-    for stop in (1, 60, 200):
+    for stop in (1, 50):
         running = start(job, "--workers", "2")
         try:
             until = time.monotonic() + WAIT
@@ -66,7 +66,7 @@ def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
             running.send_signal(signal.SIGKILL)
         running.communicate()
         assert running.returncode == -signal.SIGKILL
-        assert stop <= finished(job) < 400
+        assert stop <= finished(job) < 161
         assert not job.target.exists()
         _, alive = psutil.wait_procs(children, timeout=30)
         assert not alive
@@ -74,16 +74,16 @@ def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
     done = start(job, "--workers", "2")
     error = done.communicate(timeout=WAIT)[1].decode()
     assert done.returncode == 0, error
-    assert f"{20 * before:,}"[:2] in error.replace(",", "")  # the bar goes on from there
+    assert re.search(rf"\| {20 * before}/{expected.records + 1} ", error)  # the bar goes on from there
     assert job.target.read_bytes() == whole.target.read_bytes()
     assert job.rejects.read_bytes() == whole.rejects.read_bytes()
     assert not job.folder.exists()
-    assert expected.records == 1000 * len(tiny_texts)
+    assert expected.records == 400 * len(tiny_texts)
     assert expected.rejected == 1
 
 
 def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: MakeJob, tiny_texts: list[str]) -> None:
-    job = make_job(json_lines(tiny_texts * 500), chunk_size=20)
+    job = make_job(json_lines(tiny_texts * 200), chunk_size=20)
     running = start(job, "--workers", "2")
     until = time.monotonic() + WAIT
     while finished(job) < 3 and time.monotonic() < until:
@@ -95,21 +95,20 @@ def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: Make
     ]
     assert len(workers) == 2
     os.kill(workers[0].pid, signal.SIGKILL)
-    running.communicate(timeout=WAIT)
-    assert running.returncode == 1
+    said = running.communicate(timeout=WAIT)[0].decode()
+    assert (running.returncode, "[ZT527]" in said) == (1, True)
     result = CliRunner().invoke(zh_tw_ner_cli, command(job, "--workers", "1"))
     assert result.exit_code == 0, result.output
-    assert [row["id"] for row in rows_of(job.target)] == list(range(len(tiny_texts))) * 1 or len(
-        rows_of(job.target)
-    ) == 500 * len(tiny_texts)
+    assert [row["id"] for row in rows_of(job.target)] == list(range(200 * len(tiny_texts)))
 
 
 def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
     job = make_job('{"text": "在臺北市"}\n{"text": null}\n')
     result = CliRunner().invoke(zh_tw_ner_cli, command(job, "--workers", "1"))
     assert result.exit_code == 0, result.output
-    assert "1 records, 1 entities" in result.output
-    assert "1 records could not be read" in " ".join(result.output.split())
+    said = " ".join(result.output.split())
+    assert "1 records, 1 entities" in said
+    assert "1 records could not be read" in said
     (row,) = rows_of(job.rejects)
     assert row == {"file": "in.jsonl", "line": 2, "reason": "'text' is null, not a string", "seen": '{"text": null}'}
 
