@@ -216,6 +216,22 @@ class Errors(metaclass=_Coded):
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
 
+    # Pipelines made small
+    ZT540 = (
+        'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '
+        "the pipeline that they were made from."
+    )
+    ZT541 = (
+        "The pipeline has no Transformer of this package that could be quantised. Its components: {names}. A BiLSTM is "
+        "small and fast as it is."
+    )
+    ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
+    ZT543 = (
+        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
+        "was written. Accept it with --force, or try --to bf16."
+    )
+    ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
+
 
 class Warnings(metaclass=_Coded):
     """Messages for `warnings.warn`."""
