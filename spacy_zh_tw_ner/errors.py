@@ -231,6 +231,10 @@ class Errors(metaclass=_Coded):
         "was written. Accept it with --force, or try --to bf16."
     )
     ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
+    ZT545 = (
+        "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
+        "here ({path}). Give --dev, or --force to go without."
+    )
 
 
 class Warnings(metaclass=_Coded):

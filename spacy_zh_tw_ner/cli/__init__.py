@@ -8,6 +8,7 @@ from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .from_hf import from_hf_cli
 from .main import zh_tw_ner_cli
+from .quantize import quantize_cli
 from .try_ import try_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
@@ -21,6 +22,7 @@ __all__ = [
     "convert_cli",
     "evaluate_cli",
     "from_hf_cli",
+    "quantize_cli",
     "try_cli",
     "validate_cli",
     "visualize_cli",

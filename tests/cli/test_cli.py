@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-COMMANDS = ("annotate", "calibrate", "convert", "evaluate", "from-hf", "try", "validate", "visualize")
+COMMANDS = ("annotate", "calibrate", "convert", "evaluate", "from-hf", "quantize", "try", "validate", "visualize")
 
 
 def run(*arguments: str | Path) -> Result:

@@ -14,9 +14,9 @@ The products are torch's own (`quantized::linear_dynamic`). Times of float32 for
     torchao         1.9     without a compiler, its products are separate steps
     bfloat16        1.9     where the CPU has it: `memory.precision = "bf16"`
 
-`torch.ao.quantization.quantize_dynamic` makes the first two, and its layers cannot be stored as safetensors, nor be made
-but from float32 ones. It leaves out a bit of each input, which CPUs without VNNI cannot take, on all CPUs: the error is
-twice as large. So the layer is ours, over the same operators.
+`torch.ao.quantization.quantize_dynamic` makes the first two, and its layers cannot be stored as safetensors, nor be
+made but from float32 ones. It leaves out a bit of each input, which CPUs without VNNI cannot take, on all CPUs: the
+error is twice as large. So the layer is ours, over the same operators.
 """
 
 import warnings
@@ -83,18 +83,19 @@ def round_linear_layers(model: nn.Module) -> None:
 
 
 def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Give weights to a model that has none, its rounded layers among them.
+    """Give weights to a model that has none, and round what linear layers are not rounded yet.
 
     model (nn.Module): With parameters on the device "meta".
-    weights (Mapping[str, torch.Tensor]): As `state_dict` gave them.
+    weights (Mapping[str, torch.Tensor]): As `state_dict` gave them, before or after rounding.
     """
     layers = [path for path, layer in model.named_modules() if type(layer) is nn.Linear]
     for path in layers:
         if f"{path}.{SCALE}" in weights:
             bias = weights.get(f"{path}.bias")
             _put(model, path, Int8Linear(weights[f"{path}.weight"], weights[f"{path}.{SCALE}"], bias))
-    packed = tuple(f"{path}." for path in layers)
+    packed = tuple(f"{path}." for path in layers if f"{path}.{SCALE}" in weights)
     model.load_state_dict({k: v for k, v in weights.items() if not k.startswith(packed)}, strict=False, assign=True)
+    round_linear_layers(model)
 
 
 def _put(model: nn.Module, path: str, layer: nn.Module) -> None:
