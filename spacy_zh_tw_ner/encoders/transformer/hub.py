@@ -51,7 +51,7 @@ def read_model(
     revision: str | None,
     config: "PretrainedConfig",
     *,
-    weights: Mapping[str, torch.Tensor] | None = None,
+    weights: dict[str, torch.Tensor] | None = None,
     quantization: "BitsAndBytesConfig | None" = None,
     attn_implementation: str | None = "sdpa",
     device: torch.device,
@@ -59,7 +59,7 @@ def read_model(
 ) -> Base:
     """Read a base: the encoder of whatever the checkpoint was made for, without pooler and head.
 
-    weights (Mapping[str, torch.Tensor] | None): Take these, and read nothing.
+    weights (dict[str, torch.Tensor] | None): Take these, and read nothing. What is packed for a CPU is taken out.
     quantization (BitsAndBytesConfig | None): Quantise what is read. `weights` are quantised already.
     int8_cpu (bool): Round linear layers for CPUs, or take `weights` that were.
     RETURNS (Base): float32 but for quantised layers, in evaluation mode.
@@ -98,9 +98,7 @@ def read_model(
     return cast(Base, model if quantization is not None else model.to(device))
 
 
-def _filled(
-    cls: Any, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], kwargs: Mapping[str, Any]
-) -> Base:
+def _filled(cls: Any, config: "PretrainedConfig", weights: dict[str, torch.Tensor], kwargs: Mapping[str, Any]) -> Base:
     """Make a model around weights that are rounded already: float32 ones for them never exist."""
     from accelerate import init_empty_weights
 

@@ -20,7 +20,7 @@ error is twice as large. So the layer is ours, over the same operators.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -82,19 +82,18 @@ def round_linear_layers(model: nn.Module) -> None:
             _put(model, path, Int8Linear.rounded(layer))
 
 
-def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+def fill(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
     """Give weights to a model that has none, and round what linear layers are not rounded yet.
 
     model (nn.Module): With parameters on the device "meta".
-    weights (Mapping[str, torch.Tensor]): As `state_dict` gave them, before or after rounding.
+    weights (dict[str, torch.Tensor]): As `state_dict` gave them, before or after rounding. What is packed is taken out,
+        so that there are never two of all.
     """
-    layers = [path for path, layer in model.named_modules() if type(layer) is nn.Linear]
-    for path in layers:
-        if f"{path}.{SCALE}" in weights:
-            bias = weights.get(f"{path}.bias")
-            _put(model, path, Int8Linear(weights[f"{path}.weight"], weights[f"{path}.{SCALE}"], bias))
-    packed = tuple(f"{path}." for path in layers if f"{path}.{SCALE}" in weights)
-    model.load_state_dict({k: v for k, v in weights.items() if not k.startswith(packed)}, strict=False, assign=True)
+    for path, layer in list(model.named_modules()):
+        if type(layer) is nn.Linear and f"{path}.{SCALE}" in weights:
+            weight, scale = weights.pop(f"{path}.weight"), weights.pop(f"{path}.{SCALE}")
+            _put(model, path, Int8Linear(weight, scale, weights.pop(f"{path}.bias", None)))
+    model.load_state_dict(weights, strict=False, assign=True)
     round_linear_layers(model)
 
 
