@@ -7,6 +7,7 @@ again by Ray, and its chunk with it.
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from .records import Tally
 from .worker import Worker
 
 MAX_BLOCKS = 4096  # Ray keeps books of each
+KNOCK = 10  # seconds
 
 
 class RayWorker:
@@ -80,7 +82,8 @@ def run_ray(
 
 
 def _start(workers: int, address: str | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # all else comes as exceptions
     import ray
 
     settings: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
@@ -88,11 +91,19 @@ def _start(workers: int, address: str | None) -> None:
         # An actor for which there is no core would be waited for without end.
         settings |= {"include_dashboard": False, "num_cpus": max(workers, n_cores())}
     try:
+        _knock(address)
         ray.init(**settings)
     except (OSError, RuntimeError, ValueError) as error:
         where = f" at {address}" if address else ""
         raise ValueError(Errors.ZT532.format(address=where, reason=next(iter(str(error).splitlines()), "?"))) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _knock(address: str | None) -> None:
+    """RAISES (OSError): If nobody answers; Ray would wait for minutes, and then end the process."""
+    host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 def _everywhere(pipeline: str) -> str:
