@@ -329,6 +329,54 @@ class Errors(metaclass=_Coded):
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 
+    # Annotation of files
+    ZT520 = (
+        "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "
+        "with, to go on; or delete the folder, to start anew."
+    )
+    ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
+    ZT522 = "There is no file {path} to annotate. Check IN."
+    ZT523 = "{path} is no Parquet file that can be read: {reason}. Check IN."
+    ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
+    ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
+    ZT526 = (
+        "{path} was changed while it was read: its size or time of change is another. Nothing was put together. "
+        "Start again when it is complete."
+    )
+    ZT527 = (
+        "A worker ended before its work: it was killed, or ran out of memory ({reason}). What is finished is kept in "
+        "{folder}; the same command goes on from there, perhaps with fewer --workers or a smaller --chunk-size."
+    )
+    ZT528 = "{setting}={value} is not possible. {remedy}"
+    ZT529 = (
+        "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
+        ".parquet, or cut IN into several files."
+    )
+    ZT530 = "{what} needs {package}, which is not installed: pip install 'spacy-zh-tw-ner[{extra}]'."
+    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
+    ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
+    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
+
+    # Pipelines made small
+    ZT540 = (
+        'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '
+        "the pipeline that they were made from."
+    )
+    ZT541 = (
+        "The pipeline has no Transformer of this package that could be quantised. Its components: {names}. A BiLSTM is "
+        "small and fast as it is."
+    )
+    ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
+    ZT543 = (
+        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
+        "was written. Accept it with --force, or try --to bf16."
+    )
+    ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
+    ZT545 = (
+        "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
+        "here ({path}). Give --dev, or --force to go without."
+    )
+
 
 class Warnings(metaclass=_Coded):
     """Messages for `warnings.warn`."""

@@ -4,15 +4,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile, mkdtemp
+from typing import IO
 
 
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file beside the target and rename it, so that whoever looks sees the old file or the whole new one."""
+    write_streamed(target, lambda file: file.write(data))
+
+
+def write_streamed(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Do as `write_whole` does, with data that need not fit into memory.
+
+    target (Path): The file; what was in it before goes.
+    write (Callable[[IO[bytes]], object]): Writes into an open file.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         temporary = Path(file.name)
         try:
-            file.write(data)
+            write(file)
             file.close()
             temporary.chmod(0o644)
             temporary.replace(target)

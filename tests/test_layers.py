@@ -42,9 +42,7 @@ def test_all_contracts_hold() -> None:
 
 def test_a_broken_layer_would_be_noticed(tmp_path: Path) -> None:
     config = (ROOT / "setup.cfg").read_text(encoding="utf-8")
-    upside_down = re.sub(
-        r"(\n\s+)cli(\n\s+)evaluation \| service\n", r"\1evaluation | service\2cli\n", config
-    )  # an sdist's file has tabs
+    upside_down = re.sub(r"(\n\s+)cli(\n\s+)(\w[^\n]*)\n", r"\1\3\2cli\n", config)  # an sdist's file has tabs
     assert upside_down != config
     (tmp_path / "setup.cfg").write_text(upside_down, encoding="utf-8")
     done = lint(tmp_path / "setup.cfg", ROOT)

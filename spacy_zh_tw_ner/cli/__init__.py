@@ -2,6 +2,7 @@
 
 from spacy.cli._util import app
 
+from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .ensemble import ensemble_cli
@@ -11,6 +12,7 @@ from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
 from .plan import plan_cli
+from .quantize import quantize_cli
 from .serve import serve_cli
 from .train import train_cli
 from .try_ import try_cli
@@ -21,6 +23,7 @@ from .visualize import visualize_cli
 app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 
 __all__ = [
+    "annotate_cli",
     "calibrate_cli",
     "convert_cli",
     "ensemble_cli",
@@ -29,6 +32,7 @@ __all__ = [
     "from_hf_cli",
     "init_config_cli",
     "plan_cli",
+    "quantize_cli",
     "serve_cli",
     "train_cli",
     "try_cli",

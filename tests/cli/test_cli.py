@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
 COMMANDS = (
+    "annotate",
     "calibrate",
     "convert",
     "ensemble",
@@ -25,6 +26,7 @@ COMMANDS = (
     "from-hf",
     "init-config",
     "plan",
+    "quantize",
     "serve",
     "train",
     "try",

@@ -12,7 +12,7 @@ from .freezing import freeze
 from .hub import Base, read_config, read_model
 from .lora import add_lora
 from .precision import DTYPES, halve_frozen, warn_if_emulated
-from .quantization import quantization_config, quantization_told, require_quantization, tame
+from .quantization import INT8_CPU, quantization_config, quantization_told, require_quantization, tame
 from .recompute import checkpoint_layers
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .weights import Weights, fingerprint, load_adapter
@@ -131,10 +131,11 @@ def build_backbone(
     """
     device, memory = torch.device(device), settings.memory
     warn_if_emulated(memory.precision, device)
-    quantized = None
+    quantized, int8_cpu = None, False
     if settings.quantization is not None:
         require_quantization(settings.quantization, device)
-        quantized = quantization_config(settings.quantization, memory.precision)
+        int8_cpu = settings.quantization.kind == INT8_CPU
+        quantized = None if int8_cpu else quantization_config(settings.quantization, memory.precision)
     set_up(config, settings.dropout)
     with quantization_told(settings.quantization, device):
         model = read_model(
@@ -145,6 +146,7 @@ def build_backbone(
             quantization=quantized,
             attn_implementation=memory.attn_implementation,
             device=device,
+            int8_cpu=int8_cpu,
         )
     if settings.attention == "causal" and not is_decoder(model):
         raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))

@@ -25,7 +25,7 @@ from .hub import read_config, read_tokenizer
 from .lora import is_adapter, plain_name
 from .precision import DTYPES
 from .quantization import is_quantized
-from .settings import BackboneSettings, MemorySettings, require_choice
+from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
 from .weights import Weights, adapter_weights, base_weights, merged_weights, unquantized
 
 if TYPE_CHECKING:
@@ -106,12 +106,23 @@ def unpack(
     return backbone, _tokenizer(parts["tokenizer"])
 
 
-def merge(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> Backbone:
-    """Add adapters to the weights beside them; quantised weights become plain ones.
+def merge(
+    backbone: Backbone,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+) -> Backbone:
+    """Add adapters to the weights beside them; quantised weights become plain ones, or others.
 
+    quantization (QuantizationSettings | None): Of what comes out; of the kinds, "int8_cpu" only.
+    memory (MemorySettings | None): Of what comes out; None for those it has.
     RETURNS (Backbone): Another one, on the CPU.
     """
-    return unpack(pack(backbone, tokenizer, save="merged"))[0]
+    parts = pack(backbone, tokenizer, save="merged")
+    settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
+    parts["settings"] = json.dumps(replace(settings, quantization=quantization).to_dict())
+    return unpack(parts, memory=memory)[0]
 
 
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ...errors import Errors
+from .int8 import fill, round_linear_layers
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedTokenizerBase
@@ -50,15 +51,17 @@ def read_model(
     revision: str | None,
     config: "PretrainedConfig",
     *,
-    weights: Mapping[str, torch.Tensor] | None = None,
+    weights: dict[str, torch.Tensor] | None = None,
     quantization: "BitsAndBytesConfig | None" = None,
     attn_implementation: str | None = "sdpa",
     device: torch.device,
+    int8_cpu: bool = False,
 ) -> Base:
     """Read a base: the encoder of whatever the checkpoint was made for, without pooler and head.
 
-    weights (Mapping[str, torch.Tensor] | None): Take these, and read nothing.
+    weights (dict[str, torch.Tensor] | None): Take these, and read nothing. What is packed for a CPU is taken out.
     quantization (BitsAndBytesConfig | None): Quantise what is read. `weights` are quantised already.
+    int8_cpu (bool): Round linear layers for CPUs, or take `weights` that were.
     RETURNS (Base): float32 but for quantised layers, in evaluation mode.
     RAISES (ValueError): If a weight is missing or has another shape, beside what `read_config` raises.
     """
@@ -70,6 +73,8 @@ def read_model(
             kwargs["quantization_config"] = quantization
         else:
             config.quantization_config = quantization.to_dict()
+    if int8_cpu and weights is not None:
+        return _filled(cls, config, weights, {"attn_implementation": _attention(cls, attn_implementation), **kwargs})
     with reading(name, revision):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
@@ -86,6 +91,8 @@ def read_model(
         raise ValueError(
             Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
         )
+    if int8_cpu:
+        round_linear_layers(model)
     return cast(Base, model if quantization is not None else model.to(device))
 
 
@@ -103,6 +110,16 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
 def _attention(cls: Any, wanted: str | None) -> str | None:
     """ELECTRA and DeBERTa have their own way only."""
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
+
+
+def _filled(cls: Any, config: "PretrainedConfig", weights: dict[str, torch.Tensor], kwargs: Mapping[str, Any]) -> Base:
+    """Make a model around weights that are rounded already: float32 ones for them never exist."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights():
+        model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
+    fill(model, weights)
+    return cast(Base, model.eval())
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:

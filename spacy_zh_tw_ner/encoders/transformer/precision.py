@@ -13,12 +13,13 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 def warn_if_emulated(precision: str, device: torch.device) -> None:
     """Warn where half precision works, and takes longer than float32."""
-    if precision != "fp32" and not _is_native(precision, device):
+    if precision != "fp32" and not is_native(precision, device):
         other = "fp16" if device.type == "cuda" else "fp32"
         warnings.warn(Warnings.ZT920.format(precision=precision, device=device, other=other), stacklevel=2)
 
 
-def _is_native(precision: str, device: torch.device) -> bool:
+def is_native(precision: str, device: torch.device) -> bool:
+    """Whether a device multiplies in half precision."""
     if device.type == "cuda":
         return precision == "fp16" or torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

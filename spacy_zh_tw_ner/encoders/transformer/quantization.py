@@ -1,4 +1,4 @@
-"""Base weights in 4 or 8 bits, by bitsandbytes.
+"""Base weights in 4 or 8 bits: by bitsandbytes, or by `int8`.
 
 QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is nothing but adapters on such a base.
 """
@@ -14,11 +14,14 @@ from torch import nn
 
 from ..._compat import has_bitsandbytes
 from ...errors import Errors
+from .int8 import SCALE, Int8Linear
 from .precision import DTYPES
 from .settings import QuantizationSettings
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
+
+INT8_CPU = "int8_cpu"  # the kind that is not bitsandbytes'
 
 
 def require_quantization(settings: QuantizationSettings, device: torch.device) -> None:
@@ -26,6 +29,10 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
 
     RAISES (ValueError): Without bitsandbytes, or on a device that it does not serve.
     """
+    if settings.kind == INT8_CPU:
+        if device.type != "cpu":
+            raise ValueError(Errors.ZT540.format(device=device))
+        return
     hush()
     if not has_bitsandbytes():
         raise ValueError(Errors.ZT327.format(kind=settings.kind))
@@ -101,8 +108,8 @@ def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], 
 
 
 def is_quantized(module: nn.Module) -> bool:
-    """Whether a layer is one of bitsandbytes'."""
-    return type(module).__module__.startswith("bitsandbytes.")
+    """Whether a layer holds its weight in 4 or 8 bits."""
+    return isinstance(module, Int8Linear) or type(module).__module__.startswith("bitsandbytes.")
 
 
 def plain_weight(layer: nn.Module) -> torch.Tensor:
@@ -111,6 +118,9 @@ def plain_weight(layer: nn.Module) -> torch.Tensor:
     layer (nn.Module): Quantised or not.
     RETURNS (torch.Tensor): float32, (n_out, n_in)
     """
+    if isinstance(layer, Int8Linear):
+        parts = layer.parts()
+        return parts["weight"] * parts[SCALE][:, None]
     weight: Any = layer.weight
     if is_quantized(layer):
         import bitsandbytes.functional as F

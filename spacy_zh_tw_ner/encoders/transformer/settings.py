@@ -8,7 +8,8 @@ from typing import Any
 from ...errors import Errors
 
 PRECISIONS = ("fp32", "fp16", "bf16")
-QUANTIZATIONS = ("nf4", "fp4", "int8")
+QUANTIZATIONS = ("nf4", "fp4", "int8", "int8_cpu")
+BITSANDBYTES = QUANTIZATIONS[:3]
 AUTO = "auto"
 ATTENTIONS = (None, "causal", "bidirectional")
 
@@ -62,9 +63,9 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class QuantizationSettings:
-    """Base weights in 4 or 8 bits, through bitsandbytes (QLoRA: Dettmers et al. 2023, arXiv 2305.14314).
+    """Base weights in 4 or 8 bits, through bitsandbytes (QLoRA: Dettmers et al. 2023, arXiv 2305.14314) but for one.
 
-    kind: "nf4" or "fp4" (4 bits), or "int8".
+    kind: "nf4" or "fp4" (4 bits), or "int8"; or "int8_cpu", without bitsandbytes and adapters, to predict on CPUs.
     double_quant: Quantise the scales of 4-bit weights, too: 0.37 bits less a weight.
     compute_dtype: What 4-bit weights are multiplied in: "fp32", "fp16", "bf16", or "auto" for the precision in force.
     """
@@ -132,6 +133,7 @@ class BackboneSettings:
         require_choice("attention", self.attention, ATTENTIONS)
         if self.quantization is not None and self.lora is not None:  # bitsandbytes rounds biases as it goes
             require_choice("lora.bias with quantization", self.lora.bias, ("none",))
+            require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
         _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
     def to_dict(self) -> dict[str, Any]:

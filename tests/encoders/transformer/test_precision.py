@@ -76,7 +76,7 @@ def test_a_half_precision_checkpoint_is_computed_in_float32(make_checkpoint: Mak
 def test_emulation_is_warned_of(
     native: bool, half: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
-    monkeypatch.setattr(precision_, "_is_native", lambda *args: native)
+    monkeypatch.setattr(precision_, "is_native", lambda *args: native)
     load_backbone(str(make_checkpoint()), memory=MemorySettings(half))
     load_backbone(str(make_checkpoint()))
     messages = [str(warning.message) for warning in recwarn]
@@ -87,6 +87,6 @@ def test_emulation_is_warned_of(
 def test_the_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     device = torch.device("cpu")
-    assert isinstance(precision_._is_native("bf16", device), bool)
+    assert isinstance(precision_.is_native("bf16", device), bool)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
-    assert not precision_._is_native("bf16", device)
+    assert not precision_.is_native("bf16", device)

@@ -1,0 +1,25 @@
+"""What `pip install spacy-zh-tw-ner` does not bring along, or a sentence that says how to get it."""
+
+from types import ModuleType
+
+from ..errors import Errors
+
+
+def parquet() -> ModuleType:
+    """`pyarrow.parquet`. RAISES (ValueError): Where it is not installed."""
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ValueError(Errors.ZT530.format(what="Parquet", package="pyarrow", extra="parquet")) from error
+    module: ModuleType = pyarrow.parquet
+    return module
+
+
+def ray_data() -> ModuleType:
+    """`ray.data`. RAISES (ValueError): Where it is not installed."""
+    try:
+        import ray.data
+    except ImportError as error:
+        raise ValueError(Errors.ZT530.format(what="--engine ray", package="Ray Data", extra="ray")) from error
+    module: ModuleType = ray.data
+    return module

@@ -1,0 +1,120 @@
+"""What is finished, so that a job goes on after a kill: one line a chunk, behind a line that says whose they are.
+
+A chunk is entered when its parts have been renamed into place. What was killed between the two is done again, over the
+same names and with the same bytes.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spacy.util import get_package_path, is_package
+
+from .. import __version__
+from ..errors import Errors
+from ..files import write_whole
+from .job import Job
+from .records import Tally
+
+NAME = "journal.jsonl"
+
+
+def identify(job: Job, digest: str) -> dict[str, Any]:
+    """Name all that decides the bytes of the output.
+
+    digest (str): Fingerprint of the input.
+    RETURNS (dict): By words for a message.
+    RAISES (ValueError): If there is no such pipeline.
+    """
+    return {
+        "version": __version__,
+        "input's name": job.source.name,
+        "input's size": job.source.stat().st_size,
+        "input's content (SHA-256)": digest,
+        "pipeline": job.pipeline,
+        "pipeline's content (SHA-256)": _folder_digest(pipeline_folder(job.pipeline)),
+        "--text-field": job.text_field,
+        "--entities-field": job.entities_field,
+        "--chunk-size": job.chunk_size,
+    }
+
+
+def pipeline_folder(name: str) -> Path:
+    """Find what `spacy.load` would load. RAISES (ValueError): If there is nothing."""
+    folder = get_package_path(name) if is_package(name) else Path(name)
+    if not is_package(name) and not (folder / "config.cfg").is_file():
+        raise ValueError(Errors.ZT531.format(name=name))
+    return folder
+
+
+def _folder_digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+class Journal:
+    """The journal of a job, open for more.
+
+    job (Job): Its folder is made when it is not there.
+    identity (dict): See `identify`.
+    RAISES (ValueError): If what is there was begun by another job.
+    """
+
+    def __init__(self, job: Job, identity: dict[str, Any]) -> None:
+        self.job = job
+        self.done: dict[int, Tally] = {}
+        job.folder.mkdir(parents=True, exist_ok=True)
+        path = job.folder / NAME
+        # A kill may leave the last line without an end: what it said is then not known.
+        whole = [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")] if path.exists() else []
+        if whole:
+            _require_same(json.loads(whole[0]), identity, job.folder)
+        else:
+            whole = [json.dumps(identity, ensure_ascii=False).encode() + b"\n"]
+        for line in whole[1:]:
+            entry = json.loads(line)
+            index = entry.pop("chunk")
+            self.done[index] = Tally(**entry)
+        write_whole(path, b"".join(whole))
+        self._file = path.open("ab")
+
+    def enter(self, index: int, tally: Tally) -> None:
+        """Note that the parts of a chunk are in their places."""
+        self.done[index] = tally
+        self._file.write(json.dumps({"chunk": index, **asdict(tally)}).encode() + b"\n")
+        self._file.flush()
+
+    def total(self) -> Tally:
+        """RETURNS (Tally): Of all finished chunks."""
+        total = Tally()
+        for tally in self.done.values():
+            total.add(tally)
+        return total
+
+    def remove(self) -> None:
+        """Clear away the folder, when the output is in its place."""
+        self._file.close()
+        shutil.rmtree(self.job.folder)
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def _require_same(seen: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
+    for what, value in expected.items():
+        if seen.get(what) != value:
+            raise ValueError(Errors.ZT520.format(folder=folder, what=what, seen=seen.get(what), expected=value))

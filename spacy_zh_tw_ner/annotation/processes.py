@@ -1,0 +1,84 @@
+"""The local engine: a process a core or GPU, each started afresh."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.queues import SimpleQueue
+from threading import Thread
+
+from ..errors import Errors
+from .chunks import Chunk
+from .job import Job
+from .records import Tally
+from .worker import Worker
+
+_workers: list[Worker] = []  # of this process: one, once it has begun
+
+
+def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+    """Annotate chunks in this machine's processes.
+
+    job (Job): What to do.
+    chunks (list[Chunk]): What is left to do.
+    workers (int): Processes; 0 for one a core or, with `gpus`, one a GPU.
+    gpus (bool): Whether each has a GPU.
+    YIELDS (tuple[Chunk, Tally]): What is finished, as it comes.
+    RAISES (ValueError): If a process was killed, or there are fewer GPUs than workers.
+    """
+    workers = min(_count(workers, gpus), max(1, len(chunks)))
+    # A copy of a process that has used CUDA or threads of OpenMP hangs; a new one does not.
+    context = get_context("spawn")
+    ids: SimpleQueue[int | None] = context.SimpleQueue()
+    for i in range(workers):
+        ids.put(i if gpus else None)
+    left, running = deque(chunks), dict[Future[Tally], Chunk]()
+    with ProcessPoolExecutor(workers, context, _begin, (job, ids)) as pool:
+        try:
+            while left or running:
+                while left and len(running) < 2 * workers:  # one to work on, one to go on with
+                    chunk = left.popleft()
+                    running[pool.submit(_work, chunk)] = chunk
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise ValueError(Errors.ZT527.format(reason=error, folder=job.folder)) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def n_cores() -> int:
+    """RETURNS (int): Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _count(workers: int, gpus: bool) -> int:
+    if workers < 0:
+        remedy = "Give 1 or more, or 0 for one a core or GPU."
+        raise ValueError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
+    if not gpus:
+        return workers or n_cores()
+    import torch
+
+    if not torch.cuda.device_count() or workers > torch.cuda.device_count():
+        raise ValueError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
+    return workers or torch.cuda.device_count()
+
+
+def _begin(job: Job, ids: "SimpleQueue[int | None]") -> None:
+    Thread(target=_die_with_parent, daemon=True).start()
+    _workers.append(Worker(job, ids.get()))
+
+
+def _die_with_parent() -> None:
+    """End when the parent is killed: the pool's own processes would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(chunk: Chunk) -> Tally:
+    return _workers[0](chunk)

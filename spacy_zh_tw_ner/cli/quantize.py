@@ -1,0 +1,80 @@
+"""`quantize IN OUT`: a pipeline with a Transformer, made small and fast for CPUs, and measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from wasabi import msg
+
+from .main import fails_in_words, zh_tw_ner_cli
+
+if TYPE_CHECKING:
+    from ..evaluation.footprint import Footprint
+
+
+@zh_tw_ner_cli.command("quantize")
+@fails_in_words
+def quantize_cli(
+    pipeline: Path = typer.Argument(..., metavar="IN", help="Folder of a pipeline with a Transformer of this package."),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the new pipeline."),
+    to: str = typer.Option("int8", "--to", help="int8, or bf16 where the CPU has it."),
+    dev: Path | None = typer.Option(
+        None, "--dev", "-d", help="A .spacy file; the one that it was trained with if left out."
+    ),
+    max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that may be lost."),
+    force: bool = typer.Option(False, "--force", help="Write it whatever is lost."),
+) -> None:
+    """Round the weights of the Transformer to 8 bits. Head and CRF stay in 32.
+
+    Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
+    """
+    import spacy
+
+    from ..errors import Errors
+    from ..evaluation.footprint import folder_size, measure_footprint
+    from ..files import write_folder
+    from ..pipeline.quantize import write_quantized
+
+    nlp = spacy.load(pipeline)
+    dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
+    if not dev.is_file() and not force:
+        raise ValueError(Errors.ZT545.format(path=dev))
+
+    def write(folder: Path) -> None:
+        write_quantized(nlp, folder, to, force=force)
+        if not dev.is_file():
+            msg.warn(
+                f"F was not measured. Size: {_megabytes(folder_size(pipeline))} → {_megabytes(folder_size(folder))}"
+            )
+            return
+        before, after = measure_footprint(pipeline, dev), measure_footprint(folder, dev)
+        _print(before, after)
+        drop = before.f_score - after.f_score
+        if drop > max_f1_drop:
+            said = Errors.ZT543.format(
+                data=dev, drop=drop, before=before.f_score, after=after.f_score, limit=max_f1_drop
+            )
+            if not force:
+                raise ValueError(said)
+            msg.warn(f"Written all the same. {said.partition(' Nothing')[0]}")
+
+    write_folder(output, write)
+    msg.good(f"Wrote {output}: spacy.load({str(output)!r})")
+
+
+def _print(before: "Footprint", after: "Footprint") -> None:
+    msg.table(
+        [
+            ("size", _megabytes(before.size), _megabytes(after.size)),
+            ("peak memory", _megabytes(before.peak), _megabytes(after.peak)),
+            ("characters/s", f"{before.speed:,.0f}", f"{after.speed:,.0f}"),
+            ("F on dev", f"{before.f_score:.2f}", f"{after.f_score:.2f}"),
+        ],
+        header=("", "before", "after"),
+        divider=True,
+        aligns=tuple("lrr"),
+    )
+
+
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 2**20:,.0f} MiB"

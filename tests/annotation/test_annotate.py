@@ -1,0 +1,250 @@
+"""Files in, files out: everything once, in order, whatever stops the work."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import DocBin
+
+from spacy_zh_tw_ner.annotation import annotate as module
+from spacy_zh_tw_ner.annotation.annotate import annotate
+from spacy_zh_tw_ner.annotation.chunks import Chunk
+from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.journal import NAME
+from spacy_zh_tw_ner.annotation.records import Tally
+
+from .helpers import MakeJob, json_lines, rows_of, run_here
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def found_by(nlp: Language, text: str) -> list[tuple[int, int, str]]:
+    return [(ent.start_char, ent.end_char, ent.label_) for ent in nlp(text).ents]
+
+
+def places(entities: list[dict[str, object]]) -> list[tuple[object, ...]]:
+    return [(e["start"], e["end"], e["label"]) for e in entities]
+
+
+def test_json_lines_keep_their_fields_and_order(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str]) -> None:
+    job = make_job(json_lines(tiny_texts * 3), chunk_size=5)
+    tally = annotate(job, progress=False)
+    rows = rows_of(job.target)
+    assert [row["id"] for row in rows] == list(range(len(tiny_texts) * 3))
+    assert rows[0] | {"entities": []} == {"id": 0, "text": tiny_texts[0], "tags": ["新聞", None], "entities": []}
+    for row in rows:
+        assert places(row["entities"]) == found_by(tiny_nlp, row["text"])
+        assert all(row["text"][e["start"] : e["end"]] == e["text"] for e in row["entities"])
+        assert all(0 < e["score"] <= 1 for e in row["entities"])
+    assert tally.records == len(rows)
+    assert tally.entities == sum(len(row["entities"]) for row in rows) > 0
+    assert tally.characters == sum(len(row["text"]) for row in rows)
+    assert not job.folder.exists()
+    assert not job.rejects.exists()
+
+
+def test_lines_of_text_are_numbered(make_job: MakeJob) -> None:
+    job = make_job("\ufeff蔡英文\r\n\r\n在臺北市\u2028見\n末", suffix=".txt", chunk_size=2)
+    annotate(job, progress=False)
+    rows = [(row["line"], row["text"]) for row in rows_of(job.target)]
+    assert rows == [(1, "蔡英文"), (2, ""), (3, "在臺北市\u2028見"), (4, "末")]
+
+
+def test_docs_come_out_as_spacy_reads_them(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str]) -> None:
+    job = make_job(json_lines(tiny_texts), "out.spacy", chunk_size=3)
+    annotate(job, progress=False)
+    docs = list(DocBin().from_disk(job.target).get_docs(spacy.blank("zh_tw").vocab))
+    assert [doc.text for doc in docs] == tiny_texts
+    for i, doc in enumerate(docs):
+        assert [(e.start_char, e.end_char, e.label_) for e in doc.ents] == found_by(tiny_nlp, doc.text)
+        assert len(doc.spans["ner"].attrs["scores"]) == len(doc.ents)
+        assert json.loads(doc.user_data["meta"]) == {"id": i, "tags": ["新聞", None]}
+
+
+@pytest.mark.parametrize("target", ["out.jsonl", "out.spacy", "out.parquet"])
+@pytest.mark.parametrize("source", [b"", b"\n", b'{"text": null}\n'])
+def test_no_record_gives_an_output_that_can_be_read(make_job: MakeJob, source: bytes, target: str) -> None:
+    if target.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    job = make_job(source, target)
+    assert annotate(job, progress=False).records == 0
+    if target.endswith("jsonl"):
+        assert job.target.read_bytes() == b""
+    elif target.endswith("spacy"):
+        assert len(DocBin().from_disk(job.target)) == 0
+    else:
+        import pyarrow.parquet as pq
+
+        assert pq.read_table(job.target).column_names == ["text", "meta", "entities"]
+
+
+BAD = [
+    (b'{"text": "\xe5\x8f', "not UTF-8"),
+    (b'{"text": "a"', "not valid JSON"),
+    (b"[1]", "not a JSON object, but a list"),
+    (b"null", "not a JSON object, but null"),
+    (b'{"id": 1}', "has no field 'text'"),
+    (b'{"text": null}', "'text' is null, not a string"),
+    (b'{"text": 3}', "'text' is a number, not a string"),
+    (b'{"text": {}}', "'text' is an object, not a string"),
+    (b'{"text": "a", "entities": []}', "name another with --entities-field"),
+    (b'{"text": "a\\ud83d"}', "[ZT001]"),
+    (b"[" * 100_000, "nested too deeply"),
+]
+
+
+def test_what_cannot_be_annotated_is_told_with_line_and_reason(make_job: MakeJob) -> None:
+    good = '{"text": "在臺北市"}'.encode()
+    job = make_job(b"\n".join(line for bad, _ in BAD for line in (good, bad, b" ")), chunk_size=4)
+    tally = annotate(job, progress=False)
+    assert len(rows_of(job.target)) == tally.records == len(BAD)
+    rejects = rows_of(job.rejects)
+    assert [row["line"] for row in rejects] == [3 * i + 2 for i in range(len(BAD))]
+    for row, (bad, reason) in zip(rejects, BAD, strict=True):
+        assert row["file"] == "in.jsonl"
+        assert reason in row["reason"]
+        assert len(row["seen"]) <= 80
+        assert bad.decode("utf-8", "replace").startswith(row["seen"]) or "ZT001" in reason
+    assert tally.rejected == len(BAD)
+
+
+def test_rejects_of_an_older_run_go(make_job: MakeJob) -> None:
+    annotate(job := make_job("null\n"), progress=False)
+    assert job.rejects.exists()
+    annotate(make_job('{"text": "好"}\n'), progress=False)
+    assert not job.rejects.exists()
+
+
+def test_half_a_character_beside_the_text_stays(make_job: MakeJob) -> None:
+    job = make_job(b'{"text": "\xe5\xa5\xbd", "x": "\\ud83d"}\n')
+    annotate(job, progress=False)
+    assert rows_of(job.target) == [{"text": "好", "x": "\ud83d", "entities": []}]
+
+
+def stop_after(n: int) -> object:
+    """An engine that is interrupted once it has told of n chunks, while the next one is written already."""
+
+    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+        for i, done in enumerate(run_here(job, chunks, workers, gpus)):
+            if i == n:
+                raise KeyboardInterrupt
+            yield done
+
+    return run
+
+
+@pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
+def test_an_interrupted_job_gives_the_same_bytes(
+    make_job: MakeJob, tiny_texts: list[str], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(json_lines(tiny_texts) + "null\n" + json_lines(tiny_texts), target, chunk_size=4)
+    whole = annotate(job, progress=False)
+    expected, rejects = job.target.read_bytes(), job.rejects.read_bytes()
+    job.target.unlink()
+    for n in (0, 1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "run_processes", stop_after(n))
+            with pytest.raises(KeyboardInterrupt):
+                annotate(job, progress=False)
+        assert not job.target.exists()
+    journal = job.folder / NAME
+    assert len(journal.read_bytes().splitlines()) == 1 + 3
+    journal.write_bytes(journal.read_bytes()[:-5])  # as a kill while it was written leaves it
+    assert annotate(job, progress=False) == whole
+    assert job.target.read_bytes() == expected
+    assert job.rejects.read_bytes() == rejects
+    assert not job.folder.exists()
+
+
+def test_finished_chunks_are_not_done_again(
+    make_job: MakeJob, tiny_texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(json_lines(tiny_texts), chunk_size=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_processes", stop_after(3))
+        with pytest.raises(KeyboardInterrupt):
+            annotate(job, progress=False)
+    seen: list[int] = []
+
+    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+        seen.extend(chunk.index for chunk in chunks)
+        return run_here(job, chunks, workers, gpus)
+
+    monkeypatch.setattr(module, "run_processes", run)
+    annotate(job, progress=False)
+    assert seen == [0]
+    assert len(rows_of(job.target)) == len(tiny_texts)
+
+
+@pytest.mark.parametrize("change", ["input", "pipeline", "settings"])
+def test_a_resume_with_something_else_is_refused(
+    make_job: MakeJob, tiny_texts: list[str], change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(json_lines(tiny_texts), chunk_size=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_processes", stop_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            annotate(job, progress=False)
+    before = sorted(job.folder.iterdir())
+    if change == "input":
+        other, what = make_job(json_lines(tiny_texts[::-1]), chunk_size=4), "input's content"
+    elif change == "settings":
+        other, what = make_job(job.source, chunk_size=5), "--chunk-size"
+    else:
+        nlp = spacy.blank("zh_tw")
+        nlp.to_disk(tmp_path / "blank")
+        other, what = Job(job.source, job.target, str(tmp_path / "blank"), chunk_size=4), "pipeline"
+    with pytest.raises(ValueError, match=rf"\[ZT520\] .*{what}"):
+        annotate(other, progress=False)
+    assert sorted(job.folder.iterdir()) == before
+
+
+def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job('{"text": "好"}\n')
+
+    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+        with job.source.open("a") as file:
+            file.write("{}\n")
+        return run_here(job, chunks, workers, gpus)
+
+    monkeypatch.setattr(module, "run_processes", run)
+    with pytest.raises(ValueError, match=r"\[ZT526\]"):
+        annotate(job, progress=False)
+    assert not job.target.exists()
+
+
+def test_more_than_a_doc_bin_holds_is_refused_early(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spacy_zh_tw_ner.annotation import assembly
+
+    monkeypatch.setattr(assembly, "DOC_BIN_TOKENS", 3)
+    job = make_job('{"text": "在臺北市"}\n', "out.spacy")
+    with pytest.raises(ValueError, match=r"\[ZT529\]"):
+        annotate(job, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"suffix": ".csv"}, "ZT521"),
+        ({"target": "out.csv"}, "ZT521"),
+        ({"chunk_size": 0}, "ZT528"),
+        ({"text_field": "entities"}, "ZT528"),
+        ({"entities_field": "meta"}, "ZT528"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(make_job: MakeJob, settings: dict[str, object], code: str) -> None:
+    with pytest.raises(ValueError, match=rf"\[{code}\]"):
+        make_job("", **settings)
+
+
+def test_a_missing_input_or_pipeline_is_named(make_job: MakeJob, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT522\]"):
+        make_job(tmp_path / "nowhere.jsonl")
+    job = make_job("")
+    with pytest.raises(ValueError, match=r"\[ZT531\]"):
+        annotate(Job(job.source, job.target, "nowhere"), progress=False)
+    with pytest.raises(ValueError, match=r"\[ZT528\].*engine"):
+        annotate(job, engine="spark", progress=False)

@@ -1,0 +1,145 @@
+"""Real processes, really killed."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from spacy_zh_tw_ner.annotation.annotate import annotate
+from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.journal import NAME
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+
+from .helpers import MakeJob, json_lines, rows_of
+
+pytestmark = pytest.mark.slow
+WAIT = 120  # seconds, on a machine that others use
+
+
+def command(job: Job, *more: str) -> list[str]:
+    return [
+        "annotate",
+        str(job.source),
+        str(job.target),
+        "-p",
+        job.pipeline,
+        "--chunk-size",
+        str(job.chunk_size),
+        *more,
+    ]
+
+
+def finished(job: Job) -> int:
+    journal = job.folder / NAME
+    return max(0, journal.read_bytes().count(b"\n") - 1) if journal.exists() else 0
+
+
+def start(job: Job, *more: str) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "spacy", "zh-tw-ner", *command(job, *more)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
+def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
+    make_job: MakeJob, tiny_texts: list[str], target: str
+) -> None:
+    lines = json_lines(tiny_texts * 200) + "null\n" + json_lines(tiny_texts * 200)
+    whole = make_job(lines, f"whole-{target}", chunk_size=20)
+    expected = annotate(whole, workers=1, progress=False)
+    job = make_job(whole.source, target, chunk_size=20)
+    for stop in (1, 50):
+        running = start(job, "--workers", "2")
+        try:
+            until = time.monotonic() + WAIT
+            while finished(job) < stop and running.poll() is None and time.monotonic() < until:
+                time.sleep(0.002)
+            children = psutil.Process(running.pid).children(recursive=True)
+        finally:
+            running.send_signal(signal.SIGKILL)
+        running.communicate()
+        assert running.returncode == -signal.SIGKILL
+        assert stop <= finished(job) < 161
+        assert not job.target.exists()
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert not alive
+    before = finished(job)
+    done = start(job, "--workers", "2")
+    error = done.communicate(timeout=WAIT)[1].decode()
+    assert done.returncode == 0, error
+    assert re.search(rf"\| {20 * before}/{expected.records + 1} ", error)  # the bar goes on from there
+    assert job.target.read_bytes() == whole.target.read_bytes()
+    assert job.rejects.read_bytes() == whole.rejects.read_bytes()
+    assert not job.folder.exists()
+    assert expected.records == 400 * len(tiny_texts)
+    assert expected.rejected == 1
+
+
+def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: MakeJob, tiny_texts: list[str]) -> None:
+    job = make_job(json_lines(tiny_texts * 200), chunk_size=20)
+    running = start(job, "--workers", "2")
+    until = time.monotonic() + WAIT
+    while finished(job) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    workers = [
+        child
+        for child in psutil.Process(running.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    assert len(workers) == 2
+    os.kill(workers[0].pid, signal.SIGKILL)
+    said = running.communicate(timeout=WAIT)[0].decode()
+    assert (running.returncode, "[ZT527]" in said) == (1, True)
+    result = CliRunner().invoke(zh_tw_ner_cli, command(job, "--workers", "1"))
+    assert result.exit_code == 0, result.output
+    assert [row["id"] for row in rows_of(job.target)] == list(range(200 * len(tiny_texts)))
+
+
+def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
+    job = make_job('{"text": "在臺北市"}\n{"text": null}\n')
+    result = CliRunner().invoke(zh_tw_ner_cli, command(job, "--workers", "1"))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "1 records, 1 entities" in said
+    assert "1 records could not be read" in said
+    (row,) = rows_of(job.rejects)
+    assert row == {"file": "in.jsonl", "line": 2, "reason": "'text' is null, not a string", "seen": '{"text": null}'}
+
+
+def test_more_workers_than_gpus_are_refused(make_job: MakeJob) -> None:
+    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--gpu", "--workers", "99"))
+    assert (result.exit_code, "[ZT533]" in result.output) == (1, True)
+    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--workers", "-1"))
+    assert (result.exit_code, "[ZT528]" in result.output) == (1, True)
+
+
+def test_memory_does_not_grow_with_the_file(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
+    """Ten times the file: the largest process stays as large."""
+    peaks = []
+    for times in (100, 1000):
+        job = make_job(json_lines(tiny_texts * times), f"out-{times}.jsonl", chunk_size=100)
+        code = (
+            "import json, resource, sys\n"
+            "from spacy_zh_tw_ner.annotation.chunks import find_chunks\n"
+            "from spacy_zh_tw_ner.annotation.job import Job\n"
+            "from spacy_zh_tw_ner.annotation.worker import Worker\n"
+            "from pathlib import Path\n"
+            "job = Job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], chunk_size=100)\n"
+            "work = Worker(job)\n"
+            "for chunk in find_chunks(job)[0]: work(chunk)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(job.source), str(job.target), job.pipeline],
+            capture_output=True,
+            check=True,
+        )
+        peaks.append(json.loads(done.stdout))
+    assert peaks[1] < 1.03 * peaks[0]

@@ -1,0 +1,122 @@
+"""The same job on a real Ray, here and behind an address. Each command runs as a user runs it."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from spacy_zh_tw_ner.annotation import extras
+from spacy_zh_tw_ner.annotation.annotate import annotate
+from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.journal import NAME
+
+from .helpers import MakeJob, json_lines
+
+WAIT = 300
+HEAD = """
+import ray
+print(ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False).address_info["address"], flush=True)
+input()
+"""
+
+
+def test_without_ray_it_says_what_to_install(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ValueError, match=r"\[ZT530\] .*spacy-zh-tw-ner\[ray\]"):
+        annotate(make_job('{"text": "好"}\n'), engine="ray", progress=False)
+    with pytest.raises(ValueError, match=r"\[ZT530\] .*spacy-zh-tw-ner\[parquet\]"):
+        extras.parquet()
+
+
+@pytest.fixture
+def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> Job:
+    """What the local engine makes of it."""
+    pytest.importorskip("ray")
+    lines = json_lines(tiny_texts * 60) + "null\n" + json_lines(tiny_texts * 60)
+    job = make_job(lines, "expected.jsonl", chunk_size=20)
+    annotate(job, progress=False)
+    return job
+
+
+def start(job: Job, *more: str) -> subprocess.Popen[str]:
+    words = ["annotate", str(job.source), str(job.target), "-p", job.pipeline, "--chunk-size", str(job.chunk_size)]
+    command = [sys.executable, "-m", "spacy", "zh-tw-ner", *words, "--engine", "ray", *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+
+def same(job: Job, expected: Job) -> bool:
+    return (job.target.read_bytes(), job.rejects.read_bytes()) == (
+        expected.target.read_bytes(),
+        expected.rejects.read_bytes(),
+    )
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: Job) -> None:
+    job = make_job(expected.source, chunk_size=20)
+    running = start(job, "--workers", "2")
+    journal, until = job.folder / NAME, time.monotonic() + WAIT
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 2) and time.monotonic() < until:
+        time.sleep(0.005)
+    children = psutil.Process(running.pid).children(recursive=True)
+    workers = [child for child in children if "MapWorker" in child.name()]
+    assert workers
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    assert not job.target.exists()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive  # Ray's own agents take longer
+    done = start(job, "--workers", "2")
+    said, error = done.communicate(timeout=WAIT)
+    assert done.returncode == 0, said + error
+    assert "0%|" not in error.partition("records/s")[0].lstrip("\r")[:4]  # the bar goes on from there
+    assert same(job, expected)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Ray with two cores that others may join who know its token."""
+    pytest.importorskip("ray")
+    for name, value in (("AUTH_MODE", "token"), ("AUTH_TOKEN", 2 * uuid4().hex), ("USAGE_STATS_ENABLED", "0")):
+        monkeypatch.setenv(f"RAY_{name}", value)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", HEAD], encoding="utf-8", **pipes) as head:  # type: ignore[call-overload]
+        try:
+            yield head.stdout.readline().strip()
+        finally:
+            head.communicate("\n", timeout=60)
+
+
+@pytest.mark.slow
+def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Job, cluster: str) -> None:
+    job = make_job(expected.source, chunk_size=20)
+    done = start(job, "--address", cluster)
+    said, error = done.communicate(timeout=WAIT)
+    assert done.returncode == 0, said + error
+    assert same(job, expected)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: Job) -> None:
+    done = start(make_job(expected.source), "--address", "127.0.0.1:1")
+    said, _ = done.communicate(timeout=WAIT)
+    assert (done.returncode, "[ZT532]" in said, "127.0.0.1:1" in said) == (1, True, True)
+
+
+@pytest.mark.slow
+def test_what_a_worker_raises_is_told(expected: Job, tmp_path: Path) -> None:
+    """A pipeline that cannot be loaded there."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 'zh_tw'\n")
+    job = Job(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))
+    done = start(job, "--workers", "1")
+    said, _ = done.communicate(timeout=WAIT)
+    assert (done.returncode, "[ZT527]" in said) == (1, True)

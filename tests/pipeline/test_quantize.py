@@ -1,0 +1,122 @@
+"""Pipelines that are made small load as any other, and find what they found before."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Config, fix_random_seed
+
+from spacy_zh_tw_ner.encoders.transformer.int8 import Int8Linear
+from spacy_zh_tw_ner.pipeline import quantize
+from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+
+WINDOWS = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
+LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "pooling": {"@layers": "reduce_mean.v1"},
+}
+TEXTS = ["蔡英文總統在臺北市接見台積電董事長。", "", "好"]
+
+
+def make_pipeline(base: Path, folder: Path, *, in_head: bool = False, **settings: Any) -> Language:
+    """A trained pipeline, as it comes back from disk."""
+    fix_random_seed(0)
+    nlp = spacy.blank("zh_tw")
+    model: dict[str, Any] = {"name": str(base), "get_spans": WINDOWS, **settings}
+    if in_head:
+        pooling = {"pooling": {"@layers": "reduce_mean.v1"}}
+        tok2vec = {"@architectures": "spacy-zh-tw-ner.Tok2VecTransformer.v1", **model, **pooling}
+    else:
+        model["@architectures"] = "spacy-zh-tw-ner.TransformerModel.v1"
+        nlp.add_pipe("transformer", config={"model": model})
+        tok2vec = LISTENER
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
+    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    example = Example.from_dict(nlp.make_doc(TEXTS[0]), {"entities": [(0, 3, "PERSON"), (6, 9, "GPE")]})
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 0.01
+    for _ in range(60):
+        nlp.update([example], sgd=optimizer)
+    nlp.to_disk(folder)
+    return spacy.load(folder)
+
+
+def found(nlp: Language) -> list[list[tuple[str, str, float]]]:
+    return [[(ent.text, ent.label_, round(ent._.score, 1)) for ent in doc.ents] for doc in nlp.pipe(TEXTS)]
+
+
+def linear_layers(nlp: Language) -> list[torch.nn.Module]:
+    (shim,) = quantize._shims(nlp)
+    return [m for m in shim.backbone.modules() if isinstance(m, torch.nn.Linear | Int8Linear)]
+
+
+@pytest.fixture
+def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
+    return tiny_checkpoint("bert")
+
+
+@pytest.mark.parametrize("kind", ["plain", "in the head", "lora", "nf4", "half"])
+def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_path: Path) -> None:
+    settings: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "in the head": {"in_head": True},
+        "lora": {"lora": LORA, "save": "adapter"},
+        "nf4": {"lora": LORA, "quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}},
+        "half": {"memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "precision": "bf16", "freeze_layers": 1}},
+    }
+    nlp = make_pipeline(base, tmp_path / "before", **settings[kind])
+    expected = found(nlp)
+    assert expected[0]
+    write_quantized(nlp, tmp_path / "after")
+    again = spacy.load(tmp_path / "after")
+    assert found(again) == expected
+    assert {type(layer) for layer in linear_layers(again)} == {Int8Linear}
+    config = Config().from_disk(tmp_path / "after" / "config.cfg")
+    block = config["components"]["ner" if kind == "in the head" else "transformer"]["model"]
+    block = block["tok2vec"] if kind == "in the head" else block
+    assert (block["quantization"]["kind"], block["lora"], block["save_dtype"]) == ("int8_cpu", None, "fp16")
+    assert block["memory"]["precision"] == "fp32"
+    if kind == "plain":
+        sizes = [sum(f.stat().st_size for f in (tmp_path / n / "transformer").iterdir()) for n in ("before", "after")]
+        assert sizes[1] < 0.75 * sizes[0]  # of a tiny one, the tokenizer is half
+    again.to_disk(tmp_path / "again")
+    assert found(spacy.load(tmp_path / "again")) == expected
+
+
+@pytest.mark.parametrize("family", ["bert", "albert"])
+def test_bf16_finds_the_same_in_half_the_memory(
+    tiny_checkpoint: Callable[[str], Path], family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spacy_zh_tw_ner.encoders.transformer import precision
+
+    monkeypatch.setattr(quantize, "is_native", lambda *args: True)
+    monkeypatch.setattr(precision, "is_native", lambda *args: True)
+    nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "before")
+    expected = found(nlp)
+    write_quantized(nlp, tmp_path / "after", "bf16")
+    again = spacy.load(tmp_path / "after")
+    assert found(again) == expected
+    dtype = torch.bfloat16 if family == "bert" else torch.float32
+    assert {layer.weight.dtype for layer in linear_layers(again)} == {dtype}
+    block = Config().from_disk(tmp_path / "after" / "config.cfg")["components"]["transformer"]["model"]
+    assert (block["memory"]["precision"], block["quantization"], block["save_dtype"]) == ("bf16", None, "bf16")
+
+
+def test_what_cannot_be_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("sentencizer")
+    with pytest.raises(ValueError, match=r"\[ZT541\] .*sentencizer"):
+        write_quantized(nlp, tmp_path / "after")
+    with pytest.raises(ValueError, match=r"\[ZT542\] .*'int4'"):
+        write_quantized(nlp, tmp_path / "after", "int4")
+    monkeypatch.setattr(quantize, "is_native", lambda *args: False)
+    with pytest.raises(ValueError, match=r"\[ZT544\]"):
+        write_quantized(nlp, tmp_path / "after", "bf16")
+    assert not (tmp_path / "after").exists()
