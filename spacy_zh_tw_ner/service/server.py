@@ -1,6 +1,7 @@
 """From the first pipeline loaded to the last answer sent."""
 
 import logging
+import os
 import signal
 from collections.abc import Mapping
 
@@ -32,6 +33,9 @@ def serve(
     threads (int): CPU threads to read with; 0 for torch's choice.
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
+    # oneDNN keeps compiled code for 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB.
+    # It asks for this when it is first used.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
     if threads:
         import torch
 
