@@ -8,7 +8,8 @@ import spacy
 from spacy.util import load_config
 
 from spacy_zh_tw_ner.planning.presets import preset_names, read_config
-from tests.cli.test_cli import fails, plain, run, succeeds
+
+from .test_cli import fails, plain, run, succeeds
 
 
 def test_a_plan_is_a_table_with_a_verdict() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Running
 from spacy.language import Language
+
+from .conftest import Running
 
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 FAMILY = "𠮷野家台北👨🏻‍🚒蔡英文在臺北市"

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import spacy
-from conftest import Running, running
 from spacy.language import Language
+
+from .conftest import Running, running
 
 sync_api = pytest.importorskip("playwright.sync_api")
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"

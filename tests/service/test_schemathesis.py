@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from .conftest import Running
 
 schemathesis = pytest.importorskip("schemathesis")
 MODES = schemathesis.GenerationMode
