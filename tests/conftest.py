@@ -13,10 +13,10 @@ import spacy
 import torch
 from checkpoints import make_checkpoint
 from hypothesis import settings
+from shrunk import ROOT, SHRINK
 from spacy.language import Language
 from spacy.tokens import DocBin
 
-ROOT = Path(__file__).parents[1]
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # for the processes that tests start, too
@@ -33,20 +33,6 @@ TINY = """# doc = tiny-01
 我們去吃飯吧！
 [台積電](ORG)與[鴻海](ORG)都是公司。
 """
-# configs/bilstm.cfg, made small enough to train in a second
-SHRINK: dict[str, Any] = {
-    "components.ner.model.tok2vec.width": 8,
-    "components.ner.model.tok2vec.n_targets": 32,
-    "components.ner.model.tok2vec.tok2vec.hidden_width": 24,
-    "components.ner.model.tok2vec.tok2vec.depth": 1,
-    "components.ner.model.tok2vec.tok2vec.dropout": 0.1,
-    "components.ner.model.tok2vec.tok2vec.embed.widths": [24, 8],
-    "components.ner.model.tok2vec.tok2vec.embed.rows": [512, 512],
-    "training.max_steps": 40,
-    "training.eval_frequency": 20,
-    "training.optimizer.learn_rate.initial_rate": 0.02,
-    "training.optimizer.learn_rate.warmup_steps": 2,
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT, SHRINK
+from shrunk import ROOT, SHRINK
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
