@@ -17,9 +17,9 @@ from ..encoders.transformer.settings import QuantizationSettings
 HALF = {F.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.Tensor.bmm}
 HALF |= {torch.baddbmm, torch.Tensor.baddbmm, torch.addmm, F.scaled_dot_product_attention}
 FULL = {F.layer_norm, F.softmax, torch.softmax, torch.Tensor.softmax}
-# Bits a weight, scales included: a scale of 8 bits for 64 weights and one of 32 for 256 of those, or one of 32 for 64
-# weights (Dettmers et al. 2023, section 3)
-BITS = {("nf4", True): 4 + 8 / 64 + 32 / (64 * 256), ("nf4", False): 4 + 32 / 64, ("int8", True): 8.0}
+# Bits a 4-bit weight, scales included: one of 32 bits for 64 weights; or, where those are quantised again
+# (`double_quant`), one of 8, and one of 32 for 256 of these (Dettmers et al. 2023, section 3)
+BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
 
 
 class Emulation(TorchFunctionMode):
@@ -109,8 +109,7 @@ class PackedLinear(nn.Linear):
 
     def __init__(self, plain: nn.Linear, settings: QuantizationSettings, dtype: torch.dtype) -> None:
         super().__init__(plain.in_features, plain.out_features, bias=plain.bias is not None, device="meta")
-        kind = "nf4" if settings.kind == "fp4" else settings.kind
-        bits = BITS[kind, settings.double_quant or kind == "int8"]
+        bits = 8.0 if settings.kind.startswith("int8") else BITS_4[settings.double_quant]
         size = round(plain.weight.numel() * bits / 8)
         self.weight = nn.Parameter(torch.empty(size, dtype=torch.uint8, device="meta"), requires_grad=False)
         self.dtype = dtype
