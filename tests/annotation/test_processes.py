@@ -121,12 +121,14 @@ def test_more_workers_than_gpus_are_refused(make_job: MakeJob) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
-    """Ten times the file: the largest process stays as large."""
+    """Ten times the file: the process that does the work stays as large."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not say what a process had at most")  # getrusage counts the parent's, too
     peaks = []
     for times in (100, 1000):
         job = make_job(json_lines(tiny_texts * times), f"out-{times}.jsonl", chunk_size=100)
         code = (
-            "import json, resource, sys\n"
+            "import re, sys\n"
             "from spacy_zh_tw_ner.annotation.chunks import find_chunks\n"
             "from spacy_zh_tw_ner.annotation.job import Job\n"
             "from spacy_zh_tw_ner.annotation.worker import Worker\n"
@@ -134,7 +136,7 @@ def test_memory_does_not_grow_with_the_file(make_job: MakeJob, tiny_texts: list[
             "job = Job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], chunk_size=100)\n"
             "work = Worker(job)\n"
             "for chunk in find_chunks(job)[0]: work(chunk)\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+            "print(re.search('VmHWM: *\\t* *([0-9]+)', Path('/proc/self/status').read_text())[1])\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, str(job.source), str(job.target), job.pipeline],

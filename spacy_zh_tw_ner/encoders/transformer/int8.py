@@ -5,7 +5,7 @@ Only matrix products are done so. Embeddings, norms, softmax and activations sta
 comes after the Transformer. An input has one scale for the whole batch, so that in the third digit the hidden states of
 a text depend on its neighbours.
 
-The products are torch's own (`quantized::linear_dynamic`). Times of float32 for that of a random 12 × 768 BERT,
+The products are torch's own (`quantized::linear_dynamic`). Speed beside float32 of a random 12 × 768 BERT,
 8 × 128 pieces, one thread of an AMD EPYC with VNNI, torch 2.13:
 
     torch, FBGEMM   3.0     153 MB of linear layers (float32: 326)
