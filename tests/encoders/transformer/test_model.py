@@ -358,7 +358,7 @@ def test_nothing_is_lost_wherever_a_border_falls(overlap: int, tiny_checkpoint: 
     """An entity that a model finds in one window it finds behind any number of characters before."""
     whole, cut = (load(tiny_checkpoint("bert"), ClauseWindows(size, overlap)) for size in (500, 20))
     for model in (whole, cut):
-        shim_of(model)._model = Near()
+        shim_of(model)._model = shim_of(model).passes.backbone = Near()  # type: ignore[assignment]
     for shift in range(45):
         for filler in ("山", "好，", "走。"):
             (doc,) = docs_of([(filler * shift)[:shift] + "國立臺灣大學位於臺北市。" + filler * 20])
