@@ -1,0 +1,60 @@
+"""Messages of what is read, converted and scored."""
+
+
+class CorpusMessages:
+    """Part of `Errors`."""
+
+    # Corpora
+    ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
+    ZT202 = "There is no file or folder {path}. {remedy}"
+    ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
+    ZT204 = "{path} holds {n} sentences and not one entity: nothing could be learnt. Check its format: {format}."
+    ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
+    ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
+    ZT207 = (
+        "{path} holds no train split. Expected files or folders with train, dev and test in their names; seen: {seen}."
+    )
+    ZT208 = (
+        "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. "
+        "All are in {report}; the first: {first}."
+    )
+    ZT209 = (
+        "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. "
+        "Rename it, or move examples to train."
+    )
+    ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
+    ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
+    ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
+
+    # Formats of corpora
+    ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
+    ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
+    ZT223 = (
+        "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
+        'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
+    )
+    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
+    ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
+    ZT230 = (
+        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
+        "a .spacy file with `convert --max-rejects` first."
+    )
+    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --model."
+    ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
+    ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
+    ZT234 = "There is no text to write to {path}."
+    ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
+
+    # Augmentation
+    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
+    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
+
+    # Evaluation
+    ZT402 = (
+        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+    )
+    ZT403 = (
+        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
+        "take SVG, which every browser shows."
+    )
+    ZT404 = "{value!r} is no format for pictures. Choose from {choices}."

@@ -1,0 +1,102 @@
+"""Messages of encoders and what is done to them."""
+
+
+class EncoderMessages:
+    """Part of `Errors`."""
+
+    # Encoders
+    ZT301 = (
+        "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "
+        "this order, as [128, 64, 0]; at least one width must not be 0."
+    )
+    ZT302 = (
+        "BiLSTM has depth={depth}, which must be 1 to 3, and an embedding '{embed}' whose width is known: {known}. "
+        "Give the embedding a fixed width."
+    )
+
+    # The base of a Transformer
+    ZT310 = (
+        "{kind} is a slow tokenizer, which cannot say which pieces belong to which character. Save it as a fast one: "
+        "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
+    )
+    ZT311 = "{kind} has none of {names}, so that there is no id to fill with. Set `pad_token` in its config."
+    ZT312 = (
+        "clause_windows has size={size} and overlap={overlap}. Give an overlap from 0 to a quarter of the size, "
+        "such as size = 254 and overlap = 16."
+    )
+    ZT313 = (
+        "The transformer '{name}' has no weights yet. Call nlp.initialize(), or load a saved pipeline with spacy.load."
+    )
+    ZT314 = (
+        'precision = "{precision}" needs gradients to be scaled. Set '
+        '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer], or precision = "fp32".'
+    )
+    ZT315 = (
+        "What is resumed was trained by an optimizer of torch, and {kind} has none. Keep "
+        '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
+    )
+    ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
+    ZT321 = (
+        "The base {name!r} (revision {revision}) could not be read: {reason} Looked in: {where}. Check `name` and "
+        '`revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" needs '
+        'its base each time; "full" and "merged" do not.'
+    )
+    ZT322 = (
+        "The checkpoint {name!r} lacks {count} weights of a {family} encoder, the first '{missing}': they would be "
+        "random. It was made for something else, or its file is damaged. Choose another `name`."
+    )
+    ZT323 = "The weights of {name!r} do not fit its config.json: {reason} Choose another `name`, or download it again."
+    ZT324 = (
+        "{name!r} is a {family} model, which is not an encoder or decoder alone. Choose a `name` from the families "
+        "BERT, ALBERT, ELECTRA, DeBERTa, RoBERTa, Qwen2, LLaMA."
+    )
+    ZT325 = (
+        "lora.target_modules names {target!r}, and this {family} model has no linear layer of that name. "
+        "Choose from: {candidates}; or null for the usual ones."
+    )
+    ZT326 = (
+        "Which layers of a {family} model take adapters is not known. Set lora.target_modules. Its linear layers: "
+        "{candidates}."
+    )
+    ZT327 = (
+        "{kind!r} needs bitsandbytes, which is not installed. Run `pip install bitsandbytes` where it has wheels "
+        "(Linux with glibc, Windows, macOS on Arm), or set quantization = null. A pipeline that was saved with "
+        'save = "merged" needs none.'
+    )
+    ZT328 = (
+        "quantization.kind={kind!r} does not run on {device} with this bitsandbytes and transformers: {reason} "
+        "Update them (on a CPU, transformers 4.53), use another device, or set quantization = null. "
+        'A pipeline that was saved with save = "merged" runs everywhere.'
+    )
+    ZT329 = (
+        "memory.freeze_layers={n}, but the layers of this {family} model share one set of weights: none can be frozen "
+        "alone. Set it to 0."
+    )
+    ZT330 = "memory.freeze_layers={n}, but the base has {layers} layers. Choose from 0 to {layers}."
+    ZT331 = (
+        "A window of {length} pieces is longer than the {limit} that {name!r} has positions for. "
+        "Set a smaller window in `get_spans`."
+    )
+    ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
+    ZT333 = (
+        "The adapter belongs to another base than {name!r} (revision {revision}): its hash is {found:.12}, "
+        "expected was {expected:.12}. Give the `name` and `revision` that it was trained on; a pipeline "
+        'saved with save = "full" or "merged" needs none.'
+    )
+    ZT334 = "attention='causal', but {name!r} is a {family} model, which reads both ways. Set attention = null."
+    ZT335 = "The saved adapter does not fit the model: {count} weights differ in name or shape, the first '{name}'."
+    ZT336 = (
+        "The transformer would take {size:.2f} GiB when saved with save={save!r}, save_dtype={save_dtype!r}, and "
+        'spacy-transformers stores at most {limit:.2f} GiB. Set save = "adapter" with a lora block, or '
+        'save_dtype = "fp16".'
+    )
+    ZT337 = 'optimizer={name!r} needs bitsandbytes, which is not installed. Choose "adamw" or "adafactor".'
+    ZT338 = (
+        "The saved optimizer state does not fit: its {what} was {saved}, and now is {own}. Resume with the settings "
+        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start afresh."
+    )
+    ZT339 = "These bytes hold no transformer that this version can read (format {seen!r}, expected {expected})."
+    ZT340 = (
+        "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
+        "give a `name` whose tokenizer and weights match."
+    )

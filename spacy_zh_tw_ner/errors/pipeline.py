@@ -1,0 +1,119 @@
+"""Messages of tokens, the head and its CRF, and what pipelines are made of."""
+
+
+class PipelineMessages:
+    """Part of `Errors`."""
+
+    # Text and tokens
+    ZT001 = (
+        "The text holds a lone surrogate, U+{code:04X}, at character {index}: half of a UTF-16 pair, no character. "
+        "Decode the source again, or replace it: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
+    )
+    ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
+    ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
+    ZT004 = (
+        "There is no script={value!r}. Choose an OpenCC configuration: {choices}; "
+        "or none at all, which is null in a config, and `none` on the command line."
+    )
+
+    # Head and CRF
+    ZT101 = (
+        "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
+        "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
+    )
+    ZT102 = (
+        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, clip gradients, "
+        'or set precision = "bf16" where it is "fp16".'
+    )
+    ZT103 = "Lengths sum to {total} (the least is {least}), but there are {rows} rows of emissions."
+    ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
+    ZT105 = "Tags of sequence {index} form an illegal path under the constraints."
+    ZT106 = "min_score={value} is no probability. Give a number from 0 to 1."
+    ZT107 = "A label must be a non-empty string, not {value!r}."
+    ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
+    ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
+    ZT110 = (
+        "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
+        "`pip install spacy-zh-tw-ner[fast]`, or leave `compiled` at None."
+    )
+    ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
+    ZT112 = "{name}={value} is out of range. {remedy}"
+    ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
+
+    # Checkpoints with a head
+    ZT341 = (
+        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch which '
+        "does not fit runs in parts."
+    )
+    ZT342 = (
+        "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
+        "get_spans.size, a lora block, or a smaller base; `zh-tw-ner plan` tells what each of them gives."
+    )
+    ZT343 = (
+        'Memory ran out when {name} made its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", a '
+        "lora block, or more memory.freeze_layers."
+    )
+    ZT350 = (
+        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
+        "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
+    )
+    ZT351 = "The head of '{name}' is a {kind}, not one linear layer, and cannot become emissions."
+    ZT352 = "The labels of '{name}' have no names ({labels} …). Set `id2label` in its config.json."
+    ZT353 = "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they are no pair."
+    ZT354 = "'{name}' and the component have no label in common. It has {seen}; the component {expected}."
+    ZT355 = (
+        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
+        "before a name."
+    )
+
+    # Word lists
+    ZT360 = (
+        "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "
+        "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
+    )
+    ZT361 = (
+        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2; override = true leaves no doubt."
+    )
+    ZT362 = (
+        "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "
+        "space at an edge."
+    )
+    ZT363 = (
+        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
+    )
+
+    # Ensembles
+    ZT370 = "An ensemble is made of two pipelines at least, not {n}."
+    ZT371 = (
+        "The labels of {other} are not those of {one}, so that their probabilities cannot be averaged. Only {one} has: "
+        "{only_one}. Only {other} has: {only_other}. Train them on the same labels, or leave one out."
+    )
+    ZT372 = (
+        "{other} cuts or reads text otherwise than {one}: {differences}. Train them with the same [nlp.tokenizer], or "
+        "leave one out."
+    )
+    ZT373 = (
+        "'{name}' is an ensemble of {n} pipelines, which learns nothing itself. Train pipelines, and make one of them "
+        "with `python -m spacy zh-tw-ner ensemble A B OUT`."
+    )
+    ZT374 = "The folder for the ensemble, {path}, is one of its pipelines, which would be lost. Choose another."
+
+    # Pipelines made small
+    ZT540 = (
+        'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '
+        "the pipeline that they were made from."
+    )
+    ZT541 = (
+        "The pipeline has no Transformer of this package that could be quantised. Its components: {names}. A BiLSTM is "
+        "small and fast as it is."
+    )
+    ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
+    ZT543 = (
+        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
+        "was written. Accept it with --force, or try --to bf16."
+    )
+    ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
+    ZT545 = (
+        "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
+        "here ({path}). Give --dev, or --force to go without."
+    )

@@ -1,0 +1,57 @@
+"""Messages of the service, and of annotating files."""
+
+
+class ServingMessages:
+    """Part of `Errors`."""
+
+    # The service
+    ZT501 = "{name}={value} would let nothing through. Give a number above 0."
+    ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
+    ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
+    ZT504 = (
+        "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
+        "--max-models-mib, or quantize it."
+    )
+    ZT505 = "`serve` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[serve]`."
+    ZT506 = "The body is not JSON ({reason}). Send an object such as {example}."
+    ZT507 = "The body is longer than {limit:,} bytes. Send it in parts, or have --max-body-mib raised."
+    ZT508 = "{field}: {problem}."
+    ZT509 = "The Content-Type is {seen!r}. Send {expected}."
+    ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
+    ZT511 = "The pipeline fails at this text ({kind}). The others of the request are not to blame; leave this one out."
+    ZT512 = "The answer took longer than {seconds:g} s. Try again later, or send less at a time."
+    ZT513 = "The body did not come within {seconds:g} s. Send it faster, or in parts."
+    ZT514 = "This service wants a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+    ZT515 = "There is no pipeline {name!r} here. There are: {names}."
+    ZT516 = "The pipeline does not know the label {label!r}. It knows: {labels}."
+    ZT517 = "The service answers no such request: {problem}. What it answers stands at /docs."
+    ZT518 = "The service is not ready: {reason}."
+    ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
+
+    # Annotation of files
+    ZT520 = (
+        "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "
+        "with, to go on; or delete the folder, to start anew."
+    )
+    ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
+    ZT522 = "There is no file {path} to annotate. Check IN."
+    ZT523 = "{path} is no Parquet file that can be read: {reason}. Check IN."
+    ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
+    ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
+    ZT526 = (
+        "{path} was changed while it was read: its size or time of change is another. Nothing was put together. "
+        "Start again when it is complete."
+    )
+    ZT527 = (
+        "A worker ended before its work: it was killed, or ran out of memory ({reason}). What is finished is kept in "
+        "{folder}; the same command goes on from there, perhaps with fewer --workers or a smaller --chunk-size."
+    )
+    ZT528 = "{setting}={value} is not possible. {remedy}"
+    ZT529 = (
+        "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
+        ".parquet, or cut IN into several files."
+    )
+    ZT530 = "{what} needs {package}, which is not installed: pip install 'spacy-zh-tw-ner[{extra}]'."
+    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
+    ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
+    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."

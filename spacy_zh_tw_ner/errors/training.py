@@ -1,0 +1,42 @@
+"""Messages of training, and of planning it."""
+
+
+class TrainingMessages:
+    """Part of `Errors`."""
+
+    # Training
+    ZT401 = (
+        "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
+        "that was saved with it."
+    )
+    ZT430 = (
+        "The progress logger cannot write below {path}, where there is a file. Set `path` in [training.logger] to a "
+        "folder, or leave it out: then it is the one given as --output."
+    )
+    ZT440 = (
+        "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
+    )
+    ZT441 = (
+        "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
+        "folder."
+    )
+    ZT442 = (
+        "{path} holds other weights than this config makes: {n} differ in name or shape, {first} among them. Was the "
+        "corpus changed, or the base?"
+    )
+    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
+    ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
+
+    # Planning
+    ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
+    ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
+    ZT603 = "{path} is no config: {reason}"
+    ZT604 = (
+        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: "
+        "what learns from nothing trains on a CPU in less than 1 GiB."
+    )
+    ZT605 = "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
+    ZT606 = (
+        "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
+        "spacy.batch_by_padded.v1, or give --batch."
+    )

@@ -1,0 +1,34 @@
+"""Messages of warnings."""
+
+
+class WarningMessages:
+    """Part of `Warnings`."""
+
+    ZT901 = (
+        "Another package has registered `Span._.score`, so scores of this pipeline are found "
+        "in doc.spans[{key!r}].attrs['scores'] only."
+    )
+    ZT902 = "{n} gold annotations fit no legal tag sequence on these tokens and are taken as unknown (first: {text!r})."
+    ZT920 = (
+        "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
+        "Choose {other!r}."
+    )
+    ZT921 = (
+        "The loss of {names} is no finite number any more: nothing is left to train, and spaCy cannot save it (it "
+        'stops with "Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+    )
+    ZT922 = (
+        "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
+    )
+    ZT923 = (
+        "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
+        "({before:.4f} → {now:.4f}): what is learnt is not what is scored. Likely: {hints}."
+    )
+    ZT924 = (
+        "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
+        "there, or set `path` in [training.logger] to another folder."
+    )
+    ZT930 = (
+        "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
+        "the same."
+    )
