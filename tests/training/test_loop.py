@@ -112,7 +112,7 @@ def test_a_killed_run_ends_with_the_same_weights(small: Config, tmp_path: Path) 
 
     subprocess.run(command("whole"), check=True, capture_output=True)
     with subprocess.Popen(command("parts"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not (tmp_path / "parts" / CHECKPOINT).is_file():
+        while process.poll() is None and not (tmp_path / "parts" / CHECKPOINT).is_file():
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     subprocess.run(command("parts", "--resume"), check=True, capture_output=True)
