@@ -8,11 +8,12 @@ pipeline.json  tags and transitions, what stands around a window, and how long i
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from spacy.language import Language
 from thinc.api import Model
+from thinc.types import Floats2d
 
 from .. import __version__
 from ..encoders.ragged import to_torch
@@ -52,7 +53,7 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
     _require_plain(shim)
     _to_float(shim)
     output = ner.model.get_ref("output_layer")
-    weight, bias = (to_torch(output.get_param(param)).float() for param in ("W", "b"))
+    weight, bias = (to_torch(cast(Floats2d, output.get_param(param))).float() for param in ("W", "b"))
     if weight.shape[1] != shim.backbone.width:
         raise ValueError(Errors.ZT547.format(name=ner.name))
     write_graph(Emitter(merge(shim.backbone, shim.table.tokenizer), weight, bias), folder / "model.onnx")
@@ -75,14 +76,14 @@ def _encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
     own = ner.model.get_ref("tok2vec")
     listeners = {layer.id for layer in own.walk()}
     heard = [
-        pipe.model
+        cast(Any, pipe).model
         for _, pipe in nlp.pipeline
         if any(listener.id in listeners for listener in getattr(pipe, "listeners", ()))
     ]
     found = [layer for model in (own, *heard) for layer in model.walk() if _is_encoder(layer)]
     if len(found) != 1:
         raise ValueError(Errors.ZT547.format(name=ner.name))
-    return found[0]
+    return cast(Tok2VecT, found[0])
 
 
 def _is_encoder(layer: Model[Any, Any]) -> bool:

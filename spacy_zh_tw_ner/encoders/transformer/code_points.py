@@ -1,14 +1,14 @@
 """The pieces of every character, as arrays: what reads text where there is no tokenizer."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 
-from .pieces import PieceTable
+from .pieces import KeysT, PieceTable
 
 END = 0x110000
 # The planes that hold writing, and the selectors of variants. What is left has no characters, or private ones.
@@ -37,7 +37,7 @@ def code_point_pieces(table: PieceTable, tokenize: Callable[[str], Doc]) -> Code
         chars = (chr(c) if c not in SURROGATES else "\ufffd" for c in range(start, end))
         # Of two spaces between tokens, the second is a token.
         doc = tokenize("".join(chars).replace(" ", "  "))
-        pieces = table(doc.to_array(NORM), doc.vocab.strings)
+        pieces = table(cast(KeysT, doc.to_array(NORM)), doc.vocab.strings)
         counts[start:end] = pieces.counts
         ids += [np.full(start - done, table.unknown_id), pieces.ids]
         done = end
