@@ -1,5 +1,6 @@
 """`export-onnx`: what it says, and that nothing is left of what differs."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_it_says_what_it_measured(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out")
     assert code == 0, said
-    assert "model.onnx 0.7 MiB, pieces.npz 0.0 MiB, pipeline.json 0.0 MiB" in said
+    assert re.search(r"model.onnx 0\.\d MiB, pieces.npz 0\.0 MiB, pipeline.json 0\.0 MiB", said)
     assert "2,064 random characters: all tags equal, emissions to " in said
     assert "ONNX Runtime" in said
     assert (tmp_path / "out" / "pipeline.json").is_file()
