@@ -19,6 +19,7 @@ from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
+FAMILIES = ("albert", "electra", "deberta-v2", "qwen2", "llama")  # beside BERT
 HALF = {"@misc": "spacy-zh-tw-ner.memory.v1", "precision": "bf16", "freeze_layers": 1}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}
 
@@ -86,9 +87,9 @@ def test_what_differs_is_refused(tiny_onnx: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["albert", "deberta-v2", "qwen2", "both ways", "lora", "half", "in the head"])
+@pytest.mark.parametrize("kind", [*FAMILIES, "both ways", "lora", "half", "in the head"])
 def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str, tmp_path: Path) -> None:
-    family = {"both ways": "qwen2"}.get(kind, kind if kind in ("albert", "deberta-v2", "qwen2") else "bert")
+    family = kind if kind in FAMILIES else "qwen2" if kind == "both ways" else "bert"
     settings: dict[str, dict[str, Any]] = {
         "both ways": {"attention": "bidirectional"},
         "lora": {"lora": LORA},
