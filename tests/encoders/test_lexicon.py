@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.encoders.lexicon import LONGEST, N_CLASSES, N_LENGTHS, Lexicon, read_words
@@ -32,6 +32,7 @@ def by_hand(lists: list[list[str]], norms: list[str]) -> np.ndarray:
     st.lists(st.lists(st.text(CHARACTERS, min_size=1, max_size=7), max_size=6), max_size=3),
     st.lists(st.sampled_from([*CHARACTERS, "台北", "\uffff"]), max_size=20),
 )
+@example([["台北"], ["北市", "台北"]], list("台北市"))  # a word of two lists
 def test_all_words_are_found_and_nothing_else(lists: list[list[str]], norms: list[str]) -> None:
     places = Lexicon(lists).places(norms)
     assert places.dtype == np.float32
