@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ..ragged import group_by_length
 from .pieces import IdsT, Pieces, PieceTable
-from .windows import ClauseWindows, SpanGetterT, Window, clause_ends, windows_of_spans
+from .windows import ClauseWindows, SpanGetterT, Window, windows_of_spans
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
 
@@ -87,7 +87,7 @@ def make_micro_batches(
     bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
     if isinstance(get_spans, ClauseWindows):
         by_doc = [
-            get_spans.cut(pieces.counts[start:end], clause_ends(doc), size=size)
+            get_spans.windows(doc, pieces.counts[start:end], size=size)
             for doc, start, end in zip(docs, bounds, bounds[1:], strict=False)
         ]
     else:

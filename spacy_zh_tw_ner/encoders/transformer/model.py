@@ -62,7 +62,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
         model.attrs["get_spans"],
         max_length=shim.backbone.max_length,
         max_windows=passes.micro_batch if is_train and isinstance(passes.micro_batch, int) else None,
-        max_padded=passes.train_limit if is_train else passes.eval_limit,
+        max_padded=passes.train_limit if is_train else passes.eval_size,
     )
     if not is_train:
         return unflatten(model.ops, from_torch(passes.run(batches, sum(lengths))), lengths), _no_gradient
