@@ -1,8 +1,9 @@
 """Characters a second of the same weights, one thread: ours in 32 and 8 bits beside those who serve such checkpoints.
 
 The weights are random, with biases that make an entity of one character in sixteen, so that all write out as many as
-they would of real ones. ckip-transformers, ours and the `transformers` pipeline have the same labels out of the same classifier;
-spacy-transformers has a `ner` of its own, untrained. Every contestant is given a list of texts and hands back entities.
+they would of real ones. ckip-transformers, ours and the `transformers` pipeline have the same labels out of the same
+classifier; spacy-transformers has a `ner` of its own, untrained. Every contestant is given a list of texts and hands
+back entities.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from spacy_zh_tw_ner.pipeline.quantize import write_quantized
 from tests.checkpoints import make_checkpoint, sentences
 
 TYPES = (
-    "CARDINAL DATE EVENT FAC GPE LANGUAGE LAW LOC MONEY NORP ORDINAL ORG PERCENT PERSON PRODUCT QUANTITY TIME WORK_OF_ART"
+    "CARDINAL DATE EVENT FAC GPE LANGUAGE LAW LOC MONEY NORP ORDINAL ORG PERCENT PERSON PRODUCT QUANTITY TIME "
+    "WORK_OF_ART"
 ).split()
 LABELS = ("O", *(f"{kind}-{label}" for label in TYPES for kind in "BIES"))
 FOUND = 1 / 16  # entities a character, about as many as the embedded corpus has
@@ -213,8 +215,12 @@ def main() -> None:
                     speeds[who].append(f"{n_characters / taken:,.0f}/s, {seconds[peer] / taken:.2f}×{goal}")
                 if "ours" in runs:
                     theirs = runs[peer](texts)
-                    print(f"{name}, {column}: {same(theirs, runs['ours'](texts)):.4f} of all entities are the same,"
-                          f" {sum(map(len, theirs))} in {n_characters} characters", file=sys.stderr, flush=True)
+                    print(
+                        f"{name}, {column}: {same(theirs, runs['ours'](texts)):.4f} of all entities are the same,"
+                        f" {sum(map(len, theirs))} in {n_characters} characters",
+                        file=sys.stderr,
+                        flush=True,
+                    )
         print(table([(who, *cells) for who, cells in speeds.items()], header=(name, *columns)), flush=True)
 
 

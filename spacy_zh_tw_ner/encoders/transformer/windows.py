@@ -47,10 +47,7 @@ class ClauseWindows:
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
         """Cut as if each token were one piece: what spacy-transformers asks of a `get_spans`."""
-        return [
-            [doc[w.start : w.end] for w in self.windows(doc, np.ones(len(doc), dtype=np.int64))]
-            for doc in docs
-        ]
+        return [[doc[w.start : w.end] for w in self.windows(doc, np.ones(len(doc), dtype=np.int64))] for doc in docs]
 
     def windows(self, doc: Doc, counts: CountsT, *, size: int | None = None) -> list[Window]:
         """Cut one document; see `cut`."""
