@@ -27,6 +27,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from .half_embeddings import halve_embedding
+
 SCALE = "scale"
 ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # the best first
 WHOLE = 127  # of a weight in 8 bits; −128 is left out, so that zero is in the middle
@@ -95,6 +97,9 @@ def fill(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
             _put(model, path, Int8Linear(weight, scale, weights.pop(f"{path}.bias", None)))
     model.load_state_dict(weights, strict=False, assign=True)
     round_linear_layers(model)
+    for layer in model.modules():
+        if isinstance(layer, nn.Embedding):
+            halve_embedding(layer, torch.float16)
 
 
 def _put(model: nn.Module, path: str, layer: nn.Module) -> None:
