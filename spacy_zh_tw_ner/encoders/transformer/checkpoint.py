@@ -11,7 +11,6 @@ device) and "merged" without `save_dtype`, to 1e-5 for "adapter".
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any, cast
 import srsly
 import torch
 from safetensors.torch import save as serialize
-from srsly.msgpack import Unpacker
 
 from ...errors import Errors
 from .backbone import Backbone, build_backbone
@@ -82,9 +80,9 @@ def pack(
 def to_bytes(parts: Parts) -> bytes:
     """Put the parts into one run of bytes; see `from_bytes`."""
     rest = cast(bytes, srsly.msgpack_dumps({**parts, "weights": None}))
-    rest += bytes(-len(rest) % PLACE)  # numbers begin at even places
     head = WEIGHTS_BEHIND + len(rest).to_bytes(PLACE - len(WEIGHTS_BEHIND), "little")
-    return b"".join([head, rest, parts["weights"] or b""])
+    gap = bytes(-len(rest) % PLACE)  # numbers begin at even places
+    return b"".join([head, rest, gap, parts["weights"] or b""])
 
 
 def from_bytes(data: bytes) -> Parts:
@@ -96,8 +94,9 @@ def from_bytes(data: bytes) -> Parts:
     if not data.startswith(WEIGHTS_BEHIND):
         return cast(Parts, srsly.msgpack_loads(data))
     end = PLACE + int.from_bytes(data[len(WEIGHTS_BEHIND) : PLACE], "little")
-    parts = cast(Parts, Unpacker(BytesIO(data[PLACE:end])).unpack())
-    return {**parts, "weights": memoryview(data)[end:] if end < len(data) else None}
+    parts = cast(Parts, srsly.msgpack_loads(data[PLACE:end]))
+    weights = memoryview(data)[end + -end % PLACE :]
+    return {**parts, "weights": weights or None}
 
 
 def unpack(
