@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..pipeline.gazetteer import Gazetteer
+from .memory import PAUSE, Trimmer
 from .models import ModelCache, entity_labels, evidence_labels
 from .own_words import FoundTooOften, write_words
 
@@ -97,6 +98,7 @@ class Engine:
         self._speed = 10_000.0  # characters a second; a guess until the first batch
         self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
+        self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.labels: dict[str, tuple[str, ...]] = {}
         self.evidence_labels: dict[str, tuple[str, ...]] = {}
@@ -176,6 +178,7 @@ class Engine:
             self.failed = error
             return
         finally:
+            self._memory.used()
             self.ready.set()
         while jobs := self._take():
             start = time.perf_counter()
@@ -184,12 +187,18 @@ class Engine:
             self._speed += 0.2 * (cost / max(seconds, 1e-6) - self._speed)
             n_chars = sum(len(job.text) for job in jobs)
             self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
+            self._memory.used()
+
+    def _has_work(self) -> bool:
+        return bool(self._queue) or self._closed
 
     def _take(self) -> list[Job]:
         """Wait for the next batch: the oldest text, and what fits beside it for the same pipeline; empty at the end."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
+                    self._memory.trim()
+                    continue
                 if not self._queue:
                     return []
                 taken, left, cost = [], deque[Job](), 0

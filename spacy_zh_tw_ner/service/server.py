@@ -11,6 +11,7 @@ from spacy.language import Language
 
 from .app import create_app
 from .engine import Engine
+from .memory import read_in_steps
 from .metrics import Metrics
 from .models import ModelCache
 from .settings import ServiceSettings
@@ -73,6 +74,7 @@ def create_engine(sources: Mapping[str, str], settings: ServiceSettings) -> tupl
 
     def load(source: str) -> Language:
         nlp = spacy.load(source)
+        read_in_steps(nlp)
         nlp.max_length = max(nlp.max_length, settings.max_chars)
         return nlp
 
