@@ -15,6 +15,7 @@ from .memory import read_in_steps
 from .metrics import Metrics
 from .models import ModelCache
 from .settings import ServiceSettings
+from .warm_up import learn_characters
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def create_engine(sources: Mapping[str, str], settings: ServiceSettings) -> tupl
     def load(source: str) -> Language:
         nlp = spacy.load(source)
         read_in_steps(nlp)
+        learn_characters(nlp)
         nlp.max_length = max(nlp.max_length, settings.max_chars)
         return nlp
 
