@@ -1,6 +1,6 @@
 """`zh-tw-ner serve` under 64 clients beside one request at a time: requests a second, latencies, errors, memory.
 
-With `--peer`, beside the memory of the same weights in float32 in a plain transformers pipeline, in a process of its own.
+With `--peer`, beside the memory of the same weights in float32 in a plain transformers pipeline, in its own process.
 
 Every text is another one, so that nothing is answered from a cache, and memory that kept texts would grow.
 """
