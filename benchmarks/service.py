@@ -8,6 +8,7 @@ Every text is another one, so that nothing is answered from a cache, and memory 
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import socket
@@ -64,6 +65,11 @@ class Result(NamedTuple):
     statuses: Counter[int]
     seconds: list[float]
     wall: float
+    processor: float = 0.0  # seconds of the service
+
+    def cost(self) -> float:
+        """Milliseconds of the service's processor an answer, which other work on the machine does not change."""
+        return 1000 * self.processor / self.statuses[200]
 
     def rate(self) -> float:
         """Answers a second."""
@@ -164,8 +170,15 @@ async def client(port: int, deadline: float, length: int, seen: Result, seed: in
     writer.close()
 
 
-def load(port: int, clients: int, seconds: float, length: int) -> Result:
+def processor(pid: int) -> float:
+    """Seconds of processor that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port: int, pid: int, clients: int, seconds: float, length: int) -> Result:
     """So many clients for so long."""
+    before = processor(pid)
     seen, start = Result(Counter(), [], 0.0), time.perf_counter()
 
     async def run() -> None:
@@ -173,7 +186,7 @@ def load(port: int, clients: int, seconds: float, length: int) -> Result:
         await asyncio.gather(*(client(port, deadline, length, seen, start_id) for start_id in range(clients)))
 
     asyncio.run(run())
-    return seen._replace(wall=time.perf_counter() - start)
+    return seen._replace(wall=time.perf_counter() - start, processor=processor(pid) - before)
 
 
 def main() -> None:
@@ -201,16 +214,16 @@ def main() -> None:
         del nlp
         beside = peer(folder / "base", options.length) if options.peer else None
         with served(folder / "pipeline") as (port, pid):
-            load(port, options.clients, 3.0, options.length)
+            load(port, pid, options.clients, 3.0, options.length)
             sizes = [memory(pid)]
             rounds = [
-                {n: load(port, n, options.seconds, options.length) for n in (1, options.clients)}
+                {n: load(port, pid, n, options.seconds, options.length) for n in (1, options.clients)}
                 for _ in range(options.rounds)
             ]
             sizes.append(memory(pid))
             answered = sum(result.statuses[200] for results in rounds for result in results.values())
             while answered < options.requests:
-                answered += load(port, options.clients, 10.0, options.length).statuses[200]
+                answered += load(port, pid, options.clients, 10.0, options.length).statuses[200]
                 sizes.append(memory(pid))
     report(rounds)
     print("MiB at rest:", " ".join(f"{now:.0f}" for now, _ in sizes), f"– the most at any time: {sizes[-1][1]:.0f}")
@@ -236,11 +249,14 @@ def report(rounds: list[dict[int, Result]]) -> None:
                 n,
                 f"{statistics.median(r.rate() for r in seen):.1f}",
                 f"{statistics.median(r.rate() / alone for r, alone in zip(seen, one, strict=True)):.2f}",
+                f"{statistics.median(r.cost() for r in seen):.1f}",
+                f"{statistics.median(o[1].cost() / r.cost() for o, r in zip(rounds, seen, strict=True)):.2f}",
                 *(f"{statistics.median(r.percentile(percent) for r in seen):.0f}" for percent in (50, 99)),
                 ", ".join(f"{status}: {count}" for status, count in sorted(answers.items())),
             )
         )
-    print(table(rows, header=("clients", "requests/s", f"ratio (goal {GOAL:g})", "p50 ms", "p99 ms", "answers")))
+    header = ("clients", "requests/s", f"ratio (goal {GOAL:g})", "processor ms a request", "ratio")
+    print(table(rows, header=(*header, "p50 ms", "p99 ms", "answers")))
 
 
 if __name__ == "__main__":
