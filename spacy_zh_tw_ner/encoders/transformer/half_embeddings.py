@@ -12,7 +12,8 @@ def halve_embedding(part: nn.Embedding, dtype: torch.dtype, *, told: bool = Fals
     told (bool): Whether they came in it, where there are no numbers to see it by.
     """
     halved = part.weight.data.to(dtype)
-    if told if halved.is_meta else torch.equal(halved.float(), part.weight.data):
+    same = halved.dtype == part.weight.dtype
+    if same or (told if halved.is_meta else torch.equal(halved.float(), part.weight.data)):
         part.weight.data = halved
         part.register_forward_hook(_to_float)
 

@@ -93,9 +93,17 @@ def fill(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
     """
     for path, layer in list(model.named_modules()):
         if type(layer) is nn.Linear and f"{path}.{SCALE}" in weights:
-            weight, scale = weights.pop(f"{path}.weight"), weights.pop(f"{path}.{SCALE}")
-            _put(model, path, Int8Linear(weight, scale, weights.pop(f"{path}.bias", None)))
-    model.load_state_dict(weights, strict=False, assign=True)
+            weight, scale, bias = (weights.pop(f"{path}.{name}", None) for name in ("weight", SCALE, "bias"))
+            assert weight is not None
+            assert scale is not None
+            _put(model, path, Int8Linear(weight, scale.float(), None if bias is None else bias.float()))
+    halves = {f"{path}.weight" for path, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+    # Of their own, for what they were read from is not theirs.
+    own = {
+        name: tensor.clone() if name in halves else tensor.to(torch.float32, copy=True)
+        for name, tensor in weights.items()
+    }
+    model.load_state_dict(own, strict=False, assign=True)
     round_linear_layers(model)
     for layer in model.modules():
         if isinstance(layer, nn.Embedding):

@@ -28,9 +28,9 @@ def read_tensors(data: bytes | memoryview, *, copy: bool = True) -> Weights:
     """Read what `safetensors.torch.save` wrote; its own `load` copies the numbers twice.
 
     data (bytes | memoryview): The file.
-    copy (bool): Give each tensor memory of its own. Without, those that are no floats show the file, which they keep
-        and which is not to be written to.
-    RETURNS (dict[str, torch.Tensor]): Floats as float32.
+    copy (bool): Give each tensor memory of its own, and make floats float32. Without, all are as they were stored, and
+        show the file, which they keep and which is not to be written to.
+    RETURNS (dict[str, torch.Tensor]): By name.
     """
     view = memoryview(data)
     start = LENGTH + int.from_bytes(view[:LENGTH], "little")
@@ -46,4 +46,4 @@ def _read(numbers: memoryview, entry: dict[str, Any], copy: bool) -> torch.Tenso
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
         tensor = torch.frombuffer(numbers[start:end], dtype=dtype).reshape(entry["shape"])
-    return tensor.to(torch.float32 if dtype.is_floating_point else dtype, copy=copy or dtype.is_floating_point)
+    return tensor.to(torch.float32 if dtype.is_floating_point else dtype, copy=True) if copy else tensor
