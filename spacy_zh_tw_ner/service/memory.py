@@ -1,4 +1,4 @@
-"""What keeps the memory of the process where it is: small steps, and what was freed goes back to the system."""
+"""What keeps the memory of the process where it is: what was freed goes back to the system."""
 
 import ctypes
 import sys
@@ -6,20 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from spacy.language import Language
-
-from ..pipeline.quantize import backbone_shims
-
-# Pieces that a Transformer reads at once on a CPU. More take memory by the hundred MiB, leave the caches, and are no
-# faster: 1,024 take 0.9 s of a BERT-base in 8 bits where 8,192 take 1.1 s a thousand.
-STEP = 1_024
 PAUSE = 1.0  # seconds between two times that memory is given back
-
-
-def read_in_steps(nlp: Language) -> None:
-    """Have each Transformer of a pipeline read no more than STEP pieces at once."""
-    for shim in backbone_shims(nlp):
-        shim.passes.eval_limit = STEP
 
 
 class Trimmer:

@@ -11,7 +11,6 @@ from spacy.language import Language
 
 from .app import create_app
 from .engine import Engine
-from .memory import read_in_steps
 from .metrics import Metrics
 from .models import ModelCache
 from .settings import ServiceSettings
@@ -75,7 +74,6 @@ def create_engine(sources: Mapping[str, str], settings: ServiceSettings) -> tupl
 
     def load(source: str) -> Language:
         nlp = spacy.load(source)
-        read_in_steps(nlp)
         learn_characters(nlp)
         nlp.max_length = max(nlp.max_length, settings.max_chars)
         return nlp
