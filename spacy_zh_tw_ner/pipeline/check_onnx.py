@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..crf import decode
-from ..encoders.transformer.batches import MicroBatch, make_micro_batches
+from ..encoders.transformer.batches import MicroBatch, cut_documents, make_micro_batches
 from ..encoders.transformer.model import shim_of
 from ..errors import Errors
 from ..types import Tok2VecT
@@ -94,7 +94,7 @@ class Session:
         """(n_tokens, n_tags) of all documents."""
         shim = shim_of(self._encoder)
         get_spans, limit = self._encoder.attrs["get_spans"], shim.backbone.max_length
-        batches = make_micro_batches(docs, shim.table, get_spans, max_length=limit)
+        batches = make_micro_batches(cut_documents(docs, shim.table, get_spans, max_length=limit), shim.table)
         parts = [self._pieces(batch) for batch in batches]
         rows = torch.zeros(sum(map(len, docs)), parts[0].shape[1])
         for batch, part in zip(batches, parts, strict=True):
