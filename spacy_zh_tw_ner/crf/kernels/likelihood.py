@@ -17,7 +17,7 @@ from .forward_backward import (
     run_forward,
     run_pairs,
 )
-from .simd import jit
+from .simd import aligned_zeros, jit
 
 KNOWN, PARTLY, UNKNOWN, IMPOSSIBLE = 0, 1, 2, 3  # what the gold of a sequence is
 
@@ -67,7 +67,7 @@ def likelihood(
     width = len(factors.begin)
     values, status = np.zeros(n_sequences, np.float64), np.zeros(n_sequences, np.int64)
     g_emissions = np.zeros_like(emissions)
-    expected, under_gold = np.zeros((n_tags + 1) * width, np.float32), np.zeros((n_tags + 1) * width, np.float32)
+    expected, under_gold = aligned_zeros((n_tags + 1) * width), aligned_zeros((n_tags + 1) * width)
     g_matrix, g_start, g_end = np.zeros_like(matrix), np.zeros_like(start), np.zeros_like(end)
     kinds, tags = np.zeros(n_sequences, np.int64), np.zeros(len(emissions), np.int64)
     firsts, order, n_todo = np.zeros(n_sequences, np.int64), np.argsort(-lengths), 0

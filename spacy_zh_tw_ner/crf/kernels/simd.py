@@ -15,11 +15,12 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .vectors import FLOATS, LANES, larger_of, pointer_to, splat
+
 Array = npt.NDArray[Any]
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-LANES = 16  # of AVX-512; LLVM splits them in 2 for AVX2 and in 4 for NEON
-ROW_STEP = 4  # rows of matrices are padded to a multiple of this
+ROW_STEP = 2  # rows of matrices are padded to a multiple of this
 INFINITE = np.int32(0x7F800000)  # bits of infinity
 WIDEST = 6  # vectors that the registers hold at once
 
@@ -48,14 +49,12 @@ def jit(function: FunctionT) -> FunctionT:
     return cast(FunctionT, compiled)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _as_float(typingctx: Any, bits: Any) -> Any:
-    """The float32 that has these bits."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), emit
+@jit
+def aligned_zeros(size: int) -> Array:
+    """Zeros that begin where a cache line does: a vector that lies across two of them takes twice as long to read."""
+    memory = np.zeros(size + LANES, np.float32)
+    skipped = -memory.ctypes.data // 4 % LANES
+    return memory[skipped : skipped + size]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -77,28 +76,6 @@ def size_bits(value: Any) -> Any:
     return _as_bits(value) & np.int32(0x7FFFFFFF)
 
 
-@jit
-def exp(x: Any) -> Any:
-    """e^x in float32 for x ≤ 0, within 3e-7 of the value, in arithmetic that vectorises; 0 below −87.
-
-    2^n · e^r with n = round(x / ln 2), as in Cody and Waite (1980), "Software Manual for the Elementary Functions"; the
-    polynomial is Taylor's to the seventh power on |r| ≤ ln 2 / 2.
-    """
-    x_or_floor = max(x, np.float32(-87.0))
-    n = np.int32(x_or_floor * np.float32(1.44269504) - np.float32(0.5))
-    r = x_or_floor - np.float32(n) * np.float32(0.69314718)
-    p = np.float32(1 / 5040)
-    p = p * r + np.float32(1 / 720)
-    p = p * r + np.float32(1 / 120)
-    p = p * r + np.float32(1 / 24)
-    p = p * r + np.float32(1 / 6)
-    p = p * r + np.float32(0.5)
-    p = p * r + np.float32(1.0)
-    p = p * r + np.float32(1.0)
-    value = p * _as_float((n + np.int32(127)) << np.int32(23))
-    return value if x > np.float32(-87.0) else np.float32(0.0)
-
-
 def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Build out[: n_vectors × LANES] = the combination over all rows of (one weight, that row's values).
 
@@ -106,7 +83,7 @@ def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callabl
     Two sets of weights, each with its own results, share the reading of the rows. Few vectors are combined in several
     chains, so that none waits for the one before. They begin with `start` or, where it is None, with what `out` holds.
     """
-    n_chains = {1: 4, 2: 2, 3: 2}.get(n_vectors * n_sets, 1)
+    n_chains = {1: 2, 2: 2, 3: 2}.get(n_vectors * n_sets, 1)
 
     @intrinsic  # type: ignore[untyped-decorator]
     def combine_rows(
@@ -131,21 +108,13 @@ def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callabl
                 width_,
                 n_rows_,
             ) = args
-            vector = ir.VectorType(ir.FloatType(), LANES)
-
+            
             def address(index: int, value: Any, offset: Any) -> Any:
-                array = context.make_array(sig.args[index])(context, builder, value)
-                return builder.gep(array.data, [offset])
-
-            def splat(value: Any) -> Any:
-                lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-                return builder.shuffle_vector(
-                    lone, lone, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-                )
+                return pointer_to(context, builder, sig.args[index], value, offset)
 
             def vector_at(pointer: Any, index: int) -> Any:
                 place = builder.gep(pointer, [ir.IntType(64)(index * LANES)])
-                return builder.bitcast(place, vector.as_pointer())
+                return builder.bitcast(place, FLOATS.as_pointer())
 
             def moved(at: Any, step: Any, n: int) -> Any:
                 return builder.add(at, builder.mul(step, ir.IntType(64)(n)))
@@ -153,7 +122,7 @@ def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callabl
             weights_from = [address(3, weights_, moved(weights_at_, weights_step_, n)) for n in range(n_sets)]
             rows_from = address(7, rows_, rows_at_)
             outs_from = [address(0, out_, moved(out_at_, out_step_, n)) for n in range(n_sets)]
-            first = ir.Constant(vector, [start or 0.0] * LANES)
+            first = ir.Constant(FLOATS, [start or 0.0] * LANES)
             totals = [
                 [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in range(n_sets)]
                 for _ in range(n_chains)
@@ -169,7 +138,7 @@ def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callabl
                     values_from = builder.gep(rows_from, [builder.mul(here, width_)])
                     values = [builder.load(vector_at(values_from, i), align=4) for i in range(n_vectors)]
                     for weight_from, places in zip(weights_from, totals[chain], strict=True):
-                        weight = splat(builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
+                        weight = splat(builder, builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
                         for value, place in zip(values, places, strict=True):
                             builder.store(combine(builder, builder.load(place), weight, value), place)
             for n, out_from in enumerate(outs_from):
@@ -190,15 +159,11 @@ def _plus_product(builder: Any, total: Any, weight: Any, values: Any) -> Any:
 
 
 def _max_sum(builder: Any, total: Any, weight: Any, values: Any) -> Any:
-    return _larger(builder, total, builder.fadd(weight, values))
-
-
-def _larger(builder: Any, one: Any, other: Any) -> Any:
-    return builder.select(builder.fcmp_ordered(">", one, other, flags=("nnan", "nsz")), one, other)
+    return larger_of(builder, total, builder.fadd(weight, values))
 
 
 def _join(combine: Any, builder: Any, one: Any, other: Any) -> Any:
-    return builder.fadd(one, other) if combine is _plus_product else _larger(builder, one, other)
+    return builder.fadd(one, other) if combine is _plus_product else larger_of(builder, one, other)
 
 
 _sum_1, _sum_2, _sum_3, _sum_4, _sum_5, _sum_6 = (_combiner(n, 1, 0.0, _plus_product) for n in range(1, WIDEST + 1))
