@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..transitions import PENALTY, SOUND
-from .simd import INFINITE, ROW_STEP, add_two_rows, aligned_zeros, jit, size_bits, sum_rows, two_rows
+from .simd import INFINITE, ROW_STEP, add_products, aligned_zeros, jit, size_bits, sum_rows, two_rows
 from .vectors import LANES, exp, filled, larger, max_of, minus, plus, read, read_part, sum_of, times, write, write_part
 
 Array = npt.NDArray[Any]
@@ -112,7 +112,8 @@ def load(
     for t in range(length):
         at, row, peaks = t * width, (first + t) * n_tags, filled(FLOOR)
         for j in range(0, width, LANES):
-            values = read_part(flat, row + j, n_tags - j, LOWEST)
+            is_whole = j + LANES <= n_tags
+            values = read(flat, row + j) if is_whole else read_part(flat, row + j, n_tags - j, LOWEST)
             write(beta, at + j, values)
             peaks = larger(peaks, values)
         peak = max_of(peaks)
@@ -222,13 +223,16 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
                     come = times(times(come, read(alpha, at + j)), filled(factor))
                 if factor < ZERO:
                     come = plus(come, read_part(flat, here + j, n_tags - j, ZERO))
-                write_part(flat, here + j, n_tags - j, come)
+                if j + LANES <= n_tags:
+                    write(flat, here + j, come)
+                else:
+                    write_part(flat, here + j, n_tags - j, come)
     return max_of(largest) * SOUND < np.float32(1.0)
 
 
 @jit
 def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None:
-    """Add Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time.
+    """Add Σ over steps of (what leaves a tag) × (what arrives at the next).
 
     expected (Array): (n_tags or one more, width) flat.
     """
@@ -236,8 +240,7 @@ def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None
     for begin in range(0, n_steps, BLOCK):
         n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
         at = s * (len(alpha) // 2) + begin * width
-        for i in range(0, n_tags, 2):
-            add_two_rows(expected, i * width, width, alpha, at + i, 1, width, beta, at + width, width, n)
+        add_products(expected, alpha, at, beta, at + width, width, n_tags, n)
 
 
 @jit
