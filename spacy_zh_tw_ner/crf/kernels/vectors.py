@@ -14,6 +14,7 @@ from numba.extending import intrinsic, models, register_model
 
 LANES = 16  # of AVX-512; LLVM splits them in 2 for AVX2 and in 4 for NEON
 FLOATS, INTS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
+FLAGS = 64  # booleans that `read_flags` reads at once
 
 
 class Vector(types.Type):  # type: ignore[misc]
@@ -191,3 +192,36 @@ def exp(typingctx: Any, values: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", args[0], lowest), value, _constant(FLOATS, 0.0))
 
     return VECTOR(VECTOR), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def read_flags(typingctx: Any, array: Any, at: Any) -> Any:
+    """array[at : at + FLAGS], booleans, as the bits of an integer, the first of them the lowest bit."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        flags = ir.VectorType(ir.IntType(8), FLAGS)
+        pointer = pointer_to(context, builder, signature.args[0], *args)
+        values = builder.load(builder.bitcast(pointer, flags.as_pointer()), align=1)
+        return builder.bitcast(builder.icmp_unsigned("!=", values, ir.Constant(flags, None)), ir.IntType(FLAGS))
+
+    return types.uint64(array, types.int64), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def count_bits(typingctx: Any, bits: Any) -> Any:
+    """How many bits are set."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lowest_bit(typingctx: Any, bits: Any) -> Any:
+    """The place of the lowest bit that is set; 64 where none is."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(0))
+
+    return types.int64(types.uint64), emit
