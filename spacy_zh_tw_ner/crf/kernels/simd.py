@@ -109,7 +109,20 @@ def _combiner(n_sets: int, start: float | None, combine: Callable[[Any, Any, Any
         signature = types.void(i64, out, i64, i64, weights, i64, i64, i64, rows, i64, i64, i64)
 
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            n_vectors, out, out_at, out_step, weights, weights_at, weights_step, stride, rows, rows_at, width, n_rows = args
+            (
+                n_vectors,
+                out,
+                out_at,
+                out_step,
+                weights,
+                weights_at,
+                weights_step,
+                stride,
+                rows,
+                rows_at,
+                width,
+                n_rows,
+            ) = args
 
             def address(index: int, value: Any, at: Any, step: Any = None, n: int = 0) -> Any:
                 offset = builder.add(at, builder.mul(step, ir.IntType(64)(n))) if n else at

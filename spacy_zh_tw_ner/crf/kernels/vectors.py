@@ -95,7 +95,9 @@ def read_part(typingctx: Any, array: Any, at: Any, n: Any, otherwise: Any) -> An
         pointer = builder.bitcast(pointer, FLOATS.as_pointer())
         others = splat(builder, args[3])
         align = ir.IntType(32)(4)
-        return _call(builder, f"llvm.masked.load.v{LANES}f32.p0", FLOATS, pointer, align, _first(builder, args[2]), others)
+        return _call(
+            builder, f"llvm.masked.load.v{LANES}f32.p0", FLOATS, pointer, align, _first(builder, args[2]), others
+        )
 
     return VECTOR(array, types.int64, types.int64, types.float32), emit
 
