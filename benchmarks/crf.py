@@ -105,9 +105,17 @@ def speed(rounds: int) -> None:
         train, best_path = contestants(make_batch(*shape))
         small = shape[2] < 41
         training.append(
-            (shape, *against(interleaved(train, rounds=rounds, at_least=0.05, clock=time.process_time), *((5, 30) if small else (20, 100))))
+            (
+                shape,
+                *against(
+                    interleaved(train, rounds=rounds, at_least=0.05, clock=time.process_time),
+                    *((5, 30) if small else (20, 100)),
+                ),
+            )
         )
-        decoding.append((shape, *against(interleaved(best_path, rounds=rounds, at_least=0.05, clock=time.process_time), 2, 25)))
+        decoding.append(
+            (shape, *against(interleaved(best_path, rounds=rounds, at_least=0.05, clock=time.process_time), 2, 25))
+        )
     header = ("(B, T, K)", "pytorch-crf ms", "torch ms", "ratio (goal)", "numba ms", "ratio (goal)")
     print("\n## Training step: loss and all gradients\n", table(training, header), sep="\n")
     print("\n## Viterbi\n", table(decoding, header), sep="\n")

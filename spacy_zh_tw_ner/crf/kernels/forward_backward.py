@@ -23,8 +23,9 @@ FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
 
 
 class Factors(NamedTuple):
-    """exp(scores − peak). forward: (n, width) flat; backward: its transpose. begin, finish: (width,)."""
+    """exp(scores − peak). forward: (n, width) flat, n even; backward: its transpose. begin, finish: (width,)."""
 
+    n_tags: Any
     forward: Array
     backward: Array
     begin: Array
@@ -67,7 +68,7 @@ def make_factors(matrix: Array, start: Array, end: Array) -> Factors:
         exp_less(flat, i * n_tags, n_tags, peaks[0], forward, i * width)
         for j in range(n_tags):
             backward[j * width + i] = forward[i * width + j]
-    return Factors(forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
+    return Factors(n_tags, forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
 
 
 @jit
@@ -139,7 +140,6 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
     """
     alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
     width, lane = len(row) // 2, len(alpha) // 2
-    n_rows = len(factors.forward) // width
     for s in range(n):
         scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
         scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
@@ -149,9 +149,9 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
             row[:width] = factors.begin
             row[width:] = factors.begin
         elif n_here == 2:
-            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, n_rows)
+            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, factors.n_tags)
         else:
-            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
+            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, factors.n_tags)
         for s in range(n_here):
             at, totals = s * lane + t * width, filled(ZERO)
             for j in range(0, width, LANES):
@@ -196,7 +196,7 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
     """
     alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
     width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
-    n_rows, flat = len(factors.backward) // width, out.reshape(-1)
+    flat = out.reshape(-1)
     largest = filled(ZERO)
     apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
     for back in range(lengths[0]):
@@ -207,9 +207,9 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
                 for j in range(width):
                     row[s * width + j] = factors.finish[j] / last
         elif n_here == 2:
-            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, n_rows)
+            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, factors.n_tags)
         else:
-            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, n_rows)
+            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, factors.n_tags)
         for s in range(n_here):
             t = lengths[s] - 1 - back
             at, here = s * lane + t * width, (scratch.firsts[s] + t) * n_tags
@@ -238,7 +238,7 @@ def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None
     """
     alpha, beta, width, n_steps = scratch.alpha, scratch.beta, len(scratch.row) // 2, scratch.lengths[s] - 1
     for begin in range(0, n_steps, BLOCK):
-        n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
+        n = min(BLOCK, n_steps - begin)
         at = s * (len(alpha) // 2) + begin * width
         add_products(expected, alpha, at, beta, at + width, width, n_tags, n)
 

@@ -45,8 +45,8 @@ def read_gold(allowed: Array, first: int, length: int, tags: Array) -> int:
         n_here, tag = 0, 0
         for j in range(0, n_tags, FLAGS):
             bits = flags(flat, (first + t) * n_tags + j, min(FLAGS, n_tags - j))
-            if bits:
-                n_here, tag = n_here + count_bits(bits), j + lowest_bit(bits)
+            n_here += count_bits(bits)
+            tag = j + lowest_bit(bits) if bits else tag
         if n_here == 0:
             return IMPOSSIBLE
         if n_here > 1:

@@ -205,7 +205,7 @@ def sum_rows(
     """out[j] = Σ over rows i of weights[i] · rows[i, j].
 
     Each array begins at the element that `…_at` says; weights lie `stride` apart, rows `width`, a multiple of LANES.
-    The number of rows is a multiple of ROW_STEP.
+    Where their number is no multiple of ROW_STEP, what follows the last one is read, too, and must add nothing.
     """
     at = 0
     while at < width:
