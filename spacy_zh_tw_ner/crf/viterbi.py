@@ -31,6 +31,7 @@ def decode(
     if kernels is None:
         check_finite(emissions)
         tags, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
+        tags = tags.clone()  # which everybody may use; what inference mode leaves behind is good for little else
     else:
         path, status = kernels.best_paths(*as_arrays(emissions, lengths, transitions))
         tags = torch.from_numpy(path)
@@ -40,6 +41,7 @@ def decode(
     return tags
 
 
+@torch.inference_mode()
 def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> tuple[torch.Tensor, list[int]]:
     """The tags, and the sequences that have no legal path.
 
