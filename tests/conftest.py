@@ -150,3 +150,20 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         return made[family]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
+    from trained import make_pipeline
+
+    from spacy_zh_tw_ner.encoders.transformer import code_points
+    from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
+
+    folder = tmp_path_factory.mktemp("onnx")
+    nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
+    (folder / "onnx").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+        write_onnx(nlp, folder / "onnx")
+    return folder / "pipeline", folder / "onnx"

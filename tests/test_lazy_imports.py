@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SLOW = ("peft", "bitsandbytes", "fastapi", "starlette", "uvicorn", "prometheus_client", "opencc", "pyarrow", "ray")
+SLOW += ("onnx", "onnxruntime", "onnxscript")
 
 RESOLVE = """
 import importlib, json, sys

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,11 @@ def execute(code: str, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
     return namespace
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+def needs_onnx(code: str) -> bool:
+    return "onnxruntime" in code
+
+
+@pytest.mark.parametrize("code", [block for block in blocks("python") if not needs_onnx(block.values[0])])
 def test_python_blocks_run(
     code: str, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +95,25 @@ def test_python_blocks_run(
     if "Example" in code:
         assert namespace["known"].get_aligned_ner() == ["B-GPE", "L-GPE"]
         assert namespace["unknown"].get_aligned_ner() == [None, None]
+
+
+def test_what_is_written_as_onnx_finds_what_the_pipeline_finds(
+    tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = (code for tag, code in BLOCKS["README.md"] if tag == "python" and needs_onnx(code))
+    code = code.replace('"onnx_pipeline"', repr(str(tiny_onnx[1])))
+    entities = execute(code, tiny_onnx[0], monkeypatch)["entities"]
+    assert "('臺北市', 'GPE')" in capsys.readouterr().out
+    nlp = spacy.load(tiny_onnx[0])
+    sentence = "蔡英文總統在臺北市接見台積電董事長。"
+    for text in (sentence, " 臺北市  Taiwan 在ＡＢ ", "好", " ", f"{sentence}\n" * 9, "總統🙂在臺北市"):
+        doc = nlp(text)
+        assert entities(text) == [(ent.text, ent.label_) for ent in doc.ents]
+    # Longer than a window, it is cut elsewhere.
+    expected = [(ent.text, ent.label_) for ent in nlp(sentence * 40).ents]
+    found = entities(sentence * 40)
+    assert len(expected) > 70
+    assert (Counter(found) & Counter(expected)).total() > 0.9 * max(len(found), len(expected))
 
 
 @pytest.mark.filterwarnings("ignore:.*W006")  # displaCy finds nothing to show

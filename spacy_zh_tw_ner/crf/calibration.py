@@ -108,6 +108,8 @@ def at_temperature(
     emissions: torch.Tensor, transitions: Transitions, temperature: float
 ) -> tuple[torch.Tensor, Transitions]:
     """Divide all scores by the temperature; what is forbidden stays forbidden."""
+    if temperature == 1.0:
+        return emissions.float(), transitions
     cooled = (torch.where(scores > PENALTY / 2, scores / temperature, PENALTY) for scores in transitions)
     return emissions.float() / temperature, Transitions(*cooled)
 

@@ -13,8 +13,11 @@ from ..types import HiddenT
 
 
 def flatten(ops: Ops, arrays: HiddenT) -> tuple[Floats2d, list[int]]:
-    """Put the rows of a batch one behind the other; returns them, and how many each document has."""
-    return ops.flatten(arrays), [len(array) for array in arrays]
+    """Put the rows of a batch one behind the other; returns them, and how many each document has.
+
+    Those of a single document are not copied.
+    """
+    return arrays[0] if len(arrays) == 1 else ops.flatten(arrays), [len(array) for array in arrays]
 
 
 def unflatten(ops: Ops, rows: Floats2d, lengths: list[int]) -> HiddenT:

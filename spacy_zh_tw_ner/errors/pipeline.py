@@ -117,3 +117,32 @@ class PipelineMessages:
         "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
         "here ({path}). Give --dev, or --force to go without."
     )
+
+    # Pipelines as ONNX
+    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[onnx]`."
+    ZT547 = (
+        "The component '{name}' does not read the hidden states of a Transformer of this package as they are, and "
+        "nothing else is written as ONNX: TransformerModel.v1 behind a TransformerListener, or Tok2VecTransformer.v1. "
+        "A BiLSTM reads hashes that only spaCy makes; it is small and fast as it is."
+    )
+    ZT548 = (
+        "The weights of this pipeline are in 8 bits for torch, which ONNX has in another way. Export the pipeline that "
+        "it was made from, and make model.onnx small with onnxruntime.quantization.quantize_dynamic."
+    )
+    ZT549 = (
+        "The pipeline's tokens are not made by CharTokenizer of single characters ({seen}), and could not be made "
+        "without spaCy. Train with group = [] and script = null; convert the script of texts before they are read."
+    )
+    ZT550 = (
+        "torch cannot write a Transformer of the family '{family}' as ONNX: {reason} BERT, ALBERT, ELECTRA, "
+        "DeBERTa-v2, Qwen2 and LLaMA are tested."
+    )
+    ZT551 = (
+        "What was written as ONNX is not what the pipeline is: emissions differ by {difference:.1e} of the largest "
+        "({tolerance:.0e} is allowed), and {other} of {total} tags are others. Nothing was written. Try the versions "
+        "of constraints.txt."
+    )
+    ZT552 = (
+        "The weights of this pipeline are quantised ({kind}), which ONNX does not know. Save it with plain weights "
+        'first: spacy.load(PIPELINE, config={{"components.transformer.model.save": "merged"}}).to_disk(PLAIN).'
+    )

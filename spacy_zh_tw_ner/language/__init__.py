@@ -1,6 +1,7 @@
 """The language `zh_tw`: what `spacy.blank("zh_tw")` builds."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
 from spacy.util import load_config_from_str
@@ -14,6 +15,8 @@ DEFAULT_CONFIG = """
 [nlp.tokenizer]
 @tokenizers = "spacy-zh-tw-ner.CharTokenizer.v1"
 """
+
+BATCH_CHARACTERS = 32_768
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -36,6 +39,39 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
+
+    def pipe(
+        self, texts: Iterable[Any], *, as_tuples: bool = False, n_process: int = 1, **kwargs: Any
+    ) -> Iterator[Any]:
+        """Process texts as spaCy does, in batches that are bounded by their characters, too.
+
+        A component takes `batch_size` documents before the next one begins, and a Transformer leaves kilobytes on each
+        character: a thousand headlines are little, a thousand books are not.
+        """
+        if as_tuples or n_process != 1:  # spaCy comes back here with the texts alone, or sends them to other processes
+            yield from cast(Any, super()).pipe(texts, as_tuples=as_tuples, n_process=n_process, **kwargs)
+            return
+        for batch in by_characters(texts, BATCH_CHARACTERS):
+            yield from super().pipe(batch, **kwargs)
+
+
+def by_characters(texts: Iterable[Any], limit: int) -> Iterator[list[Any]]:
+    """Divide a stream.
+
+    texts (Iterable[str | Doc]): Any.
+    limit (int): Characters that close a batch.
+    YIELDS (list[str | Doc]): In their order, none empty.
+    """
+    batch: list[Any] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= limit:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 __all__ = ["TraditionalChinese"]

@@ -26,6 +26,7 @@ from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .decoding import decode_entities
 from .evidence import add_evidence
+from .long_documents import predict_emissions
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
 from .weight_decay import WithoutDecay
@@ -241,7 +242,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         RETURNS (tuple[torch.Tensor, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, the rows of
             each, and the constrained transitions.
         """
-        return *self._flatten(self.model.predict(docs)), self._transitions()
+        return *self._flatten(predict_emissions(self.model, docs)), self._transitions()
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write entities and their scores.

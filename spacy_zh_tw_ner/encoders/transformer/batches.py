@@ -1,6 +1,6 @@
 """windows + pieces → micro-batches: padded arrays that a model reads, and where its answers belong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ..ragged import group_by_length
 from .pieces import IdsT, Pieces, PieceTable
-from .windows import ClauseWindows, SpanGetterT, Window, clause_ends, windows_of_spans
+from .windows import ClauseWindows, SpanGetterT, Window, windows_of_spans
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
 
@@ -59,48 +59,92 @@ class MicroBatch(NamedTuple):
         return [part for half in halves for part in half.cut(limit)]
 
 
-def make_micro_batches(
-    docs: Sequence[Doc],
-    table: PieceTable,
-    get_spans: SpanGetterT,
-    *,
-    max_length: int | None = None,
-    max_windows: int | None = None,
-    max_padded: int | None = None,
-) -> list[MicroBatch]:
-    """Cut documents into windows of pieces, and put windows of about one length together.
+class Cut(NamedTuple):
+    """Documents, one behind the other, as pieces and windows: what does not take a model to know.
+
+    pieces: Of all tokens. before: (n_tokens + 1,) how many pieces come before each token.
+    windows: Of all documents in turn, counted through all tokens.
+    """
+
+    pieces: Pieces
+    before: IdsT
+    windows: Sequence[Window]
+
+    @property
+    def n_tokens(self) -> int:
+        """Of all documents."""
+        return len(self.before) - 1
+
+    def stretches(self, n_tokens: int) -> "Iterator[Cut]":
+        """Take the windows of about so many tokens at a time, each time as if there were no others."""
+        first = 0
+        while first < len(self.windows):
+            start = self.windows[first].own_start
+            last = first + 1
+            while last < len(self.windows) and self.windows[last].own_end - start <= n_tokens:
+                last += 1
+            yield self._between(first, last)
+            first = last
+
+    def _between(self, first: int, last: int) -> "Cut":
+        """The windows from `first` to `last`. What they only read for context becomes a part of them."""
+        windows = self.windows[first:last]
+        start, end = windows[0].start, max(window.end for window in windows)
+        pieces = slice(int(self.before[start]), int(self.before[end]))
+        return Cut(
+            Pieces(self.pieces.ids[pieces], self.pieces.counts[start:end]),
+            self.before[start : end + 1] - self.before[start],
+            [Window(*(token - start for token in window)) for window in windows],
+        )
+
+
+def cut_documents(
+    docs: Sequence[Doc], table: PieceTable, get_spans: SpanGetterT, *, max_length: int | None = None
+) -> Cut:
+    """Look up the pieces of documents, and cut them into windows.
 
     docs (Sequence[Doc]): Any, empty ones included.
     table (PieceTable): Gives the pieces.
     get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): Says where to cut. `ClauseWindows` counts in pieces.
     max_length (Optional[int]): Pieces that the model takes, special ones included.
-    max_windows (Optional[int]): That run at once, at most.
-    max_padded (Optional[int]): Pieces with padding that run at once, at most; never more than MAX_PADDED.
-    RETURNS (list[MicroBatch]): On the CPU, the longest first, so that what does not fit in memory fails at once.
+    RETURNS (Cut): Every token is asked of one window.
     """
     norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
     strings = docs[0].vocab.strings if docs else None
     if strings is None or not len(norms):
-        return []
+        return Cut(Pieces(np.empty(0, np.int64), np.empty(0, np.int64)), np.zeros(1, np.int64), [])
     pieces = table(norms, strings)
     size = None if max_length is None else max_length - table.n_special
     bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
     if isinstance(get_spans, ClauseWindows):
         by_doc = [
-            get_spans.cut(pieces.counts[start:end], clause_ends(doc), size=size)
+            get_spans.windows(doc, pieces.counts[start:end], size=size)
             for doc, start, end in zip(docs, bounds, bounds[1:], strict=False)
         ]
     else:
         by_doc = [windows_of_spans(spans) for spans in get_spans(docs)]
-    cut = [
+    windows = [
         Window(*(start + token for token in window))
-        for start, windows in zip(bounds, by_doc, strict=False)
-        for window in windows
+        for start, of_doc in zip(bounds, by_doc, strict=False)
+        for window in of_doc
     ]
-    before = np.concatenate([[0], np.cumsum(pieces.counts)])
-    lengths = [int(before[w.end] - before[w.start]) + table.n_special for w in cut]
+    return Cut(pieces, np.concatenate([[0], np.cumsum(pieces.counts)]), windows)
+
+
+def make_micro_batches(
+    cut: Cut, table: PieceTable, *, max_windows: int | None = None, max_padded: int | None = None
+) -> list[MicroBatch]:
+    """Put windows of about one length together.
+
+    cut (Cut): Some documents.
+    table (PieceTable): That it was cut by.
+    max_windows (Optional[int]): That run at once, at most.
+    max_padded (Optional[int]): Pieces with padding that run at once, at most; never more than MAX_PADDED.
+    RETURNS (list[MicroBatch]): On the CPU, the longest first, so that what does not fit in memory fails at once.
+    """
+    lengths = [int(cut.before[w.end] - cut.before[w.start]) + table.n_special for w in cut.windows]
     groups = group_by_length(lengths, max_padded=min(max_padded or MAX_PADDED, MAX_PADDED), max_items=max_windows)
-    return [_micro_batch([cut[i] for i in group], pieces, before, table) for group in groups]
+    return [_micro_batch([cut.windows[i] for i in group], cut.pieces, cut.before, table) for group in groups]
 
 
 def _micro_batch(group: Sequence[Window], pieces: Pieces, before: IdsT, table: PieceTable) -> MicroBatch:

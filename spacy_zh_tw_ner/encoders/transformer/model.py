@@ -1,14 +1,15 @@
 """docs → hidden: a Transformer that gives each token one vector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from spacy.tokens import Doc
 from thinc.api import Model
+from thinc.types import Floats2d
 
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
-from .batches import make_micro_batches
+from .batches import Cut, cut_documents, make_micro_batches
 from .checkpoint import SAVES
 from .pieces import MAX_PIECES
 from .settings import BackboneSettings, require_choice
@@ -55,17 +56,16 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     """Encode documents of any length."""
     shim = shim_of(model)
     lengths = [len(doc) for doc in docs]
+    cut = _cut(model, docs)
+    if not is_train:
+        return unflatten(model.ops, _encode(shim, cut), lengths), _no_gradient
     passes = shim.passes
     batches = make_micro_batches(
-        docs,
+        cut,
         shim.table,
-        model.attrs["get_spans"],
-        max_length=shim.backbone.max_length,
-        max_windows=passes.micro_batch if is_train and isinstance(passes.micro_batch, int) else None,
-        max_padded=passes.train_limit if is_train else passes.eval_limit,
+        max_windows=passes.micro_batch if isinstance(passes.micro_batch, int) else None,
+        max_padded=passes.train_limit,
     )
-    if not is_train:
-        return unflatten(model.ops, from_torch(passes.run(batches, sum(lengths))), lengths), _no_gradient
     hidden, push = passes.begin(batches, sum(lengths))
 
     def backprop(gradients: HiddenT) -> list[Doc]:
@@ -73,6 +73,33 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
         return []
 
     return unflatten(model.ops, from_torch(hidden), lengths), backprop
+
+
+def encode_in_stretches(model: Tok2VecT, doc: Doc, n_tokens: int) -> Callable[[], Iterator[Floats2d]]:
+    """Encode a document without ever having all of it in memory.
+
+    doc (Doc): Not kept. What is kept of it are its pieces.
+    n_tokens (int): About so many at a time.
+    RETURNS (Callable[[], Iterator[Floats2d]]): Gives, each time it is called, the hidden states of the document in
+        order, a stretch at a time.
+    """
+    shim, cut = shim_of(model), _cut(model, [doc])
+    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(n_tokens))
+
+
+def _own_rows(shim: BackboneShim, stretch: Cut) -> Floats2d:
+    """What its windows are asked about lies together; what they only read lies before and behind."""
+    return _encode(shim, stretch)[stretch.windows[0].own_start : stretch.windows[-1].own_end]
+
+
+def _cut(model: Tok2VecT, docs: list[Doc]) -> Cut:
+    shim = shim_of(model)
+    return cut_documents(docs, shim.table, model.attrs["get_spans"], max_length=shim.backbone.max_length)
+
+
+def _encode(shim: BackboneShim, cut: Cut) -> Floats2d:
+    passes = shim.passes
+    return from_torch(passes.run(make_micro_batches(cut, shim.table, max_padded=passes.eval_size), cut.n_tokens))
 
 
 def _no_gradient(gradients: HiddenT) -> list[Doc]:

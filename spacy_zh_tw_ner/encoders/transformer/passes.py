@@ -27,6 +27,7 @@ from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 T = TypeVar("T")
+CPU_PADDED = 2048
 logger = logging.getLogger("spacy_zh_tw_ner")
 
 
@@ -57,6 +58,13 @@ class Passes:
         self.micro_batch = backbone.settings.memory.micro_batch
         self.train_limit: int | None = None  # padded pieces that run at once; None while everything has fitted
         self.eval_limit: int | None = None
+
+    @property
+    def eval_size(self) -> int | None:
+        """Pieces, padding included, that are best encoded at once without a graph; None for no limit but memory's."""
+        # A CPU gains nothing from more, and loses what it had in its caches and what is padded to one length.
+        limits = [self.eval_limit, CPU_PADDED if self.device.type == "cpu" else None]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def device(self) -> torch.device:

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model, chain
-from thinc.types import Floats2d, Ints1d, Ragged
+from thinc.types import Floats2d, Ragged
 
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
-from .model import build_token_encoder
+from .model import build_token_encoder, encode_in_stretches
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .windows import SpanGetterT
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     PipeT = Model[list[Doc], FullTransformerBatch]
 
 IN_HEAD = "spacy-zh-tw-ner.Tok2VecTransformer.v1"
+STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that has more than
+LONG = 2 * STRETCH
 
 
 def build_transformer_model_v1(
@@ -38,7 +39,7 @@ def build_transformer_model_v1(
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
     `doc._.trf_data` holds one vector a token, windows merged and pieces pooled, so that a listener has nothing left to
-    do but to pass it on.
+    do but to pass it on; of a document of more than LONG tokens, how to have them in stretches.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
@@ -77,7 +78,10 @@ def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents, and wrap what comes out."""
-    hidden, backprop_hidden = cast(Tok2VecT, model.layers[0])(docs, is_train)
+    encoder = cast(Tok2VecT, model.layers[0])
+    if not is_train and any(len(doc) > LONG for doc in docs):
+        return _wrap_with_long(model, docs), _no_backprop
+    hidden, backprop_hidden = encoder(docs, is_train)
     lengths = [len(doc) for doc in docs]
 
     def backprop(gradient: "FullTransformerBatch") -> list[Doc]:
@@ -88,28 +92,39 @@ def forward(
     return _wrap(model, docs, hidden), backprop
 
 
+def _no_backprop(gradient: "FullTransformerBatch") -> list[Doc]:
+    return []
+
+
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
-    from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+    from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
     from transformers.modeling_outputs import BaseModelOutput
 
-    def one_to_one(length: int) -> Ragged:
-        return Ragged(cast(Ints1d, np.arange(length)), cast(Ints1d, np.ones(length, dtype="i")))
+    from .transformer_data import data_of, one_to_one
 
-    # The parts lie behind one another in rows, and not in windows of one length: nothing is padded or copied.
-    by_doc = [
-        TransformerData(WordpieceBatch.empty(), BaseModelOutput(last_hidden_state=rows), one_to_one(len(rows)))
-        if len(rows)
-        else TransformerData.empty()
-        for rows in hidden
-    ]
     rows = to_torch(flatten(model.ops, hidden)[0]) if hidden else torch.empty(0, 0)
     return FullTransformerBatch(
         spans=[[doc[:]] if len(doc) else [] for doc in docs],
         wordpieces=WordpieceBatch.empty(),
         model_output=BaseModelOutput(last_hidden_state=rows),
         align=one_to_one(len(rows)),
-        cached_doc_data=by_doc,
+        cached_doc_data=[data_of(rows) for rows in hidden],
     )
+
+
+def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
+    """What is short as always; of what is long, how to have it."""
+    from .transformer_data import LongData
+
+    encoder = cast(Tok2VecT, model.layers[0])
+    short = iter(encoder.predict([doc for doc in docs if len(doc) <= LONG]))
+    empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
+    batch = _wrap(model, docs, [next(short) if len(doc) <= LONG else empty for doc in docs])
+    batch.cached_doc_data = [
+        data if len(doc) <= LONG else LongData(len(doc), encode_in_stretches(encoder, doc, STRETCH))
+        for doc, data in zip(docs, batch.doc_data, strict=True)
+    ]
+    return batch
 
 
 def build_tok2vec_transformer_v1(

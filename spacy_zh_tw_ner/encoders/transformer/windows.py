@@ -1,8 +1,8 @@
 """tokens → windows: a document of any length in stretches that a Transformer can read.
 
-Windows are measured in pieces. Each has tokens that it is asked about, and context around them: neighbours overlap,
-and a token is asked of the window in which it stands most centrally, so that the overlap is cut in its middle. Where
-two windows meet, the cut comes after a clause if there is one to be found.
+Windows are measured in pieces. Where two meet, the cut comes after a clause if there is one to be found, and neither
+reads into the other: what is read twice is paid twice. Where a clause is longer than that, neighbours overlap, and a
+token is asked of the window in which it stands most centrally, so that the overlap is cut in its middle.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +35,7 @@ class ClauseWindows:
     """How documents are cut.
 
     size: Pieces of a window, without the model's special ones.
-    overlap: Pieces of context that a window has on each side, where the document has them.
+    overlap: Pieces of context that a window has on a side where it had to be cut within a clause.
     """
 
     size: int = 254
@@ -47,10 +47,12 @@ class ClauseWindows:
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
         """Cut as if each token were one piece: what spacy-transformers asks of a `get_spans`."""
-        return [
-            [doc[w.start : w.end] for w in self.cut(np.ones(len(doc), dtype=np.int64), clause_ends(doc))]
-            for doc in docs
-        ]
+        return [[doc[w.start : w.end] for w in self.windows(doc, np.ones(len(doc), dtype=np.int64))] for doc in docs]
+
+    def windows(self, doc: Doc, counts: CountsT, *, size: int | None = None) -> list[Window]:
+        """Cut one document; see `cut`."""
+        fits = counts.sum() <= min(self.size, size or self.size)
+        return self.cut(counts, clause_ends(doc) if not fits else np.empty(0, dtype=np.int64), size=size)
 
     def cut(self, counts: CountsT, ends: npt.NDArray[np.int64], *, size: int | None = None) -> list[Window]:
         """Cut one document.
@@ -66,30 +68,31 @@ class ClauseWindows:
         if total <= size:
             return [Window(0, n_tokens, 0, n_tokens)] if n_tokens else []
         context = min(self.overlap, size // 4)
-        windows, start = [], 0
+        windows, start, first = [], 0, 0
         while start < n_tokens:
-            left = total - before[start]
-            room = size - min(context, before[start])  # for own tokens, and context behind them
-            if left <= room:
-                end = n_tokens
+            room = size - int(before[start] - before[first])
+            furthest = int(np.searchsorted(before, before[start] + room, side="right")) - 1
+            if furthest == n_tokens:
+                end = last = next_first = n_tokens
+            elif end := _clause_before(start, furthest, ends):
+                last = next_first = end
             else:
-                own = room - context
+                left, own = int(total - before[start]), room - context
                 # As many as are needed, each as long as the next: no window of three characters at the end.
-                fair = -(-left // -(-left // own))
-                furthest, target = np.searchsorted(before, before[start] + [own, fair], side="right").tolist()
-                end = _cut_between(start, target - 1, furthest - 1, ends)
-            first = int(np.searchsorted(before, before[start] - context))
-            last = int(np.searchsorted(before, before[end] + context, side="right")) - 1
+                target = before[start] + -(-left // -(-left // own))
+                end = max(int(np.searchsorted(before, target, side="right")) - 1, start + 1)
+                last = int(np.searchsorted(before, before[end] + context, side="right")) - 1
+                next_first = int(np.searchsorted(before, before[end] - context))
             windows.append(Window(first, last, start, end))
-            start = end
+            start, first = end, next_first
         return windows
 
 
-def _cut_between(start: int, target: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """The last end of a clause that fits, unless it would waste more than half of the window."""
+def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
+    """Behind the last clause that fits; 0 where that would waste more than half of the window."""
     latest = int(np.searchsorted(ends, furthest)) - 1
-    cut = int(ends[latest]) + 1 if latest >= 0 else start
-    return cut if cut > start + (furthest - start) // 2 else max(target, start + 1)
+    cut = int(ends[latest]) + 1 if latest >= 0 else 0
+    return cut if cut > start + (furthest - start) // 2 else 0
 
 
 def clause_ends(doc: Doc) -> npt.NDArray[np.int64]:
@@ -114,7 +117,7 @@ def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindow
     """Registered as `spacy-zh-tw-ner.clause_windows.v1`.
 
     size (int): Pieces of a window, without special ones such as [CLS].
-    overlap (int): Pieces of context on each side, at most a quarter of the size.
+    overlap (int): Pieces of context on each side that is cut within a clause, at most a quarter of the size.
     RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): For the `get_spans` of a transformer.
     RAISES (ValueError): If the overlap is too large.
     """

@@ -27,9 +27,19 @@ def test_every_token_is_asked_of_one_window_with_the_context_there_is(
     for w in found:
         assert w.start <= w.own_start < w.own_end <= w.end
         assert sum(counts[w.start : w.end]) <= size
-        # Context is counted in pieces, and a token is not cut: up to one token less.
-        assert w.start == 0 or sum(counts[w.start - 1 : w.own_start]) > overlap
-        assert w.end == len(counts) or sum(counts[w.own_end : w.end + 1]) > overlap
+        # Context is counted in pieces, and a token is not cut: up to one token less. Behind a clause there is none.
+        if w.start == w.own_start:
+            assert w.start == 0 or w.start - 1 in ends or overlap < counts[w.start - 1]
+        else:
+            assert w.start == 0 or sum(counts[w.start : w.own_start]) <= overlap < sum(
+                counts[w.start - 1 : w.own_start]
+            )
+        if w.end == w.own_end:
+            assert w.end == len(counts) or w.end - 1 in ends or overlap < counts[w.end]
+        else:
+            assert w.end == len(counts) or sum(counts[w.own_end : w.end]) <= overlap < sum(
+                counts[w.own_end : w.end + 1]
+            )
 
 
 def test_what_fits_stays_whole() -> None:

@@ -1,0 +1,228 @@
+"""Characters a second of the same weights, one thread: ours in 32 and 8 bits beside those who serve such checkpoints.
+
+The weights are random, with biases that make an entity of one character in sixteen, so that all write out as many as
+they would of real ones. ckip-transformers, ours and the `transformers` pipeline have the same labels out of the same
+classifier; spacy-transformers has a `ner` of its own, untrained. Every contestant is given a list of texts and hands
+back entities.
+"""
+
+import argparse
+import random
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import spacy
+import torch
+from spacy.language import Language
+
+from benchmarks.measure import interleaved, machine, table
+from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from tests.checkpoints import make_checkpoint, sentences
+
+TYPES = (
+    "CARDINAL DATE EVENT FAC GPE LANGUAGE LAW LOC MONEY NORP ORDINAL ORG PERCENT PERSON PRODUCT QUANTITY TIME "
+    "WORK_OF_ART"
+).split()
+LABELS = ("O", *(f"{kind}-{label}" for label in TYPES for kind in "BIES"))
+FOUND = 1 / 16  # entities a character, about as many as the embedded corpus has
+FoundT = list[list[tuple[int, int, str]]]  # of each text, by code point
+
+
+class Size(NamedTuple):
+    """layers, hidden, heads: Of a BERT. share: Of the texts, so that a large one is done in time."""
+
+    layers: int
+    hidden: int
+    heads: int
+    share: float
+
+
+SIZES = {"bert-base": Size(12, 768, 12, 0.2), "4×312": Size(4, 312, 12, 1.0)}
+# What a prototype reached beside ckip-transformers, which is the least to be reached here
+GOALS = {
+    ("bert-base", "ours"): (1.2, 4.3, 1.0),
+    ("bert-base", "ours, int8"): (2.0, 6.7, 1.6),
+    ("4×312", "ours"): (2.6, 7.6, 1.5),
+    ("4×312", "ours, int8"): (3.6, 10.5, 2.1),
+}
+
+
+def make_texts(share: float) -> dict[str, list[str]]:
+    """The three columns: sentences, one long text among headlines, and long documents."""
+    lines = list(sentences())
+    random.Random(0).shuffle(lines)
+    together = "".join(lines)
+    middling = [line for line in lines if 20 <= len(line) <= 120]
+    headlines = [line[:30] for line in lines if len(line) >= 10][:120]
+    n_documents = max(2, round(10 * share))
+    return {
+        "sentences of 20–120": middling[: round(500 * share)],
+        "500 among 120 headlines": [*headlines[:60], together[:500], *headlines[60:]],
+        "documents of 3,000": [together[i * 3000 : (i + 1) * 3000] for i in range(n_documents)],
+    }
+
+
+def save_checkpoint(folder: Path, size: Size) -> Path:
+    """A token classification checkpoint that finds about as many entities as a real one."""
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    make_checkpoint(folder, layers=size.layers, hidden=size.hidden, heads=size.heads, labels=LABELS)
+    model = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)  # as published ones say
+    sample = [list(line) for line in list(sentences())[:64]]
+    batch = tokenizer(sample, is_split_into_words=True, return_tensors="pt", padding=True)
+    with torch.no_grad():
+        single = torch.tensor([label[0] in "OS" for label in LABELS])
+        model.classifier.bias[~single] = -100.0  # paths of random tags would be illegal, and be read in as many ways
+        logits = model(**batch).logits[batch["attention_mask"].bool()]
+        model.classifier.bias[0] += (logits[:, 1:].amax(1) - logits[:, 0]).quantile(1 - FOUND)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def ours(nlp: Language) -> Callable[[Sequence[str]], FoundT]:
+    """A pipeline of this package."""
+
+    def run(texts: Sequence[str]) -> FoundT:
+        return [[(e.start_char, e.end_char, e.label_) for e in doc.ents] for doc in nlp.pipe(texts)]
+
+    return run
+
+
+def ckip(checkpoint: Path) -> Callable[[Sequence[str]], FoundT]:
+    """ckip-transformers' driver, as its documentation calls it."""
+    from ckip_transformers.nlp import CkipNerChunker
+
+    driver = CkipNerChunker(model_name=str(checkpoint), tokenizer_name=str(checkpoint))
+
+    def run(texts: Sequence[str]) -> FoundT:
+        return [[(*e.idx, e.ner) for e in found] for found in driver(list(texts), show_progress=False)]
+
+    return run
+
+
+def hugging_face(checkpoint: Path, batch_size: int) -> Callable[[Sequence[str]], FoundT]:
+    """The pipeline of transformers. What lies behind the 512th piece of a text it does not read."""
+    from transformers import AutoTokenizer, pipeline
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tagger: Any = pipeline(
+        "token-classification",
+        model=str(checkpoint),
+        tokenizer=tokenizer,
+        aggregation_strategy="simple",
+        batch_size=batch_size,
+        stride=16,
+        device=-1,
+    )
+
+    def run(texts: Sequence[str]) -> FoundT:
+        return [[(e["start"], e["end"], e["entity_group"]) for e in found] for found in tagger(list(texts))]
+
+    return run
+
+
+def spacy_transformers(checkpoint: Path) -> Callable[[Sequence[str]], FoundT]:
+    """spacy-transformers with spaCy's `ner`, on its default windows."""
+    nlp = spacy.blank("zh_tw")
+    model = {
+        "@architectures": "spacy-transformers.TransformerModel.v3",
+        "name": str(checkpoint),
+        "tokenizer_config": {"use_fast": True},
+        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96},
+    }
+    nlp.add_pipe("transformer", config={"model": model})
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    parser = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 64,
+        "maxout_pieces": 2,
+        "use_upper": False,
+        "tok2vec": listener,
+    }
+    ner: Any = nlp.add_pipe("ner", config={"model": parser})
+    for label in TYPES:
+        ner.add_label(label)
+    nlp.initialize()
+    return ours(nlp)
+
+
+def contestants(checkpoint: Path, work: Path) -> dict[str, Callable[[Sequence[str]], FoundT]]:
+    """All, by name; the first is what the others are measured by."""
+    nlp = pipeline_from_hf(str(checkpoint))
+    nlp.to_disk(work / "fp32")
+    write_quantized(spacy.load(work / "fp32"), work / "int8")
+    return {
+        "ckip-transformers": ckip(checkpoint),
+        "transformers, batches of 1": hugging_face(checkpoint, 1),
+        "transformers, batches of 32": hugging_face(checkpoint, 32),
+        "spacy-transformers + ner": spacy_transformers(checkpoint),
+        "ours": ours(spacy.load(work / "fp32")),
+        "ours, int8": ours(spacy.load(work / "int8")),
+    }
+
+
+def same(first: FoundT, second: FoundT) -> float:
+    """Share of the entities of either that both have found."""
+    pairs = [(set(a), set(b)) for a, b in zip(first, second, strict=True)]
+    return sum(len(a & b) for a, b in pairs) / max(1, sum(len(a | b) for a, b in pairs))
+
+
+def main() -> None:
+    """Print a table a size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", choices=[*SIZES, "all"], default="all")
+    parser.add_argument("--only", nargs="+", help="contestants, besides ckip-transformers")
+    parser.add_argument("--processor-time", action="store_true", help="where others work on the machine")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print(machine(), flush=True)
+    clock = time.process_time if options.processor_time else time.perf_counter
+    for name, size in SIZES.items():
+        if options.size not in (name, "all"):
+            continue
+        columns = make_texts(size.share)
+        with TemporaryDirectory() as folder:
+            runs = contestants(save_checkpoint(Path(folder) / "checkpoint", size), Path(folder))
+            if options.only:
+                runs = {who: run for who, run in runs.items() if who in (*options.only, "ckip-transformers")}
+            speeds: dict[str, list[str]] = {who: [] for who in runs}
+            for i, (column, texts) in enumerate(columns.items()):
+                seconds = interleaved(
+                    {who: lambda run=run, texts=texts: run(texts) for who, run in runs.items()},
+                    rounds=options.rounds,
+                    clock=clock,
+                )
+                n_characters = sum(map(len, texts))
+                peer = next(iter(seconds))
+                for who, taken in seconds.items():
+                    goal = f" (≥ {GOALS[name, who][i]})" if (name, who) in GOALS else ""
+                    speeds[who].append(f"{n_characters / taken:,.0f}/s, {seconds[peer] / taken:.2f}×{goal}")
+                if "ours" in runs:
+                    theirs = runs[peer](texts)
+                    print(
+                        f"{name}, {column}: {same(theirs, runs['ours'](texts)):.4f} of all entities are the same,"
+                        f" {sum(map(len, theirs))} in {n_characters} characters",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+        print(table([(who, *cells) for who, cells in speeds.items()], header=(name, *columns)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`nlp.pipe` takes batches that are bounded by characters."""
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_zh_tw_ner import language
+from spacy_zh_tw_ner.language import by_characters
+
+
+@given(texts=st.lists(st.text(max_size=12), max_size=30), limit=st.integers(1, 40))
+def test_a_stream_is_divided_in_order(texts: list[str], limit: int) -> None:
+    batches = list(by_characters(iter(texts), limit))
+    assert [text for batch in batches for text in batch] == texts
+    assert all(batches)
+    assert all(sum(map(len, batch[:-1])) < limit for batch in batches)
+    assert all(sum(map(len, batch)) >= limit for batch in batches[:-1])
+
+
+def test_no_component_sees_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "BATCH_CHARACTERS", 10)
+    nlp = spacy.blank("zh_tw")
+    events: list[str] = []
+
+    @Language.component("first_test_component")
+    def first(doc: Doc) -> Doc:
+        events.append(f"1 {doc.text}")
+        return doc
+
+    @Language.component("second_test_component")
+    def second(doc: Doc) -> Doc:
+        events.append(f"2 {doc.text}")
+        return doc
+
+    nlp.add_pipe("first_test_component")
+    nlp.add_pipe("second_test_component")
+    texts = ["國立臺灣大學", "臺北市大安區", "", "高雄"]
+    assert [doc.text for doc in nlp.pipe(texts)] == texts
+    assert [(doc.text, i) for doc, i in nlp.pipe(zip(texts, range(4), strict=True), as_tuples=True)] == [
+        (text, i) for i, text in enumerate(texts)
+    ]
+    assert [doc.text for doc in nlp.pipe([nlp.make_doc(text) for text in texts], batch_size=1)] == texts
+    assert sorted(events[:8]) == sorted(f"{i} {text}" for text in texts for i in (1, 2))
