@@ -59,9 +59,9 @@ def log_likelihood(
     kernels = kernels_for(emissions, compiled)
     if kernels is None:
         found, unsound, illegal = _by_torch(emissions, lengths, transitions, allowed)
-        values, g_emissions, g_transitions = found
         # Copies, because what inference mode leaves behind can take no part in a graph.
-        result = Likelihood(values.clone(), g_emissions.clone(), Transitions(*(g.clone() for g in g_transitions)))
+        by_transition = Transitions(*(gradient.clone() for gradient in found.transitions))
+        result = Likelihood(found.log_likelihood.clone(), found.emissions.clone(), by_transition)
     else:
         arrays = as_arrays(emissions, lengths, transitions)
         *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
@@ -79,7 +79,7 @@ def log_likelihood(
     return result
 
 
-@torch.inference_mode()  # a fifth of the time of a small batch is autograd's question whether it is wanted
+@torch.inference_mode()  # a tenth of a small batch's time is autograd's question whether it is wanted
 def _by_torch(
     emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
 ) -> tuple[Likelihood, list[int], list[int]]:
