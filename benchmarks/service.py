@@ -1,11 +1,14 @@
 """`zh-tw-ner serve` under 64 clients beside one request at a time: requests a second, latencies, errors, memory.
 
+With `--peer`, beside the memory of the same weights in float32 in a plain transformers pipeline, in its own process.
+
 Every text is another one, so that nothing is answered from a cache, and memory that kept texts would grow.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import socket
@@ -28,12 +31,31 @@ from spacy.util import load_config, load_model_from_config
 
 from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.pipeline.quantize import TARGETS, write_quantized
 from tests.checkpoints import make_checkpoint, sentences
 
 ROOT = Path(__file__).parents[1]
 GOAL, GROWTH = 3.0, 0.03  # times the requests/s of one at a time; share by which memory may grow
 SHAPES = {"base": (12, 768, 12), "small": (4, 312, 12)}
 SENTENCES = list(sentences())
+PIECES = 21_128  # of bert-base-chinese
+MEMORY_GOAL = 0.55  # of the peer's
+# What `pip install .[serve]` does not bring, and transformers, or the CRF, takes where it is there.
+HIDDEN = ("sklearn", "scipy", "pandas", "pyarrow", "numba")
+PEER = """
+import sys
+from pathlib import Path
+from benchmarks.service import random_text
+import random, torch
+from transformers import pipeline
+torch.set_num_threads(1)
+reader = pipeline("token-classification", sys.argv[1], device="cpu")
+rng = random.Random(0)
+for _ in range(8):
+    text = random_text(rng, int(sys.argv[2]))
+    reader([text[i : i + 510] for i in range(0, len(text), 510)])  # it takes no longer ones
+print(Path("/proc/self/status").read_text())
+"""
 LABELS = ["O", *(f"{kind}-L{i}" for i in range(18) for kind in "BIES")]
 
 
@@ -43,6 +65,11 @@ class Result(NamedTuple):
     statuses: Counter[int]
     seconds: list[float]
     wall: float
+    processor: float = 0.0  # seconds of the service
+
+    def cost(self) -> float:
+        """Milliseconds of the service's processor an answer, which other work on the machine does not change."""
+        return 1000 * self.processor / self.statuses[200]
 
     def rate(self) -> float:
         """Answers a second."""
@@ -57,7 +84,7 @@ def pipeline(kind: str, folder: Path) -> Language:
     """A pipeline of full size with random weights: time does not depend on what they are."""
     if kind in SHAPES:
         layers, hidden, heads = SHAPES[kind]
-        base = make_checkpoint(folder / "base", layers=layers, hidden=hidden, heads=heads, labels=LABELS)
+        base = make_checkpoint(folder / "base", layers=layers, hidden=hidden, heads=heads, labels=LABELS, pieces=PIECES)
         return pipeline_from_hf(str(base))
     config = load_config(ROOT / "configs" / "bilstm.cfg")
     nlp = load_model_from_config({name: config[name] for name in ("nlp", "components")}, auto_fill=True)
@@ -67,12 +94,14 @@ def pipeline(kind: str, folder: Path) -> Language:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[int]:
-    """Run the command, and yield its port."""
+def served(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run the command, and yield its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "spacy", "zh-tw-ner", "serve", str(folder), "--port", str(port), "--threads", "1"]
+    run = "from spacy.cli import setup_cli; setup_cli()"
+    command = [sys.executable, "-c", f"{hidden()}{run}", "zh-tw-ner", "serve", str(folder), "--port", str(port)]
+    command += ["--threads", "1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             while True:
@@ -83,7 +112,7 @@ def served(folder: Path) -> Iterator[int]:
                     if process.poll() is not None:
                         raise RuntimeError("the service ended") from None
                     time.sleep(0.2)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
 
@@ -95,19 +124,41 @@ def fetch(port: int, path: str) -> str:
     return text
 
 
-def resident(port: int) -> float:
-    """MiB of the service's process."""
-    (value,) = re.findall(r"^process_resident_memory_bytes (\S+)", fetch(port, "/metrics"), re.MULTILINE)
-    return float(value) / 2**20
+def hidden() -> str:
+    """Code that keeps packages from being imported."""
+    return f"import sys; sys.modules.update(dict.fromkeys({HIDDEN!r})); "
+
+
+def memory_of(status: str) -> tuple[float, float]:
+    """MiB that a process has, and the most it had, from /proc/PID/status."""
+    sizes = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
+    return int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """MiB of a process at rest, and the most it had."""
+    time.sleep(2.5)
+    return memory_of(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+
+
+def peer(base: Path, length: int) -> tuple[float, float]:
+    """MiB of a plain pipeline of transformers that has read such texts, and the most it had."""
+    command = [sys.executable, "-c", hidden() + PEER, str(base), str(length or 40)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return memory_of(done.stdout)
+
+
+def random_text(rng: random.Random, length: int) -> str:
+    """A text that no other is; 0 characters for a single sentence."""
+    return f"{rng.getrandbits(40)}{''.join(rng.choices(SENTENCES, k=1 + length // 20))}"[: length or None]
 
 
 async def client(port: int, deadline: float, length: int, seen: Result, seed: int) -> None:
     """Ask, wait for the answer, ask again."""
-    rng, said = random.Random(seed), SENTENCES
+    rng = random.Random(seed)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < deadline:
-        text = f"{rng.getrandbits(40)}{''.join(rng.choices(said, k=1 + length // 20))}"[: length or None]
-        body = json.dumps({"text": text}).encode()
+        body = json.dumps({"text": random_text(rng, length)}).encode()
         head = f"POST /v1/entities HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         start = time.perf_counter()
         writer.write(f"{head}\r\n\r\n".encode() + body)
@@ -119,8 +170,15 @@ async def client(port: int, deadline: float, length: int, seen: Result, seed: in
     writer.close()
 
 
-def load(port: int, clients: int, seconds: float, length: int) -> Result:
+def processor(pid: int) -> float:
+    """Seconds of processor that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port: int, pid: int, clients: int, seconds: float, length: int) -> Result:
     """So many clients for so long."""
+    before = processor(pid)
     seen, start = Result(Counter(), [], 0.0), time.perf_counter()
 
     async def run() -> None:
@@ -128,13 +186,16 @@ def load(port: int, clients: int, seconds: float, length: int) -> Result:
         await asyncio.gather(*(client(port, deadline, length, seen, start_id) for start_id in range(clients)))
 
     asyncio.run(run())
-    return seen._replace(wall=time.perf_counter() - start)
+    return seen._replace(wall=time.perf_counter() - start, processor=processor(pid) - before)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", choices=["bilstm", *SHAPES], default="small")
+    parser.add_argument("--to", choices=TARGETS, help="quantize the pipeline first")
+    parser.add_argument("--peer", action="store_true", help="measure the memory of a plain transformers pipeline, too")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of one client and of all; medians are printed")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--length", type=int, default=0, help="characters of a text; 0 for single sentences")
@@ -142,31 +203,60 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(machine())
-    with TemporaryDirectory() as folder:
-        pipeline(options.encoder, Path(folder)).to_disk(Path(folder) / "pipeline")
-        with served(Path(folder) / "pipeline") as port:
-            load(port, options.clients, 3.0, options.length)
-            memory = [resident(port)]
-            results = {n: load(port, n, options.seconds, options.length) for n in (1, options.clients)}
-            memory.append(resident(port))
-            answered = sum(result.statuses[200] for result in results.values())
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        nlp = pipeline(options.encoder, folder)
+        (folder / "pipeline").mkdir()
+        if options.to is not None:
+            write_quantized(nlp, folder / "pipeline", options.to, force=True)
+        else:
+            nlp.to_disk(folder / "pipeline")
+        del nlp
+        beside = peer(folder / "base", options.length) if options.peer else None
+        with served(folder / "pipeline") as (port, pid):
+            load(port, pid, options.clients, 3.0, options.length)
+            sizes = [memory(pid)]
+            rounds = [
+                {n: load(port, pid, n, options.seconds, options.length) for n in (1, options.clients)}
+                for _ in range(options.rounds)
+            ]
+            sizes.append(memory(pid))
+            answered = sum(result.statuses[200] for results in rounds for result in results.values())
             while answered < options.requests:
-                answered += load(port, options.clients, 10.0, options.length).statuses[200]
-                memory.append(resident(port))
-    one = results[1].rate()
-    rows = [
-        (
-            *(n, f"{r.rate():.1f}", f"{r.rate() / one:.2f}", f"{r.percentile(50):.0f}", f"{r.percentile(99):.0f}"),
-            ", ".join(f"{status}: {count}" for status, count in sorted(r.statuses.items())),
+                answered += load(port, pid, options.clients, 10.0, options.length).statuses[200]
+                sizes.append(memory(pid))
+    report(rounds)
+    print("MiB at rest:", " ".join(f"{now:.0f}" for now, _ in sizes), f"– the most at any time: {sizes[-1][1]:.0f}")
+    growth = sizes[-1][0] / sizes[0][0] - 1
+    print(f"{answered} requests: {growth:+.1%} (goal ≤ {GROWTH:.0%})")
+    if beside is not None:
+        shares = [mine / theirs for mine, theirs in zip(sizes[-1], beside, strict=True)]
+        print(
+            f"transformers, float32: {beside[0]:.0f} MiB, at most {beside[1]:.0f}; the service has {shares[0]:.2f} and "
+            f"{shares[1]:.2f} of that (goal ≤ {MEMORY_GOAL})"
         )
-        for n, r in results.items()
-    ]
-    print(table(rows, header=("clients", "requests/s", f"ratio (goal {GOAL:g})", "p50 ms", "p99 ms", "answers")))
-    print("MiB:", " ".join(f"{value:.0f}" for value in memory))
-    growth = memory[-1] / memory[0] - 1
-    print(
-        f"{answered} requests; {memory[0]:.0f} MiB before, {memory[-1]:.0f} after: {growth:+.1%} (goal ≤ {GROWTH:.0%})"
-    )
+
+
+def report(rounds: list[dict[int, Result]]) -> None:
+    """Print what the clients have seen, medians of the rounds."""
+    one = [results[1].rate() for results in rounds]
+    rows = []
+    for n in rounds[0]:
+        seen = [results[n] for results in rounds]
+        answers = sum((result.statuses for result in seen), Counter[int]())
+        rows.append(
+            (
+                n,
+                f"{statistics.median(r.rate() for r in seen):.1f}",
+                f"{statistics.median(r.rate() / alone for r, alone in zip(seen, one, strict=True)):.2f}",
+                f"{statistics.median(r.cost() for r in seen):.1f}",
+                f"{statistics.median(o[1].cost() / r.cost() for o, r in zip(rounds, seen, strict=True)):.2f}",
+                *(f"{statistics.median(r.percentile(percent) for r in seen):.0f}" for percent in (50, 99)),
+                ", ".join(f"{status}: {count}" for status, count in sorted(answers.items())),
+            )
+        )
+    header = ("clients", "requests/s", f"ratio (goal {GOAL:g})", "processor ms a request", "ratio")
+    print(table(rows, header=(*header, "p50 ms", "p99 ms", "answers")))
 
 
 if __name__ == "__main__":

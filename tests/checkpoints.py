@@ -4,6 +4,7 @@ Memory, speed and the path of the code do not depend on what the weights are, an
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ def make_checkpoint(
     seed: int = 0,
     labels: Sequence[str] = ("O", "B-GPE", "I-GPE"),
     max_length: int = 512,
+    pieces: int = 0,
 ) -> Path:
-    """Save a token classification checkpoint: the encoder is taken from it where only that is wanted."""
+    """Save a token classification checkpoint: the encoder is taken from it where only that is wanted.
+
+    A BERT has a vocabulary of so many `pieces`, if not of more.
+    """
     from transformers import AutoConfig, AutoModelForTokenClassification
 
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = TOKENIZERS[family]()
+    tokenizer = wordpiece(pieces) if pieces else TOKENIZERS[family]()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     config = AutoConfig.for_model(
@@ -63,14 +68,17 @@ def sentences() -> Iterator[str]:
                 yield re.sub(r"\[([^\]]+)\]\([A-Z_]+\)", r"\1", line)
 
 
-def wordpiece() -> Any:
+def wordpiece(pieces: int = 0) -> Any:
     """As bert-base-chinese: characters, and a few longer pieces of Latin letters and digits."""
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertTokenizerFast
 
     characters = sorted(set("".join(sentences())) | set("abcdefghijklmnopqrstuvwxyz0123456789"))
     latin = [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"] + ["taiwan", "##ing", "##19", "2024"]
-    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys([*SPECIAL, *characters, *latin]))}
+    known = dict.fromkeys([*SPECIAL, *characters, *latin])
+    more = (char for char in map(chr, range(0x3400, 0xA000)) if char not in known)
+    known |= dict.fromkeys(islice(more, max(0, pieces - len(known))))
+    vocabulary = {piece: i for i, piece in enumerate(known)}
     backend = BertWordPieceTokenizer(vocab=vocabulary, lowercase=True, handle_chinese_chars=True)
     return BertTokenizerFast(tokenizer_object=backend._tokenizer, do_lower_case=True)
 

@@ -35,6 +35,7 @@ NAMES = [
     "spacy_architectures/spacy-zh-tw-ner.BiLSTM.v1",
     "spacy_architectures/spacy-zh-tw-ner.CRFTagger.v1",
     "spacy_architectures/spacy-zh-tw-ner.CharNgramEmbed.v1",
+    "spacy_architectures/spacy-zh-tw-ner.LexiconEmbed.v1",
     "spacy_architectures/spacy-zh-tw-ner.MaskedCharacters.v1",
     "spacy_architectures/spacy-zh-tw-ner.Tok2VecTransformer.v1",
     "spacy_architectures/spacy-zh-tw-ner.TransformerModel.v1",
@@ -92,6 +93,11 @@ def call_crf_tagger(build: Callable[..., Any], path: Path) -> None:
 def call_char_ngrams(build: Callable[..., Any], path: Path) -> None:
     # A token has one unigram, and the two bigrams that it ends and begins.
     assert shapes(build(widths=[6, 2], rows=[32, 16])) == [(3, 10), (1, 10)]
+
+
+def call_lexicon(build: Callable[..., Any], path: Path) -> None:
+    (path / "words.txt").write_text("台積電\n", encoding="utf-8")
+    assert shapes(build(embed=embed(), lists=[str(path / "words.txt")], width=3)) == [(3, 13), (1, 13)]
 
 
 def call_masked(build: Callable[..., Any], path: Path) -> None:
@@ -243,6 +249,7 @@ CALLS = dict(
             call_bilstm,
             call_crf_tagger,
             call_char_ngrams,
+            call_lexicon,
             call_masked,
             call_tok2vec_transformer,
             call_transformer,

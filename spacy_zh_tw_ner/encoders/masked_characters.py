@@ -19,6 +19,7 @@ from ..types import HiddenT, Tok2VecT
 from .ragged import flatten, unflatten
 
 MASK = "\uffff"  # never a character, says Unicode, so no text holds it
+UNMASKED = "zh_tw_unmasked"  # in `doc.user_data` of a copy: the document itself
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 GuessT: TypeAlias = Model[Floats2d, Floats2d]
@@ -85,6 +86,12 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     return hidden, backprop
 
 
+def unmasked(doc: Doc) -> Doc:
+    """The document itself, where it is a copy with hidden tokens."""
+    whole: Doc = doc.user_data.get(UNMASKED, doc)
+    return whole
+
+
 def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64]) -> list[Doc]:
     """Copy documents with MASK in place of the hidden tokens, in their norms too."""
     mask = docs[0].vocab.strings.add(MASK)
@@ -97,5 +104,6 @@ def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64
         attributes = cast(KeysT, doc.to_array([ORTH, NORM, SPACY]))
         attributes[hidden, :2] = mask
         copy = Doc(doc.vocab, words=attributes[:, 0].tolist(), spaces=attributes[:, 2].astype(bool).tolist())
+        copy.user_data[UNMASKED] = doc
         copies.append(copy.from_array([NORM], cast(Ints2d, attributes[:, 1:2])))
     return copies

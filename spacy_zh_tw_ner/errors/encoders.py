@@ -13,6 +13,19 @@ class EncoderMessages:
         "BiLSTM has depth={depth}, which must be 1 to 3, and an embedding '{embed}' whose width is known: {known}. "
         "Give the embedding a fixed width."
     )
+    ZT556 = (
+        "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths begin at the folder that "
+        "training was started in."
+    )
+    ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at {at}. Save it as UTF-8, one word a line."
+    ZT558 = (
+        "The word list {path} has {n_lines} lines and no word of two characters or more. Give one word a line, or take "
+        "it out of `lists` of LexiconEmbed."
+    )
+    ZT559 = (
+        "LexiconEmbed has lists={lists!r} and width={width}, and an embedding '{embed}' whose width is known: {known}. "
+        'Give at least one file, as ["words.txt"], a width of 1 or more, and an embedding of fixed width.'
+    )
 
     # The base of a Transformer
     ZT310 = (

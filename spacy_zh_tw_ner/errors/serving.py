@@ -28,6 +28,18 @@ class ServingMessages:
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 
+    # Words that a request brings
+    ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."
+    ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."
+    ZT609 = (
+        "The label {label!r} in gazetteer takes no evidence in this pipeline. Those that do: {labels}. Leave it out, "
+        "or set `override` to true, which makes entities of its words without asking the pipeline."
+    )
+    ZT610 = (
+        "The words of gazetteer stand at more than {limit:,} places of a text of {length:,} characters. Leave out "
+        "those that lie within others."
+    )
+
     # Annotation of files
     ZT520 = (
         "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "

@@ -100,14 +100,21 @@ class Gazetteer(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Find the words of a document and write them to `doc.spans["gazetteer"]`, or with `override` to `doc.ents`."""
-        spans = list(self.find(doc))
+        self.write(doc, list(self.find(doc)))
+        return doc
+
+    def write(self, doc: Doc, spans: list[Span]) -> None:
+        """Write what was found: as evidence, or with `override` as entities.
+
+        doc (Doc): The document.
+        spans (list[Span]): What `find` has found in it.
+        """
         if spans and not self.override:
             write_evidence(doc, spans, self.bonus)
         elif spans:
             taken = {token.i for ent in doc.ents for token in ent}
             free = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
             doc.set_ents(filter_spans(free), default="unmodified")
-        return doc
 
     def find(self, doc: Doc) -> Iterator[Span]:
         """Look for all words; they may overlap. No word is found inside a run of Latin letters or digits.

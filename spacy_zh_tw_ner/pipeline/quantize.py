@@ -36,7 +36,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
         raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
     if to == "bf16" and not force and not is_native("bf16", torch.device("cpu")):
         raise ValueError(Errors.ZT544)
-    shims = list(_shims(nlp))
+    shims = list(backbone_shims(nlp))
     if not shims:
         raise ValueError(Errors.ZT541.format(names=", ".join(nlp.pipe_names) or "none"))
     for shim in shims:
@@ -69,7 +69,8 @@ def _convert(shim: BackboneShim, to: str) -> None:
     shim.hold(backbone, tokenizer)
 
 
-def _shims(nlp: Language) -> Iterator[BackboneShim]:
+def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
+    """Find the Transformers of ours in a pipeline, those inside a head included."""
     for _, component in nlp.pipeline:
         model = getattr(component, "model", None)
         for layer in model.walk() if model is not None else ():

@@ -34,6 +34,7 @@ class TagScheme:
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self.tags = ("O", *(f"{kind}-{label}" for label in labels for kind in KINDS))
+        self._legality: Legality | None = None  # asked for with every batch
         self._first = {label: 1 + len(KINDS) * i for i, label in enumerate(labels)}
 
     def __len__(self) -> int:
@@ -41,6 +42,11 @@ class TagScheme:
 
     def legality(self) -> Legality:
         """Say what may follow what: an entity goes on with its own label until its end, and then anything may begin."""
+        if self._legality is None:
+            self._legality = self._find_legality()
+        return self._legality
+
+    def _find_legality(self) -> Legality:
         kind = np.array([tag[0] for tag in self.tags])
         # The label of each tag; O has one of its own.
         label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])

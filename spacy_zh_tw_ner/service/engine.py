@@ -14,7 +14,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors
-from .models import ModelCache, entity_labels
+from ..pipeline.gazetteer import Gazetteer
+from .memory import PAUSE, Trimmer
+from .models import ModelCache, entity_labels, evidence_labels
+from .own_words import FoundTooOften, write_words
 
 # What a text costs beyond its characters, so that a million empty ones do not pass for nothing.
 TEXT_COST = 16
@@ -49,12 +52,12 @@ class NotLoaded(Exception):
 
 
 class Job:
-    """A text that waits to be read; `future` gets what was found in it."""
+    """A text that waits to be read, with the words of its request; `future` gets what was found in it."""
 
-    __slots__ = ("cost", "future", "pipeline", "text")
+    __slots__ = ("cost", "future", "pipeline", "text", "words")
 
-    def __init__(self, pipeline: str, text: str) -> None:
-        self.pipeline, self.text = pipeline, text
+    def __init__(self, pipeline: str, text: str, words: Gazetteer | None = None) -> None:
+        self.pipeline, self.text, self.words = pipeline, text, words
         self.cost = len(text) + TEXT_COST
         self.future: Future[tuple[Found, ...]] = Future()
 
@@ -95,8 +98,10 @@ class Engine:
         self._speed = 10_000.0  # characters a second; a guess until the first batch
         self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
+        self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.labels: dict[str, tuple[str, ...]] = {}
+        self.evidence_labels: dict[str, tuple[str, ...]] = {}
         self.failed: Exception | None = None
         self.ready = threading.Event()
 
@@ -131,15 +136,16 @@ class Engine:
         self._thread.join(timeout)
         self.withdraw(list(self._queue))
 
-    def submit(self, pipeline: str, texts: Sequence[str]) -> list[Job]:
+    def submit(self, pipeline: str, texts: Sequence[str], words: Gazetteer | None = None) -> list[Job]:
         """Put texts in the queue, all or none.
 
         pipeline (str): Name of a pipeline.
         texts (Sequence[str]): The texts.
+        words (Optional[Gazetteer]): Words for these texts alone.
         RETURNS (list[Job]): One a text.
         RAISES (QueueFull): Where there is no room for them.
         """
-        jobs = [Job(pipeline, text) for text in texts]
+        jobs = [Job(pipeline, text, words) for text in texts]
         cost = sum(job.cost for job in jobs)
         with self._changed:
             self.check_room(cost)
@@ -166,12 +172,13 @@ class Engine:
     def _run(self) -> None:
         try:
             nlp = self._models.get(self.names[0])
-            _find(nlp, [WARM_UP])
-            self.labels[self.names[0]] = entity_labels(nlp)
+            _find(nlp, [Job(self.names[0], WARM_UP)])
+            self._learn_labels(self.names[0], nlp)
         except Exception as error:
             self.failed = error
             return
         finally:
+            self._memory.used()
             self.ready.set()
         while jobs := self._take():
             start = time.perf_counter()
@@ -180,12 +187,18 @@ class Engine:
             self._speed += 0.2 * (cost / max(seconds, 1e-6) - self._speed)
             n_chars = sum(len(job.text) for job in jobs)
             self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
+            self._memory.used()
+
+    def _has_work(self) -> bool:
+        return bool(self._queue) or self._closed
 
     def _take(self) -> list[Job]:
         """Wait for the next batch: the oldest text, and what fits beside it for the same pipeline; empty at the end."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
+                    self._memory.trim()
+                    continue
                 if not self._queue:
                     return []
                 taken, left, cost = [], deque[Job](), 0
@@ -210,17 +223,20 @@ class Engine:
         """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
             nlp = self._models.get(jobs[0].pipeline)
-            self.labels.setdefault(jobs[0].pipeline, entity_labels(nlp))
+            self._learn_labels(jobs[0].pipeline, nlp)
         except Exception as error:
             log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
             for job in jobs:
                 job.future.set_exception(NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
             return Counter()
         try:
-            results = _find(nlp, [job.text for job in jobs])
+            results = _find(nlp, jobs)
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
                 return sum((self._read([job]) for job in jobs), Counter[str]())
+            if isinstance(error, FoundTooOften):
+                jobs[0].future.set_exception(Unreadable(str(error)))
+                return Counter()
             # The message of an error may quote the text, and is kept out of logs and answers for that.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
             log.error("text of %d characters failed: %s in %s", len(jobs[0].text), type(error).__name__, frames)
@@ -230,11 +246,23 @@ class Engine:
             job.future.set_result(found)
         return Counter(entity.label for found in results for entity in found)
 
+    def _learn_labels(self, name: str, nlp: Language) -> None:
+        if name not in self.labels:
+            self.evidence_labels[name] = evidence_labels(nlp)
+            self.labels[name] = entity_labels(nlp)
 
-def _find(nlp: Language, texts: list[str]) -> list[tuple[Found, ...]]:
-    """Read texts; what a document holds is copied out inside the memory zone, which frees all of it at its end."""
+
+def _find(nlp: Language, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
+    """Read texts; what a document holds is copied out inside the memory zone, which frees all of it at its end.
+
+    The words of a request are written on its documents: they touch no other of the batch, nor the pipeline.
+    """
     with nlp.memory_zone():
-        return [_entities(doc) for doc in nlp.pipe(texts, batch_size=len(texts))]
+        docs = [nlp.make_doc(job.text) for job in jobs]
+        for doc, job in zip(docs, jobs, strict=True):
+            if job.words is not None:
+                write_words(job.words, doc)
+        return [_entities(doc) for doc in nlp.pipe(docs, batch_size=len(docs))]
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:

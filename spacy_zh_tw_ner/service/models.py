@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.util import get_package_path, is_package
 
 from ..errors import Errors
+from ..pipeline.crf_ner import CRFEntityRecognizer
 
 LoadT: TypeAlias = Callable[[str], Language]
 
@@ -93,6 +94,12 @@ def entity_labels(nlp: Language) -> tuple[str, ...]:
         if "doc.ents" in nlp.get_pipe_meta(name).assigns:
             found.update(nlp.pipe_labels.get(name, ()))
     return tuple(sorted(found))
+
+
+def evidence_labels(nlp: Language) -> tuple[str, ...]:
+    """Labels for which words are evidence: those that every `zh_tw_crf_ner` and `zh_tw_crf_ensemble` can give."""
+    heads = [set(pipe.labels) for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
+    return tuple(sorted(set.intersection(*heads))) if heads else ()
 
 
 def _size(folder: Path) -> int:

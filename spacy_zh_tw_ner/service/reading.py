@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import Request
 
 from ..errors import Errors
+from ..pipeline.gazetteer import Gazetteer
 from .engine import Engine, Found, Job, NotLoaded, QueueFull, Unreadable
 from .refusals import ClientGone, Refusal, parse
-from .schema import Options, Record, entities
+from .schema import EntitiesRequest, Options, Record, entities
 from .settings import ServiceSettings
 
 PAUSE = 0.05  # seconds between two attempts of a stream to find room in the queue
@@ -30,6 +31,23 @@ def check_options(options: Options, engine: Engine) -> str:
     return name
 
 
+def check_words(asked: EntitiesRequest, name: str, engine: Engine) -> None:
+    """Refuse, with 422, words of a label that the pipeline does not know, or, but for `override`, cannot weigh.
+
+    asked (EntitiesRequest): The request.
+    name (str): Its pipeline, loaded before.
+    engine (Engine): Knows the labels.
+    """
+    if asked.gazetteer is None:
+        return
+    known, evidence = engine.labels[name], engine.evidence_labels[name]
+    for label in asked.gazetteer.words:
+        if label not in known:
+            raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
+        if label not in evidence and not asked.gazetteer.override:
+            raise Refusal(422, Errors.ZT609.format(label=label, labels=", ".join(evidence) or "none"))
+
+
 def check_length(text: str, field: str, limit: int) -> None:
     """Refuse, with 422, a text that is too long."""
     if len(text) > limit:
@@ -37,7 +55,12 @@ def check_length(text: str, field: str, limit: int) -> None:
 
 
 async def read_texts(
-    request: Request, engine: Engine, pipeline: str, texts: Sequence[str], timeout: float
+    request: Request,
+    engine: Engine,
+    pipeline: str,
+    texts: Sequence[str],
+    timeout: float,
+    words: Gazetteer | None = None,
 ) -> list[tuple[Found, ...]]:
     """Have texts read, for as long as the client is there and the time is not over.
 
@@ -46,11 +69,12 @@ async def read_texts(
     pipeline (str): By this pipeline.
     texts (Sequence[str]): The texts.
     timeout (float): Seconds.
+    words (Optional[Gazetteer]): Words for these texts alone.
     RETURNS (list[tuple[Found, ...]]): What was found in each.
     RAISES (Refusal): 422, 429, 503.
     RAISES (ClientGone): Where nobody waits any more.
     """
-    jobs = engine.submit(pipeline, texts)
+    jobs = engine.submit(pipeline, texts, words)
     results = asyncio.gather(*map(_wait, jobs))
     results.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, even if nobody looks
     gone = asyncio.ensure_future(_disconnect(request))

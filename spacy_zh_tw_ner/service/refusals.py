@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
@@ -94,7 +94,14 @@ def parse(model: type[ModelT], body: bytes) -> ModelT:
         if "surrogate" in reason or "hex escape" in reason:
             reason += "; half of a UTF-16 pair, such as \\ud83d alone, is no character"
         raise Refusal(400, Errors.ZT506.format(reason=reason, example=EXAMPLE))
-    raise Refusal(422, problem_of(first["loc"], first, set(model.model_fields)))
+    raise Refusal(422, problem_of(first["loc"], first, _names(model)))
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    """Names of the fields of a model, and of the models within."""
+    inner = (part for field in model.model_fields.values() for part in (field.annotation, *get_args(field.annotation)))
+    models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
+    return set(model.model_fields).union(*map(_names, models))
 
 
 def problem_of(path: Sequence[int | str], error: Mapping[str, Any], known: Set[str]) -> str:

@@ -11,12 +11,14 @@ from ..errors import Errors
 from .engine import Engine
 from .key import CheckT
 from .offsets import OffsetUnit
-from .reading import Stream, check_length, check_options, read_texts
+from .own_words import gazetteer_of
+from .reading import Stream, check_length, check_options, check_words, read_texts
 from .refusals import Refusal, parse, read_body
 from .schema import EntitiesAnswer, EntitiesRequest, Options, Pipeline, Record, Refused, Service, entities
 from .settings import ServiceSettings
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+LIMITS = ("max_texts", "max_chars", "max_words", "max_word_chars", "max_body")
 REFUSALS = {
     400: "The body is not JSON, or not UTF-8.",
     401: "The key is missing or wrong.",
@@ -56,7 +58,12 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
             raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
         for i, text in enumerate(texts):
             check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
-        found = await read_texts(request, engine, pipeline, texts, settings.timeout) if texts else []
+        if asked.gazetteer is not None and pipeline not in engine.labels:
+            # An empty text has it loaded, and its labels known.
+            await read_texts(request, engine, pipeline, [""], settings.timeout)
+        check_words(asked, pipeline, engine)
+        words = gazetteer_of(asked.gazetteer, settings)
+        found = await read_texts(request, engine, pipeline, texts, settings.timeout, words) if texts else []
         check_options(asked, engine)  # the labels are known now
         results = [{"entities": entities(text, f, asked)} for text, f in zip(texts, found, strict=True)]
         return JSONResponse({"pipeline": pipeline, "offset_unit": asked.offset_unit, "results": results})
@@ -88,7 +95,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
             Pipeline(name=n, loaded=n in loaded, labels=list(engine.labels[n]) if n in engine.labels else None)
             for n in engine.names
         ]
-        limits = {name: getattr(settings, name) for name in ("max_texts", "max_chars", "max_body")}
+        limits = {name: getattr(settings, name) for name in LIMITS}
         return Service(version=__version__, pipelines=pipelines, **limits)
 
     return router
@@ -99,6 +106,7 @@ def _request_schema(settings: ServiceSettings) -> dict[str, Any]:
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts
+    schema["properties"]["gazetteer"]["anyOf"][0] = schema.pop("$defs")["OwnWords"]  # pointers would lead elsewhere
     return schema
 
 

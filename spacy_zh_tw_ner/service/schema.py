@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from ..pipeline.evidence import DEFAULT_BONUS
 from .engine import Found
 from .offsets import OffsetUnit, convert_offsets
 
@@ -14,6 +15,7 @@ _FOUND: list[JsonValue] = [
     {"start": 6, "end": 9, "label": "GPE", "score": 0.991, "text": "臺北市"},
     {"start": 11, "end": 14, "label": "ORG", "score": 0.987, "text": "台積電"},
 ]
+MAX_BONUS = 100.0  # beyond any score a model gives; float32 still adds it up
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
 ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
@@ -39,6 +41,22 @@ class Options(BaseModel):
     )
 
 
+class OwnWords(BaseModel):
+    """Words that this request knows; they touch no other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: dict[StrictStr, list[StrictStr]] = Field(
+        description="Label → words. Spellings need not agree: 臺 is found as 台, Ａ as a."
+    )
+    override: StrictBool = Field(
+        False, description="The words are entities, whatever the text says; without, they are evidence that it weighs."
+    )
+    bonus: Annotated[float, Field(strict=True, gt=0, le=MAX_BONUS)] = Field(
+        DEFAULT_BONUS, description="How strong the evidence is: log-odds that each character of a word adds."
+    )
+
+
 class EntitiesRequest(Options):
     """One text or many."""
 
@@ -47,12 +65,14 @@ class EntitiesRequest(Options):
             "examples": [
                 {"text": TEXT},
                 {"texts": [TEXT, "國立臺灣大學位於大安區。"], "offset_unit": "utf16", "min_score": 0.5},
+                {"text": TEXT, "gazetteer": {"words": {"ORG": ["臺積電"]}, "override": True}},
             ],
             "oneOf": [{"required": ["text"]}, {"required": ["texts"]}],
         }
     )
 
     text: TextT | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
+    gazetteer: OwnWords | None = None
     texts: list[TextT] | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
 
     @model_validator(mode="before")
@@ -140,6 +160,8 @@ class Service(BaseModel):
     pipelines: list[Pipeline]
     max_texts: int
     max_chars: int
+    max_words: int
+    max_word_chars: int
     max_body: int
 
 

@@ -14,6 +14,7 @@ from .engine import Engine
 from .metrics import Metrics
 from .models import ModelCache
 from .settings import ServiceSettings
+from .warm_up import learn_characters
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ def create_engine(sources: Mapping[str, str], settings: ServiceSettings) -> tupl
 
     def load(source: str) -> Language:
         nlp = spacy.load(source)
+        learn_characters(nlp)
         nlp.max_length = max(nlp.max_length, settings.max_chars)
         return nlp
 

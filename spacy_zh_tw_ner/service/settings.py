@@ -17,6 +17,8 @@ class ServiceSettings:
     max_body (int): Bytes of a request.
     max_texts (int): Texts of a JSON request; a stream may hold more.
     max_chars (int): Characters of a text.
+    max_words (int): Words that a request may bring of its own.
+    max_word_chars (int): Characters of such a word.
     timeout (float): Seconds from the request to its answer, or to the next line of a stream.
     body_timeout (float): Seconds for a client to send a request.
     max_models (int): Bytes of files of all pipelines that are loaded at a time.
@@ -30,6 +32,8 @@ class ServiceSettings:
     max_body: int = 8 * MIB
     max_texts: int = 1_000
     max_chars: int = 1_000_000
+    max_words: int = 1_000
+    max_word_chars: int = 50
     timeout: float = 60.0
     body_timeout: float = 15.0
     max_models: int = 4_096 * MIB

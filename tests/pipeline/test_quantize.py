@@ -24,7 +24,7 @@ def found(nlp: Language) -> list[list[tuple[str, str, float]]]:
 
 
 def linear_layers(nlp: Language) -> list[torch.nn.Module]:
-    (shim,) = quantize._shims(nlp)
+    (shim,) = quantize.backbone_shims(nlp)
     return [m for m in shim.backbone.modules() if isinstance(m, torch.nn.Linear | Int8Linear)]
 
 

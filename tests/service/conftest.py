@@ -92,9 +92,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     gate, find = threading.Event(), engine._find
 
-    def wait(nlp: Any, texts: list[str]) -> Any:
-        assert texts == [engine.WARM_UP] or gate.wait(30)
-        return find(nlp, texts)
+    def wait(nlp: Any, jobs: list[Any]) -> Any:
+        assert jobs[0].text == engine.WARM_UP or gate.wait(30)
+        return find(nlp, jobs)
 
     monkeypatch.setattr(engine, "_find", wait)
     yield gate

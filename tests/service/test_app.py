@@ -391,7 +391,7 @@ def test_the_description_has_examples_that_work(service: Running) -> None:
     content = document["paths"]["/v1/entities"]["post"]["requestBody"]["content"]
     schema = content["application/json"]["schema"]
     assert schema["properties"]["texts"]["maxItems"] == 100
-    assert len(schema["examples"]) == 2
+    assert len(schema["examples"]) == 3
     for example in schema["examples"]:
         found(service.ask(example))
     (lines,) = document["paths"]["/v1/entities/stream"]["post"]["requestBody"]["content"]["application/x-ndjson"][

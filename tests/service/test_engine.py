@@ -26,15 +26,16 @@ class Gate:
         self.nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "台"}])  # type: ignore[attr-defined]
         pipe = self.nlp.pipe
 
-        def gated(texts: list[str], *, batch_size: int) -> Iterator[Doc]:
+        def gated(docs: list[Doc], *, batch_size: int) -> Iterator[Doc]:
+            texts = [doc.text for doc in docs]
             if texts == [WARM_UP]:
-                return pipe(texts, batch_size=batch_size)
+                return pipe(docs, batch_size=batch_size)
             self.batches.append(texts)
             self.entered.set()
             assert self.open.wait(10)
             if any("毒" in text for text in texts):
                 raise RuntimeError(f"不得記錄 {texts}")
-            return pipe(texts, batch_size=batch_size)
+            return pipe(docs, batch_size=batch_size)
 
         self.nlp.pipe = gated  # type: ignore[assignment,method-assign]
 

@@ -190,6 +190,52 @@ def test_bio_begins_each_entity_even_beside_another(visit: Callable[..., Any]) -
     )
 
 
+def test_own_words_are_entities_of_this_text_by_label(visit: Callable[..., Any]) -> None:
+    page = visit()
+    text = "我們在臺飛投資很多年。"
+    write(page, text)
+    assert "臺飛ORG" not in marks(page)
+    assert page.locator("#own-words").is_hidden()
+    page.focus("#own summary")
+    page.keyboard.press("Enter")
+    page.get_by_label("類別", exact=True).select_option("ORG")
+    page.get_by_label("一律標成實體").check()
+    page.get_by_label("詞彙，一行一個").fill("  台飛 \n\n台飛\n沒有")
+    page.locator("#result mark", has_text="臺飛ORG").wait_for()
+    assert page.text_content("#own-count") == "(2)"
+    page.select_option("#own-label", "PERSON")
+    assert page.input_value("#own-words") == ""
+    page.fill("#own-words", "我們")
+    page.locator("#result mark", has_text="我們PERSON").wait_for()
+    assert page.locator("#own-label option").all_text_contents() == ["GPE", "ORG (2)", "PERSON (1)"]
+    page.select_option("#own-label", "ORG")
+    assert page.input_value("#own-words") == "  台飛 \n\n台飛\n沒有"
+    page.select_option("#language", "en")
+    assert page.text_content("#own summary span") == "Own words"
+    assert page.get_by_label("Words, one a line").input_value().startswith("  台飛")
+    page.fill("#own-words", "長" * 51)
+    page.get_by_text("word 1 of the label 'ORG' has 51 characters").wait_for()
+    page.click("#clear")
+    page.fill("#own-words", "")
+    page.select_option("#own-label", "PERSON")
+    page.fill("#own-words", "")
+    write(page, text)
+    assert "我們PERSON" not in marks(page)
+
+
+def test_own_words_wait_for_the_labels_of_their_pipeline(visit: Callable[..., Any], tiny_pipeline: Path) -> None:
+    with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
+        page = visit(service.url)
+        page.select_option("#pipeline", "late")
+        page.locator("#own-label option").nth(2).wait_for(state="attached")
+        page.click("#own summary")
+        page.select_option("#own-label", "GPE")
+        page.check("#own-override")
+        page.fill("#own-words", "文字")
+        write(page, "一段文字")
+        page.locator("#result mark", has_text="文字GPE").wait_for()
+
+
 @pytest.mark.parametrize(("encoding", "said"), [("utf-8-sig", "utf-8"), ("big5", "big5")])
 def test_a_file_is_read(visit: Callable[..., Any], tmp_path: Path, encoding: str, said: str) -> None:
     (tmp_path / "長.txt").write_text(SENTENCE * 300, encoding=encoding)

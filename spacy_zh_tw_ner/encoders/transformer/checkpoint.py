@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
+import srsly
 import torch
-from safetensors.torch import load
 from safetensors.torch import save as serialize
 
 from ...errors import Errors
@@ -24,8 +24,9 @@ from .backbone import Backbone, build_backbone
 from .hub import read_config, read_tokenizer
 from .lora import is_adapter, plain_name
 from .precision import DTYPES
-from .quantization import is_quantized
+from .quantization import INT8_CPU, is_quantized
 from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
+from .stored import read_tensors
 from .weights import Weights, adapter_weights, base_weights, merged_weights, unquantized
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ FORMAT = 1
 SAVES = ("full", "adapter", "merged")
 # msgpack stores no longer run of bytes; some is left for the tokenizer, and for what is stored around it.
 LIMIT = 2**32 - 1 - 2**26
+# Weights stand behind all other parts, where they can be read without another copy of them. No map of msgpack, which
+# held them before, begins so.
+WEIGHTS_BEHIND = b"ZTW1"
+PLACE = 16  # of the other parts: behind this mark, and the number of their bytes
 
 Parts = dict[str, Any]
 
@@ -72,6 +77,28 @@ def pack(
     }
 
 
+def to_bytes(parts: Parts) -> bytes:
+    """Put the parts into one run of bytes; see `from_bytes`."""
+    rest = cast(bytes, srsly.msgpack_dumps({**parts, "weights": None}))
+    head = WEIGHTS_BEHIND + len(rest).to_bytes(PLACE - len(WEIGHTS_BEHIND), "little")
+    gap = bytes(-len(rest) % PLACE)  # numbers begin at even places
+    return b"".join([head, rest, gap, parts["weights"] or b""])
+
+
+def from_bytes(data: bytes) -> Parts:
+    """Take apart what `to_bytes` put together. The weights are not copied: they are a view of the bytes.
+
+    data (bytes): Of this release, or of one that stored the weights among the other parts.
+    RETURNS (dict): The parts.
+    """
+    if not data.startswith(WEIGHTS_BEHIND):
+        return cast(Parts, srsly.msgpack_loads(data))
+    end = PLACE + int.from_bytes(data[len(WEIGHTS_BEHIND) : PLACE], "little")
+    parts = cast(Parts, srsly.msgpack_loads(data[PLACE:end]))
+    weights = memoryview(data)[end + -end % PLACE :]
+    return {**parts, "weights": weights or None}
+
+
 def unpack(
     parts: Mapping[str, Any],
     *,
@@ -97,11 +124,12 @@ def unpack(
         settings = replace(settings, name=name or settings.name, revision=revision)
     if memory is not None:
         settings = replace(settings, memory=memory)
-    adapter = parts["adapter"] and _from_bytes(parts["adapter"])
+    adapter = parts["adapter"] and read_tensors(parts["adapter"])
     if parts["save"] == "adapter":
         config, weights = read_config(settings.name, settings.revision), None
     else:
-        config, weights = _config(parts["config"]), _from_bytes(parts["weights"])
+        rounded = settings.quantization is not None and settings.quantization.kind == INT8_CPU
+        config, weights = _config(parts["config"]), read_tensors(parts["weights"], copy=not rounded)
     backbone = build_backbone(settings, config, weights=weights, adapter=adapter, device=device)
     return backbone, _tokenizer(parts["tokenizer"])
 
@@ -181,10 +209,6 @@ def _to_bytes(weights: Weights, save_dtype: str | None, keep: frozenset[str] = f
         for name, tensor in weights.items()
     }
     return serialize(rounded, {"format": "pt"})
-
-
-def _from_bytes(data: bytes) -> Weights:
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load(data).items()}
 
 
 def _config(text: str) -> Any:

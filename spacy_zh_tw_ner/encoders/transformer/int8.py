@@ -27,6 +27,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from .half_embeddings import halve_embedding
+
 SCALE = "scale"
 ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # the best first
 WHOLE = 127  # of a weight in 8 bits; −128 is left out, so that zero is in the middle
@@ -91,10 +93,21 @@ def fill(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
     """
     for path, layer in list(model.named_modules()):
         if type(layer) is nn.Linear and f"{path}.{SCALE}" in weights:
-            weight, scale = weights.pop(f"{path}.weight"), weights.pop(f"{path}.{SCALE}")
-            _put(model, path, Int8Linear(weight, scale, weights.pop(f"{path}.bias", None)))
-    model.load_state_dict(weights, strict=False, assign=True)
+            weight, scale, bias = (weights.pop(f"{path}.{name}", None) for name in ("weight", SCALE, "bias"))
+            assert weight is not None
+            assert scale is not None
+            _put(model, path, Int8Linear(weight, scale.float(), None if bias is None else bias.float()))
+    halves = {f"{path}.weight" for path, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+    # Of their own, for what they were read from is not theirs.
+    own = {
+        name: tensor.clone() if name in halves else tensor.to(torch.float32, copy=True)
+        for name, tensor in weights.items()
+    }
+    model.load_state_dict(own, strict=False, assign=True)
     round_linear_layers(model)
+    for layer in model.modules():
+        if isinstance(layer, nn.Embedding):
+            halve_embedding(layer, torch.float16)
 
 
 def _put(model: nn.Module, path: str, layer: nn.Module) -> None:

@@ -79,7 +79,8 @@ class Passes:
         RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
         RAISES (torch.OutOfMemoryError): If not even one window fits.
         """
-        self.backbone.eval()
+        if self.backbone.training:  # to ask is quick, to tell every layer is not
+            self.backbone.eval()
         hidden, waiting = self._zeros(n_tokens), list(reversed(batches))
         with torch.inference_mode():
             while waiting:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ...errors import Warnings
+from .half_embeddings import halve_embedding
 from .hub import Base
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -41,13 +42,5 @@ def halve_frozen(model: Base, precision: str) -> None:
         if type(part) is nn.Linear and not part.weight.requires_grad:
             part.weight.data = part.weight.data.to(dtype)
         elif isinstance(part, nn.Embedding) and not part.weight.requires_grad:
-            halved = part.weight.data.to(dtype)
             # Without data, the config tells what they came in.
-            told = getattr(model.config, "torch_dtype", None) == dtype
-            if told if halved.is_meta else torch.equal(halved.float(), part.weight.data):
-                part.weight.data = halved
-                part.register_forward_hook(_to_float)
-
-
-def _to_float(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    return output.float()
+            halve_embedding(part, dtype, told=getattr(model.config, "torch_dtype", None) == dtype)

@@ -14,7 +14,7 @@ from thinc.util import torch2xp, xp2torch
 
 from ...errors import Errors
 from .backbone import Backbone, load_backbone, require_vocabulary
-from .checkpoint import pack, require_packable, unpack
+from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
 from .optimizers import EncoderOptimizer, state_from_bytes, state_to_bytes
 from .passes import Passes
@@ -173,16 +173,14 @@ class BackboneShim(Shim):
         """Save as the settings say; nothing is saved of what has not been loaded."""
         if not self.is_loaded:
             return b""
-        parts = pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype)
-        return cast(bytes, srsly.msgpack_dumps(parts))
+        return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
 
     def from_bytes(self, data: bytes) -> "BackboneShim":
         """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
         if data:
             s = self.settings
-            parts = srsly.msgpack_loads(data)
             backbone, tokenizer = unpack(
-                parts, name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
+                from_bytes(data), name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
             )
             self.hold(backbone, tokenizer)
         return self

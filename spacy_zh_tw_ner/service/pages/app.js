@@ -1,6 +1,7 @@
 // The page: what is typed is read by the service, and what it found is shown as the controls say.
 
 import { asBio, asJson, hueOf, render } from "/highlight.js";
+import { listenToOwnWords, offerLabels, ownWords } from "/own-words.js";
 import { EXAMPLE, WORDS } from "/words.js";
 
 const PAUSE = 250; // milliseconds without a key before the text is sent
@@ -102,7 +103,8 @@ async function read() {
   say(words.reading());
   const start = performance.now();
   try {
-    const body = JSON.stringify({ text: text.toWellFormed?.() ?? text, offset_unit: "utf16", pipeline: state.pipeline });
+    const sent = text.toWellFormed?.() ?? text;
+    const body = JSON.stringify({ text: sent, offset_unit: "utf16", pipeline: state.pipeline, gazetteer: ownWords() });
     const response = await fetch("/v1/entities", { method: "POST", headers: headers(), body, signal: mine.signal });
     const answer = await response.json();
     if (asking !== mine) return;
@@ -111,6 +113,7 @@ async function read() {
       Object.assign(state, { text, entities, ms: Math.round(performance.now() - start) });
       state.labels = [...new Set([...state.labels, ...entities.map((e) => e.label)])].sort();
       show();
+      if ($("own").hidden) await describe(); // a pipeline that was loaded for this text tells its labels now
     } else {
       refused(response, answer);
     }
@@ -148,6 +151,7 @@ async function describe() {
   $("pipeline-choice").hidden = service.pipelines.length < 2;
   $("pipeline").replaceChildren(...service.pipelines.map((p) => new Option(p.name, p.name)));
   $("pipeline").value = state.pipeline;
+  offerLabels(state.labels);
   showLabels();
 }
 
@@ -227,11 +231,14 @@ function dress(theme) {
   $("theme").value = theme;
 }
 
+function readSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(read, PAUSE);
+}
+
 function listen() {
-  $("text").addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(read, PAUSE);
-  });
+  $("text").addEventListener("input", readSoon);
+  listenToOwnWords(readSoon);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) read();
   });

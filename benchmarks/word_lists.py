@@ -1,0 +1,123 @@
+"""Word lists for `LexiconEmbed.v1`, from what is at hand without a download.
+
+OUT/opencc.txt holds the phrases that the installed OpenCC converts, mined.txt what looks like a word in plain text, and
+segmented.txt the words of a corpus in columns, a word a line. Only words of several sentences: one that the model has
+never met outside the sentence it stands in would be known wherever the model learns, and unknown wherever it is used.
+"""
+
+import argparse
+import math
+import re
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import opencc
+import spacy
+from spacy.language import Language
+from spacy.tokens import DocBin
+
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
+LONGEST_PHRASE, LONGEST_MINED = 8, 5
+# Dictionary → the columns that are Traditional.
+PHRASES = {
+    "STPhrases": [1],
+    "STPhrases_GeneratedFromRegionalPhrases": [1],
+    "TWPhrases": [1],
+    "TWPhrasesRev": [0, 1],
+    "TSPhrases": [0],
+    "HKPhrases": [1],
+}
+
+
+def opencc_words() -> Iterator[str]:
+    """Read OpenCC's dictionaries with the program that it brings along."""
+    folder = Path(opencc.__file__).parent / "clib"
+    with TemporaryDirectory() as work:
+        for name, columns in PHRASES.items():
+            source, text = folder / "share" / "opencc" / f"{name}.ocd2", Path(work, name)
+            command = [folder / "bin" / "opencc_dict", "-f", "ocd2", "-t", "text", "-i", source, "-o", text]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            for line in text.read_text(encoding="utf-8").splitlines():
+                parts = line.split("\t")
+                for column in columns:
+                    yield from (word for word in parts[column].split(" ") if 2 <= len(word) <= LONGEST_PHRASE)
+
+
+def segmented_words(path: Path, min_sentences: int = 2) -> Iterator[str]:
+    """Take the words of two characters or more that stand in several sentences."""
+    n_sentences: Counter[str] = Counter()
+    for sentence in path.read_text(encoding="utf-8").split("\n\n"):
+        lines = [line for line in sentence.splitlines() if line and not line.startswith("#")]
+        n_sentences.update({line.split("\t")[1] for line in lines})
+    yield from (word for word, count in n_sentences.items() if count >= min_sentences and len(word) > 1)
+
+
+def mined_words(
+    texts: Iterable[str], min_texts: int = 4, min_bond: float = 2.5, min_edge: float = 1.0
+) -> Iterator[str]:
+    """Find what holds together inside, and stands beside many different characters: no labels are needed.
+
+    Mutual information of its two parts, at the weakest cut, and entropy of its neighbours, at the weaker side, in nats
+    (Huang and Powers 2003, "Chinese Word Segmentation Based on Contextual Entropy").
+    """
+    counts: Counter[str] = Counter()
+    n_texts: Counter[str] = Counter()
+    before, behind = defaultdict[str, Counter[str]](Counter), defaultdict[str, Counter[str]](Counter)
+    n_characters = 0
+    for text in texts:
+        found, n_characters = set(), n_characters + len(text)
+        for run in HAN.finditer(text):
+            for start in range(run.start(), run.end()):
+                for end in range(start + 1, min(start + LONGEST_MINED, run.end()) + 1):
+                    counts[text[start:end]] += 1
+                    if end - start > 1:
+                        found.add(word := text[start:end])
+                        before[word][text[start - 1 : start] or "edge"] += 1
+                        behind[word][text[end : end + 1] or "edge"] += 1
+        n_texts.update(found)
+    for word, n in n_texts.items():
+        if n < min_texts:
+            continue
+        parts = (counts[word[:cut]] * counts[word[cut:]] for cut in range(1, len(word)))
+        bond = math.log(counts[word] * n_characters / max(parts))
+        if bond >= min_bond and min(entropy(before[word]), entropy(behind[word])) >= min_edge:
+            yield word
+
+
+def entropy(counts: Counter[str]) -> float:
+    """In nats."""
+    shares = [count / counts.total() for count in counts.values()]
+    return -sum(share * math.log(share) for share in shares)
+
+
+def norms(nlp: Language, paths: Iterable[Path]) -> Iterator[str]:
+    """Read texts as the model reads them."""
+    for path in paths:
+        for doc in DocBin().from_disk(path).get_docs(nlp.vocab):
+            yield "".join(token.norm_ for token in nlp.make_doc(doc.text))
+
+
+def main() -> None:
+    """Write the lists that the arguments allow."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--text", type=Path, nargs="+", default=[], help=".spacy files to look for words in")
+    parser.add_argument("--segmented", type=Path, help="columns, the word in the second, such as UNER's train")
+    options = parser.parse_args()
+    nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
+    options.out.mkdir(parents=True, exist_ok=True)
+    lists = {"opencc": opencc_words(), "mined": mined_words(norms(nlp, options.text))}
+    if options.segmented:
+        lists["segmented"] = segmented_words(options.segmented)
+    for name, words in lists.items():
+        known = sorted({"".join(nlp.vocab[char].norm_ for char in word) for word in words})
+        if known:
+            (options.out / f"{name}.txt").write_text("".join(f"{word}\n" for word in known), encoding="utf-8")
+            print(f"{name}.txt: {len(known):,} words", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""tokens → vectors: what another embedding gives, and beside it what word lists know of a token's place in words."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..errors import Errors
+from ..types import HiddenT, Tok2VecT
+from .lexicon import N_CLASSES, Lexicon, read_words
+from .masked_characters import unmasked
+from .ragged import flatten, unflatten
+
+ArrayT: TypeAlias = npt.NDArray[np.float32]
+
+
+def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`.
+
+    embed (Model[list[Doc], list[Floats2d]]): Another embedding, of known width, such as `CharNgramEmbed.v1`.
+    lists (Sequence[str]): Files with one word a line; what a token is in the words of one list is learnt apart from the
+        others'. They are read when the model is initialized, and then kept in it: a saved pipeline needs no files.
+    width (int): Width of the vector that is added.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, `width` wider than embed's.
+    RAISES (ValueError): Without lists, for a width below 1, or an embedding of unknown width.
+    """
+    if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
+        known = bool(embed.has_dim("nO"))
+        raise ValueError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
+    model: Tok2VecT = Model(
+        "lexicon_embed",
+        forward,
+        init=init,
+        layers=[embed],
+        dims={"nO": embed.get_dim("nO") + width},
+        params={"W": None},
+        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon()},
+    )
+    return model
+
+
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
+    """Read the lists, as the vocabulary of the documents reads characters, and draw the vectors of the classes."""
+    model.layers[0].initialize(X=X, Y=Y)
+    words = [read_words(Path(path)) for path in model.attrs["lists"]]
+    if X:
+        vocab = X[0].vocab
+        norm = {char: vocab[char].norm_ for char in {char for of_list in words for word in of_list for char in word}}
+        words = [["".join(map(norm.__getitem__, word)) for word in of_list] for of_list in words]
+    model.attrs["lexicon"] = Lexicon(words)
+    drawn = np.random.normal(0.0, 0.1, (N_CLASSES * len(words), model.attrs["width"])).astype(np.float32)
+    model.set_param("W", model.ops.asarray2f(cast(Floats2d, drawn)))
+
+
+def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
+    """Add up the vectors of all classes that a token has.
+
+    Of hidden characters (`MaskedCharacters.v1`) the words are those of the text itself: were they gone, too, the model
+    would learn from texts in which hardly a word is known.
+    """
+    vectors, backprop_embed = cast(Tok2VecT, model.layers[0])(docs, is_train)
+    embedded, lengths = flatten(model.ops, vectors)
+    lexicon: Lexicon = model.attrs["lexicon"]
+    weights = cast(Floats2d, model.get_param("W"))
+    places = [lexicon.places([token.norm_ for token in unmasked(doc)]) for doc in docs]
+    known = model.ops.asarray2f(cast(Floats2d, np.vstack([np.empty((0, len(weights)), dtype=np.float32), *places])))
+    added = model.ops.gemm(known, weights)
+
+    def backprop(gradients: HiddenT) -> list[Doc]:
+        flat, _ = flatten(model.ops, gradients)
+        n_embedded = embedded.shape[1]
+        model.inc_grad("W", model.ops.gemm(known, model.ops.as_contig(flat[:, n_embedded:]), trans1=True))
+        inner = model.ops.as_contig(flat[:, :n_embedded])
+        no_gradient: list[Doc] = backprop_embed(unflatten(model.ops, inner, lengths))
+        return no_gradient
+
+    return unflatten(model.ops, model.ops.xp.hstack([embedded, added]), lengths), backprop

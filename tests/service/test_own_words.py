@@ -1,0 +1,149 @@
+"""Words that a request brings: they reach its own texts, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.language import Language
+
+from spacy_zh_tw_ner.pipeline.evidence import EVIDENCE_KEY
+from spacy_zh_tw_ner.pipeline.gazetteer import Gazetteer
+from spacy_zh_tw_ner.service.engine import Engine, Unreadable
+from spacy_zh_tw_ner.service.models import ModelCache, evidence_labels
+
+from .conftest import Running, running
+from .test_app import SENTENCE, found, refused
+
+UNKNOWN = "我們在臺飛投資很多年。"
+
+
+def words(*of_org: str, **settings: Any) -> dict[str, Any]:
+    return {"words": {"ORG": list(of_org)}, **settings}
+
+
+def surfaces(service: Running, text: str, **gazetteer: Any) -> list[tuple[str, str]]:
+    body = {"text": text, "gazetteer": gazetteer} if gazetteer else {"text": text}
+    (entities,) = found(service.ask(body))
+    return [(entity["text"], entity["label"]) for entity in entities]
+
+
+@pytest.mark.parametrize("settings", [{"override": True}, {"bonus": 30.0}])
+def test_words_of_a_request_are_found_however_they_are_spelt(service: Running, settings: dict[str, Any]) -> None:
+    before = surfaces(service, UNKNOWN)
+    assert ("臺飛投資", "ORG") not in before
+    assert ("臺飛投資", "ORG") in surfaces(service, UNKNOWN, **words("台飛投資", **settings))
+    assert surfaces(service, UNKNOWN) == before
+
+
+def test_evidence_has_a_score_and_what_is_set_has_none(service: Running) -> None:
+    for settings, scored in (({"override": True}, False), ({"bonus": 30.0}, True)):
+        body = {"text": UNKNOWN, "gazetteer": words("臺飛投資", **settings), "min_score": 0.5}
+        (entities,) = found(service.ask(body))
+        assert [entity["score"] is not None for entity in entities if entity["text"] == "臺飛投資"] == [scored]
+
+
+def test_no_words_change_nothing(service: Running) -> None:
+    plain = found(service.ask({"text": SENTENCE}))
+    for gazetteer in (None, {"words": {}}, words(), words("沒有")):
+        assert found(service.ask({"text": SENTENCE, "gazetteer": gazetteer})) == plain
+
+
+def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> None:
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
+    forced = Gazetteer({"PERSON": ["投資"]}, override=True)
+    hinted = Gazetteer({"ORG": ["臺飛投資"]}, bonus=30.0)
+    expected = [(), ((5, 7, "PERSON"),), ((3, 7, "ORG"),)]
+    jobs = [engine.submit("tiny", [UNKNOWN], own)[0] for own in (None, forced, hinted) for _ in range(3)]
+    batches: list[Any] = []
+    engine._on_batch = batches.append
+    engine.start()
+    engine.stop()
+    plain = [f[:3] for f in jobs[0].future.result(0)]
+    results = [{f[:3] for f in job.future.result(0)} for job in jobs]
+    assert [result >= {*expected[i // 3]} for i, result in enumerate(results)] == [True] * 9
+    assert results[:3] == [set(plain)] * 3
+    assert expected[1][0] not in results[6]
+    assert expected[2][0] not in results[3]
+    assert [batch.n_texts for batch in batches] == [9]
+    nlp = models.get("tiny")
+    assert EVIDENCE_KEY not in nlp(UNKNOWN).spans
+    assert [(e.start_char, e.end_char, e.label_) for e in nlp(UNKNOWN).ents] == plain
+
+
+def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline: Path) -> None:
+    engine = Engine(ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30), batch_chars=10_000, queue_chars=100_000)
+    nested = Gazetteer({"ORG": ["台" * n for n in range(1, 51)]})
+    (before,), (bad,), (after,) = (
+        engine.submit("tiny", [text], own) for text, own in ((SENTENCE, None), ("台" * 500, nested), (SENTENCE, nested))
+    )
+    engine.start()
+    engine.stop()
+    with pytest.raises(Unreadable, match=r"\[ZT610\].*1,500 places of a text of 500"):
+        bad.future.result(0)
+    assert len(before.future.result(0)) == len(after.future.result(0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("gazetteer", "code", "said"),
+    [
+        (words(*map(str, range(1_001))), "ZT607", "1,001 words, where 1,000 may come"),
+        (words("好", "長" * 51), "ZT608", "word 2 of the label 'ORG' has 51 characters, where 50 may be"),
+        (words("好", ""), "ZT608", "word 2 of the label 'ORG' is empty"),
+        (words(" 好"), "ZT608", "white space at an edge"),
+        ({"words": {"NO": ["好"]}}, "ZT516", "'NO'. It knows: GPE, ORG, PERSON"),
+        ({"words": {"": ["好"]}, "override": True}, "ZT516", "the label ''. It knows"),
+        (words(), None, ""),
+        ({}, "ZT508", "gazetteer.words: "),
+        ([], "ZT508", "gazetteer: "),
+        ({"ORG": ["好"]}, "ZT508", "gazetteer"),
+        ({"words": {"ORG": "好"}}, "ZT508", "gazetteer.words: "),
+        ({"words": {"ORG": [1]}}, "ZT508", "gazetteer.words.0: "),
+        ({"words": {"<img onerror>": 1}}, "ZT508", "gazetteer.words: "),
+        (words("好", bonus=0), "ZT508", "gazetteer.bonus: "),
+        (words("好", bonus=1e300), "ZT508", "gazetteer.bonus: "),
+        (words("好", override="yes"), "ZT508", "gazetteer.override: "),
+        (words("好", more=1), "ZT508", "a field that is not known"),
+    ],
+)
+def test_what_is_wrong_with_words_is_said(service: Running, gazetteer: Any, code: str | None, said: str) -> None:
+    response = service.ask({"text": "好", "gazetteer": gazetteer})
+    if code is None:
+        assert response.status_code == 200
+        return
+    message = refused(response, 422, code)
+    assert said in message
+    assert "onerror" not in message
+
+
+def test_labels_are_checked_before_a_pipeline_is_loaded_for_the_first_time(tiny_pipeline: Path) -> None:
+    with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
+        body = {"text": UNKNOWN, "pipeline": "late", "gazetteer": {"words": {"NO": ["臺飛"]}}}
+        refused(service.ask(body), 422, "ZT516")
+        assert service.client.get("/v1/service").json()["pipelines"][1]["loaded"]
+
+
+def test_a_pipeline_that_weighs_nothing_takes_entities_only(tmp_path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "台積電"}])  # type: ignore[attr-defined]
+    nlp.to_disk(tmp_path / "rules")
+    with running({"rules": str(tmp_path / "rules")}) as service:
+        message = refused(service.ask({"text": UNKNOWN, "gazetteer": words("臺飛")}), 422, "ZT609")
+        assert "Those that do: none" in message
+        assert surfaces(service, UNKNOWN, **words("台飛", override=True)) == [("臺飛", "ORG")]
+
+
+def test_evidence_is_for_labels_that_all_heads_know(tiny_nlp: Language) -> None:
+    assert evidence_labels(tiny_nlp) == ("GPE", "ORG", "PERSON")
+    assert evidence_labels(spacy.blank("zh_tw")) == ()
+
+
+def test_the_description_holds_the_words_without_pointers(service: Running) -> None:
+    api = service.client.get("/openapi.json").json()
+    schema = api["paths"]["/v1/entities"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "$ref" not in json.dumps(schema)
+    assert set(schema["properties"]["gazetteer"]["anyOf"][0]["properties"]) == {"words", "override", "bonus"}
+    for example in schema["examples"]:
+        found(service.ask(example))
