@@ -30,6 +30,7 @@ class Chains:
     """Rows are in the order of the walk. What belongs to a sequence that is not sound is of no use.
 
     alpha, beta: (n_rows, n_tags) scaled so that alpha sums to 1 in a row, and marginals = alpha ∘ beta, too.
+    behind, overlap: (n_rows, n_tags) and (n_rows,), beta before it is divided by alpha · beta, and this divisor.
     leaving, arriving: (n_pairs, n_tags) of each two neighbours, such that leaving ⊗ arriving ∘ exp(A) is the
     probability of their tags. factors: exp(A − peak).
     log_scale: (n_rows,) float64 log of the factor that the scaling took out of each step. log_z: (batch_size,) float64.
@@ -37,7 +38,8 @@ class Chains:
     """
 
     alpha: torch.Tensor
-    beta: torch.Tensor
+    behind: torch.Tensor
+    overlap: torch.Tensor
     marginals: torch.Tensor
     leaving: torch.Tensor
     arriving: torch.Tensor
@@ -45,6 +47,11 @@ class Chains:
     log_scale: torch.Tensor
     log_z: torch.Tensor
     sound: torch.Tensor
+
+    @property
+    def beta(self) -> torch.Tensor:
+        """What likelihoods can do without."""
+        return self.behind / self.overlap[:, None]
 
     def expected(self, layout: Layout, wanted: torch.Tensor) -> torch.Tensor:
         """(n_tags, n_tags) transitions expected in some sequences, (batch_size,) bool: one product for all steps."""
@@ -76,13 +83,12 @@ def run_scaled(
     torch.index_select(values[0], 0, layout.mirrored, out=values[1])
     scales, carried = _walk(values, factors, layout, scale_every)
     before, alpha, arriving = layout.before, values[0], layout.mirror(values[1])[layout.n_begun :]
-    beta = torch.empty_like(alpha)
-    beta[layout.lasts] = factors.end
-    beta.index_copy_(0, before, torch.mm(arriving, factors.matrix.T, out=values[1, : len(before)]))
-    marginals = torch.mul(alpha, beta, out=values[1])
+    behind = torch.empty_like(alpha)
+    behind[layout.lasts] = factors.end
+    behind.index_copy_(0, before, torch.mm(arriving, factors.matrix.T, out=values[1, : len(before)]))
+    marginals = torch.mul(alpha, behind, out=values[1])
     overlap = marginals.sum(1)
     marginals /= overlap[:, None]
-    beta /= overlap[:, None]
     held = scales[0] * carried[0] * overlap > SOUND  # NaN fails
     held[before] &= layout.mirror(scales[1] * carried[1])[layout.n_begun :] * overlap[before] > SOUND
     sound = layout.sum_of(~held) == 0
@@ -96,7 +102,7 @@ def run_scaled(
     log_z = layout.sum_of(log_scale)
     log_z[layout.sequences[layout.lasts]] += overlap[layout.lasts].double().log() + peaks.end
     leaving = alpha.index_select(0, before).div_(overlap[before, None])
-    return Chains(alpha, beta, marginals, leaving, arriving, factors.matrix, log_scale, log_z, sound)
+    return Chains(alpha, behind, overlap, marginals, leaving, arriving, factors.matrix, log_scale, log_z, sound)
 
 
 def _walk(

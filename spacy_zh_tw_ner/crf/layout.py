@@ -5,9 +5,9 @@ that still run at a step are always the first ones: a step is one slice of the w
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ..errors import Errors
@@ -33,22 +33,26 @@ class Layout:
         self.n_begun = self.active[0] if self.active else 0
         step, rank = np.nonzero(runs)
         sequences = order[rank]
-        rows = (ends - sizes)[sequences] + step
-        places = np.empty_like(rows)
-        places[rows] = np.arange(len(rows))
-        is_last = step == sizes[sequences] - 1
-
-        def on_device(array: npt.NDArray[np.int64]) -> torch.Tensor:
-            return torch.from_numpy(array).to(device)
-
+        self._step, self._sizes, self._begins = step, sizes[sequences], (ends - sizes)[sequences]
+        rows, is_last = self._begins + step, step == self._sizes - 1
         # shape: (n_rows,) at each place of the walk, the row of the batch, and its sequence
-        self.rows, self.sequences = on_device(rows), on_device(sequences)
-        # shape: (n_rows,) at each place of the walk, where a walk from the ends comes to the same row, and back
-        self.mirrored = on_device(places[ends[sequences] - 1 - step])
-        # Places that another of their sequence follows, in the order of those that follow, which begin at n_begun;
-        # and places that none follows.
-        self.before, self.lasts = on_device(np.flatnonzero(~is_last)), on_device(np.flatnonzero(is_last))
+        self.rows, self.sequences = (torch.from_numpy(array).to(device) for array in (rows, sequences))
+        # Places that none of their sequence follows.
+        self.lasts = torch.from_numpy(np.flatnonzero(is_last)).to(device)
         self.n_sequences, self.n_rows = len(lengths), len(rows)
+
+    # Decoding needs neither of these two, and a small batch takes as long to prepare as to decode.
+    @cached_property
+    def before(self) -> torch.Tensor:
+        """Places that another of their sequence follows, in the order of those that follow, which begin at n_begun."""
+        return torch.from_numpy(np.flatnonzero(self._step != self._sizes - 1)).to(self.rows.device)
+
+    @cached_property
+    def mirrored(self) -> torch.Tensor:
+        """(n_rows,) at each place of the walk, where a walk from the ends comes to the same row, and back."""
+        places = np.empty_like(self._step)
+        places[self._begins + self._step] = np.arange(self.n_rows)
+        return torch.from_numpy(places[self._begins + self._sizes - 1 - self._step]).to(self.rows.device)
 
     def to_walk(self, rows: torch.Tensor) -> torch.Tensor:
         """Put rows of the batch in the order of the walk."""

@@ -58,7 +58,10 @@ def log_likelihood(
     emissions = emissions.float()
     kernels = kernels_for(emissions, compiled)
     if kernels is None:
-        result, unsound, illegal = _by_torch(emissions, lengths, transitions, allowed)
+        found, unsound, illegal = _by_torch(emissions, lengths, transitions, allowed)
+        # Copies, because what inference mode leaves behind can take no part in a graph.
+        by_transition = Transitions(*(gradient.clone() for gradient in found.transitions))
+        result = Likelihood(found.log_likelihood.clone(), found.emissions.clone(), by_transition)
     else:
         arrays = as_arrays(emissions, lengths, transitions)
         *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
@@ -76,6 +79,7 @@ def log_likelihood(
     return result
 
 
+@torch.inference_mode()  # a tenth of a small batch's time is autograd's question whether it is wanted
 def _by_torch(
     emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
 ) -> tuple[Likelihood, list[int], list[int]]:

@@ -31,6 +31,7 @@ def decode(
     if kernels is None:
         check_finite(emissions)
         tags, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
+        tags = tags.clone()  # which everybody may use; what inference mode leaves behind is good for little else
     else:
         path, status = kernels.best_paths(*as_arrays(emissions, lengths, transitions))
         tags = torch.from_numpy(path)
@@ -40,6 +41,7 @@ def decode(
     return tags
 
 
+@torch.inference_mode()
 def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> tuple[torch.Tensor, list[int]]:
     """The tags, and the sequences that have no legal path.
 
@@ -55,10 +57,12 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
     # shape: (n_tags from, n_going_on, 1) and (n_tags from, 1, n_tags to): a maximum over the first axis is one of whole
     # rows, and several times as fast as one within rows.
     leaving, matrix = walked.T[:, :, None].split(pieces, 1)[::2], transitions.matrix[:, None]  # type: ignore[no-untyped-call]
-    sums, peaks = walked.new_empty(len(matrix), layout.n_begun, len(matrix)), walked.new_zeros(layout.n_rows, 1)
-    for step, (here, peak) in enumerate(zip(blocks, peaks.split(layout.active), strict=True)):  # type: ignore[no-untyped-call]
+    n_tags, peaks = len(matrix), walked.new_zeros(layout.n_rows, 1)
+    sums = walked.new_empty(n_tags, layout.n_begun, n_tags)
+    for step, (here, peak, n_here) in enumerate(zip(blocks, peaks.split(layout.active), layout.active, strict=True)):  # type: ignore[no-untyped-call]
         if step:
-            sums.resize_(len(sums), *here.shape)  # it only shrinks
+            if n_here != layout.active[step - 1]:
+                sums.resize_(n_tags, n_here, n_tags)  # it only shrinks
             here.add_(torch.add(leaving[step - 1], matrix, out=sums).amax(0))
         else:
             here.add_(transitions.start)

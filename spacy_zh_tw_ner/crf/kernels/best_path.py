@@ -3,7 +3,8 @@
 import numpy as np
 
 from .forward_backward import FLOOR, ILLEGAL, NOT_FINITE, Array, is_broken
-from .simd import LANES, ROW_STEP, jit, max_rows
+from .simd import ROW_STEP, jit, max_rows
+from .vectors import LANES
 
 # Scores of so many tokens are kept. Of a longer sequence each stretch is walked a second time, from the last to the
 # first, when its tags are read off.

@@ -11,19 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..transitions import PENALTY, SOUND
-from .simd import INFINITE, LANES, ROW_STEP, add_two_rows, exp, jit, size_bits, sum_rows, two_rows
+from .simd import INFINITE, ROW_STEP, add_products, aligned_zeros, jit, size_bits, sum_rows, two_rows
+from .vectors import LANES, exp, filled, larger, max_of, minus, plus, read, read_part, sum_of, times, write, write_part
 
 Array = npt.NDArray[Any]
 
-LOWEST, FLOOR = np.float32(PENALTY), np.float32(PENALTY / 2)
+LOWEST, FLOOR, ZERO = np.float32(PENALTY), np.float32(PENALTY / 2), np.float32(0.0)
 SMALL, LARGE = np.float32(1e-8), np.float32(1e8)  # sums of alpha between which no step is scaled
-BLOCK = 64  # rows whose outer products are summed at once: what the first-level cache holds
+BLOCK = 32  # rows whose outer products are summed at once: what the first-level cache holds
 FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
 
 
 class Factors(NamedTuple):
-    """exp(scores − peak). forward: (n, width) flat; backward: its transpose. begin, finish: (width,)."""
+    """exp(scores − peak). forward: (n, width) flat, n even; backward: its transpose. begin, finish: (width,)."""
 
+    n_tags: Any
     forward: Array
     backward: Array
     begin: Array
@@ -56,23 +58,32 @@ def make_factors(matrix: Array, start: Array, end: Array) -> Factors:
     n_tags = len(start)
     width = (n_tags + LANES - 1) // LANES * LANES
     n_rows = (n_tags + ROW_STEP - 1) // ROW_STEP * ROW_STEP
-    forward, backward = np.zeros(n_rows * width, np.float32), np.zeros(n_rows * width, np.float32)
-    begin, finish = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    forward, backward = aligned_zeros(n_rows * width), aligned_zeros(n_rows * width)
+    begin, finish = aligned_zeros(width), aligned_zeros(width)
     peaks = max(FLOOR, matrix.max()), max(FLOOR, start.max()), max(FLOOR, end.max())
+    exp_less(start, 0, n_tags, peaks[1], begin, 0)
+    exp_less(end, 0, n_tags, peaks[2], finish, 0)
+    flat = matrix.reshape(-1)
     for i in range(n_tags):
-        begin[i], finish[i] = exp(start[i] - peaks[1]), exp(end[i] - peaks[2])
-        for j in range(n_tags):
-            forward[i * width + j] = exp(matrix[i, j] - peaks[0])
+        exp_less(flat, i * n_tags, n_tags, peaks[0], forward, i * width)
         for j in range(n_tags):
             backward[j * width + i] = forward[i * width + j]
-    return Factors(forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
+    return Factors(n_tags, forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
+
+
+@jit
+def exp_less(values: Array, at: int, n: int, peak: Any, out: Array, out_at: int) -> None:
+    """Write exp(values − peak), and zeros up to the next multiple of LANES."""
+    for j in range(0, n, LANES):
+        part = read_part(values, at + j, n - j, LOWEST)
+        write(out, out_at + j, exp(minus(part, filled(peak))))
 
 
 @jit
 def make_scratch(length: int, width: int) -> Scratch:
     """Allocate for sequences of up to this length."""
     size = 2 * (length + ROW_STEP) * width
-    alpha, beta, row = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(2 * width, np.float32)
+    alpha, beta, row = aligned_zeros(size), aligned_zeros(size), aligned_zeros(2 * width)
     scales, peaks = np.empty((2, length), np.float32), np.empty((2, length), np.float32)
     return Scratch(
         alpha, beta, scales, peaks, row, np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.float64)
@@ -100,22 +111,23 @@ def load(
     beta = scratch.beta[lane * size : (lane + 1) * size]
     flat = emissions.reshape(-1)
     for t in range(length):
-        at, row, peak = np.uint64(t * width), np.uint64((first + t) * n_tags), FLOOR
-        for j in range(np.uint64(n_tags)):
-            beta[at + j] = flat[row + j]
-        for j in range(np.uint64(n_tags), np.uint64(width)):
-            beta[at + j] = LOWEST
+        at, row, peaks = t * width, (first + t) * n_tags, filled(FLOOR)
+        for j in range(0, width, LANES):
+            is_whole = j + LANES <= n_tags
+            values = read(flat, row + j) if is_whole else read_part(flat, row + j, n_tags - j, LOWEST)
+            write(beta, at + j, values)
+            peaks = larger(peaks, values)
+        peak = max_of(peaks)
         if restricted:
+            peak = FLOOR
             for j in range(n_tags):
-                if not allowed[first + t, j]:
-                    beta[t * width + j] = LOWEST
-        for j in range(np.uint64(width)):
-            peak = max(peak, beta[at + j])
-        for j in range(np.uint64(width)):
-            beta[at + j] -= peak
+                if allowed[first + t, j]:
+                    peak = max(peak, beta[at + j])
+                else:
+                    beta[at + j] = LOWEST
+        for j in range(0, width, LANES):
+            write(beta, at + j, exp(minus(read(beta, at + j), filled(peak))))
         scratch.peaks[lane, t] = peak
-    for i in range(length * width):
-        beta[i] = exp(beta[i])
     # Sums of transition counts are taken in steps of several rows, past the end of the sequence.
     beta[length * width : (length + ROW_STEP) * width] = 0.0
 
@@ -128,7 +140,6 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
     """
     alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
     width, lane = len(row) // 2, len(alpha) // 2
-    n_rows = len(factors.forward) // width
     for s in range(n):
         scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
         scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
@@ -138,17 +149,16 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
             row[:width] = factors.begin
             row[width:] = factors.begin
         elif n_here == 2:
-            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, n_rows)
+            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, factors.n_tags)
         else:
-            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, n_rows)
+            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, factors.n_tags)
         for s in range(n_here):
-            # Unsigned, so that numba need not ask whether an index is negative.
-            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
-            total = np.float32(0.0)
-            for j in range(np.uint64(width)):
-                value = row[come + j] * potentials[at + j]
-                alpha[at + j] = value
-                total += value
+            at, totals = s * lane + t * width, filled(ZERO)
+            for j in range(0, width, LANES):
+                values = times(read(row, s * width + j), read(potentials, at + j))
+                write(alpha, at + j, values)
+                totals = plus(totals, values)
+            total = sum_of(totals)
             if not total > SOUND:
                 return False
             scratch.log_z[s] += scratch.peaks[s, t]
@@ -156,8 +166,8 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
             if SMALL < total < LARGE:  # there is room for another step
                 continue
             inverse = np.float32(1.0) / total
-            for j in range(np.uint64(width)):
-                alpha[at + j] *= inverse
+            for j in range(0, width, LANES):
+                write(alpha, at + j, times(read(alpha, at + j), filled(inverse)))
             scratch.scales[s, t] = total
             scratch.log_z[s] += np.log(float(total))
     for s in range(n):
@@ -172,22 +182,22 @@ def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
 def ending(s: int, factors: Factors, scratch: Scratch) -> Any:
     """The probability of ending where the sequence ends, given alpha."""
     width = len(scratch.row) // 2
-    at, last = s * (len(scratch.alpha) // 2) + (scratch.lengths[s] - 1) * width, np.float32(0.0)
-    for j in range(width):
-        last += scratch.alpha[at + j] * factors.finish[j]
-    return last
+    at, totals = s * (len(scratch.alpha) // 2) + (scratch.lengths[s] - 1) * width, filled(ZERO)
+    for j in range(0, width, LANES):
+        totals = plus(totals, times(read(scratch.alpha, at + j), read(factors.finish, j)))
+    return sum_of(totals)
 
 
 @jit
 def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: float) -> Any:
-    """Add sign × marginals to the rows of `out` or, where sign is 0, write beta there; whether float32 has held it.
+    """Write marginals to the rows of `out`, whether float32 has held them. Sign −1 takes them off; with 0 it is beta.
 
     What arrives at each token is put where its potentials were.
     """
     alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
     width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
-    n_rows, flat = len(factors.backward) // width, out.reshape(-1)
-    largest = np.zeros(2 * width, np.float32)
+    flat = out.reshape(-1)
+    largest = filled(ZERO)
     apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
     for back in range(lengths[0]):
         n_here, after = n if back < lengths[n - 1] else 1, (lengths[0] - back) * width
@@ -197,41 +207,40 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
                 for j in range(width):
                     row[s * width + j] = factors.finish[j] / last
         elif n_here == 2:
-            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, n_rows)
+            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, factors.n_tags)
         else:
-            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, n_rows)
+            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, factors.n_tags)
         for s in range(n_here):
             t = lengths[s] - 1 - back
-            at, come = np.uint64(s * lane + t * width), np.uint64(s * width)
-            inverse = np.float32(1.0) / scratch.scales[s, t]
-            for j in range(np.uint64(width)):
-                scaled = row[come + j] * inverse
-                beta[at + j] *= scaled
-                largest[come + j] = max(largest[come + j], scaled)
-            here = np.uint64((scratch.firsts[s] + t) * n_tags)
-            if factor == np.float32(0.0):
-                for j in range(np.uint64(n_tags)):
-                    flat[here + j] = row[come + j]
-            else:
-                for j in range(np.uint64(width)):
-                    row[come + j] *= alpha[at + j] * factor
-                for j in range(np.uint64(n_tags)):
-                    flat[here + j] += row[come + j]
-    return largest.max() * SOUND < np.float32(1.0)
+            at, here = s * lane + t * width, (scratch.firsts[s] + t) * n_tags
+            inverse = filled(np.float32(1.0) / scratch.scales[s, t])
+            for j in range(0, width, LANES):
+                come = read(row, s * width + j)
+                scaled = times(come, inverse)
+                write(beta, at + j, times(read(beta, at + j), scaled))
+                largest = larger(largest, scaled)
+                if factor != ZERO:
+                    come = times(times(come, read(alpha, at + j)), filled(factor))
+                if factor < ZERO:
+                    come = plus(come, read_part(flat, here + j, n_tags - j, ZERO))
+                if j + LANES <= n_tags:
+                    write(flat, here + j, come)
+                else:
+                    write_part(flat, here + j, n_tags - j, come)
+    return max_of(largest) * SOUND < np.float32(1.0)
 
 
 @jit
 def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None:
-    """Add Σ over steps of (what leaves a tag) × (what arrives at the next), two tags at a time.
+    """Add Σ over steps of (what leaves a tag) × (what arrives at the next).
 
     expected (Array): (n_tags or one more, width) flat.
     """
     alpha, beta, width, n_steps = scratch.alpha, scratch.beta, len(scratch.row) // 2, scratch.lengths[s] - 1
     for begin in range(0, n_steps, BLOCK):
-        n = min(BLOCK, (n_steps - begin + ROW_STEP - 1) // ROW_STEP * ROW_STEP)
+        n = min(BLOCK, n_steps - begin)
         at = s * (len(alpha) // 2) + begin * width
-        for i in range(0, n_tags, 2):
-            add_two_rows(expected, i * width, width, alpha, at + i, 1, width, beta, at + width, width, n)
+        add_products(expected, alpha, at, beta, at + width, width, n_tags, n)
 
 
 @jit

@@ -1,5 +1,7 @@
 """The likelihood of the gold, and its gradient, in one visit to each sequence, two at a time."""
 
+from typing import Any
+
 import numpy as np
 
 from .forward_backward import (
@@ -17,21 +19,34 @@ from .forward_backward import (
     run_forward,
     run_pairs,
 )
-from .simd import jit
+from .simd import aligned_zeros, jit
+from .vectors import FLAGS, count_bits, lowest_bit, read_flags
 
 KNOWN, PARTLY, UNKNOWN, IMPOSSIBLE = 0, 1, 2, 3  # what the gold of a sequence is
 
 
 @jit
+def flags(values: Array, at: int, n: int) -> Any:
+    """Booleans as the bits of an integer, n ≤ FLAGS of them."""
+    if at + FLAGS <= len(values):
+        return read_flags(values, at) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(FLAGS - n))
+    bits = np.uint64(0)
+    for i in range(n):
+        bits |= np.uint64(values[at + i]) << np.uint64(i)
+    return bits
+
+
+@jit
 def read_gold(allowed: Array, first: int, length: int, tags: Array) -> int:
     """Tell what is known of a sequence, and write its tags where each is."""
-    n_tags = allowed.shape[1]
+    n_tags, flat = allowed.shape[1], allowed.reshape(-1)
     kind, n_all = KNOWN, 0
     for t in range(length):
         n_here, tag = 0, 0
-        for j in range(n_tags):
-            n_here += 1 if allowed[first + t, j] else 0
-            tag += j if allowed[first + t, j] else 0
+        for j in range(0, n_tags, FLAGS):
+            bits = flags(flat, (first + t) * n_tags + j, min(FLAGS, n_tags - j))
+            n_here += count_bits(bits)
+            tag = j + lowest_bit(bits) if bits else tag
         if n_here == 0:
             return IMPOSSIBLE
         if n_here > 1:
@@ -66,8 +81,8 @@ def likelihood(
     factors = make_factors(matrix, start, end)
     width = len(factors.begin)
     values, status = np.zeros(n_sequences, np.float64), np.zeros(n_sequences, np.int64)
-    g_emissions = np.zeros_like(emissions)
-    expected, under_gold = np.zeros((n_tags + 1) * width, np.float32), np.zeros((n_tags + 1) * width, np.float32)
+    g_emissions = np.empty_like(emissions)
+    expected, under_gold = aligned_zeros((n_tags + 1) * width), aligned_zeros((n_tags + 1) * width)
     g_matrix, g_start, g_end = np.zeros_like(matrix), np.zeros_like(start), np.zeros_like(end)
     kinds, tags = np.zeros(n_sequences, np.int64), np.zeros(len(emissions), np.int64)
     firsts, order, n_todo = np.zeros(n_sequences, np.int64), np.argsort(-lengths), 0
@@ -85,6 +100,8 @@ def likelihood(
             longest = max(longest, lengths[b])
             order[n_todo] = b
             n_todo += 1
+            continue
+        g_emissions[firsts[b] : firsts[b] + lengths[b]] = 0.0
     free, gold = make_scratch(longest, width), make_scratch(0, width)
     at, alone = 0, 0
     while at < n_todo:

@@ -4,6 +4,7 @@ All rows are LANES × n floats wide, the tags padded with zeros, so that no loop
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from zlib import crc32
@@ -11,17 +12,27 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .vectors import FLOATS, LANES, larger_of, pointer_to, splat
+
 Array = npt.NDArray[Any]
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-LANES = 16  # of AVX-512; LLVM splits them in 2 for AVX2 and in 4 for NEON
-ROW_STEP = 4  # rows of matrices are padded to a multiple of this
+ROW_STEP = 2  # rows of matrices are padded to a multiple of this
 INFINITE = np.int32(0x7F800000)  # bits of infinity
-WIDEST = 6  # vectors that the registers hold at once
+
+
+def widest(n_sets: int) -> int:
+    """Vectors of each set of results that the registers hold at once: 32 registers of 16 lanes, or 16 of 8."""
+    return 6 if "avx512f" in _FEATURES else 6 // n_sets
+
+
+_FEATURES = {name for name, present in get_host_cpu_features().items() if present}
+WIDEST, WIDEST_TWO = widest(1), widest(2)
 
 _SOURCES = [(file.name, crc32(file.read_bytes())) for file in sorted(Path(__file__).parent.glob("*.py"))]
 
@@ -30,13 +41,14 @@ _SOURCES = [(file.name, crc32(file.read_bytes())) for file in sorted(Path(__file
 FAST = {"nnan", "nsz", "contract", "reassoc", "arcp"}
 
 
-def jit(function: FunctionT) -> FunctionT:
+def jit(function: FunctionT, *, forceinline: bool = False) -> FunctionT:
     """Compile at the first call, and keep the machine code on disk where a folder can be written.
 
     numba compiles again what it finds on disk when the function's own file has changed. But these functions contain
     each other, across files: what is kept is stamped with all of them. Where numba has no such stamp nothing is kept.
     """
-    compiled = njit(function, nogil=True, fastmath=FAST, error_model="numpy")
+    options = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "forceinline": forceinline}
+    compiled = njit(function, **options)
     try:
         compiled.enable_caching()
         cache = compiled._cache._cache_file
@@ -44,18 +56,20 @@ def jit(function: FunctionT) -> FunctionT:
     except RuntimeError:  # neither beside the package nor in the user's cache can anything be written
         pass
     except AttributeError:
-        compiled = njit(function, nogil=True, fastmath=FAST, error_model="numpy")
+        compiled = njit(function, **options)
     return cast(FunctionT, compiled)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _as_float(typingctx: Any, bits: Any) -> Any:
-    """The float32 that has these bits."""
+# A call that hands over arrays takes as long as the arithmetic of a few rows.
+inlined = partial(jit, forceinline=True)
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
 
-    return types.float32(types.int32), emit
+@jit
+def aligned_zeros(size: int) -> Array:
+    """Zeros that begin where a cache line does: a vector that lies across two of them takes twice as long to read."""
+    memory = np.zeros(size + LANES, np.float32)
+    skipped = -memory.ctypes.data // 4 % LANES
+    return memory[skipped : skipped + size]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -77,110 +91,86 @@ def size_bits(value: Any) -> Any:
     return _as_bits(value) & np.int32(0x7FFFFFFF)
 
 
-@jit
-def exp(x: Any) -> Any:
-    """e^x in float32 for x ≤ 0, within 3e-7 of the value, in arithmetic that vectorises; 0 below −87.
-
-    2^n · e^r with n = round(x / ln 2), as in Cody and Waite (1980), "Software Manual for the Elementary Functions"; the
-    polynomial is Taylor's to the seventh power on |r| ≤ ln 2 / 2.
-    """
-    x_or_floor = max(x, np.float32(-87.0))
-    n = np.int32(x_or_floor * np.float32(1.44269504) - np.float32(0.5))
-    r = x_or_floor - np.float32(n) * np.float32(0.69314718)
-    p = np.float32(1 / 5040)
-    p = p * r + np.float32(1 / 720)
-    p = p * r + np.float32(1 / 120)
-    p = p * r + np.float32(1 / 24)
-    p = p * r + np.float32(1 / 6)
-    p = p * r + np.float32(0.5)
-    p = p * r + np.float32(1.0)
-    p = p * r + np.float32(1.0)
-    value = p * _as_float((n + np.int32(127)) << np.int32(23))
-    return value if x > np.float32(-87.0) else np.float32(0.0)
-
-
-def _combiner(n_vectors: int, n_sets: int, start: float | None, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
+def _combiner(n_sets: int, start: float | None, combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Build out[: n_vectors × LANES] = the combination over all rows of (one weight, that row's values).
 
     The results stay in registers until the last row is done, which is what compilers do not find out by themselves.
-    Two sets of weights, each with its own results, share the reading of the rows. Few vectors are combined in several
+    Two sets of weights, each with its own results, share the reading of the rows. Few vectors are combined in two
     chains, so that none waits for the one before. They begin with `start` or, where it is None, with what `out` holds.
     """
-    n_chains = {1: 4, 2: 2, 3: 2}.get(n_vectors * n_sets, 1)
 
     @intrinsic  # type: ignore[untyped-decorator]
     def combine_rows(
         typingctx: Any,
-        out: Any, out_at: Any, out_step: Any, weights: Any, weights_at: Any, weights_step: Any, stride: Any,
-        rows: Any, rows_at: Any, width: Any, n_rows: Any,
+        n_vectors: Any, out: Any, out_at: Any, out_step: Any, weights: Any, weights_at: Any, weights_step: Any,
+        stride: Any, rows: Any, rows_at: Any, width: Any, n_rows: Any,
     ) -> Any:  # fmt: skip
         i64 = types.int64
-        signature = types.void(out, i64, i64, weights, i64, i64, i64, rows, i64, i64, i64)
+        signature = types.void(i64, out, i64, i64, weights, i64, i64, i64, rows, i64, i64, i64)
 
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             (
-                out_,
-                out_at_,
-                out_step_,
-                weights_,
-                weights_at_,
-                weights_step_,
-                stride_,
-                rows_,
-                rows_at_,
-                width_,
-                n_rows_,
+                n_vectors,
+                out,
+                out_at,
+                out_step,
+                weights,
+                weights_at,
+                weights_step,
+                stride,
+                rows,
+                rows_at,
+                width,
+                n_rows,
             ) = args
-            vector = ir.VectorType(ir.FloatType(), LANES)
 
-            def address(index: int, value: Any, offset: Any) -> Any:
-                array = context.make_array(sig.args[index])(context, builder, value)
-                return builder.gep(array.data, [offset])
+            def address(index: int, value: Any, at: Any, step: Any = None, n: int = 0) -> Any:
+                offset = builder.add(at, builder.mul(step, ir.IntType(64)(n))) if n else at
+                return pointer_to(context, builder, sig.args[index], value, offset)
 
-            def splat(value: Any) -> Any:
-                lone = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-                return builder.shuffle_vector(
-                    lone, lone, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-                )
-
-            def vector_at(pointer: Any, index: int) -> Any:
-                place = builder.gep(pointer, [ir.IntType(64)(index * LANES)])
-                return builder.bitcast(place, vector.as_pointer())
-
-            def moved(at: Any, step: Any, n: int) -> Any:
-                return builder.add(at, builder.mul(step, ir.IntType(64)(n)))
-
-            weights_from = [address(3, weights_, moved(weights_at_, weights_step_, n)) for n in range(n_sets)]
-            rows_from = address(7, rows_, rows_at_)
-            outs_from = [address(0, out_, moved(out_at_, out_step_, n)) for n in range(n_sets)]
-            first = ir.Constant(vector, [start or 0.0] * LANES)
-            totals = [
-                [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in range(n_sets)]
-                for _ in range(n_chains)
-            ]
-            if start is None:
-                for out_from, places in zip(outs_from, totals[0], strict=True):
-                    for i, place in enumerate(places):
-                        builder.store(builder.load(vector_at(out_from, i), align=4), place)
-            every = ir.IntType(64)(n_chains)
-            with cgutils.for_range_slice(builder, ir.IntType(64)(0), n_rows_, every, inc=True) as (row, _):
-                for chain in range(n_chains):
-                    here = builder.add(row, ir.IntType(64)(chain))
-                    values_from = builder.gep(rows_from, [builder.mul(here, width_)])
-                    values = [builder.load(vector_at(values_from, i), align=4) for i in range(n_vectors)]
-                    for weight_from, places in zip(weights_from, totals[chain], strict=True):
-                        weight = splat(builder.load(builder.gep(weight_from, [builder.mul(here, stride_)])))
-                        for value, place in zip(values, places, strict=True):
-                            builder.store(combine(builder, builder.load(place), weight, value), place)
-            for n, out_from in enumerate(outs_from):
-                for i in range(n_vectors):
-                    total = builder.load(totals[0][n][i])
-                    for chain in range(1, n_chains):
-                        total = _join(combine, builder, total, builder.load(totals[chain][n][i]))
-                    builder.store(total, vector_at(out_from, i), align=4)
+            weights_from = [address(4, weights, weights_at, weights_step, n) for n in range(n_sets)]
+            outs = [address(1, out, out_at, out_step, n) for n in range(n_sets)]
+            for n in range(1, widest(n_sets) + 1):  # a loop for each number of vectors, of which one runs
+                with builder.if_then(builder.icmp_signed("==", n_vectors, ir.IntType(64)(n))):
+                    emit_loop(builder, n, outs, weights_from, stride, address(8, rows, rows_at), width, n_rows)
             return context.get_dummy_value()
 
         return signature, emit
+
+    def emit_loop(
+        builder: Any, n_vectors: int, outs: Any, weights_from: Any, stride: Any, rows_from: Any, width: Any, n_rows: Any
+    ) -> None:
+        n_chains = 2 if n_vectors * n_sets <= 3 else 1
+
+        def vector_at(pointer: Any, index: int) -> Any:
+            place = builder.gep(pointer, [ir.IntType(64)(index * LANES)])
+            return builder.bitcast(place, FLOATS.as_pointer())
+
+        first = ir.Constant(FLOATS, [start or 0.0] * LANES)
+        totals = [
+            [[cgutils.alloca_once_value(builder, first) for _ in range(n_vectors)] for _ in outs]
+            for _ in range(n_chains)
+        ]
+        if start is None:
+            for out, places in zip(outs, totals[0], strict=True):
+                for i, place in enumerate(places):
+                    builder.store(builder.load(vector_at(out, i), align=4), place)
+        every = ir.IntType(64)(n_chains)
+        with cgutils.for_range_slice(builder, ir.IntType(64)(0), n_rows, every, inc=True) as (row, _):
+            for chain in range(n_chains):
+                here = builder.add(row, ir.IntType(64)(chain))
+                values_from = builder.gep(rows_from, [builder.mul(here, width)])
+                values = [builder.load(vector_at(values_from, i), align=4) for i in range(n_vectors)]
+                for weight_from, places in zip(weights_from, totals[chain], strict=True):
+                    weight = splat(builder, builder.load(builder.gep(weight_from, [builder.mul(here, stride)])))
+                    for value, place in zip(values, places, strict=True):
+                        builder.store(combine(builder, builder.load(place), weight, value), place)
+        for n, out in enumerate(outs):
+            for i in range(n_vectors):
+                total = builder.load(totals[0][n][i])
+                for chain in range(1, n_chains):
+                    total = _join(combine, builder, total, builder.load(totals[chain][n][i]))
+                builder.store(total, vector_at(out, i), align=4)
 
     return combine_rows
 
@@ -190,24 +180,24 @@ def _plus_product(builder: Any, total: Any, weight: Any, values: Any) -> Any:
 
 
 def _max_sum(builder: Any, total: Any, weight: Any, values: Any) -> Any:
-    return _larger(builder, total, builder.fadd(weight, values))
-
-
-def _larger(builder: Any, one: Any, other: Any) -> Any:
-    return builder.select(builder.fcmp_ordered(">", one, other, flags=("nnan", "nsz")), one, other)
+    return larger_of(builder, total, builder.fadd(weight, values))
 
 
 def _join(combine: Any, builder: Any, one: Any, other: Any) -> Any:
-    return builder.fadd(one, other) if combine is _plus_product else _larger(builder, one, other)
+    return builder.fadd(one, other) if combine is _plus_product else larger_of(builder, one, other)
 
 
-_sum_1, _sum_2, _sum_3, _sum_4, _sum_5, _sum_6 = (_combiner(n, 1, 0.0, _plus_product) for n in range(1, WIDEST + 1))
-_max_1, _max_2, _max_3, _max_4, _max_5, _max_6 = (_combiner(n, 1, -3.4e38, _max_sum) for n in range(1, WIDEST + 1))
-_add_1, _add_2, _add_3 = (_combiner(n, 2, None, _plus_product) for n in range(1, WIDEST // 2 + 1))
-_two_1, _two_2, _two_3 = (_combiner(n, 2, 0.0, _plus_product) for n in range(1, WIDEST // 2 + 1))
+_sum, _two = _combiner(1, 0.0, _plus_product), _combiner(2, 0.0, _plus_product)
+_add_two, _max = _combiner(2, None, _plus_product), _combiner(1, -3.4e38, _max_sum)
 
 
-@jit
+@inlined
+def turn(left: int, most: int) -> int:
+    """How many of the vectors that are left to take at once: all, or the most, or two turns of about the same."""
+    return left if left <= most else min(most, (left + 1) // 2)
+
+
+@inlined
 def sum_rows(
     out: Array, out_at: int, weights: Array, weights_at: int, stride: int,
     rows: Array, rows_at: int, width: int, n_rows: int,
@@ -215,29 +205,16 @@ def sum_rows(
     """out[j] = Σ over rows i of weights[i] · rows[i, j].
 
     Each array begins at the element that `…_at` says; weights lie `stride` apart, rows `width`, a multiple of LANES.
-    The number of rows is a multiple of ROW_STEP.
+    Where their number is no multiple of ROW_STEP, what follows the last one is read, too, and must add nothing.
     """
     at = 0
     while at < width:
-        left = (width - at) // LANES
-        # What does not fit into the registers at once is taken in turns.
-        n = left if left <= WIDEST else 4
-        if n == 1:
-            _sum_1(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 2:
-            _sum_2(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 3:
-            _sum_3(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 4:
-            _sum_4(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 5:
-            _sum_5(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        else:
-            _sum_6(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
+        n = turn((width - at) // LANES, WIDEST)
+        _sum(n, out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         at += n * LANES
 
 
-@jit
+@inlined
 def max_rows(
     out: Array, out_at: int, weights: Array, weights_at: int, stride: int,
     rows: Array, rows_at: int, width: int, n_rows: int,
@@ -245,24 +222,12 @@ def max_rows(
     """out[j] = the maximum over rows i of weights[i] + rows[i, j]."""
     at = 0
     while at < width:
-        left = (width - at) // LANES
-        n = left if left <= WIDEST else 4
-        if n == 1:
-            _max_1(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 2:
-            _max_2(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 3:
-            _max_3(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 4:
-            _max_4(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        elif n == 5:
-            _max_5(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
-        else:
-            _max_6(out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
+        n = turn((width - at) // LANES, WIDEST)
+        _max(n, out, out_at + at, 0, weights, weights_at, 0, stride, rows, rows_at + at, width, n_rows)
         at += n * LANES
 
 
-@jit
+@inlined
 def two_rows(
     out: Array, out_at: int, out_step: int, weights: Array, weights_at: int, weights_step: int, stride: int,
     rows: Array, rows_at: int, width: int, n_rows: int,
@@ -270,43 +235,21 @@ def two_rows(
     """sum_rows for two sets of weights, `weights_step` apart, into two results, `out_step` apart."""
     at = 0
     while at < width:
-        left = (width - at) // LANES
-        n = min(left, 3)
-        if n == 1:
-            _two_1(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
-        elif n == 2:
-            _two_2(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
-        else:
-            _two_3(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
+        n = turn((width - at) // LANES, WIDEST_TWO)
+        _two(
+            n, out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
+        )
         at += n * LANES
 
 
 @jit
-def add_two_rows(
-    out: Array, out_at: int, out_step: int, weights: Array, weights_at: int, weights_step: int, stride: int,
-    rows: Array, rows_at: int, width: int, n_rows: int,
-) -> None:  # fmt: skip
-    """two_rows, added to what `out` holds."""
-    at = 0
-    while at < width:
-        left = (width - at) // LANES
-        n = min(left, 3)
-        if n == 1:
-            _add_1(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
-        elif n == 2:
-            _add_2(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
-        else:
-            _add_3(
-                out, out_at + at, out_step, weights, weights_at, weights_step, stride, rows, rows_at + at, width, n_rows
-            )
-        at += n * LANES
+def add_products(
+    out: Array, left: Array, left_at: int, right: Array, right_at: int, width: int, n_tags: int, n_rows: int
+) -> None:
+    """out[i, j] += Σ over rows of left[row, i] · right[row, j], for all i < n_tags and, where that is odd, the next."""
+    for i in range(0, n_tags, 2):
+        at = 0
+        while at < width:
+            n = turn((width - at) // LANES, WIDEST_TWO)
+            _add_two(n, out, i * width + at, width, left, left_at + i, 1, width, right, right_at + at, width, n_rows)
+            at += n * LANES
