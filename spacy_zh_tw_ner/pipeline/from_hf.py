@@ -34,7 +34,7 @@ def pipeline_from_hf(
     revision (Optional[str]): Branch, tag or commit on the Hub.
     size (int), overlap (int): Of the windows, in pieces.
     save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
-    RETURNS (Language): With the components `transformer` and `ner`.
+    RETURNS (Language): With the components `transformer`, `ner` and `doc_cleaner`.
     RAISES (ValueError): As `read_classifier`, and for labels in no known scheme.
     """
     classifier = read_classifier(name, revision)
@@ -47,6 +47,8 @@ def pipeline_from_hf(
     tok2vec = listener | {"pooling": {"@layers": "reduce_mean.v1"}}
     head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    # Hidden states take kilobytes a character, and would stay for as long as a document does.
+    nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}, "silent": True})
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
     copy_classifier(find_recognizer(nlp), classifier, name)

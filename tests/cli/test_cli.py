@@ -368,7 +368,7 @@ def test_from_hf_writes_a_pipeline(tiny_checkpoint: Callable[[str], Path], tmp_p
     output = succeeds("from-hf", tiny_checkpoint("bert"), tmp_path / "pipeline", "--save-dtype", "fp16")
     assert "Labels: GPE" in output
     nlp = spacy.load(tmp_path / "pipeline")
-    assert (nlp.lang, nlp.pipe_names, nlp.meta["name"]) == ("zh_tw", ["transformer", "ner"], "ner")
+    assert (nlp.lang, nlp.pipe_names, nlp.meta["name"]) == ("zh_tw", ["transformer", "ner", "doc_cleaner"], "ner")
     assert nlp("臺北市").text == "臺北市"
 
 

@@ -43,7 +43,7 @@ def test_it_writes_what_loses_little(pipeline: Path, tiny_corpus: Path, measured
     assert code == 0, said
     assert "F on dev 80.00 79.00" in said
     assert "peak memory 8 MiB 8 MiB" in said
-    assert spacy.load(tmp_path / "after").pipe_names == ["transformer", "ner"]
+    assert spacy.load(tmp_path / "after").pipe_names == ["transformer", "ner", "doc_cleaner"]
     assert measured[0] == pipeline
 
 

@@ -21,7 +21,9 @@ EntsT = list[list[tuple[int, int, str, float]]]
 
 @pytest.fixture
 def nlp(tiny_checkpoint: CheckpointT) -> Language:
-    return pipeline_from_hf(str(tiny_checkpoint("bert")), size=100, overlap=10)
+    nlp = pipeline_from_hf(str(tiny_checkpoint("bert")), size=100, overlap=10)
+    nlp.remove_pipe("doc_cleaner")
+    return nlp
 
 
 @pytest.fixture
