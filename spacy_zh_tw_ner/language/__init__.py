@@ -1,6 +1,7 @@
 """The language `zh_tw`: what `spacy.blank("zh_tw")` builds."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
@@ -40,36 +41,43 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
 
-    def pipe(
-        self, texts: Iterable[Any], *, as_tuples: bool = False, n_process: int = 1, **kwargs: Any
+    def pipe(  # all of spaCy's arguments, passed on
+        self,
+        texts: Iterable[Any],
+        *,
+        as_tuples: bool = False,
+        batch_size: int | None = None,
+        n_process: int = 1,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """Process texts as spaCy does, in batches that are bounded by their characters, too.
 
         A component takes `batch_size` documents before the next one begins, and a Transformer leaves kilobytes on each
         character: a thousand headlines are little, a thousand books are not.
         """
+        process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
         if as_tuples or n_process != 1:  # spaCy comes back here with the texts alone, or sends them to other processes
-            yield from cast(Any, super()).pipe(texts, as_tuples=as_tuples, n_process=n_process, **kwargs)
+            yield from process(texts, as_tuples=as_tuples, n_process=n_process)
             return
-        for batch in by_characters(texts, BATCH_CHARACTERS):
-            yield from super().pipe(batch, **kwargs)
+        for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
+            yield from process(batch)
 
 
-def by_characters(texts: Iterable[Any], limit: int) -> Iterator[list[Any]]:
+def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:
     """Divide a stream.
 
     texts (Iterable[str | Doc]): Any.
-    limit (int): Characters that close a batch.
+    max_items (int), max_characters (int): A batch ends with the text that reaches either.
     YIELDS (list[str | Doc]): In their order, none empty.
     """
     batch: list[Any] = []
-    size = 0
+    n_characters = 0
     for text in texts:
         batch.append(text)
-        size += len(text)
-        if size >= limit:
+        n_characters += len(text)
+        if n_characters >= max_characters or len(batch) >= max_items:
             yield batch
-            batch, size = [], 0
+            batch, n_characters = [], 0
     if batch:
         yield batch
 

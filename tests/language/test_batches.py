@@ -8,16 +8,18 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner import language
-from spacy_zh_tw_ner.language import by_characters
+from spacy_zh_tw_ner.language import divide
 
 
-@given(texts=st.lists(st.text(max_size=12), max_size=30), limit=st.integers(1, 40))
-def test_a_stream_is_divided_in_order(texts: list[str], limit: int) -> None:
-    batches = list(by_characters(iter(texts), limit))
+@given(
+    texts=st.lists(st.text(max_size=12), max_size=30), max_items=st.integers(1, 8), max_characters=st.integers(1, 40)
+)
+def test_a_stream_is_divided_in_order(texts: list[str], max_items: int, max_characters: int) -> None:
+    batches = list(divide(iter(texts), max_items=max_items, max_characters=max_characters))
     assert [text for batch in batches for text in batch] == texts
-    assert all(batches)
-    assert all(sum(map(len, batch[:-1])) < limit for batch in batches)
-    assert all(sum(map(len, batch)) >= limit for batch in batches[:-1])
+    assert all(1 <= len(batch) <= max_items for batch in batches)
+    assert all(sum(map(len, batch[:-1])) < max_characters for batch in batches)
+    assert all(len(batch) == max_items or sum(map(len, batch)) >= max_characters for batch in batches[:-1])
 
 
 def test_no_component_sees_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
