@@ -33,9 +33,10 @@ def quantize_cli(
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..files import write_folder
-    from ..pipeline.quantize import write_quantized
+    from ..pipeline.quantize import require_transformer, write_quantized
 
     nlp = spacy.load(pipeline)
+    require_transformer(nlp)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not force:
         raise ValueError(Errors.ZT545.format(path=dev))

@@ -36,9 +36,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
         raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
     if to == "bf16" and not force and not is_native("bf16", torch.device("cpu")):
         raise ValueError(Errors.ZT544)
-    shims = list(backbone_shims(nlp))
-    if not shims:
-        raise ValueError(Errors.ZT541.format(names=", ".join(nlp.pipe_names) or "none"))
+    shims = require_transformer(nlp)
     for shim in shims:
         _convert(shim, to)
     nlp.to_disk(folder)
@@ -67,6 +65,18 @@ def _convert(shim: BackboneShim, to: str) -> None:
     backbone = merge(shim.backbone, tokenizer, quantization=quantization, memory=memory)
     shim.settings, shim.save, shim.save_dtype = backbone.settings, "full", save_dtype
     shim.hold(backbone, tokenizer)
+
+
+def require_transformer(nlp: Language) -> list[BackboneShim]:
+    """Find what can be rounded.
+
+    RETURNS (list[BackboneShim]): One or more.
+    RAISES (ValueError): If there is no Transformer of ours.
+    """
+    shims = list(backbone_shims(nlp))
+    if not shims:
+        raise ValueError(Errors.ZT541.format(names=", ".join(nlp.pipe_names) or "none"))
+    return shims
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:

@@ -76,8 +76,9 @@ def test_dev_of_the_training_is_found(pipeline: Path, tiny_corpus: Path, measure
 
 
 def test_a_pipeline_without_a_transformer_is_told(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
-    code, said = run(tiny_pipeline, tmp_path / "after", "--dev", tiny_corpus / "dev.spacy")
-    assert (code, "[ZT541]" in said, list(tmp_path.iterdir())) == (1, True, [])
+    for dev in (("--dev", tiny_corpus / "dev.spacy"), ()):
+        code, said = run(tiny_pipeline, tmp_path / "after", *dev)
+        assert (code, "[ZT541]" in said, list(tmp_path.iterdir())) == (1, True, [])
 
 
 @pytest.mark.slow
