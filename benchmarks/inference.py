@@ -63,10 +63,11 @@ def make_texts(share: float) -> dict[str, list[str]]:
     together, draw = "".join(lines), random.Random(0)
     bounds = list(accumulate((draw.randint(20, 120) for _ in range(round(500 * share))), initial=0))
     headlines = [line[:30] for line in draw.sample(lines, 300) if len(line) >= 10][:120]
+    n_documents = max(2, round(10 * share))
     return {
-        "500 sentences of 20–120": [together[start:end] for start, end in pairwise(bounds)],
+        f"{len(bounds) - 1} sentences of 20–120": [together[start:end] for start, end in pairwise(bounds)],
         "500 characters among 120 headlines": [*headlines[:60], together[:500], *headlines[60:]],
-        "documents of 3,000": [together[i * 3000 : (i + 1) * 3000] for i in range(max(2, round(10 * share)))],
+        f"{n_documents} documents of 3,000": [together[i * 3000 : (i + 1) * 3000] for i in range(n_documents)],
     }
 
 
@@ -111,7 +112,7 @@ def ckip(checkpoint: Path) -> RunT:
 
 
 def hugging_face(checkpoint: Path, batch_size: int) -> RunT:
-    """The pipeline of transformers. What lies behind the 512th piece of a text it does not read."""
+    """The pipeline of transformers, told to read long texts in windows of 512 pieces that share 16."""
     from transformers import AutoTokenizer, pipeline
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -15,8 +14,6 @@ from ..types import HiddenT, Tok2VecT
 from .lexicon import N_CLASSES, Lexicon, read_words
 from .masked_characters import unmasked
 from .ragged import flatten, unflatten
-
-ArrayT: TypeAlias = npt.NDArray[np.float32]
 
 
 def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:

@@ -5,6 +5,7 @@ that they are its first and last, so the probability of a tag path is the probab
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,6 @@ class TagScheme:
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self.tags = ("O", *(f"{kind}-{label}" for label in labels for kind in KINDS))
-        self._legality: Legality | None = None  # asked for with every batch
         self._first = {label: 1 + len(KINDS) * i for i, label in enumerate(labels)}
 
     def __len__(self) -> int:
@@ -42,11 +42,10 @@ class TagScheme:
 
     def legality(self) -> Legality:
         """Say what may follow what: an entity goes on with its own label until its end, and then anything may begin."""
-        if self._legality is None:
-            self._legality = self._find_legality()
         return self._legality
 
-    def _find_legality(self) -> Legality:
+    @cached_property  # asked for with every batch
+    def _legality(self) -> Legality:
         kind = np.array([tag[0] for tag in self.tags])
         # The label of each tag; O has one of its own.
         label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])

@@ -44,6 +44,11 @@ def pointer_to(context: Any, builder: Any, array_type: Any, array: Any, at: Any)
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [at])
 
 
+def _place(context: Any, builder: Any, array_type: Any, array: Any, at: Any) -> Any:
+    """The address of a vector that begins with an element."""
+    return builder.bitcast(pointer_to(context, builder, array_type, array, at), FLOATS.as_pointer())
+
+
 def _constant(kind: Any, value: float) -> Any:
     return ir.Constant(kind, [value] * LANES)
 
@@ -68,8 +73,7 @@ def read(typingctx: Any, array: Any, at: Any) -> Any:
     """array[at : at + LANES]."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = pointer_to(context, builder, signature.args[0], *args)
-        return builder.load(builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
+        return builder.load(_place(context, builder, signature.args[0], *args), align=4)
 
     return VECTOR(array, types.int64), emit
 
@@ -79,8 +83,7 @@ def write(typingctx: Any, array: Any, at: Any, values: Any) -> Any:
     """array[at : at + LANES] = values."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
-        builder.store(args[2], builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
+        builder.store(args[2], _place(context, builder, signature.args[0], *args[:2]), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, values), emit
@@ -91,8 +94,7 @@ def read_part(typingctx: Any, array: Any, at: Any, n: Any, otherwise: Any) -> An
     """array[at : at + n], n ≤ LANES, and a number in the lanes behind it."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
-        pointer = builder.bitcast(pointer, FLOATS.as_pointer())
+        pointer = _place(context, builder, signature.args[0], *args[:2])
         others = splat(builder, args[3])
         align = ir.IntType(32)(4)
         return _call(
@@ -107,8 +109,7 @@ def write_part(typingctx: Any, array: Any, at: Any, n: Any, values: Any) -> Any:
     """array[at : at + n] = the first of the values, n ≤ LANES."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
-        pointer = builder.bitcast(pointer, FLOATS.as_pointer())
+        pointer = _place(context, builder, signature.args[0], *args[:2])
         mask = _first(builder, args[2])
         _call(builder, f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), args[3], pointer, ir.IntType(32)(4), mask)
         return context.get_dummy_value()
