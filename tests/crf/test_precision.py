@@ -157,3 +157,16 @@ def test_long_documents_are_decoded_in_stretches(compiled: bool) -> None:
         score += transitions.matrix[path[:-1], path[1:]].double().sum()
         assert float(score) == pytest.approx(float((best + transitions.end).max()), abs=1e-3)
         row += n
+
+
+@both_paths
+def test_betas_beyond_float32_are_noticed(compiled: bool) -> None:
+    """The likeliest first tag cannot go on as the second row wants, and those that can are at e⁻⁶²: beta overflows."""
+    illegal = -1e30
+    first = [illegal, illegal, -62.5, -82.3, illegal, illegal, -68.5, 0.0, -2.4]
+    second = [-47.8, 39.9, 18.4, 97.5, -5.9, -19.0, -11.7, -13.9, 13.9]
+    end = torch.tensor([-25.1, -61.1, -61.5, -26.2, -25.0, 0.0, -1.2, -23.6, -24.7])
+    transitions = constrained(bioes(2), seed=3)._replace(start=torch.zeros(9), end=end)
+    posterior = infer(torch.tensor([first, second]), [2], transitions, compiled=compiled)
+    assert posterior.exact
+    torch.testing.assert_close(posterior.marginals.sum(1), torch.ones(2))
