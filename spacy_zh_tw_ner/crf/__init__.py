@@ -19,7 +19,7 @@ from .calibration import (
 )
 from .k_best import KBest, decode_k_best
 from .likelihood import Likelihood, log_likelihood
-from .long_sequences import LongSequence
+from .long_sequences import LongSequence, Rows
 from .posterior import Posterior, infer
 from .rows_on_disk import RowsOnDisk
 from .segments import Segment, choose, probable_segments
@@ -33,6 +33,7 @@ __all__ = [
     "LongSequence",
     "Posterior",
     "Reliability",
+    "Rows",
     "RowsOnDisk",
     "Segment",
     "Stretches",

@@ -41,9 +41,7 @@ class LongSequence:
     compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
     """
 
-    def __init__(
-        self, rows: Rows, transitions: Transitions, *, size: int = PART, compiled: bool | None = None
-    ) -> None:
+    def __init__(self, rows: Rows, transitions: Transitions, *, size: int = PART, compiled: bool | None = None) -> None:
         self._rows, self._transitions, self._size, self._compiled = rows, transitions, size, compiled
         # The first row of each part. A single row is a part, too.
         self._firsts = range(0, max(len(rows) - 1, min(len(rows), 1)), size)

@@ -55,7 +55,14 @@ def build_char_ngram_embed_v1(
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={"tables": tables, "min_count": min_count, "dropout": dropout, "observe": observe, "rare": {}},
+        attrs={
+            "tables": tables,
+            "min_count": min_count,
+            "dropout": dropout,
+            "observe": observe,
+            "rare": {},
+            "reach": reach,
+        },
     )
     return model
 
@@ -79,6 +86,12 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
             if name in counts:
                 np.add.at(counts[name], rows, 1)
     model.attrs["rare"] = {name: count < model.attrs["min_count"] for name, count in counts.items()}
+
+
+def reach(model: Tok2VecT) -> int:
+    """Tokens on either side of a token that its vector depends on."""
+    places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
+    return max(max(-first, last) for first, last in places)
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:

@@ -9,7 +9,7 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.encoders.transformer import pipe
+from spacy_zh_tw_ner.encoders import stretches
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
 from tests.checkpoints import sentences
 
@@ -28,8 +28,8 @@ def nlp(tiny_checkpoint: CheckpointT) -> Language:
 
 @pytest.fixture
 def long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipe, "STRETCH", 256)
-    monkeypatch.setattr(pipe, "LONG", 512)
+    monkeypatch.setattr(stretches, "STRETCH", 256)
+    monkeypatch.setattr(stretches, "LONG", 512)
 
 
 def ents(docs: list[Doc]) -> EntsT:
@@ -39,8 +39,8 @@ def ents(docs: list[Doc]) -> EntsT:
 def test_entities_and_scores_are_the_same(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ents(list(nlp.pipe(TEXTS)))
     assert sum(map(len, whole)) > 50
-    monkeypatch.setattr(pipe, "STRETCH", 256)
-    monkeypatch.setattr(pipe, "LONG", 512)
+    monkeypatch.setattr(stretches, "STRETCH", 256)
+    monkeypatch.setattr(stretches, "LONG", 512)
     docs = list(nlp.pipe(TEXTS))
     assert [type(doc._.trf_data).__name__ for doc in docs] == [
         *("TransformerData", "TransformerData", "LongData", "TransformerData", "LongData"),
@@ -61,7 +61,7 @@ def test_hidden_states_are_never_there_as_a_whole(nlp: Language, long: None, mon
 
 def test_who_asks_for_all_gets_all(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = nlp(TEXTS[2])._.trf_data
-    monkeypatch.setattr(pipe, "LONG", 10_000)
+    monkeypatch.setattr(stretches, "LONG", 10_000)
     expected = nlp(TEXTS[2])._.trf_data
     assert found.width == expected.width
     np.testing.assert_allclose(found.tensors[0], expected.tensors[0], atol=1e-5)
@@ -78,7 +78,7 @@ def test_a_document_with_it_is_saved_and_sent_to_other_processes(nlp: Language, 
 def test_without_a_transformer_before_it_the_head_reads_as_ever(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = ents(list(nlp.pipe(TEXTS)))
     nlp.replace_listeners("transformer", "ner", ["model.tok2vec"])
-    monkeypatch.setattr(pipe, "LONG", 512)
+    monkeypatch.setattr(stretches, "LONG", 512)
     assert ents(list(nlp.pipe(TEXTS))) == expected
     with nlp.select_pipes(disable="transformer"):
         assert ents(list(nlp.pipe(TEXTS))) == expected

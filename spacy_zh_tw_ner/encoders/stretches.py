@@ -1,0 +1,57 @@
+"""docs → hidden, a stretch after the other: where a document is too long for all of its hidden states to be held.
+
+An encoder that can do so has a function in `attrs["in_stretches"]` that takes it and a document, and gives the hidden
+states in order, as many at a time as it likes; or None, where the document is to be read as a whole. An embedding has
+one in `attrs["reach"]`, which says how many tokens on either side of a token its vector depends on.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from spacy.attrs import NORM, ORTH, SPACY  # type: ignore[import-not-found]
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d, Ints2d
+
+STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that has more than
+LONG = 2 * STRETCH
+LISTENER = "transformer-listener"
+POOLING = "trfs2arrays"
+
+
+def in_stretches(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
+    """Compute what a layer makes of a long document.
+
+    model (Model): An encoder; a listener of spacy-transformers, which finds `LongData` on the document; or either with
+        the layer behind it that pools wordpieces.
+    doc (Doc): The document.
+    RETURNS (Optional[Iterator]): Hidden states in order, or what the pooling takes; None to read the whole at once.
+    """
+    if "in_stretches" in model.attrs:
+        return cast("Iterator[Floats2d] | None", model.attrs["in_stretches"](model, doc))
+    if model.name == LISTENER:
+        data = doc._.trf_data if Doc.has_extension("trf_data") else None
+        return cast("Iterator[Any]", data.stretches()) if hasattr(data, "stretches") else None
+    if len(model.layers) == 2 and model.layers[1].name == POOLING:
+        found = in_stretches(model.layers[0], doc)
+        return None if found is None else (model.layers[1].predict([part])[0] for part in found)
+    return None
+
+
+def make_doc(vocab: Vocab, attributes: npt.NDArray[np.uint64]) -> Doc:
+    """Put tokens together.
+
+    vocab (Vocab): That knows them.
+    attributes (npt.NDArray[np.uint64]): (n_tokens, 3) ORTH, NORM and SPACY.
+    RETURNS (Doc): Of these tokens, with their own norms.
+    """
+    doc = Doc(vocab, words=attributes[:, 0].tolist(), spaces=attributes[:, 2].astype(bool).tolist())
+    return doc.from_array([NORM], cast(Ints2d, attributes[:, 1:2]))
+
+
+def copy_tokens(doc: Doc, start: int, end: int) -> Doc:
+    """Make a document of some tokens of another."""
+    return make_doc(doc.vocab, cast("npt.NDArray[np.uint64]", doc[start:end].to_array([ORTH, NORM, SPACY])))
