@@ -91,13 +91,15 @@ def check_shapes(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -
         raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
 
 
-def check_finite(emissions: torch.Tensor) -> None:
+def check_finite(emissions: torch.Tensor, before: int = 0) -> None:
     """Refuse what would give a wrong number.
 
+    emissions (torch.Tensor): (n_rows, n_tags)
+    before (int): Rows before these, to be counted where one is named.
     RAISES (ValueError): Where an emission is not finite.
     """
     # The least and the largest tell without an array of answers: a NaN is both.
     if emissions.numel() and not bool(torch.isfinite(torch.stack(emissions.aminmax())).all()):
         finite = torch.isfinite(emissions)
         row = int((~finite).any(1).nonzero()[0])
-        raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=row))
+        raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=before + row))

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from .layout import check_finite
 from .log_space import run_log_space
 from .posterior import Posterior, infer
 from .segments import NOTHING, Segment, follow
@@ -111,7 +112,7 @@ class LongSequence:
             self._in_log_space |= unsound
 
     def _posteriors(self, unsound: set[int]) -> Iterator[tuple[int, Posterior]]:
-        """YIELDS: First row and posterior of each part, the last part first. Notes which parts float32 does not hold."""
+        """YIELDS: First row and posterior of each part, from the last. Notes which of them float32 does not hold."""
         arriving: torch.Tensor | None = None
         alphas: list[torch.Tensor | None] = []
         for first in self._firsts:
@@ -143,6 +144,7 @@ class LongSequence:
         end (Optional[torch.Tensor]): (n_tags,) log beta at its last row; None for what is not known yet.
         """
         emissions, transitions = self._rows[first : first + self._size + 1].float(), self._transitions
+        check_finite(emissions, before=first)
         if arriving is not None:
             emissions = torch.cat([arriving[None], emissions[1:]])
             transitions = transitions._replace(start=torch.zeros_like(transitions.start))

@@ -23,7 +23,7 @@ class RowsOnDisk:
         self._n_rows, self._n_columns = 0, n_columns
         try:
             # Read and not mapped: pages of a mapped file count as memory of the process.
-            self._file = TemporaryFile()
+            self._file = TemporaryFile()  # noqa: SIM115
         except OSError as error:
             self._refuse(error)
 
@@ -44,7 +44,7 @@ class RowsOnDisk:
         """
         try:
             self._file.seek(4 * self._n_columns * self._n_rows)
-            self._file.write(rows.detach().cpu().float().contiguous().numpy())
+            self._file.write(rows.detach().cpu().float().contiguous().numpy().data)
             self._file.flush()
         except OSError as error:
             self._refuse(error)
@@ -54,7 +54,7 @@ class RowsOnDisk:
         first, end, _ = rows.indices(self._n_rows)
         values = np.empty((max(0, end - first), self._n_columns), dtype=np.float32)
         self._file.seek(4 * self._n_columns * first)
-        self._file.readinto(values)
+        self._file.readinto(values.data)
         return torch.from_numpy(values)
 
     def _refuse(self, error: OSError) -> NoReturn:

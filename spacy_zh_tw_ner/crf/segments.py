@@ -54,7 +54,7 @@ def probable_segments(posterior: Posterior, patterns: torch.Tensor, threshold: f
 
 
 def follow(
-    posterior: Posterior, patterns: torch.Tensor, threshold: float, *, before: int = 0, unbegun: Unbegun | None = None
+    posterior: Posterior, patterns: torch.Tensor, threshold: float, *, before: int = 0, unbegun: Unbegun = NOTHING
 ) -> tuple[list[Segment], Unbegun]:
     """Follow segments from their last rows back to their first, in a sequence or in a part of a longer one.
 
@@ -63,7 +63,7 @@ def follow(
 
     posterior (Posterior), patterns (torch.Tensor), threshold (float): See `probable_segments`.
     before (int): Rows before those of a part. Its first row then is the last of another part, in which it is looked at.
-    unbegun (Optional[Unbegun]): What has been followed back to the last row, of the part that begins with it.
+    unbegun (Unbegun): What has been followed back to the last row, of the part that begins with it.
     RETURNS (tuple[list[Segment], Unbegun]): In no order; and what is to be followed further.
     """
     marginals, own = posterior.marginals, int(before > 0)
@@ -76,8 +76,8 @@ def follow(
     found = [(rows, rows + 1, kinds, marginals[rows, only[kinds]].double())]
     rows, kinds = (marginals[own:, last] >= threshold).nonzero(as_tuple=True)
     rows = rows + own
-    open_ = (rows, rows + 1, kinds, last[kinds], posterior.log_beta(rows, last[kinds]))
-    if unbegun is not None:
+    open_: tuple[torch.Tensor, ...] = (rows, rows + 1, kinds, last[kinds], posterior.log_beta(rows, last[kinds]))
+    if len(unbegun.ends):
         border, tags = torch.full_like(unbegun.kinds, len(marginals) - 1), inner[unbegun.kinds]
         log_p = unbegun.log_p - posterior.log_alpha(border, tags)
         coming = (border, unbegun.ends - before, unbegun.kinds, tags, log_p)

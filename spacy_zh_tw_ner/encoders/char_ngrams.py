@@ -49,20 +49,14 @@ def build_char_ngram_embed_v1(
     tables = {n: (width, size) for n, (width, size) in enumerate(zip(widths, rows, strict=True), start=1) if width}
     if radical_width:
         tables[RADICAL] = (radical_width, N_ROWS)
+    settings = {"tables": tables, "min_count": min_count, "dropout": dropout}
     model: Tok2VecT = Model(
         "char_ngram_embed",
         forward,
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={
-            "tables": tables,
-            "min_count": min_count,
-            "dropout": dropout,
-            "observe": observe,
-            "rare": {},
-            "reach": reach,
-        },
+        attrs={**settings, "observe": observe, "rare": {}, "reach": reach},
     )
     return model
 

@@ -33,8 +33,8 @@ def in_stretches(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     if "in_stretches" in model.attrs:
         return cast("Iterator[Floats2d] | None", model.attrs["in_stretches"](model, doc))
     if model.name == LISTENER:
-        data = doc._.trf_data if Doc.has_extension("trf_data") else None
-        return cast("Iterator[Any]", data.stretches()) if hasattr(data, "stretches") else None
+        data: Any = doc._.trf_data if Doc.has_extension("trf_data") else None
+        return data.stretches() if hasattr(data, "stretches") else None
     if len(model.layers) == 2 and model.layers[1].name == POOLING:
         found = in_stretches(model.layers[0], doc)
         return None if found is None else (model.layers[1].predict([part])[0] for part in found)
@@ -54,4 +54,5 @@ def make_doc(vocab: Vocab, attributes: npt.NDArray[np.uint64]) -> Doc:
 
 def copy_tokens(doc: Doc, start: int, end: int) -> Doc:
     """Make a document of some tokens of another."""
-    return make_doc(doc.vocab, cast("npt.NDArray[np.uint64]", doc[start:end].to_array([ORTH, NORM, SPACY])))
+    span: Any = doc[start:end]
+    return make_doc(doc.vocab, span.to_array([ORTH, NORM, SPACY]))

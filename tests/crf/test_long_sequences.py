@@ -78,7 +78,7 @@ def test_segments_over_several_borders(compiled: bool, size: int) -> None:
 
 @both_paths
 def test_parts_that_float32_does_not_hold_spoil_no_other(compiled: bool) -> None:
-    """From a row that almost excludes what all that follows insists on: alpha there is e⁻¹⁵⁰ of what it is summed to."""
+    """A row almost excludes what all that follows insists on."""
     transitions = random_transitions(5)
     emissions = emissions_of(40, 5, scale=0.1)
     emissions[5, 1:] -= 150.0

@@ -51,7 +51,7 @@ def best_before(scores: Array, into: Array) -> int:
 
 @jit
 def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, end: Array) -> tuple[Array, Array, Array]:
-    """Find the best tags of all sequences, (n_rows,), the scores of `viterbi.Paths`, and what became of each sequence."""
+    """Find the best tags of all sequences, the scores of `viterbi.Paths`, and what became of each sequence."""
     n_tags, longest = emissions.shape[1], max(1, lengths.max()) if len(lengths) else 1
     width, n_rows = (n_tags + LANES - 1) // LANES * LANES, (n_tags + ROW_STEP - 1) // ROW_STEP * ROW_STEP
     padded, begin = np.full((n_rows, width), UNREACHED, np.float32), np.full(width, UNREACHED, np.float32)

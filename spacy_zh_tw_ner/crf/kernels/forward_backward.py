@@ -13,8 +13,21 @@ import numpy.typing as npt
 from ..transitions import PENALTY, SOUND
 from .simd import INFINITE, ROW_STEP, add_products, aligned_zeros, jit, size_bits, sum_rows, two_rows
 from .vectors import (
-    LANES, exp, filled, larger, max_of, minus, plus, read, read_part, smaller, sum_of, times, write, write_part,
-)  # fmt: skip
+    LANES,
+    exp,
+    filled,
+    larger,
+    max_of,
+    minus,
+    plus,
+    read,
+    read_part,
+    smaller,
+    sum_of,
+    times,
+    write,
+    write_part,
+)
 
 Array = npt.NDArray[Any]
 

@@ -160,7 +160,7 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     """What stands in the place of a listener once `nlp.replace_listeners` has made the head independent of the pipe."""
     from spacy_transformers.layers.split_trf import split_trf_batch
 
-    replacement = chain(model, split_trf_batch())
+    replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
     replacement.attrs["in_stretches"] = in_stretches
     return replacement
 
