@@ -50,7 +50,7 @@ def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
     """Encode a long document, some windows at a time; see `stretches`."""
     embed = model.layers[0]
     reach = embed.attrs["reach"](embed) if "reach" in embed.attrs else None
-    return None if reach is None or len(doc) <= stretches.LONG else _encode_stretches(model, doc, reach)
+    return None if reach is None else _encode_stretches(model, doc, reach)
 
 
 def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:

@@ -1,8 +1,8 @@
 """docs → hidden, a stretch after the other: where a document is too long for all of its hidden states to be held.
 
 An encoder that can do so has a function in `attrs["in_stretches"]` that takes it and a document, and gives the hidden
-states in order, as many at a time as it likes; or None, where the document is to be read as a whole. An embedding has
-one in `attrs["reach"]`, which says how many tokens on either side of a token its vector depends on.
+states in order, as many at a time as it likes; or None, if it turns out that it cannot. An embedding has one in
+`attrs["reach"]`, which says how many tokens on either side of a token its vector depends on.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d, Ints2d
 
-STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that has more than
-LONG = 2 * STRETCH
+STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that is long:
+LONG = 2 * STRETCH  # that has more tokens
 LISTENER = "transformer-listener"
 POOLING = "trfs2arrays"
 
@@ -28,7 +28,7 @@ def in_stretches(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     model (Model): An encoder; a listener of spacy-transformers, which finds `LongData` on the document; or either with
         the layer behind it that pools wordpieces.
     doc (Doc): The document.
-    RETURNS (Optional[Iterator]): Hidden states in order, or what the pooling takes; None to read the whole at once.
+    RETURNS (Optional[Iterator]): Hidden states in order, or what the pooling takes; None where it cannot.
     """
     if "in_stretches" in model.attrs:
         return cast("Iterator[Floats2d] | None", model.attrs["in_stretches"](model, doc))

@@ -261,7 +261,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
 
         doc (Doc): Any.
         RETURNS (Optional[tuple[Iterator[torch.Tensor], Transitions]]): (n, n_tags) emissions in order, and the
-            transitions; None for a document that is read as a whole.
+            transitions; None for a document that is not long.
         """
         found = emissions_in_stretches(self.model, doc)
         return None if found is None else (map(to_torch, found), self._transitions())

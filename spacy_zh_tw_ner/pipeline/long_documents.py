@@ -4,14 +4,14 @@ Emissions come in stretches and go to disk, a hundredth of the time that it take
 them from there in parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from spacy.tokens import Doc
 from thinc.types import Floats2d
 
 from ..crf import RowsOnDisk, Transitions, at_temperature
-from ..encoders.stretches import in_stretches
+from ..encoders import stretches
 from ..types import EmissionsT, Prediction, TaggerT
 from .decoding import decode_long
 from .evidence import add_evidence, find_evidence
@@ -23,10 +23,13 @@ def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | Non
 
     model (Model[list[Doc], list[Floats2d]]): The head's, whose layers behind the encoder see one token at a time.
     doc (Doc): Any.
-    RETURNS (Optional[Iterator[Floats2d]]): (n, n_tags) each, in order; None where the whole is to be read at once.
+    RETURNS (Optional[Iterator[Floats2d]]): (n, n_tags) each, in order, all at once where the encoder cannot do
+        otherwise. None for a document that is not long.
     """
-    hidden = in_stretches(model.layers[0], doc)
-    return None if hidden is None else (_go_on(model, rows) for rows in hidden)
+    if len(doc) <= stretches.LONG:
+        return None
+    hidden = stretches.in_stretches(model.layers[0], doc) or iter(model.layers[0].predict([doc]))
+    return (_go_on(model, rows) for rows in hidden)
 
 
 def _go_on(model: TaggerT, rows: Floats2d) -> Floats2d:
@@ -43,26 +46,40 @@ def predict_emissions(model: TaggerT, docs: list[Doc]) -> EmissionsT:
     docs (list[Doc]): Any.
     RETURNS (list[Floats2d]): (n_tokens, n_tags) each.
     """
-    stretches = [emissions_in_stretches(model, doc) for doc in docs]
-    short = [doc for doc, long in zip(docs, stretches, strict=True) if long is None]
+    long = [emissions_in_stretches(model, doc) for doc in docs]
+    short = [doc for doc, parts in zip(docs, long, strict=True) if parts is None]
     found = iter(model.predict(short) if short else [])
-    return [
-        next(found) if long is None else _whole(model, doc, long) for doc, long in zip(docs, stretches, strict=True)
-    ]
+    return [next(found) if parts is None else _whole(model, doc, parts) for doc, parts in zip(docs, long, strict=True)]
 
 
-def _whole(model: TaggerT, doc: Doc, stretches: Iterator[Floats2d]) -> Floats2d:
+def _whole(model: TaggerT, doc: Doc, parts: Iterator[Floats2d]) -> Floats2d:
     whole, first = model.ops.alloc2f(len(doc), model.get_dim("nO"), zeros=False), 0
-    for rows in stretches:
+    for rows in parts:
         whole[first : first + len(rows)] = rows
         first += len(rows)
     assert first == len(doc)
     return whole
 
 
+def side_by_side(emissions: Sequence[Iterator[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
+    """Cut the stretches of several heads for one document at the same places.
+
+    emissions (Sequence[Iterator[torch.Tensor]]): Of each head, as many rows at a time as its encoder likes.
+    YIELDS (list[torch.Tensor]): As many rows of each.
+    """
+    parts = [next(of_head) for of_head in emissions]
+    while any(map(len, parts)):
+        n_rows = min(map(len, parts))
+        yield [part[:n_rows] for part in parts]
+        parts = [
+            part[n_rows:] if len(part) > n_rows else next(of_head, part[:0])
+            for part, of_head in zip(parts, emissions, strict=True)
+        ]
+
+
 def predict_long(
     doc: Doc,
-    stretches: Iterator[torch.Tensor],
+    emissions: Iterator[torch.Tensor],
     transitions: Transitions,
     scheme: TagScheme,
     *,
@@ -72,7 +89,7 @@ def predict_long(
     """Find the entities of a long document, as `CRFEntityRecognizer.predict` does those of others.
 
     doc (Doc): The document.
-    stretches (Iterator[torch.Tensor]): (n, n_tags) emissions in order.
+    emissions (Iterator[torch.Tensor]): (n, n_tags) in order.
     transitions (Transitions): Constrained scores.
     scheme (TagScheme): What the tags mean.
     temperature (float): All scores are divided by.
@@ -83,7 +100,7 @@ def predict_long(
     evidence = find_evidence([doc], scheme)
     transitions = Transitions(*(scores.cpu() for scores in transitions))
     with RowsOnDisk(len(scheme)) as rows:
-        for stretch in stretches:
-            emissions, cooled = at_temperature(stretch.cpu(), transitions, temperature)
-            rows.append(add_evidence(emissions, evidence, first=len(rows)))
+        for stretch in emissions:
+            tempered, cooled = at_temperature(stretch.cpu(), transitions, temperature)
+            rows.append(add_evidence(tempered, evidence, first=len(rows)))
         return decode_long(rows, cooled, scheme, min_score)

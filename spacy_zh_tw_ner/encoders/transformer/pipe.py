@@ -165,12 +165,10 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     return replacement
 
 
-def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"] | None:
+def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
     """Encode a long document; see `stretches`."""
     from .transformer_data import data_of
 
-    if len(doc) <= stretches.LONG:
-        return None
     encoder = cast(Tok2VecT, model.layers[0].layers[0])
     return map(data_of, encode_in_stretches(encoder, doc, stretches.STRETCH)())
 
