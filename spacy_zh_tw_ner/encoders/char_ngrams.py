@@ -56,7 +56,7 @@ def build_char_ngram_embed_v1(
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={**settings, "observe": observe, "rare": {}, "reach": reach},
+        attrs={**settings, "observe": observe, "adopt": adopt, "rare": {}, "reach": reach},
     )
     return model
 
@@ -80,6 +80,12 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
             if name in counts:
                 np.add.at(counts[name], rows, 1)
     model.attrs["rare"] = {name: count < model.attrs["min_count"] for name, count in counts.items()}
+
+
+def adopt(model: Tok2VecT, known: Tok2VecT) -> None:
+    """Go on learning the n-grams that another model has learnt, however rare they are in this corpus."""
+    rare, learnt = model.attrs["rare"], known.attrs["rare"]
+    model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def reach(model: Tok2VecT) -> int:
