@@ -1,7 +1,7 @@
 """docs → emissions → entities, where a document is too long for its hidden states and emissions to be held at once.
 
-Emissions come in stretches and go to disk, a hundredth of the time that it takes to compute them, and the CRF reads
-them from there in parts.
+Emissions come in stretches and go to disk, which takes less than a hundredth of the time that they take, and the CRF
+reads them from there in parts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,15 +28,17 @@ def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | Non
     """
     if len(doc) <= stretches.LONG:
         return None
-    hidden = stretches.in_stretches(model.layers[0], doc) or iter(model.layers[0].predict([doc]))
-    return (_go_on(model, rows) for rows in hidden)
+    return _emit(model, doc)
 
 
-def _go_on(model: TaggerT, rows: Floats2d) -> Floats2d:
-    batch = [rows]
-    for layer in model.layers[1:]:
-        batch = layer.predict(batch)
-    return batch[0]
+def _emit(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
+    tok2vec, *others = model.layers
+    hidden = stretches.in_stretches(tok2vec, doc)
+    for rows in tok2vec.predict([doc]) if hidden is None else hidden:
+        batch = [rows]
+        for layer in others:
+            batch = layer.predict(batch)
+        yield batch[0]
 
 
 def predict_emissions(model: TaggerT, docs: list[Doc]) -> EmissionsT:
