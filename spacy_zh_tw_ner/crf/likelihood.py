@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ..errors import Errors
+from .arrays import Array, shared
 from .chains import run_scaled
 from .compiled import as_arrays, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes, rows_of
@@ -58,10 +59,7 @@ def log_likelihood(
     emissions = emissions.float()
     kernels = kernels_for(emissions, compiled)
     if kernels is None:
-        found, unsound, illegal = _by_torch(emissions, lengths, transitions, allowed)
-        # Copies, because what inference mode leaves behind can take no part in a graph.
-        by_transition = Transitions(*(gradient.clone() for gradient in found.transitions))
-        result = Likelihood(found.log_likelihood.clone(), found.emissions.clone(), by_transition)
+        result, unsound, illegal = _by_recursion(emissions, lengths, transitions, allowed)
     else:
         arrays = as_arrays(emissions, lengths, transitions)
         *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
@@ -79,65 +77,83 @@ def log_likelihood(
     return result
 
 
-@torch.inference_mode()  # a tenth of a small batch's time is autograd's question whether it is wanted
-def _by_torch(
+@torch.no_grad()
+@np.errstate(all="ignore")
+def _by_recursion(
     emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
 ) -> tuple[Likelihood, list[int], list[int]]:
     """Values and gradients of what is sound; then the sequences that are not, and those whose gold is illegal."""
     check_finite(emissions)
     layout = Layout(lengths, emissions.device)
-    n_allowed = allowed.sum(1)
-    # shape: (batch_size,) each
-    known = torch.ones(layout.n_sequences, dtype=torch.bool, device=emissions.device)
-    impossible = unknown = ~known
-    if bool((n_allowed != 1).any()):
-        n_allowed = layout.to_walk(n_allowed)
-        known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
-        unknown = (layout.sum_of(n_allowed < allowed.shape[1]) == 0) & ~known
-    walked = layout.to_walk(emissions)
-    free = run_scaled(walked, layout, transitions)
-    tags = layout.to_walk(allowed.view(torch.uint8).argmax(1))
-    sound, taken = free.sound, known[layout.sequences, None].float()
-    surplus = free.marginals.scatter_add_(1, tags[:, None], -taken)
-    log_gold, g_matrix = _known_gold(walked, tags, layout, transitions, known & sound)
-    partly = ~(known | unknown | impossible)
+    xp, n_tags = layout.xp, emissions.shape[1]
+    gold = _read_gold(allowed, layout)
+    free = run_scaled(emissions, layout, transitions)
+    log_gold = _score(emissions, gold, layout, transitions)
+    surplus, g_matrix = free.marginals(), torch.zeros_like(free.factors)
+    sound, log_z, array = shared(free.sound, free.log_z, surplus)
+    known = gold.known[layout.sequences]
+    array.reshape(-1)[gold.at] -= known
+    partly = ~(gold.known | gold.unknown | gold.impossible)
     if bool(partly.any()):
-        some = partly.tolist()
-        rows = torch.repeat_interleave(partly, torch.tensor(lengths, device=partly.device))
-        gold_layout = Layout([n for n, wanted in zip(lengths, some, strict=True) if wanted], emissions.device)
-        gold_emissions = torch.where(allowed, emissions, PENALTY)[rows]
-        gold = run_scaled(gold_layout.to_walk(gold_emissions), gold_layout, transitions)
-        target = torch.zeros_like(emissions)
-        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.marginals)
-        surplus -= layout.to_walk(target)
-        sound[partly] &= gold.sound
-        g_matrix -= gold.expected(gold_layout, sound[partly])
-    counts = sound & ~unknown & ~impossible
+        rows = torch.as_tensor(partly[layout.sequences])
+        part = Layout([n for n, wanted in zip(lengths, partly.tolist(), strict=True) if wanted], emissions.device)
+        under = run_scaled(torch.where(allowed, emissions, PENALTY)[rows], part, transitions)
+        surplus[rows] -= under.marginals()
+        log_gold[partly], under_sound = shared(under.log_z, under.sound)
+        sound[partly] &= under_sound
+        g_matrix -= under.expected(torch.as_tensor(sound[partly][part.sequences]))
+    counts = sound & ~(gold.unknown | gold.impossible)
+    counted = counts[layout.sequences]
     if not bool(counts.all()):
-        surplus = torch.where(counts[layout.sequences, None], surplus, 0.0)
-    g_transitions = Transitions(
-        matrix=g_matrix + free.expected(layout, counts),
-        start=surplus[: layout.n_begun].sum(0),
-        end=surplus[layout.lasts].sum(0),
-    )
-    values = torch.where(counts, log_gold - free.log_z, 0.0).float()
-    illegal = (impossible | known & (log_gold < PENALTY / 2)).nonzero()[:, 0].tolist()
-    unsound = (~sound & ~unknown).nonzero()[:, 0].tolist()
-    return Likelihood(values, layout.to_batch(surplus), g_transitions), unsound, illegal
+        surplus = surplus.where(torch.as_tensor(counted)[:, None], 0.0)
+    seen = known & counted
+    seen[layout.lasts] = False
+    pairs = gold.tags[:-1] * n_tags + gold.tags[1:]
+    n_seen = xp.bincount(pairs, xp.asarray(seen[:-1], dtype=xp.float32), n_tags**2).reshape(n_tags, n_tags)
+    g_matrix += free.expected(torch.as_tensor(counted)).sub_(torch.as_tensor(n_seen))
+    firsts, lasts, values = map(torch.as_tensor, (layout.firsts, layout.lasts, xp.where(counts, log_gold - log_z, 0.0)))
+    g_transitions = Transitions(g_matrix, surplus[firsts].sum(0), surplus[lasts].sum(0))
+    illegal = gold.impossible | gold.known & (log_gold < PENALTY / 2)
+    unsound, illegal = (xp.argwhere(which)[:, 0].tolist() for which in (~sound & ~gold.unknown, illegal))
+    return Likelihood(values.float(), surplus, g_transitions), unsound, illegal
 
 
-def _known_gold(
-    emissions: torch.Tensor, tags: torch.Tensor, layout: Layout, transitions: Transitions, counted: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores of given paths, and the transitions of the counted sequences, negated. Rows are those of the walk."""
-    here, after = tags[layout.before], tags[layout.n_begun :]
-    scores = emissions.gather(1, tags[:, None])[:, 0].double()
-    scores[layout.n_begun :] += transitions.matrix[here, after]
-    scores[: layout.n_begun] += transitions.start[tags[: layout.n_begun]]
-    scores[layout.lasts] += transitions.end[tags[layout.lasts]]
-    counts = torch.zeros_like(transitions.matrix)
-    counts.index_put_((here, after), -counted[layout.sequences[layout.n_begun :]].float(), accumulate=True)
-    return layout.sum_of(scores), counts
+class _Gold(NamedTuple):
+    """Arrays. tags: (n_rows,) where one is known; at: where they stand in (n_rows, n_tags), flattened.
+
+    known, unknown, impossible: (batch_size,) bool, whether all is known of a sequence, nothing, or that it has none.
+    """
+
+    tags: Array
+    at: Array
+    known: Array
+    unknown: Array
+    impossible: Array
+
+
+def _read_gold(allowed: torch.Tensor, layout: Layout) -> _Gold:
+    xp, (n_rows, n_tags) = layout.xp, allowed.shape
+    (flags,) = shared(allowed)
+    tags = flags.argmax(1) if xp is np else allowed.byte().argmax(1)
+    at = tags + layout.numbers * n_tags
+    nothing = layout.sum_of(layout.numbers) < 0
+    if int(xp.count_nonzero(flags)) == n_rows and bool(xp.take(flags, at).all()):
+        return _Gold(tags, at, ~nothing, nothing, nothing)
+    n_allowed = flags.sum(1)
+    known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
+    return _Gold(tags, at, known, (layout.sum_of(n_allowed < n_tags) == 0) & ~known, impossible)
+
+
+def _score(emissions: torch.Tensor, gold: _Gold, layout: Layout, transitions: Transitions) -> Array:
+    """(batch_size,) scores of the given paths."""
+    values, matrix, start, end = shared(emissions, *transitions)
+    scores = layout.xp.asarray(layout.xp.take(values, gold.at), dtype=layout.xp.float64)
+    going_on = matrix[gold.tags[:-1], gold.tags[1:]]
+    going_on[layout.lasts[:-1]] = 0.0
+    scores[:-1] += going_on
+    scores[layout.firsts] += start[gold.tags[layout.firsts]]
+    scores[layout.lasts] += end[gold.tags[layout.lasts]]
+    return layout.sum_of(scores)
 
 
 def _add_exact(

@@ -117,9 +117,8 @@ def infer(
     if kernels is None:
         check_finite(emissions)
         layout = Layout(lengths, emissions.device)
-        chains = run_scaled(layout.to_walk(emissions), layout, transitions)
-        alpha, beta, log_scale = (layout.to_batch(rows) for rows in (chains.alpha, chains.beta, chains.log_scale))
-        log_z = chains.log_z
+        chains = run_scaled(emissions, layout, transitions)
+        alpha, beta, log_scale, log_z = chains.alpha, chains.beta(), chains.log_scale, chains.log_z
         unsound = (~chains.sound).nonzero()[:, 0].tolist()
     else:
         *outcome, status = kernels.posterior(*as_arrays(emissions, lengths, transitions))

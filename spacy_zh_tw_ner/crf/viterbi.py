@@ -68,13 +68,14 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
             here.add_(transitions.start)
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
             here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
-    finals, path[layout.lasts] = (walked.index_select(0, layout.lasts) + transitions.end).max(1)
-    peaks[layout.lasts, 0] += finals
+    places = torch.as_tensor(layout.finals)
+    finals, path[places] = (walked.index_select(0, places) + transitions.end).max(1)
+    peaks[places, 0] += finals
 
     into = transitions.matrix.T.contiguous()
     tags, before = path.split(layout.active), path.split(pieces)[::2]  # type: ignore[no-untyped-call]
     for step in range(len(blocks) - 1, 0, -1):
         scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
         torch.argmax(scores, 1, out=before[step - 1])
-    stuck = layout.sum_of(peaks[:, 0] < PENALTY / 2)
-    return layout.to_batch(path), stuck.nonzero()[:, 0].tolist()
+    stuck = torch.unique(torch.as_tensor(layout.sequences)[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
+    return layout.to_batch(path), stuck.tolist()
