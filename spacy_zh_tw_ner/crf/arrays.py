@@ -1,7 +1,7 @@
 """One algorithm for arrays and tensors: numpy on the CPU, torch elsewhere.
 
 The recursions are many calls on small arrays, each of which takes torch two to four times as long to begin as numpy.
-The memory is the same, and so are the calls: what is written against the namespace runs in either.
+The memory is the same, and so are the names of the calls: what is written against the namespace runs in either.
 """
 
 from typing import Any
@@ -17,6 +17,13 @@ def namespace_at(device: torch.device) -> Any:
     return np if device.type == "cpu" else torch
 
 
-def shared(*tensors: torch.Tensor) -> list[Array]:
+def as_arrays(*tensors: torch.Tensor) -> list[Array]:
     """Arrays of the namespace, on the memory of tensors."""
-    return [tensor.detach().numpy() if tensor.device.type == "cpu" else tensor for tensor in tensors]
+    if namespace_at(tensors[0].device) is torch:
+        return list(tensors)
+    return [(tensor.detach() if tensor.requires_grad else tensor).numpy() for tensor in tensors]
+
+
+def as_tensors(*arrays: Array) -> list[torch.Tensor]:
+    """Tensors, on the memory of arrays of the namespace."""
+    return [torch.from_numpy(array) if isinstance(array, np.ndarray) else array for array in arrays]

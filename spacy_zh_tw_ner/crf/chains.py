@@ -20,10 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .arrays import Array, shared
+from .arrays import Array, as_arrays, as_tensors
 from .layout import Layout
 from .transitions import PENALTY, SOUND, Transitions
 
+BLOCK = 128  # rows that a product takes at once, for which libraries have kernels that copy nothing
 SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of four
 
 
@@ -31,7 +32,8 @@ SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of fo
 class Chains:
     """Rows are those of the batch. What belongs to a sequence that is not sound is of no use.
 
-    alpha, behind: (n_rows, n_tags) up to a factor each. product: alpha ∘ behind. overlap: (n_rows, 1) its sums.
+    alpha, behind: (n_rows, n_tags) up to a factor each. overlap: (n_rows, 1) alpha · behind.
+    marginals: (n_rows, n_tags) alpha ∘ behind / overlap, the probability of each tag for each token.
     leaving, arriving: (n_rows, n_tags) such that leaving[t] ⊗ arriving[t + 1] ∘ factors is the probability of two
     neighbouring tags; leaving is 0 where a sequence ends. factors: exp(A − peak).
     log_scale: (n_rows,) float64 log of what each step has taken out of alpha. log_z: (batch_size,) float64.
@@ -40,8 +42,8 @@ class Chains:
 
     alpha: torch.Tensor
     behind: torch.Tensor
-    product: torch.Tensor
     overlap: torch.Tensor
+    marginals: torch.Tensor
     leaving: torch.Tensor
     arriving: torch.Tensor
     factors: torch.Tensor
@@ -49,20 +51,22 @@ class Chains:
     log_z: torch.Tensor
     sound: torch.Tensor
 
-    def marginals(self) -> torch.Tensor:
-        """(n_rows, n_tags) probability of each tag for each token."""
-        return self.product / self.overlap
-
     def beta(self) -> torch.Tensor:
         """(n_rows, n_tags) such that alpha ∘ beta is the probability of each tag for each token."""
         return self.behind / self.overlap
 
     def expected(self, counted: torch.Tensor) -> torch.Tensor:
-        """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: one product for all steps."""
-        leaving, arriving = self.leaving, self.arriving
-        if not bool(counted.all()):  # what is not sound may be NaN
-            leaving, arriving = leaving.where(counted[:, None], 0.0), arriving.where(counted[:, None], 0.0)
-        return (leaving[:-1].T @ arriving[1:]).mul_(self.factors)
+        """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: a product for many steps."""
+        if bool(counted.all()):
+            leaving, arriving = as_arrays(self.leaving[:-1], self.arriving[1:])
+        else:  # what is not sound may be NaN
+            kept = (rows.where(counted[:, None], 0.0) for rows in (self.leaving, self.arriving))
+            leaving, arriving = as_arrays(*kept)
+            leaving, arriving = leaving[:-1], arriving[1:]
+        n_rows, n_tags = leaving.shape
+        whole = n_rows // BLOCK * BLOCK
+        blocks = leaving[:whole].reshape(-1, BLOCK, n_tags).swapaxes(1, 2) @ arriving[:whole].reshape(-1, BLOCK, n_tags)
+        return as_tensors((blocks.sum(0) + leaving[whole:].T @ arriving[whole:]))[0].mul_(self.factors)
 
 
 @torch.no_grad()
@@ -80,42 +84,43 @@ def run_scaled(
     """
     xp, (n_rows, n_tags) = layout.xp, emissions.shape
     # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
-    scores = shared(*transitions)
-    peaks = Transitions(*(max(float(part.max()), PENALTY / 2) for part in scores))
+    scores = as_arrays(*transitions)
+    peaks = [max(float(part.max()), PENALTY / 2) for part in scores]
+    to_next, to_first, to_end = peaks
     factors = Transitions(*(xp.exp(part - peak) for part, peak in zip(scores, peaks, strict=True)))
     row_peaks = emissions.amax(1).clamp_(min=PENALTY / 2)
     # Memory that is new costs more than what is done in it: one piece, and results go where nothing is needed any more.
-    potentials, *spare = scratch = emissions.new_empty(5, n_rows, n_tags)
-    values, come = scratch[1:3].view(-1, 2, n_tags), scratch[3:].view(-1, 2, n_tags)
-    (array,) = shared(torch.sub(emissions, row_peaks[:, None], out=potentials))
+    scratch = emissions.new_empty(5, n_rows, n_tags)
+    potentials, values, come = scratch[0], scratch[1:3].view(-1, 2, n_tags), scratch[3:].view(-1, 2, n_tags)
+    (array,) = as_arrays(torch.sub(emissions, row_peaks[:, None], out=potentials))
     xp.exp(array, out=array)
-    rows, (forth, back) = torch.as_tensor(layout.rows), torch.as_tensor(layout.places)
+    rows, (forth, back) = as_tensors(layout.rows, layout.places)
     torch.index_select(potentials, 0, rows.view(-1), out=values.view(-1, n_tags))
     scales = _walk(values, come, factors, layout, scale_every)
     alpha = torch.index_select(values.view(-1, n_tags), 0, forth, out=torch.empty_like(emissions))
-    behind = torch.index_select(come.view(-1, n_tags), 0, back, out=spare[0])
-    product = torch.mul(alpha, behind, out=spare[1])
-    overlap, row_peaks = shared(product.sum(1), row_peaks)
+    behind = torch.index_select(come.view(-1, n_tags), 0, back, out=scratch[1])
+    marginals = alpha * behind
+    sums = marginals.sum(1, keepdim=True)
+    marginals /= sums
+    overlap, row_peaks = as_arrays(sums[:, 0], row_peaks)
 
     # shape: (n_rows,) all of these
     scale, scale_back = (xp.take(scales, way) for way in layout.places)
-    least = xp.clip(xp.minimum(scale, scale_back), None, 1.0) * overlap
-    # Between two scalings values may grow, at most by so much.
-    sound = layout.sum_of(~(least > SOUND * n_tags ** (scale_every - 1))) == 0  # NaN is not sound
+    least = SOUND * n_tags ** (scale_every - 1)  # values grow between two scalings, at most by so much
+    held = (overlap > least) & (overlap * xp.minimum(scale, scale_back) > least)  # NaN fails
+    sound = layout.sum_of(~held) == 0
     if scale_every > 1 and not bool(sound.all()):
         return run_scaled(emissions, layout, transitions, scale_every=1)
-    log_scale = xp.log(xp.asarray(scale, dtype=xp.float64)) + row_peaks + peaks.matrix
-    log_scale[layout.firsts] += peaks.start - peaks.matrix
+    log_scale = xp.log(xp.asarray(scale, dtype=xp.float64)) + row_peaks + to_next
+    log_scale[layout.firsts] += to_first - to_next
     log_z = layout.sum_of(log_scale)
-    log_z[layout.begun] += xp.log(xp.asarray(overlap[layout.lasts], dtype=xp.float64)) + peaks.end
+    log_z[layout.begun] += xp.log(xp.asarray(overlap[layout.lasts], dtype=xp.float64)) + to_end
     per_pair = 1.0 / (overlap * scale_back)
     per_pair[layout.lasts] = 0.0
 
-    matrix, overlap, per_pair, log_scale, log_z, sound = map(
-        torch.as_tensor, (factors.matrix, overlap, per_pair, log_scale, log_z, sound)
-    )
-    leaving, arriving = torch.mul(alpha, per_pair[:, None], out=spare[2]), potentials.mul_(behind)
-    return Chains(alpha, behind, product, overlap[:, None], leaving, arriving, matrix, log_scale, log_z, sound)
+    per_pair, *rest = as_tensors(per_pair[:, None], factors.matrix, log_scale, log_z, sound)
+    leaving, arriving = torch.mul(alpha, per_pair, out=scratch[3]), potentials.mul_(behind)
+    return Chains(alpha, behind, sums, marginals, leaving, arriving, *rest)
 
 
 def _walk(values: torch.Tensor, come: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int) -> Array:
@@ -129,7 +134,7 @@ def _walk(values: torch.Tensor, come: torch.Tensor, factors: Transitions, layout
     """
     xp, scales = layout.xp, torch.ones_like(values[..., :1])
     # shape: (2, n_rows, n_tags), though the two of a row lie together: then a step is one stretch of memory
-    v, c, s = shared(*(part.transpose(0, 1) for part in (values, come, scales)))
+    v, c, s = as_arrays(*(part.transpose(0, 1) for part in (values, come, scales)))
     matrices, begins = xp.stack([factors.matrix, factors.matrix.T]), xp.stack([factors.start, factors.end])
     ones = xp.ones_like(begins[0, :, None])
     c[:, : layout.n_begun] = begins[:, None]
@@ -143,4 +148,4 @@ def _walk(values: torch.Tensor, come: torch.Tensor, factors: Transitions, layout
             xp.divide(arrived, xp.matmul(arrived, ones, out=s[:, here]), out=arrived)
         xp.multiply(value, arrived, out=value)
         before, end = value, end + n
-    return shared(scales.view(-1))[0]
+    return as_arrays(scales.view(-1))[0]

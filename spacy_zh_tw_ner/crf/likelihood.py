@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from ..errors import Errors
-from .arrays import Array, shared
+from .arrays import Array, as_arrays, as_tensors
 from .chains import run_scaled
-from .compiled import as_arrays, kernels_for, settle
+from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes, rows_of
 from .log_space import run_log_space
 from .transitions import PENALTY, Transitions
@@ -61,7 +61,7 @@ def log_likelihood(
     if kernels is None:
         result, unsound, illegal = _by_recursion(emissions, lengths, transitions, allowed)
     else:
-        arrays = as_arrays(emissions, lengths, transitions)
+        arrays = as_inputs(emissions, lengths, transitions)
         *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
         values, g_emissions, *g_transitions = (torch.from_numpy(array) for array in outcome)
         result = Likelihood(values.float(), g_emissions, Transitions(*g_transitions))
@@ -89,33 +89,39 @@ def _by_recursion(
     gold = _read_gold(allowed, layout)
     free = run_scaled(emissions, layout, transitions)
     log_gold = _score(emissions, gold, layout, transitions)
-    surplus, g_matrix = free.marginals(), torch.zeros_like(free.factors)
-    sound, log_z, array = shared(free.sound, free.log_z, surplus)
+    surplus, g_matrix = free.marginals, torch.zeros_like(free.factors)
+    sound, log_z, array = as_arrays(free.sound, free.log_z, surplus)
     known = gold.known[layout.sequences]
     array.reshape(-1)[gold.at] -= known
     partly = ~(gold.known | gold.unknown | gold.impossible)
     if bool(partly.any()):
-        rows = torch.as_tensor(partly[layout.sequences])
+        rows = as_tensors(partly[layout.sequences])[0]
         part = Layout([n for n, wanted in zip(lengths, partly.tolist(), strict=True) if wanted], emissions.device)
         under = run_scaled(torch.where(allowed, emissions, PENALTY)[rows], part, transitions)
-        surplus[rows] -= under.marginals()
-        log_gold[partly], under_sound = shared(under.log_z, under.sound)
+        surplus[rows] -= under.marginals
+        log_gold[partly], under_sound = as_arrays(under.log_z, under.sound)
         sound[partly] &= under_sound
-        g_matrix -= under.expected(torch.as_tensor(sound[partly][part.sequences]))
+        g_matrix -= under.expected(*as_tensors(sound[partly][part.sequences]))
     counts = sound & ~(gold.unknown | gold.impossible)
     counted = counts[layout.sequences]
     if not bool(counts.all()):
-        surplus = surplus.where(torch.as_tensor(counted)[:, None], 0.0)
+        surplus = surplus.where(as_tensors(counted)[0][:, None], 0.0)
     seen = known & counted
     seen[layout.lasts] = False
     pairs = gold.tags[:-1] * n_tags + gold.tags[1:]
     n_seen = xp.bincount(pairs, xp.asarray(seen[:-1], dtype=xp.float32), n_tags**2).reshape(n_tags, n_tags)
-    g_matrix += free.expected(torch.as_tensor(counted)).sub_(torch.as_tensor(n_seen))
-    firsts, lasts, values = map(torch.as_tensor, (layout.firsts, layout.lasts, xp.where(counts, log_gold - log_z, 0.0)))
-    g_transitions = Transitions(g_matrix, surplus[firsts].sum(0), surplus[lasts].sum(0))
+    g_matrix += free.expected(*as_tensors(counted)).sub_(*as_tensors(n_seen))
+    (array,) = as_arrays(surplus)
     illegal = gold.impossible | gold.known & (log_gold < PENALTY / 2)
-    unsound, illegal = (xp.argwhere(which)[:, 0].tolist() for which in (~sound & ~gold.unknown, illegal))
-    return Likelihood(values.float(), surplus, g_transitions), unsound, illegal
+    values, start, end, unsound, illegal = as_tensors(
+        xp.where(counts, log_gold - log_z, 0.0),
+        array[layout.firsts].sum(0),
+        array[layout.lasts].sum(0),
+        ~sound & ~gold.unknown,
+        illegal,
+    )
+    result = Likelihood(values.float(), surplus, Transitions(g_matrix, start, end))
+    return result, unsound.nonzero()[:, 0].tolist(), illegal.nonzero()[:, 0].tolist()
 
 
 class _Gold(NamedTuple):
@@ -133,7 +139,7 @@ class _Gold(NamedTuple):
 
 def _read_gold(allowed: torch.Tensor, layout: Layout) -> _Gold:
     xp, (n_rows, n_tags) = layout.xp, allowed.shape
-    (flags,) = shared(allowed)
+    (flags,) = as_arrays(allowed)
     tags = flags.argmax(1) if xp is np else allowed.byte().argmax(1)
     at = tags + layout.numbers * n_tags
     nothing = layout.sum_of(layout.numbers) < 0
@@ -146,7 +152,7 @@ def _read_gold(allowed: torch.Tensor, layout: Layout) -> _Gold:
 
 def _score(emissions: torch.Tensor, gold: _Gold, layout: Layout, transitions: Transitions) -> Array:
     """(batch_size,) scores of the given paths."""
-    values, matrix, start, end = shared(emissions, *transitions)
+    values, matrix, start, end = as_arrays(emissions, *transitions)
     scores = layout.xp.asarray(layout.xp.take(values, gold.at), dtype=layout.xp.float64)
     going_on = matrix[gold.tags[:-1], gold.tags[1:]]
     going_on[layout.lasts[:-1]] = 0.0

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import Errors
 from .chains import run_scaled
-from .compiled import as_arrays, kernels_for, settle
+from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes, rows_of
 from .log_space import Exact, run_log_space
 from .transitions import PENALTY, Transitions
@@ -121,7 +121,7 @@ def infer(
         alpha, beta, log_scale, log_z = chains.alpha, chains.beta(), chains.log_scale, chains.log_z
         unsound = (~chains.sound).nonzero()[:, 0].tolist()
     else:
-        *outcome, status = kernels.posterior(*as_arrays(emissions, lengths, transitions))
+        *outcome, status = kernels.posterior(*as_inputs(emissions, lengths, transitions))
         alpha, beta, log_scale, log_z = (torch.from_numpy(array) for array in outcome)
         unsound, _ = settle(status, emissions, kernels)
     return Posterior(

@@ -57,7 +57,7 @@ def smoothed(
     here, after = tags[:-1], tags[1:]
 
     # shape: (n_rows, n_tags) what is taken from the gold and given to all paths
-    moved = (allowed.double() - even.marginals()) * weight[:, None]
+    moved = (allowed.double() - even.marginals) * weight[:, None]
     value = -(moved * emissions.double()).sum(1)
     value[firsts] -= moved[firsts] @ scores.start
     value[lasts] -= moved[lasts] @ scores.end

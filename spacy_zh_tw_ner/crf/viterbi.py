@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 
 from ..errors import Errors
-from .compiled import as_arrays, kernels_for, settle
+from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
 
@@ -33,7 +33,7 @@ def decode(
         tags, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
         tags = tags.clone()  # which everybody may use; what inference mode leaves behind is good for little else
     else:
-        path, status = kernels.best_paths(*as_arrays(emissions, lengths, transitions))
+        path, status = kernels.best_paths(*as_inputs(emissions, lengths, transitions))
         tags = torch.from_numpy(path)
         _, illegal = settle(status, emissions, kernels)
     if illegal:
