@@ -19,9 +19,8 @@ def namespace_at(device: torch.device) -> Any:
 
 def as_arrays(*tensors: torch.Tensor) -> list[Array]:
     """Arrays of the namespace, on the memory of tensors."""
-    if namespace_at(tensors[0].device) is torch:
-        return list(tensors)
-    return [(tensor.detach() if tensor.requires_grad else tensor).numpy() for tensor in tensors]
+    detached = [tensor.detach() if tensor.requires_grad else tensor for tensor in tensors]
+    return detached if namespace_at(tensors[0].device) is torch else [tensor.numpy() for tensor in detached]
 
 
 def as_tensors(*arrays: Array) -> list[torch.Tensor]:

@@ -55,18 +55,18 @@ class Chains:
         """(n_rows, n_tags) such that alpha ∘ beta is the probability of each tag for each token."""
         return self.behind / self.overlap
 
-    def expected(self, counted: torch.Tensor) -> torch.Tensor:
-        """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: a product for many steps."""
-        if bool(counted.all()):
-            leaving, arriving = as_arrays(self.leaving[:-1], self.arriving[1:])
-        else:  # what is not sound may be NaN
-            kept = (rows.where(counted[:, None], 0.0) for rows in (self.leaving, self.arriving))
-            leaving, arriving = as_arrays(*kept)
-            leaving, arriving = leaving[:-1], arriving[1:]
-        n_rows, n_tags = leaving.shape
-        whole = n_rows // BLOCK * BLOCK
-        blocks = leaving[:whole].reshape(-1, BLOCK, n_tags).swapaxes(1, 2) @ arriving[:whole].reshape(-1, BLOCK, n_tags)
-        return as_tensors((blocks.sum(0) + leaving[whole:].T @ arriving[whole:]))[0].mul_(self.factors)
+    def expected(self, counted: Array) -> Array:
+        """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: one product for many steps."""
+        leaving, arriving, factors = as_arrays(self.leaving, self.arriving, self.factors)
+        if not bool(counted.all()):  # what is not sound may be NaN
+            leaving, arriving = leaving * 1.0, arriving * 1.0
+            leaving[~counted], arriving[~counted] = 0.0, 0.0
+        n_steps, n_tags = len(leaving) - 1, len(factors)
+        whole = max(0, n_steps // BLOCK * BLOCK)
+        blocks = (rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (leaving, arriving[1:]))
+        expected = (next(blocks).swapaxes(1, 2) @ next(blocks)).sum(0)
+        expected += leaving[whole:-1].T @ arriving[whole + 1 :]
+        return expected * factors
 
 
 @torch.no_grad()
@@ -97,7 +97,7 @@ def run_scaled(
     rows, (forth, back) = as_tensors(layout.rows, layout.places)
     torch.index_select(potentials, 0, rows.view(-1), out=values.view(-1, n_tags))
     scales = _walk(values, come, factors, layout, scale_every)
-    alpha = torch.index_select(values.view(-1, n_tags), 0, forth, out=torch.empty_like(emissions))
+    alpha = torch.index_select(values.view(-1, n_tags), 0, forth, out=emissions.new_empty(n_rows, n_tags))
     behind = torch.index_select(come.view(-1, n_tags), 0, back, out=scratch[1])
     marginals = alpha * behind
     sums = marginals.sum(1, keepdim=True)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from ..errors import Errors
-from .arrays import Array, as_arrays, as_tensors
+from .arrays import as_arrays, as_tensors
 from .chains import run_scaled
 from .compiled import as_inputs, kernels_for, settle
+from .gold import read_gold, score
 from .layout import Layout, check_finite, check_shapes, rows_of
 from .log_space import run_log_space
 from .transitions import PENALTY, Transitions
@@ -77,8 +78,7 @@ def log_likelihood(
     return result
 
 
-@torch.no_grad()
-@np.errstate(all="ignore")
+@np.errstate(all="ignore")  # what is not sound may be anything
 def _by_recursion(
     emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
 ) -> tuple[Likelihood, list[int], list[int]]:
@@ -86,80 +86,39 @@ def _by_recursion(
     check_finite(emissions)
     layout = Layout(lengths, emissions.device)
     xp, n_tags = layout.xp, emissions.shape[1]
-    gold = _read_gold(allowed, layout)
-    free = run_scaled(emissions, layout, transitions)
-    log_gold = _score(emissions, gold, layout, transitions)
-    surplus, g_matrix = free.marginals, torch.zeros_like(free.factors)
-    sound, log_z, array = as_arrays(free.sound, free.log_z, surplus)
-    known = gold.known[layout.sequences]
-    array.reshape(-1)[gold.at] -= known
+    gold, free = read_gold(allowed, layout), run_scaled(emissions, layout, transitions)
+    log_gold, under_gold = score(gold, emissions, layout, transitions), 0.0
+    surplus, sound, log_z = as_arrays(free.marginals, free.sound, free.log_z)
     partly = ~(gold.known | gold.unknown | gold.impossible)
     if bool(partly.any()):
-        rows = as_tensors(partly[layout.sequences])[0]
         part = Layout([n for n, wanted in zip(lengths, partly.tolist(), strict=True) if wanted], emissions.device)
+        rows = partly[layout.sequences]
         under = run_scaled(torch.where(allowed, emissions, PENALTY)[rows], part, transitions)
-        surplus[rows] -= under.marginals
-        log_gold[partly], under_sound = as_arrays(under.log_z, under.sound)
-        sound[partly] &= under_sound
-        g_matrix -= under.expected(*as_tensors(sound[partly][part.sequences]))
+        marginals, log_gold[partly], held = as_arrays(under.marginals, under.log_z, under.sound)
+        surplus[rows] -= marginals
+        sound[partly] &= held
+        under_gold = under.expected(sound[partly][part.sequences])
     counts = sound & ~(gold.unknown | gold.impossible)
     counted = counts[layout.sequences]
     if not bool(counts.all()):
-        surplus = surplus.where(as_tensors(counted)[0][:, None], 0.0)
-    seen = known & counted
-    seen[layout.lasts] = False
-    pairs = gold.tags[:-1] * n_tags + gold.tags[1:]
-    n_seen = xp.bincount(pairs, xp.asarray(seen[:-1], dtype=xp.float32), n_tags**2).reshape(n_tags, n_tags)
-    g_matrix += free.expected(*as_tensors(counted)).sub_(*as_tensors(n_seen))
-    (array,) = as_arrays(surplus)
+        surplus = xp.where(counted[:, None], surplus, 0.0)
+    # A path that is known is taken off where it goes.
+    seen = xp.asarray((counts & gold.known)[layout.sequences], dtype=xp.float32)
+    surplus.reshape(-1)[gold.at] -= seen
+    seen[layout.lasts] = 0.0
+    under_gold += xp.bincount(gold.pairs, seen[:-1], n_tags**2).reshape(n_tags, n_tags)
     illegal = gold.impossible | gold.known & (log_gold < PENALTY / 2)
-    values, start, end, unsound, illegal = as_tensors(
+    values, g_emissions, *g_transitions, unsound, illegal = as_tensors(
         xp.where(counts, log_gold - log_z, 0.0),
-        array[layout.firsts].sum(0),
-        array[layout.lasts].sum(0),
+        surplus,
+        free.expected(counted) - under_gold,
+        surplus[layout.firsts].sum(0),
+        surplus[layout.lasts].sum(0),
         ~sound & ~gold.unknown,
         illegal,
     )
-    result = Likelihood(values.float(), surplus, Transitions(g_matrix, start, end))
+    result = Likelihood(values.float(), g_emissions, Transitions(*(gradient.float() for gradient in g_transitions)))
     return result, unsound.nonzero()[:, 0].tolist(), illegal.nonzero()[:, 0].tolist()
-
-
-class _Gold(NamedTuple):
-    """Arrays. tags: (n_rows,) where one is known; at: where they stand in (n_rows, n_tags), flattened.
-
-    known, unknown, impossible: (batch_size,) bool, whether all is known of a sequence, nothing, or that it has none.
-    """
-
-    tags: Array
-    at: Array
-    known: Array
-    unknown: Array
-    impossible: Array
-
-
-def _read_gold(allowed: torch.Tensor, layout: Layout) -> _Gold:
-    xp, (n_rows, n_tags) = layout.xp, allowed.shape
-    (flags,) = as_arrays(allowed)
-    tags = flags.argmax(1) if xp is np else allowed.byte().argmax(1)
-    at = tags + layout.numbers * n_tags
-    nothing = layout.sum_of(layout.numbers) < 0
-    if int(xp.count_nonzero(flags)) == n_rows and bool(xp.take(flags, at).all()):
-        return _Gold(tags, at, ~nothing, nothing, nothing)
-    n_allowed = flags.sum(1)
-    known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
-    return _Gold(tags, at, known, (layout.sum_of(n_allowed < n_tags) == 0) & ~known, impossible)
-
-
-def _score(emissions: torch.Tensor, gold: _Gold, layout: Layout, transitions: Transitions) -> Array:
-    """(batch_size,) scores of the given paths."""
-    values, matrix, start, end = as_arrays(emissions, *transitions)
-    scores = layout.xp.asarray(layout.xp.take(values, gold.at), dtype=layout.xp.float64)
-    going_on = matrix[gold.tags[:-1], gold.tags[1:]]
-    going_on[layout.lasts[:-1]] = 0.0
-    scores[:-1] += going_on
-    scores[layout.firsts] += start[gold.tags[layout.firsts]]
-    scores[layout.lasts] += end[gold.tags[layout.lasts]]
-    return layout.sum_of(scores)
 
 
 def _add_exact(
