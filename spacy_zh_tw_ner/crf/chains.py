@@ -11,8 +11,9 @@ behind(t) = exp(A) · arriving(t + 1), the probability of a tag is alpha ∘ beh
 of tags alpha(t) ⊗ arriving(t + 1) ∘ exp(A), scaled by the same.
 
 **The certificate.** What underflow flushes is below 1.2e-38, and the more it counts the less alpha and behind overlap,
-which is known once they are there. A sequence that the scaling cannot hold (emissions of ±1e4, constraints against all
-that the emissions want) fails the certificate, and is computed again, alone, in float64 log space.
+which is known once they are there: both are at most 1 where each step is scaled, so that of a probability as much is
+lost as 1.2e-38 / overlap. A sequence that the scaling cannot hold (emissions of ±1e4, constraints against all that the
+emissions want) fails the certificate, and is computed again, alone, in float64 log space.
 """
 
 from dataclasses import dataclass
@@ -51,21 +52,21 @@ class Chains:
     log_z: torch.Tensor
     sound: torch.Tensor
 
+    @property
     def beta(self) -> torch.Tensor:
         """(n_rows, n_tags) such that alpha ∘ beta is the probability of each tag for each token."""
         return self.behind / self.overlap
 
     def expected(self, counted: Array) -> Array:
         """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: one product for many steps."""
-        leaving, arriving, factors = as_arrays(self.leaving, self.arriving, self.factors)
+        leaving, arriving = self.leaving, self.arriving
         if not bool(counted.all()):  # what is not sound may be NaN
-            leaving, arriving = leaving * 1.0, arriving * 1.0
-            leaving[~counted], arriving[~counted] = 0.0, 0.0
-        n_steps, n_tags = len(leaving) - 1, len(factors)
-        whole = max(0, n_steps // BLOCK * BLOCK)
-        blocks = (rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (leaving, arriving[1:]))
-        expected = (next(blocks).swapaxes(1, 2) @ next(blocks)).sum(0)
-        expected += leaving[whole:-1].T @ arriving[whole + 1 :]
+            (kept,) = as_tensors(counted[:, None])
+            leaving, arriving = leaving.where(kept, 0.0), arriving.where(kept, 0.0)
+        left, arrived, factors = as_arrays(leaving[:-1], arriving[1:], self.factors)
+        whole, n_tags = len(left) // BLOCK * BLOCK, len(factors)
+        blocks = [rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (left, arrived)]
+        expected = (blocks[0].swapaxes(1, 2) @ blocks[1]).sum(0) + left[whole:].T @ arrived[whole:]
         return expected * factors
 
 
@@ -83,22 +84,21 @@ def run_scaled(
     RETURNS (Chains): Forward and backward values and what follows from them.
     """
     xp, (n_rows, n_tags) = layout.xp, emissions.shape
-    # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
     scores = as_arrays(*transitions)
-    peaks = [max(float(part.max()), PENALTY / 2) for part in scores]
-    to_next, to_first, to_end = peaks
+    # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
+    to_next, to_first, to_end = peaks = [max(float(part.max()), PENALTY / 2) for part in scores]
     factors = Transitions(*(xp.exp(part - peak) for part, peak in zip(scores, peaks, strict=True)))
     row_peaks = emissions.amax(1).clamp_(min=PENALTY / 2)
     # Memory that is new costs more than what is done in it: one piece, and results go where nothing is needed any more.
     scratch = emissions.new_empty(5, n_rows, n_tags)
-    potentials, values, come = scratch[0], scratch[1:3].view(-1, 2, n_tags), scratch[3:].view(-1, 2, n_tags)
+    potentials, values, come = scratch[0], scratch[1:3].view(-1, n_tags), scratch[3:].view(-1, n_tags)
     (array,) = as_arrays(torch.sub(emissions, row_peaks[:, None], out=potentials))
     xp.exp(array, out=array)
     rows, (forth, back) = as_tensors(layout.rows, layout.places)
-    torch.index_select(potentials, 0, rows.view(-1), out=values.view(-1, n_tags))
-    scales = _walk(values, come, factors, layout, scale_every)
-    alpha = torch.index_select(values.view(-1, n_tags), 0, forth, out=emissions.new_empty(n_rows, n_tags))
-    behind = torch.index_select(come.view(-1, n_tags), 0, back, out=scratch[1])
+    torch.index_select(potentials, 0, rows.view(-1), out=values)
+    scales = _walk(values.view(-1, 2, n_tags), come.view(-1, 2, n_tags), factors, layout, scale_every)
+    alpha = torch.index_select(values, 0, forth, out=emissions.new_empty(n_rows, n_tags))
+    behind = torch.index_select(come, 0, back, out=scratch[1])
     marginals = alpha * behind
     sums = marginals.sum(1, keepdim=True)
     marginals /= sums
@@ -106,7 +106,7 @@ def run_scaled(
 
     # shape: (n_rows,) all of these
     scale, scale_back = (xp.take(scales, way) for way in layout.places)
-    least = SOUND * n_tags ** (scale_every - 1)  # values grow between two scalings, at most by so much
+    least = SOUND * n_tags ** (scale_every - 1)  # between two scalings values can grow by so much
     held = (overlap > least) & (overlap * xp.minimum(scale, scale_back) > least)  # NaN fails
     sound = layout.sum_of(~held) == 0
     if scale_every > 1 and not bool(sound.all()):

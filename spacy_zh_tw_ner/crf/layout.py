@@ -62,7 +62,7 @@ class Layout:
         return self._index(places)
 
     @cached_property
-    def finals(self) -> Array:
+    def walk_ends(self) -> Array:
         """(n_begun,) places of the walk that none of their sequence follows."""
         return self._index(np.flatnonzero((self._steps == self._sizes[self._order] - 1)[self._runs]))
 

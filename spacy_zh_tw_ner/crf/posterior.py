@@ -73,7 +73,10 @@ class Posterior:
         return log_p.exp().clamp(max=1.0)
 
     def log_alpha(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
-        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64."""
+        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64.
+
+        It can be less one number for all tags of a row, which `log_beta` then has more.
+        """
         found = self._alpha[rows, tags].double().log()
         for sequence, exact in self._exact.items():
             _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_alpha)
@@ -118,7 +121,7 @@ def infer(
         check_finite(emissions)
         layout = Layout(lengths, emissions.device)
         chains = run_scaled(emissions, layout, transitions)
-        alpha, beta, log_scale, log_z = chains.alpha, chains.beta(), chains.log_scale, chains.log_z
+        alpha, beta, log_scale, log_z = chains.alpha, chains.beta, chains.log_scale, chains.log_z
         unsound = (~chains.sound).nonzero()[:, 0].tolist()
     else:
         *outcome, status = kernels.posterior(*as_inputs(emissions, lengths, transitions))

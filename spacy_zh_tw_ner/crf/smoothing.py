@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import Errors
+from .arrays import as_arrays, as_tensors
 from .chains import run_scaled
 from .layout import Layout
 from .transitions import PENALTY, Transitions
@@ -48,11 +49,10 @@ def smoothed(
     layout = Layout(lengths, emissions.device)
     even = run_scaled(torch.zeros_like(emissions, dtype=torch.float64), layout, legal)
     leaving, arriving = even.leaving[:-1], even.arriving[1:]
-    sequences, firsts, lasts, n_doubtful = map(
-        torch.as_tensor, (layout.sequences, layout.firsts, layout.lasts, layout.sum_of(allowed.sum(1) != 1))
-    )
+    n_doubtful = layout.sum_of(*as_arrays(allowed.sum(1) != 1))
+    sequences, firsts, lasts, known = as_tensors(layout.sequences, layout.firsts, layout.lasts, n_doubtful == 0)
     # shape: (n_rows,)
-    weight = (n_doubtful == 0)[sequences].double() * share
+    weight = known[sequences].double() * share
     tags = allowed.to(torch.uint8).argmax(1)
     here, after = tags[:-1], tags[1:]
 
@@ -69,7 +69,7 @@ def smoothed(
 
     gradient = likelihood.transitions
     return likelihood._replace(
-        log_likelihood=likelihood.log_likelihood + torch.as_tensor(layout.sum_of(value)).float(),
+        log_likelihood=likelihood.log_likelihood + as_tensors(layout.sum_of(*as_arrays(value)))[0].float(),
         emissions=likelihood.emissions + moved.float(),
         transitions=Transitions(
             matrix=gradient.matrix + pairs.float(),

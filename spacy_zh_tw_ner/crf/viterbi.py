@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 
 from ..errors import Errors
+from .arrays import as_tensors
 from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
@@ -68,7 +69,7 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
             here.add_(transitions.start)
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
             here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
-    places = torch.as_tensor(layout.finals)
+    places, sequences = as_tensors(layout.walk_ends, layout.sequences)
     finals, path[places] = (walked.index_select(0, places) + transitions.end).max(1)
     peaks[places, 0] += finals
 
@@ -77,5 +78,5 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
     for step in range(len(blocks) - 1, 0, -1):
         scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
         torch.argmax(scores, 1, out=before[step - 1])
-    stuck = torch.unique(torch.as_tensor(layout.sequences)[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
+    stuck = torch.unique(sequences[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
     return layout.to_batch(path), stuck.tolist()

@@ -135,6 +135,10 @@ def test_any_number_of_tags(k: int, compiled: bool) -> None:
     log_space_loss(leaves[0], lengths, Transitions(*leaves[1:]), allowed).backward()
     for seen, leaf in zip((got.emissions, *got.transitions), leaves, strict=True):
         assert norm_error(seen, leaf.grad) < 1e-4
+    across = emissions.T.contiguous().T
+    assert torch.equal(
+        log_likelihood(across, lengths, transitions, allowed, compiled=compiled).emissions, got.emissions
+    )
     assert torch.equal(
         decode(emissions, lengths, transitions, compiled=compiled),
         decode(emissions.double(), lengths, transitions, compiled=False),
