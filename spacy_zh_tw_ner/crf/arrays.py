@@ -23,6 +23,13 @@ def as_arrays(*tensors: torch.Tensor) -> list[Array]:
     return detached if namespace_at(tensors[0].device) is torch else [tensor.numpy() for tensor in detached]
 
 
+def take_rows(rows: Array, index: Array, out: Array) -> Array:
+    """Copy some rows into `out`."""
+    if isinstance(rows, torch.Tensor):
+        return torch.index_select(rows, 0, index, out=out)
+    return rows.take(index, 0, out, "clip")  # without "clip", numpy writes to memory of its own first
+
+
 def as_tensors(*arrays: Array) -> list[torch.Tensor]:
     """Tensors, on the memory of arrays of the namespace."""
     return [torch.from_numpy(array) if isinstance(array, np.ndarray) else array for array in arrays]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .arrays import Array, as_arrays, as_tensors
+from .arrays import Array, as_arrays, as_tensors, take_rows
 from .layout import Layout
 from .transitions import PENALTY, SOUND, Transitions
 
@@ -90,19 +90,20 @@ def run_scaled(
     factors = Transitions(*(xp.exp(part - peak) for part, peak in zip(scores, peaks, strict=True)))
     row_peaks = emissions.amax(1).clamp_(min=PENALTY / 2)
     # Memory that is new costs more than what is done in it: one piece, and results go where nothing is needed any more.
-    scratch = emissions.new_empty(5, n_rows, n_tags)
-    potentials, values, come = scratch[0], scratch[1:3].view(-1, n_tags), scratch[3:].view(-1, n_tags)
-    (array,) = as_arrays(torch.sub(emissions, row_peaks[:, None], out=potentials))
-    xp.exp(array, out=array)
-    rows, (forth, back) = as_tensors(layout.rows, layout.places)
-    torch.index_select(potentials, 0, rows.view(-1), out=values)
-    scales = _walk(values.view(-1, 2, n_tags), come.view(-1, 2, n_tags), factors, layout, scale_every)
-    alpha = torch.index_select(values, 0, forth, out=emissions.new_empty(n_rows, n_tags))
-    behind = torch.index_select(come, 0, back, out=scratch[1])
+    tensors = emissions.new_empty(6, n_rows, n_tags)
+    alpha, potentials, behind, leaving = tensors[:4]
+    torch.sub(emissions, row_peaks[:, None], out=potentials)
+    space, row_peaks = as_arrays(tensors, row_peaks)
+    xp.exp(space[1], out=space[1])
+    values, come = space[2:4].reshape(-1, n_tags), space[4:].reshape(-1, n_tags)
+    take_rows(space[1], layout.rows.reshape(-1), values)
+    scales = _walk(values.reshape(-1, 2, n_tags), come.reshape(-1, 2, n_tags), factors, layout, scale_every)
+    take_rows(values, layout.places[0], space[0])
+    take_rows(come, layout.places[1], space[2])
     marginals = alpha * behind
     sums = marginals.sum(1, keepdim=True)
     marginals /= sums
-    overlap, row_peaks = as_arrays(sums[:, 0], row_peaks)
+    (overlap,) = as_arrays(sums[:, 0])
 
     # shape: (n_rows,) all of these
     scale, scale_back = (xp.take(scales, way) for way in layout.places)
@@ -119,22 +120,22 @@ def run_scaled(
     per_pair[layout.lasts] = 0.0
 
     per_pair, *rest = as_tensors(per_pair[:, None], factors.matrix, log_scale, log_z, sound)
-    leaving, arriving = torch.mul(alpha, per_pair, out=scratch[3]), potentials.mul_(behind)
-    return Chains(alpha, behind, sums, marginals, leaving, arriving, *rest)
+    torch.mul(alpha, per_pair, out=leaving)
+    return Chains(alpha, behind, sums, marginals, leaving, potentials.mul_(behind), *rest)
 
 
-def _walk(values: torch.Tensor, come: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int) -> Array:
+def _walk(values: Array, come: Array, factors: Transitions, layout: Layout, scale_every: int) -> Array:
     """Run the recursion from both ends at once.
 
-    values (torch.Tensor): (n_rows, 2, n_tags) potentials in the order of the walk forth and of that back. What the
+    values (Array): (n_rows, 2, n_tags) potentials in the order of the walk forth and of that back. What the
         recursion gives takes their place.
-    come (torch.Tensor): (n_rows, 2, n_tags) is filled with that before the potentials are multiplied in.
+    come (Array): (n_rows, 2, n_tags) is filled with that before the potentials are multiplied in.
     factors (Transitions): Arrays of the namespace.
     RETURNS (Array): (n_rows · 2,) what each row of `come` was divided by.
     """
-    xp, scales = layout.xp, torch.ones_like(values[..., :1])
+    xp, scales = layout.xp, layout.xp.ones_like(values[..., :1])
     # shape: (2, n_rows, n_tags), though the two of a row lie together: then a step is one stretch of memory
-    v, c, s = as_arrays(*(part.transpose(0, 1) for part in (values, come, scales)))
+    v, c, s = (part.swapaxes(0, 1) for part in (values, come, scales))
     matrices, begins = xp.stack([factors.matrix, factors.matrix.T]), xp.stack([factors.start, factors.end])
     ones = xp.ones_like(begins[0, :, None])
     c[:, : layout.n_begun] = begins[:, None]
@@ -148,4 +149,4 @@ def _walk(values: torch.Tensor, come: torch.Tensor, factors: Transitions, layout
             xp.divide(arrived, xp.matmul(arrived, ones, out=s[:, here]), out=arrived)
         xp.multiply(value, arrived, out=value)
         before, end = value, end + n
-    return as_arrays(scales.view(-1))[0]
+    return scales.reshape(-1)

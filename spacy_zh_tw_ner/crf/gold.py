@@ -33,9 +33,8 @@ def read_gold(allowed: torch.Tensor, layout: Layout) -> Gold:
     (flags,) = as_arrays(allowed)
     tags = flags.argmax(1) if xp is np else allowed.byte().argmax(1)  # numpy finds flags fast; torch takes numbers
     at, pairs = tags + layout.numbers * n_tags, tags[:-1] * n_tags + tags[1:]
-    never = layout.sum_of(tags) < 0
     if int(xp.count_nonzero(flags)) == layout.n_rows and bool(xp.take(flags, at).all()):
-        return Gold(tags, at, pairs, ~never, never, never)
+        return Gold(tags, at, pairs, layout.sizes >= 0, layout.sizes < 0, layout.sizes < 0)
     n_allowed = flags.sum(1)
     known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
     return Gold(tags, at, pairs, known, (layout.sum_of(n_allowed < n_tags) == 0) & ~known, impossible)

@@ -77,6 +77,11 @@ class Layout:
         return self._index(np.repeat(np.arange(self.n_sequences), self._sizes))
 
     @cached_property
+    def sizes(self) -> Array:
+        """(batch_size,) rows of each sequence."""
+        return self._index(self._sizes)
+
+    @cached_property
     def begun(self) -> Array:
         """(n_begun,) the sequences that have any rows."""
         return self._index(np.flatnonzero(self._sizes))

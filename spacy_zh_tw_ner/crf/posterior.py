@@ -121,7 +121,7 @@ def infer(
         check_finite(emissions)
         layout = Layout(lengths, emissions.device)
         chains = run_scaled(emissions, layout, transitions)
-        alpha, beta, log_scale, log_z = chains.alpha, chains.beta, chains.log_scale, chains.log_z
+        alpha, beta, log_scale, log_z = chains.alpha.clone(), chains.beta, chains.log_scale, chains.log_z
         unsound = (~chains.sound).nonzero()[:, 0].tolist()
     else:
         *outcome, status = kernels.posterior(*as_inputs(emissions, lengths, transitions))
