@@ -165,9 +165,9 @@ def test_long_documents_are_decoded_in_stretches(compiled: bool) -> None:
 
 @both_paths
 def test_a_step_that_float32_can_hold_only_once_scaled_is_noticed(compiled: bool) -> None:
-    matrix = torch.zeros(3, 3)
-    matrix[0] = torch.tensor([-103.0, -103.5, -103.0])  # of exp(−103), float32 holds one bit
+    # What arrives is exp(−50) · exp(−53), of which float32 holds one bit.
+    matrix, start = torch.tensor([[-53.0, -53.5, 0.0]] * 3), torch.tensor([-50.0, 0.0, 0.0])
     emissions = torch.tensor([[0.0, -1000.0, -1000.0], [0.0, 0.0, -1000.0]])
-    posterior = infer(emissions, [2], Transitions(matrix, torch.zeros(3), torch.zeros(3)), compiled=compiled)
+    posterior = infer(emissions, [2], Transitions(matrix, start, torch.zeros(3)), compiled=compiled)
     true = torch.softmax(torch.tensor([0.0, -0.5, -1000.0]), 0)
     torch.testing.assert_close(posterior.marginals[1], true)
