@@ -19,7 +19,9 @@ from .calibration import (
 )
 from .k_best import KBest, decode_k_best
 from .likelihood import Likelihood, log_likelihood
+from .long_sequences import LongSequence, Rows
 from .posterior import Posterior, infer
+from .rows_on_disk import RowsOnDisk
 from .segments import Segment, choose, probable_segments
 from .transitions import PENALTY, Transitions, constrain
 from .viterbi import decode
@@ -28,8 +30,11 @@ __all__ = [
     "PENALTY",
     "KBest",
     "Likelihood",
+    "LongSequence",
     "Posterior",
     "Reliability",
+    "Rows",
+    "RowsOnDisk",
     "Segment",
     "Stretches",
     "Transitions",

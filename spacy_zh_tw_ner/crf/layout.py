@@ -130,9 +130,11 @@ def check_shapes(emissions: torch.Tensor, lengths: Sequence[int], n_tags: int) -
         raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
 
 
-def check_finite(emissions: torch.Tensor) -> None:
+def check_finite(emissions: torch.Tensor, before: int = 0) -> None:
     """Refuse what would give a wrong number.
 
+    emissions (torch.Tensor): (n_rows, n_tags)
+    before (int): Rows before these, to be counted where one is named.
     RAISES (ValueError): Where an emission is not finite.
     """
     # One number tells without an array of answers.
@@ -140,4 +142,4 @@ def check_finite(emissions: torch.Tensor) -> None:
         finite = torch.isfinite(emissions)
         if not bool(finite.all()):  # finite numbers can have an infinite sum
             row = int((~finite).any(1).nonzero()[0])
-            raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=row))
+            raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=before + row))

@@ -35,20 +35,20 @@ class Posterior:
         self._emissions, self._transitions = emissions, transitions
         self._alpha, self._beta, self._log_scale = alpha, beta, log_scale
         self.log_z = log_z
-        self._exact: dict[int, Exact] = {}
+        self.exact: dict[int, Exact] = {}
         for sequence in unsound:
             rows = rows_of(lengths, sequence)
             exact = run_log_space(emissions[rows], transitions)
             if float(exact.log_z) < PENALTY / 2:
                 raise ValueError(Errors.ZT108.format(index=sequence, length=lengths[sequence]))
-            self._exact[sequence] = exact
+            self.exact[sequence] = exact
             log_scale[rows], log_z[sequence] = exact.log_scale, exact.log_z
 
     @property
     def marginals(self) -> torch.Tensor:
         """(n_rows, n_tags) float32 probability of each tag for each token."""
         product = self._alpha * self._beta
-        for sequence, exact in self._exact.items():
+        for sequence, exact in self.exact.items():
             product[rows_of(self.lengths, sequence)] = exact.marginals().float()
         return product
 
@@ -64,7 +64,7 @@ class Posterior:
         first = torch.as_tensor(starts, dtype=torch.long, device=tags.device)
         last = torch.as_tensor(ends, dtype=torch.long, device=tags.device) - 1
         going_on = torch.zeros(len(tags), dtype=torch.float64, device=tags.device)
-        going_on[1:] = self.log_step(torch.arange(1, len(tags), device=tags.device), tags[:-1], tags[1:])
+        going_on[1:] = self.log_step(torch.arange(len(tags), device=tags.device)[1:], tags[:-1], tags[1:])
         # What lies between two sequences is no part of any stretch, and its PENALTY would swallow the sum.
         sizes = torch.as_tensor(self.lengths)
         going_on[(torch.cumsum(sizes, 0) - sizes)[sizes > 0].to(tags.device)] = 0.0
@@ -78,14 +78,14 @@ class Posterior:
         It can be less one number for all tags of a row, which `log_beta` then has more.
         """
         found = self._alpha[rows, tags].double().log()
-        for sequence, exact in self._exact.items():
+        for sequence, exact in self.exact.items():
             _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_alpha)
         return found
 
     def log_beta(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
         """What the emissions behind these rows add to `log_alpha`: the two give the marginal. (n,) float64."""
         found = self._beta[rows, tags].double().log()
-        for sequence, exact in self._exact.items():
+        for sequence, exact in self.exact.items():
             _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_beta)
         return found
 

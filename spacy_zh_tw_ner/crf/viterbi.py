@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 
@@ -12,6 +13,16 @@ from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
 
 LEVEL_EVERY = 8  # steps after which the maximum is taken off the scores
+
+
+class Paths(NamedTuple):
+    """tags: (n_rows,) of the best paths. finals: (batch_size, n_tags) score of the best way to each last tag.
+
+    Scores of one sequence are less the same unknown number, those of an empty one say nothing. `end` is not in them.
+    """
+
+    tags: torch.Tensor
+    finals: torch.Tensor
 
 
 def decode(
@@ -26,25 +37,35 @@ def decode(
     RETURNS (torch.Tensor): (n_rows,) one tag index a token.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
+    return best_paths(emissions, lengths, transitions, compiled=compiled).tags
+
+
+def best_paths(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+) -> Paths:
+    """The same as `decode`, with what a sequence that goes on needs to know."""
     check_shapes(emissions, lengths, len(transitions.start))
     emissions = emissions.float()
     kernels = kernels_for(emissions, compiled)
     if kernels is None:
         check_finite(emissions)
-        tags, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
-        tags = tags.clone()  # which everybody may use; what inference mode leaves behind is good for little else
+        *found, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
+        # Which everybody may use; what inference mode leaves behind is good for little else.
+        tags, finals = (tensor.clone() for tensor in found)
     else:
-        path, status = kernels.best_paths(*as_inputs(emissions, lengths, transitions))
-        tags = torch.from_numpy(path)
+        *arrays, status = kernels.best_paths(*as_inputs(emissions, lengths, transitions))
+        tags, finals = map(torch.from_numpy, arrays)
         _, illegal = settle(status, emissions, kernels)
     if illegal:
         raise ValueError(Errors.ZT108.format(index=illegal[0], length=lengths[illegal[0]]))
-    return tags
+    return Paths(tags, finals)
 
 
 @torch.inference_mode()
-def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> tuple[torch.Tensor, list[int]]:
-    """The tags, and the sequences that have no legal path.
+def _by_torch(
+    emissions: torch.Tensor, layout: Layout, transitions: Transitions
+) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+    """The paths, and the sequences that have no legal one.
 
     Only scores are kept on the way there. Which tag was before another is found on the way back, for the one tag of
     each sequence that matters, from the same sums.
@@ -69,9 +90,12 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
             here.add_(transitions.start)
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
             here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
-    places, sequences = as_tensors(layout.walk_ends, layout.sequences)
-    finals, path[places] = (walked.index_select(0, places) + transitions.end).max(1)
-    peaks[places, 0] += finals
+    places, rows, sequences = as_tensors(layout.walk_ends, layout.rows, layout.sequences)
+    at_last = walked.index_select(0, places)
+    best, path[places] = (at_last + transitions.end).max(1)
+    peaks[places, 0] += best
+    finals = walked.new_zeros(layout.n_sequences, n_tags)
+    finals[sequences[rows[places, 0]]] = at_last
 
     into = transitions.matrix.T.contiguous()
     tags, before = path.split(layout.active), path.split(pieces)[::2]  # type: ignore[no-untyped-call]
@@ -79,4 +103,4 @@ def _by_torch(emissions: torch.Tensor, layout: Layout, transitions: Transitions)
         scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
         torch.argmax(scores, 1, out=before[step - 1])
     stuck = torch.unique(sequences[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
-    return layout.to_batch(path), stuck.tolist()
+    return layout.to_batch(path), finals, stuck.tolist()

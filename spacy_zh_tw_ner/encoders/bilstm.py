@@ -3,14 +3,17 @@
 Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, on reading both ways.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
+from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, chain
+from thinc.types import Floats2d
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
+from . import stretches
 from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
 from .torch_shim import TorchShim
 
@@ -39,7 +42,29 @@ def build_bilstm_v1(
     encode: Model[HiddenT, HiddenT] = Model("bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width})
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
+    model.attrs["in_stretches"] = in_stretches
     return model
+
+
+def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
+    """Encode a long document, some windows at a time; see `stretches`."""
+    embed = model.layers[0]
+    reach = embed.attrs["reach"](embed) if "reach" in embed.attrs else None
+    return None if reach is None else _encode_stretches(model, doc, reach)
+
+
+def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
+    embed, encode = model.layers
+    found, n_windows = windows([len(doc)]), -(-stretches.STRETCH // WINDOW)
+    for index in range(0, len(found), n_windows):
+        here = found[index : index + n_windows]
+        first, end = here[0][0], here[-1][1]
+        start = max(0, first - reach)
+        (vectors,) = embed.predict([stretches.copy_tokens(doc, start, min(end + reach, len(doc)))])
+        rows = to_torch(vectors[first - start : end - start])
+        shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
+        hidden, _ = encode.shims[0](ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
+        yield from_torch(hidden)
 
 
 def forward(
@@ -75,21 +100,24 @@ class BiLSTM(torch.nn.Module):
         self.norms = torch.nn.ModuleList(norm() for _ in widths)
         self.dropout = torch.nn.Dropout(dropout)
 
-    def forward(self, vectors: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    def forward(
+        self, vectors: torch.Tensor, lengths: Sequence[int], found: Sequence["Window"] | None = None
+    ) -> torch.Tensor:
         """Encode a ragged batch.
 
         vectors (torch.Tensor): (n_tokens, width), the sequences one behind the other.
         lengths (Sequence[int]): Tokens of each sequence.
-        RETURNS (torch.Tensor): (n_tokens, 2 * hidden)
+        found (Optional[Sequence[Window]]): Windows to cut them into; by default those of `windows`.
+        RETURNS (torch.Tensor): (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
         """
-        found = windows(lengths)
+        found = windows(lengths) if found is None else found
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
             # Empty, and still part of the graph.
             return vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
-        return torch.empty_like(values).index_copy(0, rows, values)
+        return torch.empty_like(values).index_copy_(0, rows - found[0][2], values)
 
     def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode windows of about one length; returns the rows that are theirs, and the hidden states of these."""

@@ -49,20 +49,14 @@ def build_char_ngram_embed_v1(
     tables = {n: (width, size) for n, (width, size) in enumerate(zip(widths, rows, strict=True), start=1) if width}
     if radical_width:
         tables[RADICAL] = (radical_width, N_ROWS)
+    settings = {"tables": tables, "min_count": min_count, "dropout": dropout}
     model: Tok2VecT = Model(
         "char_ngram_embed",
         forward,
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={
-            "tables": tables,
-            "min_count": min_count,
-            "dropout": dropout,
-            "observe": observe,
-            "adopt": adopt,
-            "rare": {},
-        },
+        attrs={**settings, "observe": observe, "adopt": adopt, "rare": {}, "reach": reach},
     )
     return model
 
@@ -92,6 +86,12 @@ def adopt(model: Tok2VecT, known: Tok2VecT) -> None:
     """Go on learning the n-grams that another model has learnt, however rare they are in this corpus."""
     rare, learnt = model.attrs["rare"], known.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
+
+
+def reach(model: Tok2VecT) -> int:
+    """Tokens on either side of a token that its vector depends on."""
+    places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
+    return max(max(-first, last) for first, last in places)
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:

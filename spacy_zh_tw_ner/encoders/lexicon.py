@@ -41,6 +41,11 @@ class Lexicon:
                     self._found.setdefault(word[:end], 0)
                 self._found[word] = self._found.get(word, 0) | 1 << index
 
+    @property
+    def longest(self) -> int:
+        """Characters of the longest word, which is no more tokens than that; 0 without words."""
+        return max((len(word) for words in self.lists for word in words), default=0)
+
     def places(self, norms: Sequence[str]) -> PlacesT:
         """Say of each token which classes it has: that it begins, continues or ends a word so long of that list.
 

@@ -36,7 +36,7 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
         layers=[embed],
         dims={"nO": embed.get_dim("nO") + width},
         params={"W": None},
-        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon()},
+        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon(), "reach": reach},
     )
     return model
 
@@ -52,6 +52,15 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
     model.attrs["lexicon"] = Lexicon(words)
     drawn = np.random.normal(0.0, 0.1, (N_CLASSES * len(words), model.attrs["width"])).astype(np.float32)
     model.set_param("W", model.ops.asarray2f(cast(Floats2d, drawn)))
+
+
+def reach(model: Tok2VecT) -> int | None:
+    """Tokens on either side of a token that its vector depends on, or None where the other embedding does not say."""
+    embed = model.layers[0]
+    if "reach" not in embed.attrs:
+        return None
+    of_embed: int | None = embed.attrs["reach"](embed)
+    return None if of_embed is None else max(of_embed, model.attrs["lexicon"].longest - 1)
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:

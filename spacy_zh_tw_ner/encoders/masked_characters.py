@@ -13,10 +13,11 @@ import numpy.typing as npt
 from spacy.attrs import NORM, ORTH, SPACY  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 from thinc.api import Linear, Mish, Model, chain
-from thinc.types import Floats2d, Ints1d, Ints2d
+from thinc.types import Floats2d, Ints1d
 
 from ..types import HiddenT, Tok2VecT
 from .ragged import flatten, unflatten
+from .stretches import in_stretches, make_doc
 
 MASK = "\uffff"  # never a character, says Unicode, so no text holds it
 UNMASKED = "zh_tw_unmasked"  # in `doc.user_data` of a copy: the document itself
@@ -46,7 +47,7 @@ def build_masked_characters_v1(
         init=init,
         layers=[tok2vec, guess],
         dims={"nO": width_in},
-        attrs={"rate": rate, "weight": weight},
+        attrs={"rate": rate, "weight": weight, "in_stretches": lambda model, doc: in_stretches(model.layers[0], doc)},
     )
     return model
 
@@ -103,7 +104,6 @@ def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64
         start += length
         attributes = cast(KeysT, doc.to_array([ORTH, NORM, SPACY]))
         attributes[hidden, :2] = mask
-        copy = Doc(doc.vocab, words=attributes[:, 0].tolist(), spaces=attributes[:, 2].astype(bool).tolist())
-        copy.user_data[UNMASKED] = doc
-        copies.append(copy.from_array([NORM], cast(Ints2d, attributes[:, 1:2])))
+        copies.append(make_doc(doc.vocab, attributes))
+        copies[-1].user_data[UNMASKED] = doc
     return copies

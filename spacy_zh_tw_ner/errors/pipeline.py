@@ -39,6 +39,10 @@ class PipelineMessages:
     ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
+    ZT611 = (
+        "The emissions of a long document could not be put on disk behind {rows:,} tokens ({mib:.0f} MiB): {reason}. "
+        "Make room in the folder for temporary files, or name another in the variable TMPDIR."
+    )
 
     # Checkpoints with a head
     ZT341 = (

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -25,8 +25,8 @@ from ..errors import Errors, Warnings
 from ..types import EmissionsT, Entity, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .decoding import decode_entities
-from .evidence import add_evidence
-from .long_documents import predict_emissions
+from .evidence import add_evidence, find_evidence
+from .long_documents import emissions_in_stretches, predict_emissions, predict_long
 from .scores import register_extension, write_scores
 from .tag_scheme import TagScheme
 from .weight_decay import WithoutDecay
@@ -230,9 +230,21 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             return [Prediction((), ()) for _ in docs]
         if not self.labels:
             raise ValueError(Errors.ZT101.format(name=self.name))
+        long = [self.potentials_in_stretches(doc) for doc in docs]
+        short = iter(self._predict_short([doc for doc, parts in zip(docs, long, strict=True) if parts is None]))
+        return [
+            next(short)
+            if parts is None
+            else predict_long(doc, *parts, self.scheme, temperature=self.temperature, min_score=self.min_score)
+            for doc, parts in zip(docs, long, strict=True)
+        ]
+
+    def _predict_short(self, docs: list[Doc]) -> list[Prediction]:
+        if not docs:
+            return []
         rows, lengths, transitions = self.potentials(docs)
         rows, transitions = at_temperature(rows, transitions, self.temperature)
-        rows = add_evidence(rows, docs, self.scheme)
+        rows = add_evidence(rows, find_evidence(docs, self.scheme))
         return list(decode_entities(rows, lengths, transitions, self.scheme, self.min_score))
 
     def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
@@ -243,6 +255,16 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             each, and the constrained transitions.
         """
         return *self._flatten(predict_emissions(self.model, docs)), self._transitions()
+
+    def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
+        """Compute the same of a long document.
+
+        doc (Doc): Any.
+        RETURNS (Optional[tuple[Iterator[torch.Tensor], Transitions]]): (n, n_tags) emissions in order, and the
+            transitions; None for a document that is not long.
+        """
+        found = emissions_in_stretches(self.model, doc)
+        return None if found is None else (map(to_torch, found), self._transitions())
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write entities and their scores.

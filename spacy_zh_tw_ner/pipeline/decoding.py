@@ -1,14 +1,16 @@
 """emissions → entities and their scores, for a batch at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 
-from ..crf import Transitions, choose, decode, infer, probable_segments
+from ..crf import LongSequence, Rows, Segment, Transitions, choose, decode, infer, probable_segments
 from ..types import Entity, Prediction
 from .tag_scheme import TagScheme
+
+ProbabilitiesT = Callable[[torch.Tensor, Sequence[int], Sequence[int]], torch.Tensor]  # of stretches of a path
 
 
 def decode_entities(
@@ -24,11 +26,13 @@ def decode_entities(
         on the best path or not; where two overlap, the choice with the highest sum of (score − min_score) stays.
     YIELDS (Prediction): One a document.
     """
-    found = (
-        _probable(emissions, lengths, transitions, scheme, min_score)
-        if min_score
-        else _best_path(emissions, lengths, transitions, scheme)
-    )
+    posterior = infer(emissions, lengths, transitions)
+    if min_score:
+        patterns = torch.from_numpy(scheme.patterns())
+        found = _probable(probable_segments(posterior, patterns, min_score), scheme, min_score)
+    else:
+        # No legal path goes on with an entity in the next document, so that they can be read as one.
+        found = _best_path(decode(emissions, lengths, transitions), posterior.path_probabilities, scheme)
     bounds = np.cumsum([0, *lengths]).tolist()
     scored = next(found, None)
     for first, end in pairwise(bounds):
@@ -40,20 +44,27 @@ def decode_entities(
         yield Prediction(ents, tuple(score for _, score in of_doc))
 
 
-def _best_path(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, scheme: TagScheme
-) -> Iterator[tuple[Entity, float]]:
-    tags = decode(emissions, lengths, transitions)
-    # No legal path goes on with an entity in the next document, so that they can be read as one.
+def decode_long(rows: Rows, transitions: Transitions, scheme: TagScheme, min_score: float = 0.0) -> Prediction:
+    """Decode one document, which is too long for more than a part of it to be held; see `decode_entities`.
+
+    rows (Rows): (n_tokens, n_tags) emissions, on disk.
+    """
+    long = LongSequence(rows, transitions)
+    if min_score:
+        patterns = torch.from_numpy(scheme.patterns())
+        found = _probable(long.probable_segments(patterns, min_score), scheme, min_score)
+    else:
+        found = _best_path(long.decode(), long.path_probabilities, scheme)
+    scored = list(found)
+    return Prediction(tuple(entity for entity, _ in scored), tuple(score for _, score in scored))
+
+
+def _best_path(tags: torch.Tensor, probabilities: ProbabilitiesT, scheme: TagScheme) -> Iterator[tuple[Entity, float]]:
     ents = scheme.entities(tags.numpy(force=True))
-    starts, ends = [entity.start for entity in ents], [entity.end for entity in ents]
-    scores = infer(emissions, lengths, transitions).path_probabilities(tags, starts, ends)
+    scores = probabilities(tags, [entity.start for entity in ents], [entity.end for entity in ents])
     yield from zip(ents, scores.tolist(), strict=True)
 
 
-def _probable(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, scheme: TagScheme, min_score: float
-) -> Iterator[tuple[Entity, float]]:
-    posterior = infer(emissions, lengths, transitions)
-    for segment in choose(probable_segments(posterior, torch.from_numpy(scheme.patterns()), min_score), min_score):
+def _probable(segments: Sequence[Segment], scheme: TagScheme, min_score: float) -> Iterator[tuple[Entity, float]]:
+    for segment in choose(segments, min_score):
         yield Entity(segment.start, segment.end, scheme.labels[segment.kind]), segment.score

@@ -8,7 +8,7 @@ those of one pipeline, and no entity is illegal. An average of the marginals the
 no transitions: tags that are each the likeliest of their token need not be a legal path.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -22,10 +22,12 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..crf import Transitions, at_temperature
+from ..encoders import stretches
 from ..errors import Errors
 from ..types import Prediction
 from .calibration import find_recognizer, run_before
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
+from .long_documents import side_by_side
 from .tag_scheme import TagScheme
 from .tokenization_settings import differences_of, tokenization_of
 
@@ -93,17 +95,48 @@ class CRFEnsemble(CRFEntityRecognizer):
 
     def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
         """Average what the members' CRFs would decode; see `CRFEntityRecognizer.potentials`."""
-        found = [self._potentials_of(member, docs) for member in self.members]
-        rows = torch.stack([rows for rows, _ in found]).mean(0)
-        # What is forbidden is so in all of them, and stays far below any score.
-        means = (torch.stack(scores).mean(0) for scores in zip(*(transitions for _, transitions in found), strict=True))
-        return rows, [len(doc) for doc in docs], Transitions(*means)
+        recognizers, read = self._read(docs)
+        found = [recognizer.potentials(copies) for recognizer, copies in zip(recognizers, read, strict=True)]
+        rows, transitions = self._average(recognizers, [rows for rows, *_ in found], [scores for *_, scores in found])
+        return rows, [len(doc) for doc in docs], transitions
 
-    def _potentials_of(self, member: Language, docs: list[Doc]) -> tuple[torch.Tensor, Transitions]:
-        recognizer = find_recognizer(member)
+    def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
+        """The same of a long document; see `CRFEntityRecognizer.potentials_in_stretches`."""
+        if len(doc) <= stretches.LONG:
+            return None
+        recognizers, read = self._read([doc])
+        found = [
+            parts
+            for recognizer, (copy,) in zip(recognizers, read, strict=True)
+            if (parts := recognizer.potentials_in_stretches(copy)) is not None
+        ]
+        scores, none = [scores for _, scores in found], torch.empty(0, len(self.scheme))
+        together = side_by_side([parts for parts, _ in found])
+        emissions = (self._average(recognizers, rows, scores)[0] for rows in together)
+        return emissions, self._average(recognizers, [none] * len(found), scores)[1]
+
+    def _read(self, docs: list[Doc]) -> tuple[list[CRFEntityRecognizer], list[list[Doc]]]:
+        """The recognizer of each member, and copies of documents that have passed what stands before it."""
+        recognizers = [find_recognizer(member) for member in self.members]
         # What it listens to writes on the documents, which is no one else's business.
-        copies = run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
-        rows, _, transitions = recognizer.potentials(copies)
+        read = [
+            run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
+            for member, recognizer in zip(self.members, recognizers, strict=True)
+        ]
+        return recognizers, read
+
+    def _average(
+        self, recognizers: list[CRFEntityRecognizer], rows: list[torch.Tensor], transitions: list[Transitions]
+    ) -> tuple[torch.Tensor, Transitions]:
+        """Average emissions and transitions, each at the temperature of its member."""
+        found = [self._in_our_order(*member) for member in zip(recognizers, rows, transitions, strict=True)]
+        # What is forbidden is so in all of them, and stays far below any score.
+        means = (torch.stack(scores).mean(0) for scores in zip(*(scores for _, scores in found), strict=True))
+        return torch.stack([of_member for of_member, _ in found]).mean(0), Transitions(*means)
+
+    def _in_our_order(
+        self, recognizer: CRFEntityRecognizer, rows: torch.Tensor, transitions: Transitions
+    ) -> tuple[torch.Tensor, Transitions]:
         rows, transitions = at_temperature(rows, transitions, recognizer.temperature)
         if recognizer.labels == self.labels:
             return rows, transitions

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from spacy.tokens import Doc, Span
@@ -29,33 +30,59 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     doc.spans[EVIDENCE_KEY].attrs[BONUSES] = bonuses
 
 
-def add_evidence(emissions: torch.Tensor, docs: Sequence[Doc], scheme: TagScheme) -> torch.Tensor:
-    """Raise the emissions of the tags that would make entities of the evidence.
+class Evidence(NamedTuple):
+    """What emissions are raised by: (n,) long rows and tags, sorted by row, and bonuses."""
+
+    rows: torch.Tensor
+    tags: torch.Tensor
+    bonuses: torch.Tensor
+
+
+def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
+    """Read the evidence of documents.
 
     A path gains the bonus once a token where its tag is that of the span, so whole spans gain most, and long words more
-    than short ones. Of two spans that ask for the same tag the higher bonus counts.
+    than short ones.
 
-    emissions (torch.Tensor): (n_rows, n_tags) of all documents.
     docs (Sequence[Doc]): The documents.
     scheme (TagScheme): What the tags mean.
-    RETURNS (torch.Tensor): (n_rows, n_tags); the same array where there is no evidence.
+    RETURNS (Evidence): Rows count through all documents.
     RAISES (ValueError): For a label that is not in the scheme.
     """
-    cells: list[int] = []
-    values: list[float] = []
+    rows: list[int] = []
+    tags: list[int] = []
+    bonuses: list[float] = []
     for doc, first in zip(docs, accumulate(map(len, docs), initial=0), strict=False):
         for span, bonus in zip(doc.spans.get(EVIDENCE_KEY, ()), _bonuses(doc), strict=True):
             if span.label_ not in scheme.labels:
                 raise ValueError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
             path = scheme.path(Entity(span.start, span.end, span.label_))
-            cells += [row * len(scheme) + tag for row, tag in enumerate(path, start=first + span.start)]
-            values += [bonus] * len(path)
-    if not cells:
+            rows += range(first + span.start, first + span.end)
+            tags += path
+            bonuses += [bonus] * len(path)
+    order = torch.argsort(torch.tensor(rows, dtype=torch.long), stable=True)
+    columns = torch.tensor(rows, dtype=torch.long), torch.tensor(tags, dtype=torch.long), torch.tensor(bonuses)
+    return Evidence(*(column[order] for column in columns))
+
+
+def add_evidence(emissions: torch.Tensor, evidence: Evidence, first: int = 0) -> torch.Tensor:
+    """Raise the emissions of the tags that would make entities of the evidence.
+
+    Of two spans that ask for the same tag the higher bonus counts.
+
+    emissions (torch.Tensor): (n_rows, n_tags) of the documents, or of a stretch of them.
+    evidence (Evidence): Of all.
+    first (int): Rows before those of the stretch.
+    RETURNS (torch.Tensor): (n_rows, n_tags); the same array where there is no evidence.
+    """
+    bounds = torch.tensor([first, first + len(emissions)])
+    start, end = torch.searchsorted(evidence.rows, bounds).tolist()
+    if start == end:
         return emissions
-    index = torch.tensor(cells, device=emissions.device)
-    bonuses = torch.tensor(values, dtype=emissions.dtype, device=emissions.device)
-    evidence = torch.zeros(emissions.numel(), dtype=emissions.dtype, device=emissions.device)
-    return emissions + evidence.scatter_reduce(0, index, bonuses, "amax").view_as(emissions)
+    rows, tags, bonuses = (column[start:end].to(emissions.device) for column in evidence)
+    raised = torch.zeros(emissions.numel(), dtype=emissions.dtype, device=emissions.device)
+    cells = (rows - first) * emissions.shape[1] + tags
+    return emissions + raised.scatter_reduce(0, cells, bonuses.to(emissions.dtype), "amax").view_as(emissions)
 
 
 def _bonuses(doc: Doc) -> list[float]:

@@ -1,49 +1,108 @@
-"""docs → emissions, where a document may be too long for its hidden states to be held at once."""
+"""docs → emissions → entities, where a document is too long for its hidden states and emissions to be held at once.
 
+Emissions come in stretches and go to disk, which takes less than a hundredth of the time that they take, and the CRF
+reads them from there in parts.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
 from spacy.tokens import Doc
 from thinc.types import Floats2d
 
-from ..types import EmissionsT, TaggerT
+from ..crf import RowsOnDisk, Transitions, at_temperature
+from ..encoders import stretches
+from ..types import EmissionsT, Prediction, TaggerT
+from .decoding import decode_long
+from .evidence import add_evidence, find_evidence
+from .tag_scheme import TagScheme
 
-LISTENER = "transformer-listener"
+
+def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | None:
+    """Compute the emissions of a long document.
+
+    model (Model[list[Doc], list[Floats2d]]): The head's, whose layers behind the encoder see one token at a time.
+    doc (Doc): Any.
+    RETURNS (Optional[Iterator[Floats2d]]): (n, n_tags) each, in order, all at once where the encoder cannot do
+        otherwise. None for a document that is not long.
+    """
+    if len(doc) <= stretches.LONG:
+        return None
+    return _emit(model, doc)
+
+
+def _emit(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
+    tok2vec, *others = model.layers
+    hidden = stretches.in_stretches(tok2vec, doc)
+    for rows in tok2vec.predict([doc]) if hidden is None else hidden:
+        batch = [rows]
+        for layer in others:
+            batch = layer.predict(batch)
+        yield batch[0]
 
 
 def predict_emissions(model: TaggerT, docs: list[Doc]) -> EmissionsT:
-    """Compute emissions.
-
-    A listener reads what the transformer has left on a document. Of a long one that is not its hidden states but how to
-    have them (`LongData`), and the listener is shown one stretch after the other.
+    """Compute all emissions, those of long documents without all of their hidden states.
 
     model (Model[list[Doc], list[Floats2d]]): The head's.
     docs (list[Doc]): Any.
     RETURNS (list[Floats2d]): (n_tokens, n_tags) each.
     """
-    listens = any(layer.name == LISTENER for layer in model.walk())
-    if not listens or not any(map(is_long, docs)):
-        return model.predict(docs)
-    short = [doc for doc in docs if len(doc) and not is_long(doc)]
-    found = dict(zip(map(id, short), model.predict(short) if short else [], strict=True))
-    empty = model.ops.alloc2f(0, model.get_dim("nO"))
-    return [_in_stretches(model, doc) if is_long(doc) else found.get(id(doc), empty) for doc in docs]
+    long = [emissions_in_stretches(model, doc) for doc in docs]
+    short = [doc for doc, parts in zip(docs, long, strict=True) if parts is None]
+    found = iter(model.predict(short) if short else [])
+    return [next(found) if parts is None else _whole(model, doc, parts) for doc, parts in zip(docs, long, strict=True)]
 
 
-def is_long(doc: Doc) -> bool:
-    """Whether its data are those of a long document."""
-    return Doc.has_extension("trf_data") and hasattr(doc._.trf_data, "stretches")
-
-
-def _in_stretches(model: TaggerT, doc: Doc) -> Floats2d:
-    whole, first = None, 0
-    long = doc._.trf_data
-    try:
-        for doc._.trf_data in long.stretches():
-            (rows,) = model.predict([doc])
-            if whole is None:
-                whole = model.ops.alloc2f(len(doc), rows.shape[1], zeros=False)
-            whole[first : first + len(rows)] = rows
-            first += len(rows)
-    finally:
-        doc._.trf_data = long
-    assert whole is not None
+def _whole(model: TaggerT, doc: Doc, parts: Iterator[Floats2d]) -> Floats2d:
+    whole, first = model.ops.alloc2f(len(doc), model.get_dim("nO"), zeros=False), 0
+    for rows in parts:
+        whole[first : first + len(rows)] = rows
+        first += len(rows)
     assert first == len(doc)
     return whole
+
+
+def side_by_side(emissions: Sequence[Iterator[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
+    """Cut the stretches of several heads for one document at the same places.
+
+    emissions (Sequence[Iterator[torch.Tensor]]): Of each head, as many rows at a time as its encoder likes.
+    YIELDS (list[torch.Tensor]): As many rows of each.
+    """
+    parts = [next(of_head) for of_head in emissions]
+    while any(map(len, parts)):
+        n_rows = min(map(len, parts))
+        yield [part[:n_rows] for part in parts]
+        parts = [
+            part[n_rows:] if len(part) > n_rows else next(of_head, part[:0])
+            for part, of_head in zip(parts, emissions, strict=True)
+        ]
+
+
+def predict_long(
+    doc: Doc,
+    emissions: Iterator[torch.Tensor],
+    transitions: Transitions,
+    scheme: TagScheme,
+    *,
+    temperature: float,
+    min_score: float,
+) -> Prediction:
+    """Find the entities of a long document, as `CRFEntityRecognizer.predict` does those of others.
+
+    doc (Doc): The document.
+    emissions (Iterator[torch.Tensor]): (n, n_tags) in order.
+    transitions (Transitions): Constrained scores.
+    scheme (TagScheme): What the tags mean.
+    temperature (float): All scores are divided by.
+    min_score (float): See `decoding.decode_entities`.
+    RETURNS (Prediction): The same as if the whole were decoded at once.
+    RAISES (ValueError): Where emissions cannot be put on disk, or are not finite.
+    """
+    evidence = find_evidence([doc], scheme)
+    transitions = Transitions(*(scores.cpu() for scores in transitions))
+    with RowsOnDisk(len(scheme)) as rows:
+        for stretch in emissions:
+            tempered, cooled = at_temperature(stretch.cpu(), transitions, temperature)
+            rows.append(add_evidence(tempered, evidence, first=len(rows)))
+        return decode_long(rows, cooled, scheme, min_score)

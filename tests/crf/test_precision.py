@@ -171,3 +171,16 @@ def test_a_step_that_float32_can_hold_only_once_scaled_is_noticed(compiled: bool
     posterior = infer(emissions, [2], Transitions(matrix, start, torch.zeros(3)), compiled=compiled)
     true = torch.softmax(torch.tensor([0.0, -0.5, -1000.0]), 0)
     torch.testing.assert_close(posterior.marginals[1], true)
+
+
+@both_paths
+def test_betas_beyond_float32_are_noticed(compiled: bool) -> None:
+    """The likeliest first tag cannot go on as the second row wants, and those that can are at e⁻⁶²: beta overflows."""
+    illegal = -1e30
+    first = [illegal, illegal, -62.5, -82.3, illegal, illegal, -68.5, 0.0, -2.4]
+    second = [-47.8, 39.9, 18.4, 97.5, -5.9, -19.0, -11.7, -13.9, 13.9]
+    end = torch.tensor([-25.1, -61.1, -61.5, -26.2, -25.0, 0.0, -1.2, -23.6, -24.7])
+    transitions = constrained(bioes(2), seed=3)._replace(start=torch.zeros(9), end=end)
+    posterior = infer(torch.tensor([first, second]), [2], transitions, compiled=compiled)
+    assert posterior.exact
+    torch.testing.assert_close(posterior.marginals.sum(1), torch.ones(2))

@@ -5,7 +5,7 @@ import spacy
 import torch
 from spacy.tokens import Doc, Span
 
-from spacy_zh_tw_ner.pipeline.evidence import DEFAULT_BONUS, add_evidence, write_evidence
+from spacy_zh_tw_ner.pipeline.evidence import DEFAULT_BONUS, add_evidence, find_evidence, write_evidence
 from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
 
 SCHEME = TagScheme(["LOC", "ORG"])
@@ -15,7 +15,7 @@ NLP = spacy.blank("zh_tw")
 def raised(docs: list[Doc]) -> dict[tuple[int, str], float]:
     """Row and tag of every emission that was raised, and how much."""
     emissions = torch.ones(sum(map(len, docs)), len(SCHEME))
-    rows = add_evidence(emissions, docs, SCHEME) - emissions
+    rows = add_evidence(emissions, find_evidence(docs, SCHEME)) - emissions
     return {(row, SCHEME.tags[tag]): float(rows[row, tag]) for row, tag in rows.nonzero().tolist()}
 
 
@@ -51,4 +51,4 @@ def test_spans_without_bonuses_have_the_usual_one() -> None:
 
 def test_without_evidence_nothing_is_copied() -> None:
     emissions = torch.zeros(2, len(SCHEME))
-    assert add_evidence(emissions, [NLP.make_doc("台北")], SCHEME) is emissions
+    assert add_evidence(emissions, find_evidence([NLP.make_doc("台北")], SCHEME)) is emissions

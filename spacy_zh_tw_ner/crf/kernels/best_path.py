@@ -50,8 +50,8 @@ def best_before(scores: Array, into: Array) -> int:
 
 
 @jit
-def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, end: Array) -> tuple[Array, Array]:
-    """Find the best tags of all sequences, (n_rows,), and what became of each sequence."""
+def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, end: Array) -> tuple[Array, Array, Array]:
+    """Find the best tags of all sequences, the scores of `viterbi.Paths`, and what became of each sequence."""
     n_tags, longest = emissions.shape[1], max(1, lengths.max()) if len(lengths) else 1
     width, n_rows = (n_tags + LANES - 1) // LANES * LANES, (n_tags + ROW_STEP - 1) // ROW_STEP * ROW_STEP
     padded, begin = np.full((n_rows, width), UNREACHED, np.float32), np.full(width, UNREACHED, np.float32)
@@ -61,6 +61,7 @@ def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, en
     # shape: (stretches, width) the scores before each stretch
     kept = np.empty(((longest - 1) // STRETCH + 1, width), np.float32)
     tags, status = np.empty(len(emissions), np.int64), np.zeros(len(lengths), np.int64)
+    finals = np.zeros((len(lengths), n_tags), np.float32)
     stop = 0
     for b in range(len(lengths)):
         first, length = stop, lengths[b]
@@ -78,6 +79,7 @@ def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, en
             kept[stretch] = scores[0]
             reached = reached and walk(emissions, first, at, until, flat, begin, scores)
         final = scores[length - last * STRETCH]
+        finals[b] = final[:n_tags]
         tag = best_before(final, end)
         if not reached or final[tag] + end[tag] < FLOOR:
             status[b] = ILLEGAL
@@ -91,4 +93,4 @@ def best_paths(emissions: Array, lengths: Array, matrix: Array, start: Array, en
                 tags[first + t] = tag
                 if t:
                     tag = best_before(scores[t - at], into[tag])
-    return tags, status
+    return tags, finals, status

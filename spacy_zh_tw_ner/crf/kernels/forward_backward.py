@@ -12,11 +12,27 @@ import numpy.typing as npt
 
 from ..transitions import PENALTY, SOUND
 from .simd import INFINITE, ROW_STEP, add_products, aligned_zeros, jit, size_bits, sum_rows, two_rows
-from .vectors import LANES, exp, filled, larger, max_of, minus, plus, read, read_part, sum_of, times, write, write_part
+from .vectors import (
+    LANES,
+    exp,
+    filled,
+    larger,
+    max_of,
+    minus,
+    plus,
+    read,
+    read_part,
+    smaller,
+    sum_of,
+    times,
+    write,
+    write_part,
+)
 
 Array = npt.NDArray[Any]
 
 LOWEST, FLOOR, ZERO = np.float32(PENALTY), np.float32(PENALTY / 2), np.float32(0.0)
+BEYOND = np.float32(1e4 / SOUND)
 SMALL, LARGE = np.float32(1e-8), np.float32(1e8)  # sums of alpha between which no step is scaled
 BLOCK = 32  # rows whose outer products are summed at once: what the first-level cache holds
 FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
@@ -216,7 +232,8 @@ def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: f
             inverse = filled(np.float32(1.0) / scratch.scales[s, t])
             for j in range(0, width, LANES):
                 come = read(row, s * width + j)
-                scaled = times(come, inverse)
+                # What is beyond fails the certificate; infinite, it would be a NaN beside a potential of 0.
+                scaled = smaller(times(come, inverse), filled(BEYOND))
                 write(beta, at + j, times(read(beta, at + j), scaled))
                 largest = larger(largest, scaled)
                 if factor != ZERO:

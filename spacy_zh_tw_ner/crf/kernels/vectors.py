@@ -145,10 +145,16 @@ def larger_of(builder: Any, one: Any, other: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", one, other, flags=("nnan", "nsz")), one, other)
 
 
+def smaller_of(builder: Any, one: Any, other: Any) -> Any:
+    """The smaller number in each lane, none of which is a NaN."""
+    return builder.select(builder.fcmp_ordered("<", one, other, flags=("nnan", "nsz")), one, other)
+
+
 plus = _binary(lambda builder, one, other: builder.fadd(one, other, flags=("contract",)))
 minus = _binary(lambda builder, one, other: builder.fsub(one, other, flags=("contract",)))
 times = _binary(lambda builder, one, other: builder.fmul(one, other, flags=("contract",)))
 larger = _binary(larger_of)
+smaller = _binary(smaller_of)
 
 
 def _reduction(name: str, start: float | None) -> Any:

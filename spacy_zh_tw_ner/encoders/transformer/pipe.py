@@ -1,6 +1,6 @@
 """hidden → the data that spacy-transformers' `transformer` pipe hands to its listeners."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -9,6 +9,7 @@ from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ...types import HiddenT, Tok2VecT
+from .. import stretches
 from ..ragged import flatten, from_torch, to_torch, unflatten
 from .model import build_token_encoder, encode_in_stretches
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     PipeT = Model[list[Doc], FullTransformerBatch]
 
 IN_HEAD = "spacy-zh-tw-ner.Tok2VecTransformer.v1"
-STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that has more than
-LONG = 2 * STRETCH
 
 
 def build_transformer_model_v1(
@@ -39,7 +38,7 @@ def build_transformer_model_v1(
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
     `doc._.trf_data` holds one vector a token, windows merged and pieces pooled, so that a listener has nothing left to
-    do but to pass it on; of a document of more than LONG tokens, how to have them in stretches.
+    do but to pass it on; of a document of more than `stretches.LONG` tokens, how to have them in stretches.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
@@ -79,7 +78,7 @@ def forward(
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents, and wrap what comes out."""
     encoder = cast(Tok2VecT, model.layers[0])
-    if not is_train and any(len(doc) > LONG for doc in docs):
+    if not is_train and any(len(doc) > stretches.LONG for doc in docs):
         return _wrap_with_long(model, docs), _no_backprop
     hidden, backprop_hidden = encoder(docs, is_train)
     lengths = [len(doc) for doc in docs]
@@ -117,11 +116,11 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
-    short = iter(encoder.predict([doc for doc in docs if len(doc) <= LONG]))
+    short = iter(encoder.predict([doc for doc in docs if len(doc) <= stretches.LONG]))
     empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
-    batch = _wrap(model, docs, [next(short) if len(doc) <= LONG else empty for doc in docs])
+    batch = _wrap(model, docs, [next(short) if len(doc) <= stretches.LONG else empty for doc in docs])
     batch.cached_doc_data = [
-        data if len(doc) <= LONG else LongData(len(doc), encode_in_stretches(encoder, doc, STRETCH))
+        data if len(doc) <= stretches.LONG else LongData(len(doc), encode_in_stretches(encoder, doc, stretches.STRETCH))
         for doc, data in zip(docs, batch.doc_data, strict=True)
     ]
     return batch
@@ -161,7 +160,17 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     """What stands in the place of a listener once `nlp.replace_listeners` has made the head independent of the pipe."""
     from spacy_transformers.layers.split_trf import split_trf_batch
 
-    return chain(model, split_trf_batch())
+    replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
+    replacement.attrs["in_stretches"] = in_stretches
+    return replacement
+
+
+def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
+    """Encode a long document; see `stretches`."""
+    from .transformer_data import data_of
+
+    encoder = cast(Tok2VecT, model.layers[0].layers[0])
+    return map(data_of, encode_in_stretches(encoder, doc, stretches.STRETCH)())
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:

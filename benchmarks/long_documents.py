@@ -1,0 +1,121 @@
+"""The memory of documents of 10,000, 100,000 and 1,000,000 characters, and how long they take.
+
+Sentences of the embedded corpus, over and over, as one document, through a 4 × 312 BERT with the 73 tags of OntoNotes
+and through the BiLSTM of `configs/bilstm.cfg`, both with random weights. Every document has a process of its own, and
+what is told is the most that this process ever had. What the Doc alone takes, text, tokens and all, was measured before
+anything was computed on it: it grows with the document, and nothing else should.
+"""
+
+import argparse
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from itertools import cycle, islice
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import spacy
+import torch
+from spacy.language import Language
+
+from benchmarks.annotate import make_pipeline
+from benchmarks.inference import FOUND, SIZES, save_checkpoint
+from benchmarks.measure import machine, table
+from benchmarks.service import memory_of
+from spacy_zh_tw_ner.pipeline.calibration import find_recognizer
+from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from tests.checkpoints import sentences
+
+LENGTHS = [10_000, 100_000, 1_000_000]
+PIPELINES = ("4×312", "4×312, int8", "bilstm")
+HEADER = ("pipeline", "characters", "entities", "processor s", "characters/s", "Doc MiB", "peak MiB", "peak less Doc")
+
+
+class Figures(NamedTuple):
+    """entities: Found. seconds: Of the processor. doc, peak: MiB of the Doc alone, and the most of the process."""
+
+    entities: int
+    seconds: float
+    doc: float
+    peak: float
+
+
+def save_pipeline(name: str, folder: Path) -> Path:
+    """Write one of PIPELINES, and run it once: the kernels of the CRF are compiled then, and kept."""
+    if name == "bilstm":
+        make_pipeline(folder / name)
+        nlp = spacy.load(folder / name)
+        find_few(nlp)
+        nlp.to_disk(folder / name)
+    else:
+        nlp = pipeline_from_hf(str(save_checkpoint(folder / "checkpoint", SIZES["4×312"])))
+        if name.endswith("int8"):
+            write_quantized(nlp, folder / name)
+        else:
+            nlp.to_disk(folder / name)
+    nlp("臺北市")
+    find_recognizer(nlp).min_score = 0.5
+    nlp("臺北市")
+    return folder / name
+
+
+def find_few(nlp: Language) -> None:
+    """Set the biases of a head such that it finds about as many entities as a real one; see `save_checkpoint`."""
+    ner = find_recognizer(nlp)
+    layer = ner.model.get_ref("output_layer")
+    bias = layer.get_param("b")
+    bias[[tag[0] in "BIE" for tag in ner.scheme.tags]] = -100.0
+    rows, *_ = ner.potentials([nlp.make_doc(line) for line in islice(sentences(), 64)])
+    bias[0] += float((rows[:, 1:].amax(1) - rows[:, 0]).quantile(1 - FOUND))
+
+
+def measure(folder: Path, length: int, min_score: float) -> Figures:
+    """Read one document with a pipeline, in a process that does nothing else."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    nlp = spacy.load(folder, config={"components": {"ner": {"min_score": min_score}}})
+    nlp("臺北市。" * 100)
+    line = "".join(sentences())
+    text = "".join(islice(cycle(line), length))
+    resident, _ = memory_now()
+    start = time.process_time()
+    doc = nlp.make_doc(text)
+    doc_size = memory_now()[0] - resident
+    doc = nlp(doc)
+    seconds = time.process_time() - start
+    return Figures(len(doc.ents), seconds, doc_size, memory_now()[1])
+
+
+def memory_now() -> tuple[float, float]:
+    """MiB that this process has, and the most it had."""
+    return memory_of(Path("/proc/self/status").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--pipelines", nargs="+", choices=PIPELINES, default=["4×312", "bilstm"])
+    parser.add_argument("--min-score", type=float, default=0.0, help="0 for the best path")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print(f"{machine()}; min_score {options.min_score:g}")
+    print(table([], header=HEADER), flush=True)
+    for name in options.pipelines:
+        with TemporaryDirectory() as folder:
+            saved = save_pipeline(name, Path(folder))
+            for length in options.lengths:
+                with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                    found = pool.submit(measure, saved, length, options.min_score).result()
+                cells = f"{found.seconds:.1f}", f"{length / found.seconds:,.0f}", f"{found.doc:.0f}"
+                row = (name, f"{length:,}", f"{found.entities:,}", *cells)
+                row += (f"{found.peak:.0f}", f"{found.peak - found.doc:.0f}")
+                print("| " + " | ".join(row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

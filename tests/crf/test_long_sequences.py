@@ -1,0 +1,168 @@
+"""A sequence in parts says what it says as a whole, wherever it is cut."""
+
+import errno
+import tempfile
+from io import BytesIO
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.crf import LongSequence, RowsOnDisk, Transitions, decode, infer, probable_segments, rows_on_disk
+from spacy_zh_tw_ner.crf.long_sequences import Rows
+
+from .helpers import bioes, both_paths, constrained, random_transitions
+from .test_segments import patterns
+
+
+def emissions_of(n: int, n_tags: int, *, scale: float = 2.0, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, n_tags, generator=torch.Generator().manual_seed(seed)) * scale
+
+
+def score(path: torch.Tensor, emissions: torch.Tensor, transitions: Transitions) -> float:
+    matrix, start, end = (scores.double() for scores in transitions)
+    inner = emissions.double().gather(1, path[:, None]).sum() + matrix[path[:-1], path[1:]].sum()
+    return float(start[path[0]] + inner + end[path[-1]])
+
+
+def assert_same(emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: Rows) -> None:
+    """Best path, scores of stretches of it, and probable segments are those of the whole."""
+    n, n_labels = len(emissions), emissions.shape[1] // 4
+    long = LongSequence(rows, transitions, size=size, compiled=compiled)
+    tags, whole = long.decode(), infer(emissions, [n], transitions, compiled=compiled)
+    assert tags.shape == (n,)
+    if n:
+        best = decode(emissions, [n], transitions, compiled=compiled)
+        expected = score(best, emissions, transitions)
+        assert score(tags, emissions, transitions) == pytest.approx(expected, rel=1e-5, abs=1e-4)
+    pairs = [(start, end) for start in range(n) for end in range(start + 1, n + 1)]
+    starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
+    torch.testing.assert_close(
+        long.path_probabilities(tags, starts, ends), whole.path_probabilities(tags, starts, ends), atol=2e-5, rtol=0
+    )
+    if n_labels:
+        seen = {segment[:3]: segment.score for segment in long.probable_segments(patterns(n_labels), 0.02)}
+        segments = {segment[:3]: segment.score for segment in probable_segments(whole, patterns(n_labels), 0.02)}
+        # One that is as probable as the threshold may lie on either side of it.
+        for key in seen.keys() ^ segments.keys():
+            assert (seen | segments)[key] == pytest.approx(0.02, abs=2e-5)
+        assert seen == {key: pytest.approx(segments.get(key, 0.02), abs=2e-5) for key in seen}
+
+
+@both_paths
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(0, 20),
+    n_labels=st.integers(1, 2),
+    size=st.integers(1, 25),
+    seed=st.integers(0, 99),
+    scale=st.sampled_from([0.0, 1.0, 5.0, 40.0, 300.0]),
+)
+def test_wherever_it_is_cut(compiled: bool, n: int, n_labels: int, size: int, seed: int, scale: float) -> None:
+    transitions = constrained(bioes(n_labels), seed)
+    emissions = emissions_of(n, 1 + 4 * n_labels, scale=scale, seed=seed)
+    assert_same(emissions, transitions, size, compiled, emissions)
+
+
+@both_paths
+@pytest.mark.parametrize("size", [1, 7, 30, 59, 60])
+def test_segments_over_several_borders(compiled: bool, size: int) -> None:
+    """Most of what there is is one entity of 60 rows."""
+    transitions, emissions = constrained(bioes(1)), emissions_of(60, 5, scale=0.5)
+    emissions[:, 2] += 4.0
+    assert_same(emissions, transitions, size, compiled, emissions)
+    longest = max(LongSequence(emissions, transitions, size=size).probable_segments(patterns(1), 0.02))
+    assert longest.end - longest.start > 50
+
+
+@both_paths
+def test_parts_that_float32_does_not_hold_spoil_no_other(compiled: bool) -> None:
+    """A row almost excludes what all that follows insists on."""
+    transitions = random_transitions(5)
+    emissions = emissions_of(40, 5, scale=0.1)
+    emissions[5, 1:] -= 150.0
+    transitions.matrix[0, 1:] = -150.0
+    transitions.matrix[1:, 0] = -150.0
+    emissions[30:, 0] -= 300.0
+    assert infer(emissions, [40], transitions, compiled=compiled).exact
+    for size in (3, 10, 20):
+        assert_same(emissions, transitions, size, compiled, emissions)
+
+
+@both_paths
+def test_memory_is_that_of_a_part(compiled: bool) -> None:
+    class Watched:
+        largest = 0
+
+        def __len__(self) -> int:
+            return len(emissions)
+
+        def __getitem__(self, rows: slice) -> torch.Tensor:
+            found = emissions[rows]
+            self.largest = max(self.largest, len(found))
+            return found
+
+    emissions, rows = emissions_of(500, 9), Watched()
+    assert_same(emissions[:100], constrained(bioes(2)), 7, compiled, emissions[:100])
+    long = LongSequence(rows, constrained(bioes(2)), size=32, compiled=compiled)
+    long.path_probabilities(long.decode(), [3], [5])
+    long.probable_segments(patterns(2), 0.1)
+    assert rows.largest == 33
+
+
+def test_without_a_legal_path_it_says_so() -> None:
+    transitions = random_transitions(3)
+    transitions.matrix[:] = -1e30
+    with pytest.raises(ValueError, match="ZT108"):
+        LongSequence(torch.zeros(9, 3), transitions, size=4).decode()
+
+
+# -- on disk
+
+
+@both_paths
+def test_rows_on_disk_are_the_rows(compiled: bool) -> None:
+    emissions = emissions_of(50, 9)
+    with RowsOnDisk(9) as rows:
+        for part in emissions.split([20, 0, 1, 29]):
+            rows.append(part)
+        assert len(rows) == 50
+        assert torch.equal(rows[:], emissions)
+        assert torch.equal(rows[45:60], emissions[45:])
+        assert rows[50:60].shape == rows[9:3].shape == (0, 9)
+        rows.append(emissions[:2].double())
+        assert torch.equal(rows[49:], emissions[[49, 0, 1]])
+        assert_same(rows[:], constrained(bioes(2)), 8, compiled, rows)
+
+
+def test_nothing_is_on_disk() -> None:
+    with RowsOnDisk(3) as rows:
+        assert len(rows) == 0
+        assert rows[:].shape == (0, 3)
+
+
+def test_no_file_is_seen(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with RowsOnDisk(3) as rows:
+        rows.append(torch.zeros(5, 3))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(ValueError, match=r"ZT611.*No such file.*TMPDIR"):
+        RowsOnDisk(3)
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(BytesIO):
+        def flush(self) -> None:
+            if self.tell() > 2**20:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rows_on_disk, "TemporaryFile", Full)
+    with RowsOnDisk(256) as rows:
+        rows.append(torch.zeros(1024, 256))
+        with pytest.raises(ValueError, match=r"behind 1,024 tokens \(1 MiB\): No space left"):
+            rows.append(torch.zeros(1, 256))
