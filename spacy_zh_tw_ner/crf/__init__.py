@@ -1,7 +1,7 @@
 """emissions → tags: a linear-chain conditional random field on plain arrays.
 
 It knows no labels and no documents. A batch is one array of emissions, (n_tokens, n_tags), in which the sequences
-stand one behind the other, and their lengths; there is no padding. `chains` explains the recursions, in torch;
+stand one behind the other, and their lengths; there is no padding. `chains` explains the recursions, in numpy or torch;
 `kernels` are the same, compiled by numba, and run wherever numba is installed and the emissions lie on the CPU.
 
 The equations are those of Lafferty, McCallum and Pereira (2001), "Conditional Random Fields", and, for scaling the

@@ -5,35 +5,39 @@ What would be a log-sum-exp over (batch, from, to) is then a matrix product:
 
     alpha(t) = alpha(t − 1) · exp(A) ∘ exp(e(t)),     arriving(t) = exp(A) · arriving(t + 1) ∘ exp(e(t)),
 
-and float32 holds it because every step is scaled to sum to 1. The second line is the first one read from the other end
-with the matrix transposed, so that one loop of batched products runs both. beta(t) = exp(A) · arriving(t + 1), the
-probability of a tag is alpha ∘ beta, scaled to sum to 1, that of a pair of tags alpha(t) ⊗ arriving(t + 1) ∘ exp(A).
+and float32 holds it because every few steps are scaled to sum to 1. The second line is the first one read from the
+other end with the matrix transposed, so that one loop of batched products runs both. With
+behind(t) = exp(A) · arriving(t + 1), the probability of a tag is alpha ∘ behind, scaled to sum to 1, and that of a pair
+of tags alpha(t) ⊗ arriving(t + 1) ∘ exp(A), scaled by the same.
 
-**The certificate.** What underflow flushes is below 1.2e-38, and the more it counts the less alpha and beta overlap,
-which is known once they are there. A sequence that the scaling cannot hold (emissions of ±1e4, constraints against all
-that the emissions want) fails the certificate, and is computed again, alone, in float64 log space.
+**The certificate.** What underflow flushes is below 1.2e-38, and the more it counts the less alpha and behind overlap,
+which is known once they are there: both are at most 1 where each step is scaled, so that of a probability as much is
+lost as 1.2e-38 / overlap. A sequence that the scaling cannot hold (emissions of ±1e4, constraints against all that the
+emissions want) fails the certificate, and is computed again, alone, in float64 log space.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
 import torch
 
+from .arrays import Array, as_arrays, as_tensors, take_rows
 from .layout import Layout
 from .transitions import PENALTY, SOUND, Transitions
 
+BLOCK = 128  # rows that a product takes at once, for which libraries have kernels that copy nothing
 SCALE_EVERY = 4  # what a step takes out is seldom more than float32 holds of four
 
 
 @dataclass
 class Chains:
-    """Rows are in the order of the walk. What belongs to a sequence that is not sound is of no use.
+    """Rows are those of the batch. What belongs to a sequence that is not sound is of no use.
 
-    alpha, beta: (n_rows, n_tags) scaled so that alpha sums to 1 in a row, and marginals = alpha ∘ beta, too.
-    behind, overlap: (n_rows, n_tags) and (n_rows,), beta before it is divided by alpha · beta, and this divisor.
-    leaving, arriving: (n_pairs, n_tags) of each two neighbours, such that leaving ⊗ arriving ∘ exp(A) is the
-    probability of their tags. factors: exp(A − peak).
-    log_scale: (n_rows,) float64 log of the factor that the scaling took out of each step. log_z: (batch_size,) float64.
+    alpha, behind: (n_rows, n_tags) up to a factor each. overlap: (n_rows, 1) alpha · behind.
+    marginals: (n_rows, n_tags) alpha ∘ behind / overlap, the probability of each tag for each token.
+    leaving, arriving: (n_rows, n_tags) such that leaving[t] ⊗ arriving[t + 1] ∘ factors is the probability of two
+    neighbouring tags; leaving is 0 where a sequence ends. factors: exp(A − peak).
+    log_scale: (n_rows,) float64 log of what each step has taken out of alpha. log_z: (batch_size,) float64.
     sound: (batch_size,) bool, where float32 has held the sequence.
     """
 
@@ -50,85 +54,99 @@ class Chains:
 
     @property
     def beta(self) -> torch.Tensor:
-        """What likelihoods can do without."""
-        return self.behind / self.overlap[:, None]
+        """(n_rows, n_tags) such that alpha ∘ beta is the probability of each tag for each token."""
+        return self.behind / self.overlap
 
-    def expected(self, layout: Layout, wanted: torch.Tensor) -> torch.Tensor:
-        """(n_tags, n_tags) transitions expected in some sequences, (batch_size,) bool: one product for all steps."""
+    def expected(self, counted: Array) -> Array:
+        """(n_tags, n_tags) transitions expected in some sequences, (n_rows,) bool: one product for many steps."""
         leaving, arriving = self.leaving, self.arriving
-        if not bool(wanted.all()):
-            keep = wanted[layout.sequences[layout.n_begun :], None]
-            leaving, arriving = torch.where(keep, leaving, 0.0), torch.where(keep, arriving, 0.0)
-        return (leaving.T @ arriving) * self.factors
+        if not bool(counted.all()):  # what is not sound may be NaN
+            (kept,) = as_tensors(counted[:, None])
+            leaving, arriving = leaving.where(kept, 0.0), arriving.where(kept, 0.0)
+        left, arrived, factors = as_arrays(leaving[:-1], arriving[1:], self.factors)
+        whole, n_tags = len(left) // BLOCK * BLOCK, len(factors)
+        blocks = [rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (left, arrived)]
+        expected = (blocks[0].swapaxes(1, 2) @ blocks[1]).sum(0) + left[whole:].T @ arrived[whole:]
+        return expected * factors
 
 
+@torch.no_grad()
+@np.errstate(all="ignore")
 def run_scaled(
     emissions: torch.Tensor, layout: Layout, transitions: Transitions, scale_every: int = SCALE_EVERY
 ) -> Chains:
     """Run the recursions in probability space.
 
-    emissions (torch.Tensor): (n_rows, n_tags) float32, in the order of the walk.
+    emissions (torch.Tensor): (n_rows, n_tags) float32.
     layout (Layout): The walk over the batch.
     transitions (Transitions): Constrained scores.
     scale_every (int): Steps from one scaling to the next. Where they prove too many, every step is scaled.
     RETURNS (Chains): Forward and backward values and what follows from them.
     """
+    xp, (n_rows, n_tags) = layout.xp, emissions.shape
+    scores = as_arrays(*transitions)
     # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
-    peaks = Transitions(*(scores.max().clamp(min=PENALTY / 2) for scores in transitions))
-    factors = Transitions(*((scores - peak).exp() for scores, peak in zip(transitions, peaks, strict=True)))
-    row_peaks = emissions.amax(1).clamp(min=PENALTY / 2)
-    # Memory that is new costs more than what is done in it: results go where nothing is needed any more.
-    values = emissions.new_empty(2, *emissions.shape)
-    torch.sub(emissions, row_peaks[:, None], out=values[0]).exp_()
-    torch.index_select(values[0], 0, layout.mirrored, out=values[1])
-    scales, carried = _walk(values, factors, layout, scale_every)
-    before, alpha, arriving = layout.before, values[0], layout.mirror(values[1])[layout.n_begun :]
-    behind = torch.empty_like(alpha)
-    behind[layout.lasts] = factors.end
-    behind.index_copy_(0, before, torch.mm(arriving, factors.matrix.T, out=values[1, : len(before)]))
-    marginals = torch.mul(alpha, behind, out=values[1])
-    overlap = marginals.sum(1)
-    marginals /= overlap[:, None]
-    held = scales[0] * carried[0] * overlap > SOUND  # NaN fails
-    held[before] &= layout.mirror(scales[1] * carried[1])[layout.n_begun :] * overlap[before] > SOUND
+    to_next, to_first, to_end = peaks = [max(float(part.max()), PENALTY / 2) for part in scores]
+    factors = Transitions(*(xp.exp(part - peak) for part, peak in zip(scores, peaks, strict=True)))
+    row_peaks = emissions.amax(1).clamp_(min=PENALTY / 2)
+    # Memory that is new costs more than what is done in it: one piece, and results go where nothing is needed any more.
+    tensors = emissions.new_empty(6, n_rows, n_tags)
+    alpha, potentials, behind, leaving = tensors[:4]
+    torch.sub(emissions, row_peaks[:, None], out=potentials)
+    space, row_peaks = as_arrays(tensors, row_peaks)
+    xp.exp(space[1], out=space[1])
+    values, come = space[2:4].reshape(-1, n_tags), space[4:].reshape(-1, n_tags)
+    take_rows(space[1], layout.rows.reshape(-1), values)
+    scales = _walk(values.reshape(-1, 2, n_tags), come.reshape(-1, 2, n_tags), factors, layout, scale_every)
+    take_rows(values, layout.places[0], space[0])
+    take_rows(come, layout.places[1], space[2])
+    marginals = alpha * behind
+    sums = marginals.sum(1, keepdim=True)
+    marginals /= sums
+    (overlap,) = as_arrays(sums[:, 0])
+
+    # shape: (n_rows,) all of these
+    scale, scale_back = (xp.take(scales, way) for way in layout.places)
+    least = SOUND * n_tags ** (scale_every - 1)  # between two scalings values can grow by so much
+    held = (overlap > least) & (overlap * xp.minimum(scale, scale_back) > least)  # NaN fails
     sound = layout.sum_of(~held) == 0
     if scale_every > 1 and not bool(sound.all()):
         return run_scaled(emissions, layout, transitions, scale_every=1)
-
-    log_carried = carried[0].double().log()
-    log_scale = scales[0].double().log() + log_carried + row_peaks + peaks.matrix
-    log_scale[: layout.n_begun] += peaks.start - peaks.matrix
-    log_scale[layout.n_begun :] -= log_carried[before]
+    log_scale = xp.log(xp.asarray(scale, dtype=xp.float64)) + row_peaks + to_next
+    log_scale[layout.firsts] += to_first - to_next
     log_z = layout.sum_of(log_scale)
-    log_z[layout.sequences[layout.lasts]] += overlap[layout.lasts].double().log() + peaks.end
-    leaving = alpha.index_select(0, before).div_(overlap[before, None])
-    return Chains(alpha, behind, overlap, marginals, leaving, arriving, factors.matrix, log_scale, log_z, sound)
+    log_z[layout.begun] += xp.log(xp.asarray(overlap[layout.lasts], dtype=xp.float64)) + to_end
+    per_pair = 1.0 / (overlap * scale_back)
+    per_pair[layout.lasts] = 0.0
+
+    per_pair, *rest = as_tensors(per_pair[:, None], factors.matrix, log_scale, log_z, sound)
+    torch.mul(alpha, per_pair, out=leaving)
+    return Chains(alpha, behind, sums, marginals, leaving, potentials.mul_(behind), *rest)
 
 
-def _walk(
-    values: torch.Tensor, factors: Transitions, layout: Layout, scale_every: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Run the recursion from both ends at once, in place.
+def _walk(values: Array, come: Array, factors: Transitions, layout: Layout, scale_every: int) -> Array:
+    """Run the recursion from both ends at once.
 
-    values (torch.Tensor): (2, n_rows, n_tags) potentials from the beginning and, mirrored, from the end. Scaled values
-        take their place.
-    RETURNS: (2, n_rows) what a row was divided by; and what it had left then for the next step to inherit, which is 1
-        where a step has been scaled on the way.
+    values (Array): (n_rows, 2, n_tags) potentials in the order of the walk forth and of that back. What the
+        recursion gives takes their place.
+    come (Array): (n_rows, 2, n_tags) is filled with that before the potentials are multiplied in.
+    factors (Transitions): Arrays of the namespace.
+    RETURNS (Array): (n_rows · 2,) what each row of `come` was divided by.
     """
-    scales = torch.ones_like(values[..., 0])
-    begin, matrices = (
-        torch.stack([factors.start, factors.end])[:, None],
-        torch.stack([factors.matrix, factors.matrix.T]),
-    )
-    # In each step the sequences that go on come first, and then those that end.
-    pieces = [n for here, after in pairwise((*layout.active, 0)) for n in (after, here - after)]
-    going_on = values.split(pieces, 1)[::2]  # type: ignore[no-untyped-call]
-    blocks = zip(values.split(layout.active, 1), scales.split(layout.active, 1), strict=True)  # type: ignore[no-untyped-call]
-    for step, (here, scale) in enumerate(blocks):
-        here.mul_(torch.bmm(going_on[step - 1], matrices) if step else begin)
-        if step % scale_every == scale_every - 1:
-            torch.sum(here, 2, out=scale)
-            here.div_(scale[:, :, None])
-    carried = values.sum(2)
-    values /= carried[:, :, None]
-    return scales, carried
+    xp, scales = layout.xp, layout.xp.ones_like(values[..., :1])
+    # shape: (2, n_rows, n_tags), though the two of a row lie together: then a step is one stretch of memory
+    v, c, s = (part.swapaxes(0, 1) for part in (values, come, scales))
+    matrices, begins = xp.stack([factors.matrix, factors.matrix.T]), xp.stack([factors.start, factors.end])
+    ones = xp.ones_like(begins[0, :, None])
+    c[:, : layout.n_begun] = begins[:, None]
+    v[:, : layout.n_begun] *= begins[:, None]
+    before, end = v, layout.n_begun
+    for step, n in enumerate(layout.active[1:], 1):
+        here = slice(end, end + n)
+        value, arrived = v[:, here], c[:, here]
+        xp.matmul(before[:, :n], matrices, out=arrived)
+        if step % scale_every == 0:
+            xp.divide(arrived, xp.matmul(arrived, ones, out=s[:, here]), out=arrived)
+        xp.multiply(value, arrived, out=value)
+        before, end = value, end + n
+    return scales.reshape(-1)

@@ -31,7 +31,7 @@ def kernels_for(emissions: torch.Tensor, compiled: bool | None) -> ModuleType | 
     return kernels
 
 
-def as_arrays(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions) -> list[npt.NDArray[Any]]:
+def as_inputs(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions) -> list[npt.NDArray[Any]]:
     """Emissions, lengths, matrix, start and end as the kernels take them."""
     tensors = (emissions, *transitions)
     arrays = [np.ascontiguousarray(tensor.detach().float().numpy()) for tensor in tensors]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 
 from ..errors import Errors
+from .arrays import as_tensors
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
 
@@ -62,7 +63,8 @@ def decode_k_best(emissions: torch.Tensor, lengths: Sequence[int], transitions: 
     chosen = (finals + end[:, None]).flatten(1, 2).topk(k, dim=1)
     scores = emissions.new_full((len(lengths), k), -torch.inf, dtype=torch.float64)
     scores[:, 0] = 0.0
-    scores[layout.sequences[: layout.n_begun]] = chosen.values
+    sequences, rows = as_tensors(layout.sequences, layout.rows)
+    scores[sequences[rows[: layout.n_begun, 0]]] = chosen.values
     stuck = torch.isinf(scores[:, 0]).nonzero()[:, 0].tolist()
     if stuck:
         raise ValueError(Errors.ZT108.format(index=stuck[0], length=lengths[stuck[0]]))
@@ -78,6 +80,6 @@ def decode_k_best(emissions: torch.Tensor, lengths: Sequence[int], transitions: 
             state[:n_going_on] = ways[step][:n_going_on].flatten(1, 2)[rows, following]
         path.append(state)
     states = torch.cat(path[::-1]) if path else chosen.indices.new_empty((0, k))
-    missing = torch.isinf(scores)[layout.sequences]
-    tags = torch.where(missing, -1, states // k)
-    return KBest(layout.to_batch(tags).T.contiguous(), scores)
+    missing = torch.isinf(scores)[sequences]
+    tags = torch.where(missing, -1, layout.to_batch(states // k))
+    return KBest(tags.T.contiguous(), scores)

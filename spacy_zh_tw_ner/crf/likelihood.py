@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from ..errors import Errors
+from .arrays import as_arrays, as_tensors
 from .chains import run_scaled
-from .compiled import as_arrays, kernels_for, settle
+from .compiled import as_inputs, kernels_for, settle
+from .gold import read_gold, score
 from .layout import Layout, check_finite, check_shapes, rows_of
 from .log_space import run_log_space
 from .transitions import PENALTY, Transitions
@@ -58,12 +60,9 @@ def log_likelihood(
     emissions = emissions.float()
     kernels = kernels_for(emissions, compiled)
     if kernels is None:
-        found, unsound, illegal = _by_torch(emissions, lengths, transitions, allowed)
-        # Copies, because what inference mode leaves behind can take no part in a graph.
-        by_transition = Transitions(*(gradient.clone() for gradient in found.transitions))
-        result = Likelihood(found.log_likelihood.clone(), found.emissions.clone(), by_transition)
+        result, unsound, illegal = _by_recursion(emissions, lengths, transitions, allowed)
     else:
-        arrays = as_arrays(emissions, lengths, transitions)
+        arrays = as_inputs(emissions, lengths, transitions)
         *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
         values, g_emissions, *g_transitions = (torch.from_numpy(array) for array in outcome)
         result = Likelihood(values.float(), g_emissions, Transitions(*g_transitions))
@@ -79,65 +78,47 @@ def log_likelihood(
     return result
 
 
-@torch.inference_mode()  # a tenth of a small batch's time is autograd's question whether it is wanted
-def _by_torch(
+@np.errstate(all="ignore")  # what is not sound may be anything
+def _by_recursion(
     emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
 ) -> tuple[Likelihood, list[int], list[int]]:
     """Values and gradients of what is sound; then the sequences that are not, and those whose gold is illegal."""
     check_finite(emissions)
     layout = Layout(lengths, emissions.device)
-    n_allowed = allowed.sum(1)
-    # shape: (batch_size,) each
-    known = torch.ones(layout.n_sequences, dtype=torch.bool, device=emissions.device)
-    impossible = unknown = ~known
-    if bool((n_allowed != 1).any()):
-        n_allowed = layout.to_walk(n_allowed)
-        known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
-        unknown = (layout.sum_of(n_allowed < allowed.shape[1]) == 0) & ~known
-    walked = layout.to_walk(emissions)
-    free = run_scaled(walked, layout, transitions)
-    tags = layout.to_walk(allowed.view(torch.uint8).argmax(1))
-    sound, taken = free.sound, known[layout.sequences, None].float()
-    surplus = free.marginals.scatter_add_(1, tags[:, None], -taken)
-    log_gold, g_matrix = _known_gold(walked, tags, layout, transitions, known & sound)
-    partly = ~(known | unknown | impossible)
+    xp, n_tags = layout.xp, emissions.shape[1]
+    gold, free = read_gold(allowed, layout), run_scaled(emissions, layout, transitions)
+    log_gold, under_gold = score(gold, emissions, layout, transitions), 0.0
+    surplus, sound, log_z = as_arrays(free.marginals, free.sound, free.log_z)
+    partly = ~(gold.known | gold.unknown | gold.impossible)
     if bool(partly.any()):
-        some = partly.tolist()
-        rows = torch.repeat_interleave(partly, torch.tensor(lengths, device=partly.device))
-        gold_layout = Layout([n for n, wanted in zip(lengths, some, strict=True) if wanted], emissions.device)
-        gold_emissions = torch.where(allowed, emissions, PENALTY)[rows]
-        gold = run_scaled(gold_layout.to_walk(gold_emissions), gold_layout, transitions)
-        target = torch.zeros_like(emissions)
-        log_gold[partly], target[rows] = gold.log_z, gold_layout.to_batch(gold.marginals)
-        surplus -= layout.to_walk(target)
-        sound[partly] &= gold.sound
-        g_matrix -= gold.expected(gold_layout, sound[partly])
-    counts = sound & ~unknown & ~impossible
+        part = Layout([n for n, wanted in zip(lengths, partly.tolist(), strict=True) if wanted], emissions.device)
+        rows = partly[layout.sequences]
+        under = run_scaled(torch.where(allowed, emissions, PENALTY)[rows], part, transitions)
+        marginals, log_gold[partly], held = as_arrays(under.marginals, under.log_z, under.sound)
+        surplus[rows] -= marginals
+        sound[partly] &= held
+        under_gold = under.expected(sound[partly][part.sequences])
+    counts = sound & ~(gold.unknown | gold.impossible)
+    counted = counts[layout.sequences]
     if not bool(counts.all()):
-        surplus = torch.where(counts[layout.sequences, None], surplus, 0.0)
-    g_transitions = Transitions(
-        matrix=g_matrix + free.expected(layout, counts),
-        start=surplus[: layout.n_begun].sum(0),
-        end=surplus[layout.lasts].sum(0),
+        surplus = xp.where(counted[:, None], surplus, 0.0)
+    # A path that is known is taken off where it goes.
+    seen = xp.asarray((counts & gold.known)[layout.sequences], dtype=xp.float32)
+    surplus.reshape(-1)[gold.at] -= seen
+    seen[layout.lasts] = 0.0
+    under_gold += xp.bincount(gold.pairs, seen[:-1], n_tags**2).reshape(n_tags, n_tags)
+    illegal = gold.impossible | gold.known & (log_gold < PENALTY / 2)
+    values, g_emissions, *g_transitions, unsound, illegal = as_tensors(
+        xp.where(counts, log_gold - log_z, 0.0),
+        surplus,
+        free.expected(counted) - under_gold,
+        surplus[layout.firsts].sum(0),
+        surplus[layout.lasts].sum(0),
+        ~sound & ~gold.unknown,
+        illegal,
     )
-    values = torch.where(counts, log_gold - free.log_z, 0.0).float()
-    illegal = (impossible | known & (log_gold < PENALTY / 2)).nonzero()[:, 0].tolist()
-    unsound = (~sound & ~unknown).nonzero()[:, 0].tolist()
-    return Likelihood(values, layout.to_batch(surplus), g_transitions), unsound, illegal
-
-
-def _known_gold(
-    emissions: torch.Tensor, tags: torch.Tensor, layout: Layout, transitions: Transitions, counted: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores of given paths, and the transitions of the counted sequences, negated. Rows are those of the walk."""
-    here, after = tags[layout.before], tags[layout.n_begun :]
-    scores = emissions.gather(1, tags[:, None])[:, 0].double()
-    scores[layout.n_begun :] += transitions.matrix[here, after]
-    scores[: layout.n_begun] += transitions.start[tags[: layout.n_begun]]
-    scores[layout.lasts] += transitions.end[tags[layout.lasts]]
-    counts = torch.zeros_like(transitions.matrix)
-    counts.index_put_((here, after), -counted[layout.sequences[layout.n_begun :]].float(), accumulate=True)
-    return layout.sum_of(scores), counts
+    result = Likelihood(values.float(), g_emissions, Transitions(*(gradient.float() for gradient in g_transitions)))
+    return result, unsound.nonzero()[:, 0].tolist(), illegal.nonzero()[:, 0].tolist()
 
 
 def _add_exact(

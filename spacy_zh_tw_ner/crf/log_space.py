@@ -8,7 +8,7 @@ from .transitions import Transitions
 
 
 class Exact(NamedTuple):
-    """One sequence in float64, scaled as `chains.Chains` says.
+    """One sequence in float64. In each row alpha sums to 1, and so does alpha ∘ beta.
 
     log_alpha, log_beta: (length, n_tags). log_scale: (length,). log_z: (). expected: (n_tags, n_tags).
     """

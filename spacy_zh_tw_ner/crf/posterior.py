@@ -6,7 +6,7 @@ import torch
 
 from ..errors import Errors
 from .chains import run_scaled
-from .compiled import as_arrays, kernels_for, settle
+from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes, rows_of
 from .log_space import Exact, run_log_space
 from .transitions import PENALTY, Transitions
@@ -73,7 +73,10 @@ class Posterior:
         return log_p.exp().clamp(max=1.0)
 
     def log_alpha(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
-        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64."""
+        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64.
+
+        It can be less one number for all tags of a row, which `log_beta` then has more.
+        """
         found = self._alpha[rows, tags].double().log()
         for sequence, exact in self.exact.items():
             _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_alpha)
@@ -117,12 +120,11 @@ def infer(
     if kernels is None:
         check_finite(emissions)
         layout = Layout(lengths, emissions.device)
-        chains = run_scaled(layout.to_walk(emissions), layout, transitions)
-        alpha, beta, log_scale = (layout.to_batch(rows) for rows in (chains.alpha, chains.beta, chains.log_scale))
-        log_z = chains.log_z
+        chains = run_scaled(emissions, layout, transitions)
+        alpha, beta, log_scale, log_z = chains.alpha.clone(), chains.beta, chains.log_scale, chains.log_z
         unsound = (~chains.sound).nonzero()[:, 0].tolist()
     else:
-        *outcome, status = kernels.posterior(*as_arrays(emissions, lengths, transitions))
+        *outcome, status = kernels.posterior(*as_inputs(emissions, lengths, transitions))
         alpha, beta, log_scale, log_z = (torch.from_numpy(array) for array in outcome)
         unsound, _ = settle(status, emissions, kernels)
     return Posterior(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import Errors
+from .arrays import as_arrays, as_tensors
 from .chains import run_scaled
 from .layout import Layout
 from .transitions import PENALTY, Transitions
@@ -46,32 +47,33 @@ def smoothed(
     legal = Transitions(*(torch.where(scores > PENALTY / 2, 0.0, PENALTY).double() for scores in transitions))
     scores = Transitions(*(torch.where(scores > PENALTY / 2, scores, 0.0).double() for scores in transitions))
     layout = Layout(lengths, emissions.device)
-    walked, gold = layout.to_walk(emissions).double(), layout.to_walk(allowed)
-    even = run_scaled(torch.zeros_like(walked), layout, legal)
-    known = layout.sum_of(gold.sum(1) != 1) == 0
+    even = run_scaled(torch.zeros_like(emissions, dtype=torch.float64), layout, legal)
+    leaving, arriving = even.leaving[:-1], even.arriving[1:]
+    n_doubtful = layout.sum_of(*as_arrays(allowed.sum(1) != 1))
+    sequences, firsts, lasts, known = as_tensors(layout.sequences, layout.firsts, layout.lasts, n_doubtful == 0)
     # shape: (n_rows,)
-    weight = known[layout.sequences].double() * share
-    ahead = weight[layout.n_begun :]
-    tags = gold.to(torch.uint8).argmax(1)
-    here, after = tags[layout.before], tags[layout.n_begun :]
+    weight = known[sequences].double() * share
+    tags = allowed.to(torch.uint8).argmax(1)
+    here, after = tags[:-1], tags[1:]
 
     # shape: (n_rows, n_tags) what is taken from the gold and given to all paths
-    moved = (gold.double() - even.marginals) * weight[:, None]
-    value = -(moved * walked).sum(1)
-    value[: layout.n_begun] -= moved[: layout.n_begun] @ scores.start
-    value[layout.lasts] -= moved[layout.lasts] @ scores.end
-    evenly = ((even.leaving @ (even.factors * scores.matrix)) * even.arriving).sum(1)
-    value[layout.n_begun :] += (evenly - scores.matrix[here, after]) * ahead
-    pairs = -((even.leaving * ahead[:, None]).T @ even.arriving) * even.factors
-    pairs.index_put_((here, after), ahead, accumulate=True)
+    moved = (allowed.double() - even.marginals) * weight[:, None]
+    value = -(moved * emissions.double()).sum(1)
+    value[firsts] -= moved[firsts] @ scores.start
+    value[lasts] -= moved[lasts] @ scores.end
+    going_on = weight.index_fill(0, lasts, 0.0)[:-1]
+    evenly = ((leaving @ (even.factors * scores.matrix)) * arriving).sum(1)
+    value[:-1] += (evenly - scores.matrix[here, after]) * going_on
+    pairs = -((leaving * going_on[:, None]).T @ arriving) * even.factors
+    pairs.index_put_((here, after), going_on, accumulate=True)
 
     gradient = likelihood.transitions
     return likelihood._replace(
-        log_likelihood=likelihood.log_likelihood + layout.sum_of(value).float(),
-        emissions=likelihood.emissions + layout.to_batch(moved).float(),
+        log_likelihood=likelihood.log_likelihood + as_tensors(layout.sum_of(*as_arrays(value)))[0].float(),
+        emissions=likelihood.emissions + moved.float(),
         transitions=Transitions(
             matrix=gradient.matrix + pairs.float(),
-            start=gradient.start + moved[: layout.n_begun].sum(0).float(),
-            end=gradient.end + moved[layout.lasts].sum(0).float(),
+            start=gradient.start + moved[firsts].sum(0).float(),
+            end=gradient.end + moved[lasts].sum(0).float(),
         ),
     )

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 
 from ..errors import Errors
-from .compiled import as_arrays, kernels_for, settle
+from .arrays import as_tensors
+from .compiled import as_inputs, kernels_for, settle
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, Transitions
 
@@ -52,7 +53,7 @@ def best_paths(
         # Which everybody may use; what inference mode leaves behind is good for little else.
         tags, finals = (tensor.clone() for tensor in found)
     else:
-        *arrays, status = kernels.best_paths(*as_arrays(emissions, lengths, transitions))
+        *arrays, status = kernels.best_paths(*as_inputs(emissions, lengths, transitions))
         tags, finals = map(torch.from_numpy, arrays)
         _, illegal = settle(status, emissions, kernels)
     if illegal:
@@ -89,16 +90,17 @@ def _by_torch(
             here.add_(transitions.start)
         if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
             here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
-    at_last = walked.index_select(0, layout.lasts)
-    best, path[layout.lasts] = (at_last + transitions.end).max(1)
-    peaks[layout.lasts, 0] += best
+    places, rows, sequences = as_tensors(layout.walk_ends, layout.rows, layout.sequences)
+    at_last = walked.index_select(0, places)
+    best, path[places] = (at_last + transitions.end).max(1)
+    peaks[places, 0] += best
     finals = walked.new_zeros(layout.n_sequences, n_tags)
-    finals[layout.sequences[layout.lasts]] = at_last
+    finals[sequences[rows[places, 0]]] = at_last
 
     into = transitions.matrix.T.contiguous()
     tags, before = path.split(layout.active), path.split(pieces)[::2]  # type: ignore[no-untyped-call]
     for step in range(len(blocks) - 1, 0, -1):
         scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
         torch.argmax(scores, 1, out=before[step - 1])
-    stuck = layout.sum_of(peaks[:, 0] < PENALTY / 2)
-    return layout.to_batch(path), finals, stuck.nonzero()[:, 0].tolist()
+    stuck = torch.unique(sequences[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
+    return layout.to_batch(path), finals, stuck.tolist()

@@ -135,6 +135,10 @@ def test_any_number_of_tags(k: int, compiled: bool) -> None:
     log_space_loss(leaves[0], lengths, Transitions(*leaves[1:]), allowed).backward()
     for seen, leaf in zip((got.emissions, *got.transitions), leaves, strict=True):
         assert norm_error(seen, leaf.grad) < 1e-4
+    across = emissions.T.contiguous().T
+    assert torch.equal(
+        log_likelihood(across, lengths, transitions, allowed, compiled=compiled).emissions, got.emissions
+    )
     assert torch.equal(
         decode(emissions, lengths, transitions, compiled=compiled),
         decode(emissions.double(), lengths, transitions, compiled=False),
@@ -157,6 +161,16 @@ def test_long_documents_are_decoded_in_stretches(compiled: bool) -> None:
         score += transitions.matrix[path[:-1], path[1:]].double().sum()
         assert float(score) == pytest.approx(float((best + transitions.end).max()), abs=1e-3)
         row += n
+
+
+@both_paths
+def test_a_step_that_float32_can_hold_only_once_scaled_is_noticed(compiled: bool) -> None:
+    # What arrives is exp(−50) · exp(−53), of which float32 holds one bit.
+    matrix, start = torch.tensor([[-53.0, -53.5, 0.0]] * 3), torch.tensor([-50.0, 0.0, 0.0])
+    emissions = torch.tensor([[0.0, -1000.0, -1000.0], [0.0, 0.0, -1000.0]])
+    posterior = infer(emissions, [2], Transitions(matrix, start, torch.zeros(3)), compiled=compiled)
+    true = torch.softmax(torch.tensor([0.0, -0.5, -1000.0]), 0)
+    torch.testing.assert_close(posterior.marginals[1], true)
 
 
 @both_paths
