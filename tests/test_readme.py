@@ -171,7 +171,8 @@ def test_options_mentioned_in_the_text_are_there() -> None:
     }
     variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
     options |= {f"--vars.{name}" for name in variables} | {"--extra"}
-    options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / "lora.cfg")["paths"]}
+    for config in ("bilstm", "lora"):
+        options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}
     for text in TEXTS.values():
         assert set(re.findall(r"(?<![-\w])--[a-z][\w.-]*", text)) <= options
 
