@@ -6,6 +6,7 @@ Everything that transformers raises on the way becomes one sentence here.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -114,12 +115,25 @@ def _attention(cls: Any, wanted: str | None) -> str | None:
 
 def _filled(cls: Any, config: "PretrainedConfig", weights: dict[str, torch.Tensor], kwargs: Mapping[str, Any]) -> Base:
     """Make a model around weights that are rounded already: float32 ones for them never exist."""
-    from accelerate import init_empty_weights
+    from transformers.modeling_utils import no_init_weights
 
-    with init_empty_weights():
+    # Numbers that are drawn only to be replaced would take time, and on `meta`, torch's compiler.
+    with no_init_weights(), _on_meta():
         model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
     fill(model, weights)
     return cast(Base, model.eval())
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Parameters get shapes and no numbers. Buffers, such as the numbers of positions, are in no file and get both."""
+    register = nn.Module.register_parameter
+
+    def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
+        register(module, name, None if param is None else nn.Parameter(param.to("meta"), requires_grad=False))
+
+    with patch.object(nn.Module, "register_parameter", register_on_meta):
+        yield
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:
