@@ -52,7 +52,7 @@ def read_model(
     revision: str | None,
     config: "PretrainedConfig",
     *,
-    weights: dict[str, torch.Tensor] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
     quantization: "BitsAndBytesConfig | None" = None,
     attn_implementation: str | None = "sdpa",
     device: torch.device,
@@ -60,7 +60,7 @@ def read_model(
 ) -> Base:
     """Read a base: the encoder of whatever the checkpoint was made for, without pooler and head.
 
-    weights (dict[str, torch.Tensor] | None): Take these, and read nothing. What is packed for a CPU is taken out.
+    weights (Mapping[str, torch.Tensor] | None): Take these, and read nothing.
     quantization (BitsAndBytesConfig | None): Quantise what is read. `weights` are quantised already.
     int8_cpu (bool): Round linear layers for CPUs, or take `weights` that were.
     RETURNS (Base): float32 but for quantised layers, in evaluation mode.
@@ -113,7 +113,9 @@ def _attention(cls: Any, wanted: str | None) -> str | None:
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
-def _filled(cls: Any, config: "PretrainedConfig", weights: dict[str, torch.Tensor], kwargs: Mapping[str, Any]) -> Base:
+def _filled(
+    cls: Any, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], kwargs: Mapping[str, Any]
+) -> Base:
     """Make a model around weights that are rounded already: float32 ones for them never exist."""
     from transformers.modeling_utils import no_init_weights
 

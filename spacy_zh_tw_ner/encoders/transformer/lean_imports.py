@@ -17,7 +17,7 @@ import torch
 
 COMPILER = "torch._dynamo"
 VMAP = f"{COMPILER}._trace_wrapped_higher_order_op"
-NOT_INSTALLED = {"_sklearn_available": False, "_scipy_available": False}  # as transformers knows it
+NOT_INSTALLED: dict[str, Any] = {"_sklearn_available": False, "_scipy_available": False}  # as transformers knows it
 MODULES = ("transformers.masking_utils", "transformers.modeling_utils", "transformers.models.auto.modeling_auto")
 
 
