@@ -24,7 +24,7 @@ def serve_cli(
     ),
     api_key: str = typer.Option("", envvar="ZH_TW_NER_API_KEY", hidden=True),
     origins: list[str] = typer.Option([], "--allow-origin", help="Site whose pages may call it; may be repeated."),
-    batch_chars: int = typer.Option(8_192, "--batch-chars", help="Characters that are read in one go."),
+    batch_chars: int = typer.Option(4_096, "--batch-chars", help="Characters that are read in one go."),
     queue_chars: int = typer.Option(2_000_000, "--queue-chars", help="Characters that may wait; more get 429."),
     max_requests: int = typer.Option(256, "--max-requests", help="Requests held at a time; more get 429."),
     max_body_mib: int = typer.Option(8, "--max-body-mib", help="Size of a request."),

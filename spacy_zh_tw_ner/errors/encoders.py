@@ -109,6 +109,12 @@ class EncoderMessages:
         "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start afresh."
     )
     ZT339 = "These bytes hold no transformer that this version can read (format {seen!r}, expected {expected})."
+    ZT620 = (
+        "The weights are in a file of their own ({folder}/{name}), and these bytes are only what stood beside it. Load "
+        "the whole pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
+    )
+    ZT621 = "The weights of the pipeline should be in {path}, which is not there. Copy its folder with all files."
+    ZT622 = "{path} ends before its last weights: it was not copied to its end. Copy it again."
     ZT340 = (
         "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
         "give a `name` whose tokenizer and weights match."

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
-from spacy.util import load_config_from_str
+from spacy.util import ensure_path, load_config_from_str
 
+from ..large_files import large_files_from, large_files_to
 from .lex_attrs import LEX_ATTRS
 from .stop_words import STOP_WORDS
 
@@ -40,6 +42,17 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
+        with large_files_to(ensure_path(path), whole=not exclude):
+            super().to_disk(path, exclude=exclude)
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> "TraditionalChinese":
+        """Read what `to_disk` has written."""
+        with large_files_from(ensure_path(path)):
+            super().from_disk(path, **kwargs)
+        return self
 
     def pipe(  # all of spaCy's arguments, passed on
         self,

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..pipeline.gazetteer import Gazetteer
+from ..pipeline.scores import get_score
 from .memory import PAUSE, Trimmer
 from .models import ModelCache, entity_labels, evidence_labels
 from .own_words import FoundTooOften, write_words
@@ -266,7 +267,4 @@ def _find(nlp: Language, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:
-    return tuple(
-        Found(ent.start_char, ent.end_char, ent.label_, ent._.score if ent.has_extension("score") else None)
-        for ent in doc.ents
-    )
+    return tuple(Found(ent.start_char, ent.end_char, ent.label_, get_score(ent)) for ent in doc.ents)

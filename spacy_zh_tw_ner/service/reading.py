@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from fastapi import Request
@@ -11,8 +12,9 @@ from fastapi import Request
 from ..errors import Errors
 from ..pipeline.gazetteer import Gazetteer
 from .engine import Engine, Found, Job, NotLoaded, QueueFull, Unreadable
+from .own_words import gazetteer_of
 from .refusals import ClientGone, Refusal, parse
-from .schema import EntitiesRequest, Options, Record, entities
+from .schema import Options, OwnWords, Record, StreamWords, entities
 from .settings import ServiceSettings
 
 PAUSE = 0.05  # seconds between two attempts of a stream to find room in the queue
@@ -31,21 +33,29 @@ def check_options(options: Options, engine: Engine) -> str:
     return name
 
 
-def check_words(asked: EntitiesRequest, name: str, engine: Engine) -> None:
-    """Refuse, with 422, words of a label that the pipeline does not know, or, but for `override`, cannot weigh.
+async def own_words(asked: OwnWords | None, name: str, engine: Engine, settings: ServiceSettings) -> Gazetteer | None:
+    """Make words ready for a pipeline, which is loaded for that if it must be: only then its labels are known.
 
-    asked (EntitiesRequest): The request.
-    name (str): Its pipeline, loaded before.
+    asked (Optional[OwnWords]): The words.
+    name (str): The pipeline.
     engine (Engine): Knows the labels.
+    settings (ServiceSettings): The limits.
+    RETURNS (Optional[Gazetteer]): Finds them; None where there are none.
+    RAISES (Refusal): 422 for words that may not be, of a label that the pipeline does not know, or, but for
+        `override`, cannot weigh; 503 where it does not load.
     """
-    if asked.gazetteer is None:
-        return
+    if asked is None:
+        return None
+    if name not in engine.labels:
+        (empty,) = engine.submit(name, [""])
+        await _in_time(empty, settings.timeout)
     known, evidence = engine.labels[name], engine.evidence_labels[name]
-    for label in asked.gazetteer.words:
+    for label in asked.words:
         if label not in known:
             raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
-        if label not in evidence and not asked.gazetteer.override:
+        if label not in evidence and not asked.override:
             raise Refusal(422, Errors.ZT609.format(label=label, labels=", ".join(evidence) or "none"))
+    return gazetteer_of(asked, settings)
 
 
 def check_length(text: str, field: str, limit: int) -> None:
@@ -100,6 +110,13 @@ async def _wait(job: Job) -> tuple[Found, ...]:
         raise Refusal(503, str(error)) from error
 
 
+async def _in_time(job: Job, timeout: float) -> tuple[Found, ...]:
+    try:
+        return await asyncio.wait_for(_wait(job), timeout)
+    except (asyncio.TimeoutError, TimeoutError):  # not the same before Python 3.11
+        raise Refusal(503, Errors.ZT512.format(seconds=timeout), retry_after=5) from None
+
+
 async def _disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -114,17 +131,26 @@ class Stream:
     pipeline (str): By this pipeline.
     options (Options): What is asked of every line.
     settings (ServiceSettings): The limits.
+    words (Optional[Gazetteer]): Words for all lines that have none of their own.
     """
 
-    def __init__(self, engine: Engine, pipeline: str, options: Options, settings: ServiceSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: str,
+        options: Options,
+        settings: ServiceSettings,
+        words: Gazetteer | None = None,
+    ) -> None:
         self._engine, self._pipeline, self._options, self._settings = engine, pipeline, options, settings
+        self._words = words
         self._ahead: deque[tuple[dict[str, Any], Job | Refusal]] = deque()
 
-    async def answer(self, body: bytes) -> AsyncIterator[bytes]:
+    async def answer(self, lines: Iterable[bytes]) -> AsyncIterator[bytes]:
         """Yield lines, as they are ready."""
         try:
             ahead = 0
-            for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
+            for index, line in enumerate(lines):
                 record, asked = await self._ask(index, line)
                 self._ahead.append((record, asked))
                 ahead += len(line)
@@ -143,15 +169,20 @@ class Stream:
             record = parse(Record, line)
             sent["id"] = record.id
             check_length(record.text, "text", self._settings.max_chars)
-            return sent, await self._submit(record.text)
+            words = self._words
+            if record.gazetteer is not None:
+                words = await own_words(record.gazetteer, self._pipeline, self._engine, self._settings)
+            return sent, await self._submit(record.text, words)
+        except QueueFull as full:
+            return sent, Refusal(429, str(full))
         except Refusal as refusal:
             return sent, refusal
 
-    async def _submit(self, text: str) -> Job:
+    async def _submit(self, text: str, words: Gazetteer | None) -> Job:
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
         while True:
             try:
-                return self._engine.submit(self._pipeline, [text])[0]
+                return self._engine.submit(self._pipeline, [text], words)[0]
             except QueueFull as full:
                 if asyncio.get_running_loop().time() > deadline:
                     raise Refusal(429, str(full)) from full
@@ -169,15 +200,32 @@ class Stream:
         if isinstance(asked, Refusal):
             return _dump(sent | asked.body)
         try:
-            found = await asyncio.wait_for(_wait(asked), self._settings.timeout)
+            found = await _in_time(asked, self._settings.timeout)
             check_options(self._options, self._engine)  # the labels are known now
             sent["entities"] = entities(asked.text, found, self._options)
         except Refusal as refusal:
-            sent |= refusal.body
-        except (asyncio.TimeoutError, TimeoutError):  # not the same before Python 3.11
             self._engine.withdraw([asked])
-            sent |= Refusal(503, Errors.ZT512.format(seconds=self._settings.timeout)).body
+            sent |= refusal.body
         return _dump(sent)
+
+
+def divide(body: bytes) -> tuple[OwnWords | None, Iterator[bytes]]:
+    """Divide the body of a stream.
+
+    body (bytes): All lines.
+    RETURNS (tuple[Optional[OwnWords], Iterator[bytes]]): The words that are its first line, if it has no text; and the
+        lines that ask, without blank ones.
+    RAISES (Refusal): 422 for words that are not as they should be.
+    """
+    lines = (line for line in body.split(b"\n") if line.strip())
+    first = next(lines, b"")
+    try:
+        fields = json.loads(first)
+    except ValueError:
+        fields = None
+    if isinstance(fields, dict) and "gazetteer" in fields and "text" not in fields:
+        return parse(StreamWords, first).gazetteer, lines
+    return None, chain([first] if first else [], lines)
 
 
 def _dump(line: dict[str, Any]) -> bytes:

@@ -5,19 +5,33 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import Errors
 from .engine import Engine
 from .key import CheckT
 from .offsets import OffsetUnit
-from .own_words import gazetteer_of
-from .reading import Stream, check_length, check_options, check_words, read_texts
+from .reading import Stream, check_length, check_options, divide, own_words, read_texts
 from .refusals import Refusal, parse, read_body
-from .schema import EntitiesAnswer, EntitiesRequest, Options, Pipeline, Record, Refused, Service, entities
+from .schema import (
+    EntitiesAnswer,
+    EntitiesRequest,
+    Options,
+    Pipeline,
+    Record,
+    Refused,
+    Service,
+    StreamWords,
+    entities,
+)
 from .settings import ServiceSettings
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+LINES = (
+    "Objects, one a line. A first line with a `gazetteer` and no `text` has words for all others, and no answer; a "
+    "line with both has words for itself alone."
+)
 LIMITS = ("max_texts", "max_chars", "max_words", "max_word_chars", "max_body")
 REFUSALS = {
     400: "The body is not JSON, or not UTF-8.",
@@ -58,11 +72,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
             raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
         for i, text in enumerate(texts):
             check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
-        if asked.gazetteer is not None and pipeline not in engine.labels:
-            # An empty text has it loaded, and its labels known.
-            await read_texts(request, engine, pipeline, [""], settings.timeout)
-        check_words(asked, pipeline, engine)
-        words = gazetteer_of(asked.gazetteer, settings)
+        words = await own_words(asked.gazetteer, pipeline, engine, settings)
         found = await read_texts(request, engine, pipeline, texts, settings.timeout, words) if texts else []
         check_options(asked, engine)  # the labels are known now
         results = [{"entities": entities(text, f, asked)} for text, f in zip(texts, found, strict=True)]
@@ -84,9 +94,10 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
     ) -> StreamingResponse:
         options = Options(pipeline=pipeline, offset_unit=offset_unit, labels=labels, min_score=min_score)
         name = check_options(options, engine)
-        body = await read_body(request, NDJSON, settings)
+        gazetteer, lines = divide(await read_body(request, NDJSON, settings))
         engine.check_room()
-        return StreamingResponse(Stream(engine, name, options, settings).answer(body), media_type=NDJSON)
+        words = await own_words(gazetteer, name, engine, settings)
+        return StreamingResponse(Stream(engine, name, options, settings, words).answer(lines), media_type=NDJSON)
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)
     async def describe() -> Service:
@@ -102,18 +113,40 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
 
 def _request_schema(settings: ServiceSettings) -> dict[str, Any]:
-    schema = EntitiesRequest.model_json_schema()
+    schema = _without_pointers(EntitiesRequest)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts
-    schema["properties"]["gazetteer"]["anyOf"][0] = schema.pop("$defs")["OwnWords"]  # pointers would lead elsewhere
     return schema
 
 
 def _lines_schema() -> dict[str, Any]:
-    schema = Record.model_json_schema()
+    schema, first = _without_pointers(Record), _without_pointers(StreamWords)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
-    return {"type": "string", "description": "Objects, one a line.", "examples": [lines], "x-line": schema}
+    return {
+        "type": "string",
+        "description": LINES,
+        "examples": [lines],
+        "x-line": schema,
+        "x-first-line": first,
+    }
+
+
+def _without_pointers(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a model; pointers would lead elsewhere in the document that it becomes a part of."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        part = parts.get(str(value.get("$ref")).rpartition("/")[2], {})
+        return part | {key: resolved(each) for key, each in value.items() if key != "$ref"}
+
+    found: dict[str, Any] = resolved(schema)
+    return found
 
 
 def _stream_response() -> dict[str, Any]:

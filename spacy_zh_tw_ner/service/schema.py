@@ -91,6 +91,14 @@ class EntitiesRequest(Options):
         return [self.text] if self.text is not None else self.texts or []
 
 
+class StreamWords(BaseModel):
+    """The first line of a stream, where it has words for all others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gazetteer: OwnWords
+
+
 class Record(BaseModel):
     """A line of a stream."""
 
@@ -98,6 +106,7 @@ class Record(BaseModel):
 
     text: TextT
     id: JsonValue = Field(None, description="Comes back as it is; need not be unique.")
+    gazetteer: OwnWords | None = Field(None, description="For this line, in place of those of the first line.")
 
 
 class Entity(BaseModel):

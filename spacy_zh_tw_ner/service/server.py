@@ -9,6 +9,7 @@ import spacy
 import uvicorn
 from spacy.language import Language
 
+from ..encoders.transformer.lean_imports import import_transformers
 from .app import create_app
 from .engine import Engine
 from .metrics import Metrics
@@ -41,6 +42,7 @@ def serve(
         import torch
 
         torch.set_num_threads(threads)
+    import_transformers()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     engine, metrics = create_engine(sources, settings)
     config = uvicorn.Config(

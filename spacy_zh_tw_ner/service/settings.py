@@ -26,7 +26,7 @@ class ServiceSettings:
     origins (tuple[str, ...]): Sites whose pages may call the service from a browser.
     """
 
-    batch_chars: int = 8_192
+    batch_chars: int = 4_096
     queue_chars: int = 2_000_000
     max_requests: int = 256
     max_body: int = 8 * MIB

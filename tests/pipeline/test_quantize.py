@@ -55,8 +55,8 @@ def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_pa
     assert (block["quantization"]["kind"], block["lora"], block["save_dtype"]) == ("int8_cpu", None, "fp16")
     assert block["memory"]["precision"] == "fp32"
     if kind == "plain":
-        sizes = [sum(f.stat().st_size for f in (tmp_path / n / "transformer").iterdir()) for n in ("before", "after")]
-        assert sizes[1] < 0.75 * sizes[0]  # of a tiny one, the tokenizer is half
+        sizes = [sum(f.stat().st_size for f in (tmp_path / n / "weights").iterdir()) for n in ("before", "after")]
+        assert sizes[1] < 0.5 * sizes[0]
     again.to_disk(tmp_path / "again")
     assert found(spacy.load(tmp_path / "again")) == expected
 

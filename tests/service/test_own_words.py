@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import spacy
 from spacy.language import Language
@@ -147,3 +148,59 @@ def test_the_description_holds_the_words_without_pointers(service: Running) -> N
     assert set(schema["properties"]["gazetteer"]["anyOf"][0]["properties"]) == {"words", "override", "bonus"}
     for example in schema["examples"]:
         found(service.ask(example))
+
+
+def stream(service: Running, *lines: Any, query: str = "") -> httpx.Response:
+    body = "\n".join(json.dumps(line) for line in lines)
+    return service.send(body.encode(), "application/x-ndjson", f"/v1/entities/stream{query}")
+
+
+def streamed(service: Running, *lines: Any) -> list[list[str]]:
+    response = stream(service, *lines)
+    assert response.status_code == 200
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [answer["index"] for answer in answers] == list(range(len(answers)))
+    return [[entity["text"] for entity in answer["entities"]] for answer in answers]
+
+
+def test_a_stream_has_words_for_all_lines_and_lines_have_their_own(service: Running) -> None:
+    line, forced, other = {"text": UNKNOWN}, words("在台飛", override=True), words("很多年", override=True)
+    (plain,) = streamed(service, line)
+    assert not {"在臺飛", "很多年"} & set(plain)
+    found = streamed(
+        service, {"gazetteer": forced}, line, line | {"gazetteer": other}, line, line | {"gazetteer": None}
+    )
+    assert [("在臺飛" in each, "很多年" in each) for each in found] == [
+        (True, False),
+        (False, True),
+        *[(True, False)] * 2,
+    ]
+    assert streamed(service, line | {"gazetteer": forced}, line)[1] == plain
+    assert streamed(service, {"gazetteer": forced}, line | {"gazetteer": {"words": {}}}) == [plain]
+    assert streamed(service, {"gazetteer": forced}) == []
+
+
+@pytest.mark.parametrize(
+    ("gazetteer", "code"), [({"words": {"NO": ["好"]}}, "ZT516"), (words(""), "ZT608"), ([], "ZT508"), (None, "ZT508")]
+)
+def test_wrong_words_of_a_stream_are_refused_and_those_of_a_line_spoil_no_other(
+    service: Running, gazetteer: Any, code: str
+) -> None:
+    refused(stream(service, {"gazetteer": gazetteer}, {"text": "好"}), 422, code)
+    answers = stream(service, {"text": "好", "gazetteer": gazetteer}, {"text": "好"}).text.splitlines()
+    first, second = map(json.loads, answers)
+    assert first["error"]["code"] == code if gazetteer is not None else "entities" in first
+    assert "entities" in second
+
+
+def test_a_stream_with_words_loads_a_pipeline_to_know_its_labels(tiny_pipeline: Path) -> None:
+    with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
+        line = {"text": UNKNOWN, "gazetteer": {"words": {"NO": ["臺飛"]}}}
+        assert json.loads(stream(service, line, query="?pipeline=late").text)["error"]["code"] == "ZT516"
+
+
+def test_the_description_of_a_stream_holds_the_words_without_pointers(service: Running) -> None:
+    api = service.client.get("/openapi.json").json()
+    schema = api["paths"]["/v1/entities/stream"]["post"]["requestBody"]["content"]["application/x-ndjson"]["schema"]
+    assert "$ref" not in json.dumps(schema)
+    assert set(schema["x-first-line"]["properties"]) == {"gazetteer"}

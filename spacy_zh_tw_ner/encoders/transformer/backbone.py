@@ -1,5 +1,6 @@
 """input ids → hidden: a Hugging Face encoder or decoder, loaded as the settings say."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -119,13 +120,13 @@ def build_backbone(
     settings: BackboneSettings,
     config: "PretrainedConfig",
     *,
-    weights: Weights | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
     adapter: Weights | None = None,
     device: str | torch.device = "cpu",
 ) -> Backbone:
     """Make a backbone by settings.
 
-    weights (dict[str, torch.Tensor] | None): Of the base, quantised if the settings say so; read by name without.
+    weights (Mapping[str, torch.Tensor] | None): Of the base, quantised if the settings say so; read by name without.
     adapter (dict[str, torch.Tensor] | None): Of the adapters; random without.
     RETURNS (Backbone): As `load_backbone`.
     """

@@ -20,19 +20,21 @@ import torch
 from safetensors.torch import save as serialize
 
 from ...errors import Errors
+from ...large_files import store, stored
 from .backbone import Backbone, build_backbone
 from .hub import read_config, read_tokenizer
 from .lora import is_adapter, plain_name
 from .precision import DTYPES
 from .quantization import INT8_CPU, is_quantized
 from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
-from .stored import read_tensors
+from .stored import StoredTensors, read_tensors
 from .weights import Weights, adapter_weights, base_weights, merged_weights, unquantized
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FORMAT = 1
+IN_FILE = 2  # the weights are in a file of their own
 SAVES = ("full", "adapter", "merged")
 # msgpack stores no longer run of bytes; some is left for the tokenizer, and for what is stored around it.
 LIMIT = 2**32 - 1 - 2**26
@@ -78,25 +80,30 @@ def pack(
 
 
 def to_bytes(parts: Parts) -> bytes:
-    """Put the parts into one run of bytes; see `from_bytes`."""
+    """Put the parts into one run of bytes; but weights into a file, where a pipeline is written. See `from_bytes`."""
+    weights = parts["weights"] or b""
+    file = store(weights) if weights else None
+    if file is not None:
+        parts, weights = {**parts, "format": IN_FILE, "weights_file": file}, b""
     rest = cast(bytes, srsly.msgpack_dumps({**parts, "weights": None}))
     head = WEIGHTS_BEHIND + len(rest).to_bytes(PLACE - len(WEIGHTS_BEHIND), "little")
     gap = bytes(-len(rest) % PLACE)  # numbers begin at even places
-    return b"".join([head, rest, gap, parts["weights"] or b""])
+    return b"".join([head, rest, gap, weights])
 
 
 def from_bytes(data: bytes) -> Parts:
-    """Take apart what `to_bytes` put together. The weights are not copied: they are a view of the bytes.
+    """Take apart what `to_bytes` put together. The weights are not copied: they are a view of the bytes, or a path.
 
     data (bytes): Of this release, or of one that stored the weights among the other parts.
     RETURNS (dict): The parts.
+    RAISES (ValueError): If the weights are in a file that is not there.
     """
     if not data.startswith(WEIGHTS_BEHIND):
         return cast(Parts, srsly.msgpack_loads(data))
     end = PLACE + int.from_bytes(data[len(WEIGHTS_BEHIND) : PLACE], "little")
     parts = cast(Parts, srsly.msgpack_loads(data[PLACE:end]))
     weights = memoryview(data)[end + -end % PLACE :]
-    return {**parts, "weights": weights or None}
+    return {**parts, "weights": stored(parts["weights_file"]) if "weights_file" in parts else weights or None}
 
 
 def unpack(
@@ -117,7 +124,7 @@ def unpack(
     RAISES (ValueError): If the parts are not of this format; for adapters, if the base is missing or another; for
         quantised weights, where they cannot run.
     """
-    if parts.get("format") != FORMAT:
+    if parts.get("format") not in (FORMAT, IN_FILE):
         raise ValueError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
     settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
     if revision is not None or name not in (None, settings.name):
@@ -129,7 +136,8 @@ def unpack(
         config, weights = read_config(settings.name, settings.revision), None
     else:
         rounded = settings.quantization is not None and settings.quantization.kind == INT8_CPU
-        config, weights = _config(parts["config"]), read_tensors(parts["weights"], copy=not rounded)
+        config = _config(parts["config"])
+        weights = StoredTensors(parts["weights"]) if rounded else read_tensors(parts["weights"])
     backbone = build_backbone(settings, config, weights=weights, adapter=adapter, device=device)
     return backbone, _tokenizer(parts["tokenizer"])
 

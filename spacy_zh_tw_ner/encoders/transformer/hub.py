@@ -6,6 +6,7 @@ Everything that transformers raises on the way becomes one sentence here.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -51,7 +52,7 @@ def read_model(
     revision: str | None,
     config: "PretrainedConfig",
     *,
-    weights: dict[str, torch.Tensor] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
     quantization: "BitsAndBytesConfig | None" = None,
     attn_implementation: str | None = "sdpa",
     device: torch.device,
@@ -59,7 +60,7 @@ def read_model(
 ) -> Base:
     """Read a base: the encoder of whatever the checkpoint was made for, without pooler and head.
 
-    weights (dict[str, torch.Tensor] | None): Take these, and read nothing. What is packed for a CPU is taken out.
+    weights (Mapping[str, torch.Tensor] | None): Take these, and read nothing.
     quantization (BitsAndBytesConfig | None): Quantise what is read. `weights` are quantised already.
     int8_cpu (bool): Round linear layers for CPUs, or take `weights` that were.
     RETURNS (Base): float32 but for quantised layers, in evaluation mode.
@@ -112,14 +113,29 @@ def _attention(cls: Any, wanted: str | None) -> str | None:
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
-def _filled(cls: Any, config: "PretrainedConfig", weights: dict[str, torch.Tensor], kwargs: Mapping[str, Any]) -> Base:
+def _filled(
+    cls: Any, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], kwargs: Mapping[str, Any]
+) -> Base:
     """Make a model around weights that are rounded already: float32 ones for them never exist."""
-    from accelerate import init_empty_weights
+    from transformers.modeling_utils import no_init_weights
 
-    with init_empty_weights():
+    # Numbers that are drawn only to be replaced would take time, and on `meta`, torch's compiler.
+    with no_init_weights(), _on_meta():
         model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
     fill(model, weights)
     return cast(Base, model.eval())
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Parameters get shapes and no numbers. Buffers, such as the numbers of positions, are in no file and get both."""
+    register = nn.Module.register_parameter
+
+    def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
+        register(module, name, None if param is None else nn.Parameter(param.to("meta"), requires_grad=False))
+
+    with patch.object(nn.Module, "register_parameter", register_on_meta):
+        yield
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:

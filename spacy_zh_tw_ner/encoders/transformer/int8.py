@@ -20,7 +20,7 @@ error is twice as large. So the layer is ours, over the same operators.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -84,25 +84,25 @@ def round_linear_layers(model: nn.Module) -> None:
             _put(model, path, Int8Linear.rounded(layer))
 
 
-def fill(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     """Give weights to a model that has none, and round what linear layers are not rounded yet.
 
     model (nn.Module): With parameters on the device "meta".
-    weights (dict[str, torch.Tensor]): As `state_dict` gave them, before or after rounding. What is packed is taken out,
-        so that there are never two of all.
+    weights (Mapping[str, torch.Tensor]): As `state_dict` gave them, before or after rounding; `StoredTensors`, so that
+        there are never two of all.
     """
+    packed = set[str]()
     for path, layer in list(model.named_modules()):
         if type(layer) is nn.Linear and f"{path}.{SCALE}" in weights:
-            weight, scale, bias = (weights.pop(f"{path}.{name}", None) for name in ("weight", SCALE, "bias"))
+            names = [f"{path}.{part}" for part in ("weight", SCALE, "bias")]
+            packed.update(names)
+            weight, scale, bias = map(weights.get, names)
             assert weight is not None
             assert scale is not None
             _put(model, path, Int8Linear(weight, scale.float(), None if bias is None else bias.float()))
     halves = {f"{path}.weight" for path, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
-    # Of their own, for what they were read from is not theirs.
-    own = {
-        name: tensor.clone() if name in halves else tensor.to(torch.float32, copy=True)
-        for name, tensor in weights.items()
-    }
+    others = {name: weights[name] for name in weights if name not in packed}
+    own = {name: tensor if name in halves else tensor.float() for name, tensor in others.items()}
     model.load_state_dict(own, strict=False, assign=True)
     round_linear_layers(model)
     for layer in model.modules():

@@ -27,7 +27,7 @@ from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 T = TypeVar("T")
-CPU_PADDED = 2048
+CPU_NUMBERS = 400_000  # of hidden states: 1,282 pieces of 312, 520 of 768
 logger = logging.getLogger("spacy_zh_tw_ner")
 
 
@@ -62,8 +62,8 @@ class Passes:
     @property
     def eval_size(self) -> int | None:
         """Pieces, padding included, that are best encoded at once without a graph; None for no limit but memory's."""
-        # A CPU gains nothing from more, and loses what it had in its caches and what is padded to one length.
-        limits = [self.eval_limit, CPU_PADDED if self.device.type == "cpu" else None]
+        # A CPU gains nothing from more, and loses memory, what it had in its caches, and what is padded to one length.
+        limits = [self.eval_limit, CPU_NUMBERS // self.backbone.width if self.device.type == "cpu" else None]
         return min((limit for limit in limits if limit is not None), default=None)
 
     @property

@@ -1,11 +1,13 @@
-"""safetensors in memory → tensors, with no copy of the file, and as few of the numbers as can be."""
+"""safetensors → tensors, one at a time, with no copy of the file."""
 
 import json
-import warnings
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 
+from ...errors import Errors
 from .weights import Weights
 
 # https://github.com/huggingface/safetensors#format: length of the header, header, numbers
@@ -22,28 +24,71 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+SourceT: TypeAlias = bytes | memoryview | Path
 
 
-def read_tensors(data: bytes | memoryview, *, copy: bool = True) -> Weights:
-    """Read what `safetensors.torch.save` wrote; its own `load` copies the numbers twice.
+class StoredTensors(Mapping[str, torch.Tensor]):
+    """What `safetensors.torch.save` wrote. Each tensor is read when it is asked for, into memory of its own.
 
-    data (bytes | memoryview): The file.
-    copy (bool): Give each tensor memory of its own, and make floats float32. Without, all are as they were stored, and
-        show the file, which they keep and which is not to be written to.
-    RETURNS (dict[str, torch.Tensor]): By name.
+    source (bytes | memoryview | Path): All that was written, or the file that it is in.
     """
-    view = memoryview(data)
-    start = LENGTH + int.from_bytes(view[:LENGTH], "little")
-    header: dict[str, Any] = json.loads(bytes(view[LENGTH:start]))
-    header.pop("__metadata__", None)
-    return {name: _read(view[start:], entry, copy) for name, entry in header.items()}
+
+    def __init__(self, source: SourceT) -> None:
+        self._read_into = _file_reader(source) if isinstance(source, Path) else _memory_reader(memoryview(source))
+        size = int.from_bytes(self._bytes(0, LENGTH), "little")
+        self._start = LENGTH + size
+        self._entries: dict[str, dict[str, Any]] = json.loads(self._bytes(LENGTH, size))
+        self._entries.pop("__metadata__", None)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        entry = self._entries[name]
+        tensor = torch.empty(entry["shape"], dtype=DTYPES[entry["dtype"]])
+        if tensor.numel():
+            numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
+            self._read_into(self._start + entry["data_offsets"][0], numbers)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _bytes(self, start: int, size: int) -> bytearray:
+        found = bytearray(size)
+        self._read_into(start, memoryview(found))
+        return found
 
 
-def _read(numbers: memoryview, entry: dict[str, Any], copy: bool) -> torch.Tensor:
-    dtype, (start, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
-    if start == end:
-        return torch.empty(entry["shape"], dtype=dtype)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
-        tensor = torch.frombuffer(numbers[start:end], dtype=dtype).reshape(entry["shape"])
-    return tensor.to(torch.float32 if dtype.is_floating_point else dtype, copy=True) if copy else tensor
+def read_tensors(source: SourceT) -> Weights:
+    """Read all that `safetensors.torch.save` wrote; its own `load` copies the numbers twice.
+
+    source (bytes | memoryview | Path): All that was written, or the file that it is in.
+    RETURNS (dict[str, torch.Tensor]): By name, floats as float32.
+    """
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in StoredTensors(source).items()
+    }
+
+
+def _memory_reader(view: memoryview) -> Callable[[int, memoryview], None]:
+    def read_into(start: int, target: memoryview) -> None:
+        target[:] = view[start : start + len(target)]
+
+    return read_into
+
+
+def _file_reader(path: Path) -> Callable[[int, memoryview], None]:
+    """Open the file each time, rather than to keep it open for who knows how long."""
+
+    def read_into(start: int, target: memoryview) -> None:
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            done = 0
+            while done < len(target):  # a system reads no more than 2 GiB at once
+                count = file.readinto(target[done:])
+                if not count:
+                    raise ValueError(Errors.ZT622.format(path=path))
+                done += count
+
+    return read_into

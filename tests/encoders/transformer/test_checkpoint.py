@@ -180,7 +180,7 @@ def test_other_words_are_told(make_checkpoint: Make) -> None:
         require_packable(backbone, save_dtype="int8")
 
 
-@pytest.mark.parametrize("parts", [{}, {"format": 2}])
+@pytest.mark.parametrize("parts", [{}, {"format": 3}])
 def test_bytes_of_another_kind_are_told(parts: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"ZT339.*format {parts.get('format')}, expected 1"):
         unpack(parts)

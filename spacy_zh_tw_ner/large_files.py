@@ -1,0 +1,85 @@
+"""What is too large to stand among a component's other parts: a file of its own, in the folder of the pipeline.
+
+spaCy hands components bytes and no folder, and holds a file of them twice while it is loaded. So the pipeline says here
+where it is being written to or read from, and whoever has something large asks.
+
+    zh_tw_ner/config.cfg, transformer/model, …
+    zh_tw_ner/weights/1f0c….safetensors
+
+The name is a hash of what is in it, so that a file of bytes never goes with weights of another time.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from hashlib import sha256
+from pathlib import Path
+
+from .errors import Errors
+from .files import write_whole
+
+FOLDER = "weights"
+SUFFIX = ".safetensors"
+_written: ContextVar[tuple[Path, set[str]] | None] = ContextVar("written", default=None)
+_read: ContextVar[Path | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
+    """Take files for the folder of a pipeline that is being written.
+
+    pipeline (Path): The folder.
+    whole (bool): Whether all of it is written, so that files of before have no owner any more.
+    """
+    folder, names = pipeline / FOLDER, set[str]()
+    token = _written.set((folder, names))
+    try:
+        yield
+    finally:
+        _written.reset(token)
+    if whole:
+        for path in folder.glob(f"*{SUFFIX}"):
+            if path.name not in names:
+                path.unlink()
+
+
+@contextmanager
+def large_files_from(pipeline: Path) -> Iterator[None]:
+    """Find files of a pipeline that is being read."""
+    token = _read.set(pipeline / FOLDER)
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def store(data: bytes) -> str | None:
+    """Write a file beside what is being written.
+
+    data (bytes): What is large.
+    RETURNS (Optional[str]): Its name; None where no pipeline is written to a folder, and bytes must hold all.
+    """
+    target = _written.get()
+    if target is None:
+        return None
+    folder, names = target
+    name = sha256(data).hexdigest()[:32] + SUFFIX
+    names.add(name)
+    if not (folder / name).exists():
+        write_whole(folder / name, data)
+    return name
+
+
+def stored(name: str) -> Path:
+    """Find a file that `store` has written.
+
+    name (str): As it was returned.
+    RETURNS (Path): The file.
+    RAISES (ValueError): Where there is none, or no pipeline is being read.
+    """
+    folder = _read.get()
+    if folder is None:
+        raise ValueError(Errors.ZT620.format(name=name, folder=FOLDER))
+    if not (folder / name).is_file():
+        raise ValueError(Errors.ZT621.format(path=folder / name))
+    return folder / name
