@@ -15,7 +15,7 @@ from checkpoints import make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Model, reduce_mean
+from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
@@ -42,6 +42,7 @@ NAMES = [
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
     "spacy_augmenters/spacy-zh-tw-ner.script_variants.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
+    "spacy_callbacks/spacy-zh-tw-ner.start_from.v1",
     "spacy_cli/zh-tw-ner",
     "spacy_factories/zh_tw_crf_ensemble",
     "spacy_factories/zh_tw_crf_ner",
@@ -221,6 +222,24 @@ def call_init_from_hf(create: Callable[..., Any], path: Path) -> None:
     assert (layer.get_param("W") != before).any()
 
 
+def call_start_from(create: Callable[..., Any], path: Path) -> None:
+    tables = []
+    for seed, label in enumerate(["GPE", "ORG"]):
+        fix_random_seed(seed)
+        nlp = spacy.blank("zh_tw")
+        embed = {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [4], "rows": [8]}
+        head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": embed}
+        ner = nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+        nlp.initialize(
+            lambda nlp=nlp, label=label: [Example.from_dict(nlp.make_doc("台北"), {"entities": [(0, 2, label)]})]
+        )
+        tables.append(ner.model.get_ref("tok2vec"))  # type: ignore[attr-defined]
+        if label == "GPE":
+            nlp.to_disk(path / "known")
+    create(pipeline=str(path / "known"))(nlp)
+    assert (tables[1].get_param("E1") == tables[0].get_param("E1")).all()
+
+
 def call_windows(create: Callable[..., Any], path: Path) -> None:
     (spans,) = create(size=4, overlap=1)([spacy.blank("zh_tw").make_doc("台積電在新竹。")])
     assert [span.text for span in spans] == ["台積電在", "電在新竹", "新竹。"]
@@ -256,6 +275,7 @@ CALLS = dict(
             call_entity_swap,
             call_script_variants,
             call_init_from_hf,
+            call_start_from,
             call_cli,
             call_ensemble,
             call_factory,

@@ -55,7 +55,14 @@ def build_char_ngram_embed_v1(
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={"tables": tables, "min_count": min_count, "dropout": dropout, "observe": observe, "rare": {}},
+        attrs={
+            "tables": tables,
+            "min_count": min_count,
+            "dropout": dropout,
+            "observe": observe,
+            "adopt": adopt,
+            "rare": {},
+        },
     )
     return model
 
@@ -79,6 +86,12 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
             if name in counts:
                 np.add.at(counts[name], rows, 1)
     model.attrs["rare"] = {name: count < model.attrs["min_count"] for name, count in counts.items()}
+
+
+def adopt(model: Tok2VecT, known: Tok2VecT) -> None:
+    """Go on learning the n-grams that another model has learnt, however rare they are in this corpus."""
+    rare, learnt = model.attrs["rare"], known.attrs["rare"]
+    model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:

@@ -98,6 +98,20 @@ class PipelineMessages:
     )
     ZT374 = "The folder for the ensemble, {path}, is one of its pipelines, which would be lost. Choose another."
 
+    # Encoders that another pipeline has taught
+    ZT375 = (
+        "'{name}' cuts or reads text otherwise than the pipeline that is to start from it: {differences}. Train with "
+        "its [nlp.tokenizer], or set start_from to null."
+    )
+    ZT376 = (
+        "The encoder of '{name}' cannot be started from: it has {other}, where this one has {one}. Train with the "
+        "[components.ner.model.tok2vec] of its config.cfg, or set start_from to null."
+    )
+    ZT377 = (
+        "The component '{component}' has no encoder of its own, it listens to another component. Take that over as a "
+        'whole: `[components.transformer]` with `source = "{name}"`.'
+    )
+
     # Pipelines made small
     ZT540 = (
         'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '

@@ -8,7 +8,7 @@ those of one pipeline, and no entity is illegal. An average of the marginals the
 no transitions: tags that are each the likeliest of their token need not be a legal path.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -27,6 +27,7 @@ from ..types import Prediction
 from .calibration import find_recognizer, run_before
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
 from .tag_scheme import TagScheme
+from .tokenization_settings import differences_of, tokenization_of
 
 
 @Language.factory(
@@ -174,7 +175,7 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
         if ours != theirs:
             only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
             raise ValueError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
-        if differences := _differences(_tokenization(first), _tokenization(other)):
+        if differences := differences_of(tokenization_of(first), tokenization_of(other)):
             raise ValueError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
     config = first.config.interpolate()["nlp"]
     nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
@@ -185,14 +186,3 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner", config={"min_score": score})
     ensemble.set_members([member for _, member in members])  # type: ignore[attr-defined]
     return nlp
-
-
-def _tokenization(nlp: Language) -> dict[str, Any]:
-    """What decides the tokens and their norms."""
-    return {"lang": nlp.lang, **nlp.config.interpolate()["nlp"]["tokenizer"]}
-
-
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Settings that are not the same, in words."""
-    pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
-    return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]
