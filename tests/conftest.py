@@ -217,3 +217,21 @@ def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path,
 
     folder = once("onnx", fill)
     return folder / "pipeline", folder / "onnx"
+
+
+@pytest.fixture
+def shallow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have known bases with few layers, where what is planned is not the point."""
+    from spacy_zh_tw_ner.planning import plan
+
+    whole = plan.config_of
+
+    def few(*args: Any) -> Any:
+        config = whole(*args)
+        config.num_hidden_layers //= 6
+        return config
+
+    monkeypatch.setattr(plan, "config_of", few)
+    plan.backbone_on_meta.cache_clear()
+    yield
+    plan.backbone_on_meta.cache_clear()
