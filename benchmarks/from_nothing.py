@@ -1,9 +1,9 @@
 """What is reached from random weights, beside spaCy's own `ner` on the same data with the same time.
 
-Both read characters. Ours is `configs/bilstm.cfg` but for what CORPORA sets, and its last weights are scored, so that
-nothing is selected. The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's
-own defaults for all that PEER does not say; it may train for as long as ours took, and its best weights on dev are
-scored.
+Both read characters. Ours is `configs/bilstm.cfg` but for what RUNS sets, and its last weights are scored, so that
+nothing is selected: each seed, and all of them as an ensemble. One of the runs begins with the encoder of another.
+The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's own defaults for all that PEER does
+not say; it may train for as long as ours took, and its best weights on dev are scored.
 """
 
 import argparse
@@ -12,12 +12,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
 
 from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.corpora.checks import Tally
@@ -28,33 +31,37 @@ from spacy_zh_tw_ner.evaluation.exact import count_exact, micro
 from spacy_zh_tw_ner.evaluation.predict import predict_pairs
 from spacy_zh_tw_ner.files import write_whole
 from spacy_zh_tw_ner.pipeline.calibration import calibrate
+from spacy_zh_tw_ner.pipeline.ensemble import combine
 
 
-class Corpus(NamedTuple):
-    """Files, what is set otherwise than in the config, by a path and a value in turn, and the F to reach."""
+class Run(NamedTuple):
+    """A corpus, what is set otherwise than in the config, by a path and a value in turn, and the F to reach."""
 
-    train: str
-    dev: str
-    test: str
+    corpus: str
+    files: tuple[str, str, str]  # train, dev, test
     settings: tuple[str, ...]
     goal: float
+    source: str | None = None  # the run whose encoder this one begins with
 
 
-# CLUENER's test labels are not public: its dev is scored, by custom.
-LONGER = ("--training.max_steps", "5000")
 # Ten thousand sentences feed a wider model: twice the batch, nearly twice the steps.
 WIDER = (
-    *("--training.max_steps", "9000", "--training.batcher.size", "1280"),
     *("--components.ner.model.tok2vec.weight", "0.35"),
     *("--components.ner.model.tok2vec.tok2vec.hidden_width", "256"),
     *("--components.ner.model.tok2vec.tok2vec.embed.widths", "[192, 32]"),
 )
-CORPORA = {
-    "uner_zh_gsd": Corpus(
-        "zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2", settings=LONGER, goal=70.0
+UNER = ("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2"))
+# CLUENER's test labels are not public: its dev is scored, by custom.
+CLUENER = ("cluener2020", ("train.json", "dev.json", "dev.json"))
+RUNS = {
+    "uner": Run(*UNER, settings=("--training.max_steps", "5000"), goal=70.0),
+    "cluener": Run(
+        *CLUENER, settings=("--training.max_steps", "9000", "--training.batcher.size", "1280", *WIDER), goal=75.0
     ),
-    "cluener2020": Corpus("train.json", "dev.json", "dev.json", settings=WIDER, goal=75.0),
+    "uner-from-cluener": Run(*UNER, settings=("--training.max_steps", "3000", *WIDER), goal=74.0, source="cluener"),
 }
+HEADER = ("run", "pipeline", "seed", "seconds", "F", "goal")
+OURS = "BiLSTM + CRF (ours)"
 PEER = """
 [nlp]
 lang = "zh_tw"
@@ -120,65 +127,93 @@ def train(config: Path, data: Path, output: Path, *options: object, seconds: flo
     return time.perf_counter() - start
 
 
-def score(pipeline: Path, data: Path) -> float:
+def f_of(pairs: Iterable[tuple[Doc, Doc]]) -> float:
     """Micro F of exact spans, in percent."""
-    return 100 * micro(count_exact(predict_pairs(spacy.load(pipeline), data))).f_score
+    return 100 * micro(count_exact(pairs)).f_score
 
 
-def calibrated(pipeline: Path, data: Path) -> tuple[str, float]:
-    """Calibration error on test, before and after a temperature was fitted on dev; and F with the latter."""
+def calibrated(pipeline: Path, data: Path) -> list[tuple[Doc, Doc]]:
+    """Gold and predicted documents of test, once a temperature was fitted on dev."""
     nlp = spacy.load(pipeline)
-    before = entity_confidence(predict_pairs(nlp, data / "test.spacy"))
     calibrate(nlp, [gold for gold, _ in predict_pairs(nlp, data / "dev.spacy")])
-    pairs = list(predict_pairs(nlp, data / "test.spacy"))
-    return f"{before.error:.4f} → {entity_confidence(pairs)}", 100 * micro(count_exact(pairs)).f_score
+    return list(predict_pairs(nlp, data / "test.spacy"))
 
 
-def convert_corpus(source: Path, corpus: Corpus, target: Path) -> None:
+def convert_corpus(run: Run, target: Path) -> None:
     """Write train.spacy, dev.spacy and test.spacy with every sentence that was published."""
-    nlp = spacy.blank("zh_tw")
-    for split, name in zip(("train", "dev", "test"), corpus[:3], strict=True):
+    nlp, source = spacy.blank("zh_tw"), Path(os.environ["ZH_TW_NER_CORPORA"]) / run.corpus
+    for split, name in zip(("train", "dev", "test"), run.files, strict=True):
         records = read_records([source / name], ConvertSettings(), Tally())
         write_whole(target / f"{split}.spacy", make_docbin(nlp, records).to_bytes())
 
 
+def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
+    """Train a run, and first the one that it begins with; one that is there already is not trained again.
+
+    RETURNS (tuple[Path, float]): The pipeline, and the seconds its own training took.
+    """
+    run, data, output = RUNS[name], work / RUNS[name].corpus, work / f"{name}-{seed}"
+    taken = output / "seconds"
+    if not taken.exists():
+        begin: tuple[object, ...] = ()
+        if run.source is not None:
+            begin = ("--paths.start_from", train_ours(run.source, seed, work)[0])
+        if not data.exists():
+            data.mkdir()
+            convert_corpus(run, data)
+        options = ("--system.seed", seed, *run.settings, *begin)
+        taken.write_text(str(train(Path("configs/bilstm.cfg"), data, output, *options)))
+    return output / "model-last", float(taken.read_text())
+
+
 def main() -> None:
-    """Print a row a run, and means with their half-intervals of 95 % (Student's t)."""
+    """Print a row a pipeline, means with their half-intervals of 95 % (Student's t), and ensembles."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", choices=[*CORPORA, "all"], default="all")
+    parser.add_argument("--run", choices=[*RUNS, "all"], default="all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--no-peer", action="store_true", help="only ours")
     options = parser.parse_args()
     print(machine(), flush=True)
-    corpora = Path(os.environ["ZH_TW_NER_CORPORA"])
-    for name in CORPORA if options.corpus == "all" else [options.corpus]:
-        corpus = CORPORA[name]
-        with TemporaryDirectory() as folder:
-            work = Path(folder)
-            (work / "peer.cfg").write_text(PEER)
-            convert_corpus(corpora / name, corpus, work)
-            rows: list[tuple[object, ...]] = []
-            scores: dict[str, list[float]] = {}
-            for seed in options.seeds:
-                # A folder a run, so that none finds what another has left.
-                ours, peer = work / f"ours-{seed}", work / f"peer-{seed}"
-                seconds = train(Path("configs/bilstm.cfg"), work, ours, "--system.seed", seed, *corpus.settings)
-                runs = {"BiLSTM + CRF (ours)": (ours / "model-last", seconds)}
-                if corpus.dev != corpus.test:
-                    error, f_score = calibrated(ours / "model-last", work)
-                    print(f"calibrated on dev: expected error on test {error}, F {f_score:.2f}", flush=True)
-                if not options.no_peer:
-                    taken = train(work / "peer.cfg", work, peer, "--system.seed", seed, seconds=seconds)
-                    runs["spaCy ner + HashEmbedCNN"] = (peer / "model-best", taken)
-                for who, (model, taken) in runs.items():
-                    scores.setdefault(who, []).append(score(model, work / "test.spacy"))
-                    rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}"))
-                    print(rows[-1], flush=True)
-            for who, values in scores.items():
-                t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
-                half = t * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-                rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}"))
-            print(table(rows, header=("corpus", "pipeline", "seed", "seconds", f"F (goal {corpus.goal})")), flush=True)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "peer.cfg").write_text(PEER)
+        for name in RUNS if options.run == "all" else [options.run]:
+            print(table(run_seeds(name, options.seeds, work, peer=not options.no_peer), HEADER), flush=True)
+
+
+def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tuple[object, ...]]:
+    """Rows of the table."""
+    run, data = RUNS[name], work / RUNS[name].corpus
+    rows: list[tuple[object, ...]] = []
+    scores: dict[str, list[float]] = {}
+    members: list[tuple[str, Language]] = []
+    pooled: list[tuple[Doc, Doc]] = []
+    for seed in seeds:
+        ours, seconds = train_ours(name, seed, work)
+        members.append((f"seed {seed}", spacy.load(ours)))
+        runs = {OURS: (ours, seconds)}
+        if run.files[1] != run.files[2]:
+            pairs = calibrated(ours, data)
+            print(f"calibrated on dev: error {entity_confidence(pairs)}, F {f_of(pairs):.2f}", flush=True)
+            pooled += pairs
+        if peer:
+            output = work / f"peer-{name}-{seed}"
+            taken = train(work / "peer.cfg", data, output, "--system.seed", seed, seconds=seconds)
+            runs["spaCy ner + HashEmbedCNN"] = (output / "model-best", taken)
+        for who, (model, taken) in runs.items():
+            scores.setdefault(who, []).append(f_of(predict_pairs(spacy.load(model), data / "test.spacy")))
+            rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}", run.goal))
+            print(rows[-1], flush=True)
+    if pooled:
+        print(f"all seeds: error {entity_confidence(pooled)}", flush=True)
+    for who, values in scores.items():
+        t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
+        half = t * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+        rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}", run.goal))
+    if len(members) > 1:
+        f_score = f_of(predict_pairs(combine(members), data / "test.spacy"))
+        rows.append((name, OURS, "ensemble", "", f"{f_score:.2f}", run.goal))
+    return rows
 
 
 if __name__ == "__main__":
