@@ -1,21 +1,22 @@
 """What all tests share: threads, no network, `--slow`, and parts that take time to make."""
 
+import gc
 import os
+import shutil
 import socket
 import warnings
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import spacy
-import torch
-from checkpoints import make_checkpoint
-from hypothesis import settings
 from shrunk import ROOT, SHRINK
-from spacy.language import Language
-from spacy.tokens import DocBin
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+Once = Callable[[str, Callable[[Path], object]], Path]
 
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 
@@ -39,7 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """All tests are shared among some processes; those named on the command line run in this one."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(n_cores, 4)  # each takes a gigabyte
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # the others run the tests
+    import spacy
+    import torch
+    from hypothesis import settings
+
     torch.set_num_threads(1)
     settings.register_profile("busy", deadline=None)  # other processes may have the machine
     settings.load_profile("busy")
@@ -47,6 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
         # spaCy loads the factories of every installed package at once, and one of them uses what torch deprecates.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
         spacy.blank("zh_tw")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is imported stays: without it among what is searched, gc.collect() takes no half second.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -80,7 +102,9 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture
-def nlp() -> Language:
+def nlp() -> "Language":
+    import spacy
+
     return spacy.blank("zh_tw")
 
 
@@ -93,77 +117,121 @@ def corpora() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with eight sentences as train, dev and test, in the markup."""
-    folder = tmp_path_factory.mktemp("source") / "tiny"
-    folder.mkdir()
-    for split in ("train", "dev", "test"):
-        (folder / f"{split}.txt").write_text(TINY, encoding="utf-8")
-    return folder
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Fill a folder in the first process that wants it; the others wait, and have it from there."""
+    from filelock import FileLock
 
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all processes
 
-@pytest.fixture(scope="session")
-def tiny_corpus(tiny_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same as `.spacy` files."""
-    from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-
-    target = tmp_path_factory.mktemp("corpus") / "tiny"
-    convert(tiny_source, target, ConvertSettings(script="none"), notify=lambda message: None)
-    return target
-
-
-@pytest.fixture(scope="session")
-def tiny_pipeline(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a pipeline that knows the tiny corpus by heart."""
-    from spacy.training.initialize import init_nlp
-    from spacy.training.loop import train
-    from spacy.util import load_config
-
-    paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
-    logger = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
-    config = load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | logger)
-    output = tmp_path_factory.mktemp("training")
-    with (output / "log").open("w") as log:
-        train(init_nlp(config.interpolate()), output, stdout=log, stderr=log)
-    return output / "model-best"
-
-
-@pytest.fixture(scope="session")
-def tiny_nlp(tiny_pipeline: Path) -> Language:
-    return spacy.load(tiny_pipeline)
-
-
-@pytest.fixture(scope="session")
-def tiny_texts(tiny_corpus: Path) -> list[str]:
-    bin_ = DocBin().from_disk(tiny_corpus / "test.spacy")
-    return [doc.text for doc in bin_.get_docs(spacy.blank("zh_tw").vocab)]
-
-
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A folder with a tiny base of a family, with random weights and a real tokenizer."""
-    made: dict[str, Path] = {}
-
-    def make(family: str) -> Path:
-        if family not in made:
-            made[family] = make_checkpoint(tmp_path_factory.mktemp(family), family)
-        return made[family]
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, begun = root / name, root / f"{name}.begun"
+        with FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                shutil.rmtree(begun, ignore_errors=True)
+                begun.mkdir()
+                fill(begun)
+                begun.rename(folder)
+        return folder
 
     return make
 
 
 @pytest.fixture(scope="session")
-def tiny_onnx(tiny_checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def tiny_source(once: Once) -> Path:
+    """A folder with eight sentences as train, dev and test, in the markup."""
+
+    def fill(folder: Path) -> None:
+        (folder / "tiny").mkdir()
+        for split in ("train", "dev", "test"):
+            (folder / "tiny" / f"{split}.txt").write_text(TINY, encoding="utf-8")
+
+    return once("source", fill) / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tiny_source: Path, once: Once) -> Path:
+    """The same as `.spacy` files."""
+    from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
+
+    settings = ConvertSettings(script="none")
+    return once("corpus", lambda folder: convert(tiny_source, folder / "tiny", settings, notify=str)) / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline(tiny_corpus: Path, once: Once) -> Path:
+    """A folder with a pipeline that knows the tiny corpus by heart."""
+    from spacy.training.initialize import init_nlp
+    from spacy.training.loop import train
+    from spacy.util import load_config
+
+    def fill(folder: Path) -> None:
+        paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+        logger = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
+        config = load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | logger)
+        with (folder / "log").open("w") as log:
+            train(init_nlp(config.interpolate()), folder, stdout=log, stderr=log)
+
+    return once("training", fill) / "model-best"
+
+
+@pytest.fixture(scope="session")
+def tiny_nlp(tiny_pipeline: Path) -> "Language":
+    import spacy
+
+    return spacy.load(tiny_pipeline)
+
+
+@pytest.fixture(scope="session")
+def tiny_texts(tiny_corpus: Path) -> list[str]:
+    import spacy
+    from spacy.tokens import DocBin
+
+    bin_ = DocBin().from_disk(tiny_corpus / "test.spacy")
+    return [doc.text for doc in bin_.get_docs(spacy.blank("zh_tw").vocab)]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
+    """A folder with a tiny base of a family, with random weights and a real tokenizer."""
+    from checkpoints import make_checkpoint
+
+    return lambda family: once(family, lambda folder: make_checkpoint(folder, family))
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path, Path]:
     """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
     from trained import make_pipeline
 
     from spacy_zh_tw_ner.encoders.transformer import code_points
     from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 
-    folder = tmp_path_factory.mktemp("onnx")
-    nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
-    (folder / "onnx").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
-        write_onnx(nlp, folder / "onnx")
+    def fill(folder: Path) -> None:
+        nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
+        (folder / "onnx").mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+            write_onnx(nlp, folder / "onnx")
+
+    folder = once("onnx", fill)
     return folder / "pipeline", folder / "onnx"
+
+
+@pytest.fixture
+def shallow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have known bases with few layers, where what is planned is not the point."""
+    from spacy_zh_tw_ner.planning import plan
+
+    whole = plan.config_of
+
+    def few(*args: Any) -> Any:
+        config = whole(*args)
+        config.num_hidden_layers //= 6
+        return config
+
+    monkeypatch.setattr(plan, "config_of", few)
+    plan.backbone_on_meta.cache_clear()
+    yield
+    plan.backbone_on_meta.cache_clear()

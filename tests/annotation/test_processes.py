@@ -1,6 +1,5 @@
 """Real processes, really killed."""
 
-import json
 import os
 import re
 import signal
@@ -47,34 +46,44 @@ def start(job: Job, *more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def kill_after(job: Job, stop: int) -> None:
+    """Start a job, and kill it when so many chunks are finished."""
+    running = start(job, "--workers", "2")
+    try:
+        until = time.monotonic() + WAIT
+        while finished(job) < stop and running.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+        children = psutil.Process(running.pid).children(recursive=True)
+    finally:
+        running.send_signal(signal.SIGKILL)
+    running.communicate()
+    assert running.returncode == -signal.SIGKILL
+    assert stop <= finished(job) < 161
+    assert not job.target.exists()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+
+
+@pytest.mark.usefixtures("here")  # for what is expected, and for the end of one job; the others are processes
 @pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
 def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
     make_job: MakeJob, tiny_texts: list[str], target: str
 ) -> None:
     lines = json_lines(tiny_texts * 200) + "null\n" + json_lines(tiny_texts * 200)
     whole = make_job(lines, f"whole-{target}", chunk_size=20)
-    expected = annotate(whole, workers=1, progress=False)
+    expected = annotate(whole, progress=False)
     job = make_job(whole.source, target, chunk_size=20)
-    for stop in (1, 50):
-        running = start(job, "--workers", "2")
-        try:
-            until = time.monotonic() + WAIT
-            while finished(job) < stop and running.poll() is None and time.monotonic() < until:
-                time.sleep(0.002)
-            children = psutil.Process(running.pid).children(recursive=True)
-        finally:
-            running.send_signal(signal.SIGKILL)
-        running.communicate()
-        assert running.returncode == -signal.SIGKILL
-        assert stop <= finished(job) < 161
-        assert not job.target.exists()
-        _, alive = psutil.wait_procs(children, timeout=30)
-        assert not alive
-    before = finished(job)
-    done = start(job, "--workers", "2")
-    error = done.communicate(timeout=WAIT)[1].decode()
-    assert done.returncode == 0, error
-    assert re.search(rf"\| {20 * before}/{expected.records + 1} ", error)  # the bar goes on from there
+    if target == "out.jsonl":
+        kill_after(job, 1)
+    kill_after(job, 50)
+    if target == "out.jsonl":
+        before = finished(job)
+        done = start(job, "--workers", "2")
+        error = done.communicate(timeout=WAIT)[1].decode()
+        assert done.returncode == 0, error
+        assert re.search(rf"\| {20 * before}/{expected.records + 1} ", error)  # the bar goes on from there
+    else:
+        annotate(job, progress=False)
     assert job.target.read_bytes() == whole.target.read_bytes()
     assert job.rejects.read_bytes() == whole.rejects.read_bytes()
     assert not job.folder.exists()
@@ -82,6 +91,7 @@ def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
     assert expected.rejected == 1
 
 
+@pytest.mark.usefixtures("here")  # for what is done later
 def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: MakeJob, tiny_texts: list[str]) -> None:
     job = make_job(json_lines(tiny_texts * 200), chunk_size=20)
     running = start(job, "--workers", "2")
@@ -120,28 +130,26 @@ def test_more_workers_than_gpus_are_refused(make_job: MakeJob) -> None:
     assert (result.exit_code, "[ZT528]" in result.output) == (1, True)
 
 
-def test_memory_does_not_grow_with_the_file(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_file(tiny_pipeline: Path, tiny_texts: list[str], tmp_path: Path) -> None:
     """Ten times the file: the process that does the work stays as large."""
     if not Path("/proc/self/status").exists():
         pytest.skip("this system does not say what a process had at most")  # getrusage counts the parent's, too
-    peaks = []
+    code = (
+        "import re, sys\n"
+        "from pathlib import Path\n"
+        "from spacy_zh_tw_ner.annotation.chunks import find_chunks\n"
+        "from spacy_zh_tw_ner.annotation.job import Job\n"
+        "from spacy_zh_tw_ner.annotation.worker import Worker\n"
+        "for source in sys.argv[2:]:\n"
+        "    job = Job(Path(source), Path(source + '.out.jsonl'), sys.argv[1], chunk_size=100)\n"
+        "    work = Worker(job)\n"
+        "    for chunk in find_chunks(job)[0]: work(chunk)\n"
+        "    print(re.search('VmHWM: *\\t* *([0-9]+)', Path('/proc/self/status').read_text())[1])\n"
+    )
+    sources = []
     for times in (100, 1000):
-        job = make_job(json_lines(tiny_texts * times), f"out-{times}.jsonl", chunk_size=100)
-        code = (
-            "import re, sys\n"
-            "from spacy_zh_tw_ner.annotation.chunks import find_chunks\n"
-            "from spacy_zh_tw_ner.annotation.job import Job\n"
-            "from spacy_zh_tw_ner.annotation.worker import Worker\n"
-            "from pathlib import Path\n"
-            "job = Job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], chunk_size=100)\n"
-            "work = Worker(job)\n"
-            "for chunk in find_chunks(job)[0]: work(chunk)\n"
-            "print(re.search('VmHWM: *\\t* *([0-9]+)', Path('/proc/self/status').read_text())[1])\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(job.source), str(job.target), job.pipeline],
-            capture_output=True,
-            check=True,
-        )
-        peaks.append(json.loads(done.stdout))
-    assert peaks[1] < 1.03 * peaks[0]
+        sources.append(tmp_path / f"{times}.jsonl")
+        sources[-1].write_text(json_lines(tiny_texts * times), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", code, tiny_pipeline, *sources], capture_output=True, check=True)
+    few, many = map(int, done.stdout.split())
+    assert many < 1.03 * few

@@ -68,7 +68,7 @@ def test_what_is_wrong_is_told(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("shallow")
 def test_a_card_of_half_a_gigabyte_holds_nothing() -> None:
     result = run("plan", "12gb-7b-qlora", "--vram", "0.5")
     assert result.exit_code == 2

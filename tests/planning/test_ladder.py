@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 import spacy
 
 from spacy_zh_tw_ner.planning.ladder import climb_down
@@ -21,6 +22,7 @@ def test_it_goes_down_in_order_and_stops_where_it_fits() -> None:
     assert all(lower < higher for higher, lower in pairwise(totals))
 
 
+@pytest.mark.usefixtures("shallow")
 def test_every_rung_is_a_config_that_trains() -> None:
     config = with_settings(read_config("transformer"), {"paths.base": "hfl/chinese-macbert-large"})
     rungs = list(climb_down(config, 0.4))
@@ -33,6 +35,7 @@ def test_every_rung_is_a_config_that_trains() -> None:
         assert make_plan(read_recipe(rung.config)).total == rung.plan.total
 
 
+@pytest.mark.usefixtures("shallow")
 def test_what_fits_nowhere_goes_down_to_the_end() -> None:
     rungs = list(climb_down(read_config("12gb-7b-qlora"), 0.5))
     assert rungs

@@ -22,6 +22,9 @@ OPERATIONS = [
 ]
 # Labels and pipelines that match the schema may be unknown to the service, which says so with 422.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance]
+# It thinks of bodies that are too long, too.
+REFUSED = {400, 413, 415, 422}
+CONFIG = {"checks": {"negative_data_rejection": {"expected-statuses": sorted(REFUSED)}}}
 # What it cannot write itself
 FIELDS = st.dictionaries(st.sampled_from(["id", "text", "gazetteer"]), st.text() | st.none() | st.integers())
 LINES = st.lists(FIELDS.map(json.dumps) | st.text(st.characters(codec="utf-8")), max_size=5)
@@ -35,7 +38,8 @@ def write_lines(context: Any, value: Any) -> bytes:
 
 
 def operations_of(url: str) -> dict[str, Any]:
-    api = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    config = schemathesis.Config.from_dict(CONFIG)
+    api = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
     return {operation.ok().label: operation.ok() for operation in api.get_all_operations()}
 
 
@@ -71,7 +75,7 @@ def test_what_is_as_described_is_answered_as_described(operations: dict[str, Any
 
 @pytest.mark.parametrize("label", [label for label in OPERATIONS if label.startswith("POST")])
 def test_what_is_not_is_refused(operations: dict[str, Any], label: str) -> None:
-    assert try_all(operations[label], MODES.NEGATIVE) <= {200, 400, 415, 422}
+    assert try_all(operations[label], MODES.NEGATIVE) <= {200, *REFUSED}
 
 
 @pytest.mark.parametrize("label", ["POST /v1/entities", "POST /v1/entities/stream", "GET /v1/service", "GET /metrics"])
