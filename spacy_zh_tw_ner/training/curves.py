@@ -1,6 +1,7 @@
 """Reports of a run → one SVG picture: loss, scores, learning rates and memory over the steps."""
 
 import math
+import sys
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -123,7 +124,7 @@ def _lines(curve: Curve, colour: str, top: float, reports: Sequence[Report]) -> 
 
 def _ticks(top: float) -> list[float]:
     """Round values from 0 up to the highest, three to six of them."""
-    if not top > 0:
+    if not top >= sys.float_info.min:  # of smaller numbers the half may be 0
         return [0.0, 1.0]
     power = 10.0 ** math.floor(math.log10(top / 2))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if top / step < 6)

@@ -119,6 +119,10 @@ def test_ticks_are_few_and_within(top: float) -> None:
     assert ticks[-1] <= top * 1.001
 
 
+def test_ticks_of_next_to_nothing() -> None:
+    assert _ticks(0.0) == _ticks(5e-324) == [0.0, 1.0]
+
+
 def test_names_are_escaped() -> None:
     reports = [replace(report, rates={"<b>&": 1.0}) for report in run(2)]
     assert "<b>&, 1 at most" in words(panels(reports)[2])
