@@ -1,19 +1,20 @@
 """What is reached from random weights, beside spaCy's own `ner` on the same data with the same time.
 
 Both read characters. Ours is `configs/bilstm.cfg` but for what RUNS sets, and its last weights are scored, so that
-nothing is selected: each seed, and all of them as an ensemble. One of the runs begins with the encoder of another.
+nothing is selected: each seed, and all of them as an ensemble. Some runs begin with the encoder of another.
 The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's own defaults for all that PEER does
-not say; it may train for as long as ours took, and its best weights on dev are scored.
+not say; it may train for as long as ours took, encoder and all, and its best weights on dev are scored.
 """
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -25,12 +26,12 @@ from spacy.tokens import Doc
 from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.corpora.checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.docbin import make_docbin
+from spacy_zh_tw_ner.corpora.docbin import make_docbin, read_docbin
 from spacy_zh_tw_ner.evaluation.confidence import entity_confidence
 from spacy_zh_tw_ner.evaluation.exact import count_exact, micro
 from spacy_zh_tw_ner.evaluation.predict import predict_pairs
 from spacy_zh_tw_ner.files import write_whole
-from spacy_zh_tw_ner.pipeline.calibration import calibrate
+from spacy_zh_tw_ner.pipeline.calibration import calibrate, find_recognizer
 from spacy_zh_tw_ner.pipeline.ensemble import combine
 
 
@@ -40,10 +41,13 @@ class Run(NamedTuple):
     corpus: str
     files: tuple[str, str, str]  # train, dev, test
     settings: tuple[str, ...]
-    goal: float
+    goal: float | None = None
     source: str | None = None  # the run whose encoder this one begins with
+    train: str = "train"  # or "held_out", which is HELD_OUT sentences of it, or "rest", which is the others
+    calibrated_by: str | None = None  # a run of "rest", whose temperature on all that it has not seen this one takes
 
 
+HELD_OUT = 500
 # Ten thousand sentences feed a wider model: twice the batch, nearly twice the steps.
 WIDER = (
     *("--components.ner.model.tok2vec.weight", "0.35"),
@@ -53,12 +57,20 @@ WIDER = (
 UNER = ("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2"))
 # CLUENER's test labels are not public: its dev is scored, by custom.
 CLUENER = ("cluener2020", ("train.json", "dev.json", "dev.json"))
+THREE_FIFTHS = ("--training.max_steps", "3000", *WIDER)
+FEW = ("--training.max_steps", "600")
 RUNS = {
     "uner": Run(*UNER, settings=("--training.max_steps", "5000"), goal=70.0),
     "cluener": Run(
         *CLUENER, settings=("--training.max_steps", "9000", "--training.batcher.size", "1280", *WIDER), goal=75.0
     ),
-    "uner-from-cluener": Run(*UNER, settings=("--training.max_steps", "3000", *WIDER), goal=74.0, source="cluener"),
+    "uner-from-cluener": Run(
+        *UNER, settings=THREE_FIFTHS, goal=74.0, source="cluener", calibrated_by="uner-rest-from-cluener"
+    ),
+    "uner-rest-from-cluener": Run(*UNER, settings=THREE_FIFTHS, source="cluener", train="rest"),
+    "taiwan": Run("taiwan", ("train", "dev", "test"), settings=()),
+    "uner-500": Run(*UNER, settings=FEW, train="held_out"),
+    "uner-500-from-taiwan": Run(*UNER, settings=FEW, source="taiwan", train="held_out"),
 }
 HEADER = ("run", "pipeline", "seed", "seconds", "F", "goal")
 OURS = "BiLSTM + CRF (ours)"
@@ -117,7 +129,7 @@ ents_f = 1.0
 def train(config: Path, data: Path, output: Path, *options: object, seconds: float | None = None) -> float:
     """Train in a process of its own, on one thread; returns the seconds it took."""
     command = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(output)]
-    command += ["--paths.train", str(data / "train.spacy"), "--paths.dev", str(data / "dev.spacy")]
+    command += ["--paths.dev", str(data / "dev.spacy")]
     command += map(str, options)
     start = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -135,35 +147,65 @@ def f_of(pairs: Iterable[tuple[Doc, Doc]]) -> float:
 def calibrated(pipeline: Path, data: Path) -> list[tuple[Doc, Doc]]:
     """Gold and predicted documents of test, once a temperature was fitted on dev."""
     nlp = spacy.load(pipeline)
-    calibrate(nlp, [gold for gold, _ in predict_pairs(nlp, data / "dev.spacy")])
+    calibrate(nlp, gold_of(nlp, data / "dev.spacy"))
     return list(predict_pairs(nlp, data / "test.spacy"))
 
 
+def calibrated_by(other: Path, pipelines: list[Path], data: Path) -> list[tuple[Doc, Doc]]:
+    """The same of several, with one temperature: that of a pipeline on dev and on what was held out from its train."""
+    nlp = spacy.load(other)
+    temperature = calibrate(nlp, gold_of(nlp, data / "dev.spacy") + gold_of(nlp, data / "held_out.spacy"))
+    print(f"temperature on dev and {HELD_OUT} sentences of train: {temperature:.3f}", flush=True)
+    pairs: list[tuple[Doc, Doc]] = []
+    for pipeline in pipelines:
+        nlp = spacy.load(pipeline)
+        find_recognizer(nlp).temperature = temperature
+        pairs += predict_pairs(nlp, data / "test.spacy")
+    return pairs
+
+
+def gold_of(nlp: Language, path: Path) -> list[Doc]:
+    """Annotated documents, over the vocabulary of a pipeline."""
+    return list(read_docbin(path).get_docs(nlp.vocab))
+
+
 def convert_corpus(run: Run, target: Path) -> None:
-    """Write train.spacy, dev.spacy and test.spacy with every sentence that was published."""
-    nlp, source = spacy.blank("zh_tw"), Path(os.environ["ZH_TW_NER_CORPORA"]) / run.corpus
+    """Write train, dev and test with every sentence that was published, and train in two parts."""
+    nlp = spacy.blank("zh_tw")
+    source = Path("assets") if run.corpus == "taiwan" else Path(os.environ["ZH_TW_NER_CORPORA"])
     for split, name in zip(("train", "dev", "test"), run.files, strict=True):
-        records = read_records([source / name], ConvertSettings(), Tally())
+        path = source / run.corpus / name
+        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        records = list(read_records(files, ConvertSettings(), Tally()))
         write_whole(target / f"{split}.spacy", make_docbin(nlp, records).to_bytes())
+        if split == "train":
+            order = list(range(len(records)))
+            random.Random(1).shuffle(order)
+            held_out = set(order[:HELD_OUT])
+            for part, is_in in (("held_out", True), ("rest", False)):
+                found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
+                write_whole(target / f"{part}.spacy", make_docbin(nlp, found).to_bytes())
 
 
 def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
     """Train a run, and first the one that it begins with; one that is there already is not trained again.
 
-    RETURNS (tuple[Path, float]): The pipeline, and the seconds its own training took.
+    RETURNS (tuple[Path, float]): The pipeline, and the seconds that training took, that of its encoder included.
     """
     run, data, output = RUNS[name], work / RUNS[name].corpus, work / f"{name}-{seed}"
-    taken = output / "seconds"
-    if not taken.exists():
-        begin: tuple[object, ...] = ()
-        if run.source is not None:
-            begin = ("--paths.start_from", train_ours(run.source, seed, work)[0])
-        if not data.exists():
-            data.mkdir()
-            convert_corpus(run, data)
-        options = ("--system.seed", seed, *run.settings, *begin)
-        taken.write_text(str(train(Path("configs/bilstm.cfg"), data, output, *options)))
-    return output / "model-last", float(taken.read_text())
+    if not data.exists():
+        data.mkdir()
+        convert_corpus(run, data)
+    begin: tuple[object, ...] = ()
+    before = 0.0
+    if run.source is not None:
+        source, before = train_ours(run.source, seed, work)
+        begin = ("--paths.start_from", source)
+    seconds = output / "seconds"
+    if not seconds.exists():
+        options = ("--paths.train", data / f"{run.train}.spacy", "--system.seed", seed, *run.settings, *begin)
+        seconds.write_text(str(train(Path("configs/bilstm.cfg"), data, output, *options)))
+    return output / "model-last", before + float(seconds.read_text())
 
 
 def main() -> None:
@@ -172,10 +214,12 @@ def main() -> None:
     parser.add_argument("--run", choices=[*RUNS, "all"], default="all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--no-peer", action="store_true", help="only ours")
+    parser.add_argument("--work", type=Path, help="a folder that keeps what was trained, and has it when it goes on")
     options = parser.parse_args()
     print(machine(), flush=True)
-    with TemporaryDirectory() as folder:
+    with nullcontext(options.work) if options.work else TemporaryDirectory() as folder:
         work = Path(folder)
+        work.mkdir(exist_ok=True)
         (work / "peer.cfg").write_text(PEER)
         for name in RUNS if options.run == "all" else [options.run]:
             print(table(run_seeds(name, options.seeds, work, peer=not options.no_peer), HEADER), flush=True)
@@ -184,13 +228,14 @@ def main() -> None:
 def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tuple[object, ...]]:
     """Rows of the table."""
     run, data = RUNS[name], work / RUNS[name].corpus
+    goal = run.goal or "–"
     rows: list[tuple[object, ...]] = []
     scores: dict[str, list[float]] = {}
-    members: list[tuple[str, Language]] = []
+    pipelines: list[Path] = []
     pooled: list[tuple[Doc, Doc]] = []
     for seed in seeds:
         ours, seconds = train_ours(name, seed, work)
-        members.append((f"seed {seed}", spacy.load(ours)))
+        pipelines.append(ours)
         runs = {OURS: (ours, seconds)}
         if run.files[1] != run.files[2]:
             pairs = calibrated(ours, data)
@@ -198,21 +243,26 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
             pooled += pairs
         if peer:
             output = work / f"peer-{name}-{seed}"
-            taken = train(work / "peer.cfg", data, output, "--system.seed", seed, seconds=seconds)
+            options = ("--paths.train", data / f"{run.train}.spacy", "--system.seed", seed)
+            taken = train(work / "peer.cfg", data, output, *options, seconds=seconds)
             runs["spaCy ner + HashEmbedCNN"] = (output / "model-best", taken)
         for who, (model, taken) in runs.items():
             scores.setdefault(who, []).append(f_of(predict_pairs(spacy.load(model), data / "test.spacy")))
-            rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}", run.goal))
+            rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}", goal))
             print(rows[-1], flush=True)
     if pooled:
-        print(f"all seeds: error {entity_confidence(pooled)}", flush=True)
-    for who, values in scores.items():
+        print(f"all seeds, calibrated on dev: error {entity_confidence(pooled)}", flush=True)
+    if run.calibrated_by is not None:
+        pairs = calibrated_by(train_ours(run.calibrated_by, seeds[0], work)[0], pipelines, data)
+        print(f"all seeds, so calibrated: error {entity_confidence(pairs)}, F {f_of(pairs):.2f}", flush=True)
+    for who, values in scores.items() if len(seeds) > 1 else ():
         t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
-        half = t * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-        rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}", run.goal))
-    if len(members) > 1:
+        half = t * statistics.stdev(values) / len(values) ** 0.5
+        rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}", goal))
+    if len(pipelines) > 1:
+        members = [(path.parent.name, spacy.load(path)) for path in pipelines]
         f_score = f_of(predict_pairs(combine(members), data / "test.spacy"))
-        rows.append((name, OURS, "ensemble", "", f"{f_score:.2f}", run.goal))
+        rows.append((name, OURS, "ensemble", "", f"{f_score:.2f}", goal))
     return rows
 
 

@@ -48,7 +48,10 @@ async def own_words(asked: OwnWords | None, name: str, engine: Engine, settings:
         return None
     if name not in engine.labels:
         (empty,) = engine.submit(name, [""])
-        await _in_time(empty, settings.timeout)
+        try:
+            await _in_time(empty, settings.timeout)
+        finally:
+            engine.withdraw([empty])
     known, evidence = engine.labels[name], engine.evidence_labels[name]
     for label in asked.words:
         if label not in known:
