@@ -1,7 +1,7 @@
 """The arrows of the flow, in order, each with its shape."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,20 +9,14 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .entities import Entity
+
 HiddenT: TypeAlias = list[Floats2d]  # docs → (n_tokens, width) each
 EmissionsT: TypeAlias = list[Floats2d]  # docs → (n_tokens, n_tags) each
 Tok2VecT: TypeAlias = Model[list[Doc], HiddenT]
 TaggerT: TypeAlias = Model[list[Doc], EmissionsT]
 TagsT: TypeAlias = npt.NDArray[np.int64]  # (n_tokens,), one tag index a token
 BoolsT: TypeAlias = npt.NDArray[np.bool_]
-
-
-class Entity(NamedTuple):
-    """A labelled stretch of tokens or, in corpora, of characters; `end` is exclusive."""
-
-    start: int
-    end: int
-    label: str
 
 
 @dataclass(frozen=True)

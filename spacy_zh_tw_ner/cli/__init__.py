@@ -1,6 +1,4 @@
-"""`python -m spacy zh-tw-ner …`: one file a command, each a thin layer over a function of the package."""
-
-from spacy.cli._util import app
+"""`zh-tw-ner …`: one file a command, each a thin layer over a function of the package."""
 
 from .annotate import annotate_cli
 from .calibrate import calibrate_cli
@@ -19,9 +17,6 @@ from .train import train_cli
 from .try_ import try_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
-
-# spaCy loads this entry point before it builds its own command line.
-app.add_typer(zh_tw_ner_cli, name="zh-tw-ner")
 
 __all__ = [
     "annotate_cli",

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import typer
-from spacy.cli._util import Arg, import_code, parse_config_overrides, setup_gpu
 from wasabi import msg
 
 from .main import fails_in_words, zh_tw_ner_cli
@@ -13,7 +12,7 @@ from .main import fails_in_words, zh_tw_ner_cli
 @fails_in_words
 def train_cli(
     context: typer.Context,
-    config: str = Arg(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),
+    config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for model-best, model-last and the checkpoint."),
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUTPUT, if there is one."),
     checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: one an evaluation."),
@@ -25,6 +24,7 @@ def train_cli(
     All that `spacy train` takes works here: settings of the config as --training.max_steps 2000. A run that was
     stopped at any time, even by a power failure, goes on with --resume and ends with the same weights.
     """
+    from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
     from spacy.training.initialize import init_nlp
 
     from ..planning.presets import read_config, with_settings

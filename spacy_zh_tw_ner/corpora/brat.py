@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..entities import Entity
 from ..errors import CorpusError, Errors
-from ..types import Entity
 from .offsets import RawRecord, RawSpan, resolve_offsets
 from .records import SILENT, Reading, Record, Reject
 from .text_files import broken, numbered_lines

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from ..types import Entity
+from ..entities import Entity
 from .records import Record
 
 

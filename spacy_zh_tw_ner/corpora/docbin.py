@@ -7,9 +7,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
-from ..types import Entity
 from .records import SILENT, Reading, Record
 from .text_files import broken
 

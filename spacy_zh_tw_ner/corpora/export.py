@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from spacy.language import Language
 
+from ..entities import Entity
 from ..errors import CorpusError, Errors
-from ..types import Entity
 from .checks import Tally
 from .convert import ConvertSettings, read_records
 from .records import SILENT, NotifyT, Reading, Record

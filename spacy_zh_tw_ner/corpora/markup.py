@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..types import Entity
+from ..entities import Entity
 from .records import SILENT, Reading, Record
 from .text_files import broken, numbered_lines
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from ..entities import Entity
 from ..errors import CorpusError, Errors
-from ..types import Entity
 from .records import Reading, Record, Reject, ignore
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from ..types import Entity
+from ..entities import Entity
 
 NotifyT: TypeAlias = Callable[[str], object]
 

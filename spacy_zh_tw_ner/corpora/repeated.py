@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from unicodedata import normalize
 
-from ..tokenization.normalization import VARIANTS, ScriptConverter
+from ..tokenization.folds import VARIANTS
+from ..tokenization.normalization import ScriptConverter
 from .sentences import Sentence
 
 HOW = ("same", "width", "script")

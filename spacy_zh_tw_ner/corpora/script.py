@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import cast
 
+from ..entities import Entity
 from ..tokenization.conversion import Conversion, Converter, provenance
 from ..tokenization.normalization import ScriptConverter
-from ..types import Entity
 from .records import Record
 
 # Traditional text has next to nothing that s2tw changes; of Simplified text it is about every third character.

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import spacy
 from spacy.tokens import Doc
 
+from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
-from ..types import Entity
 from .docbin import ORIGIN, read_docbin
 
 OUTSIDE = 2  # spaCy's ENT_IOB of a token that is known to be in no entity

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from ..types import Entity
+from ..entities import Entity
 
 TAG = re.compile(r"O|[BIESMLU]-\S+")
 GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")

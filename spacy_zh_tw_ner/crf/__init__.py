@@ -8,6 +8,7 @@ The equations are those of Lafferty, McCallum and Pereira (2001), "Conditional R
 recursions step by step, of Rabiner (1989), "A Tutorial on Hidden Markov Models", section V.A.
 """
 
+from ..choice import Segment, choose
 from .calibration import (
     Reliability,
     Stretches,
@@ -22,7 +23,7 @@ from .likelihood import Likelihood, log_likelihood
 from .long_sequences import LongSequence, Rows
 from .posterior import Posterior, infer
 from .rows_on_disk import RowsOnDisk
-from .segments import Segment, choose, probable_segments
+from .segments import probable_segments
 from .transitions import PENALTY, Transitions, constrain
 from .viterbi import decode
 

@@ -14,10 +14,11 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from ..choice import Segment
 from .layout import check_finite
 from .log_space import run_log_space
 from .posterior import Posterior, infer
-from .segments import NOTHING, Segment, follow
+from .segments import NOTHING, follow
 from .transitions import PENALTY, Transitions
 from .viterbi import best_paths
 

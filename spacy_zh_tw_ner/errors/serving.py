@@ -67,3 +67,11 @@ class ServingMessages:
     ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
+
+    # Folders of `export-onnx`
+    ZT630 = "{path} is no folder of `export-onnx`: there have to be {files}. Write it with `zh-tw-ner export-onnx`."
+    ZT631 = (
+        "{path} is of format {seen!r}, written by {by}, which this version does not read. Write it again with "
+        "`zh-tw-ner export-onnx`, or update this package."
+    )
+    ZT632 = "{path} takes ONNX Runtime, which is not installed. Run `pip install onnxruntime`."

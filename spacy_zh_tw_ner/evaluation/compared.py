@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
-from ..types import Entity
+from ..entities import Entity
 from .exact import doc_entities, known_entities
 
 

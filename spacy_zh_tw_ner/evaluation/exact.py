@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.tokens import Doc, Span
 
-from ..types import Entity
+from ..entities import Entity
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Entity
+from ..entities import Entity
 from .compared import Compared
 
 KINDS = ("missed", "spurious", "boundary", "type", "both")

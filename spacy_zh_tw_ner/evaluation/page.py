@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from spacy.tokens import Doc, Span
 
-from ..types import Entity
+from ..entities import Entity
 from .bootstrap import Scores, summarize
 from .compared import Compared, compare
 from .mistakes import Confusion, confusion, find_mistakes

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._compat import has_seqeval
+from ..entities import Entity
 from ..errors import Errors
-from ..types import Entity
 from .compared import Compared
 
 MODES = ("strict", "default")

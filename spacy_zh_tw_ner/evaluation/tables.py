@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Entity
+from ..entities import Entity
 from .compared import Compared
 from .mistakes import overlapping
 

@@ -21,8 +21,9 @@ from thinc.types import Floats2d
 
 from ..crf import Transitions, at_temperature, constrain, log_likelihood
 from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..entities import Entity
 from ..errors import Errors, Warnings
-from ..types import EmissionsT, Entity, Prediction, TaggerT
+from ..types import EmissionsT, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .decoding import decode_entities
 from .evidence import add_evidence, find_evidence

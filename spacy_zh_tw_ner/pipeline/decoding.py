@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from ..crf import LongSequence, Rows, Segment, Transitions, choose, decode, infer, probable_segments
-from ..types import Entity, Prediction
+from ..entities import Entity
+from ..types import Prediction
 from .tag_scheme import TagScheme
 
 ProbabilitiesT = Callable[[torch.Tensor, Sequence[int], Sequence[int]], torch.Tensor]  # of stretches of a path

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import torch
 from spacy.tokens import Doc, Span
 
+from ..entities import Entity
 from ..errors import Errors
-from ..types import Entity
+from ..tokenization.word_list import DEFAULT_BONUS
 from .tag_scheme import TagScheme
 
 EVIDENCE_KEY = "gazetteer"
 BONUSES = "bonuses"
-DEFAULT_BONUS = 2.0
 
 
 def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:

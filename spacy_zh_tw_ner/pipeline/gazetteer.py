@@ -12,15 +12,8 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..errors import Errors
-from ..tokenization.normalization import fold_table, lower
-from .evidence import DEFAULT_BONUS, write_evidence
-
-
-class _Folds(dict[int, str]):
-    """Code point → what it is compared as: 臺 as 台, Ａ and A as a."""
-
-    def __missing__(self, code: int) -> str:
-        return self.setdefault(code, lower(chr(code)))
+from ..tokenization.word_list import DEFAULT_BONUS, WordList
+from .evidence import write_evidence
 
 
 @Language.factory(
@@ -60,15 +53,12 @@ class Gazetteer(Pipe):
             raise ValueError(Errors.ZT361.format(value=bonus))
         self.name = name
         self.bonus, self.override = bonus, override
-        self._folds = _Folds({ord(char): to for char, to in fold_table(["width", "variants"]).items()})
-        self._set_words(words or {})
+        self._list = WordList(words or {})
 
-    def _set_words(self, words: Mapping[str, Iterable[str]]) -> None:
-        self.words: dict[str, list[str]] = {}
-        self._labels: dict[str, list[str]] = {}  # folded word → labels
-        self._lengths: dict[str, list[int]] = {}  # first character → lengths of its words
-        for label, of_label in words.items():
-            self.add(label, of_label)
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """Label → words."""
+        return self._list.words
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,21 +72,7 @@ class Gazetteer(Pipe):
         words (Iterable[str]): The words, of any length.
         RAISES (ValueError): For a label or word that is empty or no string, or white space at the edge of a word.
         """
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.ZT107.format(value=label))
-        if isinstance(words, str):
-            raise ValueError(Errors.ZT362.format(label=label, value=words))
-        for word in words:
-            if not isinstance(word, str) or not word or word != word.strip():
-                raise ValueError(Errors.ZT362.format(label=label, value=word))
-            folded = word.translate(self._folds)
-            labels = self._labels.setdefault(folded, [])
-            if label not in labels:
-                labels.append(label)
-                self.words.setdefault(label, []).append(word)
-            lengths = self._lengths.setdefault(folded[0], [])
-            if len(folded) not in lengths:
-                lengths.append(len(folded))
+        self._list.add(label, words)
 
     def __call__(self, doc: Doc) -> Doc:
         """Find the words of a document and write them to `doc.spans["gazetteer"]`, or with `override` to `doc.ents`."""
@@ -122,16 +98,10 @@ class Gazetteer(Pipe):
         doc (Doc): The document.
         YIELDS (Span): What was found, with its label.
         """
-        text = doc.text.translate(self._folds)
-        for start, char in enumerate(text):
-            for length in self._lengths.get(char, ()):
-                end = start + length
-                labels = self._labels.get(text[start:end], ())
-                if labels and not _inside_run(text, start) and not _inside_run(text, end):
-                    for label in labels:
-                        span = doc.char_span(start, end, label=label)
-                        if span is not None:
-                            yield span
+        for start, end, label in self._list.find(doc.text):
+            span = doc.char_span(start, end, label=label)
+            if span is not None:
+                yield span
 
     def initialize(
         self,
@@ -148,7 +118,7 @@ class Gazetteer(Pipe):
             read by `srsly.read_json.v1`.
         """
         if words is not None:
-            self._set_words(words)
+            self._list = WordList(words)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Serialize the words."""
@@ -157,7 +127,7 @@ class Gazetteer(Pipe):
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
         """Load the words in place."""
-        self._set_words(srsly.msgpack_loads(data))
+        self._list = WordList(srsly.msgpack_loads(data))
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -166,11 +136,5 @@ class Gazetteer(Pipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
         """Load the words in place."""
-        self._set_words(srsly.read_json(Path(path)))
+        self._list = WordList(srsly.read_json(Path(path)))
         return self
-
-
-def _inside_run(text: str, place: int) -> bool:
-    """Whether a border lies between two Latin letters or digits, which would make AI of 'Haiti'."""
-    around = text[place - 1 : place + 1] if place else ""
-    return len(around) == 2 and around.isascii() and around.isalnum()

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..types import BoolsT, Entity, TagsT
+from ..entities import Entity
+from ..types import BoolsT, TagsT
 
 OUTSIDE = 0
 KINDS = ("B", "I", "E", "S")

@@ -10,30 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from spacy.language import Language
-from spacy.tokens import Doc
-
+from ..entities import Found
 from ..errors import Errors
-from ..pipeline.gazetteer import Gazetteer
-from ..pipeline.scores import get_score
 from .memory import PAUSE, Trimmer
-from .models import ModelCache, entity_labels, evidence_labels
-from .own_words import FoundTooOften, write_words
+from .models import ModelCache
+from .own_words import FoundTooOften, RequestWords
+from .readers import Reader
 
 # What a text costs beyond its characters, so that a million empty ones do not pass for nothing.
 TEXT_COST = 16
 # The first text of all waits for what is compiled and read when it is first used.
 WARM_UP = "臺北"
 log = logging.getLogger(__name__)
-
-
-class Found(NamedTuple):
-    """An entity, in characters of its text; no score where no `zh_tw_crf_ner` has found it."""
-
-    start: int
-    end: int
-    label: str
-    score: float | None
 
 
 class QueueFull(Exception):
@@ -57,7 +45,7 @@ class Job:
 
     __slots__ = ("cost", "future", "pipeline", "text", "words")
 
-    def __init__(self, pipeline: str, text: str, words: Gazetteer | None = None) -> None:
+    def __init__(self, pipeline: str, text: str, words: RequestWords | None = None) -> None:
         self.pipeline, self.text, self.words = pipeline, text, words
         self.cost = len(text) + TEXT_COST
         self.future: Future[tuple[Found, ...]] = Future()
@@ -137,12 +125,12 @@ class Engine:
         self._thread.join(timeout)
         self.withdraw(list(self._queue))
 
-    def submit(self, pipeline: str, texts: Sequence[str], words: Gazetteer | None = None) -> list[Job]:
+    def submit(self, pipeline: str, texts: Sequence[str], words: RequestWords | None = None) -> list[Job]:
         """Put texts in the queue, all or none.
 
         pipeline (str): Name of a pipeline.
         texts (Sequence[str]): The texts.
-        words (Optional[Gazetteer]): Words for these texts alone.
+        words (Optional[RequestWords]): Words for these texts alone.
         RETURNS (list[Job]): One a text.
         RAISES (QueueFull): Where there is no room for them.
         """
@@ -172,9 +160,9 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            nlp = self._models.get(self.names[0])
-            _find(nlp, [Job(self.names[0], WARM_UP)])
-            self._learn_labels(self.names[0], nlp)
+            reader = self._models.get(self.names[0])
+            _find(reader, [Job(self.names[0], WARM_UP)])
+            self._learn_labels(self.names[0], reader)
         except Exception as error:
             self.failed = error
             return
@@ -223,15 +211,15 @@ class Engine:
     def _read(self, jobs: list[Job]) -> Counter[str]:
         """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
-            nlp = self._models.get(jobs[0].pipeline)
-            self._learn_labels(jobs[0].pipeline, nlp)
+            reader = self._models.get(jobs[0].pipeline)
+            self._learn_labels(jobs[0].pipeline, reader)
         except Exception as error:
             log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
             for job in jobs:
                 job.future.set_exception(NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
             return Counter()
         try:
-            results = _find(nlp, jobs)
+            results = _find(reader, jobs)
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
                 return sum((self._read([job]) for job in jobs), Counter[str]())
@@ -247,24 +235,12 @@ class Engine:
             job.future.set_result(found)
         return Counter(entity.label for found in results for entity in found)
 
-    def _learn_labels(self, name: str, nlp: Language) -> None:
-        if name not in self.labels:
-            self.evidence_labels[name] = evidence_labels(nlp)
-            self.labels[name] = entity_labels(nlp)
+    def _learn_labels(self, name: str, reader: Reader) -> None:
+        # `labels` is last: whoever finds it there asks for the other, too.
+        self.evidence_labels[name] = reader.evidence_labels
+        self.labels[name] = reader.labels
 
 
-def _find(nlp: Language, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
-    """Read texts; what a document holds is copied out inside the memory zone, which frees all of it at its end.
-
-    The words of a request are written on its documents: they touch no other of the batch, nor the pipeline.
-    """
-    with nlp.memory_zone():
-        docs = [nlp.make_doc(job.text) for job in jobs]
-        for doc, job in zip(docs, jobs, strict=True):
-            if job.words is not None:
-                write_words(job.words, doc)
-        return [_entities(doc) for doc in nlp.pipe(docs, batch_size=len(docs))]
-
-
-def _entities(doc: Doc) -> tuple[Found, ...]:
-    return tuple(Found(ent.start_char, ent.end_char, ent.label_, get_score(ent)) for ent in doc.ents)
+def _find(reader: Reader, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
+    hints = [job.words.hints(job.text) if job.words is not None else None for job in jobs]
+    return reader([job.text for job in jobs], hints)

@@ -3,17 +3,14 @@
 import gc
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-import spacy
-from spacy.language import Language
-from spacy.util import get_package_path, is_package
-
 from ..errors import Errors
-from ..pipeline.crf_ner import CRFEntityRecognizer
+from .readers import Reader
 
-LoadT: TypeAlias = Callable[[str], Language]
+LoadT: TypeAlias = Callable[[str], Reader]
 
 
 def source_path(source: str) -> Path:
@@ -25,8 +22,9 @@ def source_path(source: str) -> Path:
     """
     if Path(source).is_dir():
         return Path(source)
-    if is_package(source):
-        return Path(get_package_path(source))
+    package = find_spec(source) if source.isidentifier() else None
+    if package is not None and package.submodule_search_locations:
+        return Path(next(iter(package.submodule_search_locations)))
     raise ValueError(Errors.ZT502.format(source=source))
 
 
@@ -57,15 +55,15 @@ class ModelCache:
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     limit (int): Bytes of files of what is loaded at a time. Weights take as much memory as they take on disk, but for
         half precision that is widened.
-    load (Callable[[str], Language]): Loads one.
+    load (Callable[[str], Reader]): Loads one.
     RAISES (ValueError): For a pipeline that alone is beyond the limit.
     """
 
-    def __init__(self, sources: Mapping[str, str], limit: int, load: LoadT = spacy.load) -> None:
+    def __init__(self, sources: Mapping[str, str], limit: int, load: LoadT) -> None:
         self.names = tuple(sources)
         self._sources, self._limit, self._load = dict(sources), limit, load
         self._sizes = {name: _size(source_path(source)) for name, source in sources.items()}
-        self._pipelines: OrderedDict[str, Language] = OrderedDict()
+        self._pipelines: OrderedDict[str, Reader] = OrderedDict()
         for name, size in self._sizes.items():
             if size > limit:
                 raise ValueError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
@@ -75,7 +73,7 @@ class ModelCache:
         """Names of what is in memory, the one that goes next first."""
         return tuple(self._pipelines)
 
-    def get(self, name: str) -> Language:
+    def get(self, name: str) -> Reader:
         """Look up a pipeline, and load it where it must be, in the place of others where there is no room."""
         if name in self._pipelines:
             self._pipelines.move_to_end(name)
@@ -85,21 +83,6 @@ class ModelCache:
             gc.collect()  # a pipeline is full of cycles
         self._pipelines[name] = self._load(self._sources[name])
         return self._pipelines[name]
-
-
-def entity_labels(nlp: Language) -> tuple[str, ...]:
-    """Labels that any component says it can give to an entity."""
-    found: set[str] = set()
-    for name, _ in nlp.pipeline:
-        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
-            found.update(nlp.pipe_labels.get(name, ()))
-    return tuple(sorted(found))
-
-
-def evidence_labels(nlp: Language) -> tuple[str, ...]:
-    """Labels for which words are evidence: those that every `zh_tw_crf_ner` and `zh_tw_crf_ensemble` can give."""
-    heads = [set(pipe.labels) for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
-    return tuple(sorted(set.intersection(*heads))) if heads else ()
 
 
 def _size(folder: Path) -> int:

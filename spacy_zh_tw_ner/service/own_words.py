@@ -1,12 +1,10 @@
 """The words that a request brings: checked, found in its texts alone, and gone with them."""
 
 from itertools import islice
-from typing import TYPE_CHECKING
-
-from spacy.tokens import Doc
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Errors
-from ..pipeline.gazetteer import Gazetteer
+from ..tokenization.word_list import Hints, WordList
 from .refusals import Refusal
 from .settings import ServiceSettings
 
@@ -21,12 +19,28 @@ class FoundTooOften(Exception):
     """Words at more places than a text can hold, but for those that lie within others."""
 
 
-def gazetteer_of(asked: "OwnWords | None", settings: ServiceSettings) -> Gazetteer | None:
+class RequestWords(NamedTuple):
+    """The words of a request, and what they are worth; see `Hints`."""
+
+    words: WordList
+    bonus: float
+    override: bool
+
+    def hints(self, text: str) -> Hints:
+        """Find the words in one of its texts. RAISES (FoundTooOften): Where they would fill the memory."""
+        limit = len(text) + SPARE_PLACES
+        places = tuple(islice(self.words.find(text), limit + 1))
+        if len(places) > limit:
+            raise FoundTooOften(Errors.ZT610.format(limit=limit, length=len(text)))
+        return Hints(places, self.bonus, self.override)
+
+
+def request_words(asked: "OwnWords | None", settings: ServiceSettings) -> RequestWords | None:
     """Make the words of a request ready to be found.
 
     asked (Optional[OwnWords]): The words.
     settings (ServiceSettings): Says how many and how long they may be.
-    RETURNS (Optional[Gazetteer]): Finds them; None where there are none.
+    RETURNS (Optional[RequestWords]): Finds them; None where there are none.
     RAISES (Refusal): 422.
     """
     count = sum(map(len, asked.words.values())) if asked is not None else 0
@@ -39,7 +53,7 @@ def gazetteer_of(asked: "OwnWords | None", settings: ServiceSettings) -> Gazette
             problem = _problem(word, settings.max_word_chars)
             if problem:
                 raise Refusal(422, Errors.ZT608.format(number=number, label=label[:80], problem=problem))
-    return Gazetteer(asked.words, bonus=asked.bonus, override=asked.override)
+    return RequestWords(WordList(asked.words), asked.bonus, asked.override)
 
 
 def _problem(word: str, limit: int) -> str:
@@ -48,17 +62,3 @@ def _problem(word: str, limit: int) -> str:
     if word != word.strip():
         return "has white space at an edge"
     return f"has {len(word):,} characters, where {limit:,} may be" if len(word) > limit else ""
-
-
-def write_words(words: Gazetteer, doc: Doc) -> None:
-    """Find the words of a request in one of its documents, and write them there for the pipeline to read.
-
-    words (Gazetteer): The words.
-    doc (Doc): The document.
-    RAISES (FoundTooOften): Where they would fill the memory.
-    """
-    limit = len(doc) + SPARE_PLACES
-    spans = list(islice(words.find(doc), limit + 1))
-    if len(spans) > limit:
-        raise FoundTooOften(Errors.ZT610.format(limit=limit, length=len(doc)))
-    words.write(doc, spans)

@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi import Request
 
+from ..entities import Found
 from ..errors import Errors
-from ..pipeline.gazetteer import Gazetteer
-from .engine import Engine, Found, Job, NotLoaded, QueueFull, Unreadable
-from .own_words import gazetteer_of
+from .engine import Engine, Job, NotLoaded, QueueFull, Unreadable
+from .own_words import RequestWords, request_words
 from .refusals import ClientGone, Refusal, parse
 from .schema import Options, OwnWords, Record, StreamWords, entities
 from .settings import ServiceSettings
@@ -33,14 +33,16 @@ def check_options(options: Options, engine: Engine) -> str:
     return name
 
 
-async def own_words(asked: OwnWords | None, name: str, engine: Engine, settings: ServiceSettings) -> Gazetteer | None:
+async def own_words(
+    asked: OwnWords | None, name: str, engine: Engine, settings: ServiceSettings
+) -> RequestWords | None:
     """Make words ready for a pipeline, which is loaded for that if it must be: only then its labels are known.
 
     asked (Optional[OwnWords]): The words.
     name (str): The pipeline.
     engine (Engine): Knows the labels.
     settings (ServiceSettings): The limits.
-    RETURNS (Optional[Gazetteer]): Finds them; None where there are none.
+    RETURNS (Optional[RequestWords]): Finds them; None where there are none.
     RAISES (Refusal): 422 for words that may not be, of a label that the pipeline does not know, or, but for
         `override`, cannot weigh; 503 where it does not load.
     """
@@ -58,7 +60,7 @@ async def own_words(asked: OwnWords | None, name: str, engine: Engine, settings:
             raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
         if label not in evidence and not asked.override:
             raise Refusal(422, Errors.ZT609.format(label=label, labels=", ".join(evidence) or "none"))
-    return gazetteer_of(asked, settings)
+    return request_words(asked, settings)
 
 
 def check_length(text: str, field: str, limit: int) -> None:
@@ -73,7 +75,7 @@ async def read_texts(
     pipeline: str,
     texts: Sequence[str],
     timeout: float,
-    words: Gazetteer | None = None,
+    words: RequestWords | None = None,
 ) -> list[tuple[Found, ...]]:
     """Have texts read, for as long as the client is there and the time is not over.
 
@@ -82,7 +84,7 @@ async def read_texts(
     pipeline (str): By this pipeline.
     texts (Sequence[str]): The texts.
     timeout (float): Seconds.
-    words (Optional[Gazetteer]): Words for these texts alone.
+    words (Optional[RequestWords]): Words for these texts alone.
     RETURNS (list[tuple[Found, ...]]): What was found in each.
     RAISES (Refusal): 422, 429, 503.
     RAISES (ClientGone): Where nobody waits any more.
@@ -134,7 +136,7 @@ class Stream:
     pipeline (str): By this pipeline.
     options (Options): What is asked of every line.
     settings (ServiceSettings): The limits.
-    words (Optional[Gazetteer]): Words for all lines that have none of their own.
+    words (Optional[RequestWords]): Words for all lines that have none of their own.
     """
 
     def __init__(
@@ -143,7 +145,7 @@ class Stream:
         pipeline: str,
         options: Options,
         settings: ServiceSettings,
-        words: Gazetteer | None = None,
+        words: RequestWords | None = None,
     ) -> None:
         self._engine, self._pipeline, self._options, self._settings = engine, pipeline, options, settings
         self._words = words
@@ -181,7 +183,7 @@ class Stream:
         except Refusal as refusal:
             return sent, refusal
 
-    async def _submit(self, text: str, words: Gazetteer | None) -> Job:
+    async def _submit(self, text: str, words: RequestWords | None) -> Job:
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
         while True:
             try:

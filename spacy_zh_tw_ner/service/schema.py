@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from ..pipeline.evidence import DEFAULT_BONUS
-from .engine import Found
+from ..entities import Found
+from ..tokenization.word_list import DEFAULT_BONUS
 from .offsets import OffsetUnit, convert_offsets
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"

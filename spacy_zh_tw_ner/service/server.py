@@ -1,21 +1,18 @@
 """From the first pipeline loaded to the last answer sent."""
 
 import logging
-import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 
-import spacy
 import uvicorn
-from spacy.language import Language
 
-from ..encoders.transformer.lean_imports import import_transformers
 from .app import create_app
 from .engine import Engine
 from .metrics import Metrics
 from .models import ModelCache
+from .readers import load_reader
 from .settings import ServiceSettings
-from .warm_up import learn_characters
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +29,11 @@ def serve(
     host (str): Address to listen at.
     port (int): Port to listen at.
     drain (float): Seconds for what was taken to be answered, after which it is dropped.
-    threads (int): CPU threads to read with; 0 for torch's choice.
+    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
-    # oneDNN keeps compiled code for 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB.
-    # It asks for this when it is first used. With so few, a text that comes alone takes about a seventh longer.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
-    import_transformers()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    engine, metrics = create_engine(sources, settings)
+    engine, metrics = create_engine(sources, settings, threads)
     config = uvicorn.Config(
         create_app(engine, settings, metrics),
         host=host,
@@ -65,24 +54,19 @@ def serve(
     log.info("All that was taken is answered.")
 
 
-def create_engine(sources: Mapping[str, str], settings: ServiceSettings) -> tuple[Engine, Metrics]:
+def create_engine(sources: Mapping[str, str], settings: ServiceSettings, threads: int = 0) -> tuple[Engine, Metrics]:
     """Start an engine, and wait until its first pipeline is loaded.
 
     sources (Mapping[str, str]): Name → folder or package.
     settings (ServiceSettings): The limits.
+    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
     RETURNS (tuple[Engine, Metrics]): The engine, and what counts its batches.
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
 
-    def load(source: str) -> Language:
-        nlp = spacy.load(source)
-        learn_characters(nlp)
-        nlp.max_length = max(nlp.max_length, settings.max_chars)
-        return nlp
-
     metrics = Metrics()
     engine = Engine(
-        ModelCache(sources, settings.max_models, load),
+        ModelCache(sources, settings.max_models, partial(load_reader, max_chars=settings.max_chars, threads=threads)),
         batch_chars=settings.batch_chars,
         queue_chars=settings.queue_chars,
         on_batch=metrics.count_batch,

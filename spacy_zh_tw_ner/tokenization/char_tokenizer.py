@@ -12,7 +12,8 @@ from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
 from ..errors import Errors
-from .normalization import ScriptConverter, fold_table, lower, plain_norms
+from .folds import fold_table, lower
+from .normalization import ScriptConverter, plain_norms
 
 # Runs that `group` keeps together, in either width.
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}

@@ -7,8 +7,8 @@ import pytest
 from spacy_zh_tw_ner.corpora.brat import read_brat
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "國立臺灣大學\n位於臺北市"
 

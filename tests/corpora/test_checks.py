@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.checks import Tally, check_record
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.types import Entity
+from spacy_zh_tw_ner.entities import Entity
 
 
 def check(text: str, *entities: tuple[int, int, str]) -> tuple[list[tuple[int, int, str]], Tally]:

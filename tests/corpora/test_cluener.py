@@ -7,8 +7,8 @@ import pytest
 
 from spacy_zh_tw_ner.corpora.cluener import read_cluener
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "彭小軍認為，臺灣的臺灣銀行"
 

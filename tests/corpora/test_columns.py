@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from spacy_zh_tw_ner.corpora.columns import read_columns, split_row, tag_column
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.tags import decode_tags
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TOKENS = "臺北市台積電王小明好"
 ENTITIES = [Entity(0, 3, "GPE"), Entity(3, 6, "ORG"), Entity(6, 9, "ORG")]

@@ -13,9 +13,9 @@ from spacy.vocab import Vocab
 from spacy_zh_tw_ner.corpora.docbin import make_doc, read_spacy
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.corpora.shards import SpacyWriter
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.training.char_corpus import CharCorpus
-from spacy_zh_tw_ner.types import Entity
 
 
 def save(path: Path, *docs: Doc) -> Path:

@@ -7,8 +7,8 @@ import pytest
 
 from spacy_zh_tw_ner.corpora.doccano import read_doccano
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "國立臺灣大學位於臺北市"
 SPANS = [[0, 6, "ORG"], [8, 11, "GPE"]]

@@ -5,7 +5,7 @@ import pytest
 from spacy_zh_tw_ner.corpora.edges import BRACKETS, Edge, edge_kind, find_edges
 from spacy_zh_tw_ner.corpora.sentences import Sentence
 from spacy_zh_tw_ner.corpora.simplified import simplified_test
-from spacy_zh_tw_ner.types import Entity
+from spacy_zh_tw_ner.entities import Entity
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.export import Proposal, export, most_uncertain_first, propose
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.writers import WRITERS
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.pipeline.scores import register_extension, write_scores
-from spacy_zh_tw_ner.types import Entity, Prediction
+from spacy_zh_tw_ner.types import Prediction
 
 GOLD = "# doc = a\n[𠮷野家](ORG)在[臺北市](GPE)。\n好天氣。\n"
 TEXTS = ["甲乙0.9", "甲0.3乙", "丙丁", "甲0.6"]

@@ -10,8 +10,8 @@ import pytest
 from spacy_zh_tw_ner.corpora.class_labels import find_names
 from spacy_zh_tw_ner.corpora.hugging_face import read_hugging_face
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TOKENS = ["台北", "市", "很", "大"]
 NAMES = ["O", "B-PER", "I-PER", "B-GPE", "I-GPE"]

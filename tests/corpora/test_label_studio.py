@@ -8,8 +8,8 @@ import pytest
 
 from spacy_zh_tw_ner.corpora.label_studio import read_label_studio
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "𠮷野家在臺北市"
 

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.markup import parse_line, read_markup, write_line
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXTS = st.text(
     st.one_of(st.sampled_from("[]()\\#臺台 　𠮷\u2028\u200b\x00\t\r"), st.characters(exclude_characters="\n")),

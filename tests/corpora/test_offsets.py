@@ -18,8 +18,8 @@ from spacy_zh_tw_ner.corpora.offsets import (
     resolve_offsets,
 )
 from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "𠮷野家台北👨🏻\u200d🚒消防局"  # 消防局 stands at 9 by code points, 13 by UTF-16 units, 6 by graphemes
 STARTS = {"codepoint": 9, "utf16": 13, "grapheme": 6}

@@ -16,7 +16,7 @@ from spacy_zh_tw_ner.corpora.records import SILENT, Record
 from spacy_zh_tw_ner.corpora.shards import SpacyWriter
 from spacy_zh_tw_ner.corpora.splits import data_files
 from spacy_zh_tw_ner.corpora.writers import WRITERS, why_not, write_corpus
-from spacy_zh_tw_ner.types import Entity
+from spacy_zh_tw_ner.entities import Entity
 
 ContentT = list[tuple[str, list[Entity], str]]
 

@@ -14,8 +14,8 @@ from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.script import RecordConverter, changed_share, is_simplified, record_converter
 from spacy_zh_tw_ner.corpora.splits import find_splits
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.tokenization.conversion import Converter
-from spacy_zh_tw_ner.types import Entity
 
 S2TW = record_converter("s2tw")
 MIXED = st.text(

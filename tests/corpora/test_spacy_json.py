@@ -8,8 +8,8 @@ import spacy
 
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.corpora.spacy_json import read_spacy_json
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TEXT = "𠮷野家在臺北市"
 ENTITIES = [Entity(0, 3, "ORG"), Entity(4, 7, "GPE")]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.tags import decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
-from spacy_zh_tw_ner.types import Entity
+from spacy_zh_tw_ner.entities import Entity
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.export import Proposal
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.writers import WRITERS, why_not, write_corpus
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 # Characters: each with an entity behind it, which an offset in another unit would miss.
 TEXTS = [

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.sentences import Sentence
 from spacy_zh_tw_ner.corpora.uneven import Names, among_themselves, left_out, only_here
-from spacy_zh_tw_ner.types import Entity
+from spacy_zh_tw_ner.entities import Entity
 
 
 def sentence(marked: str, origin: str = "") -> Sentence:

@@ -13,8 +13,8 @@ from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.validate import validate
 from spacy_zh_tw_ner.corpora.validation_messages import FEW
 from spacy_zh_tw_ner.corpora.validation_report import Report, SplitReport
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.types import Entity
 
 TRAIN = [Record(f"臺北市第{i}天", [Entity(0, 3, "GPE")], f"train.txt:{i + 1}") for i in range(FEW)]
 DEV = [Record("高雄市好熱", [Entity(0, 3, "GPE")], "dev.txt:1")]

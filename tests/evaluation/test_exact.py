@@ -9,8 +9,8 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example, offsets_to_biluo_tags
 
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation.exact import Counts, count_exact, doc_entities, micro
-from spacy_zh_tw_ner.types import Entity
 
 NLP = spacy.blank("zh_tw")
 EntsT = list[tuple[int, int, str]]

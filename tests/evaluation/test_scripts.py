@@ -18,7 +18,7 @@ from spacy_zh_tw_ner.evaluation.scripts import (
     swap_variants,
 )
 from spacy_zh_tw_ner.evaluation.tables import tabulate
-from spacy_zh_tw_ner.tokenization.normalization import VARIANTS
+from spacy_zh_tw_ner.tokenization.folds import VARIANTS
 
 NLP = spacy.blank("zh_tw")
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation import seqeval_report
 from spacy_zh_tw_ner.evaluation.bootstrap import summarize
 from spacy_zh_tw_ner.evaluation.compared import Compared
 from spacy_zh_tw_ner.evaluation.seqeval_report import MODES, iob2_tags, seqeval_reports
 from spacy_zh_tw_ner.evaluation.tables import tabulate
-from spacy_zh_tw_ner.types import Entity
 
 from .helpers import document, documents
 

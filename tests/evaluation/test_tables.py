@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation.compared import Compared
 from spacy_zh_tw_ner.evaluation.tables import (
     LENGTHS,
@@ -17,7 +18,6 @@ from spacy_zh_tw_ner.evaluation.tables import (
     tabulate_boundaries,
     tabulate_types,
 )
-from spacy_zh_tw_ner.types import Entity
 
 from .helpers import document, documents
 

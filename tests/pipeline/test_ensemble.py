@@ -13,9 +13,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.crf import Transitions, at_temperature
+from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.pipeline.calibration import calibrate, find_recognizer
 from spacy_zh_tw_ner.pipeline.ensemble import combine
-from spacy_zh_tw_ner.types import Entity
 
 from .test_crf_ner import (
     BILSTM,

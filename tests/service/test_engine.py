@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.service.engine import TEXT_COST, WARM_UP, Batch, Engine, QueueFull, Unreadable
 from spacy_zh_tw_ner.service.models import ModelCache
+from spacy_zh_tw_ner.service.readers import load_reader
+from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
 
+load = partial(load_reader, max_chars=1_000_000)
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 
 
@@ -46,7 +50,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
 
     def build(gate: Gate, names: str = "a", **settings: int) -> Engine:
         (tmp_path / "files").mkdir(exist_ok=True)
-        models = ModelCache({name: str(tmp_path / "files") for name in names}, 1, lambda source: gate.nlp)
+        models = ModelCache({name: str(tmp_path / "files") for name in names}, 1, lambda source: SpacyReader(gate.nlp))
         engine = Engine(models, **{"batch_chars": 1_000, "queue_chars": 10_000, **settings})
         engines.append(engine)
         engine.start()
@@ -60,7 +64,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
 
 def test_what_is_found_is_what_the_pipeline_finds(tiny_pipeline: Path, tiny_nlp: Language) -> None:
     batches: list[Batch] = []
-    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, load)
     engine = Engine(models, batch_chars=100, queue_chars=10_000, on_batch=batches.append)
     engine.start()
     jobs = engine.submit("tiny", [SENTENCE, "", "好"] * 5)
@@ -169,14 +173,14 @@ def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
 
 
 def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
-    engine = Engine(ModelCache({"a": str(tmp_path)}, 1), batch_chars=1, queue_chars=1)
+    engine = Engine(ModelCache({"a": str(tmp_path)}, 1, load), batch_chars=1, queue_chars=1)
     engine.start()
     assert engine.ready.wait(10)
     assert "E053" in str(engine.failed)  # there is no config.cfg
 
 
 def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
-    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, load)
     engine = Engine(models, batch_chars=1_000, queue_chars=100_000)
     engine.start()
     engine.submit("tiny", [SENTENCE])[0].future.result(10)

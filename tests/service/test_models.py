@@ -6,7 +6,8 @@ import pytest
 import spacy
 from spacy.language import Language
 
-from spacy_zh_tw_ner.service.models import ModelCache, entity_labels, named_sources
+from spacy_zh_tw_ner.service.models import ModelCache, named_sources
+from spacy_zh_tw_ner.service.spacy_reader import SpacyReader, entity_labels
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def folders(tmp_path: Path) -> dict[str, str]:
 def test_the_one_not_used_longest_goes_first(folders: dict[str, str]) -> None:
     seen: list[str] = []
 
-    def load(source: str) -> Language:
+    def load(source: str) -> SpacyReader:
         seen.append(Path(source).name)
-        return spacy.blank("zh_tw")
+        return SpacyReader(spacy.blank("zh_tw"))
 
     cache = ModelCache(folders, 250, load)
     first = cache.get("a")
@@ -36,7 +37,7 @@ def test_the_one_not_used_longest_goes_first(folders: dict[str, str]) -> None:
 
 def test_one_that_can_never_fit_is_refused_at_once(folders: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"\[ZT504\] The pipeline 'a'"):
-        ModelCache(folders, 99)
+        ModelCache(folders, 99, lambda source: SpacyReader(spacy.blank(source)))
 
 
 def test_names_come_from_the_argument_or_the_folder(folders: dict[str, str]) -> None:

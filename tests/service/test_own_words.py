@@ -10,9 +10,11 @@ import spacy
 from spacy.language import Language
 
 from spacy_zh_tw_ner.pipeline.evidence import EVIDENCE_KEY
-from spacy_zh_tw_ner.pipeline.gazetteer import Gazetteer
 from spacy_zh_tw_ner.service.engine import Engine, Unreadable
-from spacy_zh_tw_ner.service.models import ModelCache, evidence_labels
+from spacy_zh_tw_ner.service.models import ModelCache
+from spacy_zh_tw_ner.service.own_words import RequestWords
+from spacy_zh_tw_ner.service.spacy_reader import SpacyReader, evidence_labels
+from spacy_zh_tw_ner.tokenization.word_list import WordList
 
 from .conftest import Running, running
 from .test_app import SENTENCE, found, refused
@@ -52,10 +54,11 @@ def test_no_words_change_nothing(service: Running) -> None:
 
 
 def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> None:
-    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30)
+    nlp = spacy.load(tiny_pipeline)
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyReader(nlp))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
-    forced = Gazetteer({"PERSON": ["投資"]}, override=True)
-    hinted = Gazetteer({"ORG": ["臺飛投資"]}, bonus=30.0)
+    forced = RequestWords(WordList({"PERSON": ["投資"]}), 2.0, True)
+    hinted = RequestWords(WordList({"ORG": ["臺飛投資"]}), 30.0, False)
     expected = [(), ((5, 7, "PERSON"),), ((3, 7, "ORG"),)]
     jobs = [engine.submit("tiny", [UNKNOWN], own)[0] for own in (None, forced, hinted) for _ in range(3)]
     batches: list[Any] = []
@@ -69,14 +72,14 @@ def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> N
     assert expected[1][0] not in results[6]
     assert expected[2][0] not in results[3]
     assert [batch.n_texts for batch in batches] == [9]
-    nlp = models.get("tiny")
     assert EVIDENCE_KEY not in nlp(UNKNOWN).spans
     assert [(e.start_char, e.end_char, e.label_) for e in nlp(UNKNOWN).ents] == plain
 
 
 def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline: Path) -> None:
-    engine = Engine(ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30), batch_chars=10_000, queue_chars=100_000)
-    nested = Gazetteer({"ORG": ["台" * n for n in range(1, 51)]})
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyReader(spacy.load(source)))
+    engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
+    nested = RequestWords(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
     (before,), (bad,), (after,) = (
         engine.submit("tiny", [text], own) for text, own in ((SENTENCE, None), ("台" * 500, nested), (SENTENCE, nested))
     )

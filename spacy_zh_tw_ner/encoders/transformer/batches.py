@@ -8,9 +8,10 @@ import torch
 from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 
+from ...tokenization.clause_cuts import Window
 from ..ragged import group_by_length
 from .pieces import IdsT, Pieces, PieceTable
-from .windows import ClauseWindows, SpanGetterT, Window, windows_of_spans
+from .windows import ClauseWindows, SpanGetterT, windows_of_spans
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
 

@@ -1,13 +1,7 @@
-"""tokens → windows: a document of any length in stretches that a Transformer can read.
-
-Windows are measured in pieces. Where two meet, the cut comes after a clause if there is one to be found, and neither
-reads into the other: what is read twice is paid twice. Where a clause is longer than that, neighbours overlap, and a
-token is asked of the window in which it stands most centrally, so that the overlap is cut in its middle.
-"""
+"""tokens → windows: documents in stretches that a Transformer can read; see `tokenization.clause_cuts`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +9,9 @@ from spacy.attrs import ORTH  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
 
 from ...errors import Errors
+from ...tokenization.clause_cuts import CLAUSE_ENDS, CountsT, Window, cut_at_clauses
 
-CLAUSE_ENDS = frozenset("。！？；!?;\n")
-CountsT = npt.NDArray[np.int64]
 SpanGetterT = Callable[[Iterable[Doc]], list[list[Span]]]
-
-
-class Window(NamedTuple):
-    """Tokens `start` to `end` are read, and of these `own_start` to `own_end` are asked about; ends are exclusive."""
-
-    start: int
-    end: int
-    own_start: int
-    own_end: int
 
 
 @dataclass(frozen=True)
@@ -62,37 +46,7 @@ class ClauseWindows:
         size (Optional[int]): Another size, of a model that takes no more.
         RETURNS (list[Window]): In order. Every token is asked of exactly one.
         """
-        size = min(self.size, size or self.size)
-        n_tokens, before = len(counts), np.concatenate([[0], np.cumsum(counts)])
-        total = int(before[-1])
-        if total <= size:
-            return [Window(0, n_tokens, 0, n_tokens)] if n_tokens else []
-        context = min(self.overlap, size // 4)
-        windows, start, first = [], 0, 0
-        while start < n_tokens:
-            room = size - int(before[start] - before[first])
-            furthest = int(np.searchsorted(before, before[start] + room, side="right")) - 1
-            if furthest == n_tokens:
-                end = last = next_first = n_tokens
-            elif end := _clause_before(start, furthest, ends):
-                last = next_first = end
-            else:
-                left, own = int(total - before[start]), room - context
-                # As many as are needed, each as long as the next: no window of three characters at the end.
-                target = before[start] + -(-left // -(-left // own))
-                end = max(int(np.searchsorted(before, target, side="right")) - 1, start + 1)
-                last = int(np.searchsorted(before, before[end] + context, side="right")) - 1
-                next_first = int(np.searchsorted(before, before[end] - context))
-            windows.append(Window(first, last, start, end))
-            start, first = end, next_first
-        return windows
-
-
-def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """Behind the last clause that fits; 0 where that would waste more than half of the window."""
-    latest = int(np.searchsorted(ends, furthest)) - 1
-    cut = int(ends[latest]) + 1 if latest >= 0 else 0
-    return cut if cut > start + (furthest - start) // 2 else 0
+        return cut_at_clauses(counts, ends, size=min(self.size, size or self.size), overlap=self.overlap)
 
 
 def clause_ends(doc: Doc) -> npt.NDArray[np.int64]:

@@ -6,7 +6,8 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.encoders.transformer.windows import ClauseWindows, Window, clause_ends, windows_of_spans
+from spacy_zh_tw_ner.encoders.transformer.windows import ClauseWindows, clause_ends, windows_of_spans
+from spacy_zh_tw_ner.tokenization.clause_cuts import Window
 
 NONE = np.empty(0, dtype=np.int64)
 NLP = spacy.blank("zh_tw")

@@ -1,0 +1,20 @@
+"""What is found: plain tuples, so that nothing has to be imported to hold them."""
+
+from typing import NamedTuple
+
+
+class Entity(NamedTuple):
+    """A labelled stretch of tokens or, in corpora and answers, of characters; `end` is exclusive."""
+
+    start: int
+    end: int
+    label: str
+
+
+class Found(NamedTuple):
+    """An entity, in characters of its text; no score where no `zh_tw_crf_ner` has found it."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None

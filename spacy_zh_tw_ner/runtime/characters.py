@@ -1,0 +1,53 @@
+"""text → tokens and their pieces, as `CharTokenizer` and the model's tokenizer see them."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Errors
+from ..tokenization.clause_cuts import CLAUSE_ENDS
+from .folder import Exported
+
+SPACE = ord(" ")
+_CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
+
+
+class Characters(NamedTuple):
+    """The tokens of a text.
+
+    offsets: (n_tokens,) where in the text each stands; it is one character long.
+    ids: (n_pieces,) of all tokens, one behind the other. counts: (n_tokens,) how many pieces each has.
+    clause_ends: tokens that end a clause, in order.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    clause_ends: npt.NDArray[np.int64]
+
+
+def read_characters(text: str, exported: Exported) -> Characters:
+    """Cut a text into tokens, and these into pieces.
+
+    text (str): Any text that is valid Unicode.
+    exported (Exported): Knows the pieces.
+    RETURNS (Characters): Every code point but single spaces between two others.
+    RAISES (ValueError): For a lone surrogate.
+    """
+    try:
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    except UnicodeEncodeError as error:
+        raise ValueError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
+    is_space = codes == SPACE
+    # A space behind a character and before another belongs to the first.
+    between = is_space.copy()
+    between[1:] &= ~is_space[:-1]
+    between[:1] = between[-1:] = False
+    offsets = np.flatnonzero(~between)
+    codes = codes[offsets]
+    counts = exported.counts[codes].astype(np.int64)
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    ids = exported.ids[np.repeat(exported.firsts[codes] - (ends - counts), counts) + np.arange(total)]
+    return Characters(offsets, ids.astype(np.int64), counts, np.flatnonzero(np.isin(codes, _CLAUSE_ENDS)))

@@ -1,0 +1,39 @@
+"""What reads texts: a pipeline of spaCy, or a folder of `export-onnx`, which needs neither spaCy nor torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..entities import Found
+from ..runtime.folder import is_exported
+from ..tokenization.word_list import Hints
+
+
+class Reader(Protocol):
+    """Finds the entities of texts.
+
+    labels: Labels that an entity may have. evidence_labels: Those of them for which words are evidence.
+    """
+
+    labels: tuple[str, ...]
+    evidence_labels: tuple[str, ...]
+
+    def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None]) -> list[tuple[Found, ...]]:
+        """Read texts; what is believed of one touches no other."""
+
+
+def load_reader(source: str, *, max_chars: int, threads: int = 0) -> Reader:
+    """Load what reads texts.
+
+    source (str): Folder of either kind, or name of an installed package.
+    max_chars (int): Characters of the longest text.
+    threads (int): CPU threads; 0 for the choice of torch or ONNX Runtime.
+    RETURNS (Reader): It.
+    """
+    if is_exported(Path(source)):
+        from ..runtime import load
+
+        return load(source, threads=threads)
+    from .spacy_reader import SpacyReader, load_pipeline
+
+    return SpacyReader(load_pipeline(source, max_chars=max_chars, threads=threads))

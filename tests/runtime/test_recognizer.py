@@ -1,0 +1,87 @@
+"""A folder of `export-onnx` read without torch and spaCy finds what its pipeline finds."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.runtime import Found, Recognizer, load
+from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
+from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
+
+SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
+TEXTS = ["", " ", "好", SENTENCE, f"  {SENTENCE} A1  \n", SENTENCE * 40, "臺 北 市 ", "\u3000🙂é İ", "x" * 700]
+WORDS = WordList({"GPE": ["台北市", "總統在台北"], "PERSON": ["董事長", "總統"]})
+
+
+@pytest.fixture(scope="module")
+def both(tiny_onnx: tuple[Path, Path]) -> tuple[Language, Recognizer]:
+    return spacy.load(tiny_onnx[0]), load(tiny_onnx[1], threads=1)
+
+
+def compare(both: tuple[Language, Recognizer], texts: list[str], hints: list[Hints | None]) -> list[tuple[Found, ...]]:
+    nlp, recognizer = both
+    expected, found = SpacyReader(nlp)(texts, hints), recognizer(texts, hints)
+    for one, other in zip(expected, found, strict=True):
+        assert [each[:3] for each in other] == [each[:3] for each in one]
+        for mine, theirs in zip(other, one, strict=True):
+            assert mine.score == (None if theirs.score is None else pytest.approx(theirs.score, abs=1e-4))
+    return found
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("temperature", [1.0, 0.3])
+def test_it_finds_what_the_pipeline_finds(
+    both: tuple[Language, Recognizer],
+    tiny_onnx: tuple[Path, Path],
+    tmp_path: Path,
+    min_score: float,
+    temperature: float,
+) -> None:
+    nlp, _ = both
+    folder = shutil.copytree(tiny_onnx[1], tmp_path / "onnx")
+    known = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+    (folder / "pipeline.json").write_text(
+        json.dumps(known | {"min_score": min_score, "temperature": temperature}), encoding="utf-8"
+    )
+    ner = nlp.get_pipe("ner")
+    before = ner.min_score, ner.temperature
+    ner.min_score, ner.temperature = min_score, temperature
+    try:
+        found = compare((nlp, load(folder)), TEXTS, [None] * len(TEXTS))
+    finally:
+        ner.min_score, ner.temperature = before
+    assert sum(map(len, found)) > 10
+
+
+@pytest.mark.parametrize("believed", [{"bonus": 30.0}, {"bonus": 1.0}, {"override": True}])
+def test_words_are_weighed_and_set_as_the_pipeline_does(
+    both: tuple[Language, Recognizer], believed: dict[str, Any]
+) -> None:
+    hints = [Hints(tuple(WORDS.find(text)), **believed) for text in TEXTS]
+    assert sum(len(each.places) for each in hints) > 50
+    found = compare(both, TEXTS, list(hints))
+    assert any(each.score is None for of_text in found for each in of_text) == ("override" in believed)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.sampled_from([*SENTENCE, *" \nA1。é"]), max_size=60), max_size=5))
+def test_no_text_is_read_otherwise(both: tuple[Language, Recognizer], texts: list[str]) -> None:
+    compare(both, texts, [Hints(tuple(WORDS.find(text)), 3.0) for text in texts])
+
+
+def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -> None:
+    _, recognizer = both
+    hints = Hints((Entity(1, 3, "GPE"), Entity(0, 99, "GPE"), Entity(2, 3, "GPE")), override=True)
+    (found,) = recognizer(["好 的"], [hints])
+    assert (2, 3, "GPE", None) in found
+    assert not any(each.start == 1 or each.end > 3 for each in found)
