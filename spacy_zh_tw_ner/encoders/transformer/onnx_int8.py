@@ -11,7 +11,7 @@ up along a text. Tables of which rows are picked (embeddings) are stored in 16 b
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,29 +75,29 @@ class _Graph:
         """Do a product in 8 bits."""
         (hidden, weight), output = node.input, node.output[0]
         if hidden not in self._rounded:  # query, key and value read the same
-            self._rounded[hidden] = [f"{hidden}_{part}" for part in ("int8", "scale", "zero")]
+            self._rounded[hidden] = [f"{hidden}_uint8{part}" for part in ("", "_scale", "_zero")]
             self._add("DynamicQuantizeLinear", [hidden], self._rounded[hidden])
         states, scale, zero = self._rounded[hidden]
         rounded, scales = self._round(weight, axis=0, whole=WHOLE)
         self._add("MatMulInteger", [states, rounded, zero], [f"{output}_int32"])
-        self._add("Cast", [f"{output}_int32"], [f"{output}_whole"], to=FLOAT)
-        self._add("Mul", [scale, scales], [f"{output}_scale"])
-        self._add("Mul", [f"{output}_whole", f"{output}_scale"], [output])
+        self._add("Cast", [f"{output}_int32"], [f"{output}_int32_float"], to=FLOAT)
+        self._add("Mul", [scale, scales], [f"{output}_int32_scale"])
+        self._add("Mul", [f"{output}_int32_float", f"{output}_int32_scale"], [output])
 
     def pick_rounded(self, node: "NodeProto") -> None:
         """Have rows picked from a table in 8 bits."""
         (table, index), output = node.input, node.output[0]
         rounded, scales = self._round(table, axis=1, whole=127)
-        self._add("Gather", [rounded, index], [f"{output}_int8"])
-        self._add("Gather", [scales, index], [f"{output}_scale"])
-        self._add("Cast", [f"{output}_int8"], [f"{output}_whole"], to=FLOAT)
-        self._add("Mul", [f"{output}_whole", f"{output}_scale"], [output])
+        self._add("Gather", [rounded, index], [f"{output}_rows"])
+        self._add("Gather", [scales, index], [f"{output}_rows_scale"])
+        self._add("Cast", [f"{output}_rows"], [f"{output}_rows_float"], to=FLOAT)
+        self._add("Mul", [f"{output}_rows_float", f"{output}_rows_scale"], [output])
 
     def _round(self, name: str, *, axis: int, whole: int) -> tuple[str, str]:
         """Names of a matrix in whole numbers, and of what its rows or columns are multiplied by."""
         from onnx import numpy_helper
 
-        rounded, scales = f"{name}_int8", f"{name}_scale"
+        rounded, scales = f"{name}_int8", f"{name}_int8_scale"
         if rounded not in self.tensors:  # layers may share their weights
             matrix: npt.NDArray[np.float32] = numpy_helper.to_array(self.tensors[name])
             scale = np.abs(matrix).max(axis=axis, keepdims=axis == 1).clip(min=np.finfo(np.float32).tiny) / whole
@@ -105,7 +105,7 @@ class _Graph:
             self.tensors[scales] = numpy_helper.from_array(scale, scales)
         return rounded, scales
 
-    def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: int) -> None:
+    def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
