@@ -122,6 +122,10 @@ def call_script_variants(create: Callable[..., Any], path: Path) -> None:
 
 def call_cli(group: Any, path: Path) -> None:
     assert CliRunner().invoke(group, ["--help"]).exit_code == 0
+
+
+def call_spacy_cli(group: Any, path: Path) -> None:
+    call_cli(group, path)
     from spacy.cli._util import app
 
     assert "zh-tw-ner" in [typer.name for typer in app.registered_groups]
@@ -278,7 +282,7 @@ CALLS = dict(
             call_script_variants,
             call_init_from_hf,
             call_start_from,
-            call_cli,
+            call_spacy_cli,
             call_ensemble,
             call_factory,
             call_gazetteer,
