@@ -32,6 +32,7 @@ ENTRY_POINTS = {
 }
 # A name added, renamed or removed changes what configs may say: this list, the CHANGELOG and both READMEs follow.
 NAMES = [
+    "console_scripts/zh-tw-ner",
     "spacy_architectures/spacy-zh-tw-ner.BiLSTM.v1",
     "spacy_architectures/spacy-zh-tw-ner.CRFTagger.v1",
     "spacy_architectures/spacy-zh-tw-ner.CharNgramEmbed.v1",
@@ -121,6 +122,10 @@ def call_script_variants(create: Callable[..., Any], path: Path) -> None:
 
 def call_cli(group: Any, path: Path) -> None:
     assert CliRunner().invoke(group, ["--help"]).exit_code == 0
+
+
+def call_spacy_cli(group: Any, path: Path) -> None:
+    call_cli(group, path)
     from spacy.cli._util import app
 
     assert "zh-tw-ner" in [typer.name for typer in app.registered_groups]
@@ -265,6 +270,7 @@ CALLS = dict(
     zip(
         NAMES,
         [
+            call_cli,
             call_bilstm,
             call_crf_tagger,
             call_char_ngrams,
@@ -276,7 +282,7 @@ CALLS = dict(
             call_script_variants,
             call_init_from_hf,
             call_start_from,
-            call_cli,
+            call_spacy_cli,
             call_ensemble,
             call_factory,
             call_gazetteer,
@@ -315,7 +321,7 @@ def test_what_is_installed_is_what_the_table_says() -> None:
 def test_spacy_finds_every_name() -> None:
     for name in NAMES:
         group, _, registered = name.partition("/")
-        if group != "spacy_cli":
+        if group not in ("spacy_cli", "console_scripts"):
             registry = getattr(spacy.registry, group.partition("_")[2])
             assert registry.get(registered) is not None
 

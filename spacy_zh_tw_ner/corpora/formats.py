@@ -17,7 +17,7 @@ from .columns import TEXT_COMMENT, is_comment, read_columns, split_row, tag_colu
 from .docbin import read_spacy
 from .doccano import read_doccano
 from .hugging_face import is_parquet, read_hugging_face
-from .label_studio import read_label_studio
+from .label_studio import is_minimal, read_label_studio
 from .markup import HEADER, read_markup
 from .records import ReaderT
 from .spacy_json import SPAN_KEYS, read_spacy_json
@@ -79,6 +79,8 @@ def _why_not_spacy_json(data: dict[str, Any]) -> str:
 
 
 def _why_not_label_studio(data: dict[str, Any]) -> str:
+    if is_minimal(data):
+        return ""
     if not any(isinstance(data.get(key), list) for key in ("annotations", "completions", "predictions")):
         return "no list in `annotations`"
     return _missing(data, data=dict)

@@ -1,4 +1,8 @@
-"""Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts."""
+"""Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
+
+JSON-MIN, its other export, has an object for each annotation instead: the fields of the task, and beside them the
+values of its regions, in a list that is named as in the settings of the project.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,9 +15,21 @@ from .records import SILENT, Reading, Record
 
 SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["GPE"]}}]}]}'
 
+# What JSON-MIN has beside the fields of a task.
+ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
+
+
+def is_minimal(data: dict[str, Any]) -> bool:
+    """Whether an object is of JSON-MIN."""
+    return "data" not in data and ("annotation_id" in data or any(map(_are_regions, data.values())))
+
+
+def _are_regions(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and {"start", "labels"} <= {*value[0]}
+
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read what Label Studio exports as JSON.
+    """Read what Label Studio exports as JSON or JSON-MIN.
 
     A task that several people have annotated gives one record: the annotation marked as ground truth, or the first.
 
@@ -27,9 +43,16 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
 def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
     n_bare = n_others = 0
+    last: Any = None
 
     def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
-        nonlocal n_bare, n_others
+        nonlocal n_bare, n_others, last
+        if is_minimal(data):
+            before, last = last, data.get("id")
+            if before is not None and before == last:
+                n_others += 1
+                return
+            data = _task(data)
         text = _text(data["data"])
         done = [a for a in data.get("annotations", data.get("completions", [])) if not a.get("was_cancelled")]
         if not done:
@@ -52,6 +75,14 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
             f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
             f"{n_others} others are left out."
         )
+
+
+def _task(data: dict[str, Any]) -> dict[str, Any]:
+    """An object of JSON-MIN as a task with one annotation."""
+    regions = [{"value": value} for values in data.values() if _are_regions(values) for value in values]
+    fields = {key: value for key, value in data.items() if key not in ABOUT and not _are_regions(value)}
+    number = {"id": data["id"]} if "id" in data else {}
+    return {**number, "data": fields, "annotations": [{"result": regions}]}
 
 
 def _text(data: dict[str, Any]) -> str:

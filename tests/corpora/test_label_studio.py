@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spacy_zh_tw_ner.corpora.formats import guess_format
 from spacy_zh_tw_ner.corpora.label_studio import read_label_studio
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.entities import Entity
@@ -89,6 +90,33 @@ def test_the_text_may_have_another_name_in_the_project(tmp_path: Path) -> None:
     named["data"] = {"content": TEXT, "title": "新聞"}
     with pytest.raises(CorpusError, match="has no `text`, and 2 other strings"):
         read(tmp_path, named)
+
+
+def minimal(*regions: dict[str, object], **more: Any) -> dict[str, Any]:
+    about = {
+        "annotator": 1,
+        "annotation_id": 3,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "",
+        "lead_time": 2.5,
+    }
+    return {"text": TEXT, "id": 5, **({"label": list(regions)} if regions else {}), **about, **more}
+
+
+def test_the_smaller_export_is_read_too(tmp_path: Path) -> None:
+    told: list[str] = []
+    org: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
+    gpe: dict[str, object] = {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]}
+    named = minimal(kind=[gpe], id=6)
+    named["content"] = named.pop("text")
+    tasks = [minimal(org, gpe), minimal(org), named, minimal(id=7), minimal(id=8, doc_id="新聞")]
+    found = read(tmp_path, *tasks, told=told)
+    assert [record.entities for record in found] == [ENTITIES, ENTITIES[1:], [], []]
+    assert ([record.text for record in found], found[3].doc_id) == ([TEXT] * 4, "新聞")
+    assert found[0].origin.endswith(":2, task 5")
+    assert len(told) == 1
+    assert "1 others are left out" in told[0]
+    assert guess_format(tmp_path / "export.json") == "label-studio"
 
 
 @pytest.mark.parametrize(

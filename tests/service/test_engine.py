@@ -143,7 +143,7 @@ def test_one_bad_text_spoils_no_other_and_is_not_quoted(
         with pytest.raises(Unreadable, match=r"\[ZT511\].*RuntimeError") as failed:
             bad.future.result(10)
     assert "毒" not in str(failed.value) + caplog.text
-    assert "text of 1 characters failed: RuntimeError in _read" in caplog.text
+    assert "text of 1 characters failed: RuntimeError in _find line" in caplog.text
 
 
 def test_stopping_reads_what_waits_and_refuses_what_comes(make: Callable[..., Engine]) -> None:
@@ -184,7 +184,7 @@ def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
     engine = Engine(models, batch_chars=1_000, queue_chars=100_000)
     engine.start()
     engine.submit("tiny", [SENTENCE])[0].future.result(10)
-    nlp = models.get("tiny")
+    nlp = models.get("tiny")._nlp
     n_strings, n_lexemes = len(nlp.vocab.strings), len(list(nlp.vocab))
     for i in range(20):
         rare = "".join(chr(0x20000 + i * 100 + j) for j in range(100))
