@@ -65,14 +65,18 @@ def dev(tmp_path: Path) -> Path:
 
 def fall(nlp: Language, folder: Path, name: str | None, golds: list[Doc]) -> Rounding:
     """Pretend that F falls by a point."""
-    return Rounding(2**20, 2**22, 0.01, 100, 99, 2.0, 1.0, 79.0, 80.0) if golds else Rounding(1, 1, 0.01, 1, 1, 1.0, 1.0)
+    return (
+        Rounding(2**20, 2**22, 0.01, 100, 99, 2.0, 1.0, 79.0, 80.0) if golds else Rounding(1, 1, 0.01, 1, 1, 1.0, 1.0)
+    )
 
 
 def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
     assert code == 0, said
     assert re.search(r"In 8 bits 2,0\d\d of 2,064 random characters keep their tag; .* by up to \d\.\d% of", said)
-    assert re.search(r"float32 int8 .* size 0\.5 MiB 0\.2 MiB characters/s [\d,]+ [\d,]+ F on dev 100\.00 100\.00", said)
+    assert re.search(
+        r"float32 int8 .* size 0\.5 MiB 0\.2 MiB characters/s [\d,]+ [\d,]+ F on dev 100\.00 100\.00", said
+    )
     assert "model.onnx.data 0.2 MiB" in said
     assert json.loads((tmp_path / "out" / "pipeline.json").read_text("utf-8"))["weights"] == "int8"
 

@@ -17,6 +17,7 @@ from spacy_zh_tw_ner.pipeline import export_onnx
 from spacy_zh_tw_ner.pipeline.check_onnx import TOLERANCE, Session, check_onnx
 from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 FAMILIES = ("albert", "electra", "deberta-v2", "qwen2", "llama")  # beside BERT
@@ -103,6 +104,9 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
     found = write_onnx(nlp, tmp_path / "onnx")
     assert found.difference < TOLERANCE
     assert min(found.speed, found.speed_before) > 0
+    rounding = round_onnx(nlp, tmp_path / "onnx")
+    assert rounding.difference < 0.2
+    assert rounding.same > 0.9 * rounding.characters
 
 
 @pytest.mark.slow
