@@ -105,7 +105,6 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
     assert found.difference < TOLERANCE
     assert min(found.speed, found.speed_before) > 0
     rounding = round_onnx(nlp, tmp_path / "onnx")
-    assert rounding.difference < 0.2
     assert rounding.same > 0.9 * rounding.characters
 
 
@@ -114,8 +113,11 @@ def test_weights_beyond_one_file_stand_beside_it(
     tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(onnx_graph, "ONE_FILE", 1000)
-    write_onnx(spacy.load(tiny_onnx[0]), tmp_path)
-    assert (tmp_path / "model.onnx.data").stat().st_size > (tmp_path / "model.onnx").stat().st_size
+    nlp = spacy.load(tiny_onnx[0])
+    write_onnx(nlp, tmp_path)
+    size = (tmp_path / "model.onnx.data").stat().st_size
+    assert size > (tmp_path / "model.onnx").stat().st_size
+    assert round_onnx(nlp, tmp_path).size_before > size > (tmp_path / "model.onnx.data").stat().st_size
 
 
 def test_a_bilstm_is_refused(tiny_nlp: Language, tmp_path: Path) -> None:

@@ -6,7 +6,19 @@
 These are operators of ONNX itself; ONNX Runtime makes one of them all. A weight has one scale a column, for a column is
 an output ("per channel"); hidden states have one scale and one zero point for all that is read at once. Products of two
 hidden states, which attention takes, stay in float32, and so do biases, norms and the head, whose emissions are added
-up along a text. Tables of which rows are picked (embeddings) are stored in 16 bits; what is picked becomes float32.
+up along a text. Tables of which rows are picked (embeddings) have one scale a row; what is picked becomes float32.
+
+A random 12 × 768 BERT becomes 98 MiB, of 388, and reads 2.6 to 3.1 times as many pieces a second (24 to 512 at once, one
+thread of an AMD EPYC with VNNI, ONNX Runtime 1.31; with its own products of blocks, `MatMulNBits`, 1.3 to 2 times). What
+it costs, for a 3 × 192 BERT trained on the embedded corpus (dev and test together):
+
+                              root mean square error of emissions     F
+    float32                                                         62.58
+    as here                   1.08 %                                62.48
+    embeddings in 16 bits     0.97 %                                62.11     and 16 MiB more of the 12 × 768 in memory
+    weights in 8 bits, not 7  0.84 %                                62.36
+    both                      0.69 %                                62.53
+    `int8`, by torch          0.69 %
 """
 
 from collections.abc import Iterable
