@@ -145,7 +145,7 @@ class PipelineMessages:
     )
     ZT548 = (
         "The weights of this pipeline are in 8 bits for torch, which ONNX has in another way. Export the pipeline that "
-        "it was made from, and make model.onnx small with onnxruntime.quantization.quantize_dynamic."
+        "it was made from, with --to int8."
     )
     ZT549 = (
         "The pipeline's tokens are not made by CharTokenizer of single characters ({seen}), and could not be made "
@@ -163,4 +163,8 @@ class PipelineMessages:
     ZT552 = (
         "The weights of this pipeline are quantised ({kind}), which ONNX does not know. Save it with plain weights "
         'first: spacy.load(PIPELINE, config={{"components.transformer.model.save": "merged"}}).to_disk(PLAIN).'
+    )
+    ZT623 = (
+        "With weights in 8 bits, F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop "
+        "is {limit:g}. Nothing was written. Accept it with --force, or stay with --to float32."
     )

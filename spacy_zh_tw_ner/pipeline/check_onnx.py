@@ -55,13 +55,13 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
     session = Session(folder / "model.onnx", encoder)
     worst = largest = clock = clock_before = 0.0
     n_characters = n_other = 0
-    for i, batch in enumerate(_texts(encoder, folder / "pieces.npz")):
+    for i, batch in enumerate(random_texts(encoder, folder / "pieces.npz")):
         docs = [nlp.make_doc(text) for text in batch]
         if not i:  # what is made once is not to be counted
             session.emissions(docs)
-        found, seconds = _timed(partial(session.emissions, docs))
+        found, seconds = timed(partial(session.emissions, docs))
         clock += seconds
-        (rows, lengths, transitions), seconds = _timed(partial(_potentials, nlp, ner, docs))
+        (rows, lengths, transitions), seconds = timed(partial(_potentials, nlp, ner, docs))
         clock_before += seconds
         worst = max(worst, float((rows - found).abs().max()))
         largest = max(largest, float(rows.abs().max()))
@@ -111,8 +111,13 @@ def _potentials(nlp: Language, ner: CRFEntityRecognizer, docs: list[Doc]) -> Any
     return ner.potentials(run_before(nlp, ner, docs))
 
 
-def _texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Of characters that the model knows, and some others."""
+def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
+    """Make up texts of characters that a model knows, and some others.
+
+    encoder (Model[list[Doc], list[Floats2d]]): The model.
+    pieces (Path): Its pieces.npz.
+    YIELDS (list[str]): Texts that are read together, always the same.
+    """
     with np.load(pieces) as arrays:
         ids, counts = arrays["ids"], arrays["counts"]
     known = np.flatnonzero(ids[np.cumsum(counts) - counts] != shim_of(encoder).table.unknown_id)
@@ -126,6 +131,7 @@ def _texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
         yield batch
 
 
-def _timed(run: Callable[[], T]) -> tuple[T, float]:
+def timed(run: Callable[[], T]) -> tuple[T, float]:
+    """Run something. RETURNS (tuple[T, float]): What it gives, and seconds."""
     start = time.perf_counter()
     return run(), time.perf_counter() - start

@@ -1,6 +1,6 @@
 """A pipeline with a Transformer → a folder that ONNX Runtime and numpy can run, without torch or spaCy.
 
-model.onnx     windows of pieces → emissions, see `encoders.transformer.onnx_graph`
+model.onnx     windows of pieces → emissions, in float32, see `encoders.transformer.onnx_graph` and `round_onnx`
 pieces.npz     the pieces of each character, norms included, see `encoders.transformer.code_points`
 pipeline.json  tags and transitions, what stands around a window, and how long it may be
 """
@@ -48,7 +48,7 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
     require_onnx()
     ner = find_recognizer(nlp, name)
     _require_characters(nlp)
-    encoder = _encoder(nlp, ner)
+    encoder = find_encoder(nlp, ner)
     shim = shim_of(encoder)
     _require_plain(shim)
     _to_float(shim)
@@ -71,8 +71,14 @@ def _require_characters(nlp: Language) -> None:
         raise ValueError(Errors.ZT549.format(seen=f"group={tokenizer.group} and script={tokenizer.script!r}"))
 
 
-def _encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
-    """What a head reads: a Transformer of its own, or that to which it listens."""
+def find_encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
+    """Find what a head reads: a Transformer of its own, or that to which it listens.
+
+    nlp (Language): The pipeline.
+    ner (CRFEntityRecognizer): Its component.
+    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder.
+    RAISES (ValueError): If it is none of ours.
+    """
     own = ner.model.get_ref("tok2vec")
     listeners = {layer.id for layer in own.walk()}
     heard = [
@@ -113,6 +119,7 @@ def _about(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[s
     return {
         "format": FORMAT,
         "made_by": f"spacy-zh-tw-ner {__version__}",
+        "weights": "float32",
         "pipeline": {key: nlp.meta[key] for key in ("name", "version", "license") if nlp.meta.get(key)},
         "labels": list(ner.labels),
         "tags": list(ner.scheme.tags),

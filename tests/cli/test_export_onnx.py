@@ -1,16 +1,21 @@
 """`export-onnx`: what it says, and that nothing is left of what differs."""
 
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from trained import ENTITIES, SENTENCE
 from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.encoders.transformer import code_points
-from spacy_zh_tw_ner.pipeline import export_onnx
+from spacy_zh_tw_ner.pipeline import export_onnx, round_onnx
+from spacy_zh_tw_ner.pipeline.round_onnx import Rounding
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +53,55 @@ def test_nothing_is_written_of_what_differs(tiny_onnx: tuple[Path, Path], tmp_pa
 def test_what_cannot_be_written_is_told(tiny_pipeline: Path, tmp_path: Path) -> None:
     code, said = run(tiny_pipeline, tmp_path / "out")
     assert (code, "[ZT547]" in said, list(tmp_path.iterdir())) == (1, True, [])
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Path:
+    doc = spacy.blank("zh_tw").make_doc(SENTENCE)
+    doc.ents = [span for span in (doc.char_span(*entity) for entity in ENTITIES) if span is not None]
+    DocBin(docs=[doc]).to_disk(tmp_path / "dev.spacy")
+    return tmp_path / "dev.spacy"
+
+
+def fall(nlp: Language, folder: Path, name: str | None, golds: list[Doc]) -> Rounding:
+    """Pretend that F falls by a point."""
+    return (
+        Rounding(2**20, 2**22, 0.01, 100, 99, 2.0, 1.0, 79.0, 80.0) if golds else Rounding(1, 1, 0.01, 1, 1, 1.0, 1.0)
+    )
+
+
+def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: Path) -> None:
+    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
+    assert code == 0, said
+    assert re.search(r"In 8 bits 2,0\d\d of 2,064 random characters keep their tag; .* by up to \d\.\d% of", said)
+    assert re.search(
+        r"float32 int8 .* size 0\.5 MiB 0\.2 MiB characters/s [\d,]+ [\d,]+ F on dev 100\.00 100\.00", said
+    )
+    assert "model.onnx.data 0.2 MiB" in said
+    assert json.loads((tmp_path / "out" / "pipeline.json").read_text("utf-8"))["weights"] == "int8"
+
+
+def test_8_bits_that_lose_much_are_refused_unless_forced(
+    tiny_onnx: tuple[Path, Path], dev: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(round_onnx, "round_onnx", fall)
+    arguments = (tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
+    code, said = run(*arguments)
+    assert (code, "[ZT623]" in said, "falls by 1.00, from 80.00 to 79.00" in said) == (1, True, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["dev.spacy"]
+    assert run(*arguments, "--max-f1-drop", "1")[0] == 0
+    code, said = run(*arguments, "--force")
+    assert (code, "Written all the same" in said, "Nothing was written" in said) == (0, True, False)
+
+
+def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(round_onnx, "round_onnx", fall)
+    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8")
+    assert (code, "[ZT545]" in said, (tmp_path / "out").exists()) == (1, True, False)
+    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--force")
+    assert (code, "F was not measured" in said) == (0, True)
+
+
+def test_other_weights_are_refused(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
+    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "bf16")
+    assert (code, "[ZT542] --to 'bf16' is not possible. Choose from: float32, int8." in said) == (1, True)

@@ -17,6 +17,7 @@ from spacy_zh_tw_ner.pipeline import export_onnx
 from spacy_zh_tw_ner.pipeline.check_onnx import TOLERANCE, Session, check_onnx
 from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 FAMILIES = ("albert", "electra", "deberta-v2", "qwen2", "llama")  # beside BERT
@@ -36,7 +37,7 @@ def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
 
 def parts(nlp: Language) -> tuple[Any, Any]:
     ner = nlp.get_pipe("ner")
-    return ner, export_onnx._encoder(nlp, ner)
+    return ner, export_onnx.find_encoder(nlp, ner)
 
 
 def test_the_folder_says_all_that_decoding_takes(tiny_onnx: tuple[Path, Path]) -> None:
@@ -103,6 +104,9 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
     found = write_onnx(nlp, tmp_path / "onnx")
     assert found.difference < TOLERANCE
     assert min(found.speed, found.speed_before) > 0
+    rounding = round_onnx(nlp, tmp_path / "onnx")
+    assert rounding.difference < 0.2
+    assert rounding.same > 0.9 * rounding.characters
 
 
 @pytest.mark.slow
@@ -123,7 +127,7 @@ def test_a_bilstm_is_refused(tiny_nlp: Language, tmp_path: Path) -> None:
 
 def test_int8_is_refused(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     write_quantized(spacy.load(tiny_onnx[0]), tmp_path / "int8")
-    with pytest.raises(ValueError, match=r"\[ZT548\] .*quantize_dynamic"):
+    with pytest.raises(ValueError, match=r"\[ZT548\] .*--to int8"):
         write_onnx(spacy.load(tmp_path / "int8"), tmp_path)
 
 
