@@ -30,8 +30,10 @@ from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 
 from benchmarks.measure import machine, table
+from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.pipeline.quantize import TARGETS, write_quantized
+from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
 from tests.checkpoints import make_checkpoint, sentences
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,8 @@ for _ in range(8):
     reader([text[i : i + 510] for i in range(0, len(text), 510)])  # it takes no longer ones
 print(Path("/proc/self/status").read_text())
 """
+# `quantize --to`, and what `export-onnx` writes.
+WEIGHTS = (*TARGETS, "onnx", "onnx-int8")
 LABELS = ["O", *(f"{kind}-L{i}" for i in range(18) for kind in "BIES")]
 
 
@@ -93,14 +97,26 @@ def pipeline(kind: str, folder: Path) -> Language:
     return nlp
 
 
+def write(nlp: Language, folder: Path, to: str | None) -> None:
+    """Write a pipeline as it is to be served."""
+    if to is None:
+        nlp.to_disk(folder)
+    elif to in TARGETS:
+        write_quantized(nlp, folder, to, force=True)
+    else:
+        write_onnx(nlp, folder)
+        if to == "onnx-int8":
+            round_onnx(nlp, folder)
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[int, int]]:
     """Run the command, and yield its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    run = "from spacy.cli import setup_cli; setup_cli()"
-    command = [sys.executable, "-c", f"{hidden()}{run}", "zh-tw-ner", "serve", str(folder), "--port", str(port)]
+    run = "from spacy_zh_tw_ner.cli import zh_tw_ner_cli; zh_tw_ner_cli()"
+    command = [sys.executable, "-c", f"{hidden()}{run}", "serve", str(folder), "--port", str(port)]
     command += ["--threads", "1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
@@ -193,7 +209,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", choices=["bilstm", *SHAPES], default="small")
-    parser.add_argument("--to", choices=TARGETS, help="quantize the pipeline first")
+    parser.add_argument("--to", choices=WEIGHTS, help="quantize or export the pipeline first")
     parser.add_argument("--peer", action="store_true", help="measure the memory of a plain transformers pipeline, too")
     parser.add_argument("--rounds", type=int, default=1, help="turns of one client and of all; medians are printed")
     parser.add_argument("--clients", type=int, default=64)
@@ -207,10 +223,7 @@ def main() -> None:
         folder = Path(name)
         nlp = pipeline(options.encoder, folder)
         (folder / "pipeline").mkdir()
-        if options.to is not None:
-            write_quantized(nlp, folder / "pipeline", options.to, force=True)
-        else:
-            nlp.to_disk(folder / "pipeline")
+        write(nlp, folder / "pipeline", options.to)
         del nlp
         beside = peer(folder / "base", options.length) if options.peer else None
         with served(folder / "pipeline") as (port, pid):

@@ -13,8 +13,8 @@ from .characters import Characters
 from .folder import GRAPH, Exported
 
 EmissionsT = npt.NDArray[np.float32]
-# Pieces with padding that run at once: enough to keep a core busy, and few enough to need little memory.
-MAX_PADDED = 512
+# Pieces with padding that run at once: one long window, or some sentences. More are no faster, and need more memory.
+MAX_PADDED = 256
 
 
 class _Piece(NamedTuple):
