@@ -9,7 +9,7 @@ hidden states, which attention takes, stay in float32, and so do biases, norms a
 up along a text. Tables of which rows are picked (embeddings) have one scale a row; what is picked becomes float32.
 
 A random 12 × 768 BERT becomes 98 MiB, of 388, and reads 2.6 to 3.1 times as many pieces a second (24 to 512 at once,
-one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31; with its own products of blocks, `MatMulNBits`, less than twice).
+one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31; with its products of blocks, `MatMulNBits`, less than twice).
 What it costs, for a 3 × 192 BERT trained on the embedded corpus (dev and test together):
 
                               root mean square error of emissions     F
