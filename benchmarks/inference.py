@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -23,8 +24,11 @@ import torch
 from spacy.language import Language
 
 from benchmarks.measure import interleaved, machine, table
+from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
+from spacy_zh_tw_ner.runtime import load
 from tests.checkpoints import make_checkpoint, sentences
 
 TYPES = (
@@ -99,6 +103,16 @@ def ours(nlp: Language) -> RunT:
     return run
 
 
+def exported(folder: Path) -> RunT:
+    """The same without torch and spaCy."""
+    recognizer = load(folder, threads=1)
+
+    def run(texts: Sequence[str]) -> FoundT:
+        return [[(found.start, found.end, found.label) for found in of_text] for of_text in recognizer(texts)]
+
+    return run
+
+
 def ckip(checkpoint: Path) -> RunT:
     """ckip-transformers' driver, as its documentation calls it."""
     from ckip_transformers.nlp import CkipNerChunker
@@ -168,6 +182,11 @@ def contestants(checkpoint: Path, work: Path) -> dict[str, RunT]:
     nlp = pipeline_from_hf(str(checkpoint))
     nlp.to_disk(work / "fp32")
     write_quantized(spacy.load(work / "fp32"), work / "int8")
+    nlp = spacy.load(work / "fp32")
+    (work / "exported").mkdir()
+    write_onnx(nlp, work / "exported")
+    copytree(work / "exported", work / "rounded")
+    round_onnx(nlp, work / "rounded")
     return {
         PEER: ckip(checkpoint),
         "transformers, batches of 1": hugging_face(checkpoint, 1),
@@ -175,6 +194,8 @@ def contestants(checkpoint: Path, work: Path) -> dict[str, RunT]:
         "spacy-transformers + ner": spacy_transformers(checkpoint),
         "ours": ours(spacy.load(work / "fp32")),
         "ours, int8": ours(spacy.load(work / "int8")),
+        "ours, exported": exported(work / "exported"),
+        "ours, exported, int8": exported(work / "rounded"),
     }
 
 

@@ -23,14 +23,18 @@ class Chain:
     """What is known of one text, of at least one token.
 
     emissions (npt.NDArray): (n_tokens, n_tags), in which evidence is and temperature is not any more.
-    transitions (Transitions): Likewise.
+    transitions (Transitions): Likewise. For a part of a text `start` is the `log_arriving` of what is before it, and
+        `end` the `log_beta` of its last token.
     """
 
     def __init__(self, emissions: npt.NDArray[np.floating], transitions: Transitions) -> None:
         self._transitions = transitions
         self._emissions = emissions.astype(np.float64)
         self._emissions -= self._emissions.max(1, keepdims=True)
-        self._log_alpha, self._log_beta, self._log_scale = self._scaled() or self._in_logs()
+        self.log_alpha, self.log_beta, self._log_scale = self._scaled() or self._in_logs()
+
+    def __len__(self) -> int:
+        return len(self._emissions)
 
     @np.errstate(all="ignore")
     def _scaled(self) -> tuple[FloatsT, FloatsT, FloatsT] | None:
@@ -69,8 +73,13 @@ class Chain:
 
     def marginals(self) -> FloatsT:
         """(n_tokens, n_tags) probability of each tag for each token."""
-        found: FloatsT = np.exp(self._log_alpha + self._log_beta)
+        found: FloatsT = np.exp(self.log_alpha + self.log_beta)
         return found
+
+    def log_arriving(self) -> FloatsT:
+        """(n_tags,) how probable each tag is for the token behind the last, by what is known up to there."""
+        arriving: FloatsT = np.logaddexp.reduce(self.log_alpha[-1][:, None] + self._transitions.matrix, axis=0)
+        return arriving
 
     def _step(self, row: int, before: int, tag: int) -> float:
         """Log factor by which a path's probability changes when it goes on from one tag to another."""
@@ -79,22 +88,12 @@ class Chain:
 
     def best_path(self) -> npt.NDArray[np.int64]:
         """(n_tokens,) the most probable legal tags (Viterbi 1967)."""
-        into, n_tags = np.ascontiguousarray(self._transitions.matrix.T), len(self._transitions.start)
-        came_from = np.empty((len(self._emissions) - 1, n_tags), dtype=np.int64)
-        score, tags = self._transitions.start + self._emissions[0], np.arange(n_tags)
-        for step, row in enumerate(self._emissions[1:]):
-            paths = into + score
-            came_from[step] = paths.argmax(1)
-            score = paths[tags, came_from[step]] + row
-        path = np.empty(len(self._emissions), dtype=np.int64)
-        path[-1] = (score + self._transitions.end).argmax()
-        for step in range(len(came_from) - 1, -1, -1):
-            path[step] = came_from[step, path[step + 1]]
-        return path
+        came_from, scores = best_ways(self._emissions, self._transitions)
+        return trace(came_from, int((scores + self._transitions.end).argmax()))
 
     def probability(self, start: int, tags: Sequence[int]) -> float:
         """How probable it is that the tokens from `start` on have exactly these tags."""
-        log_p = self._log_alpha[start, tags[0]] + self._log_beta[start + len(tags) - 1, tags[-1]]
+        log_p = self.log_alpha[start, tags[0]] + self.log_beta[start + len(tags) - 1, tags[-1]]
         log_p += sum(self._step(start + i, tags[i - 1], tags[i]) for i in range(1, len(tags)))
         return min(1.0, math.exp(log_p))
 
@@ -113,11 +112,47 @@ class Chain:
             for row in np.flatnonzero(marginals[:, only] >= threshold).tolist():
                 yield Segment(row, row + 1, kind, min(1.0, float(marginals[row, only])))
             for end in np.flatnonzero(marginals[:, last] >= threshold).tolist():
-                log_p, tag = float(self._log_beta[end, last]), last
+                log_p, tag = float(self.log_beta[end, last]), last
                 for row in range(end, 0, -1):
-                    begun = log_p + self._step(row, first, tag) + float(self._log_alpha[row - 1, first])
+                    begun = log_p + self._step(row, first, tag) + float(self.log_alpha[row - 1, first])
                     if begun >= floor:
                         yield Segment(row - 1, end + 1, kind, min(1.0, math.exp(begun)))
                     log_p, tag = log_p + self._step(row, inner, tag), inner
-                    if log_p + float(self._log_alpha[row - 1, inner]) < floor:
+                    if log_p + float(self.log_alpha[row - 1, inner]) < floor:
                         break
+
+
+def best_ways(
+    emissions: npt.NDArray[np.floating], transitions: Transitions, before: FloatsT | None = None
+) -> tuple[npt.NDArray[np.int64], FloatsT]:
+    """Find the best way to each tag of each token.
+
+    emissions (npt.NDArray): (n_tokens, n_tags)
+    transitions (Transitions): Of the text.
+    before (Optional[npt.NDArray]): (n_tags,) scores of the best ways to the token before; None at the beginning.
+    RETURNS (tuple[npt.NDArray, npt.NDArray]): (n, n_tags) the tag before each, without the first token at the
+        beginning; and (n_tags,) scores at the last token.
+    """
+    into, tags = np.ascontiguousarray(transitions.matrix.T), np.arange(len(transitions.start))
+    if before is None:
+        before, emissions = transitions.start + emissions[0], emissions[1:]
+    came_from = np.empty(emissions.shape, dtype=np.int64)
+    for step, row in enumerate(emissions):
+        paths = into + before
+        came_from[step] = paths.argmax(1)
+        before = paths[tags, came_from[step]] + row
+    return came_from, before
+
+
+def trace(came_from: npt.NDArray[np.integer], last: int) -> npt.NDArray[np.int64]:
+    """Follow the best ways back.
+
+    came_from (npt.NDArray): (n, n_tags), see `best_ways`.
+    last (int): The last tag.
+    RETURNS (npt.NDArray): (n + 1,) tags.
+    """
+    path = np.empty(len(came_from) + 1, dtype=np.int64)
+    path[-1] = last
+    for step in range(len(came_from) - 1, -1, -1):
+        path[step] = came_from[step, path[step + 1]]
+    return path

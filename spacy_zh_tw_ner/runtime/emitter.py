@@ -1,6 +1,6 @@
 """pieces → emissions: what ONNX Runtime is given, and what is taken from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,16 +13,19 @@ from .characters import Characters
 from .folder import GRAPH, Exported
 
 EmissionsT = npt.NDArray[np.float32]
+IdsT = npt.NDArray[np.int64]
 # Pieces with padding that run at once: one long window, or some sentences. More are no faster, and need more memory.
 MAX_PADDED = 256
 
 
-class _Piece(NamedTuple):
-    """A window of a text, and how many pieces it has, those around it included."""
+class _Read(NamedTuple):
+    """A window of a text, its pieces with those that stand around it, and where its tokens begin among them."""
 
     text: int
     window: Window
-    length: int
+    ids: IdsT
+    starts: IdsT
+    counts: IdsT
 
 
 class Emitter:
@@ -41,48 +44,68 @@ class Emitter:
             raise ValueError(Errors.ZT632.format(path=folder)) from error
         options = SessionOptions()
         options.intra_op_num_threads = threads
-        # An arena keeps the most that any batch has needed; every batch has another shape.
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+        # What is planned for one shape is kept, and every batch has another.
+        options.enable_mem_pattern = False
+        # Nor is a core kept busy waiting for the next batch.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._exported = exported
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
         """(n_tokens, n_tags) of each text."""
-        known = self._exported
-        n_around = len(known.prefix) + len(known.suffix)
-        # shape: (n_tokens + 1,) how many pieces come before each token
-        before = [np.concatenate([[0], np.cumsum(text.counts)]) for text in texts]
-        emissions = [np.empty((len(text.counts), len(known.tags)), dtype=np.float32) for text in texts]
-        windows = [
-            _Piece(index, window, int(before[index][window.end] - before[index][window.start]) + n_around)
-            for index, text in enumerate(texts)
-            for window in cut_at_clauses(text.counts, text.clause_ends, size=known.size, overlap=known.overlap)
-        ]
-        for batch in _batches(windows):
-            input_ids = np.full((len(batch), batch[0].length), known.pad, dtype=np.int64)
-            mask = np.zeros_like(input_ids)
-            for row, (index, window, length) in enumerate(batch):
-                ids = texts[index].ids[before[index][window.start] : before[index][window.end]]
-                input_ids[row, :length] = np.concatenate([known.prefix, ids, known.suffix])
-                mask[row, :length] = 1
-            (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
-            for row, (index, window, _) in enumerate(batch):
-                own = slice(window.own_start, window.own_end)
-                first = len(known.prefix) - before[index][window.start]
-                starts, counts = before[index][own] + first, texts[index].counts[own]
-                rows = found[row, : starts[-1] + counts[-1]]
-                # The mean over the pieces of a token: the head is linear.
-                emissions[index][own] = np.add.reduceat(rows, starts) / counts[:, None]
+        emissions = [np.empty((len(text.counts), len(self._exported.tags)), dtype=np.float32) for text in texts]
+        windows = [read for index, text in enumerate(texts) for read in self._cut(text, index)]
+        # Those of about one length together.
+        for batch in _batches(sorted(windows, key=lambda read: -len(read.ids))):
+            for read, found in zip(batch, self._run(batch), strict=True):
+                emissions[read.text][read.window.own_start : read.window.own_end] = found
         return emissions
 
+    def stretches(self, text: Characters) -> Iterator[EmissionsT]:
+        """(n_tokens, n_tags) of a text, some tokens at a time, in order."""
+        for batch in _batches(self._cut(text)):
+            yield from self._run(batch)
 
-def _batches(windows: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    """Windows of about one length, the longest first."""
-    batch: list[_Piece] = []
-    for window in sorted(windows, key=lambda each: -each.length):
-        if batch and (len(batch) + 1) * batch[0].length > MAX_PADDED:
+    def _cut(self, text: Characters, index: int = 0) -> Iterator[_Read]:
+        """The windows of a text, in order."""
+        known = self._exported
+        before = np.concatenate([[0], np.cumsum(text.counts)])  # pieces before each token
+        for window in cut_at_clauses(text.counts, text.clause_ends, size=known.size, overlap=known.overlap):
+            ids = text.ids[before[window.start] : before[window.end]]
+            own = slice(window.own_start, window.own_end)
+            yield _Read(
+                index,
+                window,
+                np.concatenate([known.prefix, ids, known.suffix]),
+                before[own] - before[window.start] + len(known.prefix),
+                text.counts[own],
+            )
+
+    def _run(self, batch: Sequence[_Read]) -> Iterator[EmissionsT]:
+        """The emissions of the tokens of which each window is asked."""
+        lengths = np.array([len(read.ids) for read in batch])
+        input_ids = np.full((len(batch), lengths.max()), self._exported.pad, dtype=np.int64)
+        for row, read in zip(input_ids, batch, strict=True):
+            row[: len(read.ids)] = read.ids
+        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+        for rows, read in zip(found, batch, strict=True):
+            ends = int(read.starts[-1] + read.counts[-1])
+            # The mean over the pieces of a token: the head is linear.
+            emissions: EmissionsT = np.add.reduceat(rows[:ends], read.starts)
+            emissions /= read.counts[:, None]
+            yield emissions
+
+
+def _batches(windows: Iterable[_Read]) -> Iterator[list[_Read]]:
+    """As many in turn as may be padded to the longest."""
+    batch: list[_Read] = []
+    longest = 0
+    for window in windows:
+        longest = max(longest, len(window.ids))
+        if batch and (len(batch) + 1) * longest > MAX_PADDED:
             yield batch
-            batch = []
+            batch, longest = [], len(window.ids)
         batch.append(window)
     if batch:
         yield batch

@@ -1,99 +1,84 @@
 """texts → entities and their scores: the whole flow, from the folder on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..choice import Segment, choose
+from ..choice import Segment
 from ..entities import Found
 from ..errors import Errors
 from ..tokenization.word_list import Hints
-from .chain import Chain
 from .characters import Characters, read_characters
+from .decoding import Decoder
 from .emitter import EmissionsT, Emitter
-from .folder import Exported, Transitions, read_folder
+from .folder import Exported, read_folder
+from .long_texts import LONG, on_disk
 
-FORBIDDEN = -1e29  # what is below it stays forbidden, whatever the temperature
-KINDS = ("B", "I", "E", "S")
+PlaceT = tuple[int, int, int]  # start, end and kind, by token
 
 
 class Recognizer:
     """Finds the entities that the exported pipeline would find.
 
     exported (Exported): Pieces, tags and transitions.
-    emit (Callable[[Sequence[Characters]], list[EmissionsT]]): Computes emissions.
+    emitter (Emitter): Computes emissions.
     """
 
-    def __init__(self, exported: Exported, emit: Callable[[Sequence[Characters]], list[EmissionsT]]) -> None:
+    def __init__(self, exported: Exported, emitter: Emitter) -> None:
         self.labels = self.evidence_labels = exported.labels
-        self.min_score = exported.min_score
-        self._exported, self._emit = exported, emit
-        self._temperature = exported.temperature
-        cooled = (np.where(s > FORBIDDEN, s / self._temperature, s) for s in exported.transitions)
-        self._transitions = Transitions(*cooled)
-        tags = {tag: index for index, tag in enumerate(exported.tags)}
-        self._patterns = [[tags[f"{kind}-{label}"] for kind in KINDS] for label in self.labels]
+        self._exported, self._emitter, self._decoder = exported, emitter, Decoder(exported)
 
     def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None] | None = None) -> list[tuple[Found, ...]]:
         """Read texts.
 
-        texts (Sequence[str]): Of any length.
+        texts (Sequence[str]): Of any length; of long ones only a part is held at a time.
         hints (Optional[Sequence[Optional[Hints]]]): What is believed of each.
         RETURNS (list[tuple[Found, ...]]): One a text, in its order.
         RAISES (ValueError): For a text that is not valid Unicode, and hints of a label that the pipeline has not.
         """
         read = [read_characters(text, self._exported) for text in texts]
+        short = iter(self._emitter([characters for characters in read if len(characters.offsets) <= LONG]))
         hinted = hints if hints is not None else [None] * len(read)
         return [
-            self._entities(characters, emissions, hint)
-            for characters, emissions, hint in zip(read, self._emit(read), hinted, strict=True)
+            self._entities(characters, [next(short)], hint)
+            if len(characters.offsets) <= LONG
+            else self._entities(characters, self._emitter.stretches(characters), hint)
+            for characters, hint in zip(read, hinted, strict=True)
         ]
 
-    def _entities(self, characters: Characters, emissions: EmissionsT, hints: Hints | None) -> tuple[Found, ...]:
-        if not len(emissions):
+    def _entities(
+        self, characters: Characters, emissions: Iterable[EmissionsT], hints: Hints | None
+    ) -> tuple[Found, ...]:
+        n_tokens = len(characters.offsets)
+        if not n_tokens:
             return ()
-        scores = emissions / np.float32(self._temperature)
         places = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
-        if hints is None or not hints.override:
-            self._raise(scores, places, hints.bonus if hints is not None else 0.0)
-            return _found(self._decode(scores), characters.offsets, self.labels)
-        kept = _without_overlap(places)
-        beside = [
-            segment
-            for segment in self._decode(scores)
-            if segment[:3] in kept or not any(segment.start < end and start < segment.end for start, end, _ in kept)
-        ]
-        scored = {segment[:3] for segment in beside}
-        fixed = (place for place in kept if place not in scored)
-        own = [Found(*_span(characters.offsets, start, end), self.labels[kind], None) for start, end, kind in fixed]
-        return tuple(sorted([*own, *_found(beside, characters.offsets, self.labels)], key=lambda found: found.start))
+        weighed = places if hints is not None and not hints.override else []
+        scores = self._raised(map(self._decoder.cooled, emissions), weighed, hints.bonus if hints is not None else 0.0)
+        if n_tokens <= LONG:
+            segments = self._decoder(next(scores))
+        else:
+            with on_disk(scores, len(self._exported.tags)) as rows:
+                segments = self._decoder.long(rows)
+        kept = _without_overlap(places) if hints is not None and hints.override else set()
+        return tuple(_found(_beside(segments, kept), kept, characters.offsets, self.labels))
 
-    def _raise(self, scores: EmissionsT, places: list[tuple[int, int, int]], bonus: float) -> None:
+    def _raised(self, stretches: Iterable[EmissionsT], places: list[PlaceT], bonus: float) -> Iterator[EmissionsT]:
         """Add the bonus where a tag would make an entity of a place; once, however many ask for it."""
         cells = {
             (start + i, tag)
             for start, end, kind in places
-            for i, tag in enumerate(_path(self._patterns[kind], end - start))
+            for i, tag in enumerate(self._decoder.path(kind, end - start))
         }
-        for row, tag in cells:
-            scores[row, tag] += bonus
-
-    def _decode(self, scores: EmissionsT) -> list[Segment]:
-        chain = Chain(scores, self._transitions)
-        if self.min_score:
-            return choose(list(chain.probable_segments(self._patterns, self.min_score)), self.min_score)
-        found, start, path = [], 0, chain.best_path()
-        kinds = {tags[place]: (kind, place) for kind, tags in enumerate(self._patterns) for place in range(4)}
-        for row in np.flatnonzero(path).tolist():
-            kind, place = kinds[int(path[row])]
-            if KINDS[place] in "BS":
-                start = row
-            if KINDS[place] in "ES":
-                score = chain.probability(start, path[start : row + 1].tolist())
-                found.append(Segment(start, row + 1, kind, score))
-        return found
+        rows, tags = np.array(sorted(cells), dtype=np.int64).reshape(-1, 2).T
+        first = 0
+        for stretch in stretches:
+            here = slice(*np.searchsorted(rows, [first, first + len(stretch)]).tolist())
+            stretch[rows[here] - first, tags[here]] += bonus
+            yield stretch
+            first += len(stretch)
 
 
 def load(folder: str | Path, *, threads: int = 0) -> Recognizer:
@@ -108,21 +93,8 @@ def load(folder: str | Path, *, threads: int = 0) -> Recognizer:
     return Recognizer(exported, Emitter(Path(folder), exported, threads))
 
 
-def _path(pattern: Sequence[int], length: int) -> list[int]:
-    first, inner, last, only = pattern
-    return [only] if length == 1 else [first, *[inner] * (length - 2), last]
-
-
-def _span(offsets: npt.NDArray[np.int64], start: int, end: int) -> tuple[int, int]:
-    return int(offsets[start]), int(offsets[end - 1]) + 1
-
-
-def _found(segments: Sequence[Segment], offsets: npt.NDArray[np.int64], labels: Sequence[str]) -> tuple[Found, ...]:
-    return tuple(Found(*_span(offsets, s.start, s.end), labels[s.kind], s.score) for s in segments)
-
-
-def _by_token(hints: Hints, offsets: npt.NDArray[np.int64], labels: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Places that begin and end with a token: start, end and kind."""
+def _by_token(hints: Hints, offsets: npt.NDArray[np.int64], labels: Sequence[str]) -> list[PlaceT]:
+    """Places that begin and end with a token."""
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
         raise ValueError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
@@ -135,12 +107,28 @@ def _by_token(hints: Hints, offsets: npt.NDArray[np.int64], labels: Sequence[str
     ]
 
 
-def _without_overlap(places: list[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
+def _without_overlap(places: list[PlaceT]) -> set[PlaceT]:
     """Of places that overlap the longest, and of these the first."""
-    kept: set[tuple[int, int, int]] = set()
+    kept: set[PlaceT] = set()
     taken: set[int] = set()
     for start, end, kind in sorted(places, key=lambda place: (place[0] - place[1], place[0])):
         if taken.isdisjoint(range(start, end)):
             kept.add((start, end, kind))
             taken.update(range(start, end))
     return kept
+
+
+def _beside(segments: list[Segment], kept: set[PlaceT]) -> list[Segment]:
+    """Segments that do not overlap what is kept, or are one of these."""
+    taken = {token for start, end, _ in kept for token in range(start, end)}
+    return [s for s in segments if s[:3] in kept or taken.isdisjoint(range(s.start, s.end))]
+
+
+def _found(
+    segments: list[Segment], kept: set[PlaceT], offsets: npt.NDArray[np.int64], labels: Sequence[str]
+) -> Iterator[Found]:
+    """Entities in the order of the text; of what is kept without having been found, nobody knows how probable it is."""
+    scores: dict[PlaceT, float | None] = dict.fromkeys(kept)
+    scores |= {segment[:3]: segment.score for segment in segments}
+    for (start, end, kind), score in sorted(scores.items(), key=lambda item: item[0][0]):
+        yield Found(int(offsets[start]), int(offsets[end - 1]) + 1, labels[kind], score)

@@ -1,0 +1,87 @@
+"""emissions → segments and their probabilities, as `zh_tw_crf_ner` decodes them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..choice import Segment, choose
+from .chain import Chain
+from .folder import Exported, Transitions
+from .long_texts import Rows, best_path, parts
+
+FORBIDDEN = -1e29  # what is below it stays forbidden, whatever the temperature
+KINDS = ("B", "I", "E", "S")
+TagsT = npt.NDArray[np.int64]
+
+
+class Decoder:
+    """Finds segments: at a `min_score` of 0 those of the best path, else all that are at least so probable.
+
+    exported (Exported): Tags, transitions and temperature.
+    """
+
+    def __init__(self, exported: Exported) -> None:
+        tags = {tag: index for index, tag in enumerate(exported.tags)}
+        self.min_score, self._temperature = exported.min_score, np.float32(exported.temperature)
+        # The tags B, I, E, S of each label.
+        self._patterns = [[tags[f"{kind}-{label}"] for kind in KINDS] for label in exported.labels]
+        self._kinds = {tags[place]: (kind, place) for kind, tags in enumerate(self._patterns) for place in range(4)}
+        # A token of these goes on with what has begun before it.
+        self._inner = np.isin([tag[:2] for tag in exported.tags], ["I-", "E-"])
+        cooled = (np.where(s > FORBIDDEN, s / self._temperature, s) for s in exported.transitions)
+        self._transitions = Transitions(*cooled)
+
+    def cooled(self, emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Emissions at the temperature of the pipeline."""
+        return emissions / self._temperature
+
+    def path(self, kind: int, length: int) -> list[int]:
+        """The tags of a segment."""
+        first, inner, last, only = self._patterns[kind]
+        return [only] if length == 1 else [first, *[inner] * (length - 2), last]
+
+    def __call__(self, scores: npt.NDArray[np.float32]) -> list[Segment]:
+        """Find the segments of a text.
+
+        scores (npt.NDArray): (n_tokens, n_tags), cooled, with evidence; at least one token.
+        RETURNS (list[Segment]): In order, without overlap.
+        """
+        chain = Chain(scores, self._transitions)
+        if self.min_score:
+            return choose(list(chain.probable_segments(self._patterns, self.min_score)), self.min_score)
+        return self._of_path(chain, chain.best_path())
+
+    def long(self, scores: Rows) -> list[Segment]:
+        """The same of a text whose scores lie on disk."""
+        found: list[Segment] = []
+        if self.min_score:
+            for first, own, chain in parts(scores, self._transitions, self._may_go_on):
+                probable = chain.probable_segments(self._patterns, self.min_score)
+                found += [moved for segment in probable if (moved := _moved(segment, first)).start >= own]
+            return choose(found, self.min_score)
+        path = best_path(scores, self._transitions)
+        inner = self._inner[path]
+        for first, own, chain in parts(
+            scores, self._transitions, lambda first, chain: inner[first : first + len(chain)]
+        ):
+            segments = self._of_path(chain, path[first : first + len(chain)], own - first)
+            found[:0] = [_moved(segment, first) for segment in segments]
+        return found
+
+    def _may_go_on(self, first: int, chain: Chain) -> npt.NDArray[np.bool_]:
+        # A segment is no more probable than that one of its tokens is inside of any.
+        inside: npt.NDArray[np.bool_] = chain.marginals()[:, self._inner].sum(1) >= self.min_score
+        return inside
+
+    def _of_path(self, chain: Chain, path: TagsT, own: int = 0) -> list[Segment]:
+        found, start = [], own
+        for row in (own + np.flatnonzero(path[own:])).tolist():
+            kind, place = self._kinds[int(path[row])]
+            if KINDS[place] in "BS":
+                start = row
+            if KINDS[place] in "ES":
+                found.append(Segment(start, row + 1, kind, chain.probability(start, path[start : row + 1].tolist())))
+        return found
+
+
+def _moved(segment: Segment, by: int) -> Segment:
+    return segment._replace(start=segment.start + by, end=segment.end + by)
