@@ -3,10 +3,13 @@
 Sentences of the embedded corpus, over and over, as one document, through a 4 × 312 BERT with the 73 tags of OntoNotes
 and through the BiLSTM of `configs/bilstm.cfg`, both with random weights. Every document has a process of its own, and
 what is told is the most that this process ever had. What the Doc alone takes, text, tokens and all, was measured before
-anything was computed on it: it grows with the document, and nothing else should.
+anything was computed on it: it grows with the document, and nothing else should. What is exported needs no Doc.
 """
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -25,13 +28,30 @@ from benchmarks.inference import FOUND, SIZES, save_checkpoint
 from benchmarks.measure import machine, table
 from benchmarks.service import memory_of
 from spacy_zh_tw_ner.pipeline.calibration import find_recognizer
+from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
 from tests.checkpoints import sentences
 
 LENGTHS = [10_000, 100_000, 1_000_000]
-PIPELINES = ("4×312", "4×312, int8", "bilstm")
+EXPORTED = ", exported"
+PIPELINES = ("4×312", "4×312, int8", f"4×312{EXPORTED}", f"4×312, int8{EXPORTED}", "bilstm")
 HEADER = ("pipeline", "characters", "entities", "processor s", "characters/s", "Doc MiB", "peak MiB", "peak less Doc")
+
+# Neither torch nor spaCy is there, and this file is not imported.
+ALONE = """
+import json, sys, time
+from pathlib import Path
+from spacy_zh_tw_ner.runtime import load
+sys.modules.update(torch=None, spacy=None)
+folder, text = sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8")
+recognizer = load(folder, threads=1)
+recognizer(["臺北市。" * 100])
+start = time.process_time()
+(found,) = recognizer([text])
+print(json.dumps([len(found), time.process_time() - start, Path("/proc/self/status").read_text()]))
+"""
 
 
 class Figures(NamedTuple):
@@ -52,6 +72,12 @@ def save_pipeline(name: str, folder: Path) -> Path:
         nlp.to_disk(folder / name)
     else:
         nlp = pipeline_from_hf(str(save_checkpoint(folder / "checkpoint", SIZES["4×312"])))
+        if name.endswith(EXPORTED):
+            (folder / name).mkdir()
+            write_onnx(nlp, folder / name)
+            if "int8" in name:
+                round_onnx(nlp, folder / name)
+            return folder / name
         if name.endswith("int8"):
             write_quantized(nlp, folder / name)
         else:
@@ -78,8 +104,7 @@ def measure(folder: Path, length: int, min_score: float) -> Figures:
     warnings.simplefilter("ignore")
     nlp = spacy.load(folder, config={"components": {"ner": {"min_score": min_score}}})
     nlp("臺北市。" * 100)
-    line = "".join(sentences())
-    text = "".join(islice(cycle(line), length))
+    text = document(length)
     resident, _ = memory_now()
     start = time.process_time()
     doc = nlp.make_doc(text)
@@ -87,6 +112,23 @@ def measure(folder: Path, length: int, min_score: float) -> Figures:
     doc = nlp(doc)
     seconds = time.process_time() - start
     return Figures(len(doc.ents), seconds, doc_size, memory_now()[1])
+
+
+def measure_alone(folder: Path, length: int, min_score: float) -> Figures:
+    """The same of what is exported."""
+    about = folder / "pipeline.json"
+    about.write_text(json.dumps(json.loads(about.read_text(encoding="utf-8")) | {"min_score": min_score}))
+    text = folder.parent / "text.txt"
+    text.write_text(document(length), encoding="utf-8")
+    command = [sys.executable, "-c", ALONE, str(folder), str(text)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    entities, seconds, status = json.loads(done.stdout)
+    return Figures(entities, seconds, 0.0, memory_of(status)[1])
+
+
+def document(length: int) -> str:
+    """So many characters."""
+    return "".join(islice(cycle("".join(sentences())), length))
 
 
 def memory_now() -> tuple[float, float]:
@@ -109,8 +151,11 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             saved = save_pipeline(name, Path(folder))
             for length in options.lengths:
-                with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                    found = pool.submit(measure, saved, length, options.min_score).result()
+                if name.endswith(EXPORTED):
+                    found = measure_alone(saved, length, options.min_score)
+                else:
+                    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                        found = pool.submit(measure, saved, length, options.min_score).result()
                 cells = f"{found.seconds:.1f}", f"{length / found.seconds:,.0f}", f"{found.doc:.0f}"
                 row = (name, f"{length:,}", f"{found.entities:,}", *cells)
                 row += (f"{found.peak:.0f}", f"{found.peak - found.doc:.0f}")
