@@ -1,6 +1,6 @@
 """text → tokens and their pieces, as `CharTokenizer` and the model's tokenizer see them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,8 @@ from ..errors import Errors
 from ..tokenization.clause_cuts import CLAUSE_ENDS
 from .folder import Exported
 
+# A long text is mostly these.
+IndicesT: TypeAlias = npt.NDArray[np.int32]
 SPACE = ord(" ")
 _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
@@ -21,9 +23,9 @@ class Characters(NamedTuple):
     clause_ends: tokens that end a clause, in order.
     """
 
-    offsets: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
+    offsets: IndicesT
+    ids: IndicesT
+    counts: IndicesT
     clause_ends: npt.NDArray[np.int64]
 
 
@@ -44,10 +46,12 @@ def read_characters(text: str, exported: Exported) -> Characters:
     between = is_space.copy()
     between[1:] &= ~is_space[:-1]
     between[:1] = between[-1:] = False
-    offsets = np.flatnonzero(~between)
+    offsets = np.flatnonzero(~between).astype(np.int32)
     codes = codes[offsets]
-    counts = exported.counts[codes].astype(np.int64)
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if len(ends) else 0
-    ids = exported.ids[np.repeat(exported.firsts[codes] - (ends - counts), counts) + np.arange(total)]
-    return Characters(offsets, ids.astype(np.int64), counts, np.flatnonzero(np.isin(codes, _CLAUSE_ENDS)))
+    counts = exported.counts[codes]
+    ends = np.cumsum(counts, dtype=np.int32)
+    # Of each piece, how far behind its own place it stands among the pieces of all code points.
+    ids = exported.ids[
+        np.repeat(exported.firsts[codes] - (ends - counts), counts) + np.arange(counts.sum(), dtype=np.int32)
+    ]
+    return Characters(offsets, ids, counts, np.flatnonzero(np.isin(codes, _CLAUSE_ENDS)))

@@ -10,7 +10,7 @@ from .long_texts import Rows, best_path, parts
 
 FORBIDDEN = -1e29  # what is below it stays forbidden, whatever the temperature
 KINDS = ("B", "I", "E", "S")
-TagsT = npt.NDArray[np.int64]
+TagsT = npt.NDArray[np.integer]
 
 
 class Decoder:

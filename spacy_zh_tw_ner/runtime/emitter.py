@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from ..errors import Errors
 from ..tokenization.clause_cuts import Window, cut_at_clauses
-from .characters import Characters
+from .characters import Characters, IndicesT
 from .folder import GRAPH, Exported
 
 EmissionsT = npt.NDArray[np.float32]
-IdsT = npt.NDArray[np.int64]
 # Pieces with padding that run at once: one long window, or some sentences. More are no faster, and need more memory.
 MAX_PADDED = 256
 
@@ -23,9 +22,9 @@ class _Read(NamedTuple):
 
     text: int
     window: Window
-    ids: IdsT
-    starts: IdsT
-    counts: IdsT
+    ids: IndicesT
+    starts: IndicesT
+    counts: IndicesT
 
 
 class Emitter:
@@ -69,7 +68,8 @@ class Emitter:
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_Read]:
         """The windows of a text, in order."""
         known = self._exported
-        before = np.concatenate([[0], np.cumsum(text.counts)])  # pieces before each token
+        # shape: (n_tokens + 1,) pieces before each token
+        before = np.concatenate([[0], np.cumsum(text.counts)], dtype=np.int32)
         for window in cut_at_clauses(text.counts, text.clause_ends, size=known.size, overlap=known.overlap):
             ids = text.ids[before[window.start] : before[window.end]]
             own = slice(window.own_start, window.own_end)

@@ -82,7 +82,7 @@ def parts(
         last, end = first + own, chain.log_beta[own - 1]
 
 
-def best_path(emissions: Rows, transitions: Transitions) -> npt.NDArray[np.int64]:
+def best_path(emissions: Rows, transitions: Transitions) -> npt.NDArray[np.int32]:
     """(n_tokens,) the most probable legal tags."""
     n_tags = len(transitions.start)
     scores: FloatsT | None = None
@@ -91,7 +91,7 @@ def best_path(emissions: Rows, transitions: Transitions) -> npt.NDArray[np.int64
             came_from, scores = best_ways(emissions.read(first, first + PART), transitions, scores)
             ways.append(came_from)
         assert scores is not None
-        path = np.empty(len(emissions), dtype=np.int64)
+        path = np.empty(len(emissions), dtype=np.int32)
         path[-1] = (scores + transitions.end).argmax()
         for first in range((len(ways) - 1) // PART * PART, -1, -PART):
             last = min(first + PART, len(ways))

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ..choice import Segment
 from ..entities import Found
 from ..errors import Errors
 from ..tokenization.word_list import Hints
-from .characters import Characters, read_characters
+from .characters import Characters, IndicesT, read_characters
 from .decoding import Decoder
 from .emitter import EmissionsT, Emitter
 from .folder import Exported, read_folder
@@ -93,7 +92,7 @@ def load(folder: str | Path, *, threads: int = 0) -> Recognizer:
     return Recognizer(exported, Emitter(Path(folder), exported, threads))
 
 
-def _by_token(hints: Hints, offsets: npt.NDArray[np.int64], labels: Sequence[str]) -> list[PlaceT]:
+def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[PlaceT]:
     """Places that begin and end with a token."""
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
@@ -124,9 +123,7 @@ def _beside(segments: list[Segment], kept: set[PlaceT]) -> list[Segment]:
     return [s for s in segments if s[:3] in kept or taken.isdisjoint(range(s.start, s.end))]
 
 
-def _found(
-    segments: list[Segment], kept: set[PlaceT], offsets: npt.NDArray[np.int64], labels: Sequence[str]
-) -> Iterator[Found]:
+def _found(segments: list[Segment], kept: set[PlaceT], offsets: IndicesT, labels: Sequence[str]) -> Iterator[Found]:
     """Entities in the order of the text; of what is kept without having been found, nobody knows how probable it is."""
     scores: dict[PlaceT, float | None] = dict.fromkeys(kept)
     scores |= {segment[:3]: segment.score for segment in segments}

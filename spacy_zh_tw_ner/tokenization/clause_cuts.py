@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 CLAUSE_ENDS = frozenset("。！？；!?;\n")
-CountsT: TypeAlias = npt.NDArray[np.int64]
+CountsT: TypeAlias = npt.NDArray[np.integer]
 
 
 class Window(NamedTuple):
