@@ -22,8 +22,11 @@ from typing import NamedTuple
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import get_package_path
+from thinc.api import Config
 
 from benchmarks.measure import machine, table
+from benchmarks.word_lists import blank, jieba_words, mined_words, norms, opencc_words, write_lists
 from spacy_zh_tw_ner.corpora.checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.docbin import make_docbin, read_docbin
@@ -45,6 +48,8 @@ class Run(NamedTuple):
     source: str | None = None  # the run whose encoder this one begins with
     train: str = "train"  # or "held_out", which is HELD_OUT sentences of it, or "rest", which is the others
     calibrated_by: str | None = None  # a run of "rest", whose temperature on all that it has not seen this one takes
+    words: bool = False  # knows word lists
+    beside: str | None = None  # a run whose pipelines are part of the ensemble, too
 
 
 HELD_OUT = 500
@@ -59,11 +64,11 @@ UNER = ("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud
 CLUENER = ("cluener2020", ("train.json", "dev.json", "dev.json"))
 THREE_FIFTHS = ("--training.max_steps", "3000", *WIDER)
 FEW = ("--training.max_steps", "600")
+LONGER = ("--training.max_steps", "9000", "--training.batcher.size", "1280", *WIDER)
 RUNS = {
     "uner": Run(*UNER, settings=("--training.max_steps", "5000"), goal=70.0),
-    "cluener": Run(
-        *CLUENER, settings=("--training.max_steps", "9000", "--training.batcher.size", "1280", *WIDER), goal=75.0
-    ),
+    "cluener": Run(*CLUENER, settings=LONGER, goal=75.0),
+    "cluener-words": Run(*CLUENER, settings=LONGER, goal=77.0, words=True, beside="cluener"),
     "uner-from-cluener": Run(
         *UNER, settings=THREE_FIFTHS, goal=74.0, source="cluener", calibrated_by="uner-rest-from-cluener"
     ),
@@ -187,15 +192,42 @@ def convert_corpus(run: Run, target: Path) -> None:
                 write_whole(target / f"{part}.spacy", make_docbin(nlp, found).to_bytes())
 
 
+def knowing_words(work: Path) -> Path:
+    """The config with word lists around its embedding: OpenCC's, jieba's, and mined ones of both corpora's train."""
+    folder, config = work / "words", Config().from_disk("configs/bilstm.cfg", interpolate=False)
+    if not folder.exists():
+        for run in (RUNS["uner"], RUNS["cluener"]):
+            prepare(run, work)
+        texts = [work / RUNS[name].corpus / "train.spacy" for name in ("uner", "cluener")]
+        lists = {"opencc": opencc_words(), "mined": mined_words(norms(blank(), texts))}
+        write_lists({**lists, **jieba_words(Path(get_package_path("jieba"), "dict.txt"))}, folder)
+    encoder = config["components"]["ner"]["model"]["tok2vec"]["tok2vec"]
+    encoder["embed"] = {
+        "@architectures": "spacy-zh-tw-ner.LexiconEmbed.v1",
+        "lists": sorted(map(str, folder.glob("*.txt"))),
+        "width": 64,
+        "embed": encoder["embed"],
+    }
+    config.to_disk(work / "words.cfg")
+    return work / "words.cfg"
+
+
+def prepare(run: Run, work: Path) -> Path:
+    """The folder of a run's corpus, converted if it was not yet."""
+    data = work / run.corpus
+    if not data.exists():
+        data.mkdir()
+        convert_corpus(run, data)
+    return data
+
+
 def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
     """Train a run, and first the one that it begins with; one that is there already is not trained again.
 
     RETURNS (tuple[Path, float]): The pipeline, and the seconds that training took, that of its encoder included.
     """
-    run, data, output = RUNS[name], work / RUNS[name].corpus, work / f"{name}-{seed}"
-    if not data.exists():
-        data.mkdir()
-        convert_corpus(run, data)
+    run, output = RUNS[name], work / f"{name}-{seed}"
+    data = prepare(run, work)
     begin: tuple[object, ...] = ()
     before = 0.0
     if run.source is not None:
@@ -203,8 +235,12 @@ def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
         begin = ("--paths.start_from", source)
     seconds = output / "seconds"
     if not seconds.exists():
-        options = ("--paths.train", data / f"{run.train}.spacy", "--system.seed", seed, *run.settings, *begin)
-        seconds.write_text(str(train(Path("configs/bilstm.cfg"), data, output, *options)))
+        config, settings = Path("configs/bilstm.cfg"), run.settings
+        if run.words:
+            config = knowing_words(work)
+            settings = tuple(each.replace(".embed.", ".embed.embed.") for each in settings)
+        options = ("--paths.train", data / f"{run.train}.spacy", "--system.seed", seed, *settings, *begin)
+        seconds.write_text(str(train(config, data, output, *options)))
     return output / "model-last", before + float(seconds.read_text())
 
 
@@ -259,10 +295,12 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
         t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
         half = t * statistics.stdev(values) / len(values) ** 0.5
         rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}", goal))
+    if run.beside is not None:
+        pipelines += [train_ours(run.beside, seed, work)[0] for seed in seeds]
     if len(pipelines) > 1:
         members = [(path.parent.name, spacy.load(path)) for path in pipelines]
         f_score = f_of(predict_pairs(combine(members), data / "test.spacy"))
-        rows.append((name, OURS, "ensemble", "", f"{f_score:.2f}", goal))
+        rows.append((name, OURS, f"ensemble of {len(members)}", "", f"{f_score:.2f}", goal))
     return rows
 
 

@@ -1,8 +1,9 @@
 """Word lists for `LexiconEmbed.v1`, from what is at hand without a download.
 
-OUT/opencc.txt holds the phrases that the installed OpenCC converts, mined.txt what looks like a word in plain text, and
-segmented.txt the words of a corpus in columns, a word a line. Only words of several sentences: one that the model has
-never met outside the sentence it stands in would be known wherever the model learns, and unknown wherever it is used.
+OUT/opencc.txt holds the phrases that the installed OpenCC converts, mined.txt what looks like a word in plain text,
+segmented.txt the words of a corpus in columns, and person.txt, place.txt and so on those of the dictionary of jieba
+(MIT), made Traditional; a word a line. Of a corpus only words of several sentences: one that the model has never met
+outside the sentence it stands in would be known wherever the model learns, and unknown wherever it is used.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import math
 import re
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +31,12 @@ PHRASES = {
     "TSPhrases": [0],
     "HKPhrases": [1],
 }
+# Tags of jieba's dictionary; all others are one list more.
+KINDS = {
+    **dict.fromkeys(("nr", "nrfg"), "person"),
+    **{"nrt": "foreign", "ns": "place", "nt": "organization", "nz": "proper", "n": "noun"},
+    **dict.fromkeys(("i", "l"), "idiom"),
+}
 
 
 def opencc_words() -> Iterator[str]:
@@ -44,6 +51,17 @@ def opencc_words() -> Iterator[str]:
                 parts = line.split("\t")
                 for column in columns:
                     yield from (word for word in parts[column].split(" ") if 2 <= len(word) <= LONGEST_PHRASE)
+
+
+def jieba_words(path: Path) -> dict[str, list[str]]:
+    """Read jieba's dict.txt: the words of each kind."""
+    convert = opencc.OpenCC("s2tw").convert
+    words = defaultdict[str, list[str]](list)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, _, tag = line.split(" ")
+        if len(word) > 1:
+            words[KINDS.get(tag, "other")].append(convert(word))
+    return words
 
 
 def segmented_words(path: Path, min_sentences: int = 2) -> Iterator[str]:
@@ -100,23 +118,34 @@ def norms(nlp: Language, paths: Iterable[Path]) -> Iterator[str]:
             yield "".join(token.norm_ for token in nlp.make_doc(doc.text))
 
 
+def write_lists(lists: Mapping[str, Iterable[str]], folder: Path) -> None:
+    """Write a file a list, in the characters that a model reads."""
+    vocab = blank().vocab
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, words in lists.items():
+        known = sorted({"".join(vocab[char].norm_ for char in word) for word in words})
+        if known:
+            (folder / f"{name}.txt").write_text("".join(f"{word}\n" for word in known), encoding="utf-8")
+            print(f"{name}.txt: {len(known):,} words", flush=True)
+
+
+def blank() -> Language:
+    """A pipeline that reads characters as the config does."""
+    return spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
+
+
 def main() -> None:
     """Write the lists that the arguments allow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--text", type=Path, nargs="+", default=[], help=".spacy files to look for words in")
     parser.add_argument("--segmented", type=Path, help="columns, the word in the second, such as UNER's train")
+    parser.add_argument("--jieba", type=Path, help="dict.txt of the package jieba")
     options = parser.parse_args()
-    nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
-    options.out.mkdir(parents=True, exist_ok=True)
-    lists = {"opencc": opencc_words(), "mined": mined_words(norms(nlp, options.text))}
+    lists = {"opencc": opencc_words(), "mined": mined_words(norms(blank(), options.text))}
     if options.segmented:
         lists["segmented"] = segmented_words(options.segmented)
-    for name, words in lists.items():
-        known = sorted({"".join(nlp.vocab[char].norm_ for char in word) for word in words})
-        if known:
-            (options.out / f"{name}.txt").write_text("".join(f"{word}\n" for word in known), encoding="utf-8")
-            print(f"{name}.txt: {len(known):,} words", flush=True)
+    write_lists({**lists, **(jieba_words(options.jieba) if options.jieba else {})}, options.out)
 
 
 if __name__ == "__main__":
