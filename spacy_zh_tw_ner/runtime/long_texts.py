@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .chain import Chain, FloatsT, best_ways, trace
 from .folder import Transitions
 
-LONG, PART = 16_384, 4_096  # tokens of a text that is taken apart, and of a part
+LONG, PART = 8_192, 4_096  # tokens of a text that is taken apart, and of a part
 
 
 class Rows(AbstractContextManager["Rows"]):

@@ -80,15 +80,21 @@ class Recognizer:
             first += len(stretch)
 
 
-def load(folder: str | Path, *, threads: int = 0) -> Recognizer:
+def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0) -> Recognizer:
     """Load what `export-onnx` has written.
 
     folder (str | Path): The folder.
+    min_score (Optional[float]): In place of that which the pipeline had: 0 for the best path, else what an entity must
+        be worth.
     threads (int): CPU threads; 0 for one a core.
     RETURNS (Recognizer): Finds entities.
-    RAISES (ValueError): For another folder, or without onnxruntime.
+    RAISES (ValueError): For another folder, a score that is none, or without onnxruntime.
     """
     exported = read_folder(Path(folder))
+    if min_score is not None:
+        if not 0.0 <= min_score <= 1.0:
+            raise ValueError(Errors.ZT112.format(name="min_score", value=min_score, remedy="Give 0 to 1."))
+        exported = exported._replace(min_score=min_score)
     return Recognizer(exported, Emitter(Path(folder), exported, threads))
 
 

@@ -48,14 +48,12 @@ def test_it_finds_what_the_pipeline_finds(
     nlp, _ = both
     folder = shutil.copytree(tiny_onnx[1], tmp_path / "onnx")
     known = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
-    (folder / "pipeline.json").write_text(
-        json.dumps(known | {"min_score": min_score, "temperature": temperature}), encoding="utf-8"
-    )
+    (folder / "pipeline.json").write_text(json.dumps(known | {"temperature": temperature}), encoding="utf-8")
     ner = nlp.get_pipe("ner")
     before = ner.min_score, ner.temperature
     ner.min_score, ner.temperature = min_score, temperature
     try:
-        found = compare((nlp, load(folder)), TEXTS, [None] * len(TEXTS))
+        found = compare((nlp, load(folder, min_score=min_score)), TEXTS, [None] * len(TEXTS))
     finally:
         ner.min_score, ner.temperature = before
     assert sum(map(len, found)) > 10
@@ -83,3 +81,8 @@ def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -
     (found,) = recognizer(["好 的"], [hints])
     assert (2, 3, "GPE", None) in found
     assert not any(each.start == 1 or each.end > 3 for each in found)
+
+
+def test_a_score_that_is_none_is_refused(tiny_onnx: tuple[Path, Path]) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT112\] .*min_score.*1.5"):
+        load(tiny_onnx[1], min_score=1.5)
