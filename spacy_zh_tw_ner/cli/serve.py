@@ -16,7 +16,9 @@ NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 @zh_tw_ner_cli.command("serve")
 @fails_in_words
 def serve_cli(
-    pipelines: list[str] = typer.Argument(..., help="Folders or packages, or NAME=PIPELINE; the first is default."),
+    pipelines: list[str] = typer.Argument(
+        ..., help="Folders, of export-onnx too, or packages, or NAME=PIPELINE; the first is default."
+    ),
     host: str = typer.Option("127.0.0.1", "--host", help="Address to listen at; 0.0.0.0 is every one of this machine."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen at."),
     api_key_file: Path | None = typer.Option(
@@ -35,7 +37,7 @@ def serve_cli(
     max_models_mib: int = typer.Option(4_096, "--max-models-mib", help="Size of all pipelines in memory at a time."),
     timeout: float = typer.Option(60.0, "--timeout", help="Seconds for an answer."),
     drain: float = typer.Option(30.0, "--drain", help="Seconds to answer what was taken, after SIGTERM."),
-    threads: int = typer.Option(0, "--threads", min=0, help="CPU threads to read with; 0 for torch's choice."),
+    threads: int = typer.Option(0, "--threads", min=0, help="CPU threads to read with; 0 for the library's choice."),
 ) -> None:
     """Serve pipelines over HTTP: a page at /, the interface at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
