@@ -75,3 +75,4 @@ class ServingMessages:
         "`zh-tw-ner export-onnx`, or update this package."
     )
     ZT632 = "{path} takes ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
+    ZT633 = "{path} cannot be read ({reason}). Was it copied whole? Write it again with `zh-tw-ner export-onnx`."

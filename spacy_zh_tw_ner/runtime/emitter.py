@@ -33,7 +33,7 @@ class Emitter:
     folder (Path): Where it is.
     exported (Exported): What stands beside it.
     threads (int): CPU threads; 0 for one a core.
-    RAISES (ValueError): Where onnxruntime is not installed.
+    RAISES (ValueError): Where onnxruntime is not installed, or cannot read the graph.
     """
 
     def __init__(self, folder: Path, exported: Exported, threads: int = 0) -> None:
@@ -47,7 +47,10 @@ class Emitter:
         options.enable_mem_pattern = False
         # Nor is a core kept busy waiting for the next batch.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # it has a dozen classes for that, which have nothing in common
+            raise ValueError(Errors.ZT633.format(path=folder / GRAPH, reason=error)) from error
         self._exported = exported
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:

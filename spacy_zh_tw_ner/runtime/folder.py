@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +59,21 @@ def read_folder(folder: Path) -> Exported:
 
     folder (Path): The folder.
     RETURNS (Exported): All but the graph.
-    RAISES (ValueError): For a folder that `export-onnx` has not written, or a later version of it.
+    RAISES (ValueError): For a folder that `export-onnx` has not written, or a later version of it, or not whole.
     """
     if not is_exported(folder):
         raise ValueError(Errors.ZT630.format(path=folder, files=f"{GRAPH}, {PIECES} and {PIPELINE}"))
-    known = json.loads((folder / PIPELINE).read_text(encoding="utf-8"))
-    if known.get("format") not in FORMATS:
-        raise ValueError(Errors.ZT631.format(path=folder, seen=known.get("format"), by=known.get("made_by", "?")))
-    with np.load(folder / PIECES) as arrays:
-        ids, counts = arrays["ids"], arrays["counts"]
+    try:
+        known = json.loads((folder / PIPELINE).read_text(encoding="utf-8"))
+        if known.get("format") not in FORMATS:
+            raise ValueError(Errors.ZT631.format(path=folder, seen=known.get("format"), by=known.get("made_by", "?")))
+        with (folder / PIECES).open("rb") as file, np.load(file) as arrays:
+            return _exported(known, arrays["ids"], arrays["counts"])
+    except (OSError, EOFError, KeyError, AttributeError, TypeError, BadZipFile, json.JSONDecodeError) as error:
+        raise ValueError(Errors.ZT633.format(path=folder, reason=repr(error))) from error
+
+
+def _exported(known: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]) -> Exported:
     return Exported(
         ids,
         counts,
@@ -74,9 +81,5 @@ def read_folder(folder: Path) -> Exported:
         transitions=Transitions(*(np.array(known[name], dtype=np.float64) for name in Transitions._fields)),
         labels=tuple(known["labels"]),
         tags=tuple(known["tags"]),
-        **_plain(known, "prefix", "suffix", "pad", "size", "overlap", "temperature", "min_score"),
+        **{name: known[name] for name in ("prefix", "suffix", "pad", "size", "overlap", "temperature", "min_score")},
     )
-
-
-def _plain(known: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: known[name] for name in names}

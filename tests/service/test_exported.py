@@ -1,5 +1,6 @@
 """A folder of `export-onnx` behind the service: the same answers, and neither torch nor spaCy in the process."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,3 +97,13 @@ def test_what_is_no_such_folder_is_said(exported: Path, tmp_path: Path) -> None:
         patch.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(ValueError, match=r"\[ZT632\]"):
             load(exported)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "pieces.npz", "pipeline.json"])
+def test_what_was_not_copied_whole_is_said(exported: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(exported, tmp_path / "onnx")
+    whole = (folder / name).read_bytes()
+    for part in (whole[: len(whole) // 2], b""):
+        (folder / name).write_bytes(part)
+        with pytest.raises(ValueError, match=r"\[ZT633\].*onnx.*export-onnx"):
+            load_reader(str(folder), max_chars=1)
