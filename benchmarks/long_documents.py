@@ -43,8 +43,8 @@ HEADER = ("pipeline", "characters", "entities", "processor s", "characters/s", "
 ALONE = """
 import json, sys, time
 from pathlib import Path
-from spacy_zh_tw_ner.runtime import load
 sys.modules.update(torch=None, spacy=None)
+from spacy_zh_tw_ner.runtime import load
 folder, text = sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8")
 recognizer = load(folder, threads=1)
 recognizer(["臺北市。" * 100])

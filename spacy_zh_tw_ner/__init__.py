@@ -1,7 +1,7 @@
 """Traditional Chinese (Taiwan) named entity recognition for spaCy.
 
     text ──tokenization──▶ tokens ──encoders──▶ hidden ──pipeline.crf_tagger──▶ emissions
-         ──crf──▶ tags (+ marginals) ──pipeline.tag_scheme──▶ ents (+ scores)
+         ──crf──▶ tags (+ marginals) ──tag_scheme──▶ ents (+ scores)
 
 Folders are layers and import only inwards: cli → evaluation | service | annotation → pipeline | training | corpora |
 planning | runtime → encoders | crf | language → tokenization → types | errors. `runtime` goes the same way from what

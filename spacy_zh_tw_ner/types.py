@@ -15,7 +15,6 @@ HiddenT: TypeAlias = list[Floats2d]  # docs → (n_tokens, width) each
 EmissionsT: TypeAlias = list[Floats2d]  # docs → (n_tokens, n_tags) each
 Tok2VecT: TypeAlias = Model[list[Doc], HiddenT]
 TaggerT: TypeAlias = Model[list[Doc], EmissionsT]
-TagsT: TypeAlias = npt.NDArray[np.int64]  # (n_tokens,), one tag index a token
 BoolsT: TypeAlias = npt.NDArray[np.bool_]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
+from .f1_drop import check_drop
 from .main import fails_in_words, zh_tw_ner_cli
 
 if TYPE_CHECKING:
@@ -61,17 +62,9 @@ def export_onnx_cli(
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []
             rounding = round_onnx(nlp, folder, component, golds)
             _print(rounding)
-            if rounding.drop > max_f1_drop:
-                said = Errors.ZT623.format(
-                    data=dev,
-                    drop=rounding.drop,
-                    before=rounding.f_score_before,
-                    after=rounding.f_score,
-                    limit=max_f1_drop,
-                )
-                if not force:
-                    raise ValueError(said)
-                msg.warn(f"Written all the same. {said.partition(' Nothing')[0]}")
+            if rounding.f_score is not None and rounding.f_score_before is not None:
+                before, after = rounding.f_score_before, rounding.f_score
+                check_drop(dev, before, after, limit=max_f1_drop, force=force, instead="float32")
         msg.info(", ".join(f"{file.name} {_mebibytes(file.stat().st_size)}" for file in sorted(folder.iterdir())))
 
     write_folder(output, write)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
+from .f1_drop import check_drop
 from .main import fails_in_words, zh_tw_ner_cli
 
 if TYPE_CHECKING:
@@ -50,14 +51,7 @@ def quantize_cli(
             return
         before, after = measure_footprint(pipeline, dev), measure_footprint(folder, dev)
         _print(before, after)
-        drop = before.f_score - after.f_score
-        if drop > max_f1_drop:
-            said = Errors.ZT543.format(
-                data=dev, drop=drop, before=before.f_score, after=after.f_score, limit=max_f1_drop
-            )
-            if not force:
-                raise ValueError(said)
-            msg.warn(f"Written all the same. {said.partition(' Nothing')[0]}")
+        check_drop(dev, before.f_score, after.f_score, limit=max_f1_drop, force=force, instead="bf16")
 
     write_folder(output, write)
     msg.good(f"Wrote {output}: spacy.load({str(output)!r})")

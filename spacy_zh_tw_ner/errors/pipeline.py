@@ -128,7 +128,7 @@ class PipelineMessages:
     ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
     ZT543 = (
         "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
-        "was written. Accept it with --force, or try --to bf16."
+        "was written. Accept it with --force, or choose --to {instead}."
     )
     ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
     ZT545 = (
@@ -163,8 +163,4 @@ class PipelineMessages:
     ZT552 = (
         "The weights of this pipeline are quantised ({kind}), which ONNX does not know. Save it with plain weights "
         'first: spacy.load(PIPELINE, config={{"components.transformer.model.save": "merged"}}).to_disk(PLAIN).'
-    )
-    ZT623 = (
-        "With weights in 8 bits, F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop "
-        "is {limit:g}. Nothing was written. Accept it with --force, or stay with --to float32."
     )

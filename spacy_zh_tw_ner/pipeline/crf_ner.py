@@ -23,13 +23,13 @@ from ..crf import Transitions, at_temperature, constrain, log_likelihood
 from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
 from ..entities import Entity
 from ..errors import Errors, Warnings
+from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from .crf_tagger import resize_output
 from .decoding import decode_entities
 from .evidence import add_evidence, find_evidence
 from .long_documents import emissions_in_stretches, predict_emissions, predict_long
 from .scores import register_extension, write_scores
-from .tag_scheme import TagScheme
 from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(

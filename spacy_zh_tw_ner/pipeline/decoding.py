@@ -8,8 +8,8 @@ import torch
 
 from ..crf import LongSequence, Rows, Segment, Transitions, choose, decode, infer, probable_segments
 from ..entities import Entity
+from ..tag_scheme import TagScheme
 from ..types import Prediction
-from .tag_scheme import TagScheme
 
 ProbabilitiesT = Callable[[torch.Tensor, Sequence[int], Sequence[int]], torch.Tensor]  # of stretches of a path
 

@@ -24,11 +24,11 @@ from thinc.api import Config, Model
 from ..crf import Transitions, at_temperature
 from ..encoders import stretches
 from ..errors import Errors
+from ..tag_scheme import TagScheme
 from ..types import Prediction
 from .calibration import find_recognizer, run_before
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
 from .long_documents import side_by_side
-from .tag_scheme import TagScheme
 from .tokenization_settings import differences_of, tokenization_of
 
 

@@ -9,8 +9,8 @@ from spacy.tokens import Doc, Span
 
 from ..entities import Entity
 from ..errors import Errors
+from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
-from .tag_scheme import TagScheme
 
 EVIDENCE_KEY = "gazetteer"
 BONUSES = "bonuses"

@@ -76,21 +76,8 @@ class Gazetteer(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Find the words of a document and write them to `doc.spans["gazetteer"]`, or with `override` to `doc.ents`."""
-        self.write(doc, list(self.find(doc)))
+        write_found(doc, list(self.find(doc)), bonus=self.bonus, override=self.override)
         return doc
-
-    def write(self, doc: Doc, spans: list[Span]) -> None:
-        """Write what was found: as evidence, or with `override` as entities.
-
-        doc (Doc): The document.
-        spans (list[Span]): What `find` has found in it.
-        """
-        if spans and not self.override:
-            write_evidence(doc, spans, self.bonus)
-        elif spans:
-            taken = {token.i for ent in doc.ents for token in ent}
-            free = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
-            doc.set_ents(filter_spans(free), default="unmodified")
 
     def find(self, doc: Doc) -> Iterator[Span]:
         """Look for all words; they may overlap. No word is found inside a run of Latin letters or digits.
@@ -138,3 +125,18 @@ class Gazetteer(Pipe):
         """Load the words in place."""
         self._list = WordList(srsly.read_json(Path(path)))
         return self
+
+
+def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
+    """Write what was found: as evidence, or as entities.
+
+    doc (Doc): The document.
+    spans (list[Span]): What was found in it.
+    bonus (float), override (bool): As of Gazetteer.
+    """
+    if spans and not override:
+        write_evidence(doc, spans, bonus)
+    elif spans:
+        taken = {token.i for ent in doc.ents for token in ent}
+        free = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
+        doc.set_ents(filter_spans(free), default="unmodified")

@@ -12,10 +12,10 @@ from thinc.types import Floats2d
 
 from ..crf import RowsOnDisk, Transitions, at_temperature
 from ..encoders import stretches
+from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from .decoding import decode_long
 from .evidence import add_evidence, find_evidence
-from .tag_scheme import TagScheme
 
 
 def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | None:

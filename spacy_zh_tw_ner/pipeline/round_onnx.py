@@ -43,11 +43,6 @@ class Rounding:
     f_score: float | None = None
     f_score_before: float | None = None
 
-    @property
-    def drop(self) -> float:
-        """Points of F that were lost; 0 where it was not measured."""
-        return (self.f_score_before or 0.0) - (self.f_score or 0.0)
-
 
 def round_onnx(nlp: Language, folder: Path, name: str | None = None, golds: Sequence[Doc] = ()) -> Rounding:
     """Put a graph in 8 bits in the place of one in float32.

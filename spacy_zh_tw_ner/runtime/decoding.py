@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..choice import Segment, choose
+from ..entities import Entity
+from ..tag_scheme import TagScheme, TagsT
 from .chain import Chain
 from .folder import Exported, Transitions
 from .long_texts import Rows, best_path, parts
 
 FORBIDDEN = -1e29  # what is below it stays forbidden, whatever the temperature
-KINDS = ("B", "I", "E", "S")
-TagsT = npt.NDArray[np.integer]
 
 
 class Decoder:
@@ -20,13 +20,11 @@ class Decoder:
     """
 
     def __init__(self, exported: Exported) -> None:
-        tags = {tag: index for index, tag in enumerate(exported.tags)}
         self.min_score, self._temperature = exported.min_score, np.float32(exported.temperature)
-        # The tags B, I, E, S of each label.
-        self._patterns = [[tags[f"{kind}-{label}"] for kind in KINDS] for label in exported.labels]
-        self._kinds = {tags[place]: (kind, place) for kind, tags in enumerate(self._patterns) for place in range(4)}
+        self._scheme = scheme = TagScheme(exported.labels)
+        self._patterns = scheme.patterns().tolist()
         # A token of these goes on with what has begun before it.
-        self._inner = np.isin([tag[:2] for tag in exported.tags], ["I-", "E-"])
+        self._inner = ~scheme.legality().start
         cooled = (np.where(s > FORBIDDEN, s / self._temperature, s) for s in exported.transitions)
         self._transitions = Transitions(*cooled)
 
@@ -36,8 +34,7 @@ class Decoder:
 
     def path(self, kind: int, length: int) -> list[int]:
         """The tags of a segment."""
-        first, inner, last, only = self._patterns[kind]
-        return [only] if length == 1 else [first, *[inner] * (length - 2), last]
+        return self._scheme.path(Entity(0, length, self._scheme.labels[kind]))
 
     def __call__(self, scores: npt.NDArray[np.float32]) -> list[Segment]:
         """Find the segments of a text.
@@ -73,14 +70,11 @@ class Decoder:
         return inside
 
     def _of_path(self, chain: Chain, path: TagsT, own: int = 0) -> list[Segment]:
-        found, start = [], own
-        for row in (own + np.flatnonzero(path[own:])).tolist():
-            kind, place = self._kinds[int(path[row])]
-            if KINDS[place] in "BS":
-                start = row
-            if KINDS[place] in "ES":
-                found.append(Segment(start, row + 1, kind, chain.probability(start, path[start : row + 1].tolist())))
-        return found
+        return [
+            Segment(own + start, own + end, self._scheme.labels.index(label), chain.probability(own + start, tags))
+            for start, end, label in self._scheme.entities(path[own:])
+            for tags in [path[own + start : own + end].tolist()]
+        ]
 
 
 def _moved(segment: Segment, by: int) -> Segment:

@@ -55,7 +55,7 @@ class Emitter:
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
         """(n_tokens, n_tags) of each text."""
-        emissions = [np.empty((len(text.counts), len(self._exported.tags)), dtype=np.float32) for text in texts]
+        emissions = [np.empty((len(text.counts), self._exported.n_tags), dtype=np.float32) for text in texts]
         windows = [read for index, text in enumerate(texts) for read in self._cut(text, index)]
         # Those of about one length together.
         for batch in _batches(sorted(windows, key=lambda read: -len(read.ids))):

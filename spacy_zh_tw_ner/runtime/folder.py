@@ -31,7 +31,7 @@ class Exported(NamedTuple):
     ids, counts, firsts: int32, the pieces of all code points, one behind the other; (0x110000,) how many each has, and
         where they begin. prefix, suffix, pad: pieces that stand around a window and fill it up.
     size, overlap: of a window in pieces, see `tokenization.clause_cuts`.
-    labels, tags: of entities, and of tokens. transitions: not yet divided by the temperature.
+    labels: of entities; the tags of tokens are those of `TagScheme`. transitions: not yet divided by the temperature.
     """
 
     ids: npt.NDArray[np.int32]
@@ -43,10 +43,14 @@ class Exported(NamedTuple):
     size: int
     overlap: int
     labels: tuple[str, ...]
-    tags: tuple[str, ...]
     transitions: Transitions
     temperature: float
     min_score: float
+
+    @property
+    def n_tags(self) -> int:
+        """How many tags there are."""
+        return len(self.transitions.start)
 
 
 def is_exported(folder: Path) -> bool:
@@ -80,6 +84,5 @@ def _exported(known: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDA
         (np.cumsum(counts) - counts).astype(np.int32),
         transitions=Transitions(*(np.array(known[name], dtype=np.float64) for name in Transitions._fields)),
         labels=tuple(known["labels"]),
-        tags=tuple(known["tags"]),
         **{name: known[name] for name in ("prefix", "suffix", "pad", "size", "overlap", "temperature", "min_score")},
     )

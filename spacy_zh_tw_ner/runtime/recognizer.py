@@ -59,7 +59,7 @@ class Recognizer:
         if n_tokens <= LONG:
             segments = self._decoder(next(scores))
         else:
-            with on_disk(scores, len(self._exported.tags)) as rows:
+            with on_disk(scores, self._exported.n_tags) as rows:
                 segments = self._decoder.long(rows)
         kept = _without_overlap(places) if hints is not None and hints.override else set()
         return tuple(_found(_beside(segments, kept), kept, characters.offsets, self.labels))

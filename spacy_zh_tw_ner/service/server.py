@@ -63,7 +63,6 @@ def create_engine(sources: Mapping[str, str], settings: ServiceSettings, threads
     RETURNS (tuple[Engine, Metrics]): The engine, and what counts its batches.
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
-
     metrics = Metrics()
     engine = Engine(
         ModelCache(sources, settings.max_models, partial(load_reader, max_chars=settings.max_chars, threads=threads)),

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from ..encoders.transformer.lean_imports import import_transformers
 from ..entities import Found
 from ..pipeline.crf_ner import CRFEntityRecognizer
-from ..pipeline.gazetteer import Gazetteer
+from ..pipeline.gazetteer import write_found
 from ..pipeline.scores import get_score
 from ..tokenization.word_list import Hints
 from .warm_up import learn_characters
@@ -80,7 +80,7 @@ def _write(doc: Doc, hints: Hints) -> None:
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # A pipeline may have tokens of several characters, in which a word cannot begin.
     whole = [span for span in spans if span is not None]
-    Gazetteer(bonus=hints.bonus, override=hints.override).write(doc, whole)
+    write_found(doc, whole, bonus=hints.bonus, override=hints.override)
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:

@@ -7,7 +7,7 @@ import torch
 from spacy_zh_tw_ner.crf import PENALTY, Transitions, constrain, infer
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.pipeline.decoding import decode_entities
-from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
+from spacy_zh_tw_ner.tag_scheme import TagScheme
 
 SCHEME = TagScheme(["LOC", "PER"])
 LENGTHS = [5, 0, 1, 9, 0]

@@ -6,7 +6,7 @@ import torch
 from spacy.tokens import Doc, Span
 
 from spacy_zh_tw_ner.pipeline.evidence import DEFAULT_BONUS, add_evidence, find_evidence, write_evidence
-from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
+from spacy_zh_tw_ner.tag_scheme import TagScheme
 
 SCHEME = TagScheme(["LOC", "ORG"])
 NLP = spacy.blank("zh_tw")

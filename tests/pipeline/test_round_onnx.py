@@ -35,7 +35,7 @@ def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Pat
     assert min(found.speed, found.speed_before) > 0
     assert found.size == sum((folder / name).stat().st_size for name in names[:2])
     assert found.size_before == (tiny_onnx[1] / "model.onnx").stat().st_size > found.size
-    assert (found.f_score_before, found.f_score, found.drop) == (100.0, 100.0, 0.0)
+    assert (found.f_score_before, found.f_score) == (100.0, 100.0)
     before, after = (json.loads((path / "pipeline.json").read_text("utf-8")) for path in (tiny_onnx[1], folder))
     assert (before.pop("weights"), after.pop("weights")) == ("float32", "int8")
     assert before == after
@@ -43,7 +43,7 @@ def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Pat
 
 def test_without_gold_there_is_no_f(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
     found = round_onnx(spacy.load(tiny_onnx[0]), folder)
-    assert (found.f_score_before, found.f_score, found.drop) == (None, None, 0.0)
+    assert (found.f_score_before, found.f_score) == (None, None)
 
 
 def test_what_is_read_without_spacy_finds_the_same(tiny_onnx: tuple[Path, Path], folder: Path) -> None:

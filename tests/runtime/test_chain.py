@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner import crf
-from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
 from spacy_zh_tw_ner.runtime.chain import Chain
 from spacy_zh_tw_ner.runtime.folder import Transitions
+from spacy_zh_tw_ner.tag_scheme import TagScheme
 
 SCHEME = TagScheme(["PER", "ORG"])
 

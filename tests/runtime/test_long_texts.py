@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
 from spacy_zh_tw_ner.runtime import load, long_texts, recognizer
 from spacy_zh_tw_ner.runtime.decoding import Decoder
 from spacy_zh_tw_ner.runtime.folder import Exported, Transitions
 from spacy_zh_tw_ner.runtime.long_texts import Rows, on_disk
+from spacy_zh_tw_ner.tag_scheme import TagScheme
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
 
 SCHEME = TagScheme(["PER", "ORG"])
@@ -30,7 +30,7 @@ def decoder(seed: int, min_score: float) -> Decoder:
     scores = (np.where(ok, random.normal(0, 1, ok.shape), -1e30) for ok in SCHEME.legality())
     transitions = Transitions(*scores)
     pieces = (NOTHING, NOTHING, NOTHING, [], [], 0, 1, 0)
-    return Decoder(Exported(*pieces, SCHEME.labels, SCHEME.tags, transitions, 1.5, min_score))
+    return Decoder(Exported(*pieces, SCHEME.labels, transitions, 1.5, min_score))
 
 
 def stretches(emissions: np.ndarray, seed: int) -> Iterator[np.ndarray]:

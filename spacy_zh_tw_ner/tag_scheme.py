@@ -6,12 +6,15 @@ that they are its first and last, so the probability of a tag path is the probab
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from ..entities import Entity
-from ..types import BoolsT, TagsT
+from .entities import Entity
+
+TagsT: TypeAlias = npt.NDArray[np.integer]  # (n_tokens,), one tag index a token
+BoolsT: TypeAlias = npt.NDArray[np.bool_]
 
 OUTSIDE = 0
 KINDS = ("B", "I", "E", "S")

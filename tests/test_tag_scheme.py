@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.pipeline.tag_scheme import TagScheme
+from spacy_zh_tw_ner.tag_scheme import TagScheme
 
 LABELS = ("PERSON", "B-GPE", "地名")  # a hyphen and Chinese in a label change nothing
 SCHEME = TagScheme(LABELS)
