@@ -12,6 +12,7 @@ from .bidirectional import full_mask, is_decoder
 from .freezing import freeze
 from .hub import Base, read_config, read_model
 from .lora import add_lora
+from .onednn import use_onednn
 from .precision import DTYPES, halve_frozen, warn_if_emulated
 from .quantization import INT8_CPU, quantization_config, quantization_told, require_quantization, tame
 from .recompute import checkpoint_layers
@@ -174,6 +175,7 @@ def equip(model: Base, settings: BackboneSettings) -> Backbone:
     if settings.memory.gradient_checkpointing:
         checkpoint_layers(model)
     halve_frozen(model, settings.memory.precision)
+    use_onednn(model)
     return Backbone(model, settings).eval()
 
 

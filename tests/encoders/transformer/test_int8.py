@@ -52,6 +52,16 @@ def test_products_are_close() -> None:
     assert difference.abs().mean() > 0  # it is not the layer that it was
 
 
+@given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.floats(-6, 6), st.integers(0, 99))
+def test_a_row_is_multiplied_as_if_it_were_alone(
+    n_in: int, n_out: int, bias: bool, magnitude: float, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    layer, inputs = Int8Linear.rounded(nn.Linear(n_in, n_out, bias=bias)), torch.randn(5, n_in)
+    neighbours = torch.randn(7, n_in) * 10**magnitude
+    assert torch.equal(layer(torch.cat([inputs, neighbours]))[:5], layer(inputs))
+
+
 def test_no_engine_is_left_chosen() -> None:
     before = torch.backends.quantized.engine
     Int8Linear.rounded(nn.Linear(3, 2))
@@ -64,7 +74,7 @@ def test_hidden_states_are_about_the_same(family: str, make_checkpoint: Make, ba
     hidden = backbone(*batch)[real]
     assert hidden.dtype == torch.float32
     assert nn.functional.cosine_similarity(plain(*batch)[real], hidden).min() > 0.99
-    assert not any(type(layer) is nn.Linear for layer in backbone.modules())
+    assert not any(isinstance(layer, nn.Linear) for layer in backbone.modules())
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
 
 
@@ -101,7 +111,7 @@ def test_merged_it_is_a_plain_model_of_the_rounded_weights(make_checkpoint: Make
     plain = merge(backbone, read_tokenizer(str(path), None))
     assert plain.settings.quantization is None
     assert nn.functional.cosine_similarity(plain(*batch)[real], backbone(*batch)[real]).min() > 0.99
-    assert any(type(layer) is nn.Linear for layer in plain.modules())
+    assert any(isinstance(layer, nn.Linear) for layer in plain.modules())
 
 
 def test_adapters_and_gpus_are_refused(make_checkpoint: Make) -> None:
