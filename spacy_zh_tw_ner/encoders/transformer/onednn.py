@@ -65,7 +65,9 @@ def rows_run(n_rows: int) -> int:
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        ctx.save_for_backward(inputs, weight)
+        needs_inputs, needs_weight, _ = ctx.needs_input_grad
+        ctx.save_for_backward(inputs if needs_weight else None, weight if needs_inputs else None)
+        ctx.n_out = len(weight)
         return multiply(inputs, weight, bias)
 
     @staticmethod
@@ -76,7 +78,7 @@ class _Product(torch.autograd.Function):
         return (
             multiply(gradient, weight.t(), None) if needs_inputs else None,
             _product(_filled(gradient).t(), _filled(inputs).t(), None, "none", [], "") if needs_weight else None,
-            gradient.reshape(-1, len(weight)).sum(0) if needs_bias else None,
+            gradient.reshape(-1, ctx.n_out).sum(0) if needs_bias else None,
         )
 
 
