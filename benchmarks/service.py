@@ -110,14 +110,14 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[int, int]]:
+def served(folder: Path, threads: int = 1) -> Iterator[tuple[int, int]]:
     """Run the command, and yield its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     run = "from spacy_zh_tw_ner.cli import zh_tw_ner_cli; zh_tw_ner_cli()"
     command = [sys.executable, "-c", f"{hidden()}{run}", "serve", str(folder), "--port", str(port)]
-    command += ["--threads", "1"]
+    command += ["--threads", str(threads)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             while True:
@@ -213,6 +213,7 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="measure the memory of a plain transformers pipeline, too")
     parser.add_argument("--rounds", type=int, default=1, help="turns of one client and of all; medians are printed")
     parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1, help="of the service, as its own option says")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--length", type=int, default=0, help="characters of a text; 0 for single sentences")
     parser.add_argument("--requests", type=int, default=0, help="after the table, go on until so many are answered")
@@ -226,7 +227,7 @@ def main() -> None:
         write(nlp, folder / "pipeline", options.to)
         del nlp
         beside = peer(folder / "base", options.length) if options.peer else None
-        with served(folder / "pipeline") as (port, pid):
+        with served(folder / "pipeline", options.threads) as (port, pid):
             load(port, pid, options.clients, 3.0, options.length)
             sizes = [memory(pid)]
             rounds = [

@@ -21,6 +21,7 @@ from .torch_shim import TorchShim
 # an LSTM does not reach further, and the memory of the machine stays bounded.
 WINDOW, CONTEXT = 512, 64
 MAX_PADDED = 32_768  # tokens, with padding, that run at once
+STRETCH = 8_192  # tokens of a long document whose hidden states are held at once: 16 windows
 
 
 def build_bilstm_v1(
@@ -55,7 +56,7 @@ def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
     embed, encode = model.layers
-    found, n_windows = windows([len(doc)]), -(-stretches.STRETCH // WINDOW)
+    found, n_windows = windows([len(doc)]), -(-STRETCH // WINDOW)
     for index in range(0, len(found), n_windows):
         here = found[index : index + n_windows]
         first, end = here[0][0], here[-1][1]

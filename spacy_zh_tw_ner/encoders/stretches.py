@@ -16,8 +16,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d, Ints2d
 
-STRETCH = 8_192  # tokens whose hidden states are held at once, of a document that is long:
-LONG = 2 * STRETCH  # that has more tokens
+LONG = 16_384  # tokens; a document that has more is long
 LISTENER = "transformer-listener"
 POOLING = "trfs2arrays"
 

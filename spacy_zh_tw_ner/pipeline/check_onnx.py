@@ -94,7 +94,8 @@ class Session:
         """(n_tokens, n_tags) of all documents."""
         shim = shim_of(self._encoder)
         get_spans, limit = self._encoder.attrs["get_spans"], shim.backbone.max_length
-        batches = make_micro_batches(cut_documents(docs, shim.table, get_spans, max_length=limit), shim.table)
+        cut = cut_documents(docs, shim.table, get_spans, max_length=limit)
+        batches = make_micro_batches(cut, shim.table, max_length=limit)
         parts = [self._pieces(batch) for batch in batches]
         rows = torch.zeros(sum(map(len, docs)), parts[0].shape[1])
         for batch, part in zip(batches, parts, strict=True):

@@ -53,7 +53,7 @@ def initialized(model: Tok2VecT, doc: Doc) -> Tok2VecT:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretches, "STRETCH", 48)
+    monkeypatch.setattr(bilstm, "STRETCH", 48)
     monkeypatch.setattr(stretches, "LONG", 64)
     monkeypatch.setattr(bilstm, "WINDOW", 16)
     monkeypatch.setattr(bilstm, "CONTEXT", 5)

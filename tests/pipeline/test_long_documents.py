@@ -16,7 +16,8 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from spacy_zh_tw_ner.crf import LongSequence
-from spacy_zh_tw_ner.encoders import stretches
+from spacy_zh_tw_ner.encoders import bilstm, stretches
+from spacy_zh_tw_ner.encoders.transformer import model as transformer
 from spacy_zh_tw_ner.pipeline import decoding
 from spacy_zh_tw_ner.pipeline.calibration import find_recognizer
 from spacy_zh_tw_ner.pipeline.ensemble import combine
@@ -61,7 +62,8 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has more than 512 tokens, in stretches of 256, of which the CRF reads 99 at once."""
-    monkeypatch.setattr(stretches, "STRETCH", 256)
+    for encoder in (bilstm, transformer):
+        monkeypatch.setattr(encoder, "STRETCH", 256)
     monkeypatch.setattr(stretches, "LONG", 512)
     monkeypatch.setattr(decoding, "LongSequence", partial(LongSequence, size=99))
 

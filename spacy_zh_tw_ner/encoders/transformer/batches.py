@@ -14,6 +14,7 @@ from .pieces import IdsT, Pieces, PieceTable
 from .windows import ClauseWindows, SpanGetterT, windows_of_spans
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
+EVEN = 8  # windows are padded to a multiple of this: products are quick with it, and memory is asked for in few sizes
 
 
 class MicroBatch(NamedTuple):
@@ -133,7 +134,12 @@ def cut_documents(
 
 
 def make_micro_batches(
-    cut: Cut, table: PieceTable, *, max_windows: int | None = None, max_padded: int | None = None
+    cut: Cut,
+    table: PieceTable,
+    *,
+    max_windows: int | None = None,
+    max_padded: int | None = None,
+    max_length: int | None = None,
 ) -> list[MicroBatch]:
     """Put windows of about one length together.
 
@@ -141,17 +147,21 @@ def make_micro_batches(
     table (PieceTable): That it was cut by.
     max_windows (Optional[int]): That run at once, at most.
     max_padded (Optional[int]): Pieces with padding that run at once, at most; never more than MAX_PADDED.
+    max_length (Optional[int]): Pieces of a window that the model takes, with special ones and padding.
     RETURNS (list[MicroBatch]): On the CPU, the longest first, so that what does not fit in memory fails at once.
     """
-    lengths = [int(cut.before[w.end] - cut.before[w.start]) + table.n_special for w in cut.windows]
+    bounds = cut.before[np.array([(window.start, window.end) for window in cut.windows], dtype=np.int64).reshape(-1, 2)]
+    sizes = bounds[:, 1] - bounds[:, 0] + table.n_special
+    even = -(-sizes // EVEN) * EVEN
+    lengths = (even if max_length is None else np.maximum(sizes, np.minimum(even, max_length))).tolist()
     groups = group_by_length(lengths, max_padded=min(max_padded or MAX_PADDED, MAX_PADDED), max_items=max_windows)
-    return [_micro_batch([cut.windows[i] for i in group], cut.pieces, cut.before, table) for group in groups]
+    return [_micro_batch([cut.windows[i] for i in group], lengths[group[0]], cut, table) for group in groups]
 
 
-def _micro_batch(group: Sequence[Window], pieces: Pieces, before: IdsT, table: PieceTable) -> MicroBatch:
+def _micro_batch(group: Sequence[Window], length: int, cut: Cut, table: PieceTable) -> MicroBatch:
+    pieces, before = cut.pieces, cut.before
     bounds = before[np.array(group)]  # (n_windows, 4) by piece
     sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)
-    length = int(sizes.max()) + table.n_special
     input_ids = np.full((len(group), length), table.pad_id, dtype=np.int64)
     input_ids[:, :n_before] = table.prefix
     columns = np.arange(length - table.n_special)

@@ -16,6 +16,8 @@ from .settings import BackboneSettings, require_choice
 from .shim import BackboneShim
 from .windows import ClauseWindows, SpanGetterT
 
+STRETCH = 2_048  # tokens of a long document whose hidden states are held at once
+
 
 def build_token_encoder(
     settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
@@ -65,6 +67,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
         shim.table,
         max_windows=passes.micro_batch if isinstance(passes.micro_batch, int) else None,
         max_padded=passes.train_limit,
+        max_length=shim.backbone.max_length,
     )
     hidden, push = passes.begin(batches, sum(lengths))
 
@@ -75,16 +78,15 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     return unflatten(model.ops, from_torch(hidden), lengths), backprop
 
 
-def encode_in_stretches(model: Tok2VecT, doc: Doc, n_tokens: int) -> Callable[[], Iterator[Floats2d]]:
+def encode_in_stretches(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]:
     """Encode a document without ever having all of it in memory.
 
     doc (Doc): Not kept. What is kept of it are its pieces.
-    n_tokens (int): About so many at a time.
     RETURNS (Callable[[], Iterator[Floats2d]]): Gives, each time it is called, the hidden states of the document in
-        order, a stretch at a time.
+        order, those of about STRETCH tokens at a time.
     """
     shim, cut = shim_of(model), _cut(model, [doc])
-    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(n_tokens))
+    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(STRETCH))
 
 
 def _own_rows(shim: BackboneShim, stretch: Cut) -> Floats2d:
@@ -99,7 +101,8 @@ def _cut(model: Tok2VecT, docs: list[Doc]) -> Cut:
 
 def _encode(shim: BackboneShim, cut: Cut) -> Floats2d:
     passes = shim.passes
-    return from_torch(passes.run(make_micro_batches(cut, shim.table, max_padded=passes.eval_size), cut.n_tokens))
+    batches = make_micro_batches(cut, shim.table, max_padded=passes.eval_size, max_length=shim.backbone.max_length)
+    return from_torch(passes.run(batches, cut.n_tokens))
 
 
 def _no_gradient(gradients: HiddenT) -> list[Doc]:

@@ -120,7 +120,7 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
     batch = _wrap(model, docs, [next(short) if len(doc) <= stretches.LONG else empty for doc in docs])
     batch.cached_doc_data = [
-        data if len(doc) <= stretches.LONG else LongData(len(doc), encode_in_stretches(encoder, doc, stretches.STRETCH))
+        data if len(doc) <= stretches.LONG else LongData(len(doc), encode_in_stretches(encoder, doc))
         for doc, data in zip(docs, batch.doc_data, strict=True)
     ]
     return batch
@@ -170,7 +170,7 @@ def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> 
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])
-    return map(data_of, encode_in_stretches(encoder, doc, stretches.STRETCH)())
+    return map(data_of, encode_in_stretches(encoder, doc)())
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
