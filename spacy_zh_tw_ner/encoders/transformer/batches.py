@@ -14,7 +14,9 @@ from .pieces import IdsT, Pieces, PieceTable
 from .windows import ClauseWindows, SpanGetterT, windows_of_spans
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
-EVEN = 8  # windows are padded to a multiple of this: products are quick with it, and memory is asked for in few sizes
+# Longer windows are padded to a multiple of eight, so that long documents ask for memory in few sizes, which leave few
+# holes, and for products of few sizes, for each of which oneDNN keeps code. Short ones would become longer by too much.
+SHORT, EVEN = 128, 8
 
 
 class MicroBatch(NamedTuple):
@@ -152,7 +154,7 @@ def make_micro_batches(
     """
     bounds = cut.before[np.array([(window.start, window.end) for window in cut.windows], dtype=np.int64).reshape(-1, 2)]
     sizes = bounds[:, 1] - bounds[:, 0] + table.n_special
-    even = -(-sizes // EVEN) * EVEN
+    even = np.where(sizes > SHORT, -(-sizes // EVEN) * EVEN, sizes)
     lengths = (even if max_length is None else np.maximum(sizes, np.minimum(even, max_length))).tolist()
     groups = group_by_length(lengths, max_padded=min(max_padded or MAX_PADDED, MAX_PADDED), max_items=max_windows)
     return [_micro_batch([cut.windows[i] for i in group], lengths[group[0]], cut, table) for group in groups]
