@@ -116,7 +116,7 @@ def cut_documents(
     norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
     strings = docs[0].vocab.strings if docs else None
     if strings is None or not len(norms):
-        return Cut(Pieces(np.empty(0, np.int64), np.empty(0, np.int64)), np.zeros(1, np.int64), [])
+        return Cut(Pieces(np.empty(0, np.int32), np.empty(0, np.int32)), np.zeros(1, np.int32), [])
     pieces = table(norms, strings)
     size = None if max_length is None else max_length - table.n_special
     bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
@@ -132,7 +132,9 @@ def cut_documents(
         for start, of_doc in zip(bounds, by_doc, strict=False)
         for window in of_doc
     ]
-    return Cut(pieces, np.concatenate([[0], np.cumsum(pieces.counts)]), windows)
+    before = np.zeros(len(pieces.counts) + 1, np.int32)
+    np.cumsum(pieces.counts, out=before[1:])
+    return Cut(pieces, before, windows)
 
 
 def make_micro_batches(
@@ -171,9 +173,10 @@ def _micro_batch(group: Sequence[Window], length: int, cut: Cut, table: PieceTab
     input_ids[rows, n_before + inside] = pieces.ids[bounds[rows, 0] + inside]
     for i, special in enumerate(table.suffix):
         input_ids[np.arange(len(group)), n_before + sizes + i] = special
-    own = (bounds[rows, 0] + inside >= bounds[rows, 2]) & (bounds[rows, 0] + inside < bounds[rows, 3])
+    places = bounds[rows, 0] + inside
+    own = (places >= bounds[rows, 2]) & (places < bounds[rows, 3])
     rows, inside = rows[own], inside[own]
-    tokens = np.searchsorted(before, bounds[rows, 0] + inside, side="right") - 1
+    tokens = np.searchsorted(before, places[own].astype(before.dtype), side="right") - 1
     arrays = (
         input_ids,
         (np.arange(length) < (sizes + table.n_special)[:, None]).astype(np.int64),

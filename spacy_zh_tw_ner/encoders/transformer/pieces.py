@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 KeysT: TypeAlias = npt.NDArray[np.uint64]
-IdsT: TypeAlias = npt.NDArray[np.int64]
+IdsT: TypeAlias = npt.NDArray[np.int32]
 NEIGHBOUR = "中"  # stands before each token that is cut, which so is never the first of its sentence
 MAX_TOKENS = 100_000  # that are remembered
 MAX_PIECES = 32
+AT_ONCE = 65_536  # tokens that are looked up: a step takes many times the memory of what it finds
 
 
 class Pieces(NamedTuple):
@@ -36,7 +37,7 @@ class _Table(NamedTuple):
     ids: IdsT
 
 
-_EMPTY = _Table(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
+_EMPTY = _Table(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32))
 
 
 class PieceTable:
@@ -71,6 +72,12 @@ class PieceTable:
         strings (StringStore): Where the keys are from.
         RETURNS (Pieces): One or more for each token.
         """
+        if len(norms) <= AT_ONCE:
+            return self._look_up(norms, strings)
+        found = [self._look_up(norms[first : first + AT_ONCE], strings) for first in range(0, len(norms), AT_ONCE)]
+        return Pieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def _look_up(self, norms: KeysT, strings: StringStore) -> Pieces:
         table = self._table
         places = _find(table, norms)
         if places is None:
@@ -91,11 +98,11 @@ class PieceTable:
             table = _EMPTY
         new = norms[~np.isin(norms, table.keys)]
         cut = self._cut([strings[key] for key in new.tolist()])
-        counts = np.array([len(ids) for ids in cut], dtype=np.int64)
-        firsts = len(table.ids) + np.cumsum(counts) - counts
+        counts = np.array([len(ids) for ids in cut], dtype=np.int32)
+        firsts = (len(table.ids) + np.cumsum(counts) - counts).astype(np.int32)
         keys = np.concatenate([table.keys, new])
         order = np.argsort(keys)
-        flat = np.array([id_ for ids in cut for id_ in ids], dtype=np.int64)
+        flat = np.array([id_ for ids in cut for id_ in ids], dtype=np.int32)
         return _Table(
             keys[order],
             np.concatenate([table.firsts, firsts])[order],
@@ -117,7 +124,7 @@ class PieceTable:
         return found
 
 
-def _find(table: _Table, norms: KeysT) -> IdsT | None:
+def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
     """Places of keys in a table, or None where one is missing."""
     if not len(table.keys):
         return None if len(norms) else np.empty(0, dtype=np.int64)
