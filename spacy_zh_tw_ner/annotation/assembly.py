@@ -2,10 +2,9 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
-
-from spacy.tokens import DocBin
 
 from ..errors import Errors
 from .chunks import open_parquet
@@ -14,7 +13,7 @@ from .job import Job
 from .writers import entities_type, plain_schema
 
 GROUP_ROWS, GROUP_BYTES = 2**16, 2**26  # of a row group of the output
-DOC_BIN_TOKENS = 2**32 // (8 * len(DocBin().attrs))  # msgpack stores no longer run of bytes
+DOC_BIN_BYTES = 2**32  # msgpack stores no longer run of bytes
 
 
 def concatenate(job: Job, parts: Iterable[Path], file: IO[bytes]) -> None:
@@ -41,6 +40,8 @@ def join_rows(job: Job, parts: Iterable[Path], file: IO[bytes]) -> None:
 
 def join_docs(job: Job, parts: Iterable[Path], file: IO[bytes]) -> None:
     """Write one `DocBin`. The format makes us hold it in memory."""
+    from spacy.tokens import DocBin
+
     whole = DocBin(store_user_data=True)
     for part in parts:
         whole.merge(DocBin(store_user_data=True).from_bytes(part.read_bytes()))
@@ -56,8 +57,16 @@ ASSEMBLERS: dict[str, Callable[[Job, Iterable[Path], IO[bytes]], None]] = {
 
 def require_room(job: Job, tokens: int) -> None:
     """RAISES (ValueError): For more tokens than the format of the output can hold."""
-    if job.writes == "spacy" and tokens > DOC_BIN_TOKENS:
-        raise ValueError(Errors.ZT529.format(tokens=tokens, limit=DOC_BIN_TOKENS))
+    if job.writes == "spacy" and tokens > doc_bin_tokens():
+        raise ValueError(Errors.ZT529.format(tokens=tokens, limit=doc_bin_tokens()))
+
+
+@cache
+def doc_bin_tokens() -> int:
+    """RETURNS (int): How many tokens a `DocBin` can hold."""
+    from spacy.tokens import DocBin
+
+    return DOC_BIN_BYTES // (8 * len(DocBin().attrs))
 
 
 def _schema(job: Job) -> Any:

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from spacy.util import get_package_path, is_package
-
 from .. import __version__
 from ..errors import Errors
 from ..files import write_whole
+from ..runtime.folder import is_exported
 from .job import Job
 from .records import Tally
 
@@ -44,7 +43,11 @@ def identify(job: Job, digest: str) -> dict[str, Any]:
 
 
 def pipeline_folder(name: str) -> Path:
-    """Find what `spacy.load` would load. RAISES (ValueError): If there is nothing."""
+    """Find what `load_annotator` would load. RAISES (ValueError): If there is nothing."""
+    if is_exported(Path(name)):
+        return Path(name)
+    from spacy.util import get_package_path, is_package
+
     folder = get_package_path(name) if is_package(name) else Path(name)
     if not is_package(name) and not (folder / "config.cfg").is_file():
         raise ValueError(Errors.ZT531.format(name=name))

@@ -13,9 +13,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from spacy.util import is_package
-
 from ..errors import Errors
+from ..runtime.folder import is_exported
 from .chunks import Chunk
 from .extras import ray_data
 from .job import Job
@@ -108,4 +107,8 @@ def _knock(address: str | None) -> None:
 
 def _everywhere(pipeline: str) -> str:
     """The name of a package, or the full path of a folder: workers have another working directory."""
+    if is_exported(Path(pipeline)):
+        return str(Path(pipeline).resolve())
+    from spacy.util import is_package
+
     return pipeline if is_package(pipeline) else str(Path(pipeline).resolve())

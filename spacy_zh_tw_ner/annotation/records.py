@@ -34,6 +34,11 @@ class Reject:
         return {"file": file, "line": self.line, "reason": self.reason, "seen": self.seen}
 
 
+def reject(record: Record, error: ValueError) -> Reject:
+    """A record that is none after all, and the reason in one line."""
+    return Reject(record.line, " ".join(str(error).split()), record.text[:SEEN])
+
+
 class Unusable(ValueError):
     """A record that cannot be annotated; the message says why."""
 

@@ -1,10 +1,9 @@
-"""Documents → the part of a chunk, in each format."""
+"""What was found → the part of a chunk, in each format."""
 
 import json
 from typing import Any, Protocol
 
-from spacy.tokens import Doc, DocBin, Span
-
+from .annotators import Annotated
 from .extras import parquet
 from .job import META, Job
 from .records import Loaded, Record
@@ -15,22 +14,26 @@ class Writer(Protocol):
 
     def __init__(self, job: Job, loaded: Loaded) -> None: ...
 
-    def add(self, record: Record, doc: Doc) -> None:
-        """Take a document, which is not needed afterwards."""
+    def add(self, annotated: Annotated) -> None:
+        """Take a record, which is not needed afterwards."""
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The part."""
 
 
-def entities_of(doc: Doc) -> list[dict[str, Any]]:
+def entities_of(annotated: Annotated) -> list[dict[str, Any]]:
     """RETURNS (list[dict]): Entities with offsets in code points, and scores where the pipeline gives any."""
-    scored = Span.has_extension("score")
-    found = []
-    for ent in doc.ents:
-        score = ent._.score if scored else None
-        place = {"start": ent.start_char, "end": ent.end_char, "label": ent.label_, "text": ent.text}
-        found.append({**place, "score": None if score is None else round(score, 6)})
-    return found
+    text = annotated.record.text
+    return [
+        {
+            "start": start,
+            "end": end,
+            "label": label,
+            "text": text[start:end],
+            "score": None if score is None else round(score, 6),
+        }
+        for start, end, label, score in annotated.found
+    ]
 
 
 class JsonLines:
@@ -40,9 +43,10 @@ class JsonLines:
         self.job, self.loaded = job, loaded
         self.lines: list[bytes] = []
 
-    def add(self, record: Record, doc: Doc) -> None:
-        """Take a document."""
-        self.lines.append(_json({**_fields(record, self.loaded), self.job.entities_field: entities_of(doc)}) + b"\n")
+    def add(self, annotated: Annotated) -> None:
+        """Take a record."""
+        fields = _fields(annotated.record, self.loaded)
+        self.lines.append(_json({**fields, self.job.entities_field: entities_of(annotated)}) + b"\n")
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): Lines in UTF-8."""
@@ -57,10 +61,10 @@ class Rows:
         self.records: list[Record] = []
         self.entities: list[list[dict[str, Any]]] = []
 
-    def add(self, record: Record, doc: Doc) -> None:
-        """Take a document."""
-        self.records.append(record)
-        self.entities.append(entities_of(doc))
+    def add(self, annotated: Annotated) -> None:
+        """Take a record."""
+        self.records.append(annotated.record)
+        self.entities.append(entities_of(annotated))
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): A Parquet file."""
@@ -85,17 +89,20 @@ class Docs:
     """spaCy's own format, with the scores in `doc.spans`, and other fields as JSON in `doc.user_data["meta"]`."""
 
     def __init__(self, job: Job, loaded: Loaded) -> None:
+        from spacy.tokens import DocBin
+
         self.job, self.loaded = job, loaded
         self.bin = DocBin(store_user_data=True)
 
-    def add(self, record: Record, doc: Doc) -> None:
-        """Take a document."""
-        doc.user_data[META] = _meta(record, self.loaded, self.job)
+    def add(self, annotated: Annotated) -> None:
+        """Take a record."""
+        doc = annotated.doc()
+        doc.user_data[META] = _meta(annotated.record, self.loaded, self.job)
         self.bin.add(doc)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): A `DocBin`."""
-        return self.bin.to_bytes()
+        return bytes(self.bin.to_bytes())
 
 
 WRITERS: dict[str, type[Writer]] = {"jsonl": JsonLines, "parquet": Rows, "spacy": Docs}

@@ -14,7 +14,7 @@ from .main import fails_in_words, zh_tw_ner_cli
 def annotate_cli(
     source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl, .parquet or .spacy file."),
-    pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help="Folder or package name of a pipeline."),
+    pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help="Folder, of export-onnx too, or package name."),
     text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
     entities_field: str = typer.Option("entities", "--entities-field", help="Field or column for the entities."),
     workers: int = typer.Option(0, "--workers", "-w", help="Processes; 0 for one a core or, with --gpu, one a GPU."),

@@ -219,7 +219,7 @@ def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch
 def test_more_than_a_doc_bin_holds_is_refused_early(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     from spacy_zh_tw_ner.annotation import assembly
 
-    monkeypatch.setattr(assembly, "DOC_BIN_TOKENS", 3)
+    monkeypatch.setattr(assembly, "doc_bin_tokens", lambda: 3)
     job = make_job('{"text": "在臺北市"}\n', "out.spacy")
     with pytest.raises(ValueError, match=r"\[ZT529\]"):
         annotate(job, progress=False)
