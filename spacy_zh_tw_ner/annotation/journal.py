@@ -15,6 +15,7 @@ from typing import Any
 from .. import __version__
 from ..errors import Errors
 from ..files import write_whole
+from ..pipeline.folders import pipeline_folder
 from ..runtime.folder import is_exported
 from .job import Job
 from .records import Tally
@@ -35,23 +36,15 @@ def identify(job: Job, digest: str) -> dict[str, Any]:
         "input's size": job.source.stat().st_size,
         "input's content (SHA-256)": digest,
         "pipeline": job.pipeline,
-        "pipeline's content (SHA-256)": _folder_digest(pipeline_folder(job.pipeline)),
+        "pipeline's content (SHA-256)": _folder_digest(_folder_of(job.pipeline)),
         "--text-field": job.text_field,
         "--entities-field": job.entities_field,
         "--chunk-size": job.chunk_size,
     }
 
 
-def pipeline_folder(name: str) -> Path:
-    """Find what `load_annotator` would load. RAISES (ValueError): If there is nothing."""
-    if is_exported(Path(name)):
-        return Path(name)
-    from spacy.util import get_package_path, is_package
-
-    folder = get_package_path(name) if is_package(name) else Path(name)
-    if not is_package(name) and not (folder / "config.cfg").is_file():
-        raise ValueError(Errors.ZT531.format(name=name))
-    return folder
+def _folder_of(name: str) -> Path:
+    return Path(name) if is_exported(Path(name)) else pipeline_folder(name)
 
 
 def _folder_digest(folder: Path) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @zh_tw_ner_cli.command("quantize")
 @fails_in_words
 def quantize_cli(
-    pipeline: Path = typer.Argument(..., metavar="IN", help="Folder of a pipeline with a Transformer of this package."),
+    pipeline: str = typer.Argument(
+        ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer of this package."
+    ),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the new pipeline."),
     to: str = typer.Option("int8", "--to", help="int8, or bf16 where the CPU has it."),
     dev: Path | None = typer.Option(
@@ -34,8 +36,10 @@ def quantize_cli(
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..files import write_folder
+    from ..pipeline.folders import pipeline_folder
     from ..pipeline.quantize import require_transformer, write_quantized
 
+    source = pipeline_folder(pipeline)
     nlp = spacy.load(pipeline)
     require_transformer(nlp)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
@@ -45,11 +49,9 @@ def quantize_cli(
     def write(folder: Path) -> None:
         write_quantized(nlp, folder, to, force=force)
         if not dev.is_file():
-            msg.warn(
-                f"F was not measured. Size: {_megabytes(folder_size(pipeline))} → {_megabytes(folder_size(folder))}"
-            )
+            msg.warn(f"F was not measured. Size: {_megabytes(folder_size(source))} → {_megabytes(folder_size(folder))}")
             return
-        before, after = measure_footprint(pipeline, dev), measure_footprint(folder, dev)
+        before, after = measure_footprint(pipeline, dev), measure_footprint(str(folder), dev)
         _print(before, after)
         check_drop(dev, before.f_score, after.f_score, limit=max_f1_drop, force=force, instead="bf16")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import spacy
 
+from ..pipeline.folders import pipeline_folder
 from ..training.char_corpus import CharCorpus
 from .exact import count_exact, micro
 
@@ -30,10 +31,10 @@ class Footprint:
     f_score: float
 
 
-def measure_footprint(pipeline: Path, corpus: Path) -> Footprint:
+def measure_footprint(pipeline: str, corpus: Path) -> Footprint:
     """Load a pipeline in a new process, and run it over a corpus.
 
-    pipeline (Path): Its folder.
+    pipeline (str): Its folder, or the name of its package.
     corpus (Path): A `.spacy` file.
     RETURNS (Footprint): What was measured.
     RAISES (CorpusError): For a corpus that cannot be read.
@@ -47,7 +48,7 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _measure(pipeline: Path, corpus: Path) -> Footprint:
+def _measure(pipeline: str, corpus: Path) -> Footprint:
     import torch
 
     torch.set_num_threads(1)
@@ -59,7 +60,7 @@ def _measure(pipeline: Path, corpus: Path) -> Footprint:
     docs = list(nlp.pipe(texts))
     speed = sum(map(len, texts)) / max(time.perf_counter() - start, 1e-9)
     f_score = 100 * micro(count_exact(zip(golds, docs, strict=True))).f_score
-    return Footprint(folder_size(pipeline), _peak(), speed, f_score)
+    return Footprint(folder_size(pipeline_folder(pipeline)), _peak(), speed, f_score)
 
 
 def _peak() -> int | None:

@@ -24,8 +24,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Pretend that F falls from 80 to 79."""
     seen: list[Path] = []
 
-    def measure(folder: Path, corpus: Path) -> Footprint:
-        seen.append(folder)
+    def measure(folder: str, corpus: Path) -> Footprint:
+        seen.append(Path(folder))
         return Footprint(4 * 2**20, 8 * 2**20, 1000.0, 81.0 - len(seen))
 
     monkeypatch.setattr(footprint, "measure_footprint", measure)
@@ -85,7 +85,7 @@ def test_a_pipeline_without_a_transformer_is_told(tiny_pipeline: Path, tiny_corp
 def test_a_footprint_is_that_of_a_new_process(tiny_pipeline: Path, tiny_corpus: Path) -> None:
     held = bytearray(2**30)
     held[::4096] = b"1" * len(held[::4096])
-    found = footprint.measure_footprint(tiny_pipeline, tiny_corpus / "test.spacy")
+    found = footprint.measure_footprint(str(tiny_pipeline), tiny_corpus / "test.spacy")
     assert found.size == footprint.folder_size(tiny_pipeline) > 1000
     assert found.f_score > 60
     assert found.speed > 0
