@@ -1,4 +1,4 @@
-"""`quantize IN OUT`: a pipeline with a Transformer, made small and fast for CPUs, and measured."""
+"""`quantize IN OUT`: a pipeline, made small and fast for CPUs, and measured."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 @fails_in_words
 def quantize_cli(
     pipeline: str = typer.Argument(
-        ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer of this package."
+        ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer or BiLSTM of this package."
     ),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the new pipeline."),
-    to: str = typer.Option("int8", "--to", help="int8, or bf16 where the CPU has it."),
+    to: str | None = typer.Option(
+        None, "--to", help="int8, for a Transformer; or bf16, where the CPU has it, for that or a BiLSTM."
+    ),
     dev: Path | None = typer.Option(
         None, "--dev", "-d", help="A .spacy file; the one that it was trained with if left out."
     ),
     max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that may be lost."),
     force: bool = typer.Option(False, "--force", help="Write it whatever is lost."),
 ) -> None:
-    """Round the weights of the Transformer to 8 bits. Head and CRF stay in 32.
+    """Round the weights of the encoder, a Transformer's to 8 bits, a BiLSTM's to 16. Head and CRF stay in 32.
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """
@@ -37,17 +39,18 @@ def quantize_cli(
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..files import write_folder
     from ..pipeline.folders import pipeline_folder
-    from ..pipeline.quantize import require_transformer, write_quantized
+    from ..pipeline.quantize import default_target, require_encoder, write_quantized
 
     source = pipeline_folder(pipeline)
     nlp = spacy.load(pipeline)
-    require_transformer(nlp)  # before anything is asked for that would be of no use
+    target = to or default_target(nlp)
+    require_encoder(nlp, target)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not force:
         raise ValueError(Errors.ZT545.format(path=dev))
 
     def write(folder: Path) -> None:
-        write_quantized(nlp, folder, to, force=force)
+        write_quantized(nlp, folder, target, force=force)
         if not dev.is_file():
             msg.warn(f"F was not measured. Size: {_megabytes(folder_size(source))} → {_megabytes(folder_size(folder))}")
             return

@@ -14,6 +14,7 @@ from thinc.types import Floats2d
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
 from . import stretches
+from .native import is_native
 from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
 from .torch_shim import TorchShim
 
@@ -21,11 +22,18 @@ from .torch_shim import TorchShim
 # an LSTM does not reach further, and the memory of the machine stays bounded.
 WINDOW, CONTEXT = 512, 64
 MAX_PADDED = 32_768  # tokens, with padding, that run at once
+NAME = "bilstm"
+PRECISIONS = ("fp32", "bf16")
 STRETCH = 8_192  # tokens of a long document whose hidden states are held at once: 16 windows
 
 
 def build_bilstm_v1(
-    embed: Tok2VecT, hidden_width: int = 192, depth: int = 2, dropout: float = 0.5, layer_norm: bool = False
+    embed: Tok2VecT,
+    hidden_width: int = 192,
+    depth: int = 2,
+    dropout: float = 0.5,
+    layer_norm: bool = False,
+    precision: str = "fp32",
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.BiLSTM.v1`.
 
@@ -34,13 +42,21 @@ def build_bilstm_v1(
     depth (int): Layers, 1 to 3.
     dropout (float): Share of values dropped from the input and from the output of each layer.
     layer_norm (bool): Normalize the output of each layer (Ba, Kiros and Hinton 2016).
+    precision (str): "fp32", or what `quantize --to bf16` makes of it: "bf16", which does not train. Where the CPU has
+        no bfloat16, that is float32 again, with rounded weights.
     RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
-    RAISES (ValueError): For another depth, or an embedding of unknown width.
+    RAISES (ValueError): For another depth or precision, or an embedding of unknown width.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))
     if not 1 <= depth <= 3 or not embed.has_dim("nO"):
         raise ValueError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
     module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
-    encode: Model[HiddenT, HiddenT] = Model("bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width})
+    if precision == "bf16" and is_native(precision, torch.device("cpu")):
+        module.to(torch.bfloat16)
+    encode: Model[HiddenT, HiddenT] = Model(
+        NAME, forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width}, attrs={"precision": precision}
+    )
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
     model.attrs["in_stretches"] = in_stretches
@@ -72,6 +88,8 @@ def forward(
     model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
     """Hand a batch to torch and back."""
+    if is_train and model.attrs["precision"] != "fp32":
+        raise ValueError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
     hidden, torch_backprop = model.shims[0](ArgsKwargs((to_torch(rows, requires_grad=is_train), lengths), {}), is_train)
 
@@ -101,6 +119,15 @@ class BiLSTM(torch.nn.Module):
         self.norms = torch.nn.ModuleList(norm() for _ in widths)
         self.dropout = torch.nn.Dropout(dropout)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all weights."""
+        return next(self.parameters()).dtype
+
+    @property
+    def _first(self) -> torch.nn.LSTM:
+        return cast(torch.nn.LSTM, self.forwards[0])
+
     def forward(
         self, vectors: torch.Tensor, lengths: Sequence[int], found: Sequence["Window"] | None = None
     ) -> torch.Tensor:
@@ -109,16 +136,17 @@ class BiLSTM(torch.nn.Module):
         vectors (torch.Tensor): (n_tokens, width), the sequences one behind the other.
         lengths (Sequence[int]): Tokens of each sequence.
         found (Optional[Sequence[Window]]): Windows to cut them into; by default those of `windows`.
-        RETURNS (torch.Tensor): (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
+        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
         """
+        vectors = vectors.to(self.dtype)
         found = windows(lengths) if found is None else found
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
             # Empty, and still part of the graph.
-            return vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)
+            return vectors.float().sum() * torch.zeros(0, 2 * self._first.hidden_size, device=vectors.device)
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
-        return torch.empty_like(values).index_copy_(0, rows - found[0][2], values)
+        return torch.empty_like(values).index_copy_(0, rows - found[0][2], values).float()
 
     def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode windows of about one length; returns the rows that are theirs, and the hidden states of these."""

@@ -13,6 +13,11 @@ class EncoderMessages:
         "BiLSTM has depth={depth}, which must be 1 to 3, and an embedding '{embed}' whose width is known: {known}. "
         "Give the embedding a fixed width."
     )
+    ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
+    ZT304 = (
+        "This BiLSTM has precision={precision!r}, which `quantize` gave it, and does not train. Train the pipeline "
+        "that it was made from."
+    )
     ZT556 = (
         "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths begin at the folder that "
         "training was started in."

@@ -122,8 +122,8 @@ class PipelineMessages:
         "the pipeline that they were made from."
     )
     ZT541 = (
-        "The pipeline has no Transformer of this package that could be quantised. Its components: {names}. A BiLSTM is "
-        "small and fast as it is."
+        "The pipeline has no {encoders} of this package for --to {to}. Its components: {names}. A Transformer takes "
+        "int8 and bf16, a BiLSTM bf16."
     )
     ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
     ZT543 = (

@@ -75,10 +75,18 @@ def test_dev_of_the_training_is_found(pipeline: Path, tiny_corpus: Path, measure
     assert len(measured) == 2
 
 
-def test_a_pipeline_without_a_transformer_is_told(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_bilstm_in_8_bits_is_told(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     for dev in (("--dev", tiny_corpus / "dev.spacy"), ()):
-        code, said = run(tiny_pipeline, tmp_path / "after", *dev)
+        code, said = run(tiny_pipeline, tmp_path / "after", "--to", "int8", *dev)
         assert (code, "[ZT541]" in said, list(tmp_path.iterdir())) == (1, True, [])
+
+
+def test_a_bilstm_goes_to_16_bits(tiny_pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path) -> None:
+    code, said = run(tiny_pipeline, tmp_path / "after", "--dev", tiny_corpus / "dev.spacy", "--force")
+    assert code == 0, said
+    assert (
+        spacy.load(tmp_path / "after").config["components"]["ner"]["model"]["tok2vec"]["tok2vec"]["precision"] == "bf16"
+    )
 
 
 @pytest.mark.slow

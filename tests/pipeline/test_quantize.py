@@ -8,10 +8,13 @@ import pytest
 import spacy
 import torch
 from spacy.language import Language
+from spacy.training import Example
 from thinc.api import Config
 from trained import SENTENCE, make_pipeline
 
+from spacy_zh_tw_ner.encoders import bilstm
 from spacy_zh_tw_ner.encoders.transformer.int8 import Int8Linear
+from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.pipeline import quantize
 from spacy_zh_tw_ner.pipeline.quantize import write_quantized
 
@@ -80,7 +83,7 @@ def test_bf16_finds_the_same_in_half_the_memory(
     assert (block["memory"]["precision"], block["quantization"], block["save_dtype"]) == ("bf16", None, "bf16")
 
 
-def test_what_cannot_be_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_is_refused(tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("sentencizer")
     with pytest.raises(ValueError, match=r"\[ZT541\] .*sentencizer"):
@@ -89,5 +92,35 @@ def test_what_cannot_be_is_refused(base: Path, tmp_path: Path, monkeypatch: pyte
         write_quantized(nlp, tmp_path / "after", "int4")
     monkeypatch.setattr(quantize, "is_native", lambda *args: False)
     with pytest.raises(ValueError, match=r"\[ZT544\]"):
-        write_quantized(nlp, tmp_path / "after", "bf16")
+        write_quantized(spacy.load(tiny_pipeline), tmp_path / "after", "bf16")
     assert not (tmp_path / "after").exists()
+
+
+def test_a_bilstm_has_its_weights_in_16_bits(tiny_pipeline: Path, tmp_path: Path) -> None:
+    nlp = spacy.load(tiny_pipeline)
+    expected = found(nlp)
+    assert quantize.default_target(nlp) == "bf16"
+    with pytest.raises(ValueError, match=r"\[ZT541\] .*--to int8"):
+        write_quantized(nlp, tmp_path / "after")
+    write_quantized(nlp, tmp_path / "after", "bf16", force=True)
+    again = spacy.load(tmp_path / "after")
+    assert found(again) == expected
+    assert folder_size(tmp_path / "after") < folder_size(tiny_pipeline)
+    again.to_disk(tmp_path / "again")
+    assert found(spacy.load(tmp_path / "again")) == expected
+    example = Example.from_dict(again.make_doc(SENTENCE), {"entities": []})
+    with pytest.raises(ValueError, match=r"\[ZT304\] .*does not train"):
+        again.update([example])
+
+
+def test_without_bfloat16_a_bilstm_has_rounded_weights(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_quantized(spacy.load(tiny_pipeline), tmp_path / "after", "bf16", force=True)
+    monkeypatch.setattr(bilstm, "is_native", lambda *args: False)
+    again = spacy.load(tmp_path / "after")
+    (layer,) = quantize.bilstms(again)
+    weights = layer.shims[0]._model.state_dict().values()
+    assert {tensor.dtype for tensor in weights} == {torch.float32}
+    assert all(torch.equal(tensor, tensor.bfloat16().float()) for tensor in weights)
+    assert found(again)[0]

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ...errors import Warnings
+from ..native import is_native
 from .half_embeddings import halve_embedding
 from .hub import Base
 
@@ -17,16 +18,6 @@ def warn_if_emulated(precision: str, device: torch.device) -> None:
     if precision != "fp32" and not is_native(precision, device):
         other = "fp16" if device.type == "cuda" else "fp32"
         warnings.warn(Warnings.ZT920.format(precision=precision, device=device, other=other), stacklevel=2)
-
-
-def is_native(precision: str, device: torch.device) -> bool:
-    """Whether a device multiplies in half precision."""
-    if device.type == "cuda":
-        return precision == "fp16" or torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        probe = "_is_avx512_bf16_supported" if precision == "bf16" else "_is_amx_fp16_supported"
-        return bool(getattr(torch.cpu, probe, lambda: True)())
-    return True
 
 
 def halve_frozen(model: Base, precision: str) -> None:
