@@ -54,16 +54,13 @@ class LongSequence:
 
         RAISES (ValueError): Where there is no legal path.
         """
-        arriving: torch.Tensor | None = None
-        ways: list[torch.Tensor | None] = []
-        for first in self._firsts:
-            ways.append(arriving)
-            paths = best_paths(*self._part(first, arriving), compiled=self._compiled)
-            arriving = paths.finals[0] - paths.finals.max()
-        tags = torch.empty(len(self._rows), dtype=torch.long)
+        tags, ways = torch.empty(len(self._rows), dtype=torch.long), self._room()
+        for i, first in enumerate(self._firsts):
+            paths = best_paths(*self._part(first, ways[i]), compiled=self._compiled)
+            ways[i + 1] = paths.finals[0] - paths.finals.max()
         end: torch.Tensor | None = None
-        for first in reversed(self._firsts):
-            emissions, lengths, transitions = self._part(first, ways.pop(), end)
+        for i, first in reversed(list(enumerate(self._firsts))):
+            emissions, lengths, transitions = self._part(first, ways[i], end)
             path = best_paths(emissions, lengths, transitions, compiled=self._compiled).tags
             tags[first : first + len(path)] = path
             end = torch.full_like(transitions.end, PENALTY)
@@ -114,39 +111,44 @@ class LongSequence:
 
     def _posteriors(self, unsound: set[int]) -> Iterator[tuple[int, Posterior]]:
         """YIELDS: First row and posterior of each part, from the last. Notes which of them float32 does not hold."""
-        arriving: torch.Tensor | None = None
-        alphas: list[torch.Tensor | None] = []
-        for first in self._firsts:
-            alphas.append(arriving)
-            emissions, lengths, transitions = self._part(first, arriving)
+        alphas = self._room()
+        for i, first in enumerate(self._firsts):
+            emissions, lengths, transitions = self._part(first, alphas[i])
             if first in self._in_log_space:
                 arriving = run_log_space(emissions, transitions).log_alpha[-1]
             else:
                 posterior = infer(emissions, lengths, transitions, compiled=self._compiled)
                 arriving = _at(posterior.log_alpha, lengths[0] - 1, emissions)
-            arriving = _in_float32(arriving)
+            alphas[i + 1] = _in_float32(arriving)
         end: torch.Tensor | None = None
-        for first in reversed(self._firsts):
-            emissions, lengths, transitions = self._part(first, alphas.pop(), end)
+        for i, first in reversed(list(enumerate(self._firsts))):
+            emissions, lengths, transitions = self._part(first, alphas[i], end)
             posterior = infer(emissions, lengths, transitions, compiled=self._compiled)
             if posterior.exact:
                 unsound.add(first)
             yield first, posterior
             end = _in_float32(_at(posterior.log_beta, 0, emissions))
 
+    def _room(self) -> torch.Tensor:
+        """(n_parts + 1, n_tags) for what arrives at each part.
+
+        In one piece: small tensors that stay, each behind large ones that go, would keep the heap from shrinking.
+        """
+        return torch.empty(len(self._firsts) + 1, len(self._transitions.start), device=self._transitions.start.device)
+
     def _part(
-        self, first: int, arriving: torch.Tensor | None, end: torch.Tensor | None = None
+        self, first: int, arriving: torch.Tensor, end: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, list[int], Transitions]:
         """A part as a sequence of its own.
 
         first (int): Its first row.
-        arriving (Optional[torch.Tensor]): (n_tags,) log alpha or scores at this row, emissions included; None where the
+        arriving (torch.Tensor): (n_tags,) log alpha or scores at this row, emissions included; of no meaning where the
             sequence begins.
         end (Optional[torch.Tensor]): (n_tags,) log beta at its last row; None for what is not known yet.
         """
         emissions, transitions = self._rows[first : first + self._size + 1].float(), self._transitions
         check_finite(emissions, before=first)
-        if arriving is not None:
+        if first:
             emissions = torch.cat([arriving[None], emissions[1:]])
             transitions = transitions._replace(start=torch.zeros_like(transitions.start))
         if first + len(emissions) < len(self._rows):
