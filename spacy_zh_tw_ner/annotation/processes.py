@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
@@ -15,6 +16,7 @@ from .job import Job
 from .records import Tally
 from .worker import Worker
 
+THREADS = "OMP_NUM_THREADS"
 _workers: list[Worker] = []  # of this process: one, once it has begun
 
 
@@ -35,7 +37,7 @@ def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> It
     for i in range(workers):
         ids.put(i if gpus else None)
     left, running = deque(chunks), dict[Future[Tally], Chunk]()
-    with ProcessPoolExecutor(workers, context, _begin, (job, ids)) as pool:
+    with _threads_of_workers(gpus), ProcessPoolExecutor(workers, context, _begin, (job, ids)) as pool:
         try:
             while left or running:
                 while left and len(running) < 2 * workers:  # one to work on, one to go on with
@@ -47,6 +49,23 @@ def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> It
             raise ValueError(Errors.ZT527.format(reason=error, folder=job.folder)) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _threads_of_workers(gpus: bool) -> Iterator[None]:
+    """Have processes that begin meanwhile compute in one thread each, in numpy, too, which asks when it is imported.
+
+    There is a process a core. And the last digits of a sum depend on how many threads have a part in it: so they are
+    the same on every machine, and those of Ray, which sets this for its workers itself.
+    """
+    given = os.environ.get(THREADS)
+    if given is None and not gpus:
+        os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop(THREADS, None)
 
 
 def n_cores() -> int:

@@ -1,6 +1,7 @@
 """Files in, files out: everything once, in order, whatever stops the work."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_zh_tw_ner.annotation import annotate as module
+from spacy_zh_tw_ner.annotation import processes
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.chunks import Chunk
 from spacy_zh_tw_ner.annotation.job import Job
@@ -248,3 +250,15 @@ def test_a_missing_input_or_pipeline_is_named(make_job: MakeJob, tmp_path: Path)
         annotate(Job(job.source, job.target, "nowhere"), progress=False)
     with pytest.raises(ValueError, match=r"\[ZT528\].*engine"):
         annotate(job, engine="spark", progress=False)
+
+
+@pytest.mark.parametrize(("given", "gpus", "expected"), [(None, False, "1"), ("3", False, "3"), (None, True, None)])
+def test_workers_compute_in_one_thread_unless_told_otherwise(
+    given: str | None, gpus: bool, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(processes.THREADS, raising=False)
+    if given is not None:
+        monkeypatch.setenv(processes.THREADS, given)
+    with processes._threads_of_workers(gpus):
+        assert os.environ.get(processes.THREADS) == expected
+    assert os.environ.get(processes.THREADS) == given
