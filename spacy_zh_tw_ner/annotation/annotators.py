@@ -1,6 +1,6 @@
 """Records → what is found in them: by a pipeline of spaCy, or by a folder of `export-onnx`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -23,7 +23,7 @@ class Annotated(NamedTuple):
     """
 
     record: Record
-    found: list[Found]
+    found: Sequence[Found]
     doc: "Callable[[], Doc]"
     n_tokens: int
 

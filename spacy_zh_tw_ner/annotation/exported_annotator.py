@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ..entities import Entity, Found
-from ..errors import Errors
 from ..runtime import load
+from ..runtime.characters import code_points
 from .annotators import Annotated
 from .records import Loaded, Record, reject
 
@@ -37,7 +37,7 @@ class ExportedAnnotator:
         """Annotate a chunk."""
         for records in _batches(_valid(loaded)):
             for record, found in zip(records, self._recognize([record.text for record in records]), strict=True):
-                yield Annotated(record, list(found), partial(self._doc, record.text, found), len(record.text))
+                yield Annotated(record, found, partial(self._doc, record.text, found), len(record.text))
 
     def _doc(self, text: str, found: tuple[Found, ...]) -> "Doc":
         """What the pipeline that was exported would have made."""
@@ -62,10 +62,9 @@ def _blank() -> "Language":
 def _valid(loaded: Loaded) -> Iterator[Record]:
     for record in loaded.records:
         try:
-            record.text.encode()
-        except UnicodeEncodeError as error:
-            said = Errors.ZT001.format(code=ord(record.text[error.start]), index=error.start)
-            loaded.rejects.append(reject(record, ValueError(said)))
+            code_points(record.text)
+        except ValueError as error:
+            loaded.rejects.append(reject(record, error))
         else:
             yield record
 

@@ -102,7 +102,7 @@ class Docs:
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): A `DocBin`."""
-        return bytes(self.bin.to_bytes())
+        return self.bin.to_bytes()
 
 
 WRITERS: dict[str, type[Writer]] = {"jsonl": JsonLines, "parquet": Rows, "spacy": Docs}

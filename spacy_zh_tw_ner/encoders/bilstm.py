@@ -22,7 +22,6 @@ from .torch_shim import TorchShim
 # an LSTM does not reach further, and the memory of the machine stays bounded.
 WINDOW, CONTEXT = 512, 64
 MAX_PADDED = 32_768  # tokens, with padding, that run at once
-NAME = "bilstm"
 PRECISIONS = ("fp32", "bf16")
 STRETCH = 4_096  # tokens of a long document whose hidden states are held at once: 8 windows
 
@@ -55,7 +54,7 @@ def build_bilstm_v1(
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)
     encode: Model[HiddenT, HiddenT] = Model(
-        NAME, forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width}, attrs={"precision": precision}
+        "bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width}, attrs={"precision": precision}
     )
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
@@ -119,15 +118,6 @@ class BiLSTM(torch.nn.Module):
         self.norms = torch.nn.ModuleList(norm() for _ in widths)
         self.dropout = torch.nn.Dropout(dropout)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of all weights."""
-        return next(self.parameters()).dtype
-
-    @property
-    def _first(self) -> torch.nn.LSTM:
-        return cast(torch.nn.LSTM, self.forwards[0])
-
     def forward(
         self, vectors: torch.Tensor, lengths: Sequence[int], found: Sequence["Window"] | None = None
     ) -> torch.Tensor:
@@ -138,13 +128,13 @@ class BiLSTM(torch.nn.Module):
         found (Optional[Sequence[Window]]): Windows to cut them into; by default those of `windows`.
         RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
         """
-        vectors = vectors.to(self.dtype)
+        vectors = vectors.to(next(self.parameters()).dtype)
         found = windows(lengths) if found is None else found
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
             # Empty, and still part of the graph.
-            return vectors.float().sum() * torch.zeros(0, 2 * self._first.hidden_size, device=vectors.device)
+            return (vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)).float()
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
         return torch.empty_like(values).index_copy_(0, rows - found[0][2], values).float()
 

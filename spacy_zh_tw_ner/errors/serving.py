@@ -64,7 +64,7 @@ class ServingMessages:
         ".parquet, or cut IN into several files."
     )
     ZT530 = "{what} needs {package}, which is not installed: pip install 'spacy-zh-tw-ner[{extra}]'."
-    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, none of `export-onnx`, and no package."
+    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
     ZT534 = "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu out, or name the pipeline it was made from."

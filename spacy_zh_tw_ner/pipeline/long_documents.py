@@ -12,7 +12,6 @@ from thinc.types import Floats2d
 
 from ..crf import RowsOnDisk, Transitions, at_temperature
 from ..encoders import stretches
-from ..freed_memory import Trimmer
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from .decoding import decode_long
@@ -102,11 +101,8 @@ def predict_long(
     """
     evidence = find_evidence([doc], scheme)
     transitions = Transitions(*(scores.cpu() for scores in transitions))
-    memory = Trimmer()
     with RowsOnDisk(len(scheme)) as rows:
         for stretch in emissions:
             tempered, cooled = at_temperature(stretch.cpu(), transitions, temperature)
             rows.append(add_evidence(tempered, evidence, first=len(rows)))
-            memory.used()
-        memory.trim()
         return decode_long(rows, cooled, scheme, min_score)

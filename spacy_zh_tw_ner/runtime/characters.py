@@ -29,6 +29,18 @@ class Characters(NamedTuple):
     clause_ends: npt.NDArray[np.int64]
 
 
+def code_points(text: str) -> npt.NDArray[np.uint32]:
+    """Take a text apart.
+
+    RETURNS (npt.NDArray[np.uint32]): (n_characters,)
+    RAISES (ValueError): For a lone surrogate.
+    """
+    try:
+        return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    except UnicodeEncodeError as error:
+        raise ValueError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
+
+
 def read_characters(text: str, exported: Exported) -> Characters:
     """Cut a text into tokens, and these into pieces.
 
@@ -37,10 +49,7 @@ def read_characters(text: str, exported: Exported) -> Characters:
     RETURNS (Characters): Every code point but single spaces between two others.
     RAISES (ValueError): For a lone surrogate.
     """
-    try:
-        codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-    except UnicodeEncodeError as error:
-        raise ValueError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
+    codes = code_points(text)
     is_space = codes == SPACE
     # A space behind a character and before another belongs to the first.
     between = is_space.copy()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..entities import Found
 from ..errors import Errors
-from ..freed_memory import PAUSE, Trimmer
+from .memory import PAUSE, Trimmer
 from .models import ModelCache
 from .own_words import FoundTooOften, RequestWords
 from .readers import Reader

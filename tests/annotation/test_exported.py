@@ -1,6 +1,7 @@
 """A folder of `export-onnx` annotates files as the pipeline does, and without spaCy and torch."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from spacy_zh_tw_ner.annotation import exported_annotator
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.annotators import load_annotator
 from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.journal import Journal, identify
 
 from .helpers import MakeJob, json_lines, rows_of
 
@@ -87,11 +89,15 @@ def test_a_gpu_is_refused(jobs: tuple[Job, Job]) -> None:
         load_annotator(jobs[1], gpu=0)
 
 
-def test_another_folder_of_the_same_name_is_not_gone_on_with(jobs: tuple[Job, Job]) -> None:
-    from spacy_zh_tw_ner.annotation.journal import identify
-
-    first, second = (identify(job, "")["pipeline's content (SHA-256)"] for job in jobs)
-    assert first != second
+def test_a_folder_that_has_changed_meanwhile_is_noticed(jobs: tuple[Job, Job], tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    shutil.copytree(jobs[1].pipeline, folder)
+    job = replace(jobs[1], pipeline=str(folder))
+    with Journal(job, identify(job, "")):
+        pass
+    (folder / "pipeline.json").write_text((folder / "pipeline.json").read_text("utf-8") + " ", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"\[ZT520\] .*content"):
+        annotate(job, progress=False)
 
 
 def test_the_command_needs_neither_spacy_nor_torch(jobs: tuple[Job, Job], tmp_path: Path) -> None:

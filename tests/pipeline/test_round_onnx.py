@@ -57,7 +57,7 @@ def test_what_is_lost_is_seen(tiny_onnx: tuple[Path, Path], folder: Path, monkey
     monkeypatch.setattr("spacy_zh_tw_ner.encoders.transformer.onnx_int8.WHOLE", 1)
     found = round_onnx(spacy.load(tiny_onnx[0]), folder)
     assert found.same < found.characters - 5
-    assert found.difference > 0.4
+    assert found.difference > 0.5
 
 
 def test_the_component_decodes_as_it_is_set(tiny_onnx: tuple[Path, Path], folder: Path) -> None:

@@ -5,8 +5,8 @@ Only matrix products are done so. Embeddings, norms, softmax and activations sta
 comes after the Transformer. An input has one scale a row, too: torch's own way, one for the whole batch, would have the
 hidden states of a text depend on its neighbours in the third digit. It takes a tenth longer.
 
-The products are torch's own (`quantized::linear_…`). Speed of a random 12 × 768 BERT beside float32 by MKL (that of
-`onednn` is 2.1), 8 × 128 pieces, one thread of an AMD EPYC with VNNI, torch 2.13:
+The products are torch's own (`quantized::linear_…`). Speed of a random 12 × 768 BERT beside float32 by MKL,
+8 × 128 pieces, one thread of an AMD EPYC with VNNI, torch 2.13:
 
     torch, FBGEMM   3.0     153 MB of linear layers (float32: 326)
     torch, oneDNN   3.3     239 MB: it keeps what it was packed from
@@ -30,7 +30,8 @@ from torch import nn
 from .half_embeddings import halve_embedding
 
 SCALE = "scale"
-ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # the best first
+FBGEMM = ("x86", "fbgemm")
+ENGINES = (*FBGEMM, "onednn", "qnnpack")  # the best first
 WHOLE = 127  # of a weight in 8 bits; −128 is left out, so that zero is in the middle
 TINY = torch.finfo(torch.float32).tiny
 
@@ -49,13 +50,15 @@ class Int8Linear(nn.Module):
         self._bias = bias
         zeros = torch.zeros(self.out_features, dtype=torch.int64)
         # The one constructor that takes rounded numbers as they are: a second rounding would not give the same.
-        with _engine(), warnings.catch_warnings():
+        with _engine() as engine, warnings.catch_warnings():
             # torch will drop tensors of such types one day. This one lives for a line, and its operators take no other.
             warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
             rounded = torch._make_per_channel_quantized_tensor(weight, scale.double(), zeros, 0)
             self._packed: Any = torch.ops.quantized.linear_prepack(rounded, None)
         # Without VNNI, products of two full bytes overflow where they are added in pairs: inputs have 7 bits then.
         self._levels = WHOLE if _has_vnni() else WHOLE // 2
+        # Only FBGEMM can be told a scale. Elsewhere, rows that do not reach from −1 to 1 still know each other.
+        self._is_told = engine in FBGEMM
 
     @classmethod
     def rounded(cls, layer: nn.Linear) -> "Int8Linear":
@@ -76,13 +79,10 @@ class Int8Linear(nn.Module):
     def _multiply(self, inputs: torch.Tensor) -> torch.Tensor:
         """Multiply numbers from −1 to 1."""
         products = torch.ops.quantized
-        try:
-            found = products.linear_with_input_q_dq_qweight_dq_output_fp32(
-                inputs, 1 / self._levels, self._levels + 1, self._packed
-            )
-        except (RuntimeError, AttributeError):  # on ARM, rows that do not reach from −1 to 1 still know each other
-            found = products.linear_dynamic(inputs, self._packed, self._levels < WHOLE)
-        return cast(torch.Tensor, found)
+        if not self._is_told:
+            return cast(torch.Tensor, products.linear_dynamic(inputs, self._packed, self._levels < WHOLE))
+        told = products.linear_with_input_q_dq_qweight_dq_output_fp32
+        return cast(torch.Tensor, told(inputs, 1 / self._levels, self._levels + 1, self._packed))
 
     def parts(self) -> dict[str, torch.Tensor]:
         """RETURNS (dict[str, torch.Tensor]): What it was made of, by the names of its arguments."""
@@ -137,12 +137,12 @@ def _has_vnni() -> bool:
 
 
 @contextmanager
-def _engine() -> Iterator[None]:
-    """Choose who packs; who packed also multiplies."""
+def _engine() -> Iterator[str]:
+    """Choose who packs, and give its name; who packed also multiplies."""
     engines = torch.backends.quantized
     before, found = engines.engine, [name for name in ENGINES if name in engines.supported_engines]
     engines.engine = found[0] if found else before
     try:
-        yield
+        yield engines.engine
     finally:
         engines.engine = before

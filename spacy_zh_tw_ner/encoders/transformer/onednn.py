@@ -1,14 +1,14 @@
-"""Linear layers in float32 on x86 CPUs: multiplied by oneDNN, where torch would take MKL.
+"""Linear layers in float32 on CPUs with AVX-512: multiplied by oneDNN, where torch would take MKL.
 
-MKL gives AMD's processors no AVX-512: on an EPYC with it, one thread, oneDNN has 2.3 times MKL's speed (240 against
-105 GFLOP/s, from 64 rows of 312 numbers to 512 of 3,072, torch 2.13), and 1.2 times where both have AVX2 only. Weights
-stay as they are, so that nothing is in memory twice; packed once, they would gain a fifth where there are few rows.
+MKL gives AMD's processors no AVX-512: on an EPYC with it, one thread, torch 2.13, oneDNN has 1.2 (24 rows of 312
+numbers) to 2.3 times MKL's speed (256 rows of 3,072), as `python -m benchmarks.products` prints. With AVX2 alone it
+would be 0.8 to 1.2 times, and torch is left as it is. Weights stay as they are, so that nothing is in memory twice;
+packed once, they would gain a third where there are few rows.
 
-oneDNN compiles its kernels for a number of rows, and keeps them: half a millisecond and up to half a MiB for each that
-it has not met before. So rows are filled up to one of few numbers.
+oneDNN compiles its kernels for a number of rows, and keeps them: half a millisecond and half a MiB or more for each
+that it has not met before. So rows are filled up to one of few numbers.
 """
 
-import platform
 from typing import Any, cast
 
 import torch
@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 # What torch's own compiler calls; there is no public name for it.
 _product: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 _is_built_in = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-IS_SERVED = _is_built_in and _product is not None and platform.machine().lower() in ("x86_64", "amd64")
+IS_SERVED = _is_built_in and _product is not None and torch.backends.cpu.get_cpu_capability() == "AVX512"
 SMALLEST = 8  # rows
 PARTS = 8  # how many numbers of rows there are from one power of 2 to the next
 
@@ -52,8 +52,7 @@ def multiply(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
     weight (torch.Tensor): float32, (n_out, n_in). bias (torch.Tensor | None): float32, (n_out,)
     RETURNS (torch.Tensor): float32, (…, n_out)
     """
-    found: torch.Tensor = _product(_filled(inputs), weight, bias, "none", [], "")
-    return found[: inputs.shape[:-1].numel()].view(*inputs.shape[:-1], len(weight))
+    return _multiplied(_filled(inputs), weight, bias, inputs.shape[:-1])
 
 
 def rows_run(n_rows: int) -> int:
@@ -67,7 +66,6 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         needs_inputs, needs_weight, _ = ctx.needs_input_grad
         ctx.save_for_backward(inputs if needs_weight else None, weight if needs_inputs else None)
-        ctx.n_out = len(weight)
         return multiply(inputs, weight, bias)
 
     @staticmethod
@@ -75,11 +73,18 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
         needs_inputs, needs_weight, needs_bias = ctx.needs_input_grad
+        rows = _filled(gradient)
         return (
-            multiply(gradient, weight.t(), None) if needs_inputs else None,
-            _product(_filled(gradient).t(), _filled(inputs).t(), None, "none", [], "") if needs_weight else None,
-            gradient.reshape(-1, ctx.n_out).sum(0) if needs_bias else None,
+            _multiplied(rows, weight.t(), None, gradient.shape[:-1]) if needs_inputs else None,
+            _product(rows.t(), _filled(inputs).t(), None, "none", [], "") if needs_weight else None,
+            rows.sum(0) if needs_bias else None,
         )
+
+
+def _multiplied(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: torch.Size) -> torch.Tensor:
+    """(n_run, n_in) → (*shape, n_out), without what was filled up."""
+    found: torch.Tensor = _product(rows, weight, bias, "none", [], "")
+    return found[: shape.numel()].view(*shape, len(weight))
 
 
 def _filled(inputs: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.encoders.transformer.backbone import load_backbone
 from spacy_zh_tw_ner.encoders.transformer.onednn import IS_SERVED, OneDnnLinear, rows_run, use_onednn
 from spacy_zh_tw_ner.encoders.transformer.settings import LoraSettings, MemorySettings
 
-pytestmark = pytest.mark.skipif(not IS_SERVED, reason="oneDNN multiplies on x86 only")
+pytestmark = pytest.mark.skipif(not IS_SERVED, reason="oneDNN multiplies where there is AVX-512")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 

@@ -4,25 +4,25 @@ import ctypes
 
 import pytest
 
-from spacy_zh_tw_ner import freed_memory
-from spacy_zh_tw_ner.freed_memory import Trimmer
+from spacy_zh_tw_ner.service import memory
+from spacy_zh_tw_ner.service.memory import Trimmer
 
 
 @pytest.fixture
 def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     done: list[int] = []
-    monkeypatch.setattr(freed_memory, "_find_trim", lambda: lambda: done.append(1))
+    monkeypatch.setattr(memory, "_find_trim", lambda: lambda: done.append(1))
     return done
 
 
 def test_memory_is_given_back_now_and_then(trims: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(freed_memory.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
     trimmer = Trimmer()
     for _ in range(3):
         trimmer.used()
     assert (len(trims), trimmer.due) == (1, True)
-    now[0] += freed_memory.PAUSE + 0.1
+    now[0] += memory.PAUSE + 0.1
     trimmer.used()
     trimmer.trim()
     assert (len(trims), trimmer.due) == (2, False)

@@ -13,7 +13,7 @@ class Trimmer:
     """Gives freed memory back to the system.
 
     glibc would keep it: every batch has other shapes, and what is left of one fits no other, so that the process would
-    grow for thousands of requests, and along a long document.
+    grow for thousands of requests.
     """
 
     def __init__(self) -> None:
