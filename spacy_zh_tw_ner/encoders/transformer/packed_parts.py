@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MOST_FILES = 64  # of a tokenizer; transformers writes up to 8
-MOST_LAYERS = 1024
+MOST_LAYERS = 256
 LARGEST = 2**24  # of any size in a config; the largest vocabularies have 2**18 wordpieces
 MOST_POSITIONS = 2**21
 # Keys of a config that would have transformers run code, fetch code or weights, or read other files. None of them says
