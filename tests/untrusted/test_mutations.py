@@ -42,7 +42,7 @@ def test_mutated_files_do_no_harm(reader: str, tmp_path: Path) -> None:
     assert problems == []
     assert len(results) == COUNT
     assert results.count("read") > COUNT // 50, "hardly any file is good enough to be read"
-    assert len(set(results)) > 5
+    assert len(set(results)) > 1
 
 
 def _run(reader: str, sandbox: Path, first: int, count: int) -> tuple[list[dict[str, Any]], str]:
