@@ -33,10 +33,10 @@ class PipelineMessages:
     ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
     ZT110 = (
-        "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
-        "`pip install spacy-zh-tw-ner[fast]`, or leave `compiled` at None."
+        "compiled=True needs numba, which is not installed. Install it with `pip install numba`, or leave `compiled` at "
+        "None."
     )
-    ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
+    ZT111 = "The gold mask of the CRF must be a boolean array of the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
     ZT611 = (

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..choice import Segment
+from ..crf import Segment
 from .folder import Transitions
 
 FloatsT = npt.NDArray[np.float64]

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..choice import Segment, choose
+from ..crf import Segment, choose
 from ..entities import Entity
 from ..tag_scheme import TagScheme, TagsT
 from .chain import Chain

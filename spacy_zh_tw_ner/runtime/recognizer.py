@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..choice import Segment
+from ..crf import Segment
 from ..entities import Found
 from ..errors import Errors
 from ..tokenization.word_list import Hints
