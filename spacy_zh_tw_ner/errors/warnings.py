@@ -9,6 +9,10 @@ class WarningMessages:
         "in doc.spans[{key!r}].attrs['scores'] only."
     )
     ZT902 = "{n} gold annotations fit no legal tag sequence on these tokens and are taken as unknown (first: {text!r})."
+    ZT903 = (
+        "{n} gold entities of this batch begin or end with white space (first: {text!r}). They are trained without it, "
+        "and count as wrong in evaluations. Correct the corpus: `python -m spacy zh-tw-ner convert` trims entities."
+    )
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
