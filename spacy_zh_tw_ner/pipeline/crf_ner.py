@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -136,6 +137,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         self.min_score, self.overwrite, self.label_smoothing = min_score, overwrite, label_smoothing
         self._scheme = TagScheme(())
         self._warned_of_white_space = False
+        self._reported_labels: set[str] = set()
         register_extension()
 
     @property
@@ -327,7 +329,40 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             self._warned_of_white_space = True
             message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
             warnings.warn(message, stacklevel=3)
+        unknown = self.unknown_labels_message(problems.labels)
+        if unknown:
+            warnings.warn(unknown, stacklevel=3)
         return allowed
+
+    def unknown_labels_message(self, counts: Mapping[str, int]) -> str | None:
+        """Word a warning of labels that the component lacks; each label is reported once.
+
+        counts (Mapping[str, int]): Gold entities by label.
+        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
+        """
+        known = {*self.labels, *self._reported_labels}
+        unknown = Counter({label: n for label, n in counts.items() if label not in known})
+        if not unknown:
+            return None
+        self._reported_labels |= set(unknown)
+        labels = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
+        known_labels = ", ".join(self.labels) or "none"
+        return Warnings.ZT904.format(name=self.name, n=f"{unknown.total():,}", labels=labels, known=known_labels)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predictions as `scorer` does, and warn of gold labels that are never predicted.
+
+        examples (Iterable[Example]): Gold and predicted documents.
+        RETURNS (dict[str, Any]): The scores.
+        """
+        examples = list(examples)
+        # What an earlier component has found is not missing.
+        found = {ent.label_ for example in examples for ent in example.predicted.ents}
+        missing = Counter(ent.label_ for example in examples for ent in example.reference.ents)
+        message = self.unknown_labels_message({label: n for label, n in missing.items() if label not in found})
+        if message:
+            warnings.warn(message, stacklevel=2)
+        return cast(dict[str, Any], super().score(examples, **kwargs))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[torch.Tensor, list[int]]:
         """Emissions of a batch as one torch array, and the lengths of its documents."""
