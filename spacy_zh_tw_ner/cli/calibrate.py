@@ -29,12 +29,14 @@ def calibrate_cli(
     from ..evaluation.predict import predict_pairs
     from ..files import write_folder, write_whole
     from ..pipeline.calibration import calibrate, find_recognizer
+    from .labels import warn_of_unknown_labels
 
     if gpu_id >= 0:
         require_gpu(gpu_id)
     nlp = spacy.load(pipeline)
     find_recognizer(nlp, component)
     pairs = list(predict_pairs(nlp, data))
+    warn_of_unknown_labels(nlp, (gold for gold, _ in pairs), data)
     before = entity_confidence(pairs)
     temperature = calibrate(nlp, [gold for gold, _ in pairs], component)
     after = entity_confidence(predict_pairs(nlp, data))

@@ -49,6 +49,7 @@ def evaluate_cli(
     from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
     from ..evaluation.seqeval_report import require_seqeval
     from ..files import write_whole
+    from .labels import warn_of_unknown_labels
 
     # What cannot be written is said before anything is computed.
     for picture in filter(None, (figure, matrix, diagram)):
@@ -62,9 +63,11 @@ def evaluate_cli(
         nlp = spacy.load(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
         settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
-        reports[pipeline] = report = evaluate(nlp, list(read_golds(nlp, data)), settings)
+        golds = list(read_golds(nlp, data))
         if len(pipelines) > 1:
             msg.divider(pipeline)
+        warn_of_unknown_labels(nlp, golds, data)
+        reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
         (first, second): compare_tables(reports[first].table, reports[second].table, resamples=resamples, seed=seed)

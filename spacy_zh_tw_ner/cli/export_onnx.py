@@ -43,6 +43,7 @@ def export_onnx_cli(
     from ..files import write_folder
     from ..pipeline.export_onnx import write_onnx
     from ..pipeline.round_onnx import round_onnx
+    from .labels import warn_of_unknown_labels
 
     if to not in TARGETS:
         raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
@@ -60,6 +61,7 @@ def export_onnx_cli(
         )
         if to == "int8":
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []
+            warn_of_unknown_labels(nlp, golds, dev)
             rounding = round_onnx(nlp, folder, component, golds)
             _print(rounding)
             if rounding.f_score is not None and rounding.f_score_before is not None:

@@ -37,9 +37,11 @@ def quantize_cli(
 
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
+    from ..evaluation.predict import read_golds
     from ..files import write_folder
     from ..pipeline.folders import pipeline_folder
     from ..pipeline.quantize import default_target, require_encoder, write_quantized
+    from .labels import warn_of_unknown_labels
 
     source = pipeline_folder(pipeline)
     nlp = spacy.load(pipeline)
@@ -48,6 +50,8 @@ def quantize_cli(
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not force:
         raise ValueError(Errors.ZT545.format(path=dev))
+    if dev.is_file():
+        warn_of_unknown_labels(nlp, read_golds(nlp, dev), dev)
 
     def write(folder: Path) -> None:
         write_quantized(nlp, folder, target, force=force)

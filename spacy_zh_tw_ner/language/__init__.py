@@ -7,9 +7,11 @@ from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
 from spacy.util import ensure_path, load_config_from_str
+from thinc.api import Optimizer
 
 from ..large_files import large_files_from, large_files_to
 from .lex_attrs import LEX_ATTRS
+from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
 
 DEFAULT_CONFIG = """
@@ -42,6 +44,14 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
+
+    def create_optimizer(self) -> Optimizer:
+        """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
+
+        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
+        gives one. See `peak_rates`.
+        """
+        return start_at_peak(super().create_optimizer())  # type: ignore[no-untyped-call]
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
