@@ -34,23 +34,34 @@ class ModeLock:
         """Forget all threads that hold the lock."""
         self._changed = Condition()
         self._predictions = 0
+        self._is_prepared = False  # by one prediction that ran alone
         self._trainer: int | None = None  # thread that trains
         self._depth = 0  # of nested training passes
 
     @contextmanager
     def predicting(self, module: torch.nn.Module) -> Iterator[None]:
-        """Hold the module in evaluation mode, together with other predictions."""
+        """Hold the module in evaluation mode, together with other predictions.
+
+        The first one runs alone: layers prepare themselves then. bitsandbytes moves 8-bit weights from one attribute to
+        another, and a second thread would find them in neither.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
+            self._changed.wait_for(self._may_predict)
             self._predictions += 1
             if module.training and self._trainer is None:
                 module.eval()
         try:
             yield
+            self._is_prepared = True
         finally:
             with self._changed:
                 self._predictions -= 1
                 self._changed.notify_all()
+
+    def _may_predict(self) -> bool:
+        if self._trainer is not None:
+            return self._trainer == get_ident()
+        return self._is_prepared or not self._predictions
 
     @contextmanager
     def training(self, module: torch.nn.Module) -> Iterator[None]:
@@ -70,7 +81,7 @@ class ModeLock:
             with self._changed:
                 self._depth -= 1
                 if not self._depth:
-                    self._trainer = None
+                    self._trainer, self._is_prepared = None, False
                 self._changed.notify_all()
 
     def __reduce__(self) -> tuple[type["ModeLock"], tuple[()]]:
