@@ -1,4 +1,4 @@
-"""A torch module inside a thinc model: thinc's own shim, saved as safetensors, with averaged weights that work."""
+"""A torch module inside a thinc model: thinc's shim, safe for threads, saved as safetensors, with averaged weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load, save
 from thinc.api import PyTorchShim
 from thinc.util import xp2torch
+
+from ..module_mode import guard_shim
 
 
 def _serialize(module: torch.nn.Module) -> bytes:
@@ -28,6 +30,7 @@ class TorchShim(PyTorchShim):
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
         super().__init__(module, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
+        guard_shim(self)
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
