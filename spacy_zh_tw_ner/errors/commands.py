@@ -1,0 +1,21 @@
+"""Messages of commands: their outputs, their options, and what stops them."""
+
+
+class CommandMessages:
+    """Part of `Errors`."""
+
+    # Outputs
+    ZT670 = "{path} exists already. Replace it with --force (in Python: force=True), or choose another output."
+    ZT671 = (
+        "{path} exists and was not written by this package ({seen}). It is never replaced, not even with --force. "
+        "Choose another output, or remove it yourself."
+    )
+    ZT672 = (
+        "{path} holds files that are not part of what was written there: {names}. They would be lost. Move them, or "
+        "choose another output."
+    )
+    ZT673 = "The output {path} {relation} the input {input}, which would be lost. Choose another output."
+    ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
+
+    # What stops a command
+    ZT675 = "{path}: {reason}."
