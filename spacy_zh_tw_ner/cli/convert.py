@@ -6,11 +6,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("convert")
-@fails_in_words
 def convert_cli(
     source: Path = typer.Argument(
         ...,

@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("ensemble")
-@fails_in_words
 def ensemble_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names of two pipelines or more."),
     output: Path = typer.Argument(..., help="Folder for the ensemble, which holds them whole."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 if TYPE_CHECKING:
     from ..evaluation.bootstrap import Scores
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 @zh_tw_ner_cli.command("evaluate")
-@fails_in_words
 def evaluate_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
     data: Path = typer.Argument(..., help="A .spacy file."),

@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("export")
-@fails_in_words
 def export_cli(
     source: Path = typer.Argument(
         ...,

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from .f1_drop import check_drop
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 if TYPE_CHECKING:
     from ..pipeline.round_onnx import Rounding
@@ -16,7 +16,6 @@ TARGETS = ("float32", "int8")
 
 
 @zh_tw_ner_cli.command("export-onnx")
-@fails_in_words
 def export_onnx_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline with a Transformer."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for model.onnx, pieces.npz and pipeline.json."),

@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("from-hf")
-@fails_in_words
 def from_hf_cli(
     model: str = typer.Argument(..., help="Id on the Hugging Face Hub, or a folder."),
     output: Path = typer.Argument(..., help="Folder for the pipeline."),

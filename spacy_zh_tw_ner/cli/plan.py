@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 if TYPE_CHECKING:
     from ..planning.report import Report
@@ -23,7 +23,6 @@ NOTES = {
 
 
 @zh_tw_ner_cli.command("plan")
-@fails_in_words
 def plan_cli(
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
     vram: float | None = typer.Option(None, "--vram", "-v", help="GiB of the card; a preset knows its own."),

@@ -7,14 +7,13 @@ import typer
 from wasabi import msg
 
 from .f1_drop import check_drop
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 if TYPE_CHECKING:
     from ..evaluation.footprint import Footprint
 
 
 @zh_tw_ner_cli.command("quantize")
-@fails_in_words
 def quantize_cli(
     pipeline: str = typer.Argument(
         ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer or BiLSTM of this package."

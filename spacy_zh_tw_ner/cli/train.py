@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-@fails_in_words
 def train_cli(
     context: typer.Context,
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),

@@ -6,13 +6,12 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
 
 
 @zh_tw_ner_cli.command("try")
-@fails_in_words
 def try_cli(
     pipeline: str = typer.Argument("zh_tw_ner", help="Folder or package name of a pipeline."),
     text: str = typer.Argument(EXAMPLE, help="The text to read."),

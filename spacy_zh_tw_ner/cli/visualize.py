@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("visualize")
-@fails_in_words
 def visualize_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
     data: Path = typer.Argument(..., help="A .spacy file."),

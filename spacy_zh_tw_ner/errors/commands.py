@@ -19,3 +19,19 @@ class CommandMessages:
 
     # What stops a command
     ZT675 = "{path}: {reason}."
+    ZT676 = "{path}: {reason}. {remedy}"
+    ZT677 = "{reason}"
+    ZT678 = (
+        "`{command}` stopped at an error that it does not expect, {kind}: {reason}. Run it again with --verbose for the "
+        "traceback, and report it."
+    )
+    ZT679 = "`{command}` was interrupted. {remedy}"
+    ZT680 = "{package} is not installed, and is needed here. Run `{hint}`."
+    ZT681 = "Memory ran out. {remedy}"
+
+    # Pipelines that a command loads
+    ZT682 = (
+        "The pipeline {name!r} cannot be loaded ({kind}: {reason}). Check that it was copied completely, and that the "
+        "packages of its components are installed."
+    )
+    ZT683 = "{name!r} was written by `export-onnx`, and this command needs a pipeline of spaCy. Give the original one."

@@ -33,7 +33,7 @@ class CorpusMessages:
         "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
         'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
-    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
+    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
     ZT230 = (
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
@@ -51,10 +51,10 @@ class CorpusMessages:
 
     # Evaluation
     ZT402 = (
-        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+        "--seqeval needs seqeval, which is not installed. Run `{hint}`, or leave it out."
     )
     ZT403 = (
-        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
+        "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or "
         "take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."

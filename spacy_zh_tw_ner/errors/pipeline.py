@@ -34,7 +34,7 @@ class PipelineMessages:
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
     ZT110 = (
         "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
-        "`pip install spacy-zh-tw-ner[fast]`, or leave `compiled` at None."
+        "`{hint}`, or leave `compiled` at None."
     )
     ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
     ZT112 = "{name}={value} is out of range. {remedy}"
@@ -137,7 +137,7 @@ class PipelineMessages:
     )
 
     # Pipelines as ONNX
-    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[onnx]`."
+    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT547 = (
         "The component '{name}' does not read the hidden states of a Transformer of this package as they are, and "
         "nothing else is written as ONNX: TransformerModel.v1 behind a TransformerListener, or Tok2VecTransformer.v1. "
