@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import Errors
+from .errors import Errors, OutputError
 from .staging import put_in_place, resolve, staged
 
 MARKER = ".zh-tw-ner.json"  # lists the files of a folder that this package has written
@@ -46,7 +46,7 @@ def output_folder(
     force (bool): Replace a folder that this package has written.
     inputs (Iterable[Path]): Files and folders that the target must neither be, nor contain, nor lie in.
     source (Iterable[Path]): The same, but the target may be one of them with `force`.
-    RAISES (ValueError): If the target may not be replaced, or another process is writing it.
+    RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     inputs, source = list(inputs), list(source)
     place = require_replaceable(target, force=force, inputs=inputs, source=source)
@@ -70,7 +70,7 @@ def require_replaceable(
     """Check that a folder may be written: see `output_folder`.
 
     RETURNS (Path): The target, with symbolic links resolved.
-    RAISES (ValueError): If it may not.
+    RAISES (OutputError): If it may not.
     """
     place = resolve(target)
     require_apart(target, inputs)
@@ -80,24 +80,24 @@ def require_replaceable(
     if not place.exists():
         return place
     if not place.is_dir():
-        raise ValueError(Errors.ZT671.format(path=target, seen="a file, not a folder"))
+        raise OutputError(Errors.ZT671.format(path=target, seen="a file, not a folder"))
     names = sorted(path.name for path in place.iterdir() if path.name not in IGNORED)
     if not names:
         return place
     if not is_ours(place):
-        raise ValueError(Errors.ZT671.format(path=target, seen=f"it holds {_listed(names)}"))
+        raise OutputError(Errors.ZT671.format(path=target, seen=f"it holds {_listed(names)}"))
     if not force:
-        raise ValueError(Errors.ZT670.format(path=target))
+        raise OutputError(Errors.ZT670.format(path=target))
     foreign = foreign_files(place)
     if foreign:
-        raise ValueError(Errors.ZT672.format(path=target, names=_listed(foreign)))
+        raise OutputError(Errors.ZT672.format(path=target, names=_listed(foreign)))
     return place
 
 
 def require_apart(target: Path, inputs: Iterable[Path]) -> None:
     """Check that an output is none of the inputs, contains none and lies in none.
 
-    RAISES (ValueError): If it does.
+    RAISES (OutputError): If it does.
     """
     place = resolve(target)
     for path in inputs:
@@ -110,20 +110,20 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
             relation = "lies in"
         else:
             continue
-        raise ValueError(Errors.ZT673.format(path=target, relation=relation, input=path))
+        raise OutputError(Errors.ZT673.format(path=target, relation=relation, input=path))
 
 
 def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Check that a file may be written: it is missing or empty, or `force` replaces it.
 
     inputs (Iterable[Path]): See `output_folder`.
-    RAISES (ValueError): If it may not.
+    RAISES (OutputError): If it may not.
     """
     require_apart(target, inputs)
     if target.is_dir():
-        raise ValueError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
+        raise OutputError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
     if target.is_file() and target.stat().st_size and not force:
-        raise ValueError(Errors.ZT670.format(path=target))
+        raise OutputError(Errors.ZT670.format(path=target))
 
 
 def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> None:
@@ -131,17 +131,17 @@ def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> N
 
     kind (str): A key of REPORTS.
     inputs (Iterable[Path]): See `output_folder`.
-    RAISES (ValueError): If it may not.
+    RAISES (OutputError): If it may not.
     """
     require_apart(target, inputs)
     if target.is_dir():
-        raise ValueError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
+        raise OutputError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
     if not target.is_file():
         return
     with target.open("rb") as file:
         start = file.read(2**16).removeprefix(b"\xef\xbb\xbf").lstrip()
     if start and not REPORTS[kind].match(start):
-        raise ValueError(Errors.ZT671.format(path=target, seen=f"its content is not {kind}"))
+        raise OutputError(Errors.ZT671.format(path=target, seen=f"its content is not {kind}"))
 
 
 def is_ours(folder: Path) -> bool:

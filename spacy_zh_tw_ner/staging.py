@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from .errors import Errors
+from .errors import Errors, OutputError
 
 MAX_NAME = 200  # bytes of a target's name inside the name of a temporary; file systems allow 255 in all
 # What a file system without locks answers
@@ -34,7 +34,7 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
     target (Path): A file or folder, resolved; it need not exist. Its parent is made, and removed again if it is empty
         at the end.
     wait (bool): Wait for another process that writes the target, in place of raising.
-    RAISES (ValueError): If another process or thread is writing the target.
+    RAISES (OutputError): If another process or thread is writing the target.
     """
     made = [parent for parent in target.parents if not parent.exists()]  # the innermost first
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
 def staged(target: Path) -> Iterator[Path]:
     """Claim a target, and yield an empty folder beside it, which is removed at the end.
 
-    RAISES (ValueError): If another process or thread is writing the target.
+    RAISES (OutputError): If another process or thread is writing the target.
     """
     with claimed(target):
         folder = temporary_path(target)
@@ -95,12 +95,12 @@ def put_in_place(temporary: Path, target: Path) -> None:
 def resolve(path: Path) -> Path:
     """Follow symbolic links.
 
-    RAISES (ValueError): If they form a circle.
+    RAISES (OutputError): If they form a circle.
     """
     try:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
-        raise ValueError(Errors.ZT675.format(path=path, reason="Its symbolic links form a circle")) from error
+        raise OutputError(Errors.ZT675.format(path=path, reason="Its symbolic links form a circle")) from error
 
 
 def _rename(temporary: Path, target: Path) -> None:
@@ -148,7 +148,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
             has_lock = _lock(handle, wait=wait)
         except BlockingIOError:
             os.close(handle)
-            raise ValueError(Errors.ZT674.format(path=target)) from None
+            raise OutputError(Errors.ZT674.format(path=target)) from None
         except BaseException:
             os.close(handle)
             raise

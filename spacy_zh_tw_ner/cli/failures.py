@@ -50,17 +50,19 @@ def describe(error: BaseException, command: str) -> str:
     if text.startswith("[ZT"):
         return text
     if isinstance(error, KeyboardInterrupt):
-        return Errors.ZT679.format(command=command, remedy=INTERRUPTED.get(command, "Its outputs are as they were."))
-    if isinstance(error, MemoryError):
-        return Errors.ZT681.format(remedy="Give it less at a time, or a machine with more memory.")
-    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        message = Errors.ZT679.format(command=command, remedy=INTERRUPTED.get(command, "Its outputs are as they were."))
+    elif isinstance(error, MemoryError):
+        message = Errors.ZT681
+    elif isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = error.name.partition(".")[0]
         hint = install_hint(EXTRAS[package]) if package in EXTRAS else f"pip install {package.replace('_', '-')}"
-        return Errors.ZT680.format(package=package, hint=hint)
-    if isinstance(error, OSError) and error.strerror:
+        message = Errors.ZT680.format(package=package, hint=hint)
+    elif isinstance(error, OSError) and error.strerror:
         remedy = REMEDIES.get(error.errno, "Check the path.")
-        return Errors.ZT676.format(path=error.filename or command, reason=error.strerror, remedy=remedy).strip()
-    if isinstance(error, ValueError | OSError) and text:
-        return Errors.ZT677.format(reason=text)
-    reason = " ".join(text.split()).removesuffix(".") or "no message"
-    return Errors.ZT678.format(command=command, kind=type(error).__name__, reason=reason)
+        message = Errors.ZT676.format(path=error.filename or command, reason=error.strerror, remedy=remedy)
+    elif isinstance(error, ValueError | OSError) and text:
+        message = Errors.ZT677.format(reason=text)
+    else:
+        reason = " ".join(text.split()).removesuffix(".") or "no message"
+        message = Errors.ZT678.format(command=command, kind=type(error).__name__, reason=reason)
+    return str(message)

@@ -19,8 +19,6 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 VERBOSE_HELP = "Print the traceback of an error, too."
 _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=False)
-# typer may carry its own copy of click: these are the usage errors of the one it uses.
-_USAGE_ERRORS = tuple(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
 class App(typer.Typer):
@@ -42,10 +40,12 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def run(*arguments: Any, verbose: bool, **settings: Any) -> Any:
         try:
             return function(*arguments, **settings)
-        except (typer.Exit, typer.Abort, BrokenPipeError, *_USAGE_ERRORS):
+        except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
-            if hasattr(error, "format_message"):  # a usage error of another copy of click, such as spaCy's
+            if hasattr(error, "format_message"):  # a usage error, perhaps of another copy of click, such as spaCy's
+                if isinstance(error, typer.BadParameter):
+                    raise
                 raise typer.BadParameter(error.format_message()) from error
             if verbose or _group_is_verbose.get():
                 traceback.print_exception(error)

@@ -1,6 +1,10 @@
 """`train CONFIG`: `spacy train`, resumable, and with presets."""
 
+import errno
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 from wasabi import msg
@@ -16,7 +20,8 @@ def train_cli(
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUTPUT, if there is one."),
     checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: one an evaluation."),
     code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, with commas."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="Number of the GPU, or -1 for the CPU."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace the run in OUTPUT, if there is one."),
 ) -> None:
     """Train a pipeline.
 
@@ -29,15 +34,29 @@ def train_cli(
     from ..planning.presets import read_config, with_settings
     from ..training.devices import require_precision
     from ..training.loop import train
+    from ..training.run_folder import require_run_folder
 
+    if resume and force:
+        raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
     overrides = parse_config_overrides(context.args)
     for path in filter(None, code.split(",")):
+        if not Path(path).is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
     whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
+    inputs = [Path(config), *_paths_of(whole)]
+    require_run_folder(output, resume=resume, force=force, inputs=inputs)
     require_precision(whole, gpu_id)
     setup_gpu(gpu_id)
     msg.divider("Initializing pipeline")
     nlp = init_nlp(whole, use_gpu=gpu_id)
     msg.divider("Training pipeline")
-    train(nlp, output, resume=resume, checkpoint_every=checkpoint_every)
+    train(nlp, output, resume=resume, force=force, checkpoint_every=checkpoint_every)
     msg.good(f"Saved {output / 'model-best'} and {output / 'model-last'}")
+
+
+def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
+    """Find what a run reads: the values of [paths], and the pipelines that components are taken from."""
+    values = [*config.get("paths", {}).values()]
+    values += [component.get("source") for component in config.get("components", {}).values()]
+    return (Path(value) for value in values if isinstance(value, str) and value)

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
 from ..staging import put_in_place, resolve, staged
 from .checks import Tally, check_record
@@ -92,7 +92,7 @@ def convert(
 
 
 def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) -> None:
-    """RAISES (ValueError): If an output is an input, or holds what may not be replaced."""
+    """RAISES (OutputError): If an output is an input, or holds what may not be replaced."""
     inputs = [file for files in plan.values() for file in files]
     for path in plan:
         require_apart(path, inputs)
@@ -100,9 +100,9 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
             if not is_shards(path):
                 raise CorpusError(Errors.ZT233.format(path=path))
             if any(path.iterdir()) and not force:
-                raise CorpusError(Errors.ZT670.format(path=path))
+                raise OutputError(Errors.ZT670.format(path=path))
         elif path.is_file() and path.stat().st_size and not is_doc_bin(path):
-            raise CorpusError(Errors.ZT671.format(path=path, seen="it is no .spacy file"))
+            raise OutputError(Errors.ZT671.format(path=path, seen="it is no .spacy file"))
         else:
             require_new(path, force=force)
     require_report(report, "a list of rejects", inputs=inputs)

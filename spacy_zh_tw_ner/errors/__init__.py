@@ -6,6 +6,7 @@ A message says what happened, the value seen, and what to do.
 from typing import Any
 
 from .commands import CommandMessages
+from .commands import OutputError as OutputError
 from .corpora import CorpusMessages
 from .encoders import EncoderMessages
 from .pipeline import PipelineMessages

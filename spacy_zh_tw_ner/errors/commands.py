@@ -1,6 +1,10 @@
 """Messages of commands: their outputs, their options, and what stops them."""
 
 
+class OutputError(ValueError):
+    """An output that may not be written, because it would replace something."""
+
+
 class CommandMessages:
     """Part of `Errors`."""
 
@@ -17,17 +21,22 @@ class CommandMessages:
     ZT673 = "The output {path} {relation} the input {input}, which would be lost. Choose another output."
     ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
 
+    ZT684 = (
+        "{path} holds a training run already ({found}). Continue it with --resume, replace it with --force, or "
+        "choose another output."
+    )
+
     # What stops a command
     ZT675 = "{path}: {reason}."
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
     ZT678 = (
-        "`{command}` stopped at an error that it does not expect, {kind}: {reason}. Run it again with --verbose for the "
-        "traceback, and report it."
+        "`{command}` stopped at an error that it does not expect, {kind}: {reason}. Run it again with --verbose for "
+        "the traceback, and report it."
     )
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is not installed, and is needed here. Run `{hint}`."
-    ZT681 = "Memory ran out. {remedy}"
+    ZT681 = "Memory ran out. Give the command less at a time, or run it on a machine with more memory."
 
     # Pipelines that a command loads
     ZT682 = (

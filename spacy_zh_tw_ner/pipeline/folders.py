@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Errors
-from ..runtime.folder import is_exported
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -46,7 +45,7 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
     """
     import spacy
 
-    if is_exported(Path(name)):
+    if all((Path(name) / file).is_file() for file in ("model.onnx", "pipeline.json")):
         raise ValueError(Errors.ZT683.format(name=name))
     pipeline_folder(name)
     try:
