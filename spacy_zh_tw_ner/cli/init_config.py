@@ -5,11 +5,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("init-config")
-@fails_in_words
 def init_config_cli(
     target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
     preset: str = typer.Option("", "--preset", "-p", help="Such as 12gb-base; a name that is wrong lists all."),

@@ -5,6 +5,8 @@ A message says what happened, the value seen, and what to do.
 
 from typing import Any
 
+from .commands import CommandMessages
+from .commands import OutputError as OutputError
 from .corpora import CorpusMessages
 from .encoders import EncoderMessages
 from .pipeline import PipelineMessages
@@ -33,7 +35,15 @@ class CorpusError(ValueError):
     """Data that cannot be used, told with file and line."""
 
 
-class Errors(PipelineMessages, CorpusMessages, EncoderMessages, TrainingMessages, ServingMessages, metaclass=_Coded):
+class Errors(
+    PipelineMessages,
+    CorpusMessages,
+    EncoderMessages,
+    TrainingMessages,
+    ServingMessages,
+    CommandMessages,
+    metaclass=_Coded,
+):
     """Messages for `raise`; fill them with `.format(...)`."""
 
 
