@@ -48,9 +48,9 @@ def evaluate_cli(
     from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
     from ..evaluation.seqeval_report import require_seqeval
     from ..files import write_whole
-    from .labels import warn_of_unknown_labels
     from ..outputs import require_report
     from ..pipeline.folders import load_pipeline, pipeline_places
+    from .labels import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.
     inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]

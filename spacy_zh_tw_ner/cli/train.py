@@ -37,8 +37,8 @@ def train_cli(
     from ..training.devices import require_precision
     from ..training.loop import train
     from ..training.pitfalls import long_warm_ups
-    from .labels import warn_of_unknown_labels
     from ..training.run_folder import require_run_folder
+    from .labels import warn_of_unknown_labels
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
