@@ -32,7 +32,8 @@ class Position:
     """How far a run has come.
 
     step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
-    losses: Since the last evaluation.
+    losses: Since the last evaluation. evaluated_words: Tokens seen at the last evaluation; None in checkpoints of 0.1,
+    which do not have it.
     """
 
     step: int = 0
@@ -40,6 +41,7 @@ class Position:
     seconds: float = 0.0
     results: list[tuple[float, int]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
+    evaluated_words: int | None = 0
 
 
 def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
@@ -78,8 +80,12 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
     weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
     _write_weights(nlp, weights, path)
     optimizer_from_bytes(nlp, optimizer, arrays["optimizer"].tobytes())
-    position = Position(**said["position"])
+    position = Position(**{"evaluated_words": None} | said["position"])
     position.results = [(score, step) for score, step in position.results]
+    if position.evaluated_words is None:
+        # Assume batches of one size, which the batcher aims at.
+        n_steps = position.results[-1][1] + 1 if position.results else 0
+        position.evaluated_words = round(position.words * n_steps / max(1, position.step))
     _restore_random(arrays, said["python"])
     return position
 
