@@ -16,7 +16,7 @@ from .likelihood import Likelihood, log_likelihood
 from .long_sequences import LongSequence, RowsT
 from .posterior import Posterior, infer
 from .probable_spans import probable_segments
-from .transitions import PENALTY, Transitions, at_temperature, constrain
+from .transitions import PENALTY, Transitions, at_temperature, constrain, constrain_emissions
 from .viterbi import decode
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "chance_error",
     "choose",
     "constrain",
+    "constrain_emissions",
     "decode",
     "fit_temperature",
     "infer",

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from .._compat import has_numba
 from ..errors import Errors
+from ..install_hints import install_hint
 
 KernelsT: TypeAlias = ModuleType
 
@@ -21,7 +22,7 @@ def kernels_for(compiled: bool | None) -> KernelsT | None:
     RAISES (ValueError): Where they are asked for and numba is not installed.
     """
     if compiled and not has_numba():
-        raise ValueError(Errors.ZT110)
+        raise ValueError(Errors.ZT110.format(hint=install_hint("fast")))
     return None if compiled is False or not has_numba() else _load_kernels()
 
 

@@ -16,8 +16,8 @@ o[t] = α[t] · β[t],
     p(y_t = j) = α[t, j] β[t, j] / o[t],     p(y_t = i, y_t+1 = j) = α[t, i] ψ[i, j] φ[t+1, j] β[t+1, j] / (o[t] r[t]),
     log Z = Σ_t log s[t] + Σ_t max e[t] + (T − 1) max A + … + log o[T].
 
-**Underflow.** A value below 1.2e-38 is lost. As α and β are at most 1 where they are scaled, a probability loses at most
-n_tags² × 1.2e-38 / o, so that a sequence is *stable* where o (and o times the scales) is above `UNDERFLOW_BOUND`
+**Underflow.** A value below 1.2e-38 is lost. As α and β are at most 1 where they are scaled, a probability loses at
+most n_tags² × 1.2e-38 / o, so that a sequence is *stable* where o (and o times the scales) is above `UNDERFLOW_BOUND`
 everywhere. Sequences that are not (emissions of ±1e4, constraints against all that the emissions favour) are computed
 again by `reference`, in float64 log space.
 """
@@ -79,7 +79,8 @@ class ForwardBackward:
         if not counted.all():
             left[~counted] = 0.0
             incoming = np.where(counted[:, None], incoming, np.float32(0.0))
-        return sum_of_products(left[:-1], incoming[1:]) * self.factors.matrix
+        counts: FloatsT = sum_of_products(left[:-1], incoming[1:]) * self.factors.matrix
+        return counts
 
 
 class Expectations(NamedTuple):

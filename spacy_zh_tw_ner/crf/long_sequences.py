@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ..safe_points import safe_point
 from .interval_scheduling import Segment
 from .layout import check_finite
 from .posterior import Posterior, infer
@@ -151,6 +152,7 @@ class LongSequence:
         incoming (np.ndarray): (n_tags,) log α or scores at this row, emissions included; not used at the beginning.
         end (Optional[np.ndarray]): (n_tags,) log β at its last row; None where it is not known yet.
         """
+        safe_point()
         emissions, transitions = self._rows[first : first + self._size + 1].astype(np.float32), self._transitions
         check_finite(emissions, before=first)
         if first:
@@ -169,4 +171,5 @@ def _at(log_values: Callable[[IntsT, IntsT], FloatsT], row: int, n_tags: int) ->
 
 def _in_float32(logs: FloatsT) -> FloatsT:
     """Subtract the maximum, and put PENALTY in place of −∞."""
-    return np.maximum(logs - logs.max(), PENALTY).astype(np.float32)
+    values: FloatsT = np.maximum(logs - logs.max(), PENALTY).astype(np.float32)
+    return values

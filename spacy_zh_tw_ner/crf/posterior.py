@@ -70,7 +70,8 @@ class Posterior:
         steps[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0.0
         total = np.cumsum(steps)
         log_p = self.log_alpha(first, tags[first]) + (total[last] - total[first]) + self.log_beta(last, tags[last])
-        return np.minimum(np.exp(log_p), 1.0)
+        probabilities: FloatsT = np.minimum(np.exp(log_p), 1.0)
+        return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
         """(n,) float64 logarithm of the forward variable of these tags at these rows, up to a constant of the row."""
@@ -114,6 +115,12 @@ def infer(
     emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
     found = run_forward_backward(emissions, layout, transitions, kernels_for(compiled))
     return Posterior(
-        emissions, layout, transitions,
-        alpha=found.alpha, beta=found.beta / found.overlap[:, None], log_scale=found.log_scale, log_z=found.log_z, stable=found.stable,
-    )  # fmt: skip
+        emissions,
+        layout,
+        transitions,
+        alpha=found.alpha,
+        beta=found.beta / found.overlap[:, None],
+        log_scale=found.log_scale,
+        log_z=found.log_z,
+        stable=found.stable,
+    )

@@ -10,7 +10,7 @@ followed from its last token to its first. Its probability falls with every toke
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def follow(
     rows, kinds = np.nonzero(marginals[own:][:, last] >= threshold)
     rows += own
     # rows: where each span has been followed to. tags: its tag there. log_p: of its part from there on.
-    open_: tuple[FloatsT | IntsT, ...] = (rows, rows + 1, kinds, last[kinds], posterior.log_beta(rows, last[kinds]))
+    open_: tuple[Any, ...] = (rows, rows + 1, kinds, last[kinds], posterior.log_beta(rows, last[kinds]))
     if len(unbegun.ends):
         border, tags = np.full_like(unbegun.kinds, len(marginals) - 1), inner[unbegun.kinds]
         log_p = unbegun.log_p - posterior.log_alpha(border, tags)

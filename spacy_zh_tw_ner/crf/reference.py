@@ -73,4 +73,5 @@ def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
 def log_sum_exp(values: FloatsT, axis: int) -> FloatsT:
     """Compute log Σ exp(values) along an axis. The penalty of forbidden transitions is finite, so no NaN arises."""
     peak = values.max(axis, keepdims=True)
-    return np.log(np.exp(values - peak).sum(axis)) + peak.squeeze(axis)
+    total: FloatsT = np.log(np.exp(values - peak).sum(axis)) + peak.squeeze(axis)
+    return total

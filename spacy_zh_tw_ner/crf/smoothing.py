@@ -7,7 +7,7 @@ import numpy as np
 from .forward_backward import run_forward_backward, sum_of_products
 from .gold import Gold
 from .layout import Layout
-from .transitions import PENALTY, FloatsT, Transitions
+from .transitions import PENALTY, FloatsT, Transitions, is_allowed
 
 if TYPE_CHECKING:
     from .likelihood import Likelihood
@@ -30,8 +30,8 @@ def add_smoothing(
         gradient(ε) = expected − (1 − ε) · gold − ε · expected under u.
 
     Smoothing each token's tag alone would ask for tags and transitions that no distribution over paths has together.
-    u is the CRF whose emissions and legal transitions are all 0. Sequences whose gold is not wholly known stay as they
-    are.
+    u is the CRF whose allowed emissions and transitions are all 0. Sequences whose gold is not wholly known stay as
+    they are.
 
     likelihood (Likelihood): Without smoothing; changed in place.
     emissions (np.ndarray): (n_rows, n_tags) float32.
@@ -39,9 +39,12 @@ def add_smoothing(
     share (float): ε, from 0 to less than 1.
     """
     # In float64 every sequence is stable: with all scores 0, no path outweighs another by 1e280.
-    legal = Transitions(*(np.where(scores > PENALTY / 2, 0.0, PENALTY) for scores in transitions))
-    scores = Transitions(*(np.where(scores > PENALTY / 2, scores, 0.0).astype(np.float64) for scores in transitions))
-    even = run_forward_backward(np.zeros(emissions.shape), layout, legal, kernels=None)
+    flat, *legal = (np.where(is_allowed(scores), 0.0, PENALTY) for scores in (emissions, *transitions))
+    emissions, *allowed = (
+        np.where(is_allowed(scores), scores, 0.0).astype(np.float64) for scores in (emissions, *transitions)
+    )
+    scores = Transitions(*allowed)
+    even = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
     weight = gold.known[layout.sequences] * share  # (n_rows,)
     # shape: (n_rows, n_tags) target that moves from all paths to the gold; its negative is added to the target
     moved = -even.marginals()

@@ -42,9 +42,32 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
     RETURNS (tuple[np.ndarray, Transitions]): In float32.
     """
-    emissions = np.asarray(emissions, dtype=np.float32)
     if temperature == 1.0:
-        return emissions, transitions
-    divisor = np.float32(temperature)
-    cooled = (np.where(scores > PENALTY / 2, scores / divisor, PENALTY).astype(np.float32) for scores in transitions)
-    return emissions / divisor, Transitions(*cooled)
+        return np.asarray(emissions, dtype=np.float32), transitions
+    divided, *cooled = (
+        np.where(is_allowed(scores), scores / np.float32(temperature), PENALTY).astype(np.float32)
+        for scores in (emissions, *transitions)
+    )
+    return divided, Transitions(*cooled)
+
+
+def is_allowed(scores: FloatsT) -> BoolsT:
+    """Tell allowed scores from forbidden ones, which may have been divided by a temperature or summed."""
+    return scores > PENALTY / 2
+
+
+def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT:
+    """Forbid some tags at some tokens.
+
+    The partition function, marginals, paths and gradients of the result are those of the chain without the paths
+    through a forbidden cell. Each token must keep a tag that can be reached.
+
+    emissions (np.ndarray): (n_rows, n_tags)
+    rows, tags (np.ndarray): (n_cells,) the forbidden cells.
+    RETURNS (np.ndarray): (n_rows, n_tags) with PENALTY in these cells; the same array if there are none.
+    """
+    if not len(rows):
+        return emissions
+    constrained = emissions.copy()
+    constrained[rows, tags] = PENALTY
+    return constrained

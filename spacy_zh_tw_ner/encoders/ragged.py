@@ -1,8 +1,10 @@
 """One array a document ⇄ one array a batch, in thinc's arrays or torch's."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from thinc.api import Ops
 from thinc.types import Floats1d, Floats2d, Ints1d
@@ -33,6 +35,17 @@ def to_torch(array: Floats1d | Floats2d, *, requires_grad: bool = False) -> torc
 def from_torch(tensor: torch.Tensor) -> Floats2d:
     """Show a tensor to thinc, without a copy."""
     return cast(Floats2d, torch2xp(tensor))
+
+
+def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
+    """Return an array of thinc on the CPU, without a copy where it is there."""
+    found: npt.NDArray[np.float32] = ops.to_numpy(array).astype(np.float32, copy=False)  # type: ignore[no-untyped-call]
+    return found
+
+
+def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
+    """Return an array as thinc has it, on the device of `ops`."""
+    return ops.asarray(array.astype(np.float32, copy=False))
 
 
 def group_by_length(

@@ -1,15 +1,14 @@
-"""Both recursions, marginals and expected counts as compiled loops; the equations are those of `crf.forward_backward`."""
+"""Both recursions, marginals and expected counts as compiled loops; `crf.forward_backward` has the equations."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ..forward_backward import UNDERFLOW_BOUND, Expectations, make_factors
 from ..layout import Layout
 from ..transitions import PENALTY, BoolsT, FloatsT, Transitions
-from .padding import LANES, padded
+from .settings import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 
@@ -17,10 +16,10 @@ BLOCK = 32  # rows of an outer product that the first-level cache holds
 FLOOR, LOWEST_EXPONENT = np.float32(PENALTY / 2), np.float32(-87)
 
 # `reassoc` lets the compiler take a sum in vectors. NaN and infinity keep their meaning: they mark what is not stable.
-jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
+compiled = jit("contract", "reassoc", "nsz", "arcp")
 
 
-@jit
+@compiled
 def multiply_one(x: Array, into: Array, out: Array) -> None:
     """out[j] = Σ_i x[i] · into[j, i]"""
     for j in range(0, into.shape[0], 4):
@@ -34,7 +33,7 @@ def multiply_one(x: Array, into: Array, out: Array) -> None:
         out[j], out[j + 1], out[j + 2], out[j + 3] = xa, xb, xc, xd
 
 
-@jit
+@compiled
 def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
     """out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
     w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
@@ -65,7 +64,7 @@ def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
         out[3, j], out[3, j + 1], out[3, j + 2], out[3, j + 3] = za, zb, zc, zd
 
 
-@jit
+@compiled
 def run_walk(
     potentials: Array, first_rows: Array, step: int, lengths: Array, into: Array, begin: Array,
     carried: Array, values: Array, scales: Array,
@@ -107,7 +106,7 @@ def run_walk(
                     value[j] = scaled * potential[j]
 
 
-@jit
+@compiled
 def exp(x: Any) -> Any:
     """e^x of a float32 x ≤ 0 within 3e-7 of its value, and 0 below −87.
 
@@ -129,12 +128,13 @@ def exp(x: Any) -> Any:
     return p * power if x > LOWEST_EXPONENT else np.float32(0)
 
 
-@jit
+@compiled
 def load(emissions: Array, first: int, length: int, potentials: Array, there: int) -> float:
     """Write exp(emission − maximum of its row) to padded rows; return the sum of the maxima."""
     n_tags, total = emissions.shape[1], 0.0
     for t in range(length):
-        row, out, peak = emissions[first + t], potentials[there + t], FLOOR
+        row, out = emissions[first + t], potentials[there + t]
+        peak: Any = FLOOR
         for j in range(n_tags):
             peak = max(peak, row[j])
         for j in range(n_tags):
@@ -143,7 +143,7 @@ def load(emissions: Array, first: int, length: int, potentials: Array, there: in
     return total
 
 
-@jit
+@compiled
 def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
     """out[i, j] += Σ_row left[row, i] · right[row, j] for the first n_rows; four rows of `out` at a time."""
     width = out.shape[1]
@@ -171,7 +171,7 @@ def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
                     d[j] += d0 * r0[j]
 
 
-@jit
+@compiled
 def run_expectations(
     emissions: Array, first_rows: Array, lengths: Array, counted: Array, forward: Array, backward: Array,
     begin: Array, end: Array, bound: float, marginals: Array, counts: Array, log_z: Array, stable: Array,
@@ -194,14 +194,16 @@ def run_expectations(
         run_walk(potentials, firsts, 1, here, forward, begin, alpha, alpha, scale)
         run_walk(potentials, firsts + here - 1, -1, here, backward, end, beta, incoming, backward_scale)
         for lane in range(len(here)):
-            sequence, first, holds, overlap = group + lane, firsts[lane], True, np.float32(0)
+            sequence, first, overlap = group + lane, firsts[lane], np.float32(0)
+            stable[sequence] = True
             for t in range(here[lane]):
                 row, out = first + t, marginals[first_rows[sequence] + t]
                 one, other = alpha[row], beta[row]
                 overlap = np.float32(0)
                 for j in range(width):
                     overlap += one[j] * other[j]
-                holds &= overlap > bound and overlap * min(scale[row], backward_scale[row]) > bound
+                if not (overlap > bound and overlap * min(scale[row], backward_scale[row]) > bound):
+                    stable[sequence] = False
                 inverse = np.float32(1) / overlap
                 for j in range(n_tags):
                     out[j] = one[j] * other[j] * inverse
@@ -210,8 +212,7 @@ def run_expectations(
                     one[j] *= inverse
                 log_z[sequence] += np.log(float(scale[row]))
             log_z[sequence] += np.log(float(overlap))
-            stable[sequence] = holds
-            if holds and counted[sequence]:
+            if stable[sequence] and counted[sequence]:
                 add_products(alpha[first:], incoming[first + 1 :], here[lane] - 1, counts)
 
 

@@ -4,21 +4,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ..layout import Layout
 from ..transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
-from .padding import LANES, padded
+from .settings import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 
 LOWEST = np.float32(-3e38)
 
 # No emission is NaN or infinite here, which lets the compiler take a maximum in vectors.
-jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"})
+compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 
-@jit
+@compiled
 def maximize_one(x: Array, matrix: Array, out: Array) -> None:
     """out[j] = max_i x[i] + matrix[i, j]"""
     for j in range(matrix.shape[1]):
@@ -27,10 +26,10 @@ def maximize_one(x: Array, matrix: Array, out: Array) -> None:
         x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
         m0, m1, m2, m3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
         for j in range(matrix.shape[1]):
-            out[j] = max(out[j], max(max(x0 + m0[j], x1 + m1[j]), max(x2 + m2[j], x3 + m3[j])))
+            out[j] = max(out[j], x0 + m0[j], x1 + m1[j], x2 + m2[j], x3 + m3[j])
 
 
-@jit
+@compiled
 def maximize_four(x: Array, matrix: Array, out: Array) -> None:
     """out[lane, j] = max_i x[lane, i] + matrix[i, j] for four lanes."""
     a, b, c, d = out[0], out[1], out[2], out[3]
@@ -42,13 +41,13 @@ def maximize_four(x: Array, matrix: Array, out: Array) -> None:
         m0, m1 = matrix[i], matrix[i + 1]
         for j in range(matrix.shape[1]):
             p, q = m0[j], m1[j]
-            a[j] = max(a[j], max(a0 + p, a1 + q))
-            b[j] = max(b[j], max(b0 + p, b1 + q))
-            c[j] = max(c[j], max(c0 + p, c1 + q))
-            d[j] = max(d[j], max(d0 + p, d1 + q))
+            a[j] = max(a[j], a0 + p, a1 + q)
+            b[j] = max(b[j], b0 + p, b1 + q)
+            c[j] = max(c[j], c0 + p, c1 + q)
+            d[j] = max(d[j], d0 + p, d1 + q)
 
 
-@jit
+@compiled
 def run_viterbi(
     emissions: Array, first_rows: Array, lengths: Array, matrix: Array, into: Array, start: Array, end: Array,
     tags: Array, finals: Array, legal: Array,
@@ -102,7 +101,7 @@ def run_viterbi(
                     tag = best_before(scores[lane, t - 1], into[tag])
 
 
-@jit
+@compiled
 def best_before(scores: Array, into: Array) -> int:
     """The first i with the largest scores[i] + into[i]."""
     best = LOWEST
