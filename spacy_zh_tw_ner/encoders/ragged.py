@@ -45,7 +45,8 @@ def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
 
 def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
     """Return an array as thinc has it, on the device of `ops`."""
-    return ops.asarray(array.astype(np.float32, copy=False))
+    floats: Any = array.astype(np.float32, copy=False)
+    return ops.asarray(floats)
 
 
 def group_by_length(

@@ -26,7 +26,9 @@ def score(path: torch.Tensor, emissions: torch.Tensor, transitions: Transitions)
     return float(start[path[0]] + inner + end[path[-1]])
 
 
-def assert_same(emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: torch.Tensor | DiskArray) -> None:
+def assert_same(
+    emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: torch.Tensor | DiskArray
+) -> None:
     """Best path, scores of stretches of it, and probable segments are those of the whole."""
     n, n_labels = len(emissions), emissions.shape[1] // 4
     long = LongSequence(rows, transitions, size=size, compiled=compiled)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-
 from .helpers import bioes, both_paths, constrain, constrained, legal_path, log_likelihood, one_hot, random_transitions
 from .test_oracle import log_sum, path_scores
 
