@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ...errors import Errors, UnreadableFileError, ZhTwNerError, code_of
 from ...untrusted import origin
@@ -119,7 +120,12 @@ def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str,
 
     RAISES (ValueError): If a weight is missing or has another shape.
     """
-    expected = {key: tensor.shape for key, tensor in empty_model(name, deepcopy(config)).state_dict().items()}
+    from transformers.modeling_utils import no_init_weights
+
+    cls, config_copy = _model_class(name, config), deepcopy(config)
+    with no_init_weights(), _NothingAllocated():
+        model = cls(config_copy, add_pooling_layer=False) if _takes_pooler(cls) else cls(config_copy)
+    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
     missing = sorted(expected.keys() - weights.keys())
     if missing:
         raise UnreadableFileError(
@@ -129,6 +135,19 @@ def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str,
         if weights[key].shape != shape:
             seen, wanted = tuple(weights[key].shape), tuple(shape)
             raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=key, seen=seen, expected=wanted))
+
+
+class _NothingAllocated(TorchFunctionMode):
+    """Put new tensors on the device "meta", where they have a shape and no numbers.
+
+    `torch.device("meta")` does so with `torch.arange`, too, which there takes torch's compiler and half a second.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        on_meta = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
+        return func(*args, **{**(kwargs or {}), **on_meta})
 
 
 def _attention(cls: Any, wanted: str | None) -> str | None:
