@@ -18,6 +18,7 @@ from ..errors import Errors, OutputError
 from ..files import write_whole
 from ..pipeline.folders import pipeline_folder
 from ..runtime.folder import is_exported
+from ..untrusted import parse_json, reading, require, require_type, whole_number
 from .job import Job
 from .records import Tally
 
@@ -78,28 +79,24 @@ class Journal:
         path = job.folder / NAME
         # A kill may leave the last line without an end: what it said is then not known.
         whole = [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")] if path.exists() else []
-        begun = _parse(whole[0]) if whole else {}
-        if begun and not (anew and begun != identity):
-            _require_same(begun, identity, job.folder)
-            self._read(whole[1:])
-        entries = [json.dumps(identity, ensure_ascii=False).encode() + b"\n"]
-        write_whole(path, b"".join([*entries, *(_entry(index, tally) for index, tally in self.done.items())]))
+        header = json.dumps(identity, ensure_ascii=False).encode() + b"\n"
+        with reading(path):
+            begun = require_type("line 1", parse_json(whole[0]), dict) if whole else identity
+            if begun != identity and anew:
+                whole = []
+            else:
+                _require_same(begun, identity, job.folder)
+            for number, line in enumerate(whole[1:], start=2):
+                index, tally = _entry(f"line {number}", parse_json(line))
+                if job.part(index).is_file() and job.part_rejects(index).is_file():
+                    self.done[index] = tally
+        write_whole(path, b"".join([header, *map(_line, self.done.items())]))
         self._file = path.open("ab")
-
-    def _read(self, lines: list[bytes]) -> None:
-        """Take over finished chunks whose parts are there; what is damaged is done again."""
-        for line in lines:
-            entry = _parse(line)
-            index = entry.pop("chunk", None)
-            if not isinstance(index, int) or entry.keys() != asdict(Tally()).keys():
-                continue
-            if self.job.part(index).is_file() and self.job.part_rejects(index).is_file():
-                self.done[index] = Tally(**entry)
 
     def enter(self, index: int, tally: Tally) -> None:
         """Note that the parts of a chunk are in their places."""
         self.done[index] = tally
-        self._file.write(_entry(index, tally))
+        self._file.write(_line((index, tally)))
         self._file.flush()
 
     def total(self) -> Tally:
@@ -132,16 +129,17 @@ def has_journal(job: Job) -> bool:
     return (job.folder / NAME).is_file()
 
 
-def _entry(index: int, tally: Tally) -> bytes:
-    return json.dumps({"chunk": index, **asdict(tally)}).encode() + b"\n"
+def _line(entry: tuple[int, Tally]) -> bytes:
+    return json.dumps({"chunk": entry[0], **asdict(entry[1])}).encode() + b"\n"
 
 
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def _entry(key: str, data: object) -> tuple[int, Tally]:
+    """Check a line of the journal: the number of a chunk, and its tally."""
+    entry = require_type(key, data, dict)
+    names = {"chunk", *vars(Tally())}
+    require(entry.keys() == names, key, sorted(entry), ", ".join(sorted(names)))
+    numbers = {name: whole_number(f"{key}: {name}", value, 0, 2**62) for name, value in entry.items()}
+    return numbers.pop("chunk"), Tally(**numbers)
 
 
 def _require_same(seen: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:

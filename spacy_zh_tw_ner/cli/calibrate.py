@@ -31,6 +31,7 @@ def calibrate_cli(
     from ..outputs import output_folder, require_report
     from ..pipeline.calibration import calibrate, find_recognizer
     from ..pipeline.folders import load_pipeline, pipeline_places
+    from .labels import warn_of_unknown_labels
 
     places = pipeline_places(pipeline)
     if diagram is not None:
@@ -41,6 +42,7 @@ def calibrate_cli(
         nlp = load_pipeline(pipeline)
         find_recognizer(nlp, component)
         pairs = list(predict_pairs(nlp, data))
+        warn_of_unknown_labels(nlp, (gold for gold, _ in pairs), data)
         before = entity_confidence(pairs)
         temperature = calibrate(nlp, [gold for gold, _ in pairs], component)
         after = entity_confidence(predict_pairs(nlp, data))

@@ -50,6 +50,7 @@ def evaluate_cli(
     from ..files import write_whole
     from ..outputs import require_report
     from ..pipeline.folders import load_pipeline, pipeline_places
+    from .labels import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.
     inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]
@@ -67,9 +68,11 @@ def evaluate_cli(
         nlp = load_pipeline(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
         settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
-        reports[pipeline] = report = evaluate(nlp, list(read_golds(nlp, data)), settings)
+        golds = list(read_golds(nlp, data))
         if len(pipelines) > 1:
             msg.divider(pipeline)
+        warn_of_unknown_labels(nlp, golds, data)
+        reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
         (first, second): compare_tables(reports[first].table, reports[second].table, resamples=resamples, seed=seed)

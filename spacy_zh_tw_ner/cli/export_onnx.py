@@ -47,6 +47,7 @@ def export_onnx_cli(
     from ..pipeline.export_onnx import write_onnx
     from ..pipeline.folders import load_pipeline, pipeline_places
     from ..pipeline.round_onnx import round_onnx
+    from .labels import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
     require_replaceable(output, force=force, inputs=inputs)
@@ -64,6 +65,7 @@ def export_onnx_cli(
         )
         if to == "int8":
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []
+            warn_of_unknown_labels(nlp, golds, dev)
             rounding = round_onnx(nlp, folder, component, golds)
             _print(rounding)
             if rounding.f_score is not None and rounding.f_score_before is not None:

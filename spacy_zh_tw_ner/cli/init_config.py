@@ -15,7 +15,8 @@ from .options import FORCE_FILE
 @zh_tw_ner_cli.command("init-config")
 def init_config_cli(
     target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
-    preset: str = typer.Option(..., "--preset", help="Such as 12gb-base; a name that is wrong lists all."),
+    preset: str = typer.Option("", "--preset", help="Such as 12gb-base; a name that is wrong lists all."),
+    source: str = typer.Option("", "--source", help="Instead of a preset: a trained pipeline, to train it further."),
     corpus: Path | None = typer.Option(
         None,
         "--corpus",
@@ -27,34 +28,43 @@ def init_config_cli(
     dev: str = typer.Option("", "--dev", help="Path of the dev corpus, if it is not in --corpus."),
     force: bool = FORCE_FILE,
 ) -> None:
-    """Write a complete training config from a preset, and print the commands that plan and train with it.
+    """Write a complete training config from a preset, or one that trains an existing pipeline further.
 
-    Look at it, change it, ask `zh-tw-ner plan` about it, and train with it.
+    Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
-    from ..errors import Warnings
+    from ..errors import Errors, PlanError, Warnings
     from ..files import write_whole
     from ..outputs import require_new
+    from ..pipeline.folders import pipeline_folder
+    from ..planning.fine_tuning import fine_tuning_config
     from ..planning.presets import read_config, with_settings
 
+    if bool(preset) == bool(source):
+        raise PlanError(Errors.ZT445.format(preset=preset, source=source))
+    if source and base:
+        raise PlanError(Errors.ZT446.format(base=base, source=source))
     require_new(target, force=force)
-    config = read_config(preset)
+    config = fine_tuning_config(source, pipeline_folder(source)) if source else read_config(preset)
     if corpus is None and not (train and dev) and _is_terminal():
-        default = Path(config["paths"]["train"]).parent
+        default = Path(config["paths"].get("train") or "corpus/taiwan/train.spacy").parent
         corpus = Path(typer.prompt("Folder of the corpus, as `convert` writes it", default=str(default)))
     if corpus is not None:
         train, dev = train or (corpus / "train.spacy").as_posix(), dev or (corpus / "dev.spacy").as_posix()
     paths = {"paths.base": base, "paths.train": train, "paths.dev": dev}
     config = with_settings(config, {path: value for path, value in paths.items() if value}, origin="init-config")
     names = list(dict.fromkeys(filter(None, (name.strip() for name in labels.split(",")))))
-    if names:
+    if names and source:
+        config["initialize"]["after_init"] |= {"labels": names, "corpus": None}
+    elif names:
         # Without this they are found in the corpus, in its order.
         config["initialize"]["components"]["ner"]["labels"] = names
     write_whole(target, config.to_str(interpolate=False).encode())
     msg.good(f"Wrote {target}")
-    missing = [path for path in (config["paths"]["train"], config["paths"]["dev"]) if not Path(path or "").exists()]
+    data = [config["paths"].get(split) or f"[paths] {split}" for split in ("train", "dev")]
+    missing = [path for path in data if not Path(path).exists()]
     if missing:
-        msg.warn(Warnings.ZT955.format(paths=", ".join(map(str, missing))))
-    for command in next_commands(config, target, preset):
+        msg.warn(Warnings.ZT955.format(paths=", ".join(missing)))
+    for command in next_commands(config, target, preset or source):
         print(shlex.join(command))
 
 

@@ -40,9 +40,11 @@ def quantize_cli(
     """
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
+    from ..evaluation.predict import read_golds
     from ..outputs import output_folder, require_replaceable
     from ..pipeline.folders import load_pipeline, pipeline_folder, pipeline_places
     from ..pipeline.quantize import default_target, require_encoder, write_quantized
+    from .labels import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
     require_replaceable(output, force=force, inputs=inputs)
@@ -53,6 +55,8 @@ def quantize_cli(
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not ignore_f1_drop:
         raise ValueError(Errors.ZT545.format(path=dev))
+    if dev.is_file():
+        warn_of_unknown_labels(nlp, read_golds(nlp, dev), dev)
 
     with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
         write_quantized(nlp, folder, target, force=ignore_f1_drop)

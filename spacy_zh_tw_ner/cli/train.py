@@ -30,11 +30,15 @@ def train_cli(
     """
     from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
     from spacy.training.initialize import init_nlp
+    from spacy.util import resolve_dot_names
 
     from ..planning.presets import read_config, with_settings
+    from ..training.char_corpus import CharCorpus, read_gold_docs
     from ..training.devices import require_precision
     from ..training.loop import train
+    from ..training.pitfalls import long_warm_ups
     from ..training.run_folder import require_run_folder
+    from .labels import warn_of_unknown_labels
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
@@ -50,6 +54,12 @@ def train_cli(
     setup_gpu(gpu_id)
     msg.divider("Initializing pipeline")
     nlp = init_nlp(whole, use_gpu=gpu_id)
+    names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
+    for corpus in resolve_dot_names(nlp.config.interpolate(), names):
+        if isinstance(corpus, CharCorpus):
+            warn_of_unknown_labels(nlp, read_gold_docs(corpus.path, nlp.vocab), corpus.path)
+    for message in long_warm_ups(nlp.config.interpolate()):
+        msg.warn(message)
     msg.divider("Training pipeline")
     train(nlp, output, resume=resume, force=force, checkpoint_every=checkpoint_every)
     msg.good(f"Saved {output / 'model-best'} and {output / 'model-last'}")

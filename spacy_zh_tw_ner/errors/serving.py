@@ -28,6 +28,8 @@ class ServingMessages:
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 
+    ZT535 = "The service is stopping and had no time left for this text. Send it again to the next one."
+
     # Words that a request brings
     ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."
     ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."

@@ -89,6 +89,8 @@ def _train(
         stream.skip(position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr))
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
+    # For the progress logger, which otherwise takes the first step of this process for the first of the run.
+    start = {"step": position.step, "words": position.words, "seconds": position.seconds} if resume else None
     try:
         for info, is_best in _steps(run, stream, position):
             scored = info["score"] is not None
@@ -96,6 +98,7 @@ def _train(
                 _save(run, output, info, is_best)
                 if not resume and len(position.results) == 1:
                     path.unlink(missing_ok=True)  # of the run whose models were just replaced
+                info |= {"output_path": str(output / LAST), "resumed_from": start}
             log_step(info if scored else None)
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
                 save_checkpoint(path, nlp, run.optimizer, position)
@@ -132,9 +135,10 @@ def _steps(run: Run, stream: BatchStream, position: Position) -> Iterable[tuple[
             "checkpoints": list(position.results),
             "seconds": int(position.seconds),
             "words": position.words,
+            "evaluated_words": position.evaluated_words,
         }
         if score is not None:
-            position.losses = {}
+            position.losses, position.evaluated_words = {}, position.words
         yield info, score is not None and score == max(position.results)[0]
 
 
