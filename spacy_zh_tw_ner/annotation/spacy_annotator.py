@@ -7,8 +7,8 @@ from functools import partial
 import spacy
 import torch
 from spacy.tokens import Doc, Span
-from thinc.api import require_gpu
 
+from ..devices import require_gpu
 from ..entities import Found
 from .annotators import Annotated
 from .records import Loaded, Record, reject

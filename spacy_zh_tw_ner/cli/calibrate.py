@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import fails_in_words, zh_tw_ner_cli
 
 
@@ -22,7 +23,6 @@ def calibrate_cli(
 ) -> None:
     """Make an entity with a score of 0.8 right 8 times in 10: fit one temperature on held-out data."""
     import spacy
-    from thinc.api import require_gpu
 
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
@@ -30,8 +30,7 @@ def calibrate_cli(
     from ..files import write_folder, write_whole
     from ..pipeline.calibration import calibrate, find_recognizer
 
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     nlp = spacy.load(pipeline)
     find_recognizer(nlp, component)
     pairs = list(predict_pairs(nlp, data))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import fails_in_words, zh_tw_ner_cli
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ def evaluate_cli(
     --diagram show the last pipeline.
     """
     import spacy
-    from thinc.api import require_gpu
 
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
@@ -55,8 +55,7 @@ def evaluate_cli(
         picture_format(picture)
     if seqeval:
         require_seqeval()
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     reports: dict[str, Report] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = spacy.load(pipeline)

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import fails_in_words, zh_tw_ner_cli
 
 
@@ -33,13 +34,11 @@ def export_cli(
     What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
     """
     import spacy
-    from thinc.api import require_gpu
 
     from ..corpora.export import export
     from .progress import progress
 
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     nlp = spacy.load(model) if model is not None else None
     with progress(source) as (notify, advance):
         n = export(source, target, format, nlp=nlp, model=model or "", order=order, notify=notify, advance=advance)

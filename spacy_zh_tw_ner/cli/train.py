@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import fails_in_words, zh_tw_ner_cli
 
 
@@ -24,9 +25,10 @@ def train_cli(
     All that `spacy train` takes works here: settings of the config as --training.max_steps 2000. A run that was
     stopped at any time, even by a power failure, goes on with --resume and ends with the same weights.
     """
-    from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+    from spacy.cli._util import import_code, parse_config_overrides
     from spacy.training.initialize import init_nlp
 
+    from ..devices import runs_encoders_alone
     from ..planning.presets import read_config, with_settings
     from ..training.devices import require_precision
     from ..training.loop import train
@@ -35,10 +37,12 @@ def train_cli(
     for path in filter(None, code.split(",")):
         import_code(path)
     whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
+    use_gpu(gpu_id)
     require_precision(whole, gpu_id)
-    setup_gpu(gpu_id)
+    msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    nlp = init_nlp(whole, use_gpu=gpu_id)
+    # spaCy's allocator is for thinc's arrays on a GPU.
+    nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
     msg.divider("Training pipeline")
     train(nlp, output, resume=resume, checkpoint_every=checkpoint_every)
     msg.good(f"Saved {output / 'model-best'} and {output / 'model-last'}")

@@ -6,6 +6,7 @@ A message says what happened, the value seen, and what to do.
 from typing import Any
 
 from .corpora import CorpusMessages
+from .devices import DeviceMessages
 from .encoders import EncoderMessages
 from .pipeline import PipelineMessages
 from .serving import ServingMessages
@@ -29,11 +30,23 @@ class PlanError(ValueError):
     """A config that cannot be planned or trained."""
 
 
+class DeviceError(ValueError):
+    """A GPU that is asked for and cannot be used."""
+
+
 class CorpusError(ValueError):
     """Data that cannot be used, told with file and line."""
 
 
-class Errors(PipelineMessages, CorpusMessages, EncoderMessages, TrainingMessages, ServingMessages, metaclass=_Coded):
+class Errors(
+    PipelineMessages,
+    CorpusMessages,
+    EncoderMessages,
+    TrainingMessages,
+    ServingMessages,
+    DeviceMessages,
+    metaclass=_Coded,
+):
     """Messages for `raise`; fill them with `.format(...)`."""
 
 

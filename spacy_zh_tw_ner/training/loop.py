@@ -21,6 +21,7 @@ from thinc.api import Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
 from ..files import write_folder
+from ..process_memory import limit_primitive_cache, return_freed_memory
 from .batch_stream import BatchStream, BatchT
 from .checkpoint import Position, load_checkpoint, save_checkpoint
 
@@ -60,6 +61,7 @@ def train(
     RETURNS (Position): How far it came.
     RAISES (TrainingError): As `load_checkpoint`.
     """
+    limit_primitive_cache()
     stdout, stderr = stdout or sys.stdout, stderr or sys.stderr
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
@@ -92,6 +94,8 @@ def train(
             log_step(info if scored else None)
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
                 save_checkpoint(path, nlp, run.optimizer, position)
+            if scored:
+                return_freed_memory()  # of evaluation and saving, which fits no tensor of the next steps
     finally:
         finalize()
     _save(run, output, None, False)
