@@ -20,6 +20,7 @@ from thinc.api import require_cpu as _thinc_cpu
 from thinc.api import require_gpu as _thinc_gpu
 
 from .errors import DeviceError, Errors
+from .install_hints import install_hint
 
 logger = logging.getLogger("spacy_zh_tw_ner")
 
@@ -106,7 +107,7 @@ def check_gpu(gpu_id: int) -> str | None:
     problem = _cupy_problem()
     if problem is None:
         return None
-    return Errors.ZT702.format(problem=problem, device=f"cuda:{gpu_id}", extra=cuda_extra())
+    return Errors.ZT702.format(problem=problem, device=f"cuda:{gpu_id}", hint=install_hint(cuda_extra()))
 
 
 def cuda_extra() -> str:

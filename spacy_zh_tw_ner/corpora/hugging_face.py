@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
+from ..install_hints import install_hint
 from .class_labels import TAGS, find_names, names_beside
 from .records import SILENT, Reading, Record
 from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
@@ -100,7 +101,7 @@ def _parquet(path: Path, reading: Reading) -> tuple[list[str] | None, Iterator[t
     try:
         from pyarrow import parquet
     except ImportError:
-        raise CorpusError(Errors.ZT224.format(path=path)) from None
+        raise CorpusError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
     try:
         file = parquet.ParquetFile(path)
     except Exception as error:  # pyarrow's own kinds

@@ -71,7 +71,7 @@ def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
     embed, encode = model.layers
-    found, n_windows = windows([len(doc)]), -(-STRETCH // WINDOW)
+    found, n_windows = windows([len(doc)]), -(-stretches.slice_size(STRETCH) // WINDOW)
     for index in range(0, len(found), n_windows):
         here = found[index : index + n_windows]
         first, end = here[0][0], here[-1][1]

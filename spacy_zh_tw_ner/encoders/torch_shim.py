@@ -1,4 +1,4 @@
-"""A torch module inside a thinc model: thinc's own shim, saved as safetensors, with averaged weights that work."""
+"""A torch module inside a thinc model: thinc's shim, safe for threads, saved as safetensors, with averaged weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from thinc.api import Optimizer, PyTorchShim
 from thinc.util import xp2torch
 
 from ..devices import encoder_device
+from ..module_mode import guard_shim
 from .ragged import from_torch, to_torch
 
 
@@ -46,6 +47,7 @@ class TorchShim(PyTorchShim):
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
         device = encoder_device()
         super().__init__(module, device=device, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
+        guard_shim(self)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the module, and set its gradients to zero."""

@@ -5,6 +5,8 @@ A message says what happened, the value seen, and what to do.
 
 from typing import Any
 
+from .commands import CommandMessages
+from .commands import OutputError as OutputError
 from .corpora import CorpusMessages
 from .devices import DeviceMessages
 from .encoders import EncoderMessages
@@ -45,6 +47,7 @@ class Errors(
     TrainingMessages,
     ServingMessages,
     DeviceMessages,
+    CommandMessages,
     metaclass=_Coded,
 ):
     """Messages for `raise`; fill them with `.format(...)`."""

@@ -11,7 +11,7 @@ class DeviceMessages:
     ZT701 = "There is no GPU {gpu_id}: torch finds {n}, numbered from 0. Give a number from 0 to {last}."
     ZT702 = (
         "CuPy {problem}: the encoder runs on {device}, the rest of spaCy on the CPU. To run all of it on the GPU, "
-        '`pip install ".[{extra}]"` in a clone of this project.'
+        "run `{hint}`."
     )
     ZT703 = (
         "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu-id out, or name the pipeline it was made from."

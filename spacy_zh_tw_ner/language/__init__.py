@@ -7,9 +7,12 @@ from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
 from spacy.util import ensure_path, load_config_from_str
+from thinc.api import Model, Optimizer
 
 from ..large_files import large_files_from, large_files_to
+from ..module_mode import guard_modules
 from .lex_attrs import LEX_ATTRS
+from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
 
 DEFAULT_CONFIG = """
@@ -43,6 +46,30 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
 
+    def create_optimizer(self) -> Optimizer:
+        """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
+
+        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
+        gives one. See `peak_rates`.
+        """
+        return start_at_peak(super().create_optimizer())  # type: ignore[no-untyped-call]
+
+    def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Create a component as spaCy does; torch modules in it predict safely in threads."""
+        return _guard(super().create_pipe(*args, **kwargs))
+
+    def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
+        """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
+        component, factory = super().create_pipe_from_source(*args, **kwargs)
+        return _guard(component), factory
+
+    def initialize(self, *args: Any, **kwargs: Any) -> Any:
+        """Initialize the pipeline as spaCy does; torch modules that components make here are guarded, too."""
+        optimizer = super().initialize(*args, **kwargs)
+        for _, component in self.components:
+            _guard(component)
+        return optimizer
+
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
         with large_files_to(ensure_path(path), whole=not exclude):
@@ -74,6 +101,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             return
         for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
             yield from process(batch)
+
+
+def _guard(component: Any) -> Any:
+    model = getattr(component, "model", None)
+    if isinstance(model, Model):
+        guard_modules(model)
+    return component
 
 
 def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:

@@ -102,7 +102,7 @@ class CRFEnsemble(CRFEntityRecognizer):
 
     def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
         """The same of a long document; see `CRFEntityRecognizer.potentials_in_stretches`."""
-        if len(doc) <= stretches.LONG:
+        if not stretches.is_long(doc):
             return None
         recognizers, read = self._read([doc])
         found = [

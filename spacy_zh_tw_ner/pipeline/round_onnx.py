@@ -17,6 +17,7 @@ from .calibration import find_recognizer, run_before
 from .check_onnx import Session, random_texts, timed
 from .crf_ner import CRFEntityRecognizer, score_ner
 from .decoding import decode_entities
+from .edge_mask import mask_edges
 from .export_onnx import find_encoder
 
 AT_ONCE = 32  # documents
@@ -108,7 +109,8 @@ def _f_score(
     for start in range(0, len(golds), AT_ONCE):
         some = golds[start : start + AT_ONCE]
         docs = [nlp.make_doc(gold.text) for gold in some]
-        rows, cooled = at_temperature(session.emissions(docs), transitions, ner.temperature)
+        rows = mask_edges(session.emissions(docs), docs, ner.scheme)
+        rows, cooled = at_temperature(rows, transitions, ner.temperature)
         found = decode_entities(rows, [len(doc) for doc in docs], cooled, ner.scheme, ner.min_score)
         ner.set_annotations(docs, list(found))
         examples += [Example(doc, gold) for doc, gold in zip(docs, some, strict=True)]

@@ -269,7 +269,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_model_whole(
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        run(small, tmp_path)
+        run(small, tmp_path, force=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
