@@ -97,7 +97,8 @@ def check_gpu(gpu_id: int) -> str | None:
     RAISES (DeviceError): If there is no such GPU.
     """
     if system() == "Darwin":
-        return _check_mps()
+        _check_metal()
+        return None
     n = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if n == 0:
         reason = "torch finds no device" if torch.version.cuda else f"torch {torch.__version__} is built for CPUs"
@@ -116,7 +117,7 @@ def cuda_extra() -> str:
     return f"cuda{major}x"
 
 
-def _check_mps() -> None:
+def _check_metal() -> None:
     from thinc.compat import has_gpu
 
     if not has_gpu:

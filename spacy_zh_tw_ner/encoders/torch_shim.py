@@ -11,6 +11,7 @@ from thinc.util import xp2torch
 
 from ..devices import encoder_device
 from ..module_mode import guard_shim
+from ..untrusted import origin, parse_msgpack, reading, require_type
 from .ragged import from_torch, to_torch
 
 
@@ -55,6 +56,19 @@ class TorchShim(PyTorchShim):
             if parameter.grad is not None:
                 update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad.zero_()
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Load weights in place.
+
+        RAISES (UnreadableFileError): For anything but the weights of this module.
+        """
+        with reading(origin()):
+            parts = require_type("the encoder", parse_msgpack(bytes_data), dict)
+            require_type("the encoder's weights", parts.get("state"), bytes)
+            config, self.cfg = self.cfg, {}
+            super().from_bytes(bytes_data)  # type: ignore[no-untyped-call]
+            self.cfg = config
+        return self
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:

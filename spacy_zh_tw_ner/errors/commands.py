@@ -1,10 +1,6 @@
 """Messages of commands: their outputs, their options, and what stops them."""
 
 
-class OutputError(ValueError):
-    """An output that may not be written, because it would replace something."""
-
-
 class CommandMessages:
     """Part of `Errors`."""
 
