@@ -90,7 +90,7 @@ def _position(found: object) -> Position:
     """Check how far a run says that it has come."""
     values = require_type("position", found, dict)
     names = set(vars(Position()))
-    values = {"evaluated_words": None} | values  # checkpoints of 0.1 lack it
+    values.setdefault("evaluated_words", None)  # checkpoints of 0.1 lack it
     require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
     results = []
     for result in require_type("position.results", values["results"], list):

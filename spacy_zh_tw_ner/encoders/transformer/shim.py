@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import srsly
 import torch
-from thinc.api import Optimizer, get_torch_default_device
+from thinc.api import Optimizer
 from thinc.shims.shim import Shim
-from thinc.types import FloatsXd
-from thinc.util import torch2xp, xp2torch
+from thinc.util import xp2torch
 
+from ...devices import encoder_device
 from ...errors import Errors
 from ...untrusted import origin, parse_json, parse_msgpack, reading, require_type
+from ..torch_shim import update_by_thinc
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
@@ -105,7 +106,7 @@ class BackboneShim(Shim):
             memory=s.memory,
             attention=s.attention,
             dropout=s.dropout,
-            device=get_torch_default_device(),
+            device=encoder_device(),
         )
         tokenizer = read_tokenizer(s.name, s.revision)
         require_vocabulary(backbone, tokenizer)
@@ -139,11 +140,7 @@ class BackboneShim(Shim):
             if self.scaler.is_enabled():
                 raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
             for name, parameter in trained.items():
-                weights, gradient = (
-                    cast(FloatsXd, torch2xp(cast(torch.Tensor, x))) for x in (parameter.data, parameter.grad)
-                )
-                new, _ = optimizer((self.id, name), weights, gradient)
-                parameter.data = xp2torch(new, device=parameter.device)
+                update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
             return
         if self._optimizer is None:
@@ -205,7 +202,7 @@ class BackboneShim(Shim):
             with reading(origin()):
                 parts = from_bytes(data)
                 backbone, tokenizer = unpack(
-                    parts, name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
+                    parts, name=s.name, revision=s.revision, memory=s.memory, device=encoder_device()
                 )
                 self.hold(backbone, tokenizer)
         return self
