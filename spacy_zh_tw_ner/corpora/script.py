@@ -1,4 +1,4 @@
-"""Simplified ⇄ Traditional, with the annotations kept in place."""
+"""Convert between Simplified and Traditional, with the annotations kept in place."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -8,23 +8,49 @@ from typing import cast
 
 from ..entities import Entity
 from ..tokenization.conversion import Conversion, Converter, provenance
-from ..tokenization.normalization import ScriptConverter
 from .records import Record
+from .simplified import ScriptEvidence
 
-# Traditional text has next to nothing that s2tw changes; of Simplified text it is about every third character.
-SIMPLIFIED_SHARE = 0.05
 SURFACES = 1 << 14  # of entities, whose conversions are remembered
+LOOKED_AT = 200  # records at the beginning of a file
+CLEARLY = (
+    2  # Simplified characters that a text among Traditional ones must have, and as many times the Traditional ones
+)
+
+KEPT, CONVERTED = "Traditional", "Simplified"
 
 
-def is_simplified(texts: Iterable[str]) -> bool:
-    """Tell whether texts are written in Simplified characters, by the share that a conversion would change."""
-    return changed_share("".join(texts)) > SIMPLIFIED_SHARE
+class ScriptDecision:
+    """Decides which texts of a corpus are Simplified.
 
+    Only characters that the other script never writes are evidence. A text that has some decides for itself; any other
+    is what most evidence says: that of the beginning of its file, else that of the corpus so far. A text among
+    Traditional ones must be clearly Simplified: one character is not enough.
+    """
 
-def changed_share(text: str) -> float:
-    """Share of the characters of a text that s2tw changes."""
-    changed = sum(old != new for old, new in zip(text, ScriptConverter("s2tw")(text), strict=True))
-    return changed / max(1, len(text))
+    def __init__(self) -> None:
+        self._evidence = ScriptEvidence()
+        self._corpus = [0, 0]
+        self._file = (0, 0)
+
+    def begin_file(self, texts: Iterable[str]) -> None:
+        """Look at the texts at the beginning of a file."""
+        found = [self._evidence(text) for text in texts]
+        self._file = (sum(simplified for simplified, _ in found), sum(traditional for _, traditional in found))
+        for i, n in enumerate(self._file):
+            self._corpus[i] += n
+
+    def is_simplified(self, text: str) -> bool:
+        """Tell whether a text is Simplified."""
+        simplified, traditional = self._evidence(text)
+        among_simplified = self._prevails(self._file) if any(self._file) else self._prevails(self._corpus)
+        if among_simplified:
+            return simplified > traditional or not traditional
+        return simplified >= CLEARLY and simplified >= CLEARLY * traditional
+
+    @staticmethod
+    def _prevails(evidence: Sequence[int]) -> bool:
+        return evidence[0] > evidence[1]
 
 
 class RecordConverter:

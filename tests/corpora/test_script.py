@@ -1,6 +1,7 @@
 """Simplified → Traditional, with the annotations kept in place."""
 
 import json
+from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from spacy_zh_tw_ner.corpora.checks import Tally, check_record
 from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.script import RecordConverter, changed_share, is_simplified, record_converter
+from spacy_zh_tw_ner.corpora.script import RecordConverter, ScriptDecision, record_converter
 from spacy_zh_tw_ner.corpora.splits import find_splits
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.tokenization.conversion import Converter
@@ -85,6 +86,13 @@ def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
     assert repr(script) in str(caught.value)
 
 
+def decided(texts: Iterable[str]) -> list[bool]:
+    """Whether each text of one file is taken for Simplified."""
+    decision, found = ScriptDecision(), list(texts)
+    decision.begin_file(found[:200])
+    return [decision.is_simplified(text) for text in found]
+
+
 @pytest.mark.parametrize(
     "texts",
     [
@@ -94,7 +102,7 @@ def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
     ],
 )
 def test_simplified_text_is_told(texts: list[str]) -> None:
-    assert is_simplified(texts)
+    assert all(decided(texts))
 
 
 @pytest.mark.parametrize(
@@ -110,19 +118,15 @@ def test_simplified_text_is_told(texts: list[str]) -> None:
     ],
 )
 def test_traditional_text_is_told(texts: list[str]) -> None:
-    assert not is_simplified(texts)
-
-
-def test_the_share_leaves_tai_aside() -> None:
-    assert changed_share("台湾台北") == 0.25
-    assert changed_share("") == 0.0
+    assert not any(decided(texts))
 
 
 def test_real_corpora_are_told_apart(corpora: Path) -> None:
     lines = (corpora / "cluener2020" / "dev.json").read_text(encoding="utf-8").split("\n")[:200]
-    assert is_simplified(json.loads(line)["text"] for line in lines)
+    assert all(decided(json.loads(line)["text"] for line in lines))
     uner = (corpora / "uner_zh_gsd" / "zh_gsd-ud-dev.iob2").read_text(encoding="utf-8")
-    assert not is_simplified(line.removeprefix("# text = ") for line in uner.split("\n") if line.startswith("# text"))
+    texts = [line.removeprefix("# text = ") for line in uner.split("\n") if line.startswith("# text")]
+    assert not any(decided(texts))
 
 
 def converted(script: str, text: str, *surfaces: str) -> tuple[str, list[str], int]:
