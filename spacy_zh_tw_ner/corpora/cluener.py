@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from .json_records import read_spans
+from .json_records import CLUENER, read_spans
 from .offsets import CONVENTIONS, RawRecord, resolve_offsets
 from .records import SILENT, Reading, Record
 
@@ -20,4 +20,4 @@ def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 
 def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
-    return read_spans(path, reading, name="CLUENER", shape='{"text": …, "label": {"name": {"葉老桂": [[9, 11]]}}}')
+    return read_spans(path, reading, name=CLUENER, shape='{"text": …, "label": {"name": {"葉老桂": [[9, 11]]}}}')

@@ -69,6 +69,16 @@ def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
     return any(isinstance(data.get(name), str) for name in names) and is_unlabelled(data, fields)
 
 
+def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
+    """Tell whether an object has any annotation but an empty one."""
+    if is_unlabelled(data, fields):
+        return False
+    found = find_tokens_and_tags(data, fields)
+    if found is not None:
+        return any(tag != "O" for tag in found.tags or ())
+    return isinstance(data.get("data"), dict) or is_minimal(data) or any(value for _, value in span_fields(data))
+
+
 def is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
     """Tell whether an object says nothing about entities: not even that there are none."""
     if isinstance(data.get("data"), dict):

@@ -12,6 +12,7 @@ from .record_fields import NotUsable, find_spans, find_text, find_tokens_and_tag
 from .records import Reading
 from .rows import open_rows
 
+CLUENER = "CLUENER"
 ParseT: TypeAlias = Callable[[dict[str, Any], str], Iterator[RawRecord]]
 
 
@@ -67,6 +68,8 @@ def read_spans(path: Path, reading: Reading, *, name: str, shape: str) -> Iterat
         spans = find_spans(data, lambda number: names.label(number, origin))
         if not spans.annotated and find_tokens_and_tags(data, reading.fields) is not None:
             raise NotUsable("it has tags for its tokens, unlike the objects before it; convert such files apart")
+        if spans.layouts - {"object" if name == CLUENER else "list"}:
+            raise NotUsable("its spans are laid out unlike those before it; convert such files apart")
         for field in ("relations",):
             if isinstance(data.get(field), list) and data[field]:
                 left_out[field] += len(data[field])

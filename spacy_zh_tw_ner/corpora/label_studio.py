@@ -86,7 +86,8 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
             return
         left_out["others"] += len(done) - 1
         chosen = next((annotation for annotation in done if annotation.get("ground_truth")), done[0])
-        regions = [result for result in chosen["result"] if result.get("type") not in OTHER_TYPES]
+        results = [result if isinstance(result, dict) else {} for result in chosen["result"]]
+        regions = [result for result in results if result.get("type") not in OTHER_TYPES]
         name = _text_field(data["data"], regions, reading.fields, fields)
         text = find_text(data["data"], reading.fields._replace(text=name))
         text.encode()  # a lone surrogate, which JSON can spell, is no character

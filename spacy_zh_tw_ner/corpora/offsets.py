@@ -61,12 +61,10 @@ class Convention(NamedTuple):
 RawReaderT: TypeAlias = Callable[[Path, Reading], Iterator[RawRecord]]
 
 UNITS = ("codepoint", "utf16", "grapheme")
+# Of those in which a file's spans fit equally well, the first is taken. Of graphemes CR LF always is one.
+COUNTS = (("codepoint", False), ("utf16", False), ("codepoint", True), ("utf16", True), ("grapheme", False))
 CONVENTIONS = {
-    str(c): c
-    for inclusive in (False, True)
-    for crlf_is_one in (False, True)
-    for c in (Convention(unit, inclusive, crlf_is_one) for unit in UNITS)
-    if not (c.unit == "grapheme" and c.crlf_is_one)  # it always is
+    str(c): c for inclusive in (False, True) for c in (Convention(unit, inclusive, crlf) for unit, crlf in COUNTS)
 }
 CODEPOINT, CODEPOINT_INCLUSIVE = CONVENTIONS["codepoint"], CONVENTIONS["codepoint-inclusive"]
 # Every one of these is one UTF-16 unit and one grapheme, whatever stands beside it.

@@ -1,5 +1,6 @@
 """Find the text, the tokens, the tags and the spans in a JSON object or a row of Parquet."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,6 +23,8 @@ END = ("end", "end_offset", "end_idx", "end_char")
 LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "category")
 SURFACE = ("text", "surface", "word", "mention")
 
+WHOLE = re.compile("[0-9]{1,15}")
+LARGEST = 10**15  # the largest offset that is taken for one
 NO_LABEL = "a region without a label"
 
 
@@ -38,11 +41,18 @@ class TokensAndTags(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Spans of an object, those that cannot be used, and whether it has a field for spans that is not null."""
+    """Spans of an object.
+
+    usable: Those whose types are right.
+    rejects: The others.
+    annotated: Whether the object has a field for spans that is not null.
+    layouts: "list", or "object" as in CLUENER, whose ends are inclusive; none where there are no spans.
+    """
 
     usable: list[RawSpan]
     rejects: list[Reject]
     annotated: bool
+    layouts: set[str]
 
 
 def kind_of(value: object) -> str:
@@ -139,18 +149,15 @@ def span_fields(data: ObjectT) -> Iterator[tuple[str, Any]]:
 
 
 def _is_list_of_spans(value: Any) -> bool:
-    if not isinstance(value, list) or not value:
+    return isinstance(value, list) and any(map(_looks_like_span, value))
+
+
+def _looks_like_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(key in value for key in START) and any(key in value for key in LABEL)
+    if not isinstance(value, list) or len(value) != 3:
         return False
-    if isinstance(value[0], dict):
-        return any(key in value[0] for key in START) and any(key in value[0] for key in (*END, *LABEL))
-    first = value[0]
-    return (
-        isinstance(first, list) and len(first) == 3 and type(first[0]) is type(first[1]) is int and _is_name(first[2])
-    )
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+    return type(value[0]) is type(value[1]) is int and isinstance(value[2], str)
 
 
 def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
@@ -161,8 +168,10 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
     RETURNS (Spans): Labels are names, offsets whole numbers.
     RAISES (NotUsable): For a field that holds neither a list of spans nor an object of labels.
     """
-    found = Spans([], [], any(True for _ in span_fields(data)))
+    found = Spans([], [], any(True for _ in span_fields(data)), set())
     for field, value in span_fields(data):
+        if value:
+            found.layouts.add("object" if isinstance(value, dict) and not _is_object_of_lists(value) else "list")
         for item in _items(field, value):
             _add(item, found, name_of)
     return found
@@ -174,9 +183,7 @@ def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
         yield from ((item, None) for item in value)
     elif not isinstance(value, dict):
         raise NotUsable(f"`{field}` is {kind_of(value)}, not a list of spans")
-    elif (
-        value and any(key in value for key in START) and all(isinstance(inner, list | None) for inner in value.values())
-    ):
+    elif _is_object_of_lists(value):
         # Hugging Face stores a list of objects as an object of lists.
         columns = {key: inner for key, inner in value.items() if inner is not None}
         if len({len(inner) for inner in columns.values()}) > 1:
@@ -184,6 +191,10 @@ def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
         yield from ((dict(zip(columns, row, strict=True)), None) for row in zip(*columns.values(), strict=True))
     else:
         yield from _cluener_items(field, value)
+
+
+def _is_object_of_lists(value: ObjectT) -> bool:
+    return any(key in value for key in START) and all(isinstance(inner, list | None) for inner in value.values())
 
 
 def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None]]:
@@ -219,17 +230,28 @@ def _add(item: tuple[Any, str | None], found: Spans, name_of: Callable[[int], st
 def check_span(start: object, end: object, label: object, surface: str | None) -> tuple[RawSpan | None, Reject | None]:
     """Check the types of a span.
 
-    start (object): Must be a whole number.
+    start (object): Must be a whole number, which may be written as 3.0 or "3".
     end (object): Must be a whole number.
-    label (object): Must be a name; a region without a label is no annotation.
+    label (object): Must be a name; a region without a label or a place is no annotation.
     surface (Optional[str]): The annotated text, where the file repeats it.
     RETURNS (tuple[Optional[RawSpan], Optional[Reject]]): One of the two.
     """
-    place = Entity(start if type(start) is int else 0, end if type(end) is int else 0, str(label or "")[:60])
+    first, last = _whole_number(start), _whole_number(end)
+    place = Entity(first or 0, last or 0, str(label or "")[:60])
     if label is None or label in ("", []):
         return None, NoAnnotation(place, NO_LABEL)
-    if type(start) is not int or type(end) is not int:
+    if start is None or end is None:
+        return None, NoAnnotation(place, "a region without a place")
+    if first is None or last is None:
         return None, Reject(place, f"offsets {start!r} and {end!r} are not whole numbers")
     if not isinstance(label, str):
         return None, Reject(place, f"label {label!r} is not a name")
-    return RawSpan(start, end, label, surface), None
+    return RawSpan(first, last, label, surface), None
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+        return int(value)
+    return value if type(value) is int else None

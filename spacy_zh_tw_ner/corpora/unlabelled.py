@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import CorpusError
 from .columns import is_comment, split_row
-from .formats import is_unlabelled
+from .formats import has_entities
 from .records import FieldNames
 from .rows import is_parquet, open_rows
 from .tags import TAG
@@ -12,9 +12,9 @@ from .text_files import is_json_array, numbered_lines
 
 
 def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
-    """Tell whether a file holds objects of which none says anything about entities, or tokens without tags.
+    """Tell whether a file holds objects of which none has an annotation, or tokens without tags.
 
-    path (Path): The file. Other formats, in which a text without annotations has no entities, are never unlabelled.
+    path (Path): The file. Markup and columns with tags are never unlabelled: there the absence of entities is an error.
     fields (FieldNames): Names of fields, where they are not the usual ones.
     RETURNS (bool): False for an empty or broken file, for its reader to complain about.
     """
@@ -23,7 +23,7 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
             n = 0
             for _, data in open_rows(path).objects:
                 n += 1
-                if not is_unlabelled(data, fields):
+                if has_entities(data, fields):
                     return False
             return n > 0
         return _are_tokens_alone(path)

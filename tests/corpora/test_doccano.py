@@ -84,17 +84,19 @@ def test_what_is_no_such_object_is_named(data: object, tmp_path: Path) -> None:
     ("span", "is_annotation"),
     [
         ([0, 6], True),
-        (["0", "6", "ORG"], True),
-        ([0, 6.0, "ORG"], True),
+        (["a", "6", "ORG"], True),
+        ([0, 6.5, "ORG"], True),
+        (["-1", 6, "ORG"], True),
+        ([0, float("inf"), "ORG"], True),
+        ([[0], 6, "ORG"], True),
         ([0, True, "ORG"], True),
-        ([None, 6, "ORG"], True),
         ([0, 6, ["ORG", {}]], True),
         ("臺北市", True),
         (None, True),
         (7, True),
         ([], True),
-        ({"start_offset": 0, "label": "ORG"}, True),
-        ({"start_offset": 0, "end_offset": "6", "label": "ORG"}, True),
+        ([None, 6, "ORG"], False),
+        ({"start_offset": 0, "label": "ORG"}, False),
         ([0, 6, None], False),
         ([0, 6, ""], False),
         ({"start": 0}, False),
@@ -108,3 +110,11 @@ def test_one_span_that_cannot_be_used_costs_only_itself(
     (record,) = read(tmp_path, {"text": TEXT, key: [SPANS[1], span]})
     assert ENTITIES[1] in record.entities
     assert [isinstance(reject, NoAnnotation) for reject in record.rejects] == [not is_annotation]
+
+
+@pytest.mark.parametrize(
+    "span", [["0", "6", "ORG"], [0.0, 6.0, "ORG"], {"start_offset": "0", "end_offset": 6.0, "label": "ORG"}]
+)
+def test_whole_numbers_may_be_written_otherwise(span: object, tmp_path: Path) -> None:
+    (record,) = read(tmp_path, {"text": TEXT, "label": [span]})
+    assert (record.entities, record.rejects) == (ENTITIES[:1], [])
