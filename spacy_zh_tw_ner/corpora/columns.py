@@ -35,6 +35,7 @@ def split_row(line: str) -> list[str]:
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
     """Find the column that holds tags in more than half of the rows; the last one, behind POS tags and chunks."""
+    rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
     best = max(counts[1:], default=0)

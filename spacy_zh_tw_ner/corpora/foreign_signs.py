@@ -17,6 +17,7 @@ BLANK = "▁"  # U+2581: SentencePiece writes it for the blank before a word
 PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
 PLACED_SHARE = 0.98  # of the tokens of a file with positions; emoji and the like may have none
 FIRST = frozenset("#[<▁")  # of all signs
+OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
 PIECE_TAG = "X"  # BERT's examples give it to all wordpieces of a word but the first
 
@@ -78,6 +79,8 @@ class SignRemover:
         if all(token[:1] not in FIRST for token in tokens):
             return list(tokens), list(tags), [None] * len(tokens)
         clean: CleanT = ([], [], [])
+        # Where SentencePiece has written its sign, tokens without it go on with the word before.
+        unsigned = False if any(token.startswith(BLANK) for token in tokens) else None
         begun, blank = "", False  # what a token that held only a blank leaves to the next one
         for token, tag in zip(tokens, tags, strict=True):
             if token in UNKNOWN:
@@ -86,7 +89,7 @@ class SignRemover:
                 self.counts["special tokens such as [CLS] are left out"] += 1
                 continue
             piece = CONTINUED.fullmatch(token)
-            before: bool | None = True if blank else None
+            before: bool | None = True if blank else unsigned
             if piece is not None:
                 token, before = piece[1], False  # noqa: PLW2901
                 tag = _continued(clean[1]) if tag == PIECE_TAG else tag  # noqa: PLW2901
@@ -117,7 +120,10 @@ class SignRemover:
             notify(f"{path}: signs of other tools are not text: {counts}.")
 
 
-def _continued(tags: Sequence[str]) -> str:
-    """Return the tag of a piece of the token before."""
-    before = tags[-1] if tags else "O"
-    return "O" if before == "O" else f"I-{before[2:]}"
+def _continued(tags: list[str]) -> str:
+    """Return the tag of a piece of the token before, whose own tag then ends nothing."""
+    if not tags or tags[-1] == "O":
+        return "O"
+    kind, label = tags[-1][0], tags[-1][1:]
+    tags[-1] = OPENED.get(kind, kind) + label
+    return "I" + label

@@ -125,6 +125,8 @@ def _place(
 ) -> tuple[str, list[SpanT]]:
     """Find tokens in the text of their object, or join them where it has none."""
     strict = fields.text or "text"
+    if fields.text:
+        find_text(row.data, fields)  # raises where there is none
     for field in (strict, *TEXT_FIELDS):
         text = row.data.get(field)
         if isinstance(text, str):

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
+from operator import add
 from typing import cast
 
 from ..entities import Entity
 from ..tokenization.conversion import Conversion, Converter, provenance
 from .records import Record
-from .simplified import ScriptEvidence
+from .simplified import Evidence, EvidenceCounter
 
 SURFACES = 1 << 14  # of entities, whose conversions are remembered
 LOOKED_AT = 200  # records at the beginning of a file
@@ -18,6 +19,7 @@ CLEARLY = (
 )
 
 KEPT, CONVERTED = "Traditional", "Simplified"
+NOTHING = Evidence(0, 0, 0)
 
 
 class ScriptDecision:
@@ -29,28 +31,27 @@ class ScriptDecision:
     """
 
     def __init__(self) -> None:
-        self._evidence = ScriptEvidence()
-        self._corpus = [0, 0]
-        self._file = (0, 0)
+        self._count = EvidenceCounter()
+        self._corpus = self._file = NOTHING
 
     def begin_file(self, texts: Iterable[str]) -> None:
         """Look at the texts at the beginning of a file."""
-        found = [self._evidence(text) for text in texts]
-        self._file = (sum(simplified for simplified, _ in found), sum(traditional for _, traditional in found))
-        for i, n in enumerate(self._file):
-            self._corpus[i] += n
+        self._file = self._count("\n".join(texts))
+        self._corpus = Evidence(*map(add, self._corpus, self._file))
 
     def is_simplified(self, text: str) -> bool:
         """Tell whether a text is Simplified."""
-        simplified, traditional = self._evidence(text)
-        among_simplified = self._prevails(self._file) if any(self._file) else self._prevails(self._corpus)
-        if among_simplified:
-            return simplified > traditional or not traditional
-        return simplified >= CLEARLY and simplified >= CLEARLY * traditional
+        found = self._count(text)
+        if _prevails(self._file if any(self._file) else self._corpus):
+            return found.simplified > found.traditional or not found.traditional
+        return found.simplified >= CLEARLY and found.simplified >= CLEARLY * found.traditional
 
-    @staticmethod
-    def _prevails(evidence: Sequence[int]) -> bool:
-        return evidence[0] > evidence[1]
+
+def _prevails(evidence: Evidence) -> bool:
+    """Tell whether most evidence of several texts is of Simplified Chinese."""
+    if not evidence.simplified and not evidence.traditional:
+        return evidence.japanese >= CLEARLY
+    return evidence.simplified > evidence.traditional
 
 
 class RecordConverter:

@@ -85,6 +85,7 @@ def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
 
 
 BROKEN = {
+    "labels in a list": '{"text": "好", "label": ["name"]}',
     "no JSON": "彭小軍",
     "cut off": '{"text": "好", "label": {"na',
     "no text": '{"label": {}}',
@@ -98,7 +99,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(
-    "label", [["name"], {"name": {"好": [0, 0]}}, {"name": {"好": [[0, 0, 0]]}}, {"name": {"好": [["0", "0"]]}}]
+    "label", [{"name": {"好": [0, 0]}}, {"name": {"好": [[0, 0, 0]]}}, {"name": {"好": [["a", "0"]]}}]
 )
 def test_a_place_that_is_none_costs_only_itself(label: object, tmp_path: Path) -> None:
     (record,) = read(tmp_path, line("好", label))
