@@ -5,11 +5,12 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import corpus_format, offset_unit
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 
 @zh_tw_ner_cli.command("convert")
-@fails_in_words
 def convert_cli(
     source: Path = typer.Argument(
         ...,
@@ -26,6 +27,8 @@ def convert_cli(
         "auto",
         "--format",
         "-f",
+        parser=corpus_format,
+        metavar="FORMAT",
         help="markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl (spaCy, Prodigy), "
         "hf (tokens and ner_tags, JSON lines or Parquet), or spacy; recognised by content when not given.",
     ),
@@ -39,10 +42,15 @@ def convert_cli(
     offsets: str = typer.Option(
         "auto",
         "--offsets",
+        parser=offset_unit,
+        metavar="UNIT",
         help="What offsets count: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
         "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
     ),
-    max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
+    max_rejects: int = typer.Option(
+        0, "--max-rejects", min=0, help="Fail when more annotations than this cannot be used."
+    ),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
     text_field: str | None = typer.Option(None, "--text-field", help="Field of JSON or Parquet that holds the text."),
     tokens_field: str | None = typer.Option(None, "--tokens-field", help="Field that holds a list of tokens."),
     tags_field: str | None = typer.Option(None, "--tags-field", help="Field that holds their tags, such as B-PERSON."),
@@ -60,8 +68,9 @@ def convert_cli(
     file, line and reason. Nothing is written unless everything could be read.
     """
     from ..corpora.conversion_report import describe
-    from ..corpora.convert import ConvertSettings, convert, rejects_path
+    from ..corpora.convert import ConvertSettings, convert
     from ..corpora.records import FieldNames
+    from ..corpora.rejects import rejects_path
     from .progress import progress
 
     settings = ConvertSettings(
@@ -74,11 +83,9 @@ def convert_cli(
         seed=seed,
     )
     with progress(source) as (notify, advance):
-        tallies = convert(source, target, settings, notify=notify, advance=advance)
+        tallies = convert(source, target, settings, force=force, notify=notify, advance=advance)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
-    msg.table(
-        rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")
-    )
+    print_table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), aligns="lrrrr")
     for note in describe(tallies.values(), rejects_path(target, tallies)):
         msg.info(note)
     msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

@@ -8,13 +8,13 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .main import fails_in_words, zh_tw_ner_cli
+from ..install_hints import install_hint
+from .main import zh_tw_ner_cli
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 
 
 @zh_tw_ner_cli.command("serve")
-@fails_in_words
 def serve_cli(
     pipelines: list[str] = typer.Argument(
         ..., help="Folders, of export-onnx too, or packages, or NAME=PIPELINE; the first is default."
@@ -42,7 +42,7 @@ def serve_cli(
     """Serve pipelines over HTTP: a page at /, the interface at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(Errors.ZT505.format(missing=", ".join(missing)))
+        raise ValueError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
     from ..service.models import named_sources
     from ..service.server import serve
     from ..service.settings import MIB, ServiceSettings

@@ -12,6 +12,7 @@ from .records import SILENT, Reading, Record, broken
 from .text_files import numbered_lines
 
 ENTITY = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
+LONGEST_OFFSET = 18  # digits
 OTHERS = {
     "R": "relations",
     "E": "events",
@@ -52,6 +53,8 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
             left_out[OTHERS[line[0]]] += 1
             continue
         _, label, places, surface = found.groups()
+        if any(len(offset) > LONGEST_OFFSET for offset in re.findall(r"\d+", places)):
+            raise broken(f"{annotations}:{number}", "an offset of too many digits", line[:60], "Correct it.")
         fragments = sorted((int(start), int(end)) for start, end in map(str.split, places.split(";")))
         gaps = tuple((end, start) for (_, end), (start, _) in pairwise(fragments))
         end = max(end for _, end in fragments)

@@ -1,12 +1,12 @@
 """Find the names of tags and labels that a data set writes as numbers."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
+from ..untrusted import parse_json
 from .tags import TAG
 
 TAGS = "ner_tags"
@@ -86,8 +86,8 @@ def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_SIZE:
             raise ValueError(f"larger than {MAX_SIZE} bytes")
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        return parse_json(path.read_bytes())
+    except ValueError as error:
         raise CorpusError(Errors.ZT222.format(path=path, reason=error)) from None
 
 

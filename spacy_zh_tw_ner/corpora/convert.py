@@ -1,22 +1,21 @@
 """Convert annotated files to `.spacy`, with every annotation kept, repaired, or rejected and reported."""
 
-import json
-import shutil
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
-from ..errors import CorpusError, Errors
-from ..files import put_in_place
+from ..errors import CorpusError, Errors, OutputError
+from ..outputs import require_apart, require_new, require_report
+from ..staging import put_in_place, resolve, staged
 from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
 from .random_split import assign, parse_ratio
 from .records import SILENT, USUAL_FIELDS, FieldNames, NotifyT, Reading, Record, ignore
+from .rejects import RejectsWriter, rejects_path
 from .script import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
-from .shards import SpacyWriter, is_shards
+from .shards import SpacyWriter, is_doc_bin, is_shards
 from .splits import Plan, data_files, locate, plan_splits, splits_in
 from .unlabelled import is_unlabelled_file
 
@@ -50,6 +49,7 @@ def convert(
     target: Path,
     settings: ConvertSettings,
     *,
+    force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = ignore,
 ) -> dict[Path, Tally]:
@@ -58,6 +58,7 @@ def convert(
     source (Path): The file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file, for one corpus, or a folder, for its splits.
     settings (ConvertSettings): How to read.
+    force (bool): Replace .spacy files that exist.
     notify (Callable[[str], object]): Is told what a user should know.
     advance (Callable[[float], object]): Is told how many more bytes have been read.
     RETURNS (dict[Path, Tally]): What was written, and what happened to its annotations.
@@ -67,15 +68,11 @@ def convert(
     if settings.format not in ("auto", *FORMATS):
         raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
     plan, route = _plan(source, target, settings, notify)
-    for path in plan.files:
-        if path.is_dir() and not is_shards(path):
-            raise CorpusError(Errors.ZT233.format(path=path))
     report = rejects_path(target, plan.files)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    _require_outputs(plan.files, report, force)
+    with staged(resolve(target)) as folder:
         with (folder / "rejects.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as file:
-            rejects = _Rejects(file)
+            rejects = RejectsWriter(file)
             writers = {path: SpacyWriter(folder / path.name) for path in plan.files}
             tallies = {path: Tally() for path in plan.files}
             decision = ScriptDecision()
@@ -91,19 +88,34 @@ def convert(
                 rejects.take(tallies[path])
         if rejects.n_written:
             report.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(folder / "rejects.jsonl", report)
+            put_in_place(folder / "rejects.jsonl", resolve(report))
         elif report.is_file():
             report.unlink()
         _check(source, settings, tallies, rejects, report)
         for path, writer in writers.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(writer.close(), path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            put_in_place(writer.close(), resolve(path))
     for path in writers:
         if path.is_dir():
             notify(f"{path} is a folder of several files, which is read like a file.")
     return tallies
+
+
+def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) -> None:
+    """RAISES (OutputError): If an output is an input, or holds what may not be replaced."""
+    inputs = [file for files in plan.values() for file in files]
+    for path in plan:
+        require_apart(path, inputs)
+        if path.is_dir():
+            if not is_shards(path):
+                raise CorpusError(Errors.ZT233.format(path=path))
+            if any(path.iterdir()) and not force:
+                raise OutputError(Errors.ZT670.format(path=path))
+        elif path.is_file() and path.stat().st_size and not is_doc_bin(path):
+            raise OutputError(Errors.ZT671.format(path=path, seen="it is no .spacy file"))
+        else:
+            require_new(path, force=force)
+    require_report(report, "a list of rejects", inputs=inputs)
 
 
 def read_records(
@@ -148,11 +160,6 @@ def read_records(
                 yield converter(checked)
     if isinstance(converter, RecordConverter) and (settings.script != "auto" or tally.scripts[CONVERTED]):
         tally.conversions[converter.converted_by] += converter.rescued
-
-
-def rejects_path(target: Path, written: Container[Path]) -> Path:
-    """Return the path of the list of rejects: in the output folder, or beside the output file."""
-    return (target.parent if target in written else target) / "rejects.jsonl"
 
 
 RouteT: TypeAlias = Callable[[Path, int], Path]
@@ -200,31 +207,8 @@ def _move(record: Record, tally: Tally, other: Tally) -> None:
         mine.entities += sign * len(record.entities)
 
 
-class _Rejects:
-    """The list of rejects, written as they come."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.file = file
-        self.n = self.n_written = 0  # those that are no annotations are written, and do not count
-        self.first: dict[str, object] = {}
-
-    def take(self, tally: Tally) -> None:
-        for reject in tally.rejects:
-            if reject.get("is_annotation", True):
-                self.first = self.first or reject
-                self.n += 1
-            self.file.write(json.dumps(reject, ensure_ascii=False) + "\n")
-        self.n_written += len(tally.rejects)
-        tally.rejects.clear()
-
-
-def _described(reject: dict[str, object]) -> str:
-    surface = f"{reject['surface']!r} " if "surface" in reject else ""
-    return f"{reject['origin']}: {surface}{reject['reason']}"
-
-
 def _check(
-    source: Path, settings: ConvertSettings, tallies: dict[Path, Tally], rejects: _Rejects, report: Path
+    source: Path, settings: ConvertSettings, tallies: dict[Path, Tally], rejects: RejectsWriter, report: Path
 ) -> None:
     if rejects.n > settings.max_rejects:
         raise CorpusError(
@@ -233,7 +217,7 @@ def _check(
                 total=sum(tally.entities for tally in tallies.values()) + rejects.n,
                 limit=settings.max_rejects,
                 report=report,
-                first=_described(rejects.first),
+                first=rejects.describe_first(),
             )
         )
     for path, tally in tallies.items():

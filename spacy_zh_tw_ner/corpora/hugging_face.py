@@ -81,7 +81,7 @@ def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:
             raise broken(origin, "not tokens and tags (a lone surrogate)", ascii(data)[:60], remedy) from None
         except CorpusError:
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             reading.reject(origin, f"not tokens and tags ({error})", str(data)[:60], f"Write {SHAPE}.")
 
 

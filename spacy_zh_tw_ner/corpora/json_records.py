@@ -41,7 +41,7 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
             raise CorpusError(
                 Errors.ZT201.format(origin=origin, problem=problem, seen=ascii(data)[:60], remedy=f"Write {shape}")
             ) from None
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             reading.reject(origin, f"not a {name} object ({error!r})", str(data)[:60], f"Write {shape}")
 
 

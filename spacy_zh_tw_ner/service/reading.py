@@ -11,7 +11,8 @@ from fastapi import Request
 
 from ..entities import Found
 from ..errors import Errors
-from .engine import Engine, Job, NotLoaded, QueueFull, Unreadable
+from .engine import Engine, NotLoaded, QueueFull, Unreadable
+from .fair_queue import Job
 from .own_words import RequestWords, request_words
 from .refusals import ClientGone, Refusal, parse
 from .schema import Options, OwnWords, Record, StreamWords, entities

@@ -193,7 +193,7 @@ def test_a_full_queue_says_when_to_come_again(start: Callable[..., Running], hel
     threads = [threading.Thread(target=lambda: answers.append(service.ask({"text": SENTENCE}))) for _ in range(2)]
     threads[0].start()
     until(lambda: service.client.get("/metrics").text.count('zh_tw_ner_requests_total{route="/metrics"') == 1)
-    until(lambda: (service.engine._waiting == 0 and not threads[0].is_alive()) or _reading(service))
+    until(lambda: _reading(service))
     threads[1].start()
     until(lambda: service.engine.waiting[0] == 1)
     for response in (
