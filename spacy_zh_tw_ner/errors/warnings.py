@@ -28,6 +28,15 @@ class WarningMessages:
         "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
         "there, or set `path` in [training.logger] to another folder."
     )
+    ZT960 = (
+        "The limit of open files is {limit}: the service holds {connections} connections and {requests} requests at a "
+        "time instead of as many as were asked for. Raise it with `ulimit -n`."
+    )
+    ZT961 = (
+        "At {speed:,.0f} characters a second, a text of {chars:,} characters takes about {needed:.0f} s, and the "
+        "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
+    )
+    ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."

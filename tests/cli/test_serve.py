@@ -82,20 +82,48 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("arguments", "code", "status"),
     [
-        (["no_such_pipeline"], "ZT502"),
-        (["{tiny}", "model-best={tiny}"], "ZT503"),
-        (["{tiny}", "--max-models-mib", "0"], "ZT501"),
-        (["{tiny}", "--timeout", "0"], "ZT501"),
-        (["{empty}"], "E053"),
+        (["no_such_pipeline"], "ZT502", 1),
+        (["{tiny}", "model-best={tiny}"], "ZT503", 1),
+        (["{tiny}", "--max-models-mib", "0"], "ZT501", 2),
+        (["{tiny}", "--timeout", "0"], "ZT501", 2),
+        (["{tiny}", "--write-timeout", "nan"], "ZT501", 2),
+        (["{tiny}", "--allow-host", "http://a"], "ZT574", 2),
+        (["{empty}", "--port", "0"], "E053", 1),
+        (["{tiny}", "--host", "no such host"], "ZT562", 1),
+        (["{tiny}", "--host", "192.0.2.1"], "ZT562", 1),
+        (["{tiny}", "--port", "{taken}"], "ZT561", 1),
+        (["{tiny}", "--api-key-file", "{empty}/none"], "ZT568", 1),
+        (["{tiny}", "--api-key-file", "{empty}"], "ZT568", 1),
+        (["{tiny}", "--api-key-file", "/dev/null"], "ZT569", 1),
+        (["{tiny}", "--api-key-file", "{blank}"], "ZT569", 1),
+        (["{tiny}", "--api-key-file", "{lines}"], "ZT570", 1),
+        (["{tiny}", "--api-key-file", "{latin}"], "ZT570", 1),
+        (["{tiny}", "--api-key-file", "/dev/zero"], "ZT570", 1),
     ],
 )
-def test_what_cannot_be_served_is_said(arguments: list[str], code: str, tiny_pipeline: Path, tmp_path: Path) -> None:
-    filled = [argument.format(tiny=tiny_pipeline, empty=tmp_path) for argument in arguments]
-    result = CliRunner().invoke(zh_tw_ner_cli, ["serve", *filled])
-    assert result.exit_code == 1
+def test_what_cannot_be_served_is_said(
+    arguments: list[str], code: str, status: int, tiny_pipeline: Path, tmp_path: Path
+) -> None:
+    files = {"blank": b"\xef\xbb\xbf \n", "lines": b"one\ntwo\n", "latin": b"\xff\xfe"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        places = {name: tmp_path / name for name in files}
+        port = taken.getsockname()[1]
+        filled = [a.format(tiny=tiny_pipeline, empty=tmp_path, taken=port, **places) for a in arguments]
+        result = CliRunner().invoke(zh_tw_ner_cli, ["serve", *filled])
+    assert result.exit_code == status, result.output
     assert f"[{code}]" in result.output
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_a_key_that_is_set_but_empty_is_refused(value: str, tiny_pipeline: Path) -> None:
+    result = CliRunner().invoke(zh_tw_ner_cli, ["serve", str(tiny_pipeline)], env={"ZH_TW_NER_API_KEY": value})
+    assert result.exit_code == 1
+    assert "[ZT569]" in result.output
+    assert "ZH_TW_NER_API_KEY" in result.output
 
 
 def test_missing_packages_are_named(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
