@@ -4,7 +4,7 @@ A connection is *waiting* while no request of it is being answered: nothing, or 
 may wait for so long only, and where there are too many connections, the one that has waited longest is closed. So
 clients that open connections and send nothing cannot keep others out, and file descriptors never run out:
 
-    limit of open files = open at start + connections + accepted in two turns of the event loop + FILES
+    limit of open files ≥ open at start + connections + ARRIVING + FILES
 """
 
 import asyncio
@@ -27,7 +27,8 @@ PIECE = 8_192  # bytes that are parsed at a time before a request begins
 MAX_IGNORED = 16 << 20  # bytes of a body that are received after its request was refused
 MIN_RATE = 1_024  # bytes a second that a client must take of an answer
 WATERMARK = 49_152  # bytes that have gone out at least when asyncio resumes writing: from 64 KiB down to 16 KiB
-ACCEPTS = 16  # connections that are accepted in one turn of the event loop
+ACCEPTS = 2  # connections that are accepted in one turn of the event loop
+ARRIVING = 16 * ACCEPTS  # accepted and not in the pool yet, or dropped and not closed yet: asyncio needs some turns
 SPARE = 16  # connections beyond the requests that may be held, for probes and for requests that are refused
 FILES = 16  # file descriptors for temporary files of long texts, and for pipelines that are loaded
 SWEEP = 0.5  # seconds between two looks at all connections
@@ -230,9 +231,9 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
     """
     connections = max(max_connections, max_requests + SPARE)
     open_files, limit = _open_files()
-    if limit is None or open_files + connections + 2 * ACCEPTS + FILES <= limit:
+    if limit is None or open_files + connections + ARRIVING + FILES <= limit:
         return connections, max_requests
-    allowed = limit - open_files - 2 * ACCEPTS - FILES
+    allowed = limit - open_files - ARRIVING - FILES
     if allowed < 2 * SPARE:
         raise ValueError(Errors.ZT567.format(limit=limit, needed=limit - allowed + 2 * SPARE))
     requests = min(max_requests, allowed - SPARE)
