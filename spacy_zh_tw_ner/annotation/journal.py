@@ -17,6 +17,7 @@ from ..errors import Errors
 from ..files import write_whole
 from ..pipeline.folders import pipeline_folder
 from ..runtime.folder import is_exported
+from ..untrusted import parse_json, reading, require, require_type, whole_number
 from .job import Job
 from .records import Tally
 
@@ -72,14 +73,14 @@ class Journal:
         path = job.folder / NAME
         # A kill may leave the last line without an end: what it said is then not known.
         whole = [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")] if path.exists() else []
-        if whole:
-            _require_same(json.loads(whole[0]), identity, job.folder)
-        else:
-            whole = [json.dumps(identity, ensure_ascii=False).encode() + b"\n"]
-        for line in whole[1:]:
-            entry = json.loads(line)
-            index = entry.pop("chunk")
-            self.done[index] = Tally(**entry)
+        with reading(path):
+            if whole:
+                _require_same(require_type("line 1", parse_json(whole[0]), dict), identity, job.folder)
+            else:
+                whole = [json.dumps(identity, ensure_ascii=False).encode() + b"\n"]
+            for number, line in enumerate(whole[1:], start=2):
+                index, tally = _entry(f"line {number}", parse_json(line))
+                self.done[index] = tally
         write_whole(path, b"".join(whole))
         self._file = path.open("ab")
 
@@ -108,6 +109,15 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _entry(key: str, data: object) -> tuple[int, Tally]:
+    """Check a line of the journal: the number of a chunk, and its tally."""
+    entry = require_type(key, data, dict)
+    names = {"chunk", *vars(Tally())}
+    require(entry.keys() == names, key, sorted(entry), ", ".join(sorted(names)))
+    numbers = {name: whole_number(f"{key}: {name}", value, 0, 2**62) for name, value in entry.items()}
+    return numbers.pop("chunk"), Tally(**numbers)
 
 
 def _require_same(seen: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:

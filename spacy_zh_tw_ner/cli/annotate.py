@@ -6,11 +6,10 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("annotate")
-@fails_in_words
 def annotate_cli(
     source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl, .parquet or .spacy file."),

@@ -6,11 +6,12 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import corpus_format, offset_unit
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 
 @zh_tw_ner_cli.command("convert")
-@fails_in_words
 def convert_cli(
     source: Path = typer.Argument(
         ...,
@@ -27,6 +28,8 @@ def convert_cli(
         "auto",
         "--format",
         "-f",
+        parser=corpus_format,
+        metavar="FORMAT",
         help="markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl (spaCy, Prodigy), "
         "hf (tokens and ner_tags, JSON lines or Parquet), or spacy; recognised by content when not given.",
     ),
@@ -40,10 +43,15 @@ def convert_cli(
     offsets: str = typer.Option(
         "auto",
         "--offsets",
+        parser=offset_unit,
+        metavar="UNIT",
         help="What offsets count: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
         "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
     ),
-    max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
+    max_rejects: int = typer.Option(
+        0, "--max-rejects", min=0, help="Fail when more annotations than this cannot be used."
+    ),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
 ) -> None:
     """Convert annotated files to spaCy's format.
 
@@ -55,11 +63,9 @@ def convert_cli(
 
     settings = ConvertSettings(format=format, script=script, offsets=offsets, max_rejects=max_rejects)
     with progress(source) as (notify, advance):
-        tallies = convert(source, target, settings, notify=notify, advance=advance)
+        tallies = convert(source, target, settings, force=force, notify=notify, advance=advance)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
-    msg.table(
-        rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")
-    )
+    print_table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), aligns="lrrrr")
     conversions: Counter[str] = Counter()
     for tally in tallies.values():
         conversions.update(tally.conversions)

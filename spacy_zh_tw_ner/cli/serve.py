@@ -10,7 +10,8 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors, Warnings
-from .main import fails_in_words, zh_tw_ner_cli
+from ..install_hints import install_hint
+from .main import zh_tw_ner_cli
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 KEY_VARIABLE = "ZH_TW_NER_API_KEY"
@@ -19,7 +20,6 @@ HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:]*:[0
 
 
 @zh_tw_ner_cli.command("serve")
-@fails_in_words
 def serve_cli(
     pipelines: list[str] = typer.Argument(
         ..., help="Folders, of export-onnx too, or packages, or NAME=PIPELINE; the first is default."
@@ -57,7 +57,7 @@ def serve_cli(
     """Serve pipelines over HTTP: a page at /, the interface at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(Errors.ZT505.format(missing=", ".join(missing)))
+        raise ValueError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
     from ..service.models import named_sources
     from ..service.server import serve
     from ..service.settings import MIB, ServiceSettings

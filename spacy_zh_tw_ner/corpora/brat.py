@@ -12,6 +12,7 @@ from .records import SILENT, Reading, Record, Reject
 from .text_files import broken, numbered_lines
 
 ENTITY = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
+LONGEST_OFFSET = 18  # digits
 OTHERS = {
     "R": "relations",
     "E": "events",
@@ -51,7 +52,9 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
             left_out[OTHERS[line[0]]] += 1
             continue
         _, label, places, surface = found.groups()
-        offsets = [int(offset) for offset in re.findall(r"\d+", places)]
+        offsets = [int(offset) for offset in re.findall(r"\d+", places) if len(offset) <= LONGEST_OFFSET]
+        if len(offsets) < places.count(" ") + places.count(";") + 1:
+            raise broken(f"{annotations}:{number}", "an offset of too many digits", line[:60], "Correct it.")
         if len(offsets) == 2:
             raw.spans.append(RawSpan(offsets[0], offsets[1], label, surface))
         else:

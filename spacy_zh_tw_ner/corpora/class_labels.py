@@ -1,10 +1,10 @@
 """The names of tags that a data set of Hugging Face writes as numbers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
+from ..untrusted import parse_json
 from .tags import TAG
 
 TAGS = "ner_tags"
@@ -23,7 +23,7 @@ def names_beside(path: Path, origin: str) -> list[str]:
         beside = path.parent / name
         if beside.is_file():
             try:
-                names = find_names(json.loads(beside.read_text(encoding="utf-8-sig")))
+                names = find_names(parse_json(beside.read_bytes()))
             except ValueError as error:
                 raise CorpusError(Errors.ZT222.format(path=beside, reason=error)) from None
             if names is not None:

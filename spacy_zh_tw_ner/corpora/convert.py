@@ -1,21 +1,20 @@
 """Annotated files → `.spacy`, with every annotation kept, mended, or rejected and reported."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import IO
 
-from ..errors import CorpusError, Errors
-from ..files import put_in_place
+from ..errors import CorpusError, Errors, OutputError
+from ..outputs import require_apart, require_new, require_report
+from ..staging import put_in_place, resolve, staged
 from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
 from .records import SILENT, NotifyT, Reading, Record, ignore
 from .script import RecordConverter, is_simplified, record_converter
-from .shards import SpacyWriter, is_shards
+from .shards import SpacyWriter, is_doc_bin, is_shards
 from .splits import plan_splits
 
 HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
@@ -42,6 +41,7 @@ def convert(
     target: Path,
     settings: ConvertSettings,
     *,
+    force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = ignore,
 ) -> dict[Path, Tally]:
@@ -50,6 +50,7 @@ def convert(
     source (Path): The file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file, for one corpus, or a folder, for its splits.
     settings (ConvertSettings): How to read.
+    force (bool): Replace .spacy files that exist.
     notify (Callable[[str], object]): Is told what a user should know.
     advance (Callable[[float], object]): Is told how many more bytes have been read.
     RETURNS (dict[Path, Tally]): What was written, and what happened to its annotations.
@@ -57,13 +58,9 @@ def convert(
         rejects.jsonl.
     """
     plan, held_out = plan_splits(source, target, notify)
-    for path in plan:
-        if path.is_dir() and not is_shards(path):
-            raise CorpusError(Errors.ZT233.format(path=path))
     report = (target.parent if target in plan else target) / "rejects.jsonl"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    _require_outputs(plan, report, force)
+    with staged(resolve(target)) as folder:
         with (folder / "rejects.jsonl").open("w", encoding="utf-8") as file:
             rejects = _Rejects(file)
             writers = {path: SpacyWriter(folder / path.name) for path in plan}
@@ -81,19 +78,34 @@ def convert(
                 rejects.take(tallies[path])
         if rejects.n:
             report.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(folder / "rejects.jsonl", report)
+            put_in_place(folder / "rejects.jsonl", resolve(report))
         elif report.is_file():
             report.unlink()
         _check(source, settings, tallies, rejects, report)
         for path, writer in writers.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(writer.close(), path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            put_in_place(writer.close(), resolve(path))
     for path in writers:
         if path.is_dir():
             notify(f"{path} is a folder of several files, which is read like a file.")
     return tallies
+
+
+def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) -> None:
+    """RAISES (OutputError): If an output is an input, or holds what may not be replaced."""
+    inputs = [file for files in plan.values() for file in files]
+    for path in plan:
+        require_apart(path, inputs)
+        if path.is_dir():
+            if not is_shards(path):
+                raise CorpusError(Errors.ZT233.format(path=path))
+            if any(path.iterdir()) and not force:
+                raise OutputError(Errors.ZT670.format(path=path))
+        elif path.is_file() and path.stat().st_size and not is_doc_bin(path):
+            raise OutputError(Errors.ZT671.format(path=path, seen="it is no .spacy file"))
+        else:
+            require_new(path, force=force)
+    require_report(report, "a list of rejects", inputs=inputs)
 
 
 def read_records(

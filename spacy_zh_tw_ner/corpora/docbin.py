@@ -7,6 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from ..docbins import CheckedDocBin
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
@@ -58,8 +59,8 @@ def read_docbin(path: Path) -> DocBin:
     RAISES (CorpusError): For anything else.
     """
     try:
-        return DocBin().from_disk(path)
-    except Exception as error:
+        return CheckedDocBin(path).from_disk(path)
+    except OSError as error:
         raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
 
 

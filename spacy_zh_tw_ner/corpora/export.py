@@ -35,6 +35,7 @@ def export(
     nlp: Language | None = None,
     model: str = "",
     order: str = "file",
+    force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
 ) -> int:
@@ -46,6 +47,7 @@ def export(
     nlp (Optional[Language]): Annotates the texts; without it, the annotations of the source are written.
     model (str): What the tool shall call the pipeline.
     order (str): "file", or "uncertain" for what the pipeline is least certain of first.
+    force (bool): Replace a file that exists.
     notify (Callable[[str], object]): Is told what a user should know.
     advance (Callable[[float], object]): Is told how many more bytes have been read.
     RETURNS (int): Number of records.
@@ -60,7 +62,8 @@ def export(
         proposals = propose(nlp, read_texts(source, reading))
     if order == "uncertain":
         proposals = most_uncertain_first(proposals)
-    return write_corpus(proposals, target, format, model=model if nlp is not None else None)
+    named = model if nlp is not None else None
+    return write_corpus(proposals, target, format, model=named, force=force, inputs=[source])
 
 
 def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:

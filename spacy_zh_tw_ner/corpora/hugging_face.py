@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
+from ..install_hints import install_hint
+from ..untrusted import parse_json, whole_number
+from ..untrusted import reading as reading_untrusted
+from ..untrusted.documents import inflation_limit
 from .class_labels import TAGS, find_names, names_beside
 from .records import SILENT, Reading, Record
 from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
@@ -14,6 +18,7 @@ from .text_files import broken, json_objects
 
 PARQUET_MAGIC = b"PAR1"
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
+ROWS_AT_ONCE = 1024  # of Parquet
 SURVEYED = 1000  # objects that tell whether the tags are IOB1
 
 
@@ -82,7 +87,7 @@ def _parsed(rows: Iterator[tuple[str, dict[str, Any]]], names: list[str] | None,
                 raise ValueError(f"{unknown!r} is no tag such as O or B-PER")
         except CorpusError:
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise broken(origin, f"not tokens and tags ({error})", str(data)[:60], f"Write {SHAPE}.") from None
         yield origin, tokens, tags, data
 
@@ -96,28 +101,53 @@ def _place(tokens: list[str], text: object, origin: str) -> tuple[str, list[tupl
     return text, spans
 
 
-def _parquet(path: Path, reading: Reading) -> tuple[list[str] | None, Iterator[tuple[str, dict[str, Any]]]]:
+def _parquet(path: Path, progress: Reading) -> tuple[list[str] | None, Iterator[tuple[str, dict[str, Any]]]]:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise CorpusError(Errors.ZT224.format(path=path)) from None
+        raise CorpusError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
     try:
         file = parquet.ParquetFile(path)
+        with reading_untrusted(path):
+            metadata = parse_json((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+            _require_plausible(file.metadata, path)
     except Exception as error:  # pyarrow's own kinds
         raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-    metadata = (file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
 
     def rows() -> Iterator[tuple[str, dict[str, Any]]]:
         number = 0
         columns = [name for name in ("tokens", TAGS, "text", "doc_id") if name in file.schema_arrow.names]
         size = path.stat().st_size / max(1, file.metadata.num_rows)
-        for batch in file.iter_batches(columns=columns):
-            for data in batch.to_pylist():
+        batches = file.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns)
+        while True:
+            try:
+                batch = next(batches, None)
+                found = batch.to_pylist() if batch is not None else []
+            except Exception as error:  # pyarrow's own kinds
+                raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
+            if batch is None:
+                return
+            for data in found:
                 number += 1
                 yield f"{path}:{number}", data
-            reading.advance(size * batch.num_rows)
+            progress.advance(size * batch.num_rows)
 
-    return find_names(json.loads(metadata)), rows()
+    return find_names(metadata), rows()
+
+
+def _require_plausible(metadata: Any, path: Path) -> None:
+    """Refuse a file whose columns would take far more memory than it has bytes.
+
+    metadata (pyarrow.parquet.FileMetaData): Sizes before compression, and numbers of values before encoding: a run of
+        equal values takes few bytes however long it is.
+    """
+    limit = inflation_limit(path.stat().st_size)
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for j in range(group.num_columns):
+            column = group.column(j)
+            for value in (column.total_uncompressed_size, column.num_values):
+                whole_number(f"column {column.path_in_schema}", value, 0, limit)
 
 
 def write_hugging_face(record: Record, scores: list[float]) -> str:

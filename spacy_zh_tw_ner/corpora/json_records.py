@@ -35,7 +35,7 @@ def read_raw(
                 yield raw
         except CorpusError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             problem = f"not a {name} object ({error!r})"
             raise broken(origin, problem, str(data)[:60], f"Write {shape}") from None
 

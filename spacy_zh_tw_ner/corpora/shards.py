@@ -121,3 +121,9 @@ def _name(number: int) -> str:
 def is_shards(folder: Path) -> bool:
     """Tell whether a folder holds nothing but what a SpacyWriter has written: then another may take its place."""
     return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())
+
+
+def is_doc_bin(path: Path) -> bool:
+    """Tell whether a file may be a DocBin, which is a zlib stream."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\x78"

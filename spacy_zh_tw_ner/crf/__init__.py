@@ -24,7 +24,7 @@ from .long_sequences import LongSequence, Rows
 from .posterior import Posterior, infer
 from .rows_on_disk import RowsOnDisk
 from .segments import probable_segments
-from .transitions import PENALTY, Transitions, constrain
+from .transitions import PENALTY, Transitions, constrain, constrain_emissions
 from .viterbi import decode
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "chance_error",
     "choose",
     "constrain",
+    "constrain_emissions",
     "decode",
     "decode_k_best",
     "fit_temperature",

@@ -14,7 +14,7 @@ import torch
 from ..errors import Errors
 from .likelihood import log_likelihood
 from .posterior import infer
-from .transitions import PENALTY, Transitions
+from .transitions import PENALTY, Transitions, is_allowed
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures that are looked at
 
@@ -110,8 +110,10 @@ def at_temperature(
     """Divide all scores by the temperature; what is forbidden stays forbidden."""
     if temperature == 1.0:
         return emissions.float(), transitions
-    cooled = (torch.where(scores > PENALTY / 2, scores / temperature, PENALTY) for scores in transitions)
-    return emissions.float() / temperature, Transitions(*cooled)
+    emissions, *cooled = (
+        torch.where(is_allowed(scores), scores / temperature, PENALTY) for scores in (emissions.float(), *transitions)
+    )
+    return emissions, Transitions(*cooled)
 
 
 def fit_temperature(

@@ -8,7 +8,7 @@ import torch
 from ..errors import Errors
 from .arrays import as_tensors
 from .layout import Layout, check_finite, check_shapes
-from .transitions import PENALTY, Transitions
+from .transitions import Transitions, is_allowed
 
 
 class KBest(NamedTuple):
@@ -41,13 +41,14 @@ def decode_k_best(emissions: torch.Tensor, lengths: Sequence[int], transitions: 
     check_finite(emissions)
     layout = Layout(lengths, emissions.device)
     n_tags = emissions.shape[1]
-    matrix, start, end = (torch.where(scores > PENALTY / 2, scores.double(), -torch.inf) for scores in transitions)
+    matrix, start, end = (torch.where(is_allowed(scores), scores.double(), -torch.inf) for scores in transitions)
+    emissions = torch.where(is_allowed(emissions), emissions.double(), -torch.inf)
     # shape: (running, n_tags, k) scores of the k best ways to each tag; there is one way to begin with it
     best = emissions.new_full((layout.n_begun, n_tags, k), -torch.inf, dtype=torch.float64)
     best[:, :, 0] = start
     ways: list[torch.Tensor] = []
     ends: list[torch.Tensor] = []
-    for step, block in enumerate(layout.to_walk(emissions).double().split(layout.active)):  # type: ignore[no-untyped-call]
+    for step, block in enumerate(layout.to_walk(emissions).split(layout.active)):  # type: ignore[no-untyped-call]
         ends.append(best[len(block) :])
         if step:
             # shape: (running, n_tags from · k, n_tags to)

@@ -9,7 +9,7 @@ from ..errors import Errors
 from .arrays import as_arrays, as_tensors
 from .chains import run_scaled
 from .layout import Layout
-from .transitions import PENALTY, Transitions
+from .transitions import PENALTY, Transitions, is_allowed
 
 if TYPE_CHECKING:
     from .likelihood import Likelihood
@@ -32,7 +32,7 @@ def smoothed(
         gradient(ε) = expected − (1 − ε) · gold − ε · expected under u.
 
     Smoothing each token's tag alone would ask for tags and transitions that no distribution over paths has together.
-    u is a CRF whose emissions and legal transitions are all 0. Sequences whose gold is not wholly known stay as they
+    u is a CRF whose allowed emissions and transitions are all 0. Sequences whose gold is not wholly known stay as they
     are: what is unknown says nothing.
 
     likelihood (Likelihood): Without smoothing.
@@ -44,10 +44,12 @@ def smoothed(
     if not 0.0 <= share < 1.0:
         raise ValueError(Errors.ZT112.format(name="smoothing", value=share, remedy="Give at least 0 and less than 1."))
     # float64, and the certificate may be left aside: with nothing but zeros no path outweighs another by 1e280.
-    legal = Transitions(*(torch.where(scores > PENALTY / 2, 0.0, PENALTY).double() for scores in transitions))
-    scores = Transitions(*(torch.where(scores > PENALTY / 2, scores, 0.0).double() for scores in transitions))
+    legal = Transitions(*(torch.where(is_allowed(scores), 0.0, PENALTY).double() for scores in transitions))
+    scores = Transitions(*(torch.where(is_allowed(scores), scores, 0.0).double() for scores in transitions))
     layout = Layout(lengths, emissions.device)
-    even = run_scaled(torch.zeros_like(emissions, dtype=torch.float64), layout, legal)
+    allowed_emissions = is_allowed(emissions)
+    even = run_scaled(torch.where(allowed_emissions, 0.0, PENALTY).double(), layout, legal)
+    emissions = torch.where(allowed_emissions, emissions, 0.0)
     leaving, arriving = even.leaving[:-1], even.arriving[1:]
     n_doubtful = layout.sum_of(*as_arrays(allowed.sum(1) != 1))
     sequences, firsts, lasts, known = as_tensors(layout.sequences, layout.firsts, layout.lasts, n_doubtful == 0)

@@ -1,7 +1,9 @@
-"""What leads from tag to tag: learnt scores, and what is forbidden."""
+"""Scores of transitions, and the constraints on transitions and emissions."""
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 # Added to what is forbidden. exp(PENALTY) is 0 in any precision, no sum of emissions outweighs it, and, unlike −inf, it
@@ -32,3 +34,26 @@ def constrain(scores: Transitions, legal: Transitions) -> Transitions:
     RETURNS (Transitions): Scores with PENALTY in place of what is forbidden.
     """
     return Transitions(*(torch.where(ok, score, PENALTY) for score, ok in zip(scores, legal, strict=True)))
+
+
+def constrain_emissions(
+    emissions: torch.Tensor, rows: npt.NDArray[np.intp], tags: npt.NDArray[np.intp]
+) -> torch.Tensor:
+    """Forbid some tags on some tokens.
+
+    The partition function, marginals, paths and gradients of the result are those of the chain without the paths that
+    pass a forbidden cell. Each token must keep a tag that can be reached.
+
+    emissions (torch.Tensor): (n_rows, n_tags) float32.
+    rows, tags (npt.NDArray[np.intp]): (n_cells,) the forbidden cells.
+    RETURNS (torch.Tensor): (n_rows, n_tags) with PENALTY in these cells; the same tensor if there are none.
+    """
+    if not len(rows):
+        return emissions
+    cells = torch.from_numpy(rows * emissions.shape[1] + tags).to(emissions.device)
+    return emissions.flatten().index_fill(0, cells, PENALTY).view_as(emissions)
+
+
+def is_allowed(scores: torch.Tensor) -> torch.Tensor:
+    """Tell allowed scores from forbidden ones, which may have been divided by a temperature or summed: bool."""
+    return scores > PENALTY / 2

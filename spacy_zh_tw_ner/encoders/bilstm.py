@@ -13,6 +13,7 @@ from thinc.types import Floats2d
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
+from ..untrusted import require
 from . import stretches
 from .native import is_native
 from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
@@ -54,12 +55,24 @@ def build_bilstm_v1(
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)
     encode: Model[HiddenT, HiddenT] = Model(
-        "bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width}, attrs={"precision": precision}
+        "bilstm",
+        forward,
+        shims=[TorchShim(module)],
+        dims={"nO": 2 * hidden_width},
+        attrs={"precision": precision, "check": check},
     )
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
     model.attrs["in_stretches"] = in_stretches
     return model
+
+
+def check(model: Model[HiddenT, HiddenT]) -> None:
+    """Check a setting that was loaded.
+
+    RAISES (UnreadableFileError): For a precision that there is not.
+    """
+    require(model.attrs["precision"] in PRECISIONS, "precision", model.attrs["precision"], f"one of {PRECISIONS}")
 
 
 def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:

@@ -1,4 +1,4 @@
-"""A torch module inside a thinc model: thinc's own shim, saved as safetensors, with averaged weights that work."""
+"""A torch module inside a thinc model: thinc's shim, safe for threads, saved as safetensors, with averaged weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,9 @@ import torch
 from safetensors.torch import load, save
 from thinc.api import PyTorchShim
 from thinc.util import xp2torch
+
+from ..module_mode import guard_shim
+from ..untrusted import origin, parse_msgpack, reading, require_type
 
 
 def _serialize(module: torch.nn.Module) -> bytes:
@@ -28,6 +31,20 @@ class TorchShim(PyTorchShim):
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
         super().__init__(module, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
+        guard_shim(self)
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Load weights in place.
+
+        RAISES (UnreadableFileError): For anything but the weights of this module.
+        """
+        with reading(origin()):
+            parts = require_type("the encoder", parse_msgpack(bytes_data), dict)
+            require_type("the encoder's weights", parts.get("state"), bytes)
+            config, self.cfg = self.cfg, {}
+            super().from_bytes(bytes_data)  # type: ignore[no-untyped-call]
+            self.cfg = config
+        return self
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:

@@ -33,13 +33,13 @@ class CorpusMessages:
         "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
         'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
-    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
+    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
     ZT230 = (
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
         "a .spacy file with `convert --max-rejects` first."
     )
-    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --model."
+    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
     ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
     ZT234 = "There is no text to write to {path}."
@@ -50,11 +50,8 @@ class CorpusMessages:
     ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
 
     # Evaluation
-    ZT402 = (
-        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
-    )
+    ZT402 = "--seqeval needs seqeval, which is not installed. Run `{hint}`, or leave it out."
     ZT403 = (
-        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
-        "take SVG, which every browser shows."
+        "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."

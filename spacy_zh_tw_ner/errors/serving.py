@@ -12,7 +12,7 @@ class ServingMessages:
         "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
         "--max-models-mib, or quantize it."
     )
-    ZT505 = "`serve` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[serve]`."
+    ZT505 = "`serve` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT506 = "The body is not JSON ({reason}). Send an object such as {example}."
     ZT507 = "The body is longer than {limit:,} bytes. Send it in parts, or have --max-body-mib raised."
     ZT508 = "{field}: {problem}."
@@ -87,7 +87,7 @@ class ServingMessages:
         "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
         ".parquet, or cut IN into several files."
     )
-    ZT530 = "{what} needs {package}, which is not installed: pip install 'spacy-zh-tw-ner[{extra}]'."
+    ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
     ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."

@@ -17,7 +17,8 @@ from .calibration import find_recognizer, run_before
 from .check_onnx import Session, random_texts, timed
 from .crf_ner import CRFEntityRecognizer, score_ner
 from .decoding import decode_entities
-from .export_onnx import find_encoder
+from .edge_mask import mask_edges
+from .export_onnx import find_encoder, write_about
 
 AT_ONCE = 32  # documents
 
@@ -61,8 +62,7 @@ def round_onnx(nlp: Language, folder: Path, name: str | None = None, golds: Sequ
         write_int8(before / "model.onnx", folder / "model.onnx")
         rounding = _compare(nlp, find_recognizer(nlp, name), before, folder, golds)
     pipeline = folder / "pipeline.json"
-    about = json.loads(pipeline.read_text(encoding="utf-8"))
-    pipeline.write_text(json.dumps({**about, "weights": "int8"}, ensure_ascii=False), encoding="utf-8")
+    write_about(folder, {**json.loads(pipeline.read_text(encoding="utf-8")), "weights": "int8"})
     return rounding
 
 
@@ -108,7 +108,8 @@ def _f_score(
     for start in range(0, len(golds), AT_ONCE):
         some = golds[start : start + AT_ONCE]
         docs = [nlp.make_doc(gold.text) for gold in some]
-        rows, cooled = at_temperature(session.emissions(docs), transitions, ner.temperature)
+        rows = mask_edges(session.emissions(docs), docs, ner.scheme)
+        rows, cooled = at_temperature(rows, transitions, ner.temperature)
         found = decode_entities(rows, [len(doc) for doc in docs], cooled, ner.scheme, ner.min_score)
         ner.set_annotations(docs, list(found))
         examples += [Example(doc, gold) for doc, gold in zip(docs, some, strict=True)]

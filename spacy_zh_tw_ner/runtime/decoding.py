@@ -5,11 +5,12 @@ import numpy.typing as npt
 
 from ..choice import Segment, choose
 from ..entities import Entity
-from ..tag_scheme import TagScheme, TagsT
+from ..tag_scheme import TagScheme, TagsT, WhiteSpace
 from .chain import Chain
 from .folder import Exported, Transitions
 from .long_texts import Rows, best_path, parts
 
+PENALTY = -1e30  # the score of what is forbidden
 FORBIDDEN = -1e29  # what is below it stays forbidden, whatever the temperature
 
 
@@ -28,9 +29,19 @@ class Decoder:
         cooled = (np.where(s > FORBIDDEN, s / self._temperature, s) for s in exported.transitions)
         self._transitions = Transitions(*cooled)
 
-    def cooled(self, emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Emissions at the temperature of the pipeline."""
-        return emissions / self._temperature
+    def cooled(
+        self, emissions: npt.NDArray[np.float32], is_white_space: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float32]:
+        """Divide emissions by the temperature of the pipeline, and forbid white space at the edges of entities.
+
+        emissions (npt.NDArray): (n, n_tags)
+        is_white_space (npt.NDArray): (n,)
+        RETURNS (npt.NDArray): (n, n_tags), a new array.
+        """
+        scores = emissions / self._temperature
+        white_space = WhiteSpace(is_white_space, is_white_space, is_white_space)
+        scores[self._scheme.illegal_cells(white_space)] = PENALTY
+        return scores
 
     def path(self, kind: int, length: int) -> list[int]:
         """The tags of a segment."""

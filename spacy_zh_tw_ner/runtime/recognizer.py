@@ -56,7 +56,8 @@ class Recognizer:
             return ()
         places = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
         weighed = places if hints is not None and not hints.override else []
-        scores = self._raised(map(self._decoder.cooled, emissions), weighed, hints.bonus if hints is not None else 0.0)
+        cooled = self._cooled(emissions, characters)
+        scores = self._raised(cooled, weighed, hints.bonus if hints is not None else 0.0)
         if not is_long(n_tokens):
             segments = self._decoder(next(scores))
         else:
@@ -64,6 +65,12 @@ class Recognizer:
                 segments = self._decoder.long(rows)
         kept = _without_overlap(places) if hints is not None and hints.override else set()
         return tuple(_found(_beside(segments, kept), kept, characters.offsets, self.labels))
+
+    def _cooled(self, stretches: Iterable[EmissionsT], characters: Characters) -> Iterator[EmissionsT]:
+        first = 0
+        for stretch in stretches:
+            yield self._decoder.cooled(stretch, characters.is_white_space[first : first + len(stretch)])
+            first += len(stretch)
 
     def _raised(self, stretches: Iterable[EmissionsT], places: list[PlaceT], bonus: float) -> Iterator[EmissionsT]:
         """Add the bonus where a tag would make an entity of a place; once, however many ask for it."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -167,6 +168,12 @@ def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Pat
             head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
             return head.encode() + body
 
+        def ask(request: bytes) -> bytes:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+                asking.sendall(request)
+                return b"".join(iter(partial(asking.recv, 1 << 16), b""))
+
+        short = json.dumps({"text": SENTENCE}).encode()
         line = json.dumps({"text": SENTENCE, "id": "x" * 3_000}).encode() + b"\n"
         for _ in range(8):
             connect(post("/v1/entities/stream", "application/x-ndjson", line * 2_000))
@@ -177,12 +184,12 @@ def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Pat
             if i % 10 == 0:  # those that were closed come again
                 half_open += [connect(b"") for _ in range(20)]
             start = time.perf_counter()
-            assert httpx.get(f"{client.base_url}/readyz", trust_env=False, timeout=5).status_code == 200
+            assert ask(b"GET /readyz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
             probes.append(time.perf_counter() - start)
             start = time.perf_counter()
-            answer = httpx.post(f"{client.base_url}/v1/entities", json={"text": SENTENCE}, trust_env=False, timeout=5)
+            answer = ask(post("/v1/entities", "application/json", short).replace(b"1.1", b"1.0", 1))
             requests.append(time.perf_counter() - start)
-            assert len(answer.json()["results"][0]["entities"]) == 3
+            assert answer.count(b'"label"') == 3
             time.sleep(0.03)
         # Twice the goal of the benchmark: other tests may have the machine.
         assert sorted(probes)[57] < 0.2

@@ -13,6 +13,7 @@ from thinc.types import FloatsXd
 from thinc.util import torch2xp, xp2torch
 
 from ...errors import Errors
+from ...untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
@@ -146,10 +147,12 @@ class BackboneShim(Shim):
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
             raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
-        parts = srsly.msgpack_loads(data)
-        self._optimizer = encoder.build(self.backbone.model)
-        state_from_bytes(self._optimizer, parts["optimizer"])
-        self.scaler.load_state_dict(json.loads(parts["scaler"]))
+        with reading(origin()):
+            parts = require_type("the optimizer", parse_msgpack(data), dict)
+            scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)
+            self._optimizer = encoder.build(self.backbone.model)
+            state_from_bytes(self._optimizer, require_type("optimizer", parts.get("optimizer"), bytes))
+            self.scaler.load_state_dict(scale)
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
@@ -179,8 +182,10 @@ class BackboneShim(Shim):
         """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
         if data:
             s = self.settings
-            backbone, tokenizer = unpack(
-                from_bytes(data), name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
-            )
-            self.hold(backbone, tokenizer)
+            with reading(origin()):
+                parts = from_bytes(data)
+                backbone, tokenizer = unpack(
+                    parts, name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
+                )
+                self.hold(backbone, tokenizer)
         return self
