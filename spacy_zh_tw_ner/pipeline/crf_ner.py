@@ -24,6 +24,7 @@ from ..entities import Entity
 from ..entity_decoding import EntityDecoder
 from ..errors import Errors, Warnings
 from ..loaded_models import scan_file, unchanged_structure
+from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from ..untrusted import (
@@ -256,6 +257,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             the training corpus is streamed (`max_epochs = -1`): spaCy then shows only its first 100 examples.
         RAISES (ValueError): Where there is no label at all.
         """
+        limit_primitive_cache()  # here, too, for `spacy train`
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
