@@ -69,7 +69,8 @@ def write_about(folder: Path, about: dict[str, Any]) -> None:
     folder (Path): With all other files.
     about (dict): What is written; hashes of before are replaced.
     """
-    hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != "pipeline.json"}
+    others = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "pipeline.json")
+    hashes = {path.name: sha256_of(path) for path in others}
     text = json.dumps({**about, "sha256": hashes}, ensure_ascii=False)
     (folder / "pipeline.json").write_text(text, encoding="utf-8")
 
