@@ -5,9 +5,20 @@ A message says what happened, the value seen, and what to do.
 
 from typing import Any
 
+from .commands import CommandMessages
 from .corpora import CorpusMessages
+from .devices import DeviceMessages
 from .encoders import EncoderMessages
-from .exceptions import CorpusError, PlanError, TrainingError, UnreadableFileError, ZhTwNerError, code_of
+from .exceptions import (
+    CorpusError,
+    DeviceError,
+    OutputError,
+    PlanError,
+    TrainingError,
+    UnreadableFileError,
+    ZhTwNerError,
+    code_of,
+)
 from .files import FileMessages
 from .pipeline import PipelineMessages
 from .serving import ServingMessages
@@ -29,6 +40,8 @@ class Errors(
     EncoderMessages,
     TrainingMessages,
     ServingMessages,
+    DeviceMessages,
+    CommandMessages,
     FileMessages,
     metaclass=_Coded,
 ):
@@ -41,7 +54,9 @@ class Warnings(WarningMessages, metaclass=_Coded):
 
 __all__ = [
     "CorpusError",
+    "DeviceError",
     "Errors",
+    "OutputError",
     "PlanError",
     "TrainingError",
     "UnreadableFileError",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Errors, UnreadableFileError
+from ..safe_points import safe_point
 from ..tokenization.clause_cuts import Window, cut_at_clauses
 from ..untrusted import origin, reading
 from .characters import Characters, IndicesT
@@ -83,6 +84,7 @@ class Emitter:
         """(n_tokens, n_tags) of a text, some tokens at a time, in order."""
         for batch in _batches(self._cut(text)):
             yield from self._run(batch)
+            safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_Read]:
         """The windows of a text, in order."""

@@ -20,6 +20,7 @@ from .normalization import ScriptConverter, plain_norms
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NORMALIZE = ("width",)
+CHUNK = 65_536  # characters that are looked up in one call
 
 
 class _Orths(dict[str, int]):
@@ -115,7 +116,11 @@ class CharTokenizer(DummyTokenizer):
 
     def _words(self, text: str) -> list[int]:
         if self._runs is None:
-            return list(map(self._orths.__getitem__, text))
+            words: list[int] = []
+            # One call for a million characters would hold the GIL for a tenth of a second.
+            for start in range(0, len(text), CHUNK):
+                words += map(self._orths.__getitem__, text[start : start + CHUNK])
+            return words
         # Runs are as many as there are words: they follow the memory zone, single characters do not.
         add = self.vocab.strings.add
         return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]

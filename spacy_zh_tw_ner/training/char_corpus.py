@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.training.augment import dont_augment
+from spacy.vocab import Vocab
 
 from ..docbins import CheckedDocBin
 from ..errors import CorpusError, Errors
@@ -62,6 +63,18 @@ class CharCorpus:
                 return
         if not n_read:
             raise CorpusError(Errors.ZT203.format(path=self.path))
+
+
+def read_gold_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Read gold documents on the tokens that they were annotated on.
+
+    path (Path): A `.spacy` file, or a folder of several.
+    vocab (Vocab): Of the pipeline.
+    YIELDS (Doc): Each document that is not empty.
+    RAISES (CorpusError): As `read_docbin`.
+    """
+    for file in spacy_files(path):
+        yield from filter(len, read_docbin(file).get_docs(vocab))
 
 
 def read_docbin(path: Path) -> DocBin:

@@ -33,7 +33,8 @@ class Position:
     """How far a run has come.
 
     step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
-    losses: Since the last evaluation.
+    losses: Since the last evaluation. evaluated_words: Tokens seen at the last evaluation; None in checkpoints of 0.1,
+    which do not have it.
     """
 
     step: int = 0
@@ -41,6 +42,7 @@ class Position:
     seconds: float = 0.0
     results: list[tuple[float, int]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
+    evaluated_words: int | None = 0
 
 
 def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
@@ -86,8 +88,8 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
 
 def _position(found: object) -> Position:
     """Check how far a run says that it has come."""
-    values = require_type("position", found, dict)
     names = set(vars(Position()))
+    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
     require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
     results = []
     for result in require_type("position.results", values["results"], list):
@@ -97,12 +99,20 @@ def _position(found: object) -> Position:
     losses = require_type("position.losses", values["losses"], dict)
     for name, loss in losses.items():
         require(isinstance(loss, int | float), f"position.losses.{name}", loss, "a number")
+    step = whole_number("position.step", values["step"], 0, MOST_STEPS)
+    words = whole_number("position.words", values["words"], 0, 2**62)
+    if values["evaluated_words"] is None:
+        # Assume batches of one size, which the batcher aims at.
+        evaluated_words = round(words * (results[-1][1] + 1 if results else 0) / max(1, step))
+    else:
+        evaluated_words = whole_number("position.evaluated_words", values["evaluated_words"], 0, 2**62)
     return Position(
-        step=whole_number("position.step", values["step"], 0, MOST_STEPS),
-        words=whole_number("position.words", values["words"], 0, 2**62),
+        step=step,
+        words=words,
         seconds=in_range("position.seconds", values["seconds"], 0.0, 1e12),
         results=results,
         losses=losses,
+        evaluated_words=evaluated_words,
     )
 
 

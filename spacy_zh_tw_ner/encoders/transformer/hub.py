@@ -6,6 +6,7 @@ Everything that transformers raises on the way becomes one sentence here.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
@@ -177,11 +178,16 @@ def _filled(
 
 @contextmanager
 def _on_meta() -> Iterator[None]:
-    """Parameters get shapes and no numbers. Buffers, such as the numbers of positions, are in no file and get both."""
-    register = nn.Module.register_parameter
+    """Give parameters that this thread makes shapes and no numbers.
+
+    Buffers, such as the numbers of positions, are in no file and get both.
+    """
+    register, thread = nn.Module.register_parameter, get_ident()
 
     def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
-        register(module, name, None if param is None else nn.Parameter(param.to("meta"), requires_grad=False))
+        if param is not None and get_ident() == thread:
+            param = nn.Parameter(param.to("meta"), requires_grad=False)
+        register(module, name, param)
 
     with patch.object(nn.Module, "register_parameter", register_on_meta):
         yield
