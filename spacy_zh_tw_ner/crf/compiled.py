@@ -10,6 +10,7 @@ import torch
 
 from .._compat import has_numba
 from ..errors import Errors
+from ..install_hints import install_hint
 from .layout import check_finite
 from .transitions import Transitions
 
@@ -23,7 +24,7 @@ def kernels_for(emissions: torch.Tensor, compiled: bool | None) -> ModuleType | 
     """
     possible = emissions.device.type == "cpu" and has_numba()
     if compiled and not possible:
-        raise ValueError(Errors.ZT110.format(device=emissions.device))
+        raise ValueError(Errors.ZT110.format(device=emissions.device, hint=install_hint("fast")))
     if compiled is False or not possible:
         return None
     from . import kernels

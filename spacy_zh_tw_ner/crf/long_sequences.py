@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from ..choice import Segment
+from ..safe_points import safe_point
 from .layout import check_finite
 from .log_space import run_log_space
 from .posterior import Posterior, infer
@@ -146,6 +147,7 @@ class LongSequence:
             sequence begins.
         end (Optional[torch.Tensor]): (n_tags,) log beta at its last row; None for what is not known yet.
         """
+        safe_point()
         emissions, transitions = self._rows[first : first + self._size + 1].float(), self._transitions
         check_finite(emissions, before=first)
         if first:

@@ -5,7 +5,7 @@ Labels are few and text has structure of its own. An encoder that must also gues
 alone) learns more from the same sentences. Nothing is downloaded, and nothing of it runs when the pipeline is used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -47,7 +47,7 @@ def build_masked_characters_v1(
         init=init,
         layers=[tok2vec, guess],
         dims={"nO": width_in},
-        attrs={"rate": rate, "weight": weight, "in_stretches": lambda model, doc: in_stretches(model.layers[0], doc)},
+        attrs={"rate": rate, "weight": weight, "in_stretches": encode_in_stretches},
     )
     return model
 
@@ -56,6 +56,11 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
     """Initialize both layers; only the encoder sees documents."""
     model.layers[0].initialize(X=X, Y=Y)
     model.layers[1].initialize()
+
+
+def encode_in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
+    """Encode a long document; see `stretches`."""
+    return in_stretches(model.layers[0], doc)
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:

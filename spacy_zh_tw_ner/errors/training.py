@@ -14,7 +14,8 @@ class TrainingMessages:
         "folder, or leave it out: then it is the one given as --output."
     )
     ZT440 = (
-        "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
+        "{path} is no checkpoint that can be read ({reason}). Start anew with --force, or use the models beside it, "
+        "which are complete."
     )
     ZT441 = (
         "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "

@@ -1,15 +1,20 @@
 """The language `zh_tw`: what `spacy.blank("zh_tw")` builds."""
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
 from spacy.util import ensure_path, load_config_from_str, registry
-from thinc.api import Config, Optimizer
+from thinc.api import Config, Model, Optimizer
 
 from ..large_files import large_files_from, large_files_to
+from ..loaded_models import scan_file
+from ..module_mode import guard_modules
+from ..untrusted import reading, scan_msgpack
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
@@ -22,6 +27,8 @@ DEFAULT_CONFIG = """
 """
 
 BATCH_CHARACTERS = 32_768
+# Variables that torch.load obeys; the second one is the user's to set.
+WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
 SECTIONS = ("nlp", "training", "initialize")  # of which spaCy requires every setting
 
@@ -70,15 +77,49 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         block = self.config.interpolate()["training"]["optimizer"]
         return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
 
+    def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Create a component as spaCy does; torch modules in it predict safely in threads."""
+        return _guard(super().create_pipe(*args, **kwargs))
+
+    def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
+        """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
+        component, factory = super().create_pipe_from_source(*args, **kwargs)
+        return _guard(component), factory
+
+    def initialize(self, *args: Any, **kwargs: Any) -> Any:
+        """Initialize the pipeline as spaCy does; torch modules that components make here are guarded, too."""
+        optimizer = super().initialize(*args, **kwargs)
+        for _, component in self.components:
+            _guard(component)
+        return optimizer
+
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
         with large_files_to(ensure_path(path), whole=not exclude):
             super().to_disk(path, exclude=exclude)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "TraditionalChinese":
-        """Read what `to_disk` has written."""
-        with large_files_from(ensure_path(path)):
-            super().from_disk(path, **kwargs)
+        """Read what `to_disk` has written.
+
+        RAISES (UnreadableFileError): For a folder that is damaged, or made to do harm.
+        """
+        folder = ensure_path(path)
+        with reading(folder), _weights_only():
+            for file in _models_in(folder, self.component_names):
+                with reading(file):
+                    scan_file(file)
+            with large_files_from(folder):
+                super().from_disk(path, **kwargs)
+        return self
+
+    def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "TraditionalChinese":
+        """Read what `to_bytes` gave.
+
+        RAISES (UnreadableFileError): For bytes that are damaged, or made to do harm.
+        """
+        with reading("The bytes of the pipeline"), _weights_only():
+            scan_msgpack(bytes_data)
+            super().from_bytes(bytes_data, **kwargs)
         return self
 
     def pipe(  # all of spaCy's arguments, passed on
@@ -101,6 +142,31 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             return
         for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
             yield from process(batch)
+
+
+def _guard(component: Any) -> Any:
+    model = getattr(component, "model", None)
+    if isinstance(model, Model):
+        guard_modules(model)
+    return component
+
+
+def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """The files of msgpack that components will read, those of other packages included."""
+    return (file for name in names if (file := folder / name / "model").is_file())
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Have components of other packages read torch weights without pickle: torch before 2.6 does not by itself."""
+    set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
+    if not set_:
+        os.environ[WEIGHTS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        if not set_:
+            os.environ.pop(WEIGHTS_ONLY, None)
 
 
 def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:

@@ -1,6 +1,7 @@
 """A component and held-out gold → the temperature at which its probabilities are right."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -8,6 +9,7 @@ from spacy.training import Example
 
 from ..crf import fit_temperature
 from ..errors import Errors
+from ..language import BATCH_CHARACTERS, divide
 from .crf_ner import CRFEntityRecognizer
 
 
@@ -26,17 +28,23 @@ def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecogniz
 
 
 def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc]) -> list[Doc]:
-    """Have documents pass what stands before a component, which may listen to it.
+    """Process documents with the components before a recognizer, which may listen to them.
+
+    The pipeline itself is not changed: `nlp.select_pipes` would disable components for other threads, too.
 
     nlp (Language): The pipeline.
     component (CRFEntityRecognizer): One of its components.
     docs (Iterable[Doc]): Documents of its vocabulary, which are written on.
     RETURNS (list[Doc]): The same.
     """
-    names = nlp.component_names
-    before = names[: names.index(component.name)]
-    with nlp.select_pipes(enable=[name for name in before if name in nlp.pipe_names]):
-        return list(nlp.pipe(docs))
+    others: list[Any] = [other for _, other in nlp.pipeline]
+    before = others[: others.index(component)]
+    processed: list[Doc] = []
+    for batch in divide(docs, max_items=nlp.batch_size, max_characters=BATCH_CHARACTERS):
+        for other in before:
+            batch = list(other.pipe(batch)) if hasattr(other, "pipe") else [other(doc) for doc in batch]  # noqa: PLW2901
+        processed += batch
+    return processed
 
 
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:

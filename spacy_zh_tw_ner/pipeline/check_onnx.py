@@ -120,7 +120,7 @@ def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
     pieces (Path): Its pieces.npz.
     YIELDS (list[str]): Texts that are read together, always the same.
     """
-    with np.load(pieces) as arrays:
+    with np.load(pieces, allow_pickle=False) as arrays:
         ids, counts = arrays["ids"], arrays["counts"]
     known = np.flatnonzero(ids[np.cumsum(counts) - counts] != shim_of(encoder).table.unknown_id)
     random = np.random.default_rng(0)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -22,9 +23,22 @@ from ..crf import Transitions, at_temperature, constrain, log_likelihood
 from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
 from ..entities import Entity
 from ..errors import Errors, Warnings
+from ..loaded_models import scan_file, unchanged_structure
+from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
-from .crf_tagger import resize_output
+from ..untrusted import (
+    in_range,
+    origin,
+    parse_json,
+    parse_msgpack,
+    reading,
+    require,
+    require_labels,
+    require_type,
+    scan_msgpack,
+)
+from .crf_tagger import check_tagger, resize_output
 from .decoding import decode_entities
 from .edge_mask import mask_edges
 from .evidence import add_evidence, find_evidence
@@ -50,6 +64,7 @@ subword_features = false
 """
 )["model"]
 ScorerT = Callable[..., dict[str, Any]]
+COLDEST, HOTTEST = 1e-3, 1e3  # temperatures that are read from a file; `calibrate` fits one from 0.05 to 20
 
 
 def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
@@ -162,6 +177,46 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             raise ValueError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
         self.cfg["temperature"] = float(value)
 
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
+        """Load labels, temperature and weights in place.
+
+        RAISES (UnreadableFileError): For files that are damaged, or not those of this component.
+        """
+        with reading(path):
+            for name in ("cfg", "model"):
+                if (file := Path(path) / name).is_file() and name not in exclude:
+                    scan_file(file) if name == "model" else parse_json(file.read_bytes())
+            with unchanged_structure(self.model):
+                super().from_disk(path, exclude=exclude)
+            self._check_loaded()
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
+        """Load labels, temperature and weights in place, as `from_disk` does."""
+        with reading(origin()):
+            parts = require_type("the component", parse_msgpack(bytes_data), dict)
+            if "model" in parts:
+                scan_msgpack(parts["model"])
+            with unchanged_structure(self.model):
+                super().from_bytes(bytes_data, exclude=exclude)
+            self._check_loaded()
+        return self
+
+    def _check_loaded(self) -> None:
+        """Check labels, temperature and the arrays of the head.
+
+        RAISES (UnreadableFileError): For labels that are not different strings, a temperature out of range, or arrays
+            whose shapes are not those of the labels.
+        """
+        labels = require_labels("labels", self.cfg.get("labels"))
+        temperature = in_range("temperature", self.cfg.get("temperature", 1.0), COLDEST, HOTTEST)
+        self.cfg = {"labels": labels, "temperature": temperature}
+        if labels and self.model.has_ref("output_layer"):
+            check_tagger(self.model, len(self.scheme))
+            if all(type(layer) is Model for layer in self.model.walk()):  # no listener, which needs its component
+                (emissions,) = self.model.predict([Doc(self.vocab, words=["a"])])
+                require(emissions.shape == (1, len(self.scheme)), "emissions", emissions.shape, "a column a tag")
+
     @property
     def scheme(self) -> TagScheme:
         """The tags of the present labels."""
@@ -203,6 +258,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             the training corpus is streamed (`max_epochs = -1`): spaCy then shows only its first 100 examples.
         RAISES (ValueError): Where there is no label at all.
         """
+        limit_primitive_cache()  # here, too, for `spacy train`
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:

@@ -26,10 +26,13 @@ from ..encoders import stretches
 from ..errors import Errors
 from ..tag_scheme import TagScheme
 from ..types import Prediction
+from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
 from .calibration import find_recognizer, run_before
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
 from .long_documents import side_by_side
 from .tokenization_settings import differences_of, tokenization_of
+
+MOST_MEMBERS = 1000
 
 
 @Language.factory(
@@ -102,7 +105,7 @@ class CRFEnsemble(CRFEntityRecognizer):
 
     def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
         """The same of a long document; see `CRFEntityRecognizer.potentials_in_stretches`."""
-        if len(doc) <= stretches.LONG:
+        if not stretches.is_long(doc):
             return None
         recognizers, read = self._read([doc])
         found = [
@@ -152,12 +155,15 @@ class CRFEnsemble(CRFEntityRecognizer):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
         """Take them from bytes."""
-        data = srsly.msgpack_loads(bytes_data)
-        self.cfg.update(data["cfg"])
-        self.members = []
-        for member in data["members"]:
-            nlp = load_model_from_config(Config().from_str(member["config"]))
-            self.members.append(nlp.from_bytes(member["data"]))
+        with reading(origin()):
+            data = require_type("the ensemble", parse_msgpack(bytes_data), dict)
+            self.cfg = require_type("cfg", data.get("cfg"), dict)
+            self.members = []
+            for member in require_type("members", data.get("members"), list):
+                config = require_type("config", require_type("member", member, dict).get("config"), str)
+                nlp = load_model_from_config(Config().from_str(config))
+                self.members.append(nlp.from_bytes(require_type("data", member.get("data"), bytes)))
+            self._check_loaded()
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -171,11 +177,18 @@ class CRFEnsemble(CRFEntityRecognizer):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
         """Read the members."""
         folder = ensure_path(path)
-        cfg = srsly.read_json(folder / "cfg")
-        n_members = cfg.pop("members")
-        self.cfg.update(cfg)
-        self.members = [spacy.load(folder / str(i)) for i in range(n_members)]
+        with reading(folder):
+            self.cfg = require_type("cfg", parse_json((folder / "cfg").read_bytes()), dict)
+            n_members = whole_number("cfg.members", self.cfg.get("members"), 2, MOST_MEMBERS)
+            self.members = [spacy.load(inside(folder, str(i))) for i in range(n_members)]
+            self._check_loaded()
         return self
+
+    def _check_loaded(self) -> None:
+        super()._check_loaded()
+        for i, member in enumerate(self.members):
+            labels = find_recognizer(member).labels
+            require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
     def _cannot_train(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(Errors.ZT373.format(name=self.name, n=len(self.members)))

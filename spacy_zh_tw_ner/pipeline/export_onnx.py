@@ -27,6 +27,7 @@ from ..encoders.transformer.windows import ClauseWindows
 from ..errors import Errors
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import Tok2VecT
+from ..untrusted import sha256_of
 from .calibration import find_recognizer, run_before
 from .check_onnx import Agreement, check_onnx
 from .crf_ner import CRFEntityRecognizer
@@ -58,9 +59,19 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
         raise ValueError(Errors.ZT547.format(name=ner.name))
     write_graph(Emitter(merge(shim.backbone, shim.table.tokenizer), weight, bias), folder / "model.onnx")
     np.savez_compressed(folder / "pieces.npz", **code_point_pieces(shim.table, nlp.tokenizer)._asdict())
-    about = json.dumps(_about(nlp, ner, encoder), ensure_ascii=False)
-    (folder / "pipeline.json").write_text(about, encoding="utf-8")
+    write_about(folder, _about(nlp, ner, encoder))
     return check_onnx(nlp, ner, encoder, folder)
+
+
+def write_about(folder: Path, about: dict[str, Any]) -> None:
+    """Write `pipeline.json`, with the SHA-256 of the files beside it.
+
+    folder (Path): With all other files.
+    about (dict): What is written; hashes of before are replaced.
+    """
+    hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != "pipeline.json"}
+    text = json.dumps({**about, "sha256": hashes}, ensure_ascii=False)
+    (folder / "pipeline.json").write_text(text, encoding="utf-8")
 
 
 def _require_characters(nlp: Language) -> None:

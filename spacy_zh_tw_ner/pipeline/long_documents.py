@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 
 from ..crf import RowsOnDisk, Transitions, at_temperature
 from ..encoders import stretches
+from ..safe_points import safe_point
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from .decoding import decode_long
@@ -26,7 +27,7 @@ def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | Non
     RETURNS (Optional[Iterator[Floats2d]]): (n, n_tags) each, in order, all at once where the encoder cannot do
         otherwise. None for a document that is not long.
     """
-    if len(doc) <= stretches.LONG:
+    if not stretches.is_long(doc):
         return None
     return _emit(model, doc)
 
@@ -105,4 +106,5 @@ def predict_long(
         for stretch in emissions:
             tempered, cooled = at_temperature(stretch.cpu(), transitions, temperature)
             rows.append(add_evidence(tempered, evidence, first=len(rows)))
+            safe_point()
         return decode_long(rows, cooled, scheme, min_score)

@@ -18,7 +18,7 @@ from .check_onnx import Session, random_texts, timed
 from .crf_ner import CRFEntityRecognizer, score_ner
 from .decoding import decode_entities
 from .edge_mask import mask_edges
-from .export_onnx import find_encoder
+from .export_onnx import find_encoder, write_about
 
 AT_ONCE = 32  # documents
 
@@ -62,8 +62,7 @@ def round_onnx(nlp: Language, folder: Path, name: str | None = None, golds: Sequ
         write_int8(before / "model.onnx", folder / "model.onnx")
         rounding = _compare(nlp, find_recognizer(nlp, name), before, folder, golds)
     pipeline = folder / "pipeline.json"
-    about = json.loads(pipeline.read_text(encoding="utf-8"))
-    pipeline.write_text(json.dumps({**about, "weights": "int8"}, ensure_ascii=False), encoding="utf-8")
+    write_about(folder, {**json.loads(pipeline.read_text(encoding="utf-8")), "weights": "int8"})
     return rounding
 
 

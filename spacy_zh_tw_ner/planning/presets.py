@@ -64,7 +64,8 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
                 default = _at(DEFAULT_CONFIG, sections[: i + 1])
                 block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
             block = block[section]
-        known = {*block, *(_at(DEFAULT_CONFIG, sections) or ()), *_parameters(block)}
+        default = _at(DEFAULT_CONFIG, sections)  # a plain value where this config has a block, such as learn_rate
+        known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
             raise PlanError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))

@@ -13,10 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..safe_points import is_interruptible, safe_point
 from .chain import Chain, FloatsT, best_ways, trace
 from .folder import Transitions
 
 LONG, PART = 8_192, 4_096  # tokens of a text that is taken apart, and of a part
+SLICED = 1_024  # tokens of a text that is taken apart where other work may interrupt
+
+
+def is_long(n_tokens: int) -> bool:
+    """Return whether a text of so many tokens is taken apart."""
+    return n_tokens > (SLICED if is_interruptible() else LONG)
 
 
 class Rows(AbstractContextManager["Rows"]):
@@ -65,11 +72,13 @@ def parts(
     matrix, start, end = transitions
     starts = [start]
     for first in range(0, len(emissions) - PART, PART):
+        safe_point()
         unknown = Transitions(matrix, starts[-1], np.zeros_like(end))
         starts.append(Chain(emissions.read(first, first + PART), unknown).log_arriving())
     last = len(emissions)
     while last:
         number = (last - 1) // PART
+        safe_point()
         while True:
             first = number * PART
             chain = Chain(emissions.read(first, last), Transitions(matrix, starts[number], end))
@@ -88,6 +97,7 @@ def best_path(emissions: Rows, transitions: Transitions) -> npt.NDArray[np.int32
     scores: FloatsT | None = None
     with Rows(n_tags, np.min_scalar_type(n_tags)) as ways:
         for first in range(0, len(emissions), PART):
+            safe_point()
             came_from, scores = best_ways(emissions.read(first, first + PART), transitions, scores)
             ways.append(came_from)
         assert scores is not None

@@ -13,7 +13,7 @@ from .characters import Characters, IndicesT, read_characters
 from .decoding import Decoder
 from .emitter import EmissionsT, Emitter
 from .folder import Exported, read_folder
-from .long_texts import LONG, on_disk
+from .long_texts import is_long, on_disk
 
 PlaceT = tuple[int, int, int]  # start, end and kind, by token
 
@@ -27,6 +27,7 @@ class Recognizer:
 
     def __init__(self, exported: Exported, emitter: Emitter) -> None:
         self.labels = self.evidence_labels = exported.labels
+        self.min_score = exported.min_score
         self._exported, self._emitter, self._decoder = exported, emitter, Decoder(exported)
 
     def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None] | None = None) -> list[tuple[Found, ...]]:
@@ -38,11 +39,11 @@ class Recognizer:
         RAISES (ValueError): For a text that is not valid Unicode, and hints of a label that the pipeline has not.
         """
         read = [read_characters(text, self._exported) for text in texts]
-        short = iter(self._emitter([characters for characters in read if len(characters.offsets) <= LONG]))
+        short = iter(self._emitter([characters for characters in read if not is_long(len(characters.offsets))]))
         hinted = hints if hints is not None else [None] * len(read)
         return [
             self._entities(characters, [next(short)], hint)
-            if len(characters.offsets) <= LONG
+            if not is_long(len(characters.offsets))
             else self._entities(characters, self._emitter.stretches(characters), hint)
             for characters, hint in zip(read, hinted, strict=True)
         ]
@@ -57,7 +58,7 @@ class Recognizer:
         weighed = places if hints is not None and not hints.override else []
         cooled = self._cooled(emissions, characters)
         scores = self._raised(cooled, weighed, hints.bonus if hints is not None else 0.0)
-        if n_tokens <= LONG:
+        if not is_long(n_tokens):
             segments = self._decoder(next(scores))
         else:
             with on_disk(scores, self._exported.n_tags) as rows:

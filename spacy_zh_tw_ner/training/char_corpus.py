@@ -12,6 +12,7 @@ from spacy.training import Example
 from spacy.training.augment import dont_augment
 from spacy.vocab import Vocab
 
+from ..docbins import CheckedDocBin
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
 
@@ -89,10 +90,7 @@ def read_docbin(path: Path) -> DocBin:
                 path=path, remedy="Make it with `python -m spacy zh-tw-ner convert`, or correct [paths] in the config."
             )
         )
-    try:
-        return DocBin().from_disk(path)
-    except Exception as error:
-        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
+    return CheckedDocBin(path).from_disk(path)
 
 
 def create_char_corpus_v1(

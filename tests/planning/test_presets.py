@@ -85,6 +85,12 @@ def test_settings_that_a_config_leaves_out_can_be_set_all_the_same() -> None:
     assert read_recipe(memory).settings.memory.freeze_layers == 2
 
 
+def test_a_setting_inside_a_block_where_spacy_has_a_plain_value_can_be_set() -> None:
+    """spaCy's own learn_rate is a number, that of our configs a schedule."""
+    config = with_settings(read_config("bilstm"), {"training.optimizer.learn_rate.warmup_steps": 5})
+    assert config["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 5
+
+
 def test_a_file_that_is_no_config_is_told(tmp_path: Path) -> None:
     path = tmp_path / "broken.cfg"
     path.write_text("this is no config", encoding="utf-8")

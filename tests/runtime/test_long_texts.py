@@ -77,7 +77,7 @@ def test_a_long_text_is_read_as_a_short_one(
     words = WordList({"PERSON": ["董事長"], "GPE": ["接見"]})
     asked = [Hints(tuple(words.find(text)), **hints), None]
     expected = read([text, "臺北市"], asked)
-    monkeypatch.setattr(recognizer, "LONG", 10)
+    monkeypatch.setattr(long_texts, "LONG", 10)
     taken_apart = []
     monkeypatch.setattr(recognizer, "on_disk", lambda *args: taken_apart.append(1) or on_disk(*args))
     found = read([text, "臺北市"], asked)

@@ -20,6 +20,7 @@ from typing import TypeAlias, TypeVar, cast
 import torch
 
 from ...errors import Errors, Warnings
+from ...module_mode import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
 from .out_of_memory import attempt, is_out_of_memory
@@ -55,6 +56,7 @@ class Passes:
 
     def __init__(self, backbone: Backbone, scale: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.backbone, self.scale = backbone, scale
+        self._mode = ModeLock()
         self.micro_batch = backbone.settings.memory.micro_batch
         self.train_limit: int | None = None  # padded pieces that run at once; None while everything has fitted
         self.eval_limit: int | None = None
@@ -79,10 +81,8 @@ class Passes:
         RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
         RAISES (torch.OutOfMemoryError): If not even one window fits.
         """
-        if self.backbone.training:  # to ask is quick, to tell every layer is not
-            self.backbone.eval()
         hidden, waiting = self._zeros(n_tokens), list(reversed(batches))
-        with torch.inference_mode():
+        with self._mode.predicting(self.backbone), torch.inference_mode():
             while waiting:
                 batch = waiting.pop()
                 values = self._tried(batch, attempt)
@@ -101,15 +101,20 @@ class Passes:
         RETURNS (tuple[torch.Tensor, Callable]): As `run`, and what takes the gradient of that, once.
         RAISES (torch.OutOfMemoryError): As `run`; where `micro_batch` is null, whenever memory runs out.
         """
-        self.backbone.train()
         total = sum(batch.size for batch in batches)
         fits = self.train_limit is None or total <= self.train_limit
         hidden, runs = self._zeros(n_tokens), []
-        if self.micro_batch is None or (self.micro_batch == AUTO and fits):
-            runs = self._kept(batches, hidden)
-        if len(runs) < len(batches):
-            runs = self._forgotten(batches, hidden.zero_())
-        return hidden, partial(self._backward, runs)
+        with self._mode.training(self.backbone):
+            if self.micro_batch is None or (self.micro_batch == AUTO and fits):
+                runs = self._kept(batches, hidden)
+            if len(runs) < len(batches):
+                runs = self._forgotten(batches, hidden.zero_())
+        return hidden, partial(self._push_back, runs)
+
+    def _push_back(self, runs: list[Run], gradient: torch.Tensor) -> None:
+        # Micro-batches run again, and so do layers of gradient checkpointing: with dropout, as in the forward pass.
+        with self._mode.training(self.backbone):
+            self._backward(runs, gradient)
 
     def _kept(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[Run]:
         """Encode all with their graphs. Where they do not fit, all are let go."""

@@ -1,0 +1,141 @@
+"""Keep torch modules in evaluation mode while any number of threads predict.
+
+Whether dropout is on is one flag on each module, which all threads share. thinc's shim switches a module to evaluation
+before it predicts and back to training afterwards, so that a second thread predicts with dropout. Here a module is in
+evaluation mode all the time, except during the forward and backward passes of training, which run alone.
+
+    predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
+    predict ────┐     │                 │                        │
+                                        └── forward ── backward ─┘                  training mode, one thread
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Condition, get_ident
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from thinc.api import ArgsKwargs, Model, PyTorchShim
+
+
+class ModeLock:
+    """Let predictions of a module run together, and training passes alone.
+
+    A copy, pickled or not, is a lock of its own. In a forked process it is free, whatever threads of the parent did.
+    """
+
+    def __init__(self) -> None:
+        self.release()
+        _locks.add(self)
+
+    def release(self) -> None:
+        """Forget all threads that hold the lock."""
+        self._changed = Condition()
+        self._predictions = 0
+        self._is_prepared = False  # by one prediction that ran alone
+        self._trainer: int | None = None  # thread that trains
+        self._depth = 0  # of nested training passes
+
+    @contextmanager
+    def predicting(self, module: torch.nn.Module) -> Iterator[None]:
+        """Hold the module in evaluation mode, together with other predictions.
+
+        The first one runs alone: layers prepare themselves then. bitsandbytes moves 8-bit weights from one attribute to
+        another, and a second thread would find them in neither.
+        """
+        with self._changed:
+            self._changed.wait_for(self._may_predict)
+            self._predictions += 1
+            if module.training and self._trainer is None:
+                module.eval()
+        try:
+            yield
+            self._is_prepared = True
+        finally:
+            with self._changed:
+                self._predictions -= 1
+                self._changed.notify_all()
+
+    def _may_predict(self) -> bool:
+        if self._trainer is not None:
+            return self._trainer == get_ident()
+        return self._is_prepared or not self._predictions
+
+    @contextmanager
+    def training(self, module: torch.nn.Module) -> Iterator[None]:
+        """Hold the module in training mode, alone, and leave it in evaluation mode."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
+            self._trainer = get_ident()  # from here on, no prediction begins
+            self._depth += 1
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._predictions)
+            module.train()
+            yield
+        finally:
+            if self._depth == 1:
+                module.eval()
+            with self._changed:
+                self._depth -= 1
+                if not self._depth:
+                    self._trainer, self._is_prepared = None, False
+                self._changed.notify_all()
+
+    def __reduce__(self) -> tuple[type["ModeLock"], tuple[()]]:
+        return ModeLock, ()
+
+
+_locks: WeakSet[ModeLock] = WeakSet()
+
+
+def release_all_locks() -> None:
+    """Release all locks in a forked process: the threads that held them are in the parent."""
+    for lock in _locks:
+        lock.release()
+
+
+def guard_modules(model: Model[Any, Any]) -> None:
+    """Guard all torch modules of a thinc model that predict by thinc's shim; see `guard_shim`."""
+    for layer in model.walk():
+        for shim in layer.shims:
+            if isinstance(shim, PyTorchShim):
+                guard_shim(shim)
+
+
+def guard_shim(shim: PyTorchShim) -> None:
+    """Have a shim predict without a change of its module's mode, and train alone.
+
+    The two methods are replaced on the instance, so that the shims of other packages, such as that of
+    spacy-curated-transformers, need not be subclasses of ours. A shim with a `predict` of its own is left alone.
+    """
+    if type(shim).predict is PyTorchShim.predict and "predict" not in vars(shim):
+        lock = ModeLock()
+        vars(shim).update(predict=partial(_predict, shim, lock), begin_update=partial(_begin_update, shim, lock))
+        if shim._model is not None:
+            shim._model.eval()
+
+
+def _predict(shim: PyTorchShim, lock: ModeLock, inputs: ArgsKwargs) -> Any:
+    module = shim._model
+    mixed = bool(getattr(shim, "_mixed_precision", False))
+    with lock.predicting(module), torch.no_grad(), torch.autocast("cuda", enabled=mixed):
+        return module(*inputs.args, **inputs.kwargs)
+
+
+def _begin_update(
+    shim: PyTorchShim, lock: ModeLock, inputs: ArgsKwargs
+) -> tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
+    with lock.training(shim._model):
+        outputs, backprop = type(shim).begin_update(shim, inputs)
+    return outputs, partial(_backprop, shim, lock, backprop)
+
+
+def _backprop(
+    shim: PyTorchShim, lock: ModeLock, backprop: Callable[[ArgsKwargs], ArgsKwargs], gradients: ArgsKwargs
+) -> ArgsKwargs:
+    # Layers that are recomputed (gradient checkpointing) must draw the same dropout as in the forward pass.
+    with lock.training(shim._model):
+        return backprop(gradients)
