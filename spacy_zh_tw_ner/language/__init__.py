@@ -30,7 +30,7 @@ BATCH_CHARACTERS = 32_768
 # Variables that torch.load obeys; the second one is the user's to set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-REQUIRED = {"disabled", "before_creation", "after_creation", "after_pipeline_creation"}  # of [nlp], by spaCy's schema
+SECTIONS = ("nlp", "training", "initialize")  # of which spaCy requires every setting
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -63,7 +63,8 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
         `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
         """
-        is_partial = not REQUIRED.issubset(config.get("nlp", {}))
+        default = cls.default_config
+        is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
 
     def create_optimizer(self) -> Optimizer:
