@@ -9,6 +9,7 @@ from spacy.language import BaseDefaults, Language
 from spacy.util import ensure_path, load_config_from_str
 from thinc.api import Model
 
+from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
 from ..module_mode import guard_modules
 from .lex_attrs import LEX_ATTRS

@@ -29,7 +29,7 @@ from .crf_tagger import resize_output
 from .decoding import decode_entities
 from .evidence import add_evidence, find_evidence
 from .long_documents import emissions_in_stretches, predict_emissions, predict_long
-from .scores import register_extension, write_scores
+from .scores import read_scores, register_extension, write_scores
 from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(
@@ -277,8 +277,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             kept = _beside(earlier, prediction) if earlier else prediction
             ents = sorted({*earlier, *kept.ents})
+            # Entities that another recognizer of this pipeline has found keep the scores that it gave them.
+            scores = (
+                {entity: score for entity, score in read_scores(doc).items() if entity in earlier} if earlier else {}
+            )
+            scores |= zip(kept.ents, kept.scores, strict=True)
+            scored = [entity for entity in ents if entity in scores]
             doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]
-            write_scores(doc, kept)
+            write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.

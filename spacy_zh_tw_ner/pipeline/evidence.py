@@ -11,6 +11,7 @@ from ..entities import Entity
 from ..errors import Errors
 from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
+from .span_groups import CharacterSpans
 
 EVIDENCE_KEY = "gazetteer"
 BONUSES = "bonuses"
@@ -26,8 +27,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))
     bonuses = [*_bonuses(doc), *[bonus] * len(new)]
-    doc.spans[EVIDENCE_KEY] = [*earlier, *new]
-    doc.spans[EVIDENCE_KEY].attrs[BONUSES] = bonuses
+    attrs = {BONUSES: bonuses}
+    doc.spans[EVIDENCE_KEY] = CharacterSpans(doc, name=EVIDENCE_KEY, spans=[*earlier, *new], attrs=attrs)
 
 
 class Evidence(NamedTuple):
