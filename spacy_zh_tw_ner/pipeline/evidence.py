@@ -10,8 +10,8 @@ from spacy.tokens import Doc, Span
 from ..entities import Entity
 from ..errors import Errors
 from ..tag_scheme import TagScheme
+from ..tokenization.span_groups import CharacterSpans
 from ..tokenization.word_list import DEFAULT_BONUS
-from .span_groups import CharacterSpans
 
 EVIDENCE_KEY = "gazetteer"
 BONUSES = "bonuses"

@@ -14,8 +14,8 @@ from spacy.tokens import Doc, Span
 
 from ..entities import Entity
 from ..errors import Warnings
+from ..tokenization.span_groups import CharacterSpans
 from ..types import Prediction
-from .span_groups import CharacterSpans
 
 SPANS_KEY = "ner"
 SCORES = "scores"

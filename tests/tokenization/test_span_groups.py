@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.pipeline.evidence import write_evidence
 from spacy_zh_tw_ner.pipeline.scores import register_extension, write_scores
-from spacy_zh_tw_ner.pipeline.span_groups import CharacterSpans
+from spacy_zh_tw_ner.tokenization.span_groups import CharacterSpans
 from spacy_zh_tw_ner.types import Prediction
 
 TEXT = "林小華訪問美、中、日三國，也到臺北市。"
