@@ -6,19 +6,23 @@ where it is being written to or read from, and whoever has something large asks.
     zh_tw_ner/config.cfg, transformer/model, …
     zh_tw_ner/weights/1f0c….safetensors
 
-The name is a hash of what is in it, so that a file of bytes never goes with weights of another time.
+The name is a hash of what is in it: bytes never go with weights of another time, and damaged weights are not loaded.
+Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 
-from .errors import Errors
+from .errors import Errors, UnreadableFileError
 from .files import write_whole
+from .untrusted import inside, require_digest
 
 FOLDER = "weights"
+HASHED = re.compile(r"[0-9a-f]{32}")  # the part of a name that is the beginning of a SHA-256
 SUFFIX = ".safetensors"
 _written: ContextVar[tuple[Path, set[str]] | None] = ContextVar("written", default=None)
 _read: ContextVar[Path | None] = ContextVar("read", default=None)
@@ -71,15 +75,19 @@ def store(data: bytes) -> str | None:
 
 
 def stored(name: str) -> Path:
-    """Find a file that `store` has written.
+    """Find a file that `store` has written, and make sure that it is unchanged.
 
-    name (str): As it was returned.
+    name (str): As it was returned, and read from a file since.
     RETURNS (Path): The file.
-    RAISES (ValueError): Where there is none, or no pipeline is being read.
+    RAISES (UnreadableFileError): If there is none, no pipeline is being read, the name or a link leads out of the
+        folder, or the content is not what the name says.
     """
     folder = _read.get()
     if folder is None:
-        raise ValueError(Errors.ZT620.format(name=name, folder=FOLDER))
-    if not (folder / name).is_file():
-        raise ValueError(Errors.ZT621.format(path=folder / name))
-    return folder / name
+        raise UnreadableFileError(Errors.ZT620.format(name=name, folder=FOLDER))
+    path = inside(folder, name)
+    if not path.is_file():
+        raise UnreadableFileError(Errors.ZT621.format(path=path))
+    if path.suffix == SUFFIX and HASHED.fullmatch(path.stem):
+        require_digest(path, path.stem)
+    return path

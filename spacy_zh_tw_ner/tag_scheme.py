@@ -30,6 +30,17 @@ class Legality(NamedTuple):
     end: BoolsT
 
 
+class WhiteSpace(NamedTuple):
+    """Where white space is in the tokens of a text: (n_tokens,) each.
+
+    first: whether a token begins with white space. last: whether it ends with it. whole: whether it is nothing else.
+    """
+
+    first: BoolsT
+    last: BoolsT
+    whole: BoolsT
+
+
 class TagScheme:
     """The tags of a list of labels: O, then B, I, E, S of each label, so that a new label appends four.
 
@@ -57,6 +68,28 @@ class TagScheme:
         same = label[:, None] == label[None, :]
         matrix = np.where(goes_on[:, None], comes_on[None, :] & same, ~comes_on[None, :])
         return Legality(matrix, ~comes_on, ~goes_on)
+
+    def illegal_cells(self, white_space: WhiteSpace) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Find the tags that would make white space the first or last character of an entity.
+
+        B and S are illegal on a token that begins with white space, E and S on one that ends with it. O and I stay
+        legal on every token, so that every text has a legal path.
+
+        white_space (WhiteSpace): Of the tokens.
+        RETURNS (tuple[npt.NDArray, npt.NDArray]): (n_cells,) tokens in ascending order, and a tag each.
+        """
+        tokens = np.flatnonzero(white_space.first | white_space.last)
+        begins, ends = self._edge_tags
+        # shape: (n_white, n_tags)
+        cells = white_space.first[tokens, None] & begins | white_space.last[tokens, None] & ends
+        rows, tags = np.nonzero(cells)
+        return tokens[rows], tags
+
+    @cached_property
+    def _edge_tags(self) -> tuple[BoolsT, BoolsT]:
+        """(n_tags,) whether a tag is that of the first token of an entity, and of the last."""
+        kind = np.array([tag[0] for tag in self.tags])
+        return np.isin(kind, ("B", "S")), np.isin(kind, ("E", "S"))
 
     def patterns(self) -> TagsT:
         """(n_labels, 4) the tags B, I, E, S of each label."""
@@ -92,7 +125,7 @@ class TagScheme:
         biluo (Sequence[str | None]): `Example.get_aligned_ner()`.
         RETURNS (tuple[BoolsT, int]): (n_tokens, n_tags); and how many fragments there were.
         """
-        whole, n_fragments = _whole_entities(biluo)
+        whole, n_fragments = whole_entities(biluo)
         return self.allowed_by(whole, np.array([tag == "O" for tag in biluo], dtype=bool)), n_fragments
 
     def allowed_by(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
@@ -112,7 +145,38 @@ class TagScheme:
         return allowed
 
 
-def _whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
+def trim_white_space(
+    entities: Iterable[Entity], outside: BoolsT, white_space: WhiteSpace
+) -> tuple[list[Entity], BoolsT, list[Entity], int]:
+    """Take white space off the edges of gold entities; tokens that are taken off are outside.
+
+    entities (Iterable[Entity]): By token.
+    outside (BoolsT): (n_tokens,) tokens known to be outside of any.
+    white_space (WhiteSpace): Of the tokens.
+    RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): Entities; tokens outside; the entities that were trimmed,
+        as they were; and how many are left out because a token has white space at their edge and other characters too.
+    """
+    kept, trimmed, n_left_out = [], [], 0
+    for entity in entities:
+        start, end = entity.start, entity.end
+        while start < end and white_space.whole[start]:
+            start += 1
+        while start < end and white_space.whole[end - 1]:
+            end -= 1
+        if (start, end) != (entity.start, entity.end):
+            trimmed.append(entity)
+            outside = outside.copy()
+            outside[entity.start : start] = outside[end : entity.end] = True
+        if start == end:
+            continue
+        if white_space.first[start] or white_space.last[end - 1]:
+            n_left_out += 1
+        else:
+            kept.append(Entity(start, end, entity.label))
+    return kept, outside, trimmed, n_left_out
+
+
+def whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
     """Entities that are there from begin to end; and a count of pieces that are not."""
     whole: list[Entity] = []
     n_fragments, start, current = 0, -1, None

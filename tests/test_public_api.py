@@ -42,6 +42,7 @@ NAMES = [
     "spacy_architectures/spacy-zh-tw-ner.TransformerModel.v1",
     "spacy_augmenters/spacy-zh-tw-ner.entity_swap.v1",
     "spacy_augmenters/spacy-zh-tw-ner.script_variants.v1",
+    "spacy_callbacks/spacy-zh-tw-ner.add_labels.v1",
     "spacy_callbacks/spacy-zh-tw-ner.init_from_hf.v1",
     "spacy_callbacks/spacy-zh-tw-ner.start_from.v1",
     "spacy_cli/zh-tw-ner",
@@ -60,6 +61,7 @@ NAMES = [
     "thinc_optimizers/spacy-zh-tw-ner.GroupedOptimizer.v1",
     "thinc_schedules/spacy-zh-tw-ner.cosine.v1",
     "thinc_schedules/spacy-zh-tw-ner.cosine_restarts.v1",
+    "thinc_schedules/spacy-zh-tw-ner.linear.v1",
 ]
 
 
@@ -256,6 +258,18 @@ def call_grouped_optimizer(create: Callable[..., Any], path: Path) -> None:
     assert (optimizer.encoder.rate, optimizer.learn_rate) == (2e-5, 1e-3)
 
 
+def call_linear(create: Callable[..., Any], path: Path) -> None:
+    rates = list(islice(create(initial_rate=1.0, warmup_steps=150, total_steps=10), 12))
+    assert rates == pytest.approx([0.0, *(i / 9 for i in range(9, -1, -1)), 0.0], abs=1e-6)
+
+
+def call_add_labels(create: Callable[..., Any], path: Path) -> None:
+    nlp = spacy.blank("zh_tw")
+    ner: Any = nlp.add_pipe("zh_tw_crf_ner", name="ner")
+    create(labels=["LAW"])(nlp)
+    assert ner.labels == ("LAW",)
+
+
 def call_cosine(create: Callable[..., Any], path: Path) -> None:
     rates = list(islice(create(initial_rate=1.0, warmup_steps=1, total_steps=5), 7))
     assert rates == pytest.approx([0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0], abs=1e-4)
@@ -280,6 +294,7 @@ CALLS = dict(
             call_transformer,
             call_entity_swap,
             call_script_variants,
+            call_add_labels,
             call_init_from_hf,
             call_start_from,
             call_spacy_cli,
@@ -298,6 +313,7 @@ CALLS = dict(
             call_grouped_optimizer,
             call_cosine,
             call_cosine_restarts,
+            call_linear,
         ],
         strict=True,
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.tag_scheme import TagScheme
+from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace, trim_white_space
 
 LABELS = ("PERSON", "B-GPE", "地名")  # a hyphen and Chinese in a label change nothing
 SCHEME = TagScheme(LABELS)
@@ -200,3 +200,40 @@ def test_a_label_that_reads_like_a_tag_is_a_label() -> None:
     allowed, n_fragments = scheme.allowed(["U-O", "O", "B-B-PER", "L-B-PER"])
     assert n_fragments == 0
     assert [scheme.tags[i] for i in allowed.argmax(1)] == ["S-O", "O", "B-B-PER", "E-B-PER"]
+
+
+def white_space(text: str) -> WhiteSpace:
+    """Of tokens of one character."""
+    flags = np.array([char.isspace() for char in text], dtype=bool)
+    return WhiteSpace(flags, flags, flags)
+
+
+def test_white_space_is_inside_of_an_entity_or_outside_of_all() -> None:
+    cells = set(zip(*(part.tolist() for part in SCHEME.illegal_cells(white_space("林 華\n"))), strict=True))
+    edges = [i for i, tag in enumerate(SCHEME.tags) if tag[0] in "BES"]
+    assert cells == set(product([1, 3], edges))
+    assert SCHEME.illegal_cells(white_space("林華"))[0].size == 0
+
+
+def test_a_token_with_white_space_at_one_side_is_no_edge_on_that_side() -> None:
+    first, last, whole = np.array([[True, False], [False, True], [False, False]])
+    cells = SCHEME.illegal_cells(WhiteSpace(first, last, whole))
+    illegal = [{SCHEME.tags[t][0] for r, t in zip(*cells, strict=True) if r == row} for row in range(2)]
+    assert illegal == [{"B", "S"}, {"E", "S"}]
+
+
+def test_white_space_is_trimmed_from_gold() -> None:
+    text = " \n林 華 \t 好"
+    entities = [Entity(0, 6, "PERSON"), Entity(6, 8, "地名"), Entity(8, 9, "地名")]
+    kept, outside, trimmed, n_left_out = trim_white_space(entities, np.zeros(9, dtype=bool), white_space(text))
+    assert kept == [Entity(2, 5, "PERSON"), Entity(8, 9, "地名")]
+    assert outside.tolist() == [True, True, False, False, False, True, True, True, False]
+    assert (trimmed, n_left_out) == (entities[:2], 0)
+
+
+def test_gold_whose_edge_is_within_a_token_is_left_out() -> None:
+    first, last, whole = (np.array(flags, dtype=bool) for flags in ([1, 0, 1], [0, 0, 1], [0, 0, 1]))
+    kept, outside, trimmed, n_left_out = trim_white_space(
+        [Entity(0, 3, "PERSON")], np.zeros(3, dtype=bool), WhiteSpace(first, last, whole)
+    )
+    assert (kept, outside.tolist(), len(trimmed), n_left_out) == ([], [False, False, True], 1, 1)

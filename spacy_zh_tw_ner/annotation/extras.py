@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from ..errors import Errors
+from ..install_hints import install_hint
 
 
 def parquet() -> ModuleType:
@@ -10,7 +11,9 @@ def parquet() -> ModuleType:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ValueError(Errors.ZT530.format(what="Parquet", package="pyarrow", extra="parquet")) from error
+        raise ValueError(
+            Errors.ZT530.format(what="Parquet", package="pyarrow", hint=install_hint("parquet"))
+        ) from error
     module: ModuleType = pyarrow.parquet
     return module
 
@@ -20,6 +23,8 @@ def ray_data() -> ModuleType:
     try:
         import ray.data
     except ImportError as error:
-        raise ValueError(Errors.ZT530.format(what="--engine ray", package="Ray Data", extra="ray")) from error
+        raise ValueError(
+            Errors.ZT530.format(what="--engine ray", package="Ray Data", hint=install_hint("ray"))
+        ) from error
     module: ModuleType = ray.data
     return module

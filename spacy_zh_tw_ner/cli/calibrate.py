@@ -5,42 +5,50 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .gpu import use_gpu
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
 
 
 @zh_tw_ner_cli.command("calibrate")
-@fails_in_words
 def calibrate_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
     data: Path = typer.Argument(..., help="A .spacy file of held-out sentences: dev, not train."),
-    output: Path = typer.Argument(..., help="Folder for the calibrated pipeline; it may be the one it came from."),
-    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as an SVG picture."),
-    component: str | None = typer.Option(
-        None, "--component", "-c", help="Name of the component, if there are several."
+    output: Path = typer.Argument(
+        ..., help="Folder for the calibrated pipeline; with --force it may be that of the pipeline itself."
     ),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU."),
+    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as an SVG picture."),
+    component: str | None = typer.Option(None, "--component", help="Name of the component, if there are several."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
+    force: bool = FORCE_FOLDER,
 ) -> None:
     """Make an entity with a score of 0.8 right 8 times in 10: fit one temperature on held-out data."""
-    import spacy
-    from thinc.api import require_gpu
 
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.predict import predict_pairs
-    from ..files import write_folder, write_whole
+    from ..files import write_whole
+    from ..outputs import output_folder, require_report
     from ..pipeline.calibration import calibrate, find_recognizer
+    from ..pipeline.folders import load_pipeline, pipeline_places
+    from .labels import warn_of_unknown_labels
 
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
-    nlp = spacy.load(pipeline)
-    find_recognizer(nlp, component)
-    pairs = list(predict_pairs(nlp, data))
-    before = entity_confidence(pairs)
-    temperature = calibrate(nlp, [gold for gold, _ in pairs], component)
-    after = entity_confidence(predict_pairs(nlp, data))
-    msg.info(f"Temperature {temperature:.3f} ({'too sure of itself' if temperature > 1 else 'not sure enough'} before)")
-    msg.info(f"Expected calibration error on this data: {before.error:.4f} → {after}")
-    write_folder(output, nlp.to_disk)
+    places = pipeline_places(pipeline)
+    if diagram is not None:
+        require_report(diagram, "SVG", inputs=[*places, data])
+    with output_folder(output, force=force, inputs=[data], source=places) as folder:
+        use_gpu(gpu_id)
+        nlp = load_pipeline(pipeline)
+        find_recognizer(nlp, component)
+        pairs = list(predict_pairs(nlp, data))
+        warn_of_unknown_labels(nlp, (gold for gold, _ in pairs), data)
+        before = entity_confidence(pairs)
+        temperature = calibrate(nlp, [gold for gold, _ in pairs], component)
+        after = entity_confidence(predict_pairs(nlp, data))
+        confidence = "too sure of itself" if temperature > 1 else "not sure enough"
+        msg.info(f"Temperature {temperature:.3f} ({confidence} before)")
+        msg.info(f"Expected calibration error on this data: {before.error:.4f} → {after}")
+        nlp.to_disk(folder)
     msg.good(f"Wrote {output}")
     if diagram is not None:
         write_whole(diagram, draw_reliability({"before": before.reliability, "after": after.reliability}).encode())

@@ -1,16 +1,16 @@
 """`convert IN OUT`: annotated files → `.spacy`."""
 
-from collections import Counter
 from pathlib import Path
 
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import corpus_format, offset_unit
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 
 @zh_tw_ner_cli.command("convert")
-@fails_in_words
 def convert_cli(
     source: Path = typer.Argument(
         ...,
@@ -27,6 +27,8 @@ def convert_cli(
         "auto",
         "--format",
         "-f",
+        parser=corpus_format,
+        metavar="FORMAT",
         help="markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl (spaCy, Prodigy), "
         "hf (tokens and ner_tags, JSON lines or Parquet), or spacy; recognised by content when not given.",
     ),
@@ -40,32 +42,50 @@ def convert_cli(
     offsets: str = typer.Option(
         "auto",
         "--offsets",
+        parser=offset_unit,
+        metavar="UNIT",
         help="What offsets count: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
         "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
     ),
-    max_rejects: int = typer.Option(0, "--max-rejects", help="Fail when more annotations than this cannot be used."),
+    max_rejects: int = typer.Option(
+        0, "--max-rejects", min=0, help="Fail when more annotations than this cannot be used."
+    ),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
+    text_field: str | None = typer.Option(None, "--text-field", help="Field of JSON or Parquet that holds the text."),
+    tokens_field: str | None = typer.Option(None, "--tokens-field", help="Field that holds a list of tokens."),
+    tags_field: str | None = typer.Option(None, "--tags-field", help="Field that holds their tags, such as B-PERSON."),
+    split: str = typer.Option(
+        "",
+        "--split",
+        help="Split one export at random, such as 8:1:1 into train, dev and test, or 9:1 into train and dev: "
+        "whole documents, and equal texts together.",
+    ),
+    seed: int = typer.Option(0, "--seed", help="Seed of --split."),
 ) -> None:
     """Convert annotated files to spaCy's format.
 
     Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
     file, line and reason. Nothing is written unless everything could be read.
     """
+    from ..corpora.conversion_report import describe
     from ..corpora.convert import ConvertSettings, convert
+    from ..corpora.records import FieldNames
+    from ..corpora.rejects import rejects_path
     from .progress import progress
 
-    settings = ConvertSettings(format=format, script=script, offsets=offsets, max_rejects=max_rejects)
-    with progress(source) as (notify, advance):
-        tallies = convert(source, target, settings, notify=notify, advance=advance)
-    rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
-    msg.table(
-        rows, header=("split", "sentences", "entities", "repaired", "rejected"), divider=True, aligns=tuple("lrrrr")
+    settings = ConvertSettings(
+        format=format,
+        script=script,
+        offsets=offsets,
+        max_rejects=max_rejects,
+        fields=FieldNames(text_field, tokens_field, tags_field),
+        split=split,
+        seed=seed,
     )
-    conversions: Counter[str] = Counter()
-    for tally in tallies.values():
-        conversions.update(tally.conversions)
-    for converted_by, rescued in conversions.items():
-        apart = (
-            f"; {rescued} entities apart from their sentences, where they would have read otherwise" if rescued else ""
-        )
-        msg.info(f"Converted by {converted_by}{apart}.")
+    with progress(source) as (notify, advance):
+        tallies = convert(source, target, settings, force=force, notify=notify, advance=advance)
+    rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
+    print_table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), aligns="lrrrr")
+    for note in describe(tallies.values(), rejects_path(target, tallies)):
+        msg.info(note)
     msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

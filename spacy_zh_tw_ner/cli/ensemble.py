@@ -5,25 +5,25 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
 
 
 @zh_tw_ner_cli.command("ensemble")
-@fails_in_words
 def ensemble_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names of two pipelines or more."),
     output: Path = typer.Argument(..., help="Folder for the ensemble, which holds them whole."),
-    min_score: float | None = typer.Option(None, "--min-score", help="As of zh_tw_crf_ner; by default the first's."),
+    min_score: float | None = typer.Option(
+        None, "--min-score", min=0.0, max=1.0, help="As of zh_tw_crf_ner; by default the first's."
+    ),
+    force: bool = FORCE_FOLDER,
 ) -> None:
     """Average pipelines with equal labels: trained with other seeds, say, or on other encoders."""
-    import spacy
-
-    from ..errors import Errors
-    from ..files import write_folder
+    from ..outputs import output_folder
     from ..pipeline.ensemble import combine
+    from ..pipeline.folders import load_pipeline, pipeline_places
 
-    if any(Path(pipeline).resolve() == output.resolve() for pipeline in pipelines):
-        raise ValueError(Errors.ZT374.format(path=output))
-    nlp = combine([(name, spacy.load(name)) for name in pipelines], min_score=min_score)
-    write_folder(output, nlp.to_disk)
+    with output_folder(output, force=force, inputs=pipeline_places(*pipelines)) as folder:
+        nlp = combine([(name, load_pipeline(name)) for name in pipelines], min_score=min_score)
+        nlp.to_disk(folder)
     msg.good(f"Wrote {output}: {len(pipelines)} pipelines as one.")

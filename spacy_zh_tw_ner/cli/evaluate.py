@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .gpu import use_gpu
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..evaluation.bootstrap import Scores
@@ -17,29 +19,26 @@ if TYPE_CHECKING:
 
 
 @zh_tw_ner_cli.command("evaluate")
-@fails_in_words
 def evaluate_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
     data: Path = typer.Argument(..., help="A .spacy file."),
     train: Path | None = typer.Option(None, "--train", "-t", help="The training data, to tell seen entities apart."),
-    scripts: bool = typer.Option(False, "--scripts", "-s", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
+    scripts: bool = typer.Option(False, "--scripts", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
     seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),
-    page: Path | None = typer.Option(None, "--page", "-p", help="Write an HTML page of what is wrong."),
-    figure: Path | None = typer.Option(None, "--figure", "-f", help="Draw F by label, as .svg or .png."),
-    matrix: Path | None = typer.Option(None, "--matrix", "-m", help="Draw which label became which, as .svg or .png."),
+    page: Path | None = typer.Option(None, "--page", help="Write an HTML page of what is wrong."),
+    figure: Path | None = typer.Option(None, "--figure", help="Draw F by label, as .svg or .png."),
+    matrix: Path | None = typer.Option(None, "--matrix", help="Draw which label became which, as .svg or .png."),
     diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as .svg or .png."),
     resamples: int = typer.Option(1000, "--resamples", min=1, help="Draws behind the intervals."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of the draws."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
 ) -> None:
     """Score pipelines on gold data: exact spans, micro, macro and by label, with 95 % bootstrap intervals.
 
     Also by boundary alone, by label alone, by length, and what kinds of mistakes there are. --page, --matrix and
     --diagram show the last pipeline.
     """
-    import spacy
-    from thinc.api import require_gpu
 
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
@@ -49,22 +48,30 @@ def evaluate_cli(
     from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
     from ..evaluation.seqeval_report import require_seqeval
     from ..files import write_whole
+    from ..outputs import require_report
+    from ..pipeline.folders import load_pipeline, pipeline_places
+    from .labels import warn_of_unknown_labels
 
-    # What cannot be written is said before anything is computed.
+    # Everything that can be wrong with the outputs is reported before anything is computed.
+    inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]
+    for report_path, kind in ((output, "JSON"), (page, "HTML")):
+        if report_path is not None:
+            require_report(report_path, kind, inputs=inputs)
     for picture in filter(None, (figure, matrix, diagram)):
-        picture_format(picture)
+        require_report(picture, picture_format(picture).upper(), inputs=inputs)
     if seqeval:
         require_seqeval()
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     reports: dict[str, Report] = {}
     for pipeline in dict.fromkeys(pipelines):
-        nlp = spacy.load(pipeline)
+        nlp = load_pipeline(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
         settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
-        reports[pipeline] = report = evaluate(nlp, list(read_golds(nlp, data)), settings)
+        golds = list(read_golds(nlp, data))
         if len(pipelines) > 1:
             msg.divider(pipeline)
+        warn_of_unknown_labels(nlp, golds, data)
+        reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
         (first, second): compare_tables(reports[first].table, reports[second].table, resamples=resamples, seed=seed)
@@ -110,7 +117,7 @@ def _print_report(report: "Report") -> None:
     for mode, rows in report.seqeval.items():
         msg.info(f"seqeval, {mode} mode on IOB2 tags, a tag a character:")
         table = [(name, *(f"{row[k]:.4f}" for k in ("precision", "recall", "f1-score"))) for name, row in rows.items()]
-        msg.table(table, header=("", "precision", "recall", "f1-score"), aligns=tuple("lrrr"))
+        print_table(table, header=("", "precision", "recall", "f1-score"), aligns="lrrr", divider=False)
     if report.confidence.has_scores:
         msg.info(f"Expected calibration error of the scores: {report.confidence}")
 
@@ -120,7 +127,7 @@ def _print_scores(scores: "dict[str, Scores]") -> None:
     for name, (p, r, f, gold) in scores.items():
         low, high = f.to_json()
         rows.append((name, *(f"{100 * share.value:.2f}" for share in (p, r, f)), gold, f"{low:.1f}–{high:.1f}"))
-    msg.table(rows, header=("", "P", "R", "F", "gold", "F, 95 %"), divider=True, aligns=tuple("lrrrrr"))
+    print_table(rows, header=("", "P", "R", "F", "gold", "F, 95 %"), aligns="lrrrrr")
 
 
 def _print_comparisons(compared: "dict[tuple[str, str], Comparison]") -> None:
@@ -132,4 +139,4 @@ def _print_comparisons(compared: "dict[tuple[str, str], Comparison]") -> None:
             low, high = difference.f.to_json()
             rows.append((name, f"{100 * difference.f.value:+.2f}", f"{low:+.2f} to {high:+.2f}", difference.p_value))
         table = [(*row[:3], f"{row[3]:.3f}") for row in rows]
-        msg.table(table, header=("", "ΔF", "95 %", "p"), divider=True, aligns=tuple("lrrr"))
+        print_table(table, header=("", "ΔF", "95 %", "p"), aligns="lrrr")

@@ -5,42 +5,69 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import export_format, one_of
+from .gpu import use_gpu
+from .main import zh_tw_ner_cli
+from .options import FORCE_FILE
 
 
 @zh_tw_ner_cli.command("export")
-@fails_in_words
 def export_cli(
     source: Path = typer.Argument(
         ...,
         metavar="IN",
-        help="A .spacy file, or any other that `convert` reads. With --model also plain text, a text a line.",
+        help="A .spacy file, or any other that `convert` reads. With --pipeline also plain text, a text a line.",
     ),
     target: Path = typer.Argument(..., metavar="OUT", help="The file to write; for brat an empty or new folder."),
     format: str = typer.Option(
-        ..., "--format", "-f", help="doccano, label-studio, bio, bioes, jsonl (spaCy, Prodigy), brat, or hf."
+        ...,
+        "--format",
+        "-f",
+        parser=export_format,
+        metavar="FORMAT",
+        help="doccano, label-studio, bio, bioes, jsonl (spaCy, Prodigy), brat, or hf.",
     ),
-    model: str | None = typer.Option(
-        None, "--model", "-m", help="Folder or package name of a pipeline that annotates, for people to correct."
+    pipeline: str | None = typer.Option(
+        None, "--pipeline", "-p", help="Folder or package name of a pipeline that annotates, for people to correct."
     ),
+    model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="The old name of --pipeline."),
     order: str = typer.Option(
-        "file", "--order", help="'uncertain' puts first what the pipeline is least certain of; needs --model."
+        "file",
+        "--order",
+        parser=one_of("file", "uncertain"),
+        metavar="[file|uncertain]",
+        help="'uncertain' puts first what the pipeline is least certain of; needs --pipeline.",
     ),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
+    force: bool = FORCE_FILE,
 ) -> None:
     """Write annotations for a labelling tool: those of a corpus, or a pipeline's with their scores.
 
     What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
     """
-    import spacy
-    from thinc.api import require_gpu
 
     from ..corpora.export import export
+    from ..outputs import require_apart
+    from ..pipeline.folders import load_pipeline, pipeline_places
     from .progress import progress
 
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
-    nlp = spacy.load(model) if model is not None else None
+    pipeline = pipeline or model
+    if order == "uncertain" and pipeline is None:
+        raise typer.BadParameter("'uncertain' needs --pipeline.", param_hint="'--order'")
+    if pipeline is not None:
+        require_apart(target, pipeline_places(pipeline))
+    use_gpu(gpu_id)
+    nlp = load_pipeline(pipeline) if pipeline is not None else None
     with progress(source) as (notify, advance):
-        n = export(source, target, format, nlp=nlp, model=model or "", order=order, notify=notify, advance=advance)
+        n = export(
+            source,
+            target,
+            format,
+            nlp=nlp,
+            model=pipeline or "",
+            order=order,
+            force=force,
+            notify=notify,
+            advance=advance,
+        )
     msg.good(f"Wrote {n} texts to {target}")

@@ -6,53 +6,58 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .f1_drop import check_drop
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import one_of
+from .f1_drop import IGNORE_HELP, check_drop
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..pipeline.round_onnx import Rounding
 
-TARGETS = ("float32", "int8")
-
 
 @zh_tw_ner_cli.command("export-onnx")
-@fails_in_words
 def export_onnx_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline with a Transformer."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for model.onnx, pieces.npz and pipeline.json."),
-    component: str | None = typer.Option(
-        None, "--component", "-c", help="Name of the component, if there are several."
+    component: str | None = typer.Option(None, "--component", help="Name of the component, if there are several."),
+    to: str = typer.Option(
+        "float32",
+        "--to",
+        parser=one_of("float32", "int8"),
+        metavar="[float32|int8]",
+        help="int8 is a quarter of the size, and faster.",
     ),
-    to: str = typer.Option("float32", "--to", help="float32; or int8, a quarter of the size and faster."),
     dev: Path | None = typer.Option(
-        None, "--dev", "-d", help="For int8: a .spacy file; the one that it was trained with if left out."
+        None, "--dev", help="For int8: a .spacy file; the one that it was trained with if left out."
     ),
     max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that int8 may lose."),
-    force: bool = typer.Option(False, "--force", help="Write it whatever is lost."),
+    ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
+    force: bool = FORCE_FOLDER,
 ) -> None:
     """Write encoder and head as ONNX, and all else that finding entities takes without torch and spaCy.
 
     Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
     has passed are then rounded, and nothing is written when F falls too far.
     """
-    import spacy
-
     from ..encoders.transformer.onnx_graph import require_onnx
     from ..errors import Errors
     from ..evaluation.predict import read_golds
-    from ..files import write_folder
+    from ..outputs import output_folder, require_replaceable
     from ..pipeline.export_onnx import write_onnx
+    from ..pipeline.folders import load_pipeline, pipeline_places
     from ..pipeline.round_onnx import round_onnx
+    from .labels import warn_of_unknown_labels
 
-    if to not in TARGETS:
-        raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
+    inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
+    require_replaceable(output, force=force, inputs=inputs)
     require_onnx()
-    nlp = spacy.load(pipeline)
+    nlp = load_pipeline(pipeline)
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
-    if to == "int8" and not dev.is_file() and not force:
+    if to == "int8" and not dev.is_file() and not ignore_f1_drop:
         raise ValueError(Errors.ZT545.format(path=dev))
 
-    def write(folder: Path) -> None:
+    with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
         agreement = write_onnx(nlp, folder, component)
         msg.info(
             f"{agreement.characters:,} random characters: all tags equal, emissions to {agreement.difference:.1e} of "
@@ -60,14 +65,13 @@ def export_onnx_cli(
         )
         if to == "int8":
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []
+            warn_of_unknown_labels(nlp, golds, dev)
             rounding = round_onnx(nlp, folder, component, golds)
             _print(rounding)
             if rounding.f_score is not None and rounding.f_score_before is not None:
                 before, after = rounding.f_score_before, rounding.f_score
-                check_drop(dev, before, after, limit=max_f1_drop, force=force, instead="float32")
+                check_drop(dev, before, after, limit=max_f1_drop, ignore=ignore_f1_drop, instead="float32")
         msg.info(", ".join(f"{file.name} {_mebibytes(file.stat().st_size)}" for file in sorted(folder.iterdir())))
-
-    write_folder(output, write)
     msg.good(f"Wrote {output}")
 
 
@@ -84,7 +88,7 @@ def _print(rounding: "Rounding") -> None:
         msg.warn("F was not measured.")
     else:
         rows.append(("F on dev", f"{rounding.f_score_before:.2f}", f"{rounding.f_score:.2f}"))
-    msg.table(rows, header=("", "float32", "int8"), divider=True, aligns=tuple("lrr"))
+    print_table(rows, header=("", "float32", "int8"), aligns="lrr")
 
 
 def _mebibytes(size: int) -> str:

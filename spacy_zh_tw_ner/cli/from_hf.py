@@ -5,26 +5,32 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import one_of
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
 
 
 @zh_tw_ner_cli.command("from-hf")
-@fails_in_words
 def from_hf_cli(
     model: str = typer.Argument(..., help="Id on the Hugging Face Hub, or a folder."),
     output: Path = typer.Argument(..., help="Folder for the pipeline."),
     revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit on the Hub."),
-    size: int = typer.Option(254, "--size", help="Wordpieces of a window of a long document."),
-    overlap: int = typer.Option(16, "--overlap", help="Wordpieces of context on each side of it."),
-    save_dtype: str | None = typer.Option(None, "--save-dtype", help="fp16 or bf16: half the size."),
+    size: int = typer.Option(254, "--size", min=1, help="Wordpieces of a window of a long document."),
+    overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of it."),
+    save_dtype: str | None = typer.Option(
+        None, "--save-dtype", parser=one_of("fp16", "bf16"), metavar="[fp16|bf16]", help="Save in half the size."
+    ),
+    force: bool = FORCE_FOLDER,
 ) -> None:
     """Turn a Hugging Face token classification checkpoint into a spaCy pipeline, without training."""
-    from ..files import write_folder
+    from ..outputs import output_folder
     from ..pipeline.from_hf import pipeline_from_hf
 
-    nlp = pipeline_from_hf(model, revision=revision, size=size, overlap=overlap, save_dtype=save_dtype)
-    msg.info(f"Labels: {', '.join(nlp.pipe_labels['ner'])}")
-    write_folder(output, nlp.to_disk)
+    inputs = [Path(model)] if Path(model).exists() else []
+    with output_folder(output, force=force, inputs=inputs) as folder:
+        nlp = pipeline_from_hf(model, revision=revision, size=size, overlap=overlap, save_dtype=save_dtype)
+        msg.info(f"Labels: {', '.join(nlp.pipe_labels['ner'])}")
+        nlp.to_disk(folder)
     msg.good(f"Wrote {output}: spacy.load({str(output)!r})")
     if "ckip" in model.lower():
         msg.warn("CKIP's weights are under the GPL-3.0, and so is a pipeline that holds them. See the model's card.")

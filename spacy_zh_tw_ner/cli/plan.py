@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..planning.report import Report
@@ -23,13 +24,13 @@ NOTES = {
 
 
 @zh_tw_ner_cli.command("plan")
-@fails_in_words
 def plan_cli(
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
     vram: float | None = typer.Option(None, "--vram", "-v", help="GiB of the card; a preset knows its own."),
-    batch: int | None = typer.Option(None, "--batch", "-b", min=1, help="Sentences at once, other than in the config."),
-    length: int | None = typer.Option(None, "--length", "-l", min=3, help="Pieces a window, other than in the config."),
-    write: Path | None = typer.Option(None, "--write", "-w", help="Save the config, changed until it fits."),
+    batch: int | None = typer.Option(None, "--batch", min=1, help="Sentences at once, other than in the config."),
+    length: int | None = typer.Option(None, "--length", min=3, help="Pieces a window, other than in the config."),
+    write: Path | None = typer.Option(None, "--write", help="Save the config, changed until it fits."),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace the file of --write if it exists."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
     """Say what a training step takes, and what to change when it does not fit.
@@ -38,10 +39,13 @@ def plan_cli(
     Exits with 2 where the config does not fit as it is.
     """
     from ..files import write_whole
+    from ..outputs import require_new
     from ..planning.presets import read_config, with_settings
     from ..planning.recipe import batch_settings, read_recipe
     from ..planning.report import make_report
 
+    if write is not None:
+        require_new(write, force=force)
     whole = read_config(config)
     if batch or length:
         whole = with_settings(whole, batch_settings(read_recipe(whole), batch, length))
@@ -67,7 +71,7 @@ def _show(report: "Report") -> None:
         f"{recipe.settings.memory.precision}, {recipe.optimizer}"
     )
     rows = [(part, _gib(getattr(plan, part)), NOTES.get(part, "")) for part in PARTS]
-    msg.table([*rows, ("total", _gib(plan.total), "")], header=("", "GiB", ""), divider=True, aligns=("l", "r", "l"))
+    print_table([*rows, ("total", _gib(plan.total), "")], header=("", "GiB", ""), aligns="lrl")
     if report.fits:
         msg.good(f"It fits in {report.vram:g} GiB.")
     else:
@@ -82,7 +86,7 @@ def _show(report: "Report") -> None:
     if report.rungs:
         print("What to change, in this order:")
         ladder = [(str(r.level), r.what, _gib(r.plan.total)) for r in report.rungs]
-        msg.table(ladder, header=("level", "change", "total"), divider=True, aligns=("l", "l", "r"), max_col=90)
+        print_table(ladder, header=("level", "change", "total"), aligns="llr")
         if not report.rungs[-1].plan.fits(report.vram):
             msg.fail("Even so it does not fit: take a smaller base.")
 

@@ -6,64 +6,71 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from .f1_drop import check_drop
-from .main import fails_in_words, zh_tw_ner_cli
+from .choices import one_of
+from .f1_drop import IGNORE_HELP, check_drop
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..evaluation.footprint import Footprint
 
 
 @zh_tw_ner_cli.command("quantize")
-@fails_in_words
 def quantize_cli(
     pipeline: str = typer.Argument(
         ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer or BiLSTM of this package."
     ),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the new pipeline."),
     to: str | None = typer.Option(
-        None, "--to", help="int8, for a Transformer; or bf16, where the CPU has it, for that or a BiLSTM."
+        None,
+        "--to",
+        parser=one_of("int8", "bf16"),
+        metavar="[int8|bf16]",
+        help="int8 is for a Transformer; bf16, where the CPU has it, for that or a BiLSTM.",
     ),
-    dev: Path | None = typer.Option(
-        None, "--dev", "-d", help="A .spacy file; the one that it was trained with if left out."
-    ),
+    dev: Path | None = typer.Option(None, "--dev", help="A .spacy file; the one that it was trained with if left out."),
     max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that may be lost."),
-    force: bool = typer.Option(False, "--force", help="Write it whatever is lost."),
+    ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
+    force: bool = FORCE_FOLDER,
 ) -> None:
     """Round the weights of the encoder, a Transformer's to 8 bits, a BiLSTM's to 16. Head and CRF stay in 32.
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """
-    import spacy
-
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
-    from ..files import write_folder
-    from ..pipeline.folders import pipeline_folder
+    from ..evaluation.predict import read_golds
+    from ..outputs import output_folder, require_replaceable
+    from ..pipeline.folders import load_pipeline, pipeline_folder, pipeline_places
     from ..pipeline.quantize import default_target, require_encoder, write_quantized
+    from .labels import warn_of_unknown_labels
 
+    inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
+    require_replaceable(output, force=force, inputs=inputs)
     source = pipeline_folder(pipeline)
-    nlp = spacy.load(pipeline)
+    nlp = load_pipeline(pipeline)
     target = to or default_target(nlp)
     require_encoder(nlp, target)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
-    if not dev.is_file() and not force:
+    if not dev.is_file() and not ignore_f1_drop:
         raise ValueError(Errors.ZT545.format(path=dev))
+    if dev.is_file():
+        warn_of_unknown_labels(nlp, read_golds(nlp, dev), dev)
 
-    def write(folder: Path) -> None:
-        write_quantized(nlp, folder, target, force=force)
-        if not dev.is_file():
+    with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
+        write_quantized(nlp, folder, target, force=ignore_f1_drop)
+        if dev.is_file():
+            before, after = measure_footprint(pipeline, dev), measure_footprint(str(folder), dev)
+            _print(before, after)
+            check_drop(dev, before.f_score, after.f_score, limit=max_f1_drop, ignore=ignore_f1_drop, instead="bf16")
+        else:
             msg.warn(f"F was not measured. Size: {_megabytes(folder_size(source))} → {_megabytes(folder_size(folder))}")
-            return
-        before, after = measure_footprint(pipeline, dev), measure_footprint(str(folder), dev)
-        _print(before, after)
-        check_drop(dev, before.f_score, after.f_score, limit=max_f1_drop, force=force, instead="bf16")
-
-    write_folder(output, write)
     msg.good(f"Wrote {output}: spacy.load({str(output)!r})")
 
 
 def _print(before: "Footprint", after: "Footprint") -> None:
-    msg.table(
+    print_table(
         [
             ("size", _megabytes(before.size), _megabytes(after.size)),
             ("peak memory", _megabytes(before.peak), _megabytes(after.peak)),
@@ -71,8 +78,7 @@ def _print(before: "Footprint", after: "Footprint") -> None:
             ("F on dev", f"{before.f_score:.2f}", f"{after.f_score:.2f}"),
         ],
         header=("", "before", "after"),
-        divider=True,
-        aligns=tuple("lrr"),
+        aligns="lrr",
     )
 
 

@@ -1,15 +1,19 @@
 """`train CONFIG`: `spacy train`, resumable, and with presets."""
 
+import errno
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .gpu import use_gpu
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-@fails_in_words
 def train_cli(
     context: typer.Context,
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),
@@ -17,28 +21,56 @@ def train_cli(
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUTPUT, if there is one."),
     checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: one an evaluation."),
     code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, with commas."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="Number of the GPU, or -1 for the CPU."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace the run in OUTPUT, if there is one."),
 ) -> None:
     """Train a pipeline.
 
     All that `spacy train` takes works here: settings of the config as --training.max_steps 2000. A run that was
     stopped at any time, even by a power failure, goes on with --resume and ends with the same weights.
     """
-    from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+    from spacy.cli._util import import_code, parse_config_overrides
     from spacy.training.initialize import init_nlp
+    from spacy.util import resolve_dot_names
 
+    from ..devices import runs_encoders_alone
     from ..planning.presets import read_config, with_settings
+    from ..training.char_corpus import CharCorpus, read_gold_docs
     from ..training.devices import require_precision
     from ..training.loop import train
+    from ..training.pitfalls import long_warm_ups
+    from ..training.run_folder import require_run_folder
+    from .labels import warn_of_unknown_labels
 
+    if resume and force:
+        raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
     overrides = parse_config_overrides(context.args)
     for path in filter(None, code.split(",")):
+        if not Path(path).is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
     whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
+    inputs = [Path(config), *_paths_of(whole)]
+    require_run_folder(output, resume=resume, force=force, inputs=inputs)
+    use_gpu(gpu_id)
     require_precision(whole, gpu_id)
-    setup_gpu(gpu_id)
+    msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    nlp = init_nlp(whole, use_gpu=gpu_id)
+    # spaCy's allocator is for thinc's arrays on a GPU.
+    nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
+    names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
+    for corpus in resolve_dot_names(nlp.config.interpolate(), names):
+        if isinstance(corpus, CharCorpus):
+            warn_of_unknown_labels(nlp, read_gold_docs(corpus.path, nlp.vocab), corpus.path)
+    for message in long_warm_ups(nlp.config.interpolate()):
+        msg.warn(message)
     msg.divider("Training pipeline")
-    train(nlp, output, resume=resume, checkpoint_every=checkpoint_every)
+    train(nlp, output, resume=resume, force=force, checkpoint_every=checkpoint_every)
     msg.good(f"Saved {output / 'model-best'} and {output / 'model-last'}")
+
+
+def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
+    """Find what a run reads: the values of [paths], and the pipelines that components are taken from."""
+    values = [*config.get("paths", {}).values()]
+    values += [component.get("source") for component in config.get("components", {}).values()]
+    return (Path(value) for value in values if isinstance(value, str) and value)

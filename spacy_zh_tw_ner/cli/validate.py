@@ -6,15 +6,15 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
+from .tables import print_table
 
 
 @zh_tw_ner_cli.command("validate")
-@fails_in_words
 def validate_cli(
     folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
-    window: int = typer.Option(254, "--window", "-w", min=1, help="Length that sentences should keep, in characters."),
+    window: int = typer.Option(254, "--window", min=1, help="Length that sentences should keep, in characters."),
 ) -> None:
     """Check a converted corpus: labels, repeated sentences, spans with odd edges, lengths, script, uneven annotation.
 
@@ -22,7 +22,10 @@ def validate_cli(
     """
     from ..corpora.validate import validate
     from ..files import write_whole
+    from ..outputs import require_report
 
+    if output is not None:
+        require_report(output, "JSON")
     report = validate(folder, window=window)
     labels = sorted({label for counts in report.splits.values() for label in counts.labels})
     names = ("sentences", "characters", "without_entities", "over_window")
@@ -40,7 +43,7 @@ def validate_cli(
     }
     rows += [(name, *(f"{100 * share:.1f}" for share in values)) for name, values in shares.items()]
     rows += [(label, *(f"{counts.labels.get(label, 0):,}" for counts in report.splits.values())) for label in labels]
-    msg.table(rows, header=("", *report.splits), divider=True, aligns=tuple("l" + "r" * len(report.splits)))
+    print_table(rows, header=("", *report.splits), aligns="l" + "r" * len(report.splits))
     for warning in report.warnings:
         msg.warn(warning)
     for error in report.errors:

@@ -5,24 +5,25 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .main import fails_in_words, zh_tw_ner_cli
+from .main import zh_tw_ner_cli
 
 
 @zh_tw_ner_cli.command("visualize")
-@fails_in_words
 def visualize_cli(
     pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
     data: Path = typer.Argument(..., help="A .spacy file."),
     output: Path = typer.Argument(..., help="The HTML page to write."),
-    limit: int = typer.Option(200, "--limit", "-n", help="Number of sentences; 0 for all."),
+    limit: int = typer.Option(200, "--limit", "-n", min=0, help="Number of sentences; 0 for all."),
 ) -> None:
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
-    import spacy
-
     from ..evaluation.page import render_page
     from ..evaluation.predict import predict_pairs
     from ..files import write_whole
+    from ..outputs import require_report
+    from ..pipeline.folders import load_pipeline, pipeline_places
 
-    page = render_page(list(predict_pairs(spacy.load(pipeline), data, limit=limit)), title=f"{pipeline} · {data.name}")
+    require_report(output, "HTML", inputs=[*pipeline_places(pipeline), data])
+    pairs = list(predict_pairs(load_pipeline(pipeline), data, limit=limit))
+    page = render_page(pairs, title=f"{pipeline} · {data.name}")
     write_whole(output, page.encode())
     msg.good(f"Wrote {output}: open it in a browser.")

@@ -7,11 +7,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from ..docbins import CheckedDocBin
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
-from .records import SILENT, Reading, Record
-from .text_files import broken
+from .records import SILENT, Reading, Record, broken
 
 ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data
 CJK = "\u2e80"  # from here on, writing has no blanks between words, Hangul and emoji apart
@@ -58,8 +58,8 @@ def read_docbin(path: Path) -> DocBin:
     RAISES (CorpusError): For anything else.
     """
     try:
-        return DocBin().from_disk(path)
-    except Exception as error:
+        return CheckedDocBin(path).from_disk(path)
+    except OSError as error:
         raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
 
 

@@ -35,6 +35,7 @@ def export(
     nlp: Language | None = None,
     model: str = "",
     order: str = "file",
+    force: bool = False,
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
 ) -> int:
@@ -46,6 +47,7 @@ def export(
     nlp (Optional[Language]): Annotates the texts; without it, the annotations of the source are written.
     model (str): What the tool shall call the pipeline.
     order (str): "file", or "uncertain" for what the pipeline is least certain of first.
+    force (bool): Replace a file that exists.
     notify (Callable[[str], object]): Is told what a user should know.
     advance (Callable[[float], object]): Is told how many more bytes have been read.
     RETURNS (int): Number of records.
@@ -60,7 +62,8 @@ def export(
         proposals = propose(nlp, read_texts(source, reading))
     if order == "uncertain":
         proposals = most_uncertain_first(proposals)
-    return write_corpus(proposals, target, format, model=model if nlp is not None else None)
+    named = model if nlp is not None else None
+    return write_corpus(proposals, target, format, model=named, force=force, inputs=[source])
 
 
 def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
@@ -73,9 +76,20 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
     """
     tally = Tally()
     for record in read_records([path], ConvertSettings(script="none"), tally, reading=reading):
-        if tally.rejects:
-            raise CorpusError(Errors.ZT230.format(**tally.rejects[0]))
+        _refuse(tally)
         yield Proposal(record, [])
+    _refuse(tally)
+
+
+def _refuse(tally: Tally, *, records_only: bool = False) -> None:
+    """Raise the error for the first reject, if any."""
+    for reject in tally.rejects:
+        if "label" not in reject:
+            problem, seen = reject["reason"], reject["text"]
+            raise CorpusError(Errors.ZT201.format(**reject, problem=problem, seen=seen))
+        if not records_only and reject.get("is_annotation", True):
+            raise CorpusError(Errors.ZT230.format(**reject))
+    tally.rejects.clear()
 
 
 def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
@@ -86,7 +100,8 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     YIELDS (Record): Without entities.
     RAISES (CorpusError): For a file that is not there, or not UTF-8.
     """
-    records = read_records([path], ConvertSettings(script="none"), Tally(), reading=reading)
+    tally = Tally()
+    records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
     try:
         first = list(islice(records, 1))
     except CorpusError as error:
@@ -97,7 +112,9 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())
         return
     for record in chain(first, records):
+        _refuse(tally, records_only=True)
         yield Record(record.text, [], record.origin, record.doc_id)
+    _refuse(tally, records_only=True)
 
 
 def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:

@@ -18,8 +18,7 @@ from srsly.msgpack import Packer
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import BoolsT
 from .docbin import user_data
-from .records import Record
-from .text_files import broken
+from .records import Record, broken
 
 SHARD = 1_000_000  # characters: 150 MiB while they are packed
 KeysT: TypeAlias = npt.NDArray[np.uint64]
@@ -121,3 +120,9 @@ def _name(number: int) -> str:
 def is_shards(folder: Path) -> bool:
     """Tell whether a folder holds nothing but what a SpacyWriter has written: then another may take its place."""
     return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())
+
+
+def is_doc_bin(path: Path) -> bool:
+    """Tell whether a file may be a DocBin, which is a zlib stream."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\x78"

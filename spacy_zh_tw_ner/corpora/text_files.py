@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
-from .records import ignore
+from ..untrusted.documents import nests_deeper
+from .records import broken, ignore
 
 CHUNK = 1 << 18  # bytes read at once
 BETWEEN = re.compile(r"[\s,]*")
@@ -63,14 +64,11 @@ def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Ite
             data = json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError) as error:
             raise broken(origin, f"not JSON ({error})", value[:60], "Write one object a line.") from None
+        if nests_deeper(data):
+            raise broken(origin, "nested too deeply", type(data).__name__, "Write one object a line.")
         if not isinstance(data, dict):
             raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
         yield origin, data
-
-
-def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    """The error for a place in a file that cannot be read."""
-    return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
 
 
 def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str]:
@@ -113,11 +111,15 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
                 return
             try:
                 value, position = decode(buffer, start)
+            except RecursionError:
+                raise broken(f"{path}:{line}", "nested too deeply", buffer[start:][:60], "Correct it.") from None
             except json.JSONDecodeError as error:
                 failure = error
                 if error.pos < len(buffer) - NEAR_THE_END and not error.msg.startswith("Unterminated string"):
                     raise broken(f"{path}:{line}", f"not JSON ({error.msg})", buffer[error.pos :][:60], "") from None
                 break  # the rest of the value has not been read
+            except ValueError as error:  # an integer of thousands of digits
+                raise broken(f"{path}:{line}", f"not JSON ({error})", buffer[start:][:60], "Correct it.") from None
             yield f"{path}:{line}", value
             line += buffer.count("\n", start, position)
     reason = failure.msg if buffer[position:].strip() and failure else "the array does not end"

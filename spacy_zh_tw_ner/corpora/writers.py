@@ -1,13 +1,12 @@
 """The formats that records can be written in: whole or not at all, and never with less than the record holds."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 from ..errors import CorpusError, Errors
-from ..files import put_in_place
+from ..outputs import require_apart, require_new
+from ..staging import put_in_place, resolve, staged
 from .brat import write_brat
 from .columns import write_columns
 from .doccano import write_doccano
@@ -43,13 +42,23 @@ def why_not(record: Record, format: str) -> str:
     return ""
 
 
-def write_corpus(records: Iterable[ScoredT], target: Path, format: str, *, model: str | None) -> int:
+def write_corpus(
+    records: Iterable[ScoredT],
+    target: Path,
+    format: str,
+    *,
+    model: str | None,
+    force: bool = False,
+    inputs: Iterable[Path] = (),
+) -> int:
     """Write records with their scores.
 
     records (Iterable[tuple[Record, list[float]]]): Checked records, and a score an entity or none.
     target (Path): A file; for brat a folder, which must not hold anything.
     format (str): One of WRITERS.
     model (Optional[str]): The pipeline that found the entities; None where people did.
+    force (bool): Replace a file that exists. A folder for brat is never replaced: people correct what is in it.
+    inputs (Iterable[Path]): What the records are read from, which the target must not touch.
     RETURNS (int): Number of records.
     RAISES (CorpusError): For an unknown format, a folder that holds something, or a record that the format cannot hold.
     """
@@ -58,10 +67,13 @@ def write_corpus(records: Iterable[ScoredT], target: Path, format: str, *, model
     # Only an empty folder may go, and only where another one takes its place.
     if (target.is_dir() and (format != "brat" or any(target.iterdir()))) or (format == "brat" and target.is_file()):
         raise CorpusError(Errors.ZT233.format(path=target))
+    if format == "brat":
+        require_apart(target, inputs)
+    else:
+        require_new(target, force=force, inputs=inputs)
     counted = _Counted(records, format)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    place = resolve(target)
+    with staged(place) as folder:
         written = folder / "written"
         if format == "brat":
             written.mkdir()
@@ -74,9 +86,7 @@ def write_corpus(records: Iterable[ScoredT], target: Path, format: str, *, model
                 file.writelines(_lines(counted, format, model))
         if not counted.n:
             raise CorpusError(Errors.ZT234.format(path=target))
-        put_in_place(written, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        put_in_place(written, place)
     return counted.n
 
 

@@ -13,6 +13,7 @@ from thinc.types import Floats2d
 
 from ..errors import Errors
 from ..types import HiddenT, Tok2VecT
+from ..untrusted import require
 from . import stretches
 from .native import is_native
 from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
@@ -54,12 +55,24 @@ def build_bilstm_v1(
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)
     encode: Model[HiddenT, HiddenT] = Model(
-        "bilstm", forward, shims=[TorchShim(module)], dims={"nO": 2 * hidden_width}, attrs={"precision": precision}
+        "bilstm",
+        forward,
+        shims=[TorchShim(module)],
+        dims={"nO": 2 * hidden_width},
+        attrs={"precision": precision, "check": check},
     )
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
     model.attrs["in_stretches"] = in_stretches
     return model
+
+
+def check(model: Model[HiddenT, HiddenT]) -> None:
+    """Check a setting that was loaded.
+
+    RAISES (UnreadableFileError): For a precision that there is not.
+    """
+    require(model.attrs["precision"] in PRECISIONS, "precision", model.attrs["precision"], f"one of {PRECISIONS}")
 
 
 def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
@@ -71,15 +84,15 @@ def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
     embed, encode = model.layers
-    found, n_windows = windows([len(doc)]), -(-STRETCH // WINDOW)
+    found, n_windows = windows([len(doc)]), -(-stretches.slice_size(STRETCH) // WINDOW)
     for index in range(0, len(found), n_windows):
         here = found[index : index + n_windows]
         first, end = here[0][0], here[-1][1]
         start = max(0, first - reach)
         (vectors,) = embed.predict([stretches.copy_tokens(doc, start, min(end + reach, len(doc)))])
-        rows = to_torch(vectors[first - start : end - start])
+        rows = to_torch(vectors[first - start : end - start], device=_shim(encode).device)
         shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
-        hidden, _ = encode.shims[0](ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
+        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
         yield from_torch(hidden)
 
 
@@ -90,14 +103,20 @@ def forward(
     if is_train and model.attrs["precision"] != "fp32":
         raise ValueError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
-    hidden, torch_backprop = model.shims[0](ArgsKwargs((to_torch(rows, requires_grad=is_train), lengths), {}), is_train)
+    shim = _shim(model)
+    inputs = to_torch(rows, device=shim.device, requires_grad=is_train)
+    hidden, torch_backprop = shim(ArgsKwargs((inputs, lengths), {}), is_train)
 
     def backprop(gradients: HiddenT) -> HiddenT:
-        gradient = to_torch(flatten(model.ops, gradients)[0])
+        gradient = to_torch(flatten(model.ops, gradients)[0], device=shim.device)
         inputs = torch_backprop(ArgsKwargs(((hidden,),), {"grad_tensors": gradient}))
         return unflatten(model.ops, from_torch(inputs.args[0]), lengths)
 
     return unflatten(model.ops, from_torch(hidden), lengths), backprop
+
+
+def _shim(model: Model[HiddenT, HiddenT]) -> TorchShim:
+    return cast(TorchShim, model.shims[0])
 
 
 class BiLSTM(torch.nn.Module):

@@ -16,7 +16,9 @@ from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
+from ..loaded_models import require_param
 from ..types import BoolsT, HiddenT, Tok2VecT
+from ..untrusted import require
 from .radicals import N_ROWS, radical_row
 from .ragged import flatten, unflatten
 
@@ -56,7 +58,7 @@ def build_char_ngram_embed_v1(
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={**settings, "observe": observe, "adopt": adopt, "rare": {}, "reach": reach},
+        attrs={**settings, "observe": observe, "adopt": adopt, "rare": {}, "reach": reach, "check": check},
     )
     return model
 
@@ -92,6 +94,18 @@ def reach(model: Tok2VecT) -> int:
     """Tokens on either side of a token that its vector depends on."""
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
+
+
+def check(model: Tok2VecT) -> None:
+    """Check tables that were loaded.
+
+    RAISES (UnreadableFileError): For tables or notes on rare rows that are not of the config's sizes.
+    """
+    for n, (width, size) in model.attrs["tables"].items():
+        require_param(model, f"E{n}", (size, width))
+        rare = model.attrs["rare"].get(f"E{n}")
+        fits = rare is None or (getattr(rare, "shape", None), getattr(rare, "dtype", None)) == ((size,), np.bool_)
+        require(fits, f"rare.E{n}", "another array", f"{size} booleans")
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:

@@ -16,9 +16,11 @@ from thinc.api import deserialize_attr, serialize_attr
 from thinc.model import Model
 
 from ..errors import Errors
+from ..untrusted import parse_msgpack, require, require_type
 
 LONGEST = 5  # tokens, from which on all words are of one class
 N_LENGTHS = LONGEST - 1  # words of 2, 3, 4, and 5 tokens or more; one token says itself what it is
+MOST_CHARACTERS = 10**8  # squares of the lengths of all words, added up; a dictionary of 350,000 words has 3 · 10**6
 N_CLASSES = 3 * N_LENGTHS  # a token may begin, continue or end a word
 PlacesT: TypeAlias = npt.NDArray[np.float32]
 
@@ -77,7 +79,15 @@ def _to_bytes(_: Lexicon, value: Lexicon, name: str, model: Model) -> bytes:  # 
 
 @deserialize_attr.register(Lexicon)
 def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  # type: ignore[type-arg]
-    return Lexicon(srsly.msgpack_loads(value))
+    lists = require_type("lexicon", parse_msgpack(value), list)
+    for words in lists:
+        require_type("a list of the lexicon", words, list)
+        for word in words:
+            require_type("a word of the lexicon", word, str)
+    # Every beginning of every word is kept: memory grows with the square of a word's length.
+    n_characters = sum(len(word) ** 2 for words in lists for word in words)
+    require(n_characters <= MOST_CHARACTERS, "lexicon", n_characters, "words of ordinary length")
+    return Lexicon(lists)
 
 
 def read_words(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import Errors
+from ..loaded_models import require_param
 from ..types import HiddenT, Tok2VecT
 from .lexicon import N_CLASSES, Lexicon, read_words
 from .masked_characters import unmasked
@@ -36,7 +37,7 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
         layers=[embed],
         dims={"nO": embed.get_dim("nO") + width},
         params={"W": None},
-        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon(), "reach": reach},
+        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon(), "reach": reach, "check": check},
     )
     return model
 
@@ -61,6 +62,15 @@ def reach(model: Tok2VecT) -> int | None:
         return None
     of_embed: int | None = embed.attrs["reach"](embed)
     return None if of_embed is None else max(of_embed, model.attrs["lexicon"].longest - 1)
+
+
+def check(model: Tok2VecT) -> None:
+    """Check the vectors that were loaded.
+
+    RAISES (UnreadableFileError): If they are not those of the lists that were loaded with them.
+    """
+    lexicon: Lexicon = model.attrs["lexicon"]
+    require_param(model, "W", (N_CLASSES * len(lexicon.lists), model.attrs["width"]))
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:

@@ -16,9 +16,22 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d, Ints2d
 
+from ..safe_points import is_interruptible
+
 LONG = 16_384  # tokens; a document that has more is long
+SLICED = 1_024  # the same where other work may interrupt, and tokens that are encoded between two safe points
 LISTENER = "transformer-listener"
 POOLING = "trfs2arrays"
+
+
+def is_long(doc: Doc) -> bool:
+    """Return whether a document is encoded some tokens at a time."""
+    return len(doc) > (min(LONG, SLICED) if is_interruptible() else LONG)
+
+
+def slice_size(n_tokens: int) -> int:
+    """Return how many tokens to encode at a time: `n_tokens`, or fewer where other work may interrupt."""
+    return min(n_tokens, SLICED) if is_interruptible() else n_tokens
 
 
 def in_stretches(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:

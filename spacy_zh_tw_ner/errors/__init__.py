@@ -5,8 +5,21 @@ A message says what happened, the value seen, and what to do.
 
 from typing import Any
 
+from .commands import CommandMessages
 from .corpora import CorpusMessages
+from .devices import DeviceMessages
 from .encoders import EncoderMessages
+from .exceptions import (
+    CorpusError,
+    DeviceError,
+    OutputError,
+    PlanError,
+    TrainingError,
+    UnreadableFileError,
+    ZhTwNerError,
+    code_of,
+)
+from .files import FileMessages
 from .pipeline import PipelineMessages
 from .serving import ServingMessages
 from .training import TrainingMessages
@@ -21,21 +34,33 @@ class _Coded(type):
         return f"[{name}] {message}" if name.startswith("ZT") else message
 
 
-class TrainingError(ValueError):
-    """A run that cannot begin, or cannot be resumed."""
-
-
-class PlanError(ValueError):
-    """A config that cannot be planned or trained."""
-
-
-class CorpusError(ValueError):
-    """Data that cannot be used, told with file and line."""
-
-
-class Errors(PipelineMessages, CorpusMessages, EncoderMessages, TrainingMessages, ServingMessages, metaclass=_Coded):
+class Errors(
+    PipelineMessages,
+    CorpusMessages,
+    EncoderMessages,
+    TrainingMessages,
+    ServingMessages,
+    DeviceMessages,
+    CommandMessages,
+    FileMessages,
+    metaclass=_Coded,
+):
     """Messages for `raise`; fill them with `.format(...)`."""
 
 
 class Warnings(WarningMessages, metaclass=_Coded):
     """Messages for `warnings.warn`, and for logs; fill them as well."""
+
+
+__all__ = [
+    "CorpusError",
+    "DeviceError",
+    "Errors",
+    "OutputError",
+    "PlanError",
+    "TrainingError",
+    "UnreadableFileError",
+    "Warnings",
+    "ZhTwNerError",
+    "code_of",
+]

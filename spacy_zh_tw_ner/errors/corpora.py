@@ -30,16 +30,16 @@ class CorpusMessages:
     ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
     ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
     ZT223 = (
-        "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
+        "{origin}: {field} are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
         'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
-    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `pip install spacy-zh-tw-ner[parquet]`."
+    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
     ZT230 = (
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
         "a .spacy file with `convert --max-rejects` first."
     )
-    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --model."
+    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
     ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
     ZT234 = "There is no text to write to {path}."
@@ -49,12 +49,20 @@ class CorpusMessages:
     ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
     ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
 
-    # Evaluation
-    ZT402 = (
-        "--seqeval needs seqeval, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or leave it out."
+    # Corpora in
+    ZT243 = (
+        "{origin}: the label {number} is a number, and nothing says which label it stands for. Put the names in a file "
+        'beside it, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
     )
+    ZT244 = "{path} holds several corpora: {folders}. Give one of them."
+    ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."
+    ZT246 = "--split needs a document or text for each of {splits} (got {n}). Equal texts count once."
+    ZT247 = "--split writes several files, and {path} is one. Give a folder."
+    ZT248 = "{path} has splits already: {splits}. Leave --split out, or give a file."
+
+    # Evaluation
+    ZT402 = "--seqeval needs seqeval, which is not installed. Run `{hint}`, or leave it out."
     ZT403 = (
-        "{path}: a PNG needs resvg-py, which is not installed. Run `pip install spacy-zh-tw-ner[evaluate]`, or "
-        "take SVG, which every browser shows."
+        "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."

@@ -32,11 +32,8 @@ class PipelineMessages:
     ZT107 = "A label must be a non-empty string, not {value!r}."
     ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
-    ZT110 = (
-        "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
-        "`pip install spacy-zh-tw-ner[fast]`, or leave `compiled` at None."
-    )
-    ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
+    ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or leave `compiled` at None."
+    ZT111 = "The gold mask of the CRF must be a boolean array of the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
     ZT611 = (
@@ -100,7 +97,6 @@ class PipelineMessages:
         "'{name}' is an ensemble of {n} pipelines, which learns nothing itself. Train pipelines, and make one of them "
         "with `python -m spacy zh-tw-ner ensemble A B OUT`."
     )
-    ZT374 = "The folder for the ensemble, {path}, is one of its pipelines, which would be lost. Choose another."
 
     # Encoders that another pipeline has taught
     ZT375 = (
@@ -128,16 +124,18 @@ class PipelineMessages:
     ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
     ZT543 = (
         "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
-        "was written. Accept it with --force, or choose --to {instead}."
+        "was written. Accept it with --ignore-f1-drop, or choose --to {instead}."
     )
-    ZT544 = "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --force."
+    ZT544 = (
+        "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --ignore-f1-drop."
+    )
     ZT545 = (
         "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
-        "here ({path}). Give --dev, or --force to go without."
+        "here ({path}). Give --dev, or --ignore-f1-drop to go without."
     )
 
     # Pipelines as ONNX
-    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `pip install spacy-zh-tw-ner[onnx]`."
+    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT547 = (
         "The component '{name}' does not read the hidden states of a Transformer of this package as they are, and "
         "nothing else is written as ONNX: TransformerModel.v1 behind a TransformerListener, or Tok2VecTransformer.v1. "

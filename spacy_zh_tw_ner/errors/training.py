@@ -14,7 +14,8 @@ class TrainingMessages:
         "folder, or leave it out: then it is the one given as --output."
     )
     ZT440 = (
-        "{path} is no checkpoint that can be read ({reason}). Start without --resume; the models beside it are whole."
+        "{path} is no checkpoint that can be read ({reason}). Start anew with --force, or use the models beside it, "
+        "which are complete."
     )
     ZT441 = (
         "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
@@ -26,6 +27,19 @@ class TrainingMessages:
     )
     ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
     ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
+
+    ZT445 = (
+        "Give one of --preset and --source (got --preset {preset!r} and --source {source!r}): a preset to train from a "
+        "base model or from scratch, a source to train a pipeline further."
+    )
+    ZT446 = (
+        "--base {base!r} does not go with --source {source!r}, whose own encoder is trained further. Leave it out, or "
+        "give --preset to train another base."
+    )
+    ZT447 = (
+        "The schedule {name} needs total_steps of at least 1 (got {total}). It follows training.max_steps, where 0 "
+        "means no limit: set training.max_steps to the number of updates, or use the schedule constant.v1."
+    )
 
     # Planning
     ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."

@@ -9,6 +9,16 @@ class WarningMessages:
         "in doc.spans[{key!r}].attrs['scores'] only."
     )
     ZT902 = "{n} gold annotations fit no legal tag sequence on these tokens and are taken as unknown (first: {text!r})."
+    ZT903 = (
+        "{n} gold entities of this batch begin or end with white space (first: {text!r}). They are trained without it, "
+        "and count as wrong in evaluations. Correct the corpus: `python -m spacy zh-tw-ner convert` trims entities."
+    )
+    ZT904 = (
+        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. They teach it nothing, "
+        "it never predicts them, and each counts as missed. If the label is new, add it before training: "
+        'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
+        "[initialize.after_init]. If it is another name for a label it has, rename it in the corpus."
+    )
     ZT920 = (
         "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
         "Choose {other!r}."
@@ -28,7 +38,25 @@ class WarningMessages:
         "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
         "there, or set `path` in [training.logger] to another folder."
     )
+    ZT925 = (
+        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: the run ends before its rate is "
+        "reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
+        '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
+    )
+    ZT960 = (
+        "The limit of open files is {limit}: the service holds {connections} connections and {requests} requests at a "
+        "time instead of as many as were asked for. Raise it with `ulimit -n`."
+    )
+    ZT961 = (
+        "At {speed:,.0f} characters a second, a text of {chars:,} characters takes about {needed:.0f} s, and the "
+        "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
+    )
+    ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."
+    )
+    ZT955 = (
+        "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
+        "config."
     )

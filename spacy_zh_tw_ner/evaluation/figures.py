@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .._compat import has_resvg
 from ..errors import Errors
+from ..install_hints import install_hint
 from .bootstrap import Scores, Summary
 from .mistakes import Confusion
 
@@ -107,7 +108,7 @@ def picture_format(path: Path) -> str:
     if suffix not in FORMATS:
         raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
-        raise ValueError(Errors.ZT403.format(path=path))
+        raise ValueError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from .._compat import has_seqeval
 from ..entities import Entity
 from ..errors import Errors
+from ..install_hints import install_hint
 from .compared import Compared
 
 MODES = ("strict", "default")
@@ -17,7 +18,7 @@ def require_seqeval() -> None:
     RAISES (ValueError): With how to install it.
     """
     if not has_seqeval():
-        raise ValueError(Errors.ZT402)
+        raise ValueError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
 
 def seqeval_reports(documents: Sequence[Compared]) -> dict[str, dict[str, dict[str, float]]]:

@@ -1,20 +1,25 @@
 """The language `zh_tw`: what `spacy.blank("zh_tw")` builds."""
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
 from spacy.tokens import Doc
-from spacy.util import ensure_path, load_config_from_str
-from thinc.api import Model
+from spacy.util import ensure_path, load_config_from_str, registry
+from thinc.api import Config, Model, Optimizer
 
 from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
+from ..loaded_models import scan_file
 from ..module_mode import guard_modules
 from ..tokenization.span_groups import CharacterSpans
+from ..untrusted import reading, scan_msgpack
 from .lex_attrs import LEX_ATTRS
+from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
 
 DEFAULT_CONFIG = """
@@ -25,6 +30,10 @@ DEFAULT_CONFIG = """
 """
 
 BATCH_CHARACTERS = 32_768
+# Variables that torch.load obeys; the second one is the user's to set.
+WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+EMPTY: dict[str, Any] = {}
+REQUIRED = {"disabled", "before_creation", "after_creation", "after_pipeline_creation"}  # of [nlp], by spaCy's schema
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -48,6 +57,28 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
 
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any] | Config = EMPTY, *, auto_fill: bool = True, **kwargs: Any
+    ) -> "TraditionalChinese":
+        """Build a pipeline as spaCy does, and fill a config that leaves out settings, whoever asks.
+
+        `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
+        `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
+        """
+        is_partial = not REQUIRED.issubset(config.get("nlp", {}))
+        return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
+
+    def create_optimizer(self) -> Optimizer:
+        """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
+
+        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
+        gives one. See `peak_rates`.
+        """
+        # spaCy's own method leaves variables such as ${training.max_steps} in the block, and cannot resolve it.
+        block = self.config.interpolate()["training"]["optimizer"]
+        return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
+
     def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads."""
         return _guard(super().create_pipe(*args, **kwargs))
@@ -70,9 +101,27 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             super().to_disk(path, exclude=exclude)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "TraditionalChinese":
-        """Read what `to_disk` has written."""
-        with large_files_from(ensure_path(path)):
-            super().from_disk(path, **kwargs)
+        """Read what `to_disk` has written.
+
+        RAISES (UnreadableFileError): For a folder that is damaged, or made to do harm.
+        """
+        folder = ensure_path(path)
+        with reading(folder), _weights_only():
+            for file in _models_in(folder, self.component_names):
+                with reading(file):
+                    scan_file(file)
+            with large_files_from(folder):
+                super().from_disk(path, **kwargs)
+        return self
+
+    def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "TraditionalChinese":
+        """Read what `to_bytes` gave.
+
+        RAISES (UnreadableFileError): For bytes that are damaged, or made to do harm.
+        """
+        with reading("The bytes of the pipeline"), _weights_only():
+            scan_msgpack(bytes_data)
+            super().from_bytes(bytes_data, **kwargs)
         return self
 
     def pipe(  # all of spaCy's arguments, passed on
@@ -112,6 +161,24 @@ def _with_character_spans(doc: Doc) -> Doc:
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)
     return doc
+
+
+def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """The files of msgpack that components will read, those of other packages included."""
+    return (file for name in names if (file := folder / name / "model").is_file())
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Have components of other packages read torch weights without pickle: torch before 2.6 does not by itself."""
+    set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
+    if not set_:
+        os.environ[WEIGHTS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        if not set_:
+            os.environ.pop(WEIGHTS_ONLY, None)
 
 
 def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:

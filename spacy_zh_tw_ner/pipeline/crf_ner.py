@@ -2,14 +2,13 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-import torch
-from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
@@ -17,18 +16,33 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
-from thinc.types import Floats2d
 
-from ..crf import Transitions, at_temperature, constrain, log_likelihood
-from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..crf import Transitions, constrain, log_likelihood
+from ..crf.transitions import BoolsT, FloatsT
+from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity
+from ..entity_decoding import EntityDecoder
 from ..errors import Errors, Warnings
+from ..loaded_models import scan_file, unchanged_structure
+from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
-from .crf_tagger import resize_output
-from .decoding import decode_entities
-from .evidence import add_evidence, find_evidence
-from .long_documents import emissions_in_stretches, predict_emissions, predict_long
+from ..untrusted import (
+    in_range,
+    origin,
+    parse_json,
+    parse_msgpack,
+    reading,
+    require,
+    require_labels,
+    require_type,
+    scan_msgpack,
+)
+from .crf_tagger import check_tagger, resize_output
+from .edge_mask import find_white_space, mask_edges
+from .evidence import find_evidence
+from .gold import read_gold
+from .long_documents import emissions_in_stretches, predict_emissions
 from .scores import read_scores, register_extension, write_scores
 from .weight_decay import WithoutDecay
 
@@ -49,7 +63,7 @@ subword_features = false
 """
 )["model"]
 ScorerT = Callable[..., dict[str, Any]]
-IOB_OUTSIDE = 2  # of token.ent_iob
+COLDEST, HOTTEST = 1e-3, 1e3  # temperatures that are read from a file; `calibrate` fits one from 0.05 to 20
 
 
 def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
@@ -136,6 +150,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         # Not in cfg, which is saved: a config given to `spacy.load` must win over what was trained.
         self.min_score, self.overwrite, self.label_smoothing = min_score, overwrite, label_smoothing
         self._scheme = TagScheme(())
+        self._warned_of_white_space = False
+        self._reported_labels: set[str] = set()
         register_extension()
 
     @property
@@ -159,6 +175,46 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         if not 0.0 < value < math.inf:
             raise ValueError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
         self.cfg["temperature"] = float(value)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
+        """Load labels, temperature and weights in place.
+
+        RAISES (UnreadableFileError): For files that are damaged, or not those of this component.
+        """
+        with reading(path):
+            for name in ("cfg", "model"):
+                if (file := Path(path) / name).is_file() and name not in exclude:
+                    scan_file(file) if name == "model" else parse_json(file.read_bytes())
+            with unchanged_structure(self.model):
+                super().from_disk(path, exclude=exclude)
+            self._check_loaded()
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
+        """Load labels, temperature and weights in place, as `from_disk` does."""
+        with reading(origin()):
+            parts = require_type("the component", parse_msgpack(bytes_data), dict)
+            if "model" in parts:
+                scan_msgpack(parts["model"])
+            with unchanged_structure(self.model):
+                super().from_bytes(bytes_data, exclude=exclude)
+            self._check_loaded()
+        return self
+
+    def _check_loaded(self) -> None:
+        """Check labels, temperature and the arrays of the head.
+
+        RAISES (UnreadableFileError): For labels that are not different strings, a temperature out of range, or arrays
+            whose shapes are not those of the labels.
+        """
+        labels = require_labels("labels", self.cfg.get("labels"))
+        temperature = in_range("temperature", self.cfg.get("temperature", 1.0), COLDEST, HOTTEST)
+        self.cfg = {"labels": labels, "temperature": temperature}
+        if labels and self.model.has_ref("output_layer"):
+            check_tagger(self.model, len(self.scheme))
+            if all(type(layer) is Model for layer in self.model.walk()):  # no listener, which needs its component
+                (emissions,) = self.model.predict([Doc(self.vocab, words=["a"])])
+                require(emissions.shape == (1, len(self.scheme)), "emissions", emissions.shape, "a column a tag")
 
     @property
     def scheme(self) -> TagScheme:
@@ -201,6 +257,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             the training corpus is streamed (`max_epochs = -1`): spaCy then shows only its first 100 examples.
         RAISES (ValueError): Where there is no label at all.
         """
+        limit_primitive_cache()  # here, too, for `spacy train`
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
@@ -231,41 +288,56 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             return [Prediction((), ()) for _ in docs]
         if not self.labels:
             raise ValueError(Errors.ZT101.format(name=self.name))
-        long = [self.potentials_in_stretches(doc) for doc in docs]
-        short = iter(self._predict_short([doc for doc, parts in zip(docs, long, strict=True) if parts is None]))
+        decoder = EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
+        long = [self.emissions_in_stretches(doc) for doc in docs]
+        short = iter(
+            self._predict_short(decoder, [doc for doc, parts in zip(docs, long, strict=True) if parts is None])
+        )
         return [
-            next(short)
-            if parts is None
-            else predict_long(doc, *parts, self.scheme, temperature=self.temperature, min_score=self.min_score)
+            next(short) if parts is None else decoder.decode_long(self._prepare_stretches(decoder, doc, parts))
             for doc, parts in zip(docs, long, strict=True)
         ]
 
-    def _predict_short(self, docs: list[Doc]) -> list[Prediction]:
+    def _predict_short(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
         if not docs:
             return []
-        rows, lengths, transitions = self.potentials(docs)
-        rows, transitions = at_temperature(rows, transitions, self.temperature)
-        rows = add_evidence(rows, find_evidence(docs, self.scheme))
-        return list(decode_entities(rows, lengths, transitions, self.scheme, self.min_score))
+        emissions, lengths = self.emissions(docs)
+        scores = decoder.prepare(emissions, find_white_space(docs), find_evidence(docs, self.scheme))
+        return decoder.decode(scores, lengths)
 
-    def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
-        """Compute what the CRF decodes, before any temperature.
+    def _prepare_stretches(self, decoder: EntityDecoder, doc: Doc, stretches: Iterable[FloatsT]) -> Iterator[FloatsT]:
+        evidence, first = find_evidence([doc], self.scheme), 0
+        for emissions in stretches:
+            white_space = find_white_space([doc[first : first + len(emissions)]])
+            yield decoder.prepare(emissions, white_space, evidence, first)
+            first += len(emissions)
+
+    def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
+        """Compute what the CRF decodes, before temperature and evidence.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[torch.Tensor, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, the rows of
-            each, and the constrained transitions.
+        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, in which no
+            path has white space at the edge of an entity, the rows of each, and the constrained transitions.
         """
-        return *self._flatten(predict_emissions(self.model, docs)), self._transitions()
+        rows, lengths = self.emissions(docs)
+        return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
-    def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
-        """Compute the same of a long document.
+    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
+        """Compute emissions as the model gives them, without the mask of white space.
+
+        docs (list[Doc]): The documents.
+        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 of all documents, and the rows of each.
+        """
+        return self._flatten(predict_emissions(self.model, docs))
+
+    def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
+        """Compute the emissions of a long document.
 
         doc (Doc): Any.
-        RETURNS (Optional[tuple[Iterator[torch.Tensor], Transitions]]): (n, n_tags) emissions in order, and the
-            transitions; None for a document that is not long.
+        RETURNS (Optional[Iterator[np.ndarray]]): (n, n_tags) in order; None for a document that is not long.
         """
         found = emissions_in_stretches(self.model, doc)
-        return None if found is None else (map(to_torch, found), self._transitions())
+        return None if found is None else map(partial(to_numpy, self.model.ops), found)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write entities and their scores.
@@ -299,46 +371,72 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
         rows, lengths = self._flatten(scores)
-        gold = self.gold(examples).to(rows.device)
-        likelihood = log_likelihood(rows, lengths, self._transitions(), gold, smoothing=self.label_smoothing)
+        rows = mask_edges(rows, [example.predicted for example in examples], self.scheme)
+        gold = self.gold(examples)
+        likelihood = log_likelihood(rows, lengths, self.transitions(), gold, smoothing=self.label_smoothing)
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():
-            layer.inc_grad(name, from_torch(gradient * (rate / len(examples))))
-        gradients = from_torch(likelihood.emissions / len(examples))
+            layer.inc_grad(name, from_numpy(self.model.ops, gradient * (rate / len(examples))))
+        gradients = from_numpy(self.model.ops, likelihood.emissions / len(examples))
         return -float(likelihood.log_likelihood.sum()), unflatten(self.model.ops, gradients, lengths)
 
-    def gold(self, examples: Iterable[Example]) -> torch.Tensor:
+    def gold(self, examples: Iterable[Example]) -> BoolsT:
         """(n_rows, n_tags) bool: the tags that the gold of some documents leaves to each token."""
-        allowed, n_broken, first_broken = [], 0, ""
-        for example in examples:
-            gold = example.reference
-            if np.array_equal(gold.to_array(ORTH), example.predicted.to_array(ORTH)):
-                # The usual case. spaCy's alignment would take a tenth of the training time to say so.
-                entities = [Entity(ent.start, ent.end, ent.label_) for ent in gold.ents]
-                allowed.append(self.scheme.allowed_by(entities, gold.to_array(ENT_IOB) == IOB_OUTSIDE))
-                continue
-            known, n_fragments = self.scheme.allowed(example.get_aligned_ner())
-            allowed.append(known)
-            if n_fragments and not n_broken:
-                first_broken = gold.text[:40]
-            n_broken += n_fragments
-        if n_broken:
-            warnings.warn(Warnings.ZT902.format(n=n_broken, text=first_broken), stacklevel=3)
-        return torch.from_numpy(np.concatenate(allowed))
+        allowed, problems = read_gold(examples, self.scheme)
+        if problems.n_unusable:
+            message = Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable)
+            warnings.warn(message, stacklevel=3)
+        if problems.n_trimmed and not self._warned_of_white_space:
+            self._warned_of_white_space = True
+            message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
+            warnings.warn(message, stacklevel=3)
+        unknown = self.unknown_labels_message(problems.labels)
+        if unknown:
+            warnings.warn(unknown, stacklevel=3)
+        return allowed
 
-    def _flatten(self, emissions: EmissionsT) -> tuple[torch.Tensor, list[int]]:
-        """Emissions of a batch as one torch array, and the lengths of its documents."""
+    def unknown_labels_message(self, counts: Mapping[str, int]) -> str | None:
+        """Word a warning of labels that the component lacks; each label is reported once.
+
+        counts (Mapping[str, int]): Gold entities by label.
+        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
+        """
+        known = {*self.labels, *self._reported_labels}
+        unknown = Counter({label: n for label, n in counts.items() if label not in known})
+        if not unknown:
+            return None
+        self._reported_labels |= set(unknown)
+        labels = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
+        known_labels = ", ".join(self.labels) or "none"
+        return Warnings.ZT904.format(name=self.name, n=f"{unknown.total():,}", labels=labels, known=known_labels)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predictions as `scorer` does, and warn of gold labels that are never predicted.
+
+        examples (Iterable[Example]): Gold and predicted documents.
+        RETURNS (dict[str, Any]): The scores.
+        """
+        examples = list(examples)
+        # What an earlier component has found is not missing.
+        found = {ent.label_ for example in examples for ent in example.predicted.ents}
+        missing = Counter(ent.label_ for example in examples for ent in example.reference.ents)
+        message = self.unknown_labels_message({label: n for label, n in missing.items() if label not in found})
+        if message:
+            warnings.warn(message, stacklevel=2)
+        return cast(dict[str, Any], super().score(examples, **kwargs))
+
+    def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
+        """Emissions of a batch as one array on the CPU, and the lengths of its documents."""
         rows, lengths = flatten(self.model.ops, emissions)
-        return to_torch(rows).float(), lengths
+        return to_numpy(self.model.ops, rows), lengths
 
-    def _transitions(self) -> Transitions:
-        """The learnt scores under the constraints of the tag scheme."""
+    def transitions(self) -> Transitions:
+        """Return the learnt scores of transitions under the constraints of the tag scheme."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         scores = Transitions(
-            *(to_torch(cast(Floats2d, layer.get_param(name))) * layer.attrs["rate"] for name in Transitions._fields)
+            *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
-        legal = (torch.from_numpy(ok).to(scores.matrix.device) for ok in self.scheme.legality())
-        return constrain(scores, Transitions(*legal))
+        return constrain(scores, Transitions(*self.scheme.legality()))
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the parameters from their gradients. No weight decay touches the transitions."""

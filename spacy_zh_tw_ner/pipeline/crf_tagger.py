@@ -8,8 +8,11 @@ import numpy.typing as npt
 from thinc.api import Linear, Model, chain, glorot_uniform_init, with_array, zero_init
 from thinc.types import Floats2d
 
+from ..loaded_models import require_param
 from ..types import EmissionsT, TaggerT, Tok2VecT
+from ..untrusted import in_range, require
 
+LARGEST_SCORE = 1e6  # of a transition; what is forbidden has −1e30, which no sum of scores may come near
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -97,6 +100,32 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
     for layer, name, grow in params:
         if (layer.id, name) in old:
             layer.set_param(name, layer.ops.asarray_f(cast(Floats2d, grow(old[layer.id, name], n_tags))))
+
+
+def check_tagger(model: TaggerT, n_tags: int) -> None:
+    """Check the arrays of a head that was loaded.
+
+    model (Model): The head's model.
+    n_tags (int): Tags of the labels that were loaded with it.
+    RAISES (UnreadableFileError): For other shapes, types, or transitions and weights that are not finite.
+    """
+    output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
+    encoder = model.get_ref("tok2vec")
+    width = encoder.get_dim("nO") if encoder.has_dim("nO") else None
+    weight = require_param(output_layer, "W", (n_tags, width))
+    require_param(output_layer, "b", (n_tags,))
+    rate = in_range("transitions.rate", transitions.attrs["rate"], 1e-9, 1e9)
+    for name, shape in (("matrix", (n_tags, n_tags)), ("start", (n_tags,)), ("end", (n_tags,))):
+        scores = require_param(transitions, name, shape)
+        largest = float(abs(scores).max()) * rate
+        in_range(f"transitions.{name}", largest, 0.0, LARGEST_SCORE)
+    for layer in (output_layer, *model.layers[1:], model):
+        for dim, size in (("nO", n_tags), ("nI", weight.shape[1] if layer is output_layer else None)):
+            if size is not None and layer.has_dim(dim):
+                require(layer.get_dim(dim) == size, f"{layer.name}.{dim}", layer.get_dim(dim), str(size))
+    for layer in encoder.walk():
+        if "check" in layer.attrs:
+            layer.attrs["check"](layer)
 
 
 def _new_id() -> int:

@@ -27,7 +27,8 @@ from ..encoders.transformer.windows import ClauseWindows
 from ..errors import Errors
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import Tok2VecT
-from .calibration import find_recognizer, run_before
+from ..untrusted import sha256_of
+from .calibration import find_recognizer
 from .check_onnx import Agreement, check_onnx
 from .crf_ner import CRFEntityRecognizer
 
@@ -58,9 +59,20 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
         raise ValueError(Errors.ZT547.format(name=ner.name))
     write_graph(Emitter(merge(shim.backbone, shim.table.tokenizer), weight, bias), folder / "model.onnx")
     np.savez_compressed(folder / "pieces.npz", **code_point_pieces(shim.table, nlp.tokenizer)._asdict())
-    about = json.dumps(_about(nlp, ner, encoder), ensure_ascii=False)
-    (folder / "pipeline.json").write_text(about, encoding="utf-8")
+    write_about(folder, _about(nlp, ner, encoder))
     return check_onnx(nlp, ner, encoder, folder)
+
+
+def write_about(folder: Path, about: dict[str, Any]) -> None:
+    """Write `pipeline.json`, with the SHA-256 of the files beside it.
+
+    folder (Path): With all other files.
+    about (dict): What is written; hashes of before are replaced.
+    """
+    others = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "pipeline.json")
+    hashes = {path.name: sha256_of(path) for path in others}
+    text = json.dumps({**about, "sha256": hashes}, ensure_ascii=False)
+    (folder / "pipeline.json").write_text(text, encoding="utf-8")
 
 
 def _require_characters(nlp: Language) -> None:
@@ -115,7 +127,7 @@ def _about(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[s
     windows = get_spans if isinstance(get_spans, ClauseWindows) else ClauseWindows()
     limit = shim.backbone.max_length
     size = windows.size if limit is None else min(windows.size, limit - shim.table.n_special)
-    *_, transitions = ner.potentials(run_before(nlp, ner, [nlp.make_doc("中")]))
+    transitions = ner.transitions()
     return {
         "format": FORMAT,
         "made_by": f"spacy-zh-tw-ner {__version__}",

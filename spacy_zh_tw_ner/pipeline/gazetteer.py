@@ -13,6 +13,7 @@ from spacy.util import filter_spans
 
 from ..errors import Errors
 from ..tokenization.word_list import DEFAULT_BONUS, WordList
+from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .evidence import write_evidence
 
 
@@ -114,7 +115,8 @@ class Gazetteer(Pipe):
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
         """Load the words in place."""
-        self._list = WordList(srsly.msgpack_loads(data))
+        with reading(origin()):
+            self._list = WordList(require_type("the words", parse_msgpack(data), dict))
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -123,7 +125,8 @@ class Gazetteer(Pipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
         """Load the words in place."""
-        self._list = WordList(srsly.read_json(Path(path)))
+        with reading(path):
+            self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
         return self
 
 

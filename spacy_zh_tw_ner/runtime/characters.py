@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from ..errors import Errors
 from ..tokenization.clause_cuts import CLAUSE_ENDS
+from ..white_space import WHITE_SPACE
 from .folder import Exported
 
 # A long text is mostly these.
 IndicesT: TypeAlias = npt.NDArray[np.int32]
 SPACE = ord(" ")
+_WHITE_SPACE = np.array(sorted(map(ord, WHITE_SPACE)), dtype=np.uint32)
 _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
@@ -20,13 +22,14 @@ class Characters(NamedTuple):
 
     offsets: (n_tokens,) where in the text each stands; it is one character long.
     ids: (n_pieces,) of all tokens, one behind the other. counts: (n_tokens,) how many pieces each has.
-    clause_ends: tokens that end a clause, in order.
+    clause_ends: tokens that end a clause, in order. is_white_space: (n_tokens,) bool.
     """
 
     offsets: IndicesT
     ids: IndicesT
     counts: IndicesT
     clause_ends: npt.NDArray[np.int64]
+    is_white_space: npt.NDArray[np.bool_]
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
@@ -63,4 +66,5 @@ def read_characters(text: str, exported: Exported) -> Characters:
     ids = exported.ids[
         np.repeat(exported.firsts[codes] - (ends - counts), counts) + np.arange(counts.sum(), dtype=np.int32)
     ]
-    return Characters(offsets, ids, counts, np.flatnonzero(np.isin(codes, _CLAUSE_ENDS)))
+    clause_ends = np.flatnonzero(np.isin(codes, _CLAUSE_ENDS))
+    return Characters(offsets, ids, counts, clause_ends, np.isin(codes, _WHITE_SPACE))

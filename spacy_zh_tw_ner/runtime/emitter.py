@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Errors
+from ..errors import Errors, UnreadableFileError
+from ..safe_points import safe_point
 from ..tokenization.clause_cuts import Window, cut_at_clauses
+from ..untrusted import origin, reading
 from .characters import Characters, IndicesT
 from .folder import GRAPH, Exported
+from .graph_file import require_own_weights
 
 EmissionsT = npt.NDArray[np.float32]
 # Pieces with padding that run at once: one long window, or some sentences. More are no faster, and need more memory.
@@ -47,11 +50,25 @@ class Emitter:
         options.enable_mem_pattern = False
         # Nor is a core kept busy waiting for the next batch.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
+        require_own_weights(folder / GRAPH)
+        self._exported, self._path = exported, folder / GRAPH
+        with reading(folder / GRAPH, Errors.ZT633):
             self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # it has a dozen classes for that, which have nothing in common
-            raise ValueError(Errors.ZT633.format(path=folder / GRAPH, reason=error)) from error
-        self._exported = exported
+            self._require_matching_graph()
+
+    def _require_matching_graph(self) -> None:
+        """Run the piece with the highest number, which fails where the graph has fewer embeddings.
+
+        RAISES (UnreadableFileError): If the graph does not give emissions for the tags of the folder.
+        """
+        known = self._exported
+        ids = np.array([[*known.prefix, int(known.ids.max()), *known.suffix, known.pad]], dtype=np.int64)
+        (found,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        shape = (*ids.shape, known.n_tags)
+        if found.shape != shape:
+            raise UnreadableFileError(
+                Errors.ZT649.format(origin=origin(), what="the output", seen=found.shape, expected=shape)
+            )
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
         """(n_tokens, n_tags) of each text."""
@@ -67,6 +84,7 @@ class Emitter:
         """(n_tokens, n_tags) of a text, some tokens at a time, in order."""
         for batch in _batches(self._cut(text)):
             yield from self._run(batch)
+            safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_Read]:
         """The windows of a text, in order."""
@@ -91,7 +109,8 @@ class Emitter:
         for row, read in zip(input_ids, batch, strict=True):
             row[: len(read.ids)] = read.ids
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-        (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+        with reading(self._path, Errors.ZT633):
+            (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
         for rows, read in zip(found, batch, strict=True):
             ends = int(read.starts[-1] + read.counts[-1])
             # The mean over the pieces of a token: the head is linear.

@@ -1,26 +1,28 @@
-"""One thread that reads texts, in batches of whatever has gathered while it read the batch before."""
+"""One inference thread: texts are batched dynamically, and long texts are read in slices between the batches."""
 
 import logging
 import math
 import threading
 import time
 import traceback
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import InvalidStateError
+from functools import partial
 from typing import NamedTuple
 
 from ..entities import Found
 from ..errors import Errors
+from ..safe_points import interrupted_by
+from .fair_queue import FairQueue, Job
 from .memory import PAUSE, Trimmer
 from .models import ModelCache
 from .own_words import FoundTooOften, RequestWords
 from .readers import Reader
 
-# What a text costs beyond its characters, so that a million empty ones do not pass for nothing.
-TEXT_COST = 16
-# The first text of all waits for what is compiled and read when it is first used.
-WARM_UP = "臺北"
+# Warm-up text: it is read as a short and as a long one, which triggers lazy loading and compilation before the first
+# request comes, and shows how fast the pipeline is.
+WARM_UP = "臺北" * 550
 log = logging.getLogger(__name__)
 
 
@@ -40,15 +42,15 @@ class NotLoaded(Exception):
     """A pipeline that cannot be loaded."""
 
 
-class Job:
-    """A text that waits to be read, with the words of its request; `future` gets what was found in it."""
+class Stopping(Exception):
+    """The service ends, and its time to answer what it has taken is over."""
 
-    __slots__ = ("cost", "future", "pipeline", "text", "words")
+    def __init__(self) -> None:
+        super().__init__(Errors.ZT535)
 
-    def __init__(self, pipeline: str, text: str, words: RequestWords | None = None) -> None:
-        self.pipeline, self.text, self.words = pipeline, text, words
-        self.cost = len(text) + TEXT_COST
-        self.future: Future[tuple[Found, ...]] = Future()
+
+class _Abandoned(BaseException):
+    """Nobody waits for the text that is being read. Not an Exception: no component of a pipeline may swallow it."""
 
 
 class Batch(NamedTuple):
@@ -65,6 +67,8 @@ class Engine:
     """The queue, and the thread that empties it.
 
     No batch waits for company: under load, texts gather while the one before is read, and a lone text starts at once.
+    At the safe points of a long text the thread reads what has less than half of its length, which may be a long text
+    again: so the number of texts that are being read at a time is below the logarithm of the longest.
 
     models (ModelCache): The pipelines. Only the thread touches them.
     batch_chars (int): Characters of a batch; a longer text goes alone.
@@ -82,15 +86,17 @@ class Engine:
     ) -> None:
         self._models, self._on_batch = models, on_batch
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
-        self._queue: deque[Job] = deque()
-        self._waiting = 0
-        self._speed = 10_000.0  # characters a second; a guess until the first batch
+        self._queue = FairQueue()
+        self._running: list[Job] = []  # texts that are being read, of the inner batches last
+        self._nested_seconds = 0.0  # spent on other batches since the present one began
         self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
         self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self.speed = 10_000.0  # characters a second; a guess until the warm-up
         self.labels: dict[str, tuple[str, ...]] = {}
         self.evidence_labels: dict[str, tuple[str, ...]] = {}
+        self.min_scores: dict[str, float] = {}
         self.failed: Exception | None = None
         self.ready = threading.Event()
 
@@ -108,7 +114,7 @@ class Engine:
     def waiting(self) -> tuple[int, int]:
         """Texts and characters in the queue."""
         with self._changed:
-            return len(self._queue), self._waiting
+            return len(self._queue), self._queue.cost
 
     def start(self) -> None:
         """Load the first pipeline and begin to read; `ready` is set when the first text may come."""
@@ -123,46 +129,68 @@ class Engine:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout)
-        self.withdraw(list(self._queue))
+        with self._changed:
+            self.withdraw(self._queue.clear())
+            self.withdraw(self._running)
 
-    def submit(self, pipeline: str, texts: Sequence[str], words: RequestWords | None = None) -> list[Job]:
+    def abandon(self) -> None:
+        """Refuse whatever comes, and end what waits or is being read, with `Stopping` as its result."""
+        with self._changed:
+            self._closed = True
+            left = [*self._queue.clear(), *self._running]
+            self._changed.notify_all()
+        for job in left:
+            job.abandoned = True
+            _settle(job, Stopping())
+
+    def submit(
+        self, pipeline: str, texts: Sequence[str], words: RequestWords | None = None, owner: Hashable = None
+    ) -> list[Job]:
         """Put texts in the queue, all or none.
 
         pipeline (str): Name of a pipeline.
         texts (Sequence[str]): The texts.
         words (Optional[RequestWords]): Words for these texts alone.
+        owner (Hashable): Who takes turns with other owners; by default the call itself.
         RETURNS (list[Job]): One a text.
         RAISES (QueueFull): Where there is no room for them.
         """
         jobs = [Job(pipeline, text, words) for text in texts]
-        cost = sum(job.cost for job in jobs)
         with self._changed:
-            self.check_room(cost)
-            self._queue.extend(jobs)
-            self._waiting += cost
+            if self._closed or not self._queue.has_room(jobs, self._queue_chars):
+                raise self._full()
+            self._queue.add(object() if owner is None else owner, jobs)
             self._changed.notify_all()
         return jobs
 
-    def check_room(self, cost: int = 1) -> None:
-        """Raise QueueFull where characters would not be taken now."""
+    def check_room(self) -> None:
+        """Raise QueueFull where a short text would not be taken now."""
         with self._changed:
-            if self._closed or (self._queue and self._waiting + cost > self._queue_chars):
-                raise QueueFull(min(60, max(1, math.ceil(self._waiting / self._speed))))
+            if self._closed or not self._queue.has_room([Job("", "")], self._queue_chars):
+                raise self._full()
+
+    def _full(self) -> QueueFull:
+        return QueueFull(min(60, max(1, math.ceil(self._queue.cost / self.speed))))
 
     def withdraw(self, jobs: Sequence[Job]) -> None:
-        """Take back what has not begun: nobody waits for it any more."""
+        """Take back texts for which nobody waits any more; a long one that is being read ends at its next slice."""
+        for job in jobs:
+            job.abandoned = True
         gone = {job for job in jobs if job.future.cancel()}
         if gone:
             with self._changed:
-                kept = [job for job in self._queue if job not in gone]
-                self._queue = deque(kept)
-                self._waiting = sum(job.cost for job in kept)
+                self._queue.remove(gone)
 
     def _run(self) -> None:
         try:
-            reader = self._models.get(self.names[0])
-            _find(reader, [Job(self.names[0], WARM_UP)])
-            self._learn_labels(self.names[0], reader)
+            name = self.names[0]
+            reader = self._models.get(name)
+            for interrupt in (None, lambda: None):
+                start = time.perf_counter()
+                with interrupted_by(interrupt):
+                    _find(reader, [Job(name, WARM_UP)])
+            self.speed = len(WARM_UP) / max(time.perf_counter() - start, 1e-6)
+            self._describe(name, reader)
         except Exception as error:
             self.failed = error
             return
@@ -170,19 +198,14 @@ class Engine:
             self._memory.used()
             self.ready.set()
         while jobs := self._take():
-            start = time.perf_counter()
-            labels = self._read(jobs)
-            seconds, cost = time.perf_counter() - start, sum(job.cost for job in jobs)
-            self._speed += 0.2 * (cost / max(seconds, 1e-6) - self._speed)
-            n_chars = sum(len(job.text) for job in jobs)
-            self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
+            self._work(jobs)
             self._memory.used()
 
     def _has_work(self) -> bool:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[Job]:
-        """Wait for the next batch: the oldest text, and what fits beside it for the same pipeline; empty at the end."""
+        """Wait for the next batch; empty at the end."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -190,55 +213,86 @@ class Engine:
                     continue
                 if not self._queue:
                     return []
-                taken, left, cost = [], deque[Job](), 0
-                pipeline = self._queue[0].pipeline
-                while self._queue and cost < self._batch_chars:
-                    job = self._queue.popleft()
-                    fits = not cost or cost + job.cost <= self._batch_chars
-                    if job.pipeline == pipeline and fits:
-                        cost += job.cost
-                        taken.append(job)
-                    else:
-                        left.append(job)
-                        if job.pipeline == pipeline:  # nobody overtakes within a pipeline
-                            break
-                self._queue.extendleft(reversed(left))
-                self._waiting -= cost
-                started = [job for job in taken if job.future.set_running_or_notify_cancel()]
-                if started:
+                if started := self._start(math.inf):
                     return started
+
+    def _start(self, below: float) -> list[Job]:
+        """Take the next batch without those that were withdrawn meanwhile."""
+        taken = self._queue.take(self._batch_chars, below)
+        return [job for job in taken if job.future.set_running_or_notify_cancel()]
+
+    def _between_slices(self, job: Job) -> None:
+        """Read a batch of shorter texts in the middle of a long one."""
+        if job.abandoned:
+            raise _Abandoned
+        with self._changed:
+            jobs = self._start(below=job.cost / 2)
+        if jobs:
+            self._work(jobs)
+
+    def _work(self, jobs: list[Job]) -> None:
+        """Read a batch, and count it without the time of batches that came in between."""
+        outer, self._nested_seconds = self._nested_seconds, 0.0
+        with self._changed:
+            self._running += jobs
+        start = time.perf_counter()
+        labels = self._read(jobs)
+        total = time.perf_counter() - start
+        seconds, cost = max(total - self._nested_seconds, 1e-6), sum(job.cost for job in jobs)
+        self._nested_seconds = outer + total
+        with self._changed:
+            del self._running[-len(jobs) :]
+        self.speed += 0.2 * (cost / seconds - self.speed)
+        n_chars = sum(len(job.text) for job in jobs)
+        self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
 
     def _read(self, jobs: list[Job]) -> Counter[str]:
         """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
             reader = self._models.get(jobs[0].pipeline)
-            self._learn_labels(jobs[0].pipeline, reader)
+            self._describe(jobs[0].pipeline, reader)
         except Exception as error:
             log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
             for job in jobs:
-                job.future.set_exception(NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
+                _settle(job, NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
             return Counter()
         try:
-            results = _find(reader, jobs)
+            with interrupted_by(partial(self._between_slices, jobs[0]) if jobs[0].is_long else None):
+                results = _find(reader, jobs)
+        except _Abandoned:
+            _settle(jobs[0], Stopping())
+            return Counter()
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
                 return sum((self._read([job]) for job in jobs), Counter[str]())
             if isinstance(error, FoundTooOften):
-                jobs[0].future.set_exception(Unreadable(str(error)))
+                _settle(jobs[0], Unreadable(str(error)))
                 return Counter()
             # The message of an error may quote the text, and is kept out of logs and answers for that.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
             log.error("text of %d characters failed: %s in %s", len(jobs[0].text), type(error).__name__, frames)
-            jobs[0].future.set_exception(Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
+            _settle(jobs[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
         for job, found in zip(jobs, results, strict=True):
-            job.future.set_result(found)
+            _settle(job, found)
         return Counter(entity.label for found in results for entity in found)
 
-    def _learn_labels(self, name: str, reader: Reader) -> None:
-        # `labels` is last: whoever finds it there asks for the other, too.
+    def _describe(self, name: str, reader: Reader) -> None:
+        # `labels` is last: whoever finds it there asks for the others, too.
         self.evidence_labels[name] = reader.evidence_labels
+        self.min_scores[name] = reader.min_score
         self.labels[name] = reader.labels
+
+
+def _settle(job: Job, result: tuple[Found, ...] | Exception) -> None:
+    """Give a text its result, unless it has one: `abandon` may have been faster."""
+    try:
+        if isinstance(result, Exception):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
+    except InvalidStateError:
+        pass
 
 
 def _find(reader: Reader, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:

@@ -80,8 +80,14 @@ class ModelCache:
             return self._pipelines[name]
         while self._pipelines and sum(self._sizes[n] for n in (*self._pipelines, name)) > self._limit:
             self._pipelines.popitem(last=False)
+            gc.unfreeze()
             gc.collect()  # a pipeline is full of cycles
         self._pipelines[name] = self._load(self._sources[name])
+        if len(self._pipelines) == 1:
+            gc.collect()
+        # What is loaded stays, and is a million objects. A collection that visits them all holds the GIL for half a
+        # second, in which nobody is answered, and a long text would cause dozens.
+        gc.freeze()
         return self._pipelines[name]
 
 

@@ -12,11 +12,13 @@ from ..tokenization.word_list import Hints
 class Reader(Protocol):
     """Finds the entities of texts.
 
-    labels: Labels that an entity may have. evidence_labels: Those of them for which words are evidence.
+    labels: Labels that an entity may have. evidence_labels: Those of them for which words are evidence. min_score: No
+    entity is found that has a lower score; 0 where there is no such limit.
     """
 
     labels: tuple[str, ...]
     evidence_labels: tuple[str, ...]
+    min_score: float
 
     def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None]) -> list[tuple[Found, ...]]:
         """Read texts; what is believed of one touches no other."""

@@ -1,9 +1,11 @@
 """A pipeline of spaCy, as the service reads with it."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import numpy as np
 import spacy
+from spacy.attrs import LENGTH, SPACY  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -12,7 +14,10 @@ from ..entities import Found
 from ..pipeline.crf_ner import CRFEntityRecognizer
 from ..pipeline.gazetteer import write_found
 from ..pipeline.scores import get_score
+from ..process_memory import limit_primitive_cache
+from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
+from ..types import Prediction
 from .warm_up import learn_characters
 
 
@@ -25,18 +30,45 @@ class SpacyReader:
     def __init__(self, nlp: Language) -> None:
         self._nlp = nlp
         self.labels, self.evidence_labels = entity_labels(nlp), evidence_labels(nlp)
+        self.min_score = lowest_score(nlp)
+        writers = [i for i, (name, _) in enumerate(nlp.pipeline) if "doc.ents" in nlp.get_pipe_meta(name).assigns]
+        self._last_writer = max(writers, default=-1)
 
     def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None]) -> list[tuple[Found, ...]]:
         """Read texts; what a document holds is copied out inside the memory zone, which frees all of it at its end.
 
         Hints are written on their documents: they touch no other of the batch, nor the pipeline.
         """
-        with self._nlp.memory_zone():
+        with self._memory_zone():
             docs = [self._nlp.make_doc(text) for text in texts]
             for doc, hinted in zip(docs, hints, strict=True):
                 if hinted is not None:
                     _write(doc, hinted)
+            if is_interruptible():
+                return [self._read_in_slices(doc) for doc in docs]
             return [_entities(doc) for doc in self._nlp.pipe(docs, batch_size=len(docs))]
+
+    @contextmanager
+    def _memory_zone(self) -> Iterator[None]:
+        """Open a memory zone, unless this batch is read in the middle of a long text, whose zone must stay whole."""
+        if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
+            yield
+        else:
+            with self._nlp.memory_zone():
+                yield
+
+    def _read_in_slices(self, doc: Doc) -> tuple[Found, ...]:
+        """Read one long document with safe points, where possible without writing its entities on it.
+
+        For the entities of a million characters spaCy holds the GIL for a tenth of a second at a time.
+        """
+        for index, (_, pipe) in enumerate(self._nlp.pipeline):
+            if index == self._last_writer and isinstance(pipe, CRFEntityRecognizer) and not doc.ents:
+                (prediction,) = pipe.predict([doc])
+                return _from_prediction(doc, prediction)
+            doc = pipe(doc)
+            safe_point()
+        return _entities(doc)
 
 
 def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
@@ -47,9 +79,7 @@ def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
     threads (int): CPU threads; 0 for torch's choice.
     RETURNS (Language): The pipeline.
     """
-    # oneDNN keeps compiled code for 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB.
-    # It asks for this when it is first used. With so few, a text that comes alone takes about a seventh longer.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+    limit_primitive_cache()  # a text that comes alone then takes about a seventh longer
     if threads:
         import torch
 
@@ -59,6 +89,11 @@ def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
     learn_characters(nlp)
     nlp.max_length = max(nlp.max_length, max_chars)
     return nlp
+
+
+def lowest_score(nlp: Language) -> float:
+    """Return the lowest `min_score` of the components that score entities, 0 without any."""
+    return min((pipe.min_score for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)), default=0.0)
 
 
 def entity_labels(nlp: Language) -> tuple[str, ...]:
@@ -81,6 +116,16 @@ def _write(doc: Doc, hints: Hints) -> None:
     # A pipeline may have tokens of several characters, in which a word cannot begin.
     whole = [span for span in spans if span is not None]
     write_found(doc, whole, bonus=hints.bonus, override=hints.override)
+
+
+def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
+    # shape: (n_tokens + 1,) the first character of each token
+    bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
+    lengths = doc.to_array([LENGTH])
+    return tuple(
+        Found(int(bounds[ent.start]), int(bounds[ent.end - 1] + lengths[ent.end - 1]), ent.label, score)
+        for ent, score in zip(prediction.ents, prediction.scores, strict=True)
+    )
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:

@@ -12,6 +12,7 @@ from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
 from ..errors import Errors
+from ..untrusted import origin, parse_json, parse_msgpack, reading, require, require_type
 from .folds import fold_table, lower
 from .normalization import ScriptConverter, plain_norms
 
@@ -19,6 +20,7 @@ from .normalization import ScriptConverter, plain_norms
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NORMALIZE = ("width",)
+CHUNK = 65_536  # characters that are looked up in one call
 
 
 class _Orths(dict[str, int]):
@@ -114,7 +116,11 @@ class CharTokenizer(DummyTokenizer):
 
     def _words(self, text: str) -> list[int]:
         if self._runs is None:
-            return list(map(self._orths.__getitem__, text))
+            words: list[int] = []
+            # One call for a million characters would hold the GIL for a tenth of a second.
+            for start in range(0, len(text), CHUNK):
+                words += map(self._orths.__getitem__, text[start : start + CHUNK])
+            return words
         # Runs are as many as there are words: they follow the memory zone, single characters do not.
         add = self.vocab.strings.add
         return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]
@@ -141,7 +147,8 @@ class CharTokenizer(DummyTokenizer):
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> "CharTokenizer":
         """Load the settings in place."""
-        self._configure(**srsly.msgpack_loads(data))
+        with reading(origin()):
+            self._configure_from(parse_msgpack(data))
         return self
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
@@ -150,8 +157,20 @@ class CharTokenizer(DummyTokenizer):
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "CharTokenizer":
         """Load the settings in place."""
-        self._configure(**srsly.read_json(Path(path)))
+        with reading(path):
+            self._configure_from(parse_json(Path(path).read_bytes()))
         return self
+
+    def _configure_from(self, data: object) -> None:
+        """Take settings that were read from a file."""
+        found = require_type("the settings", data, dict)
+        require(found.keys() == self.config.keys(), "the settings", sorted(found), ", ".join(self.config))
+        for name in ("group", "normalize"):
+            for value in require_type(name, found[name], list):
+                require_type(name, value, str)
+        if found["script"] is not None:
+            require_type("script", found["script"], str)
+        self._configure(**found)
 
 
 def create_char_tokenizer_v1(

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.training.augment import dont_augment
+from spacy.vocab import Vocab
 
+from ..docbins import CheckedDocBin
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
 
@@ -63,6 +65,18 @@ class CharCorpus:
             raise CorpusError(Errors.ZT203.format(path=self.path))
 
 
+def read_gold_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Read gold documents on the tokens that they were annotated on.
+
+    path (Path): A `.spacy` file, or a folder of several.
+    vocab (Vocab): Of the pipeline.
+    YIELDS (Doc): Each document that is not empty.
+    RAISES (CorpusError): As `read_docbin`.
+    """
+    for file in spacy_files(path):
+        yield from filter(len, read_docbin(file).get_docs(vocab))
+
+
 def read_docbin(path: Path) -> DocBin:
     """Read a `.spacy` file.
 
@@ -76,10 +90,7 @@ def read_docbin(path: Path) -> DocBin:
                 path=path, remedy="Make it with `python -m spacy zh-tw-ner convert`, or correct [paths] in the config."
             )
         )
-    try:
-        return DocBin().from_disk(path)
-    except Exception as error:
-        raise CorpusError(Errors.ZT210.format(path=path, reason=type(error).__name__)) from error
+    return CheckedDocBin(path).from_disk(path)
 
 
 def create_char_corpus_v1(

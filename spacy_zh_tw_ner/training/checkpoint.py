@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from spacy.language import Language
 from thinc.api import Config, Optimizer
@@ -20,9 +19,11 @@ from thinc.types import FloatsXd
 
 from ..errors import Errors, TrainingError
 from ..files import write_whole
+from ..untrusted import in_range, parse_json, reading, require, require_type, whole_number
 from .resume import layers_of, optimizer_from_bytes, optimizer_to_bytes
 
 FORMAT = 1
+MOST_STEPS = 10_000_000  # schedules are brought forward a step at a time, which takes a second for 100,000
 # What may differ between a run and its resumption: where things are, and how they are reported
 FREE = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
 
@@ -32,7 +33,8 @@ class Position:
     """How far a run has come.
 
     step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
-    losses: Since the last evaluation.
+    losses: Since the last evaluation. evaluated_words: Tokens seen at the last evaluation; None in checkpoints of 0.1,
+    which do not have it.
     """
 
     step: int = 0
@@ -40,6 +42,7 @@ class Position:
     seconds: float = 0.0
     results: list[tuple[float, int]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
+    evaluated_words: int | None = 0
 
 
 def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
@@ -65,23 +68,58 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
     nlp (Language): Freshly initialized from the same config; gets the weights.
     optimizer (Optimizer): Fresh; gets its memory.
     RETURNS (Position): How far the run had come. The random numbers go on from there, too.
-    RAISES (TrainingError): If the file is none, or belongs to another config or other weights.
+    RAISES (TrainingError): If the file belongs to another config or other weights.
+    RAISES (UnreadableFileError): If it is damaged, or no checkpoint.
     """
-    try:
+    with reading(path, Errors.ZT440):
         arrays = load(path.read_bytes())
-        said = json.loads(arrays.pop("said").tobytes())
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise TrainingError(Errors.ZT440.format(path=path, reason=type(error).__name__)) from error
-    differences = config_differences(Config().from_str(said["config"]), nlp.config)
-    if said["format"] != FORMAT or differences:
-        raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences) or said["format"]))
-    weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
-    _write_weights(nlp, weights, path)
-    optimizer_from_bytes(nlp, optimizer, arrays["optimizer"].tobytes())
-    position = Position(**said["position"])
-    position.results = [(score, step) for score, step in position.results]
-    _restore_random(arrays, said["python"])
+        said = require_type("said", parse_json(_bytes_in(arrays.pop("said"))), dict)
+        whole_number("format", said.get("format"), FORMAT, FORMAT)
+        position = _position(said.get("position"))
+        differences = config_differences(Config().from_str(require_type("config", said.get("config"), str)), nlp.config)
+        if differences:
+            raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences)))
+        weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
+        _write_weights(nlp, weights, path)
+        optimizer_from_bytes(nlp, optimizer, _bytes_in(arrays["optimizer"]), step=position.step)
+        _restore_random(arrays, said.get("python"))
     return position
+
+
+def _position(found: object) -> Position:
+    """Check how far a run says that it has come."""
+    names = set(vars(Position()))
+    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
+    require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
+    results = []
+    for result in require_type("position.results", values["results"], list):
+        require(isinstance(result, list) and len(result) == 2, "position.results", result, "pairs of score and step")
+        score = in_range("position.results", result[0], -1e9, 1e9)
+        results.append((score, whole_number("position.results", result[1], 0, MOST_STEPS)))
+    losses = require_type("position.losses", values["losses"], dict)
+    for name, loss in losses.items():
+        require(isinstance(loss, int | float), f"position.losses.{name}", loss, "a number")
+    step = whole_number("position.step", values["step"], 0, MOST_STEPS)
+    words = whole_number("position.words", values["words"], 0, 2**62)
+    if values["evaluated_words"] is None:
+        # Assume batches of one size, which the batcher aims at.
+        evaluated_words = round(words * (results[-1][1] + 1 if results else 0) / max(1, step))
+    else:
+        evaluated_words = whole_number("position.evaluated_words", values["evaluated_words"], 0, 2**62)
+    return Position(
+        step=step,
+        words=words,
+        seconds=in_range("position.seconds", values["seconds"], 0.0, 1e12),
+        results=results,
+        losses=losses,
+        evaluated_words=evaluated_words,
+    )
+
+
+def _bytes_in(array: Any) -> bytes:
+    require(array.dtype == np.uint8 and array.ndim == 1, "an array of bytes", array.dtype, "of uint8")
+    data: bytes = array.tobytes()
+    return data
 
 
 def config_differences(one: Config, two: Config) -> list[str]:
@@ -118,7 +156,7 @@ def _read_weights(nlp: Language) -> dict[str, Any]:
 def _write_weights(nlp: Language, weights: dict[str, Any], path: Path) -> None:
     own = _read_weights(nlp)
     wrong = sorted(own.keys() ^ weights.keys())
-    wrong += [place for place in own if place in weights and own[place].shape != weights[place].shape]
+    wrong += [place for place in own if place in weights and _kind(own[place]) != _kind(weights[place])]
     if wrong:
         raise TrainingError(Errors.ZT442.format(path=path, n=len(wrong), first=wrong[0]))
     for place, layer in layers_of(nlp):
@@ -127,6 +165,10 @@ def _write_weights(nlp: Language, weights: dict[str, Any], path: Path) -> None:
                 layer.set_param(name, layer.ops.asarray_f(cast(FloatsXd, weights[f"{place}.{name}"])))
         for name, tensor in _torch_weights(layer):
             tensor.data.copy_(torch.from_numpy(weights[f"{place}.torch.{name}"]))
+
+
+def _kind(array: Any) -> tuple[Any, ...]:
+    return array.shape, array.dtype
 
 
 def _torch_weights(layer: Any) -> list[tuple[str, torch.Tensor]]:
@@ -152,10 +194,16 @@ def _random_states() -> dict[str, Any]:
 
 
 def _restore_random(arrays: dict[str, Any], python: Any) -> None:
+    require_type("python", python, dict)
     version, numbers, gauss = python["random"]
     random.setstate((version, tuple(numbers), gauss))
     kind, position, has_gauss, cached = python["numpy"]
-    np.random.set_state((kind, arrays["random/numpy"], position, has_gauss, cached))
+    key = arrays["random/numpy"]
+    # numpy does not look where the position is, and reads there.
+    whole_number("python.numpy", position, 0, 624)
+    require(_kind(key) == ((624,), np.dtype(np.uint32)), "random/numpy", _kind(key), "624 numbers of uint32")
+    has_gauss, cached = whole_number("python.numpy", has_gauss, 0, 1), in_range("python.numpy", cached, -1e9, 1e9)
+    np.random.set_state((kind, key, position, has_gauss, cached))
     torch.set_rng_state(torch.from_numpy(arrays["random/torch"]))
     if "random/cuda" in arrays and torch.cuda.is_available():
         torch.cuda.set_rng_state(torch.from_numpy(arrays["random/cuda"]))

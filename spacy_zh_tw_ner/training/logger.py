@@ -15,7 +15,7 @@ from ..files import write_whole
 from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls
-from .progress import Report, after, append_line, read_progress
+from .progress import Report, after, append_line, drop_reports, read_progress
 
 InfoT: TypeAlias = dict[str, Any]
 LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
@@ -65,7 +65,8 @@ class ProgressLogger:
         self._nlp, self._stdout, self._folder = nlp, stdout, folder
         self._rates, self._pitfalls = Rates(nlp), Pitfalls(nlp)
         self._pace = Pace(settings["max_steps"], settings["max_epochs"])
-        self._words = 0
+        self._words = 0  # tokens at the last evaluation
+        self._has_begun = False
         self._can_write = True
         self._write(_row(HEADER))
         self._write(_row(["-" * width for width in WIDTHS]))
@@ -85,11 +86,9 @@ class ProgressLogger:
             self._pace.step()
             self._bar.update()
             return
+        if not self._has_begun:
+            self._begin(info)
         report = self._report(info)
-        if self._folder is None and "output_path" in info:
-            self._folder = Path(info["output_path"]).parent
-        if not self.reports and self._folder is not None:
-            self.reports = read_progress(self._folder / LINES)
         said = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
         report = replace(report, warnings=tuple(said))
         self.reports = after(self.reports, report)
@@ -101,6 +100,29 @@ class ProgressLogger:
         self._bar.set_postfix_str(_summary(report))
         self._pace.resume(info["words"])
         self._words = info["words"]
+
+    def _begin(self, info: InfoT) -> None:
+        """Find the folder, and the reports that this run goes on from."""
+        self._has_begun = True
+        if self._folder is None and "output_path" in info:
+            self._folder = Path(info["output_path"]).parent
+        start = info.get("resumed_from")
+        if start is not None:
+            self._words = info["evaluated_words"]
+            self._drop_reports(start["step"])
+        if self._folder is not None:
+            self.reports = read_progress(self._folder / LINES)
+        if start is not None:
+            earlier = max([start["seconds"], *(report.seconds for report in self.reports if start["step"])])
+            self._pace.start_at(words=start["words"], seconds=earlier)
+
+    def _drop_reports(self, step: int) -> None:
+        if self._folder is None:
+            return
+        try:
+            drop_reports(self._folder / LINES, step)
+        except OSError as error:
+            self._cannot_write(error)
 
     def finalize(self) -> None:
         """End, whether training came to its end or not."""
@@ -144,8 +166,11 @@ class ProgressLogger:
             # At each evaluation, so that a run that was aborted has one.
             write_whole(self._folder / PICTURE, draw_curves(self.reports).encode())
         except OSError as error:
-            self._can_write = False
-            self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._can_write = False
+        self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
 
     def _warn(self, message: str) -> None:
         with tqdm.external_write_mode(file=sys.stderr):

@@ -20,12 +20,12 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
-from ..files import write_folder
+from ..outputs import write_folder
+from ..process_memory import limit_primitive_cache, return_freed_memory
+from ..staging import claimed, resolve
 from .batch_stream import BatchStream, BatchT
 from .checkpoint import Position, load_checkpoint, save_checkpoint
-
-CHECKPOINT = "checkpoint.safetensors"
-BEST, LAST = "model-best", "model-last"
+from .run_folder import BEST, CHECKPOINT, LAST, require_run_folder
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def train(
     output: Path,
     *,
     resume: bool = False,
+    force: bool = False,
     checkpoint_every: int = 0,
     stdout: IO[str] | None = None,
     stderr: IO[str] | None = None,
@@ -55,12 +56,21 @@ def train(
     nlp (Language): Initialized from its config.
     output (Path): Gets model-best and model-last, each written whole or not at all, and checkpoint.safetensors.
     resume (bool): Go on from the checkpoint in `output`; from the beginning, where there is none.
+    force (bool): Replace the run in `output`.
     checkpoint_every (int): Updates between checkpoints; 0 for one after each evaluation.
     stdout (Optional[IO]), stderr (Optional[IO]): For the logger; the process's own without.
     RETURNS (Position): How far it came.
-    RAISES (TrainingError): As `load_checkpoint`.
+    RAISES (TrainingError): As `load_checkpoint` and `require_run_folder`.
     """
-    stdout, stderr = stdout or sys.stdout, stderr or sys.stderr
+    require_run_folder(output, resume=resume, force=force)
+    limit_primitive_cache()
+    with claimed(resolve(output)):  # against a second run into the same folder
+        return _train(nlp, output, resume, checkpoint_every, stdout or sys.stdout, stderr or sys.stderr)
+
+
+def _train(
+    nlp: Language, output: Path, resume: bool, checkpoint_every: int, stdout: IO[str], stderr: IO[str]
+) -> Position:
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:
@@ -81,14 +91,21 @@ def train(
         stream.skip(position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr))
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
+    # For the progress logger, which otherwise takes the first step of this process for the first of the run.
+    start = {"step": position.step, "words": position.words, "seconds": position.seconds} if resume else None
     try:
         for info, is_best in _steps(run, stream, position):
             scored = info["score"] is not None
             if scored:
                 _save(run, output, info, is_best)
+                if not resume and len(position.results) == 1:
+                    path.unlink(missing_ok=True)  # of the run whose models were just replaced
+                info |= {"output_path": str(output / LAST), "resumed_from": start}
             log_step(info if scored else None)
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
                 save_checkpoint(path, nlp, run.optimizer, position)
+            if scored:
+                return_freed_memory()  # of evaluation and saving, which fits no tensor of the next steps
     finally:
         finalize()
     _save(run, output, None, False)
@@ -122,9 +139,10 @@ def _steps(run: Run, stream: BatchStream, position: Position) -> Iterable[tuple[
             "checkpoints": list(position.results),
             "seconds": int(position.seconds),
             "words": position.words,
+            "evaluated_words": position.evaluated_words,
         }
         if score is not None:
-            position.losses = {}
+            position.losses, position.evaluated_words = {}, position.words
         yield info, score is not None and score == max(position.results)[0]
 
 
@@ -169,4 +187,4 @@ def _save(run: Run, output: Path, info: dict[str, Any] | None, is_best: bool) ->
     with run.nlp.use_params(run.optimizer.averages or {}):
         ready = create_before_to_disk_callback(run.settings["before_to_disk"])(run.nlp)
         for name in (LAST, BEST) if is_best else (LAST,):
-            write_folder(output / name, ready.to_disk)
+            write_folder(output / name, ready.to_disk, force=True)

@@ -87,13 +87,21 @@ class Pace:
         self._max_steps, self._max_epochs, self._clock = max_steps, max_epochs, clock
         self._began = self._last = clock()
         self._training, self._n_steps, self._words = 0.0, 0, 0
+        self._earlier = 0.0  # seconds before this process, of a run that is resumed
         self._first: tuple[int, float] | None = None  # the first step that was evaluated, and when
         self._epoch_bounds = (0.0, float("inf"))  # of steps in an epoch
 
     @property
     def seconds(self) -> float:
-        """Since training began."""
-        return self._clock() - self._began
+        """Since training began, without the time between the end of a process and its resumption."""
+        return self._earlier + self._clock() - self._began
+
+    def start_at(self, *, words: int, seconds: float) -> None:
+        """Count from where a run was resumed.
+
+        words (int): Tokens seen before. seconds (float): That the run took before.
+        """
+        self._words, self._earlier = words, seconds
 
     def step(self) -> None:
         """Note a step that was not evaluated."""

@@ -13,6 +13,7 @@ from .progress import Report
 STEPS, SEVERAL = 100, 3
 # What head and encoder usually learn at; a Transformer whose every weight learns forgets what it knew above the last.
 LOW_HEAD_RATE, HIGH_ENCODER_RATE = 1e-4, 1e-4
+LINEAR = "spacy-zh-tw-ner.linear.v1"
 VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
@@ -112,6 +113,30 @@ class Pitfalls:
             "[corpora.dev] annotated otherwise than [corpora.train] (other bounds, other labels, offsets of another "
             f"text): {VALIDATE}"
         )
+
+
+def long_warm_ups(config: Mapping[str, Any]) -> list[str]:
+    """Find schedules whose warm-up does not end within the run.
+
+    config (Mapping[str, Any]): Interpolated.
+    RETURNS (list[str]): A warning each.
+    """
+    max_steps = config["training"]["max_steps"]
+    if not max_steps:
+        return []
+    return [
+        Warnings.ZT925.format(path=path.removesuffix(".warmup_steps"), warmup=steps, max_steps=max_steps)
+        for path, steps in _find(config["training"]["optimizer"], "warmup_steps", "training.optimizer")
+        if steps >= max_steps and not _is_shortened(config, path)
+    ]
+
+
+def _is_shortened(config: Mapping[str, Any], path: str) -> bool:
+    """Whether the schedule shortens its warm-up by itself."""
+    block: Any = config
+    for key in path.split(".")[:-1]:
+        block = block[key]
+    return bool(block.get("@schedules") == LINEAR)
 
 
 def _say(hints: Iterator[str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..files import write_whole
+
 
 @dataclass(frozen=True)
 class Report:
@@ -86,6 +88,30 @@ def read_progress(path: Path) -> list[Report]:
             except ValueError:
                 continue  # a process that was killed has left half of a line
     return reports
+
+
+def drop_reports(path: Path, step: int) -> None:
+    """Remove the reports of the last run in a file that a resumed run makes again, and lines that are unfinished.
+
+    path (Path): A `progress.jsonl`, which may be missing. It is replaced whole, and only if something is removed.
+    step (int): The step that the run goes on with.
+    """
+    if not path.is_file():
+        return
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = list(lines)
+    while kept:
+        try:
+            found = Report.from_line(kept[-1].decode(errors="replace")).step
+        except ValueError:
+            found = None  # a process that was killed has left half of a line
+        if found is not None and found < step:
+            break
+        kept.pop()
+        if found == 0:
+            break  # the run began here; what is before belongs to an earlier one
+    if len(kept) < len(lines):
+        write_whole(path, b"".join(kept))
 
 
 def append_line(path: Path, line: str) -> None:

@@ -5,6 +5,7 @@ place of the layer in its model, which are the same wherever the same pipeline i
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias, cast
 
@@ -16,7 +17,8 @@ from thinc.api import Model, Optimizer
 from thinc.types import FloatsXd
 
 from ..encoders.transformer.shim import BackboneShim
-from ..errors import Errors
+from ..errors import Errors, ZhTwNerError
+from ..untrusted import origin, parse_json, reading, require, require_type, whole_number
 
 KeyT: TypeAlias = tuple[int, str]
 MOMENTS = ("mom1", "mom2", "averages")
@@ -32,7 +34,7 @@ def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
     """
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     counts: dict[str, int] = {}
-    for place, key, model in _parameters(nlp):
+    for place, key, model, _ in _parameters(nlp):
         for name in MOMENTS:
             moments = getattr(optimizer, name) or {}
             if key in moments:
@@ -46,33 +48,44 @@ def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
     return save({"said": np.frombuffer(said, dtype=np.uint8), **arrays})
 
 
-def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes) -> int:
+def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, step: int | None = None) -> int:
     """Have a new optimizer remember, and bring its schedules to where they were.
 
     nlp (Language): The pipeline, loaded with the weights of that time.
     optimizer (Optimizer): Fresh, from the same config.
     data (bytes): From `optimizer_to_bytes`.
+    step (Optional[int]): How many updates there were, where another part of the file says so, too.
     RETURNS (int): Updates so far.
     RAISES (ValueError): If the pipeline has other parameters.
+    RAISES (UnreadableFileError): If the data is damaged.
     """
-    arrays = load(data)
-    said = json.loads(arrays.pop("said").tobytes())
-    for place, key, model in _parameters(nlp):
-        for name in MOMENTS:
-            found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
-            if found is not None and moments is not None:
-                moments[key] = model.ops.asarray_f(cast(FloatsXd, found))
-        if place in said["counts"]:
-            optimizer.nr_update[key] = said["counts"][place]
-    for place, shim in _backbones(nlp):
-        state = arrays.pop(f"torch/{place}", None)
-        if state is not None and len(state):
-            shim.optimizer_from_bytes(state.tobytes(), optimizer)
-    if arrays:
-        raise ValueError(Errors.ZT401.format(n=len(arrays), first=min(arrays)))
-    for _ in range(said["step"]):
+    with reading(origin()):
+        arrays = load(data)
+        said = require_type("said", parse_json(arrays.pop("said").tobytes()), dict)
+        counts = require_type("counts", said.get("counts"), dict)
+        known = whole_number("step", said.get("step"), 0, 2**31)
+        require(step in (None, known), "step", known, f"{step}, as in the position")
+        known_names = {f"{name}/{place}" for place, *_ in _parameters(nlp) for name in MOMENTS}
+        unknown = arrays.keys() - known_names - {f"torch/{place}" for place, _ in _backbones(nlp)}
+        if unknown:
+            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
+        for place, key, model, parameter in _parameters(nlp):
+            for name in MOMENTS:
+                found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
+                if found is not None and moments is not None:
+                    shape = tuple(parameter.shape)
+                    fits = found.dtype == np.float32 and found.size == math.prod(shape)
+                    require(fits, f"{name}/{place}", found.shape, f"floats of shape {shape}")
+                    moments[key] = model.ops.asarray_f(cast(FloatsXd, found))
+            if place in counts:
+                optimizer.nr_update[key] = whole_number(f"counts.{place}", counts[place], 0, 2**31)
+        for place, shim in _backbones(nlp):
+            state = arrays.pop(f"torch/{place}", None)
+            if state is not None and len(state):
+                shim.optimizer_from_bytes(state.tobytes(), optimizer)
+    for _ in range(known):
         optimizer.step_schedules()  # type: ignore[no-untyped-call]
-    return int(said["step"])
+    return known
 
 
 def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
@@ -83,15 +96,16 @@ def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
             yield from ((f"{name}.{i}", layer) for i, layer in enumerate(model.walk()))
 
 
-def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any]]]:
-    """The place of each parameter, and the key that thinc has for it in this process."""
+def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any], Any]]:
+    """The place of each parameter, the key that thinc has for it in this process, its layer, and the parameter."""
     for place, layer in layers_of(nlp):
         for name in layer.param_names:
-            yield f"{place}.{name}", (layer.id, name), layer
+            if layer.has_param(name):
+                yield f"{place}.{name}", (layer.id, name), layer, layer.get_param(name)
         for i, shim in enumerate(layer.shims):
             if isinstance(shim._model, torch.nn.Module):
-                for name, _ in shim._model.named_parameters():
-                    yield f"{place}.shim{i}.{name}", (shim.id, name), layer
+                for name, parameter in shim._model.named_parameters():
+                    yield f"{place}.shim{i}.{name}", (shim.id, name), layer, parameter
 
 
 def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:

@@ -1,8 +1,37 @@
-"""Learning rates over the steps of a run, which thinc does not have."""
+"""Schedules of learning rates that thinc does not have."""
 
 import math
 from collections.abc import Generator
 from itertools import count, islice
+
+from ..errors import Errors, TrainingError
+
+
+def create_linear_v1(
+    initial_rate: float, warmup_steps: int, total_steps: int, warmup_share: float = 0.1
+) -> Generator[float, None, None]:
+    """Registered as `spacy-zh-tw-ner.linear.v1`: thinc's `warmup_linear.v1`, whose warm-up is short in a short run.
+
+        step  0 … warm-up … total_steps
+        rate  0 ↗ initial_rate ↘ 0
+
+    initial_rate (float): The highest rate.
+    warmup_steps (int): Steps of the warm-up in a long run.
+    total_steps (int): Steps after which the rate is 0; in a config `${training.max_steps}`.
+    warmup_share (float): The warm-up takes at most this share of `total_steps`.
+    YIELDS (float): A rate a step.
+    RAISES (TrainingError): If there are no steps, which is what 0 means here, unlike in `max_steps`.
+    """
+    if total_steps < 1:
+        raise TrainingError(Errors.ZT447.format(name="spacy-zh-tw-ner.linear.v1", total=total_steps))
+    return _linear(initial_rate, min(warmup_steps, int(total_steps * warmup_share)), total_steps)
+
+
+def _linear(highest: float, warmup_steps: int, total_steps: int) -> Generator[float, None, None]:
+    for step in range(warmup_steps):
+        yield step / warmup_steps * highest
+    for step in count(warmup_steps):
+        yield max(0.0, (total_steps - step) / max(1.0, total_steps - warmup_steps)) * highest
 
 
 def create_cosine_v1(

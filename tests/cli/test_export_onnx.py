@@ -90,7 +90,9 @@ def test_8_bits_that_lose_much_are_refused_unless_forced(
     assert (code, "[ZT543]" in said, "falls by 1.00, from 80.00 to 79.00" in said) == (1, True, True)
     assert [path.name for path in tmp_path.iterdir()] == ["dev.spacy"]
     assert run(*arguments, "--max-f1-drop", "1")[0] == 0
-    code, said = run(*arguments, "--force")
+    for options in (["--ignore-f1-drop"], ["--force"]):  # each allows one thing
+        assert run(*arguments, *options)[0] == 1
+    code, said = run(*arguments, "--ignore-f1-drop", "--force")
     assert (code, "Written all the same" in said, "Nothing was written" in said) == (0, True, False)
 
 
@@ -98,10 +100,10 @@ def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.Mo
     monkeypatch.setattr(round_onnx, "round_onnx", fall)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8")
     assert (code, "[ZT545]" in said, (tmp_path / "out").exists()) == (1, True, False)
-    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--force")
+    code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--ignore-f1-drop")
     assert (code, "F was not measured" in said) == (0, True)
 
 
 def test_other_weights_are_refused(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "bf16")
-    assert (code, "[ZT542] --to 'bf16' is not possible. Choose from: float32, int8." in said) == (1, True)
+    assert (code, "'bf16' is not one of 'float32', 'int8'" in said) == (2, True)

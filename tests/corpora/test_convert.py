@@ -14,7 +14,7 @@ from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.shards import SpacyWriter
 from spacy_zh_tw_ner.corpora.splits import CORPORA_VARIABLE
 from spacy_zh_tw_ner.corpora.validate import validate
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, OutputError
 
 GOOD = "[臺北市](GPE)的夏天。\n[台積電](ORG)上漲。\n好天氣。\n"
 
@@ -101,7 +101,10 @@ def test_an_older_corpus_stays_whole_when_a_new_one_is_broken(split: str, tmp_pa
     before = {path.name: path.read_bytes() for path in target.iterdir()}
     (source / "x-train.txt").write_text("[花蓮](GPE)\n", encoding="utf-8")
     (source / f"x-{split}.txt").write_text("[壞\n", encoding="utf-8")
-    fails(source, target)
+    with pytest.raises(OutputError, match="ZT670"):
+        convert(source, target, ConvertSettings())
+    with pytest.raises(CorpusError, match="ZT205"):
+        convert(source, target, ConvertSettings(), force=True)
     assert {path.name: path.read_bytes() for path in target.iterdir()} == before
 
 
@@ -132,9 +135,28 @@ def test_rejects_are_written_with_line_and_reason(tmp_path: Path) -> None:
 def test_an_older_list_of_rejects_goes_when_there_are_none(tmp_path: Path) -> None:
     source, target = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD), tmp_path / "out"
     target.mkdir()
-    (target / "rejects.jsonl").write_text("{}\n")
+    (target / "rejects.jsonl").write_text('{"origin": "a:1", "start": 0, "reason": "empty"}\n')
     convert(source, target, ConvertSettings())
     assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
+
+
+@pytest.mark.parametrize("name", ["rejects.jsonl", "a.spacy"])
+def test_no_output_replaces_an_input(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    source.write_text('{"text": "甲乙", "label": [[0, 1, "A"]]}\n', encoding="utf-8")
+    with pytest.raises(OutputError, match="ZT673"):
+        convert(source, tmp_path / "a.spacy", ConvertSettings(format="doccano"), force=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["rejects.jsonl", "train.spacy"])
+def test_files_of_the_user_are_not_replaced(name: str, tmp_path: Path) -> None:
+    source, target = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD), tmp_path / "out"
+    target.mkdir()
+    (target / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"ZT671.*{name}"):
+        convert(source, target, ConvertSettings(), force=True)
+    assert (target / name).read_text() == "mine"
 
 
 def test_rejects_of_a_file_are_written_beside_it(tmp_path: Path) -> None:
@@ -303,7 +325,7 @@ def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
     assert validate(target).splits["train"].sentences == 22
     monkeypatch.undo()
     for _ in range(2):
-        convert(source, target, ConvertSettings(), notify=told.append)
+        convert(source, target, ConvertSettings(), force=True, notify=told.append)
         assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
         assert [path.is_file() for path in target.iterdir()] == [True] * 3
 
@@ -335,7 +357,7 @@ def test_memory_does_not_grow_with_the_file(
 def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD) / "x-train.txt"
     for name in ("notes.md", "train.spacy"):
-        target = tmp_path / name.partition(".")[0]
+        target = tmp_path / f"{name.partition('.')[0]}.spacy"
         target.mkdir()
         (target / name).write_text("mine")
         assert fails(source, target).startswith("[ZT233]")
@@ -347,15 +369,17 @@ def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
     for path in source.iterdir():
         read_: list[float] = []
         settings = ConvertSettings(script="none")
-        convert(path, tmp_path / "a.spacy", settings, notify=lambda message: None, advance=read_.append)
+        target = tmp_path / f"{path.stem}.spacy"
+        convert(path, target, settings, notify=lambda message: None, advance=read_.append)
         assert sum(read_) == pytest.approx(path.stat().st_size)
 
 
 def test_the_unit_of_offsets_can_be_set(tmp_path: Path) -> None:
     source = folder(tmp_path, train='{"text": "𠮷野家在臺北", "label": [[5, 7, "GPE"]]}\n') / "x-train.txt"
     for offsets in ("auto", "utf16"):
-        convert(source, tmp_path / "a.spacy", ConvertSettings(offsets=offsets), notify=lambda message: None)
-        assert [ent.text for ent in read(tmp_path / "a.spacy")[0].ents] == ["臺北"]
+        target = tmp_path / f"{offsets}.spacy"
+        convert(source, target, ConvertSettings(offsets=offsets), notify=lambda message: None)
+        assert [ent.text for ent in read(target)[0].ents] == ["臺北"]
     assert fails(source, tmp_path / "a.spacy", offsets="codepoint").startswith("[ZT208] 1 of 1")
     assert fails(source, tmp_path / "a.spacy", offsets="bytes").startswith("[ZT221]")
 

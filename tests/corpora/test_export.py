@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.corpora.export import Proposal, export, most_uncertain_firs
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.writers import WRITERS
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, OutputError
 from spacy_zh_tw_ner.pipeline.scores import register_extension, write_scores
 from spacy_zh_tw_ner.types import Prediction
 
@@ -199,7 +199,7 @@ def test_what_a_format_cannot_hold_is_named_with_those_that_can(
         export(source, target, format)
     assert str(caught.value).startswith(f"[ZT235] {format} cannot hold {reason}, as in {source}:2: ")
     assert "jsonl" in str(caught.value).rpartition("from ")[2]
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_annotation_that_cannot_be_used_is_not_dropped(tmp_path: Path) -> None:
@@ -220,8 +220,14 @@ def test_nothing_is_left_behind_when_reading_fails(format: str, tmp_path: Path) 
 
 
 def test_an_older_file_is_replaced_but_no_folder_that_holds_something(gold: Path, tmp_path: Path) -> None:
-    for _ in range(2):
+    for force in (False, True):
+        export(gold, tmp_path / "out.jsonl", "jsonl", force=force)
+    before = (tmp_path / "out.jsonl").read_bytes()
+    with pytest.raises(OutputError, match="ZT670"):
         export(gold, tmp_path / "out.jsonl", "jsonl")
+    with pytest.raises(OutputError, match="ZT673"):
+        export(tmp_path / "out.jsonl", tmp_path / "out.jsonl", "doccano", force=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == before
     (tmp_path / "empty").mkdir()
     export(gold, tmp_path / "empty", "brat")
     for taken, format in (("empty", "brat"), ("out.jsonl", "brat"), ("empty", "jsonl"), ("nothing", "jsonl")):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 
+from spacy_zh_tw_ner import entity_decoding
+from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.runtime import Found, Recognizer, load
+from spacy_zh_tw_ner.runtime import recognizer as recognizer_module
 from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
+from spacy_zh_tw_ner.white_space import WHITE_SPACE
 
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 TEXTS = ["", " ", "好", SENTENCE, f"  {SENTENCE} A1  \n", SENTENCE * 40, "臺 北 市 ", "\u3000🙂é İ", "x" * 700]
+ROWS = "姓名：\n蔡英文\n\u3000臺北市 \n\n地址：\t臺北市\xa0\r\n"
 WORDS = WordList({"GPE": ["台北市", "總統在台北"], "PERSON": ["董事長", "總統"]})
 
 
@@ -73,6 +79,33 @@ def test_words_are_weighed_and_set_as_the_pipeline_does(
 @given(st.lists(st.text(st.sampled_from([*SENTENCE, *" \nA1。é"]), max_size=60), max_size=5))
 def test_no_text_is_read_otherwise(both: tuple[Language, Recognizer], texts: list[str]) -> None:
     compare(both, texts, [Hints(tuple(WORDS.find(text)), 3.0) for text in texts])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(st.text(st.sampled_from([*WHITE_SPACE, *SENTENCE[:9]]), max_size=60), max_size=4),
+    min_score=st.sampled_from([0.0, 0.001, 0.3]),
+    long=st.booleans(),
+)
+def test_no_entity_has_white_space_at_an_edge(
+    both: tuple[Language, Recognizer], tiny_onnx: tuple[Path, Path], texts: list[str], min_score: float, long: bool
+) -> None:
+    """The mask comes from the text: a folder need not know of it."""
+    nlp, _ = both
+    ner = nlp.get_pipe("ner")
+    before, ner.min_score = ner.min_score, min_score
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            if long:
+                patch.setattr(recognizer_module, "LONG", 8)
+                patch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=5))
+            found = compare((nlp, load(tiny_onnx[1], min_score=min_score)), [*texts, ROWS], [None] * (len(texts) + 1))
+    finally:
+        ner.min_score = before
+    for text, of_text in zip([*texts, ROWS], found, strict=True):
+        surfaces = [text[each.start : each.end] for each in of_text]
+        assert surfaces == [surface.strip() for surface in surfaces]
+    assert found[-1]
 
 
 def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -> None:

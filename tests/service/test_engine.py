@@ -5,13 +5,17 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.service.engine import TEXT_COST, WARM_UP, Batch, Engine, QueueFull, Unreadable
+from spacy_zh_tw_ner.entities import Found
+from spacy_zh_tw_ner.safe_points import interrupted_by, is_interruptible, safe_point
+from spacy_zh_tw_ner.service.engine import WARM_UP, Batch, Engine, QueueFull, Stopping, Unreadable
+from spacy_zh_tw_ner.service.fair_queue import TEXT_COST
 from spacy_zh_tw_ner.service.models import ModelCache
 from spacy_zh_tw_ner.service.readers import load_reader
 from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
@@ -192,3 +196,103 @@ def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
     engine.stop()
     assert len(nlp.vocab.strings) <= n_strings + 5
     assert len(list(nlp.vocab)) <= n_lexemes + 5
+
+
+class Sliced:
+    """A pipeline that passes a safe point for each thousand characters, at which a test decides what happens."""
+
+    labels = evidence_labels = ("GPE",)
+    min_score = 0.0
+
+    def __init__(self) -> None:
+        self.entered, self.slices = threading.Event(), threading.Semaphore(0)
+        self.done: list[str] = []
+
+    def __call__(self, texts: list[str], hints: list[Any]) -> list[tuple[Found, ...]]:
+        if texts == [WARM_UP]:
+            return [()]
+        for text in texts:
+            for _ in range(0, len(text) if is_interruptible() else 0, 1_000):
+                self.entered.set()
+                assert self.slices.acquire(timeout=10)
+                safe_point()
+        self.done += [text[:1] for text in texts]
+        return [() for _ in texts]
+
+
+@pytest.fixture
+def sliced(tmp_path: Path) -> Iterator[tuple[Engine, Sliced]]:
+    reader = Sliced()
+    engine = Engine(ModelCache({"a": str(tmp_path)}, 1, lambda source: reader), batch_chars=1_000, queue_chars=50_000)
+    engine.start()
+    assert engine.ready.wait(10)
+    yield engine, reader
+    engine.abandon()
+    reader.slices.release(1_000)
+    engine.stop(10)
+
+
+def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Engine, Sliced]) -> None:
+    engine, reader = sliced
+    (long,) = engine.submit("a", ["長" * 100_000])
+    assert reader.entered.wait(10)
+    (later,) = engine.submit("a", ["後" * 100_000])
+    (half,) = engine.submit("a", ["半" * 10_000])
+    (short,) = engine.submit("a", ["短"])
+    reader.slices.release(1)  # of the long one: the half begins
+    reader.slices.release(10)  # of the half, and between them the short one
+    assert (half.future.result(10), short.future.result(10)) == ((), ())
+    assert not long.future.done()
+    reader.slices.release(1_000)
+    assert (long.future.result(10), later.future.result(10)) == ((), ())
+    assert reader.done == ["短", "半", "長", "後"]
+
+
+def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced]) -> None:
+    engine, reader = sliced
+    jobs = engine.submit("a", ["長" * 1_000_000])
+    assert reader.entered.wait(10)
+    engine.withdraw(jobs)
+    reader.slices.release(1)
+    (next_,) = engine.submit("a", ["短"])
+    assert next_.future.result(10) == ()
+    assert reader.done == ["短"]
+
+
+def test_what_has_no_time_left_is_told_so_at_once(sliced: tuple[Engine, Sliced]) -> None:
+    engine, reader = sliced
+    (long,) = engine.submit("a", ["長" * 1_000_000])
+    assert reader.entered.wait(10)
+    (short,) = engine.submit("a", ["短"])
+    engine.abandon()
+    for job in (long, short):
+        with pytest.raises(Stopping, match=r"\[ZT535\]"):
+            job.future.result(0)
+    with pytest.raises(QueueFull):
+        engine.submit("a", ["短"])
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.3])
+def test_a_text_read_in_slices_has_the_same_entities(tiny_pipeline: Path, min_score: float) -> None:
+    nlp = spacy.load(tiny_pipeline, config={"components.ner.min_score": min_score})
+    reader, text, calls = SpacyReader(nlp), f"{SENTENCE}我們 去吃飯。" * 200, []
+    (whole,) = reader([text], [None])
+    with interrupted_by(lambda: calls.extend(reader([SENTENCE, "𠮷"], [None, None]))):
+        (sliced_,) = reader([text], [None])
+    assert len(calls) > 5
+    assert [found[:3] for found in sliced_] == [found[:3] for found in whole]
+    assert [found.score for found in sliced_] == pytest.approx([found.score for found in whole], abs=1e-4)
+    assert len(whole) == 600
+    assert len(calls[0]) == 3
+    assert reader.min_score == min_score
+
+
+def test_a_long_text_keeps_what_an_earlier_component_has_found(tiny_pipeline: Path) -> None:
+    nlp = spacy.load(tiny_pipeline)
+    nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "GPE", "pattern": "總"}])  # type: ignore[attr-defined]
+    reader, text = SpacyReader(nlp), SENTENCE * 100
+    (whole,) = reader([text], [None])
+    with interrupted_by(lambda: None):
+        (sliced_,) = reader([text], [None])
+    assert [found[:3] for found in sliced_] == [found[:3] for found in whole]
+    assert Found(3, 4, "GPE", None) in whole

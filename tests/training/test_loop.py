@@ -1,5 +1,6 @@
 """A run that is stopped and resumed ends as one that was not; what is saved is whole; patience and steps are kept."""
 
+import json
 import random
 import signal
 import subprocess
@@ -26,9 +27,11 @@ from spacy_zh_tw_ner.training.batch_stream import BatchStream
 from spacy_zh_tw_ner.training.checkpoint import Position, config_differences
 from spacy_zh_tw_ner.training.devices import require_precision
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
+from spacy_zh_tw_ner.training.progress import read_progress
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
+LOGGED = {"training.logger": {"@loggers": "spacy-zh-tw-ner.progress_logger.v1", "progress_bar": False}}
 SMALL = {
     "components.ner.model.tok2vec.tok2vec.hidden_width": 16,
     "components.ner.model.tok2vec.tok2vec.embed.widths": [16, 8],
@@ -101,9 +104,90 @@ def test_a_resumed_run_ends_with_the_same_weights(
         assert one("蔡英文在臺北市。").to_json() == two("蔡英文在臺北市。").to_json()
 
 
+# Equal in a run that was resumed and in one that was not. Times and memory differ.
+SAME = ("step", "epoch", "loss", "losses", "p", "r", "f", "found", "score", "rates", "warnings")
+
+
+def progress(folder: Path) -> list[dict[str, Any]]:
+    """Every line of progress.jsonl, as far as it must be equal; unlike `read_progress`, which skips void lines."""
+    lines = (folder / "progress.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{name: json.loads(line)[name] for name in SAME} for line in lines]
+
+
+def test_progress_is_written(small: Config, tmp_path: Path) -> None:
+    _, position = run(with_settings(small, LOGGED), tmp_path)
+    assert [row["step"] for row in progress(tmp_path)] == [step for _, step in position.results] == [0, 4, 8]
+    assert (tmp_path / "progress.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("fault", ["in an update", "before the checkpoint", "in a line", "before any checkpoint"])
+@pytest.mark.parametrize("every", [0, 3])
+def test_progress_goes_on_without_duplicates_or_gaps(
+    fault: str, every: int, small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_settings(small, LOGGED)
+    run(config, tmp_path / "whole", checkpoint_every=every)
+    with monkeypatch.context() as patch:
+        if fault == "in an update":
+            stop_after(7, patch)
+        else:  # the line of step 4, or of step 0, is written, and the checkpoint of that step is not
+            save, at = loop.save_checkpoint, 1 if fault == "before any checkpoint" else 5
+
+            def stop(path: Path, nlp: Language, optimizer: Any, position: Position) -> None:
+                if position.step == at:
+                    raise Stopped
+                save(path, nlp, optimizer, position)
+
+            patch.setattr(loop, "save_checkpoint", stop)
+        with pytest.raises(Stopped):
+            run(config, tmp_path / "parts", checkpoint_every=every)
+    if fault == "in a line":
+        path = tmp_path / "parts" / "progress.jsonl"
+        path.write_bytes(path.read_bytes()[:-30])
+    run(config, tmp_path / "parts", checkpoint_every=every, resume=True)
+    assert progress(tmp_path / "parts") == progress(tmp_path / "whole")
+    seconds = [report.seconds for report in read_progress(tmp_path / "parts" / "progress.jsonl")]
+    assert seconds == sorted(seconds)
+
+
+def test_a_resumed_row_has_its_own_loss_and_speed(
+    small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the loss of one interval divided by the characters of the whole run."""
+    config = with_settings(small, LOGGED | {"training.max_steps": 20, "training.eval_frequency": 2})
+    with monkeypatch.context() as patch:
+        stop_after(16, patch)
+        with pytest.raises(Stopped):
+            run(config, tmp_path)
+    run(config, tmp_path, resume=True)
+    reports = {report.step: report for report in read_progress(tmp_path / "progress.jsonl")}
+    assert reports[16].loss > reports[14].loss / 2
+    speeds = [reports[step].characters_per_second or 0.0 for step in (12, 14, 16, 18)]
+    assert max(speeds) < 5 * min(speeds)
+
+
+def test_a_checkpoint_of_0_1_shows_a_loss_of_the_right_size(
+    small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lacks the number of characters at the last evaluation."""
+    config = with_settings(small, LOGGED | {"training.max_steps": 12})
+    run(config, tmp_path / "whole", checkpoint_every=1)
+    with monkeypatch.context() as patch:
+        stop_after(11, patch)
+        old = checkpoint_module.asdict
+        patch.setattr(
+            checkpoint_module, "asdict", lambda p: {k: v for k, v in old(p).items() if k != "evaluated_words"}
+        )
+        with pytest.raises(Stopped):
+            run(config, tmp_path / "parts", checkpoint_every=1)
+    run(config, tmp_path / "parts", resume=True)
+    losses = [progress(tmp_path / name)[-1]["loss"] for name in ("whole", "parts")]
+    assert losses[1] == pytest.approx(losses[0], rel=0.5)
+
+
 @pytest.mark.slow
-def test_a_killed_run_ends_with_the_same_weights(small: Config, tmp_path: Path) -> None:
-    config = with_settings(small, {"training.max_steps": 60, "training.eval_frequency": 10})
+def test_a_killed_run_ends_with_the_same_weights_and_progress(small: Config, tmp_path: Path) -> None:
+    config = with_settings(small, LOGGED | {"training.max_steps": 60, "training.eval_frequency": 10})
     config.to_disk(tmp_path / "config.cfg")
 
     def command(output: str, *more: str) -> list[str]:
@@ -112,10 +196,14 @@ def test_a_killed_run_ends_with_the_same_weights(small: Config, tmp_path: Path) 
 
     subprocess.run(command("whole"), check=True, capture_output=True)
     with subprocess.Popen(command("parts"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (tmp_path / "parts" / CHECKPOINT).is_file():
+        while process.poll() is None and not (tmp_path / "parts" / "progress.jsonl").is_file():
+            time.sleep(0.02)
+        while process.poll() is None and len(progress(tmp_path / "parts")) < 2:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     subprocess.run(command("parts", "--resume"), check=True, capture_output=True)
+    assert progress(tmp_path / "parts") == progress(tmp_path / "whole")
+    assert (tmp_path / "parts" / "progress.svg").is_file()
     one, two = ((tmp_path / name / "model-last" / "ner" / "model").read_bytes() for name in ("whole", "parts"))
     assert one == two
 
@@ -181,7 +269,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_model_whole(
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        run(small, tmp_path)
+        run(small, tmp_path, force=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

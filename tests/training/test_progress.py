@@ -3,12 +3,13 @@
 import json
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.training.progress import Report, after, append_line, read_progress
+from spacy_zh_tw_ner.training.progress import Report, after, append_line, drop_reports, read_progress
 
 from .runs import make
 
@@ -62,3 +63,30 @@ def test_half_a_line_costs_that_line_alone(tmp_path: Path) -> None:
     assert [report.step for report in read_progress(path)] == [0, 10]
     path.write_bytes(whole + "臺".encode()[:2])
     assert [report.step for report in read_progress(path)] == [0]
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 9), unique=True, max_size=4).map(sorted), min_size=1, max_size=3),
+    st.integers(0, 9),
+)
+def test_reports_of_the_last_run_from_a_step_on_are_dropped(runs: list[list[int]], step: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "progress.jsonl"
+        for steps in runs:
+            for at in [0, *steps]:
+                append_line(path, make(at).to_line())
+        with path.open("ab") as file:
+            file.write(b'{"step": 3, "ep')
+        drop_reports(path, step)
+        kept = [json.loads(line)["step"] for line in path.read_text(encoding="utf-8").splitlines()]
+    assert kept == [at for steps in runs[:-1] for at in [0, *steps]] + [at for at in [0, *runs[-1]] if at < step]
+
+
+def test_nothing_is_written_where_nothing_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    drop_reports(path, 3)
+    assert not path.exists()
+    append_line(path, make(0).to_line())
+    before = path.stat()
+    drop_reports(path, 3)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

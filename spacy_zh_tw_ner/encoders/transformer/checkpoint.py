@@ -12,18 +12,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 import srsly
 import torch
 from safetensors.torch import save as serialize
 
-from ...errors import Errors
+from ...errors import Errors, UnreadableFileError
 from ...large_files import store, stored
-from .backbone import Backbone, build_backbone
-from .hub import read_config, read_tokenizer
+from ...untrusted import parse_msgpack, require, require_type, whole_number
+from .backbone import Backbone, build_backbone, require_vocabulary
+from .hub import read_config
 from .lora import is_adapter, plain_name
+from .packed_parts import packed_config, packed_tokenizer, read_adapter, read_settings, tokenizer_files
 from .precision import DTYPES
 from .quantization import INT8_CPU, is_quantized
 from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
@@ -75,7 +76,7 @@ def pack(
         "config": json.dumps(config),
         "weights": weights and _to_bytes(weights, save_dtype, packed),
         "adapter": adapter and _to_bytes(adapter, save_dtype),
-        "tokenizer": _tokenizer_files(tokenizer),
+        "tokenizer": tokenizer_files(tokenizer),
     }
 
 
@@ -99,9 +100,10 @@ def from_bytes(data: bytes) -> Parts:
     RAISES (ValueError): If the weights are in a file that is not there.
     """
     if not data.startswith(WEIGHTS_BEHIND):
-        return cast(Parts, srsly.msgpack_loads(data))
+        return require_type("the transformer", parse_msgpack(data), dict)
     end = PLACE + int.from_bytes(data[len(WEIGHTS_BEHIND) : PLACE], "little")
-    parts = cast(Parts, srsly.msgpack_loads(data[PLACE:end]))
+    whole_number("the length of the parts", end, PLACE, len(data))
+    parts: Parts = require_type("the transformer", parse_msgpack(data[PLACE:end]), dict)
     weights = memoryview(data)[end + -end % PLACE :]
     return {**parts, "weights": stored(parts["weights_file"]) if "weights_file" in parts else weights or None}
 
@@ -125,21 +127,26 @@ def unpack(
         quantised weights, where they cannot run.
     """
     if parts.get("format") not in (FORMAT, IN_FILE):
-        raise ValueError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
-    settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
+        raise UnreadableFileError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
+    settings = read_settings(parts.get("settings"))
     if revision is not None or name not in (None, settings.name):
         settings = replace(settings, name=name or settings.name, revision=revision)
     if memory is not None:
         settings = replace(settings, memory=memory)
-    adapter = parts["adapter"] and read_tensors(parts["adapter"])
+    adapter = read_adapter(parts.get("adapter"), settings.lora)
+    require(parts.get("save") in SAVES, "save", parts.get("save"), f"one of {', '.join(SAVES)}")
     if parts["save"] == "adapter":
         config, weights = read_config(settings.name, settings.revision), None
     else:
         rounded = settings.quantization is not None and settings.quantization.kind == INT8_CPU
-        config = _config(parts["config"])
-        weights = StoredTensors(parts["weights"]) if rounded else read_tensors(parts["weights"])
+        config = packed_config(parts.get("config"))
+        source: Any = parts.get("weights")
+        require(isinstance(source, bytes | memoryview | Path), "weights", type(source).__name__, "bytes, or in a file")
+        weights = StoredTensors(source) if rounded else read_tensors(source)
     backbone = build_backbone(settings, config, weights=weights, adapter=adapter, device=device)
-    return backbone, _tokenizer(parts["tokenizer"])
+    tokenizer = packed_tokenizer(parts.get("tokenizer"))
+    require_vocabulary(backbone, tokenizer)
+    return backbone, tokenizer
 
 
 def merge(
@@ -217,22 +224,3 @@ def _to_bytes(weights: Weights, save_dtype: str | None, keep: frozenset[str] = f
         for name, tensor in weights.items()
     }
     return serialize(rounded, {"format": "pt"})
-
-
-def _config(text: str) -> Any:
-    from transformers import AutoConfig
-
-    return AutoConfig.for_model(**json.loads(text))
-
-
-def _tokenizer_files(tokenizer: "PreTrainedTokenizerBase") -> dict[str, bytes]:
-    with TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
-
-
-def _tokenizer(files: Mapping[str, bytes]) -> "PreTrainedTokenizerBase":
-    with TemporaryDirectory() as folder:
-        for name, data in files.items():
-            (Path(folder) / name).write_bytes(data)
-        return read_tokenizer(folder, None)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import Errors
-from .hub import read_config, reading
+from .hub import loading, read_config
 
 HEADS = ("classifier", "score")  # the names that families have for it
 
@@ -30,9 +30,14 @@ def read_classifier(name: str, revision: str | None = None) -> Classifier:
     from transformers import AutoModelForTokenClassification
 
     config = read_config(name, revision)
-    with reading(name, revision):
+    with loading(name, revision):
         model, info = AutoModelForTokenClassification.from_pretrained(
-            name, config=config, revision=revision or "main", torch_dtype=torch.float32, output_loading_info=True
+            name,
+            config=config,
+            revision=revision or "main",
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
         )
     if any(key.startswith(HEADS) for key in info["missing_keys"]):
         raise ValueError(Errors.ZT350.format(name=name, kinds=", ".join(config.architectures or ["unknown"])))

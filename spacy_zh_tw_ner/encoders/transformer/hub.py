@@ -5,14 +5,17 @@ Everything that transformers raises on the way becomes one sentence here.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from ...errors import Errors
+from ...errors import Errors, UnreadableFileError, ZhTwNerError, code_of
+from ...untrusted import origin
 from .int8 import fill, round_linear_layers
 
 if TYPE_CHECKING:
@@ -33,8 +36,8 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     """
     from transformers import AutoConfig
 
-    with reading(name, revision):
-        return cast("PretrainedConfig", AutoConfig.from_pretrained(name, revision=revision))
+    with loading(name, revision):
+        return cast("PretrainedConfig", AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False))
 
 
 def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase":
@@ -44,8 +47,9 @@ def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase"
     """
     from transformers import AutoTokenizer
 
-    with reading(name, revision):
-        return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(name, revision=revision))
+    with loading(name, revision):
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        return cast("PreTrainedTokenizerBase", tokenizer)
 
 
 def read_model(
@@ -75,9 +79,11 @@ def read_model(
             kwargs["quantization_config"] = quantization
         else:
             config.quantization_config = quantization.to_dict()
+    if weights is not None and quantization is None and not int8_cpu:
+        _require_shapes(name, config, weights)
     if int8_cpu and weights is not None:
         return _filled(cls, config, weights, {"attn_implementation": _attention(cls, attn_implementation), **kwargs})
-    with reading(name, revision):
+    with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
             config=config,
@@ -86,6 +92,7 @@ def read_model(
             torch_dtype=torch.float32,
             attn_implementation=_attention(cls, attn_implementation),
             output_loading_info=True,
+            trust_remote_code=False,
             **kwargs,
         )
     if info["missing_keys"]:
@@ -109,6 +116,41 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
         return cast(Base, cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config))
 
 
+def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor]) -> None:
+    """Make sure that a config describes these weights, before a model of its sizes is allocated.
+
+    RAISES (ValueError): If a weight is missing or has another shape.
+    """
+    from transformers.modeling_utils import no_init_weights
+
+    cls, config_copy = _model_class(name, config), deepcopy(config)
+    with no_init_weights(), _NothingAllocated():
+        model = cls(config_copy, add_pooling_layer=False) if _takes_pooler(cls) else cls(config_copy)
+    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    missing = sorted(expected.keys() - weights.keys())
+    if missing:
+        raise UnreadableFileError(
+            Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
+        )
+    for key, shape in expected.items():
+        if weights[key].shape != shape:
+            seen, wanted = tuple(weights[key].shape), tuple(shape)
+            raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=key, seen=seen, expected=wanted))
+
+
+class _NothingAllocated(TorchFunctionMode):
+    """Put new tensors on the device "meta", where they have a shape and no numbers.
+
+    `torch.device("meta")` does so with `torch.arange`, too, which there takes torch's compiler and half a second.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        on_meta = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
+        return func(*args, **{**(kwargs or {}), **on_meta})
+
+
 def _attention(cls: Any, wanted: str | None) -> str | None:
     """ELECTRA and DeBERTa have their own way only."""
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
@@ -124,6 +166,13 @@ def _filled(
     with no_init_weights(), _on_meta():
         model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
     fill(model, weights)
+    missing = [key for key, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
+    if missing:
+        raise UnreadableFileError(
+            Errors.ZT322.format(
+                name=config.model_type, family=config.model_type, count=len(missing), missing=missing[0]
+            )
+        )
     return cast(Base, model.eval())
 
 
@@ -159,22 +208,30 @@ def _takes_pooler(cls: type) -> bool:
 
 
 @contextmanager
-def reading(name: str, revision: str | None) -> Iterator[None]:
-    """Turn errors into sentences, and keep transformers from telling which heads it left out."""
-    from safetensors import SafetensorError
+def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn errors of transformers into ours, and silence its list of the heads that were left out.
+
+    passing (tuple[type[Exception], ...]): Errors that a caller further out translates, such as those of bitsandbytes.
+    """
     from transformers.utils import is_offline_mode, logging
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         yield
-    except RuntimeError as error:
-        if "size mismatch" not in str(error):
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        if code_of(error):
             raise
-        raise ValueError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
-    except (OSError, ValueError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and "size mismatch" in str(error):
+            raise ZhTwNerError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
+        if isinstance(error, passing) and not isinstance(error, RecursionError):
+            raise
+        if "trust_remote_code" in str(error):
+            raise ZhTwNerError(Errors.ZT648.format(name=name)) from error
         where = "HF_HUB_OFFLINE is set: the cache and folders only" if is_offline_mode() else "the Hugging Face Hub"
-        raise ValueError(
+        raise ZhTwNerError(
             Errors.ZT321.format(name=name, revision=revision or "newest", where=where, reason=_first_line(error))
         ) from error
     finally:

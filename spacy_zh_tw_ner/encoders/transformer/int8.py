@@ -27,6 +27,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from ...errors import Errors, UnreadableFileError
+from ...untrusted import origin, require
 from .half_embeddings import halve_embedding
 
 SCALE = "scale"
@@ -114,6 +116,7 @@ def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
             names = [f"{path}.{part}" for part in ("weight", SCALE, "bias")]
             packed.update(names)
             weight, scale, bias = map(weights.get, names)
+            _require_fits(path, layer, weight, scale, bias)
             assert weight is not None
             assert scale is not None
             _put(model, path, Int8Linear(weight, scale.float(), None if bias is None else bias.float()))
@@ -125,6 +128,27 @@ def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     for layer in model.modules():
         if isinstance(layer, nn.Embedding):
             halve_embedding(layer, torch.float16)
+
+
+def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> None:
+    """Make sure that a rounded layer has the shapes of the one it replaces: torch's operators do not look.
+
+    RAISES (UnreadableFileError): If a part is missing, or has another shape or type.
+    """
+    shapes = (layer.weight.shape, layer.weight.shape[:1], None if layer.bias is None else layer.bias.shape)
+    for part, tensor, shape in zip(("weight", SCALE, "bias"), found, shapes, strict=True):
+        seen = None if tensor is None else tensor.shape
+        if seen != shape:
+            key, wanted = f"{path}.{part}", shape and tuple(shape)
+            raise UnreadableFileError(
+                Errors.ZT649.format(origin=origin(), what=key, seen=seen and tuple(seen), expected=wanted)
+            )
+    weight, scale, _ = found
+    if weight is not None:
+        require(weight.dtype == torch.int8, f"{path}.weight", weight.dtype, "of int8")
+    if scale is not None:
+        in_range = bool((scale.float() > 0).all() and scale.isfinite().all())
+        require(in_range, f"{path}.{SCALE}", "others", "finite numbers above 0")
 
 
 def _put(model: nn.Module, path: str, layer: nn.Module) -> None:

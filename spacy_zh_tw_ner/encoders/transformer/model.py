@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from ...safe_points import is_interruptible
 from ...types import HiddenT, Tok2VecT
 from ..ragged import flatten, from_torch, to_torch, unflatten
 from .batches import Cut, cut_documents, make_micro_batches
@@ -17,6 +18,7 @@ from .shim import BackboneShim
 from .windows import ClauseWindows, SpanGetterT
 
 STRETCH = 2_048  # tokens of a long document whose hidden states are held at once
+SLICE = 512  # the same where other work may interrupt: about one window
 
 
 def build_token_encoder(
@@ -86,7 +88,7 @@ def encode_in_stretches(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floa
         order, those of about STRETCH tokens at a time.
     """
     shim, cut = shim_of(model), _cut(model, [doc])
-    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(STRETCH))
+    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(SLICE if is_interruptible() else STRETCH))
 
 
 def _own_rows(shim: BackboneShim, stretch: Cut) -> Floats2d:

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from ...errors import Errors
+from ...install_hints import install_hint
 from .backbone import Backbone
 from .bidirectional import full_mask, is_decoder
 
@@ -59,7 +60,7 @@ def require_onnx() -> None:
     """Make sure that the packages are there. RAISES (ValueError): Where they are not."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ValueError(Errors.ZT546.format(missing=", ".join(missing)))
+        raise ValueError(Errors.ZT546.format(missing=", ".join(missing), hint=install_hint("onnx")))
 
 
 def write_graph(emitter: Emitter, path: Path) -> None:

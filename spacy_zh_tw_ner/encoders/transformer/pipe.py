@@ -78,7 +78,7 @@ def forward(
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents, and wrap what comes out."""
     encoder = cast(Tok2VecT, model.layers[0])
-    if not is_train and any(len(doc) > stretches.LONG for doc in docs):
+    if not is_train and any(map(stretches.is_long, docs)):
         return _wrap_with_long(model, docs), _no_backprop
     hidden, backprop_hidden = encoder(docs, is_train)
     lengths = [len(doc) for doc in docs]
@@ -116,11 +116,11 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
-    short = iter(encoder.predict([doc for doc in docs if len(doc) <= stretches.LONG]))
+    short = iter(encoder.predict([doc for doc in docs if not stretches.is_long(doc)]))
     empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
-    batch = _wrap(model, docs, [next(short) if len(doc) <= stretches.LONG else empty for doc in docs])
+    batch = _wrap(model, docs, [empty if stretches.is_long(doc) else next(short) for doc in docs])
     batch.cached_doc_data = [
-        data if len(doc) <= stretches.LONG else LongData(len(doc), encode_in_stretches(encoder, doc))
+        LongData(len(doc), encode_in_stretches(encoder, doc)) if stretches.is_long(doc) else data
         for doc, data in zip(docs, batch.doc_data, strict=True)
     ]
     return batch

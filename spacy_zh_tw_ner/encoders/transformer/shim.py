@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import srsly
 import torch
-from thinc.api import Optimizer, get_torch_default_device
+from thinc.api import Optimizer
 from thinc.shims.shim import Shim
-from thinc.types import FloatsXd
-from thinc.util import torch2xp, xp2torch
+from thinc.util import xp2torch
 
+from ...devices import encoder_device
 from ...errors import Errors
+from ...untrusted import origin, parse_json, parse_msgpack, reading, require_type
+from ..torch_shim import update_by_thinc
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
@@ -104,7 +106,7 @@ class BackboneShim(Shim):
             memory=s.memory,
             attention=s.attention,
             dropout=s.dropout,
-            device=get_torch_default_device(),
+            device=encoder_device(),
         )
         tokenizer = read_tokenizer(s.name, s.revision)
         require_vocabulary(backbone, tokenizer)
@@ -138,11 +140,7 @@ class BackboneShim(Shim):
             if self.scaler.is_enabled():
                 raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
             for name, parameter in trained.items():
-                weights, gradient = (
-                    cast(FloatsXd, torch2xp(cast(torch.Tensor, x))) for x in (parameter.data, parameter.grad)
-                )
-                new, _ = optimizer((self.id, name), weights, gradient)
-                parameter.data = xp2torch(new, device=parameter.device)
+                update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
             return
         if self._optimizer is None:
@@ -165,10 +163,12 @@ class BackboneShim(Shim):
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
             raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
-        parts = srsly.msgpack_loads(data)
-        self._optimizer = encoder.build(self.backbone.model)
-        state_from_bytes(self._optimizer, parts["optimizer"])
-        self.scaler.load_state_dict(json.loads(parts["scaler"]))
+        with reading(origin()):
+            parts = require_type("the optimizer", parse_msgpack(data), dict)
+            scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)
+            self._optimizer = encoder.build(self.backbone.model)
+            state_from_bytes(self._optimizer, require_type("optimizer", parts.get("optimizer"), bytes))
+            self.scaler.load_state_dict(scale)
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
@@ -199,8 +199,10 @@ class BackboneShim(Shim):
         """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
         if data:
             s = self.settings
-            backbone, tokenizer = unpack(
-                from_bytes(data), name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
-            )
-            self.hold(backbone, tokenizer)
+            with reading(origin()):
+                parts = from_bytes(data)
+                backbone, tokenizer = unpack(
+                    parts, name=s.name, revision=s.revision, memory=s.memory, device=encoder_device()
+                )
+                self.hold(backbone, tokenizer)
         return self

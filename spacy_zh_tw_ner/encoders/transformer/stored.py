@@ -1,17 +1,15 @@
 """safetensors → tensors, one at a time, with no copy of the file."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 
-from ...errors import Errors
+from ...errors import Errors, UnreadableFileError
+from ...untrusted import safetensors_entries
 from .weights import Weights
 
-# https://github.com/huggingface/safetensors#format: length of the header, header, numbers
-LENGTH = 8
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -34,19 +32,23 @@ class StoredTensors(Mapping[str, torch.Tensor]):
     """
 
     def __init__(self, source: SourceT) -> None:
-        self._read_into = _file_reader(source) if isinstance(source, Path) else _memory_reader(memoryview(source))
-        size = int.from_bytes(self._bytes(0, LENGTH), "little")
-        self._start = LENGTH + size
-        self._entries: dict[str, dict[str, Any]] = json.loads(self._bytes(LENGTH, size))
-        self._entries.pop("__metadata__", None)
+        if isinstance(source, Path):
+            size, self._read_into = source.stat().st_size, _file_reader(source)
+        else:
+            size, self._read_into = len(source), _memory_reader(memoryview(source))
+        self._entries = safetensors_entries(size, self._bytes)
 
     def __getitem__(self, name: str) -> torch.Tensor:
         entry = self._entries[name]
-        tensor = torch.empty(entry["shape"], dtype=DTYPES[entry["dtype"]])
+        tensor = torch.empty(entry.shape, dtype=DTYPES[entry.dtype])
         if tensor.numel():
             numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
-            self._read_into(self._start + entry["data_offsets"][0], numbers)
+            self._read_into(entry.start, numbers)
         return tensor
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor without reading it."""
+        return self._entries[name].shape
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -88,7 +90,7 @@ def _file_reader(path: Path) -> Callable[[int, memoryview], None]:
             while done < len(target):  # a system reads no more than 2 GiB at once
                 count = file.readinto(target[done:])
                 if not count:
-                    raise ValueError(Errors.ZT622.format(path=path))
+                    raise UnreadableFileError(Errors.ZT622.format(path=path))
                 done += count
 
     return read_into

@@ -44,7 +44,7 @@ def test_all_are_float32_and_their_own(source: SourceT) -> None:
 
 def test_a_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(DATA[:-1])
-    with pytest.raises(ValueError, match="ZT622"):
+    with pytest.raises(ValueError, match="ZT645"):
         read_tensors(tmp_path / "weights")
 
 

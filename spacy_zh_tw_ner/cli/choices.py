@@ -1,0 +1,47 @@
+"""Validate the values of options while the command line is parsed, so that a wrong one exits with 2."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+import typer
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser for an option that takes one of some words, in any case."""
+    return lambda value: pick(value, choices)
+
+
+def corpus_format(value: str) -> str:
+    """Parse the format of a corpus that is read."""
+    from ..corpora.formats import FORMATS
+
+    return pick(value, ("auto", *FORMATS))
+
+
+def export_format(value: str) -> str:
+    """Parse the format of a corpus that is written."""
+    from ..corpora.writers import WRITERS
+
+    return pick(value, WRITERS)
+
+
+def offset_unit(value: str) -> str:
+    """Parse what offsets count."""
+    from ..corpora.offsets import CONVENTIONS
+
+    return pick(value, ("auto", *CONVENTIONS))
+
+
+def pick(value: str, choices: Iterable[str]) -> str:
+    """Find a choice, whatever the case.
+
+    RETURNS (str): As it is listed.
+    RAISES (typer.BadParameter): If there is none; the message has the nearest and all.
+    """
+    known = list(choices)
+    found = next((choice for choice in known if choice.lower() == value.strip().lower()), None)
+    if found is None:
+        near = get_close_matches(value.lower(), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(map(repr, known))}.{hint}")
+    return found

@@ -1,0 +1,10 @@
+"""Define the options that several commands share, so that each has one name and one meaning."""
+
+from typing import Any
+
+import typer
+
+FORCE_FOLDER: Any = typer.Option(
+    False, "--force", "-F", help="Replace OUT if this package has written it. Other folders are never replaced."
+)
+FORCE_FILE: Any = typer.Option(False, "--force", "-F", help="Replace OUT if it exists.")

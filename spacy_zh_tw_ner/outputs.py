@@ -1,0 +1,215 @@
+"""Decide which existing files and folders a command may replace.
+
+An output is missing, empty, or was written by this package; only the last takes `force`. Files that somebody else put
+into such a folder are never removed: the output is then refused. An output never touches an input.
+
+    folders (pipelines, exported models)     `output_folder`: replaced with `force` only, and if they are ours
+    files that people may have edited        `require_new`: replaced with `force` only (configs, corpora, annotations)
+    reports (JSON, HTML, pictures, rejects)  `require_report`: replaced if the old file is of the same kind
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import Errors, OutputError
+from .staging import put_in_place, resolve, staged
+
+MARKER = ".zh-tw-ner.json"  # lists the files of a folder that this package has written
+MADE_BY = "spacy-zh-tw-ner"
+MAX_JSON = 2**24  # bytes; more is no file of ours
+REPORTS = {
+    "JSON": re.compile(rb"[{\[]"),
+    "HTML": re.compile(rb"(?i)<!doctype html|<html"),
+    "SVG": re.compile(rb"<\?xml|<svg"),
+    "PNG": re.compile(rb"\x89PNG"),
+    "a list of rejects": re.compile(rb'\{"(origin|file)": .*"reason": '),
+}
+IGNORED = (".DS_Store", "Thumbs.db")  # what file managers write
+# Folders without a marker: pipelines that `nlp.to_disk` has written, and what older versions wrote
+PIPELINE = {"meta.json", "config.cfg", "tokenizer", "vocab", "weights"}
+EXPORTED = {"model.onnx", "model.onnx.data", "pieces.npz", "pipeline.json"}
+PART = re.compile(r"[^.]+(\.(json|jsonl|bin|cfg|msgpack|safetensors))?")
+
+
+@contextmanager
+def output_folder(
+    target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
+) -> Iterator[Path]:
+    """Yield an empty folder beside a target, and put it in the target's place if nothing is raised.
+
+    target (Path): The folder. A symbolic link is followed.
+    force (bool): Replace a folder that this package has written.
+    inputs (Iterable[Path]): Files and folders that the target must neither be, nor contain, nor lie in.
+    source (Iterable[Path]): The same, but the target may be one of them with `force`.
+    RAISES (OutputError): If the target may not be replaced, or another process is writing it.
+    """
+    inputs, source = list(inputs), list(source)
+    place = require_replaceable(target, force=force, inputs=inputs, source=source)
+    with staged(place) as folder:
+        yield folder
+        _mark(folder)
+        # Somebody may have put something there meanwhile.
+        require_replaceable(place, force=force, inputs=inputs, source=source)
+        put_in_place(folder, place)
+
+
+def write_folder(target: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
+    """Do as `output_folder` does, with a function that writes into an empty folder."""
+    with output_folder(target, force=force) as folder:
+        write(folder)
+
+
+def require_replaceable(
+    target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
+) -> Path:
+    """Check that a folder may be written: see `output_folder`.
+
+    RETURNS (Path): The target, with symbolic links resolved.
+    RAISES (OutputError): If it may not.
+    """
+    place = resolve(target)
+    require_apart(target, inputs)
+    for path in source:
+        if not _is_same(place, resolve(path)):
+            require_apart(target, [path])
+    if not place.exists():
+        return place
+    if not place.is_dir():
+        raise OutputError(Errors.ZT671.format(path=target, seen="a file, not a folder"))
+    names = sorted(path.name for path in place.iterdir() if path.name not in IGNORED)
+    if not names:
+        return place
+    if not is_ours(place):
+        raise OutputError(Errors.ZT671.format(path=target, seen=f"it holds {_listed(names)}"))
+    if not force:
+        raise OutputError(Errors.ZT670.format(path=target))
+    foreign = foreign_files(place)
+    if foreign:
+        raise OutputError(Errors.ZT672.format(path=target, names=_listed(foreign)))
+    return place
+
+
+def require_apart(target: Path, inputs: Iterable[Path]) -> None:
+    """Check that an output is none of the inputs, contains none and lies in none.
+
+    RAISES (OutputError): If it does.
+    """
+    place = resolve(target)
+    for path in inputs:
+        other = resolve(path)
+        if _is_same(place, other):
+            relation = "is"
+        elif any(_is_same(place, parent) for parent in other.parents):
+            relation = "contains"
+        elif any(_is_same(other, parent) for parent in place.parents):
+            relation = "lies in"
+        else:
+            continue
+        raise OutputError(Errors.ZT673.format(path=target, relation=relation, input=path))
+
+
+def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Check that a file may be written: it is missing or empty, or `force` replaces it.
+
+    inputs (Iterable[Path]): See `output_folder`.
+    RAISES (OutputError): If it may not.
+    """
+    require_apart(target, inputs)
+    if target.is_dir():
+        raise OutputError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
+    if target.is_file() and target.stat().st_size and not force:
+        raise OutputError(Errors.ZT670.format(path=target))
+
+
+def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> None:
+    """Check that a report may be written: an existing file is replaced if it is one of the same kind.
+
+    kind (str): A key of REPORTS.
+    inputs (Iterable[Path]): See `output_folder`.
+    RAISES (OutputError): If it may not.
+    """
+    require_apart(target, inputs)
+    if target.is_dir():
+        raise OutputError(Errors.ZT671.format(path=target, seen="a folder, not a file"))
+    if not target.is_file():
+        return
+    with target.open("rb") as file:
+        start = file.read(2**16).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start and not REPORTS[kind].match(start):
+        raise OutputError(Errors.ZT671.format(path=target, seen=f"its content is not {kind}"))
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether this package, or spaCy with the language `zh_tw`, has written a folder."""
+    if str(_json_of(folder / MARKER).get("made_by", "")).startswith(MADE_BY):
+        return True
+    if (folder / "model.onnx").is_file() and str(_json_of(folder / "pipeline.json").get("made_by", "")).startswith(
+        MADE_BY
+    ):
+        return True
+    return (folder / "config.cfg").is_file() and _json_of(folder / "meta.json").get("lang") == "zh_tw"
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """List the files in a folder of ours that are not part of what was written.
+
+    RETURNS (list[str]): Paths in the folder, sorted.
+    """
+    marker = _json_of(folder / MARKER)
+    known = set(marker["files"]) if isinstance(marker.get("files"), list) else None
+    components = _names(_json_of(folder / "meta.json"))
+    foreign = []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if (path.is_dir() and not path.is_symlink()) or path.name in (*IGNORED, MARKER):
+            continue
+        if (name not in known) if known is not None else not _is_part(path.relative_to(folder), components):
+            foreign.append(name)
+    return sorted(foreign)
+
+
+def _is_part(path: Path, components: set[str]) -> bool:
+    """Whether a pipeline or an exported folder has such a file, as far as its name tells."""
+    top, *below = path.parts
+    if not below:
+        return top.removesuffix(".json") in components or top in PIPELINE | EXPORTED
+    return top in (PIPELINE | components) and PART.fullmatch(path.name) is not None
+
+
+def _names(meta: dict[str, Any]) -> set[str]:
+    lists = [meta.get(key) for key in ("pipeline", "components", "disabled")]
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
+def _mark(folder: Path) -> None:
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
+    (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_JSON:
+            return {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Compare by inode where both exist: names may differ in case, or lead through another mount."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one == other
+
+
+def _listed(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -1,0 +1,49 @@
+"""Check the output folder of a training run before anything in it is replaced."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from ..errors import Errors, OutputError
+from ..outputs import MARKER, require_replaceable
+from ..staging import claimed, resolve
+
+CHECKPOINT = "checkpoint.safetensors"
+BEST, LAST = "model-best", "model-last"
+
+
+def require_run_folder(output: Path, *, resume: bool = False, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Check that a run may write its models and its checkpoint, and remove what a killed run left half-written.
+
+    output (Path): The folder of the run. Other files in it are left alone.
+    resume (bool): Whether the run continues from the checkpoint.
+    force (bool): Whether it may replace another run.
+    inputs (Iterable[Path]): What it is trained on and from, which its models must not replace.
+    RAISES (OutputError): If it may not.
+    """
+    inputs = [path for path in inputs if path.exists()]
+    if output.exists() and not output.is_dir():
+        raise OutputError(Errors.ZT671.format(path=output, seen="a file, not a folder"))
+    found = [name for name in (BEST, LAST, CHECKPOINT) if (output / name).exists()]
+    # A run that was killed after its first models, and before its first checkpoint, starts from the beginning.
+    killed_early = all((output / name / MARKER).is_file() for name in found)
+    if found and not force and not (resume and (CHECKPOINT in found or killed_early)):
+        raise OutputError(Errors.ZT684.format(path=output, found=", ".join(found)))
+    for name in (BEST, LAST):
+        require_replaceable(output / name, force=True, inputs=inputs)
+    if CHECKPOINT in found and not resume and is_other_model(output / CHECKPOINT):
+        raise OutputError(Errors.ZT671.format(path=output / CHECKPOINT, seen="it is no checkpoint of `train`"))
+    if output.is_dir():
+        for name in (BEST, LAST, CHECKPOINT):
+            with claimed(resolve(output / name)):
+                pass  # which removes them
+
+
+def is_other_model(path: Path) -> bool:
+    """Whether a file has weights that `save_checkpoint` has not written, as far as its header tells."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return "said" not in file.keys()  # noqa: SIM118  (a file is no mapping)
+    except (OSError, SafetensorError):
+        return False  # broken: nobody can use it

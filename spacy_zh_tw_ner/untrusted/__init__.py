@@ -1,0 +1,32 @@
+"""Checks on everything that comes from a file: names, sizes, nesting, hashes and values.
+
+A loaded folder may be damaged, or made to do harm. Readers run inside `reading`, which turns whatever a library raises
+into an `UnreadableFileError`, and use the functions of this package before they make a path, take memory or believe a
+number. Nothing here needs spaCy or torch, so that exported models are read with the same checks.
+"""
+
+from .arrays import read_npz, safetensors_entries
+from .documents import inflate, parse_json, parse_msgpack, scan_msgpack
+from .names import inside, require_bare_name, require_digest, sha256_of
+from .origin import origin, reading
+from .values import in_range, require, require_labels, require_type, whole_number
+
+__all__ = [
+    "in_range",
+    "inflate",
+    "inside",
+    "origin",
+    "parse_json",
+    "parse_msgpack",
+    "read_npz",
+    "reading",
+    "require",
+    "require_bare_name",
+    "require_digest",
+    "require_labels",
+    "require_type",
+    "safetensors_entries",
+    "scan_msgpack",
+    "sha256_of",
+    "whole_number",
+]

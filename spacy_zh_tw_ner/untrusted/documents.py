@@ -1,0 +1,149 @@
+"""JSON, msgpack and compressed data, with bounds on their nesting and on the memory that they take."""
+
+import json
+import zlib
+from typing import Any
+
+from ..errors import Errors, UnreadableFileError
+from .origin import origin
+
+DEEPEST = 64  # levels of lists and objects; what this package writes has at most 12
+MOST_ITEMS = 50_000_000  # values in one msgpack object, each of which takes some 60 bytes
+# What may come out of compressed data: small files may compress as they like, large ones 128 times. `.spacy` files of
+# real corpora compress 10 to 30 times.
+SMALL, HIGHEST_RATIO = 2**28, 128
+BLOCK = 2**20  # bytes inflated at once
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse JSON.
+
+    data (bytes | str): UTF-8, or text.
+    RETURNS (Any): The value.
+    RAISES (UnreadableFileError): For deep nesting. What is no JSON raises a ValueError, which `reading` translates.
+    """
+    try:
+        value = json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
+    except RecursionError:
+        _refuse_depth()
+    if nests_deeper(value):
+        _refuse_depth()
+    return value
+
+
+def nests_deeper(value: object, limit: int = DEEPEST) -> bool:
+    """Tell whether lists and dicts nest deeper than a limit."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item if isinstance(item, list | tuple) else ())
+            if isinstance(child, dict | list | tuple)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def parse_msgpack(data: bytes) -> Any:
+    """Parse msgpack as spaCy does, with arrays of numpy in it.
+
+    data (bytes): One msgpack object.
+    RETURNS (Any): The object.
+    RAISES (UnreadableFileError): For lengths beyond the data, or deep nesting. What else is wrong raises errors of
+        msgpack, which `reading` translates.
+    """
+    import srsly
+
+    scan_msgpack(data)
+    return srsly.msgpack_loads(data)
+
+
+def scan_msgpack(data: bytes | memoryview) -> None:
+    """Walk through msgpack without building anything: a list takes memory for as many values as it says it has.
+
+    data (bytes | memoryview): One msgpack object.
+    RAISES (UnreadableFileError): For lengths beyond the end of the data, deep nesting, or too many values.
+    """
+    size, place, n_items = len(data), 0, 0
+    open_: list[int] = [1]  # values that are still to come, of each array and map that is open
+    while open_:
+        if not open_[-1]:
+            open_.pop()
+            continue
+        open_[-1] -= 1
+        n_items += 1
+        if place >= size:
+            _refuse_size(place + 1, size)
+        code = data[place]
+        place += 1
+        if code <= 0x7F or code >= 0xE0 or 0xC0 <= code <= 0xC3:  # small integers, nil, booleans
+            continue
+        if code <= 0x9F:  # maps and arrays of up to 15
+            inner = (code & 0x0F) * (2 if code <= 0x8F else 1)
+        elif code <= 0xBF:
+            inner, place = 0, place + (code & 0x1F)
+        elif code in FIXED:
+            inner, place = 0, place + FIXED[code]
+        else:
+            width, of_each, is_container = LENGTHS[code]
+            length = int.from_bytes(data[place : place + width], "big")
+            place += width
+            inner = length * of_each if is_container else 0
+            place += 0 if is_container else length + of_each
+        if place + inner > size or n_items + inner > MOST_ITEMS:
+            _refuse_size(place + inner, min(size, MOST_ITEMS))
+        if inner:
+            if len(open_) > DEEPEST:
+                _refuse_depth()
+            open_.append(inner)
+
+
+# First byte of a value → bytes behind it: floats, integers, extensions of fixed length
+FIXED = {0xCA: 4, 0xCB: 8, **{0xCC + i: 1 << i for i in range(4)}, **{0xD0 + i: 1 << i for i in range(4)}}
+FIXED |= {0xD4 + i: 1 + (1 << i) for i in range(5)}
+# First byte of a value → bytes of its length, values of each element or further bytes, and whether it holds values
+LENGTHS = {
+    **{0xC4 + i: (1 << i, 0, False) for i in range(3)},  # bytes
+    **{0xC7 + i: (1 << i, 1, False) for i in range(3)},  # extensions
+    **{0xD9 + i: (1 << i, 0, False) for i in range(3)},  # strings
+    **{0xDC + i: (2 << i, 1, True) for i in range(2)},  # arrays
+    **{0xDE + i: (2 << i, 2, True) for i in range(2)},  # maps
+}
+
+
+def inflation_limit(size: int) -> int:
+    """Return the most bytes that compressed data of a size may become."""
+    return max(SMALL, HIGHEST_RATIO * size)
+
+
+def inflate(data: bytes) -> bytes:
+    """Decompress zlib data.
+
+    data (bytes): One zlib stream.
+    RETURNS (bytes): What was compressed.
+    RAISES (UnreadableFileError): If it grows beyond `inflation_limit`. Damaged data raises `zlib.error`.
+    """
+    stream, limit, blocks, n_bytes = zlib.decompressobj(), inflation_limit(len(data)), [], 0
+    for start in range(0, len(data), BLOCK):
+        waiting = data[start : start + BLOCK]
+        while waiting and not stream.eof:
+            blocks.append(stream.decompress(waiting, BLOCK))
+            waiting, n_bytes = stream.unconsumed_tail, n_bytes + len(blocks[-1])
+            if n_bytes > limit:
+                raise UnreadableFileError(Errors.ZT646.format(origin=origin(), size=len(data), limit=limit))
+    blocks.append(stream.flush(BLOCK) if stream.eof else b"")
+    if not stream.eof:
+        raise zlib.error("incomplete or truncated stream")
+    return b"".join(blocks)
+
+
+def _refuse_size(claimed: int, available: int) -> None:
+    raise UnreadableFileError(
+        Errors.ZT645.format(origin=origin(), what="what it contains", claimed=claimed, available=available)
+    )
+
+
+def _refuse_depth() -> None:
+    raise UnreadableFileError(Errors.ZT647.format(origin=origin(), limit=DEEPEST))

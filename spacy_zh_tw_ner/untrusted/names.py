@@ -1,0 +1,66 @@
+"""Names of files that are read from a file, and the hash of what they name."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from ..errors import Errors, UnreadableFileError
+from .origin import origin
+
+LONGEST = 200  # bytes of a name; file systems allow 255
+BLOCK = 2**20  # bytes hashed at once
+# Windows opens a device for these, whatever the folder and the suffix.
+DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
+
+def require_bare_name(name: object) -> str:
+    """Make sure that a name is that of a file in the folder at hand, on every system.
+
+    name (object): As it was read.
+    RETURNS (str): The name.
+    RAISES (UnreadableFileError): For a separator, "..", a drive, a device of Windows, a control character, or nothing.
+    """
+    if isinstance(name, str) and name and not FORBIDDEN.search(name) and not DEVICES.fullmatch(name):
+        is_text = not re.search("[\ud800-\udfff]", name)
+        if is_text and len(name.encode()) <= LONGEST and name.strip(". ") and name == name.rstrip(". "):
+            return name
+    shown = name[:LONGEST] if isinstance(name, str) else name
+    raise UnreadableFileError(Errors.ZT641.format(origin=origin(), name=shown))
+
+
+def inside(folder: Path, name: object) -> Path:
+    """Return the path of a file in a folder, by a name that was read from a file.
+
+    A link is followed where it leads to a file in the same folder, and refused where it leads outside.
+
+    folder (Path): The folder.
+    name (object): The name.
+    RETURNS (Path): The path, whether there is such a file or not.
+    RAISES (UnreadableFileError): For a name that is not bare, or a link out of the folder.
+    """
+    path = folder / require_bare_name(name)
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise UnreadableFileError(Errors.ZT642.format(path=path, folder=folder))
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read a block at a time."""
+    digest, block = hashlib.sha256(), bytearray(BLOCK)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(memoryview(block)[:count])
+    return digest.hexdigest()
+
+
+def require_digest(path: Path, expected: str) -> None:
+    """Make sure that a file is the one that was written.
+
+    path (Path): The file.
+    expected (str): Its SHA-256 as hexadecimal digits, or the first of them.
+    RAISES (UnreadableFileError): If it is another.
+    """
+    found = sha256_of(path)
+    if not expected or not found.startswith(expected):
+        raise UnreadableFileError(Errors.ZT643.format(path=path, found=found, expected=expected))

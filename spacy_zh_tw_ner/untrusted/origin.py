@@ -1,0 +1,53 @@
+"""The file that is being read, and the boundary that turns any error on the way into one of ours."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from ..errors import Errors, UnreadableFileError, code_of
+
+LONGEST_REASON = 160  # characters of a foreign message that are repeated
+_origin: ContextVar[str] = ContextVar("origin", default="The data")
+
+
+def origin() -> str:
+    """Return the name of the file that is being read, for messages."""
+    return _origin.get()
+
+
+@contextmanager
+def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
+    """Read a file that may be damaged or hostile.
+
+    path (str | Path): The file or folder, or words for bytes that are in none.
+    message (Optional[str]): In place of ZT640, with {path} and {reason}.
+    RAISES (UnreadableFileError): For anything raised inside, except errors that have a code of this package already,
+        an OSError (the file is missing, no permission), and a GPU that is out of memory.
+    """
+    token, collects = _origin.set(str(path)), gc.isenabled()
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if code_of(error) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
+    except BaseException as error:
+        # A panic in Rust code (tokenizers, safetensors), which pyo3 keeps apart from Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
+    finally:
+        _origin.reset(token)
+        if collects:
+            gc.enable()  # srsly.msgpack_loads leaves the garbage collector off where it raises
+
+
+def _reason(error: BaseException) -> str:
+    """The kind of an error and the beginning of its message, without characters that a terminal would obey."""
+    line = " ".join(str(error)[: 4 * LONGEST_REASON].split())[:LONGEST_REASON]
+    shown = "".join(char if char.isprintable() else "�" for char in line)
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

@@ -1,0 +1,90 @@
+"""Values that are read from a file: their types and ranges."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn, TypeVar
+
+from ..errors import Errors, UnreadableFileError
+from .origin import origin
+
+LONGEST = 80  # characters of a value that are repeated in a message
+T = TypeVar("T")
+
+
+def refuse(key: str, value: object, expected: str) -> NoReturn:
+    """Raise the error for a value that is not what it must be."""
+    try:
+        seen = repr(value)
+    except Exception:  # nested too deeply, or an integer of too many digits
+        seen = type(value).__name__
+    seen = seen if len(seen) <= LONGEST else f"{seen[:LONGEST]}…"
+    raise UnreadableFileError(Errors.ZT644.format(origin=origin(), key=key, expected=expected, seen=seen))
+
+
+def require(ok: bool, key: str, value: object, expected: str) -> None:
+    """Refuse a value.
+
+    ok (bool): Whether the value is right.
+    key (str): Where it was found, for the message.
+    value (object): The value.
+    expected (str): What it should have been, for the message.
+    RAISES (UnreadableFileError): If it is not right.
+    """
+    if not ok:
+        refuse(key, value, expected)
+
+
+def require_type(key: str, value: object, kind: type[T]) -> T:
+    """Make sure that a value has a type; True and False are no numbers.
+
+    RAISES (UnreadableFileError): If it has another.
+    """
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        refuse(key, value, f"of type {kind.__name__}")
+    return value
+
+
+def in_range(key: str, value: object, least: float, most: float) -> float:
+    """Make sure that a value is a number from `least` to `most`; NaN is in no range.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:  # type: ignore[operator]  # checked on this line
+        refuse(key, value, f"a number from {least:g} to {most:g}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def whole_number(key: str, value: object, least: int, most: int) -> int:
+    """Make sure that a value is a whole number from `least` to `most`.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        refuse(key, value, f"a whole number from {least} to {most}")
+    return value
+
+
+def require_labels(key: str, value: object) -> list[str]:
+    """Make sure that a value is a list of labels: strings that are not empty, each of them once.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    labels: Any = value
+    ok = isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
+    if not ok or len(set(labels)) != len(labels) or not all(map(_is_text, labels)):
+        refuse(key, value, "a list of different, non-empty strings")
+    return list(labels)
+
+
+def finite(values: Sequence[float]) -> bool:
+    """Whether all numbers are finite."""
+    return all(map(math.isfinite, values))
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
