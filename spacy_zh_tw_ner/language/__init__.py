@@ -18,6 +18,7 @@ from ..loaded_models import scan_file
 from ..module_mode import guard_modules
 from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
+from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
@@ -78,6 +79,12 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         # spaCy's own method leaves variables such as ${training.max_steps} in the block, and cannot resolve it.
         block = self.config.interpolate()["training"]["optimizer"]
         return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
+
+    def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a component as spaCy does; warn of one that has no effect where it is."""
+        component = super().add_pipe(*args, **kwargs)
+        warn_of_order(self)
+        return component
 
     def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads."""
