@@ -164,6 +164,14 @@ def test_whatever_stops_a_command_is_one_message(error: BaseException, code: str
     assert "Traceback" not in said
 
 
+def test_a_command_in_a_message_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    command = '`pip install "/somewhere/with a name/of some length[parquet]"`'
+    main.print_failure(f"[ZT530] Parquet needs pyarrow, which is not installed here or there. Run {command}, please.")
+    said = plain(capsys.readouterr().out)
+    assert command in said
+    assert said.count("\n") > 1
+
+
 def test_a_command_keeps_its_signature_for_python() -> None:
     from spacy_zh_tw_ner.cli import try_cli
 
