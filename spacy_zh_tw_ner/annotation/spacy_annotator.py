@@ -6,8 +6,8 @@ from functools import partial
 
 import torch
 from spacy.tokens import Doc, Span
-from thinc.api import require_gpu
 
+from ..devices import require_gpu
 from ..entities import Found
 from ..pipeline.folders import load_pipeline
 from .annotators import Annotated
