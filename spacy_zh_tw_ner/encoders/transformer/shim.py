@@ -1,9 +1,11 @@
 """A backbone inside a thinc model: trained by an optimizer of torch, moved, and saved. `passes` runs it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from functools import wraps
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import srsly
 import torch
@@ -25,6 +27,22 @@ from .settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_loading = RLock()
+
+
+def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let one thread at a time load a model: transformers patches torch for all threads while it builds one."""
+
+    @wraps(load)
+    def locked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _loading:
+            return load(*args, **kwargs)
+
+    return locked
 
 
 class BackboneShim(Shim):
@@ -73,6 +91,7 @@ class BackboneShim(Shim):
         """Where the weights are."""
         return next(self.backbone.parameters()).device
 
+    @one_at_a_time
     def load(self) -> None:
         """Read the base from the Hub, its cache or a folder, and make sure that it can be saved again.
 
@@ -175,6 +194,7 @@ class BackboneShim(Shim):
             return b""
         return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
 
+    @one_at_a_time
     def from_bytes(self, data: bytes) -> "BackboneShim":
         """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
         if data:
