@@ -1,8 +1,10 @@
 """One array a document ⇄ one array a batch, in thinc's arrays or torch's."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from thinc.api import Ops, get_torch_default_device
 from thinc.types import Floats1d, Floats2d, Ints1d
@@ -39,6 +41,18 @@ def to_torch(
 def from_torch(tensor: torch.Tensor) -> Floats2d:
     """Convert a tensor on any device to an array of thinc, which shares its memory if thinc is on that device."""
     return cast(Floats2d, torch2xp(tensor.detach().to(get_torch_default_device())))
+
+
+def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
+    """Return an array of thinc on the CPU, without a copy where it is there."""
+    found: npt.NDArray[np.float32] = ops.to_numpy(array).astype(np.float32, copy=False)  # type: ignore[no-untyped-call]
+    return found
+
+
+def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
+    """Return an array as thinc has it, on the device of `ops`."""
+    floats: Any = array.astype(np.float32, copy=False)
+    return ops.asarray(floats)
 
 
 def group_by_length(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..crf.transitions import Transitions
 from ..errors import Errors, UnreadableFileError
 from ..tag_scheme import TagScheme
 from ..untrusted import (
@@ -30,17 +31,6 @@ MOST_TOKENS = 2**20  # of a window
 FORBIDDEN, LARGEST_SCORE = -1e30, 1e6  # of a transition; no sum of scores comes near the first
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; `calibrate` fits one from 0.05 to 20
 GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
-
-
-class Transitions(NamedTuple):
-    """Scores in float64; what is forbidden is −1e30.
-
-    matrix: (n_tags, n_tags), from row to column. start, end: (n_tags,).
-    """
-
-    matrix: npt.NDArray[np.float64]
-    start: npt.NDArray[np.float64]
-    end: npt.NDArray[np.float64]
 
 
 class Exported(NamedTuple):
@@ -125,7 +115,7 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """Scores as an array of the shape of `legal`; what is illegal is forbidden, whatever the file says."""
     shape = legal.shape
     rows = require_type(key, values, list)
@@ -137,7 +127,7 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
     scores = np.array(rows, dtype=np.float64)
     in_between = (scores < -LARGEST_SCORE) & (scores > 0.5 * FORBIDDEN)
     require(not in_between.any(), key, "others", f"scores up to {LARGEST_SCORE:g}, or {FORBIDDEN:g}")
-    return np.where(legal, scores, FORBIDDEN)
+    return np.where(legal, scores, FORBIDDEN).astype(np.float32)
 
 
 def _pieces(key: str, values: object) -> list[int]:

@@ -191,7 +191,7 @@ def _more_components(folder: Path) -> list[Case]:
     lists = Lexicon([["臺北", "新竹市"], ["台積電"]]).lists
     return [
         Case("gazetteer", words, to_json, read_gazetteer, 0.5),
-        Case("gazetteer bytes", words, to_msgpack, lambda data: gazetteer.from_bytes(data), 0.3),
+        Case("gazetteer bytes", words, to_msgpack, gazetteer.from_bytes, 0.3),
         Case("ensemble", json.loads(good), to_json, read_ensemble, 0.3),
         Case(
             "lexicon",
