@@ -86,6 +86,12 @@ def test_docstart_is_no_token(line: str, tmp_path: Path) -> None:
     assert [(r.text, r.entities) for r in found] == [("好", []), ("台", [Entity(0, 1, "LOC")])]
 
 
+def test_several_docstarts_name_documents_and_one_alone_does_not(tmp_path: Path) -> None:
+    content = "-DOCSTART- O\n\n好 O\n\n的 O\n\n-DOCSTART- O\n台 B-LOC\n"
+    assert [r.doc_id for r in read(tmp_path, content)] == ["corpus-1", "corpus-1", "corpus-2"]
+    assert [r.doc_id for r in read(tmp_path, "-DOCSTART- O\n\n好 O\n\n的 O\n")] == ["", ""]
+
+
 def test_docstart_without_blank_lines_ends_a_sentence(tmp_path: Path) -> None:
     assert [r.text for r in read(tmp_path, "好 O\n-DOCSTART- O\n的 O\n")] == ["好", "的"]
 
