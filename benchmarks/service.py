@@ -110,13 +110,20 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
 
 
 @contextmanager
-def served(folder: Path, threads: int = 1) -> Iterator[tuple[int, int]]:
-    """Run the command, and yield its port and process."""
+def served(pipeline: Path | str, threads: int = 1, *, open_files: int | None = None) -> Iterator[tuple[int, int]]:
+    """Run the command, and yield its port and process.
+
+    pipeline (Path | str): Folder or package.
+    threads (int): CPU threads.
+    open_files (Optional[int]): Limit of its open files.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     run = "from spacy_zh_tw_ner.cli import zh_tw_ner_cli; zh_tw_ner_cli()"
-    command = [sys.executable, "-c", f"{hidden()}{run}", "serve", str(folder), "--port", str(port)]
+    if open_files is not None:
+        run = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({open_files}, {open_files})); {run}"
+    command = [sys.executable, "-c", f"{hidden()}{run}", "serve", str(pipeline), "--port", str(port)]
     command += ["--threads", str(threads)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:

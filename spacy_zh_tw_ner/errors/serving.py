@@ -5,7 +5,7 @@ class ServingMessages:
     """Part of `Errors`."""
 
     # The service
-    ZT501 = "{name}={value} would let nothing through. Give a number above 0."
+    ZT501 = "{name} must be greater than 0 and finite (got {value})."
     ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
     ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
     ZT504 = (
@@ -29,6 +29,28 @@ class ServingMessages:
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 
     ZT535 = "The service is stopping and had no time left for this text. Send it again to the next one."
+    ZT561 = "Port {port} of {host} is in use by another program. Stop that one, or choose another port with --port."
+    ZT562 = "The service cannot listen at --host {host}: {reason}. Give an address of this machine, such as 127.0.0.1."
+    ZT563 = "The request line and headers are longer than {limit:,} bytes. Send less; texts go in the body."
+    ZT564 = "The headers of the request did not come within {seconds:g} s. Send them faster."
+    ZT565 = "The `Host` of the request is no name of this service. Use its name, or have this one put in --allow-host."
+    ZT566 = "The request is not valid HTTP/1.1. Check the client, or whether it speaks HTTPS: the service does not."
+    ZT567 = (
+        "The limit of open files is {limit}, too low for a service. Raise it to {needed} or more (`ulimit -n`); 1,024 "
+        "is usual."
+    )
+    ZT568 = "The API key cannot be read from {path}: {reason}. Check --api-key-file."
+    ZT569 = (
+        "The API key of {source} is empty, and the service would be open to everybody. Write a key there, or leave the "
+        "option out to serve without one."
+    )
+    ZT570 = (
+        "The API key of {source} {problem}, which no client could send in a header. Give one line of at most {limit} "
+        "bytes."
+    )
+    ZT571 = "More than {limit:,} JSON values in one body or line. Send it in parts; /v1/entities/stream takes many."
+    ZT573 = "Port {port} may not be opened: {reason}. Ports below 1024 need privileges; choose another with --port."
+    ZT574 = "--allow-host {host!r} is no host name. Give names without scheme and port: ner.example.tw, *.example.tw."
 
     # Words that a request brings
     ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."

@@ -43,7 +43,20 @@ class WarningMessages:
         "reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
         '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
     )
+    ZT960 = (
+        "The limit of open files is {limit}: the service holds {connections} connections and {requests} requests at a "
+        "time instead of as many as were asked for. Raise it with `ulimit -n`."
+    )
+    ZT961 = (
+        "At {speed:,.0f} characters a second, a text of {chars:,} characters takes about {needed:.0f} s, and the "
+        "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
+    )
+    ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."
+    )
+    ZT955 = (
+        "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
+        "config."
     )

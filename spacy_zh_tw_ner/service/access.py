@@ -1,13 +1,17 @@
-"""Around every request: how many at a time, what is logged and counted, and the headers that keep browsers safe."""
+"""Around every request: who is let in, how many at a time, what is logged and counted, and headers for browsers."""
 
+import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Sequence
 from uuid import uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Errors
+from .connections import CONNECTION
 from .metrics import Metrics
 from .refusals import ClientGone, Refusal
 
@@ -23,6 +27,11 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
 ]
 CLIENT_GONE = 499
+# Answered whatever the load, so that no cluster restarts a service because it is busy.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+# Asked by address, not by name: a kubelet sends the address of the pod as `Host`.
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 log = logging.getLogger(__name__)
 
 
@@ -31,11 +40,13 @@ class Access:
 
     app (ASGIApp): What answers.
     metrics (Metrics): What counts.
-    max_requests (int): Requests that are held at a time; more get 429.
+    max_requests (int): Requests that are held at a time; more get 429. Probes are not counted.
+    hosts (Sequence[str]): Names that `Host` may have, "*.example.tw" for all below it; empty for any.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_requests: int) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_requests: int, hosts: Sequence[str] = ()) -> None:
         self._app, self._metrics, self._max_requests = app, metrics, max_requests
+        self._hosts = tuple(host.lower() for host in hosts)
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,37 +54,82 @@ class Access:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, start = 0, time.perf_counter()
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
-            await send(message)
-
-        self._held += 1
+        exchange = _Exchange(receive, send)
+        connection, is_probe = CONNECTION.get(), scope["path"] in PROBES
+        self._held += not is_probe
+        if connection is not None:
+            connection.begin_request()
         try:
-            if self._held > self._max_requests:
-                await Refusal(429, Errors.ZT510.format(seconds=1), retry_after=1).response()(scope, receive, watched)
-            else:
-                await self._app(scope, receive, watched)
-        except ClientGone:
-            status = CLIENT_GONE
+            refusal = self._refusal(scope, is_probe)
+            app = self._app if refusal is None else refusal.response()
+            await app(scope, exchange.receive, exchange.send)
+        except (ClientGone, ClientDisconnect):
+            exchange.gone = True
+        except asyncio.CancelledError:
+            # The service ends and has no time left. Raised further, uvicorn would log it as an error with a traceback.
+            exchange.gone = True
+            if connection is not None:
+                connection.transport.abort()
+                await asyncio.sleep(0)
         except Exception as error:
-            if status:  # too late for another answer
-                status = 500
-            else:
-                await _unexpected(error).response()(scope, receive, watched)
+            failure = _unexpected(error)
+            if not exchange.status:
+                await failure.response()(scope, exchange.receive, exchange.send)
+            exchange.status = 500  # though it may be too late to say so
         finally:
-            self._held -= 1
-            seconds = time.perf_counter() - start
-            # Paths are the client's and without number; routes are ours.
-            route = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(route, str(status or CLIENT_GONE)).inc()
-            self._metrics.seconds.labels(route).observe(seconds)
-            method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
-            log.info("%s %s %d %.1f ms", method, route, status or CLIENT_GONE, seconds * 1000)
+            self._held -= not is_probe
+            if connection is not None:
+                connection.end_request()
+            self._report(scope, exchange)
+
+    def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
+        if self._hosts and scope["path"] not in ANY_HOST and not self._knows_host(scope):
+            return Refusal(400, Errors.ZT565)
+        if self._held > self._max_requests and not is_probe:
+            return Refusal(429, Errors.ZT510.format(seconds=1), retry_after=1)
+        return None
+
+    def _knows_host(self, scope: Scope) -> bool:
+        sent = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
+        name = sent.partition("]")[0].removeprefix("[") if sent.startswith("[") else sent.partition(":")[0]
+        return any(name == host or (host.startswith("*.") and name.endswith(host[1:])) for host in self._hosts)
+
+    def _report(self, scope: Scope, exchange: "_Exchange") -> None:
+        seconds = time.perf_counter() - exchange.start
+        status = exchange.final_status
+        # Paths are the client's and without number; routes are ours.
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        log.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+
+
+class _Exchange:
+    """A request and its answer as they pass: the status, and whether the client left before the end."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.start = time.perf_counter()
+        self.status, self.gone, self._complete = 0, False, False
+
+    @property
+    def final_status(self) -> int:
+        return CLIENT_GONE if self.gone or not self.status else self.status
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._complete:
+            self.gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            self._complete = True
+        await self._send(message)
 
 
 def _unexpected(error: Exception) -> Refusal:

@@ -34,6 +34,7 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
         description="Named entities in Traditional Chinese (Taiwan).",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the `Host` of the request
     )
     check_key = key_checker(settings.api_key)
     app.include_router(entity_routes(engine, settings, check_key))
@@ -52,7 +53,7 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
             expose_headers=["Retry-After"],
         )
     metrics.watch(engine)
-    app.add_middleware(Access, metrics=metrics, max_requests=settings.max_requests)
+    app.add_middleware(Access, metrics=metrics, max_requests=settings.max_requests, hosts=settings.hosts)
     return app
 
 

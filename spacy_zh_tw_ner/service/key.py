@@ -35,4 +35,4 @@ def key_checker(key: str) -> CheckT:
 
 
 async def _anybody() -> None:
-    """Ask for nothing. Not a plain function: each call of one would go through a pool of threads."""
+    """Ask for nothing. Not a plain function: each call of one would go through a thread pool."""

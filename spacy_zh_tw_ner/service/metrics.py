@@ -1,4 +1,6 @@
-"""Figures for Prometheus. No label of a series ever comes from a request: their number stays what it is."""
+"""Figures for Prometheus. No label of a series ever comes from a request, so that the number of series is bounded."""
+
+from collections.abc import Sized
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -30,6 +32,10 @@ class Metrics:
         self.entities = Counter(f"{NAME}_entities", "Entities found.", ["pipeline", "label"], registry=registry)
         self.batch_texts = Histogram(f"{NAME}_batch_texts", "Texts of a batch.", buckets=SIZES, registry=registry)
         self.inference = Counter(f"{NAME}_inference_seconds", "Time spent reading texts.", registry=registry)
+        self.dropped = Counter(
+            f"{NAME}_connections_dropped", "Connections closed for a limit.", ["reason"], registry=registry
+        )
+        self._connections = Gauge(f"{NAME}_connections", "Open connections.", registry=registry)
         self._queue_texts = Gauge(f"{NAME}_queue_texts", "Texts that wait.", registry=registry)
         self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters that wait.", registry=registry)
 
@@ -37,6 +43,10 @@ class Metrics:
         """Ask an engine for the length of its queue whenever somebody asks for it here."""
         self._queue_texts.set_function(lambda: engine.waiting[0])
         self._queue_characters.set_function(lambda: engine.waiting[1])
+
+    def watch_connections(self, pool: Sized) -> None:
+        """Ask for the number of open connections whenever somebody asks for it here."""
+        self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:
         """Count what a batch held."""

@@ -1,6 +1,5 @@
 """Code points, UTF-16 units or UTF-8 bytes: every client counts characters in its own way."""
 
-from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
@@ -8,20 +7,22 @@ OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
 _CODECS = {"utf16": ("utf-16-le", 2), "utf8": ("utf-8", 1)}
 
 
-def convert_offsets(text: str, offsets: Sequence[int], unit: OffsetUnit) -> list[int]:
-    """Count in another unit, in one pass over the text.
+class OffsetConverter:
+    """Counts positions of one text in another unit, each from the one before.
 
     text (str): The text.
-    offsets (Sequence[int]): Positions in code points, ascending.
     unit (OffsetUnit): What to count in.
-    RETURNS (list[int]): The same positions.
     """
-    if unit == "codepoint" or text.isascii():
-        return list(offsets)
-    codec, width = _CODECS[unit]
-    converted, position, total = [], 0, 0
-    for offset in offsets:
-        total += len(text[position:offset].encode(codec)) // width
-        position = offset
-        converted.append(total)
-    return converted
+
+    def __init__(self, text: str, unit: OffsetUnit) -> None:
+        self._text = text
+        self._codec, self._width = ("", 0) if unit == "codepoint" or text.isascii() else _CODECS[unit]
+        self._position, self._total = 0, 0
+
+    def __call__(self, offset: int) -> int:
+        """Convert a position in code points, which must not be before the last one."""
+        if not self._width:
+            return offset
+        self._total += len(self._text[self._position : offset].encode(self._codec)) // self._width
+        self._position = offset
+        return self._total

@@ -1,4 +1,4 @@
-"""What a cluster asks."""
+"""Probes and metrics: the routes that a cluster asks, which are answered whatever the load; see `access.PROBES`."""
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -44,7 +44,7 @@ def operations(engine: Engine, metrics: Metrics, check_key: CheckT) -> APIRouter
             401: {"model": Refused, "description": "The key is missing or wrong."},
         },
     )
-    def figures() -> Response:
+    async def figures() -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     return router

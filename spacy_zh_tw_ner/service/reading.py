@@ -1,24 +1,28 @@
 """From texts to entities: through the engine, for as long as somebody waits."""
 
 import asyncio
-import json
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from fastapi import Request
+from pydantic_core import from_json
+from starlette.types import Receive
 
 from ..entities import Found
 from ..errors import Errors
-from .engine import Engine, NotLoaded, QueueFull, Unreadable
+from .engine import Engine, NotLoaded, QueueFull, Stopping, Unreadable
+from .event_loop import Pause
 from .fair_queue import Job
 from .own_words import RequestWords, request_words
-from .refusals import ClientGone, Refusal, parse
-from .schema import Options, OwnWords, Record, StreamWords, entities
+from .refusals import ClientGone, Refusal, check_values, parse
+from .schema import Options, OwnWords, Record, StreamWords, dump, dump_entities
 from .settings import ServiceSettings
 
-PAUSE = 0.05  # seconds between two attempts of a stream to find room in the queue
+RETRY = 0.05  # seconds between two attempts of a stream to find room in the queue
+LINE = re.compile(rb"[^\n]+")
+MAX_WORDS_LINE = 1 << 20  # bytes of a first line with words
 
 
 def check_options(options: Options, engine: Engine) -> str:
@@ -71,7 +75,7 @@ def check_length(text: str, field: str, limit: int) -> None:
 
 
 async def read_texts(
-    request: Request,
+    receive: Receive,
     engine: Engine,
     pipeline: str,
     texts: Sequence[str],
@@ -80,7 +84,7 @@ async def read_texts(
 ) -> list[tuple[Found, ...]]:
     """Have texts read, for as long as the client is there and the time is not over.
 
-    request (Request): The request, its body received.
+    receive (Receive): Of the request, its body received.
     engine (Engine): Reads.
     pipeline (str): By this pipeline.
     texts (Sequence[str]): The texts.
@@ -93,7 +97,7 @@ async def read_texts(
     jobs = engine.submit(pipeline, texts, words)
     results = asyncio.gather(*map(_wait, jobs))
     results.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, even if nobody looks
-    gone = asyncio.ensure_future(_disconnect(request))
+    gone = asyncio.ensure_future(disconnect(receive))
     try:
         await asyncio.wait((results, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if results.done():
@@ -114,6 +118,8 @@ async def _wait(job: Job) -> tuple[Found, ...]:
         raise Refusal(422, str(error)) from error
     except NotLoaded as error:
         raise Refusal(503, str(error)) from error
+    except Stopping as error:
+        raise Refusal(503, str(error), retry_after=1) from error
 
 
 async def _in_time(job: Job, timeout: float) -> tuple[Found, ...]:
@@ -123,8 +129,9 @@ async def _in_time(job: Job, timeout: float) -> tuple[Found, ...]:
         raise Refusal(503, Errors.ZT512.format(seconds=timeout), retry_after=5) from None
 
 
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def disconnect(receive: Receive) -> None:
+    """Wait until the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 
@@ -149,15 +156,19 @@ class Stream:
         words: RequestWords | None = None,
     ) -> None:
         self._engine, self._pipeline, self._options, self._settings = engine, pipeline, options, settings
-        self._words = words
+        self._words, self._pause = words, Pause()
         self._ahead: deque[tuple[dict[str, Any], Job | Refusal]] = deque()
 
     async def answer(self, lines: Iterable[bytes]) -> AsyncIterator[bytes]:
         """Yield lines, as they are ready."""
         try:
-            ahead = 0
-            for index, line in enumerate(lines):
+            ahead, index = 0, 0
+            for line in lines:
+                await self._pause()
+                if not line.strip():
+                    continue
                 record, asked = await self._ask(index, line)
+                index += 1
                 self._ahead.append((record, asked))
                 ahead += len(line)
                 # Enough for the batch that is read and the next.
@@ -172,6 +183,7 @@ class Stream:
     async def _ask(self, index: int, line: bytes) -> tuple[dict[str, Any], Job | Refusal]:
         sent: dict[str, Any] = {"index": index}
         try:
+            await check_values(line, self._settings.max_values)
             record = parse(Record, line)
             sent["id"] = record.id
             check_length(record.text, "text", self._settings.max_chars)
@@ -185,14 +197,14 @@ class Stream:
             return sent, refusal
 
     async def _submit(self, text: str, words: RequestWords | None) -> Job:
-        deadline = asyncio.get_running_loop().time() + self._settings.timeout
+        deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
         while True:
             try:
-                return self._engine.submit(self._pipeline, [text], words)[0]
+                return self._engine.submit(self._pipeline, [text], words, owner=self)[0]
             except QueueFull as full:
                 if asyncio.get_running_loop().time() > deadline:
                     raise Refusal(429, str(full)) from full
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
         """The oldest answer, and those after it that are ready."""
@@ -204,15 +216,15 @@ class Stream:
 
     async def _line(self, sent: dict[str, Any], asked: Job | Refusal) -> bytes:
         if isinstance(asked, Refusal):
-            return _dump(sent | asked.body)
+            return dump(sent | asked.body) + b"\n"
         try:
-            found = await _in_time(asked, self._settings.timeout)
+            found = await _in_time(asked, self._settings.seconds_for(len(asked.text)))
             check_options(self._options, self._engine)  # the labels are known now
-            sent["entities"] = entities(asked.text, found, self._options)
         except Refusal as refusal:
             self._engine.withdraw([asked])
-            sent |= refusal.body
-        return _dump(sent)
+            return dump(sent | refusal.body) + b"\n"
+        dumped = await dump_entities(asked.text, found, self._options, self._pause)
+        return dump(sent)[:-1] + b',"entities":' + dumped + b"}\n"
 
 
 def divide(body: bytes) -> tuple[OwnWords | None, Iterator[bytes]]:
@@ -220,19 +232,17 @@ def divide(body: bytes) -> tuple[OwnWords | None, Iterator[bytes]]:
 
     body (bytes): All lines.
     RETURNS (tuple[Optional[OwnWords], Iterator[bytes]]): The words that are its first line, if it has no text; and the
-        lines that ask, without blank ones.
+        lines that ask. Of these some may be blank.
     RAISES (Refusal): 422 for words that are not as they should be.
     """
-    lines = (line for line in body.split(b"\n") if line.strip())
-    first = next(lines, b"")
-    try:
-        fields = json.loads(first)
-    except ValueError:
-        fields = None
-    if isinstance(fields, dict) and "gazetteer" in fields and "text" not in fields:
-        return parse(StreamWords, first).gazetteer, lines
-    return None, chain([first] if first else [], lines)
-
-
-def _dump(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    # Found one by one: a list of eight million lines would take longer than anybody may wait.
+    lines = (match.group() for match in LINE.finditer(body))
+    first = next((line for line in lines if line.strip()), b"")
+    if len(first) <= MAX_WORDS_LINE and b'"gazetteer"' in first:
+        try:
+            fields = from_json(first)
+        except ValueError:  # told where the line is answered
+            fields = None
+        if isinstance(fields, dict) and "gazetteer" in fields and "text" not in fields:
+            return parse(StreamWords, first).gazetteer, lines
+    return None, chain([first], lines)

@@ -1,4 +1,4 @@
-"""Requests that cannot be answered: each gets a 4xx and a sentence, and none of its own text back."""
+"""HTTP errors: each is a 4xx or 5xx with a code and a sentence, and none of the request's own text."""
 
 import asyncio
 from collections.abc import Mapping, Sequence, Set
@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Errors
+from .event_loop import COUNTED, count_values
 from .settings import ServiceSettings
 
 EXAMPLE = '{"text": "國立臺灣大學位於臺北市大安區。"}'
@@ -66,6 +67,16 @@ async def read_body(request: Request, content_type: str, settings: ServiceSettin
         return await asyncio.wait_for(_receive(request, limit), timeout)
     except (asyncio.TimeoutError, TimeoutError):  # not the same before Python 3.11
         raise Refusal(408, Errors.ZT513.format(seconds=timeout)) from None
+
+
+async def check_values(body: bytes, limit: int) -> None:
+    """Refuse, with 422, JSON of so many values that parsing it would hold up everybody.
+
+    body (bytes): JSON, whole.
+    limit (int): How many values it may have.
+    """
+    if len(body) > COUNTED and await asyncio.to_thread(count_values, body) > limit:
+        raise Refusal(422, Errors.ZT571.format(limit=limit))
 
 
 async def _receive(request: Request, limit: int) -> bytes:

@@ -4,16 +4,18 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import Errors
 from .engine import Engine
+from .event_loop import Pause
 from .key import CheckT
+from .lines_response import NDJSON, LinesResponse
 from .offsets import OffsetUnit
 from .reading import Stream, check_length, check_options, divide, own_words, read_texts
-from .refusals import Refusal, parse, read_body
+from .refusals import Refusal, check_values, parse, read_body
 from .schema import (
     EntitiesAnswer,
     EntitiesRequest,
@@ -23,11 +25,12 @@ from .schema import (
     Refused,
     Service,
     StreamWords,
-    entities,
+    dump,
+    dump_entities,
 )
 from .settings import ServiceSettings
 
-JSON, NDJSON = "application/json", "application/x-ndjson"
+JSON = "application/json"
 LINES = (
     "Objects, one a line. A first line with a `gazetteer` and no `text` has words for all others, and no answer; a "
     "line with both has words for itself alone."
@@ -64,8 +67,11 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         responses=refused,
         openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": _request_schema(settings)}}}},
     )
-    async def find_entities(request: Request) -> JSONResponse:
-        asked = parse(EntitiesRequest, await read_body(request, JSON, settings))
+    async def find_entities(request: Request) -> Response:
+        body = await read_body(request, JSON, settings)
+        await check_values(body, settings.max_values)
+        asked = parse(EntitiesRequest, body)
+        del body
         pipeline, texts = check_options(asked, engine), asked.all_texts()
         if len(texts) > settings.max_texts:
             problem = f"{len(texts):,} texts, where {settings.max_texts:,} may come; /v1/entities/stream takes more"
@@ -73,15 +79,21 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         for i, text in enumerate(texts):
             check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
         words = await own_words(asked.gazetteer, pipeline, engine, settings)
-        found = await read_texts(request, engine, pipeline, texts, settings.timeout, words) if texts else []
+        seconds = settings.seconds_for(sum(map(len, texts)))
+        found = await read_texts(request.receive, engine, pipeline, texts, seconds, words) if texts else []
         check_options(asked, engine)  # the labels are known now
-        results = [{"entities": entities(text, f, asked)} for text, f in zip(texts, found, strict=True)]
-        return JSONResponse({"pipeline": pipeline, "offset_unit": asked.offset_unit, "results": results})
+        pause = Pause()
+        results = [
+            b'{"entities":' + await dump_entities(text, f, asked, pause) + b"}"
+            for text, f in zip(texts, found, strict=True)
+        ]
+        head = dump({"pipeline": pipeline, "offset_unit": asked.offset_unit})
+        return Response(head[:-1] + b',"results":[' + b",".join(results) + b"]}", media_type=JSON)
 
     @router.post(
         "/entities/stream",
         summary="Entities of many texts, a line of JSON each, as they are found",
-        response_class=StreamingResponse,
+        response_class=LinesResponse,
         responses={**refused, 200: _stream_response()},
         openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": _lines_schema()}}}},
     )
@@ -91,20 +103,25 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         offset_unit: Annotated[OffsetUnit, Query()] = "codepoint",
         labels: Annotated[list[str] | None, Query()] = None,
         min_score: Annotated[float, Query(ge=0, le=1)] = 0.0,
-    ) -> StreamingResponse:
+    ) -> LinesResponse:
         options = Options(pipeline=pipeline, offset_unit=offset_unit, labels=labels, min_score=min_score)
         name = check_options(options, engine)
         gazetteer, lines = divide(await read_body(request, NDJSON, settings))
         engine.check_room()
         words = await own_words(gazetteer, name, engine, settings)
-        return StreamingResponse(Stream(engine, name, options, settings, words).answer(lines), media_type=NDJSON)
+        return LinesResponse(Stream(engine, name, options, settings, words).answer(lines))
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)
     async def describe() -> Service:
         loaded = engine.loaded
         pipelines = [
-            Pipeline(name=n, loaded=n in loaded, labels=list(engine.labels[n]) if n in engine.labels else None)
-            for n in engine.names
+            Pipeline(
+                name=name,
+                loaded=name in loaded,
+                labels=list(engine.labels[name]) if name in engine.labels else None,
+                min_score=engine.min_scores.get(name),
+            )
+            for name in engine.names
         ]
         limits = {name: getattr(settings, name) for name in LIMITS}
         return Service(version=__version__, pipelines=pipelines, **limits)

@@ -1,13 +1,16 @@
 """What goes in and what comes out, as the OpenAPI document tells it."""
 
+import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictStr, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictStr, field_validator, model_validator
 
 from ..entities import Found
 from ..tokenization.word_list import DEFAULT_BONUS
-from .offsets import OffsetUnit, convert_offsets
+from .event_loop import Pause
+from .offsets import OffsetConverter, OffsetUnit
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 _FOUND: list[JsonValue] = [
@@ -15,13 +18,19 @@ _FOUND: list[JsonValue] = [
     {"start": 6, "end": 9, "label": "GPE", "score": 0.991, "text": "臺北市"},
     {"start": 11, "end": 14, "label": "ORG", "score": 0.987, "text": "台積電"},
 ]
+MAX_LABELS = 1_000  # of the words of a request
+DUMPED = 500  # entities that are written in one step
 MAX_BONUS = 100.0  # beyond any score a model gives; float32 still adds it up
+# A list of millions of wrong elements would have millions of errors, half a minute of work for a body of 8 MiB.
+StringsT = Annotated[list[StrictStr], Field(fail_fast=True)]
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
 ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def _without_null(schema: dict[str, Any]) -> None:
+    """Describe a field that may be missing, but not null."""
     schema.pop("default", None)
+    schema.update(schema.pop("anyOf")[0])
 
 
 class Options(BaseModel):
@@ -34,10 +43,11 @@ class Options(BaseModel):
         "codepoint",
         description="What `start` and `end` count: code points (Python), UTF-16 units (JavaScript) or UTF-8 bytes.",
     )
-    labels: list[StrictStr] | None = Field(None, description="Only entities of these labels; all without.")
+    labels: StringsT | None = Field(None, description="Only entities of these labels; all without.")
     min_score: ScoreT = Field(
         0.0,
-        description="Only entities that are at least so probable. One without a score, such as a rule's, stays.",
+        description="Only entities that are at least so probable. One without a score, such as a rule's, stays. Below "
+        "the `min_score` of the pipeline, see /v1/service, it has no effect.",
     )
 
 
@@ -46,8 +56,9 @@ class OwnWords(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    words: dict[StrictStr, list[StrictStr]] = Field(
-        description="Label → words. Spellings need not agree: 臺 is found as 台, Ａ as a."
+    words: dict[StrictStr, StringsT] = Field(
+        max_length=MAX_LABELS,
+        description="Label → words. Spellings need not agree: 臺 is found as 台, Ａ as a.",
     )
     override: StrictBool = Field(
         False, description="The words are entities, whatever the text says; without, they are evidence that it weighs."
@@ -71,20 +82,19 @@ class EntitiesRequest(Options):
         }
     )
 
-    text: TextT | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
+    text: TextT | None = Field(None, json_schema_extra=_without_null)
     gazetteer: OwnWords | None = None
-    texts: list[TextT] | SkipJsonSchema[None] = Field(None, json_schema_extra=_without_default)
+    texts: Annotated[list[TextT], Field(fail_fast=True)] | None = Field(None, json_schema_extra=_without_null)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_of_both(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            given = [name for name in ("text", "texts") if name in data]
-            if len(given) != 1:
-                raise ValueError("give either `text` or `texts`, and not both")
-            if data[given[0]] is None:
-                raise ValueError(f"`{given[0]}` is null; give a string, or a list of strings as `texts`")
-        return data
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "EntitiesRequest":
+        given = {"text", "texts"} & self.model_fields_set
+        if len(given) != 1:
+            raise ValueError("give either `text` or `texts`, and not both")
+        (name,) = given
+        if getattr(self, name) is None:
+            raise ValueError(f"`{name}` is null; give a string, or a list of strings as `texts`")
+        return self
 
     def all_texts(self) -> list[str]:
         """The texts, one or many."""
@@ -107,6 +117,15 @@ class Record(BaseModel):
     text: TextT
     id: JsonValue = Field(None, description="Comes back as it is; need not be unique.")
     gazetteer: OwnWords | None = Field(None, description="For this line, in place of those of the first line.")
+
+    @field_validator("id")
+    @classmethod
+    def _is_json(cls, value: JsonValue) -> JsonValue:
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise ValueError("NaN and infinite numbers are not JSON; send a string, or a finite number") from None
+        return value
 
 
 class Entity(BaseModel):
@@ -160,6 +179,9 @@ class Pipeline(BaseModel):
     name: str
     loaded: bool
     labels: list[str] | None = Field(description="Null until it has been loaded once.")
+    min_score: float | None = Field(
+        description="It finds no entity with a lower score, whatever a request asks for. Null until it has been loaded."
+    )
 
 
 class Service(BaseModel):
@@ -174,29 +196,38 @@ class Service(BaseModel):
     max_body: int
 
 
-def entities(text: str, found: tuple[Found, ...], options: Options) -> list[dict[str, Any]]:
-    """Entities as they are sent: filtered, and counted in the unit of the client.
+def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
+    """Yield entities as they are sent: filtered, and counted in the unit of the client.
 
     text (str): The text.
     found (tuple[Found, ...]): What the pipeline found, in order.
     options (Options): What was asked for.
-    RETURNS (list[dict[str, Any]]): Objects as `Entity` describes them.
+    YIELDS (dict[str, Any]): Objects as `Entity` describes them.
     """
-    kept = [
-        entity
-        for entity in found
-        if (options.labels is None or entity.label in options.labels)
-        and (entity.score is None or entity.score >= options.min_score)
-    ]
-    bounds = [offset for entity in kept for offset in (entity.start, entity.end)]
-    offsets = iter(convert_offsets(text, bounds, options.offset_unit))
-    return [
-        {
-            "start": next(offsets),
-            "end": next(offsets),
-            "label": entity.label,
-            "score": entity.score,
-            "text": text[entity.start : entity.end],
-        }
-        for entity in kept
-    ]
+    convert = OffsetConverter(text, options.offset_unit)
+    for start, end, label, score in found:
+        if options.labels is not None and label not in options.labels:
+            continue
+        if score is None or score >= options.min_score:
+            span = {"start": convert(start), "end": convert(end)}
+            yield {**span, "label": label, "score": score, "text": text[start:end]}
+
+
+async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
+    """Write entities as a JSON array, with pauses in which others are answered: there may be a hundred thousand.
+
+    text (str), found (tuple[Found, ...]), options (Options): As of `entities`.
+    pause (Pause): Lets others run.
+    RETURNS (bytes): UTF-8.
+    """
+    parts: list[bytes] = []
+    sent = entities(text, found, options)
+    while some := list(islice(sent, DUMPED)):
+        parts.append(dump(some)[1:-1])
+        await pause()
+    return b"[" + b",".join(parts) + b"]"
+
+
+def dump(value: Any) -> bytes:
+    """Write JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,19 +1,35 @@
 """From the first pipeline loaded to the last answer sent."""
 
+import asyncio
+import errno
 import logging
+import os
 import signal
-from collections.abc import Mapping
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvicorn
 
+from ..errors import Errors, Warnings
 from .app import create_app
+from .connections import ACCEPTS, MAX_HEADER, Connection, ConnectionPool, fit_to_open_files
 from .engine import Engine
 from .metrics import Metrics
 from .models import ModelCache
 from .readers import load_reader
 from .settings import ServiceSettings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+BACKLOG = 1_024  # connections that the system holds until they are accepted
+CUT = 3.0  # seconds for the answers that say that the time is over, after which connections are cut
+SWITCH_INTERVAL = 0.001  # seconds for which the inference thread keeps the GIL while an answer waits for it
 log = logging.getLogger(__name__)
 
 
@@ -22,36 +38,172 @@ def serve(
 ) -> None:
     """Serve pipelines until SIGTERM or SIGINT; then take no more, and answer what was taken.
 
-    The port opens once the first pipeline is loaded.
+    The port is reserved at once, and opens when the first pipeline is loaded.
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     settings (ServiceSettings): The limits.
     host (str): Address to listen at.
-    port (int): Port to listen at.
-    drain (float): Seconds for what was taken to be answered, after which it is dropped.
+    port (int): Port to listen at; 0 for any that is free.
+    drain (float): Seconds for what was taken to be answered, after which it gets 503.
     threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
-    RAISES (ValueError, OSError): Where the first pipeline does not load.
+    RAISES (ValueError, OSError): Where the first pipeline does not load, or the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(listener) for listener in bind(host, port)]
+        _serve(sources, settings, sockets, host=host, drain=drain, threads=threads)
+
+
+def _serve(
+    sources: Mapping[str, str],
+    settings: ServiceSettings,
+    sockets: list[socket.socket],
+    *,
+    host: str,
+    drain: float,
+    threads: int,
+) -> None:
     engine, metrics = create_engine(sources, settings, threads)
-    config = uvicorn.Config(
-        create_app(engine, settings, metrics),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,  # ours knows routes, and no query strings
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=max(1, round(drain)),
-    )
+    connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
+    settings = replace(settings, max_connections=connections, max_requests=requests)
+    needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
+    if needed > allowed:
+        log.warning(
+            Warnings.ZT961.format(
+                speed=engine.speed,
+                chars=settings.max_chars,
+                needed=needed,
+                allowed=allowed,
+                possible=max(1, int(settings.timeout * engine.speed)),
+            )
+        )
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    server = Server(create_app(engine, settings, metrics), engine, settings, metrics, drain=drain)
     # uvicorn raises the signal that ended it once more, when all is done: an end that was asked for is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    port = sockets[0].getsockname()[1]
+    listen(sockets, host, port)
+    log.info("Serving at http://%s:%d", f"[{host}]" if ":" in host else host, port)
     try:
-        uvicorn.Server(config).run()
+        server.run(sockets)
     finally:
         engine.stop(1.0)
     log.info("All that was taken is answered.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn with limits on connections, whose probes and clients are answered until the last moment.
+
+    app (FastAPI): The application.
+    engine (Engine): Is told when the time to answer is over.
+    settings (ServiceSettings): The limits.
+    metrics (Metrics): Counts connections.
+    drain (float): Seconds for what was taken to be answered.
+    """
+
+    def __init__(
+        self, app: "FastAPI", engine: Engine, settings: ServiceSettings, metrics: Metrics, *, drain: float = 5.0
+    ) -> None:
+        self._engine, self._drain = engine, drain
+        self.pool = ConnectionPool(
+            settings.max_connections,
+            header_timeout=settings.header_timeout,
+            write_timeout=settings.write_timeout,
+            on_drop=lambda reason: metrics.dropped.labels(reason).inc(),
+        )
+        metrics.watch_connections(self.pool)
+        config = uvicorn.Config(
+            app,
+            # asyncio's own loop accepts no more connections in one turn than `backlog` says, uvloop all that wait.
+            loop="asyncio",
+            http=partial(Connection, pool=self.pool),  # type: ignore[arg-type]  # it is called, and nothing else
+            ws="none",
+            workers=1,
+            lifespan="off",
+            backlog=ACCEPTS,
+            h11_max_incomplete_event_size=MAX_HEADER,
+            log_config=None,
+            access_log=False,  # ours knows routes, and no query strings
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=max(1, round(drain + CUT)),
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
+        self._sweeper = asyncio.ensure_future(self.pool.sweep_forever())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was taken, and what is left after the time to drain with 503."""
+        cut = asyncio.get_running_loop().call_later(self._drain, self._engine.abandon)
+        await super().shutdown(sockets)
+        cut.cancel()
+        self._sweeper.cancel()
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Reserve a port at each address that a host name stands for.
+
+    host (str): Name or address.
+    port (int): The port; 0 for any that is free.
+    RETURNS (list[socket.socket]): Sockets that do not listen yet.
+    RAISES (ValueError): For a host that is none of this machine, and for a port that is in use or not permitted.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(Errors.ZT562.format(host=host, reason=_reason(error))) from None
+    sockets: list[socket.socket] = []
+    failed: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            listener = socket.socket(family, kind, protocol)
+        except OSError as error:  # a system without IPv6
+            failed = error
+            continue
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen = port or (sockets[0].getsockname()[1] if sockets else 0)
+            listener.bind((address[0], chosen, *address[2:]))
+            listener.setblocking(False)
+            sockets.append(listener)
+        except (OSError, OverflowError) as error:
+            listener.close()
+            failed = error if isinstance(error, OSError) else OSError(str(error))
+            if failed.errno != errno.EADDRNOTAVAIL:
+                break
+    else:
+        if sockets:
+            return sockets
+    for listener in sockets:
+        listener.close()
+    assert failed is not None
+    if failed.errno == errno.EADDRINUSE:
+        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+    if failed.errno in (errno.EACCES, errno.EPERM):
+        raise ValueError(Errors.ZT573.format(port=port, reason=_reason(failed))) from None
+    raise ValueError(Errors.ZT562.format(host=host, reason=_reason(failed))) from None
+
+
+def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
+    """Open the port. Another program may have opened it since it was reserved, which RAISES a ValueError."""
+    try:
+        for listener in sockets:
+            listener.listen(BACKLOG)
+    except OSError:
+        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def create_engine(sources: Mapping[str, str], settings: ServiceSettings, threads: int = 0) -> tuple[Engine, Metrics]:

@@ -20,6 +20,11 @@ class Running:
     url: str
     engine: Any
     client: httpx.Client
+    server: Any = None
+
+    @property
+    def port(self) -> int:
+        return self.client.base_url.port or 0
 
     def ask(self, body: Any, **headers: str) -> httpx.Response:
         return self.client.post("/v1/entities", json=body, headers=headers)
@@ -37,20 +42,17 @@ def free_port() -> int:
 
 @contextmanager
 def running(sources: dict[str, str], **settings: Any) -> Iterator[Running]:
-    import uvicorn
-
     from spacy_zh_tw_ner.service.app import create_app
-    from spacy_zh_tw_ner.service.server import create_engine
+    from spacy_zh_tw_ner.service.server import Server, bind, create_engine
     from spacy_zh_tw_ner.service.settings import ServiceSettings
 
+    drain = settings.pop("drain", 5.0)
     chosen = ServiceSettings(**settings)
     engine, metrics = create_engine(sources, chosen)
-    port = free_port()
-    config = uvicorn.Config(
-        create_app(engine, chosen, metrics), host="127.0.0.1", port=port, log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    sockets = bind("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
+    server = Server(create_app(engine, chosen, metrics), engine, chosen, metrics, drain=drain)
+    thread = threading.Thread(target=server.run, args=(sockets,), daemon=True)
     thread.start()
     deadline = time.monotonic() + 120
     while not server.started:
@@ -58,7 +60,7 @@ def running(sources: dict[str, str], **settings: Any) -> Iterator[Running]:
         time.sleep(0.01)
     url = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
-        yield Running(url, engine, client)
+        yield Running(url, engine, client, server)
     server.should_exit = True
     thread.join(30)
     engine.stop(10)

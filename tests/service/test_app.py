@@ -85,7 +85,9 @@ def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> No
     assert found(service.ask({"text": SENTENCE, "pipeline": "other"})) == found(service.ask({"text": SENTENCE}))
     described = service.client.get("/v1/service").json()
     labels = ["GPE", "ORG", "PERSON"]
-    assert described["pipelines"] == [{"name": n, "loaded": True, "labels": labels} for n in ("tiny", "other")]
+    assert described["pipelines"] == [
+        {"name": n, "loaded": True, "labels": labels, "min_score": 0.35} for n in ("tiny", "other")
+    ]
     assert (described["max_texts"], described["max_chars"], described["max_body"]) == (100, 10_000, 1_000_000)
 
 
@@ -232,12 +234,14 @@ def test_only_so_many_requests_are_held(start: Callable[..., Running], held: thr
     threads = [threading.Thread(target=service.ask, args=({"text": SENTENCE},)) for _ in range(2)]
     for thread in threads:
         thread.start()
-    until(lambda: service.client.get("/healthz").status_code == 429)
-    assert service.client.get("/healthz").headers["retry-after"] == "1"
+    until(lambda: service.client.get("/v1/service").status_code == 429)
+    assert service.client.get("/v1/service").headers["retry-after"] == "1"
+    for probe in ("/healthz", "/readyz", "/metrics"):  # a busy service is healthy
+        assert service.client.get(probe).status_code == 200
     held.set()
     for thread in threads:
         thread.join(10)
-    assert service.client.get("/healthz").status_code == 200
+    assert service.client.get("/v1/service").status_code == 200
 
 
 def test_an_answer_does_not_take_for_ever(start: Callable[..., Running], held: threading.Event) -> None:
@@ -369,7 +373,7 @@ def test_an_error_of_ours_is_no_traceback(
     def fail(*arguments: Any) -> None:
         raise KeyError(SENTENCE)
 
-    monkeypatch.setattr(routes, "entities", fail)
+    monkeypatch.setattr(routes, "dump_entities", fail)
     message = refused(service.ask({"text": SENTENCE}), 500, "ZT519")
     (line,) = (r.getMessage() for r in caplog.records if "KeyError" in r.getMessage())
     assert line[:8] in message

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.service.offsets import OffsetUnit, convert_offsets
+from spacy_zh_tw_ner.service.offsets import OffsetConverter, OffsetUnit
 
 FAMILY = "𠮷野家台北👨🏻‍🚒消防局"
 UNITS: list[tuple[OffsetUnit, str, int]] = [
@@ -17,7 +17,7 @@ UNITS: list[tuple[OffsetUnit, str, int]] = [
 @pytest.mark.parametrize(("unit", "start"), [("codepoint", 9), ("utf16", 13), ("utf8", 31)])
 def test_each_unit_counts_in_its_own_way(unit: OffsetUnit, start: int) -> None:
     at = FAMILY.index("消防局")
-    assert convert_offsets(FAMILY, [at], unit) == [start]
+    assert OffsetConverter(FAMILY, unit)(at) == start
 
 
 @pytest.mark.parametrize(("unit", "codec", "width"), UNITS)
@@ -26,7 +26,7 @@ def test_a_slice_of_the_encoded_text_is_the_same_text(
     unit: OffsetUnit, codec: str, width: int, data: st.DataObject, text: str
 ) -> None:
     offsets = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8)))
-    converted = convert_offsets(text, offsets, unit)
+    converted = list(map(OffsetConverter(text, unit), offsets))
     encoded = text.encode(codec)
     for i in range(len(offsets) - 1):
         piece = encoded[converted[i] * width : converted[i + 1] * width].decode(codec)

@@ -1,0 +1,52 @@
+"""The answer to a stream: lines that are sent as they come, until they end or the client is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .reading import disconnect
+from .refusals import ClientGone
+
+NDJSON = "application/x-ndjson"
+
+
+class LinesResponse(Response):
+    """Lines of JSON.
+
+    lines (AsyncIterator[bytes]): One or more whole lines at a time. It is closed in any case.
+    status_code (int): HTTP status.
+    """
+
+    media_type = NDJSON
+
+    def __init__(self, lines: AsyncIterator[bytes], status_code: int = 200) -> None:
+        super().__init__(status_code=status_code)
+        del self.headers["content-length"]
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines. RAISES (ClientGone): Where the client leaves before their end."""
+        sending = asyncio.ensure_future(self._send(send))
+        gone = asyncio.ensure_future(disconnect(receive))
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ClientGone
+            sending.result()
+        finally:
+            gone.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            async for lines in self._lines:
+                await send({"type": "http.response.body", "body": lines, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            aclose = getattr(self._lines, "aclose", None)
+            if aclose is not None:
+                await aclose()

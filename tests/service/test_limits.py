@@ -1,0 +1,340 @@
+"""Clients that are slow, stall, send too much or leave: what each gets, and that others are answered meanwhile."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.service import connections
+from spacy_zh_tw_ner.service.event_loop import CHUNK, count_values
+
+from .conftest import Running
+from .test_app import SENTENCE, found, refused, until
+
+HEAD = "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+
+
+def post(body: bytes, path: str = "/v1/entities", kind: str = "application/json") -> bytes:
+    return HEAD.format(path=path, kind=kind, length=len(body)).encode() + body
+
+
+@contextmanager
+def connected(service: Running, sent: bytes = b"") -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        client.sendall(sent)
+        yield client
+
+
+def rest(client: socket.socket) -> bytes:
+    """All that comes until the service closes."""
+    parts = []
+    try:
+        while part := client.recv(1 << 16):
+            parts.append(part)
+    except ConnectionError:
+        pass
+    return b"".join(parts)
+
+
+def figure(service: Running, name: str) -> float:
+    lines = service.client.get("/metrics").text.split("\n")
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+@pytest.mark.parametrize("part", [b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\nX"])
+def test_headers_that_do_not_come_end_the_connection(start: Callable[..., Running], part: bytes) -> None:
+    service = start(header_timeout=0.3)
+    with connected(service, part) as client:
+        answer = rest(client)
+    assert (b" 408 " in answer) == bool(part)
+    assert (b"[ZT564]" in answer) == bool(part)
+
+
+def test_a_header_that_comes_byte_by_byte_does_not_last(start: Callable[..., Running]) -> None:
+    service = start(header_timeout=0.5)
+    with connected(service) as client:
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < 10:
+                client.sendall(b"G")
+                time.sleep(0.1)
+        except ConnectionError:
+            pass
+        assert time.monotonic() - begin < 5
+
+
+def test_half_open_connections_give_way_to_new_ones(start: Callable[..., Running]) -> None:
+    service = start(max_connections=20, max_requests=4)
+    with ExitStack() as stack:
+        half_open = [stack.enter_context(connected(service, b"GET / HT" * (i % 2))) for i in range(60)]
+        for _ in range(3):
+            assert httpx.get(f"{service.url}/readyz", trust_env=False).status_code == 200
+            assert len(found(service.ask({"text": SENTENCE}))[0]) == 3
+        until(lambda: figure(service, 'zh_tw_ner_connections_dropped_total{reason="limit"}') >= 40)
+        assert figure(service, "zh_tw_ner_connections ") <= 20
+        assert rest(half_open[0]) == b""
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"x: y\r\n" * 100_000, b"431", b"ZT563"),
+        (b"GET /?" + b"q" * 1_000_000, b"431", b"ZT563"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", b"431", b"ZT563"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n" * 9, b"400", b"ZT566"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400", b"ZT566"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400", b"ZT566"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", b"400", b"ZT566"),
+    ],
+)
+def test_headers_beyond_the_limit_or_wrong_are_refused(
+    service: Running, request_: bytes, status: bytes, code: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        with suppress(ConnectionError):
+            client.sendall(request_)
+        answer = rest(client)
+    if answer:  # the service may have closed before the client had sent everything
+        assert answer.split(b" ")[1] == status
+        assert b'"error": {"code": "' + code in answer
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_http_1_0_and_pipelined_requests_are_answered(service: Running) -> None:
+    with connected(service, b"GET /healthz HTTP/1.0\r\n\r\n") as client:
+        assert rest(client).startswith(b"HTTP/1.1 200")
+    body = json.dumps({"text": SENTENCE}).encode()
+    last = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with connected(service, post(body) * 3 + last) as client:
+        answer = rest(client)
+    assert answer.count(b"HTTP/1.1 200") == 4
+    assert answer.count("臺北市".encode()) == 3
+
+
+def test_a_client_that_does_not_read_loses_its_connection(start: Callable[..., Running]) -> None:
+    service = start(write_timeout=0.5, max_requests=2)
+    line = json.dumps({"text": SENTENCE, "id": "x" * 3_000}).encode() + b"\n"
+    with connected(service, post(line * 2_500, "/v1/entities/stream", "application/x-ndjson")):
+        until(lambda: figure(service, 'zh_tw_ner_connections_dropped_total{reason="write"}') == 1)
+        until(lambda: 'route="/v1/entities/stream",status="499"' in service.client.get("/metrics").text)
+        assert service.engine.waiting == (0, 0)
+
+
+def test_a_client_that_reads_slowly_keeps_it(start: Callable[..., Running]) -> None:
+    service = start(write_timeout=0.5)
+    line = json.dumps({"text": SENTENCE, "id": "x" * 3_000}).encode() + b"\n"
+    with connected(service, post(line * 2_500, "/v1/entities/stream", "application/x-ndjson")) as client:
+        answer = b""
+        for _ in range(20):
+            time.sleep(0.1)
+            answer += client.recv(1 << 18)
+        while not answer.endswith(b"0\r\n\r\n"):
+            answer += client.recv(1 << 20)
+    assert answer.count(b'"index":') == 2_500
+
+
+def test_a_body_after_a_refusal_is_not_read_for_ever(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_IGNORED", 1 << 20)
+    service = start()
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connected(service, head) as client:
+
+        def flood() -> None:
+            for _ in range(2_000):
+                client.sendall(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+
+        with pytest.raises(ConnectionError):
+            flood()
+
+
+def test_a_client_that_leaves_is_499_and_no_error_of_ours(
+    start: Callable[..., Running], held: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, body = start(), json.dumps({"text": SENTENCE}).encode()
+
+    def gone(route: str) -> bool:
+        return f'route="{route}",status="499"' in service.client.get("/metrics").text
+
+    with caplog.at_level(logging.INFO):
+        with connected(service, HEAD.format(path="/v1/entities", kind="application/json", length=99).encode()):
+            time.sleep(0.1)  # in the middle of its body
+        until(lambda: gone("/v1/entities"))
+        with connected(service, post(body + b"\n" + body, "/v1/entities/stream", "application/x-ndjson")):
+            until(lambda: service.engine.waiting[0] + len(service.engine._running) >= 1)
+        until(lambda: gone("/v1/entities/stream"))
+        held.set()
+    assert 'status="500"' not in service.client.get("/metrics").text
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_long_text_ends_with_its_client(start: Callable[..., Running]) -> None:
+    service = start()
+    body = json.dumps({"text": SENTENCE * 20_000}).encode()
+    with connected(service, post(body)):
+        until(lambda: bool(service.engine._running))
+        assert len(found(service.ask({"text": SENTENCE}))[0]) == 3
+        assert service.engine._running
+    until(lambda: not service.engine._running)
+    assert 'status="499"' in service.client.get("/metrics").text
+
+
+def test_a_text_of_more_characters_gets_more_time(start: Callable[..., Running]) -> None:
+    settings = start(timeout=2.0, max_chars=400_000).server.config.app  # built with these settings
+    assert settings is not None
+    from spacy_zh_tw_ner.service.settings import ServiceSettings
+
+    chosen = ServiceSettings(timeout=2.0)
+    assert [chosen.seconds_for(n) for n in (0, 100_000, 1_000_000)] == [2.0, 2.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"texts":[' + b"0," * 2_000_000 + b"0]}",
+        b'{"texts":[' + b'"",' * 1_000_000 + b'""]}',
+        b'{"texts":[' + b"[]," * 1_000_000 + b"0]}",
+        b'{"text":"","gazetteer":{"words":{' + b",".join(b'"%d":[]' % i for i in range(200_000)) + b"}}}",
+        b'{"text":""' + b"".join(b',"%d":0' % i for i in range(200_000)) + b"}",
+    ],
+)
+def test_json_of_millions_of_values_is_refused_before_it_is_parsed(start: Callable[..., Running], body: bytes) -> None:
+    service = start()
+    begin = time.monotonic()
+    refused(service.send(body), 422, "ZT571")
+    line = body.replace(b"\n", b" ").replace(b"texts", b"id")
+    answer = service.send(line, "application/x-ndjson", "/v1/entities/stream")
+    assert answer.json()["error"]["code"] == "ZT571"
+    assert time.monotonic() - begin < 10
+
+
+def test_fewer_wrong_values_are_told_by_the_first(service: Running) -> None:
+    message = refused(service.send(b'{"texts":[' + b"0," * 90_000 + b"0]}"), 422, "ZT508")
+    assert "texts.0" in message
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(st.characters(codec="utf-8") | st.sampled_from('\\",[{')),
+    lambda children: st.lists(children) | st.dictionaries(st.text(st.sampled_from('a\\",[{')), children),
+)
+
+
+@given(JSON_VALUES, st.integers(0, 40))
+def test_values_are_counted_outside_of_strings(value: Any, shift: int) -> None:
+    def count(value: Any) -> int:
+        if isinstance(value, dict):
+            value = list(value.values())
+        return 1 + max(0, len(value) - 1) + sum(map(count, value)) if isinstance(value, list) else 0
+
+    body = json.dumps(value, ensure_ascii=False).encode()
+    # Blanks, a string and backslashes before it, so that it lies across the border of two chunks.
+    before = b" " * (CHUNK - shift) + b'["\\\\","\\"", '
+    assert count_values(body) == count(value)
+    assert count_values(before + body + b"]") == count(value) + 3
+
+
+@pytest.mark.parametrize("body", [b"\n" * 900_000, b" \n" * 400_000])
+def test_blank_lines_ask_nothing(service: Running, body: bytes) -> None:
+    answer = service.send(body + b'{"text": "a"}', "application/x-ndjson", "/v1/entities/stream")
+    assert [json.loads(line)["index"] for line in answer.content.splitlines()] == [0]
+
+
+def test_others_are_answered_while_a_stream_of_bad_lines_is(start: Callable[..., Running]) -> None:
+    service = start()
+    body, done = b"x\n" * 60_000, threading.Event()
+
+    def send() -> None:
+        answer = service.send(body, "application/x-ndjson", "/v1/entities/stream")
+        assert answer.content.count(b'"code":"ZT506"') == 60_000
+        done.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    slowest = 0.0
+    with httpx.Client(base_url=service.url, trust_env=False) as client:
+        while not done.is_set() and thread.is_alive():
+            begin = time.monotonic()
+            assert client.get("/readyz").status_code == 200
+            slowest = max(slowest, time.monotonic() - begin)
+            time.sleep(0.02)
+    thread.join(60)
+    assert done.is_set()
+    assert slowest < 2  # all the work would take ten times as long
+
+
+@pytest.mark.parametrize("id_", ["NaN", "-Infinity", "1e999", '{"a": [NaN]}', "[1e400]"])
+def test_an_id_that_is_no_json_is_refused(service: Running, id_: str) -> None:
+    line = f'{{"id": {id_}, "text": "a"}}'.encode()
+    (answer,) = service.send(line, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
+    error = json.loads(answer, parse_constant=pytest.fail)["error"]
+    assert error["code"] == "ZT508"
+    assert "id" in error["message"]
+    assert "NaN" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["1.5", "-0.25", '"\\u0000"', "12345678901234567890123", '{"a": [{"b": null}]}', "[" * 150 + "]" * 150],
+)
+def test_other_ids_come_back_as_they_are(service: Running, id_: str) -> None:
+    line = f'{{"id": {id_}, "text": "a"}}'.encode()
+    (answer,) = service.send(line, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
+    assert json.loads(answer)["id"] == json.loads(id_)
+
+
+@pytest.mark.parametrize(
+    "first", [b"[" * 100_000, b'{"gazetteer":' * 50_000, b'{"id":' + b"[" * 100_000, b"9" * 100_000]
+)
+def test_deep_nesting_and_huge_numbers_in_the_first_line_spoil_no_other(service: Running, first: bytes) -> None:
+    body = first + b'\n{"text": "a"}'
+    answers = service.send(body, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
+    assert [json.loads(answer).get("error", {}).get("code") for answer in answers] == ["ZT506", None]
+
+
+def test_a_host_can_be_asked_for(start: Callable[..., Running]) -> None:
+    service = start(hosts=("ner.example.tw", "*.intern", "::1"))
+
+    def status(host: str, path: str = "/v1/service") -> int:
+        return service.client.get(path, headers={"Host": host}).status_code
+
+    for host in ("ner.example.tw", "NER.example.tw:8000", "a.intern", "[::1]:8000", "[::1]"):
+        assert status(host) == 200
+    for host in ("evil.example", "ner.example.tw.evil.example", "intern", "127.0.0.1", "ner.example.tw@evil.example"):
+        assert status(host) == 400
+        assert status(host, "/readyz") == 200
+    assert "evil" not in refused(service.client.get("/", headers={"Host": "evil.example"}), 400, "ZT565")
+
+
+def test_no_redirect_repeats_the_host(service: Running) -> None:
+    for path in ("/docs/", "/v1/entities/", "/v1/service/", "/healthz/"):
+        answer = service.client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
+        assert answer.status_code in (404, 405)
+        assert "evil" not in answer.text + str(answer.headers)
+
+
+def test_limits_fit_the_number_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(connections, "_open_files", lambda: (20, 1_024))
+    assert connections.fit_to_open_files(512, 256, warned.append) == (512, 256)
+    assert connections.fit_to_open_files(10, 256, warned.append) == (256 + connections.SPARE, 256)
+    monkeypatch.setattr(connections, "_open_files", lambda: (20, None))
+    assert connections.fit_to_open_files(5_000, 2_000, warned.append) == (5_000, 2_000)
+    assert not warned
+    monkeypatch.setattr(connections, "_open_files", lambda: (20, 128))
+    open_, requests = connections.fit_to_open_files(512, 256, warned.append)
+    assert 20 + open_ + connections.ARRIVING + connections.FILES == 128
+    assert requests == open_ - connections.SPARE
+    assert "[ZT960] The limit of open files is 128" in warned[0]
+    monkeypatch.setattr(connections, "_open_files", lambda: (20, 64))
+    with pytest.raises(ValueError, match=r"\[ZT567\].*64"):
+        connections.fit_to_open_files(512, 256, warned.append)
