@@ -3,6 +3,8 @@
 Each preset is planned for a GPU at its own batch. At the full size of its model, with random weights, one window of it
 then really runs on the CPU, forward, back and an update, beside the plan for just that; what is too large for a CPU is
 planned only. The second table is a batch as a whole, and in micro-batches of an eighth.
+
+With --steps N: the memory of the process over N steps of training on the CPU, see `training_memory`.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from thinc.api import fix_random_seed
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import interleaved, machine, table
+from benchmarks.training_memory import MODELS, print_curves
 from benchmarks.training_step import OURS, pipeline, update
 from spacy_zh_tw_ner.encoders.transformer.backbone import equip, set_up
 from spacy_zh_tw_ner.encoders.transformer.hub import _model_class, _takes_pooler
@@ -119,9 +122,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--windows", type=int, default=1, help="that run on the CPU")
+    parser.add_argument("--steps", type=int, default=0, help="of training; prints the curve of memory instead")
+    parser.add_argument("--only", choices=MODELS, help="one of the models that are trained")
+    parser.add_argument("--layers", type=int, default=12, help="of the BERT that is trained")
+    parser.add_argument("--hidden", type=int, default=384, help="its width")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(machine())
+    if options.steps:
+        print_curves(options.steps, only=options.only, layers=options.layers, hidden=options.hidden)
+        return
     header = ("preset", "guide", "plan, GPU, GiB", "plan, CPU, GiB", "profiler, CPU, GiB", "ratio")
     names = [name for name in preset_names() if preset_notes(name)["vram"]]
     print(table([preset_row(name, options.windows) for name in names], header=header))

@@ -11,6 +11,13 @@ class Entity(NamedTuple):
     label: str
 
 
+class Prediction(NamedTuple):
+    """The entities of one text by token, in order, and the probability of each."""
+
+    ents: tuple[Entity, ...]
+    scores: tuple[float, ...]
+
+
 class Found(NamedTuple):
     """An entity, in characters of its text; no score where no `zh_tw_crf_ner` has found it."""
 

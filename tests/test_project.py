@@ -145,8 +145,12 @@ def copy_project(target: Path) -> None:
 
 
 def run_project(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_spacy(folder, "project", "run", *arguments)
+
+
+def run_spacy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "spacy", "project", "run", *arguments],
+        [sys.executable, "-m", "spacy", *arguments],
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -155,24 +159,36 @@ def run_project(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
+def readme_block() -> list[list[str]]:
+    """The commands under "Your own data", without `python -m spacy`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own data")[2]
+    block = re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+    return [line.removeprefix("python -m spacy ").split() for line in block.splitlines()]
+
+
 @pytest.mark.slow
-def test_the_main_job_runs_up_to_the_wheel_and_then_has_nothing_to_do(tiny_source: Path, tmp_path: Path) -> None:
+def test_the_readme_trains_on_a_corpus_of_ones_own_up_to_the_wheel_and_again(tiny_source: Path, tmp_path: Path) -> None:
     copy_project(tmp_path)
-    shutil.copytree(tiny_source, tmp_path / "assets" / "tiny")
+    shutil.copytree(tiny_source, tmp_path / "assets" / "my_corpus")
     workflow = (tmp_path / "project.yml").read_text(encoding="utf-8").replace("    - install\n", "", 1)
     (tmp_path / "project.yml").write_text(workflow, encoding="utf-8")
-    variables = ("--vars.corpus", "tiny", "--vars.steps", "2", "--vars.name", "tiny_ner", "--vars.version", "0.0.1")
-    done = run_project(tmp_path, "all", ".", *variables)
+    *first, (_, run, *arguments) = readme_block()
+    assert run == "run"
+    for words in first:
+        done = run_spacy(tmp_path, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    arguments += ["--vars.steps", "2"]
+    done = run_project(tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     made = [
-        "corpus/tiny/train.spacy",
-        "metrics/tiny/validation.json",
-        "training/tiny/model-best/config.cfg",
-        "training/tiny/calibrated/config.cfg",
-        "metrics/tiny/calibration.svg",
-        "metrics/tiny/test.json",
-        "visualization/tiny.html",
-        "packages/zh_tw_tiny_ner-0.0.1/dist/zh_tw_tiny_ner-0.0.1-py3-none-any.whl",
+        "corpus/my_corpus/train.spacy",
+        "metrics/my_corpus/validation.json",
+        "training/my_corpus/model-best/config.cfg",
+        "training/my_corpus/calibrated/config.cfg",
+        "metrics/my_corpus/calibration.svg",
+        "metrics/my_corpus/test.json",
+        "visualization/my_corpus.html",
+        "packages/zh_tw_my_corpus-0.1.0/dist/zh_tw_my_corpus-0.1.0-py3-none-any.whl",
     ]
     assert [name for name in made if not (tmp_path / name).is_file()] == []
     wheel = tmp_path / made[-1]
@@ -181,7 +197,7 @@ def test_the_main_job_runs_up_to_the_wheel_and_then_has_nothing_to_do(tiny_sourc
         check=True,
         capture_output=True,
     )
-    code = "import spacy; nlp = spacy.load('zh_tw_tiny_ner'); print(nlp.lang, nlp.pipe_names, nlp('臺北').text)"
+    code = "import spacy; nlp = spacy.load('zh_tw_my_corpus'); print(nlp.lang, nlp.pipe_names, nlp('臺北').text)"
     loaded = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -191,10 +207,13 @@ def test_the_main_job_runs_up_to_the_wheel_and_then_has_nothing_to_do(tiny_sourc
     )
     assert loaded.stdout.strip() == "zh_tw ['ner'] 臺北"
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in made}
-    again = run_project(tmp_path, "all", ".", *variables)
+    again = run_project(tmp_path, *arguments)
     assert again.returncode == 0
     assert again.stdout.count("Skipping") == len(ORDER) - 1
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in made} == before
+    anew = run_project(tmp_path, *arguments, "--force")
+    assert anew.returncode == 0, anew.stdout + anew.stderr
+    assert not [name for name, time in before.items() if (tmp_path / name).stat().st_mtime_ns == time]
 
 
 @pytest.mark.slow

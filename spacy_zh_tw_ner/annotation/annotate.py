@@ -1,15 +1,23 @@
-"""A job from its first chunk to the file in its place, begun or gone on with."""
+"""Run an annotation job from its first chunk to the finished file, or continue one that was stopped."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tqdm import tqdm
 
-from ..errors import Errors
+from ..errors import Errors, OutputError
 from ..files import write_streamed
+from ..outputs import require_apart, require_report
+from ..pipeline.folders import pipeline_folder, pipeline_places
+from ..runtime.folder import is_exported
+from ..staging import claimed, resolve
 from .assembly import ASSEMBLERS, concatenate, require_room
 from .chunks import Chunk, find_chunks
+from .extras import parquet, ray_data
+from .input_check import require_readable
 from .job import Job
-from .journal import Journal, identify
+from .journal import Journal, has_journal, identify
 from .processes import run_processes
 from .ray_data import run_ray
 from .records import Tally
@@ -24,6 +32,7 @@ def annotate(
     workers: int = 0,
     gpus: bool = False,
     address: str | None = None,
+    force: bool = False,
     progress: bool = True,
 ) -> Tally:
     """Annotate a file.
@@ -37,16 +46,33 @@ def annotate(
     workers (int): Processes; 0 for one a core or GPU.
     gpus (bool): Whether each worker has a GPU.
     address (str | None): Of a Ray cluster; None starts Ray on this machine.
+    force (bool): Replace an output that exists, and the parts of another job.
     progress (bool): Whether to show a bar.
     RETURNS (Tally): What was done, earlier runs included.
-    RAISES (ValueError): For input, settings or a journal that cannot be used.
+    RAISES (ValueError): For input, settings or a journal that cannot be used, and if not one record could be read.
+        OutputError, if the output is finished already, or another process is writing it.
     """
     if engine not in ENGINES:
         remedy = f"Choose from {', '.join(ENGINES)}."
         raise ValueError(Errors.ZT528.format(setting="--engine", value=engine, remedy=remedy))
+    _require_outputs(job, force)
+    if "parquet" in (job.reads, job.writes):
+        parquet()
+    if engine == "ray":
+        ray_data()
+    if not is_exported(Path(job.pipeline)):
+        pipeline_folder(job.pipeline)
+    require_readable(job)
+    with claimed(resolve(job.folder)):
+        return _annotate(job, engine, workers, gpus, address, force, progress)
+
+
+def _annotate(
+    job: Job, engine: str, workers: int, gpus: bool, address: str | None, force: bool, progress: bool
+) -> Tally:
     before = _stamp(job)
     chunks, digest = find_chunks(job)
-    with Journal(job, identify(job, digest)) as journal:
+    with Journal(job, identify(job, digest), anew=force) as journal:
         left = [chunk for chunk in chunks if chunk.index not in journal.done]
         count = sum(chunk.count for chunk in chunks)
         begun = count - sum(chunk.count for chunk in left)
@@ -61,7 +87,29 @@ def annotate(
             raise ValueError(Errors.ZT526.format(path=job.source))
         _assemble(job, len(chunks), total)
         journal.remove()
+    if not total.records:
+        raise ValueError(_nothing_read(job, total))
     return total
+
+
+def _require_outputs(job: Job, force: bool) -> None:
+    """RAISES (OutputError): If the job is finished already, or if it would replace what is not its own."""
+    inputs = [job.source, *pipeline_places(job.pipeline)]
+    for path in (job.target, job.folder):
+        require_apart(path, inputs)
+    require_report(job.rejects, "a list of rejects", inputs=inputs)
+    if job.target.is_dir():
+        raise OutputError(Errors.ZT671.format(path=job.target, seen="a folder, not a file"))
+    if job.target.is_file() and job.target.stat().st_size and not force and not has_journal(job):
+        raise OutputError(Errors.ZT685.format(path=job.target))
+
+
+def _nothing_read(job: Job, total: Tally) -> str:
+    if not total.rejected:
+        return str(Errors.ZT686.format(path=job.source))
+    with job.rejects.open(encoding="utf-8") as file:
+        reason = json.loads(file.readline())["reason"]
+    return str(Errors.ZT687.format(path=job.source, n=total.rejected, reason=reason, rejects=job.rejects))
 
 
 def _run(
@@ -80,7 +128,8 @@ def _assemble(job: Job, n_chunks: int, total: Tally) -> None:
         write_streamed(job.rejects, lambda file: concatenate(job, map(job.part_rejects, range(n_chunks)), file))
     else:
         job.rejects.unlink(missing_ok=True)
-    write_streamed(job.target, lambda file: ASSEMBLERS[job.writes](job, parts, file))
+    if total.records:
+        write_streamed(job.target, lambda file: ASSEMBLERS[job.writes](job, parts, file))
 
 
 def _stamp(job: Job) -> tuple[int, int]:

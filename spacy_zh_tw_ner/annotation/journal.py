@@ -1,4 +1,4 @@
-"""What is finished, so that a job goes on after a kill: one line a chunk, behind a line that says whose they are.
+"""Record what is finished, so that a job continues after a kill: a line that identifies the job, and a line a chunk.
 
 A chunk is entered when its parts have been renamed into place. What was killed between the two is done again, over the
 same names and with the same bytes.
@@ -6,14 +6,15 @@ same names and with the same bytes.
 
 import hashlib
 import json
-import shutil
+import re
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .. import __version__
-from ..errors import Errors
+from ..errors import Errors, OutputError
 from ..files import write_whole
 from ..pipeline.folders import pipeline_folder
 from ..runtime.folder import is_exported
@@ -22,6 +23,7 @@ from .job import Job
 from .records import Tally
 
 NAME = "journal.jsonl"
+OURS = re.compile(r"\d{8}\.(jsonl|ndjson|parquet|spacy|rejects)|journal\.jsonl|\..*\.zh-tw-ner-\w+", re.IGNORECASE)
 
 
 def identify(job: Job, digest: str) -> dict[str, Any]:
@@ -63,31 +65,38 @@ class Journal:
 
     job (Job): Its folder is made when it is not there.
     identity (dict): See `identify`.
-    RAISES (ValueError): If what is there was begun by another job.
+    anew (bool): Discard what another job has begun.
+    RAISES (ValueError): If what is there was begun by another job, or by nobody of ours.
     """
 
-    def __init__(self, job: Job, identity: dict[str, Any]) -> None:
+    def __init__(self, job: Job, identity: dict[str, Any], *, anew: bool = False) -> None:
         self.job = job
         self.done: dict[int, Tally] = {}
         job.folder.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(path.name for path in job.folder.iterdir() if not OURS.fullmatch(path.name))
+        if foreign:
+            raise OutputError(Errors.ZT671.format(path=job.folder, seen=f"it holds {foreign[0]}"))
         path = job.folder / NAME
         # A kill may leave the last line without an end: what it said is then not known.
         whole = [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")] if path.exists() else []
+        header = json.dumps(identity, ensure_ascii=False).encode() + b"\n"
         with reading(path):
-            if whole:
-                _require_same(require_type("line 1", parse_json(whole[0]), dict), identity, job.folder)
+            begun = require_type("line 1", parse_json(whole[0]), dict) if whole else identity
+            if begun != identity and anew:
+                whole = []
             else:
-                whole = [json.dumps(identity, ensure_ascii=False).encode() + b"\n"]
+                _require_same(begun, identity, job.folder)
             for number, line in enumerate(whole[1:], start=2):
                 index, tally = _entry(f"line {number}", parse_json(line))
-                self.done[index] = tally
-        write_whole(path, b"".join(whole))
+                if job.part(index).is_file() and job.part_rejects(index).is_file():
+                    self.done[index] = tally
+        write_whole(path, b"".join([header, *map(_line, self.done.items())]))
         self._file = path.open("ab")
 
     def enter(self, index: int, tally: Tally) -> None:
         """Note that the parts of a chunk are in their places."""
         self.done[index] = tally
-        self._file.write(json.dumps({"chunk": index, **asdict(tally)}).encode() + b"\n")
+        self._file.write(_line((index, tally)))
         self._file.flush()
 
     def total(self) -> Tally:
@@ -98,9 +107,13 @@ class Journal:
         return total
 
     def remove(self) -> None:
-        """Clear away the folder, when the output is in its place."""
+        """Remove the parts, when the output is in its place. A file of somebody else stays, and the folder with it."""
         self._file.close()
-        shutil.rmtree(self.job.folder)
+        for path in self.job.folder.iterdir():
+            if OURS.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):
+            self.job.folder.rmdir()
 
     def __enter__(self) -> "Journal":
         return self
@@ -109,6 +122,15 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def has_journal(job: Job) -> bool:
+    """Whether the output of a job has been begun, and not finished."""
+    return (job.folder / NAME).is_file()
+
+
+def _line(entry: tuple[int, Tally]) -> bytes:
+    return json.dumps({"chunk": entry[0], **asdict(entry[1])}).encode() + b"\n"
 
 
 def _entry(key: str, data: object) -> tuple[int, Tally]:

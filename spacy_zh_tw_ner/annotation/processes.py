@@ -1,6 +1,7 @@
 """The local engine: a process a core or GPU, each started afresh."""
 
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +19,7 @@ from .worker import Worker
 
 THREADS = "OMP_NUM_THREADS"
 _workers: list[Worker] = []  # of this process: one, once it has begun
+_failures: list[Exception] = []  # of this process: why it has none
 
 
 def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
@@ -88,7 +90,11 @@ def _count(workers: int, gpus: bool) -> int:
 
 def _begin(job: Job, ids: "SimpleQueue[int | None]") -> None:
     Thread(target=_die_with_parent, daemon=True).start()
-    _workers.append(Worker(job, ids.get()))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends all of them
+    try:
+        _workers.append(Worker(job, ids.get()))
+    except Exception as error:  # raised by the first chunk: raised here, it would look like a worker that was killed
+        _failures.append(error if isinstance(error, ValueError | OSError) else ValueError(repr(error)))
 
 
 def _die_with_parent() -> None:
@@ -100,4 +106,6 @@ def _die_with_parent() -> None:
 
 
 def _work(chunk: Chunk) -> Tally:
+    if _failures:
+        raise _failures[0]
     return _workers[0](chunk)

@@ -1,6 +1,7 @@
 """Chunk → records, and rejects with line and reason for everything that is none."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,11 +52,15 @@ class Reader:
 
     def _json_record(self, line: int, data: bytes) -> Record:
         try:
-            fields = json.loads(_decoded(data))
+            fields = json.loads(_decoded(data), parse_constant=_refuse_constant, parse_float=_finite)
+        except Unusable:
+            raise
         except RecursionError:
             raise Unusable("not valid JSON: nested too deeply") from None
         except json.JSONDecodeError as error:
             raise Unusable(f"not valid JSON: {error.msg} at column {error.colno}") from None
+        except ValueError as error:  # a whole number of thousands of digits
+            raise Unusable(f"a number that cannot be read: {error}") from None
         if not isinstance(fields, dict):
             raise Unusable(f"not a JSON object, but {_kind(fields)}")
         if self.job.text_field not in fields:
@@ -108,6 +113,17 @@ def _try(read: Callable[[], Record], loaded: Loaded, line: int, seen: str) -> No
         loaded.records.append(read())
     except Unusable as error:
         loaded.rejects.append(Reject(line, str(error), seen[:SEEN]))
+
+
+def _refuse_constant(name: str) -> float:
+    raise Unusable(f"not valid JSON: {name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Unusable(f"a number that cannot be read: {digits[:20]} is too large")
+    return number
 
 
 def _decoded(data: bytes) -> str:

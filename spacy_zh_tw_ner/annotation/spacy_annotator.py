@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 
-import spacy
 import torch
 from spacy.tokens import Doc, Span
-from thinc.api import require_gpu
 
+from ..devices import require_gpu
 from ..entities import Found
+from ..pipeline.folders import load_pipeline
 from .annotators import Annotated
 from .records import Loaded, Record, reject
 
@@ -27,7 +27,7 @@ class SpacyAnnotator:
             torch.set_num_threads(1)
         else:
             require_gpu(gpu)
-        self._nlp = spacy.load(pipeline)
+        self._nlp = load_pipeline(pipeline)
 
     def zone(self) -> AbstractContextManager[object]:
         """A memory zone of the pipeline."""

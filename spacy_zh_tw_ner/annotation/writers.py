@@ -1,6 +1,7 @@
 """What was found → the part of a chunk, in each format."""
 
 import json
+import math
 from typing import Any, Protocol
 
 from .annotators import Annotated
@@ -138,6 +139,18 @@ def _meta(record: Record, loaded: Loaded, job: Job) -> str:
 def _json(value: object) -> bytes:
     # What JSON lacks, such as the dates of Parquet, becomes a string; half of a UTF-16 pair stays escaped.
     try:
-        return json.dumps(value, ensure_ascii=False, default=str).encode()
+        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, default=str).encode()
+        return json.dumps(value, default=str, allow_nan=False).encode()
+    except ValueError:  # NaN, which columns of Parquet have for "no value"
+        return _json(_without_nan(value))
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return value

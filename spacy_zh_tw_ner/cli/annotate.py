@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from .choices import one_of
 from .main import zh_tw_ner_cli
 
 
@@ -14,25 +15,33 @@ def annotate_cli(
     source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl, .parquet or .spacy file."),
     pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help="Folder, of export-onnx too, or package name."),
+    model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="Another name of --pipeline."),
     text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
     entities_field: str = typer.Option("entities", "--entities-field", help="Field or column for the entities."),
-    workers: int = typer.Option(0, "--workers", "-w", help="Processes; 0 for one a core or, with --gpu, one a GPU."),
+    workers: int = typer.Option(
+        0, "--workers", "-w", min=0, help="Processes; 0 for one a core or, with --gpu, one a GPU."
+    ),
     gpu: bool = typer.Option(False, "--gpu", help="Give each worker a GPU."),
-    chunk_size: int = typer.Option(500, "--chunk-size", help="Records done at once: what an interruption costs."),
-    engine: str = typer.Option("local", "--engine", help="local, or ray for Ray Data."),
+    chunk_size: int = typer.Option(
+        500, "--chunk-size", min=1, help="Records done at once: what an interruption costs."
+    ),
+    engine: str = typer.Option(
+        "local", "--engine", parser=one_of("local", "ray"), metavar="[local|ray]", help="ray is for Ray Data."
+    ),
     address: str | None = typer.Option(None, "--address", help="Of a Ray cluster, which must see all files."),
+    force: bool = typer.Option(False, "--force", "-F", help="Annotate again, and replace OUT."),
 ) -> None:
     """Annotate a file with several processes.
 
-    A command that was interrupted, in whatever way, goes on when it is given again. Records that cannot be read are
-    written to OUT's name with .rejects.jsonl, with line and reason.
+    A command that was interrupted, in whatever way, continues when it is given again; one that is finished takes
+    --force. Records that cannot be read are written to OUT's name with .rejects.jsonl, with line and reason.
     """
     from ..annotation.annotate import annotate
     from ..annotation.job import Job
 
-    job = Job(source, target, pipeline, text_field, entities_field, chunk_size)
+    job = Job(source, target, model or pipeline, text_field, entities_field, chunk_size)
     start = time.perf_counter()
-    total = annotate(job, engine=engine, workers=workers, gpus=gpu, address=address)
+    total = annotate(job, engine=engine, workers=workers, gpus=gpu, address=address, force=force)
     seconds = time.perf_counter() - start
     msg.good(f"Wrote {target}: {total.records:,} records, {total.entities:,} entities, {seconds:,.0f} s")
     if total.rejected:

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER
 
@@ -22,7 +23,6 @@ def calibrate_cli(
     force: bool = FORCE_FOLDER,
 ) -> None:
     """Make an entity with a score of 0.8 right 8 times in 10: fit one temperature on held-out data."""
-    from thinc.api import require_gpu
 
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
@@ -37,8 +37,7 @@ def calibrate_cli(
     if diagram is not None:
         require_report(diagram, "SVG", inputs=[*places, data])
     with output_folder(output, force=force, inputs=[data], source=places) as folder:
-        if gpu_id >= 0:
-            require_gpu(gpu_id)
+        use_gpu(gpu_id)
         nlp = load_pipeline(pipeline)
         find_recognizer(nlp, component)
         pairs = list(predict_pairs(nlp, data))

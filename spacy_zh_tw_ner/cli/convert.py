@@ -1,6 +1,5 @@
 """`convert IN OUT`: annotated files → `.spacy`."""
 
-from collections import Counter
 from pathlib import Path
 
 import typer
@@ -52,26 +51,41 @@ def convert_cli(
         0, "--max-rejects", min=0, help="Fail when more annotations than this cannot be used."
     ),
     force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
+    text_field: str | None = typer.Option(None, "--text-field", help="Field of JSON or Parquet that holds the text."),
+    tokens_field: str | None = typer.Option(None, "--tokens-field", help="Field that holds a list of tokens."),
+    tags_field: str | None = typer.Option(None, "--tags-field", help="Field that holds their tags, such as B-PERSON."),
+    split: str = typer.Option(
+        "",
+        "--split",
+        help="Split one export at random, such as 8:1:1 into train, dev and test, or 9:1 into train and dev: "
+        "whole documents, and equal texts together.",
+    ),
+    seed: int = typer.Option(0, "--seed", help="Seed of --split."),
 ) -> None:
     """Convert annotated files to spaCy's format.
 
     Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
     file, line and reason. Nothing is written unless everything could be read.
     """
+    from ..corpora.conversion_report import describe
     from ..corpora.convert import ConvertSettings, convert
+    from ..corpora.records import FieldNames
+    from ..corpora.rejects import rejects_path
     from .progress import progress
 
-    settings = ConvertSettings(format=format, script=script, offsets=offsets, max_rejects=max_rejects)
+    settings = ConvertSettings(
+        format=format,
+        script=script,
+        offsets=offsets,
+        max_rejects=max_rejects,
+        fields=FieldNames(text_field, tokens_field, tags_field),
+        split=split,
+        seed=seed,
+    )
     with progress(source) as (notify, advance):
         tallies = convert(source, target, settings, force=force, notify=notify, advance=advance)
     rows = [(path.stem, t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()]
     print_table(rows, header=("split", "sentences", "entities", "repaired", "rejected"), aligns="lrrrr")
-    conversions: Counter[str] = Counter()
-    for tally in tallies.values():
-        conversions.update(tally.conversions)
-    for converted_by, rescued in conversions.items():
-        apart = (
-            f"; {rescued} entities apart from their sentences, where they would have read otherwise" if rescued else ""
-        )
-        msg.info(f"Converted by {converted_by}{apart}.")
+    for note in describe(tallies.values(), rejects_path(target, tallies)):
+        msg.info(note)
     msg.good(f"Wrote {', '.join(str(path) for path in tallies)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import zh_tw_ner_cli
 from .tables import print_table
 
@@ -38,7 +39,6 @@ def evaluate_cli(
     Also by boundary alone, by label alone, by length, and what kinds of mistakes there are. --page, --matrix and
     --diagram show the last pipeline.
     """
-    from thinc.api import require_gpu
 
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
@@ -61,8 +61,7 @@ def evaluate_cli(
         require_report(picture, picture_format(picture).upper(), inputs=inputs)
     if seqeval:
         require_seqeval()
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     reports: dict[str, Report] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = load_pipeline(pipeline)

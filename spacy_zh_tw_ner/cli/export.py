@@ -6,6 +6,7 @@ import typer
 from wasabi import msg
 
 from .choices import export_format, one_of
+from .gpu import use_gpu
 from .main import zh_tw_ner_cli
 from .options import FORCE_FILE
 
@@ -44,7 +45,6 @@ def export_cli(
 
     What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
     """
-    from thinc.api import require_gpu
 
     from ..corpora.export import export
     from ..outputs import require_apart
@@ -56,8 +56,7 @@ def export_cli(
         raise typer.BadParameter("'uncertain' needs --pipeline.", param_hint="'--order'")
     if pipeline is not None:
         require_apart(target, pipeline_places(pipeline))
-    if gpu_id >= 0:
-        require_gpu(gpu_id)
+    use_gpu(gpu_id)
     nlp = load_pipeline(pipeline) if pipeline is not None else None
     with progress(source) as (notify, advance):
         n = export(

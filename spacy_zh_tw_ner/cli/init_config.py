@@ -1,29 +1,40 @@
-"""`init-config --preset NAME`: a preset → a whole config, which `spacy train` takes as it is."""
+"""`init-config OUT --preset NAME --corpus FOLDER`: a complete config, which `spacy train` takes as it is."""
 
+import shlex
+import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 from wasabi import msg
 
 from .main import zh_tw_ner_cli
+from .options import FORCE_FILE
 
 
 @zh_tw_ner_cli.command("init-config")
 def init_config_cli(
     target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
-    preset: str = typer.Option("", "--preset", "-p", help="Such as 12gb-base; a name that is wrong lists all."),
+    preset: str = typer.Option("", "--preset", help="Such as 12gb-base; a name that is wrong lists all."),
     source: str = typer.Option("", "--source", help="Instead of a preset: a trained pipeline, to train it further."),
+    corpus: Path | None = typer.Option(
+        None,
+        "--corpus",
+        help="Folder with train.spacy and dev.spacy, as `convert` writes it; asked for on a terminal when not given.",
+    ),
     labels: str = typer.Option("", "--labels", "-l", help="With commas; without, they are found in the corpus."),
     base: str = typer.Option("", "--base", "-b", help="Another checkpoint: an id on the Hub, or a folder."),
-    train: str = typer.Option("", "--train", help="Path of the training corpus."),
-    dev: str = typer.Option("", "--dev", help="Path of the dev corpus."),
+    train: str = typer.Option("", "--train", help="Path of the training corpus, if it is not in --corpus."),
+    dev: str = typer.Option("", "--dev", help="Path of the dev corpus, if it is not in --corpus."),
+    force: bool = FORCE_FILE,
 ) -> None:
     """Write a complete training config from a preset, or one that trains an existing pipeline further.
 
-    Look at it, change it, ask `zh-tw-ner plan` about it, and train with it.
+    Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
-    from ..errors import Errors, PlanError
+    from ..errors import Errors, PlanError, Warnings
     from ..files import write_whole
+    from ..outputs import require_new
     from ..pipeline.folders import pipeline_folder
     from ..planning.fine_tuning import fine_tuning_config
     from ..planning.presets import read_config, with_settings
@@ -32,19 +43,55 @@ def init_config_cli(
         raise PlanError(Errors.ZT445.format(preset=preset, source=source))
     if source and base:
         raise PlanError(Errors.ZT446.format(base=base, source=source))
+    require_new(target, force=force)
     config = fine_tuning_config(source, pipeline_folder(source)) if source else read_config(preset)
+    if corpus is None and not (train and dev) and _is_terminal():
+        default = Path(config["paths"].get("train") or "corpus/taiwan/train.spacy").parent
+        corpus = Path(typer.prompt("Folder of the corpus, as `convert` writes it", default=str(default)))
+    if corpus is not None:
+        train, dev = train or (corpus / "train.spacy").as_posix(), dev or (corpus / "dev.spacy").as_posix()
     paths = {"paths.base": base, "paths.train": train, "paths.dev": dev}
     config = with_settings(config, {path: value for path, value in paths.items() if value}, origin="init-config")
-    if labels:
-        names = [name.strip() for name in labels.split(",")]
-        if source:
-            config["initialize"]["after_init"] |= {"labels": names, "corpus": None}
-        else:
-            # Found in the corpus they would be, one and all; given, they are also in the order given.
-            config["initialize"]["components"]["ner"]["labels"] = names
+    names = list(dict.fromkeys(filter(None, (name.strip() for name in labels.split(",")))))
+    if names and source:
+        config["initialize"]["after_init"] |= {"labels": names, "corpus": None}
+    elif names:
+        # Without this they are found in the corpus, in its order.
+        config["initialize"]["components"]["ner"]["labels"] = names
     write_whole(target, config.to_str(interpolate=False).encode())
     msg.good(f"Wrote {target}")
-    if source:
-        print(f"python -m spacy zh-tw-ner train {target} --output training")
-    else:
-        print(f"python -m spacy zh-tw-ner plan {target}\npython -m spacy train {target} --output training --gpu-id 0")
+    data = [config["paths"].get(split) or f"[paths] {split}" for split in ("train", "dev")]
+    missing = [path for path in data if not Path(path).exists()]
+    if missing:
+        msg.warn(Warnings.ZT955.format(paths=", ".join(missing)))
+    for command in next_commands(config, target, preset or source):
+        print(shlex.join(command))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
+    """Return the commands that plan and train with a config, as far as its preset needs them.
+
+    config (Config): What was written, and `target` (Path) where.
+    preset (str): What it was made from.
+    """
+    from ..errors import PlanError
+    from ..planning.presets import preset_notes
+    from ..planning.recipe import find_transformer
+
+    start = ["python", "-m", "spacy", "zh-tw-ner"]
+    folder = Path(config["paths"]["train"] or "").parent.name or target.stem
+    train = [*start, "train", str(target), "--output", (Path("training") / folder).as_posix()]
+    try:
+        find_transformer(config)
+    except PlanError:
+        return [train]  # on a CPU, in less memory than any machine has
+    try:
+        vram = float(preset_notes(preset)["vram"])
+    except (KeyError, PlanError):
+        vram = 0.0
+    plan = [*start, "plan", str(target), *(["--vram", f"{vram:g}"] if vram else [])]
+    return [plan, [*train, "--gpu-id", "0"]]

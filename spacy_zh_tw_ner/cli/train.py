@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
+from .gpu import use_gpu
 from .main import zh_tw_ner_cli
 
 
@@ -28,10 +29,11 @@ def train_cli(
     All that `spacy train` takes works here: settings of the config as --training.max_steps 2000. A run that was
     stopped at any time, even by a power failure, goes on with --resume and ends with the same weights.
     """
-    from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+    from spacy.cli._util import import_code, parse_config_overrides
     from spacy.training.initialize import init_nlp
     from spacy.util import resolve_dot_names
 
+    from ..devices import runs_encoders_alone
     from ..planning.presets import read_config, with_settings
     from ..training.char_corpus import CharCorpus, read_gold_docs
     from ..training.devices import require_precision
@@ -50,10 +52,12 @@ def train_cli(
     whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
     inputs = [Path(config), *_paths_of(whole)]
     require_run_folder(output, resume=resume, force=force, inputs=inputs)
+    use_gpu(gpu_id)
     require_precision(whole, gpu_id)
-    setup_gpu(gpu_id)
+    msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    nlp = init_nlp(whole, use_gpu=gpu_id)
+    # spaCy's allocator is for thinc's arrays on a GPU.
+    nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
         if isinstance(corpus, CharCorpus):

@@ -1,15 +1,15 @@
-"""brat's standoff: a `.txt` file, and its entities in an `.ann` file of the same name."""
+"""Read and write brat's standoff: a `.txt` file, and its entities in an `.ann` file of the same name."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
-from ..entities import Entity
 from ..errors import CorpusError, Errors
 from .offsets import RawRecord, RawSpan, resolve_offsets
-from .records import SILENT, Reading, Record, Reject
-from .text_files import broken, numbered_lines
+from .records import SILENT, Reading, Record, broken
+from .text_files import numbered_lines
 
 ENTITY = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", re.DOTALL)
 LONGEST_OFFSET = 18  # digits
@@ -28,8 +28,9 @@ def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a text with its annotations.
 
     path (Path): The `.txt` or the `.ann` file.
-    reading (Reading): The unit of offsets, and who is told of relations and the like.
-    YIELDS (Record): One, with the whole text as it stands in the file. Discontinuous spans are among its rejects.
+    reading (Reading): The unit of offsets; receives a message about relations and the like.
+    YIELDS (Record): One, with the whole text as it is in the file. Spans with anything but white space between their
+        fragments are among its rejects.
     RAISES (CorpusError): Where one file of the two is missing, or a line is no annotation.
     """
     return resolve_offsets(_read, path, reading)
@@ -52,14 +53,12 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
             left_out[OTHERS[line[0]]] += 1
             continue
         _, label, places, surface = found.groups()
-        offsets = [int(offset) for offset in re.findall(r"\d+", places) if len(offset) <= LONGEST_OFFSET]
-        if len(offsets) < places.count(" ") + places.count(";") + 1:
+        if any(len(offset) > LONGEST_OFFSET for offset in re.findall(r"\d+", places)):
             raise broken(f"{annotations}:{number}", "an offset of too many digits", line[:60], "Correct it.")
-        if len(offsets) == 2:
-            raw.spans.append(RawSpan(offsets[0], offsets[1], label, surface))
-        else:
-            reason = f"discontinuous ({places}), line {number}"
-            raw.rejects.append(Reject(Entity(offsets[0], offsets[-1], label), reason))
+        fragments = sorted((int(start), int(end)) for start, end in map(str.split, places.split(";")))
+        gaps = tuple((end, start) for (_, end), (start, _) in pairwise(fragments))
+        end = max(end for _, end in fragments)
+        raw.spans.append(RawSpan(fragments[0][0], end, label, surface, gaps, f"line {number}"))
     if left_out:
         counts = ", ".join(f"{n} {kind}" for kind, n in left_out.items())
         reading.notify(f"{annotations}: {counts} are left out: only entities are read.")

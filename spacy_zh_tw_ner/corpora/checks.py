@@ -1,29 +1,49 @@
-"""Annotations that cannot be used are mended or rejected, and counted."""
+"""Repair or reject annotations that cannot be used, and count them."""
 
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..entities import Entity
-from .records import Record
+from .records import NoAnnotation, Record
 
 
 @dataclass
 class Tally:
-    """What happened to the annotations of a file; `rejects` holds those that nobody has written down yet."""
+    """Counts of what happened to the annotations of a file.
+
+    sentences (int): Texts that were read.
+    entities (int): Annotations that were kept.
+    repaired (int): Annotations that were corrected.
+    rejected (int): Annotations, and whole records, that cannot be used.
+    duplicates (int): Annotations that were written more than once.
+    left_out (Counter[str]): Regions that annotate nothing, by reason.
+    scripts (Counter[str]): Texts by what `--script auto` found.
+    rejects (list[dict]): Rejects, and regions that were left out, that have not been written to a file yet.
+    conversions (Counter[str]): What converted the script → entities that were converted by themselves.
+    """
 
     sentences: int = 0
     entities: int = 0
     repaired: int = 0
     rejected: int = 0
+    duplicates: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    scripts: Counter[str] = field(default_factory=Counter)
     rejects: list[dict[str, object]] = field(default_factory=list)
-    conversions: Counter[str] = field(default_factory=Counter)  # converted_by → entities that were converted alone
+    conversions: Counter[str] = field(default_factory=Counter)
+
+    def reject_record(self, origin: str, problem: str, seen: str, remedy: str) -> None:
+        """Count a record that cannot be used as a whole."""
+        self.rejected += 1
+        self.rejects.append({"origin": origin, "reason": problem, "text": seen, "remedy": remedy})
 
 
 def check_record(record: Record, tally: Tally) -> Record:
     """Keep what can be represented: spans inside the text, not empty, trimmed of white space, not overlapping.
 
-    White space at an edge is cut off. Of two that overlap the longer stays, and of two as long the first.
+    White space at an edge is cut off. The same annotation twice is one. Of two that overlap the longer stays, and of
+    two as long the first.
 
     record (Record): As it was read.
     tally (Tally): Counts and rejects, added to.
@@ -32,8 +52,8 @@ def check_record(record: Record, tally: Tally) -> Record:
     tally.sentences += 1
     tally.repaired += len(record.repairs)
     for reject in record.rejects:
-        _reject(tally, record, *reject)
-    sound: list[Entity] = []
+        _reject(tally, record, *reject, is_annotation=not isinstance(reject, NoAnnotation))
+    sound: dict[Entity, None] = {}  # in order
     for entity in record.entities:
         if not 0 <= entity.start < entity.end <= len(record.text):
             _reject(tally, record, entity, f"outside the text of {len(record.text)} characters, or empty")
@@ -46,7 +66,8 @@ def check_record(record: Record, tally: Tally) -> Record:
             start = entity.start + len(surface) - len(surface.lstrip())
             entity = Entity(start, start + len(surface.strip()), entity.label)  # noqa: PLW2901
             tally.repaired += 1
-        sound.append(entity)
+        tally.duplicates += entity in sound
+        sound[entity] = None
     kept: list[Entity] = []
     for entity in sorted(sound, key=lambda e: (e.start - e.end, e.start)):
         # What is kept does not overlap and is in order, so only the neighbours can be in the way.
@@ -60,8 +81,11 @@ def check_record(record: Record, tally: Tally) -> Record:
     return replace(record, entities=kept)
 
 
-def _reject(tally: Tally, record: Record, entity: Entity, reason: str) -> None:
-    tally.rejected += 1
+def _reject(tally: Tally, record: Record, entity: Entity, reason: str, *, is_annotation: bool = True) -> None:
+    if is_annotation:
+        tally.rejected += 1
+    else:
+        tally.left_out[reason] += 1
     tally.rejects.append(
         {
             "origin": record.origin,
@@ -71,5 +95,6 @@ def _reject(tally: Tally, record: Record, entity: Entity, reason: str) -> None:
             "surface": record.text[max(0, entity.start) : max(0, entity.end)],
             "reason": reason,
             "text": record.text,
+            **({} if is_annotation else {"is_annotation": False}),
         }
     )

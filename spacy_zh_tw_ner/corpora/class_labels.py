@@ -1,5 +1,7 @@
-"""The names of tags that a data set of Hugging Face writes as numbers."""
+"""Find the names of tags and labels that a data set writes as numbers."""
 
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,44 +10,169 @@ from ..untrusted import parse_json
 from .tags import TAG
 
 TAGS = "ner_tags"
-BESIDE = ("dataset_info.json", "dataset_infos.json", "features.json", "labels.json", "label_names.json", "config.json")
+BESIDE = (
+    "dataset_info.json",
+    "dataset_infos.json",
+    "features.json",
+    "labels.json",
+    "label_names.json",
+    "label_config.json",
+    "config.json",
+)
+CARD = "README.md"
+NAMES = ("names", "label_names", "id2label")
+MAX_DEPTH = 20  # of nested objects; descriptions of features have about six
+MAX_SIZE = 1 << 22  # bytes of a file that may hold names
+ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # of YAML, by which a small file describes a very large object
 
 
-def names_beside(path: Path, origin: str) -> list[str]:
-    """Find the names in one of the files in which data sets keep them.
+class LabelNames:
+    """Names of the numbers in one file of data, looked for when the first number is met.
 
     path (Path): The file of data.
-    origin (str): Where the first number stands, for the message.
-    RETURNS (list[str]): Tags by number.
-    RAISES (CorpusError): Where there is no such file, or a broken one.
+    features (Any): A description of features in the file itself, or None.
     """
-    for name in BESIDE:
-        beside = path.parent / name
-        if beside.is_file():
-            try:
-                names = find_names(parse_json(beside.read_bytes()))
-            except ValueError as error:
-                raise CorpusError(Errors.ZT222.format(path=beside, reason=error)) from None
-            if names is not None:
-                return names
-    raise CorpusError(Errors.ZT223.format(origin=origin, tried=", ".join(BESIDE)))
+
+    def __init__(self, path: Path, features: Any = None) -> None:
+        self.path, self.features = path, features
+        self._tags: dict[str, list[str]] = {}
+        self._labels: dict[int, str] | None = None
+
+    def tags(self, field: str, origin: str) -> list[str]:
+        """Return the tags by number.
+
+        field (str): The field that holds the numbers.
+        origin (str): File and line of the first number, for the message.
+        RAISES (CorpusError): Where nothing names them, or a file of names is broken.
+        """
+        if field not in self._tags:
+            found = (find_names(described, field) for described in self._descriptions())
+            names = next((names for names in found if names is not None), None)
+            if names is None:
+                raise CorpusError(Errors.ZT223.format(origin=origin, field=field, tried=_tried()))
+            self._tags[field] = names
+        return self._tags[field]
+
+    def label(self, number: int, origin: str) -> str:
+        """Return the label that a number stands for.
+
+        RAISES (CorpusError): Where nothing names it.
+        """
+        if self._labels is None:
+            found = (find_label_names(described) for described in self._descriptions())
+            self._labels = next((names for names in found if names), {})
+        if number not in self._labels:
+            raise CorpusError(Errors.ZT243.format(origin=origin, number=number, tried=_tried()))
+        return self._labels[number]
+
+    def _descriptions(self) -> Iterator[Any]:
+        """Yield descriptions of features: the file's own, then those in files beside it and in the folders above."""
+        if self.features is not None:
+            yield self.features
+        for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):
+            for name in BESIDE if folder == self.path.parent else BESIDE[:2]:
+                if (folder / name).is_file():
+                    yield _read_json(folder / name)
+            card = _read_card(folder / CARD)
+            if card is not None:
+                yield card
 
 
-def find_names(value: Any) -> list[str] | None:
-    """Find the names of a `ClassLabel` in a description of features.
+def _tried() -> str:
+    return ", ".join([*BESIDE, CARD])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_SIZE:
+            raise ValueError(f"larger than {MAX_SIZE} bytes")
+        return parse_json(path.read_bytes())
+    except ValueError as error:
+        raise CorpusError(Errors.ZT222.format(path=path, reason=error)) from None
+
+
+def _read_card(path: Path) -> Any:
+    """Return `dataset_info` in the head of a data set's card; None where there is none."""
+    import yaml  # comes with transformers
+
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(MAX_SIZE).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    if not head.startswith("---\n") or "\n---" not in head[4:] or ALIAS.search(head):
+        return None
+    try:
+        card = yaml.load(head[4:].partition("\n---")[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None  # a README that is no card of a data set
+    return card.get("dataset_info") if isinstance(card, dict) else None
+
+
+def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[str] | None:
+    """Find the names of a `ClassLabel` of tags in a description of features.
 
     value (Any): A list of names; {name: number} or {number: name}; or an object that holds one of these, at any depth,
-        under `names`, `label_names`, `id2label` or `ner_tags`.
+        under the name of the field, `names`, `label_names` or `id2label`, or in a list of features with names.
+    field (str): The field whose tags are numbers.
+    depth (int): How deep to look.
     RETURNS (Optional[list[str]]): The names by number.
     """
+    if depth == 0:
+        return None
     if isinstance(value, list):
-        return value if value and all(isinstance(name, str) and TAG.fullmatch(name) for name in value) else None
+        if value and all(isinstance(name, str) and TAG.fullmatch(name) for name in value):
+            return value
+        named = [inner for inner in value if isinstance(inner, dict)]
+        named.sort(key=lambda inner: inner.get("name") != field)
+        found = (find_names(inner, field, depth - 1) for inner in named)
+        return next((names for names in found if names is not None), None)
     if not isinstance(value, dict):
         return None
-    pairs = [(k, v) if isinstance(k, str) and isinstance(v, int) else (v, k) for k, v in value.items()]
-    if pairs and all(isinstance(name, str) and TAG.fullmatch(name) and str(i).isdigit() for name, i in pairs):
-        by_number = {int(i): name for name, i in pairs}
+    by_number = _by_number(value)
+    if by_number and all(map(TAG.fullmatch, by_number.values())):
         return [by_number[i] for i in range(len(by_number))] if set(by_number) == set(range(len(by_number))) else None
-    first = [value[key] for key in (TAGS, "names", "label_names", "id2label") if key in value]
-    found = (find_names(inner) for inner in [*first, *value.values()])
+    found = (find_names(inner, field, depth - 1) for inner in _in_order(value, (field, *NAMES)))
     return next((names for names in found if names is not None), None)
+
+
+def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
+    """Find the names of labels that spans give as numbers.
+
+    value (Any): A list of names, {name: number}, {number: name}, a list of objects with `id` and `text` or `name` as
+        doccano exports, or an object that holds one of these under `names`, `label_names` or `id2label`.
+    depth (int): How deep to look.
+    RETURNS (dict[int, str]): Empty where there are none.
+    """
+    if depth == 0 or not isinstance(value, list | dict):
+        return {}
+    if isinstance(value, list):
+        if value and all(isinstance(name, str) for name in value):
+            return dict(enumerate(value))
+        ids = {inner.get("id"): inner.get("text") or inner.get("name") for inner in value if isinstance(inner, dict)}
+        named = {number: name for number, name in ids.items() if type(number) is int and isinstance(name, str)}
+        inner_names = (find_label_names(inner, depth - 1) for inner in value)
+        return named if len(named) == len(value) else next((names for names in inner_names if names), {})
+    by_number = _by_number(value)
+    if by_number and sorted(by_number) in (list(range(len(value))), list(range(1, len(value) + 1))):
+        return by_number
+    first = [value[key] for key in NAMES if key in value]
+    # Any other list of strings is no list of names.
+    others = [v for k, v in value.items() if k not in NAMES and (isinstance(v, dict) or _is_list_of_objects(v))]
+    return next((names for inner in [*first, *others] if (names := find_label_names(inner, depth - 1))), {})
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(inner, dict) for inner in value)
+
+
+def _in_order(value: dict[Any, Any], first: Sequence[str]) -> list[Any]:
+    """Return the values of an object, those of some keys first."""
+    return [*(value[key] for key in first if key in value), *(v for k, v in value.items() if k not in first)]
+
+
+def _by_number(value: dict[Any, Any]) -> dict[int, str]:
+    """Return {number: name} of an object that is that, or {name: number}; an empty one otherwise."""
+    pairs = [(k, v) if isinstance(k, str) and type(v) is int else (v, k) for k, v in value.items()]
+    if pairs and all(isinstance(name, str) and str(number).isdecimal() for name, number in pairs):
+        return {int(number): name for name, number in pairs}
+    return {}

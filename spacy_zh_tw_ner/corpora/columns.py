@@ -1,4 +1,4 @@
-"""A token and its tag a line, as CoNLL and UNER write: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
+"""Read and write columns, a token and its tag a line: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,23 +6,36 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from .records import SILENT, Reading, Record
+from .foreign_signs import PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
+from .records import SILENT, Reading, Record, broken
 from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
-from .text_files import broken, numbered_lines
+from .text_files import numbered_lines
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
 SURVEYED = 5_000  # lines that tell which column holds the tags, and their scheme
+ASCII_WHITE = " \t\r"
+BLANKS = re.compile(" +")
 REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few thousand
 
 
 def split_row(line: str) -> list[str]:
-    """Cut a line into columns, at tabs where there is any, else at spaces."""
-    return line.rstrip().split("\t") if "\t" in line else line.split()
+    """Cut a line into columns, at tabs where there is any, else at blanks.
+
+    Only ASCII blanks and tabs separate: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of blanks alone is
+    one blank, which is a token like any other.
+    """
+    line = line.rstrip(ASCII_WHITE)
+    if "\t" in line:
+        return [cell.strip(ASCII_WHITE) or cell[:1] for cell in line.split("\t")]
+    row = BLANKS.split(line.strip(" "))
+    # Of a token that is a blank, only its separator and its tag are left.
+    return [" ", *row] if line.startswith(" ") and len(row) == 1 and TAG.fullmatch(row[0]) else row
 
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
     """Find the column that holds tags in more than half of the rows; the last one, behind POS tags and chunks."""
+    rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
     best = max(counts[1:], default=0)
@@ -40,7 +53,10 @@ def is_comment(line: str, column: int | None = None) -> bool:
         return False
     row = split_row(line)
     cells = row[1:][-1:] if column is None else row[column : column + 1]
-    return "#" not in row[:2] or "=" in row or not any(map(TAG.fullmatch, cells))
+    if not any(map(TAG.fullmatch, cells)):
+        return True
+    is_hashtag = len(row) == 2 and len(row[0]) > 1  # such as #台灣, or the wordpiece ##ing
+    return not is_hashtag and ("#" not in row[:2] or "=" in row)
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class _Layout:
     tag: int | None
     token: int
     iob1: bool
+    positions: bool = False
 
 
 class _Rows(dict[str, tuple[str, str] | None]):
@@ -63,11 +80,17 @@ class _Rows(dict[str, tuple[str, str] | None]):
         if not line.strip() or line.startswith("-DOCSTART-"):
             return None
         row, column = split_row(line), self.layout.tag
-        if column is None or len(row) <= column or not TAG.fullmatch(row[column]):
+        if column is None or len(row) <= column:
             raise ValueError(" ".join(row))
+        token, tag = row[self.layout.token], row[column]
+        if not TAG.fullmatch(tag):
+            if is_special(token):
+                tag = "O"  # some tools give [CLS] a tag of its own
+            elif tag != PIECE_TAG or not is_piece(token):
+                raise ValueError(" ".join(row))
         if len(self) >= REMEMBERED:
             self.clear()
-        self[line] = found = (row[self.layout.token], row[column])
+        self[line] = found = (token, tag)
         return found
 
 
@@ -84,7 +107,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     layout = _survey(path)
     if layout.iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    parse = _Rows(layout)
+    parse, remove_signs = _Rows(layout), SignRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
     doc_id, first = "", 0
@@ -102,12 +125,19 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             first = first if rows else number
             rows.append(row)
         elif rows:
-            record = _sentence(path, first, rows, text)
-            record.doc_id = doc_id
-            if layout.iob1:
-                record.repairs.clear()
-            yield record
+            try:
+                record = _sentence(path, first, rows, text, remove_signs)
+            except LostText as error:
+                remedy = "Take the text from before it was cut into wordpieces."
+                reading.reject(f"{path}:{first}", str(error), "".join(token for token, _ in rows)[:60], remedy)
+            else:
+                record.doc_id = doc_id
+                if layout.iob1:
+                    record.repairs.clear()
+                if record.text:
+                    yield record
             rows, text = [], None
+    remove_signs.report(path, reading.notify)
 
 
 def _ended(path: Path, reading: Reading) -> Iterator[tuple[int, str]]:
@@ -131,20 +161,23 @@ def _survey(path: Path) -> _Layout:
     # Words stand in the first column, or behind a counter, as in CoNLL-U.
     counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
     tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
-    return _Layout(column, int(counted), iob1=is_iob1(tags))
+    positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
+    return _Layout(column, int(counted), iob1=is_iob1(tags), positions=positions)
 
 
-def _sentence(path: Path, first: int, rows: list[tuple[str, str]], text: str | None) -> Record:
-    tokens, tags = zip(*rows, strict=True)
+def _sentence(
+    path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_signs: SignRemover
+) -> Record:
+    tokens, tags, blanks = remove_signs(*zip(*rows, strict=True))
     if text is None:
-        text, spans = join_tokens(tokens)
+        text, spans = join_tokens(tokens, blanks)
     else:
         spans = find_tokens(tokens, text)
         remedy = "Correct the comment, or remove it."
         if len(spans) < len(tokens):
             origin, token = f"{path}:{first + len(spans)}", tokens[len(spans)]
             raise broken(origin, "the token is not next in `# text`", token, remedy)
-        if text[spans[-1][1] :].strip():
+        if text[spans[-1][1] if spans else 0 :].strip():
             problem = "`# text` goes on behind the last token"
             raise broken(f"{path}:{first}", problem, text[spans[-1][1] :], remedy)
     entities, n_repaired = decode_tags(tags, spans)

@@ -1,21 +1,23 @@
-"""Annotated files → `.spacy`, with every annotation kept, mended, or rejected and reported."""
+"""Convert annotated files to `.spacy`, with every annotation kept, repaired, or rejected and reported."""
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import TypeAlias
 
 from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
 from ..staging import put_in_place, resolve, staged
 from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
-from .records import SILENT, NotifyT, Reading, Record, ignore
-from .script import RecordConverter, is_simplified, record_converter
+from .random_split import assign, parse_ratio
+from .records import SILENT, USUAL_FIELDS, FieldNames, NotifyT, Reading, Record, ignore
+from .rejects import RejectsWriter, rejects_path
+from .script import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
 from .shards import SpacyWriter, is_doc_bin, is_shards
-from .splits import plan_splits
+from .splits import Plan, data_files, locate, plan_splits, splits_in
+from .unlabelled import is_unlabelled_file
 
 HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
 
@@ -27,13 +29,19 @@ class ConvertSettings:
     format (str): A key of FORMATS, or "auto".
     script (str): An OpenCC configuration, "none" or "auto".
     offsets (str): A key of `offsets.CONVENTIONS`, or "auto".
-    max_rejects (int): Annotations that may be rejected.
+    max_rejects (int): Annotations and records that may be rejected.
+    fields (FieldNames): Names of fields of JSON and Parquet, where they are not the usual ones.
+    split (str): Ratio by which one export is split, such as "8:1:1"; empty for none.
+    seed (int): Of the split.
     """
 
     format: str = "auto"
     script: str = "auto"
     offsets: str = "auto"
     max_rejects: int = 0
+    fields: FieldNames = USUAL_FIELDS
+    split: str = ""
+    seed: int = 0
 
 
 def convert(
@@ -57,26 +65,28 @@ def convert(
     RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then nothing is written but
         rejects.jsonl.
     """
-    plan, held_out = plan_splits(source, target, notify)
-    report = (target.parent if target in plan else target) / "rejects.jsonl"
-    _require_outputs(plan, report, force)
+    if settings.format not in ("auto", *FORMATS):
+        raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
+    plan, route = _plan(source, target, settings, notify)
+    report = rejects_path(target, plan.files)
+    _require_outputs(plan.files, report, force)
     with staged(resolve(target)) as folder:
-        with (folder / "rejects.jsonl").open("w", encoding="utf-8") as file:
-            rejects = _Rejects(file)
-            writers = {path: SpacyWriter(folder / path.name) for path in plan}
-            tallies = {path: Tally() for path in plan}
-            for path, files in plan.items():
-                records = read_records(
-                    files, settings, tallies[path], reading=Reading(settings.offsets, notify, advance)
-                )
+        with (folder / "rejects.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as file:
+            rejects = RejectsWriter(file)
+            writers = {path: SpacyWriter(folder / path.name) for path in plan.files}
+            tallies = {path: Tally() for path in plan.files}
+            decision = ScriptDecision()
+            for path, files in plan.files.items():
+                reading = Reading(settings.offsets, notify, advance, settings.fields)
+                records = read_records(files, settings, tallies[path], reading=reading, decision=decision)
                 for i, record in enumerate(records):
-                    goes_to = held_out if held_out and path.stem == "train" and i % HELD_OUT == 0 else path
+                    goes_to = route(path, i)
                     writers[goes_to].add(record)
                     if goes_to is not path:
                         _move(record, tallies[path], tallies[goes_to])
                     rejects.take(tallies[path])
                 rejects.take(tallies[path])
-        if rejects.n:
+        if rejects.n_written:
             report.parent.mkdir(parents=True, exist_ok=True)
             put_in_place(folder / "rejects.jsonl", resolve(report))
         elif report.is_file():
@@ -109,34 +119,86 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
 
 
 def read_records(
-    paths: list[Path], settings: ConvertSettings, tally: Tally, *, reading: Reading = SILENT
+    paths: list[Path],
+    settings: ConvertSettings,
+    tally: Tally,
+    *,
+    reading: Reading = SILENT,
+    decision: ScriptDecision | None = None,
 ) -> Iterator[Record]:
     """Read files of any known format.
 
     paths (list[Path]): The files.
     settings (ConvertSettings): How to read.
     tally (Tally): Counts and rejects, added to.
-    reading (Reading): Who is told.
+    reading (Reading): Receives messages and progress.
+    decision (Optional[ScriptDecision]): What earlier files of the corpus have shown of its script.
     YIELDS (Record): Checked records.
     RAISES (CorpusError): For a file that is not there or cannot be read.
     """
+    decision = decision or ScriptDecision()
+    reading = replace(reading, reject=tally.reject_record)
+    converter = record_converter("s2tw" if settings.script == "auto" else settings.script)
     for path in paths:
         if not path.exists():
             raise CorpusError(Errors.ZT202.format(path=path, remedy="Check the path."))
-        name = guess_format(path) if settings.format == "auto" else settings.format
+        name = guess_format(path, reading.fields) if settings.format == "auto" else settings.format
         if name not in FORMATS:
             raise CorpusError(Errors.ZT211.format(value=name, choices=sorted(FORMATS)))
         records = FORMATS[name](path, reading)
-        script = settings.script
-        if script == "auto":
-            first = list(islice(records, 200))
-            script = "s2tw" if is_simplified(record.text for record in first) else "none"
+        if settings.script == "auto":
+            first = list(islice(records, LOOKED_AT))
+            decision.begin_file(record.text for record in first)
             records = chain(first, records)
-        converter = record_converter(script)
         for record in records:
-            yield converter(check_record(record, tally))
-        if isinstance(converter, RecordConverter):
-            tally.conversions[converter.converted_by] += converter.rescued
+            checked = check_record(record, tally)
+            if settings.script == "auto":
+                simplified = decision.is_simplified(record.text)
+                tally.scripts[CONVERTED if simplified else KEPT] += 1
+                yield converter(checked) if simplified else checked
+            else:
+                yield converter(checked)
+    if isinstance(converter, RecordConverter) and (settings.script != "auto" or tally.scripts[CONVERTED]):
+        tally.conversions[converter.converted_by] += converter.rescued
+
+
+RouteT: TypeAlias = Callable[[Path, int], Path]
+
+
+def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[Plan, RouteT]:
+    """Plan which files go where, and make a function that says where each record of a planned file goes."""
+    if settings.split:
+        return _plan_random_split(source, target, settings, notify)
+    plan = plan_splits(source, target, notify, is_unlabelled=lambda path: is_unlabelled_file(path, settings.fields))
+    held_out = plan.held_out
+
+    def route(path: Path, number: int) -> Path:
+        return held_out if held_out and path.stem == "train" and number % HELD_OUT == 0 else path
+
+    return plan, route
+
+
+def _plan_random_split(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[Plan, RouteT]:
+    ratio = parse_ratio(settings.split)
+    if target.suffix == ".spacy":
+        raise CorpusError(Errors.ZT247.format(path=target))
+    source = locate(source)
+    there = splits_in(source) if source.is_dir() else {}
+    if there:
+        raise CorpusError(Errors.ZT248.format(path=source, splits=", ".join(there)))
+    if not source.exists():
+        raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
+    files = data_files(source)
+    # Grouping needs the texts alone, so units of offsets and script are of no matter here.
+    plain = replace(settings, script="none", offsets="codepoint")
+    reading = Reading("codepoint", fields=settings.fields)
+    records = (
+        (str(file), record) for file in files for record in read_records([file], plain, Tally(), reading=reading)
+    )
+    assignment = assign(records, ratio, settings.seed)
+    notify(assignment.report(settings.split, settings.seed))
+    targets = [target / f"{name}.spacy" for name in assignment.names]
+    return Plan({targets[0]: files} | {path: [] for path in targets[1:]}), lambda _, i: targets[assignment.splits[i]]
 
 
 def _move(record: Record, tally: Tally, other: Tally) -> None:
@@ -145,24 +207,8 @@ def _move(record: Record, tally: Tally, other: Tally) -> None:
         mine.entities += sign * len(record.entities)
 
 
-class _Rejects:
-    """The list of rejects, written as they come."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.file = file
-        self.n = 0
-        self.first: dict[str, object] = {}
-
-    def take(self, tally: Tally) -> None:
-        for reject in tally.rejects:
-            self.first = self.first or reject
-            self.file.write(json.dumps(reject, ensure_ascii=False) + "\n")
-        self.n += len(tally.rejects)
-        tally.rejects.clear()
-
-
 def _check(
-    source: Path, settings: ConvertSettings, tallies: dict[Path, Tally], rejects: _Rejects, report: Path
+    source: Path, settings: ConvertSettings, tallies: dict[Path, Tally], rejects: RejectsWriter, report: Path
 ) -> None:
     if rejects.n > settings.max_rejects:
         raise CorpusError(
@@ -171,7 +217,7 @@ def _check(
                 total=sum(tally.entities for tally in tallies.values()) + rejects.n,
                 limit=settings.max_rejects,
                 report=report,
-                first=f"{rejects.first['origin']}: {rejects.first['surface']!r} {rejects.first['reason']}",
+                first=rejects.describe_first(),
             )
         )
     for path, tally in tallies.items():

@@ -11,8 +11,7 @@ from ..docbins import CheckedDocBin
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
-from .records import SILENT, Reading, Record
-from .text_files import broken
+from .records import SILENT, Reading, Record, broken
 
 ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data
 CJK = "\u2e80"  # from here on, writing has no blanks between words, Hangul and emoji apart

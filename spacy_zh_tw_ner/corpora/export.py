@@ -76,9 +76,20 @@ def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
     """
     tally = Tally()
     for record in read_records([path], ConvertSettings(script="none"), tally, reading=reading):
-        if tally.rejects:
-            raise CorpusError(Errors.ZT230.format(**tally.rejects[0]))
+        _refuse(tally)
         yield Proposal(record, [])
+    _refuse(tally)
+
+
+def _refuse(tally: Tally, *, records_only: bool = False) -> None:
+    """Raise the error for the first reject, if any."""
+    for reject in tally.rejects:
+        if "label" not in reject:
+            problem, seen = reject["reason"], reject["text"]
+            raise CorpusError(Errors.ZT201.format(**reject, problem=problem, seen=seen))
+        if not records_only and reject.get("is_annotation", True):
+            raise CorpusError(Errors.ZT230.format(**reject))
+    tally.rejects.clear()
 
 
 def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
@@ -89,7 +100,8 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     YIELDS (Record): Without entities.
     RAISES (CorpusError): For a file that is not there, or not UTF-8.
     """
-    records = read_records([path], ConvertSettings(script="none"), Tally(), reading=reading)
+    tally = Tally()
+    records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
     try:
         first = list(islice(records, 1))
     except CorpusError as error:
@@ -100,7 +112,9 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())
         return
     for record in chain(first, records):
+        _refuse(tally, records_only=True)
         yield Record(record.text, [], record.origin, record.doc_id)
+    _refuse(tally, records_only=True)
 
 
 def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:

@@ -1,4 +1,4 @@
-"""Which formats can be read, and which one a file is in."""
+"""Table of the formats that can be read, and recognition of the format of a file."""
 
 import re
 import zlib
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import CorpusError, Errors
 from ..files import spacy_files
@@ -16,23 +16,29 @@ from .cluener import read_cluener
 from .columns import TEXT_COMMENT, is_comment, read_columns, split_row, tag_column
 from .docbin import read_spacy
 from .doccano import read_doccano
-from .hugging_face import is_parquet, read_hugging_face
+from .hugging_face import read_hugging_face
 from .label_studio import is_minimal, read_label_studio
+from .label_studio import is_unlabelled as is_unlabelled_task
 from .markup import HEADER, read_markup
-from .records import ReaderT
-from .spacy_json import SPAN_KEYS, read_spacy_json
-from .text_files import is_json_array, json_objects, numbered_lines
+from .record_fields import TEXT_FIELDS, find_tokens_and_tags, span_fields
+from .records import SILENT, FieldNames, ReaderT
+from .rows import is_parquet, open_rows
+from .spacy_json import SPAN_FIELDS, read_spacy_json
+from .text_files import is_json_array, numbered_lines
 
-N_LINES, N_OBJECTS = 200, 50  # looked at to tell a format
+N_LINES, N_OBJECTS = 200, 2_000  # looked at to tell a format
+HEAD = 1 << 22  # bytes after which no more objects are looked at
+MARKDOWN = (".md", ".markdown")
 
 
 @dataclass
 class _Head:
-    """The beginning of a file: its objects if it is JSON, else its lines."""
+    """The beginning of a file: its objects if it is JSON or Parquet, else its lines."""
 
     path: Path
     lines: list[str]
     objects: list[dict[str, Any]]
+    fields: FieldNames
     not_json: str = ""
 
     @property
@@ -41,15 +47,52 @@ class _Head:
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:11] != "-DOCSTART-"]
 
 
-def _json(test: Callable[[dict[str, Any]], str]) -> Callable[[_Head], str]:
-    """A JSON format fits when all objects at the beginning of the file do."""
+ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
-    def why_not(head: _Head) -> str:
+
+def _json(why_not: ReasonT) -> Callable[[_Head], str]:
+    """Make a test of a JSON format: all annotated objects at the beginning of a file must fit."""
+
+    def test(head: _Head) -> str:
         if head.not_json or not head.objects:
             return head.not_json or "no JSON objects"
-        return next((reason for reason in map(test, head.objects) if reason), "")
+        annotated = [data for data in head.objects if not _is_bare(data, head.fields)]
+        reasons = (why_not(data, head.fields) for data in annotated or head.objects)
+        return next((reason for reason in reasons if reason), "")
 
-    return why_not
+    return test
+
+
+def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
+    """Tell whether an object is a text without any annotation, which all formats have and none is told by."""
+    names = (fields.text,) if fields.text else TEXT_FIELDS
+    return any(isinstance(data.get(name), str) for name in names) and is_unlabelled(data, fields)
+
+
+def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
+    """Tell whether an object has any annotation but an empty one."""
+    if is_unlabelled(data, fields):
+        return False
+    found = find_tokens_and_tags(data, fields)
+    if found is not None:
+        return any(tag != "O" for tag in found.tags or ())
+    return isinstance(data.get("data"), dict) or is_minimal(data) or any(value for _, value in span_fields(data))
+
+
+def is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
+    """Tell whether an object says nothing about entities: not even that there are none."""
+    if isinstance(data.get("data"), dict):
+        return is_unlabelled_task(data)
+    found = find_tokens_and_tags(data, fields)
+    if found is not None:
+        tags = found.tags or ()
+        # Hugging Face and others write a negative number where a label is not known.
+        return all(type(tag) is int and tag < 0 for tag in tags)
+    return not any(True for _ in span_fields(data)) and not is_minimal(data)
+
+
+def _annotated_fields(data: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in span_fields(data) if value or name != "annotations"]
 
 
 def _missing(found: dict[str, Any], **kinds: type) -> str:
@@ -57,28 +100,35 @@ def _missing(found: dict[str, Any], **kinds: type) -> str:
     return f"an object without {' and '.join(wrong)}" if wrong else ""
 
 
-def _why_not_cluener(data: dict[str, Any]) -> str:
-    if isinstance(data.get("label") or {}, dict) and not any(key in data for key in ("labels", *SPAN_KEYS)):
-        return _missing(data, text=str)
+def _no_text(data: dict[str, Any], fields: FieldNames) -> str:
+    # What is no text is for the reader to reject, with its line.
+    return "" if any(name in data for name in (fields.text, *TEXT_FIELDS)) else "an object without `text`"
+
+
+def _why_not_cluener(data: dict[str, Any], fields: FieldNames) -> str:
+    others = [name for name, _ in _annotated_fields(data) if name != "label"]
+    if isinstance(data.get("label"), dict | None) and "labels" not in data and not others:
+        return _missing(data, **{fields.text or "text": str})
     return "no object of labels in `label`"
 
 
-def _why_not_doccano(data: dict[str, Any]) -> str:
-    entities = data.get("entities")
-    if isinstance(entities, list) and all(isinstance(e, dict) and "start_offset" in e for e in entities):
-        return _missing(data, text=str)
-    if isinstance(data.get("label", data.get("labels")), list):
-        return _missing(data, text=str)
+def _why_not_doccano(data: dict[str, Any], fields: FieldNames) -> str:
+    for name, value in _annotated_fields(data):
+        is_list = isinstance(value, list)
+        known = name in ("label", "labels") or (is_list and name == "entities" and not value)
+        if is_list and (known or (value and all(isinstance(v, dict) and "start_offset" in v for v in value))):
+            return _no_text(data, fields)
     return "no list in `label` or `labels`, and no `entities` with `start_offset`"
 
 
-def _why_not_spacy_json(data: dict[str, Any]) -> str:
-    if not any(isinstance(data.get(key), list) for key in SPAN_KEYS):
-        return f"no list in {', '.join(f'`{key}`' for key in SPAN_KEYS)}"
-    return _missing(data, text=str)
+def _why_not_spacy_json(data: dict[str, Any], fields: FieldNames) -> str:
+    fields_of_spans = [name for name, value in _annotated_fields(data) if isinstance(value, list | dict)]
+    if not set(fields_of_spans) - {"label", "labels"}:
+        return f"no list in {', '.join(f'`{key}`' for key in SPAN_FIELDS)}"
+    return _no_text(data, fields)
 
 
-def _why_not_label_studio(data: dict[str, Any]) -> str:
+def _why_not_label_studio(data: dict[str, Any], _: FieldNames) -> str:
     if is_minimal(data):
         return ""
     if not any(isinstance(data.get(key), list) for key in ("annotations", "completions", "predictions")):
@@ -86,8 +136,10 @@ def _why_not_label_studio(data: dict[str, Any]) -> str:
     return _missing(data, data=dict)
 
 
-def _why_not_hugging_face(head: _Head) -> str:
-    return _json(lambda data: _missing(data, tokens=list, **{TAGS: list}))(head)
+def _why_not_hugging_face(data: dict[str, Any], fields: FieldNames) -> str:
+    if find_tokens_and_tags(data, fields) is not None:
+        return ""
+    return _missing(data, **{fields.tokens or "tokens": list, fields.tags or TAGS: list}) or "tokens without tags"
 
 
 def _why_not_columns(head: _Head) -> str:
@@ -114,7 +166,7 @@ _FORMATS = {
     "spacy": _Format(read_spacy, lambda _: "not zlib data"),
     "brat": _Format(read_brat, lambda _: "no .ann file beside it"),
     "label-studio": _Format(read_label_studio, _json(_why_not_label_studio)),
-    "hf": _Format(read_hugging_face, _why_not_hugging_face),
+    "hf": _Format(read_hugging_face, _json(_why_not_hugging_face)),
     "doccano": _Format(read_doccano, _json(_why_not_doccano)),
     "jsonl": _Format(read_spacy_json, _json(_why_not_spacy_json)),
     "cluener": _Format(read_cluener, _json(_why_not_cluener)),
@@ -124,10 +176,11 @@ _FORMATS = {
 FORMATS: dict[str, ReaderT] = {name: format_.read for name, format_ in _FORMATS.items()}
 
 
-def guess_format(path: Path) -> str:
+def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
     """Tell the format from the beginning of a file.
 
     path (Path): The file; a folder is taken for the parts of a `.spacy` corpus.
+    fields (FieldNames): Names of fields, where they are not the usual ones.
     RETURNS (str): A key of FORMATS.
     RAISES (CorpusError): Where nothing fits, with what was tried and why each failed.
     """
@@ -135,28 +188,37 @@ def guess_format(path: Path) -> str:
         return "spacy"
     if path.is_dir():
         raise CorpusError(Errors.ZT202.format(path=path / "*.spacy", remedy="Name a file."))
-    if is_parquet(path):
-        return "hf"
     if path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file()):
         return "brat"
-    head = _read_head(path)
+    head = _read_head(path, fields)
+    if is_parquet(path) and (head.not_json or not head.objects):
+        return "hf"  # whose reader will say what is wrong
     if not head.objects and not head.content and not head.not_json:
         raise CorpusError(Errors.ZT203.format(path=path))
     reasons = {name: format_.why_not(head) for name, format_ in _FORMATS.items()}
     fits = next((name for name, reason in reasons.items() if not reason), None)
     if fits is None and head.objects:
-        # The first object says what was meant, and the reader of that format what is wrong with the others.
-        head.objects = head.objects[:1]
+        # The first annotated object says what was meant, and the reader of that format what is wrong with the others.
+        head.objects = [data for data in head.objects if not _is_bare(data, fields)][:1] or head.objects[:1]
         fits = next((name for name, format_ in _FORMATS.items() if not format_.why_not(head)), None)
+    if fits is None and path.suffix.lower() in MARKDOWN:
+        return "markup"
     if fits is None:
-        tried = ", ".join(f"{name} ({reason})" for name, reason in reasons.items())
-        raise CorpusError(Errors.ZT205.format(path=path, tried=tried))
+        raise CorpusError(Errors.ZT205.format(path=path, tried=_tried(reasons)))
     return fits
+
+
+def _tried(reasons: dict[str, str]) -> str:
+    """List formats with the reasons against them, each reason once."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return ", ".join(f"{', '.join(same)} ({reason})" for reason, same in names.items())
 
 
 def _is_spacy(path: Path) -> bool:
     file = spacy_files(path)[0]
-    if file.is_dir():
+    if not file.is_file():
         return False
     with file.open("rb") as opened:
         try:
@@ -166,19 +228,27 @@ def _is_spacy(path: Path) -> bool:
     return re.match(rb"[\x80-\x8f]\xa7version", beginning) is not None
 
 
-def _read_head(path: Path) -> _Head:
-    head = _Head(path, [], [])
-    if not is_json_array(path):
+def _read_head(path: Path, fields: FieldNames) -> _Head:
+    head = _Head(path, [], [], fields)
+    if not is_parquet(path) and not is_json_array(path):
         head.lines = [line for _, line in islice(numbered_lines(path), N_LINES)]
         first = next(iter(head.content), "")
         if not first.startswith("{"):
             head.not_json = "lines are no JSON objects" if first else ""
             return head
+    n_bytes = 0.0
+
+    def advance(n: float) -> None:
+        nonlocal n_bytes
+        n_bytes += n
+
     try:
-        for _, data in islice(json_objects(path), N_OBJECTS):
+        for _, data in islice(open_rows(path, advance).objects, N_OBJECTS):
             head.objects.append(data)
+            if n_bytes > HEAD:
+                break
     except CorpusError as error:
-        # What stands behind objects of a known format is for its reader to complain about.
+        # What is after objects of a known format is for its reader to complain about.
         if not head.objects:
             head.not_json = str(error)
     return head

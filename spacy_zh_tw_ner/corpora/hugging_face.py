@@ -1,153 +1,143 @@
-"""Hugging Face's token classification: `tokens` and `ner_tags`, as JSON lines or Parquet, tags as names or numbers."""
+"""Read and write Hugging Face's token classification: tokens and tags, as JSON lines or Parquet, by name or number."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import CorpusError, Errors
-from ..install_hints import install_hint
-from ..untrusted import parse_json, whole_number
-from ..untrusted import reading as reading_untrusted
-from ..untrusted.documents import inflation_limit
-from .class_labels import TAGS, find_names, names_beside
-from .records import SILENT, Reading, Record
-from .tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
-from .text_files import broken, json_objects
+from ..errors import CorpusError
+from .class_labels import TAGS, LabelNames
+from .foreign_signs import PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
+from .record_fields import TEXT_FIELDS, NotUsable, find_text, find_tokens_and_tags, text_or_nothing
+from .records import SILENT, FieldNames, Reading, Record, broken
+from .rows import open_rows
+from .tags import TAG, SpanT, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 
-PARQUET_MAGIC = b"PAR1"
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
-ROWS_AT_ONCE = 1024  # of Parquet
 SURVEYED = 1000  # objects that tell whether the tags are IOB1
 
 
-def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read `tokens` and `ner_tags`; numbers need names, in the file itself (Parquet) or in a file beside it.
+class _Row(NamedTuple):
+    """Tokens and tags of one object, by name; tags are None where the object has none."""
 
-    Tokens are joined as Chinese is written, or found in `text` where there is one.
+    origin: str
+    tokens: list[str]
+    tags: list[str] | None
+    data: dict[str, Any]
+    tokenized: bool = True
+
+
+def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read tokens and tags; numbers need names, in the file itself (Parquet) or in a file beside it.
+
+    Tokens are joined as Chinese is written, or found in the text of the object where it has one.
 
     path (Path): JSON lines, a JSON array, or Parquet.
-    reading (Reading): Who is told.
+    reading (Reading): The names of the fields; receives messages and rejects.
     YIELDS (Record): One an object.
-    RAISES (CorpusError): For what is no such object, numbers without names, or Parquet without pyarrow.
+    RAISES (CorpusError): For numbers without names, Parquet without pyarrow, or whatever `reading.reject` raises.
     """
-    if is_parquet(path):
-        names, rows = _parquet(path, reading)
-    else:
-        names, rows = None, json_objects(path, reading.advance)
-    iob1, ahead = _survey(rows, names, path)
+    parsed = _parsed(path, reading)
+    first = list(islice(parsed, SURVEYED))
+    if first and all(row.tags is None and not row.tokenized for row in first):
+        raise broken(first[0].origin, "not tokens and tags ('tokens')", str(first[0].data)[:60], f"Write {SHAPE}.")
+    iob1 = is_iob1(row.tags for row in first if row.tags is not None)
     if iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    for origin, tokens, tags, data in ahead:
-        text, spans = _place(tokens, data.get("text"), origin)
+    remove_signs = SignRemover(have_positions(row.tokens for row in first))
+    for row in _chained(first, parsed):
+        if row.tags is None:
+            text, _ = _place(row.tokens, [], row, reading.fields)
+            yield Record(text, [], row.origin, text_or_nothing(row.data.get("doc_id")), unlabelled=True)
+            continue
+        try:
+            tokens, tags, blanks = remove_signs(row.tokens, row.tags)
+            text, spans = _place(tokens, blanks, row, reading.fields)
+        except (LostText, NotUsable) as error:
+            reading.reject(row.origin, str(error), str(row.data)[:60], "Correct the tokens, or remove the object.")
+            continue
         entities, n_repaired = decode_tags(tags, spans)
         repairs = [f"{n_repaired} tags without a beginning"] if n_repaired and not iob1 else []
-        yield Record(text, entities, origin, str(data.get("doc_id") or ""), repairs)
+        yield Record(text, entities, row.origin, text_or_nothing(row.data.get("doc_id")), repairs)
+    remove_signs.report(path, reading.notify)
 
 
-def is_parquet(path: Path) -> bool:
-    """Tell Parquet by its first bytes."""
-    with path.open("rb") as file:
-        return file.read(4) == PARQUET_MAGIC
+def _chained(first: list[_Row], others: Iterator[_Row]) -> Iterator[_Row]:
+    """Yield rows that were looked at, and let them go, before the others."""
+    yield from first
+    first.clear()
+    yield from others
 
 
-RowT = tuple[str, list[str], list[str], dict[str, Any]]
-
-
-def _survey(
-    rows: Iterator[tuple[str, dict[str, Any]]], names: list[str] | None, path: Path
-) -> tuple[bool, Iterator[RowT]]:
-    """Look at the first rows, and give them back in front of the others."""
-    parsed = _parsed(rows, names, path)
-    first = list(islice(parsed, SURVEYED))
-
-    def again() -> Iterator[RowT]:
-        yield from first
-        first.clear()
-        yield from parsed
-
-    return is_iob1(tags for _, _, tags, _ in first), again()
-
-
-def _parsed(rows: Iterator[tuple[str, dict[str, Any]]], names: list[str] | None, path: Path) -> Iterator[RowT]:
-    for origin, data in rows:
+def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:
+    features, objects = open_rows(path, reading.advance)
+    names = LabelNames(path, features)
+    for origin, data in objects:
         try:
-            tokens, tags = list(data["tokens"]), list(data[TAGS])
-            if len(tokens) != len(tags):
-                raise ValueError(f"{len(tokens)} tokens, but {len(tags)} tags")
-            "".join(tokens).encode()
-            if any(isinstance(tag, int) for tag in tags):
-                names = names or names_beside(path, origin)
-                if not all(0 <= tag < len(names) for tag in tags):
-                    raise ValueError(f"tags from {min(tags)} to {max(tags)}, but {len(names)} names")
-                tags = [names[tag] for tag in tags]
-            unknown = next((tag for tag in tags if not TAG.fullmatch(tag)), None)
-            if unknown is not None:
-                raise ValueError(f"{unknown!r} is no tag such as O or B-PER")
+            yield _parse(origin, data, names, reading.fields)
+        except UnicodeError:
+            remedy = f"Write {SHAPE}."
+            raise broken(origin, "not tokens and tags (a lone surrogate)", ascii(data)[:60], remedy) from None
         except CorpusError:
             raise
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-            raise broken(origin, f"not tokens and tags ({error})", str(data)[:60], f"Write {SHAPE}.") from None
-        yield origin, tokens, tags, data
+            reading.reject(origin, f"not tokens and tags ({error})", str(data)[:60], f"Write {SHAPE}.")
 
 
-def _place(tokens: list[str], text: object, origin: str) -> tuple[str, list[tuple[int, int]]]:
-    if not isinstance(text, str):
-        return join_tokens(tokens)
-    spans = find_tokens(tokens, text)
-    if len(spans) < len(tokens):
-        raise broken(origin, "the token is not next in `text`", tokens[len(spans)], "Correct `text`, or remove it.")
-    return text, spans
+def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNames) -> _Row:
+    found = find_tokens_and_tags(data, fields)
+    if found is None:
+        if not {fields.tokens or "tokens", fields.tags or TAGS}.isdisjoint(data):
+            missing = fields.tokens or "tokens", fields.tags or TAGS
+            raise KeyError(next(name for name in (*missing, missing[0]) if not isinstance(data.get(name), list)))
+        text = find_text(data, fields) if "text" in data else ""
+        if not text:
+            raise KeyError(fields.tokens or "tokens")
+        text.encode()
+        return _Row(origin, [text], None, data, tokenized=False)
+    tokens = list(found.tokens)
+    wrong = next((token for token in tokens if not isinstance(token, str)), None)
+    if tokens and any(not isinstance(token, str) for token in tokens):
+        raise TypeError(f"the token {wrong!r} is not text")
+    "".join(tokens).encode()
+    if found.tags is None:
+        return _Row(origin, tokens, None, data)
+    tags = list(found.tags)
+    if len(tokens) != len(tags):
+        raise ValueError(f"{len(tokens)} tokens, but {len(tags)} tags")
+    if any(type(tag) is int for tag in tags):
+        by_number = names.tags(found.tags_field, origin)
+        if not all(0 <= tag < len(by_number) for tag in tags):
+            raise ValueError(f"tags from {min(tags)} to {max(tags)}, but {len(by_number)} names")
+        tags = [by_number[tag] for tag in tags]
+    for i, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
+        if not TAG.fullmatch(tag):
+            if is_special(token):
+                tags[i] = "O"  # some tools give [CLS] a tag of its own
+            elif tag != PIECE_TAG or not is_piece(token):
+                raise ValueError(f"{tag!r} is no tag such as O or B-PER")
+    return _Row(origin, tokens, tags, data)
 
 
-def _parquet(path: Path, progress: Reading) -> tuple[list[str] | None, Iterator[tuple[str, dict[str, Any]]]]:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise CorpusError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
-    try:
-        file = parquet.ParquetFile(path)
-        with reading_untrusted(path):
-            metadata = parse_json((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
-            _require_plausible(file.metadata, path)
-    except Exception as error:  # pyarrow's own kinds
-        raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-
-    def rows() -> Iterator[tuple[str, dict[str, Any]]]:
-        number = 0
-        columns = [name for name in ("tokens", TAGS, "text", "doc_id") if name in file.schema_arrow.names]
-        size = path.stat().st_size / max(1, file.metadata.num_rows)
-        batches = file.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns)
-        while True:
-            try:
-                batch = next(batches, None)
-                found = batch.to_pylist() if batch is not None else []
-            except Exception as error:  # pyarrow's own kinds
-                raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-            if batch is None:
-                return
-            for data in found:
-                number += 1
-                yield f"{path}:{number}", data
-            progress.advance(size * batch.num_rows)
-
-    return find_names(metadata), rows()
-
-
-def _require_plausible(metadata: Any, path: Path) -> None:
-    """Refuse a file whose columns would take far more memory than it has bytes.
-
-    metadata (pyarrow.parquet.FileMetaData): Sizes before compression, and numbers of values before encoding: a run of
-        equal values takes few bytes however long it is.
-    """
-    limit = inflation_limit(path.stat().st_size)
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        for j in range(group.num_columns):
-            column = group.column(j)
-            for value in (column.total_uncompressed_size, column.num_values):
-                whole_number(f"column {column.path_in_schema}", value, 0, limit)
+def _place(
+    tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
+) -> tuple[str, list[SpanT]]:
+    """Find tokens in the text of their object, or join them where it has none."""
+    strict = fields.text or "text"
+    if fields.text:
+        find_text(row.data, fields)  # raises where there is none
+    for field in (strict, *TEXT_FIELDS):
+        text = row.data.get(field)
+        if isinstance(text, str):
+            spans = find_tokens(tokens, text)
+            if len(spans) == len(tokens) and not text[spans[-1][1] if spans else 0 :].strip():
+                return text, spans
+            if field == strict and len(spans) < len(tokens):
+                raise NotUsable(f"the token is not next in `{field}`: {tokens[len(spans)]!r}")
+            if field == strict:
+                return text, spans
+    return join_tokens(tokens, blanks)
 
 
 def write_hugging_face(record: Record, scores: list[float]) -> str:

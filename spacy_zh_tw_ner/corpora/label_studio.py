@@ -1,31 +1,51 @@
-"""Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
+"""Read and write Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
 
 JSON-MIN, its other export, has an object for each annotation instead: the fields of the task, and beside them the
 values of its regions, in a list that is named as in the settings of the project.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..entities import Entity
 from .json_records import read_raw
-from .offsets import CONVENTIONS, RawRecord, RawSpan, boundaries, resolve_offsets
-from .records import SILENT, Reading, Record
+from .offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from .record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, check_span, find_text, kind_of, text_or_nothing
+from .records import SILENT, FieldNames, NoAnnotation, Reading, Record
 
 SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["GPE"]}}]}]}'
 
-# What JSON-MIN has beside the fields of a task.
+# Fields of JSON-MIN that are not those of a task.
 ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
+# Results that annotate no characters of a text: their absence of labels is no loss.
+OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "relation")
 
 
 def is_minimal(data: dict[str, Any]) -> bool:
-    """Whether an object is of JSON-MIN."""
-    return "data" not in data and ("annotation_id" in data or any(map(_are_regions, data.values())))
+    """Tell whether an object is of JSON-MIN."""
+    return not isinstance(data.get("data"), dict) and (
+        "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
+    )
 
 
-def _are_regions(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and {"start", "labels"} <= {*value[0]}
+def _are_regions(value: Any, needed: str = "end") -> bool:
+    """Tell whether a value is a list of regions, of which at least one has a certain key."""
+    return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
+
+
+def is_unlabelled(data: dict[str, Any]) -> bool:
+    """Tell whether a task has no annotation that anybody has finished."""
+    return not is_minimal(data) and not _finished(data)
+
+
+def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
+    for key in ("annotations", "completions"):
+        if isinstance(data.get(key), list):
+            return [annotation for annotation in data[key] if not annotation.get("was_cancelled")]
+    return []
 
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
@@ -34,73 +54,132 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     A task that several people have annotated gives one record: the annotation marked as ground truth, or the first.
 
     path (Path): The file.
-    reading (Reading): The unit of offsets, and who is told of tasks without annotations.
+    reading (Reading): The unit of offsets and the name of the text's field; receives messages and rejects.
     YIELDS (Record): One an annotated task.
-    RAISES (CorpusError): For what is no such task.
+    RAISES (CorpusError): For what is no JSON object, or whatever `reading.reject` raises.
     """
-    return resolve_offsets(_read, path, reading, default=CONVENTIONS["utf16"])
+    fields: Counter[str] = Counter()
+
+    def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
+        return _read(path, reading, fields)
+
+    return resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
 
 
-def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
-    n_bare = n_others = 0
+def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRecord]:
+    left_out: Counter[str] = Counter()
     last: Any = None
 
     def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
-        nonlocal n_bare, n_others, last
+        nonlocal last
         if is_minimal(data):
             before, last = last, data.get("id")
             if before is not None and before == last:
-                n_others += 1
+                left_out["others"] += 1
                 return
             data = _task(data)
-        text = _text(data["data"])
-        done = [a for a in data.get("annotations", data.get("completions", [])) if not a.get("was_cancelled")]
+        if not isinstance(data["data"], dict):
+            raise NotUsable(f"`data` is {kind_of(data['data'])}, not an object")
+        done = _finished(data)
         if not done:
-            n_bare += 1
+            left_out["bare"] += 1
             return
-        n_others += len(done) - 1
+        left_out["others"] += len(done) - 1
         chosen = next((annotation for annotation in done if annotation.get("ground_truth")), done[0])
-        yield RawRecord(
+        results = [result if isinstance(result, dict) else {} for result in chosen["result"]]
+        regions = [result for result in results if result.get("type") not in OTHER_TYPES]
+        name = _text_field(data["data"], regions, reading.fields, fields)
+        text = find_text(data["data"], reading.fields._replace(text=name))
+        text.encode()  # a lone surrogate, which JSON can spell, is no character
+        fields[name] += 1
+        raw = RawRecord(
             text,
-            [span for result in chosen["result"] for span in _spans(result)],
+            [],
             f"{origin}, task {data['id']}" if "id" in data else origin,
-            str(data["data"].get("doc_id", "")),
+            text_or_nothing(data["data"].get("doc_id")),
         )
+        for region in regions:
+            if _is_elsewhere(region, name, data["data"]):
+                reason = f"a region of the field {region['to_name']!r}; --text-field reads that one"
+                raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
+            else:
+                _add_region(region, raw)
+        yield raw
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
-    if n_bare:
-        reading.notify(f"{path}: {n_bare} tasks that nobody has annotated, or that were skipped, are left out.")
-    if n_others:
+    if left_out["bare"]:
+        reading.notify(
+            f"{path}: {left_out['bare']} tasks that nobody has annotated, or that were skipped, are left out."
+        )
+    if left_out["others"]:
         reading.notify(
             f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
-            f"{n_others} others are left out."
+            f"{left_out['others']} others are left out."
         )
 
 
 def _task(data: dict[str, Any]) -> dict[str, Any]:
-    """An object of JSON-MIN as a task with one annotation."""
+    """Return an object of JSON-MIN as a task with one annotation."""
     regions = [{"value": value} for values in data.values() if _are_regions(values) for value in values]
     fields = {key: value for key, value in data.items() if key not in ABOUT and not _are_regions(value)}
     number = {"id": data["id"]} if "id" in data else {}
     return {**number, "data": fields, "annotations": [{"result": regions}]}
 
 
-def _text(data: dict[str, Any]) -> str:
-    """The text of a task, whose name is in the project's settings and not in the export."""
-    if "text" in data:
-        return str(data["text"])
-    texts = [value for key, value in data.items() if isinstance(value, str) and key != "doc_id"]
-    if len(texts) != 1:
-        raise KeyError(f"`data` has no `text`, and {len(texts)} other strings")
-    return texts[0]
+def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
+    """Return the field that holds the annotated text, whose name is in the project's settings and not in the export.
+
+    data (dict): The fields of the task.
+    regions (list[dict]): Its regions. `to_name` is mostly the name of the field; else their texts tell.
+    names (FieldNames): `text` is the answer where it is given.
+    fields (Counter[str]): How often each field was the one in the tasks before; counted up by the caller.
+    """
+    if names.text:
+        return names.text
+    targets = Counter(region["to_name"] for region in regions if isinstance(region.get("to_name"), str))
+    if "text" in data and (not targets or "text" in targets or not targets.keys() & data.keys()):
+        return "text"
+    named = [target for target, _ in targets.most_common() if target in data]
+    if named:
+        return str(named[0])
+    texts = {key: value for key, value in data.items() if isinstance(value, str) and key != "doc_id"}
+    fitting = Counter({key: sum(_may_stand(region, text) for region in regions) for key, text in texts.items()})
+    best = max(fitting.values(), default=0)
+    if best:
+        return next(key for key in texts if fitting[key] == best)
+    known = [key for key, _ in fields.most_common() if key in texts] or [key for key in TEXT_FIELDS if key in texts]
+    if known or len(texts) == 1:
+        return known[0] if known else next(iter(texts))
+    raise NotUsable(f"`data` has no `text`, and {len(texts)} other strings; name one with --text-field")
 
 
-def _spans(result: dict[str, Any]) -> Iterator[RawSpan]:
-    value = result.get("value", {})
-    if result.get("type", "labels") == "labels" or "labels" in value:
-        surface = value.get("text")
-        for label in value["labels"]:
-            yield RawSpan(value["start"], value["end"], label, surface if isinstance(surface, str) else None)
+def _may_stand(region: dict[str, Any], text: str) -> bool:
+    """Tell whether a text holds the surface of a region near to its place, in whatever unit the place is."""
+    value = region.get("value")
+    surface = value.get("text") if isinstance(value, dict) else None
+    return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
+
+
+def _is_elsewhere(region: dict[str, Any], name: str, data: dict[str, Any]) -> bool:
+    target = region.get("to_name")
+    return isinstance(target, str) and target != name and target in data
+
+
+def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
+    value = region.get("value")
+    if not isinstance(value, dict):
+        raw.rejects.append(NoAnnotation(Entity(0, 0, ""), NO_LABEL))
+        return
+    surface = value.get("text")
+    labels = value.get("labels", value.get(str(region.get("type"))))
+    for label in labels if isinstance(labels, list) and labels else [labels]:
+        span, reject = check_span(
+            value.get("start"), value.get("end"), label, surface if isinstance(surface, str) else None
+        )
+        if span is not None:
+            raw.spans.append(span)
+        if reject is not None:
+            raw.rejects.append(reject)
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:

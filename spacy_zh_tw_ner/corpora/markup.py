@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..entities import Entity
-from .records import SILENT, Reading, Record
-from .text_files import broken, numbered_lines
+from .records import SILENT, Reading, Record, broken
+from .text_files import numbered_lines
 
 HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
 PIECE = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)

@@ -1,8 +1,9 @@
-"""Offsets as tools write them → offsets in code points, ends exclusive.
+"""Convert offsets as tools write them to offsets in code points, ends exclusive.
 
 Python counts code points, JavaScript UTF-16 units, and some tools what a reader sees as one character (graphemes, as in
-UAX #29, where CR LF is one, too). The three differ behind characters such as 𠮷 and 👨‍👩‍👧 only. Where a format repeats
-the annotated text, the slices decide; where it does not, only an offset that is impossible otherwise does.
+UAX #29, where CR LF is one). The three differ after characters such as 𠮷 and 👨‍👩‍👧 only. Tools that normalize line
+ends count CR LF as one in any unit: such conventions have "-lf" in their names. Where a format repeats the annotated
+text, the slices decide; where it does not, only an offset that is impossible otherwise does.
 """
 
 import re
@@ -19,12 +20,19 @@ from .records import Reading, Record, Reject, ignore
 
 
 class RawSpan(NamedTuple):
-    """An annotation as it was written; `surface` is its text, where the format repeats it."""
+    """An annotation as it was written.
+
+    surface: Its text, where the format repeats it.
+    gaps: Places between its fragments, in brat; they must hold nothing but white space.
+    origin: Its own line, for the message about gaps.
+    """
 
     start: int
     end: int
     label: str
     surface: str | None = None
+    gaps: tuple[tuple[int, int], ...] = ()
+    origin: str = ""
 
 
 @dataclass
@@ -36,41 +44,55 @@ class RawRecord:
     origin: str
     doc_id: str = ""
     rejects: list[Reject] = field(default_factory=list)
+    unlabelled: bool = False
 
 
 class Convention(NamedTuple):
-    """How a file counts."""
+    """Unit of offsets; whether the end names the last character, and whether CR LF counts as one."""
 
     unit: str
-    inclusive: bool  # is the last character included?
+    inclusive: bool
+    crlf_is_one: bool = False
 
     def __str__(self) -> str:
-        return f"{self.unit}{'-inclusive' if self.inclusive else ''}"
+        return f"{self.unit}{'-lf' * self.crlf_is_one}{'-inclusive' * self.inclusive}"
 
 
 RawReaderT: TypeAlias = Callable[[Path, Reading], Iterator[RawRecord]]
 
 UNITS = ("codepoint", "utf16", "grapheme")
-CONVENTIONS = {str(c): c for i in (False, True) for c in (Convention(unit, i) for unit in UNITS)}
-CODEPOINT = CONVENTIONS["codepoint"]
+# Of those in which a file's spans fit equally well, the first is taken. Of graphemes CR LF always is one.
+COUNTS = (("codepoint", False), ("utf16", False), ("codepoint", True), ("utf16", True), ("grapheme", False))
+CONVENTIONS = {
+    str(c): c for inclusive in (False, True) for c in (Convention(unit, inclusive, crlf) for unit, crlf in COUNTS)
+}
+CODEPOINT, CODEPOINT_INCLUSIVE = CONVENTIONS["codepoint"], CONVENTIONS["codepoint-inclusive"]
 # Every one of these is one UTF-16 unit and one grapheme, whatever stands beside it.
 PLAIN = re.compile(r"[\n -~\xa0-\u02ff\u2000-\u200a\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\ua4cf！-ﾝ]*")
 INSIDE_A_PAIR = -1
 LINE_BREAKS = str.maketrans(dict.fromkeys("\n\r\t\x0b\x0c\x85\u2028\u2029", " "))
 
 
-@lru_cache(maxsize=len(UNITS))  # all spans of one text ask in turn
-def boundaries(text: str, unit: str) -> Sequence[int]:
-    """Where the units of a text begin, and where the last one ends.
+@lru_cache(maxsize=2 * len(UNITS))  # all spans of one text ask in turn
+def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]:
+    """Return where the units of a text begin, and where the last one ends.
 
     text (str): The text.
     unit (str): "codepoint", "utf16" or "grapheme".
+    crlf_is_one (bool): Whether CR LF counts as one, as it does in graphemes.
     RETURNS (Sequence[int]): The i-th is the offset of unit i in code points, or -1 for one inside a surrogate pair.
     """
-    if unit == "codepoint" or PLAIN.fullmatch(text):
+    crlf_is_one = crlf_is_one and "\r\n" in text
+    if (unit == "codepoint" and not crlf_is_one) or PLAIN.fullmatch(text):
         return range(len(text) + 1)
-    if unit == "utf16":
-        starts = [p for i, char in enumerate(text) for p in ((i, INSIDE_A_PAIR) if char > "\uffff" else (i,))]
+    if unit != "grapheme":
+        wide = "\uffff" if unit == "utf16" else "\U0010ffff"
+        starts = [
+            p
+            for i, char in enumerate(text)
+            if not (crlf_is_one and char == "\n" and text[i - 1 : i] == "\r")
+            for p in ((i, INSIDE_A_PAIR) if char > wide else (i,))
+        ]
         return [*starts, len(text)]
     import regex  # comes with transformers
 
@@ -78,8 +100,8 @@ def boundaries(text: str, unit: str) -> Sequence[int]:
 
 
 def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
-    """Read one span, or say that it cannot stand in its text."""
-    starts = boundaries(text, convention.unit)
+    """Convert one span to code points; None where it is outside of its text, empty, or ends inside a character."""
+    starts = boundaries(text, convention.unit, convention.crlf_is_one)
     end = span.end + convention.inclusive
     if not (0 <= span.start < end < len(starts)) or INSIDE_A_PAIR in (starts[span.start], starts[end]):
         return None
@@ -101,7 +123,7 @@ def resolve_offsets(
     half = replace(reading, advance=lambda n: reading.advance(n / 2))
     if reading.offsets == "auto":
         survey = _Survey(default)
-        for raw in read(path, replace(half, notify=ignore)):
+        for raw in read(path, replace(half, notify=ignore, reject=ignore)):
             survey.add(raw)
         chosen, candidates = survey.decide(path, reading), (default, *CONVENTIONS.values())
     elif reading.offsets in CONVENTIONS:
@@ -126,11 +148,17 @@ class _Survey:
         for span in raw.spans:
             if span.surface is not None:
                 self.n_with_surface += 1
-                self.votes.update(c for c in CONVENTIONS.values() if _fits(span, raw.text, c))
+                if plain:  # then nothing but the end can be counted in two ways
+                    fits = {c: _fit(span, raw.text, c) for c in (CODEPOINT, CODEPOINT_INCLUSIVE)}
+                    fits = {c: fits[CODEPOINT_INCLUSIVE if c.inclusive else CODEPOINT] for c in CONVENTIONS.values()}
+                else:
+                    fits = {c: _fit(span, raw.text, c) for c in CONVENTIONS.values()}
+                best = min(fits.values())
+                self.votes.update(c for c, fit in fits.items() if fit == best < NO_FIT)
             elif not plain:
                 places = {c: place(span, raw.text, c) for c in CONVENTIONS.values() if not c.inclusive}
                 self.n_behind += len(set(places.values())) > 1
-                self.n_impossible.update(c.unit for c, entity in places.items() if entity is None)
+                self.n_impossible.update(str(c) for c, entity in places.items() if entity is None)
 
     def decide(self, path: Path, reading: Reading) -> Convention:
         """Choose, and say so wherever the choice could be another one."""
@@ -143,50 +171,89 @@ class _Survey:
                 )
             return best
         for unit in ("codepoint", "utf16"):
-            if self.n_impossible[self.default.unit] and not self.n_impossible[unit]:
+            default = self.default.unit
+            if self.n_impossible[default] and not self.n_impossible[unit]:
                 reading.notify(
-                    f"{path}: offsets are read as {unit}: as {self.default}, {self.n_impossible[self.default.unit]} "
+                    f"{path}: offsets are read as {unit}: as {self.default}, {self.n_impossible[default]} "
                     "spans could not stand in their texts. Set --offsets if that is wrong."
                 )
                 return CONVENTIONS[unit]
         if self.n_behind:
             reading.notify(
-                f"{path}: offsets are read as {self.default}. For {self.n_behind} spans, which stand behind characters "
-                "such as 𠮷 or 👍🏽, UTF-16 units or graphemes would mean another place, and the file does not repeat "
-                "their texts: look at one of them, and set --offsets if it is wrong."
+                f"{path}: offsets are read as {self.default}. For {self.n_behind} spans, which follow characters "
+                "such as 𠮷 or 👍🏽, or CR LF, another way of counting would mean another place, and the file does not "
+                "repeat their texts: look at one of them, and set --offsets if it is wrong."
             )
         return self.default
 
 
 def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention]) -> Record:
-    record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects))
+    record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects), unlabelled=raw.unlabelled)
     for span in raw.spans:
-        if span.surface is None:
-            entity = place(span, raw.text, chosen)
-            if entity is None:
-                reason = f"outside the text of {len(raw.text)} characters, or empty (offsets in {chosen})"
-        else:
-            found = next((c for c in (chosen, *candidates) if _fits(span, raw.text, c)), None)
-            entity = place(span, raw.text, found) if found else None
-            if found is None:
-                seen = place(span, raw.text, chosen)
-                stands = repr(raw.text[seen.start : seen.end]) if seen else "nothing"
-                reason = f"the file says {span.surface!r}, and {stands} stands there"
-            elif found != chosen:
-                record.repairs.append(f"{span.surface!r} has offsets in {found}")
-        if entity is None:
+        found = _best_convention(span, raw.text, chosen, candidates)
+        entity = place(span, raw.text, found) if found else None
+        reason = ""
+        if found is None:
+            reason = f"the file says {span.surface!r}, and {_stands(span, raw.text, chosen)} stands there"
+        elif entity is None:
+            reason = f"outside the text of {len(raw.text)} characters, or empty (offsets in {chosen})"
+        if span.gaps and not (found and entity and _gaps_are_white(span, raw.text, found)):
+            reason = f"discontinuous ({_fragments(span)}), {span.origin}"
+        if entity is None or reason:
             record.rejects.append(Reject(Entity(span.start, span.end, span.label), reason))
-        else:
-            record.entities.append(entity)
+            continue
+        if found != chosen:
+            record.repairs.append(f"{span.surface!r} has offsets in {found}")
+        record.entities.append(entity)
     return record
 
 
-def _fits(span: RawSpan, text: str, convention: Convention) -> bool:
-    """Is it what the file says it is? Tools write a line break within a span as a blank, or as a backslash and an n."""
+def _best_convention(
+    span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
+) -> Convention | None:
+    """Return the convention in which a span fits best, the chosen one if in doubt; None where it fits in none."""
+    if span.surface is None or _fit(span, text, chosen) == EXACT:
+        return chosen
+    fits = {c: _fit(span, text, c) for c in (chosen, *candidates)}
+    best = min(fits, key=fits.__getitem__)
+    return best if fits[best] < NO_FIT else None
+
+
+def _fragments(span: RawSpan) -> str:
+    """Write the fragments of a span as brat does: what its gaps leave of it."""
+    borders = [span.start, *(border for gap in span.gaps for border in gap), span.end]
+    return ";".join(f"{start} {end}" for start, end in zip(borders[::2], borders[1::2], strict=True))
+
+
+def _gaps_are_white(span: RawSpan, text: str, convention: Convention) -> bool:
+    starts = boundaries(text, convention.unit, convention.crlf_is_one)
+    gaps = [(starts[start + convention.inclusive], starts[end]) for start, end in span.gaps]
+    return not any(INSIDE_A_PAIR in gap or text[gap[0] : gap[1]].strip() for gap in gaps)
+
+
+def _stands(span: RawSpan, text: str, convention: Convention) -> str:
+    seen = place(span, text, convention)
+    return repr(text[seen.start : seen.end]) if seen else "nothing"
+
+
+EXACT, SAME_LENGTH, COLLAPSED, NO_FIT = range(4)
+
+
+def _fit(span: RawSpan, text: str, convention: Convention) -> int:
+    r"""Compare the text at a span with what the file says that it is.
+
+    Tools write a line break as a blank, or as a backslash and an n; browsers collapse white space and cut it off at the
+    edges. Whatever the file says is exact is taken first, so that this never decides where there is a better place.
+
+    RETURNS (int): EXACT, SAME_LENGTH where only line breaks differ, COLLAPSED where only white space does, or NO_FIT.
+    """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:
-        return False
+        return NO_FIT
     seen = text[entity.start : entity.end]
-    return seen == span.surface or seen.translate(LINE_BREAKS) == span.surface.replace("\\n", " ").translate(
-        LINE_BREAKS
-    )
+    if seen == span.surface:
+        return EXACT
+    said = span.surface.replace("\\n", " ")
+    if seen.translate(LINE_BREAKS) == said.translate(LINE_BREAKS):
+        return SAME_LENGTH
+    return COLLAPSED if "".join(seen.split()) == "".join(said.split()) != "" else NO_FIT

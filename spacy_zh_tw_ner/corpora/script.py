@@ -1,30 +1,57 @@
-"""Simplified ⇄ Traditional, with the annotations kept in place."""
+"""Convert between Simplified and Traditional, with the annotations kept in place."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
+from operator import add
 from typing import cast
 
 from ..entities import Entity
 from ..tokenization.conversion import Conversion, Converter, provenance
-from ..tokenization.normalization import ScriptConverter
 from .records import Record
+from .simplified import Evidence, EvidenceCounter
 
-# Traditional text has next to nothing that s2tw changes; of Simplified text it is about every third character.
-SIMPLIFIED_SHARE = 0.05
 SURFACES = 1 << 14  # of entities, whose conversions are remembered
+LOOKED_AT = 200  # records at the beginning of a file
+CLEARLY = (
+    2  # Simplified characters that a text among Traditional ones must have, and as many times the Traditional ones
+)
+
+KEPT, CONVERTED = "Traditional", "Simplified"
+NOTHING = Evidence(0, 0, 0)
 
 
-def is_simplified(texts: Iterable[str]) -> bool:
-    """Tell whether texts are written in Simplified characters, by the share that a conversion would change."""
-    return changed_share("".join(texts)) > SIMPLIFIED_SHARE
+class ScriptDecision:
+    """Decides which texts of a corpus are Simplified.
+
+    Only characters that the other script never writes are evidence. A text that has some decides for itself; any other
+    is what most evidence says: that of the beginning of its file, else that of the corpus so far. A text among
+    Traditional ones must be clearly Simplified: one character is not enough.
+    """
+
+    def __init__(self) -> None:
+        self._count = EvidenceCounter()
+        self._corpus = self._file = NOTHING
+
+    def begin_file(self, texts: Iterable[str]) -> None:
+        """Look at the texts at the beginning of a file."""
+        self._file = self._count("\n".join(texts))
+        self._corpus = Evidence(*map(add, self._corpus, self._file))
+
+    def is_simplified(self, text: str) -> bool:
+        """Tell whether a text is Simplified."""
+        found = self._count(text)
+        if _prevails(self._file if any(self._file) else self._corpus):
+            return found.simplified > found.traditional or not found.traditional
+        return found.simplified >= CLEARLY and found.simplified >= CLEARLY * found.traditional
 
 
-def changed_share(text: str) -> float:
-    """Share of the characters of a text that s2tw changes."""
-    changed = sum(old != new for old, new in zip(text, ScriptConverter("s2tw")(text), strict=True))
-    return changed / max(1, len(text))
+def _prevails(evidence: Evidence) -> bool:
+    """Tell whether most evidence of several texts is of Simplified Chinese."""
+    if not evidence.simplified and not evidence.traditional:
+        return evidence.japanese >= CLEARLY
+    return evidence.simplified > evidence.traditional
 
 
 class RecordConverter:

@@ -18,8 +18,7 @@ from srsly.msgpack import Packer
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import BoolsT
 from .docbin import user_data
-from .records import Record
-from .text_files import broken
+from .records import Record, broken
 
 SHARD = 1_000_000  # characters: 150 MiB while they are packed
 KeysT: TypeAlias = npt.NDArray[np.uint64]

@@ -1,8 +1,66 @@
-"""Characters that only Simplified Chinese writes."""
+"""Tell Simplified from Traditional characters."""
 
+import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..tokenization.normalization import ScriptConverter
+
+# Variants that Traditional text writes, too, in names and in older or other fonts: 温 beside 溫, 黄 beside 黃.
+SHARED = frozenset("温黄没内强户吕册别决况凉减净着吴虚污并麽却")
+KANA = re.compile("[\u3041-\u30fa]")
+SIMPLIFIED, TRADITIONAL, JAPANESE, OTHER = range(4)
+
+
+class Evidence(NamedTuple):
+    """What a text says about its script.
+
+    simplified: Number of characters that only Simplified Chinese writes.
+    traditional: Number of characters that Simplified Chinese never writes.
+    japanese: Number of different characters that Simplified Chinese and Japanese write, and Traditional Chinese only in
+        Japanese names; 0 for a text with kana.
+    """
+
+    simplified: int
+    traditional: int
+    japanese: int
+
+
+class _Scripts(dict[str, int]):
+    """Character → who writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_simplified, self._to_traditional = ScriptConverter("t2s"), ScriptConverter("s2t")
+
+    def __missing__(self, char: str) -> int:
+        script = OTHER
+        if char >= "\u2e80" and char not in SHARED:
+            if self._to_traditional(char) != char and not _encodes(char, "cp950"):
+                script = JAPANESE if _encodes(char, "shift_jis") else SIMPLIFIED
+            elif self._to_simplified(char) != char and not _encodes(char, "gb2312"):
+                script = TRADITIONAL
+        self[char] = script
+        return script
+
+
+class EvidenceCounter:
+    """Counts the characters of texts that only one of the two scripts writes.
+
+    们 and 说 are Simplified, 們 and 說 Traditional; 台, 里, 后, 面 and 于 are in both; 国 and 湾 are Japanese, too.
+    """
+
+    def __init__(self) -> None:
+        self._scripts = _Scripts()
+
+    def __call__(self, text: str) -> Evidence:
+        """Text → its evidence."""
+        if text.isascii():
+            return Evidence(0, 0, 0)
+        scripts = [self._scripts[char] for char in text]
+        japanese = JAPANESE in scripts and KANA.search(text) is None
+        different = len({char for char in text if self._scripts[char] == JAPANESE}) if japanese else 0
+        return Evidence(scripts.count(SIMPLIFIED), scripts.count(TRADITIONAL), different)
 
 
 def simplified_test() -> Callable[[str], bool]:
@@ -17,15 +75,15 @@ def simplified_test() -> Callable[[str], bool]:
 
     def is_simplified(char: str) -> bool:
         if char not in known:
-            known[char] = not char.isascii() and convert(char) != char and not _in_big5(char)
+            known[char] = not char.isascii() and convert(char) != char and not _encodes(char, "cp950")
         return known[char]
 
     return is_simplified
 
 
-def _in_big5(char: str) -> bool:
+def _encodes(char: str, encoding: str) -> bool:
     try:
-        char.encode("cp950")
+        char.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True

@@ -1,6 +1,9 @@
-"""A folder → its train, dev and test files, and where they go."""
+"""Find the train, dev and test files of a folder, and plan what is written from them."""
 
 import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CorpusError, Errors
@@ -8,16 +11,36 @@ from .class_labels import BESIDE
 from .records import NotifyT
 
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
-SPLITS = {"train": ("train",), "dev": ("dev", "valid"), "test": ("test",)}
+SPLITS = {
+    "train": re.compile("train"),
+    "dev": re.compile(r"dev|valid|(?<![a-z])e?val(?![a-z])"),
+    "test": re.compile("test"),
+}
 DATA_SUFFIXES = set(
-    ".txt .iob .iob1 .iob2 .conll .conllu .bio .bmes .bioes .bilou .tsv .ann .json .jsonl .parquet .spacy".split()
+    ".txt .iob .iob1 .iob2 .conll .conllu .bio .bmes .bioes .bilou .tsv .ann .json .jsonl .parquet .spacy "
+    ".md .markdown".split()
 )
+MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the markup, and no link of Markdown
+HEAD = 1 << 16  # bytes of a Markdown file that are searched for it
+
+
+@dataclass
+class Plan:
+    """What is written from which files.
+
+    files (dict[Path, list[Path]]): Target → sources.
+    held_out (Optional[Path]): The target that gets every tenth sentence of train.
+    """
+
+    files: dict[Path, list[Path]]
+    held_out: Path | None = None
 
 
 def find_splits(folder: Path) -> dict[str, list[Path]]:
     """Find the files of each split by name: files such as `x-train.iob2`, or folders such as `train/`.
 
-    folder (Path): The corpus.
+    folder (Path): The corpus. Where it holds no split itself, the one folder in it that does is taken, such as `data/`
+        in a repository of the Hub.
     RETURNS (dict[str, list[Path]]): Sorted files of train, dev and test; a split that is not there is left out.
     RAISES (CorpusError): Where there is no such folder, or no training data in it.
     """
@@ -27,22 +50,40 @@ def find_splits(folder: Path) -> dict[str, list[Path]]:
                 path=folder, remedy="Check the path; `python -m spacy project assets --extra` fetches declared corpora."
             )
         )
+    found = splits_in(folder)
+    if not found:
+        inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name[:1] != "."]
+        holding = [entry for entry in inner if "train" in splits_in(entry)]
+        if len(holding) > 1:
+            raise CorpusError(Errors.ZT244.format(path=folder, folders=", ".join(str(entry) for entry in holding)))
+        found = splits_in(holding[0]) if holding else {}
+    if "train" not in found:
+        raise CorpusError(Errors.ZT207.format(path=folder, seen=sorted(entry.name for entry in folder.iterdir())))
+    return found
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that the name of a file or folder says, if any."""
+    return next((split for split, pattern in SPLITS.items() if pattern.search(name.lower())), None)
+
+
+def splits_in(folder: Path) -> dict[str, list[Path]]:
+    """Find the files of each split by the names of what is directly in a folder."""
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
-        split = next((s for s, names in SPLITS.items() if any(name in entry.name.lower() for name in names)), None)
+        split = split_of(entry.name)
         if split is not None:
             data = data_files(entry)
             if data:
                 found.setdefault(split, []).extend(data)
-    if "train" not in found:
-        raise CorpusError(Errors.ZT207.format(path=folder, seen=sorted(entry.name for entry in folder.iterdir())))
     return {split: found[split] for split in SPLITS if split in found}
 
 
 def data_files(path: Path) -> list[Path]:
-    """All files of a folder, or the one file, whose names end as data does.
+    """Return all files of a folder, or the one file, whose names end as data does.
 
-    Of brat's pairs the text stands for both, and what describes a Hugging Face data set is no data.
+    Of brat's pairs the text represents both; what describes a Hugging Face data set, and Markdown without marked
+    entities, is no data.
 
     path (Path): A file or folder.
     RETURNS (list[Path]): In order.
@@ -55,27 +96,44 @@ def data_files(path: Path) -> list[Path]:
         and file.suffix in DATA_SUFFIXES
         and file.name not in BESIDE
         and not (file.suffix == ".ann" and file.with_suffix(".txt").is_file())
+        and not (file.suffix in (".md", ".markdown") and not _is_marked(file))
     ]
 
 
-def plan_splits(source: Path, target: Path, notify: NotifyT) -> tuple[dict[Path, list[Path]], Path | None]:
-    """Say which files go where; splits that a corpus lacks are made in a way that never selects on what is reported.
+def _is_marked(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return MARKED.search(opened.read(HEAD).decode("utf-8", "replace")) is not None
+
+
+def plan_splits(
+    source: Path, target: Path, notify: NotifyT, *, is_unlabelled: Callable[[Path], bool] = lambda path: False
+) -> Plan:
+    """Plan which files go where; splits that a corpus lacks are made in a way that never selects on what is reported.
 
     source (Path): A file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file, for all of the source, or a folder.
-    notify (Callable[[str], object]): Is told which splits are made.
-    RETURNS (tuple[dict[Path, list[Path]], Optional[Path]]): What is written from which files, and which of it is held
-        out from train.
+    notify (Callable[[str], object]): Receives which splits are made.
+    is_unlabelled (Callable[[Path], bool]): Whether a file holds texts without any annotation, as published test splits
+        sometimes do; such a dev or test split is left out.
+    RETURNS (Plan): What is written from which files.
     RAISES (CorpusError): Where there is no such folder, or no training data in it.
     """
-    elsewhere = os.environ.get(CORPORA_VARIABLE)
-    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
-        source = Path(elsewhere) / source.name
+    source = locate(source)
     if source.is_file():
-        return {target: [source]}, None
+        if target.suffix and not (target.is_dir() and target.suffix != ".spacy"):
+            return Plan({target: [source]})
+        inside = target / f"{source.stem}.spacy"
+        notify(
+            f"{target} is a folder, for want of a suffix: {inside} is written. --split 8:1:1 makes train, dev and test."
+        )
+        return Plan({inside: [source]})
     if source.is_dir() and target.suffix == ".spacy":
-        return {target: data_files(source)}, None
+        return Plan({target: data_files(source)})
     found = find_splits(source)
+    for split in ("dev", "test"):
+        if split in found and all(map(is_unlabelled, found[split])):
+            names = ", ".join(str(path) for path in found.pop(split))
+            notify(f"The {split} split is left out: {names} holds texts without any annotation.")
     held_out = None
     if "dev" in found and "test" not in found:
         found["test"] = found.pop("dev")
@@ -85,4 +143,12 @@ def plan_splits(source: Path, target: Path, notify: NotifyT) -> tuple[dict[Path,
     if "dev" not in found:
         held_out = target / "dev.spacy"
         found = {"train": found["train"], "dev": [], **found}
-    return {target / f"{split}.spacy": files for split, files in found.items()}, held_out
+    return Plan({target / f"{split}.spacy": files for split, files in found.items()}, held_out)
+
+
+def locate(source: Path) -> Path:
+    """Return a source, or the folder of its name in $ZH_TW_NER_CORPORA where it is not there itself."""
+    elsewhere = os.environ.get(CORPORA_VARIABLE)
+    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
+        return Path(elsewhere) / source.name
+    return source

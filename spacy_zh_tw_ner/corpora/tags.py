@@ -1,10 +1,11 @@
-"""Entities ⇄ one tag a token, in IOB1, IOB2, BIOES, BMES and BILOU."""
+"""Convert between entities and one tag a token, in IOB1, IOB2, BIOES, BMES and BILOU."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from ..entities import Entity
+from .word_spacing import blanks_before
 
 TAG = re.compile(r"O|[BIESMLU]-\S+")
 GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")
@@ -12,16 +13,28 @@ GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")
 SpanT: TypeAlias = tuple[int, int]
 
 
-def join_tokens(tokens: Sequence[str]) -> tuple[str, list[SpanT]]:
-    """Join tokens as Chinese is written, and say where each one stands."""
+def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tuple[str, list[SpanT]]:
+    """Join tokens as Chinese is written, with blanks between words of Latin and other such scripts.
+
+    tokens (Sequence[str]): The tokens of one sentence.
+    blanks (Sequence[Optional[bool]]): Whether a blank is before each token, where that is known.
+    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and the place of each token.
+    """
     text = "".join(tokens)
-    if len(text) == len(tokens) and all(tokens):
+    if len(text) == len(tokens) and all(tokens) and not any(blanks):
         return text, list(zip(range(len(text)), range(1, len(text) + 1), strict=True))
+    by_script = blanks_before(tokens)
+    parts: list[str] = []
     spans, position = [], 0
-    for token in tokens:
+    for i, token in enumerate(tokens):
+        known = blanks[i] if blanks else None
+        if known or (known is None and by_script[i]):
+            parts.append(" ")
+            position += 1
         spans.append((position, position + len(token)))
         position += len(token)
-    return text, spans
+        parts.append(token)
+    return "".join(parts), spans
 
 
 def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CorpusError, Errors
 from ..untrusted.documents import nests_deeper
-from .records import ignore
+from .records import broken, ignore
 
 CHUNK = 1 << 18  # bytes read at once
 BETWEEN = re.compile(r"[\s,]*")
@@ -69,11 +69,6 @@ def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Ite
         if not isinstance(data, dict):
             raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
         yield origin, data
-
-
-def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    """The error for a place in a file that cannot be read."""
-    return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
 
 
 def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str]:

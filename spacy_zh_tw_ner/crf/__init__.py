@@ -1,43 +1,33 @@
-"""emissions → tags: a linear-chain conditional random field on plain arrays.
+"""emissions → tags: a linear-chain conditional random field in numpy.
 
-It knows no labels and no documents. A batch is one array of emissions, (n_tokens, n_tags), in which the sequences
-stand one behind the other, and their lengths; there is no padding. `chains` explains the recursions, in numpy or torch;
-`kernels` are the same, compiled by numba, and run wherever numba is installed and the emissions lie on the CPU.
+It knows no labels and no documents. A batch is one array of emissions, (n_rows, n_tags), in which the sequences lie one
+after the other without padding, and their lengths. `reference` has the equations of one sequence and is the place to
+begin; `forward_backward` computes the same for batches; `kernels` are its loops compiled by numba, where that is
+installed.
 
-The equations are those of Lafferty, McCallum and Pereira (2001), "Conditional Random Fields", and, for scaling the
-recursions step by step, of Rabiner (1989), "A Tutorial on Hidden Markov Models", section V.A.
+Everything runs on the CPU, in float32, wherever the encoder runs: the recursions are long chains of small steps, of
+which a GPU would spend most of the time on starting kernels.
 """
 
-from ..choice import Segment, choose
-from .calibration import (
-    Reliability,
-    Stretches,
-    at_temperature,
-    chance_error,
-    fit_temperature,
-    fit_temperature_to_scores,
-    reliability,
-)
-from .k_best import KBest, decode_k_best
+from .calibration import Reliability, chance_error, fit_temperature, reliability
+from .disk_array import DiskArray
+from .interval_scheduling import Segment, choose
 from .likelihood import Likelihood, log_likelihood
-from .long_sequences import LongSequence, Rows
+from .long_sequences import LongSequence, RowsT
 from .posterior import Posterior, infer
-from .rows_on_disk import RowsOnDisk
-from .segments import probable_segments
-from .transitions import PENALTY, Transitions, constrain, constrain_emissions
+from .probable_spans import probable_segments
+from .transitions import PENALTY, Transitions, at_temperature, constrain, constrain_emissions
 from .viterbi import decode
 
 __all__ = [
     "PENALTY",
-    "KBest",
+    "DiskArray",
     "Likelihood",
     "LongSequence",
     "Posterior",
     "Reliability",
-    "Rows",
-    "RowsOnDisk",
+    "RowsT",
     "Segment",
-    "Stretches",
     "Transitions",
     "at_temperature",
     "chance_error",
@@ -45,9 +35,7 @@ __all__ = [
     "constrain",
     "constrain_emissions",
     "decode",
-    "decode_k_best",
     "fit_temperature",
-    "fit_temperature_to_scores",
     "infer",
     "log_likelihood",
     "probable_segments",

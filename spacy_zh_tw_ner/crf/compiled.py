@@ -1,51 +1,46 @@
-"""Whether the compiled kernels run, and torch tensors ⇄ what they take."""
+"""The choice between compiled loops and numpy."""
 
-from collections.abc import Sequence
+import sys
+from functools import lru_cache
+from threading import Timer
 from types import ModuleType
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import torch
+from typing import TypeAlias
 
 from .._compat import has_numba
 from ..errors import Errors
 from ..install_hints import install_hint
-from .layout import check_finite
-from .transitions import Transitions
+
+KernelsT: TypeAlias = ModuleType
+
+NOTIFY_AFTER = 2.0  # seconds: machine code that is kept on disk loads in less
 
 
-def kernels_for(emissions: torch.Tensor, compiled: bool | None) -> ModuleType | None:
-    """The kernels, or None where torch shall compute.
+def kernels_for(compiled: bool | None) -> KernelsT | None:
+    """Return the module of compiled loops, or None for numpy.
 
-    emissions (torch.Tensor): On the CPU for kernels.
-    compiled (Optional[bool]): None for the kernels wherever they can run, or what the caller insists on.
-    RAISES (ValueError): Where kernels are asked for and cannot run.
+    compiled (Optional[bool]): None takes the compiled loops wherever numba is installed.
+    RAISES (ValueError): Where they are asked for and numba is not installed.
     """
-    possible = emissions.device.type == "cpu" and has_numba()
-    if compiled and not possible:
-        raise ValueError(Errors.ZT110.format(device=emissions.device, hint=install_hint("fast")))
-    if compiled is False or not possible:
-        return None
-    from . import kernels
+    if compiled and not has_numba():
+        raise ValueError(Errors.ZT110.format(hint=install_hint("fast")))
+    return None if compiled is False or not has_numba() else _load_kernels()
 
+
+@lru_cache(maxsize=1)
+def _load_kernels() -> KernelsT:
+    """Import the kernels and compile them for float32, or load them from numba's cache.
+
+    Compiling takes some seconds, once for each version of this package, of numba and of the processor; a line on
+    standard error says so.
+    """
+    message = "Compiling the CRF for this processor. This takes up to half a minute, once."
+    timer = Timer(NOTIFY_AFTER, print, (message,), {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        from . import kernels
+
+        kernels.compile_all()
+    finally:
+        timer.cancel()
     return kernels
-
-
-def as_inputs(emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions) -> list[npt.NDArray[Any]]:
-    """Emissions, lengths, matrix, start and end as the kernels take them."""
-    tensors = (emissions, *transitions)
-    arrays = [np.ascontiguousarray(tensor.detach().float().numpy()) for tensor in tensors]
-    return [arrays[0], np.asarray(lengths, dtype=np.int64), *arrays[1:]]
-
-
-def settle(status: npt.NDArray[np.int64], emissions: torch.Tensor, kernels: ModuleType) -> tuple[list[int], list[int]]:
-    """Sequences that need float64, and those that are illegal.
-
-    RAISES (ValueError): Where emissions are not finite.
-    """
-    if not status.any():
-        return [], []
-    if (status == kernels.NOT_FINITE).any():
-        check_finite(emissions)
-    return np.flatnonzero(status == kernels.UNSOUND).tolist(), np.flatnonzero(status == kernels.ILLEGAL).tolist()

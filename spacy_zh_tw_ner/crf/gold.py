@@ -1,52 +1,56 @@
-"""What is known of a batch, and the score of a path that is wholly known."""
+"""The gold tags of a batch: a set of tags for each token, most often of one."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from .arrays import Array, as_arrays
-from .layout import Layout
-from .transitions import Transitions
+from .layout import IndicesT, Layout
+from .transitions import BoolsT, FloatsT, Transitions
 
 
 @dataclass
 class Gold:
-    """Arrays of the namespace.
+    """What is known of each sequence.
 
-    tags: (n_rows,) where one is known. at: (n_rows,) where these stand in (n_rows, n_tags), flattened.
-    pairs: (n_rows − 1,) where in the matrix, flattened, the step to the next tag stands.
-    known, unknown, impossible: (batch_size,) bool: of a sequence all is known, nothing, or that it has no path.
+    tags: (n_rows,) the known tag of each row. emissions: (n_rows,) its index in the flattened emissions. transitions:
+    (n_rows − 1,) index in the flattened matrix of the transition to the next row.
+    known, unknown, impossible: (batch_size,) bool, whether every tag of a sequence is known, whether no tag is, and
+    whether a row has no tag at all.
     """
 
-    tags: Array
-    at: Array
-    pairs: Array
-    known: Array
-    unknown: Array
-    impossible: Array
+    tags: IndicesT
+    emissions: IndicesT
+    transitions: IndicesT
+    known: BoolsT
+    unknown: BoolsT
+    impossible: BoolsT
+
+    @property
+    def partly_known(self) -> BoolsT:
+        """(batch_size,) whether some tags are known and some are not."""
+        return ~(self.known | self.unknown | self.impossible)
 
 
-def read_gold(allowed: torch.Tensor, layout: Layout) -> Gold:
-    """Tell what is known from (n_rows, n_tags) bool."""
-    xp, n_tags = layout.xp, allowed.shape[1]
-    (flags,) = as_arrays(allowed)
-    tags = flags.argmax(1) if xp is np else allowed.byte().argmax(1)  # numpy finds flags fast; torch takes numbers
-    at, pairs = tags + layout.numbers * n_tags, tags[:-1] * n_tags + tags[1:]
-    if int(xp.count_nonzero(flags)) == layout.n_rows and bool(xp.take(flags, at).all()):
-        return Gold(tags, at, pairs, layout.sizes >= 0, layout.sizes < 0, layout.sizes < 0)
-    n_allowed = flags.sum(1)
-    known, impossible = layout.sum_of(n_allowed != 1) == 0, layout.sum_of(n_allowed == 0) > 0
-    return Gold(tags, at, pairs, known, (layout.sum_of(n_allowed < n_tags) == 0) & ~known, impossible)
+def read_gold(mask: BoolsT, layout: Layout) -> Gold:
+    """Read the gold from its mask, (n_rows, n_tags) bool: the tags that each row may have."""
+    n_tags = mask.shape[1]
+    tags = mask.argmax(1)
+    emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
+    if np.count_nonzero(mask) == layout.n_rows and mask.reshape(-1)[emissions].all():
+        none = np.zeros(layout.n_sequences, dtype=bool)
+        return Gold(tags, emissions, transitions, ~none, none, none)
+    n_allowed = mask.sum(1)
+    known = layout.sum_by_sequence(n_allowed != 1) == 0
+    unknown = (layout.sum_by_sequence(n_allowed < n_tags) == 0) & ~known
+    return Gold(tags, emissions, transitions, known, unknown, layout.sum_by_sequence(n_allowed == 0) > 0)
 
 
-def score(gold: Gold, emissions: torch.Tensor, layout: Layout, transitions: Transitions) -> Array:
-    """(batch_size,) float64 scores of the paths, of which those that are known mean something."""
-    xp = layout.xp
-    values, matrix, start, end = as_arrays(emissions, *transitions)
-    scores, steps = xp.asarray(xp.take(values, gold.at), dtype=xp.float64), xp.take(matrix, gold.pairs)
+def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
+    """(batch_size,) float64 scores of the gold paths, which have a meaning where the path is known."""
+    scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
+    steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
     steps[layout.lasts[:-1]] = 0.0
     scores[:-1] += steps
-    scores[layout.firsts] += start[gold.tags[layout.firsts]]
-    scores[layout.lasts] += end[gold.tags[layout.lasts]]
-    return layout.sum_of(scores)
+    scores[layout.firsts] += transitions.start[gold.tags[layout.firsts]]
+    scores[layout.lasts] += transitions.end[gold.tags[layout.lasts]]
+    return layout.sum_by_sequence(scores)

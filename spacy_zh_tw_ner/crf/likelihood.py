@@ -1,147 +1,141 @@
-"""How probable the gold is, and the gradient, by hand: what is expected freely − what is expected under the gold."""
+"""The likelihood of the gold tags, and its gradient: expected counts − observed counts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from ..errors import Errors
-from .arrays import as_arrays, as_tensors
-from .chains import run_scaled
-from .compiled import as_inputs, kernels_for, settle
-from .gold import read_gold, score
-from .layout import Layout, check_finite, check_shapes, rows_of
-from .log_space import run_log_space
-from .transitions import PENALTY, Transitions
+from .compiled import KernelsT, kernels_for
+from .forward_backward import expect
+from .gold import Gold, read_gold, score_paths
+from .layout import Layout, check_finite, check_shapes
+from .reference import run_reference
+from .smoothing import add_smoothing
+from .transitions import PENALTY, BoolsT, FloatsT, Transitions
 
 
 class Likelihood(NamedTuple):
-    """Log-likelihoods, and the gradient of the *loss* (their negated sum), in float32.
+    """Log-likelihoods, and the gradients of the *loss*, their negated sum, in float32.
 
     log_likelihood: (batch_size,). emissions: (n_rows, n_tags). transitions: shapes of Transitions.
     """
 
-    log_likelihood: torch.Tensor
-    emissions: torch.Tensor
+    log_likelihood: FloatsT
+    emissions: FloatsT
     transitions: Transitions
 
 
 def log_likelihood(
-    emissions: torch.Tensor,
+    emissions: FloatsT,
     lengths: Sequence[int],
     transitions: Transitions,
-    allowed: torch.Tensor,
+    gold_mask: BoolsT,
     *,
     smoothing: float = 0.0,
     compiled: bool | None = None,
 ) -> Likelihood:
-    """Compute log p(gold tags | emissions) of every sequence, and the gradient of the loss.
+    """Compute log p(gold | emissions) of every sequence, and the gradients of the loss.
 
     The gold is a set of tags for every token: one where the tag is known, several where it is partly known, all where
-    nothing is known. The numerator is the log-partition over the paths that keep to the sets, so that what is unknown
-    says nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete Annotations"). Where every
-    tag of a sequence is known the numerator is the score of one path, and costs next to nothing.
+    nothing is known. The numerator is the log-partition over the paths in the sets, so that unknown tags contribute
+    nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete Annotations"). Where every tag of
+    a sequence is known the numerator is the score of one path.
 
-    emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
+    emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    allowed (torch.Tensor): (n_rows, n_tags) bool, the gold.
-    smoothing (float): Share of label smoothing, see `smoothing.smoothed`; 0 for none.
-    compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool.
+    smoothing (float): Share of label smoothing, see `add_smoothing`; 0 for none.
+    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
     RETURNS (Likelihood): Values and gradients in float32.
-    RAISES (ValueError): Where the gold forms no legal path, or the input is broken.
+    RAISES (ValueError): Where the gold is no legal path, shapes do not fit, or emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
-    if allowed.shape != emissions.shape or allowed.dtype != torch.bool:
-        raise ValueError(
-            Errors.ZT111.format(seen=f"{tuple(allowed.shape)} {allowed.dtype}", expected=tuple(emissions.shape))
-        )
-    emissions = emissions.float()
-    kernels = kernels_for(emissions, compiled)
-    if kernels is None:
-        result, unsound, illegal = _by_recursion(emissions, lengths, transitions, allowed)
-    else:
-        arrays = as_inputs(emissions, lengths, transitions)
-        *outcome, status = kernels.likelihood(*arrays[:2], np.ascontiguousarray(allowed.numpy()), *arrays[2:])
-        values, g_emissions, *g_transitions = (torch.from_numpy(array) for array in outcome)
-        result = Likelihood(values.float(), g_emissions, Transitions(*g_transitions))
-        unsound, illegal = settle(status, emissions, kernels)
-    if illegal:
-        raise ValueError(Errors.ZT105.format(index=illegal[0]))
-    for sequence in unsound:
-        _add_exact(result, sequence, rows_of(lengths, sequence), emissions, transitions, allowed)
+    if gold_mask.shape != emissions.shape or gold_mask.dtype != np.bool_:
+        raise ValueError(Errors.ZT111.format(seen=f"{gold_mask.shape} {gold_mask.dtype}", expected=emissions.shape))
+    if not 0.0 <= smoothing < 1.0:
+        remedy = "Give at least 0 and less than 1."
+        raise ValueError(Errors.ZT112.format(name="smoothing", value=smoothing, remedy=remedy))
+    check_finite(emissions)
+    emissions, gold_mask = np.ascontiguousarray(emissions, np.float32), np.ascontiguousarray(gold_mask)
+    layout, kernels = Layout(lengths), kernels_for(compiled)
+    gold = read_gold(gold_mask, layout)
+    with np.errstate(all="ignore"):  # the values of sequences that are not stable
+        result = _log_likelihood(emissions, layout, transitions, gold_mask, gold, kernels)
     if smoothing:
-        from .smoothing import smoothed
-
-        return smoothed(result, emissions, lengths, transitions, allowed, smoothing)
+        add_smoothing(result, emissions, layout, transitions, gold, smoothing)
     return result
 
 
-@np.errstate(all="ignore")  # what is not sound may be anything
-def _by_recursion(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, allowed: torch.Tensor
-) -> tuple[Likelihood, list[int], list[int]]:
-    """Values and gradients of what is sound; then the sequences that are not, and those whose gold is illegal."""
-    check_finite(emissions)
-    layout = Layout(lengths, emissions.device)
-    xp, n_tags = layout.xp, emissions.shape[1]
-    gold, free = read_gold(allowed, layout), run_scaled(emissions, layout, transitions)
-    log_gold, under_gold = score(gold, emissions, layout, transitions), 0.0
-    surplus, sound, log_z = as_arrays(free.marginals, free.sound, free.log_z)
-    partly = ~(gold.known | gold.unknown | gold.impossible)
-    if bool(partly.any()):
-        part = Layout([n for n, wanted in zip(lengths, partly.tolist(), strict=True) if wanted], emissions.device)
-        rows = partly[layout.sequences]
-        under = run_scaled(torch.where(allowed, emissions, PENALTY)[rows], part, transitions)
-        marginals, log_gold[partly], held = as_arrays(under.marginals, under.log_z, under.sound)
-        surplus[rows] -= marginals
-        sound[partly] &= held
-        under_gold = under.expected(sound[partly][part.sequences])
-    counts = sound & ~(gold.unknown | gold.impossible)
-    counted = counts[layout.sequences]
-    if not bool(counts.all()):
-        surplus = xp.where(counted[:, None], surplus, 0.0)
-    # A path that is known is taken off where it goes.
-    seen = xp.asarray((counts & gold.known)[layout.sequences], dtype=xp.float32)
-    surplus.reshape(-1)[gold.at] -= seen
-    seen[layout.lasts] = 0.0
-    under_gold += xp.bincount(gold.pairs, seen[:-1], n_tags**2).reshape(n_tags, n_tags)
-    illegal = gold.impossible | gold.known & (log_gold < PENALTY / 2)
-    values, g_emissions, *g_transitions, unsound, illegal = as_tensors(
-        xp.where(counts, log_gold - log_z, 0.0),
-        surplus,
-        free.expected(counted) - under_gold,
-        surplus[layout.firsts].sum(0),
-        surplus[layout.lasts].sum(0),
-        ~sound & ~gold.unknown,
-        illegal,
+def _log_likelihood(
+    emissions: FloatsT,
+    layout: Layout,
+    transitions: Transitions,
+    gold_mask: BoolsT,
+    gold: Gold,
+    kernels: KernelsT | None,
+) -> Likelihood:
+    expect_of = expect if kernels is None else kernels.expect
+    counted, partly = ~(gold.unknown | gold.impossible), gold.partly_known
+    partly_rows = partly[layout.sequences] if partly.any() else None
+    while True:
+        free = expect_of(emissions, layout, transitions, counted)
+        stable = free.stable
+        if partly_rows is not None:
+            restricted = np.where(gold_mask[partly_rows], emissions[partly_rows], np.float32(PENALTY))
+            under_gold = expect_of(restricted, Layout(layout.sizes[partly].tolist()), transitions, counted[partly])
+            stable[partly] &= under_gold.stable
+        if (stable | ~counted).all():
+            break
+        counted &= stable  # once more, without the sequences that float32 cannot hold
+
+    gradient, matrix, log_gold = free.marginals, free.transitions, score_paths(gold, emissions, layout, transitions)
+    if partly_rows is not None:
+        log_gold[partly] = under_gold.log_z
+        gradient[partly_rows] -= under_gold.marginals
+        matrix -= under_gold.transitions
+    illegal = gold.impossible | (gold.known & (log_gold < PENALTY / 2))
+    if illegal.any():
+        raise ValueError(Errors.ZT105.format(index=int(np.flatnonzero(illegal)[0])))
+    if not counted.all():
+        gradient[~counted[layout.sequences]] = 0.0
+    # The observed counts of a known path are 1 for each of its tags and transitions.
+    observed = (counted & gold.known)[layout.sequences].astype(np.float32)
+    gradient.reshape(-1)[gold.emissions] -= observed
+    observed[layout.lasts] = 0.0
+    matrix -= np.bincount(gold.transitions, observed[:-1], matrix.size).reshape(matrix.shape)
+    result = Likelihood(
+        np.where(counted, log_gold - free.log_z, 0.0).astype(np.float32),
+        gradient,
+        Transitions(matrix, gradient[layout.firsts].sum(0), gradient[layout.lasts].sum(0)),
     )
-    result = Likelihood(values.float(), g_emissions, Transitions(*(gradient.float() for gradient in g_transitions)))
-    return result, unsound.nonzero()[:, 0].tolist(), illegal.nonzero()[:, 0].tolist()
+    for sequence in np.flatnonzero(~counted & ~gold.unknown).tolist():
+        _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask)
+    return result
 
 
-def _add_exact(
+def _add_reference(
     result: Likelihood,
     sequence: int,
     rows: slice,
-    emissions: torch.Tensor,
+    emissions: FloatsT,
     transitions: Transitions,
-    allowed: torch.Tensor,
+    gold_mask: BoolsT,
 ) -> None:
-    """Compute one sequence in float64 log space, and put it where nothing is yet.
+    """Write values and gradients of a sequence that float32 cannot hold.
 
     RAISES (ValueError): Where it has no legal path, or its gold is none.
     """
-    free = run_log_space(emissions[rows], transitions)
-    gold = run_log_space(torch.where(allowed[rows], emissions[rows], PENALTY), transitions)
-    if float(free.log_z) < PENALTY / 2:
+    free = run_reference(emissions[rows], transitions)
+    gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)
+    if free.log_z < PENALTY / 2:
         raise ValueError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
-    if float(gold.log_z) < PENALTY / 2:
+    if gold.log_z < PENALTY / 2:
         raise ValueError(Errors.ZT105.format(index=sequence))
-    surplus = free.marginals() - gold.marginals()
+    gradient = free.marginals() - gold.marginals()
     result.log_likelihood[sequence] = gold.log_z - free.log_z
-    result.emissions[rows] = surplus.float()
-    result.transitions.matrix.add_((free.expected - gold.expected).float())
-    result.transitions.start.add_(surplus[0].float())
-    result.transitions.end.add_(surplus[-1].float())
+    result.emissions[rows] = gradient
+    result.transitions.matrix[:] += free.expected_counts - gold.expected_counts
+    result.transitions.start[:] += gradient[0]
+    result.transitions.end[:] += gradient[-1]

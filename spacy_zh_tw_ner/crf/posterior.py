@@ -1,132 +1,126 @@
-"""How sure the model is: of each token's tag, and of whole stretches of tags."""
+"""Exact probabilities given the emissions: of each token's tag, and of any part of a path."""
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 
 from ..errors import Errors
-from .chains import run_scaled
-from .compiled import as_inputs, kernels_for, settle
-from .layout import Layout, check_finite, check_shapes, rows_of
-from .log_space import Exact, run_log_space
-from .transitions import PENALTY, Transitions
+from .compiled import kernels_for
+from .forward_backward import run_forward_backward
+from .layout import Layout, check_finite, check_shapes
+from .reference import log_sum_exp, run_reference
+from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 
 
 class Posterior:
-    """Probabilities given the emissions of a batch.
+    """The posterior distribution over the paths of each sequence of a batch.
 
-    lengths: rows of each sequence. log_z: (batch_size,) float64 log-partition. log_scale: (n_rows,) float64.
-    alpha, beta: (n_rows, n_tags), see `chains.Chains`. exact: sequences that float32 does not hold, by index.
+    lengths: rows of each sequence. log_z: (batch_size,) float64 log-partition. marginals: (n_rows, n_tags) probability
+    of each tag at each row. in_log_space: the sequences that float32 cannot hold.
     """
 
     def __init__(
         self,
-        emissions: torch.Tensor,
-        lengths: Sequence[int],
+        emissions: FloatsT,
+        layout: Layout,
         transitions: Transitions,
         *,
-        alpha: torch.Tensor,
-        beta: torch.Tensor,
-        log_scale: torch.Tensor,
-        log_z: torch.Tensor,
-        unsound: Sequence[int],
+        alpha: FloatsT,
+        beta: FloatsT,
+        log_scale: FloatsT,
+        log_z: FloatsT,
+        stable: BoolsT,
     ) -> None:
-        self.lengths = lengths
-        self._emissions, self._transitions = emissions, transitions
-        self._alpha, self._beta, self._log_scale = alpha, beta, log_scale
-        self.log_z = log_z
-        self.exact: dict[int, Exact] = {}
-        for sequence in unsound:
-            rows = rows_of(lengths, sequence)
-            exact = run_log_space(emissions[rows], transitions)
-            if float(exact.log_z) < PENALTY / 2:
-                raise ValueError(Errors.ZT108.format(index=sequence, length=lengths[sequence]))
-            self.exact[sequence] = exact
-            log_scale[rows], log_z[sequence] = exact.log_scale, exact.log_z
+        self.lengths: list[int] = layout.sizes.tolist()
+        self.log_z, self.marginals = log_z, alpha * beta
+        self._emissions, self._transitions, self._log_scale = emissions, transitions, log_scale
+        self._alpha, self._beta = alpha, beta
+        self._exact: dict[int, tuple[slice, FloatsT, FloatsT]] = {}
+        for sequence in np.flatnonzero(~stable).tolist():
+            rows = layout.rows(sequence)
+            exact = run_reference(emissions[rows], transitions)
+            if exact.log_z < PENALTY / 2:
+                raise ValueError(Errors.ZT108.format(index=sequence, length=self.lengths[sequence]))
+            # Rows of alpha are normalized to sum to 1, as the scaled ones are up to a factor.
+            reached = log_sum_exp(exact.log_alpha, axis=1)
+            log_alpha = exact.log_alpha - reached[:, None]
+            self._exact[sequence] = rows, log_alpha, exact.log_beta + reached[:, None] - exact.log_z
+            self.marginals[rows] = exact.marginals()
+            log_scale[rows], log_z[sequence] = np.diff(reached, prepend=0.0), exact.log_z
 
     @property
-    def marginals(self) -> torch.Tensor:
-        """(n_rows, n_tags) float32 probability of each tag for each token."""
-        product = self._alpha * self._beta
-        for sequence, exact in self.exact.items():
-            product[rows_of(self.lengths, sequence)] = exact.marginals().float()
-        return product
+    def in_log_space(self) -> list[int]:
+        """Sequences that were computed in float64 log space."""
+        return list(self._exact)
 
-    def path_probabilities(self, tags: torch.Tensor, starts: Sequence[int], ends: Sequence[int]) -> torch.Tensor:
-        """Probability of each of some stretches of a path: that these tokens have exactly these tags.
+    def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
+        """Return the probability of parts of a path: that the tokens from start to end have exactly these tags.
 
         For the tags of an entity, from its first to its last, that is the probability of exactly this entity.
 
-        tags (torch.Tensor): (n_rows,) a tag for every token of the batch.
-        starts, ends (Sequence[int]): First rows of the stretches, and the rows after their last, in one sequence each.
-        RETURNS (torch.Tensor): (n_stretches,) float64, from 0 to 1.
+        tags (np.ndarray): (n_rows,) a tag for every row of the batch.
+        starts, ends (Sequence[int]): First rows, and the rows after the last, of each part; in one sequence each.
+        RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
         """
-        first = torch.as_tensor(starts, dtype=torch.long, device=tags.device)
-        last = torch.as_tensor(ends, dtype=torch.long, device=tags.device) - 1
-        going_on = torch.zeros(len(tags), dtype=torch.float64, device=tags.device)
-        going_on[1:] = self.log_step(torch.arange(len(tags), device=tags.device)[1:], tags[:-1], tags[1:])
-        # What lies between two sequences is no part of any stretch, and its PENALTY would swallow the sum.
-        sizes = torch.as_tensor(self.lengths)
-        going_on[(torch.cumsum(sizes, 0) - sizes)[sizes > 0].to(tags.device)] = 0.0
-        total = torch.cumsum(going_on, 0)
+        first, last = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64) - 1
+        steps = np.zeros(len(tags))
+        steps[1:] = self.log_step(np.arange(1, len(tags)), tags[:-1], tags[1:])
+        # No part contains a transition from one sequence to the next, whose penalty would cancel all digits of the sum.
+        sizes = np.asarray(self.lengths)
+        steps[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0.0
+        total = np.cumsum(steps)
         log_p = self.log_alpha(first, tags[first]) + (total[last] - total[first]) + self.log_beta(last, tags[last])
-        return log_p.exp().clamp(max=1.0)
+        probabilities: FloatsT = np.minimum(np.exp(log_p), 1.0)
+        return probabilities
 
-    def log_alpha(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
-        """Log probability of these tags at these rows, given the emissions up to there. (n,) float64.
+    def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
+        """(n,) float64 logarithm of the forward variable of these tags at these rows, up to a constant of the row."""
+        return self._look_up(self._alpha, 1, rows, tags)
 
-        It can be less one number for all tags of a row, which `log_beta` then has more.
-        """
-        found = self._alpha[rows, tags].double().log()
-        for sequence, exact in self.exact.items():
-            _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_alpha)
+    def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
+        """(n,) float64 logarithm of the backward variable, such that `log_alpha` + `log_beta` is the log marginal."""
+        return self._look_up(self._beta, 2, rows, tags)
+
+    @np.errstate(divide="ignore", invalid="ignore")
+    def _look_up(self, values: FloatsT, which: int, rows: IntsT, tags: IntsT) -> FloatsT:
+        found = np.log(values[rows, tags].astype(np.float64))
+        for exact in self._exact.values():
+            inside = (rows >= exact[0].start) & (rows < exact[0].stop)
+            log_values: FloatsT = exact[which]  # type: ignore[assignment]
+            found[inside] = log_values[rows[inside] - exact[0].start, tags[inside]]
         return found
 
-    def log_beta(self, rows: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
-        """What the emissions behind these rows add to `log_alpha`: the two give the marginal. (n,) float64."""
-        found = self._beta[rows, tags].double().log()
-        for sequence, exact in self.exact.items():
-            _replace(found, rows, tags, rows_of(self.lengths, sequence), exact.log_beta)
-        return found
-
-    def log_step(self, rows: torch.Tensor, before: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
-        """Log factor by which a path's probability changes when it goes on from `before` to `tags` at these rows."""
-        emitted = self._emissions[rows, tags].double() - self._log_scale[rows]
-        return emitted + self._transitions.matrix[before, tags]
+    def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
+        """(n,) log factor of a path's probability when it continues from the tags `before` to `tags` at these rows."""
+        emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
+        step: FloatsT = emitted + self._transitions.matrix[before, tags]
+        return step
 
 
-def _replace(
-    values: torch.Tensor, rows: torch.Tensor, tags: torch.Tensor, sequence: slice, exact: torch.Tensor
-) -> None:
-    inside = (rows >= sequence.start) & (rows < sequence.stop)
-    values[inside] = exact[rows[inside] - sequence.start, tags[inside]]
-
-
+@np.errstate(all="ignore")  # the values of sequences that are not stable
 def infer(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+    emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Posterior:
     """Compute the posterior of a ragged batch.
 
-    emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
+    emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
-    RETURNS (Posterior): Marginals, and probabilities of stretches on request.
+    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    RETURNS (Posterior): Marginals, and probabilities of parts of paths on request.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
     check_shapes(emissions, lengths, len(transitions.start))
-    emissions = emissions.float()
-    kernels = kernels_for(emissions, compiled)
-    if kernels is None:
-        check_finite(emissions)
-        layout = Layout(lengths, emissions.device)
-        chains = run_scaled(emissions, layout, transitions)
-        alpha, beta, log_scale, log_z = chains.alpha.clone(), chains.beta, chains.log_scale, chains.log_z
-        unsound = (~chains.sound).nonzero()[:, 0].tolist()
-    else:
-        *outcome, status = kernels.posterior(*as_inputs(emissions, lengths, transitions))
-        alpha, beta, log_scale, log_z = (torch.from_numpy(array) for array in outcome)
-        unsound, _ = settle(status, emissions, kernels)
+    check_finite(emissions)
+    emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
+    found = run_forward_backward(emissions, layout, transitions, kernels_for(compiled))
     return Posterior(
-        emissions, lengths, transitions, alpha=alpha, beta=beta, log_scale=log_scale, log_z=log_z, unsound=unsound
+        emissions,
+        layout,
+        transitions,
+        alpha=found.alpha,
+        beta=found.beta / found.overlap[:, None],
+        log_scale=found.log_scale,
+        log_z=found.log_z,
+        stable=found.stable,
     )

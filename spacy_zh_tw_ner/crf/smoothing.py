@@ -1,29 +1,27 @@
-"""Label smoothing for a sequence: a share of the target is spread evenly over all legal paths."""
+"""Label smoothing for sequences: a share of the target is spread evenly over all legal paths."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
-from ..errors import Errors
-from .arrays import as_arrays, as_tensors
-from .chains import run_scaled
+from .forward_backward import run_forward_backward, sum_of_products
+from .gold import Gold
 from .layout import Layout
-from .transitions import PENALTY, Transitions, is_allowed
+from .transitions import PENALTY, FloatsT, Transitions, is_allowed
 
 if TYPE_CHECKING:
     from .likelihood import Likelihood
 
 
-def smoothed(
+def add_smoothing(
     likelihood: "Likelihood",
-    emissions: torch.Tensor,
-    lengths: Sequence[int],
+    emissions: FloatsT,
+    layout: Layout,
     transitions: Transitions,
-    allowed: torch.Tensor,
+    gold: Gold,
     share: float,
-) -> "Likelihood":
-    """Replace log p(gold) by what label smoothing makes of it, and the gradients with it.
+) -> None:
+    """Change log p(gold) and its gradients to those of the smoothed target.
 
     Szegedy et al. (2016), "Rethinking the Inception Architecture", section 7, mix the target of a classifier with the
     uniform distribution over its classes. The classes of a CRF are the legal paths, so that with u uniform over them
@@ -32,50 +30,40 @@ def smoothed(
         gradient(ε) = expected − (1 − ε) · gold − ε · expected under u.
 
     Smoothing each token's tag alone would ask for tags and transitions that no distribution over paths has together.
-    u is a CRF whose allowed emissions and transitions are all 0. Sequences whose gold is not wholly known stay as they
-    are: what is unknown says nothing.
+    u is the CRF whose allowed emissions and transitions are all 0. Sequences whose gold is not wholly known stay as
+    they are.
 
-    likelihood (Likelihood): Without smoothing.
-    emissions (torch.Tensor): (n_rows, n_tags) float32. lengths, transitions, allowed: as in `log_likelihood`.
-    share (float): ε.
-    RETURNS (Likelihood): With smoothing.
-    RAISES (ValueError): For a share outside 0 … 1.
+    likelihood (Likelihood): Without smoothing; changed in place.
+    emissions (np.ndarray): (n_rows, n_tags) float32.
+    layout (Layout), transitions (Transitions), gold (Gold): Of the batch.
+    share (float): ε, from 0 to less than 1.
     """
-    if not 0.0 <= share < 1.0:
-        raise ValueError(Errors.ZT112.format(name="smoothing", value=share, remedy="Give at least 0 and less than 1."))
-    # float64, and the certificate may be left aside: with nothing but zeros no path outweighs another by 1e280.
-    legal = Transitions(*(torch.where(is_allowed(scores), 0.0, PENALTY).double() for scores in transitions))
-    scores = Transitions(*(torch.where(is_allowed(scores), scores, 0.0).double() for scores in transitions))
-    layout = Layout(lengths, emissions.device)
-    allowed_emissions = is_allowed(emissions)
-    even = run_scaled(torch.where(allowed_emissions, 0.0, PENALTY).double(), layout, legal)
-    emissions = torch.where(allowed_emissions, emissions, 0.0)
-    leaving, arriving = even.leaving[:-1], even.arriving[1:]
-    n_doubtful = layout.sum_of(*as_arrays(allowed.sum(1) != 1))
-    sequences, firsts, lasts, known = as_tensors(layout.sequences, layout.firsts, layout.lasts, n_doubtful == 0)
-    # shape: (n_rows,)
-    weight = known[sequences].double() * share
-    tags = allowed.to(torch.uint8).argmax(1)
-    here, after = tags[:-1], tags[1:]
-
-    # shape: (n_rows, n_tags) what is taken from the gold and given to all paths
-    moved = (allowed.double() - even.marginals) * weight[:, None]
-    value = -(moved * emissions.double()).sum(1)
-    value[firsts] -= moved[firsts] @ scores.start
-    value[lasts] -= moved[lasts] @ scores.end
-    going_on = weight.index_fill(0, lasts, 0.0)[:-1]
-    evenly = ((leaving @ (even.factors * scores.matrix)) * arriving).sum(1)
-    value[:-1] += (evenly - scores.matrix[here, after]) * going_on
-    pairs = -((leaving * going_on[:, None]).T @ arriving) * even.factors
-    pairs.index_put_((here, after), going_on, accumulate=True)
-
-    gradient = likelihood.transitions
-    return likelihood._replace(
-        log_likelihood=likelihood.log_likelihood + as_tensors(layout.sum_of(*as_arrays(value)))[0].float(),
-        emissions=likelihood.emissions + moved.float(),
-        transitions=Transitions(
-            matrix=gradient.matrix + pairs.float(),
-            start=gradient.start + moved[firsts].sum(0).float(),
-            end=gradient.end + moved[lasts].sum(0).float(),
-        ),
+    # In float64 every sequence is stable: with all scores 0, no path outweighs another by 1e280.
+    flat, *legal = (np.where(is_allowed(scores), 0.0, PENALTY) for scores in (emissions, *transitions))
+    emissions, *allowed = (
+        np.where(is_allowed(scores), scores, 0.0).astype(np.float64) for scores in (emissions, *transitions)
     )
+    scores = Transitions(*allowed)
+    even = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
+    weight = gold.known[layout.sequences] * share  # (n_rows,)
+    # shape: (n_rows, n_tags) target that moves from all paths to the gold; its negative is added to the target
+    moved = -even.marginals()
+    moved.reshape(-1)[gold.emissions] += 1.0
+    moved *= weight[:, None]
+    value = -(moved * emissions).sum(1)
+    value[layout.firsts] -= moved[layout.firsts] @ scores.start
+    value[layout.lasts] -= moved[layout.lasts] @ scores.end
+    leaving, incoming = even.leaving(np.ones(layout.n_rows))[:-1], even.incoming[1:]
+    has_next = weight.copy()
+    has_next[layout.lasts] = 0.0
+    has_next = has_next[:-1]
+    # E_u of the transition scores of each step, less the score of the gold transition
+    evenly = ((leaving @ (even.factors.matrix * scores.matrix)) * incoming).sum(1)
+    value[:-1] += (evenly - scores.matrix.reshape(-1)[gold.transitions]) * has_next
+    pairs = -sum_of_products(leaving * has_next[:, None], incoming) * even.factors.matrix
+    pairs += np.bincount(gold.transitions, has_next, pairs.size).reshape(pairs.shape)
+    likelihood.log_likelihood[:] += layout.sum_by_sequence(value)
+    likelihood.emissions[:] += moved
+    likelihood.transitions.matrix[:] += pairs
+    likelihood.transitions.start[:] += moved[layout.firsts].sum(0)
+    likelihood.transitions.end[:] += moved[layout.lasts].sum(0)

@@ -1,59 +1,73 @@
-"""Scores of transitions, and the constraints on transitions and emissions."""
+"""Scores of going from tag to tag, and the penalty of what is forbidden."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-# Added to what is forbidden. exp(PENALTY) is 0 in any precision, no sum of emissions outweighs it, and, unlike −inf, it
-# makes no NaN when one is subtracted from another.
+FloatsT: TypeAlias = npt.NDArray[np.floating[Any]]
+BoolsT: TypeAlias = npt.NDArray[np.bool_]
+IntsT: TypeAlias = npt.NDArray[np.integer[Any]]
+
+# Score of a forbidden transition. exp(PENALTY) is 0 in any precision, no sum of emissions outweighs it, and, unlike −∞,
+# it makes no NaN when one is subtracted from another.
 PENALTY = -1e30
-
-# The certificate of the scaled recursions, see `chains`: what underflow can have lost is less than n_tags² × 1.2e-38 /
-# SOUND of a probability.
-SOUND = 1e-26
 
 
 class Transitions(NamedTuple):
-    """Scores of going from tag to tag, of beginning, and of ending, in float32.
+    """Scores, or booleans that say which transitions are legal.
 
-    matrix: (n_tags, n_tags), from row to column. start, end: (n_tags,).
+    matrix: (n_tags, n_tags), from row to column. start, end: (n_tags,), to begin and to end a sequence with a tag.
     """
 
-    matrix: torch.Tensor
-    start: torch.Tensor
-    end: torch.Tensor
+    matrix: npt.NDArray[Any]
+    start: npt.NDArray[Any]
+    end: npt.NDArray[Any]
 
 
 def constrain(scores: Transitions, legal: Transitions) -> Transitions:
-    """Forbid what is illegal.
+    """Put PENALTY in place of the scores of illegal transitions.
 
     scores (Transitions): Learnt scores.
-    legal (Transitions): Boolean arrays of the same shapes, True where allowed.
-    RETURNS (Transitions): Scores with PENALTY in place of what is forbidden.
+    legal (Transitions): Booleans of the same shapes.
+    RETURNS (Transitions): In float32.
     """
-    return Transitions(*(torch.where(ok, score, PENALTY) for score, ok in zip(scores, legal, strict=True)))
+    return Transitions(
+        *(np.where(ok, score, PENALTY).astype(np.float32) for score, ok in zip(scores, legal, strict=True))
+    )
 
 
-def constrain_emissions(
-    emissions: torch.Tensor, rows: npt.NDArray[np.intp], tags: npt.NDArray[np.intp]
-) -> torch.Tensor:
-    """Forbid some tags on some tokens.
+def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: float) -> tuple[FloatsT, Transitions]:
+    """Divide all scores by a temperature; what is forbidden stays forbidden.
 
-    The partition function, marginals, paths and gradients of the result are those of the chain without the paths that
-    pass a forbidden cell. Each token must keep a tag that can be reached.
+    RETURNS (tuple[np.ndarray, Transitions]): In float32.
+    """
+    if temperature == 1.0:
+        return np.asarray(emissions, dtype=np.float32), transitions
+    divided, *cooled = (
+        np.where(is_allowed(scores), scores / np.float32(temperature), PENALTY).astype(np.float32)
+        for scores in (emissions, *transitions)
+    )
+    return divided, Transitions(*cooled)
 
-    emissions (torch.Tensor): (n_rows, n_tags) float32.
-    rows, tags (npt.NDArray[np.intp]): (n_cells,) the forbidden cells.
-    RETURNS (torch.Tensor): (n_rows, n_tags) with PENALTY in these cells; the same tensor if there are none.
+
+def is_allowed(scores: FloatsT) -> BoolsT:
+    """Tell allowed scores from forbidden ones, which may have been divided by a temperature or summed."""
+    return scores > PENALTY / 2
+
+
+def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT:
+    """Forbid some tags at some tokens.
+
+    The partition function, marginals, paths and gradients of the result are those of the chain without the paths
+    through a forbidden cell. Each token must keep a tag that can be reached.
+
+    emissions (np.ndarray): (n_rows, n_tags)
+    rows, tags (np.ndarray): (n_cells,) the forbidden cells.
+    RETURNS (np.ndarray): (n_rows, n_tags) with PENALTY in these cells; the same array if there are none.
     """
     if not len(rows):
         return emissions
-    cells = torch.from_numpy(rows * emissions.shape[1] + tags).to(emissions.device)
-    return emissions.flatten().index_fill(0, cells, PENALTY).view_as(emissions)
-
-
-def is_allowed(scores: torch.Tensor) -> torch.Tensor:
-    """Tell allowed scores from forbidden ones, which may have been divided by a temperature or summed: bool."""
-    return scores > PENALTY / 2
+    constrained = emissions.copy()
+    constrained[rows, tags] = PENALTY
+    return constrained

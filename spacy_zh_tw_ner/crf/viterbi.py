@@ -1,106 +1,105 @@
-"""The best path (Viterbi 1967) of every sequence of a ragged batch."""
+"""The best path of every sequence (Viterbi 1967, "Error bounds for convolutional codes")."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
 from ..errors import Errors
-from .arrays import as_tensors
-from .compiled import as_inputs, kernels_for, settle
+from .compiled import kernels_for
 from .layout import Layout, check_finite, check_shapes
-from .transitions import PENALTY, Transitions
-
-LEVEL_EVERY = 8  # steps after which the maximum is taken off the scores
+from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 
 
 class Paths(NamedTuple):
     """tags: (n_rows,) of the best paths. finals: (batch_size, n_tags) score of the best way to each last tag.
 
-    Scores of one sequence are less the same unknown number, those of an empty one say nothing. `end` is not in them.
+    The final scores of one sequence are all less by one unknown number; those of an empty sequence are 0. The scores of
+    `end` are not in them. `LongSequence` continues from them.
     """
 
-    tags: torch.Tensor
-    finals: torch.Tensor
+    tags: IntsT
+    finals: FloatsT
 
 
 def decode(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
-) -> torch.Tensor:
+    emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+) -> IntsT:
     """Find the most probable legal tags.
 
-    emissions (torch.Tensor): (n_rows, n_tags), any floating type; computed in float32.
+    emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    compiled (Optional[bool]): Insist on the compiled kernels or on torch; by default whichever is faster.
-    RETURNS (torch.Tensor): (n_rows,) one tag index a token.
+    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    RETURNS (np.ndarray): (n_rows,) a tag index for each token.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
     return best_paths(emissions, lengths, transitions, compiled=compiled).tags
 
 
 def best_paths(
-    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
+    emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Paths:
-    """The same as `decode`, with what a sequence that goes on needs to know."""
+    """Do the same as `decode`, and return the scores of the last tags, too."""
     check_shapes(emissions, lengths, len(transitions.start))
-    emissions = emissions.float()
-    kernels = kernels_for(emissions, compiled)
-    if kernels is None:
-        check_finite(emissions)
-        *found, illegal = _by_torch(emissions, Layout(lengths, emissions.device), transitions)
-        # Which everybody may use; what inference mode leaves behind is good for little else.
-        tags, finals = (tensor.clone() for tensor in found)
-    else:
-        *arrays, status = kernels.best_paths(*as_inputs(emissions, lengths, transitions))
-        tags, finals = map(torch.from_numpy, arrays)
-        _, illegal = settle(status, emissions, kernels)
-    if illegal:
-        raise ValueError(Errors.ZT108.format(index=illegal[0], length=lengths[illegal[0]]))
+    check_finite(emissions)
+    emissions, layout, kernels = (
+        np.ascontiguousarray(emissions, dtype=np.float32),
+        Layout(lengths),
+        kernels_for(compiled),
+    )
+    if not layout.n_rows:
+        return Paths(np.empty(0, np.int64), np.zeros((layout.n_sequences, emissions.shape[1]), np.float32))
+    find = _find_best_paths if kernels is None else kernels.find_best_paths
+    tags, finals, legal = find(emissions, layout, transitions)
+    if not legal.all():
+        index = int(np.flatnonzero(~legal)[0])
+        raise ValueError(Errors.ZT108.format(index=index, length=lengths[index]))
     return Paths(tags, finals)
 
 
-@torch.inference_mode()
-def _by_torch(
-    emissions: torch.Tensor, layout: Layout, transitions: Transitions
-) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
-    """The paths, and the sequences that have no legal one.
+def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
+    """Return tags, final scores, and whether each sequence has a legal path: one step of all sequences at a time.
 
-    Only scores are kept on the way there. Which tag was before another is found on the way back, for the one tag of
-    each sequence that matters, from the same sums.
+    Only scores are kept on the way to the last token. Which tag came before is computed again on the way back, for the
+    one tag of each token that is on the path.
     """
-    walked = layout.to_walk(emissions)
-    walked -= walked.amax(1, keepdim=True)
-    path = torch.empty(layout.n_rows, dtype=torch.long, device=emissions.device)
-    # In each step the sequences that go on come first, and then those that end.
-    pieces = [n for here, after in pairwise((*layout.active, 0)) for n in (after, here - after)]
-    blocks, going_on = walked.split(layout.active), walked.split(pieces)[::2]  # type: ignore[no-untyped-call]
-    # shape: (n_tags from, n_going_on, 1) and (n_tags from, 1, n_tags to): a maximum over the first axis is one of whole
-    # rows, and several times as fast as one within rows.
-    leaving, matrix = walked.T[:, :, None].split(pieces, 1)[::2], transitions.matrix[:, None]  # type: ignore[no-untyped-call]
-    n_tags, peaks = len(matrix), walked.new_zeros(layout.n_rows, 1)
-    sums = walked.new_empty(n_tags, layout.n_begun, n_tags)
-    for step, (here, peak, n_here) in enumerate(zip(blocks, peaks.split(layout.active), layout.active, strict=True)):  # type: ignore[no-untyped-call]
+    matrix, start, end = transitions
+    n_tags, walk, active = len(start), layout.walk, layout.active
+    # shape: (n_rows, n_tags) in the order of the walk
+    scores = emissions[walk]
+    peaks = np.empty((layout.n_rows, 1), np.float32)
+    room = np.empty(n_tags * active[0] * n_tags, np.float32)
+    bounds = list(pairwise(np.cumsum([0, *active]).tolist()))
+    for step, (first, last) in enumerate(bounds):
+        here, n = scores[first:last], last - first
         if step:
-            if n_here != layout.active[step - 1]:
-                sums.resize_(n_tags, n_here, n_tags)  # it only shrinks
-            here.add_(torch.add(leaving[step - 1], matrix, out=sums).amax(0))
+            before = scores[bounds[step - 1][0] :][:n]
+            # shape: (n_tags from, n, n_tags to): a maximum over the first axis is one of whole rows
+            sums = room[: n_tags * n * n_tags].reshape(n_tags, n, n_tags)
+            here += np.add(before.T[:, :, None], matrix[:, None], out=sums).max(0)
         else:
-            here.add_(transitions.start)
-        if step % LEVEL_EVERY == LEVEL_EVERY - 1:  # keeps long texts in range
-            here.sub_(torch.amax(here, 1, keepdim=True, out=peak))
-    places, rows, sequences = as_tensors(layout.walk_ends, layout.rows, layout.sequences)
-    at_last = walked.index_select(0, places)
-    best, path[places] = (at_last + transitions.end).max(1)
-    peaks[places, 0] += best
-    finals = walked.new_zeros(layout.n_sequences, n_tags)
-    finals[sequences[rows[places, 0]]] = at_last
-
-    into = transitions.matrix.T.contiguous()
-    tags, before = path.split(layout.active), path.split(pieces)[::2]  # type: ignore[no-untyped-call]
-    for step in range(len(blocks) - 1, 0, -1):
-        scores = into.index_select(0, tags[step]).add_(going_on[step - 1])
-        torch.argmax(scores, 1, out=before[step - 1])
-    stuck = torch.unique(sequences[layout.to_batch(peaks[:, 0]) < PENALTY / 2])
-    return layout.to_batch(path), finals, stuck.tolist()
+            here += start
+        here.max(1, keepdims=True, out=peaks[first:last])
+        here -= peaks[first:last]  # scores of long sequences stay in range
+    path, finals = np.empty(layout.n_rows, np.int64), np.zeros((layout.n_sequences, n_tags), np.float32)
+    into = np.ascontiguousarray(matrix.T)
+    # A sequence of the walk has its last token where no later step runs it.
+    n_after = [*active[1:], 0]
+    for step in range(len(active) - 1, -1, -1):
+        first, last = bounds[step]
+        going_on, n = n_after[step], last - first
+        if going_on:
+            following = path[bounds[step + 1][0] : bounds[step + 1][1]]
+            path[first : first + going_on] = (into[following] + scores[first : first + going_on]).argmax(1)
+        if going_on < n:
+            ends = scores[first + going_on : last] + end
+            path[first + going_on : last] = ends.argmax(1)
+            peaks[first + going_on : last, 0] = np.minimum(peaks[first + going_on : last, 0], ends.max(1))
+            finals[layout.order[going_on:n]] = scores[first + going_on : last]
+    tags = np.empty(layout.n_rows, np.int64)
+    tags[walk] = path
+    stuck = np.zeros(layout.n_rows)
+    stuck[walk] = peaks[:, 0] < PENALTY / 2
+    return tags, finals, layout.sum_by_sequence(stuck) == 0

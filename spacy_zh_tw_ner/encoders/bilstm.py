@@ -90,9 +90,9 @@ def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2
         first, end = here[0][0], here[-1][1]
         start = max(0, first - reach)
         (vectors,) = embed.predict([stretches.copy_tokens(doc, start, min(end + reach, len(doc)))])
-        rows = to_torch(vectors[first - start : end - start])
+        rows = to_torch(vectors[first - start : end - start], device=_shim(encode).device)
         shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
-        hidden, _ = encode.shims[0](ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
+        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
         yield from_torch(hidden)
 
 
@@ -103,14 +103,20 @@ def forward(
     if is_train and model.attrs["precision"] != "fp32":
         raise ValueError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
-    hidden, torch_backprop = model.shims[0](ArgsKwargs((to_torch(rows, requires_grad=is_train), lengths), {}), is_train)
+    shim = _shim(model)
+    inputs = to_torch(rows, device=shim.device, requires_grad=is_train)
+    hidden, torch_backprop = shim(ArgsKwargs((inputs, lengths), {}), is_train)
 
     def backprop(gradients: HiddenT) -> HiddenT:
-        gradient = to_torch(flatten(model.ops, gradients)[0])
+        gradient = to_torch(flatten(model.ops, gradients)[0], device=shim.device)
         inputs = torch_backprop(ArgsKwargs(((hidden,),), {"grad_tensors": gradient}))
         return unflatten(model.ops, from_torch(inputs.args[0]), lengths)
 
     return unflatten(model.ops, from_torch(hidden), lengths), backprop
+
+
+def _shim(model: Model[HiddenT, HiddenT]) -> TorchShim:
+    return cast(TorchShim, model.shims[0])
 
 
 class BiLSTM(torch.nn.Module):

@@ -1,10 +1,12 @@
 """One array a document ⇄ one array a batch, in thinc's arrays or torch's."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from thinc.api import Ops
+from thinc.api import Ops, get_torch_default_device
 from thinc.types import Floats1d, Floats2d, Ints1d
 from thinc.util import torch2xp
 from thinc.util import xp2torch as _xp2torch
@@ -25,14 +27,32 @@ def unflatten(ops: Ops, rows: Floats2d, lengths: list[int]) -> HiddenT:
     return ops.unflatten(rows, cast(Ints1d, lengths))
 
 
-def to_torch(array: Floats1d | Floats2d, *, requires_grad: bool = False) -> torch.Tensor:
-    """Show an array to torch, without a copy."""
-    return _xp2torch(array, requires_grad=requires_grad)
+def to_torch(
+    array: Floats1d | Floats2d, *, device: torch.device | None = None, requires_grad: bool = False
+) -> torch.Tensor:
+    """Convert an array of thinc to a tensor, which shares its memory if it is on the same device.
+
+    device (Optional[torch.device]): Of the module that takes it; by default the device of thinc.
+    requires_grad (bool): Whether the tensor, on that device, gets a gradient.
+    """
+    return _xp2torch(array, requires_grad=requires_grad, device=device)
 
 
 def from_torch(tensor: torch.Tensor) -> Floats2d:
-    """Show a tensor to thinc, without a copy."""
-    return cast(Floats2d, torch2xp(tensor))
+    """Convert a tensor on any device to an array of thinc, which shares its memory if thinc is on that device."""
+    return cast(Floats2d, torch2xp(tensor.detach().to(get_torch_default_device())))
+
+
+def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
+    """Return an array of thinc on the CPU, without a copy where it is there."""
+    found: npt.NDArray[np.float32] = ops.to_numpy(array).astype(np.float32, copy=False)  # type: ignore[no-untyped-call]
+    return found
+
+
+def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
+    """Return an array as thinc has it, on the device of `ops`."""
+    floats: Any = array.astype(np.float32, copy=False)
+    return ops.asarray(floats)
 
 
 def group_by_length(

@@ -6,11 +6,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import load, save
-from thinc.api import PyTorchShim
+from thinc.api import Optimizer, PyTorchShim
 from thinc.util import xp2torch
 
+from ..devices import encoder_device
 from ..module_mode import guard_shim
 from ..untrusted import origin, parse_msgpack, reading, require_type
+from .ragged import from_torch, to_torch
 
 
 def _serialize(module: torch.nn.Module) -> bytes:
@@ -19,7 +21,21 @@ def _serialize(module: torch.nn.Module) -> bytes:
 
 def _deserialize(module: torch.nn.Module, data: bytes, device: torch.device) -> torch.nn.Module:
     module.load_state_dict(load(data))
-    return module.to(device)
+    return module.to(encoder_device())  # `device` is that of thinc
+
+
+def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, optimizer: Optimizer) -> None:
+    """Update one parameter, on any device, by an optimizer of thinc. Its gradient stays.
+
+    thinc's own shim does the same on the device of thinc only.
+    """
+    assert parameter.grad is not None
+    new, _ = optimizer((shim_id, name), from_torch(parameter.data), from_torch(parameter.grad))
+    if parameter.device.type == "cpu":
+        parameter.data = to_torch(new)
+    else:
+        # In place: cuDNN wants the weights of an LSTM in one piece of memory.
+        parameter.data.copy_(to_torch(new))
 
 
 class TorchShim(PyTorchShim):
@@ -30,8 +46,16 @@ class TorchShim(PyTorchShim):
     """
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
-        super().__init__(module, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
+        device = encoder_device()
+        super().__init__(module, device=device, serialize_model=_serialize, deserialize_model=_deserialize, **kwargs)
         guard_shim(self)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update the module, and set its gradients to zero."""
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is not None:
+                update_by_thinc(self.id, name, parameter, optimizer)
+                parameter.grad.zero_()
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Load weights in place.

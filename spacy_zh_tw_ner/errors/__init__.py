@@ -7,8 +7,18 @@ from typing import Any
 
 from .commands import CommandMessages
 from .corpora import CorpusMessages
+from .devices import DeviceMessages
 from .encoders import EncoderMessages
-from .exceptions import CorpusError, OutputError, PlanError, TrainingError, UnreadableFileError, ZhTwNerError, code_of
+from .exceptions import (
+    CorpusError,
+    DeviceError,
+    OutputError,
+    PlanError,
+    TrainingError,
+    UnreadableFileError,
+    ZhTwNerError,
+    code_of,
+)
 from .files import FileMessages
 from .pipeline import PipelineMessages
 from .serving import ServingMessages
@@ -30,6 +40,7 @@ class Errors(
     EncoderMessages,
     TrainingMessages,
     ServingMessages,
+    DeviceMessages,
     CommandMessages,
     FileMessages,
     metaclass=_Coded,
@@ -43,6 +54,7 @@ class Warnings(WarningMessages, metaclass=_Coded):
 
 __all__ = [
     "CorpusError",
+    "DeviceError",
     "Errors",
     "OutputError",
     "PlanError",

@@ -22,6 +22,26 @@ class CommandMessages:
         "choose another output."
     )
 
+    # Annotation
+    ZT685 = (
+        "{path} exists already: a finished job, or another file. Annotate again with --force (in Python: force=True), "
+        "or choose another output."
+    )
+    ZT686 = "{path} is empty: there is no record to annotate, and nothing was written."
+    ZT687 = (
+        "Not one of the {n:,} records of {path} could be read, and nothing was annotated. The first: {reason}. All are "
+        "in {rejects}."
+    )
+    ZT688 = "{path} is {seen}, not UTF-8 text. Decompress it or save it as UTF-8 first."
+    ZT689 = (
+        "{path} holds one JSON array, and JSON lines have an object a line. Rewrite it first, such as with "
+        "`jq -c '.[]' IN > OUT`."
+    )
+    ZT690 = (
+        "The first {n:,} records of {path} have no field {field!r}. They have: {fields}. Name the field of the text "
+        "with --text-field."
+    )
+
     # What stops a command
     ZT675 = "{path}: {reason}."
     ZT676 = "{path}: {reason}. {remedy}"

@@ -30,7 +30,7 @@ class CorpusMessages:
     ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
     ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
     ZT223 = (
-        "{origin}: ner_tags are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
+        "{origin}: {field} are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
         'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
@@ -48,6 +48,17 @@ class CorpusMessages:
     # Augmentation
     ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
     ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
+
+    # Corpora in
+    ZT243 = (
+        "{origin}: the label {number} is a number, and nothing says which label it stands for. Put the names in a file "
+        'beside it, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
+    )
+    ZT244 = "{path} holds several corpora: {folders}. Give one of them."
+    ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."
+    ZT246 = "--split needs a document or text for each of {splits} (got {n}). Equal texts count once."
+    ZT247 = "--split writes several files, and {path} is one. Give a folder."
+    ZT248 = "{path} has splits already: {splits}. Leave --split out, or give a file."
 
     # Evaluation
     ZT402 = "--seqeval needs seqeval, which is not installed. Run `{hint}`, or leave it out."

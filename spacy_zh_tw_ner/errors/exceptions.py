@@ -3,6 +3,7 @@
     ValueError
     └── ZhTwNerError              every error with a message of `Errors`; `code` is its ZT number
         ├── CorpusError           data that cannot be used, with file and line
+        ├── DeviceError           a GPU that is asked for and cannot be used
         ├── OutputError           an output that may not be written, because it would replace something
         ├── PlanError             a config that cannot be planned or trained
         ├── TrainingError         a run that cannot begin or be resumed
@@ -33,6 +34,10 @@ class ZhTwNerError(ValueError):
 
 class CorpusError(ZhTwNerError):
     """Data that cannot be used, with file and line."""
+
+
+class DeviceError(ZhTwNerError):
+    """A GPU that is asked for and cannot be used."""
 
 
 class OutputError(ZhTwNerError):

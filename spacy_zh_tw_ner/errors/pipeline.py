@@ -32,11 +32,8 @@ class PipelineMessages:
     ZT107 = "A label must be a non-empty string, not {value!r}."
     ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
-    ZT110 = (
-        "The compiled CRF needs numba and emissions on the CPU; these are on {device}. Install it with "
-        "`{hint}`, or leave `compiled` at None."
-    )
-    ZT111 = "The gold of the CRF is a boolean array of the emissions' shape {expected}, not {seen}."
+    ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or leave `compiled` at None."
+    ZT111 = "The gold mask of the CRF must be a boolean array of the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
     ZT611 = (

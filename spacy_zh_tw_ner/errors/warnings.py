@@ -56,3 +56,7 @@ class WarningMessages:
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."
     )
+    ZT955 = (
+        "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
+        "config."
+    )

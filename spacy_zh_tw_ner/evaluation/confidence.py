@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from spacy.tokens import Doc
 
 from ..crf import Reliability, chance_error, reliability
@@ -58,6 +58,6 @@ def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = N_BINS)
             if score is not None and entity in known:
                 scores.append(score)
                 correct.append(entity in expected)
-    found = torch.tensor(scores)
-    right = torch.tensor(correct, dtype=torch.bool)
+    found = np.array(scores, dtype=np.float64)
+    right = np.array(correct, dtype=bool)
     return Confidence(reliability(found, right, n_bins=n_bins), chance_error(found, n_bins=n_bins))

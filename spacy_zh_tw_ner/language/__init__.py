@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
-from spacy.util import ensure_path, load_config_from_str
-from thinc.api import Model, Optimizer
+from spacy.util import ensure_path, load_config_from_str, registry
+from thinc.api import Config, Model, Optimizer
 
 from ..large_files import large_files_from, large_files_to
 from ..loaded_models import scan_file
@@ -29,6 +29,8 @@ DEFAULT_CONFIG = """
 BATCH_CHARACTERS = 32_768
 # Variables that torch.load obeys; the second one is the user's to set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+EMPTY: dict[str, Any] = {}
+REQUIRED = {"disabled", "before_creation", "after_creation", "after_pipeline_creation"}  # of [nlp], by spaCy's schema
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -52,13 +54,27 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def __init__(self, *args: Any, max_length: int = 10**7, **kwargs: Any) -> None:
         super().__init__(*args, max_length=max_length, **kwargs)
 
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any] | Config = EMPTY, *, auto_fill: bool = True, **kwargs: Any
+    ) -> "TraditionalChinese":
+        """Build a pipeline as spaCy does, and fill a config that leaves out settings, whoever asks.
+
+        `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
+        `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
+        """
+        is_partial = not REQUIRED.issubset(config.get("nlp", {}))
+        return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
+
     def create_optimizer(self) -> Optimizer:
         """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
 
         spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
         gives one. See `peak_rates`.
         """
-        return start_at_peak(super().create_optimizer())  # type: ignore[no-untyped-call]
+        # spaCy's own method leaves variables such as ${training.max_steps} in the block, and cannot resolve it.
+        block = self.config.interpolate()["training"]["optimizer"]
+        return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
 
     def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads."""

@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
@@ -17,13 +16,15 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
-from thinc.types import Floats2d
 
-from ..crf import Transitions, at_temperature, constrain, log_likelihood
-from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..crf import Transitions, constrain, log_likelihood
+from ..crf.transitions import BoolsT, FloatsT
+from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity
+from ..entity_decoding import EntityDecoder
 from ..errors import Errors, Warnings
 from ..loaded_models import scan_file, unchanged_structure
+from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
 from ..untrusted import (
@@ -38,11 +39,10 @@ from ..untrusted import (
     scan_msgpack,
 )
 from .crf_tagger import check_tagger, resize_output
-from .decoding import decode_entities
-from .edge_mask import mask_edges
-from .evidence import add_evidence, find_evidence
+from .edge_mask import find_white_space, mask_edges
+from .evidence import find_evidence
 from .gold import read_gold
-from .long_documents import emissions_in_stretches, predict_emissions, predict_long
+from .long_documents import emissions_in_stretches, predict_emissions
 from .scores import register_extension, write_scores
 from .weight_decay import WithoutDecay
 
@@ -257,6 +257,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             the training corpus is streamed (`max_epochs = -1`): spaCy then shows only its first 100 examples.
         RAISES (ValueError): Where there is no label at all.
         """
+        limit_primitive_cache()  # here, too, for `spacy train`
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
@@ -287,56 +288,56 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             return [Prediction((), ()) for _ in docs]
         if not self.labels:
             raise ValueError(Errors.ZT101.format(name=self.name))
-        long = [self.potentials_in_stretches(doc) for doc in docs]
-        short = iter(self._predict_short([doc for doc, parts in zip(docs, long, strict=True) if parts is None]))
+        decoder = EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
+        long = [self.emissions_in_stretches(doc) for doc in docs]
+        short = iter(
+            self._predict_short(decoder, [doc for doc, parts in zip(docs, long, strict=True) if parts is None])
+        )
         return [
-            next(short)
-            if parts is None
-            else predict_long(doc, *parts, self.scheme, temperature=self.temperature, min_score=self.min_score)
+            next(short) if parts is None else decoder.decode_long(self._prepare_stretches(decoder, doc, parts))
             for doc, parts in zip(docs, long, strict=True)
         ]
 
-    def _predict_short(self, docs: list[Doc]) -> list[Prediction]:
+    def _predict_short(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
         if not docs:
             return []
-        rows, lengths, transitions = self.potentials(docs)
-        rows, transitions = at_temperature(rows, transitions, self.temperature)
-        rows = add_evidence(rows, find_evidence(docs, self.scheme))
-        return list(decode_entities(rows, lengths, transitions, self.scheme, self.min_score))
+        emissions, lengths = self.emissions(docs)
+        scores = decoder.prepare(emissions, find_white_space(docs), find_evidence(docs, self.scheme))
+        return decoder.decode(scores, lengths)
 
-    def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
-        """Compute what the CRF decodes, before any temperature. No path has white space at the edge of an entity.
+    def _prepare_stretches(self, decoder: EntityDecoder, doc: Doc, stretches: Iterable[FloatsT]) -> Iterator[FloatsT]:
+        evidence, first = find_evidence([doc], self.scheme), 0
+        for emissions in stretches:
+            white_space = find_white_space([doc[first : first + len(emissions)]])
+            yield decoder.prepare(emissions, white_space, evidence, first)
+            first += len(emissions)
+
+    def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
+        """Compute what the CRF decodes, before temperature and evidence.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[torch.Tensor, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, the rows of
-            each, and the constrained transitions.
+        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, in which no
+            path has white space at the edge of an entity, the rows of each, and the constrained transitions.
         """
         rows, lengths = self.emissions(docs)
-        return mask_edges(rows, docs, self.scheme), lengths, self._transitions()
+        return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
-    def emissions(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int]]:
+    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
         """Compute emissions as the model gives them, without the mask of white space.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[torch.Tensor, list[int]]): (n_rows, n_tags) of all documents, and the rows of each.
+        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 of all documents, and the rows of each.
         """
         return self._flatten(predict_emissions(self.model, docs))
 
-    def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
-        """Compute the same of a long document.
+    def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
+        """Compute the emissions of a long document.
 
         doc (Doc): Any.
-        RETURNS (Optional[tuple[Iterator[torch.Tensor], Transitions]]): (n, n_tags) emissions in order, and the
-            transitions; None for a document that is not long.
+        RETURNS (Optional[Iterator[np.ndarray]]): (n, n_tags) in order; None for a document that is not long.
         """
         found = emissions_in_stretches(self.model, doc)
-        return None if found is None else (self._mask_stretches(map(to_torch, found), doc), self._transitions())
-
-    def _mask_stretches(self, emissions: Iterator[torch.Tensor], doc: Doc) -> Iterator[torch.Tensor]:
-        first = 0
-        for stretch in emissions:
-            yield mask_edges(stretch, [doc[first : first + len(stretch)]], self.scheme)
-            first += len(stretch)
+        return None if found is None else map(partial(to_numpy, self.model.ops), found)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
         """Write entities and their scores.
@@ -365,15 +366,15 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
         rows, lengths = self._flatten(scores)
         rows = mask_edges(rows, [example.predicted for example in examples], self.scheme)
-        gold = self.gold(examples).to(rows.device)
-        likelihood = log_likelihood(rows, lengths, self._transitions(), gold, smoothing=self.label_smoothing)
+        gold = self.gold(examples)
+        likelihood = log_likelihood(rows, lengths, self.transitions(), gold, smoothing=self.label_smoothing)
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():
-            layer.inc_grad(name, from_torch(gradient * (rate / len(examples))))
-        gradients = from_torch(likelihood.emissions / len(examples))
+            layer.inc_grad(name, from_numpy(self.model.ops, gradient * (rate / len(examples))))
+        gradients = from_numpy(self.model.ops, likelihood.emissions / len(examples))
         return -float(likelihood.log_likelihood.sum()), unflatten(self.model.ops, gradients, lengths)
 
-    def gold(self, examples: Iterable[Example]) -> torch.Tensor:
+    def gold(self, examples: Iterable[Example]) -> BoolsT:
         """(n_rows, n_tags) bool: the tags that the gold of some documents leaves to each token."""
         allowed, problems = read_gold(examples, self.scheme)
         if problems.n_unusable:
@@ -418,19 +419,18 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             warnings.warn(message, stacklevel=2)
         return cast(dict[str, Any], super().score(examples, **kwargs))
 
-    def _flatten(self, emissions: EmissionsT) -> tuple[torch.Tensor, list[int]]:
-        """Emissions of a batch as one torch array, and the lengths of its documents."""
+    def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
+        """Emissions of a batch as one array on the CPU, and the lengths of its documents."""
         rows, lengths = flatten(self.model.ops, emissions)
-        return to_torch(rows).float(), lengths
+        return to_numpy(self.model.ops, rows), lengths
 
-    def _transitions(self) -> Transitions:
-        """The learnt scores under the constraints of the tag scheme."""
+    def transitions(self) -> Transitions:
+        """Return the learnt scores of transitions under the constraints of the tag scheme."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         scores = Transitions(
-            *(to_torch(cast(Floats2d, layer.get_param(name))) * layer.attrs["rate"] for name in Transitions._fields)
+            *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
-        legal = (torch.from_numpy(ok).to(scores.matrix.device) for ok in self.scheme.legality())
-        return constrain(scores, Transitions(*legal))
+        return constrain(scores, Transitions(*self.scheme.legality()))
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the parameters from their gradients. No weight decay touches the transitions."""

@@ -12,6 +12,7 @@ from ..loaded_models import require_param
 from ..types import EmissionsT, TaggerT, Tok2VecT
 from ..untrusted import in_range, require
 
+LARGEST_SCORE = 1e6  # of a transition; what is forbidden has −1e30, which no sum of scores may come near
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -113,10 +114,11 @@ def check_tagger(model: TaggerT, n_tags: int) -> None:
     width = encoder.get_dim("nO") if encoder.has_dim("nO") else None
     weight = require_param(output_layer, "W", (n_tags, width))
     require_param(output_layer, "b", (n_tags,))
-    require_param(transitions, "matrix", (n_tags, n_tags))
-    require_param(transitions, "start", (n_tags,))
-    require_param(transitions, "end", (n_tags,))
-    in_range("transitions.rate", transitions.attrs["rate"], 1e-9, 1e9)
+    rate = in_range("transitions.rate", transitions.attrs["rate"], 1e-9, 1e9)
+    for name, shape in (("matrix", (n_tags, n_tags)), ("start", (n_tags,)), ("end", (n_tags,))):
+        scores = require_param(transitions, name, shape)
+        largest = float(abs(scores).max()) * rate
+        in_range(f"transitions.{name}", largest, 0.0, LARGEST_SCORE)
     for layer in (output_layer, *model.layers[1:], model):
         for dim, size in (("nO", n_tags), ("nI", weight.shape[1] if layer is output_layer else None)):
             if size is not None and layer.has_dim(dim):

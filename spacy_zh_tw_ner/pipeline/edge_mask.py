@@ -9,12 +9,12 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-import torch
 from spacy.attrs import LENGTH, ORTH  # type: ignore[import-not-found]
 from spacy.strings import StringStore
 from spacy.tokens import Doc, Span
 
 from ..crf import constrain_emissions
+from ..crf.transitions import FloatsT
 from ..tag_scheme import TagScheme, WhiteSpace
 from ..white_space import WHITE_SPACE
 
@@ -48,12 +48,12 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
     return WhiteSpace(first, last, whole)
 
 
-def mask_edges(emissions: torch.Tensor, parts: Sequence[Doc | Span], scheme: TagScheme) -> torch.Tensor:
+def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagScheme) -> FloatsT:
     """Forbid the tags that would make white space the first or last character of an entity.
 
-    emissions (torch.Tensor): (n_tokens, n_tags) of all parts, in their order.
+    emissions (np.ndarray): (n_tokens, n_tags) of all parts, in their order.
     parts (Sequence[Doc | Span]): Documents or parts of them.
     scheme (TagScheme): What the tags mean.
-    RETURNS (torch.Tensor): (n_tokens, n_tags); the same tensor if there is no white space.
+    RETURNS (np.ndarray): (n_tokens, n_tags); the same array if there is no white space.
     """
     return constrain_emissions(emissions, *scheme.illegal_cells(find_white_space(parts)))

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+import numpy as np
 import spacy
 import srsly
-import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ensure_path, load_model_from_config
@@ -22,9 +22,9 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..crf import Transitions, at_temperature
+from ..crf.transitions import FloatsT
 from ..encoders import stretches
 from ..errors import Errors
-from ..tag_scheme import TagScheme
 from ..types import Prediction
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
 from .calibration import find_recognizer, run_before
@@ -96,27 +96,32 @@ class CRFEnsemble(CRFEntityRecognizer):
             self._cannot_train()
         return super().predict(docs)
 
-    def potentials(self, docs: list[Doc]) -> tuple[torch.Tensor, list[int], Transitions]:
-        """Average what the members' CRFs would decode; see `CRFEntityRecognizer.potentials`."""
+    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
+        """Average the emissions of the members; see `CRFEntityRecognizer.emissions`."""
         recognizers, read = self._read(docs)
-        found = [recognizer.potentials(copies) for recognizer, copies in zip(recognizers, read, strict=True)]
-        rows, transitions = self._average(recognizers, [rows for rows, *_ in found], [scores for *_, scores in found])
-        return rows, [len(doc) for doc in docs], transitions
+        found = [recognizer.emissions(copies)[0] for recognizer, copies in zip(recognizers, read, strict=True)]
+        return self._average_emissions(recognizers, found), [len(doc) for doc in docs]
 
-    def potentials_in_stretches(self, doc: Doc) -> tuple[Iterator[torch.Tensor], Transitions] | None:
-        """The same of a long document; see `CRFEntityRecognizer.potentials_in_stretches`."""
+    def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
+        """Average the emissions of a long document; see `CRFEntityRecognizer.emissions_in_stretches`."""
         if not stretches.is_long(doc):
             return None
         recognizers, read = self._read([doc])
-        found = [
-            parts
-            for recognizer, (copy,) in zip(recognizers, read, strict=True)
-            if (parts := recognizer.potentials_in_stretches(copy)) is not None
-        ]
-        scores, none = [scores for _, scores in found], torch.empty(0, len(self.scheme))
-        together = side_by_side([parts for parts, _ in found])
-        emissions = (self._average(recognizers, rows, scores)[0] for rows in together)
-        return emissions, self._average(recognizers, [none] * len(found), scores)[1]
+        found = [recognizer.emissions_in_stretches(copy) for recognizer, (copy,) in zip(recognizers, read, strict=True)]
+        together = side_by_side([parts for parts in found if parts is not None])
+        return (self._average_emissions(recognizers, rows) for rows in together)
+
+    def transitions(self) -> Transitions:
+        """Average the transitions of the members, each at the temperature of its member."""
+        found = []
+        for member in self.members:
+            recognizer = find_recognizer(member)
+            nothing = np.empty((0, len(self.scheme)), np.float32)
+            _, cooled = at_temperature(nothing, recognizer.transitions(), recognizer.temperature)
+            order = self._tag_order(recognizer)
+            found.append(Transitions(cooled.matrix[order][:, order], cooled.start[order], cooled.end[order]))
+        # What is forbidden is forbidden in all members, and the mean stays far below any score.
+        return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
     def _read(self, docs: list[Doc]) -> tuple[list[CRFEntityRecognizer], list[list[Doc]]]:
         """The recognizer of each member, and copies of documents that have passed what stands before it."""
@@ -128,24 +133,19 @@ class CRFEnsemble(CRFEntityRecognizer):
         ]
         return recognizers, read
 
-    def _average(
-        self, recognizers: list[CRFEntityRecognizer], rows: list[torch.Tensor], transitions: list[Transitions]
-    ) -> tuple[torch.Tensor, Transitions]:
-        """Average emissions and transitions, each at the temperature of its member."""
-        found = [self._in_our_order(*member) for member in zip(recognizers, rows, transitions, strict=True)]
-        # What is forbidden is so in all of them, and stays far below any score.
-        means = (torch.stack(scores).mean(0) for scores in zip(*(scores for _, scores in found), strict=True))
-        return torch.stack([of_member for of_member, _ in found]).mean(0), Transitions(*means)
+    def _average_emissions(self, recognizers: list[CRFEntityRecognizer], rows: list[FloatsT]) -> FloatsT:
+        """Average emissions in the order of our tags, each at the temperature of its member."""
+        cooled = (
+            of_member[:, self._tag_order(recognizer)] / np.float32(recognizer.temperature)
+            for recognizer, of_member in zip(recognizers, rows, strict=True)
+        )
+        mean: FloatsT = np.mean(list(cooled), axis=0)
+        return mean
 
-    def _in_our_order(
-        self, recognizer: CRFEntityRecognizer, rows: torch.Tensor, transitions: Transitions
-    ) -> tuple[torch.Tensor, Transitions]:
-        rows, transitions = at_temperature(rows, transitions, recognizer.temperature)
-        if recognizer.labels == self.labels:
-            return rows, transitions
-        order = [TagScheme(recognizer.labels).tags.index(tag) for tag in self.scheme.tags]
-        start, end = transitions.start[order], transitions.end[order]
-        return rows[:, order], Transitions(transitions.matrix[order][:, order], start, end)
+    def _tag_order(self, recognizer: CRFEntityRecognizer) -> list[int]:
+        """Return the index that each of our tags has in a member."""
+        tags = recognizer.scheme.tags
+        return [tags.index(tag) for tag in self.scheme.tags]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Give the members, their configs and all."""

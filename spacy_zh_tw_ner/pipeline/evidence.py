@@ -1,13 +1,12 @@
-"""`doc.spans["gazetteer"]` → emissions: what somebody else believes to be entities, as soft evidence for the head."""
+"""Soft evidence for the recognizer: spans in `doc.spans["gazetteer"]` that are probably entities."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
-import torch
 from spacy.tokens import Doc, Span
 
 from ..entities import Entity
+from ..entity_decoding import Evidence, make_evidence
 from ..errors import Errors
 from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
@@ -28,14 +27,6 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     bonuses = [*_bonuses(doc), *[bonus] * len(new)]
     doc.spans[EVIDENCE_KEY] = [*earlier, *new]
     doc.spans[EVIDENCE_KEY].attrs[BONUSES] = bonuses
-
-
-class Evidence(NamedTuple):
-    """What emissions are raised by: (n,) long rows and tags, sorted by row, and bonuses."""
-
-    rows: torch.Tensor
-    tags: torch.Tensor
-    bonuses: torch.Tensor
 
 
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
@@ -60,29 +51,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
             rows += range(first + span.start, first + span.end)
             tags += path
             bonuses += [bonus] * len(path)
-    order = torch.argsort(torch.tensor(rows, dtype=torch.long), stable=True)
-    columns = torch.tensor(rows, dtype=torch.long), torch.tensor(tags, dtype=torch.long), torch.tensor(bonuses)
-    return Evidence(*(column[order] for column in columns))
-
-
-def add_evidence(emissions: torch.Tensor, evidence: Evidence, first: int = 0) -> torch.Tensor:
-    """Raise the emissions of the tags that would make entities of the evidence.
-
-    Of two spans that ask for the same tag the higher bonus counts.
-
-    emissions (torch.Tensor): (n_rows, n_tags) of the documents, or of a stretch of them.
-    evidence (Evidence): Of all.
-    first (int): Rows before those of the stretch.
-    RETURNS (torch.Tensor): (n_rows, n_tags); the same array where there is no evidence.
-    """
-    bounds = torch.tensor([first, first + len(emissions)])
-    start, end = torch.searchsorted(evidence.rows, bounds).tolist()
-    if start == end:
-        return emissions
-    rows, tags, bonuses = (column[start:end].to(emissions.device) for column in evidence)
-    raised = torch.zeros(emissions.numel(), dtype=emissions.dtype, device=emissions.device)
-    cells = (rows - first) * emissions.shape[1] + tags
-    return emissions + raised.scatter_reduce(0, cells, bonuses.to(emissions.dtype), "amax").view_as(emissions)
+    return make_evidence(rows, tags, bonuses)
 
 
 def _bonuses(doc: Doc) -> list[float]:

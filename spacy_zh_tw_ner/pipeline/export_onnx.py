@@ -28,7 +28,7 @@ from ..errors import Errors
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import Tok2VecT
 from ..untrusted import sha256_of
-from .calibration import find_recognizer, run_before
+from .calibration import find_recognizer
 from .check_onnx import Agreement, check_onnx
 from .crf_ner import CRFEntityRecognizer
 
@@ -69,7 +69,8 @@ def write_about(folder: Path, about: dict[str, Any]) -> None:
     folder (Path): With all other files.
     about (dict): What is written; hashes of before are replaced.
     """
-    hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != "pipeline.json"}
+    others = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "pipeline.json")
+    hashes = {path.name: sha256_of(path) for path in others}
     text = json.dumps({**about, "sha256": hashes}, ensure_ascii=False)
     (folder / "pipeline.json").write_text(text, encoding="utf-8")
 
@@ -126,7 +127,7 @@ def _about(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[s
     windows = get_spans if isinstance(get_spans, ClauseWindows) else ClauseWindows()
     limit = shim.backbone.max_length
     size = windows.size if limit is None else min(windows.size, limit - shim.table.n_special)
-    *_, transitions = ner.potentials(run_before(nlp, ner, [nlp.make_doc("中")]))
+    transitions = ner.transitions()
     return {
         "format": FORMAT,
         "made_by": f"spacy-zh-tw-ner {__version__}",

@@ -1,5 +1,6 @@
 """Find and load a pipeline by its name."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,9 @@ def pipeline_places(*names: str) -> list[Path]:
 
     names (str): Folders, or names of installed packages; what does not exist is left out.
     """
-    from spacy.util import get_package_path, is_package
-
     places = [Path(name) for name in names if Path(name).exists()]
-    return places + [get_package_path(name) for name in names if is_package(name)]
+    packages = [find_spec(name) for name in names if name.isidentifier()]
+    return places + [Path(folder) for spec in packages if spec for folder in spec.submodule_search_locations or ()]
 
 
 def load_pipeline(name: str, **settings: Any) -> "Language":

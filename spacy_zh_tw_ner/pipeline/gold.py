@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
 from spacy.training import Example
 
 from ..entities import Entity
-from ..tag_scheme import TagScheme, trim_white_space, whole_entities
+from ..tag_scheme import BoolsT, TagScheme, trim_white_space, whole_entities
 from .edge_mask import find_white_space
 
 IOB_OUTSIDE = 2  # of token.ent_iob
@@ -32,14 +31,14 @@ class GoldProblems:
     labels: Counter[str] = field(default_factory=Counter)
 
 
-def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[torch.Tensor, GoldProblems]:
+def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
     """Read the gold of documents.
 
     White space at the edges of an entity is taken off, since no legal path has it there.
 
     examples (Iterable[Example]): The documents; those that are predicted have the tokens.
     scheme (TagScheme): What the tags mean.
-    RETURNS (tuple[torch.Tensor, GoldProblems]): (n_rows, n_tags) bool, and what was not used as it is.
+    RETURNS (tuple[np.ndarray, GoldProblems]): (n_rows, n_tags) bool, and what was not used as it is.
     """
     allowed, problems = [], GoldProblems()
     for example in examples:
@@ -64,4 +63,4 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[torch.Ten
             problems.first_unusable = gold.text[:40]
         problems.n_unusable += n_unusable
         allowed.append(scheme.allowed_by(entities, outside))
-    return torch.from_numpy(np.concatenate(allowed)), problems
+    return np.concatenate(allowed), problems

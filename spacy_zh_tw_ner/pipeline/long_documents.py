@@ -1,22 +1,13 @@
-"""docs → emissions → entities, where a document is too long for its hidden states and emissions to be held at once.
-
-Emissions come in stretches and go to disk, which takes less than a hundredth of the time that they take, and the CRF
-reads them from there in parts.
-"""
+"""Emissions of documents that are too long for all of their hidden states to be held at once."""
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from spacy.tokens import Doc
 from thinc.types import Floats2d
 
-from ..crf import RowsOnDisk, Transitions, at_temperature
+from ..crf.transitions import FloatsT
 from ..encoders import stretches
-from ..safe_points import safe_point
-from ..tag_scheme import TagScheme
-from ..types import EmissionsT, Prediction, TaggerT
-from .decoding import decode_long
-from .evidence import add_evidence, find_evidence
+from ..types import EmissionsT, TaggerT
 
 
 def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | None:
@@ -64,11 +55,11 @@ def _whole(model: TaggerT, doc: Doc, parts: Iterator[Floats2d]) -> Floats2d:
     return whole
 
 
-def side_by_side(emissions: Sequence[Iterator[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
+def side_by_side(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[FloatsT]]:
     """Cut the stretches of several heads for one document at the same places.
 
-    emissions (Sequence[Iterator[torch.Tensor]]): Of each head, as many rows at a time as its encoder likes.
-    YIELDS (list[torch.Tensor]): As many rows of each.
+    emissions (Sequence[Iterator[np.ndarray]]): Of each head, as many rows at a time as its encoder likes.
+    YIELDS (list[np.ndarray]): As many rows of each.
     """
     parts = [next(of_head) for of_head in emissions]
     while any(map(len, parts)):
@@ -78,33 +69,3 @@ def side_by_side(emissions: Sequence[Iterator[torch.Tensor]]) -> Iterator[list[t
             part[n_rows:] if len(part) > n_rows else next(of_head, part[:0])
             for part, of_head in zip(parts, emissions, strict=True)
         ]
-
-
-def predict_long(
-    doc: Doc,
-    emissions: Iterator[torch.Tensor],
-    transitions: Transitions,
-    scheme: TagScheme,
-    *,
-    temperature: float,
-    min_score: float,
-) -> Prediction:
-    """Find the entities of a long document, as `CRFEntityRecognizer.predict` does those of others.
-
-    doc (Doc): The document.
-    emissions (Iterator[torch.Tensor]): (n, n_tags) in order.
-    transitions (Transitions): Constrained scores.
-    scheme (TagScheme): What the tags mean.
-    temperature (float): All scores are divided by.
-    min_score (float): See `decoding.decode_entities`.
-    RETURNS (Prediction): The same as if the whole were decoded at once.
-    RAISES (ValueError): Where emissions cannot be put on disk, or are not finite.
-    """
-    evidence = find_evidence([doc], scheme)
-    transitions = Transitions(*(scores.cpu() for scores in transitions))
-    with RowsOnDisk(len(scheme)) as rows:
-        for stretch in emissions:
-            tempered, cooled = at_temperature(stretch.cpu(), transitions, temperature)
-            rows.append(add_evidence(tempered, evidence, first=len(rows)))
-            safe_point()
-        return decode_long(rows, cooled, scheme, min_score)

@@ -7,17 +7,18 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..crf import Transitions, at_temperature, decode
+from ..crf import Transitions, decode
 from ..encoders.transformer.onnx_int8 import write_int8
-from .calibration import find_recognizer, run_before
+from ..entity_decoding import NO_EVIDENCE, EntityDecoder
+from .calibration import find_recognizer
 from .check_onnx import Session, random_texts, timed
 from .crf_ner import CRFEntityRecognizer, score_ner
-from .decoding import decode_entities
-from .edge_mask import mask_edges
+from .edge_mask import find_white_space
 from .export_onnx import find_encoder, write_about
 
 AT_ONCE = 32  # documents
@@ -70,7 +71,7 @@ def _compare(nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path,
     encoder = find_encoder(nlp, ner)
     sessions = [Session(folder / "model.onnx", encoder) for folder in (before, after)]
     sizes = [sum(path.stat().st_size for path in folder.glob("model.onnx*")) for folder in (before, after)]
-    *_, transitions = ner.potentials(run_before(nlp, ner, [nlp.make_doc("中")]))
+    transitions = ner.transitions()
     worst = largest = 0.0
     n_characters = n_same = 0
     clocks = [0.0, 0.0]
@@ -82,8 +83,8 @@ def _compare(nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path,
                 session.emissions(docs)
         (rows, seconds_before), (rounded, seconds) = (timed(partial(s.emissions, docs)) for s in sessions)
         clocks = [clocks[0] + seconds_before, clocks[1] + seconds]
-        worst = max(worst, float((rows - rounded).abs().max()))
-        largest = max(largest, float(rows.abs().max()))
+        worst = max(worst, float(np.abs(rows - rounded).max()))
+        largest = max(largest, float(np.abs(rows).max()))
         n_same += int((decode(rows, lengths, transitions) == decode(rounded, lengths, transitions)).sum())
         n_characters += len(rows)
     speed_before, speed = (n_characters / clock for clock in clocks)
@@ -105,12 +106,11 @@ def _f_score(
     nlp: Language, ner: CRFEntityRecognizer, session: Session, transitions: Transitions, golds: Sequence[Doc]
 ) -> float:
     examples = []
+    decoder = EntityDecoder(ner.scheme, transitions, temperature=ner.temperature, min_score=ner.min_score)
     for start in range(0, len(golds), AT_ONCE):
         some = golds[start : start + AT_ONCE]
         docs = [nlp.make_doc(gold.text) for gold in some]
-        rows = mask_edges(session.emissions(docs), docs, ner.scheme)
-        rows, cooled = at_temperature(rows, transitions, ner.temperature)
-        found = decode_entities(rows, [len(doc) for doc in docs], cooled, ner.scheme, ner.min_score)
-        ner.set_annotations(docs, list(found))
+        scores = decoder.prepare(session.emissions(docs), find_white_space(docs), NO_EVIDENCE)
+        ner.set_annotations(docs, decoder.decode(scores, [len(doc) for doc in docs]))
         examples += [Example(doc, gold) for doc, gold in zip(docs, some, strict=True)]
     return 100 * float(score_ner(examples)["ents_f"] or 0.0)

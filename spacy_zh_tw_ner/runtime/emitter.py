@@ -51,7 +51,7 @@ class Emitter:
         # Nor is a core kept busy waiting for the next batch.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         require_own_weights(folder / GRAPH)
-        self._exported = exported
+        self._exported, self._path = exported, folder / GRAPH
         with reading(folder / GRAPH, Errors.ZT633):
             self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
             self._require_matching_graph()
@@ -109,7 +109,8 @@ class Emitter:
         for row, read in zip(input_ids, batch, strict=True):
             row[: len(read.ids)] = read.ids
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-        (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+        with reading(self._path, Errors.ZT633):
+            (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
         for rows, read in zip(found, batch, strict=True):
             ends = int(read.starts[-1] + read.counts[-1])
             # The mean over the pieces of a token: the head is linear.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..crf.transitions import Transitions
 from ..errors import Errors, UnreadableFileError
 from ..tag_scheme import TagScheme
 from ..untrusted import (
@@ -27,19 +28,9 @@ N_CODE_POINTS = 0x110000
 MOST_PIECES = 32  # of one character, as of one token of a pipeline
 LARGEST_PIECE = 2**24
 MOST_TOKENS = 2**20  # of a window
+FORBIDDEN, LARGEST_SCORE = -1e30, 1e6  # of a transition; no sum of scores comes near the first
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; `calibrate` fits one from 0.05 to 20
 GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
-
-
-class Transitions(NamedTuple):
-    """Scores in float64; what is forbidden is −1e30.
-
-    matrix: (n_tags, n_tags), from row to column. start, end: (n_tags,).
-    """
-
-    matrix: npt.NDArray[np.float64]
-    start: npt.NDArray[np.float64]
-    end: npt.NDArray[np.float64]
 
 
 class Exported(NamedTuple):
@@ -103,10 +94,12 @@ def read_folder(folder: Path) -> Exported:
 def _checked(known: dict[str, Any]) -> dict[str, Any]:
     """Check every field of `pipeline.json`."""
     labels = require_labels("labels", known.get("labels"))
-    n_tags = len(TagScheme(labels))
-    require(known.get("tags") in (None, list(TagScheme(labels).tags)), "tags", known.get("tags"), "those of the labels")
-    shapes = {"matrix": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
-    transitions = Transitions(**{name: _scores(name, known.get(name), shape) for name, shape in shapes.items()})
+    scheme = TagScheme(labels)
+    require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")
+    matrix = require_type("matrix", known.get("matrix"), list)
+    require(len(matrix) == len(scheme), "matrix", len(matrix), f"{len(scheme)} rows, as the labels need")
+    legal = scheme.legality()._asdict()
+    transitions = Transitions(**{name: _scores(name, known.get(name), legal[name]) for name in Transitions._fields})
     prefix, suffix = (_pieces(name, known.get(name)) for name in ("prefix", "suffix"))
     size = whole_number("size", known.get("size"), 4, MOST_TOKENS)
     return {
@@ -122,15 +115,19 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scores(key: str, values: object, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Scores as an array of a shape, all finite."""
+def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Scores as an array of the shape of `legal`; what is illegal is forbidden, whatever the file says."""
+    shape = legal.shape
     rows = require_type(key, values, list)
     flat: list[Any] = [cell for row in rows for cell in require_type(key, row, list)] if len(shape) == 2 else rows
     require(all(len(row) == shape[1] for row in rows) if len(shape) == 2 else True, key, "others", f"of shape {shape}")
     require(len(rows) == shape[0], key, len(rows), f"{shape[0]} rows, as the labels need")
     for value in flat:
-        in_range(key, value, -1e38, 1e38)
-    return np.array(rows, dtype=np.float64)
+        in_range(key, value, 2 * FORBIDDEN, LARGEST_SCORE)
+    scores = np.array(rows, dtype=np.float64)
+    in_between = (scores < -LARGEST_SCORE) & (scores > 0.5 * FORBIDDEN)
+    require(not in_between.any(), key, "others", f"scores up to {LARGEST_SCORE:g}, or {FORBIDDEN:g}")
+    return np.where(legal, scores, FORBIDDEN).astype(np.float32)
 
 
 def _pieces(key: str, values: object) -> list[int]:

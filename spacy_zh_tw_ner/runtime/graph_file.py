@@ -33,9 +33,10 @@ def require_own_weights(path: Path) -> None:
     """
     with reading(path, Errors.ZT633), path.open("rb") as file:
         require(path.stat().st_size > 0, "the graph", 0, "a file with content")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            for tensor in _messages(view, MODEL, DEEPEST):
-                _require_inside(path.parent, tensor)
+        # It is closed with its last view, of which an error's traceback may hold one.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        for tensor in _messages(memoryview(mapped), MODEL, DEEPEST):
+            _require_inside(path.parent, tensor)
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:

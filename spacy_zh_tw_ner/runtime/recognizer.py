@@ -1,21 +1,22 @@
-"""texts → entities and their scores: the whole flow, from the folder on."""
+"""Texts to entities and their scores with an exported model."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..choice import Segment
-from ..entities import Found
+from ..entities import Entity, Found, Prediction
+from ..entity_decoding import NO_EVIDENCE, EntityDecoder, Evidence, make_evidence
 from ..errors import Errors
+from ..safe_points import is_interruptible
+from ..tag_scheme import TagScheme, WhiteSpace
 from ..tokenization.word_list import Hints
 from .characters import Characters, IndicesT, read_characters
-from .decoding import Decoder
 from .emitter import EmissionsT, Emitter
 from .folder import Exported, read_folder
-from .long_texts import is_long, on_disk
 
-PlaceT = tuple[int, int, int]  # start, end and kind, by token
+LONG = 8_192  # tokens of a text whose emissions go to disk
+SLICED = 1_024  # the same where other work may interrupt
 
 
 class Recognizer:
@@ -28,64 +29,62 @@ class Recognizer:
     def __init__(self, exported: Exported, emitter: Emitter) -> None:
         self.labels = self.evidence_labels = exported.labels
         self.min_score = exported.min_score
-        self._exported, self._emitter, self._decoder = exported, emitter, Decoder(exported)
+        self._exported, self._emitter, self._scheme = exported, emitter, TagScheme(exported.labels)
+        self._decoder = EntityDecoder(
+            self._scheme, exported.transitions, temperature=exported.temperature, min_score=exported.min_score
+        )
 
     def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None] | None = None) -> list[tuple[Found, ...]]:
-        """Read texts.
+        """Find the entities of texts.
 
         texts (Sequence[str]): Of any length; of long ones only a part is held at a time.
-        hints (Optional[Sequence[Optional[Hints]]]): What is believed of each.
-        RETURNS (list[tuple[Found, ...]]): One a text, in its order.
-        RAISES (ValueError): For a text that is not valid Unicode, and hints of a label that the pipeline has not.
+        hints (Optional[Sequence[Optional[Hints]]]): Probable entities of each text.
+        RETURNS (list[tuple[Found, ...]]): One for each text, in its order.
+        RAISES (ValueError): For a text that is not valid Unicode, and hints with a label that the pipeline lacks.
         """
         read = [read_characters(text, self._exported) for text in texts]
-        short = iter(self._emitter([characters for characters in read if not is_long(len(characters.offsets))]))
+        short = iter(self._emitter([characters for characters in read if not _is_long(characters)]))
         hinted = hints if hints is not None else [None] * len(read)
         return [
-            self._entities(characters, [next(short)], hint)
-            if not is_long(len(characters.offsets))
-            else self._entities(characters, self._emitter.stretches(characters), hint)
+            self._entities(
+                characters, self._emitter.stretches(characters) if _is_long(characters) else next(short), hint
+            )
             for characters, hint in zip(read, hinted, strict=True)
         ]
 
     def _entities(
-        self, characters: Characters, emissions: Iterable[EmissionsT], hints: Hints | None
+        self, characters: Characters, emissions: EmissionsT | Iterator[EmissionsT], hints: Hints | None
     ) -> tuple[Found, ...]:
-        n_tokens = len(characters.offsets)
-        if not n_tokens:
+        if not len(characters.offsets):
             return ()
         places = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
-        weighed = places if hints is not None and not hints.override else []
-        cooled = self._cooled(emissions, characters)
-        scores = self._raised(cooled, weighed, hints.bonus if hints is not None else 0.0)
-        if not is_long(n_tokens):
-            segments = self._decoder(next(scores))
+        is_fixed = hints is not None and hints.override
+        evidence = NO_EVIDENCE if hints is None or is_fixed else self._evidence(places, hints.bonus)
+        if isinstance(emissions, np.ndarray):
+            (scores,) = self._prepared([emissions], characters, evidence)
+            (prediction,) = self._decoder.decode(scores, [len(scores)])
         else:
-            with on_disk(scores, self._exported.n_tags) as rows:
-                segments = self._decoder.long(rows)
-        kept = _without_overlap(places) if hints is not None and hints.override else set()
-        return tuple(_found(_beside(segments, kept), kept, characters.offsets, self.labels))
+            prediction = self._decoder.decode_long(self._prepared(emissions, characters, evidence))
+        kept = _without_overlap(places) if is_fixed else set()
+        return tuple(_found(prediction, kept, characters.offsets))
 
-    def _cooled(self, stretches: Iterable[EmissionsT], characters: Characters) -> Iterator[EmissionsT]:
+    def _prepared(
+        self, slices: Iterable[EmissionsT], characters: Characters, evidence: Evidence
+    ) -> Iterator[EmissionsT]:
         first = 0
-        for stretch in stretches:
-            yield self._decoder.cooled(stretch, characters.is_white_space[first : first + len(stretch)])
-            first += len(stretch)
+        for emissions in slices:
+            is_white_space = characters.is_white_space[first : first + len(emissions)]
+            white_space = WhiteSpace(is_white_space, is_white_space, is_white_space)
+            yield self._decoder.prepare(emissions, white_space, evidence, first)
+            first += len(emissions)
 
-    def _raised(self, stretches: Iterable[EmissionsT], places: list[PlaceT], bonus: float) -> Iterator[EmissionsT]:
-        """Add the bonus where a tag would make an entity of a place; once, however many ask for it."""
-        cells = {
-            (start + i, tag)
-            for start, end, kind in places
-            for i, tag in enumerate(self._decoder.path(kind, end - start))
-        }
-        rows, tags = np.array(sorted(cells), dtype=np.int64).reshape(-1, 2).T
-        first = 0
-        for stretch in stretches:
-            here = slice(*np.searchsorted(rows, [first, first + len(stretch)]).tolist())
-            stretch[rows[here] - first, tags[here]] += bonus
-            yield stretch
-            first += len(stretch)
+    def _evidence(self, places: Sequence[Entity], bonus: float) -> Evidence:
+        cells = [(place.start + i, tag) for place in places for i, tag in enumerate(self._scheme.path(place))]
+        return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
+
+
+def _is_long(characters: Characters) -> bool:
+    return len(characters.offsets) > (SLICED if is_interruptible() else LONG)
 
 
 def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0) -> Recognizer:
@@ -106,7 +105,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
     return Recognizer(exported, Emitter(Path(folder), exported, threads))
 
 
-def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[PlaceT]:
+def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[Entity]:
     """Places that begin and end with a token."""
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
@@ -114,32 +113,30 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[Pl
     bounds = [(place.start, place.end - 1) for place in hints.places]
     found = np.searchsorted(offsets, np.array(bounds, dtype=np.int64).reshape(-1, 2)).tolist()
     return [
-        (first, last + 1, labels.index(place.label))
+        Entity(first, last + 1, place.label)
         for place, bound, (first, last) in zip(hints.places, bounds, found, strict=True)
         if last < len(offsets) and (offsets[first], offsets[last]) == bound
     ]
 
 
-def _without_overlap(places: list[PlaceT]) -> set[PlaceT]:
-    """Of places that overlap the longest, and of these the first."""
-    kept: set[PlaceT] = set()
+def _without_overlap(places: list[Entity]) -> set[Entity]:
+    """Of overlapping places keep the longest, and of these the first."""
+    kept: set[Entity] = set()
     taken: set[int] = set()
-    for start, end, kind in sorted(places, key=lambda place: (place[0] - place[1], place[0])):
-        if taken.isdisjoint(range(start, end)):
-            kept.add((start, end, kind))
-            taken.update(range(start, end))
+    for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):
+        tokens = range(place.start, place.end)
+        if taken.isdisjoint(tokens):
+            kept.add(place)
+            taken.update(tokens)
     return kept
 
 
-def _beside(segments: list[Segment], kept: set[PlaceT]) -> list[Segment]:
-    """Segments that do not overlap what is kept, or are one of these."""
-    taken = {token for start, end, _ in kept for token in range(start, end)}
-    return [s for s in segments if s[:3] in kept or taken.isdisjoint(range(s.start, s.end))]
-
-
-def _found(segments: list[Segment], kept: set[PlaceT], offsets: IndicesT, labels: Sequence[str]) -> Iterator[Found]:
-    """Entities in the order of the text; of what is kept without having been found, nobody knows how probable it is."""
-    scores: dict[PlaceT, float | None] = dict.fromkeys(kept)
-    scores |= {segment[:3]: segment.score for segment in segments}
-    for (start, end, kind), score in sorted(scores.items(), key=lambda item: item[0][0]):
-        yield Found(int(offsets[start]), int(offsets[end - 1]) + 1, labels[kind], score)
+def _found(prediction: Prediction, kept: set[Entity], offsets: IndicesT) -> Iterator[Found]:
+    """YIELDS: Entities in the order of the text. A kept place that was not predicted has no score."""
+    taken = {token for place in kept for token in range(place.start, place.end)}
+    scores: dict[Entity, float | None] = dict.fromkeys(kept)
+    for entity, score in zip(*prediction, strict=True):
+        if entity in kept or taken.isdisjoint(range(entity.start, entity.end)):
+            scores[entity] = score
+    for entity in sorted(scores):
+        yield Found(int(offsets[entity.start]), int(offsets[entity.end - 1]) + 1, entity.label, scores[entity])

@@ -1,10 +1,8 @@
-"""What keeps the memory of the process where it is: what was freed goes back to the system."""
+"""Return freed heap memory to the operating system while the service runs (malloc_trim)."""
 
-import ctypes
-import sys
 import time
-from collections.abc import Callable
-from functools import partial
+
+from ..process_memory import find_trim
 
 PAUSE = 1.0  # seconds between two times that memory is given back
 
@@ -17,7 +15,7 @@ class Trimmer:
     """
 
     def __init__(self) -> None:
-        self._trim = _find_trim()
+        self._trim = find_trim()
         self._last = 0.0
         self.due = False
 
@@ -32,9 +30,3 @@ class Trimmer:
         if self.due:
             self._trim()
             self._last, self.due = time.monotonic(), False
-
-
-def _find_trim() -> Callable[[], object]:
-    """glibc's own, which other systems and libraries do not have."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    return partial(trim, 0) if trim is not None else lambda: None

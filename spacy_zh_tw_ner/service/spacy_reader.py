@@ -1,6 +1,5 @@
 """A pipeline of spaCy, as the service reads with it."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +14,7 @@ from ..entities import Found
 from ..pipeline.crf_ner import CRFEntityRecognizer
 from ..pipeline.gazetteer import write_found
 from ..pipeline.scores import get_score
+from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
 from ..types import Prediction
@@ -79,9 +79,7 @@ def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
     threads (int): CPU threads; 0 for torch's choice.
     RETURNS (Language): The pipeline.
     """
-    # oneDNN keeps compiled code for 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB.
-    # It asks for this when it is first used. With so few, a text that comes alone takes about a seventh longer.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+    limit_primitive_cache()  # a text that comes alone then takes about a seventh longer
     if threads:
         import torch
 

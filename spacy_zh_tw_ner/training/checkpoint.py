@@ -88,9 +88,8 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
 
 def _position(found: object) -> Position:
     """Check how far a run says that it has come."""
-    values = require_type("position", found, dict)
     names = set(vars(Position()))
-    values = {"evaluated_words": None} | values  # checkpoints of 0.1 lack it
+    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
     require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
     results = []
     for result in require_type("position.results", values["results"], list):

@@ -21,6 +21,7 @@ from thinc.api import Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
 from ..outputs import write_folder
+from ..process_memory import limit_primitive_cache, return_freed_memory
 from ..staging import claimed, resolve
 from .batch_stream import BatchStream, BatchT
 from .checkpoint import Position, load_checkpoint, save_checkpoint
@@ -62,6 +63,7 @@ def train(
     RAISES (TrainingError): As `load_checkpoint` and `require_run_folder`.
     """
     require_run_folder(output, resume=resume, force=force)
+    limit_primitive_cache()
     with claimed(resolve(output)):  # against a second run into the same folder
         return _train(nlp, output, resume, checkpoint_every, stdout or sys.stdout, stderr or sys.stderr)
 
@@ -102,6 +104,8 @@ def _train(
             log_step(info if scored else None)
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
                 save_checkpoint(path, nlp, run.optimizer, position)
+            if scored:
+                return_freed_memory()  # of evaluation and saving, which fits no tensor of the next steps
     finally:
         finalize()
     _save(run, output, None, False)

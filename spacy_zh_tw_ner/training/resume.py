@@ -5,6 +5,7 @@ place of the layer in its model, which are the same wherever the same pipeline i
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias, cast
 
@@ -16,7 +17,7 @@ from thinc.api import Model, Optimizer
 from thinc.types import FloatsXd
 
 from ..encoders.transformer.shim import BackboneShim
-from ..errors import Errors
+from ..errors import Errors, ZhTwNerError
 from ..untrusted import origin, parse_json, reading, require, require_type, whole_number
 
 KeyT: TypeAlias = tuple[int, str]
@@ -64,12 +65,16 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
         counts = require_type("counts", said.get("counts"), dict)
         known = whole_number("step", said.get("step"), 0, 2**31)
         require(step in (None, known), "step", known, f"{step}, as in the position")
+        known_names = {f"{name}/{place}" for place, *_ in _parameters(nlp) for name in MOMENTS}
+        unknown = arrays.keys() - known_names - {f"torch/{place}" for place, _ in _backbones(nlp)}
+        if unknown:
+            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
         for place, key, model, parameter in _parameters(nlp):
             for name in MOMENTS:
                 found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
                 if found is not None and moments is not None:
                     shape = tuple(parameter.shape)
-                    fits = found.dtype == np.float32 and found.shape == shape
+                    fits = found.dtype == np.float32 and found.size == math.prod(shape)
                     require(fits, f"{name}/{place}", found.shape, f"floats of shape {shape}")
                     moments[key] = model.ops.asarray_f(cast(FloatsXd, found))
             if place in counts:
@@ -78,8 +83,6 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
             state = arrays.pop(f"torch/{place}", None)
             if state is not None and len(state):
                 shim.optimizer_from_bytes(state.tobytes(), optimizer)
-        if arrays:
-            raise ValueError(Errors.ZT401.format(n=len(arrays), first=min(arrays)))
     for _ in range(known):
         optimizer.step_schedules()  # type: ignore[no-untyped-call]
     return known

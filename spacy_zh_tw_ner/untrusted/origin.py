@@ -47,7 +47,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The kind and the first line of an error, without characters that a terminal would obey."""
-    line = next(iter(str(error).splitlines()), "")[:LONGEST_REASON]
+    """The kind of an error and the beginning of its message, without characters that a terminal would obey."""
+    line = " ".join(str(error)[: 4 * LONGEST_REASON].split())[:LONGEST_REASON]
     shown = "".join(char if char.isprintable() else "�" for char in line)
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

@@ -1,9 +1,11 @@
 """Files in, files out: everything once, in order, whatever stops the work."""
 
+import gzip
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -17,6 +19,7 @@ from spacy_zh_tw_ner.annotation.chunks import Chunk
 from spacy_zh_tw_ner.annotation.job import Job
 from spacy_zh_tw_ner.annotation.journal import NAME
 from spacy_zh_tw_ner.annotation.records import Tally
+from spacy_zh_tw_ner.errors import OutputError
 
 from .helpers import MakeJob, json_lines, rows_of, run_here
 
@@ -68,19 +71,92 @@ def test_docs_come_out_as_spacy_reads_them(make_job: MakeJob, tiny_nlp: Language
 
 @pytest.mark.parametrize("target", ["out.jsonl", "out.spacy", "out.parquet"])
 @pytest.mark.parametrize("source", [b"", b"\n", b'{"text": null}\n'])
-def test_no_record_gives_an_output_that_can_be_read(make_job: MakeJob, source: bytes, target: str) -> None:
+def test_an_input_without_one_record_fails_and_gives_no_output(make_job: MakeJob, source: bytes, target: str) -> None:
     if target.endswith("parquet"):
         pytest.importorskip("pyarrow")
     job = make_job(source, target)
-    assert annotate(job, progress=False).records == 0
-    if target.endswith("jsonl"):
-        assert job.target.read_bytes() == b""
-    elif target.endswith("spacy"):
-        assert len(DocBin().from_disk(job.target)) == 0
-    else:
-        import pyarrow.parquet as pq
+    code = "ZT687.*'text' is null, not a string" if b"null" in source else "ZT686"
+    for _ in range(2):  # the second time as the first
+        with pytest.raises(ValueError, match=code):
+            annotate(job, progress=False)
+    assert not job.target.exists()
+    assert not job.folder.exists()
+    assert job.rejects.exists() == (b"null" in source)
 
-        assert pq.read_table(job.target).column_names == ["text", "meta", "entities"]
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ('[{"text": "好"}, {"text": "在臺北市"}]', "ZT689"),
+        ('[\n  {"text": "好"},\n  {"text": "在臺北市"}\n]\n', "ZT689"),
+        ("\ufeff\n[\n]", "ZT689"),
+        ('{"content": "好", "id": 3}\n{"content": "在"}\n', "ZT690.*'text'.*They have: content, id"),
+        ('{"text": "好"}\n'.encode("utf-16"), "ZT688.*UTF-16"),
+        (gzip.compress(b'{"text": "a"}\n'), "ZT688.*gzip"),
+        ('{"text": NaN}\n', "ZT687.*NaN"),
+        ('{"text": "好", "x": NaN}\n{"text": "好", "x": -Infinity}\n', "ZT687.*NaN is no number of JSON"),
+        ('{"text": "好", "x": 1e999}\n', "ZT687.*too large"),
+        ('{"text": "好", "x": ' + "1" * 5000 + "}\n", "ZT687.*a number that cannot be read"),
+    ],
+)
+def test_another_kind_of_file_is_named(make_job: MakeJob, source: str | bytes, code: str) -> None:
+    job = make_job(source)
+    with pytest.raises(ValueError, match=code):
+        annotate(job, progress=False)
+    assert not job.target.exists()
+    assert not job.folder.exists()
+
+
+def test_an_array_among_objects_is_rejected_alone(make_job: MakeJob) -> None:
+    job = make_job('[1]\n{"text": "好"}\r\n\r\n{"text": "在"}\r\n')
+    tally = annotate(job, progress=False)
+    assert (tally.records, tally.rejected) == (2, 1)
+
+
+def test_a_finished_job_says_so_and_takes_force(make_job: MakeJob) -> None:
+    job = make_job('{"text": "在臺北市"}\n')
+    annotate(job, progress=False)
+    job.target.write_text("corrected by hand")
+    with pytest.raises(OutputError, match=r"\[ZT685\] .*--force"):
+        annotate(job, progress=False)
+    assert job.target.read_text() == "corrected by hand"
+    annotate(job, force=True, progress=False)
+    assert [row["text"] for row in rows_of(job.target)] == ["在臺北市"]
+
+
+def test_a_second_run_into_one_output_says_so(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, messages = make_job('{"text": "在臺北市"}\n'), []
+
+    def run(*arguments: Any) -> Iterator[tuple[Chunk, Tally]]:
+        with pytest.raises(OutputError) as caught:
+            annotate(job, force=True, progress=False)
+        messages.append(str(caught.value))
+        return run_here(*arguments)
+
+    monkeypatch.setattr(module, "run_processes", run)
+    annotate(job, progress=False)
+    assert [message[:8] for message in messages] == ["[ZT674] "]
+    assert len(rows_of(job.target)) == 1
+
+
+def test_neither_the_input_nor_a_file_of_the_user_is_replaced(make_job: MakeJob, tmp_path: Path) -> None:
+    source = '{"text": "在臺北市"}\n'
+    job = make_job(source, "in.jsonl")
+    with pytest.raises(OutputError, match=r"\[ZT673\]"):
+        annotate(job, force=True, progress=False)
+    (tmp_path / "out.rejects.jsonl").write_text(source)
+    with pytest.raises(OutputError, match=r"\[ZT673\]"):  # the rejects would go there
+        annotate(make_job(tmp_path / "out.rejects.jsonl"), force=True, progress=False)
+    with pytest.raises(OutputError, match=r"\[ZT671\] .*out.rejects.jsonl"):
+        annotate(make_job(source), force=True, progress=False)
+    (tmp_path / "out.rejects.jsonl").unlink()
+    job = make_job(source)
+    job.folder.mkdir()
+    (job.folder / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"\[ZT671\] .*notes.txt"):
+        annotate(job, force=True, progress=False)
+    assert (job.folder / "notes.txt").read_text() == "mine"
+    assert job.source.read_text(encoding="utf-8") == source
 
 
 BAD = [
@@ -114,7 +190,8 @@ def test_what_cannot_be_annotated_is_told_with_line_and_reason(make_job: MakeJob
 
 
 def test_rejects_of_an_older_run_go(make_job: MakeJob) -> None:
-    annotate(job := make_job("null\n"), progress=False)
+    with pytest.raises(ValueError, match="ZT687"):
+        annotate(job := make_job("null\n"), progress=False)
     assert job.rejects.exists()
     annotate(make_job('{"text": "好"}\n'), progress=False)
     assert not job.rejects.exists()
@@ -202,6 +279,9 @@ def test_a_resume_with_something_else_is_refused(
     with pytest.raises(ValueError, match=rf"\[ZT520\] .*{what}"):
         annotate(other, progress=False)
     assert sorted(job.folder.iterdir()) == before
+    annotate(other, force=True, progress=False)
+    assert not job.folder.exists()
+    assert len(rows_of(other.target)) == len(tiny_texts)
 
 
 def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 """`plan`, `init-config` and `train`, as a person calls them."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 import spacy
+import typer
 from spacy.util import load_config
+from typer.testing import CliRunner
 
-from spacy_zh_tw_ner.planning.presets import preset_names, read_config
+from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 
 from .test_cli import fails, plain, run, succeeds
 
@@ -85,6 +89,80 @@ def test_init_config_writes_what_spacy_takes(name: str, tmp_path: Path) -> None:
     nlp = spacy.util.load_model_from_config(config.interpolate(), auto_fill=True)
     assert "ner" in nlp.pipe_names
     assert read_config(target) == config
+
+
+def suggested(said: str) -> list[list[str]]:
+    """The commands of a message, from the name of the command on."""
+    return [shlex.split(line)[4:] for line in said.splitlines() if line.startswith("python -m spacy zh-tw-ner ")]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_init_config_suggests_commands_that_fit_its_preset(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = suggested(succeeds("init-config", "my own.cfg", "--preset", name, "--corpus", "corpus/mine"))
+    on_gpu = name != "cpu-bilstm"
+    assert [command[0] for command in commands] == (["plan", "train"] if on_gpu else ["train"])
+    group = typer.main.get_command(zh_tw_ner_cli)
+    for first, *others in commands:
+        context = group.commands[first].make_context(first, others)  # type: ignore[attr-defined]
+        assert (context.params["config"], context.args) == ("my own.cfg", [])
+    assert context.params["output"] == Path("training/mine")
+    assert context.params["gpu_id"] == (0 if on_gpu else -1)
+    if on_gpu:
+        vram = group.commands["plan"].make_context("plan", commands[0][1:]).params["vram"]  # type: ignore[attr-defined]
+        assert vram == float(preset_notes(name)["vram"])
+
+
+def test_what_init_config_suggests_works(tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = succeeds("init-config", "my own.cfg", "--preset", "cpu-bilstm", "--corpus", tiny_corpus)
+    assert "ZT955" not in said
+    (command,) = suggested(said)
+    succeeds(*command, "--training.max_steps", "1", "--training.eval_frequency", "1")
+    assert spacy.load(tmp_path / "training" / tiny_corpus.name / "model-last").lang == "zh_tw"
+
+
+def test_init_config_asks_for_the_corpus_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_zh_tw_ner.cli.init_config._is_terminal", lambda: True)
+    command = ["init-config", str(tmp_path / "own.cfg"), "--preset", "cpu-bilstm"]
+    for typed, expected in (("corpus/mine\n", "corpus/mine"), ("\n", "corpus/taiwan")):
+        result = CliRunner().invoke(zh_tw_ner_cli, [*command, "--force"], input=typed)
+        assert result.exit_code == 0, result.output
+        assert "[ZT955]" in result.output
+        paths = load_config(tmp_path / "own.cfg")["paths"]
+        assert (paths["train"], paths["dev"]) == (f"{expected}/train.spacy", f"{expected}/dev.spacy")
+
+
+def test_a_config_that_exists_is_replaced_with_force_only(tmp_path: Path) -> None:
+    config = tmp_path / "own.cfg"
+    succeeds("init-config", config, "--preset", "4gb")
+    config.write_text("[mine]")
+    assert "[ZT670]" in fails("init-config", config, "--preset", "4gb")
+    assert "[ZT670]" in fails("plan", "4gb", "--write", config)
+    assert config.read_text() == "[mine]"
+    succeeds("init-config", config, "--preset", "4gb", "-F")
+    assert config.read_text() != "[mine]"
+
+
+def test_train_replaces_a_run_with_force_only(tiny_corpus: Path, tmp_path: Path) -> None:
+    paths = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
+    command = ("train", "cpu-bilstm", "-o", tmp_path, *paths, "--training.max_steps", "1")
+    succeeds(*command)
+    assert "[ZT684]" in fails(*command)
+    assert run(*command, "--resume", "--force").exit_code == 2
+    succeeds(*command, "--resume")
+    (tmp_path / "model-best" / "notes.txt").write_text("mine")
+    assert "notes.txt" in fails(*command, "--force")
+    (tmp_path / "model-best" / "notes.txt").unlink()
+    start = f"--paths.start_from={tmp_path / 'model-best'}"
+    assert "[ZT673]" in fails(*command, "--force", start)
+    succeeds(*command, "--force")
+    (tmp_path / "checkpoint.safetensors").unlink()
+    for path in tmp_path.rglob(".zh-tw-ner.json"):
+        path.unlink()  # as spaCy's own `train` leaves it
+    assert "[ZT684]" in fails(*command, "--resume")
 
 
 def test_train_takes_presets_and_overrides(tiny_corpus: Path, tmp_path: Path) -> None:

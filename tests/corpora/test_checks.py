@@ -80,9 +80,15 @@ def test_of_two_at_one_place_the_one_written_first_stays() -> None:
     assert check("甲乙", (0, 2, "B"), (0, 2, "A"))[0] == [(0, 2, "B")]
 
 
-def test_the_same_annotation_twice_is_counted_once() -> None:
-    kept, tally = check("甲乙", (0, 2, "A"), (0, 2, "A"))
-    assert (kept, tally.entities, tally.rejected) == ([(0, 2, "A")], 1, 1)
+@pytest.mark.parametrize("again", [(0, 2, "A"), (0, 3, "A"), (-0, 2, "A")])
+def test_the_same_annotation_twice_is_one_and_counted(again: tuple[int, int, str]) -> None:
+    kept, tally = check("甲乙 丙", (0, 2, "A"), again, (0, 2, "A"))
+    assert (kept, tally.entities, tally.duplicates, tally.rejected) == ([(0, 2, "A")], 1, 2, 0)
+
+
+def test_the_same_place_with_two_labels_is_no_duplicate() -> None:
+    kept, tally = check("甲乙", (0, 2, "A"), (0, 2, "B"))
+    assert (kept, tally.duplicates, tally.rejected) == ([(0, 2, "A")], 0, 1)
 
 
 def test_neighbours_do_not_overlap() -> None:
@@ -109,7 +115,8 @@ def test_a_tally_adds_up_over_records() -> None:
 )
 def test_nothing_is_lost_silently_and_what_stays_is_sound(text: str, entities: list[tuple[int, int, str]]) -> None:
     kept, tally = check(text, *entities)
-    assert len(kept) + tally.rejected == len(entities) == tally.entities + tally.rejected
+    assert len(kept) + tally.rejected + tally.duplicates == len(entities)
+    assert len(kept) == tally.entities
     position = 0
     for start, end, _ in kept:
         assert position <= start < end <= len(text)

@@ -85,6 +85,7 @@ def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
 
 
 BROKEN = {
+    "labels in a list": '{"text": "好", "label": ["name"]}',
     "no JSON": "彭小軍",
     "cut off": '{"text": "好", "label": {"na',
     "no text": '{"label": {}}',
@@ -93,12 +94,17 @@ BROKEN = {
     "null text": '{"text": null, "label": {"name": {"好": [[0, 0]]}}}',
     "null text without labels": '{"text": null}',
     "text that is a number": '{"text": 5, "label": {}}',
-    "labels in a list": '{"text": "好", "label": ["name"]}',
     "surfaces in a list": '{"text": "好", "label": {"name": ["好"]}}',
-    "a place that is no pair": '{"text": "好", "label": {"name": {"好": [0, 0]}}}',
-    "a place of three": '{"text": "好", "label": {"name": {"好": [[0, 0, 0]]}}}',
-    "a place of strings": '{"text": "好", "label": {"name": {"好": [["0", "0"]]}}}',
 }
+
+
+@pytest.mark.parametrize(
+    "label", [{"name": {"好": [0, 0]}}, {"name": {"好": [[0, 0, 0]]}}, {"name": {"好": [["a", "0"]]}}]
+)
+def test_a_place_that_is_none_costs_only_itself(label: object, tmp_path: Path) -> None:
+    (record,) = read(tmp_path, line("好", label))
+    assert (record.text, record.entities) == ("好", [])
+    assert record.rejects
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -357,7 +357,7 @@ def test_memory_does_not_grow_with_the_file(
 def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD) / "x-train.txt"
     for name in ("notes.md", "train.spacy"):
-        target = tmp_path / name.partition(".")[0]
+        target = tmp_path / f"{name.partition('.')[0]}.spacy"
         target.mkdir()
         (target / name).write_text("mine")
         assert fails(source, target).startswith("[ZT233]")

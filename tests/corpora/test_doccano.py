@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spacy_zh_tw_ner.corpora.doccano import read_doccano
-from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.corpora.records import NoAnnotation, Reading, Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 
@@ -67,15 +67,7 @@ def test_utf16_is_noticed_where_code_points_are_impossible(tmp_path: Path) -> No
         {"label": SPANS},
         {"text": None, "label": SPANS},
         {"text": TEXT, "label": {"ORG": []}},
-        {"text": TEXT, "label": [[0, 6]]},
-        {"text": TEXT, "label": [["0", "6", "ORG"]]},
-        {"text": TEXT, "label": [[0, 6.0, "ORG"]]},
-        {"text": TEXT, "label": [[0, True, "ORG"]]},
-        {"text": TEXT, "label": [[0, 6, None]]},
-        {"text": TEXT, "label": [[0, 6, ""]]},
         {"text": TEXT, "label": 5},
-        {"text": TEXT, "entities": [{"start": 0}]},
-        {"text": TEXT, "entities": ["臺北市"]},
         {"text": "\ud83d台", "label": []},
     ],
 )
@@ -85,3 +77,44 @@ def test_what_is_no_such_object_is_named(data: object, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         list(read_doccano(path))
     assert str(caught.value).startswith(f"[ZT201] {path}:2: not a doccano object")
+
+
+@pytest.mark.parametrize("key", ["label", "labels", "entities", "spans"])
+@pytest.mark.parametrize(
+    ("span", "is_annotation"),
+    [
+        ([0, 6], True),
+        (["a", "6", "ORG"], True),
+        ([0, 6.5, "ORG"], True),
+        (["-1", 6, "ORG"], True),
+        ([0, float("inf"), "ORG"], True),
+        ([[0], 6, "ORG"], True),
+        ([0, True, "ORG"], True),
+        ([0, 6, ["ORG", {}]], True),
+        ("臺北市", True),
+        (None, True),
+        (7, True),
+        ([], True),
+        ([None, 6, "ORG"], False),
+        ({"start_offset": 0, "label": "ORG"}, False),
+        ([0, 6, None], False),
+        ([0, 6, ""], False),
+        ({"start": 0}, False),
+        ({"start_offset": 0, "end_offset": 6}, False),
+        ({}, False),
+    ],
+)
+def test_one_span_that_cannot_be_used_costs_only_itself(
+    span: object, is_annotation: bool, key: str, tmp_path: Path
+) -> None:
+    (record,) = read(tmp_path, {"text": TEXT, key: [SPANS[1], span]})
+    assert ENTITIES[1] in record.entities
+    assert [isinstance(reject, NoAnnotation) for reject in record.rejects] == [not is_annotation]
+
+
+@pytest.mark.parametrize(
+    "span", [["0", "6", "ORG"], [0.0, 6.0, "ORG"], {"start_offset": "0", "end_offset": 6.0, "label": "ORG"}]
+)
+def test_whole_numbers_may_be_written_otherwise(span: object, tmp_path: Path) -> None:
+    (record,) = read(tmp_path, {"text": TEXT, "label": [span]})
+    assert (record.entities, record.rejects) == (ENTITIES[:1], [])

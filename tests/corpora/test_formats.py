@@ -110,7 +110,7 @@ def test_every_format_says_why_it_failed(tmp_path: Path) -> None:
     ):
         assert reason in str(caught.value)
     path.write_text("[{'text': 1}]")
-    with pytest.raises(CorpusError, match=r"doccano \(\[ZT201\].*not JSON"):
+    with pytest.raises(CorpusError, match=r"doccano, jsonl, cluener \(\[ZT201\].*not JSON"):
         guess_format(path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from spacy_zh_tw_ner.corpora.formats import guess_format
 from spacy_zh_tw_ner.corpora.label_studio import read_label_studio
-from spacy_zh_tw_ner.corpora.records import Reading, Record
+from spacy_zh_tw_ner.corpora.records import FieldNames, NoAnnotation, Reading, Record, Reject
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 
@@ -84,12 +84,122 @@ def test_a_region_with_two_labels_gives_two_spans_for_the_check(tmp_path: Path) 
 
 
 def test_the_text_may_have_another_name_in_the_project(tmp_path: Path) -> None:
-    named = task([region(5, 8, "GPE", "臺北市")])
-    named["data"] = {"content": TEXT, "number": 3}
-    assert read(tmp_path, named)[0].text == TEXT
-    named["data"] = {"content": TEXT, "title": "新聞"}
+    other = task([region(5, 8, "GPE", "臺北市")])
+    other["data"] = {"content": TEXT, "number": 3}
+    assert read(tmp_path, other)[0].text == TEXT
+    other["data"] = {"body": TEXT, "title": "新聞"}
+    assert read(tmp_path, other)[0].text == TEXT  # which holds what the region says
+    other["annotations"][0]["result"] = []
     with pytest.raises(CorpusError, match="has no `text`, and 2 other strings"):
-        read(tmp_path, named)
+        read(tmp_path, other)
+
+
+BAD: list[Any] = [
+    {"value": {"start": 5, "end": 8, "text": "臺北市"}},
+    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": []}},
+    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": None}},
+    {"value": {"start": 5, "end": 8, "text": "臺北市", "labels": [None]}},
+    {"value": {"start": None, "end": None, "labels": ["GPE"]}},
+    {"value": {"labels": ["GPE"]}},
+    {"value": {}},
+    {"value": None},
+    {"value": "x"},
+    {},
+    "x",
+    None,
+]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("bad", BAD)
+def test_a_region_that_annotates_nothing_costs_only_itself(bad: Any, first: bool, tmp_path: Path) -> None:
+    good = region(0, 4, "ORG", "𠮷野家")
+    if isinstance(bad, dict):
+        bad = {"type": "labels", "to_name": "text", **bad}
+    record, other = read(tmp_path, task([bad, good] if first else [good, bad]), task([good]))
+    assert (record.entities, other.entities) == (ENTITIES[:1], ENTITIES[:1])
+    assert [type(reject) for reject in record.rejects] == [NoAnnotation]
+
+
+@pytest.mark.parametrize("bad", [{"start": 5, "end": 8, "text": "臺北市"}, {"start": 5, "end": 8, "labels": []}])
+def test_a_region_without_labels_costs_only_itself_in_the_smaller_export(
+    bad: dict[str, object], tmp_path: Path
+) -> None:
+    good: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
+    found = read(tmp_path, minimal(bad, good), minimal(good, bad, id=6), minimal(bad, id=7))
+    assert [record.entities for record in found] == [ENTITIES[:1], ENTITIES[:1], []]
+    assert [len(record.rejects) for record in found] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"start": "a", "end": 8}, {"start": 5.5, "end": 8}, {"start": [5], "end": 8}, {"start": True, "end": 8}]
+)
+def test_a_region_in_a_wrong_place_is_rejected(bad: dict[str, object], tmp_path: Path) -> None:
+    good = region(0, 4, "ORG", "𠮷野家")
+    (record,) = read(tmp_path, task([{"type": "labels", "value": {**bad, "labels": ["GPE"]}}, good]))
+    assert record.entities == ENTITIES[:1]
+    assert [type(reject) for reject in record.rejects] == [Reject]
+
+
+NOT_TEXT: list[Any] = [None, 5, ["𠮷野家"], {"a": TEXT}, [{"author": "甲", "text": TEXT}]]
+
+
+@pytest.mark.parametrize("text", NOT_TEXT)
+def test_a_task_whose_text_is_none_is_rejected(text: Any, tmp_path: Path) -> None:
+    bad = task([], text=text)
+    with pytest.raises(CorpusError, match=r"`text` is .*, not text"):
+        read(tmp_path, task([region(0, 4, "ORG", "𠮷野家")]), bad)
+
+
+ORG = region(0, 4, "ORG", "𠮷野家")
+
+
+def named(data: dict[str, Any], *regions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": 5, "data": data, "annotations": [{"result": list(regions)}], **more}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"content": TEXT, "source": "ptt", "url": "https://example.org/1"},
+        {"source": "ptt", "content": TEXT},
+        {"title": "好", "本文": TEXT, "doc_id": "a"},
+        {"text": "好", "body": TEXT},
+        {"title": "𠮷野", "article": TEXT},
+    ],
+)
+@pytest.mark.parametrize("to_name", [True, False])
+def test_the_field_of_the_text_is_told_by_its_regions(data: dict[str, Any], to_name: bool, tmp_path: Path) -> None:
+    field = next(key for key, value in data.items() if value == TEXT)
+    if "text" in data and not to_name:
+        pytest.skip("then it is `text`")
+    bare = named({**data, field: "好"})
+    first, second = read(tmp_path, named(data, {**ORG, "to_name": field if to_name else "txt"}), bare)
+    assert (first.text, first.entities) == (TEXT, ENTITIES[:1])
+    assert second.text == "好"  # whose own regions say nothing
+
+
+def test_the_field_of_a_task_without_regions_is_that_of_the_others(tmp_path: Path) -> None:
+    data = {"title": "甲", "body": TEXT}
+    first, _ = read(tmp_path, named(data), named(data, {**ORG, "to_name": "body"}))
+    assert first.text == TEXT
+
+
+def test_regions_of_another_field_are_left_out(tmp_path: Path) -> None:
+    other = {**region(0, 2, "GPE", "臺北"), "to_name": "title"}
+    (record,) = read(tmp_path, named({"title": "臺北好", "text": TEXT}, other, ORG))
+    assert (record.text, record.entities) == (TEXT, ENTITIES[:1])
+    assert [(type(reject), reject.reason) for reject in record.rejects] == [
+        (NoAnnotation, "a region of the field 'title'; --text-field reads that one")
+    ]
+
+
+def test_the_field_can_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    other = {**region(0, 2, "GPE", "臺北"), "to_name": "title"}
+    path.write_text(json.dumps([named({"title": "臺北好", "text": TEXT}, other, ORG)]), encoding="utf-8")
+    (record,) = read_label_studio(path, Reading(fields=FieldNames(text="title")))
+    assert (record.text, record.entities) == ("臺北好", [Entity(0, 2, "GPE")])
 
 
 def minimal(*regions: dict[str, object], **more: Any) -> dict[str, Any]:
@@ -127,8 +237,6 @@ def test_the_smaller_export_is_read_too(tmp_path: Path) -> None:
         {"data": "好", "annotations": [{"result": []}]},
         {"data": {"text": "好"}, "annotations": ["x"]},
         {"data": {"text": "好"}, "annotations": [{}]},
-        {"data": {"text": "好"}, "annotations": [{"result": [{"type": "labels", "value": {"start": 0, "end": 1}}]}]},
-        {"data": {"text": "好"}, "annotations": [{"result": [region("0", "1", "X")]}]},  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_task_is_named_with_its_line(broken: dict[str, Any], tmp_path: Path) -> None:

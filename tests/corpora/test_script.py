@@ -1,6 +1,7 @@
 """Simplified → Traditional, with the annotations kept in place."""
 
 import json
+from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.checks import Tally, check_record
+from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.script import RecordConverter, changed_share, is_simplified, record_converter
+from spacy_zh_tw_ner.corpora.script import RecordConverter, ScriptDecision, record_converter
+from spacy_zh_tw_ner.corpora.simplified import EvidenceCounter
 from spacy_zh_tw_ner.corpora.splits import find_splits
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.tokenization.conversion import Converter
@@ -85,6 +88,13 @@ def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
     assert repr(script) in str(caught.value)
 
 
+def decided(texts: Iterable[str]) -> list[bool]:
+    """Whether each text of one file is taken for Simplified."""
+    decision, found = ScriptDecision(), list(texts)
+    decision.begin_file(found[:200])
+    return [decision.is_simplified(text) for text in found]
+
+
 @pytest.mark.parametrize(
     "texts",
     [
@@ -94,7 +104,7 @@ def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
     ],
 )
 def test_simplified_text_is_told(texts: list[str]) -> None:
-    assert is_simplified(texts)
+    assert all(decided(texts))
 
 
 @pytest.mark.parametrize(
@@ -110,19 +120,96 @@ def test_simplified_text_is_told(texts: list[str]) -> None:
     ],
 )
 def test_traditional_text_is_told(texts: list[str]) -> None:
-    assert not is_simplified(texts)
+    assert not any(decided(texts))
 
 
-def test_the_share_leaves_tai_aside() -> None:
-    assert changed_share("台湾台北") == 0.25
-    assert changed_share("") == 0.0
+TRADITIONAL = [
+    "臺北市大安區龍安里三鄰新生南路",
+    "新上里、莊敬里、何安里",
+    "龍安里",
+    "里長于先生與后小姐",
+    "范仲淹、余光中、沈從文、游錫堃、于右任、干寶、后羿、只有面子",
+    "國分太一與宮沢りえ、浜崎あゆみ",
+    "国分太一住大安里",
+    "才、云、丑、几、卷、向、周、志、折、朴、松、板、杯、舍、表、谷、采、郁、制、占",
+    "余生、游泳、沈默、系統、制度、台灣、岳飛、準備、隻身",
+    "温小姐、黄先生、吴先生、吕先生和强先生住在没有户口的里",
+    "台北后里",
+]
+SIMPLIFIED = ["这个国家发展很快，后面还有", "我们说", "林小华在台北市。", "台湾银行发布报告"]
+
+
+@pytest.mark.parametrize("text", TRADITIONAL)
+def test_a_traditional_text_is_never_rewritten(text: str, tmp_path: Path) -> None:
+    for name, lines in {
+        "alone": [text],
+        "many": [text] * 300,
+        "first": [text, "他們說"],
+        "last": ["他們說", text],
+    }.items():
+        path = tmp_path / f"{name}.txt"
+        path.write_text("".join(f"[{line[0]}](X){line[1:]}\n" for line in lines), encoding="utf-8")
+        tally = Tally()
+        records = read_records([path], ConvertSettings(), tally)
+        assert [record.text for record in records] == lines
+        assert tally.scripts == {"Traditional": len(lines)}
+
+
+@pytest.mark.parametrize("text", SIMPLIFIED)
+def test_a_simplified_text_is_converted_alone_and_with_its_neighbours(text: str) -> None:
+    assert decided([text]) == [True]
+    assert decided([text] * 3 + ["后天下雨", "台北", ""]) == [True] * 6  # what says nothing is like its file
+
+
+def test_each_text_of_a_mixed_corpus_decides_for_itself() -> None:
+    simplified = ["这个国家发展很快", "国务院发布的规定", "他们说这样"]
+    traditional = ["臺北市大安區龍安里", "他們說這樣", "高雄市長說"]
+    for few, many in ((simplified, traditional), (traditional, simplified)):
+        texts = [*many * 20, *few]
+        assert decided(texts) == [text in simplified for text in texts]
+
+
+def test_a_file_that_says_nothing_is_like_the_files_before_it() -> None:
+    for before, expected in (("这个国家发展很快", True), ("這個國家發展很快", False), ("台北", False)):
+        decision = ScriptDecision()
+        decision.begin_file([before])
+        decision.begin_file(["后面"])
+        assert decision.is_simplified("后面") == expected
+    decision = ScriptDecision()
+    decision.begin_file(["這個國家發展很快"] * 9)
+    decision.begin_file(["这个国家发展很快", "后面"])
+    assert decision.is_simplified("后面")  # its own file says more than the others
+
+
+EVIDENCE = {
+    "们说门马华话": (1, 0, 0),
+    "們說門馬華灣臺龍": (0, 1, 0),
+    "国学会湾来": (0, 0, 1),
+    "台里后面只干余范于沈游温黄Aア。 ": (0, 0, 0),
+}
+
+
+@pytest.mark.parametrize(("char", "evidence"), [(char, found) for chars, found in EVIDENCE.items() for char in chars])
+def test_only_characters_that_the_other_script_never_writes_are_evidence(
+    char: str, evidence: tuple[int, int, int]
+) -> None:
+    assert EvidenceCounter()(char) == evidence
+    assert EvidenceCounter()(char * 2)[2] == evidence[2]
+
+
+@pytest.mark.parametrize("texts", [["台湾大学"], ["中国", "学校"], ["在台湾", "国会"]])
+def test_several_characters_that_are_japanese_too_are_evidence_where_there_is_no_other(texts: list[str]) -> None:
+    assert all(decided(texts))
+    assert decided([*texts, "他們說"]) == [False] * (len(texts) + 1)
+    assert not any(decided([*texts, "りえ"]))
 
 
 def test_real_corpora_are_told_apart(corpora: Path) -> None:
     lines = (corpora / "cluener2020" / "dev.json").read_text(encoding="utf-8").split("\n")[:200]
-    assert is_simplified(json.loads(line)["text"] for line in lines)
+    assert all(decided(json.loads(line)["text"] for line in lines))
     uner = (corpora / "uner_zh_gsd" / "zh_gsd-ud-dev.iob2").read_text(encoding="utf-8")
-    assert not is_simplified(line.removeprefix("# text = ") for line in uner.split("\n") if line.startswith("# text"))
+    texts = [line.removeprefix("# text = ") for line in uner.split("\n") if line.startswith("# text")]
+    assert not any(decided(texts))
 
 
 def converted(script: str, text: str, *surfaces: str) -> tuple[str, list[str], int]:

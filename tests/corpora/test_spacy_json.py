@@ -61,11 +61,8 @@ def test_surfaces_tell_the_unit(tmp_path: Path) -> None:
     [
         {"spans": OBJECTS},
         {"text": 5, "spans": []},
-        {"text": TEXT, "spans": [{"start": 0, "end": 3}]},
-        {"text": TEXT, "spans": [[0, 3]]},
         {"text": TEXT, "spans": {"sc": []}},
         {"text": TEXT, "spans": "臺北市"},
-        {"text": TEXT, "spans": [{"start": 0, "end": 3, "label": 5}]},
     ],
 )
 def test_what_is_no_such_object_is_named(data: object, tmp_path: Path) -> None:

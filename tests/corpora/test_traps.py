@@ -108,7 +108,7 @@ def test_line_separators_inside_json_lines_part_nothing(tmp_path: Path) -> None:
         ([[-1, 3, "X"]], [], ["outside the text of 9 characters, or empty"]),
         ([[0, 0, "X"]], [], ["outside the text of 9 characters, or empty"]),
         ([[5, 2, "X"]], [], ["outside the text of 9 characters, or empty"]),
-        ([[0, 3, "X"], [0, 3, "X"]], [(0, 3, "X")], ["overlaps X at 0–3"]),
+        ([[0, 3, "X"], [0, 3, "Y"]], [(0, 3, "X")], ["overlaps X at 0–3"]),
     ],
 )
 @pytest.mark.parametrize("key", ["label", "spans"])
@@ -165,7 +165,7 @@ def test_the_last_column_of_tags_is_that_of_the_entities(tmp_path: Path) -> None
     content = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n1996 CD B-NP O\n8 CD I-NP O\n"
     docs, _ = converted(tmp_path, content)
     assert [(doc.text, [(e.text, e.label_) for e in doc.ents]) for doc in docs] == [
-        ("EUrejects", [("EU", "ORG")]),
+        ("EU rejects", [("EU", "ORG")]),
         ("19968", []),
     ]
 

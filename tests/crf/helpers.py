@@ -1,17 +1,90 @@
-"""Batches, legality and a float64 oracle for tests of the CRF."""
+"""The CRF on torch tensors, whose autograd is an oracle of gradients; batches and legal transitions for its tests."""
 
+from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from spacy_zh_tw_ner import crf
 from spacy_zh_tw_ner._compat import has_numba
-from spacy_zh_tw_ner.crf import Transitions, constrain
+from spacy_zh_tw_ner.crf import Transitions
 
 no_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 both_paths = pytest.mark.parametrize(
-    "compiled", [pytest.param(False, id="torch"), pytest.param(True, id="numba", marks=no_numba)]
+    "compiled", [pytest.param(False, id="numpy"), pytest.param(True, id="numba", marks=no_numba)]
 )
+
+
+def as_array(tensor: torch.Tensor) -> np.ndarray:
+    """numpy has no bfloat16."""
+    return tensor.detach().float().numpy() if tensor.dtype == torch.bfloat16 else tensor.detach().numpy()
+
+
+def as_arrays(transitions: Transitions) -> Transitions:
+    return Transitions(*map(as_array, transitions))
+
+
+def as_tensors(transitions: Transitions) -> Transitions:
+    return Transitions(*map(torch.from_numpy, transitions))
+
+
+def constrain(scores: Transitions, legal: Transitions) -> Transitions:
+    return as_tensors(crf.constrain(as_arrays(scores), as_arrays(legal)))
+
+
+def decode(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, compiled: bool | None = None
+) -> torch.Tensor:
+    return torch.from_numpy(crf.decode(as_array(emissions), lengths, as_arrays(transitions), compiled=compiled))
+
+
+def log_likelihood(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, gold: torch.Tensor, **settings: Any
+) -> crf.Likelihood:
+    found = crf.log_likelihood(as_array(emissions), lengths, as_arrays(transitions), as_array(gold), **settings)
+    values, gradient = (torch.from_numpy(array) for array in found[:2])
+    return crf.Likelihood(values, gradient, as_tensors(found.transitions))
+
+
+class TorchPosterior:
+    """`crf.Posterior` with tensors."""
+
+    def __init__(self, posterior: crf.Posterior) -> None:
+        self.posterior, self.lengths, self.exact = posterior, posterior.lengths, posterior.in_log_space
+        self.marginals, self.log_z = torch.from_numpy(posterior.marginals), torch.from_numpy(posterior.log_z)
+
+    def path_probabilities(self, tags: torch.Tensor, starts: Sequence[int], ends: Sequence[int]) -> torch.Tensor:
+        return torch.from_numpy(self.posterior.path_probabilities(tags.numpy(), starts, ends))
+
+
+def infer(
+    emissions: torch.Tensor, lengths: Sequence[int], transitions: Transitions, compiled: bool | None = None
+) -> TorchPosterior:
+    return TorchPosterior(crf.infer(as_array(emissions), lengths, as_arrays(transitions), compiled=compiled))
+
+
+def probable_segments(posterior: TorchPosterior, patterns: torch.Tensor, threshold: float) -> list[crf.Segment]:
+    return crf.probable_segments(posterior.posterior, patterns.numpy(), threshold)
+
+
+class LongSequence:
+    """`crf.LongSequence` with tensors, of a tensor of emissions or of an array on disk."""
+
+    def __init__(self, rows: Any, transitions: Transitions, **settings: Any) -> None:
+        rows = as_array(rows) if isinstance(rows, torch.Tensor) else rows
+        self.sequence = crf.LongSequence(rows, as_arrays(transitions), **settings)
+
+    def decode(self) -> torch.Tensor:
+        return torch.from_numpy(self.sequence.decode())
+
+    def path_probabilities(self, tags: torch.Tensor, starts: Sequence[int], ends: Sequence[int]) -> torch.Tensor:
+        return torch.from_numpy(self.sequence.path_probabilities(tags.numpy(), starts, ends))
+
+    def probable_segments(self, patterns: torch.Tensor, threshold: float) -> list[crf.Segment]:
+        return self.sequence.probable_segments(patterns.numpy(), threshold)
 
 
 def bioes(n_labels: int) -> Transitions:

@@ -1,19 +1,19 @@
-"""A sequence in parts says what it says as a whole, wherever it is cut."""
+"""A long sequence in chunks gives the results of the whole, wherever it is cut."""
 
 import errno
 import tempfile
 from io import BytesIO
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import LongSequence, RowsOnDisk, Transitions, decode, infer, probable_segments, rows_on_disk
-from spacy_zh_tw_ner.crf.long_sequences import Rows
+from spacy_zh_tw_ner.crf import DiskArray, Transitions, disk_array
 
-from .helpers import bioes, both_paths, constrained, random_transitions
-from .test_segments import patterns
+from .helpers import LongSequence, bioes, both_paths, constrained, decode, infer, probable_segments, random_transitions
+from .test_probable_spans import patterns
 
 
 def emissions_of(n: int, n_tags: int, *, scale: float = 2.0, seed: int = 0) -> torch.Tensor:
@@ -26,7 +26,9 @@ def score(path: torch.Tensor, emissions: torch.Tensor, transitions: Transitions)
     return float(start[path[0]] + inner + end[path[-1]])
 
 
-def assert_same(emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: Rows) -> None:
+def assert_same(
+    emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: torch.Tensor | DiskArray
+) -> None:
     """Best path, scores of stretches of it, and probable segments are those of the whole."""
     n, n_labels = len(emissions), emissions.shape[1] // 4
     long = LongSequence(rows, transitions, size=size, compiled=compiled)
@@ -98,8 +100,8 @@ def test_memory_is_that_of_a_part(compiled: bool) -> None:
         def __len__(self) -> int:
             return len(emissions)
 
-        def __getitem__(self, rows: slice) -> torch.Tensor:
-            found = emissions[rows]
+        def __getitem__(self, rows: slice) -> np.ndarray:
+            found = emissions.numpy()[rows]
             self.largest = max(self.largest, len(found))
             return found
 
@@ -122,37 +124,38 @@ def test_without_a_legal_path_it_says_so() -> None:
 
 
 @both_paths
-def test_rows_on_disk_are_the_rows(compiled: bool) -> None:
+def test_an_array_on_disk_holds_the_rows(compiled: bool) -> None:
     emissions = emissions_of(50, 9)
-    with RowsOnDisk(9) as rows:
-        for part in emissions.split([20, 0, 1, 29]):
+    whole = emissions.numpy()
+    with DiskArray(9) as rows:
+        for part in np.split(whole, [20, 20, 21]):
             rows.append(part)
         assert len(rows) == 50
-        assert torch.equal(rows[:], emissions)
-        assert torch.equal(rows[45:60], emissions[45:])
+        assert np.array_equal(rows[:], whole)
+        assert np.array_equal(rows[45:60], whole[45:])
         assert rows[50:60].shape == rows[9:3].shape == (0, 9)
-        rows.append(emissions[:2].double())
-        assert torch.equal(rows[49:], emissions[[49, 0, 1]])
-        assert_same(rows[:], constrained(bioes(2)), 8, compiled, rows)
+        rows.append(whole[:2].astype(np.float64))
+        assert np.array_equal(rows[49:], whole[[49, 0, 1]])
+        assert_same(torch.from_numpy(rows[:]), constrained(bioes(2)), 8, compiled, rows)
 
 
 def test_nothing_is_on_disk() -> None:
-    with RowsOnDisk(3) as rows:
+    with DiskArray(3) as rows:
         assert len(rows) == 0
         assert rows[:].shape == (0, 3)
 
 
 def test_no_file_is_seen(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with RowsOnDisk(3) as rows:
-        rows.append(torch.zeros(5, 3))
+    with DiskArray(3) as rows:
+        rows.append(np.zeros((5, 3)))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(ValueError, match=r"ZT611.*No such file.*TMPDIR"):
-        RowsOnDisk(3)
+        DiskArray(3)
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +164,8 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             if self.tell() > 2**20:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(rows_on_disk, "TemporaryFile", Full)
-    with RowsOnDisk(256) as rows:
-        rows.append(torch.zeros(1024, 256))
+    monkeypatch.setattr(disk_array, "TemporaryFile", Full)
+    with DiskArray(256) as rows:
+        rows.append(np.zeros((1024, 256)))
         with pytest.raises(ValueError, match=r"behind 1,024 tokens \(1 MiB\): No space left"):
-            rows.append(torch.zeros(1, 256))
+            rows.append(np.zeros((1, 256)))

@@ -8,26 +8,41 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import (
-    PENALTY,
+from spacy_zh_tw_ner import crf
+from spacy_zh_tw_ner.crf import PENALTY, Transitions
+
+from .helpers import (
     LongSequence,
-    Transitions,
-    at_temperature,
+    as_array,
+    as_arrays,
+    as_tensors,
+    bioes,
+    both_paths,
     constrain,
-    constrain_emissions,
+    constrained,
     decode,
-    decode_k_best,
     infer,
     log_likelihood,
+    one_hot,
     probable_segments,
+    random_transitions,
 )
-
-from .helpers import bioes, both_paths, constrained, one_hot, random_transitions
 from .test_long_sequences import assert_same
 from .test_oracle import log_sum, path_scores
-from .test_segments import patterns
+from .test_probable_spans import patterns
 
 EDGES = [1, 3, 4]  # B, E and S of one label
+
+
+def constrain_emissions(emissions: torch.Tensor, rows: np.ndarray, tags: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(crf.constrain_emissions(as_array(emissions), rows, tags))
+
+
+def at_temperature(
+    emissions: torch.Tensor, transitions: Transitions, temperature: float
+) -> tuple[torch.Tensor, Transitions]:
+    cooled = crf.at_temperature(as_array(emissions), as_arrays(transitions), temperature)
+    return torch.from_numpy(cooled[0]), as_tensors(cooled[1])
 
 
 @st.composite
@@ -62,9 +77,6 @@ def test_all_is_that_of_the_paths_that_remain(
         expected[torch.arange(n), list(path)] += np.exp(score - log_z)
     torch.testing.assert_close(posterior.marginals.double(), expected, atol=2e-5, rtol=1e-4)
     assert (posterior.marginals[emissions < PENALTY / 2] == 0).all()
-    found = decode_k_best(emissions, [n], transitions, 8)
-    assert [score for score in found.scores[0].tolist() if score > PENALTY / 2] == pytest.approx(best[:8], **tolerance)
-    assert not any((found.tags[i] >= 0).any() for i in range(len(scores), 8))
     for segment in probable_segments(posterior, patterns(1), 0.01):
         tags = (4,) if segment.end - segment.start == 1 else (1, *[2] * (segment.end - segment.start - 2), 3)
         inside = [np.exp(s - log_z) for path, s in scores.items() if path[segment.start : segment.end] == tags]
@@ -121,5 +133,5 @@ def test_the_gradient_is_that_of_the_paths_that_remain(smoothing: float, partly:
 
 
 def test_nothing_is_copied_where_nothing_is_forbidden() -> None:
-    emissions, nothing = torch.zeros(2, 5), np.zeros(0, dtype=np.intp)
-    assert constrain_emissions(emissions, nothing, nothing) is emissions
+    emissions, nothing = np.zeros((2, 5), np.float32), np.zeros(0, dtype=np.intp)
+    assert crf.constrain_emissions(emissions, nothing, nothing) is emissions

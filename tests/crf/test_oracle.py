@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import PENALTY, Transitions, constrain, decode, infer, log_likelihood
+from spacy_zh_tw_ner.crf import PENALTY, Transitions
 
-from .helpers import bioes, both_paths
+from .helpers import bioes, both_paths, constrain, decode, infer, log_likelihood
 
 
 def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple[int, ...], float]:

@@ -7,9 +7,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import Transitions, decode, infer, log_likelihood
+from spacy_zh_tw_ner.crf import Transitions
 
-from .helpers import bioes, both_paths, constrained, legal_path, log_space_loss, one_hot, random_transitions
+from .helpers import (
+    bioes,
+    both_paths,
+    constrained,
+    decode,
+    infer,
+    legal_path,
+    log_likelihood,
+    log_space_loss,
+    one_hot,
+    random_transitions,
+)
 
 
 def gold_of(legal: Transitions, lengths: list[int], seed: int) -> torch.Tensor:

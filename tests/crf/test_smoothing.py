@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_zh_tw_ner.crf import constrain, log_likelihood
-
-from .helpers import bioes, both_paths, constrained, legal_path, one_hot, random_transitions
+from .helpers import bioes, both_paths, constrain, constrained, legal_path, log_likelihood, one_hot, random_transitions
 from .test_oracle import log_sum, path_scores
 
 

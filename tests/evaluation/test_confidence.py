@@ -3,9 +3,9 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import spacy
-import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -63,7 +63,7 @@ def test_what_nobody_knows_or_scored_does_not_count() -> None:
 
 
 def test_json_says_what_each_bin_holds() -> None:
-    found = reliability(torch.tensor([0.25, 0.5, 0.75, 1.0]), torch.tensor([False, True, True, True]), n_bins=2)
+    found = reliability(np.array([0.25, 0.5, 0.75, 1.0]), np.array([False, True, True, True]), n_bins=2)
     bins = [
         {"lowest": 0.25, "highest": 0.5, "confidence": 0.375, "accuracy": 0.5, "n": 2},
         {"lowest": 0.75, "highest": 1.0, "confidence": 0.875, "accuracy": 1.0, "n": 2},
@@ -73,8 +73,8 @@ def test_json_says_what_each_bin_holds() -> None:
 
 
 def test_the_picture_is_svg_with_a_point_a_bin_and_titles_escaped() -> None:
-    found = reliability(torch.linspace(0.1, 1.0, 40), torch.arange(40) % 3 > 0, n_bins=5)
-    svg = draw_reliability({"before <T>": found, "空": reliability(torch.empty(0), torch.empty(0, dtype=torch.bool))})
+    found = reliability(np.linspace(0.1, 1.0, 40), np.arange(40) % 3 > 0, n_bins=5)
+    svg = draw_reliability({"before <T>": found, "空": reliability(np.empty(0), np.empty(0, dtype=bool))})
     root = ElementTree.fromstring(svg)
     tags = [element.tag.rpartition("}")[2] for element in root.iter()]
     assert tags.count("circle") == 5

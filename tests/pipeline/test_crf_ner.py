@@ -417,15 +417,12 @@ def test_a_partly_annotated_document_contributes_its_known_part(unsure: Language
     loss, gradients, _ = gradient_of(unsure, [Example(unsure.make_doc(text), known)])
     # −log of the probability that these three tokens are exactly this entity, whatever stands behind them.
     from spacy_zh_tw_ner.crf import infer
-    from spacy_zh_tw_ner.encoders.ragged import to_torch
 
     (emissions,) = pipe.model.predict([unsure.make_doc(text)])
-    posterior = infer(to_torch(emissions), [len(text)], pipe._transitions())
+    posterior = infer(emissions, [len(text)], pipe.transitions())
     tags = np.zeros(len(text), dtype=np.int64)
     tags[:3] = pipe.scheme.path(Entity(0, 3, "PERSON"))
-    import torch
-
-    probability = float(posterior.path_probabilities(torch.from_numpy(tags), [0], [3])[0])
+    probability = float(posterior.path_probabilities(tags, [0], [3])[0])
     assert loss == pytest.approx(-np.log(probability), rel=1e-3)
     assert np.abs(gradients[0][:3]).max() > 1e-3
     # The gradient is a difference of probabilities, so it sums to 0 in each row.
@@ -548,7 +545,7 @@ def test_gold_on_the_same_tokens_is_read_as_spacy_aligns_it(unsure: Language) ->
     examples += [Example(unsure.make_doc(gold.text), gold) for gold in (partly, blocked)]
     with pytest.warns(UserWarning, match=r"\[ZT904\] 1 gold entities .*: ALIEN \(1\)"):
         gold = pipe.gold(examples)
-    allowed = np.split(gold.numpy(), np.cumsum([len(example.predicted) for example in examples])[:-1])
+    allowed = np.split(gold, np.cumsum([len(example.predicted) for example in examples])[:-1])
     for seen, example in zip(allowed, examples, strict=True):
         assert (seen == pipe.scheme.allowed(example.get_aligned_ner())[0]).all()
 
@@ -626,21 +623,18 @@ def test_a_loaded_pipeline_trains_on(unsure: Language, tmp_path: Path) -> None:
 
 
 def test_every_entity_has_its_probability_as_score(unsure: Language) -> None:
-    import torch
-
     from spacy_zh_tw_ner.crf import infer
-    from spacy_zh_tw_ner.encoders.ragged import to_torch
 
     pipe = unsure.get_pipe("ner")
     for text in TEXTS:
         doc = unsure(text)
         (emissions,) = pipe.model.predict([doc])
-        posterior = infer(to_torch(emissions), [len(doc)], pipe._transitions())
+        posterior = infer(emissions, [len(doc)], pipe.transitions())
         tags = np.zeros(len(doc), dtype=np.int64)
         for ent in doc.ents:
             tags[ent.start : ent.end] = pipe.scheme.path(Entity(ent.start, ent.end, ent.label_))
         for ent in doc.ents:
-            expected = float(posterior.path_probabilities(torch.from_numpy(tags), [ent.start], [ent.end])[0])
+            expected = float(posterior.path_probabilities(tags, [ent.start], [ent.end])[0])
             assert ent._.score == pytest.approx(expected, abs=1e-5)
             assert 0.0 < ent._.score <= 1.0
 

@@ -141,11 +141,11 @@ def test_transition_rate_scales_the_move_of_the_transition_scores(nlp: Language,
     settings = {"model": {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "transition_rate": rate, "tok2vec": EMBED}}
     pipe = nlp.add_pipe("zh_tw_crf_ner", config=settings)
     nlp.initialize(lambda: [example])
-    assert float(pipe._transitions().end[3]) == 0
+    assert float(pipe.transitions().end[3]) == 0
     layer = pipe.model.get_ref("output_layer")
     before = layer.get_param("b").copy()
     nlp.update([example], sgd=Adam(0.001, L2=0.0, grad_clip=0.0, use_averages=False))
-    moves = pipe._transitions()
+    moves = pipe.transitions()
     at = pipe.scheme.tags.index
     assert float(moves.start[at("B-GPE")]) == pytest.approx(0.001 * rate, rel=0.01)
     assert float(moves.end[at("E-GPE")]) == pytest.approx(0.001 * rate, rel=0.01)

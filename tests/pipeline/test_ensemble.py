@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
-import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -63,7 +62,7 @@ def members(saved: list[bytes]) -> list[tuple[str, Language]]:
     return [(name, nlp.from_bytes(data)) for name, nlp, data in zip("ABC", made, saved, strict=True)]
 
 
-def potentials(nlp: Language, text: str, order: tuple[str, ...]) -> tuple[torch.Tensor, Transitions]:
+def potentials(nlp: Language, text: str, order: tuple[str, ...]) -> tuple[np.ndarray, Transitions]:
     """Of one pipeline by itself, with the tags of another's labels in its order."""
     component = find_recognizer(nlp)
     names = nlp.component_names
@@ -77,12 +76,12 @@ def potentials(nlp: Language, text: str, order: tuple[str, ...]) -> tuple[torch.
     return rows[:, tags], moved
 
 
-def paths(rows: torch.Tensor, transitions: Transitions) -> tuple[list[tuple[int, ...]], Any]:
+def paths(rows: np.ndarray, transitions: Transitions) -> tuple[list[tuple[int, ...]], Any]:
     """All paths, and the log of the probability of each."""
     n_rows, n_tags = rows.shape
     every = list(product(range(n_tags), repeat=n_rows))
-    matrix, start, end = (scores.double().numpy() for scores in transitions)
-    values = rows.double().numpy()
+    matrix, start, end = (scores.astype(np.float64) for scores in transitions)
+    values = rows.astype(np.float64)
     totals = np.array(
         [
             start[path[0]]
@@ -207,7 +206,7 @@ def test_tokens_of_a_users_own_are_taken_as_they_are(members: list[tuple[str, La
     doc, alone = (Doc(nlp_.vocab, words=["臺北市", "好"], spaces=[True, False]) for nlp_ in (nlp, members[0][1]))
     doc[0].norm_ = alone[0].norm_ = "台"
     seen, expected = (find_recognizer(nlp_).potentials([d])[0] for nlp_, d in ((nlp, doc), (members[0][1], alone)))
-    np.testing.assert_allclose(seen.numpy(), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
 def test_it_can_be_calibrated(members: list[tuple[str, Language]]) -> None:
@@ -222,9 +221,9 @@ def test_an_ensemble_may_be_a_member(members: list[tuple[str, Language]]) -> Non
     inner = combine(members[:2])
     nested = combine([("inner", inner), members[2]])
     weights = np.array([0.25, 0.25, 0.5])
-    parts = [potentials(nlp, TEXTS[0], ("GPE", "ORG", "PERSON"))[0].numpy() for _, nlp in members]
+    parts = [potentials(nlp, TEXTS[0], ("GPE", "ORG", "PERSON"))[0] for _, nlp in members]
     rows, *_ = find_recognizer(nested).potentials([nested.make_doc(TEXTS[0])])
-    np.testing.assert_allclose(rows.numpy(), np.tensordot(weights, np.array(parts), 1), atol=1e-5)
+    np.testing.assert_allclose(rows, np.tensordot(weights, np.array(parts), 1), atol=1e-5)
 
 
 def test_min_score_is_that_of_the_first_unless_given(saved: list[bytes]) -> None:

@@ -1,11 +1,12 @@
 """Which emissions evidence raises, and by how much."""
 
+import numpy as np
 import pytest
 import spacy
-import torch
 from spacy.tokens import Doc, Span
 
-from spacy_zh_tw_ner.pipeline.evidence import DEFAULT_BONUS, add_evidence, find_evidence, write_evidence
+from spacy_zh_tw_ner.entity_decoding import add_evidence
+from spacy_zh_tw_ner.pipeline.evidence import DEFAULT_BONUS, find_evidence, write_evidence
 from spacy_zh_tw_ner.tag_scheme import TagScheme
 
 SCHEME = TagScheme(["LOC", "ORG"])
@@ -14,9 +15,9 @@ NLP = spacy.blank("zh_tw")
 
 def raised(docs: list[Doc]) -> dict[tuple[int, str], float]:
     """Row and tag of every emission that was raised, and how much."""
-    emissions = torch.ones(sum(map(len, docs)), len(SCHEME))
+    emissions = np.ones((sum(map(len, docs)), len(SCHEME)), np.float32)
     rows = add_evidence(emissions, find_evidence(docs, SCHEME)) - emissions
-    return {(row, SCHEME.tags[tag]): float(rows[row, tag]) for row, tag in rows.nonzero().tolist()}
+    return {(row, SCHEME.tags[tag]): float(rows[row, tag]) for row, tag in np.argwhere(rows).tolist()}
 
 
 def test_each_token_of_a_span_raises_its_own_tag_in_its_own_document() -> None:
@@ -50,5 +51,5 @@ def test_spans_without_bonuses_have_the_usual_one() -> None:
 
 
 def test_without_evidence_nothing_is_copied() -> None:
-    emissions = torch.zeros(2, len(SCHEME))
+    emissions = np.zeros((2, len(SCHEME)), np.float32)
     assert add_evidence(emissions, find_evidence([NLP.make_doc("台北")], SCHEME)) is emissions

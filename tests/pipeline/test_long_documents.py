@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -15,10 +14,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_zh_tw_ner import entity_decoding
 from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.encoders import bilstm, stretches
 from spacy_zh_tw_ner.encoders.transformer import model as transformer
-from spacy_zh_tw_ner.pipeline import decoding
 from spacy_zh_tw_ner.pipeline.calibration import find_recognizer
 from spacy_zh_tw_ner.pipeline.ensemble import combine
 from spacy_zh_tw_ner.pipeline.evidence import write_evidence
@@ -65,7 +64,7 @@ def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoder in (bilstm, transformer):
         monkeypatch.setattr(encoder, "STRETCH", 256)
     monkeypatch.setattr(stretches, "LONG", 512)
-    monkeypatch.setattr(decoding, "LongSequence", partial(LongSequence, size=99))
+    monkeypatch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=99))
 
 
 def ents(docs: list[Doc]) -> EntsT:
@@ -158,10 +157,10 @@ def test_an_ensemble_of_encoders_that_cut_elsewhere(
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=6), min_size=1, max_size=4))
 def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]]) -> None:
     n = max(map(sum, sizes))
-    parts = [torch.arange(n).split([*of_head, n - sum(of_head)]) for of_head in sizes]
+    parts = [np.split(np.arange(n), np.cumsum(of_head)) for of_head in sizes]
     found = list(side_by_side([iter([part for part in of_head if len(part)]) for of_head in parts]))
     assert all(len(rows) == len(found_[0]) > 0 for found_ in found for rows in found_)
-    assert all(torch.cat(of_head).tolist() == list(range(n)) for of_head in zip(*found, strict=True))
+    assert all(np.concatenate(of_head).tolist() == list(range(n)) for of_head in zip(*found, strict=True))
 
 
 # -- how it is read
@@ -181,12 +180,12 @@ def test_emissions_are_never_there_as_a_whole(nlp: Language, long: None, monkeyp
     sizes: list[int] = []
 
     class Watched(LongSequence):
-        def _part(self, *args: Any) -> Any:
-            part = super()._part(*args)
+        def _chunk(self, *args: Any) -> Any:
+            part = super()._chunk(*args)
             sizes.append(len(part[0]))
             return part
 
-    monkeypatch.setattr(decoding, "LongSequence", partial(Watched, size=99))
+    monkeypatch.setattr(entity_decoding, "LongSequence", partial(Watched, size=99))
     nlp(TEXTS[2])
     assert max(sizes) == 100
 
@@ -196,9 +195,9 @@ def test_the_emissions_of_all_are_there_for_whoever_asks(nlp: Language, monkeypa
     expected = ner.potentials(docs)
     become_long(monkeypatch)
     rows, lengths, transitions = ner.potentials(list(nlp.pipe(TEXTS)))
-    torch.testing.assert_close(rows, expected[0], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(rows, expected[0], atol=1e-5, rtol=0)
     assert lengths == expected[1]
-    assert torch.equal(transitions.matrix, expected[2].matrix)
+    assert np.array_equal(transitions.matrix, expected[2].matrix)
     assert predict_emissions(ner.model, []) == []
 
 

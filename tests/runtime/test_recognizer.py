@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 
+from spacy_zh_tw_ner import entity_decoding
+from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.runtime import Found, Recognizer, load, long_texts
+from spacy_zh_tw_ner.runtime import Found, Recognizer, load
 from spacy_zh_tw_ner.runtime import recognizer as recognizer_module
 from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
@@ -94,9 +97,8 @@ def test_no_entity_has_white_space_at_an_edge(
     try:
         with pytest.MonkeyPatch.context() as patch:
             if long:
-                for module in (recognizer_module, long_texts):
-                    patch.setattr(module, "LONG", 8, raising=False)
-                patch.setattr(long_texts, "PART", 5)
+                patch.setattr(recognizer_module, "LONG", 8)
+                patch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=5))
             found = compare((nlp, load(tiny_onnx[1], min_score=min_score)), [*texts, ROWS], [None] * (len(texts) + 1))
     finally:
         ner.min_score = before

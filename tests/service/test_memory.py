@@ -11,7 +11,7 @@ from spacy_zh_tw_ner.service.memory import Trimmer
 @pytest.fixture
 def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     done: list[int] = []
-    monkeypatch.setattr(memory, "_find_trim", lambda: lambda: done.append(1))
+    monkeypatch.setattr(memory, "find_trim", lambda: lambda: done.append(1))
     return done
 
 

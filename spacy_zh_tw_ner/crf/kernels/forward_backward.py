@@ -1,277 +1,254 @@
-"""Forward and backward values of one or two sequences: nothing but their own tokens is read or written.
+"""Both recursions, marginals and expected counts as compiled loops; `crf.forward_backward` has the equations."""
 
-The equations, the scaling and the certificate are those that `crf.chains` explains, except that beta is scaled by the
-factors of the forward pass (Rabiner 1989, equation 94). They lie in scratch arrays of rows `width` wide, the
-tags padded with zeros. Potentials are overwritten, row by row, by what arrives at their token from behind.
-"""
-
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..transitions import PENALTY, SOUND
-from .simd import INFINITE, ROW_STEP, add_products, aligned_zeros, jit, size_bits, sum_rows, two_rows
-from .vectors import (
-    LANES,
-    exp,
-    filled,
-    larger,
-    max_of,
-    minus,
-    plus,
-    read,
-    read_part,
-    smaller,
-    sum_of,
-    times,
-    write,
-    write_part,
-)
+from ..forward_backward import UNDERFLOW_BOUND, Expectations, make_factors
+from ..layout import Layout
+from ..transitions import PENALTY, BoolsT, FloatsT, Transitions
+from .settings import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 
-LOWEST, FLOOR, ZERO = np.float32(PENALTY), np.float32(PENALTY / 2), np.float32(0.0)
-BEYOND = np.float32(1e4 / SOUND)
-SMALL, LARGE = np.float32(1e-8), np.float32(1e8)  # sums of alpha between which no step is scaled
-BLOCK = 32  # rows whose outer products are summed at once: what the first-level cache holds
-FINE, UNSOUND, NOT_FINITE, ILLEGAL = 0, 1, 2, 3  # what became of a sequence
+BLOCK = 32  # rows of an outer product that the first-level cache holds
+FLOOR, LOWEST_EXPONENT = np.float32(PENALTY / 2), np.float32(-87)
+
+# `reassoc` lets the compiler take a sum in vectors. NaN and infinity keep their meaning: they mark what is not stable.
+compiled = jit("contract", "reassoc", "nsz", "arcp")
 
 
-class Factors(NamedTuple):
-    """exp(scores − peak). forward: (n, width) flat, n even; backward: its transpose. begin, finish: (width,)."""
+@compiled
+def multiply_one(x: Array, into: Array, out: Array) -> None:
+    """out[j] = Σ_i x[i] · into[j, i]"""
+    for j in range(0, into.shape[0], 4):
+        a, b, c, d = into[j], into[j + 1], into[j + 2], into[j + 3]
+        xa = xb = xc = xd = x[0] - x[0]
+        for i in range(into.shape[1]):
+            xa += x[i] * a[i]
+            xb += x[i] * b[i]
+            xc += x[i] * c[i]
+            xd += x[i] * d[i]
+        out[j], out[j + 1], out[j + 2], out[j + 3] = xa, xb, xc, xd
 
-    n_tags: Any
-    forward: Array
-    backward: Array
-    begin: Array
-    finish: Array
-    matrix_peak: Any
-    begin_peak: Any
-    finish_peak: Any
+
+@compiled
+def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
+    """out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
+    w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
+    zero = w[0] - w[0]
+    for j in range(0, into.shape[0], 4):
+        a, b, c, d = into[j], into[j + 1], into[j + 2], into[j + 3]
+        wa = wb = wc = wd = xa = xb = xc = xd = ya = yb = yc = yd = za = zb = zc = zd = zero
+        for i in range(into.shape[1]):
+            wa += w[i] * a[i]
+            wb += w[i] * b[i]
+            wc += w[i] * c[i]
+            wd += w[i] * d[i]
+            xa += x[i] * a[i]
+            xb += x[i] * b[i]
+            xc += x[i] * c[i]
+            xd += x[i] * d[i]
+            ya += y[i] * a[i]
+            yb += y[i] * b[i]
+            yc += y[i] * c[i]
+            yd += y[i] * d[i]
+            za += z[i] * a[i]
+            zb += z[i] * b[i]
+            zc += z[i] * c[i]
+            zd += z[i] * d[i]
+        out[0, j], out[0, j + 1], out[0, j + 2], out[0, j + 3] = wa, wb, wc, wd
+        out[1, j], out[1, j + 1], out[1, j + 2], out[1, j + 3] = xa, xb, xc, xd
+        out[2, j], out[2, j + 1], out[2, j + 2], out[2, j + 3] = ya, yb, yc, yd
+        out[3, j], out[3, j + 1], out[3, j + 2], out[3, j + 3] = za, zb, zc, zd
 
 
-class Scratch(NamedTuple):
-    """Two sequences. alpha, beta: (2, lane) flat, a lane (length + ROW_STEP, width). scales, peaks: (2, length).
+@compiled
+def run_walk(
+    potentials: Array, first_rows: Array, step: int, lengths: Array, into: Array, begin: Array,
+    carried: Array, values: Array, scales: Array,
+) -> None:  # fmt: skip
+    """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
 
-    row: (2, width) flat. firsts, lengths: (2,) where the sequences stand in the batch, the longer one first.
-    log_z: (2,).
+    potentials, carried, values: (n_rows, width) padded; `carried` and `values` may be the same array where only the
+    values are wanted. first_rows, lengths: (n_sequences,) where each sequence begins and its length, longest first.
+    step: 1 for the forward recursion, −1 for the backward one, whose first rows are the last of the sequences.
     """
-
-    alpha: Array
-    beta: Array
-    scales: Array
-    peaks: Array
-    row: Array
-    firsts: Array
-    lengths: Array
-    log_z: Array
-
-
-@jit
-def make_factors(matrix: Array, start: Array, end: Array) -> Factors:
-    """Exponentiate the transitions."""
-    n_tags = len(start)
-    width = (n_tags + LANES - 1) // LANES * LANES
-    n_rows = (n_tags + ROW_STEP - 1) // ROW_STEP * ROW_STEP
-    forward, backward = aligned_zeros(n_rows * width), aligned_zeros(n_rows * width)
-    begin, finish = aligned_zeros(width), aligned_zeros(width)
-    peaks = max(FLOOR, matrix.max()), max(FLOOR, start.max()), max(FLOOR, end.max())
-    exp_less(start, 0, n_tags, peaks[1], begin, 0)
-    exp_less(end, 0, n_tags, peaks[2], finish, 0)
-    flat = matrix.reshape(-1)
-    for i in range(n_tags):
-        exp_less(flat, i * n_tags, n_tags, peaks[0], forward, i * width)
-        for j in range(n_tags):
-            backward[j * width + i] = forward[i * width + j]
-    return Factors(n_tags, forward, backward, begin, finish, peaks[0], peaks[1], peaks[2])
-
-
-@jit
-def exp_less(values: Array, at: int, n: int, peak: Any, out: Array, out_at: int) -> None:
-    """Write exp(values − peak), and zeros up to the next multiple of LANES."""
-    for j in range(0, n, LANES):
-        part = read_part(values, at + j, n - j, LOWEST)
-        write(out, out_at + j, exp(minus(part, filled(peak))))
-
-
-@jit
-def make_scratch(length: int, width: int) -> Scratch:
-    """Allocate for sequences of up to this length."""
-    size = 2 * (length + ROW_STEP) * width
-    alpha, beta, row = aligned_zeros(size), aligned_zeros(size), aligned_zeros(2 * width)
-    scales, peaks = np.empty((2, length), np.float32), np.empty((2, length), np.float32)
-    return Scratch(
-        alpha, beta, scales, peaks, row, np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.float64)
-    )
-
-
-@jit
-def is_broken(emissions: Array, first: int, length: int) -> Any:
-    """Whether an emission of a sequence is not finite."""
-    n_tags = emissions.shape[1]
-    values, largest = emissions.reshape(-1)[first * n_tags : (first + length) * n_tags], np.int32(0)
-    for i in range(len(values)):
-        largest = max(largest, size_bits(values[i]))
-    return largest >= INFINITE
-
-
-@jit
-def load(
-    emissions: Array, allowed: Array, restricted: bool, first: int, length: int, scratch: Scratch, lane: int
-) -> None:
-    """Write exp(emissions − the row's peak) where beta will be."""
-    n_tags, width = emissions.shape[1], len(scratch.row) // 2
-    scratch.firsts[lane], scratch.lengths[lane] = first, length
-    size = len(scratch.beta) // 2
-    beta = scratch.beta[lane * size : (lane + 1) * size]
-    flat = emissions.reshape(-1)
-    for t in range(length):
-        at, row, peaks = t * width, (first + t) * n_tags, filled(FLOOR)
-        for j in range(0, width, LANES):
-            is_whole = j + LANES <= n_tags
-            values = read(flat, row + j) if is_whole else read_part(flat, row + j, n_tags - j, LOWEST)
-            write(beta, at + j, values)
-            peaks = larger(peaks, values)
-        peak = max_of(peaks)
-        if restricted:
-            peak = FLOOR
-            for j in range(n_tags):
-                if allowed[first + t, j]:
-                    peak = max(peak, beta[at + j])
-                else:
-                    beta[at + j] = LOWEST
-        for j in range(0, width, LANES):
-            write(beta, at + j, exp(minus(read(beta, at + j), filled(peak))))
-        scratch.peaks[lane, t] = peak
-    # Sums of transition counts are taken in steps of several rows, past the end of the sequence.
-    beta[length * width : (length + ROW_STEP) * width] = 0.0
-
-
-@jit
-def run_forward(n: int, factors: Factors, scratch: Scratch) -> bool:
-    """Fill alpha, scales and log_z of the first n sequences; whether float32 has held them so far.
-
-    Two sequences walk side by side, because the matrix then is read once for both.
-    """
-    alpha, potentials, row, lengths = scratch.alpha, scratch.beta, scratch.row, scratch.lengths
-    width, lane = len(row) // 2, len(alpha) // 2
-    for s in range(n):
-        scratch.log_z[s] = float(factors.begin_peak) + float(factors.finish_peak)
-        scratch.log_z[s] += float(factors.matrix_peak) * (lengths[s] - 1)
-    for t in range(lengths[0]):
-        n_here = n if t < lengths[n - 1] else 1
-        if t == 0:
-            row[:width] = factors.begin
-            row[width:] = factors.begin
-        elif n_here == 2:
-            two_rows(row, 0, width, alpha, (t - 1) * width, lane, 1, factors.forward, 0, width, factors.n_tags)
-        else:
-            sum_rows(row, 0, alpha, (t - 1) * width, 1, factors.forward, 0, width, factors.n_tags)
-        for s in range(n_here):
-            at, totals = s * lane + t * width, filled(ZERO)
-            for j in range(0, width, LANES):
-                values = times(read(row, s * width + j), read(potentials, at + j))
-                write(alpha, at + j, values)
-                totals = plus(totals, values)
-            total = sum_of(totals)
-            if not total > SOUND:
-                return False
-            scratch.log_z[s] += scratch.peaks[s, t]
-            scratch.scales[s, t] = np.float32(1.0)
-            if SMALL < total < LARGE:  # there is room for another step
-                continue
-            inverse = np.float32(1.0) / total
-            for j in range(0, width, LANES):
-                write(alpha, at + j, times(read(alpha, at + j), filled(inverse)))
-            scratch.scales[s, t] = total
-            scratch.log_z[s] += np.log(float(total))
-    for s in range(n):
-        last = ending(s, factors, scratch)
-        if not last > SOUND:
-            return False
-        scratch.log_z[s] += np.log(float(last))
-    return True
-
-
-@jit
-def ending(s: int, factors: Factors, scratch: Scratch) -> Any:
-    """The probability of ending where the sequence ends, given alpha."""
-    width = len(scratch.row) // 2
-    at, totals = s * (len(scratch.alpha) // 2) + (scratch.lengths[s] - 1) * width, filled(ZERO)
-    for j in range(0, width, LANES):
-        totals = plus(totals, times(read(scratch.alpha, at + j), read(factors.finish, j)))
-    return sum_of(totals)
-
-
-@jit
-def run_backward(n: int, factors: Factors, scratch: Scratch, out: Array, sign: float) -> Any:
-    """Write marginals to the rows of `out`, whether float32 has held them. Sign −1 takes them off; with 0 it is beta.
-
-    What arrives at each token is put where its potentials were.
-    """
-    alpha, beta, row, lengths, n_tags = scratch.alpha, scratch.beta, scratch.row, scratch.lengths, out.shape[1]
-    width, lane, factor = len(row) // 2, len(alpha) // 2, np.float32(sign)
-    flat = out.reshape(-1)
-    largest = filled(ZERO)
-    apart = lane + (lengths[1] - lengths[0]) * width  # the sequences stand side by side at their ends
-    for back in range(lengths[0]):
-        n_here, after = n if back < lengths[n - 1] else 1, (lengths[0] - back) * width
-        if back == 0:
-            for s in range(n):
-                last = ending(s, factors, scratch)
+    width, one = into.shape[1], potentials.dtype.type(1)
+    after = np.zeros((LANES, width), potentials.dtype)
+    for group in range(0, len(lengths), LANES):
+        n_lanes = min(LANES, len(lengths) - group)
+        rows = first_rows[group : group + n_lanes].copy()
+        for t in range(lengths[group]):
+            while lengths[group + n_lanes - 1] <= t:  # the shorter sequences have ended
+                n_lanes -= 1
+            if t == 0:
+                after[:] = begin
+            elif n_lanes == LANES:
+                multiply_four(values, rows, into, after)
+                rows += step
+            else:
+                for lane in range(n_lanes):
+                    multiply_one(values[rows[lane]], into, after[lane])
+                    rows[lane] += step
+            for lane in range(n_lanes):
+                row = rows[lane]
+                come, carry, potential, value = after[lane], carried[row], potentials[row], values[row]
+                total = one - one
                 for j in range(width):
-                    row[s * width + j] = factors.finish[j] / last
-        elif n_here == 2:
-            two_rows(row, 0, width, beta, after, apart, 1, factors.backward, 0, width, factors.n_tags)
-        else:
-            sum_rows(row, 0, beta, after, 1, factors.backward, 0, width, factors.n_tags)
-        for s in range(n_here):
-            t = lengths[s] - 1 - back
-            at, here = s * lane + t * width, (scratch.firsts[s] + t) * n_tags
-            inverse = filled(np.float32(1.0) / scratch.scales[s, t])
-            for j in range(0, width, LANES):
-                come = read(row, s * width + j)
-                # What is beyond fails the certificate; infinite, it would be a NaN beside a potential of 0.
-                scaled = smaller(times(come, inverse), filled(BEYOND))
-                write(beta, at + j, times(read(beta, at + j), scaled))
-                largest = larger(largest, scaled)
-                if factor != ZERO:
-                    come = times(times(come, read(alpha, at + j)), filled(factor))
-                if factor < ZERO:
-                    come = plus(come, read_part(flat, here + j, n_tags - j, ZERO))
-                if j + LANES <= n_tags:
-                    write(flat, here + j, come)
-                else:
-                    write_part(flat, here + j, n_tags - j, come)
-    return max_of(largest) * SOUND < np.float32(1.0)
+                    total += come[j]
+                scales[row] = total if t else one
+                inverse = one / scales[row]
+                for j in range(width):
+                    scaled = come[j] * inverse
+                    carry[j] = scaled
+                    value[j] = scaled * potential[j]
 
 
-@jit
-def add_expected(s: int, n_tags: int, scratch: Scratch, expected: Array) -> None:
-    """Add Σ over steps of (what leaves a tag) × (what arrives at the next).
+@compiled
+def exp(x: Any) -> Any:
+    """e^x of a float32 x ≤ 0 within 3e-7 of its value, and 0 below −87.
 
-    expected (Array): (n_tags or one more, width) flat.
+    2^n · e^r with n = round(x / ln 2), by Cody and Waite (1980), "Software Manual for the Elementary Functions", with
+    Taylor's polynomial on |r| ≤ ln 2 / 2. Unlike the library's function, a loop over it is compiled to vectors.
     """
-    alpha, beta, width, n_steps = scratch.alpha, scratch.beta, len(scratch.row) // 2, scratch.lengths[s] - 1
-    for begin in range(0, n_steps, BLOCK):
-        n = min(BLOCK, n_steps - begin)
-        at = s * (len(alpha) // 2) + begin * width
-        add_products(expected, alpha, at, beta, at + width, width, n_tags, n)
+    bounded = max(x, LOWEST_EXPONENT)
+    n = np.int32(bounded * np.float32(1.44269504) - np.float32(0.5))
+    r = bounded - np.float32(n) * np.float32(0.69314718)
+    p = np.float32(1 / 5040)
+    p = p * r + np.float32(1 / 720)
+    p = p * r + np.float32(1 / 120)
+    p = p * r + np.float32(1 / 24)
+    p = p * r + np.float32(1 / 6)
+    p = p * r + np.float32(0.5)
+    p = p * r + np.float32(1)
+    p = p * r + np.float32(1)
+    power = np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
+    return p * power if x > LOWEST_EXPONENT else np.float32(0)
 
 
-@jit
-def run_pairs(
-    emissions: Array, order: Array, firsts: Array, lengths: Array, factors: Factors, scratch: Scratch, out: Array,
-    sign: float, at: int, n: int,
-) -> int:  # fmt: skip
-    """Run both recursions for the sequences order[at : at + n]; returns for how many, 0 where float32 failed one."""
-    for s in range(n):
-        b = order[at + s]
-        load(emissions, np.empty((0, 0), np.bool_), False, firsts[b], lengths[b], scratch, s)
-    if run_forward(n, factors, scratch) and run_backward(n, factors, scratch, out, sign):
-        return n
-    for s in range(n):
-        b = order[at + s]
-        out[firsts[b] : firsts[b] + lengths[b]] = 0.0
-    return 0
+@compiled
+def load(emissions: Array, first: int, length: int, potentials: Array, there: int) -> float:
+    """Write exp(emission − maximum of its row) to padded rows; return the sum of the maxima."""
+    n_tags, total = emissions.shape[1], 0.0
+    for t in range(length):
+        row, out = emissions[first + t], potentials[there + t]
+        peak: Any = FLOOR
+        for j in range(n_tags):
+            peak = max(peak, row[j])
+        for j in range(n_tags):
+            out[j] = exp(row[j] - peak)
+        total += peak
+    return total
+
+
+@compiled
+def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
+    """out[i, j] += Σ_row left[row, i] · right[row, j] for the first n_rows; four rows of `out` at a time."""
+    width = out.shape[1]
+    for begin in range(0, n_rows, BLOCK):
+        end = min(begin + BLOCK, n_rows)
+        for i in range(0, out.shape[0], 4):
+            a, b, c, d = out[i], out[i + 1], out[i + 2], out[i + 3]
+            for row in range(begin, end - 1, 2):
+                a0, b0, c0, d0 = left[row, i], left[row, i + 1], left[row, i + 2], left[row, i + 3]
+                a1, b1, c1, d1 = left[row + 1, i], left[row + 1, i + 1], left[row + 1, i + 2], left[row + 1, i + 3]
+                r0, r1 = right[row], right[row + 1]
+                for j in range(width):
+                    p, q = r0[j], r1[j]
+                    a[j] += a0 * p + a1 * q
+                    b[j] += b0 * p + b1 * q
+                    c[j] += c0 * p + c1 * q
+                    d[j] += d0 * p + d1 * q
+            if (end - begin) % 2:
+                a0, b0, c0, d0 = left[end - 1, i], left[end - 1, i + 1], left[end - 1, i + 2], left[end - 1, i + 3]
+                r0 = right[end - 1]
+                for j in range(width):
+                    a[j] += a0 * r0[j]
+                    b[j] += b0 * r0[j]
+                    c[j] += c0 * r0[j]
+                    d[j] += d0 * r0[j]
+
+
+@compiled
+def run_expectations(
+    emissions: Array, first_rows: Array, lengths: Array, counted: Array, forward: Array, backward: Array,
+    begin: Array, end: Array, bound: float, marginals: Array, counts: Array, log_z: Array, stable: Array,
+) -> None:  # fmt: skip
+    """Compute the marginals, the expected counts / ψ, log Z without the maxima of the transitions, and stability.
+
+    The equations are those of `forward_backward`.
+    """
+    n_tags, width = emissions.shape[1], forward.shape[1]
+    size = LANES * lengths[0] if len(lengths) else 0
+    potentials, alpha = np.zeros((size, width), np.float32), np.zeros((size, width), np.float32)
+    beta, incoming = np.zeros((size, width), np.float32), np.zeros((size, width), np.float32)
+    scale, backward_scale = np.empty(size, np.float32), np.empty(size, np.float32)
+    for group in range(0, len(lengths), LANES):
+        here = lengths[group : group + LANES]
+        firsts = np.cumsum(here) - here
+        for lane in range(len(here)):
+            row = first_rows[group + lane]
+            log_z[group + lane] = load(emissions, row, here[lane], potentials, firsts[lane])
+        run_walk(potentials, firsts, 1, here, forward, begin, alpha, alpha, scale)
+        run_walk(potentials, firsts + here - 1, -1, here, backward, end, beta, incoming, backward_scale)
+        for lane in range(len(here)):
+            sequence, first, overlap = group + lane, firsts[lane], np.float32(0)
+            stable[sequence] = True
+            for t in range(here[lane]):
+                row, out = first + t, marginals[first_rows[sequence] + t]
+                one, other = alpha[row], beta[row]
+                overlap = np.float32(0)
+                for j in range(width):
+                    overlap += one[j] * other[j]
+                if not (overlap > bound and overlap * min(scale[row], backward_scale[row]) > bound):
+                    stable[sequence] = False
+                inverse = np.float32(1) / overlap
+                for j in range(n_tags):
+                    out[j] = one[j] * other[j] * inverse
+                inverse /= backward_scale[row]
+                for j in range(width):  # α becomes the left factor of the expected counts
+                    one[j] *= inverse
+                log_z[sequence] += np.log(float(scale[row]))
+            log_z[sequence] += np.log(float(overlap))
+            if stable[sequence] and counted[sequence]:
+                add_products(alpha[first:], incoming[first + 1 :], here[lane] - 1, counts)
+
+
+def walk(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
+    """Run both recursions; see `forward_backward._walk`, which this replaces."""
+    n_tags = potentials.shape[1]
+    order = layout.order[: len(layout.firsts)]
+    lengths, lasts = layout.sizes[order], layout.ends[order] - 1
+    forward, backward, begin, end = _padded_factors(factors)
+    wide = padded(potentials, 0.0)
+    alpha, beta, incoming = (np.empty_like(wide) for _ in range(3))
+    scale, backward_scale = (np.empty(len(wide), wide.dtype) for _ in range(2))
+    run_walk(wide, lasts - lengths + 1, 1, lengths, forward, begin, alpha, alpha, scale)
+    run_walk(wide, lasts, -1, lengths, backward, end, beta, incoming, backward_scale)
+    rows = layout.n_rows
+    return alpha[:rows, :n_tags], scale[:rows], beta[:rows, :n_tags], backward_scale[:rows], incoming[:rows, :n_tags]
+
+
+def expect(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
+    """Compute marginals and expected counts; see `forward_backward.expect`, which this replaces."""
+    factors, constants = make_factors(transitions, emissions.dtype)
+    order = layout.order[: len(layout.firsts)]
+    lengths, n_tags, marginals = layout.sizes[order], emissions.shape[1], np.empty_like(emissions)
+    matrices = _padded_factors(factors)
+    counts, log_z, stable = np.zeros_like(matrices[0]), np.empty(len(order)), np.empty(len(order), np.bool_)
+    run_expectations(
+        emissions, layout.ends[order] - lengths, lengths, counted[order], *matrices, UNDERFLOW_BOUND, marginals, counts,
+        log_z, stable,
+    )  # fmt: skip
+    all_log_z, all_stable = np.zeros(layout.n_sequences), np.ones(layout.n_sequences, np.bool_)
+    all_log_z[order] = log_z + constants.begin_and_end + constants.step * (lengths - 1)
+    all_stable[order] = stable
+    return Expectations(marginals, counts[:n_tags, :n_tags] * factors.matrix, all_log_z, all_stable)
+
+
+def _padded_factors(factors: Transitions) -> tuple[FloatsT, FloatsT, FloatsT, FloatsT]:
+    """The transpose of ψ, ψ itself, and the factors of the first and last tags, padded with zeros."""
+    begin, end = (padded(scores[None], 0.0)[0] for scores in (factors.start, factors.end))
+    return padded(factors.matrix.T, 0.0), padded(factors.matrix, 0.0), begin, end

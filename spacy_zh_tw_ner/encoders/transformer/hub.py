@@ -6,11 +6,13 @@ Everything that transformers raises on the way becomes one sentence here.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ...errors import Errors, UnreadableFileError, ZhTwNerError, code_of
 from ...untrusted import origin
@@ -119,7 +121,12 @@ def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str,
 
     RAISES (ValueError): If a weight is missing or has another shape.
     """
-    expected = {key: tensor.shape for key, tensor in empty_model(name, deepcopy(config)).state_dict().items()}
+    from transformers.modeling_utils import no_init_weights
+
+    cls, config_copy = _model_class(name, config), deepcopy(config)
+    with no_init_weights(), _NothingAllocated():
+        model = cls(config_copy, add_pooling_layer=False) if _takes_pooler(cls) else cls(config_copy)
+    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
     missing = sorted(expected.keys() - weights.keys())
     if missing:
         raise UnreadableFileError(
@@ -129,6 +136,19 @@ def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str,
         if weights[key].shape != shape:
             seen, wanted = tuple(weights[key].shape), tuple(shape)
             raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=key, seen=seen, expected=wanted))
+
+
+class _NothingAllocated(TorchFunctionMode):
+    """Put new tensors on the device "meta", where they have a shape and no numbers.
+
+    `torch.device("meta")` does so with `torch.arange`, too, which there takes torch's compiler and half a second.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        on_meta = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
+        return func(*args, **{**(kwargs or {}), **on_meta})
 
 
 def _attention(cls: Any, wanted: str | None) -> str | None:
@@ -158,11 +178,16 @@ def _filled(
 
 @contextmanager
 def _on_meta() -> Iterator[None]:
-    """Parameters get shapes and no numbers. Buffers, such as the numbers of positions, are in no file and get both."""
-    register = nn.Module.register_parameter
+    """Give parameters that this thread makes shapes and no numbers.
+
+    Buffers, such as the numbers of positions, are in no file and get both.
+    """
+    register, thread = nn.Module.register_parameter, get_ident()
 
     def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
-        register(module, name, None if param is None else nn.Parameter(param.to("meta"), requires_grad=False))
+        if param is not None and get_ident() == thread:
+            param = nn.Parameter(param.to("meta"), requires_grad=False)
+        register(module, name, param)
 
     with patch.object(nn.Module, "register_parameter", register_on_meta):
         yield

@@ -186,6 +186,7 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         require(0 <= index < len(parameters), "the number of a parameter", index, f"below {len(parameters)}")
         _require_sizes(part, parameters[index].shape)
+        _require_whole(type(optimizer).__name__, part, parameters[index].dim())
     optimizer.load_state_dict(state)
 
 
@@ -198,7 +199,8 @@ def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
         require(same, "the settings of a group", sorted(group), ", ".join(own))
         for name, value in own.items():
             # A rate may be a whole number.
-            kind = int | float if isinstance(value, int | float) else list | tuple if name == "betas" else type(value)
+            kind: Any = int | float if isinstance(value, int | float) else type(value)
+            kind = list if isinstance(value, tuple) else kind  # as JSON has it
             require(isinstance(group[name], kind), f"param_groups.{name}", group[name], f"as {value!r}")
 
 
@@ -217,6 +219,21 @@ def _require_sizes(state: object, shape: torch.Size) -> None:
             require(value is None or isinstance(value, int | float), f"state.{name}", value, "a number")
 
 
+def _require_whole(kind: str, state: dict[str, Any], n_dimensions: int) -> None:
+    """Make sure that nothing is missing of what an optimizer remembers of a parameter it has updated."""
+    inner = [value for value in state.values() if isinstance(value, dict)]
+    names = set(state).union(*inner)
+    if kind == "AdamW":
+        wanted = {"step", "exp_avg", "exp_avg_sq"}
+    elif kind == "Adafactor":
+        wanted = {"step", "RMS", *(("exp_avg_sq_row", "exp_avg_sq_col") if n_dimensions > 1 else ("exp_avg_sq",))}
+    else:
+        wanted = {"step", "state1", "state2"}
+        if any(isinstance(part.get("state1"), torch.Tensor) and part["state1"].dtype == torch.uint8 for part in inner):
+            wanted |= {"qmap1", "qmap2", "absmax1", "absmax2"}
+    require(not names or wanted <= names, "the state of a parameter", sorted(names), ", ".join(sorted(wanted)))
+
+
 def _sizes(name: str, shape: torch.Size) -> set[int]:
     """How many numbers a part of an optimizer's state may have."""
     if name.startswith("absmax"):
@@ -225,6 +242,7 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
         return {256}
     others = {
         "step": 1,
+        "RMS": 1,
         "exp_avg_sq_row": shape[:-1].numel(),
         "exp_avg_sq_col": (shape[:-2] + shape[-1:]).numel(),
     }

@@ -1,19 +1,22 @@
 """A backbone inside a thinc model: trained by an optimizer of torch, moved, and saved. `passes` runs it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from functools import wraps
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import srsly
 import torch
-from thinc.api import Optimizer, get_torch_default_device
+from thinc.api import Optimizer
 from thinc.shims.shim import Shim
-from thinc.types import FloatsXd
-from thinc.util import torch2xp, xp2torch
+from thinc.util import xp2torch
 
+from ...devices import encoder_device
 from ...errors import Errors
 from ...untrusted import origin, parse_json, parse_msgpack, reading, require_type
+from ..torch_shim import update_by_thinc
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
@@ -24,6 +27,22 @@ from .settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_loading = RLock()
+
+
+def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let one thread at a time load a model: transformers patches torch for all threads while it builds one."""
+
+    @wraps(load)
+    def locked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _loading:
+            return load(*args, **kwargs)
+
+    return locked
 
 
 class BackboneShim(Shim):
@@ -72,6 +91,7 @@ class BackboneShim(Shim):
         """Where the weights are."""
         return next(self.backbone.parameters()).device
 
+    @one_at_a_time
     def load(self) -> None:
         """Read the base from the Hub, its cache or a folder, and make sure that it can be saved again.
 
@@ -86,7 +106,7 @@ class BackboneShim(Shim):
             memory=s.memory,
             attention=s.attention,
             dropout=s.dropout,
-            device=get_torch_default_device(),
+            device=encoder_device(),
         )
         tokenizer = read_tokenizer(s.name, s.revision)
         require_vocabulary(backbone, tokenizer)
@@ -120,11 +140,7 @@ class BackboneShim(Shim):
             if self.scaler.is_enabled():
                 raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
             for name, parameter in trained.items():
-                weights, gradient = (
-                    cast(FloatsXd, torch2xp(cast(torch.Tensor, x))) for x in (parameter.data, parameter.grad)
-                )
-                new, _ = optimizer((self.id, name), weights, gradient)
-                parameter.data = xp2torch(new, device=parameter.device)
+                update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
             return
         if self._optimizer is None:
@@ -178,6 +194,7 @@ class BackboneShim(Shim):
             return b""
         return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
 
+    @one_at_a_time
     def from_bytes(self, data: bytes) -> "BackboneShim":
         """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
         if data:
@@ -185,7 +202,7 @@ class BackboneShim(Shim):
             with reading(origin()):
                 parts = from_bytes(data)
                 backbone, tokenizer = unpack(
-                    parts, name=s.name, revision=s.revision, memory=s.memory, device=get_torch_default_device()
+                    parts, name=s.name, revision=s.revision, memory=s.memory, device=encoder_device()
                 )
                 self.hold(backbone, tokenizer)
         return self

@@ -1,28 +1,28 @@
-"""Rows of numbers in a file without a name, for what is too much to be held in memory and is needed twice."""
+"""An array in a temporary file, for values that are too many to be held in memory and are needed more than once."""
 
 from tempfile import TemporaryFile
 from typing import NoReturn
 
 import numpy as np
-import torch
 
 from ..errors import Errors
+from .transitions import FloatsT
 
 
-class RowsOnDisk:
+class DiskArray:
     """(n_rows, n_columns) float32, which grows at its end and is read in slices.
 
-    The file lies where the system keeps temporary files (`TMPDIR`), no other process sees it, and it is gone at the end
-    of the `with` block, whatever becomes of the process.
+    The file is where the system keeps temporary files (`TMPDIR`), no other process sees it, and it is gone at the end
+    of the `with` block, whatever happens to the process.
 
-    n_columns (int): Numbers of a row.
+    n_columns (int): Numbers in a row.
     RAISES (ValueError): Where no such file can be made.
     """
 
     def __init__(self, n_columns: int) -> None:
         self._n_rows, self._n_columns = 0, n_columns
         try:
-            # Read and not mapped: pages of a mapped file count as memory of the process.
+            # Read and not mapped: the pages of a mapped file count as memory of the process.
             self._file = TemporaryFile()  # noqa: SIM115
         except OSError as error:
             self._refuse(error)
@@ -30,32 +30,31 @@ class RowsOnDisk:
     def __len__(self) -> int:
         return self._n_rows
 
-    def __enter__(self) -> "RowsOnDisk":
+    def __enter__(self) -> "DiskArray":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def append(self, rows: torch.Tensor) -> None:
-        """Write more rows.
+    def append(self, rows: FloatsT) -> None:
+        """Write more rows, (n, n_columns).
 
-        rows (torch.Tensor): (n, n_columns), on any device.
         RAISES (ValueError): Where the disk is full.
         """
         try:
             self._file.seek(4 * self._n_columns * self._n_rows)
-            self._file.write(rows.detach().cpu().float().contiguous().numpy().data)
+            self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
             self._file.flush()
         except OSError as error:
             self._refuse(error)
         self._n_rows += len(rows)
 
-    def __getitem__(self, rows: slice) -> torch.Tensor:
+    def __getitem__(self, rows: slice) -> FloatsT:
         first, end, _ = rows.indices(self._n_rows)
         values = np.empty((max(0, end - first), self._n_columns), dtype=np.float32)
         self._file.seek(4 * self._n_columns * first)
         self._file.readinto(values.data)
-        return torch.from_numpy(values)
+        return values
 
     def _refuse(self, error: OSError) -> NoReturn:
         mib, reason = 4 * self._n_columns * self._n_rows / 2**20, error.strerror or error

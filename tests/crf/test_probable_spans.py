@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import Segment, choose, decode, infer, probable_segments
+from spacy_zh_tw_ner.crf import Segment, choose
 
-from .helpers import bioes, both_paths, constrained
+from .helpers import bioes, both_paths, constrained, decode, infer, probable_segments
 
 
 def patterns(n_labels: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
-"""Of segments that overlap, those that stay.
+"""Resolve overlapping segments by weighted interval scheduling.
 
-A segment counts by its own probability: take those above a threshold, and the threshold sets the balance of precision
-and recall. The F1 that one can expect is highest at a threshold of half that F1 (Lipton, Elkan and Naryanaswamy 2014,
+A segment counts by its own probability: those above a threshold are taken, and the threshold sets the balance of
+precision and recall. The expected F1 is highest at a threshold of half that F1 (Lipton, Elkan and Naryanaswamy 2014,
 "Optimal Thresholding of Classifiers to Maximize F1 Measure").
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """A stretch of rows of one kind; `end` is exclusive, `score` its probability."""
+    """Rows from `start` to `end`, exclusive, of one kind; `score` is their probability."""
 
     start: int
     end: int
@@ -23,13 +23,14 @@ def choose(segments: Sequence[Segment], threshold: float) -> list[Segment]:
     """Choose segments that do not overlap, so that Σ (score − threshold) is highest: weighted interval scheduling.
 
     segments (Sequence[Segment]): Any number, overlapping.
-    threshold (float): What a segment must be worth.
+    threshold (float): Subtracted from each score; segments below it are never chosen.
     RETURNS (list[Segment]): In order.
     """
     by_end = sorted(segments, key=lambda segment: segment.end)
     ends = [segment.end for segment in by_end]
-    worth = [0.0]  # of the best choice among the first so many
-    back: list[int | None] = []  # how many are left to choose from once this one is taken, or None where it is not
+    worth = [0.0]  # worth[n]: sum of the best choice among the first n segments
+    # For each segment, the number of segments before it that remain to choose from; None where it is not chosen.
+    back: list[int | None] = []
     for index, segment in enumerate(by_end):
         free = bisect_right(ends, segment.start, 0, index)
         taken = worth[free] + segment.score - threshold

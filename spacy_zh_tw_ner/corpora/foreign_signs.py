@@ -1,0 +1,129 @@
+"""Remove the signs that other tools put into tokens: [CLS], ##ing, ▁New, and the positions of Weibo NER."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from .records import NotifyT
+
+CleanT: TypeAlias = tuple[list[str], list[str], list[bool | None]]
+
+SPECIAL = frozenset("[CLS] [SEP] [PAD] <s> </s> <pad> <bos> <eos> <|endoftext|>".split())
+UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
+CONTINUED = re.compile(r"##(\S+)")
+BLANK = "▁"  # U+2581: SentencePiece writes it for the blank before a word
+PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
+PLACED_SHARE = 0.98  # of the tokens of a file with positions; emoji and the like may have none
+FIRST = frozenset("#[<▁")  # of all signs
+OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
+INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
+PIECE_TAG = "X"  # BERT's examples give it to all wordpieces of a word but the first
+
+
+def is_special(token: str) -> bool:
+    """Tell whether a token is one that a model needs and no text has."""
+    return token in SPECIAL
+
+
+def is_piece(token: str) -> bool:
+    """Tell whether a token is a wordpiece that continues the token before it."""
+    return CONTINUED.fullmatch(token) is not None
+
+
+def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
+    """Tell whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
+
+    sentences (Iterable[Sequence[str]]): Tokens, a sentence each.
+    RETURNS (bool): Whether nearly every token ends with 0 or one more than the token before, and some with more than 0.
+    """
+    n_tokens = n_placed = highest = 0
+    for tokens in sentences:
+        before = -1
+        for token in tokens:
+            n_tokens += 1
+            found = PLACED.fullmatch(token)
+            position = int(found[2]) if found else -1
+            n_placed += position == 0 or (position > 0 and position == before + 1)
+            before = position
+            highest = max(highest, position)
+    return highest > 0 and n_placed >= PLACED_SHARE * n_tokens
+
+
+class LostText(ValueError):
+    """A sentence whose text cannot be restored."""
+
+
+class SignRemover:
+    """Removes signs from the sentences of one file, and counts them.
+
+    positions (bool): Whether tokens end with positions.
+    """
+
+    def __init__(self, positions: bool) -> None:
+        self.positions = positions
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, tokens: Sequence[str], tags: Sequence[str]) -> CleanT:
+        """Remove the signs of one sentence.
+
+        tokens (Sequence[str]): Tokens as they are written.
+        tags (Sequence[str]): One a token.
+        RETURNS (tuple[list[str], list[str], list[Optional[bool]]]): Tokens; tags; and whether a blank is before each
+            token, None where the script decides.
+        RAISES (LostText): For a sentence of which a part is lost, as [UNK] says.
+        """
+        if self.positions:
+            tokens = [self._without_position(token) for token in tokens]
+        if all(token[:1] not in FIRST for token in tokens):
+            return list(tokens), list(tags), [None] * len(tokens)
+        clean: CleanT = ([], [], [])
+        # Where SentencePiece has written its sign, tokens without it go on with the word before.
+        unsigned = False if any(token.startswith(BLANK) for token in tokens) else None
+        begun, blank = "", False  # what a token that held only a blank leaves to the next one
+        for token, tag in zip(tokens, tags, strict=True):
+            if token in UNKNOWN:
+                raise LostText(f"{token} stands for characters that are lost")
+            if token in SPECIAL:
+                self.counts["special tokens such as [CLS] are left out"] += 1
+                continue
+            piece = CONTINUED.fullmatch(token)
+            before: bool | None = True if blank else unsigned
+            if piece is not None:
+                token, before = piece[1], False  # noqa: PLW2901
+                tag = _continued(clean[1]) if tag == PIECE_TAG else tag  # noqa: PLW2901
+                self.counts["wordpieces such as ##ing are joined to the token before them"] += 1
+            elif token.startswith(BLANK):
+                token, before = token[1:], True  # noqa: PLW2901
+                self.counts["signs ▁ are read as blanks"] += 1
+                if not token:
+                    begun, blank = tag, True
+                    continue
+            if tag[2:] == begun[2:] and begun[:1] == "B" and tag[0] in INSIDE_TO_BEGIN:
+                tag = INSIDE_TO_BEGIN[tag[0]] + tag[1:]  # noqa: PLW2901
+            clean[2].append(before and bool(clean[0]))
+            clean[0].append(token)
+            clean[1].append(tag)
+            begun, blank = "", False
+        return clean
+
+    def _without_position(self, token: str) -> str:
+        found = PLACED.fullmatch(token)
+        self.counts["positions after characters, as in Weibo NER, are removed"] += found is not None
+        return found[1] if found else token
+
+    def report(self, path: Path, notify: NotifyT) -> None:
+        """Report what was removed from a file."""
+        if self.counts:
+            counts = "; ".join(f"{n} {what}" for what, n in self.counts.items())
+            notify(f"{path}: signs of other tools are not text: {counts}.")
+
+
+def _continued(tags: list[str]) -> str:
+    """Return the tag of a piece of the token before, whose own tag then ends nothing."""
+    if not tags or tags[-1] == "O":
+        return "O"
+    kind, label = tags[-1][0], tags[-1][1:]
+    tags[-1] = OPENED.get(kind, kind) + label
+    return "I" + label

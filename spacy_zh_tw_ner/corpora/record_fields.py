@@ -1,0 +1,257 @@
+"""Find the text, the tokens, the tags and the spans in a JSON object or a row of Parquet."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from ..entities import Entity
+from .offsets import RawSpan
+from .records import USUAL_FIELDS, FieldNames, NoAnnotation, Reject
+from .tags import TAG
+
+ObjectT: TypeAlias = dict[str, Any]
+
+TEXT_FIELDS = ("text", "data", "content", "sentence")
+TOKENS_FIELDS = ("tokens", "words", "characters", "chars", "character", "char", "word", "text")
+TAGS_FIELDS = ("ner_tags", "tags", "labels", "ner_labels", "label", "ner", "bio")
+SPANS_FIELDS = ("label", "labels", "spans", "entities", "ents", "annotations")
+# Not searched for spans: lists of objects with offsets that annotate something else.
+OTHER_FIELDS = ("tokens", "relations", "Comments", "comments")
+
+START = ("start", "start_offset", "begin", "start_idx", "start_char")
+END = ("end", "end_offset", "end_idx", "end_char")
+LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "category")
+SURFACE = ("text", "surface", "word", "mention")
+
+WHOLE = re.compile("[0-9]{1,15}")
+LARGEST = 10**15  # the largest offset that is taken for one
+NO_LABEL = "a region without a label"
+
+
+class NotUsable(ValueError):
+    """A record that cannot become training data; `str()` of it is the reason."""
+
+
+class TokensAndTags(NamedTuple):
+    """Tokens and their tags as written, and the name of the field of the tags; tags are None where they are null."""
+
+    tokens: Sequence[Any]
+    tags: Sequence[Any] | None
+    tags_field: str
+
+
+class Spans(NamedTuple):
+    """Spans of an object.
+
+    usable: Those whose types are right.
+    rejects: The others.
+    annotated: Whether the object has a field for spans that is not null.
+    layouts: "list", or "object" as in CLUENER, whose ends are inclusive; none where there are no spans.
+    """
+
+    usable: list[RawSpan]
+    rejects: list[Reject]
+    annotated: bool
+    layouts: set[str]
+
+
+def kind_of(value: object) -> str:
+    """Describe the JSON type of a value, for messages."""
+    names = {
+        type(None): "null",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        str: "a string",
+    }
+    return names.get(type(value), "an object" if isinstance(value, dict) else type(value).__name__)
+
+
+def text_or_nothing(value: object) -> str:
+    """Return an id as text: strings and whole numbers as they are, anything else as an empty string."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
+    """Find the text of an object.
+
+    data (dict): The object.
+    names (FieldNames): `text` names the field, else it is the first of TEXT_FIELDS that holds a string.
+    RETURNS (str): The text.
+    RAISES (NotUsable): Where there is no such field, or it holds anything but a string.
+    """
+    fields = [names.text] if names.text else [field for field in TEXT_FIELDS if field in data]
+    found = next((data[field] for field in fields if isinstance(data.get(field), str)), None)
+    if found is not None:
+        return str(found)
+    if not fields or fields[0] not in data:
+        raise NotUsable(f"has no field `{names.text or 'text'}`")
+    raise NotUsable(f"`{fields[0]}` is {kind_of(data[fields[0]])}, not text")
+
+
+def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> TokensAndTags | None:
+    """Find tokens and tags: two lists of equal length, the second of tags or their numbers.
+
+    Of several pairs the one whose names belong together is taken, then the first of TOKENS_FIELDS and TAGS_FIELDS.
+    A text of as many characters as there are tags is a list of tokens, too.
+
+    data (dict): The object.
+    names (FieldNames): `tokens` and `tags` name the fields.
+    RETURNS (Optional[TokensAndTags]): None where the object holds no such pair.
+    """
+    tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
+    present = [field for field in tokens_fields if isinstance(data.get(field), list)]
+    pairs = [(field, tags) for field in present for tags in _tags_fields(field, names) if tags in data]
+    for tokens, tags in pairs:
+        values = data[tags]
+        if isinstance(values, list) and len(values) == len(data[tokens]) and _are_tags(values):
+            return TokensAndTags(data[tokens], values, tags)
+    for tokens, tags in pairs:
+        expected = names.tags is not None or tags == TAGS_FIELDS[0]
+        if (expected and isinstance(data[tags], list)) or (data[tags] is None and _are_strings(data[tokens])):
+            return TokensAndTags(data[tokens], data[tags], tags)  # for the reader to say what is wrong
+    if names.tokens:
+        return None
+    text = next((data[field] for field in TEXT_FIELDS if isinstance(data.get(field), str)), "")
+    for tags in _tags_fields("text", names):
+        values = data.get(tags)
+        if text and isinstance(values, list) and len(values) == len(text) and _are_tags(values):
+            return TokensAndTags(list(text), values, tags)
+    return None
+
+
+def _tags_fields(tokens_field: str, names: FieldNames) -> tuple[str, ...]:
+    if names.tags:
+        return (names.tags,)
+    return (f"{tokens_field}_label", f"{tokens_field}_labels", f"{tokens_field}_tags", *TAGS_FIELDS)
+
+
+def _are_tags(values: list[Any]) -> bool:
+    return all(type(value) is int or (isinstance(value, str) and TAG.fullmatch(value)) for value in values)
+
+
+def _are_strings(values: list[Any]) -> bool:
+    return bool(values) and all(isinstance(value, str) for value in values)
+
+
+def span_fields(data: ObjectT) -> Iterator[tuple[str, Any]]:
+    """Find the fields that hold spans: those of SPANS_FIELDS, and any other list whose values look like spans.
+
+    data (dict): The object.
+    YIELDS (tuple[str, Any]): Name and value, never null. A string in `label` classifies the whole text.
+    """
+    for field, value in data.items():
+        if value is None or (field == "label" and isinstance(value, str)):
+            continue
+        if field in SPANS_FIELDS or (field not in OTHER_FIELDS and _is_list_of_spans(value)):
+            yield field, value
+
+
+def _is_list_of_spans(value: Any) -> bool:
+    return isinstance(value, list) and any(map(_looks_like_span, value))
+
+
+def _looks_like_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(key in value for key in START) and any(key in value for key in LABEL)
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return type(value[0]) is type(value[1]) is int and isinstance(value[2], str)
+
+
+def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
+    """Find the spans of an object, of all its fields for spans; one that cannot be used costs only itself.
+
+    data (dict): The object.
+    name_of (Callable[[int], str]): Number of a label → its name.
+    RETURNS (Spans): Labels are names, offsets whole numbers.
+    RAISES (NotUsable): For a field that holds neither a list of spans nor an object of labels.
+    """
+    found = Spans([], [], any(True for _ in span_fields(data)), set())
+    for field, value in span_fields(data):
+        if value:
+            found.layouts.add("object" if isinstance(value, dict) and not _is_object_of_lists(value) else "list")
+        for item in _items(field, value):
+            _add(item, found, name_of)
+    return found
+
+
+def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
+    """Yield spans as written, and their surfaces where the layout gives them."""
+    if isinstance(value, list):
+        yield from ((item, None) for item in value)
+    elif not isinstance(value, dict):
+        raise NotUsable(f"`{field}` is {kind_of(value)}, not a list of spans")
+    elif _is_object_of_lists(value):
+        # Hugging Face stores a list of objects as an object of lists.
+        columns = {key: inner for key, inner in value.items() if inner is not None}
+        if len({len(inner) for inner in columns.values()}) > 1:
+            raise NotUsable(f"the lists in `{field}` differ in length")
+        yield from ((dict(zip(columns, row, strict=True)), None) for row in zip(*columns.values(), strict=True))
+    else:
+        yield from _cluener_items(field, value)
+
+
+def _is_object_of_lists(value: ObjectT) -> bool:
+    return any(key in value for key in START) and all(isinstance(inner, list | None) for inner in value.values())
+
+
+def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None]]:
+    """Yield spans of CLUENER's layout: label → surface → pairs of offsets."""
+    for label, surfaces in value.items():
+        if surfaces is None:
+            continue
+        if not isinstance(surfaces, dict):
+            raise NotUsable(f"`{field}` has {kind_of(surfaces)} for {label!r}, not an object of surfaces")
+        for surface, places in surfaces.items():
+            for place in places if isinstance(places, list) and places else [places]:
+                yield [*(place if isinstance(place, list) else [place]), label], surface
+
+
+def _add(item: tuple[Any, str | None], found: Spans, name_of: Callable[[int], str]) -> None:
+    value, surface = item
+    if isinstance(value, dict):
+        start, end, label = (next((value[key] for key in keys if key in value), None) for keys in (START, END, LABEL))
+        surface = next((value[key] for key in SURFACE if isinstance(value.get(key), str)), None)
+    elif isinstance(value, list) and len(value) == 3:
+        start, end, label = value
+    else:
+        found.rejects.append(Reject(Entity(0, 0, ""), f"{kind_of(value)} is not a span: {str(value)[:60]}"))
+        return
+    for name in label if isinstance(label, list) and label else [label]:
+        span, reject = check_span(start, end, name_of(name) if type(name) is int else name, surface)
+        if span is not None:
+            found.usable.append(span)
+        if reject is not None:
+            found.rejects.append(reject)
+
+
+def check_span(start: object, end: object, label: object, surface: str | None) -> tuple[RawSpan | None, Reject | None]:
+    """Check the types of a span.
+
+    start (object): Must be a whole number, which may be written as 3.0 or "3".
+    end (object): Must be a whole number.
+    label (object): Must be a name; a region without a label or a place is no annotation.
+    surface (Optional[str]): The annotated text, where the file repeats it.
+    RETURNS (tuple[Optional[RawSpan], Optional[Reject]]): One of the two.
+    """
+    first, last = _whole_number(start), _whole_number(end)
+    place = Entity(first or 0, last or 0, str(label or "")[:60])
+    if label is None or label in ("", []):
+        return None, NoAnnotation(place, NO_LABEL)
+    if start is None or end is None:
+        return None, NoAnnotation(place, "a region without a place")
+    if first is None or last is None:
+        return None, Reject(place, f"offsets {start!r} and {end!r} are not whole numbers")
+    if not isinstance(label, str):
+        return None, Reject(place, f"label {label!r} is not a name")
+    return RawSpan(first, last, label, surface), None
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+        return int(value)
+    return value if type(value) is int else None

@@ -1,0 +1,33 @@
+"""Settings that the loops share: how numba compiles them, the sizes of their blocks, and arrays padded to these."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+LANES = 4  # sequences that are computed at a time
+WIDTH = 16  # float32 in the widest vector register
+
+
+def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
+    """Compile a function at its first call, and keep the machine code on disk where a folder can be written.
+
+    fastmath (str): What the compiler may assume, see https://llvm.org/docs/LangRef.html#fast-math-flags.
+    """
+    compile_: Callable[[FunctionT], FunctionT] = njit(
+        cache=True, nogil=True, error_model="numpy", fastmath=set(fastmath)
+    )
+    return compile_
+
+
+def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
+    """Pad rows to a multiple of LANES and columns to a multiple of WIDTH."""
+    n_rows, n_columns = matrix.shape
+    shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
+    larger = np.full(shape, value, matrix.dtype)
+    larger[:n_rows, :n_columns] = matrix
+    return larger

@@ -1,0 +1,129 @@
+"""The best path of each sequence as compiled loops; see `crf.viterbi`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..layout import Layout
+from ..transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
+from .settings import LANES, jit, padded
+
+Array = npt.NDArray[Any]
+
+LOWEST = np.float32(-3e38)
+
+# No emission is NaN or infinite here, which lets the compiler take a maximum in vectors.
+compiled = jit("contract", "reassoc", "nsz", "nnan")
+
+
+@compiled
+def maximize_one(x: Array, matrix: Array, out: Array) -> None:
+    """out[j] = max_i x[i] + matrix[i, j]"""
+    for j in range(matrix.shape[1]):
+        out[j] = LOWEST
+    for i in range(0, matrix.shape[0], 4):
+        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
+        m0, m1, m2, m3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        for j in range(matrix.shape[1]):
+            out[j] = max(out[j], x0 + m0[j], x1 + m1[j], x2 + m2[j], x3 + m3[j])
+
+
+@compiled
+def maximize_four(x: Array, matrix: Array, out: Array) -> None:
+    """out[lane, j] = max_i x[lane, i] + matrix[i, j] for four lanes."""
+    a, b, c, d = out[0], out[1], out[2], out[3]
+    for j in range(matrix.shape[1]):
+        a[j] = b[j] = c[j] = d[j] = LOWEST
+    for i in range(0, matrix.shape[0], 2):
+        a0, a1, b0, b1 = x[0, i], x[0, i + 1], x[1, i], x[1, i + 1]
+        c0, c1, d0, d1 = x[2, i], x[2, i + 1], x[3, i], x[3, i + 1]
+        m0, m1 = matrix[i], matrix[i + 1]
+        for j in range(matrix.shape[1]):
+            p, q = m0[j], m1[j]
+            a[j] = max(a[j], a0 + p, a1 + q)
+            b[j] = max(b[j], b0 + p, b1 + q)
+            c[j] = max(c[j], c0 + p, c1 + q)
+            d[j] = max(d[j], d0 + p, d1 + q)
+
+
+@compiled
+def run_viterbi(
+    emissions: Array, first_rows: Array, lengths: Array, matrix: Array, into: Array, start: Array, end: Array,
+    tags: Array, finals: Array, legal: Array,
+) -> None:  # fmt: skip
+    """Find the best path of each sequence; see `viterbi.Paths` for the results.
+
+    Only scores are kept on the way to the last token. Which tag came before is computed again on the way back, for the
+    one tag of each token that is on the path.
+
+    matrix: (n_rows, width) padded. into: (n_tags, n_tags) the transposed matrix, without padding.
+    """
+    n_tags, width = emissions.shape[1], matrix.shape[1]
+    after = np.empty((LANES, width), np.float32)
+    before = np.full((LANES, width), PENALTY, np.float32)
+    scores = np.empty((LANES, lengths[0] if len(lengths) else 0, n_tags), np.float32)
+    for group in range(0, len(lengths), LANES):
+        in_group = min(LANES, len(lengths) - group)
+        n_lanes = in_group
+        legal[group : group + in_group] = True
+        for t in range(lengths[group]):
+            while lengths[group + n_lanes - 1] <= t:
+                n_lanes -= 1
+            if t == 0:
+                after[:, :n_tags] = start
+            elif n_lanes == LANES:
+                maximize_four(before, matrix, after)
+            else:
+                for lane in range(n_lanes):
+                    maximize_one(before[lane], matrix, after[lane])
+            for lane in range(n_lanes):
+                row = first_rows[group + lane] + t
+                come, back, emission, kept = after[lane], before[lane], emissions[row], scores[lane, t]
+                peak = LOWEST
+                for j in range(n_tags):
+                    kept[j] = come[j] + emission[j]
+                    peak = max(peak, kept[j])
+                if peak < PENALTY / 2:
+                    legal[group + lane] = False
+                for j in range(n_tags):  # scores of long sequences stay in range
+                    kept[j] -= peak
+                    back[j] = kept[j]
+        for lane in range(in_group):
+            first, length, final = first_rows[group + lane], lengths[group + lane], finals[group + lane]
+            final[:] = scores[lane, length - 1]
+            tag = best_before(final, end)
+            if final[tag] + end[tag] < PENALTY / 2:
+                legal[group + lane] = False
+            for t in range(length - 1, -1, -1):
+                tags[first + t] = tag
+                if t:
+                    tag = best_before(scores[lane, t - 1], into[tag])
+
+
+@compiled
+def best_before(scores: Array, into: Array) -> int:
+    """The first i with the largest scores[i] + into[i]."""
+    best = LOWEST
+    for i in range(len(scores)):
+        best = max(best, scores[i] + into[i])
+    for i in range(len(scores)):
+        if scores[i] + into[i] >= best:
+            return i
+    return 0
+
+
+def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
+    """Find the best paths; see `viterbi._find_best_paths`, which this replaces."""
+    n_tags = emissions.shape[1]
+    tags = np.empty(len(emissions), np.int64)
+    order = layout.order[: len(layout.firsts)]
+    finals, legal = np.empty((len(order), n_tags), np.float32), np.empty(len(order), np.bool_)
+    lengths = layout.sizes[order]
+    start, end = (np.ascontiguousarray(scores, np.float32) for scores in transitions[1:])
+    matrix, into = transitions.matrix.astype(np.float32), np.ascontiguousarray(transitions.matrix.T, np.float32)
+    first_rows = layout.ends[order] - lengths
+    run_viterbi(emissions, first_rows, lengths, padded(matrix, PENALTY), into, start, end, tags, finals, legal)
+    all_finals, all_legal = np.zeros((layout.n_sequences, n_tags), np.float32), np.ones(layout.n_sequences, np.bool_)
+    all_finals[order], all_legal[order] = finals, legal
+    return tags, all_finals, all_legal

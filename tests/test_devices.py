@@ -1,0 +1,301 @@
+"""Encoders run on a GPU while thinc stays on the CPU, on the simulated GPU of `fake_gpu`; not run on a real one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import thinc.compat
+import torch
+from fake_gpu import Devices, fake_gpus
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from thinc.api import Config
+
+from spacy_zh_tw_ner import devices
+from spacy_zh_tw_ner.devices import (
+    check_gpu,
+    encoder_device,
+    encoders_on,
+    require_cpu,
+    require_gpu,
+    runs_encoders_alone,
+)
+from spacy_zh_tw_ner.encoders.transformer import onednn
+from spacy_zh_tw_ner.errors import DeviceError
+from spacy_zh_tw_ner.planning.presets import read_config, with_settings
+from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
+from spacy_zh_tw_ner.training.loop import train
+
+TEXT = "蔡英文總統在臺北市接見台積電董事長。"
+GPU = torch.device("cuda", 0)
+QUIET = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
+FEW = {"training.max_steps": 3, "training.eval_frequency": 2, "training.batcher.size": 200}
+SMALL = {
+    "components.ner.model.tok2vec.tok2vec.hidden_width": 16,
+    "components.ner.model.tok2vec.tok2vec.embed.widths": [16, 8],
+    "components.ner.model.tok2vec.tok2vec.embed.rows": [512, 512],
+}
+MODEL, MEMORY = "components.transformer.model", "components.transformer.model.memory"
+
+
+@pytest.fixture(autouse=True)
+def _cpu_again() -> Iterator[None]:
+    yield
+    require_cpu()
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Devices]:
+    with fake_gpus(monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the CPU multiply as the simulated GPU does, for results that are equal to the last digit."""
+    monkeypatch.setattr(onednn, "IS_SERVED", False)
+
+
+@pytest.fixture
+def bilstm(tiny_corpus: Path) -> Config:
+    return with_settings(read_config("bilstm"), _paths(tiny_corpus) | SMALL | QUIET | FEW)
+
+
+@pytest.fixture
+def transformer(tiny_corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> Config:
+    base = {"paths.base": str(tiny_checkpoint("bert"))}
+    return with_settings(read_config("transformer"), _paths(tiny_corpus) | base | QUIET | FEW)
+
+
+def _paths(corpus: Path) -> dict[str, str]:
+    return {f"paths.{split}": str(corpus / f"{split}.spacy") for split in ("train", "dev")}
+
+
+def trained(config: Config, output: Path, **settings: Any) -> Language:
+    nlp = init_nlp(config.interpolate())
+    with output.with_suffix(".log").open("w") as log:
+        train(nlp, output, stdout=log, stderr=log, **settings)
+    return nlp
+
+
+def weights(nlp: Language) -> dict[str, Any]:
+    return checkpoint_module._read_weights(nlp)
+
+
+def parameters(nlp: Language) -> list[torch.nn.Parameter]:
+    shims = [shim for _, layer in checkpoint_module.layers_of(nlp) for shim in layer.shims]
+    return [parameter for shim in shims for parameter in shim._model.parameters()]
+
+
+def arrays(nlp: Language) -> list[Any]:
+    layers = [layer for _, layer in checkpoint_module.layers_of(nlp)]
+    return [layer.get_param(name) for layer in layers for name in layer.param_names if layer.has_param(name)]
+
+
+THINC = {"training.optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.001}}
+LORA = {f"{MODEL}.lora": {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "alpha": 8}}
+NF4 = {f"{MODEL}.quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}}
+AVERAGES = {"training.optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.001, "use_averages": True}}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "BiLSTM": ("bilstm", {}),
+    "BiLSTM, averages": ("bilstm", AVERAGES),
+    "Transformer": ("transformer", {}),
+    "Transformer, thinc's optimizer": ("transformer", THINC),
+    "Transformer, averages": ("transformer", AVERAGES),
+    "micro-batches": ("transformer", {f"{MEMORY}.micro_batch": 1, "training.accumulate_gradient": 2}),
+    "gradient checkpointing": ("transformer", {f"{MEMORY}.gradient_checkpointing": True}),
+    "LoRA": ("transformer", LORA),
+    "NF4": ("transformer", LORA | NF4),
+    "8-bit optimizer": ("transformer", {"training.optimizer.optimizer": "adamw_bnb_8bit"}),
+    "Adafactor": ("transformer", {"training.optimizer.optimizer": "adafactor"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_on_a_gpu_gives_what_the_cpu_gives(
+    case: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And every tensor is where it belongs: the simulated GPU raises an error where two devices mix."""
+    fixture, settings = CASES[case]
+    config = with_settings(request.getfixturevalue(fixture), settings)
+    expected = trained(config, tmp_path / "cpu")
+    with fake_gpus(monkeypatch) as found:
+        require_gpu(0)
+        nlp = trained(config, tmp_path / "gpu")
+        assert {parameter.device for parameter in parameters(nlp)} == {GPU}
+        assert {type(array) for array in arrays(nlp)} == {np.ndarray}
+        assert {(before.type, after.type) for before, after, _ in found.copies} == {("cpu", "cuda"), ("cuda", "cpu")}
+        on_gpu, again = weights(nlp), spacy.load(tmp_path / "gpu" / "model-last")
+        assert {parameter.device for parameter in parameters(again)} == {GPU}
+        doc, loaded = nlp(TEXT), again(TEXT)
+        if "transformer" in nlp.pipe_names:
+            assert isinstance(
+                nlp.get_pipe("transformer").predict([nlp.make_doc(TEXT)]).doc_data[0].tensors[0], np.ndarray
+            )  # type: ignore[attr-defined]
+    require_cpu()
+    if case == "NF4":  # adapters are drawn after another number of draws; the base is equal
+        for one, two in zip(parameters(expected), parameters(nlp), strict=True):
+            assert one.requires_grad or torch.equal(one, two)
+        return
+    for place, weight in weights(expected).items():
+        np.testing.assert_array_equal(weight, on_gpu[place], err_msg=place)
+    assert doc.to_json() == expected(TEXT).to_json()
+    # What was saved on the GPU loads on the CPU. Averages are saved, and training goes on with what was averaged.
+    on_cpu = spacy.load(tmp_path / "gpu" / "model-last")
+    assert {parameter.device.type for parameter in parameters(on_cpu)} == {"cpu"}
+    saved_on_cpu = spacy.load(tmp_path / "cpu" / "model-last")
+    assert on_cpu(TEXT).to_json() == loaded.to_json() == saved_on_cpu(TEXT).to_json()
+
+
+@pytest.mark.parametrize("case", ["BiLSTM", "Transformer", "8-bit optimizer", "NF4"])
+def test_a_run_on_a_gpu_is_resumed(
+    case: str, request: pytest.FixtureRequest, tmp_path: Path, gpu: Devices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture, settings = CASES[case]
+    config = with_settings(request.getfixturevalue(fixture), settings | {"training.max_steps": 4})
+    require_gpu(0)
+    whole = weights(trained(config, tmp_path / "whole", checkpoint_every=1))
+    from spacy_zh_tw_ner.training import loop
+
+    update, steps = loop._update, iter(range(5))
+
+    def stop(*args: Any) -> None:
+        if next(steps) == 3:
+            raise KeyboardInterrupt
+        update(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_update", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trained(config, tmp_path / "parts", checkpoint_every=1)
+    nlp = trained(config, tmp_path / "parts", checkpoint_every=1, resume=True)
+    assert {parameter.device for parameter in parameters(nlp)} == {GPU}
+    for place, weight in weights(nlp).items():
+        np.testing.assert_array_equal(weight, whole[place], err_msg=place)
+    for _, layer in checkpoint_module.layers_of(nlp):
+        for shim in layer.shims:
+            states = getattr(shim._optimizer, "state", {}).values()
+            large = [t for state in states for t in state.values() if isinstance(t, torch.Tensor) and t.numel() > 1]
+            assert {tensor.device for tensor in large} <= {GPU}
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_is_that_of_the_gpu(
+    precision: str, transformer: Config, tmp_path: Path, gpu: Devices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, autocast = set(), torch.autocast
+
+    def listen(device_type: str, dtype: torch.dtype | None = None, enabled: bool = True) -> Any:
+        if enabled:
+            used.add((device_type, dtype))
+        return autocast(device_type, dtype=dtype, enabled=enabled)
+
+    monkeypatch.setattr(torch, "autocast", listen)
+    require_gpu(0)
+    nlp = trained(with_settings(transformer, {f"{MEMORY}.precision": precision}), tmp_path / "gpu")
+    assert used == {("cuda", {"bf16": torch.bfloat16, "fp16": torch.float16}[precision])}
+    scaler = next(layer.shims[0] for _, layer in checkpoint_module.layers_of(nlp) if layer.shims).scaler
+    assert (scaler._device, scaler.is_enabled()) == ("cuda", precision == "fp16")
+
+
+def test_a_long_document_is_read_on_a_gpu(bilstm: Config, transformer: Config, gpu: Devices, shallow: None) -> None:
+    require_gpu(0)
+    for config in (bilstm, transformer):
+        nlp = init_nlp(config.interpolate())
+        doc = nlp(TEXT * 300)
+        assert len(doc) == 300 * len(TEXT)
+
+
+def test_an_ensemble_is_read_on_a_gpu(bilstm: Config, tmp_path: Path, gpu: Devices) -> None:
+    from spacy_zh_tw_ner.pipeline.ensemble import combine
+
+    members = [(str(seed), init_nlp(with_settings(bilstm, {"system.seed": seed}).interpolate())) for seed in (0, 1)]
+    expected = combine(members)
+    expected.to_disk(tmp_path / "both")
+    require_gpu(0)
+    assert spacy.load(tmp_path / "both")(TEXT).to_json() == expected(TEXT).to_json()
+
+
+def test_another_gpu_can_be_chosen(bilstm: Config, gpu: Devices) -> None:
+    assert require_gpu(1) == torch.device("cuda", 1) == encoder_device()
+    assert torch.cuda.current_device() == 1
+    assert {parameter.device for parameter in parameters(init_nlp(bilstm.interpolate()))} == {torch.device("cuda", 1)}
+
+
+def test_encoders_are_put_on_a_device_in_a_block() -> None:
+    assert not runs_encoders_alone()
+    with encoders_on("cuda:1"):
+        assert encoder_device() == torch.device("cuda", 1)
+        assert runs_encoders_alone()
+    assert encoder_device() == torch.device("cpu")
+
+
+def test_no_gpu_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(DeviceError, match=r"\[ZT700\].*is built for CPUs"):
+        require_gpu(0)
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    with pytest.raises(DeviceError, match=r"\[ZT700\].*finds no device"):
+        check_gpu(0)
+    assert encoder_device() == torch.device("cpu")
+
+
+@pytest.mark.parametrize("gpu_id", [2, 7, -1])
+def test_a_gpu_that_is_not_there_is_an_error(gpu_id: int, gpu: Devices) -> None:
+    with pytest.raises(DeviceError, match=rf"\[ZT701\] There is no GPU {gpu_id}: torch finds 2"):
+        require_gpu(gpu_id)
+    assert not runs_encoders_alone()
+
+
+@pytest.mark.parametrize(("cuda", "extra"), [("12.8", "cuda12x"), ("13.0", "cuda13x"), (None, "cuda12x")])
+def test_one_line_says_what_runs_where(
+    cuda: str | None, extra: str, gpu: Devices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    lines: list[str] = []
+    require_gpu(0, notify=lines.append)
+    assert lines == [check_gpu(0)]
+    assert lines[0].startswith("[ZT702] CuPy is not installed: the encoder runs on cuda:0, the rest")
+    assert f'[{extra}]"`.' in lines[0]
+
+
+def test_a_cupy_for_another_cuda_is_named(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thinc.compat, "has_cupy", True)
+    assert "CuPy finds no device" in str(check_gpu(0))
+
+
+def test_with_cupy_all_of_spacy_runs_on_the_gpu(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(thinc.compat, "has_cupy", True)
+    monkeypatch.setattr(thinc.compat, "has_cupy_gpu", True)
+    monkeypatch.setattr(devices, "_thinc_gpu", chosen.append)
+    require_gpu(1, notify=pytest.fail)
+    assert chosen == [1]
+    assert not runs_encoders_alone()
+
+
+def test_metal_is_left_to_thinc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "system", lambda: "Darwin")
+    monkeypatch.setattr(thinc.compat, "has_gpu", False)
+    with pytest.raises(DeviceError, match=r"\[ZT700\].*Metal"):
+        check_gpu(0)
+    monkeypatch.setattr(thinc.compat, "has_gpu", True)
+    assert check_gpu(0) is None
+
+
+def test_the_simulated_gpu_finds_what_is_not_moved(gpu: Devices) -> None:
+    on_gpu = torch.ones(3, device="cuda")
+    with pytest.raises(RuntimeError, match="on the same device"):
+        on_gpu + torch.ones(3)
+    with pytest.raises(TypeError, match="to numpy"):
+        on_gpu.numpy()
+    assert (on_gpu + 1).device == on_gpu.to("cuda:0").device == GPU
+    assert (2 * on_gpu).sum().cpu().device == torch.device("cpu")
+    module = torch.nn.Linear(3, 3).to("cuda")
+    module(on_gpu).sum().backward()
+    assert module.weight.grad is not None
+    assert module.weight.grad.device == module.weight.device == GPU

@@ -1,0 +1,106 @@
+"""Entities are those of the best path, or all that are probable by themselves; long texts give those of the whole."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner import entity_decoding
+from spacy_zh_tw_ner.crf import PENALTY, LongSequence, Transitions, constrain, infer
+from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.entity_decoding import EntityDecoder
+from spacy_zh_tw_ner.tag_scheme import TagScheme
+
+SCHEME = TagScheme(["LOC", "PER"])
+LENGTHS = [5, 0, 1, 9, 0]
+
+
+@pytest.fixture
+def transitions() -> Transitions:
+    return constrain(Transitions(np.zeros((9, 9)), np.zeros(9), np.zeros(9)), Transitions(*SCHEME.legality()))
+
+
+def emissions_of(entities: list[Entity], n_rows: int, strength: float) -> np.ndarray:
+    tags = np.zeros(n_rows, dtype=int)
+    for entity in entities:
+        tags[entity.start : entity.end] = SCHEME.path(entity)
+    return np.eye(len(SCHEME), dtype=np.float32)[tags] * np.float32(strength)
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.3, 0.9])
+def test_each_document_has_its_own_entities(transitions: Transitions, min_score: float) -> None:
+    ents = [Entity(0, 2, "PER"), Entity(4, 5, "LOC"), Entity(5, 6, "LOC"), Entity(6, 9, "LOC"), Entity(14, 15, "PER")]
+    found = EntityDecoder(SCHEME, transitions, min_score=min_score).decode(emissions_of(ents, 15, 20.0), LENGTHS)
+    assert [prediction.ents for prediction in found] == [
+        ((0, 2, "PER"), (4, 5, "LOC")),
+        (),
+        ((0, 1, "LOC"),),
+        ((0, 3, "LOC"), (8, 9, "PER")),
+        (),
+    ]
+    assert all(score > 0.99 for prediction in found for score in prediction.scores)
+
+
+def test_what_is_probable_by_itself_is_found_beside_the_best_path(transitions: Transitions) -> None:
+    """Three readings of two characters: none 0.4, the whole as LOC 0.35, the whole as PER 0.25."""
+    emissions = np.full((2, 9), PENALTY / 100, np.float32)
+    emissions[:, 0] = np.log(0.4) / 2
+    for label, p in ((0, 0.35), (1, 0.25)):
+        emissions[0, 1 + 4 * label] = emissions[1, 3 + 4 * label] = np.log(p) / 2
+    assert float(infer(emissions, [2], transitions).log_z[0]) == pytest.approx(0.0, abs=1e-5)
+
+    def found(min_score: float) -> list[tuple[Entity, float]]:
+        (prediction,) = EntityDecoder(SCHEME, transitions, min_score=min_score).decode(emissions, [2])
+        return list(zip(prediction.ents, prediction.scores, strict=True))
+
+    assert found(0.0) == []
+    assert found(0.2) == found(0.3) == [((0, 2, "LOC"), pytest.approx(0.35, abs=1e-4))]
+    assert found(0.36) == []
+
+
+def test_more_is_found_at_a_lower_score(transitions: Transitions) -> None:
+    emissions = np.random.default_rng(0).normal(0, 2, (200, 9)).astype(np.float32)
+    counts = [
+        sum(len(p.ents) for p in EntityDecoder(SCHEME, transitions, min_score=min_score).decode(emissions, [20] * 10))
+        for min_score in (0.05, 0.2, 0.4, 0.6, 0.8, 1.0)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[3] > counts[-1] == 0
+
+
+def decoder_of(seed: int, min_score: float) -> EntityDecoder:
+    random = np.random.default_rng(seed)
+    legal = Transitions(*SCHEME.legality())
+    transitions = constrain(Transitions(*(random.normal(0, 1, ok.shape) for ok in legal)), legal)
+    return EntityDecoder(SCHEME, transitions, temperature=1.5, min_score=min_score)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 40),
+    spread=st.sampled_from([0.5, 3.0, 30.0]),
+    inside=st.sampled_from([0.0, 2.0, 8.0]),
+    min_score=st.sampled_from([0.0, 0.05, 0.4]),
+)
+def test_a_long_text_in_slices_has_the_entities_of_the_whole(
+    seed: int, n: int, spread: float, inside: float, min_score: float
+) -> None:
+    random = np.random.default_rng(seed)
+    emissions = random.normal(0, spread, (n, len(SCHEME))).astype(np.float32)
+    emissions[:, [tag[0] == "I" for tag in SCHEME.tags]] += inside  # long entities, over several chunks
+    decoder = decoder_of(seed, min_score)
+    (expected,) = decoder.decode(emissions, [n])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=4))
+        found = decoder.decode_long(np.split(emissions, np.sort(random.integers(0, n + 1, 3))))
+    expected_scores = dict(zip(*expected, strict=True))
+    scores = dict(zip(*found, strict=True))
+    for entity in expected_scores.keys() ^ scores.keys():  # one that is as probable as min_score may be on either side
+        assert min_score
+        assert (expected_scores | scores)[entity] == pytest.approx(min_score, abs=1e-4)
+    assert [scores.get(entity, score) for entity, score in expected_scores.items()] == pytest.approx(
+        list(expected_scores.values()), abs=1e-4
+    )
