@@ -194,14 +194,16 @@ def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
     """Make sure that the settings of the groups are of the types that this optimizer has."""
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
-    for own, group in zip(optimizer.param_groups, found, strict=True):
+    # The numbers of the parameters decide which state belongs to which of them.
+    for own, group in zip(optimizer.state_dict()["param_groups"], found, strict=True):
         same = require_type("a group", group, dict).keys() == own.keys()
         require(same, "the settings of a group", sorted(group), ", ".join(own))
         for name, value in own.items():
             # A rate may be a whole number.
             kind: Any = int | float if isinstance(value, int | float) else type(value)
             kind = list if isinstance(value, tuple) else kind  # as JSON has it
-            require(isinstance(group[name], kind), f"param_groups.{name}", group[name], f"as {value!r}")
+            fits = group[name] == value if name == "params" else isinstance(group[name], kind)
+            require(fits, f"param_groups.{name}", group[name], f"as {value!r}")
 
 
 def _require_sizes(state: object, shape: torch.Size) -> None:
