@@ -1,7 +1,5 @@
 """Values that are read from a file: their types and ranges."""
 
-import math
-from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import Errors, UnreadableFileError
@@ -75,11 +73,6 @@ def require_labels(key: str, value: object) -> list[str]:
     if not ok or len(set(labels)) != len(labels) or not all(map(_is_text, labels)):
         refuse(key, value, "a list of different, non-empty strings")
     return list(labels)
-
-
-def finite(values: Sequence[float]) -> bool:
-    """Whether all numbers are finite."""
-    return all(map(math.isfinite, values))
 
 
 def _is_text(value: str) -> bool:
