@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .records import NotifyT
+from .tags import find_tokens
 
 CleanT: TypeAlias = tuple[list[str], list[str], list[bool | None]]
 
@@ -65,18 +66,22 @@ class SignRemover:
         self.positions = positions
         self.counts: Counter[str] = Counter()
 
-    def __call__(self, tokens: Sequence[str], tags: Sequence[str]) -> CleanT:
+    def __call__(self, tokens: Sequence[str], tags: Sequence[str], text: str | None = None) -> CleanT:
         """Remove the signs of one sentence.
 
         tokens (Sequence[str]): Tokens as they are written.
         tags (Sequence[str]): One a token.
+        text (Optional[str]): The text, where it is known: whatever stands in it is no sign.
         RETURNS (tuple[list[str], list[str], list[Optional[bool]]]): Tokens; tags; and whether a blank is before each
             token, None where the script decides.
         RAISES (LostText): For a sentence of which a part is lost, as [UNK] says.
         """
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]
-        if all(token[:1] not in FIRST for token in tokens):
+        signed = any(token[:1] in FIRST for token in tokens)
+        if signed and text is not None and PIECE_TAG not in tags:
+            signed = len(find_tokens(tokens, text)) < len(tokens)
+        if not signed:
             return list(tokens), list(tags), [None] * len(tokens)
         clean: CleanT = ([], [], [])
         # Where SentencePiece has written its sign, tokens without it go on with the word before.

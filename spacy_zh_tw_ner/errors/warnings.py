@@ -61,3 +61,16 @@ class WarningMessages:
         "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
         "config."
     )
+    ZT940 = (
+        "The component '{name}' is in a pipeline of the language '{lang}'. It reads single characters and their norms, "
+        'which only spacy.blank("zh_tw") makes: add it there, or set [nlp.tokenizer] to '
+        "spacy-zh-tw-ner.CharTokenizer.v1."
+    )
+    ZT941 = (
+        "The component '{name}' reads single characters, and documents have words such as {word!r}: entities will be "
+        'missed. Make documents with spacy.blank("zh_tw"), or nlp.make_doc(text), and merge tokens after it.'
+    )
+    ZT942 = (
+        "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: words are evidence only before "
+        'it. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
+    )

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
+from spacy.tokens import Doc
 from spacy.util import ensure_path, load_config_from_str, registry
 from thinc.api import Config, Model, Optimizer
 
+from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
 from ..loaded_models import scan_file
 from ..module_mode import guard_modules
+from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
+from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
@@ -86,6 +90,12 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         block = self.config.interpolate()["training"]["optimizer"]
         return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
 
+    def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a component as spaCy does; warn of one that has no effect where it is."""
+        component = super().add_pipe(*args, **kwargs)
+        warn_of_order(self)
+        return component
+
     def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads."""
         return _guard(super().create_pipe(*args, **kwargs))
@@ -146,8 +156,11 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         character: a thousand headlines are little, a thousand books are not.
         """
         process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
-        if as_tuples or n_process != 1:  # spaCy comes back here with the texts alone, or sends them to other processes
-            yield from process(texts, as_tuples=as_tuples, n_process=n_process)
+        if as_tuples:  # spaCy comes back here with the texts alone
+            yield from process(texts, as_tuples=True, n_process=n_process)
+            return
+        if n_process != 1:
+            yield from map(_with_character_spans, process(texts, n_process=n_process))
             return
         for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
             yield from process(batch)
@@ -158,6 +171,13 @@ def _guard(component: Any) -> Any:
     if isinstance(model, Model):
         guard_modules(model)
     return component
+
+
+def _with_character_spans(doc: Doc) -> Doc:
+    """Have span groups of a document that came back from another process survive retokenizing, as they did there."""
+    for key, group in doc.spans.items():
+        doc.spans[key] = CharacterSpans.of(group)
+    return doc
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:

@@ -42,7 +42,7 @@ from .edge_mask import find_white_space, mask_edges
 from .evidence import find_evidence
 from .gold import GoldProblems, GoldWarnings, read_gold
 from .long_documents import emissions_in_stretches, predict_emissions
-from .scores import register_extension, write_scores
+from .scores import read_scores, register_extension, write_scores
 from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(
@@ -99,7 +99,7 @@ def make_crf_ner(
     scorer: ScorerT | None,
 ) -> "CRFEntityRecognizer":
     """Build the component; the settings are those of CRFEntityRecognizer."""
-    return CRFEntityRecognizer(
+    component = CRFEntityRecognizer(
         nlp.vocab,
         model,
         name,
@@ -108,6 +108,8 @@ def make_crf_ner(
         label_smoothing=label_smoothing,
         scorer=scorer,
     )
+    component.misuse.check_pipeline(nlp)
+    return component
 
 
 class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships it without types
@@ -279,13 +281,13 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
 
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Prediction]): One a document.
-        RAISES (ValueError): Where the component has no labels yet.
+        RAISES (ValueError): Where the component has not been initialized or loaded.
         """
         docs = list(docs)
         if not any(len(doc) for doc in docs):
             return [Prediction((), ()) for _ in docs]
-        if not self.labels:
-            raise ValueError(Errors.ZT101.format(name=self.name))
+        self._require_trained()
+        self.misuse.check_docs(docs)
         decoder = EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
         long = [self.emissions_in_stretches(doc) for doc in docs]
         short = iter(
@@ -295,6 +297,12 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             next(short) if parts is None else decoder.decode_long(self._prepare_stretches(decoder, doc, parts))
             for doc, parts in zip(docs, long, strict=True)
         ]
+
+    def _require_trained(self) -> None:
+        if not self.labels:
+            raise ValueError(Errors.ZT116.format(name=self.name, missing="no labels"))
+        if self.model.has_ref("output_layer") and not self.model.get_ref("output_layer").has_param("W"):
+            raise ValueError(Errors.ZT116.format(name=self.name, missing="no weights"))
 
     def _predict_short(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
         if not docs:
@@ -347,8 +355,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             kept = _beside(earlier, prediction) if earlier else prediction
             ents = sorted({*earlier, *kept.ents})
+            # Entities that another recognizer of this pipeline has found keep the scores that it gave them.
+            scores = (
+                {entity: score for entity, score in read_scores(doc).items() if entity in earlier} if earlier else {}
+            )
+            scores |= zip(kept.ents, kept.scores, strict=True)
+            scored = [entity for entity in ents if entity in scores]
             doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]
-            write_scores(doc, kept)
+            write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
