@@ -176,7 +176,8 @@ def _survey(path: Path) -> _Layout:
 def _sentence(
     path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_signs: SignRemover
 ) -> Record:
-    tokens, tags, blanks = remove_signs([token for token, _ in rows], [tag for _, tag in rows], text)
+    tokens, tags = zip(*rows, strict=True)
+    tokens, tags, blanks = remove_signs(tokens, tags, text)
     if text is None:
         text, spans = join_tokens(tokens, blanks)
     else:
