@@ -30,6 +30,10 @@ from .entities import Entity, Prediction
 from .safe_points import safe_point
 from .tag_scheme import TagScheme, WhiteSpace
 
+LARGEST_EMISSION = 1e18  # a million of them, at the lowest temperature, are far from PENALTY
+# Probabilities of the recursions in float32 are off by up to this: a score of 1.0 passes min_score = 1.0.
+ROUNDING = 1e-6
+
 
 class Evidence(NamedTuple):
     """Bonuses of single emissions: (n,) rows and tags, sorted by row, and bonuses, each above 0."""
@@ -83,7 +87,7 @@ class EntityDecoder:
     def __init__(
         self, scheme: TagScheme, transitions: Transitions, *, temperature: float = 1.0, min_score: float = 0.0
     ) -> None:
-        self._scheme, self._temperature, self._min_score = scheme, temperature, min_score
+        self._scheme, self._temperature, self._min_score = scheme, temperature, min(min_score, 1.0 - ROUNDING)
         nothing = np.empty((0, len(scheme)), np.float32)
         _, self._transitions = at_temperature(nothing, transitions, temperature)
 
@@ -96,7 +100,9 @@ class EntityDecoder:
         first (int): Rows of the text before the slice.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """
-        cooled, _ = at_temperature(emissions, self._transitions, self._temperature)
+        # Larger emissions would come near the penalty of what is forbidden. NaN and infinity stay, and are refused.
+        bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
+        cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
         # Evidence first: a bonus must not lift the penalty of a forbidden tag.
         raised = add_evidence(cooled, evidence, first)
         return constrain_emissions(raised, *self._scheme.illegal_cells(white_space))
@@ -144,7 +150,8 @@ class EntityDecoder:
 
     def _read(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
         for segment in choose(segments, self._min_score):
-            yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), segment.score
+            score = 1.0 if segment.score > 1.0 - ROUNDING else segment.score
+            yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score
 
 
 def _by_text(found: Iterator[tuple[Entity, float]], lengths: Sequence[int]) -> Iterator[Prediction]:

@@ -66,7 +66,7 @@ class Posterior:
         steps = np.zeros(len(tags))
         steps[1:] = self.log_step(np.arange(1, len(tags)), tags[:-1], tags[1:])
         # No part contains a transition from one sequence to the next, whose penalty would cancel all digits of the sum.
-        sizes = np.asarray(self.lengths)
+        sizes = np.asarray(self.lengths, dtype=np.int64)
         steps[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0.0
         total = np.cumsum(steps)
         log_p = self.log_alpha(first, tags[first]) + (total[last] - total[first]) + self.log_beta(last, tags[last])

@@ -57,7 +57,7 @@ def follow(
     """
     marginals, own = posterior.marginals, int(before > 0)
     first, inner, last, only = patterns.T
-    sizes = np.asarray(posterior.lengths)
+    sizes = np.asarray(posterior.lengths, dtype=np.int64)
     begins = np.repeat(sizes.cumsum() - sizes, sizes)  # (n_rows,) first row of the sequence of each row
     rows, kinds = np.nonzero(marginals[own:][:, only] >= threshold)
     rows += own

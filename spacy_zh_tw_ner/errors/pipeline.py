@@ -67,6 +67,16 @@ class PipelineMessages:
         "before a name."
     )
 
+    # Use of components
+    ZT115 = (
+        "The temperature cannot be fitted: the {n} held-out documents hold no entity with a label that the component "
+        "'{name}' predicts ({labels}). Give dev data with gold entities."
+    )
+    ZT116 = (
+        "The component '{name}' has not been trained: it has {missing}. Call nlp.initialize() with examples and train "
+        "it, or load a trained pipeline with spacy.load()."
+    )
+
     # Word lists
     ZT360 = (
         "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "

@@ -52,6 +52,7 @@ class WarningMessages:
         "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
     )
     ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
+    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a right entity. Likely: {hints}."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."
@@ -59,4 +60,17 @@ class WarningMessages:
     ZT955 = (
         "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
         "config."
+    )
+    ZT940 = (
+        "The component '{name}' is in a pipeline of the language '{lang}'. It reads single characters and their norms, "
+        'which only spacy.blank("zh_tw") makes: add it there, or set [nlp.tokenizer] to '
+        "spacy-zh-tw-ner.CharTokenizer.v1."
+    )
+    ZT941 = (
+        "The component '{name}' reads single characters, and documents have words such as {word!r}: entities will be "
+        'missed. Make documents with spacy.blank("zh_tw"), or nlp.make_doc(text), and merge tokens after it.'
+    )
+    ZT942 = (
+        "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: words are evidence only before "
+        'it. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
     )

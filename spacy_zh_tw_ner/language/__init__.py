@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from spacy.language import BaseDefaults, Language
+from spacy.tokens import Doc
 from spacy.util import ensure_path, load_config_from_str, registry
 from thinc.api import Config, Model, Optimizer
 
+from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
 from ..loaded_models import scan_file
 from ..module_mode import guard_modules
+from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
+from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
 from .stop_words import STOP_WORDS
@@ -30,7 +34,7 @@ BATCH_CHARACTERS = 32_768
 # Variables that torch.load obeys; the second one is the user's to set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-REQUIRED = {"disabled", "before_creation", "after_creation", "after_pipeline_creation"}  # of [nlp], by spaCy's schema
+SECTIONS = ("nlp", "training", "initialize")  # of which spaCy requires every setting
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -63,8 +67,18 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
         `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
         """
-        is_partial = not REQUIRED.issubset(config.get("nlp", {}))
+        default = cls.default_config
+        is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
+
+    def resume_training(self, *, sgd: Optimizer | None = None) -> Optimizer:
+        """Continue training a pipeline, with a new optimizer if none is given.
+
+        spaCy returns the optimizer of an earlier run, if there was one, whose rate may have fallen to 0.
+        """
+        if sgd is None:
+            self._optimizer = None
+        return super().resume_training(sgd=sgd)
 
     def create_optimizer(self) -> Optimizer:
         """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
@@ -75,6 +89,12 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         # spaCy's own method leaves variables such as ${training.max_steps} in the block, and cannot resolve it.
         block = self.config.interpolate()["training"]["optimizer"]
         return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
+
+    def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a component as spaCy does; warn of one that has no effect where it is."""
+        component = super().add_pipe(*args, **kwargs)
+        warn_of_order(self)
+        return component
 
     def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads."""
@@ -136,8 +156,11 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         character: a thousand headlines are little, a thousand books are not.
         """
         process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
-        if as_tuples or n_process != 1:  # spaCy comes back here with the texts alone, or sends them to other processes
-            yield from process(texts, as_tuples=as_tuples, n_process=n_process)
+        if as_tuples:  # spaCy comes back here with the texts alone
+            yield from process(texts, as_tuples=True, n_process=n_process)
+            return
+        if n_process != 1:
+            yield from map(_with_character_spans, process(texts, n_process=n_process))
             return
         for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
             yield from process(batch)
@@ -148,6 +171,13 @@ def _guard(component: Any) -> Any:
     if isinstance(model, Model):
         guard_modules(model)
     return component
+
+
+def _with_character_spans(doc: Doc) -> Doc:
+    """Have span groups of a document that came back from another process survive retokenizing, as they did there."""
+    for key, group in doc.spans.items():
+        doc.spans[key] = CharacterSpans.of(group)
+    return doc
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:

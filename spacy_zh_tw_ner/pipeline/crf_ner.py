@@ -1,9 +1,8 @@
 """The component `zh_tw_crf_ner`: docs → emissions → tags → `doc.ents`, each with its probability."""
 
 import math
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..crf.transitions import BoolsT, FloatsT
 from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity
 from ..entity_decoding import EntityDecoder
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..loaded_models import scan_file, unchanged_structure
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
@@ -41,9 +40,10 @@ from ..untrusted import (
 from .crf_tagger import check_tagger, resize_output
 from .edge_mask import find_white_space, mask_edges
 from .evidence import find_evidence
-from .gold import read_gold
+from .gold import GoldProblems, GoldWarnings, read_gold
 from .long_documents import emissions_in_stretches, predict_emissions
-from .scores import register_extension, write_scores
+from .misuse import MisuseWarnings
+from .scores import read_scores, register_extension, write_scores
 from .weight_decay import WithoutDecay
 
 DEFAULT_MODEL = Config().from_str(
@@ -100,7 +100,7 @@ def make_crf_ner(
     scorer: ScorerT | None,
 ) -> "CRFEntityRecognizer":
     """Build the component; the settings are those of CRFEntityRecognizer."""
-    return CRFEntityRecognizer(
+    component = CRFEntityRecognizer(
         nlp.vocab,
         model,
         name,
@@ -109,6 +109,8 @@ def make_crf_ner(
         label_smoothing=label_smoothing,
         scorer=scorer,
     )
+    component.misuse.check_pipeline(nlp)
+    return component
 
 
 class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships it without types
@@ -150,8 +152,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         # Not in cfg, which is saved: a config given to `spacy.load` must win over what was trained.
         self.min_score, self.overwrite, self.label_smoothing = min_score, overwrite, label_smoothing
         self._scheme = TagScheme(())
-        self._warned_of_white_space = False
-        self._reported_labels: set[str] = set()
+        self.misuse, self.gold_warnings = MisuseWarnings(name), GoldWarnings()
         register_extension()
 
     @property
@@ -281,13 +282,13 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
 
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Prediction]): One a document.
-        RAISES (ValueError): Where the component has no labels yet.
+        RAISES (ValueError): Where the component has not been initialized or loaded.
         """
         docs = list(docs)
         if not any(len(doc) for doc in docs):
             return [Prediction((), ()) for _ in docs]
-        if not self.labels:
-            raise ValueError(Errors.ZT101.format(name=self.name))
+        self._require_trained()
+        self.misuse.check_docs(docs)
         decoder = EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
         long = [self.emissions_in_stretches(doc) for doc in docs]
         short = iter(
@@ -297,6 +298,12 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             next(short) if parts is None else decoder.decode_long(self._prepare_stretches(decoder, doc, parts))
             for doc, parts in zip(docs, long, strict=True)
         ]
+
+    def _require_trained(self) -> None:
+        if not self.labels:
+            raise ValueError(Errors.ZT116.format(name=self.name, missing="no labels"))
+        if self.model.has_ref("output_layer") and not self.model.get_ref("output_layer").has_param("W"):
+            raise ValueError(Errors.ZT116.format(name=self.name, missing="no weights"))
 
     def _predict_short(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
         if not docs:
@@ -349,8 +356,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             kept = _beside(earlier, prediction) if earlier else prediction
             ents = sorted({*earlier, *kept.ents})
+            # Entities that another recognizer of this pipeline has found keep the scores that it gave them.
+            scores = (
+                {entity: score for entity, score in read_scores(doc).items() if entity in earlier} if earlier else {}
+            )
+            scores |= zip(kept.ents, kept.scores, strict=True)
+            scored = [entity for entity in ents if entity in scores]
             doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]
-            write_scores(doc, kept)
+            write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
 
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
@@ -377,32 +390,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     def gold(self, examples: Iterable[Example]) -> BoolsT:
         """(n_rows, n_tags) bool: the tags that the gold of some documents leaves to each token."""
         allowed, problems = read_gold(examples, self.scheme)
-        if problems.n_unusable:
-            message = Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable)
-            warnings.warn(message, stacklevel=3)
-        if problems.n_trimmed and not self._warned_of_white_space:
-            self._warned_of_white_space = True
-            message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
-            warnings.warn(message, stacklevel=3)
-        unknown = self.unknown_labels_message(problems.labels)
-        if unknown:
-            warnings.warn(unknown, stacklevel=3)
+        self.gold_warnings.warn(problems, self.name, self.labels)
         return allowed
-
-    def unknown_labels_message(self, counts: Mapping[str, int]) -> str | None:
-        """Word a warning of labels that the component lacks; each label is reported once.
-
-        counts (Mapping[str, int]): Gold entities by label.
-        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
-        """
-        known = {*self.labels, *self._reported_labels}
-        unknown = Counter({label: n for label, n in counts.items() if label not in known})
-        if not unknown:
-            return None
-        self._reported_labels |= set(unknown)
-        labels = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
-        known_labels = ", ".join(self.labels) or "none"
-        return Warnings.ZT904.format(name=self.name, n=f"{unknown.total():,}", labels=labels, known=known_labels)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score predictions as `scorer` does, and warn of gold labels that are never predicted.
@@ -413,10 +402,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         examples = list(examples)
         # What an earlier component has found is not missing.
         found = {ent.label_ for example in examples for ent in example.predicted.ents}
-        missing = Counter(ent.label_ for example in examples for ent in example.reference.ents)
-        message = self.unknown_labels_message({label: n for label, n in missing.items() if label not in found})
-        if message:
-            warnings.warn(message, stacklevel=2)
+        golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
+        self.gold_warnings.warn(GoldProblems(labels=Counter(golds)), self.name, self.labels)
         return cast(dict[str, Any], super().score(examples, **kwargs))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:

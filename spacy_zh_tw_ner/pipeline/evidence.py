@@ -9,6 +9,7 @@ from ..entities import Entity
 from ..entity_decoding import Evidence, make_evidence
 from ..errors import Errors
 from ..tag_scheme import TagScheme
+from ..tokenization.span_groups import CharacterSpans
 from ..tokenization.word_list import DEFAULT_BONUS
 
 EVIDENCE_KEY = "gazetteer"
@@ -25,8 +26,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))
     bonuses = [*_bonuses(doc), *[bonus] * len(new)]
-    doc.spans[EVIDENCE_KEY] = [*earlier, *new]
-    doc.spans[EVIDENCE_KEY].attrs[BONUSES] = bonuses
+    attrs = {BONUSES: bonuses}
+    doc.spans[EVIDENCE_KEY] = CharacterSpans(doc, name=EVIDENCE_KEY, spans=[*earlier, *new], attrs=attrs)
 
 
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:

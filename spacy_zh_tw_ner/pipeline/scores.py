@@ -1,47 +1,111 @@
-"""`span._.score`: how probable an entity is, read from `doc.spans[key].attrs["scores"]`, which a DocBin keeps."""
+"""`span._.score`: the probability of an entity.
+
+It is kept in `doc.spans["ner"].attrs["scores"]`, one score for each span of that group, which a DocBin keeps; and in
+spaCy's own storage of extension attributes, `doc.user_data`, which `Doc.from_docs`, `doc.to_json(underscore=["score"])`
+and `span.as_doc(copy_user_data=True)` keep.
+"""
 
 import warnings
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Any, cast
 
 from spacy.tokens import Doc, Span
 
+from ..entities import Entity
 from ..errors import Warnings
+from ..tokenization.span_groups import CharacterSpans
 from ..types import Prediction
 
 SPANS_KEY = "ner"
 SCORES = "scores"
+EXTENSION = "score"
+KeyT = tuple[str, str, int, int]
 
 
 def get_score(span: Span) -> float | None:
     """Look up the score of an entity.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): Its probability, or None where no `zh_tw_crf_ner` has found this very entity.
+    RETURNS (Optional[float]): Its probability, or None where no `zh_tw_crf_ner` has found this very entity. An entity
+        whose borders retokenizing has moved keeps its score.
     """
-    group = span.doc.spans.get(SPANS_KEY)
-    if group is None or SCORES not in group.attrs:
+    group = _scored_group(span.doc)
+    if group is None:
+        return _stored_score(span)
+    scores = group.attrs[SCORES]
+    candidates = list(_starting_at(group, span.start))
+    for index in candidates:
+        if (group[index].end, group[index].label) == (span.end, span.label):
+            return float(scores[index])
+    # A merged token that holds only a part of an entity has made it smaller or larger.
+    for index in _overlapping(group, span):
+        if group[index].label == span.label and not group.is_aligned(index):
+            return float(scores[index])
+    return None
+
+
+def _scored_group(doc: Doc) -> CharacterSpans | None:
+    """The group with the scores; one that was read from bytes is replaced by one that survives retokenizing."""
+    group: Any = dict(doc.spans).get(SPANS_KEY)
+    if group is None or len(group.attrs.get(SCORES, ())) != len(group):
         return None
-    # The group is in the order of the text and holds no overlap.
-    index = bisect_left(group, span.start, key=lambda entity: entity.start)
-    if index == len(group) or (group[index].start, group[index].end, group[index].label) != (
-        span.start,
-        span.end,
-        span.label,
-    ):
+    if not isinstance(group, CharacterSpans):
+        doc.spans[SPANS_KEY] = group = CharacterSpans.of(group)
+    return cast(CharacterSpans, group)
+
+
+def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
+    # The group is in the order of the text. Two entities in one merged token start alike.
+    first = bisect_left(group, start, key=lambda entity: entity.start)
+    while first < len(group) and group[first].start == start:
+        yield first
+        first += 1
+
+
+def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
+    last = bisect_right(group, span.end - 1, key=lambda entity: entity.start)
+    while last and group[last - 1].end > span.start:
+        last -= 1
+        yield last
+
+
+def _stored_score(span: Span) -> float | None:
+    """A score in `doc.user_data`, which knows no label: it is that of the document's entity."""
+    score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
+    if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
         return None
-    return float(group.attrs[SCORES][index])
+    return float(score)
+
+
+def _key(span: Span) -> KeyT:
+    """Where spaCy stores the value of a span's extension attribute."""
+    return ("._.", EXTENSION, span.start_char, span.end_char)
 
 
 def register_extension() -> None:
     """Define `Span._.score` once; warn where another package's definition would hide ours."""
-    if not Span.has_extension("score"):
-        Span.set_extension("score", getter=get_score)
-    elif Span.get_extension("score")[2] is not get_score:
+    if not Span.has_extension(EXTENSION):
+        Span.set_extension(EXTENSION, getter=get_score)
+    elif Span.get_extension(EXTENSION)[2] is not get_score:
         warnings.warn(Warnings.ZT901.format(key=SPANS_KEY), stacklevel=2)
+
+
+def read_scores(doc: Doc) -> dict[Entity, float]:
+    """Read the entities that have been scored, on the tokens that the document has now."""
+    group = _scored_group(doc)
+    if group is None:
+        return {}
+    entities = (Entity(span.start, span.end, span.label_) for span in group)
+    return dict(zip(entities, map(float, group.attrs[SCORES]), strict=True))
 
 
 def write_scores(doc: Doc, prediction: Prediction) -> None:
     """Keep the predicted entities and their scores on the document."""
     spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
-    doc.spans[SPANS_KEY] = spans
-    doc.spans[SPANS_KEY].attrs[SCORES] = list(prediction.scores)
+    scores = list(prediction.scores)
+    doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={SCORES: scores})
+    user_data: dict[Any, Any] = doc.user_data
+    for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", EXTENSION)]:
+        del user_data[key]
+    user_data.update(zip(map(_key, spans), scores, strict=True))

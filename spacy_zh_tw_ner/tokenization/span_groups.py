@@ -1,0 +1,90 @@
+"""A span group that survives retokenizing.
+
+spaCy's own group keeps the token positions that its spans had when they were added. After `doc.retokenize()` these are
+wrong, and where the document has become shorter, reading the group raises E035: so do `doc.to_bytes()`, `DocBin` and
+`doc.copy()`. Characters do not move. Here each span is looked up again by its characters:
+
+    臺 北 市 長        doc.spans["ner"] = [(0, 3)]
+    臺北市 長          after merge_entities: [(0, 1)], the same characters
+"""
+
+import struct
+from typing import Any, cast
+
+import srsly
+from spacy.tokens import Doc, Span, SpanGroup
+
+# How spaCy packs a span: id, kb_id, label, start and end by token, start and end by character.
+PACKED = struct.Struct(">QQQllll")
+
+
+class CharacterSpans(SpanGroup):
+    """A span group whose spans stay on their characters. One that no longer fits whole tokens grows to fit."""
+
+    @classmethod
+    def of(cls, group: SpanGroup) -> "CharacterSpans":
+        """Take over another group of the document, stale or not, such as one that was read from bytes."""
+        return group if isinstance(group, cls) else cast(CharacterSpans, cls(group.doc).from_bytes(group.to_bytes()))
+
+    def __getitem__(self, index: int) -> Span:
+        """Return a span on the tokens that the document has now."""
+        try:
+            span = super().__getitem__(index)
+        except IndexError:
+            if not -len(self) <= index < len(self):
+                raise
+        else:
+            if _fits(span):
+                return span
+        packed = self._packed()
+        self._move(packed)
+        return self._aligned(packed[index])
+
+    def is_aligned(self, index: int) -> bool:
+        """Return whether a span begins and ends with a token, as it did when it was added."""
+        *_, start, end = PACKED.unpack(self._packed()[index])
+        return self.doc.char_span(start, end) is not None
+
+    def to_bytes(self) -> bytes:
+        """Serialize the spans on the tokens that the document has now."""
+        packed = [PACKED.pack(s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in self]
+        data: bytes = srsly.msgpack_dumps({"name": self.name, "attrs": self.attrs, "spans": packed})
+        return data
+
+    def copy(self, doc: Doc | None = None) -> "CharacterSpans":
+        """Copy the group, to another document of the same text if one is given."""
+        target = self.doc if doc is None else doc
+        for span in self if target.vocab is not self.doc.vocab else ():
+            for string in (span.label_, span.kb_id_, span.id_):
+                target.vocab.strings.add(string)
+        copied = CharacterSpans(target)
+        # Not the tokens but the characters, so that a span that has grown still has those that it was made with.
+        return cast(CharacterSpans, copied.from_bytes(super().to_bytes()))
+
+    def _packed(self) -> list[bytes]:
+        packed: list[bytes] = srsly.msgpack_loads(super().to_bytes())["spans"]
+        return packed
+
+    def _move(self, packed: list[bytes]) -> None:
+        """Move all spans to their new tokens, except those that do not fit any more: these keep their characters."""
+        user_data: dict[Any, Any] = self.doc.user_data
+        for index, span in enumerate(map(self._aligned, packed)):
+            *_, start, end = PACKED.unpack(packed[index])
+            if (start, end) == (span.start_char, span.end_char):
+                super().__setitem__(index, span)  # type: ignore[misc]  # missing in spaCy's stub
+            elif ("._.", "score", start, end) in user_data:
+                # `Doc.from_json` raises for values of extension attributes that fit no tokens.
+                user_data["._.", "score", span.start_char, span.end_char] = user_data.pop(("._.", "score", start, end))
+
+    def _aligned(self, packed: bytes) -> Span:
+        span_id, kb_id, label, _, _, start, end = PACKED.unpack(packed)
+        span = self.doc.char_span(start, end, label=label, kb_id=kb_id, span_id=span_id, alignment_mode="expand")
+        # No characters at all, where a user has cut the text short
+        return span if span is not None else Span(self.doc, 0, 0, label=label, kb_id=kb_id, span_id=span_id)
+
+
+def _fits(span: Span) -> bool:
+    if span.start == span.end:
+        return True
+    first, last = span.doc[span.start], span.doc[span.end - 1]
+    return bool(first.idx == span.start_char and last.idx + len(last) == span.end_char)
