@@ -25,7 +25,6 @@ from ..encoders.transformer.quantization import INT8_CPU
 from ..encoders.transformer.shim import BackboneShim
 from ..encoders.transformer.windows import ClauseWindows
 from ..errors import Errors
-from ..outputs import require_replaceable
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..types import Tok2VecT
 from ..untrusted import sha256_of
@@ -48,7 +47,6 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
         tokens of several characters; or if what was written finds something else.
     """
     require_onnx()
-    require_replaceable(folder)
     ner = find_recognizer(nlp, name)
     _require_characters(nlp)
     encoder = find_encoder(nlp, ner)
