@@ -43,7 +43,7 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
         _written.reset(token)
     if whole:
         for path in folder.glob(f"*{SUFFIX}"):
-            if path.name not in names:
+            if path.name not in names and HASHED.fullmatch(path.stem):  # others are not ours
                 path.unlink()
 
 

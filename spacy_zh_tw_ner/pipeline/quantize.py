@@ -21,6 +21,7 @@ from ..encoders.transformer.pipe import IN_HEAD
 from ..encoders.transformer.settings import QuantizationSettings
 from ..encoders.transformer.shim import BackboneShim
 from ..errors import Errors
+from ..outputs import require_replaceable
 
 TARGETS = ("int8", "bf16")
 BILSTM = "spacy-zh-tw-ner.BiLSTM.v1"
@@ -39,6 +40,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
     RAISES (ValueError): If there is no encoder of ours that this is possible for.
     """
     require_encoder(nlp, to)
+    require_replaceable(folder)
     if to == "bf16" and not force and not is_native("bf16", torch.device("cpu")):
         raise ValueError(Errors.ZT544)
     shims = list(backbone_shims(nlp))

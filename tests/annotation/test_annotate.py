@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,17 @@ def test_another_kind_of_file_is_named(make_job: MakeJob, source: str | bytes, c
         annotate(job, progress=False)
     assert not job.target.exists()
     assert not job.folder.exists()
+
+
+@pytest.mark.parametrize("target", ["out.parquet", "out.jsonl"])
+def test_a_missing_pyarrow_is_named_before_the_work(
+    make_job: MakeJob, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    job = make_job(b"PAR1", target, suffix=".parquet" if target == "out.jsonl" else ".jsonl")
+    with pytest.raises(ValueError, match=r"\[ZT530\] Parquet needs pyarrow"):
+        annotate(job, progress=False)
 
 
 def test_an_array_among_objects_is_rejected_alone(make_job: MakeJob) -> None:
