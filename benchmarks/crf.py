@@ -1,12 +1,15 @@
-"""The CRF beside pytorch-crf: time, memory, and its share of a training step.
+"""Time and memory of the CRF and of its peers, and its share of a training step.
 
-    python -m benchmarks.crf [--rounds 9] [--quick]
+    python -m benchmarks.crf [--rounds 7] [--quick]
 
 Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn, each for at least a
-twentieth of a second at a time, of which the mean counts. Times are the processor's, which are those of a clock on a
-machine where nothing else runs. A training step is the loss and all gradients. The gold is
-wholly known, the transitions are unconstrained, as the peer's are. What each takes is made beforehand: padded arrays,
-mask and tags for the peer; rows, lengths and the boolean gold for ours.
+twentieth of a second at a time, of which the mean counts. Times are processor time, which other work on the machine
+changes little. A training step is the loss and all gradients. The gold is wholly known, the transitions are
+unconstrained, as the peers' are. Every contestant gets its own input made beforehand: padded tensors, mask and tags for
+the peers; rows, lengths and the boolean gold for ours.
+
+Peers, each through its public API: pytorch-crf; linear-crf-torch (training); pytorchcrf (decoding); the linear-chain
+CRF of EDS-NLP; and the Viterbi search of CRFsuite in C, with its state scores computed beforehand, as a bound.
 """
 
 import argparse
@@ -16,12 +19,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from benchmarks.measure import interleaved, machine, table
-from spacy_zh_tw_ner.crf import Transitions, decode, log_likelihood
+from spacy_zh_tw_ner.crf import Transitions, decode, infer, log_likelihood
 
 SHAPES = [(16, 64, 13), (32, 128, 41), (32, 128, 73), (8, 512, 73), (64, 32, 13)]
 MEMORY_SHAPE = (64, 512, 73)
@@ -29,40 +34,36 @@ Run = Callable[[], object]
 
 
 class Batch(NamedTuple):
-    """The same data for either side. emissions: (B, T, K), tags and mask: (B, T). rows: (n_rows, K)."""
+    """The same data for all. emissions: (B, T, K), tags and mask: (B, T). rows: (n_rows, K), gold: of this shape."""
 
     emissions: torch.Tensor
     tags: torch.Tensor
     mask: torch.Tensor
-    rows: torch.Tensor
+    rows: np.ndarray
     lengths: list[int]
-    allowed: torch.Tensor
+    gold: np.ndarray
     transitions: Transitions
 
 
 def make_batch(size: int, longest: int, n_tags: int) -> Batch:
-    """Random emissions, lengths and tags."""
+    """Draw emissions, lengths and tags."""
     g = torch.Generator().manual_seed(0)
     lengths = torch.randint(max(1, longest // 4), longest + 1, (size,), generator=g)
     lengths[0] = longest
     mask = torch.arange(longest) < lengths[:, None]
     emissions = torch.randn(size, longest, n_tags, generator=g)
     tags = torch.randint(n_tags, (size, longest), generator=g)
-    allowed = torch.nn.functional.one_hot(tags[mask], n_tags).bool()
+    gold = torch.nn.functional.one_hot(tags[mask], n_tags).bool().numpy()
     shapes = ((n_tags, n_tags), (n_tags,), (n_tags,))
-    transitions = Transitions(*(torch.rand(shape, generator=g) * 0.2 - 0.1 for shape in shapes))
-    return Batch(emissions, tags, mask, emissions[mask], lengths.tolist(), allowed, transitions)
+    transitions = Transitions(*((torch.rand(shape, generator=g) * 0.2 - 0.1).numpy() for shape in shapes))
+    return Batch(emissions, tags, mask, emissions[mask].numpy(), lengths.tolist(), gold, transitions)
 
 
 def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
     """Training steps and decodings by name."""
     from torchcrf import CRF
 
-    peer = CRF(batch.emissions.shape[2], batch_first=True)
-    for parameter, scores in zip(
-        (peer.transitions, peer.start_transitions, peer.end_transitions), batch.transitions, strict=True
-    ):
-        parameter.data = scores.clone()
+    peer = _with_scores(CRF(batch.emissions.shape[2], batch_first=True), batch.transitions)
     leaf = batch.emissions.clone().requires_grad_()
 
     def train_peer() -> None:
@@ -77,48 +78,132 @@ def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
     ours = (batch.rows, batch.lengths, batch.transitions)
     return (
         {
-            "peer": train_peer,
-            "torch": lambda: log_likelihood(*ours, batch.allowed, compiled=False),
-            "numba": lambda: log_likelihood(*ours, batch.allowed, compiled=True),
+            "pytorch-crf": train_peer,
+            "numpy": lambda: log_likelihood(*ours, batch.gold, compiled=False),
+            "numba": lambda: log_likelihood(*ours, batch.gold, compiled=True),
         },
         {
-            "peer": decode_peer,
-            "torch": lambda: decode(*ours, compiled=False),
+            "pytorch-crf": decode_peer,
+            "numpy": lambda: decode(*ours, compiled=False),
             "numba": lambda: decode(*ours, compiled=True),
         },
     )
 
 
-def against(times: dict[str, float], torch_goal: int, numba_goal: int) -> list[str]:
-    """Milliseconds and ratios, with the goal beside each."""
-    cells = [f"{times['peer'] * 1e3:.2f}"]
-    for name, goal in (("torch", torch_goal), ("numba", numba_goal)):
-        cells.append(f"{times[name] * 1e3:.2f}")
-        cells.append(f"{times['peer'] / times[name]:.1f}× (≥ {goal})")
-    return cells
+def other_peers(batch: Batch, folder: Path) -> tuple[dict[str, Run], dict[str, Run]]:
+    """Training steps and decodings of the peers that are installed, beside pytorch-crf."""
+    training: dict[str, Run] = {}
+    decoding: dict[str, Run] = {}
+    n_tags, leaf = batch.emissions.shape[2], batch.emissions.clone().requires_grad_()
+
+    def train(module: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Run:
+        def run() -> None:
+            leaf.grad = None
+            module.zero_grad()
+            loss().backward()
+
+        return run
+
+    try:
+        from linear_crf import LinearCRF
+
+        linear = _with_scores(LinearCRF(n_tags, batch_first=True), batch.transitions)
+        training["linear-crf-torch"] = train(linear, lambda: linear(leaf, batch.tags, batch.mask))
+    except ImportError:
+        print("linear-crf-torch is not installed")
+    try:
+        from pytorchcrf import CRF
+
+        fast = _with_scores(CRF(n_tags, batch_first=True), batch.transitions)
+        decoding["pytorchcrf"] = torch.no_grad()(lambda: fast.decode(batch.emissions, batch.mask))
+    except ImportError:
+        print("pytorchcrf is not installed")
+    try:
+        from edsnlp.pipes.trainable.layers.crf import LinearChainCRF
+
+        eds = _with_scores(LinearChainCRF(torch.zeros(n_tags, n_tags, dtype=torch.bool)), batch.transitions)
+        target = torch.nn.functional.one_hot(batch.tags, n_tags).bool()
+        training["EDS-NLP"] = train(eds, lambda: eds(leaf, batch.mask, target).sum())
+        decoding["EDS-NLP"] = torch.no_grad()(lambda: eds.decode(batch.emissions, batch.mask))
+    except ImportError:
+        print("edsnlp is not installed")
+    try:
+        decoding["CRFsuite (C)"] = _crfsuite(batch, folder)
+    except ImportError:
+        print("python-crfsuite is not installed")
+    return training, decoding
+
+
+def _with_scores(module: Any, transitions: Transitions) -> Any:
+    """Set the transition scores of a peer, whatever it calls them."""
+    for name, parameter in module.named_parameters():
+        scores = {"s": transitions.start, "e": transitions.end, "t": transitions.matrix}[name[0]]
+        parameter.data = torch.from_numpy(scores.copy())
+    return module
+
+
+def _crfsuite(batch: Batch, folder: Path) -> Run:
+    """Viterbi alone: state scores are set once, since the tagger keeps them between calls."""
+    import pycrfsuite
+
+    n_tags = batch.emissions.shape[2]
+    trainer = pycrfsuite.Trainer(verbose=False)
+    trainer.set_params({"max_iterations": 1, "feature.possible_transitions": True})
+    for first in range(n_tags):  # every tag follows every other
+        path = [str((first * step) % n_tags) for step in range(n_tags)]
+        trainer.append([{f"a{tag}": 1.0} for tag in path], path)
+    trainer.train(str(folder / f"{n_tags}.crfsuite"))
+    taggers, row = [], 0
+    for length in batch.lengths:
+        tagger = pycrfsuite.Tagger()
+        tagger.open(str(folder / f"{n_tags}.crfsuite"))
+        rows = batch.rows[row : row + length].tolist()
+        tagger.set([{f"a{tag}": value for tag, value in enumerate(values)} for values in rows])
+        taggers.append(tagger)
+        row += length
+    return lambda: [tagger.tag() for tagger in taggers]
+
+
+def cells(times: dict[str, float], names: list[str], goals: dict[str, int]) -> list[str]:
+    """Milliseconds of each, with the ratio to pytorch-crf, and the floor where there is one."""
+    found = []
+    for name in names:
+        ratio = times["pytorch-crf"] / times[name]
+        goal = f", ≥ {goals[name]}" if name in goals else ""
+        found.append(f"{times[name] * 1e3:.2f}" + ("" if name == "pytorch-crf" else f" ({ratio:.1f}×{goal})"))
+    return found
 
 
 def speed(rounds: int) -> None:
-    """Print the tables of time."""
-    training, decoding = [], []
-    for shape in SHAPES:
-        train, best_path = contestants(make_batch(*shape))
-        small = shape[2] < 41
-        training.append(
-            (
-                shape,
-                *against(
-                    interleaved(train, rounds=rounds, at_least=0.05, clock=time.process_time),
-                    *((5, 30) if small else (20, 100)),
-                ),
+    """Print the tables of time: milliseconds, and in brackets how many times as fast as pytorch-crf."""
+    training, decoding, scoring = [], [], []
+    with TemporaryDirectory() as folder:
+        for shape in SHAPES:
+            batch = make_batch(*shape)
+            train, best_path = contestants(batch)
+            others, other_paths = other_peers(batch, Path(folder))
+            settings: dict[str, Any] = {"rounds": rounds, "at_least": 0.05, "clock": time.process_time}
+            small = shape[2] < 41
+            goals = {"numba": 25} if small else {"numpy": 18, "numba": 45}
+            runs = {**train, **others}
+            training.append((shape, *cells(interleaved(runs, **settings), list(runs), goals)))
+            paths = {**best_path, **other_paths}
+            decoding.append((shape, *cells(interleaved(paths, **settings), list(paths), {"numba": 25})))
+            ours = (batch.rows, batch.lengths, batch.transitions)
+            posteriors = interleaved(
+                {
+                    "numpy": lambda ours=ours: infer(*ours, compiled=False),
+                    "numba": lambda ours=ours: infer(*ours, compiled=True),
+                },
+                **settings,
             )
-        )
-        decoding.append(
-            (shape, *against(interleaved(best_path, rounds=rounds, at_least=0.05, clock=time.process_time), 2, 25))
-        )
-    header = ("(B, T, K)", "pytorch-crf ms", "torch ms", "ratio (goal)", "numba ms", "ratio (goal)")
-    print("\n## Training step: loss and all gradients\n", table(training, header), sep="\n")
-    print("\n## Viterbi\n", table(decoding, header), sep="\n")
+            scoring.append((shape, *(f"{seconds * 1e6 / len(batch.rows):.2f}" for seconds in posteriors.values())))
+    print("\n## Training step: loss and all gradients, ms (times as fast as pytorch-crf, floor)\n")
+    print(table(training, ("(B, T, K)", *runs)))
+    print("\n## Viterbi, ms (times as fast as pytorch-crf, floor)\n")
+    print(table(decoding, ("(B, T, K)", *paths)))
+    print("\n## Posterior, µs a character (floor: 5 at 73 tags)\n")
+    print(table(scoring, ("(B, T, K)", *posteriors)))
 
 
 def peak_of(name: str) -> None:
@@ -133,7 +218,7 @@ def peak_of(name: str) -> None:
 
 
 def _resident(field: str) -> int:
-    """KiB, as Linux tells them."""
+    """Read a figure of this process in KiB from Linux."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
@@ -146,12 +231,13 @@ def memory() -> None:
     # What is freed goes back to the system at once, so that no step finds memory that an earlier one has left.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     peaks = {}
-    for name in ("peer", "torch", "numba"):
+    for name in ("pytorch-crf", "numpy", "numba"):
         command = [sys.executable, "-m", "benchmarks.crf", "--peak-of", name]
         peaks[name] = float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
-    goals = {"peer": "", "torch": "≤ 1/5", "numba": "≤ 1/50"}
+    goals = {"pytorch-crf": "", "numpy": "", "numba": "≤ 1/50"}
     rows = [
-        (name, f"{peak:.1f}", f"1/{peaks['peer'] / max(peak, 1e-9):.0f}", goals[name]) for name, peak in peaks.items()
+        (name, f"{peak:.1f}", f"1/{peaks['pytorch-crf'] / max(peak, 1e-9):.0f}", goals[name])
+        for name, peak in peaks.items()
     ]
     emissions = MEMORY_SHAPE[0] * MEMORY_SHAPE[1] * MEMORY_SHAPE[2] * 4 / 2**20
     print(
@@ -231,8 +317,8 @@ def _bert() -> tuple[Run, list[float]]:
     def step() -> None:
         hidden = encoder(ids, attention_mask=batch.mask.long()).last_hidden_state
         rows = head(hidden[batch.mask])
-        result = likelihood(rows.detach(), batch.lengths, batch.transitions, batch.allowed)
-        rows.backward(result.emissions)
+        result = likelihood(rows.detach().numpy(), batch.lengths, batch.transitions, batch.gold)
+        rows.backward(torch.from_numpy(result.emissions))
         optimizer.step()
         optimizer.zero_grad()
 
@@ -241,8 +327,6 @@ def _bert() -> tuple[Run, list[float]]:
 
 def compile_time() -> None:
     """Print how long the kernels take to compile, without and with what is kept on disk."""
-    from tempfile import TemporaryDirectory
-
     code = (
         "import time, torch; from benchmarks.crf import contestants, make_batch; "
         "runs = contestants(make_batch(2, 8, 13)); "
@@ -266,7 +350,7 @@ def compile_time() -> None:
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9, help="repetitions, of which the median is printed")
+    parser.add_argument("--rounds", type=int, default=7, help="repetitions, of which the median is printed")
     parser.add_argument("--quick", action="store_true", help="time only")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -40,16 +40,21 @@ def overrides(config: Path, tiny_corpus: Path, tiny_checkpoint: Callable[[str], 
     if config.stem in FAMILIES:
         found["paths.base"] = base = str(tiny_checkpoint(FAMILIES[config.stem]))
     if config.stem == "curated":
-        sizes = srsly.read_json(Path(base) / "config.json")
-        names = {
-            "vocab_size": "vocab_size",
-            "hidden_width": "hidden_size",
-            "intermediate_width": "intermediate_size",
-            "num_attention_heads": "num_attention_heads",
-            "num_hidden_layers": "num_hidden_layers",
-        }
-        found |= {f"components.transformer.model.{ours}": sizes[theirs] for ours, theirs in names.items()}
+        found |= sizes_of(Path(base))
     return found
+
+
+def sizes_of(base: Path) -> dict[str, int]:
+    """The sizes of a checkpoint, which spacy-curated-transformers wants in the config."""
+    sizes = srsly.read_json(base / "config.json")
+    names = {
+        "vocab_size": "vocab_size",
+        "hidden_width": "hidden_size",
+        "intermediate_width": "intermediate_size",
+        "num_attention_heads": "num_attention_heads",
+        "num_hidden_layers": "num_hidden_layers",
+    }
+    return {f"components.transformer.model.{ours}": sizes[theirs] for ours, theirs in names.items()}
 
 
 def test_there_are_configs() -> None:

@@ -9,12 +9,16 @@ import pytest
 import spacy
 import thinc.compat
 import torch
+from click.testing import Result
 from fake_gpu import Devices, fake_gpus
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from thinc.api import Config
+from typer.testing import CliRunner
 
 from spacy_zh_tw_ner import devices
+from spacy_zh_tw_ner.annotation.spacy_annotator import SpacyAnnotator
+from spacy_zh_tw_ner.cli.main import zh_tw_ner_cli
 from spacy_zh_tw_ner.devices import (
     check_gpu,
     encoder_device,
@@ -26,6 +30,8 @@ from spacy_zh_tw_ner.devices import (
 from spacy_zh_tw_ner.encoders.transformer import onednn
 from spacy_zh_tw_ner.errors import DeviceError
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
+from spacy_zh_tw_ner.service import readers
+from spacy_zh_tw_ner.service.readers import load_reader
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training.loop import train
 
@@ -99,6 +105,7 @@ THINC = {"training.optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.001}}
 LORA = {f"{MODEL}.lora": {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "alpha": 8}}
 NF4 = {f"{MODEL}.quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}}
 AVERAGES = {"training.optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.001, "use_averages": True}}
+QUICK = ("BiLSTM", "Transformer", "LoRA")
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "BiLSTM": ("bilstm", {}),
     "BiLSTM, averages": ("bilstm", AVERAGES),
@@ -114,7 +121,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_training_on_a_gpu_gives_what_the_cpu_gives(
     case: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +159,10 @@ def test_training_on_a_gpu_gives_what_the_cpu_gives(
     assert on_cpu(TEXT).to_json() == loaded.to_json() == saved_on_cpu(TEXT).to_json()
 
 
-@pytest.mark.parametrize("case", ["BiLSTM", "Transformer", "8-bit optimizer", "NF4"])
+@pytest.mark.parametrize(
+    "case",
+    ["BiLSTM", *(pytest.param(case, marks=pytest.mark.slow) for case in ("Transformer", "8-bit optimizer", "NF4"))],
+)
 def test_a_run_on_a_gpu_is_resumed(
     case: str, request: pytest.FixtureRequest, tmp_path: Path, gpu: Devices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,3 +311,64 @@ def test_the_simulated_gpu_finds_what_is_not_moved(gpu: Devices) -> None:
     module(on_gpu).sum().backward()
     assert module.weight.grad is not None
     assert module.weight.grad.device == module.weight.device == GPU
+
+
+def run_command(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(zh_tw_ner_cli, list(map(str, arguments)))
+
+
+@pytest.mark.slow
+def test_commands_run_the_encoder_on_the_gpu(
+    bilstm: Config, tiny_corpus: Path, tmp_path: Path, gpu: Devices, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bilstm.to_disk(tmp_path / "config.cfg")
+    best, dev = tmp_path / "out" / "model-best", tiny_corpus / "dev.spacy"
+    for command in (
+        ["train", tmp_path / "config.cfg", "--output", tmp_path / "out"],
+        ["evaluate", best, dev],
+        ["calibrate", best, dev, tmp_path / "calibrated"],
+        ["export", dev, tmp_path / "dev.jsonl", "--format", "doccano", "--pipeline", best],
+    ):
+        gpu.copies.clear()
+        result = run_command(*command, "--gpu-id", "0")
+        assert result.exit_code == 0, result.output
+        assert result.output.count("[ZT702]") == 1
+        assert gpu.copies
+        require_cpu()
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "calibrate", "export", "serve", "annotate"])
+def test_commands_without_a_gpu_fail_with_a_message(
+    command: str, bilstm: Config, tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    bilstm.to_disk(tmp_path / "config.cfg")
+    (tmp_path / "in.txt").write_text(TEXT, encoding="utf-8")
+    dev = tiny_corpus / "dev.spacy"
+    arguments: dict[str, list[str | Path]] = {
+        "train": [tmp_path / "config.cfg", "--output", tmp_path / "out"],
+        "evaluate": [tiny_pipeline, dev],
+        "calibrate": [tiny_pipeline, dev, tmp_path / "calibrated"],
+        "export": [dev, tmp_path / "dev.jsonl", "--format", "doccano", "--pipeline", tiny_pipeline],
+        "serve": [tiny_pipeline, "--port", "0"],
+        "annotate": [tmp_path / "in.txt", tmp_path / "out.jsonl", "--pipeline", tiny_pipeline, "--gpu"],
+    }
+    result = run_command(command, *arguments[command], *(["--gpu-id", "0"] if command != "annotate" else []))
+    assert (result.exit_code, "[ZT700]" in result.output) == (1, True), result.output
+
+
+def test_the_service_reads_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
+    reader = load_reader(str(tiny_pipeline), max_chars=100, gpu_id=0)
+    assert runs_encoders_alone()
+    assert len(reader([TEXT], [None])) == 1
+    assert gpu.copies
+
+
+def test_an_exported_folder_is_not_served_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "is_exported", lambda path: True)
+    with pytest.raises(DeviceError, match=r"\[ZT703\].*--gpu-id"):
+        load_reader(str(tmp_path), max_chars=1, gpu_id=0)
+
+
+def test_files_are_annotated_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
+    annotator = SpacyAnnotator(str(tiny_pipeline), gpu=1)
+    assert {parameter.device for parameter in parameters(annotator._nlp)} == {torch.device("cuda", 1)}

@@ -83,8 +83,12 @@ def _count(workers: int, gpus: bool) -> int:
         return workers or n_cores()
     import torch
 
-    if not torch.cuda.device_count() or workers > torch.cuda.device_count():
+    from ..devices import check_gpu
+
+    if workers > torch.cuda.device_count():
         raise ValueError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
+    if not workers:
+        check_gpu(0)
     return workers or torch.cuda.device_count()
 
 

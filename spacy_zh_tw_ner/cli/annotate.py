@@ -38,7 +38,11 @@ def annotate_cli(
     """
     from ..annotation.annotate import annotate
     from ..annotation.job import Job
+    from ..devices import check_gpu
+    from ..runtime.folder import is_exported
 
+    if gpu and engine == "local" and not is_exported(Path(model or pipeline)) and (notice := check_gpu(0)):
+        msg.info(notice)
     job = Job(source, target, model or pipeline, text_field, entities_field, chunk_size)
     start = time.perf_counter()
     total = annotate(job, engine=engine, workers=workers, gpus=gpu, address=address, force=force)

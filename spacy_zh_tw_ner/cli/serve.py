@@ -53,6 +53,7 @@ def serve_cli(
     write_timeout: float = typer.Option(20.0, "--write-timeout", help="Seconds for which a client may read nothing."),
     drain: float = typer.Option(30.0, "--drain", min=0, help="Seconds to answer what was taken, after SIGTERM."),
     threads: int = typer.Option(0, "--threads", min=0, help="CPU threads to read with; 0 for the library's choice."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
 ) -> None:
     """Serve pipelines over HTTP: a page at /, the interface at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
@@ -90,7 +91,7 @@ def serve_cli(
         raise typer.BadParameter(str(error)) from None
     if not api_key and not _is_loopback(host):
         msg.warn(Warnings.ZT962.format(host=host))
-    serve(named_sources(pipelines), settings, host=host, port=port, drain=drain, threads=threads)
+    serve(named_sources(pipelines), settings, host=host, port=port, drain=drain, threads=threads, gpu_id=gpu_id)
 
 
 def _read_key(path: Path | None) -> str:

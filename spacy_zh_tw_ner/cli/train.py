@@ -44,6 +44,7 @@ def train_cli(
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
+    _require_settings(context.args)
     overrides = parse_config_overrides(context.args)
     for path in filter(None, code.split(",")):
         if not Path(path).is_file():
@@ -67,6 +68,19 @@ def train_cli(
     msg.divider("Training pipeline")
     train(nlp, output, resume=resume, force=force, checkpoint_every=checkpoint_every)
     msg.good(f"Saved {output / 'model-best'} and {output / 'model-last'}")
+
+
+def _require_settings(arguments: list[str]) -> None:
+    """RAISES (typer.BadParameter): Unless what is left of the command line consists of settings of the config."""
+    left = iter(arguments)
+    for argument in left:
+        name, equals, _ = argument.partition("=")
+        if not name.startswith("--") or "." not in name:
+            raise typer.BadParameter(
+                f"No such option or argument: {argument}. Give settings of the config as --training.max_steps 2000."
+            )
+        if not equals and next(left, None) is None:
+            raise typer.BadParameter(f"{argument} has no value.")
 
 
 def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:

@@ -16,6 +16,7 @@ DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
 SURVEYED = 5_000  # lines that tell which column holds the tags, and their scheme
 ASCII_WHITE = " \t\r"
 BLANKS = re.compile(" +")
+DOCSTART = "-DOCSTART-"
 REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few thousand
 
 
@@ -67,6 +68,7 @@ class _Layout:
     token: int
     iob1: bool
     positions: bool = False
+    documents: bool = False  # parted by -DOCSTART-
 
 
 class _Rows(dict[str, tuple[str, str] | None]):
@@ -77,7 +79,7 @@ class _Rows(dict[str, tuple[str, str] | None]):
         self.layout = layout
 
     def __missing__(self, line: str) -> tuple[str, str] | None:
-        if not line.strip() or line.startswith("-DOCSTART-"):
+        if not line.strip() or line.startswith(DOCSTART):
             return None
         row, column = split_row(line), self.layout.tag
         if column is None or len(row) <= column:
@@ -110,7 +112,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     parse, remove_signs = _Rows(layout), SignRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
-    doc_id, first = "", 0
+    doc_id, first, n_documents = "", 0, 0
     for number, line in _ended(path, reading):
         if not rows and is_comment(line, layout.tag):
             comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
@@ -137,6 +139,9 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
                 if record.text:
                     yield record
             rows, text = [], None
+        if layout.documents and line.startswith(DOCSTART):
+            n_documents += 1
+            doc_id = f"{path.stem}-{n_documents}"
     remove_signs.report(path, reading.notify)
 
 
@@ -148,8 +153,10 @@ def _ended(path: Path, reading: Reading) -> Iterator[tuple[int, str]]:
 
 def _survey(path: Path) -> _Layout:
     sentences: list[list[list[str]]] = [[]]
+    n_documents = 0
     for _, line in islice(numbered_lines(path), SURVEYED):
-        if not line.strip() or line.startswith("-DOCSTART-"):
+        n_documents += line.startswith(DOCSTART)
+        if not line.strip() or line.startswith(DOCSTART):
             sentences.append([])
         elif sentences[-1] or not is_comment(line):
             sentences[-1].append(split_row(line))
@@ -162,13 +169,14 @@ def _survey(path: Path) -> _Layout:
     counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
     tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
     positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
-    return _Layout(column, int(counted), iob1=is_iob1(tags), positions=positions)
+    # One alone, at the beginning, is how some tools begin any file.
+    return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
 
 
 def _sentence(
     path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_signs: SignRemover
 ) -> Record:
-    tokens, tags, blanks = remove_signs(*zip(*rows, strict=True))
+    tokens, tags, blanks = remove_signs(*_unzipped(rows), text)
     if text is None:
         text, spans = join_tokens(tokens, blanks)
     else:
@@ -183,6 +191,11 @@ def _sentence(
     entities, n_repaired = decode_tags(tags, spans)
     repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)
+
+
+def _unzipped(rows: list[tuple[str, str]]) -> tuple[Sequence[str], Sequence[str]]:
+    tokens, tags = zip(*rows, strict=True)
+    return tokens, tags
 
 
 def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:

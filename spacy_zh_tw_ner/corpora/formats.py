@@ -13,7 +13,7 @@ from ..files import spacy_files
 from .brat import read_brat
 from .class_labels import TAGS
 from .cluener import read_cluener
-from .columns import TEXT_COMMENT, is_comment, read_columns, split_row, tag_column
+from .columns import DOCSTART, TEXT_COMMENT, is_comment, read_columns, split_row, tag_column
 from .docbin import read_spacy
 from .doccano import read_doccano
 from .hugging_face import read_hugging_face
@@ -44,7 +44,7 @@ class _Head:
     @property
     def content(self) -> list[str]:
         """Lines that are no comments."""
-        return [line for line in self.lines if line.strip() and not is_comment(line) and line[:11] != "-DOCSTART-"]
+        return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 
 ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import CorpusError
 from .class_labels import TAGS, LabelNames
-from .foreign_signs import PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
+from .foreign_signs import BLANK, PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
 from .record_fields import TEXT_FIELDS, NotUsable, find_text, find_tokens_and_tags, text_or_nothing
 from .records import SILENT, FieldNames, Reading, Record, broken
 from .rows import open_rows
@@ -52,7 +52,8 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
             yield Record(text, [], row.origin, text_or_nothing(row.data.get("doc_id")), unlabelled=True)
             continue
         try:
-            tokens, tags, blanks = remove_signs(row.tokens, row.tags)
+            known = row.data.get(reading.fields.text or "text")
+            tokens, tags, blanks = remove_signs(row.tokens, row.tags, known if isinstance(known, str) else None)
             text, spans = _place(tokens, blanks, row, reading.fields)
         except (LostText, NotUsable) as error:
             reading.reject(row.origin, str(error), str(row.data)[:60], "Correct the tokens, or remove the object.")
@@ -144,6 +145,8 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
     """Write one record as a line of characters, white space included, and their tags."""
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
+    if BLANK in record.text:
+        data["text"] = record.text  # else it would be read as a sign of SentencePiece
     if record.doc_id:
         data["doc_id"] = record.doc_id
     if scores:

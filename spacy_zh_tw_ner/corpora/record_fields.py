@@ -20,7 +20,7 @@ OTHER_FIELDS = ("tokens", "relations", "Comments", "comments")
 
 START = ("start", "start_offset", "begin", "start_idx", "start_char")
 END = ("end", "end_offset", "end_idx", "end_char")
-LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "category")
+LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "category", "entity")
 SURFACE = ("text", "surface", "word", "mention")
 
 WHOLE = re.compile("[0-9]{1,15}")

@@ -18,7 +18,7 @@ SPLITS = {
 }
 DATA_SUFFIXES = set(
     ".txt .iob .iob1 .iob2 .conll .conllu .bio .bmes .bioes .bilou .tsv .ann .json .jsonl .parquet .spacy "
-    ".md .markdown".split()
+    ".md .markdown .train .dev .test .valid .bios .ner".split()
 )
 MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the markup, and no link of Markdown
 HEAD = 1 << 16  # bytes of a Markdown file that are searched for it

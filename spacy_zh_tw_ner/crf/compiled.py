@@ -33,6 +33,8 @@ def _load_kernels() -> KernelsT:
     Compiling takes some seconds, once for each version of this package, of numba and of the processor; a line on
     standard error says so.
     """
+    import numba  # noqa: F401  (takes a second by itself)
+
     message = "Compiling the CRF for this processor. This takes up to half a minute, once."
     timer = Timer(NOTIFY_AFTER, print, (message,), {"file": sys.stderr, "flush": True})
     timer.daemon = True

@@ -52,6 +52,7 @@ class WarningMessages:
         "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
     )
     ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
+    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a right entity. Likely: {hints}."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."

@@ -34,7 +34,7 @@ BATCH_CHARACTERS = 32_768
 # Variables that torch.load obeys; the second one is the user's to set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-REQUIRED = {"disabled", "before_creation", "after_creation", "after_pipeline_creation"}  # of [nlp], by spaCy's schema
+SECTIONS = ("nlp", "training", "initialize")  # of which spaCy requires every setting
 
 
 class TraditionalChineseDefaults(BaseDefaults):
@@ -81,8 +81,18 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
         `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
         """
-        is_partial = not REQUIRED.issubset(config.get("nlp", {}))
+        default = cls.default_config
+        is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
+
+    def resume_training(self, *, sgd: Optimizer | None = None) -> Optimizer:
+        """Continue training a pipeline, with a new optimizer if none is given.
+
+        spaCy returns the optimizer of an earlier run, if there was one, whose rate may have fallen to 0.
+        """
+        if sgd is None:
+            self._optimizer = None
+        return super().resume_training(sgd=sgd)
 
     def create_optimizer(self) -> Optimizer:
         """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.

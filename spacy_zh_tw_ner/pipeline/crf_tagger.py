@@ -14,6 +14,7 @@ from ..untrusted import in_range, require
 
 LARGEST_SCORE = 1e6  # of a transition; what is forbidden has −1e30, which no sum of scores may come near
 ArrayT: TypeAlias = npt.NDArray[np.float32]
+CURATED_LISTENERS = ("last_transformer_layer_listener", "scalar_weighting_listener", "transformer_layers_listener")
 
 
 def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rate: float = 1.0) -> TaggerT:
@@ -25,6 +26,9 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
         at 2e-5 they would otherwise hardly move.
     RETURNS (Model[list[Doc], list[Floats2d]]): One array of emissions a document.
     """
+    if tok2vec.name in CURATED_LISTENERS:
+        # `spacy debug model` updates the upstream component only if it finds this word in the name of the listener.
+        tok2vec.name = "curated-transformer-listener"
     width = tok2vec.get_dim("nO") if tok2vec.has_dim("nO") else None
     output_layer = Linear(nO, width, init_W=glorot_uniform_init)
     transitions = build_transitions(nO, transition_rate)

@@ -1,6 +1,7 @@
 """The routes that read texts, and the one that says what there is to read them with."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -27,6 +28,7 @@ from .schema import (
     StreamWords,
     dump,
     dump_entities,
+    request_examples,
 )
 from .settings import ServiceSettings
 
@@ -56,6 +58,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         dependencies=[Depends(check_key)],
         responses={401: {"model": Refused, "description": REFUSALS[401]}},
     )
+    schema = _request_schema(settings, engine.labels.get(engine.names[0], ()))
     refused: dict[int | str, dict[str, Any]] = {
         status: {"model": Refused, "description": description} for status, description in REFUSALS.items()
     }
@@ -65,7 +68,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         summary="Entities of one text or many",
         response_model=EntitiesAnswer,
         responses=refused,
-        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": _request_schema(settings)}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}},
     )
     async def find_entities(request: Request) -> Response:
         body = await read_body(request, JSON, settings)
@@ -129,8 +132,9 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
     return router
 
 
-def _request_schema(settings: ServiceSettings) -> dict[str, Any]:
+def _request_schema(settings: ServiceSettings, labels: Sequence[str]) -> dict[str, Any]:
     schema = _without_pointers(EntitiesRequest)
+    schema["examples"] = request_examples(labels)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts

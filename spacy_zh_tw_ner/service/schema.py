@@ -1,7 +1,7 @@
 """What goes in and what comes out, as the OpenAPI document tells it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -76,7 +76,6 @@ class EntitiesRequest(Options):
             "examples": [
                 {"text": TEXT},
                 {"texts": [TEXT, "國立臺灣大學位於大安區。"], "offset_unit": "utf16", "min_score": 0.5},
-                {"text": TEXT, "gazetteer": {"words": {"ORG": ["臺積電"]}, "override": True}},
             ],
             "oneOf": [{"required": ["text"]}, {"required": ["texts"]}],
         }
@@ -211,6 +210,18 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
         if score is None or score >= options.min_score:
             span = {"start": convert(start), "end": convert(end)}
             yield {**span, "label": label, "score": score, "text": text[start:end]}
+
+
+def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
+    """Return requests that a pipeline with such labels answers.
+
+    labels (Sequence[str]): Labels of the pipeline; perhaps none are known.
+    """
+    examples: list[dict[str, JsonValue]] = list(EntitiesRequest.model_json_schema()["examples"])
+    if labels:
+        label = "ORG" if "ORG" in labels else labels[0]
+        examples.append({"text": TEXT, "gazetteer": {"words": {label: ["臺積電"]}, "override": True}})
+    return examples
 
 
 async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:

@@ -34,7 +34,14 @@ log = logging.getLogger(__name__)
 
 
 def serve(
-    sources: Mapping[str, str], settings: ServiceSettings, *, host: str, port: int, drain: float, threads: int = 0
+    sources: Mapping[str, str],
+    settings: ServiceSettings,
+    *,
+    host: str,
+    port: int,
+    drain: float,
+    threads: int = 0,
+    gpu_id: int = -1,
 ) -> None:
     """Serve pipelines until SIGTERM or SIGINT; then take no more, and answer what was taken.
 
@@ -46,12 +53,13 @@ def serve(
     port (int): Port to listen at; 0 for any that is free.
     drain (float): Seconds for what was taken to be answered, after which it gets 503.
     threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
     RAISES (ValueError, OSError): Where the first pipeline does not load, or the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in bind(host, port)]
-        _serve(sources, settings, sockets, host=host, drain=drain, threads=threads)
+        _serve(sources, settings, sockets, host=host, drain=drain, threads=threads, gpu_id=gpu_id)
 
 
 def _serve(
@@ -62,8 +70,9 @@ def _serve(
     host: str,
     drain: float,
     threads: int,
+    gpu_id: int,
 ) -> None:
-    engine, metrics = create_engine(sources, settings, threads)
+    engine, metrics = create_engine(sources, settings, threads, gpu_id)
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -206,18 +215,22 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def create_engine(sources: Mapping[str, str], settings: ServiceSettings, threads: int = 0) -> tuple[Engine, Metrics]:
+def create_engine(
+    sources: Mapping[str, str], settings: ServiceSettings, threads: int = 0, gpu_id: int = -1
+) -> tuple[Engine, Metrics]:
     """Start an engine, and wait until its first pipeline is loaded.
 
     sources (Mapping[str, str]): Name → folder or package.
     settings (ServiceSettings): The limits.
     threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
     RETURNS (tuple[Engine, Metrics]): The engine, and what counts its batches.
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
     metrics = Metrics()
+    load = partial(load_reader, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id)
     engine = Engine(
-        ModelCache(sources, settings.max_models, partial(load_reader, max_chars=settings.max_chars, threads=threads)),
+        ModelCache(sources, settings.max_models, load),
         batch_chars=settings.batch_chars,
         queue_chars=settings.queue_chars,
         on_batch=metrics.count_batch,

@@ -9,6 +9,7 @@ from spacy.attrs import LENGTH, SPACY  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..devices import require_gpu
 from ..encoders.transformer.lean_imports import import_transformers
 from ..entities import Found
 from ..pipeline.crf_ner import CRFEntityRecognizer
@@ -71,12 +72,13 @@ class SpacyReader:
         return _entities(doc)
 
 
-def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
+def load_pipeline(source: str, *, max_chars: int, threads: int = 0, gpu_id: int = -1) -> Language:
     """Load a pipeline as a service wants it: lean, warm, and for long texts.
 
     source (str): Folder or package.
     max_chars (int): Characters of the longest text.
     threads (int): CPU threads; 0 for torch's choice.
+    gpu_id (int): Number of the GPU, or -1 for the CPU.
     RETURNS (Language): The pipeline.
     """
     limit_primitive_cache()  # a text that comes alone then takes about a seventh longer
@@ -84,6 +86,8 @@ def load_pipeline(source: str, *, max_chars: int, threads: int = 0) -> Language:
         import torch
 
         torch.set_num_threads(threads)
+    if gpu_id >= 0:
+        require_gpu(gpu_id)
     import_transformers()
     nlp = spacy.load(source)
     learn_characters(nlp)

@@ -127,7 +127,7 @@ class ProgressLogger:
     def finalize(self) -> None:
         """End, whether training came to its end or not."""
         self._bar.close()
-        for message in self._pitfalls.check_end():
+        for message in self._pitfalls.check_end(self.reports):
             self._warn(message)
         if self.reports and self._folder is not None and self._can_write:
             self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")

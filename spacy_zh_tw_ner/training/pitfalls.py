@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from spacy.language import Language
@@ -11,9 +12,11 @@ from .progress import Report
 
 # Before so many steps, and with fewer evaluations that agree, nothing is odd.
 STEPS, SEVERAL = 100, 3
+FEW = 20  # updates of a run that was hardly meant as a trial of the config
 # What head and encoder usually learn at; a Transformer whose every weight learns forgets what it knew above the last.
 LOW_HEAD_RATE, HIGH_ENCODER_RATE = 1e-4, 1e-4
 LINEAR = "spacy-zh-tw-ner.linear.v1"
+USUAL_STEPS = {"all": 1_500, "head": 4_000}  # by the rates there are: of one for everything, or a Transformer's own
 VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
@@ -50,17 +53,23 @@ class Pitfalls:
                 found["ZT923"] = Warnings.ZT923.format(n=SEVERAL, before=before, now=now, step=last.step, hints=hints)
         return self._new(found)
 
-    def check_end(self) -> list[str]:
+    def check_end(self, reports: Sequence[Report] = ()) -> list[str]:
         """Look once more when a run has ended, perhaps by an error.
 
         spaCy saves before it reports, the loss included, and a loss that is no number cannot be saved: the run ends
         with an `OverflowError`, and this is the first to know why.
 
+        reports (Sequence[Report]): All of the run.
         RETURNS (list[str]): As `check`.
         """
         saved = self._nlp.meta.get("performance", {})
         losses = {name.removesuffix("_loss"): loss for name, loss in saved.items() if name.endswith("_loss")}
-        return self._new(self._of_losses(losses))
+        found = self._of_losses(losses)
+        is_short = bool(reports) and reports[-1].step >= FEW and not self._told & {"ZT922", "ZT923"}
+        if not found and is_short and all(report.f == 0.0 for report in reports):
+            hints = _say(chain(_of_few_steps(reports[-1]), self._of_nothing_found(reports)))
+            found["ZT926"] = Warnings.ZT926.format(step=reports[-1].step, hints=hints)
+        return self._new(found)
 
     def _of_losses(self, losses: Mapping[str, float]) -> dict[str, str]:
         names = [name for name, loss in losses.items() if not math.isfinite(loss)]
@@ -137,6 +146,12 @@ def _is_shortened(config: Mapping[str, Any], path: str) -> bool:
     for key in path.split(".")[:-1]:
         block = block[key]
     return bool(block.get("@schedules") == LINEAR)
+
+
+def _of_few_steps(last: Report) -> Iterator[str]:
+    usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
+    if last.step < usual // 2:
+        yield f"training.max_steps, of which there were {last.step}: configs of this package have {usual:,}"
 
 
 def _say(hints: Iterator[str]) -> str:

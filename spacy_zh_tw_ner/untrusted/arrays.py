@@ -104,8 +104,9 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any
         expected = sorted(f"{name}.npy" for name in limits)
         require(sorted(members) == expected, "the names of arrays", sorted(members)[:8], ", ".join(expected))
         for name, limit in limits.items():
+            _require_room(f"the array {name!r}", members[f"{name}.npy"].file_size, 4 * limit + HEADER)
+        for name in limits:
             member = members[f"{name}.npy"]
-            _require_room(f"the array {name!r}", member.file_size, 4 * limit + HEADER)
             data = archive.read(member)  # never more than file_size, whatever the data itself says
             found[name] = _parse_npy(name, data)
     return found

@@ -34,7 +34,7 @@ def parse_json(data: bytes | str) -> Any:
 def nests_deeper(value: object, limit: int = DEEPEST) -> bool:
     """Tell whether lists and dicts nest deeper than a limit."""
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for item in level

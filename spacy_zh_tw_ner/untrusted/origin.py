@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from ..errors import Errors, UnreadableFileError, code_of
+from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
 
 LONGEST_REASON = 160  # characters of a foreign message that are repeated
 _origin: ContextVar[str] = ContextVar("origin", default="The data")
@@ -23,8 +23,8 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
     path (str | Path): The file or folder, or words for bytes that are in none.
     message (Optional[str]): In place of ZT640, with {path} and {reason}.
-    RAISES (UnreadableFileError): For anything raised inside, except errors that have a code of this package already,
-        an OSError (the file is missing, no permission), and a GPU that is out of memory.
+    RAISES (UnreadableFileError): For anything raised inside, except a ZhTwNerError, an OSError (the file is missing, no
+        permission), and a GPU that is out of memory.
     """
     token, collects = _origin.set(str(path)), gc.isenabled()
     try:
@@ -32,8 +32,10 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
-        if code_of(error) or type(error).__name__ == "OutOfMemoryError":
+        if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":
             raise
+        if code_of(error):  # of a setting that was read from the file
+            raise UnreadableFileError(f"{error} (read from {path})") from error
         raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
     except BaseException as error:
         # A panic in Rust code (tokenizers, safetensors), which pyo3 keeps apart from Exception.

@@ -172,3 +172,21 @@ def test_train_takes_presets_and_overrides(tiny_corpus: Path, tmp_path: Path) ->
     assert "Saved" in said
     assert spacy.load(tmp_path / "out" / "model-best").lang == "zh_tw"
     assert (tmp_path / "out" / "checkpoint.safetensors").is_file()
+
+
+def test_train_says_that_a_warm_up_is_longer_than_the_run(tiny_corpus: Path, tmp_path: Path) -> None:
+    config = read_config("bilstm").to_str(interpolate=False)
+    (tmp_path / "old.cfg").write_text(config.replace("spacy-zh-tw-ner.linear.v1", "warmup_linear.v1"), encoding="utf-8")
+    options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
+    options += ["--training.max_steps=1", "--training.eval_frequency=1"]
+    said = " ".join(succeeds("train", tmp_path / "old.cfg", "-o", tmp_path / "old", *options).split())
+    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, and training.max_steps is 1" in said
+    assert "ZT925" not in succeeds("train", "bilstm", "-o", tmp_path / "new", *options)
+
+
+def test_a_schedule_without_an_end_is_refused(tiny_corpus: Path, tmp_path: Path) -> None:
+    options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
+    result = run("train", "bilstm", "-o", tmp_path / "out", *options, "--training.max_steps=0")
+    assert result.exit_code == 1
+    assert "[ZT447]" in plain(result.output)
+    assert not (tmp_path / "out").exists()

@@ -97,3 +97,55 @@ def test_annotations_without_a_text_are_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "in" / "x.ann").write_text("T1\tGPE 1 3\t臺北\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"x\.txt"):
         convert(tmp_path / "in", tmp_path / "out.spacy", ConvertSettings())
+
+
+FRAGMENTS = [
+    ("台積電股份\n有限公司在新竹", "0 5;6 10", "台積電股份\n有限公司"),
+    ("台積電股份\r\n有限公司在新竹", "0 5;7 11", "台積電股份\r\n有限公司"),
+    ("台積電股份\r\n有限公司在新竹", "0 5;6 10", "台積電股份\r\n有限公司"),  # CR LF counts as one
+    ("台積電\n  股份\n公司", "0 3;6 8;9 11", "台積電\n  股份\n公司"),
+    ("台積電 \n公司", "0 3;5 7", "台積電 \n公司"),
+    ("𠮷\n野家", "0 2;3 5", "𠮷\n野家"),  # in UTF-16 units
+    ("New York好", "0 3;4 8", "New York"),
+    ("台積電公司", "0 3;3 5", "台積電公司"),
+    ("台積電\n公司", "4 6;0 3", "台積電\n公司"),
+    ("台\n\n\u3000積", "0 1;4 5", "台\n\n\u3000積"),
+]
+
+
+@pytest.mark.parametrize("with_surface", [True, False])
+@pytest.mark.parametrize(("text", "places", "expected"), FRAGMENTS)
+def test_fragments_with_nothing_but_white_space_between_are_one(
+    text: str, places: str, expected: str, with_surface: bool, tmp_path: Path
+) -> None:
+    if not with_surface and places in ("0 5;6 10", "0 2;3 5") and text[1] != "積":
+        pytest.skip("then nothing tells the unit")
+    if not with_surface and "\r\n" in text and places == "0 5;6 10":
+        pytest.skip("then nothing tells the unit")
+    surface = "\t" + " ".join(expected.split()) if with_surface else ""
+    record = read(tmp_path, f"T1\tORG {places}{surface}\n", text=text)
+    assert [text[e.start : e.end] for e in record.entities] == [expected]
+    assert record.rejects == []
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "surface"),
+    [
+        ("國立臺灣大學", "0 2;4 6", "國立 大學"),
+        ("國立、臺灣", "0 2;3 5", "國立 臺灣"),
+        ("甲\n乙丙丁", "0 1;2 3;4 5", "甲 乙 丁"),
+        ("國立臺灣", "0 2;9 11", "國立 大學"),
+    ],
+)
+def test_other_fragments_are_rejected(text: str, places: str, surface: str, tmp_path: Path) -> None:
+    for written in (f"\t{surface}", ""):
+        record = read(tmp_path, f"T1\tORG {places}{written}\n", text=text)
+        assert record.entities == []
+        assert [reject.reason for reject in record.rejects] == [f"discontinuous ({places}), line 1"]
+
+
+def test_the_same_annotation_twice_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tORG 0 6\t國立臺灣大學\nT2\tORG 0 6\t國立臺灣大學\n", encoding="utf-8")
+    (tally,) = convert(tmp_path / "a.txt", tmp_path / "out.spacy", ConvertSettings(script="none")).values()
+    assert (tally.entities, tally.duplicates, tally.rejected) == (1, 1, 0)

@@ -86,6 +86,12 @@ def test_docstart_is_no_token(line: str, tmp_path: Path) -> None:
     assert [(r.text, r.entities) for r in found] == [("好", []), ("台", [Entity(0, 1, "LOC")])]
 
 
+def test_several_docstarts_name_documents_and_one_alone_does_not(tmp_path: Path) -> None:
+    content = "-DOCSTART- O\n\n好 O\n\n的 O\n\n-DOCSTART- O\n台 B-LOC\n"
+    assert [r.doc_id for r in read(tmp_path, content)] == ["corpus-1", "corpus-1", "corpus-2"]
+    assert [r.doc_id for r in read(tmp_path, "-DOCSTART- O\n\n好 O\n\n的 O\n")] == ["", ""]
+
+
 def test_docstart_without_blank_lines_ends_a_sentence(tmp_path: Path) -> None:
     assert [r.text for r in read(tmp_path, "好 O\n-DOCSTART- O\n的 O\n")] == ["好", "的"]
 
@@ -218,3 +224,36 @@ def test_white_space_at_the_end_of_a_text_stays(tmp_path: Path) -> None:
 def test_numbers_in_the_first_column_are_words_unless_they_count(tmp_path: Path) -> None:
     assert [r.text for r in read(tmp_path, "1996 CD O\n8 CD O\n\n22 CD B-X\n")] == ["19968", "22"]
     assert [r.text for r in read(tmp_path, "1 CD O\n2 VB O\n\n1 NN B-X\n")] == ["CD VB", "NN"]
+
+
+@pytest.mark.parametrize(
+    "white", ["\u3000", "\xa0", "\u2003", "\u200a", "\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff"]
+)
+@pytest.mark.parametrize("separator", [" ", "\t", "  ", " \t", "\t "])
+def test_only_ascii_blanks_and_tabs_separate(white: str, separator: str, tmp_path: Path) -> None:
+    content = "".join(
+        f"{token}{separator}{tag}\n" for token, tag in (("林", "B-P"), (white, "I-P"), (f"小{white}華", "I-P"))
+    )
+    (record,) = read(tmp_path, f"{content}在{separator}O\n")
+    assert record.text == f"林{white}小{white}華在"
+    assert record.entities == [Entity(0, 5, "P")]
+
+
+@pytest.mark.parametrize(
+    "line", ["林 \tB-P", "林\t B-P", " 林\tB-P ", "林  B-P  ", "  林 B-P", "林\t\tB-P", "林\tN \tB-P\t"]
+)
+def test_cells_are_trimmed(line: str, tmp_path: Path) -> None:
+    other = line.replace("林", "小").replace("B-P", "I-P")
+    (record,) = read(tmp_path, f"{line}\n{other}\n")
+    assert (record.text, record.entities) == ("林小", [Entity(0, 2, "P")])
+
+
+@pytest.mark.parametrize("line", [" \tI-P", "  I-P", " I-P", "   I-P"])
+def test_a_token_may_be_a_blank(line: str, tmp_path: Path) -> None:
+    separator = "\t" if "\t" in line else " "
+    (record,) = read(tmp_path, f"New{separator}B-P\n{line}\nYork{separator}I-P\n")
+    assert (record.text, record.entities) == ("New York", [Entity(0, 8, "P")])
+
+
+def test_a_tag_alone_is_still_no_row(tmp_path: Path) -> None:
+    assert "'O'" in message_of(tmp_path, "好 O\n台 B-LOC\n北 I-LOC\nO\n")

@@ -88,3 +88,14 @@ def test_positions_count_from_0_in_each_word(sentences: list[list[str]], expecte
 def test_the_text_of_a_comment_is_found_without_signs(tmp_path: Path) -> None:
     content = "# text = 我的 iPhone 在\n[CLS] O\n我的 O\niPho B-P\n##ne I-P\n在 O\n[SEP] O\n"
     assert converted(tmp_path, {"a.bio": content}).docs == [("我的 iPhone 在", [("iPhone", "P")])]
+
+
+@pytest.mark.parametrize("sign", ["▁", "[CLS]", "[UNK]", "##x", "<s>"])
+def test_what_stands_in_the_text_is_no_sign(sign: str, tmp_path: Path) -> None:
+    rows = [("林", "B-P"), (sign, "O"), ("好", "O")]
+    columns = f"# text = 林{sign}好\n" + "".join(f"{token}\t{tag}\n" for token, tag in rows)
+    tokens, tags = zip(*rows, strict=True)
+    objects = lines({"text": f"林{sign}好", "tokens": tokens, "ner_tags": tags})
+    for i, files in enumerate(({"a.bio": columns}, {"a.jsonl": objects})):
+        done = converted(tmp_path / str(i), files)
+        assert (done.docs, done.told) == ([(f"林{sign}好", [("林", "P")])], [])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from spacy_zh_tw_ner.corpora.class_labels import find_names
+from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.hugging_face import read_hugging_face
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.entities import Entity
@@ -181,3 +182,48 @@ def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(CorpusError, match=r"^\[ZT224\] .*pip install .*\[parquet\]"):
         list(read_hugging_face(path))
+
+
+@pytest.mark.parametrize("field", ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"])
+@pytest.mark.parametrize("feature", [CLASS_LABEL, {**CLASS_LABEL, "_type": "List"}, [CLASS_LABEL["feature"]]])
+def test_parquet_describes_its_tags_whatever_they_are_called(field: str, feature: object, tmp_path: Path) -> None:
+    features = {"pos_tags": POS, "chunk_tags": CHUNKS, field: feature}
+    columns: dict[str, list[object]] = {"tokens": [TOKENS], "chunk_tags": [[0] * 4], field: [NUMBERS]}
+    path = parquet(tmp_path / "a.parquet", columns, metadata={"info": {"features": features}})
+    assert guess_format(path) == "hf"
+    assert [record.entities for record in read_hugging_face(path)] == [ENTITIES]
+
+
+SPANS = [{"start": 0, "end": 3, "label": "GPE"}]
+NAMED = {
+    "start": {"dtype": "int64"},
+    "end": {"dtype": "int64"},
+    "label": {"names": ["PER", "GPE"], "_type": "ClassLabel"},
+}
+
+
+@pytest.mark.parametrize(
+    ("columns", "features"),
+    [
+        ({"text": ["台北市"], "spans": [SPANS]}, None),
+        ({"text": ["台北市"], "entities": [{"start": [0], "end": [3], "label": ["GPE"]}]}, None),
+        ({"sentence": ["台北市"], "label": [[{"start_offset": 0, "end_offset": 3, "label": "GPE"}]]}, None),
+        ({"text": ["台北市"], "spans": [[{"start": 0, "end": 3, "label": 1}]]}, {"spans": [NAMED]}),
+        ({"text": ["台北市"], "spans": [[{"start": 0, "end": 3, "label": 1}]]}, {"spans": {"feature": NAMED}}),
+        ({"text": ["台北市"], "picture": [b"\xff" * 9], "spans": [SPANS]}, None),
+    ],
+)
+def test_parquet_may_hold_spans(columns: dict[str, list[object]], features: object, tmp_path: Path) -> None:
+    metadata: dict[str, object] | None = {"info": {"features": features}} if features else None
+    path = parquet(tmp_path / "a.parquet", columns, metadata=metadata)
+    read: list[float] = []
+    found = list(FORMATS[guess_format(path)](path, Reading(advance=read.append)))
+    assert [(record.text, record.entities) for record in found] == [("台北市", ENTITIES)]
+    assert sum(read) == pytest.approx(path.stat().st_size)
+
+
+def test_a_broken_parquet_file_is_named_when_its_format_is_not_given(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", {"text": ["好"]})
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(CorpusError, match=r"^\[ZT225\] .*a\.parquet"):
+        list(FORMATS[guess_format(path)](path, Reading()))

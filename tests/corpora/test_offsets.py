@@ -162,3 +162,85 @@ def test_plain_characters_are_one_of_everything() -> None:
         text = neighbour.join(plain)
         assert len(regex.findall(r"\X", text)) == len(text)
     assert len(regex.findall(r"\X", "".join(plain))) == len(plain)
+
+
+WHITE = [
+    ("Berlin,  Germany", "Berlin, Germany"),
+    ("台積電\u3000公司", "台積電 公司"),
+    ("A\xa0B", "A B"),
+    ("甲\n  乙", "甲 乙"),
+    ("甲\n  乙", "甲\\n 乙"),
+    ("甲\t乙", "甲 乙"),
+    ("甲\r\n乙", "甲 乙"),
+    ("甲\u2003乙", "甲 乙"),
+    ("甲\n乙", "甲乙"),
+    (" 甲乙\n", "甲乙"),
+    ("甲乙", " 甲乙 "),
+]
+
+
+@pytest.mark.parametrize("default", CONVENTIONS)
+@pytest.mark.parametrize(("stands", "written"), WHITE)
+def test_a_surface_with_its_white_space_collapsed_is_right(stands: str, written: str, default: str) -> None:
+    inclusive = default.endswith("-inclusive")
+    text = f"在{stands}的"
+    end = 1 + len(stands) - inclusive - ("-lf" in default or "grapheme" in default) * text.count("\r\n")
+    (record,), told = resolve(RawRecord(text, [RawSpan(1, end, "X", written)], "a:1"), default=default)
+    assert record.entities == [Entity(1, 1 + len(stands), "X")]
+    assert (record.rejects, record.repairs, told) == ([], [], [])
+
+
+def test_white_space_alone_never_decides_against_what_is_exact() -> None:
+    spans = [RawSpan(0, 2, "X", "台北"), RawSpan(3, 5, "X", "台中")]
+    (record,), told = resolve(RawRecord("台北 台中 ", spans, "a:1"), default="codepoint-inclusive")
+    assert record.entities == [Entity(0, 2, "X"), Entity(3, 5, "X")]
+    assert "offsets are read as codepoint: so 2 of 2" in told[0]
+    (record,), told = resolve(RawRecord("台北 台中", [RawSpan(0, 1, "X", "台 北")], "a:1"))
+    assert record.entities == [Entity(0, 2, "X")]
+
+
+@pytest.mark.parametrize("written", ["", " ", "台北。", "北台", "台"])
+def test_another_surface_is_still_wrong(written: str) -> None:
+    (record,), _ = resolve(RawRecord("在台北 市", [RawSpan(1, 3, "X", written)], "a:1"))
+    assert (record.entities, len(record.rejects)) == ([], 1)
+
+
+CRLF = "第一行\r\n𠮷野家的林小華\r\n在臺北市。"
+PLACES = {"codepoint-lf": (8, 13), "utf16-lf": (9, 14), "grapheme": (8, 13), "codepoint": (9, 15), "utf16": (10, 16)}
+
+
+@pytest.mark.parametrize("default", ["codepoint", "utf16", "codepoint-inclusive"])
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("unit", PLACES)
+def test_cr_lf_may_count_as_one_in_any_unit(unit: str, inclusive: bool, default: str) -> None:
+    spans = [
+        RawSpan(start, start + 3 - inclusive, "X", surface)
+        for start, surface in zip(PLACES[unit], ("林小華", "臺北市"), strict=True)
+    ]
+    (record,), _ = resolve(RawRecord(CRLF, spans, "a:1"), default=default)
+    assert record.entities == [Entity(9, 12, "X"), Entity(15, 18, "X")]
+    assert (record.rejects, record.repairs) == ([], [])
+
+
+@pytest.mark.parametrize("unit", PLACES)
+def test_whether_cr_lf_is_one_can_be_given(unit: str) -> None:
+    spans = [RawSpan(start, start + 3, "X") for start in PLACES[unit]]
+    (record,), told = resolve(RawRecord(CRLF, spans, "a:1"), offsets=unit)
+    assert (record.entities, told) == ([Entity(9, 12, "X"), Entity(15, 18, "X")], [])
+
+
+def test_without_surfaces_cr_lf_is_told() -> None:
+    (record,), told = resolve(RawRecord("一\r\n林小華", [RawSpan(3, 6, "X")], "a:1"))
+    assert record.entities == [Entity(3, 6, "X")]
+    assert "or CR LF" in told[0]
+    assert "--offsets" in told[0]
+
+
+@given(st.text("台\r\n𠮷a\u0301", max_size=12))
+def test_boundaries_with_cr_lf_as_one_are_those_of_the_text_with_line_feeds(text: str) -> None:
+    normalized = text.replace("\r\n", "\n")
+    for unit in ("codepoint", "utf16"):
+        assert len(boundaries(text, unit, True)) == len(boundaries(normalized, unit))
+        for start, other in zip(boundaries(text, unit, True), boundaries(normalized, unit), strict=True):
+            assert (start < 0) == (other < 0)
+            assert start < 0 or text[start:].replace("\r\n", "\n") == normalized[other:]

@@ -61,6 +61,7 @@ def read(path: Path) -> list[Record]:
 @example([Record("𠮷野家台北👍🏽消防局", [Entity(3, 5, "GPE"), Entity(7, 10, "ORG")], "x:1")])
 @example([Record("e\u0301", [Entity(0, 1, "X")], "x:1")])
 @example([Record("#", [Entity(0, 1, "X")], "x:1"), Record("# O", [], "x:2")])
+@example([Record("甲▁乙[CLS]##丙0", [Entity(1, 2, "X")], "x:1"), Record("▁", [], "x:2")])
 @example([Record("甲", [], "x:1", "a-1"), Record("乙", [], "x:2"), Record("丙", [], "x:3", "新聞 2")])
 def test_what_is_exported_is_read_again(format: str, corpus: list[Record]) -> None:
     corpus = [record for record in corpus if not why_not(record, format)]

@@ -22,6 +22,7 @@ MARKUP = "# doc = a\n[林小華](PERSON)在[臺北市](GPE)。\n"
         ("corpus_train.json", "corpus_val.json", "corpus_test.json"),
         ("Train/a.json", "Valid/a.json", "Test/a.json"),
         ("train.json", "eval.json", "test.json"),
+        ("example.train", "example.dev", "example.test"),
         ("x/train.json", "x/development.json", "x/test.json"),
     ],
 )

@@ -166,6 +166,19 @@ def test_a_run_that_learns_nothing_is_told_so_in_the_loop(tiny_corpus: Path, tmp
     assert not any(report.warnings for report in before)
 
 
+@pytest.mark.parametrize(("step", "warns"), [(10, False), (60, True)])
+def test_a_short_run_that_ends_with_nothing_is_told_so(step: int, warns: bool) -> None:
+    pitfalls, reports = Pitfalls(build()), [make(0, f=0.0, found=0), make(step, f=0.0, found=0, rate=0.003)]
+    assert pitfalls.check(reports) == []
+    told_at_end = pitfalls.check_end(reports)
+    assert len(told_at_end) == warns
+    if warns:
+        assert told_at_end[0].startswith("[ZT926] The run ended after 60 updates with F 0")
+        assert "training.max_steps, of which there were 60: configs of this package have 1,500" in told_at_end[0]
+    assert pitfalls.check_end(reports) == []
+    assert Pitfalls(build()).check_end([*reports, make(step + 1, f=0.1)]) == []
+
+
 def test_a_dev_split_of_other_labels_is_told_so_in_the_loop(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = start(tiny_corpus, **SLOWLY, **{"paths.dev": str(tmp_path / "dev.spacy")})
     docs = list(DocBin().from_disk(tiny_corpus / "dev.spacy").get_docs(nlp.vocab))

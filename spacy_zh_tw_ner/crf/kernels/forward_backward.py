@@ -151,24 +151,27 @@ def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
         end = min(begin + BLOCK, n_rows)
         for i in range(0, out.shape[0], 4):
             a, b, c, d = out[i], out[i + 1], out[i + 2], out[i + 3]
-            for row in range(begin, end - 1, 2):
+            whole = end - (end - begin) % 4
+            for row in range(begin, whole, 4):
                 a0, b0, c0, d0 = left[row, i], left[row, i + 1], left[row, i + 2], left[row, i + 3]
                 a1, b1, c1, d1 = left[row + 1, i], left[row + 1, i + 1], left[row + 1, i + 2], left[row + 1, i + 3]
-                r0, r1 = right[row], right[row + 1]
+                a2, b2, c2, d2 = left[row + 2, i], left[row + 2, i + 1], left[row + 2, i + 2], left[row + 2, i + 3]
+                a3, b3, c3, d3 = left[row + 3, i], left[row + 3, i + 1], left[row + 3, i + 2], left[row + 3, i + 3]
+                r0, r1, r2, r3 = right[row], right[row + 1], right[row + 2], right[row + 3]
                 for j in range(width):
-                    p, q = r0[j], r1[j]
-                    a[j] += a0 * p + a1 * q
-                    b[j] += b0 * p + b1 * q
-                    c[j] += c0 * p + c1 * q
-                    d[j] += d0 * p + d1 * q
-            if (end - begin) % 2:
-                a0, b0, c0, d0 = left[end - 1, i], left[end - 1, i + 1], left[end - 1, i + 2], left[end - 1, i + 3]
-                r0 = right[end - 1]
+                    p, q, r, s = r0[j], r1[j], r2[j], r3[j]
+                    a[j] += a0 * p + a1 * q + a2 * r + a3 * s
+                    b[j] += b0 * p + b1 * q + b2 * r + b3 * s
+                    c[j] += c0 * p + c1 * q + c2 * r + c3 * s
+                    d[j] += d0 * p + d1 * q + d2 * r + d3 * s
+            for row in range(whole, end):
+                a0, b0, c0, d0 = left[row, i], left[row, i + 1], left[row, i + 2], left[row, i + 3]
                 for j in range(width):
-                    a[j] += a0 * r0[j]
-                    b[j] += b0 * r0[j]
-                    c[j] += c0 * r0[j]
-                    d[j] += d0 * r0[j]
+                    p = right[row, j]
+                    a[j] += a0 * p
+                    b[j] += b0 * p
+                    c[j] += c0 * p
+                    d[j] += d0 * p
 
 
 @compiled

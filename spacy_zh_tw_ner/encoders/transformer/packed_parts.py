@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MOST_FILES = 64  # of a tokenizer; transformers writes up to 8
-MOST_LAYERS = 1024
+MOST_LAYERS = 256
 LARGEST = 2**24  # of any size in a config; the largest vocabularies have 2**18 wordpieces
 MOST_POSITIONS = 2**21
 # Keys of a config that would have transformers run code, fetch code or weights, or read other files. None of them says
@@ -104,10 +104,23 @@ def packed_config(text: object) -> Any:
     family = fields.get("model_type")
     require(isinstance(family, str) and family in CONFIG_MAPPING, "config.model_type", family, "a known family")
     _require_sizes(fields)
+    _require_types(fields, CONFIG_MAPPING[family]().to_dict())
     config = AutoConfig.for_model(**fields)
     for name in ("hidden_size", "vocab_size"):
         whole_number(f"config.{name}", getattr(config, name, None), 1, LARGEST)
     return config
+
+
+def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Make sure that settings have the types of the family's defaults: an activation that is a number is called."""
+    for name, default in defaults.items():
+        value = fields.get(name)
+        if default is None or value is None or name == "torch_dtype":
+            continue
+        is_number = isinstance(default, int | float) and not isinstance(default, bool)
+        kind: Any = int | float if is_number else type(default)
+        fits = isinstance(value, kind) and (isinstance(default, bool) or not isinstance(value, bool))
+        require(fits, f"config.{name}", value, f"of the type of {default!r}")
 
 
 def _require_sizes(fields: dict[str, Any], place: str = "config") -> None:

@@ -6,7 +6,9 @@ import { EXAMPLE, WORDS } from "/words.js";
 
 const PAUSE = 250; // milliseconds without a key before the text is sent
 const $ = (id) => document.getElementById(id);
-const state = { text: "", entities: [], labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "" };
+const state = {
+  text: "", entities: [], labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "", floor: 0, least: 0,
+};
 let words = WORDS.zh;
 let timer = 0;
 let asking = null; // aborts the request whose answer nobody wants any more
@@ -44,6 +46,16 @@ function show() {
   } else {
     say("");
   }
+}
+
+// The pipeline leaves out what is below its own threshold: the slider begins there, and the page says so.
+function showFloor() {
+  const least = $("threshold");
+  least.min = state.floor;
+  least.value = Math.max(state.least, state.floor);
+  $("threshold-value").textContent = Number(least.value).toFixed(2);
+  $("floor").hidden = !state.floor;
+  $("floor").textContent = state.floor ? words.floor(state.floor) : "";
 }
 
 function showLabels() {
@@ -147,11 +159,14 @@ async function describe() {
   const service = await response.json();
   state.limit = service.max_chars;
   state.pipeline ??= service.pipelines[0].name;
-  state.labels = service.pipelines.find((p) => p.name === state.pipeline).labels ?? [];
+  const { labels, min_score: floor } = service.pipelines.find((p) => p.name === state.pipeline);
+  state.labels = labels ?? [];
+  state.floor = floor ?? 0;
   $("pipeline-choice").hidden = service.pipelines.length < 2;
   $("pipeline").replaceChildren(...service.pipelines.map((p) => new Option(p.name, p.name)));
   $("pipeline").value = state.pipeline;
   offerLabels(state.labels);
+  showFloor();
   showLabels();
 }
 
@@ -223,6 +238,7 @@ function speak(language) {
   document.title = words.title;
   $("language").value = WORDS[language] ? language : "zh";
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = words[element.dataset.word];
+  showFloor();
   show();
 }
 
@@ -243,7 +259,8 @@ function listen() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) read();
   });
   $("threshold").addEventListener("input", () => {
-    $("threshold-value").textContent = Number($("threshold").value).toFixed(2);
+    state.least = Number($("threshold").value);
+    $("threshold-value").textContent = state.least.toFixed(2);
     show();
   });
   $("file").addEventListener("change", () => {

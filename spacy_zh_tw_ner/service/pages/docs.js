@@ -1,4 +1,4 @@
-// The OpenAPI document as a page, with examples as commands to paste.
+// The OpenAPI document as a page, with examples as commands to paste, and forms to try each operation.
 
 function element(name, text, children = []) {
   const made = document.createElement(name);
@@ -8,7 +8,10 @@ function element(name, text, children = []) {
 }
 
 function table(rows) {
-  return element("table", "", rows.map((row) => element("tr", "", row.map((cell) => element("td", cell)))));
+  const made = element("table", "", rows.map((row) => element("tr", "", row.map((cell) => element("td", cell)))));
+  const around = element("div", "", [made]);
+  around.className = "scroll";
+  return around;
 }
 
 function typeOf(schema) {
@@ -32,17 +35,76 @@ function command(path, type, example) {
   return element("pre", `curl -s ${location.origin}${path} -H 'Content-Type: ${type}' --data-binary '${body}'`);
 }
 
+function inputOf(name, value, password = false) {
+  const input = element("input");
+  input.type = password ? "password" : "text";
+  input.value = value;
+  input.autocomplete = "off";
+  return [element("label", "", [`${name} `, input]), input];
+}
+
+// Answers come as JSON, lines of JSON or plain text; of long ones the beginning is shown.
+function shown(text, type) {
+  const whole = type.includes("application/json") ? JSON.stringify(JSON.parse(text), null, 2) : text;
+  return whole.length > 20_000 ? `${whole.slice(0, 20_000)}…` : whole;
+}
+
+function tryIt(path, method, type, examples, secured) {
+  const body = element("textarea");
+  const choice = element("select", "", examples.map((_, i) => new Option(`Example ${i + 1}`, i)));
+  const send = element("button", "Send");
+  const answer = element("pre");
+  const [keyLabel, key] = inputOf("Key", "", true);
+  const fill = () => {
+    const example = examples[choice.value];
+    body.value = typeof example === "string" ? example : JSON.stringify(example, null, 2);
+  };
+  choice.setAttribute("aria-label", "Example");
+  body.setAttribute("aria-label", "Body");
+  body.spellcheck = false;
+  send.type = "button";
+  answer.hidden = true;
+  answer.setAttribute("role", "status");
+  keyLabel.hidden = true;
+  choice.addEventListener("change", fill);
+  send.addEventListener("click", async () => {
+    send.disabled = true;
+    try {
+      const headers = type ? { "Content-Type": type } : {};
+      if (key.value) headers.Authorization = `Bearer ${String.fromCharCode(...new TextEncoder().encode(key.value))}`;
+      const response = await fetch(path, { method, headers, body: type ? body.value : undefined });
+      const text = await response.text();
+      answer.textContent = `${response.status}\n${shown(text, response.headers.get("Content-Type") ?? "")}`;
+      if (response.status === 401 && secured) keyLabel.hidden = false;
+    } catch {
+      answer.textContent = "The service cannot be reached. Is it still running?";
+    }
+    answer.hidden = false;
+    send.disabled = false;
+  });
+  const controls = element("div", "", [...(examples.length > 1 ? [choice] : []), keyLabel, send]);
+  controls.className = "bar";
+  const inside = [element("summary", "Try it"), ...(type ? [body] : []), controls, answer];
+  const form = element("details", "", inside);
+  form.className = "try";
+  if (type) fill();
+  return form;
+}
+
 function describe(path, method, operation) {
   const section = element("section");
   const title = element("h2", "", [element("span", method.toUpperCase()), path]);
   title.firstChild.className = "method";
   section.append(title, element("p", operation.summary ?? ""));
   const parameters = (operation.parameters ?? []).map((p) => field(`?${p.name}`, p.schema, p.description));
-  for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
+  const bodies = Object.entries(operation.requestBody?.content ?? {});
+  for (const [type, { schema }] of bodies) {
     const line = schema["x-line"] ?? schema;
     parameters.push(...Object.entries(line.properties).map(([name, property]) => field(name, property)));
     section.append(...schema.examples.map((example) => command(path, type, example)));
   }
+  const [type, content] = bodies[0] ?? [null, null];
+  section.append(tryIt(path, method.toUpperCase(), type, content?.schema.examples ?? [], "401" in operation.responses));
   if (parameters.length) section.append(table(parameters));
   const answers = Object.entries(operation.responses).map(([status, answer]) => [status, answer.description]);
   section.append(element("h3", "Answers"), table(answers));

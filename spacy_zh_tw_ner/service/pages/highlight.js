@@ -1,5 +1,6 @@
 // Entities in a text → elements, JSON and BIO. Everything becomes text nodes: nothing in a text or label is markup.
 
+const [SHORT, SHORT_LABEL, LONG_LABEL] = [8, 12, 20]; // characters
 const GOLDEN_ANGLE = 137.508; // hues that lie far apart for any number of labels
 
 export function hueOf(label, labels) {
@@ -15,8 +16,16 @@ export function render(target, text, entities, labels) {
     const mark = document.createElement("mark");
     mark.append(text.slice(entity.start, entity.end));
     const label = document.createElement("span");
-    label.textContent = entity.label;
+    label.append(entity.label);
+    label.classList.toggle("long", entity.label.length > LONG_LABEL);
+    if (entity.score !== null) {
+      const score = document.createElement("span");
+      score.className = "score";
+      score.textContent = entity.score.toFixed(2);
+      label.append(score);
+    }
     mark.append(label);
+    mark.classList.toggle("short", entity.end - entity.start <= SHORT && entity.label.length <= SHORT_LABEL && !/\s/.test(text.slice(entity.start, entity.end)));
     mark.tabIndex = index === 0 ? 0 : -1; // one stop for Tab; arrow keys do the rest
     mark.dataset.index = index;
     mark.style.setProperty("--h", hueOf(entity.label, labels));

@@ -1,0 +1,178 @@
+"""What holds for every command, derived from the app itself."""
+
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from spacy_zh_tw_ner import __version__
+from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
+from spacy_zh_tw_ner.cli.main import App
+
+from .test_cli import fails, misused, plain, run, succeeds
+
+COMMANDS: dict[str, Any] = typer.main.get_command(zh_tw_ner_cli).commands  # type: ignore[attr-defined]
+# What each takes where it needs more than names of files that do not exist
+REQUIRED = {
+    "export": ["--format", "jsonl"],
+    "init-config": ["--preset", "nowhere.cfg"],
+    "train": ["--output", "out"],
+}
+SUFFIX = {"annotate": ".jsonl"}
+
+
+def arguments_of(name: str) -> Iterator[Any]:
+    return (parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "argument")
+
+
+def options_of(name: str) -> Iterator[Any]:
+    return (parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "option")
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 16
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_names_every_option(name: str) -> None:
+    said = succeeds(name, "--help")
+    assert "Usage: " in said
+    for option in options_of(name):
+        assert option.hidden or option.opts[0] in said
+        assert option.hidden or option.help, option.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_exits_with_2(name: str) -> None:
+    words = [f"nowhere-{i}" for i, _ in enumerate(arguments_of(name))]
+    for option in ("--no-such-option", "-Z"):
+        assert re.search("no such option", misused(name, *words, *REQUIRED.get(name, []), option), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if any(p.required for p in arguments_of(name))])
+def test_without_arguments_it_exits_with_2(name: str) -> None:
+    assert "Missing" in misused(name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_inputs_that_are_missing_exit_with_1_and_a_code(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZH_TW_NER_CORPORA", raising=False)
+    words = [f"nowhere-{i}{SUFFIX.get(name, '')}" for i, _ in enumerate(arguments_of(name))]
+    said = fails(name, *words, *REQUIRED.get(name, []))
+    assert re.match(r"✘ \[ZT\d{3}\] ", said), said
+    assert not re.search(r"\[ZT67[78]\]", said), said  # which are for what nobody has foreseen
+    assert list(tmp_path.iterdir()) == []
+
+
+def choices() -> Iterator[tuple[str, Any]]:
+    for name in COMMANDS:
+        for option in options_of(name):
+            if option.metavar:
+                yield name, option
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [pytest.param(*found, id=f"{found[0]} {found[1].opts[0]}") for found in choices()]
+)
+def test_choices_are_checked_by_the_parser_in_any_case(name: str, option: Any, tmp_path: Path) -> None:
+    words = [f"nowhere-{i}{SUFFIX.get(name, '')}" for i, _ in enumerate(arguments_of(name))]
+    required = [] if option.opts[0] in REQUIRED.get(name, []) else REQUIRED.get(name, [])
+    said = misused(name, *words, *required, option.opts[0], "nonsense")
+    listed = re.findall(r"'([\w-]+)'", said.partition("is not one of")[2])
+    assert len(listed) >= 2
+    if option.metavar.startswith("["):
+        assert option.metavar == f"[{'|'.join(listed)}]"
+    result = run(name, *words, *required, option.opts[0], listed[-1].upper())
+    assert "is not one of" not in result.output
+
+
+def test_an_option_has_one_meaning_everywhere() -> None:
+    """A short option stands for one long option, and a long one has one kind of value."""
+    long_of: dict[str, set[str]] = defaultdict(set)
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for name in COMMANDS:
+        for option in options_of(name):
+            names = [one for one in option.opts if one.startswith("--")]
+            for one in option.opts:
+                if not one.startswith("--"):
+                    long_of[one].update(names)
+            for one in names:
+                kinds[one].add("flag" if option.is_flag else "value")
+    assert {short: names for short, names in long_of.items() if len(names) > 1} == {}
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+    assert long_of["-p"] == {"--pipeline"}
+    assert long_of["-F"] == {"--force"}
+    assert long_of["-V"] == {"--verbose"}
+
+
+def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
+    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
+    writers |= {"plan", "quantize", "train"}
+    assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
+
+
+def test_the_version_is_printed() -> None:
+    assert succeeds("--version") == f"spacy-zh-tw-ner {__version__}\n"
+
+
+@pytest.mark.parametrize("where", [("--verbose", "try", "nowhere"), ("try", "nowhere", "-V")])
+def test_verbose_shows_the_traceback(where: tuple[str, ...]) -> None:
+    result = run(*where)
+    assert result.exit_code == 1
+    assert "Traceback" in result.output
+    assert "[ZT531]" in result.output
+    assert "Traceback" not in run("try", "nowhere").output
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
+        (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
+        (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), '[parquet]"', 1),
+        (ModuleNotFoundError("No module named 'some_thing'", name="some_thing"), "pip install some-thing", 1),
+        (MemoryError(), "[ZT681]", 1),
+        (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
+        (KeyError("x"), "[ZT678] `fail` stopped at an error that it does not expect, KeyError: 'x'.", 1),
+        (RecursionError("too deep"), "[ZT678]", 1),
+        (KeyboardInterrupt(), "[ZT679]", 130),
+        (typer.BadParameter("wrong"), "wrong", 2),
+    ],
+)
+def test_whatever_stops_a_command_is_one_message(error: BaseException, code: str, status: int) -> None:
+    app = App()
+
+    @app.command("fail")
+    def fail() -> None:
+        raise error
+
+    app.callback()(main.zh_tw_ner_group)
+    from typer.testing import CliRunner
+
+    result = CliRunner().invoke(app, ["fail"])
+    assert result.exit_code == status
+    said = " ".join(plain(result.output).split())
+    assert code in said
+    assert "Traceback" not in said
+
+
+def test_a_command_in_a_message_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    command = '`pip install "/somewhere/with a name/of some length[parquet]"`'
+    main.print_failure(f"[ZT530] Parquet needs pyarrow, which is not installed here or there. Run {command}, please.")
+    said = plain(capsys.readouterr().out)
+    assert command in said
+    assert said.count("\n") > 1
+
+
+def test_a_command_keeps_its_signature_for_python() -> None:
+    from spacy_zh_tw_ner.cli import try_cli
+
+    assert list(inspect.signature(try_cli).parameters) == ["pipeline", "text", "output"]

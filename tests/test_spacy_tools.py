@@ -1,0 +1,120 @@
+"""spaCy's own commands take our configs, whole or partial, and what `init-config` writes, and our pipelines."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy.cli
+import srsly
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from spacy.util import load_config
+from test_configs import CONFIGS, FAMILIES, sizes_of
+from typer.testing import CliRunner
+
+from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
+from spacy_zh_tw_ner.planning.recipe import find_transformer
+from tests.cli.test_cli import succeeds
+
+WHOLE = [path.stem for path in CONFIGS]
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert (result.exit_code, result.exception) == (0, None), result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def corpus(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with as many sentences as `debug data` wants to see."""
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    docs = list(DocBin().from_disk(tiny_corpus / "train.spacy").get_docs(spacy.blank("zh_tw").vocab))
+    DocBin(docs=docs * 13).to_disk(path)
+    return path
+
+
+@pytest.fixture
+def options(corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> Callable[[str], list[object]]:
+    """Overrides for a config: the tiny corpus, and a random checkpoint in place of its base."""
+
+    def make(whole: str) -> list[object]:
+        found: dict[str, Any] = {"paths.train": corpus, "paths.dev": corpus}
+        if whole in FAMILIES:
+            found["paths.base"] = base = tiny_checkpoint(FAMILIES[whole])
+            found |= sizes_of(base) if whole == "curated" else {}
+        return [part for key, value in found.items() for part in (f"--{key}", value)]
+
+    return make
+
+
+def check_config(config: Path, options: list[object], *, model: bool = True) -> None:
+    assert "Config is valid" in run("debug", "config", config, *options)
+    said = run("debug", "data", config, *options)
+    assert "Pipeline can be initialized with data" in said
+    assert "Corpus is loadable" in said
+    if model:
+        for component in load_config(config)["nlp"]["pipeline"]:
+            if component != "doc_cleaner":
+                assert "model looks good" in run("debug", "model", config, component, "-DIM", *options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_configs(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
+    config = next(path for path in CONFIGS if path.stem == name)
+    check_config(config, options(name))
+    filled = tmp_path / "filled.cfg"
+    run("init", "fill-config", config, filled)
+    check_config(filled, options(name), model=False)
+    assert "variable" in run("debug", "config", filled, *options(name), "--show-variables", "--show-functions").lower()
+    run("debug", "diff-config", filled)
+    for i, source in enumerate((config, filled)):
+        run("assemble", source, tmp_path / f"assembled{i}", *options(name))
+    assert spacy.load(tmp_path / "assembled0").get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
+    run("init", "labels", filled, tmp_path / "labels", *options(name))
+    assert srsly.read_json(tmp_path / "labels" / "ner.json") == ["GPE", "ORG", "PERSON"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*ZT920")  # precisions that a CPU emulates
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_as_init_config_writes_them(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
+    config = tmp_path / "own.cfg"
+    succeeds("init-config", config, "--preset", name)
+    overrides = options(preset_notes(name)["extends"])
+    if preset_notes(name)["extends"] in FAMILIES:
+        section, model = find_transformer(read_config(config))
+        if model.get("memory", {}).get("freeze_layers"):
+            overrides += [f"--{section}.memory.freeze_layers", 1]  # the checkpoint has two
+    check_config(config, overrides, model=False)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")  # by spaCy
+def test_trained_pipelines(
+    tiny_pipeline: Path, tiny_corpus: Path, corpus: Path, tiny_texts: list[str], tmp_path: Path
+) -> None:
+    dev = tiny_corpus / "dev.spacy"
+    assert "ents_f" in run("find-threshold", tiny_pipeline, dev, "ner", "min_score", "ents_f", "-n", 3)
+    assert "NER F" in run("benchmark", "accuracy", tiny_pipeline, dev)
+    assert "words/s" in run("benchmark", "speed", tiny_pipeline, dev, "--batches", 30, "--warmup", 0)
+    srsly.write_jsonl(tmp_path / "texts.jsonl", [{"text": text} for text in tiny_texts])
+    further = tmp_path / "further.cfg"
+    succeeds("init-config", further, "--source", tiny_pipeline, "--train", corpus, "--dev", corpus)
+    check_config(further, [])
+    run("init", "fill-config", further, tmp_path / "filled.cfg")
+    check_config(tmp_path / "filled.cfg", [], model=False)
+    run("assemble", further, tmp_path / "assembled")
+    run("debug", "profile", tiny_pipeline, tmp_path / "texts.jsonl", "-n", 20)
+    run("apply", tiny_pipeline, tmp_path / "texts.jsonl", tmp_path / "found.spacy")
+
+
+def test_a_partial_config_and_a_variable_in_the_optimizer(
+    options: Callable[[str], list[object]], tmp_path: Path
+) -> None:
+    """What failed for every config, at the price of the smallest."""
+    config = next(path for path in CONFIGS if path.stem == "bilstm")
+    small = ["--components.ner.model.tok2vec.tok2vec.hidden_width", 8, "--components.ner.model.tok2vec.n_targets", 32]
+    check_config(config, options("bilstm") + small, model=False)

@@ -1,0 +1,135 @@
+"""A checkpoint that was damaged is refused, whatever it claims."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, registry
+
+from spacy_zh_tw_ner.errors import ZhTwNerError
+from spacy_zh_tw_ner.training.checkpoint import load_checkpoint
+
+SAVED = Path(__file__).parents[1] / "saved" / "v0_1_0"
+Read = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    path = tmp_path_factory.mktemp("checkpoint") / "checkpoint.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(SAVED)
+        nlp = init_nlp(load_config("checkpoint.cfg").interpolate())
+    settings = nlp.config.interpolate()["training"]["optimizer"]
+
+    def read_arrays(arrays: dict[str, Any]) -> object:
+        path.write_bytes(save(arrays))
+        return load_checkpoint(path, nlp, registry.resolve({"optimizer": settings})["optimizer"])
+
+    return read_arrays
+
+
+@pytest.fixture
+def arrays() -> dict[str, Any]:
+    return load((SAVED / "checkpoint.safetensors").read_bytes())
+
+
+def as_array(value: object) -> Any:
+    return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
+
+
+def changed(arrays: dict[str, Any], *path: Any, value: object) -> dict[str, Any]:
+    """Change one value of what the checkpoint says in JSON."""
+    said = json.loads(arrays["said"].tobytes())
+    holder = said
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return {**arrays, "said": as_array(said)}
+
+
+def test_a_good_one_is_read(read: Read, arrays: dict[str, Any]) -> None:
+    state = random.getstate()
+    read(arrays)
+    assert random.getstate() != state
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *((("position", "step"), value) for value in (-1, 10**12, "9", None, 2.5, True, 10**400)),
+        *(
+            (("position", "results"), value)
+            for value in ([[1]], [["a", 1]], [[0.5, -1]], {}, None, [[float("nan"), 1]])
+        ),
+        *((("position", "losses"), value) for value in ([], {"ner": "x"}, None)),
+        *((("position", "words"), value) for value in (-1, "x")),
+        (("position", "seconds"), float("inf")),
+        (("position",), {"step": 1}),
+        (("position",), None),
+        *((("config",), value) for value in (5, "[nlp", "[a]\nb = " + "[" * 5000)),
+        (("format",), 2),
+        *((("python", "numpy"), value) for value in (["MT19937", 10**9, 0, 0.0], ["MT19937", -1, 0, 0.0], [], None)),
+        (("python", "numpy"), ["PCG64", 1, 0, 0.0]),
+        *((("python", "random"), value) for value in ([3, [1, 2], None], [3, [-1] * 625, None], [9, [], None], None)),
+        (("python",), []),
+    ],
+    ids=str,
+)
+def test_values_out_of_range_are_refused(path: tuple[Any, ...], value: Any, read: Read, arrays: dict[str, Any]) -> None:
+    with pytest.raises(ZhTwNerError, match=r"\[ZT\d+\].*checkpoint\.safetensors"):
+        read(changed(arrays, *path, value=value))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "null", "", "\ud800"])
+def test_what_is_no_json_is_refused(text: str, read: Read, arrays: dict[str, Any]) -> None:
+    said = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    with pytest.raises(ZhTwNerError, match=r"\[ZT"):
+        read({**arrays, "said": said})
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("random/numpy", lambda array: array[:5]),
+        ("random/numpy", lambda array: array.astype(np.float32)),
+        ("random/torch", lambda array: array[:5]),
+        ("random/torch", lambda array: np.full_like(array, 255)),
+        ("optimizer", lambda array: array[:-9]),
+        ("optimizer", lambda array: array.astype(np.int64)),
+        ("said", lambda array: array.astype(np.float32)),
+    ],
+)
+def test_other_arrays_are_refused(name: str, change: Callable[[Any], Any], read: Read, arrays: dict[str, Any]) -> None:
+    with pytest.raises(ZhTwNerError, match=r"\[ZT"):
+        read({**arrays, name: change(arrays[name])})
+    with pytest.raises(ZhTwNerError, match=r"\[ZT"):
+        read({key: array for key, array in arrays.items() if key != name})
+
+
+@pytest.mark.parametrize("change", [lambda a: a[:-1], lambda a: a.astype(np.float64), lambda a: a.astype(np.int8)])
+def test_weights_and_moments_have_the_shapes_of_the_pipeline(
+    change: Callable[[Any], Any], read: Read, arrays: dict[str, Any]
+) -> None:
+    weight = next(name for name in arrays if name.startswith("weight/"))
+    with pytest.raises(ZhTwNerError, match="ZT442"):
+        read({**arrays, weight: change(arrays[weight])})
+    inner = load(arrays["optimizer"].tobytes())
+    moment = next(name for name in inner if name.startswith("mom1/"))
+    data = save({**inner, moment: change(inner[moment])})
+    with pytest.raises(ZhTwNerError, match="ZT644"):
+        read({**arrays, "optimizer": np.frombuffer(data, dtype=np.uint8)})
+
+
+@pytest.mark.parametrize("step", [10**9, -1, 10**18, "x", 1])
+def test_schedules_are_not_brought_forward_for_ever(step: object, read: Read, arrays: dict[str, Any]) -> None:
+    inner = load(arrays["optimizer"].tobytes())
+    said = json.loads(inner["said"].tobytes()) | {"step": step}
+    data = save({**inner, "said": as_array(said)})
+    with pytest.raises(ZhTwNerError, match="ZT644"):
+        read({**arrays, "optimizer": np.frombuffer(data, dtype=np.uint8)})
