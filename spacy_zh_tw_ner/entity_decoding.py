@@ -30,7 +30,9 @@ from .entities import Entity, Prediction
 from .safe_points import safe_point
 from .tag_scheme import TagScheme, WhiteSpace
 
-LARGEST_EMISSION = 1e18  # a million of them, at the lowest temperature, are far from PENALTY
+# exp(-1e8) is 0 in any precision, a million such emissions are far from PENALTY, and sums of them in float64 are exact
+# enough that no probability exceeds 1.
+LARGEST_EMISSION = 1e8
 # Probabilities of the recursions in float32 are off by up to this: a score of 1.0 passes min_score = 1.0.
 ROUNDING = 1e-6
 
@@ -88,6 +90,7 @@ class EntityDecoder:
         self, scheme: TagScheme, transitions: Transitions, *, temperature: float = 1.0, min_score: float = 0.0
     ) -> None:
         self._scheme, self._temperature, self._min_score = scheme, temperature, min(min_score, 1.0 - ROUNDING)
+        self._rounds = min_score > self._min_score  # so that no score is below min_score
         nothing = np.empty((0, len(scheme)), np.float32)
         _, self._transitions = at_temperature(nothing, transitions, temperature)
 
@@ -100,7 +103,7 @@ class EntityDecoder:
         first (int): Rows of the text before the slice.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """
-        # Larger emissions would come near the penalty of what is forbidden. NaN and infinity stay, and are refused.
+        # NaN and infinity stay, and are refused.
         bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
         cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
         # Evidence first: a bonus must not lift the penalty of a forbidden tag.
@@ -150,7 +153,7 @@ class EntityDecoder:
 
     def _read(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
         for segment in choose(segments, self._min_score):
-            score = 1.0 if segment.score > 1.0 - ROUNDING else segment.score
+            score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score
 
 

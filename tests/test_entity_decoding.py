@@ -8,10 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner import entity_decoding
-from spacy_zh_tw_ner.crf import PENALTY, LongSequence, Transitions, constrain, infer
+from spacy_zh_tw_ner.crf import (
+    PENALTY,
+    LongSequence,
+    Transitions,
+    constrain,
+    decode,
+    infer,
+    log_likelihood,
+    probable_segments,
+)
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.entity_decoding import EntityDecoder
-from spacy_zh_tw_ner.tag_scheme import TagScheme
+from spacy_zh_tw_ner.entity_decoding import NO_EVIDENCE, EntityDecoder
+from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace
 
 SCHEME = TagScheme(["LOC", "PER"])
 LENGTHS = [5, 0, 1, 9, 0]
@@ -104,3 +113,67 @@ def test_a_long_text_in_slices_has_the_entities_of_the_whole(
     assert [scores.get(entity, score) for entity, score in expected_scores.items()] == pytest.approx(
         list(expected_scores.values()), abs=1e-4
     )
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("temperature", [0.05, 1.0, 20.0])
+@pytest.mark.parametrize("min_score", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("size", [1e20, 1e30, 3e38])
+def test_emissions_of_any_finite_size_decode(
+    size: float,
+    min_score: float,
+    temperature: float,
+    compiled: bool,
+    transitions: Transitions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not compiled:
+        monkeypatch.setattr("spacy_zh_tw_ner.crf.compiled.has_numba", lambda: False)
+    decoder = EntityDecoder(SCHEME, transitions, temperature=temperature, min_score=min_score)
+    no = np.zeros(12, dtype=bool)
+    rng = np.random.default_rng(0)
+    emissions = np.full((12, len(SCHEME)), -size, np.float32)
+    signs = rng.choice([-size, size], (12, len(SCHEME))).astype(np.float32)
+    one = rng.normal(size=(12, len(SCHEME))).astype(np.float32)
+    one[4] = -size
+    one[4, SCHEME.path(Entity(4, 5, "PER"))] = size
+    for rows in (emissions, -emissions, signs, one):
+        scores = decoder.prepare(rows, WhiteSpace(no, no, no), NO_EVIDENCE)
+        short, long = decoder.decode(scores, [7, 5]), decoder.decode_long([scores[:5], scores[5:]])
+        assert all(0.0 <= score <= 1.0 for prediction in (*short, long) for score in prediction.scores)
+        if rows is one:
+            assert (4, 5, "PER") in short[0].ents
+            assert (4, 5, "PER") in long.ents
+
+
+def test_emissions_that_are_not_finite_are_refused(transitions: Transitions) -> None:
+    decoder = EntityDecoder(SCHEME, transitions)
+    no = np.zeros(1, dtype=bool)
+    for value in (np.inf, -np.inf, np.nan):
+        emissions = np.full((1, len(SCHEME)), value, np.float32)
+        with pytest.raises(ValueError, match="ZT102"):
+            decoder.decode(decoder.prepare(emissions, WhiteSpace(no, no, no), NO_EVIDENCE), [1])
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.3])
+def test_no_documents_give_none(min_score: float, transitions: Transitions) -> None:
+    decoder, none, no = EntityDecoder(SCHEME, transitions, min_score=min_score), np.zeros((0, 9), np.float32), []
+    no_rows = np.zeros(0, dtype=bool)
+    assert len(decoder.prepare(none, WhiteSpace(no_rows, no_rows, no_rows), NO_EVIDENCE)) == 0
+    assert decoder.decode(none, no) == []
+    assert decoder.decode(none, [0, 0]) == [((), ()), ((), ())]
+    assert decoder.decode_long([]) == decoder.decode_long([none]) == ((), ())
+    assert len(decode(none, no, transitions)) == 0
+    posterior = infer(none, no, transitions)
+    assert posterior.marginals.shape == (0, 9)
+    assert len(posterior.path_probabilities(np.empty(0, np.int64), [], [])) == 0
+    assert probable_segments(posterior, SCHEME.patterns(), 0.3) == []
+    assert len(log_likelihood(none, no, transitions, np.zeros((0, 9), dtype=bool)).log_likelihood) == 0
+
+
+def test_a_min_score_of_1_keeps_scores_of_1(transitions: Transitions) -> None:
+    emissions = emissions_of([Entity(0, 2, "PER"), Entity(3, 4, "LOC")], 5, 14.0)
+    (sure,) = EntityDecoder(SCHEME, transitions, min_score=1.0).decode(emissions * 3, [5])
+    assert sure == (((0, 2, "PER"), (3, 4, "LOC")), (1.0, 1.0))
+    (unsure,) = EntityDecoder(SCHEME, transitions, min_score=1.0).decode(emissions / 2, [5])
+    assert unsure == ((), ())

@@ -49,6 +49,20 @@ class TraditionalChineseDefaults(BaseDefaults):
 class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     """Traditional Chinese as written in Taiwan.
 
+    Tokens are single characters. `token.text` is what the text has; `token.norm_` folds characters that are written in
+    two ways: full width to half width always, and 臺 to 台 with "variants". Match on NORM to find both:
+
+        nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
+        phrases = PhraseMatcher(nlp.vocab, attr="NORM")
+        phrases.add("GPE", [nlp.make_doc("台北市")])
+        matcher = Matcher(nlp.vocab)
+        matcher.add("GPE", [[{"NORM": norm} for norm in "台北市"]])  # one pattern a character; never "臺" as a NORM
+        doc = nlp("臺北市與台北市")
+        assert [doc[start:end].text for _, start, end in phrases(doc)] == ["臺北市", "台北市"]
+        assert [doc[start:end].text for _, start, end in matcher(doc)] == ["臺北市", "台北市"]
+
+    On ORTH, TEXT or LOWER, and without "variants", each pattern finds only the characters that it is written with.
+
     `max_length` is ten times spaCy's: that limit guards parsers, whose memory grows faster than ours with the text.
     """
 

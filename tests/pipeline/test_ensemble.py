@@ -201,6 +201,7 @@ def test_members_write_nothing_on_the_document(members: list[tuple[str, Language
     assert "RULE" not in [ent.label_ for ent in doc.ents]
 
 
+@pytest.mark.filterwarnings("ignore:.*ZT941")  # words as tokens
 def test_tokens_of_a_users_own_are_taken_as_they_are(members: list[tuple[str, Language]]) -> None:
     nlp = combine([*members[:1], ("again", members[0][1])])
     doc, alone = (Doc(nlp_.vocab, words=["臺北市", "好"], spaces=[True, False]) for nlp_ in (nlp, members[0][1]))

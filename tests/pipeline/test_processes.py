@@ -105,7 +105,7 @@ def run(method: str, folders: list[Path], tmp_path: Path, seconds: float) -> lis
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has spawn only")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_it_runs_in_processes(method: str, folder_of: Callable[[str], Path], tmp_path: Path) -> None:
-    names = list(ARCHITECTURES) if method == "fork" else ["MaskedCharacters", "Transformer", "ensemble"]
+    names = list(ARCHITECTURES) if method == "fork" else ["MaskedCharacters", "ensemble"]
     folders = [folder_of(name) for name in names]
     lines = run(method, folders, tmp_path, seconds=400)
     expected = [f"{folder} {state} 24 24 True" for folder in folders for state in ("cold", "warm")]
