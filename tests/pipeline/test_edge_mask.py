@@ -96,7 +96,7 @@ def test_nor_where_evidence_asks_for_it(nlp: Language) -> None:
         check(iter([ner(doc)]))
 
 
-@pytest.mark.filterwarnings("ignore:.*ZT941")  # words as tokens
+@pytest.mark.filterwarnings("ignore:.*ZT941")  # the tokens are words
 @pytest.mark.parametrize("min_score", [0.0, 0.01])
 def test_nor_on_tokens_of_a_users_own(nlp: Language, min_score: float) -> None:
     find_recognizer(nlp).min_score = min_score
