@@ -43,6 +43,7 @@ from .edge_mask import find_white_space, mask_edges
 from .evidence import find_evidence
 from .gold import read_gold
 from .long_documents import emissions_in_stretches, predict_emissions
+from .misuse import MisuseWarnings
 from .scores import read_scores, register_extension, write_scores
 from .weight_decay import WithoutDecay
 
@@ -154,6 +155,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         self._scheme = TagScheme(())
         self._warned_of_white_space = False
         self._reported_labels: set[str] = set()
+        self.misuse = MisuseWarnings(name)
         register_extension()
 
     @property
