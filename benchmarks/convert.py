@@ -37,7 +37,7 @@ def write_iob(path: Path, n_characters: int) -> int:
 def ours(source: Path, folder: Path) -> Callable[[], object]:
     """The whole conversion, text left as it is, which spaCy's does, too."""
     settings = ConvertSettings(script="none")
-    return lambda: convert(source, folder / "ours.spacy", settings, notify=lambda message: None)
+    return lambda: convert(source, folder / "ours.spacy", settings, force=True, notify=lambda message: None)
 
 
 def theirs(source: Path, folder: Path) -> Callable[[], object]:

@@ -3,9 +3,11 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
+from ..untrusted import reading
 from .chunks import Chunk, open_parquet
 from .job import Job
 from .records import SEEN, Loaded, Record, Reject, Unusable
@@ -98,7 +100,8 @@ class Reader:
 
         size, start, left = self.job.chunk_size, 0, None
         with open_parquet(self.job.source) as file:
-            for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+            batches = file.iter_batches(batch_size=size, row_groups=[group])
+            while (batch := _next(batches, self.job.source)) is not None:
                 table = pa.Table.from_batches([batch])
                 left = table if left is None else pa.concat_tables([left, table])
                 while len(left) >= size:
@@ -106,6 +109,15 @@ class Reader:
                     start, left = start + size, left.slice(size)
         if left is not None and len(left):
             yield start, left
+
+
+def _next(batches: Iterator[Any], path: Path) -> Any:
+    """Return the next batch of rows, or None.
+
+    RAISES (UnreadableFileError): For pages that are damaged.
+    """
+    with reading(path, Errors.ZT523):
+        return next(batches, None)
 
 
 def _try(read: Callable[[], Record], loaded: Loaded, line: int, seen: str) -> None:

@@ -176,7 +176,7 @@ def _survey(path: Path) -> _Layout:
 def _sentence(
     path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_signs: SignRemover
 ) -> Record:
-    tokens, tags, blanks = remove_signs([token for token, _ in rows], [tag for _, tag in rows], text)
+    tokens, tags, blanks = remove_signs(*_unzipped(rows), text)
     if text is None:
         text, spans = join_tokens(tokens, blanks)
     else:
@@ -191,6 +191,11 @@ def _sentence(
     entities, n_repaired = decode_tags(tags, spans)
     repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)
+
+
+def _unzipped(rows: list[tuple[str, str]]) -> tuple[Sequence[str], Sequence[str]]:
+    tokens, tags = zip(*rows, strict=True)
+    return tokens, tags
 
 
 def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from .records import NotifyT
 from .tags import find_tokens
 
-CleanT: TypeAlias = tuple[list[str], list[str], list[bool | None]]
+CleanT: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[bool | None]]
 
 SPECIAL = frozenset("[CLS] [SEP] [PAD] <s> </s> <pad> <bos> <eos> <|endoftext|>".split())
 UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
@@ -17,7 +17,7 @@ CONTINUED = re.compile(r"##(\S+)")
 BLANK = "▁"  # U+2581: SentencePiece writes it for the blank before a word
 PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
 PLACED_SHARE = 0.98  # of the tokens of a file with positions; emoji and the like may have none
-FIRST = frozenset("#[<▁")  # of all signs
+BEGINNINGS = ("##", "[", "<", BLANK)  # of all signs
 OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
 PIECE_TAG = "X"  # BERT's examples give it to all wordpieces of a word but the first
@@ -72,18 +72,19 @@ class SignRemover:
         tokens (Sequence[str]): Tokens as they are written.
         tags (Sequence[str]): One a token.
         text (Optional[str]): The text, where it is known: whatever stands in it is no sign.
-        RETURNS (tuple[list[str], list[str], list[Optional[bool]]]): Tokens; tags; and whether a blank is before each
-            token, None where the script decides.
+        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and whether a blank is
+            before each token, None, or nothing at all, where the script decides.
         RAISES (LostText): For a sentence of which a part is lost, as [UNK] says.
         """
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]
-        signed = any(token[:1] in FIRST for token in tokens)
+        joined = "".join(tokens)
+        signed = any(sign in joined for sign in BEGINNINGS)
         if signed and text is not None and PIECE_TAG not in tags:
             signed = len(find_tokens(tokens, text)) < len(tokens)
         if not signed:
-            return list(tokens), list(tags), [None] * len(tokens)
-        clean: CleanT = ([], [], [])
+            return tokens, tags, ()
+        clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
         # Where SentencePiece has written its sign, tokens without it go on with the word before.
         unsigned = False if any(token.startswith(BLANK) for token in tokens) else None
         begun, blank = "", False  # what a token that held only a blank leaves to the next one

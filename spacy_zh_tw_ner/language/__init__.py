@@ -71,6 +71,15 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
 
+    def resume_training(self, *, sgd: Optimizer | None = None) -> Optimizer:
+        """Continue training a pipeline, with a new optimizer if none is given.
+
+        spaCy returns the optimizer of an earlier run, if there was one, whose rate may have fallen to 0.
+        """
+        if sgd is None:
+            self._optimizer = None
+        return super().resume_training(sgd=sgd)
+
     def create_optimizer(self) -> Optimizer:
         """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
 

@@ -1,9 +1,8 @@
 """The component `zh_tw_crf_ner`: docs → emissions → tags → `doc.ents`, each with its probability."""
 
 import math
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..crf.transitions import BoolsT, FloatsT
 from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity
 from ..entity_decoding import EntityDecoder
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..loaded_models import scan_file, unchanged_structure
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
@@ -41,7 +40,7 @@ from ..untrusted import (
 from .crf_tagger import check_tagger, resize_output
 from .edge_mask import find_white_space, mask_edges
 from .evidence import find_evidence
-from .gold import read_gold
+from .gold import GoldProblems, GoldWarnings, read_gold
 from .long_documents import emissions_in_stretches, predict_emissions
 from .misuse import MisuseWarnings
 from .scores import read_scores, register_extension, write_scores
@@ -153,9 +152,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         # Not in cfg, which is saved: a config given to `spacy.load` must win over what was trained.
         self.min_score, self.overwrite, self.label_smoothing = min_score, overwrite, label_smoothing
         self._scheme = TagScheme(())
-        self._warned_of_white_space = False
-        self._reported_labels: set[str] = set()
-        self.misuse = MisuseWarnings(name)
+        self.misuse, self.gold_warnings = MisuseWarnings(name), GoldWarnings()
         register_extension()
 
     @property
@@ -393,32 +390,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     def gold(self, examples: Iterable[Example]) -> BoolsT:
         """(n_rows, n_tags) bool: the tags that the gold of some documents leaves to each token."""
         allowed, problems = read_gold(examples, self.scheme)
-        if problems.n_unusable:
-            message = Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable)
-            warnings.warn(message, stacklevel=3)
-        if problems.n_trimmed and not self._warned_of_white_space:
-            self._warned_of_white_space = True
-            message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
-            warnings.warn(message, stacklevel=3)
-        unknown = self.unknown_labels_message(problems.labels)
-        if unknown:
-            warnings.warn(unknown, stacklevel=3)
+        self.gold_warnings.warn(problems, self.name, self.labels)
         return allowed
-
-    def unknown_labels_message(self, counts: Mapping[str, int]) -> str | None:
-        """Word a warning of labels that the component lacks; each label is reported once.
-
-        counts (Mapping[str, int]): Gold entities by label.
-        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
-        """
-        known = {*self.labels, *self._reported_labels}
-        unknown = Counter({label: n for label, n in counts.items() if label not in known})
-        if not unknown:
-            return None
-        self._reported_labels |= set(unknown)
-        labels = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
-        known_labels = ", ".join(self.labels) or "none"
-        return Warnings.ZT904.format(name=self.name, n=f"{unknown.total():,}", labels=labels, known=known_labels)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score predictions as `scorer` does, and warn of gold labels that are never predicted.
@@ -429,10 +402,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         examples = list(examples)
         # What an earlier component has found is not missing.
         found = {ent.label_ for example in examples for ent in example.predicted.ents}
-        missing = Counter(ent.label_ for example in examples for ent in example.reference.ents)
-        message = self.unknown_labels_message({label: n for label, n in missing.items() if label not in found})
-        if message:
-            warnings.warn(message, stacklevel=2)
+        golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
+        self.gold_warnings.warn(GoldProblems(labels=Counter(golds)), self.name, self.labels)
         return cast(dict[str, Any], super().score(examples, **kwargs))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:

@@ -1,7 +1,8 @@
-"""Read gold annotations as the set of tags that each token may have."""
+"""Read gold annotations as the set of tags that each token may have, and warn of those that cannot be used."""
 
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ from spacy.attrs import ENT_IOB, ORTH  # type: ignore[import-not-found]
 from spacy.training import Example
 
 from ..entities import Entity
+from ..errors import Warnings
 from ..tag_scheme import BoolsT, TagScheme, trim_white_space, whole_entities
 from .edge_mask import find_white_space
 
@@ -29,6 +31,47 @@ class GoldProblems:
     n_trimmed: int = 0
     first_trimmed: str = ""
     labels: Counter[str] = field(default_factory=Counter)
+
+
+class GoldWarnings:
+    """Warns of gold annotations that could not be learnt: of white space, and of each unknown label, once."""
+
+    def __init__(self) -> None:
+        self._reported: set[str] = set()
+        self._reported_white_space = False
+
+    def warn(self, problems: GoldProblems, name: str, labels: Sequence[str]) -> None:
+        """Warn of what was found in a batch.
+
+        problems (GoldProblems): What was found.
+        name (str), labels (Sequence[str]): Of the component.
+        """
+        messages = []
+        if problems.n_unusable:
+            messages.append(Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable))
+        if problems.n_trimmed and not self._reported_white_space:
+            self._reported_white_space = True
+            messages.append(Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed))
+        messages.append(self.unknown_labels(problems.labels, name, labels) or "")
+        for message in filter(None, messages):
+            warnings.warn(message, stacklevel=4)
+
+    def unknown_labels(self, counts: Mapping[str, int], name: str, labels: Sequence[str]) -> str | None:
+        """Word a warning of labels that a component lacks.
+
+        counts (Mapping[str, int]): Gold entities by label.
+        name (str), labels (Sequence[str]): Of the component.
+        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
+        """
+        known = {"", *labels, *self._reported}
+        unknown = Counter({label: n for label, n in counts.items() if label not in known})
+        if not unknown:
+            return None
+        self._reported |= set(unknown)
+        listed = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
+        return Warnings.ZT904.format(
+            name=name, n=f"{unknown.total():,}", labels=listed, known=", ".join(labels) or "none"
+        )
 
 
 def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:

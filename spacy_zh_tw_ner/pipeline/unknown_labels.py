@@ -26,7 +26,9 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
                 counts.pop(label, None)
         if recognizer is None and isinstance(component, CRFEntityRecognizer):
             recognizer = component
-    return None if recognizer is None else recognizer.unknown_labels_message(counts)
+    if recognizer is None:
+        return None
+    return recognizer.gold_warnings.unknown_labels(counts, recognizer.name, recognizer.labels)
 
 
 def count_labels(docs: Iterable[Doc]) -> Counter[str]:

@@ -19,10 +19,8 @@ class LinesResponse(Response):
     status_code (int): HTTP status.
     """
 
-    media_type = NDJSON
-
     def __init__(self, lines: AsyncIterator[bytes], status_code: int = 200) -> None:
-        super().__init__(status_code=status_code)
+        super().__init__(status_code=status_code, media_type=NDJSON)
         del self.headers["content-length"]
         self._lines = lines
 

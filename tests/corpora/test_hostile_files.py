@@ -38,16 +38,12 @@ def test_json_is_bounded(format_: str, deep: str, as_array: bool, tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [10**18, 10**30, -(10**30), 1e308, "1e999", "NaN"])
-def test_impossible_offsets_are_told(number: object, tmp_path: Path) -> None:
+def test_impossible_offsets_are_rejected(number: object, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(f'{{"text": "好", "entities": [[0, {number}, "GPE"]]}}', encoding="utf-8")
-    if isinstance(number, int):
-        (record,) = FORMATS["jsonl"](path, SILENT)
-        assert not record.entities
-        assert len(record.rejects) == 1
-    else:
-        with pytest.raises(CorpusError, match=r"x\.jsonl:1"):
-            list(FORMATS["jsonl"](path, SILENT))
+    (record,) = FORMATS["jsonl"](path, SILENT)
+    assert not record.entities
+    assert len(record.rejects) == 1
 
 
 @pytest.mark.parametrize("offset", ["9" * 5000, "9" * 30])

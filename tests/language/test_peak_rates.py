@@ -70,6 +70,16 @@ def test_a_loaded_pipeline_learns(tiny_pipeline: Path) -> None:
     learns(nlp, nlp.resume_training())
 
 
+def test_a_pipeline_learns_whose_run_has_ended(tiny_pipeline: Path) -> None:
+    nlp = spacy.load(tiny_pipeline)
+    optimizer = nlp.resume_training()
+    for _ in range(1000):
+        optimizer.step_schedules()
+    assert optimizer.learn_rate == 0.0
+    learns(nlp, nlp.resume_training())
+    assert nlp.resume_training(sgd=optimizer) is optimizer
+
+
 def test_a_loaded_pipeline_learns_where_no_optimizer_is_given(tiny_pipeline: Path) -> None:
     learns(spacy.load(tiny_pipeline), None)
 

@@ -250,7 +250,10 @@ def test_a_corpus_without_entities_is_refused_with_what_to_do() -> None:
 
 def test_predicting_without_labels_is_refused_and_not_silent() -> None:
     nlp = build()
-    with pytest.raises(ValueError, match=r"\[ZT101\] The component 'ner' has no labels"):
+    with pytest.raises(ValueError, match=r"\[ZT116\] The component 'ner' has not been trained.*no labels.*initialize"):
+        nlp("臺北市")
+    nlp.get_pipe("ner").add_label("GPE")
+    with pytest.raises(ValueError, match=r"\[ZT116\] The component 'ner' has not been trained.*no weights.*initialize"):
         nlp("臺北市")
     assert nlp("").text == ""
 
@@ -881,7 +884,8 @@ def test_the_default_config_builds_a_component_that_trains(nlp: Language) -> Non
 
 def test_it_works_behind_the_tokens_of_another_language() -> None:
     nlp = spacy.blank("en")
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})
+    with pytest.warns(UserWarning, match=r"\[ZT940\] The component 'ner' is in a pipeline of the language 'en'.*zh_tw"):
+        nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})
     sentences = [("Ada lives in Taipei.", [(0, 3, "PERSON"), (13, 19, "GPE")]), ("It rains.", [])]
     fit(nlp, 30, sentences=sentences)
     assert [found(doc) for doc in nlp.pipe(text for text, _ in sentences)] == [ents for _, ents in sentences]

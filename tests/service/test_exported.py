@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from spacy_zh_tw_ner.safe_points import interrupted_by
 from spacy_zh_tw_ner.service.readers import load_reader
 
 from .conftest import Running, free_port, running
@@ -107,3 +108,16 @@ def test_what_was_not_copied_whole_is_said(exported: Path, tmp_path: Path, name:
         (folder / name).write_bytes(part)
         with pytest.raises(ValueError, match=r"\[ZT6(33\].*onnx.*export-onnx|43\].*onnx)"):
             load_reader(str(folder), max_chars=1)
+
+
+def test_a_text_read_in_slices_has_the_same_entities(exported: Path) -> None:
+    recognizer, text = load_reader(str(exported), max_chars=100_000), SENTENCE * 120
+    calls: list[int] = []
+    (whole,) = recognizer([text], [None])
+    with interrupted_by(lambda: calls.append(len(recognizer([SENTENCE], [None])[0]))):
+        (sliced,) = recognizer([text], [None])
+    assert len(calls) > 5
+    assert len(set(calls)) == 1
+    assert [found[:3] for found in sliced] == [found[:3] for found in whole]
+    assert [found.score for found in sliced] == pytest.approx([found.score for found in whole], abs=1e-4)
+    assert len(whole) > 100

@@ -1,0 +1,49 @@
+"""A journal that was damaged, or made by somebody else, is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.journal import NAME, Journal
+from spacy_zh_tw_ner.errors import UnreadableFileError
+
+GOOD = {"chunk": 0, "records": 1, "characters": 1, "entities": 0, "rejected": 0, "tokens": 1}
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    (tmp_path / "in.jsonl").write_text('{"text": "好"}\n', encoding="utf-8")
+    return Job(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "pipeline")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"a":' * 200 + "1" + "}" * 200,
+        "null",
+        "{}",
+        "{",
+        *(json.dumps({**GOOD, key: value}) for key in GOOD for value in (-1, "x", None, 10**400, 1.5)),
+        json.dumps({**GOOD, "more": 1}),
+    ],
+    ids=range(36),
+)
+def test_a_damaged_line_is_told(line: str, job: Job) -> None:
+    job.folder.mkdir()
+    for text in (f"{json.dumps({'a': 1})}\n{line}\n", f"{line}\n" if not line.startswith('{"') else ""):
+        (job.folder / NAME).write_text(text, encoding="utf-8")
+        if text:
+            with pytest.raises(UnreadableFileError, match=r"journal\.jsonl"):
+                Journal(job, {"a": 1})
+
+
+def test_a_good_line_is_read(job: Job) -> None:
+    job.folder.mkdir()
+    (job.folder / NAME).write_text(f"{json.dumps({'a': 1})}\n{json.dumps(GOOD)}\n", encoding="utf-8")
+    job.part(0).touch()
+    job.part_rejects(0).touch()
+    with Journal(job, {"a": 1}) as journal:
+        assert journal.total().records == 1
