@@ -7,12 +7,14 @@ Memory is that of the system (VmRSS, and VmHWM, which is reset after each line),
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -27,6 +29,8 @@ BATCH = 1_024
 
 def print_curves(steps: int, *, only: str | None, layers: int, hidden: int) -> None:
     """Train the models, and print a table for each."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("spacy", "thinc", "transformers"))
+    print(f"{libraries}, {' '.join(platform.libc_ver())}")
     for model in [only] if only else MODELS:
         command = [sys.executable, "-m", "benchmarks.training_memory", model, str(steps), str(layers), str(hidden)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:

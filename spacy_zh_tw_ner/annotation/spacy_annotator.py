@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span
 from ..devices import require_gpu
 from ..entities import Found
 from ..pipeline.folders import load_pipeline
+from ..process_memory import limit_primitive_cache
 from .annotators import Annotated
 from .records import Loaded, Record, reject
 
@@ -25,6 +26,7 @@ class SpacyAnnotator:
         if gpu is None:
             # As many threads as cores in each of as many processes would stand in each other's way.
             torch.set_num_threads(1)
+            limit_primitive_cache()
         else:
             require_gpu(gpu)
         self._nlp = load_pipeline(pipeline)

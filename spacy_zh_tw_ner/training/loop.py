@@ -97,6 +97,7 @@ def _train(
         for info, is_best in _steps(run, stream, position):
             scored = info["score"] is not None
             if scored:
+                return_freed_memory()  # of evaluation, before saving takes its own
                 _save(run, output, info, is_best)
                 if not resume and len(position.results) == 1:
                     path.unlink(missing_ok=True)  # of the run whose models were just replaced
@@ -105,7 +106,7 @@ def _train(
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
                 save_checkpoint(path, nlp, run.optimizer, position)
             if scored:
-                return_freed_memory()  # of evaluation and saving, which fits no tensor of the next steps
+                return_freed_memory()
     finally:
         finalize()
     _save(run, output, None, False)
@@ -176,6 +177,7 @@ def _update(run: Run, batch: BatchT, dropout: float, losses: dict[str, float]) -
 
 
 def _evaluate(run: Run) -> tuple[float, dict[str, Any]]:
+    return_freed_memory()  # of training: evaluation takes other sizes, and would come on top of it
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()
 
