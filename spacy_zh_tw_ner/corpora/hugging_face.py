@@ -49,7 +49,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     for row in _chained(first, parsed):
         if row.tags is None:
             text, _ = _place(row.tokens, [], row, reading.fields)
-            yield Record(text, [], row.origin, text_or_nothing(row.data.get("doc_id")), unlabelled=True)
+            yield Record(text, [], row.origin, text_or_nothing(row.data.get("doc_id")))
             continue
         try:
             known = row.data.get(reading.fields.text or "text")

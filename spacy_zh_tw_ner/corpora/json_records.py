@@ -74,7 +74,7 @@ def read_spans(path: Path, reading: Reading, *, name: str, shape: str) -> Iterat
             if isinstance(data.get(field), list) and data[field]:
                 left_out[field] += len(data[field])
                 first.setdefault(field, origin)
-        yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects, unlabelled=not spans.annotated)
+        yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects)
 
     yield from read_raw(path, reading, parse, name=name, shape=shape)
     for what, n in left_out.items():

@@ -44,7 +44,6 @@ class RawRecord:
     origin: str
     doc_id: str = ""
     rejects: list[Reject] = field(default_factory=list)
-    unlabelled: bool = False
 
 
 class Convention(NamedTuple):
@@ -188,7 +187,7 @@ class _Survey:
 
 
 def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention]) -> Record:
-    record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects), unlabelled=raw.unlabelled)
+    record = Record(raw.text, [], raw.origin, raw.doc_id, rejects=list(raw.rejects))
     for span in raw.spans:
         found = _best_convention(span, raw.text, chosen, candidates)
         entity = place(span, raw.text, found) if found else None

@@ -37,7 +37,6 @@ class Record:
     repairs (list[str]): What the reader had to mend.
     converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
     rejects (list[Reject]): What the reader could not use.
-    unlabelled (bool): Whether its file says nothing at all about entities in it, as opposed to "there are none".
     """
 
     text: str
@@ -47,7 +46,6 @@ class Record:
     repairs: list[str] = field(default_factory=list)
     converted_by: str = ""
     rejects: list[Reject] = field(default_factory=list)
-    unlabelled: bool = False
 
 
 def ignore(*_: object) -> None:
