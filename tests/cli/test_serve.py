@@ -201,6 +201,7 @@ def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Pat
     assert not [part for part in ("Traceback", "Too many open files", SENTENCE[:3], " 500 ") if part in said]
 
 
+@pytest.mark.slow
 def test_a_drain_that_cuts_a_stream_is_no_error(tiny_pipeline: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with served(log, str(tiny_pipeline), "--drain", "0.2", "--queue-chars", "2000000") as (process, client):

@@ -23,6 +23,7 @@ from spacy_zh_tw_ner.pipeline.ensemble import combine
 from spacy_zh_tw_ner.pipeline.evidence import write_evidence
 from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.pipeline.long_documents import predict_emissions, side_by_side
+from spacy_zh_tw_ner.safe_points import interrupted_by
 from tests.checkpoints import sentences
 
 from .test_crf_ner import BILSTM, HASH_EMBED_CNN, MASKED, build
@@ -86,6 +87,19 @@ def test_entities_and_scores_are_the_same(nlp: Language, monkeypatch: pytest.Mon
     ]
     assert ents(docs) == whole
     assert ents([nlp(text) for text in TEXTS]) == whole
+
+
+@min_scores
+def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+    find_recognizer(nlp).min_score = min_score
+    whole = ents(list(nlp.pipe(TEXTS)))
+    monkeypatch.setattr(stretches, "SLICED", 256)
+    monkeypatch.setattr(transformer, "SLICE", 100)
+    between: list[Doc] = []
+    with interrupted_by(lambda: between.append(nlp(TEXTS[2][:50]))):
+        assert ents(list(nlp.pipe(TEXTS))) == whole
+    assert len(between) > 10
+    assert len({str(ents([doc])) for doc in between}) == 1
 
 
 @min_scores

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.service import connections
 from spacy_zh_tw_ner.service.event_loop import CHUNK, count_values
+from spacy_zh_tw_ner.service.server import bind, listen
+from spacy_zh_tw_ner.service.settings import ServiceSettings
 
 from .conftest import Running
 from .test_app import SENTENCE, found, refused, until
@@ -189,13 +191,22 @@ def test_a_long_text_ends_with_its_client(start: Callable[..., Running]) -> None
     assert 'status="499"' in service.client.get("/metrics").text
 
 
-def test_a_text_of_more_characters_gets_more_time(start: Callable[..., Running]) -> None:
-    settings = start(timeout=2.0, max_chars=400_000).server.config.app  # built with these settings
-    assert settings is not None
-    from spacy_zh_tw_ner.service.settings import ServiceSettings
+def test_a_text_of_more_characters_gets_more_time() -> None:
+    settings = ServiceSettings(timeout=2.0)
+    assert [settings.seconds_for(n) for n in (0, 100_000, 1_000_000)] == [2.0, 2.0, 20.0]
 
-    chosen = ServiceSettings(timeout=2.0)
-    assert [chosen.seconds_for(n) for n in (0, 100_000, 1_000_000)] == [2.0, 2.0, 20.0]
+
+def test_a_port_is_opened_at_each_address_of_a_host() -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(opened) for opened in bind("localhost", 0)]
+        assert len({opened.getsockname()[1] for opened in sockets}) == 1
+        listen(sockets, "localhost", 0)
+        port = sockets[0].getsockname()[1]
+        with pytest.raises(ValueError, match=rf"\[ZT561\] Port {port} of localhost"):
+            bind("localhost", port)
+    for host in ("no such host", "203.0.113.7", "a" * 300, "例" * 80):
+        with pytest.raises(ValueError, match=r"\[ZT562\]"):
+            bind(host, 0)
 
 
 @pytest.mark.parametrize(
