@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .choices import one_of
 from .main import zh_tw_ner_cli
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("annotate")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .choices import corpus_format, offset_unit
 from .main import zh_tw_ner_cli
+from .printer import msg
 from .tables import print_table
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("ensemble")

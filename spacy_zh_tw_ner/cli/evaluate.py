@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from wasabi import msg
 
 from .gpu import use_gpu
 from .main import zh_tw_ner_cli
+from .printer import msg
 from .tables import print_table
 
 if TYPE_CHECKING:

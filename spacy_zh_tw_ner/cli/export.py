@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .choices import export_format, one_of
 from .gpu import use_gpu
 from .main import zh_tw_ner_cli
 from .options import FORCE_FILE
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("export")

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from wasabi import msg
 
 from .choices import one_of
 from .f1_drop import IGNORE_HELP, check_drop
 from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER
+from .printer import msg
 from .tables import print_table
 
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from wasabi import msg
-
 from ..errors import Errors
+from .printer import msg
 
 IGNORE_HELP = "Write OUT whatever F is lost, and without --dev."
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .choices import one_of
 from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("from-hf")

@@ -1,6 +1,6 @@
 """Put the pipelines of a command on the device that its `--gpu-id` names."""
 
-from wasabi import msg
+from .printer import msg
 
 
 def use_gpu(gpu_id: int) -> None:

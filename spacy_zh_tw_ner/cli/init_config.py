@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
 from .options import FORCE_FILE
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("init-config")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wasabi import msg
+from .printer import msg
 
 if TYPE_CHECKING:
     from spacy.language import Language

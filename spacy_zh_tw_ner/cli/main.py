@@ -4,7 +4,6 @@ Exit status 0: done. 1: the operation failed. 2: the command line was wrong, or 
 """
 
 import inspect
-import re
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,13 +11,12 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import typer
-from wasabi import msg
 
 from .failures import describe
+from .printer import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-GLUE = "\x1f"  # a character at which nothing is wrapped
 VERBOSE_HELP = "Print the traceback of an error, too."
 _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=False)
 
@@ -37,13 +35,6 @@ class App(typer.Typer):
         return decorate
 
 
-def print_failure(message: str) -> None:
-    """Print a message, wrapped, but with no line break inside a command, so that it can be copied."""
-    whole = re.sub(r"`[^`]*`", lambda match: match[0].replace(" ", GLUE), message)
-    wrapped = msg.text(whole, color="fail", icon="fail", no_print=True)
-    print(str(wrapped).replace(GLUE, " "))
-
-
 def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     @wraps(function)
     def run(*arguments: Any, verbose: bool, **settings: Any) -> Any:
@@ -58,7 +49,7 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
                 raise typer.BadParameter(error.format_message()) from error
             if verbose or _group_is_verbose.get():
                 traceback.print_exception(error)
-            print_failure(describe(error, name))
+            msg.fail(describe(error, name))
             raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1) from error
 
     option = inspect.Parameter(

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
+from .printer import msg
 from .tables import print_table
 
 if TYPE_CHECKING:

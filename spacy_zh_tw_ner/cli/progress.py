@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
-from wasabi import msg
 
 from ..corpora.splits import data_files
+from .printer import msg
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from ..errors import Errors, Warnings
 from ..install_hints import install_hint
 from .main import zh_tw_ner_cli
+from .printer import msg
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 KEY_VARIABLE = "ZH_TW_NER_API_KEY"

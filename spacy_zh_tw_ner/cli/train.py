@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from wasabi import msg
 
 from .gpu import use_gpu
 from .main import zh_tw_ner_cli
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

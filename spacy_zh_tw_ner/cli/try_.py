@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
+from .printer import msg
 from .tables import print_table
 
 EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"

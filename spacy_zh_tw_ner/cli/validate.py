@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
+from .printer import msg
 from .tables import print_table
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from .main import zh_tw_ner_cli
+from .printer import msg
 
 
 @zh_tw_ner_cli.command("visualize")

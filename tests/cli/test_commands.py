@@ -13,6 +13,7 @@ import typer
 from spacy_zh_tw_ner import __version__
 from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
 from spacy_zh_tw_ner.cli.main import App
+from spacy_zh_tw_ner.cli.printer import msg
 
 from .test_cli import fails, misused, plain, run, succeeds
 
@@ -164,12 +165,11 @@ def test_whatever_stops_a_command_is_one_message(error: BaseException, code: str
     assert "Traceback" not in said
 
 
-def test_a_command_in_a_message_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     command = '`pip install "/somewhere/with a name/of some length[parquet]"`'
-    main.print_failure(f"[ZT530] Parquet needs pyarrow, which is not installed here or there. Run {command}, please.")
-    said = plain(capsys.readouterr().out)
-    assert command in said
-    assert said.count("\n") > 1
+    message = f"[ZT530] Parquet needs pyarrow, which is not installed here or there. Run {command}, please."
+    msg.fail(message)
+    assert plain(capsys.readouterr().out) == f"✘ {message}\n"
 
 
 def test_a_command_keeps_its_signature_for_python() -> None:
