@@ -107,7 +107,7 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
         elif any(_is_same(place, parent) for parent in other.parents):
             relation = "contains"
         elif any(_is_same(other, parent) for parent in place.parents):
-            relation = "lies in"
+            relation = "is inside"
         else:
             continue
         raise OutputError(Errors.ZT673.format(path=target, relation=relation, input=path))

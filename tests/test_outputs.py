@@ -118,13 +118,13 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("relation", ["is", "contains", "lies in"])
+@pytest.mark.parametrize("relation", ["is", "contains", "is inside"])
 @pytest.mark.parametrize("through_link", [False, True])
 def test_a_target_never_touches_an_input(relation: str, through_link: bool, tmp_path: Path) -> None:
     source = tmp_path / "one" / "two" / "three"
     source.parent.mkdir(parents=True)
     make_pipeline(source)
-    target = {"is": source, "contains": tmp_path / "one" / "two", "lies in": source / "new"}[relation]
+    target = {"is": source, "contains": tmp_path / "one" / "two", "is inside": source / "new"}[relation]
     if through_link:
         (tmp_path / "link").symlink_to(tmp_path / "one")
         target = tmp_path / "link" / target.relative_to(tmp_path / "one")

@@ -1,4 +1,4 @@
-"""`annotate IN OUT`: a file of texts → a file of entities, however large."""
+"""`annotate IN OUT`: annotate a file of texts of any size."""
 
 import time
 from pathlib import Path
@@ -14,27 +14,31 @@ from .printer import msg
 def annotate_cli(
     source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl, .parquet or .spacy file."),
-    pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help="Folder, of export-onnx too, or package name."),
+    pipeline: str = typer.Option(
+        "zh_tw_ner", "--pipeline", "-p", help="spaCy pipeline (folder or package) or exported model."
+    ),
     model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="Another name of --pipeline."),
     text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
     entities_field: str = typer.Option("entities", "--entities-field", help="Field or column for the entities."),
     workers: int = typer.Option(
-        0, "--workers", "-w", min=0, help="Processes; 0 for one a core or, with --gpu, one a GPU."
+        0, "--workers", "-w", min=0, help="Worker processes; 0 for one per core or, with --gpu, one per GPU."
     ),
     gpu: bool = typer.Option(False, "--gpu", help="Give each worker a GPU."),
     chunk_size: int = typer.Option(
-        500, "--chunk-size", min=1, help="Records done at once: what an interruption costs."
+        500, "--chunk-size", min=1, help="Records per chunk; an interruption loses at most the chunks in progress."
     ),
     engine: str = typer.Option(
-        "local", "--engine", parser=one_of("local", "ray"), metavar="[local|ray]", help="ray is for Ray Data."
+        "local", "--engine", parser=one_of("local", "ray"), metavar="[local|ray]", help="Local processes, or Ray Data."
     ),
-    address: str | None = typer.Option(None, "--address", help="Of a Ray cluster, which must see all files."),
+    address: str | None = typer.Option(
+        None, "--address", help="Address of a Ray cluster whose nodes can access all files."
+    ),
     force: bool = typer.Option(False, "--force", "-F", help="Annotate again, and replace OUT."),
 ) -> None:
     """Annotate a file with several processes.
 
-    A command that was interrupted, in whatever way, continues when it is given again; one that is finished takes
-    --force. Records that cannot be read are written to OUT's name with .rejects.jsonl, with line and reason.
+    An interrupted job continues when the same command is run again; a finished one is replaced only with --force.
+    Records that cannot be read are listed, with line and reason, in a file named after OUT with .rejects.jsonl.
     """
     from ..annotation.annotate import annotate
     from ..annotation.job import Job

@@ -7,36 +7,36 @@ import typer
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser for an option that takes one of some words, in any case."""
+    """Return a parser for an option with a fixed set of values, upper or lower case."""
     return lambda value: pick(value, choices)
 
 
 def corpus_format(value: str) -> str:
-    """Parse the format of a corpus that is read."""
+    """Parse the name of an input format of corpora."""
     from ..corpora.formats import FORMATS
 
     return pick(value, ("auto", *FORMATS))
 
 
 def export_format(value: str) -> str:
-    """Parse the format of a corpus that is written."""
+    """Parse the name of an output format of corpora."""
     from ..corpora.writers import WRITERS
 
     return pick(value, WRITERS)
 
 
 def offset_unit(value: str) -> str:
-    """Parse what offsets count."""
+    """Parse the unit of offsets."""
     from ..corpora.offsets import CONVENTIONS
 
     return pick(value, ("auto", *CONVENTIONS))
 
 
 def pick(value: str, choices: Iterable[str]) -> str:
-    """Find a choice, whatever the case.
+    """Find a value among the choices, ignoring case.
 
-    RETURNS (str): As it is listed.
-    RAISES (typer.BadParameter): If there is none; the message has the nearest and all.
+    RETURNS (str): The choice as it is listed.
+    RAISES (typer.BadParameter): If there is none; the message suggests the most similar choice and lists all.
     """
     known = list(choices)
     found = next((choice for choice in known if choice.lower() == value.strip().lower()), None)

@@ -44,7 +44,7 @@ def convert_cli(
         "--offsets",
         parser=offset_unit,
         metavar="UNIT",
-        help="What offsets count: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
+        help="Unit of offsets: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
         "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
     ),
     max_rejects: int = typer.Option(
@@ -53,7 +53,9 @@ def convert_cli(
     force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
     text_field: str | None = typer.Option(None, "--text-field", help="Field of JSON or Parquet that holds the text."),
     tokens_field: str | None = typer.Option(None, "--tokens-field", help="Field that holds a list of tokens."),
-    tags_field: str | None = typer.Option(None, "--tags-field", help="Field that holds their tags, such as B-PERSON."),
+    tags_field: str | None = typer.Option(
+        None, "--tags-field", help="Field that holds the tags of the tokens, such as B-PERSON."
+    ),
     split: str = typer.Option(
         "",
         "--split",

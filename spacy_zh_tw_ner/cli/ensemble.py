@@ -12,13 +12,13 @@ from .printer import msg
 @zh_tw_ner_cli.command("ensemble")
 def ensemble_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names of two pipelines or more."),
-    output: Path = typer.Argument(..., help="Folder for the ensemble, which holds them whole."),
+    output: Path = typer.Argument(..., help="Folder for the ensemble, which contains a copy of each."),
     min_score: float | None = typer.Option(
-        None, "--min-score", min=0.0, max=1.0, help="As of zh_tw_crf_ner; by default the first's."
+        None, "--min-score", min=0.0, max=1.0, help="min_score of the ensemble; default: that of the first pipeline."
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Average pipelines with equal labels: trained with other seeds, say, or on other encoders."""
+    """Average pipelines with the same labels, such as pipelines trained with different seeds or encoders."""
     from ..outputs import output_folder
     from ..pipeline.ensemble import combine
     from ..pipeline.folders import load_pipeline, pipeline_places

@@ -26,12 +26,14 @@ def evaluate_cli(
     scripts: bool = typer.Option(False, "--scripts", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
     seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),
-    page: Path | None = typer.Option(None, "--page", help="Write an HTML page of what is wrong."),
+    page: Path | None = typer.Option(None, "--page", help="Write an HTML page of the errors."),
     figure: Path | None = typer.Option(None, "--figure", help="Draw F by label, as .svg or .png."),
-    matrix: Path | None = typer.Option(None, "--matrix", help="Draw which label became which, as .svg or .png."),
-    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Draw scores against facts, as .svg or .png."),
+    matrix: Path | None = typer.Option(None, "--matrix", help="Draw the confusion matrix of labels, as .svg or .png."),
+    diagram: Path | None = typer.Option(
+        None, "--diagram", "-d", help="Draw a reliability diagram of the scores, as .svg or .png."
+    ),
     resamples: int = typer.Option(1000, "--resamples", min=1, help="Draws behind the intervals."),
-    seed: int = typer.Option(0, "--seed", min=0, help="Of the draws."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of the resampling."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
 ) -> None:
     """Score pipelines on gold data: exact spans, micro, macro and by label, with 95 % bootstrap intervals.

@@ -16,7 +16,7 @@ def export_cli(
     source: Path = typer.Argument(
         ...,
         metavar="IN",
-        help="A .spacy file, or any other that `convert` reads. With --pipeline also plain text, a text a line.",
+        help="A .spacy file, or any other that `convert` reads. With --pipeline also plain text, one text per line.",
     ),
     target: Path = typer.Argument(..., metavar="OUT", help="The file to write; for brat an empty or new folder."),
     format: str = typer.Option(

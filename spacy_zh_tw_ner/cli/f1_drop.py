@@ -5,7 +5,7 @@ from pathlib import Path
 from ..errors import Errors
 from .printer import msg
 
-IGNORE_HELP = "Write OUT whatever F is lost, and without --dev."
+IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there is no --dev to measure it."
 
 
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:
@@ -24,4 +24,4 @@ def check_drop(data: Path, before: float, after: float, *, limit: float, ignore:
     message = Errors.ZT543.format(data=data, drop=drop, before=before, after=after, limit=limit, instead=instead)
     if not ignore:
         raise ValueError(message)
-    msg.warn(f"Written all the same. {message.partition(' Nothing')[0]}")
+    msg.warn(f"Written anyway. {message.partition(' Nothing')[0]}")

@@ -1,4 +1,4 @@
-"""Describe any error in one coded message."""
+"""Convert any error of a command to one message with a code and a remedy."""
 
 import errno
 from collections.abc import Mapping
@@ -35,22 +35,23 @@ EXTRAS = {
     "resvg_py": "evaluate",
 }
 INTERRUPTED = {
-    "train": "The same command with --resume continues from the last checkpoint.",
-    "annotate": "The same command continues where it stopped.",
+    "train": "Run it again with --resume to continue from the last checkpoint.",
+    "annotate": "Run the same command again to continue where it stopped.",
 }
 
 
 def describe(error: BaseException, command: str) -> str:
-    """Return a message with a code, whatever was raised.
+    """Return a message with a code for any exception.
 
-    error (BaseException): What stopped the command.
-    command (str): Its name.
+    error (BaseException): The exception that ended the command.
+    command (str): The name of the command.
+    RETURNS (str): The exception's own message if it has a code, else a message of `Errors` with a remedy.
     """
     text = str(error).strip()
     if text.startswith("[ZT"):
         return text
     if isinstance(error, KeyboardInterrupt):
-        message = Errors.ZT679.format(command=command, remedy=INTERRUPTED.get(command, "Its outputs are as they were."))
+        message = Errors.ZT679.format(command=command, remedy=INTERRUPTED.get(command, "Its outputs were not changed."))
     elif isinstance(error, MemoryError):
         message = Errors.ZT681
     elif isinstance(error, ModuleNotFoundError) and error.name is not None:

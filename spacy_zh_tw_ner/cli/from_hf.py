@@ -15,7 +15,7 @@ def from_hf_cli(
     model: str = typer.Argument(..., help="Id on the Hugging Face Hub, or a folder."),
     output: Path = typer.Argument(..., help="Folder for the pipeline."),
     revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit on the Hub."),
-    size: int = typer.Option(254, "--size", min=1, help="Wordpieces of a window of a long document."),
+    size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window of a long document."),
     overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of it."),
     save_dtype: str | None = typer.Option(
         None, "--save-dtype", parser=one_of("fp16", "bf16"), metavar="[fp16|bf16]", help="Save in half the size."

@@ -1,10 +1,10 @@
-"""Put the pipelines of a command on the device that its `--gpu-id` names."""
+"""Select the device of a command's pipelines from its `--gpu-id` option."""
 
 from .printer import msg
 
 
 def use_gpu(gpu_id: int) -> None:
-    """Choose the device of pipelines that are loaded from now on, and print a line if only encoders run there.
+    """Select the device of pipelines that are loaded from now on; print a line if only the encoders run on the GPU.
 
     gpu_id (int): Number of the GPU, or -1 for the CPU.
     RAISES (DeviceError): If there is no such GPU.

@@ -15,7 +15,7 @@ from .printer import msg
 @zh_tw_ner_cli.command("init-config")
 def init_config_cli(
     target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
-    preset: str = typer.Option("", "--preset", help="Such as 12gb-base; a name that is wrong lists all."),
+    preset: str = typer.Option("", "--preset", help="Name of a preset, such as 12gb-base; an unknown name lists all."),
     source: str = typer.Option("", "--source", help="Instead of a preset: a trained pipeline, to train it further."),
     corpus: Path | None = typer.Option(
         None,
@@ -73,10 +73,12 @@ def _is_terminal() -> bool:
 
 
 def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
-    """Return the commands that plan and train with a config, as far as its preset needs them.
+    """Return the command that trains with a config and, for a Transformer, the command that plans its memory.
 
-    config (Config): What was written, and `target` (Path) where.
-    preset (str): What it was made from.
+    config (Config): The config that was written.
+    target (Path): Its file.
+    preset (str): The preset or source pipeline that it was made from.
+    RETURNS (list[list[str]]): The words of each command.
     """
     from ..errors import PlanError
     from ..planning.presets import preset_notes
@@ -88,7 +90,7 @@ def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
     try:
         find_transformer(config)
     except PlanError:
-        return [train]  # on a CPU, in less memory than any machine has
+        return [train]  # without a Transformer a CPU is enough, and memory needs no planning
     try:
         vram = float(preset_notes(preset)["vram"])
     except (KeyError, PlanError):

@@ -1,4 +1,4 @@
-"""Warnings of commands about labels that a pipeline cannot predict."""
+"""Warn about gold labels that a pipeline cannot predict."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Define the group of commands: how they are registered, their common options, and how they fail.
+"""Define the command group: registration, common options, and error handling.
 
 Exit status 0: done. 1: the operation failed. 2: the command line was wrong, or `plan` does not fit. 130: interrupted.
 """
@@ -22,7 +22,7 @@ _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=Fal
 
 
 class App(typer.Typer):
-    """A group whose commands take --verbose, and fail with one coded message and an exit status."""
+    """A command group: each command has --verbose, and errors become one message with a code, and an exit status."""
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
         """Register a function as a command."""

@@ -1,4 +1,4 @@
-"""Define the options that several commands share, so that each has one name and one meaning."""
+"""Define the options that several commands share, so that each has one name and one help text."""
 
 from typing import Any
 

@@ -27,9 +27,11 @@ NOTES = {
 def plan_cli(
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
     vram: float | None = typer.Option(None, "--vram", "-v", help="GiB of the card; a preset knows its own."),
-    batch: int | None = typer.Option(None, "--batch", min=1, help="Sentences at once, other than in the config."),
-    length: int | None = typer.Option(None, "--length", min=3, help="Pieces a window, other than in the config."),
-    write: Path | None = typer.Option(None, "--write", help="Save the config, changed until it fits."),
+    batch: int | None = typer.Option(None, "--batch", min=1, help="Batch size; default: that of the config."),
+    length: int | None = typer.Option(
+        None, "--length", min=3, help="Wordpieces per window; default: that of the config."
+    ),
+    write: Path | None = typer.Option(None, "--write", help="Save the config, reduced in memory until it fits."),
     force: bool = typer.Option(False, "--force", "-F", help="Replace the file of --write if it exists."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:

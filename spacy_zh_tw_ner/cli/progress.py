@@ -1,4 +1,4 @@
-"""A bar that counts bytes while files are read, and messages that do not run into it."""
+"""Show a progress bar of bytes read, and print messages without breaking it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

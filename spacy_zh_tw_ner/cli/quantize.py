@@ -1,4 +1,4 @@
-"""`quantize IN OUT`: a pipeline, made small and fast for CPUs, and measured."""
+"""`quantize IN OUT`: reduce a pipeline in size for CPUs, and measure the effect."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -22,40 +22,45 @@ HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:]*:[0
 @zh_tw_ner_cli.command("serve")
 def serve_cli(
     pipelines: list[str] = typer.Argument(
-        ..., help="Folders, of export-onnx too, or packages, or NAME=PIPELINE; the first is default."
+        ...,
+        help="spaCy pipelines (folders, packages) or exported models, or NAME=PIPELINE; the first is the default.",
     ),
-    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen at; 0.0.0.0 is every one of this machine."),
-    port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen at; 0 for any that is free."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen on; 0.0.0.0 is all addresses."),
+    port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen on; 0 for any free port."),
     api_key_file: Path | None = typer.Option(
         None, "--api-key-file", help=f"File with the key that clients must send; or set {KEY_VARIABLE}."
     ),
     hosts: list[str] = typer.Option(
-        [], "--allow-host", help="Name that clients may call it by, *.example.tw too; any by default. May be repeated."
+        [], "--allow-host", help="Host name that requests may use, or *.example.tw; any by default. May be repeated."
     ),
-    origins: list[str] = typer.Option([], "--allow-origin", help="Site whose pages may call it; may be repeated."),
-    batch_chars: int = typer.Option(4_096, "--batch-chars", help="Characters that are read in one go."),
+    origins: list[str] = typer.Option(
+        [], "--allow-origin", help="Origin of pages that may call the service (CORS); may be repeated."
+    ),
+    batch_chars: int = typer.Option(4_096, "--batch-chars", help="Characters per batch."),
     queue_chars: int = typer.Option(1_000_000, "--queue-chars", help="Characters that may wait; more get 429."),
-    max_requests: int = typer.Option(256, "--max-requests", help="Requests held at a time; more get 429."),
+    max_requests: int = typer.Option(256, "--max-requests", help="Requests at a time; more get 429."),
     max_connections: int = typer.Option(512, "--max-connections", help="Connections open at a time."),
-    max_body_mib: int = typer.Option(8, "--max-body-mib", help="Size of a request."),
-    max_texts: int = typer.Option(1_000, "--max-texts", help="Texts of a JSON request."),
-    max_chars: int = typer.Option(1_000_000, "--max-chars", help="Characters of a text."),
-    max_words: int = typer.Option(1_000, "--max-words", help="Words of its own that a request may bring."),
-    max_word_chars: int = typer.Option(50, "--max-word-chars", help="Characters of such a word."),
-    max_models_mib: int = typer.Option(4_096, "--max-models-mib", help="Size of all pipelines in memory."),
+    max_body_mib: int = typer.Option(8, "--max-body-mib", help="Largest request body, in MiB."),
+    max_texts: int = typer.Option(1_000, "--max-texts", help="Most texts in a JSON request."),
+    max_chars: int = typer.Option(1_000_000, "--max-chars", help="Most characters in a text."),
+    max_words: int = typer.Option(1_000, "--max-words", help="Most gazetteer words in a request."),
+    max_word_chars: int = typer.Option(50, "--max-word-chars", help="Most characters in such a word."),
+    max_models_mib: int = typer.Option(4_096, "--max-models-mib", help="Memory for all loaded pipelines, in MiB."),
     timeout: float = typer.Option(
         60.0,
         "--timeout",
-        help="Seconds for an answer to 100,000 characters or fewer; more get as many times longer.",
+        help="Seconds to answer up to 100,000 characters; longer requests get proportionally more.",
     ),
     header_timeout: float = typer.Option(10.0, "--header-timeout", help="Seconds for a client to send headers."),
     body_timeout: float = typer.Option(15.0, "--body-timeout", help="Seconds for a client to send a body."),
-    write_timeout: float = typer.Option(20.0, "--write-timeout", help="Seconds for which a client may read nothing."),
-    drain: float = typer.Option(30.0, "--drain", min=0, help="Seconds to answer what was taken, after SIGTERM."),
-    threads: int = typer.Option(0, "--threads", min=0, help="CPU threads to read with; 0 for the library's choice."),
+    write_timeout: float = typer.Option(
+        20.0, "--write-timeout", help="Seconds in which a client must read part of its response."
+    ),
+    drain: float = typer.Option(30.0, "--drain", min=0, help="Seconds after SIGTERM to answer accepted requests."),
+    threads: int = typer.Option(0, "--threads", min=0, help="CPU threads for inference; 0 for the library's default."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
 ) -> None:
-    """Serve pipelines over HTTP: a page at /, the interface at /docs."""
+    """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise ValueError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
@@ -99,8 +104,8 @@ def _read_key(path: Path | None) -> str:
 
     path (Optional[Path]): The file; None for the environment.
     RETURNS (str): The key; empty where none is set.
-    RAISES (ValueError): For a key that is set, but empty or not fit for a header: the service would be open, or closed
-        to everybody.
+    RAISES (ValueError): For a key that is set but empty (anyone could use the service), or that cannot be sent in a
+        header (nobody could).
     """
     if path is not None:
         try:

@@ -12,10 +12,10 @@ def print_table(
 ) -> None:
     """Print a table.
 
-    rows (Iterable[Sequence[object]]): Its cells.
-    header (Sequence[str]): A name a column.
-    aligns (str): A letter a column, "l" or "r"; "l" where it is too short.
-    divider (bool): Whether a line is below the header.
+    rows (Iterable[Sequence[object]]): The cells of each row.
+    header (Sequence[str]): One name per column.
+    aligns (str): One letter per column, "l" or "r"; columns without one are aligned left.
+    divider (bool): Print a line below the header.
     """
     cells = [tuple(header), *(tuple(str(cell) for cell in row) for row in rows)]
     widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
@@ -26,7 +26,7 @@ def print_table(
 
 
 def display_width(text: str) -> int:
-    """Return how many cells of a terminal a text takes."""
+    """Return the width of a text in terminal cells."""
     return sum(_cells(char) for char in text)
 
 

@@ -57,7 +57,7 @@ def train_cli(
     require_precision(whole, gpu_id)
     msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    # spaCy's allocator is for thinc's arrays on a GPU.
+    # -1: spaCy's memory allocator is for thinc's arrays, which are on the CPU where only encoders use the GPU.
     nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
@@ -71,7 +71,10 @@ def train_cli(
 
 
 def _require_settings(arguments: list[str]) -> None:
-    """RAISES (typer.BadParameter): Unless what is left of the command line consists of settings of the config."""
+    """Check that the remaining arguments are settings of the config, such as --training.max_steps 2000.
+
+    RAISES (typer.BadParameter): If one is not, or has no value.
+    """
     left = iter(arguments)
     for argument in left:
         name, equals, _ = argument.partition("=")
@@ -84,7 +87,7 @@ def _require_settings(arguments: list[str]) -> None:
 
 
 def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Find what a run reads: the values of [paths], and the pipelines that components are taken from."""
+    """Find the inputs of a run: the values of [paths], and the source pipelines of components."""
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]
     return (Path(value) for value in values if isinstance(value, str) and value)

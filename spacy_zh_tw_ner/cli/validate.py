@@ -14,7 +14,7 @@ from .tables import print_table
 def validate_cli(
     folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
-    window: int = typer.Option(254, "--window", min=1, help="Length that sentences should keep, in characters."),
+    window: int = typer.Option(254, "--window", min=1, help="Characters above which a sentence is reported as long."),
 ) -> None:
     """Check a converted corpus: labels, repeated sentences, spans with odd edges, lengths, script, uneven annotation.
 

@@ -1,4 +1,4 @@
-"""`visualize PIPELINE DATA OUT`: one page of highlighted sentences, errors against gold marked."""
+"""`visualize PIPELINE DATA OUT`: write one page of highlighted sentences with errors marked."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every message a user can meet, under a code that can be searched for.
+"""Messages of all errors and warnings, each with a code that can be searched for.
 
 A message says what happened, the value seen, and what to do.
 """

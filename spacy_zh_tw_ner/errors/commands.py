@@ -1,4 +1,4 @@
-"""Messages of commands: their outputs, their options, and what stops them."""
+"""Messages of commands: outputs, options, and errors that end a command."""
 
 
 class CommandMessages:
@@ -11,10 +11,10 @@ class CommandMessages:
         "Choose another output, or remove it yourself."
     )
     ZT672 = (
-        "{path} holds files that are not part of what was written there: {names}. They would be lost. Move them, or "
-        "choose another output."
+        "{path} contains files that this package did not write: {names}. Replacing the folder would delete them. Move "
+        "them, or choose another output."
     )
-    ZT673 = "The output {path} {relation} the input {input}, which would be lost. Choose another output."
+    ZT673 = "The output {path} {relation} the input {input} and would overwrite it. Choose another output."
     ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
 
     ZT684 = (
@@ -29,12 +29,12 @@ class CommandMessages:
     )
     ZT686 = "{path} is empty: there is no record to annotate, and nothing was written."
     ZT687 = (
-        "Not one of the {n:,} records of {path} could be read, and nothing was annotated. The first: {reason}. All are "
-        "in {rejects}."
+        "None of the {n:,} records of {path} could be read, so nothing was annotated. First error: {reason}. All "
+        "errors are in {rejects}."
     )
     ZT688 = "{path} is {seen}, not UTF-8 text. Decompress it or save it as UTF-8 first."
     ZT689 = (
-        "{path} holds one JSON array, and JSON lines have an object a line. Rewrite it first, such as with "
+        "{path} is one JSON array, and JSON Lines (one object per line) are expected. Convert it first: "
         "`jq -c '.[]' IN > OUT`."
     )
     ZT690 = (
@@ -42,21 +42,24 @@ class CommandMessages:
         "with --text-field."
     )
 
-    # What stops a command
+    # Errors that end a command
     ZT675 = "{path}: {reason}."
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
     ZT678 = (
-        "`{command}` stopped at an error that it does not expect, {kind}: {reason}. Run it again with --verbose for "
-        "the traceback, and report it."
+        "`{command}` stopped with an unexpected error, {kind}: {reason}. Run it again with --verbose for the "
+        "traceback, and report it."
     )
     ZT679 = "`{command}` was interrupted. {remedy}"
-    ZT680 = "{package} is not installed, and is needed here. Run `{hint}`."
-    ZT681 = "Memory ran out. Give the command less at a time, or run it on a machine with more memory."
+    ZT680 = "{package} is required here and is not installed. Run `{hint}`."
+    ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
     # Pipelines that a command loads
     ZT682 = (
         "The pipeline {name!r} cannot be loaded ({kind}: {reason}). Check that it was copied completely, and that the "
         "packages of its components are installed."
     )
-    ZT683 = "{name!r} was written by `export-onnx`, and this command needs a pipeline of spaCy. Give the original one."
+    ZT683 = (
+        "{name!r} is an exported model (`export-onnx`), and this command needs a spaCy pipeline. Give the pipeline "
+        "that it was exported from."
+    )

@@ -1,4 +1,4 @@
-"""Messages of what is read, converted and scored."""
+"""Messages about corpora: reading, conversion and evaluation."""
 
 
 class CorpusMessages:
@@ -30,8 +30,8 @@ class CorpusMessages:
     ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
     ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
     ZT223 = (
-        "{origin}: {field} are numbers, and nothing says which tags they stand for. Put the names, in order, in a "
-        'file beside it, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
+        "{origin}: {field} are numbers, and the names of the tags are not known. Put the names, in order, in a file in "
+        'the same folder, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
@@ -51,13 +51,13 @@ class CorpusMessages:
 
     # Corpora in
     ZT243 = (
-        "{origin}: the label {number} is a number, and nothing says which label it stands for. Put the names in a file "
-        'beside it, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
+        "{origin}: the label {number} is a number, and its name is not known. Put the names in a file in the same "
+        'folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
     )
     ZT244 = "{path} holds several corpora: {folders}. Give one of them."
     ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."
     ZT246 = "--split needs a document or text for each of {splits} (got {n}). Equal texts count once."
-    ZT247 = "--split writes several files, and {path} is one. Give a folder."
+    ZT247 = "--split writes several files, so the output must be a folder (got {path})."
     ZT248 = "{path} has splits already: {splits}. Leave --split out, or give a file."
 
     # Evaluation

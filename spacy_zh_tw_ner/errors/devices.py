@@ -1,12 +1,12 @@
-"""Messages of choosing a device."""
+"""Messages about the choice of a device."""
 
 
 class DeviceMessages:
     """Part of `Errors`."""
 
     ZT700 = (
-        "There is no GPU ({reason}). Leave the GPU out to run on the CPU, or install a driver, and a torch built for "
-        "its CUDA: https://pytorch.org/get-started."
+        "No GPU can be used ({reason}). Run on the CPU (without --gpu-id), or install a GPU driver and a torch built "
+        "for its CUDA version: https://pytorch.org/get-started."
     )
     ZT701 = "There is no GPU {gpu_id}: torch finds {n}, numbered from 0. Give a number from 0 to {last}."
     ZT702 = (
@@ -14,5 +14,6 @@ class DeviceMessages:
         "run `{hint}`."
     )
     ZT703 = (
-        "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu-id out, or name the pipeline it was made from."
+        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id out, or give the "
+        "pipeline that it was exported from."
     )

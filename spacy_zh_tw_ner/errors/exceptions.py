@@ -53,4 +53,4 @@ class TrainingError(ZhTwNerError):
 
 
 class UnreadableFileError(ZhTwNerError):
-    """A file that is damaged, cut off, or made to do harm."""
+    """A pipeline, checkpoint or exported model that is damaged or hostile."""

@@ -9,7 +9,7 @@ class FileMessages:
         "{origin} contains the file name {name!r}. Only names without a folder are accepted. The file is damaged or "
         "hostile: get it again from a source that you trust."
     )
-    ZT642 = "{path} is a link to a file outside {folder}, and is not followed. Copy the file itself into the folder."
+    ZT642 = "{path} is a symbolic link out of {folder}, and is not followed. Copy the file itself into the folder."
     ZT643 = (
         "{path} was changed since it was written: its SHA-256 begins with {found:.16}, expected {expected:.16}. "
         "Copy it again from its source."
@@ -19,7 +19,7 @@ class FileMessages:
         "copy it again from its source."
     )
     ZT645 = (
-        "{origin}: {what} would take {claimed:,} bytes, and the file has {available:,}. "
+        "{origin}: {what} needs {claimed:,} bytes, but the file has only {available:,}. "
         "The file is damaged or incomplete: copy it again from its source."
     )
     ZT646 = (
@@ -31,8 +31,8 @@ class FileMessages:
         "you trust."
     )
     ZT648 = (
-        "{name!r} needs Python code of its own (`auto_map` in its files), which is never run. Choose a `name` whose "
-        "family transformers knows without it."
+        "{name!r} needs Python code from its own files (`auto_map`), which is never executed. Choose a `name` whose "
+        "architecture is part of transformers."
     )
     ZT649 = (
         "{origin}: {what} has the shape {seen}, expected {expected}. The file belongs to another config, or is "

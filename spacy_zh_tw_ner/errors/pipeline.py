@@ -1,4 +1,4 @@
-"""Messages of tokens, the head and its CRF, and what pipelines are made of."""
+"""Messages about tokenization, the CRF head, and the components of a pipeline."""
 
 
 class PipelineMessages:
@@ -25,10 +25,12 @@ class PipelineMessages:
         "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, clip gradients, "
         'or set precision = "bf16" where it is "fp16".'
     )
-    ZT103 = "Lengths sum to {total} (the least is {least}), but there are {rows} rows of emissions."
-    ZT104 = "Emissions have {seen} columns, the CRF {expected} tags."
+    ZT103 = (
+        "Lengths must be at least 0 and sum to the {rows} rows of emissions (got a sum of {total}, the least {least})."
+    )
+    ZT104 = "Emissions must have one column for each of the {expected} tags of the CRF (got {seen})."
     ZT105 = "Tags of sequence {index} form an illegal path under the constraints."
-    ZT106 = "min_score={value} is no probability. Give a number from 0 to 1."
+    ZT106 = "min_score must be from 0 to 1 (got {value})."
     ZT107 = "A label must be a non-empty string, not {value!r}."
     ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
@@ -37,8 +39,8 @@ class PipelineMessages:
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
     ZT611 = (
-        "The emissions of a long document could not be put on disk behind {rows:,} tokens ({mib:.0f} MiB): {reason}. "
-        "Make room in the folder for temporary files, or name another in the variable TMPDIR."
+        "The emissions of a long document could not be written to disk after {rows:,} tokens ({mib:.0f} MiB): "
+        "{reason}. Free space in the folder of temporary files, or set TMPDIR to another folder."
     )
 
     # Checkpoints with a head
@@ -137,7 +139,8 @@ class PipelineMessages:
         "was written. Accept it with --ignore-f1-drop, or choose --to {instead}."
     )
     ZT544 = (
-        "This CPU has no bfloat16, and would take longer than with float32. Choose --to int8, or give --ignore-f1-drop."
+        "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or give "
+        "--ignore-f1-drop."
     )
     ZT545 = (
         "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "

@@ -28,29 +28,34 @@ class ServingMessages:
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
 
-    ZT535 = "The service is stopping and had no time left for this text. Send it again to the next one."
-    ZT561 = "Port {port} of {host} is in use by another program. Stop that one, or choose another port with --port."
+    ZT535 = "The service is shutting down and has not processed this text. Send it again when the service is back."
+    ZT561 = "Port {port} of {host} is in use by another program. Stop that program, or choose another port with --port."
     ZT562 = "The service cannot listen at --host {host}: {reason}. Give an address of this machine, such as 127.0.0.1."
     ZT563 = "The request line and headers are longer than {limit:,} bytes. Send less; texts go in the body."
-    ZT564 = "The headers of the request did not come within {seconds:g} s. Send them faster."
-    ZT565 = "The `Host` of the request is no name of this service. Use its name, or have this one put in --allow-host."
-    ZT566 = "The request is not valid HTTP/1.1. Check the client, or whether it speaks HTTPS: the service does not."
+    ZT564 = "The request headers were not complete within {seconds:g} s. Send them faster."
+    ZT565 = (
+        "The Host header of the request is not a name of this service. Use one of its names, or have this one added "
+        "with --allow-host."
+    )
+    ZT566 = "The request is not valid HTTP/1.1. Check the client; the service does not accept HTTPS."
     ZT567 = (
         "The limit of open files is {limit}, too low for a service. Raise it to {needed} or more (`ulimit -n`); 1,024 "
         "is usual."
     )
     ZT568 = "The API key cannot be read from {path}: {reason}. Check --api-key-file."
     ZT569 = (
-        "The API key of {source} is empty, and the service would be open to everybody. Write a key there, or leave the "
-        "option out to serve without one."
+        "The API key in {source} is empty: anyone could use the service. Write a key there, or leave the option out to "
+        "serve without one."
     )
     ZT570 = (
-        "The API key of {source} {problem}, which no client could send in a header. Give one line of at most {limit} "
+        "The API key in {source} {problem}, so clients cannot send it in a header. Give one line of at most {limit} "
         "bytes."
     )
     ZT571 = "More than {limit:,} JSON values in one body or line. Send it in parts; /v1/entities/stream takes many."
-    ZT573 = "Port {port} may not be opened: {reason}. Ports below 1024 need privileges; choose another with --port."
-    ZT574 = "--allow-host {host!r} is no host name. Give names without scheme and port: ner.example.tw, *.example.tw."
+    ZT573 = "Port {port} cannot be opened: {reason}. Ports below 1024 need privileges; choose another with --port."
+    ZT574 = (
+        "--allow-host {host!r} is not a host name. Give names without scheme and port: ner.example.tw, *.example.tw."
+    )
 
     # Words that a request brings
     ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."

@@ -14,8 +14,8 @@ class TrainingMessages:
         "folder, or leave it out: then it is the one given as --output."
     )
     ZT440 = (
-        "{path} is no checkpoint that can be read ({reason}). Start anew with --force, or use the models beside it, "
-        "which are complete."
+        "The checkpoint {path} cannot be read ({reason}). Start again with --force, or use the models in the same "
+        "folder, which are complete."
     )
     ZT441 = (
         "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
@@ -33,8 +33,8 @@ class TrainingMessages:
         "base model or from scratch, a source to train a pipeline further."
     )
     ZT446 = (
-        "--base {base!r} does not go with --source {source!r}, whose own encoder is trained further. Leave it out, or "
-        "give --preset to train another base."
+        "--base {base!r} cannot be combined with --source {source!r}, whose own encoder is trained further. Leave "
+        "--base out, or give --preset to train another base model."
     )
     ZT447 = (
         "The schedule {name} needs total_steps of at least 1 (got {total}). It follows training.max_steps, where 0 "

@@ -14,9 +14,9 @@ class WarningMessages:
         "and count as wrong in evaluations. Correct the corpus: `python -m spacy zh-tw-ner convert` trims entities."
     )
     ZT904 = (
-        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. They teach it nothing, "
-        "it never predicts them, and each counts as missed. If the label is new, add it before training: "
-        'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
+        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. Training "
+        "ignores them, they are never predicted, and each counts as missed. If the label is new, add it before "
+        'training: nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
         "[initialize.after_init]. If it is another name for a label it has, rename it in the corpus."
     )
     ZT920 = (
@@ -45,32 +45,32 @@ class WarningMessages:
     )
     ZT960 = (
         "The limit of open files is {limit}: the service holds {connections} connections and {requests} requests at a "
-        "time instead of as many as were asked for. Raise it with `ulimit -n`."
+        "time, fewer than configured. Raise it with `ulimit -n`."
     )
     ZT961 = (
         "At {speed:,.0f} characters a second, a text of {chars:,} characters takes about {needed:.0f} s, and the "
         "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
     )
-    ZT962 = "Whoever reaches {host} may use the service: there is no --api-key-file."
-    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a right entity. Likely: {hints}."
+    ZT962 = "No API key is set: anyone who can reach {host} may use the service. Set one with --api-key-file."
+    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely: {hints}."
     ZT930 = (
         "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
         "the same."
     )
     ZT955 = (
-        "Missing so far: {paths}. Write them with `python -m spacy zh-tw-ner convert`, or correct [paths] in the "
-        "config."
+        "The config names files that do not exist yet: {paths}. Write them with `python -m spacy zh-tw-ner convert`, "
+        "or correct [paths] in the config."
     )
     ZT940 = (
-        "The component '{name}' is in a pipeline of the language '{lang}'. It reads single characters and their norms, "
-        'which only spacy.blank("zh_tw") makes: add it there, or set [nlp.tokenizer] to '
+        "The component '{name}' is in a pipeline of the language '{lang}'. It needs one token per character, with the "
+        'norms that spacy.blank("zh_tw") sets: add it there, or set [nlp.tokenizer] to '
         "spacy-zh-tw-ner.CharTokenizer.v1."
     )
     ZT941 = (
-        "The component '{name}' reads single characters, and documents have words such as {word!r}: entities will be "
-        'missed. Make documents with spacy.blank("zh_tw"), or nlp.make_doc(text), and merge tokens after it.'
+        "The component '{name}' needs one token per character, and documents have tokens such as {word!r}: entities "
+        'will be missed. Make documents with spacy.blank("zh_tw") or nlp.make_doc(text), and merge tokens after it.'
     )
     ZT942 = (
-        "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: words are evidence only before "
-        'it. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
+        "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: its words must be found "
+        'before. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
     )

@@ -141,7 +141,7 @@ def inflate(data: bytes) -> bytes:
 
 def _refuse_size(claimed: int, available: int) -> None:
     raise UnreadableFileError(
-        Errors.ZT645.format(origin=origin(), what="what it contains", claimed=claimed, available=available)
+        Errors.ZT645.format(origin=origin(), what="its content", claimed=claimed, available=available)
     )
 
 

@@ -142,7 +142,7 @@ def test_verbose_shows_the_traceback(where: tuple[str, ...]) -> None:
         (ModuleNotFoundError("No module named 'some_thing'", name="some_thing"), "pip install some-thing", 1),
         (MemoryError(), "[ZT681]", 1),
         (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
-        (KeyError("x"), "[ZT678] `fail` stopped at an error that it does not expect, KeyError: 'x'.", 1),
+        (KeyError("x"), "[ZT678] `fail` stopped with an unexpected error, KeyError: 'x'.", 1),
         (RecursionError("too deep"), "[ZT678]", 1),
         (KeyboardInterrupt(), "[ZT679]", 130),
         (typer.BadParameter("wrong"), "wrong", 2),

@@ -167,5 +167,5 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_array, "TemporaryFile", Full)
     with DiskArray(256) as rows:
         rows.append(np.zeros((1024, 256)))
-        with pytest.raises(ValueError, match=r"behind 1,024 tokens \(1 MiB\): No space left"):
+        with pytest.raises(ValueError, match=r"after 1,024 tokens \(1 MiB\): No space left"):
             rows.append(np.zeros((1, 256)))

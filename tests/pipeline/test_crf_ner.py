@@ -698,13 +698,13 @@ def test_min_score_can_be_chosen_when_a_saved_pipeline_is_loaded(unsure: Languag
 
 @pytest.mark.parametrize("min_score", [2.0, -0.1])
 def test_a_min_score_that_is_no_probability_is_refused(min_score: float) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT106\] min_score={min_score} is no probability"):
+    with pytest.raises(ValueError, match=rf"\[ZT106\] min_score must be from 0 to 1 \(got {min_score}\)"):
         build(min_score=min_score)
 
 
 def test_a_min_score_that_is_no_number_is_refused(nlp: Language) -> None:
     model = build().get_pipe("ner").model
-    with pytest.raises(ValueError, match=r"\[ZT106\] min_score=nan is no probability"):
+    with pytest.raises(ValueError, match=r"\[ZT106\] min_score must be from 0 to 1 \(got nan\)"):
         CRFEntityRecognizer(nlp.vocab, model, min_score=float("nan"))
 
 
