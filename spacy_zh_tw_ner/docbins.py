@@ -1,4 +1,4 @@
-"""Read `.spacy` files, which are compressed msgpack, without believing what they say about themselves."""
+"""Read `.spacy` files (compressed msgpack), with checks of everything that they declare."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is found: plain tuples, so that nothing has to be imported to hold them."""
+"""Entities and predictions as plain tuples, without dependencies."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Say how an optional dependency is installed, for the way in which this package was."""
+"""Return the command that installs an optional dependency, for pip, uv or conda as this package was installed."""
 
 import json
 import re

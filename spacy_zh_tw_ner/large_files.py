@@ -1,4 +1,4 @@
-"""What is too large to stand among a component's other parts: a file of its own, in the folder of the pipeline.
+"""Store large weights in separate files, in the folder of the pipeline.
 
 spaCy hands components bytes and no folder, and holds a file of them twice while it is loaded. So the pipeline says here
 where it is being written to or read from, and whoever has something large asks.

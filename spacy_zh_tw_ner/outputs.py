@@ -1,4 +1,4 @@
-"""Decide which existing files and folders a command may replace.
+"""Check which existing files and folders a command may replace.
 
 An output is missing, empty, or was written by this package; only the last takes `force`. Files that somebody else put
 into such a folder are never removed: the output is then refused. An output never touches an input.
@@ -145,7 +145,7 @@ def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> N
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether this package, or spaCy with the language `zh_tw`, has written a folder."""
+    """Return whether this package, or spaCy with the language `zh_tw`, has written a folder."""
     if str(_json_of(folder / MARKER).get("made_by", "")).startswith(MADE_BY):
         return True
     if (folder / "model.onnx").is_file() and str(_json_of(folder / "pipeline.json").get("made_by", "")).startswith(
@@ -174,7 +174,7 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Whether a pipeline or an exported folder has such a file, as far as its name tells."""
+    """Return whether a pipeline or an exported folder has such a file, as far as its name tells."""
     top, *below = path.parts
     if not below:
         return top.removesuffix(".json") in components or top in PIPELINE | EXPORTED

@@ -1,4 +1,4 @@
-"""Write outputs beside their target, one process at a time, and rename them into place.
+"""Write outputs to temporary paths in the same folder, one process at a time, and rename them into place.
 
 Everything temporary has a name that starts with `.TARGET.zh-tw-ner-`. A process that writes holds the lock of its
 target until it ends, however it ends, so what the next process finds beside the target belongs to no living one.

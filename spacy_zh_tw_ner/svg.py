@@ -1,4 +1,4 @@
-"""What all pictures share: one SVG file that needs nothing else, and its look."""
+"""Shared layout and style of the SVG figures, which are self-contained files."""
 
 from collections.abc import Iterable
 

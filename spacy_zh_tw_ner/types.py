@@ -1,4 +1,4 @@
-"""The arrows of the flow, in order, each with its shape."""
+"""Type aliases of the data flow, in order, with shapes."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""What `pip install spacy-zh-tw-ner` does not bring along, or a sentence that says how to get it."""
+"""Import optional dependencies of annotation, or raise an error with the command that installs them."""
 
 from types import ModuleType
 

@@ -1,4 +1,4 @@
-"""What is to be annotated, by what, and where it goes."""
+"""Settings of an annotation job: input, pipeline and output."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Record what is finished, so that a job continues after a kill: a line that identifies the job, and a line a chunk.
+"""Record finished chunks, so that a killed job can continue: one line identifies the job, then one line per chunk.
 
 A chunk is entered when its parts have been renamed into place. What was killed between the two is done again, over the
 same names and with the same bytes.
@@ -125,7 +125,7 @@ class Journal:
 
 
 def has_journal(job: Job) -> bool:
-    """Whether the output of a job has been begun, and not finished."""
+    """Return whether the output of a job has been begun, and not finished."""
     return (job.folder / NAME).is_file()
 
 

@@ -1,4 +1,4 @@
-"""The local engine: a process a core or GPU, each started afresh."""
+"""Run annotation in local worker processes, one per core or GPU."""
 
 import os
 import signal

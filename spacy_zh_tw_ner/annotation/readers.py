@@ -1,4 +1,4 @@
-"""Chunk → records, and rejects with line and reason for everything that is none."""
+"""Read the records of a chunk; what cannot be read is rejected with line and reason."""
 
 import json
 import math

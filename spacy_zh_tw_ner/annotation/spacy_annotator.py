@@ -1,4 +1,4 @@
-"""A pipeline of spaCy that annotates."""
+"""Annotate records with a spaCy pipeline."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager

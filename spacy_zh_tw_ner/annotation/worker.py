@@ -1,4 +1,4 @@
-"""What annotates chunk by chunk: each process runs one, whatever engine has started it."""
+"""Annotate chunks of records; every worker process runs one, with the local engine and with Ray."""
 
 import json
 

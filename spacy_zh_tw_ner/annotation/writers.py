@@ -1,4 +1,4 @@
-"""What was found → the part of a chunk, in each format."""
+"""Write the annotated records of a chunk, in each output format."""
 
 import json
 import math

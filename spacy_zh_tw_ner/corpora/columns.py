@@ -1,4 +1,4 @@
-"""Read and write columns, a token and its tag a line: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
+"""Read and write columns, one token and its tag per line: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Describe what happened to a corpus, beside the table of counts."""
+"""Report repairs, rejects and omissions of a conversion."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

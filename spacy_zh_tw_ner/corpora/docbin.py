@@ -1,4 +1,4 @@
-"""Records → Docs, and `.spacy` files → records."""
+"""Convert records to Docs, and read `.spacy` files as records."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

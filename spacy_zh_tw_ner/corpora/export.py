@@ -1,4 +1,4 @@
-"""Records → the formats of labelling tools: what people have annotated, or what a pipeline proposes for correction."""
+"""Export annotations, or the predictions of a pipeline for correction, to the formats of annotation tools."""
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator

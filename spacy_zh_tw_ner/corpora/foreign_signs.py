@@ -1,4 +1,4 @@
-"""Remove the signs that other tools put into tokens: [CLS], ##ing, ▁New, and the positions of Weibo NER."""
+"""Remove markers of other tools from tokens: [CLS], ##ing, ▁New, and the positions of Weibo NER."""
 
 import re
 from collections import Counter
@@ -24,17 +24,17 @@ PIECE_TAG = "X"  # BERT's examples give it to all wordpieces of a word but the f
 
 
 def is_special(token: str) -> bool:
-    """Tell whether a token is one that a model needs and no text has."""
+    """Return whether a token is one that a model needs and no text has."""
     return token in SPECIAL
 
 
 def is_piece(token: str) -> bool:
-    """Tell whether a token is a wordpiece that continues the token before it."""
+    """Return whether a token is a wordpiece that continues the token before it."""
     return CONTINUED.fullmatch(token) is not None
 
 
 def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
-    """Tell whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
+    """Return whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
 
     sentences (Iterable[Sequence[str]]): Tokens, a sentence each.
     RETURNS (bool): Whether nearly every token ends with 0 or one more than the token before, and some with more than 0.

@@ -1,4 +1,4 @@
-"""Table of the formats that can be read, and recognition of the format of a file."""
+"""Table of input formats, and detection of the format of a file."""
 
 import re
 import zlib
@@ -64,13 +64,13 @@ def _json(why_not: ReasonT) -> Callable[[_Head], str]:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Tell whether an object is a text without any annotation, which all formats have and none is told by."""
+    """Return whether an object is a text without any annotation, which all formats have and none is told by."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and is_unlabelled(data, fields)
 
 
 def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Tell whether an object has any annotation but an empty one."""
+    """Return whether an object has any annotation but an empty one."""
     if is_unlabelled(data, fields):
         return False
     found = find_tokens_and_tags(data, fields)
@@ -80,7 +80,7 @@ def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
 
 
 def is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Tell whether an object says nothing about entities: not even that there are none."""
+    """Return whether an object says nothing about entities: not even that there are none."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)

@@ -25,19 +25,19 @@ OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy"
 
 
 def is_minimal(data: dict[str, Any]) -> bool:
-    """Tell whether an object is of JSON-MIN."""
+    """Return whether an object is of JSON-MIN."""
     return not isinstance(data.get("data"), dict) and (
         "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
     )
 
 
 def _are_regions(value: Any, needed: str = "end") -> bool:
-    """Tell whether a value is a list of regions, of which at least one has a certain key."""
+    """Return whether a value is a list of regions, of which at least one has a certain key."""
     return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
 
 
 def is_unlabelled(data: dict[str, Any]) -> bool:
-    """Tell whether a task has no annotation that anybody has finished."""
+    """Return whether a task has no annotation that anybody has finished."""
     return not is_minimal(data) and not _finished(data)
 
 
@@ -154,7 +154,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _may_stand(region: dict[str, Any], text: str) -> bool:
-    """Tell whether a text holds the surface of a region near to its place, in whatever unit the place is."""
+    """Return whether a text holds the surface of a region near to its place, in whatever unit the place is."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())

@@ -1,4 +1,4 @@
-"""What every reader yields: a text, its entities by character, and where it stands."""
+"""Record that every corpus reader yields: a text, its entities by character, and its file and line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -40,7 +40,7 @@ class ScriptDecision:
         self._corpus = Evidence(*map(add, self._corpus, self._file))
 
     def is_simplified(self, text: str) -> bool:
-        """Tell whether a text is Simplified."""
+        """Return whether a text is Simplified."""
         found = self._count(text)
         if _prevails(self._file if any(self._file) else self._corpus):
             return found.simplified > found.traditional or not found.traditional
@@ -48,7 +48,7 @@ class ScriptDecision:
 
 
 def _prevails(evidence: Evidence) -> bool:
-    """Tell whether most evidence of several texts is of Simplified Chinese."""
+    """Return whether most evidence of several texts is of Simplified Chinese."""
     if not evidence.simplified and not evidence.traditional:
         return evidence.japanese >= CLEARLY
     return evidence.simplified > evidence.traditional

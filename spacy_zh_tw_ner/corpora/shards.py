@@ -1,4 +1,4 @@
-"""Records → `.spacy`, as large as it gets, in constant memory.
+"""Write records to `.spacy` files of any size in constant memory.
 
 A DocBin is one zlib stream of one msgpack object: however it is written, it can only be read as a whole, and msgpack
 ends at 4 GiB, about 170 million tokens. So what is longer than a shard becomes a folder of that name with several files
@@ -118,11 +118,11 @@ def _name(number: int) -> str:
 
 
 def is_shards(folder: Path) -> bool:
-    """Tell whether a folder holds nothing but what a SpacyWriter has written: then another may take its place."""
+    """Return whether a folder holds nothing but what a SpacyWriter has written: then another may take its place."""
     return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())
 
 
 def is_doc_bin(path: Path) -> bool:
-    """Tell whether a file may be a DocBin, which is a zlib stream."""
+    """Return whether a file may be a DocBin, which is a zlib stream."""
     with path.open("rb") as file:
         return file.read(1) == b"\x78"

@@ -1,4 +1,4 @@
-"""Tell Simplified from Traditional characters."""
+"""Distinguish Simplified from Traditional characters."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Convert between entities and one tag a token, in IOB1, IOB2, BIOES, BMES and BILOU."""
+"""Convert between entities and one tag per token, in IOB1, IOB2, BIOES, BMES and BILOU."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -102,7 +102,7 @@ def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str)
 
 
 def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
-    """Tell whether tags are IOB1: entities begin with I-, and B- only parts neighbours of one label.
+    """Return whether tags are IOB1: entities begin with I-, and B- only parts neighbours of one label.
 
     sentences (Iterable[Sequence[str]]): Tags, a sentence each.
     RETURNS (bool): False where nothing speaks for it.

@@ -1,4 +1,4 @@
-"""UTF-8 files → lines, or the objects of a JSON file, without holding more than a piece of the file."""
+"""Read the lines of UTF-8 files, or the objects of a JSON file, in constant memory."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def numbered_lines(path: Path, advance: Callable[[float], object] = ignore) -> I
 
 
 def is_json_array(path: Path) -> bool:
-    """Tell whether a file begins as an array of objects does: markup may begin with a bracket, too."""
+    """Return whether a file begins as an array of objects does: markup may begin with a bracket, too."""
     with path.open("rb") as file:
         return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None
 

@@ -12,7 +12,7 @@ from .text_files import is_json_array, numbered_lines
 
 
 def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
-    """Tell whether a file holds objects of which none has an annotation, or tokens without tags.
+    """Return whether a file holds objects of which none has an annotation, or tokens without tags.
 
     path (Path): The file. Markup and columns with tags are never unlabelled: there the absence of entities is an error.
     fields (FieldNames): Names of fields, where they are not the usual ones.
@@ -36,7 +36,7 @@ def _first_line(path: Path) -> str:
 
 
 def _are_tokens_alone(path: Path) -> bool:
-    """Tell whether a file has one token a line, and blank lines between sentences: columns without their tags."""
+    """Return whether a file has one token a line, and blank lines between sentences: columns without their tags."""
     n_tokens = n_short = n_blank = 0
     for _, line in numbered_lines(path):
         if not line.strip():

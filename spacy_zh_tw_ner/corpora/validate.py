@@ -1,4 +1,4 @@
-"""What can be wrong with a corpus before anybody trains on it."""
+"""Check a corpus for mistakes before training."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What `validate` says of a corpus."""
+"""Report of `validate`."""
 
 from dataclasses import asdict, dataclass, field
 

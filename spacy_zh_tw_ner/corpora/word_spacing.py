@@ -1,4 +1,4 @@
-"""Decide between which tokens writing has a blank: two words side by side in Latin, Cyrillic, Greek and the like."""
+"""Decide between which tokens a space is written: between words in Latin, Cyrillic, Greek and similar scripts."""
 
 import re
 from collections.abc import Sequence
@@ -28,5 +28,5 @@ def blanks_before(tokens: Sequence[str]) -> list[bool]:
 
 
 def _parted(left: str, right: str) -> bool:
-    """Tell whether a blank is between two tokens that hold letters."""
+    """Return whether a blank is between two tokens that hold letters."""
     return bool(ENDS_WORD.search(left) and BEGINS_WORD.match(right)) and CLITIC.fullmatch(right) is None

@@ -1,4 +1,4 @@
-"""The formats that records can be written in: whole or not at all, and never with less than the record holds."""
+"""Table of output formats. Files are written completely or not at all, and without loss of annotations."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator

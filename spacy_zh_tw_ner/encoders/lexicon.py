@@ -1,4 +1,4 @@
-"""Word lists, and where their words stand in a text.
+"""Word lists, and matches of their words in a text.
 
 Chinese writes no borders between words, and where one begins or ends is half of what an entity is. A list of words says
 where that may be. The classes are B, M and E of Ma et al. 2020, "Simplify the Usage of Lexicon in Chinese NER"

@@ -1,4 +1,4 @@
-"""tokens → vectors: what another embedding gives, and beside it what word lists know of a token's place in words."""
+"""tokens → vectors: another embedding, concatenated with features of word-list matches."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

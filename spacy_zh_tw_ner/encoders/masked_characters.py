@@ -1,4 +1,4 @@
-"""hidden → hidden, and while training a second task on the way: guess the characters that were hidden.
+"""Auxiliary training task: predict masked characters from the hidden states.
 
 Labels are few and text has structure of its own. An encoder that must also guess hidden characters from their context
 (Devlin et al. 2019, "BERT"; Rei 2017, "Semi-supervised Multitask Learning for Sequence Labeling", for labelled text

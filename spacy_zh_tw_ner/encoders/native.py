@@ -1,10 +1,10 @@
-"""What a device multiplies in half precision without taking longer than in float32."""
+"""Detect whether half-precision products are faster than float32 on a device."""
 
 import torch
 
 
 def is_native(precision: str, device: torch.device) -> bool:
-    """Whether a device multiplies in half precision.
+    """Return whether a device multiplies in half precision.
 
     precision (str): "fp16" or "bf16".
     device (torch.device): Any.

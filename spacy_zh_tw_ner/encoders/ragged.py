@@ -1,4 +1,4 @@
-"""One array a document ⇄ one array a batch, in thinc's arrays or torch's."""
+"""Concatenate arrays of documents to one array per batch, and split it again, for numpy, CuPy and torch."""
 
 from collections.abc import Sequence
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""docs → hidden, a stretch after the other: where a document is too long for all of its hidden states to be held.
+"""Encode long documents in slices, where not all hidden states fit into memory.
 
 An encoder that can do so has a function in `attrs["in_stretches"]` that takes it and a document, and gives the hidden
 states in order, as many at a time as it likes; or None, if it turns out that it cannot. An embedding has one in

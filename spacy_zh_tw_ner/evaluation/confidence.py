@@ -1,4 +1,4 @@
-"""Gold and predicted documents → how far the scores of entities can be believed."""
+"""Measure the calibration of entity scores on gold and predicted documents."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Confidence(NamedTuple):
 
     @property
     def has_scores(self) -> bool:
-        """Whether any entity has a score."""
+        """Return whether any entity has a score."""
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Scores → pictures for a paper: bars with their intervals, and the matrix of labels. SVG, and PNG from it."""
+"""Draw figures for a paper: scores with intervals, and the confusion matrix of labels, as SVG or PNG."""
 
 from collections.abc import Mapping
 from html import escape

@@ -1,4 +1,4 @@
-"""What a pipeline takes and gives: size, memory, speed, F. Each is measured in a process of its own, on one thread."""
+"""Measure size, memory, speed and F of a pipeline, each in a separate process on one thread."""
 
 import time
 from concurrent.futures import ProcessPoolExecutor

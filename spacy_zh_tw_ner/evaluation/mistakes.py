@@ -1,4 +1,4 @@
-"""What is wrong with a prediction: entities missed, made up, cut wrongly, named wrongly, or both."""
+"""Classify mistakes: missed and spurious entities, wrong boundaries, wrong labels, or both."""
 
 from collections import Counter
 from collections.abc import Iterable

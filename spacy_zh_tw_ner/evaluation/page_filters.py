@@ -1,4 +1,4 @@
-"""Which sentences a page shows: by kind of mistake and by label, in CSS alone, so that a page runs nothing."""
+"""Filters of an HTML page, by kind of mistake and label, in CSS alone: the page contains no script."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape

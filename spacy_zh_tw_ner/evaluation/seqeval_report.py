@@ -1,4 +1,4 @@
-"""Compared documents → BIO tags → seqeval's classification report, in which most papers give their scores."""
+"""Compute seqeval's classification report, which most papers cite, from compared documents."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Warn of components that have no effect where they are in a pipeline."""
+"""Warn of components that have no effect at their position in the pipeline."""
 
 import warnings
 

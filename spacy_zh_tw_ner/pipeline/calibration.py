@@ -1,4 +1,4 @@
-"""A component and held-out gold → the temperature at which its probabilities are right."""
+"""Calibrate a component by temperature scaling on held-out gold documents."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

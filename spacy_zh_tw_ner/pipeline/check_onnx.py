@@ -1,4 +1,4 @@
-"""What was written as ONNX against the pipeline it was written from."""
+"""Compare an exported model with the pipeline that it was exported from."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""docs → emissions: the head's model. It holds the CRF's transitions; the recursions over them are in `crf`."""
+"""docs → emissions: model of the CRF head. It holds the transitions; decoding and gradients are in `crf`."""
 
 from collections.abc import Callable
 from typing import TypeAlias, cast

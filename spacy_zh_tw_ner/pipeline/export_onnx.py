@@ -1,4 +1,4 @@
-"""A pipeline with a Transformer → a folder that ONNX Runtime and numpy can run, without torch or spaCy.
+"""Export a pipeline with a Transformer to a folder that ONNX Runtime and numpy run without torch or spaCy.
 
 model.onnx     windows of pieces → emissions, in float32, see `encoders.transformer.onnx_graph` and `round_onnx`
 pieces.npz     the pieces of each character, norms included, see `encoders.transformer.code_points`

@@ -1,4 +1,4 @@
-"""Emissions of documents that are too long for all of their hidden states to be held at once."""
+"""Compute emissions of long documents in slices, so that not all hidden states are in memory at once."""
 
 from collections.abc import Iterator, Sequence
 

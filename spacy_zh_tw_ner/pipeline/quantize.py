@@ -1,4 +1,4 @@
-"""A pipeline → the same pipeline, smaller and faster on CPUs.
+"""Quantize the weights of a pipeline: smaller, and faster on CPUs.
 
 A Transformer's linear layers go to 8 bits, or all of its weights to bfloat16. A BiLSTM goes to bfloat16 only: torch's
 LSTM in 8 bits has one scale for a whole batch at each step, so that a text would depend on its neighbours.

@@ -1,4 +1,4 @@
-"""What was written as ONNX → the same with weights in 8 bits, and what that has changed."""
+"""Quantize an exported model to 8-bit weights, and measure the change."""
 
 import json
 from collections.abc import Sequence

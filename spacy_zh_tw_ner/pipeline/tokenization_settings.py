@@ -1,4 +1,4 @@
-"""What two pipelines must share before one can stand in for the other: how they cut and read text."""
+"""Compare the tokenization settings of pipelines, which must be equal before one can replace another."""
 
 from collections.abc import Mapping
 from typing import Any

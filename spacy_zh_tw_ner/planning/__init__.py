@@ -1,1 +1,1 @@
-"""What a training run will need, before it runs."""
+"""Predict the GPU memory of a training run before it starts."""

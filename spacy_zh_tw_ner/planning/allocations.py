@@ -1,4 +1,4 @@
-"""How much memory is asked for, and how much of it at once: counted at every operation that torch does."""
+"""Count the memory that torch operations allocate, in total and at the peak."""
 
 import weakref
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a GPU does otherwise than torch's `meta` device: autocast, fused attention, 4- and 8-bit weights."""
+"""Emulate on torch's `meta` device what a GPU does differently: autocast, fused attention, 4- and 8-bit weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

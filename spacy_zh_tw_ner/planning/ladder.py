@@ -1,4 +1,4 @@
-"""What to change, and in which order, when a step does not fit: the levels that the 12 GB guide goes through.
+"""Levels of memory reduction, in the order in which they are tried when a training step does not fit.
 
 First what costs nothing (batch, precision, length), then what costs time (checkpointing, accumulation, 8-bit states),
 then what changes how the model learns (LoRA, a smaller base, QLoRA, Adafactor).

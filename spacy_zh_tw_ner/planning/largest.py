@@ -1,4 +1,4 @@
-"""How much of a batch a card holds, for windows of several lengths."""
+"""Find the largest batch that fits into GPU memory, for several window lengths."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Configs: whole ones, and presets, which say in what they differ from a whole one."""
+"""Read training configs, and presets, which list their differences from a full config."""
 
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What `zh-tw-ner plan` says: parts, verdict, largest batches, and the way down."""
+"""Report of `plan`: memory by part, whether it fits, the largest batches, and ways to reduce memory."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ class Report:
 
     @property
     def fits(self) -> bool:
-        """Whether a batch fits as a whole."""
+        """Return whether a batch fits as a whole."""
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""text → tokens and their pieces, as `CharTokenizer` and the model's tokenizer see them."""
+"""text → characters and their subword ids, equal to those of `CharTokenizer` and the model's tokenizer."""
 
 from typing import NamedTuple, TypeAlias
 

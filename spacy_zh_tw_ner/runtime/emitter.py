@@ -1,4 +1,4 @@
-"""pieces → emissions: what ONNX Runtime is given, and what is taken from it."""
+"""subword ids → emissions, computed by ONNX Runtime."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

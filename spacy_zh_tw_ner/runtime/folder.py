@@ -1,4 +1,4 @@
-"""What a folder of `export-onnx` holds, beside the graph."""
+"""Read and check the settings of an exported model (`pipeline.json`)."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ class Exported(NamedTuple):
 
 
 def is_exported(folder: Path) -> bool:
-    """Whether a folder is one of these."""
+    """Return whether a folder is one of these."""
     return (folder / PIPELINE).is_file() and (folder / GRAPH).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Find the files that an ONNX graph has its weights in, before ONNX Runtime opens them.
+"""Find the weight files of an ONNX graph before ONNX Runtime opens them.
 
 A tensor may name any file, with an offset and a length ("external data"). The graph is protobuf, of which only the
 messages that hold tensors are walked through: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.

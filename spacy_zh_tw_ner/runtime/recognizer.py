@@ -1,4 +1,4 @@
-"""Texts to entities and their scores with an exported model."""
+"""Recognize entities, with scores, using an exported model."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Around every request: who is let in, how many at a time, what is logged and counted, and headers for browsers."""
+"""ASGI middleware: authentication, admission limits, access log, metrics, and security headers."""
 
 import asyncio
 import logging

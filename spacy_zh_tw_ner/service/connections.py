@@ -1,4 +1,4 @@
-"""Limits on connections: how many, how fast headers must come, and how fast answers must be read.
+"""Limit connections: their number, the time for request headers, and the rate at which responses are read.
 
 A connection is *waiting* while no request of it is being answered: nothing, or only a part of a header, has come. It
 may wait for so long only, and where there are too many connections, the one that has waited longest is closed. So

@@ -1,4 +1,4 @@
-"""Work in the event loop that leaves it responsive: pauses, and JSON that is counted before it is parsed."""
+"""Keep the event loop responsive: pauses in long work, and JSON whose values are counted before it is parsed."""
 
 import asyncio
 import time

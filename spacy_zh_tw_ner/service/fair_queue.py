@@ -1,4 +1,4 @@
-"""The queue of texts: each client in turn, in batches, so that nobody waits for another client's thousand texts."""
+"""Fair queue of texts: batches take one text of each request in turn (round robin)."""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable, Iterable, Sequence
@@ -29,7 +29,7 @@ class Job:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is read alone and in slices."""
+        """Return whether it is read alone and in slices."""
         return len(self.text) > SLICED_CHARS
 
     @property

@@ -1,4 +1,4 @@
-"""The key that clients must send, where the service wants one."""
+"""Check the API key of a request, if the service has one."""
 
 import hmac
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The answer to a stream: lines that are sent as they come, until they end or the client is gone."""
+"""Streaming response: lines are sent as they are produced, until they end or the client disconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator

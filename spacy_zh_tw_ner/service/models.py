@@ -1,4 +1,4 @@
-"""Several pipelines in the memory of a few: the one that was not asked for longest goes first."""
+"""Keep loaded pipelines within a memory budget; the least recently used one is unloaded first."""
 
 import gc
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Code points, UTF-16 units or UTF-8 bytes: every client counts characters in its own way."""
+"""Convert offsets from code points to UTF-16 units or UTF-8 bytes."""
 
 from typing import Literal, TypeAlias
 

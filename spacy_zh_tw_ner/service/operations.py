@@ -1,4 +1,4 @@
-"""Probes and metrics: the routes that a cluster asks, which are answered whatever the load; see `access.PROBES`."""
+"""Routes for probes and metrics, which are answered under any load; see `access.PROBES`."""
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response

@@ -1,4 +1,4 @@
-"""What reads texts: a pipeline of spaCy, or a folder of `export-onnx`, which needs neither spaCy nor torch."""
+"""Load the recognizer of a service: a spaCy pipeline, or an exported model, which needs neither spaCy nor torch."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From texts to entities: through the engine, for as long as somebody waits."""
+"""Submit texts to the engine and await their entities, until the client leaves or the time is over."""
 
 import asyncio
 import re

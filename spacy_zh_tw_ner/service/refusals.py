@@ -1,4 +1,4 @@
-"""HTTP errors: each is a 4xx or 5xx with a code and a sentence, and none of the request's own text."""
+"""HTTP errors: a 4xx or 5xx status, a code and a message without any text of the request."""
 
 import asyncio
 from collections.abc import Mapping, Sequence, Set

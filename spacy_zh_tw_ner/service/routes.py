@@ -1,4 +1,4 @@
-"""The routes that read texts, and the one that says what there is to read them with."""
+"""Routes that recognize entities in texts, and the route that lists pipelines."""
 
 import json
 from collections.abc import Sequence

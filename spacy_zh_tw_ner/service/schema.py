@@ -1,4 +1,4 @@
-"""What goes in and what comes out, as the OpenAPI document tells it."""
+"""Request and response models, from which the OpenAPI document is generated."""
 
 import json
 from collections.abc import Iterator, Sequence

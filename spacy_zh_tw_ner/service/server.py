@@ -1,4 +1,4 @@
-"""From the first pipeline loaded to the last answer sent."""
+"""Start and stop the server: load pipelines, listen, and drain requests on shutdown."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Limits of the service: one frozen object, made by the command line, read everywhere."""
+"""Settings of the service: one frozen dataclass, created from the command line."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A pipeline of spaCy, as the service reads with it."""
+"""Recognizer of the service that uses a spaCy pipeline."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

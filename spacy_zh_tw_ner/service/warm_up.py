@@ -1,4 +1,4 @@
-"""What every text would have to look up is looked up once, before the first one comes."""
+"""Warm-up: trigger lazy loading and compilation before the first request."""
 
 import numpy as np
 from spacy.attrs import NORM  # type: ignore[import-not-found]

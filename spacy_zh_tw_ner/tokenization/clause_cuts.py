@@ -1,4 +1,4 @@
-"""Where a long text is cut for a model that reads so many pieces at a time.
+"""Cut a long text into windows at clause boundaries.
 
 Windows are measured in pieces. Where two meet, the cut comes after a clause if there is one to be found, and neither
 reads into the other: what is read twice is paid twice. Where a clause is longer than that, neighbours overlap, and a

@@ -1,4 +1,4 @@
-"""Which characters count as one: Ａ as a, 臺 as 台."""
+"""Character folding: Ａ to a, 臺 to 台."""
 
 from ..errors import Errors
 

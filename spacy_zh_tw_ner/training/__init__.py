@@ -1,1 +1,1 @@
-"""What `spacy train` is given: gold examples, and more made of them."""
+"""Corpus readers, augmentation, and the resumable training loop."""

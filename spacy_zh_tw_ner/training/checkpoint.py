@@ -1,4 +1,4 @@
-"""All that a run needs to go on as if it had never stopped ⇄ one file.
+"""Save and load checkpoints: one file with everything that a run needs to continue exactly.
 
 Weights that train, the optimizers' memory (see `resume`), random numbers, how far the corpus was read, and what was
 scored. What does not train comes from where it came from at first, so that the file is small where little trains.

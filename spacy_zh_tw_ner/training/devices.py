@@ -1,4 +1,4 @@
-"""What a device cannot do, said before a run begins."""
+"""Check before a run that the device supports the configured precision."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A line, a progress bar and a picture for the eye, and `progress.jsonl` for everything else."""
+"""Training logger: table rows, a progress bar and a plot, and `progress.jsonl` for programs."""
 
 import sys
 import warnings

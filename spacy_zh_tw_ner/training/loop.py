@@ -1,4 +1,4 @@
-"""A training run that can be stopped at any time, and taken up again where it was."""
+"""Training loop that can be stopped at any time and resumed."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator

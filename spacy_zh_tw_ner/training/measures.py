@@ -1,4 +1,4 @@
-"""What spaCy's loop does not tell a logger: the learning rates, the speed, the time left, and the memory taken."""
+"""Measure learning rates, speed, remaining time and memory, which spaCy's loop does not pass to loggers."""
 
 import re
 import sys

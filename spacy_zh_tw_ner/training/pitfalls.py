@@ -1,4 +1,4 @@
-"""Runs that will come to nothing, told while they run: what is seen, and the settings that are likely to blame."""
+"""Warn of training runs that learn nothing, with the settings that are the likely cause."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -141,7 +141,7 @@ def long_warm_ups(config: Mapping[str, Any]) -> list[str]:
 
 
 def _is_shortened(config: Mapping[str, Any], path: str) -> bool:
-    """Whether the schedule shortens its warm-up by itself."""
+    """Return whether the schedule shortens its warm-up by itself."""
     block: Any = config
     for key in path.split(".")[:-1]:
         block = block[key]

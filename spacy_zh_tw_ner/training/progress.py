@@ -1,4 +1,4 @@
-"""Reports of a run ⇄ `progress.jsonl`, one line an evaluation."""
+"""Read and write `progress.jsonl`, with one line per evaluation."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""All that an optimizer remembers ⇄ bytes, so that training goes on as if it had not stopped.
+"""Serialize the state of optimizers, so that training continues exactly.
 
 thinc keeps moments under ids that are new in every process. Here they stand under the name of the component and the
 place of the layer in its model, which are the same wherever the same pipeline is loaded.

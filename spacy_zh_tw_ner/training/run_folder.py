@@ -41,7 +41,7 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
 
 
 def is_other_model(path: Path) -> bool:
-    """Whether a file has weights that `save_checkpoint` has not written, as far as its header tells."""
+    """Return whether a file has weights that `save_checkpoint` has not written, as far as its header tells."""
     try:
         with safe_open(path, framework="np") as file:
             return "said" not in file.keys()  # noqa: SIM118  (a file is no mapping)

@@ -1,4 +1,4 @@
-"""Schedules of learning rates that thinc does not have."""
+"""Learning rate schedules that thinc does not have."""
 
 import math
 from collections.abc import Generator

@@ -1,8 +1,8 @@
-"""Checks on everything that comes from a file: names, sizes, nesting, hashes and values.
+"""Validate everything that is read from a file: names, sizes, nesting, hashes and values.
 
-A loaded folder may be damaged, or made to do harm. Readers run inside `reading`, which turns whatever a library raises
-into an `UnreadableFileError`, and use the functions of this package before they make a path, take memory or believe a
-number. Nothing here needs spaCy or torch, so that exported models are read with the same checks.
+A loaded folder may be damaged or hostile. Code that reads files runs inside `reading`, which converts the errors of
+libraries to `UnreadableFileError`, and calls the functions of this package before it builds a path, allocates memory or
+uses a number from a file. Nothing here needs spaCy or torch, so that exported models are read with the same checks.
 """
 
 from .arrays import read_npz, safetensors_entries

@@ -1,4 +1,4 @@
-"""Arrays in files: the header of safetensors, and the arrays of an `.npz` file."""
+"""Read the header of safetensors files, and the arrays of `.npz` files."""
 
 import math
 import zipfile

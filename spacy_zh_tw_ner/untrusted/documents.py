@@ -1,4 +1,4 @@
-"""JSON, msgpack and compressed data, with bounds on their nesting and on the memory that they take."""
+"""Parse JSON, msgpack and zlib data, with limits on nesting and memory."""
 
 import json
 import zlib
@@ -32,7 +32,7 @@ def parse_json(data: bytes | str) -> Any:
 
 
 def nests_deeper(value: object, limit: int = DEEPEST) -> bool:
-    """Tell whether lists and dicts nest deeper than a limit."""
+    """Return whether lists and dicts nest deeper than a limit."""
     level = [value]
     for _ in range(limit):
         level = [

@@ -1,4 +1,4 @@
-"""Names of files that are read from a file, and the hash of what they name."""
+"""Validate file names that are read from a file, and the hashes of the files."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""The file that is being read, and the boundary that turns any error on the way into one of ours."""
+"""Name the file that is being read, and convert errors of libraries to `UnreadableFileError`."""
 
 import gc
 from collections.abc import Iterator

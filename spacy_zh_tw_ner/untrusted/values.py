@@ -1,4 +1,4 @@
-"""Values that are read from a file: their types and ranges."""
+"""Validate types and ranges of values that are read from a file."""
 
 from typing import Any, NoReturn, TypeVar
 

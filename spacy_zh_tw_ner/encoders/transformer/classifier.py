@@ -1,4 +1,4 @@
-"""The head of a token classification checkpoint: one row of weights a label."""
+"""The head of a token classification checkpoint: one row of weights per label."""
 
 from typing import NamedTuple
 

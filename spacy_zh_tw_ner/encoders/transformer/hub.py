@@ -1,4 +1,4 @@
-"""What comes from the Hugging Face Hub, from its cache, or from a folder. `HF_HUB_OFFLINE=1` keeps to the latter two.
+"""Load base models from a folder, the Hugging Face cache or the Hub. `HF_HUB_OFFLINE=1` excludes the Hub.
 
 Everything that transformers raises on the way becomes one sentence here.
 """

@@ -1,4 +1,4 @@
-"""Where the layers of a base are, whatever its family calls them."""
+"""Find the layers of a base model in any architecture."""
 
 from torch import nn
 
@@ -30,7 +30,7 @@ def depths(model: Base) -> dict[str, int]:
 
 
 def shares_layers(model: Base) -> bool:
-    """Whether one layer stands for several, as in ALBERT."""
+    """Return whether one layer stands for several, as in ALBERT."""
     return bool(len(layers_of(model)) < model.config.num_hidden_layers)
 
 

@@ -1,4 +1,4 @@
-"""A backbone and a linear layer → an ONNX graph, which runs without torch.
+"""Export a backbone and a linear layer as an ONNX graph, which runs without torch.
 
     input_ids, attention_mask: int64, (windows, length)  →  emissions: float32, (windows, length, tags)
 

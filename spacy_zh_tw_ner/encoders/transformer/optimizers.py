@@ -1,4 +1,4 @@
-"""torch optimizers by name, one step of them, and their state as bytes."""
+"""Create torch optimizers by name, apply updates, and serialize their state."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Parts of a saved transformer that are read from a file: settings, config, adapters and tokenizer files.
+"""Read and check the parts of a saved Transformer: settings, config, adapters and tokenizer files.
 
 They may come from anybody. A config decides how much memory a model takes and which code of transformers runs, and
 tokenizer files become paths, so both are checked before they are used.

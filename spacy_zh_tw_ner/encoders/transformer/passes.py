@@ -1,4 +1,4 @@
-"""How a batch goes through a backbone, forward and back, in no more memory than there is.
+"""Run forward and backward passes of a backbone in micro-batches that fit into memory.
 
 A batch runs as a whole while it fits. Where it does not, or `micro_batch` says so, it runs in micro-batches: the first
 pass keeps no graph; once the head has said which way the hidden states should move, each micro-batch runs again, with

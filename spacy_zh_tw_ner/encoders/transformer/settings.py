@@ -1,4 +1,4 @@
-"""What a config says about the base: LoRA, quantisation, memory. Frozen, checked where they are made."""
+"""Settings of the base model: LoRA, quantization, memory. Frozen dataclasses, validated on creation."""
 
 import copy
 from collections.abc import Mapping

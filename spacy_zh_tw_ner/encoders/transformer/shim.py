@@ -1,4 +1,4 @@
-"""A backbone inside a thinc model: trained by an optimizer of torch, moved, and saved. `passes` runs it."""
+"""thinc shim of a backbone: optimization by torch, device moves, and serialization. `passes` runs it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ class BackboneShim(Shim):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether there are weights."""
+        """Return whether there are weights."""
         return self._model is not None
 
     @property

@@ -1,4 +1,4 @@
-"""safetensors → tensors, one at a time, with no copy of the file."""
+"""Load tensors from safetensors one at a time, without a copy of the file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
