@@ -1,4 +1,4 @@
-"""Return the command that installs an optional dependency, for pip, uv or conda as this package was installed."""
+"""Return the pip command that installs an optional dependency, for the way in which this package was installed."""
 
 import json
 import re

@@ -1,13 +1,13 @@
-"""Safe points: places in the work on a long text where the same thread may do other work in between.
+"""Safe points: places in the processing of a long text where the same thread may do other work.
 
-A service has one inference thread. While it reads a text of a million characters, short texts must not wait for its
-end, and it must be possible to give the long one up. So the loops over windows and over parts of a chain call
-`safe_point()`, which calls whatever function the thread has installed with `interrupted_by`:
+A service has one inference thread. While it processes a text of a million characters, short texts must not wait for its
+end, and it must be possible to cancel the long one. So the loops over windows of a text and over chunks of a sequence
+call `safe_point()`, which calls the function that was installed with `interrupted_by`, if any:
 
     long text   ──window──window──┐         ┌──window──window──┐         ┌── …
     safe point                    └─ batch ─┘                  └─ batch ─┘
 
-The work on the long text is not aware of it. Where no function is installed, a safe point costs a dictionary look-up.
+Without an installed function, a safe point costs one look-up of a context variable.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ _interrupt: ContextVar[InterruptT | None] = ContextVar("zh_tw_ner_interrupt", de
 
 @contextmanager
 def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
-    """Call a function at every safe point that the block passes.
+    """Context manager: call a function at every safe point inside the block.
 
-    interrupt (Optional[Callable[[], None]]): Does other work and returns, or raises to give the block up. Safe points
-        that it passes itself do nothing, unless it installs a function of its own. None for no function.
+    interrupt (Optional[Callable[[], None]]): Does other work and returns, or raises to cancel the block. Safe points
+        inside the function do nothing, unless it installs another one. None for no function.
     """
     token = _interrupt.set(interrupt)
     try:
@@ -34,12 +34,12 @@ def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
 
 
 def is_interruptible() -> bool:
-    """Return whether a function is installed, for which work should be cut into smaller slices."""
+    """Return whether a function is installed, so that work should be done in smaller slices."""
     return _interrupt.get() is not None
 
 
 def safe_point() -> None:
-    """Let other work run now. Call it where no lock, open context or half-written state is held."""
+    """Let other work run now. Do not call it while a lock, an open context or incomplete state is held."""
     interrupt = _interrupt.get()
     if interrupt is not None:
         with interrupted_by(None):

@@ -1,12 +1,13 @@
 """emissions → tags: a linear-chain conditional random field in numpy.
 
-It knows no labels and no documents. A batch is one array of emissions, (n_rows, n_tags), in which the sequences lie one
-after the other without padding, and their lengths. `reference` has the equations of one sequence and is the place to
-begin; `forward_backward` computes the same for batches; `kernels` are its loops compiled by numba, where that is
-installed.
+It works on tag indices and arrays alone: labels and documents are in `tag_scheme` and `pipeline`. A batch is one array
+of emissions, (n_rows, n_tags), with the sequences concatenated and without padding, and a list of their lengths.
 
-Everything runs on the CPU, in float32, wherever the encoder runs: the recursions are long chains of small steps, of
-which a GPU would spend most of the time on starting kernels.
+Read in this order: `reference` has the equations for one sequence; `forward_backward` and `viterbi` compute them for
+batches in numpy; `kernels` has the same loops compiled by numba, which are used if it is installed.
+
+Everything runs on the CPU, in float32, even if the encoder runs on a GPU: the recursions are long chains of small
+steps, and a GPU would spend most of the time on kernel launches.
 """
 
 from .calibration import Reliability, chance_error, fit_temperature, reliability

@@ -19,9 +19,10 @@ LOWEST, HIGHEST = 0.05, 20.0  # bounds of the fitted temperature
 
 
 class Reliability(NamedTuple):
-    """What a reliability diagram shows; one element a bin, none of them empty.
+    """Data of a reliability diagram, (n_bins,) each; bins are not empty.
 
-    lowest, highest: scores at the edges. confidence: mean score. accuracy: share that is correct. counts: scores.
+    lowest, highest: scores at the edges. confidence: mean score. accuracy: share that is correct. counts: number of
+    scores.
     """
 
     lowest: FloatsT
@@ -81,7 +82,7 @@ def chance_error(scores: FloatsT, *, n_bins: int = 15, equal: str = "mass", n_dr
     scores (np.ndarray): (n,) probabilities.
     n_bins (int), equal (str): As of `reliability`.
     n_draws (int): Random draws, in each of which a score of 0.8 is correct with probability 0.8.
-    RETURNS (float): Mean error over them; the same each time.
+    RETURNS (float): Mean error over the draws; the seed is fixed.
     """
     generator, scores = np.random.default_rng(0), scores.astype(np.float64)
     draws = (generator.random(len(scores)) < scores for _ in range(n_draws))
@@ -90,9 +91,9 @@ def chance_error(scores: FloatsT, *, n_bins: int = 15, equal: str = "mass", n_dr
 
 
 def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, gold_mask: BoolsT) -> float:
-    """Fit the temperature that maximizes the likelihood of the gold.
+    """Fit the temperature that maximizes the likelihood of the gold tags.
 
-    The negated log-likelihood is convex in 1 / temperature, so that the one minimum is found.
+    The negated log-likelihood is convex in 1 / temperature, so there is one minimum.
 
     emissions (np.ndarray): (n_rows, n_tags) of held-out data.
     lengths (Sequence[int]): Rows of each sequence.
@@ -110,7 +111,7 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
 
 
 def _minimum(function: Callable[[float], float], low: float, high: float) -> float:
-    """The minimum of a function with one valley, by golden-section search on a logarithmic scale (Kiefer 1953)."""
+    """Minimize a unimodal function by golden-section search on a logarithmic scale (Kiefer 1953)."""
     ratio = (math.sqrt(5) - 1) / 2
     a, b = math.log(low), math.log(high)
     c, d = b - ratio * (b - a), a + ratio * (b - a)

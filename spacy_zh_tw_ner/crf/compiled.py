@@ -1,4 +1,4 @@
-"""The choice between compiled loops and numpy."""
+"""Choose between compiled loops and numpy."""
 
 import sys
 from functools import lru_cache
@@ -12,14 +12,14 @@ from ..install_hints import install_hint
 
 KernelsT: TypeAlias = ModuleType
 
-NOTIFY_AFTER = 2.0  # seconds: machine code that is kept on disk loads in less
+NOTIFY_AFTER = 2.0  # seconds; loading cached machine code takes less
 
 
 def kernels_for(compiled: bool | None) -> KernelsT | None:
     """Return the module of compiled loops, or None for numpy.
 
-    compiled (Optional[bool]): None takes the compiled loops wherever numba is installed.
-    RAISES (ValueError): Where they are asked for and numba is not installed.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
+    RAISES (ValueError): If `compiled` is True and numba is not installed.
     """
     if compiled and not has_numba():
         raise ValueError(Errors.ZT110.format(hint=install_hint("fast")))
@@ -30,8 +30,8 @@ def kernels_for(compiled: bool | None) -> KernelsT | None:
 def _load_kernels() -> KernelsT:
     """Import the kernels and compile them for float32, or load them from numba's cache.
 
-    Compiling takes some seconds, once for each version of this package, of numba and of the processor; a line on
-    standard error says so.
+    Compilation takes some seconds, once for each version of this package, of numba and of the processor; a message on
+    standard error announces it.
     """
     import numba  # noqa: F401  (takes a second by itself)
 

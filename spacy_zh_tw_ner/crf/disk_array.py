@@ -1,4 +1,4 @@
-"""An array in a temporary file, for values that are too many to be held in memory and are needed more than once."""
+"""Array in a temporary file, for values that do not fit into memory and are read more than once."""
 
 from tempfile import TemporaryFile
 from typing import NoReturn
@@ -10,19 +10,19 @@ from .transitions import FloatsT
 
 
 class DiskArray:
-    """(n_rows, n_columns) float32, which grows at its end and is read in slices.
+    """Array (n_rows, n_columns) of float32 in a temporary file: rows are appended, and read in slices.
 
-    The file is where the system keeps temporary files (`TMPDIR`), no other process sees it, and it is gone at the end
-    of the `with` block, whatever happens to the process.
+    The file is in the folder for temporary files (`TMPDIR`), without a name. It is removed at the end of the `with`
+    block, even if the process is killed.
 
-    n_columns (int): Numbers in a row.
-    RAISES (ValueError): Where no such file can be made.
+    n_columns (int): Number of columns.
+    RAISES (ValueError): If the file cannot be created.
     """
 
     def __init__(self, n_columns: int) -> None:
         self._n_rows, self._n_columns = 0, n_columns
         try:
-            # Read and not mapped: the pages of a mapped file count as memory of the process.
+            # Not memory-mapped: the pages of a mapped file count as memory of the process.
             self._file = TemporaryFile()  # noqa: SIM115
         except OSError as error:
             self._refuse(error)
@@ -37,9 +37,9 @@ class DiskArray:
         self._file.close()
 
     def append(self, rows: FloatsT) -> None:
-        """Write more rows, (n, n_columns).
+        """Append rows, (n, n_columns).
 
-        RAISES (ValueError): Where the disk is full.
+        RAISES (ValueError): If they cannot be written, for example because the disk is full.
         """
         try:
             self._file.seek(4 * self._n_columns * self._n_rows)

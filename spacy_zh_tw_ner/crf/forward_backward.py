@@ -1,25 +1,28 @@
-"""The forward-backward algorithm for a ragged batch, in float32 probability space.
+"""Forward-backward algorithm for a ragged batch, in float32 probability space.
 
-Emissions and transitions are exponentiated once, each row after its maximum is subtracted:
+`reference` has the equations in log space, and the symbols. Here emissions and transitions are exponentiated once,
+after their maxima are subtracted (∘ is the product of elements):
 
-    φ[t, j] = exp(e[t, j] − max_j e[t, j]),     ψ = exp(A − max A).
+    φ[t, j] = exp(e[t, j] − max_j e[t, j])
+    ψ = exp(A − max A),     ψ_start = exp(π − max π),     ψ_end = exp(η − max η)
 
-The logsumexp of the recursion (see `reference`) is then a product of a vector and a matrix,
+The logsumexp of the recursions becomes a product of a vector and a matrix:
 
-    α[t] = (α[t−1] · ψ) ∘ φ[t] / s[t],     β[t] = ψ · (φ[t+1] ∘ β[t+1]) / r[t],
+    α[1] = ψ_start ∘ φ[1],     α[t] = φ[t] ∘ (α[t−1] · ψ) / s[t],              s[t] = Σ (α[t−1] · ψ),          s[1] = 1
+    β[T] = ψ_end,              β[t] = ψ · (φ[t+1] ∘ β[t+1]) / r[t],            r[t] = Σ ψ · (φ[t+1] ∘ β[t+1]),  r[T] = 1
 
-which float32 can hold because each step is divided by the sum s or r of its values (Rabiner 1989, section V.A). The
-second recursion is the first one read from the other end with ψ transposed: one function computes both, `walk`. It has
-two implementations, compiled loops for one CPU core (`kernels`, where numba is installed) and numpy. With
-o[t] = α[t] · β[t],
+The division by the sums s and r keeps the values in the range of float32 (Rabiner 1989, section V.A). The backward
+recursion is the forward recursion from the last token to the first with ψ transposed, so one function computes both:
+`_run_recursions` in numpy, or `kernels.run_recursions`, compiled for one CPU core. With the overlap o[t] = α[t] · β[t]:
 
-    p(y_t = j) = α[t, j] β[t, j] / o[t],     p(y_t = i, y_t+1 = j) = α[t, i] ψ[i, j] φ[t+1, j] β[t+1, j] / (o[t] r[t]),
-    log Z = Σ_t log s[t] + Σ_t max e[t] + (T − 1) max A + … + log o[T].
+    p(y_t = j) = α[t, j] β[t, j] / o[t]
+    p(y_t = i, y_t+1 = j) = α[t, i] ψ[i, j] φ[t+1, j] β[t+1, j] / (o[t] r[t])
+    log Z = Σ_t log s[t] + Σ_t max e[t] + (T − 1) max A + max π + max η + log o[T]
 
-**Underflow.** A value below 1.2e-38 is lost. As α and β are at most 1 where they are scaled, a probability loses at
-most n_tags² × 1.2e-38 / o, so that a sequence is *stable* where o (and o times the scales) is above `UNDERFLOW_BOUND`
-everywhere. Sequences that are not (emissions of ±1e4, constraints against all that the emissions favour) are computed
-again by `reference`, in float64 log space.
+**Underflow.** Values below 1.2e-38 are lost. α and β are at most 1, so a probability loses at most
+n_tags² × 1.2e-38 / o. A sequence is *stable* if o, and o times the scales, are above `UNDERFLOW_BOUND` at every token.
+The others (emissions of ±1e4, constraints that contradict the emissions) are recomputed by `reference`, in float64 log
+space.
 """
 
 from dataclasses import dataclass
@@ -32,17 +35,17 @@ from .layout import Layout
 from .transitions import PENALTY, BoolsT, FloatsT, Transitions
 
 UNDERFLOW_BOUND = 1e-26  # a probability loses less than n_tags² × 1.2e-38 / UNDERFLOW_BOUND
-BLOCK = 128  # rows of a matrix product, for which BLAS libraries have kernels that copy nothing
+BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no copy of their inputs
 
 
 @dataclass
 class ForwardBackward:
-    """What the recursions give. The values of sequences that are not stable have no meaning.
+    """Results of both recursions. The values of sequences that are not stable are undefined.
 
-    alpha, beta: (n_rows, n_tags), each row up to a factor. overlap: (n_rows,) α · β.
-    incoming: (n_rows, n_tags) φ ∘ β. backward_scale: (n_rows,) r. factors: ψ and the same of start and end.
-    log_scale: (n_rows,) float64, the logarithm of s with the maxima that were subtracted.
-    log_z: (batch_size,) float64. stable: (batch_size,) bool.
+    alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
+    backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
+    log_scale: (n_rows,) float64, log s plus the maxima that were subtracted.
+    log_z: (batch_size,) float64, log Z. stable: (batch_size,) bool.
     """
 
     layout: Layout
@@ -57,37 +60,38 @@ class ForwardBackward:
     stable: BoolsT
 
     def marginals(self) -> FloatsT:
-        """(n_rows, n_tags) probability of each tag at each row."""
+        """Return the (n_rows, n_tags) marginal probabilities."""
         marginals: FloatsT = self.alpha * self.beta
         marginals /= self.overlap[:, None]
         return marginals
 
-    def leaving(self, weights: FloatsT) -> FloatsT:
-        """(n_rows, n_tags) α / (o r), so that leaving[t] ⊗ incoming[t + 1] ∘ ψ is the probability of a pair of tags.
+    def outgoing(self, weights: FloatsT) -> FloatsT:
+        """Return weights · α / (o r): (outgoing[t] ⊗ incoming[t + 1]) ∘ ψ are the probabilities of the transitions.
 
-        weights (np.ndarray): (n_rows,) by which each row is multiplied. The last row of each sequence becomes 0.
+        weights (np.ndarray): (n_rows,) factor of each row. The last row of each sequence becomes 0.
+        RETURNS (np.ndarray): (n_rows, n_tags)
         """
         per_pair = weights / (self.overlap * self.backward_scale)
         per_pair[self.layout.lasts] = 0.0
         per_pair[weights == 0.0] = 0.0  # sequences that are not stable can have NaN
-        leaving: FloatsT = self.alpha * per_pair[:, None].astype(self.alpha.dtype)
-        return leaving
+        outgoing: FloatsT = self.alpha * per_pair[:, None].astype(self.alpha.dtype)
+        return outgoing
 
     def expected_counts(self, counted: BoolsT) -> FloatsT:
-        """(n_tags, n_tags) expected number of each transition in the counted sequences, (n_rows,) bool."""
-        left, incoming = self.leaving(counted.astype(np.float32)), self.incoming
+        """Return the (n_tags, n_tags) expected counts of transitions from the rows where `counted`, (n_rows,) bool."""
+        left, incoming = self.outgoing(counted.astype(np.float32)), self.incoming
         if not counted.all():
             left[~counted] = 0.0
             incoming = np.where(counted[:, None], incoming, np.float32(0.0))
-        counts: FloatsT = sum_of_products(left[:-1], incoming[1:]) * self.factors.matrix
+        counts: FloatsT = sum_outer_products(left[:-1], incoming[1:]) * self.factors.matrix
         return counts
 
 
 class Expectations(NamedTuple):
-    """Expected counts of a batch. The values of sequences that are not stable have no meaning.
+    """Expected counts of a batch. The values of sequences that are not stable are undefined.
 
-    marginals: (n_rows, n_tags) expected count of each tag at each row. transitions: (n_tags, n_tags) of each
-    transition, over the counted sequences that are stable. log_z: (batch_size,) float64. stable: (batch_size,) bool.
+    marginals: (n_rows, n_tags) marginal probabilities. transitions: (n_tags, n_tags) expected counts of transitions,
+    summed over the counted sequences that are stable. log_z: (batch_size,) float64. stable: (batch_size,) bool.
     """
 
     marginals: FloatsT
@@ -97,7 +101,7 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Maxima of the transitions that every path has: `step` once a transition, `begin` and `begin_and_end` once."""
+    """Subtracted maxima, which belong to every path: step = max A, begin = max π, begin_and_end = max π + max η."""
 
     step: float
     begin: float
@@ -105,15 +109,19 @@ class Constants(NamedTuple):
 
 
 def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transitions, Constants]:
-    """Exponentiate the transitions, and return the maxima that were subtracted."""
-    # Where everything is forbidden the peak stays above PENALTY, so that the factors are 0 and not 1.
+    """Return ψ, ψ_start and ψ_end, and the maxima that were subtracted.
+
+    transitions (Transitions): Constrained scores.
+    dtype (np.dtype): Of the result.
+    """
+    # If all scores are forbidden, a maximum above PENALTY makes the factors 0 and not 1.
     peaks = [max(float(scores.max(initial=PENALTY)), PENALTY / 2) for scores in transitions]
     factors = [np.exp(scores - peak).astype(dtype) for scores, peak in zip(transitions, peaks, strict=True)]
     return Transitions(*factors), Constants(peaks[0], peaks[1], peaks[1] + peaks[2])
 
 
-def expect(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute the expected counts of tags and transitions.
+def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
+    """Compute the expected counts of tags and transitions in numpy; `kernels.compute_expectations` is compiled.
 
     emissions (np.ndarray): (n_rows, n_tags) float32.
     layout (Layout): Of the batch.
@@ -125,11 +133,11 @@ def expect(emissions: FloatsT, layout: Layout, transitions: Transitions, counted
     return Expectations(found.marginals(), counts, found.log_z, found.stable)
 
 
-def sum_of_products(left: FloatsT, right: FloatsT) -> FloatsT:
-    """Σ over rows of left[row] ⊗ right[row]: one matrix product for each block of rows."""
+def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
+    """Return Σ_row left[row] ⊗ right[row], (n_tags, n_tags), for left and right of (n_rows, n_tags)."""
     n_tags, whole = left.shape[1], len(left) // BLOCK * BLOCK
     blocks = [rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (left, right)]
-    # shape: (n_blocks, n_tags, n_tags) → (n_tags, n_tags)
+    # one product per block: (n_blocks, n_tags, n_tags) → (n_tags, n_tags)
     total: FloatsT = (blocks[0].swapaxes(1, 2) @ blocks[1]).sum(0) + left[whole:].T @ right[whole:]
     return total
 
@@ -138,9 +146,9 @@ def sum_of_products(left: FloatsT, right: FloatsT) -> FloatsT:
 def run_forward_backward(
     emissions: FloatsT, layout: Layout, transitions: Transitions, kernels: KernelsT | None
 ) -> ForwardBackward:
-    """Run both recursions.
+    """Run both recursions, and check each sequence for underflow.
 
-    emissions (np.ndarray): (n_rows, n_tags), float32 or float64, in which everything is computed.
+    emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
     layout (Layout): Of the batch.
     transitions (Transitions): Constrained scores.
     kernels (Optional[module]): The compiled loops, or None for numpy.
@@ -150,10 +158,10 @@ def run_forward_backward(
     row_peaks = np.maximum(emissions.max(1, initial=PENALTY), emissions.dtype.type(PENALTY / 2))
     potentials = emissions - row_peaks[:, None]
     np.exp(potentials, out=potentials)
-    walk = _walk if kernels is None else kernels.walk
-    alpha, scale, beta, backward_scale, incoming = walk(potentials, layout, factors)
+    run = _run_recursions if kernels is None else kernels.run_recursions
+    alpha, scale, beta, backward_scale, incoming = run(potentials, layout, factors)
     overlap = np.einsum("ij,ij->i", alpha, beta)
-    # The negation makes NaN unstable.
+    # Written as a negation, so that NaN counts as unstable.
     unstable = ~((overlap > UNDERFLOW_BOUND) & (overlap * np.minimum(scale, backward_scale) > UNDERFLOW_BOUND))
     log_scale = np.log(scale.astype(np.float64)) + row_peaks + constants.step
     log_scale[layout.firsts] += constants.begin - constants.step
@@ -166,16 +174,18 @@ def run_forward_backward(
     )  # fmt: skip
 
 
-def _walk(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run the recursion from both ends at once, one step of all sequences at a time.
+def _run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
+    """Run both recursions together, one time step of all sequences at a time.
 
     potentials (np.ndarray): (n_rows, n_tags) φ.
-    factors (Transitions): ψ.
-    RETURNS (tuple[np.ndarray, ...]): alpha, s, beta, r and φ ∘ β, in the order of the rows.
+    layout (Layout): Of the batch.
+    factors (Transitions): ψ, ψ_start and ψ_end.
+    RETURNS (tuple[np.ndarray, ...]): (n_rows, n_tags) α, (n_rows,) s, (n_rows, n_tags) β, (n_rows,) r, and
+        (n_rows, n_tags) φ ∘ β.
     """
     n_rows, n_tags = potentials.shape
-    # shape: (2, n_rows, n_tags) in the order of the walks; both directions of a row are neighbours in memory
-    values = np.stack([potentials[layout.walk], potentials[layout.walk_back]], 1).swapaxes(0, 1)
+    # (2, n_rows, n_tags) in time-major order, forward and backward; both directions of a step are adjacent in memory
+    values = np.stack([potentials[layout.time_major], potentials[layout.time_major_back]], 1).swapaxes(0, 1)
     carried = np.empty((n_rows, 2, n_tags), potentials.dtype).swapaxes(0, 1)
     scales = np.ones((2, n_rows, 1), potentials.dtype)
     matrices = np.stack([factors.matrix, factors.matrix.T])
@@ -186,17 +196,17 @@ def _walk(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[Fl
     before = values
     for n in layout.active[1:]:
         here = slice(end, end + n)
-        value, arrived, scale = values[:, here], carried[:, here], scales[:, here]
-        np.matmul(before[:, :n], matrices, out=arrived)
-        np.matmul(arrived, ones, out=scale)
-        np.divide(arrived, scale, out=arrived)
-        np.multiply(value, arrived, out=value)
+        value, product, scale = values[:, here], carried[:, here], scales[:, here]
+        np.matmul(before[:, :n], matrices, out=product)  # (2, n, n_tags)
+        np.matmul(product, ones, out=scale)  # (2, n, 1) sums
+        np.divide(product, scale, out=product)
+        np.multiply(value, product, out=value)
         before, end = value, end + n
-    walks = layout.walk, layout.walk_back
-    places = [np.empty_like(walk) for walk in walks]
-    for place, walk in zip(places, walks, strict=True):
-        place[walk] = np.arange(n_rows)
-    forward, backward = places
+    orders = layout.time_major, layout.time_major_back
+    inverses = [np.empty_like(order) for order in orders]  # back from time-major order to the rows of the batch
+    for inverse, order in zip(inverses, orders, strict=True):
+        inverse[order] = np.arange(n_rows)
+    forward, backward = inverses
     return (
         values[0][forward], scales[0, forward, 0], carried[1][backward], scales[1, backward, 0], values[1][backward]
     )  # fmt: skip

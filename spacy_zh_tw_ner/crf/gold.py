@@ -1,4 +1,4 @@
-"""The gold tags of a batch: a set of tags for each token, most often of one."""
+"""Gold tags of a batch: the set of allowed tags of each token, usually a single one."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,13 @@ from .transitions import BoolsT, FloatsT, Transitions
 
 @dataclass
 class Gold:
-    """What is known of each sequence.
+    """Gold tags as indices, and the state of annotation of each sequence.
 
-    tags: (n_rows,) the known tag of each row. emissions: (n_rows,) its index in the flattened emissions. transitions:
-    (n_rows − 1,) index in the flattened matrix of the transition to the next row.
-    known, unknown, impossible: (batch_size,) bool, whether every tag of a sequence is known, whether no tag is, and
-    whether a row has no tag at all.
+    tags: (n_rows,) the gold tag of each row; the first allowed one if there are several.
+    emissions: (n_rows,) index of the gold tag in the flattened emissions.
+    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
+    known, unknown, impossible: (batch_size,) bool: every row allows exactly one tag; every row allows all tags; some
+    row allows no tag.
     """
 
     tags: IndicesT
@@ -27,12 +28,12 @@ class Gold:
 
     @property
     def partly_known(self) -> BoolsT:
-        """(batch_size,) whether some tags are known and some are not."""
+        """Return a (batch_size,) mask of sequences that are neither known, nor unknown, nor impossible."""
         return ~(self.known | self.unknown | self.impossible)
 
 
-def read_gold(mask: BoolsT, layout: Layout) -> Gold:
-    """Read the gold from its mask, (n_rows, n_tags) bool: the tags that each row may have."""
+def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
+    """Convert a gold mask, (n_rows, n_tags) bool, to indices."""
     n_tags = mask.shape[1]
     tags = mask.argmax(1)
     emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
@@ -46,7 +47,7 @@ def read_gold(mask: BoolsT, layout: Layout) -> Gold:
 
 
 def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """(batch_size,) float64 scores of the gold paths, which have a meaning where the path is known."""
+    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences that are not known."""
     scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
     steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
     steps[layout.lasts[:-1]] = 0.0

@@ -1,8 +1,8 @@
 """Resolve overlapping segments by weighted interval scheduling.
 
-A segment counts by its own probability: those above a threshold are taken, and the threshold sets the balance of
-precision and recall. The expected F1 is highest at a threshold of half that F1 (Lipton, Elkan and Naryanaswamy 2014,
-"Optimal Thresholding of Classifiers to Maximize F1 Measure").
+Segments whose probability is above a threshold are candidates. The threshold sets the balance of precision and recall.
+The expected F1 is highest at a threshold of half that F1 (Lipton, Elkan and Naryanaswamy 2014, "Optimal Thresholding of
+Classifiers to Maximize F1 Measure").
 """
 
 from bisect import bisect_right
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """Rows from `start` to `end`, exclusive, of one kind; `score` is their probability."""
+    """Candidate entity: rows `start` to `end` (exclusive), index of its label (`kind`), and probability (`score`)."""
 
     start: int
     end: int
@@ -20,7 +20,7 @@ class Segment(NamedTuple):
 
 
 def choose(segments: Sequence[Segment], threshold: float) -> list[Segment]:
-    """Choose segments that do not overlap, so that Σ (score − threshold) is highest: weighted interval scheduling.
+    """Choose segments that do not overlap and have the largest Σ (score − threshold).
 
     segments (Sequence[Segment]): Any number, overlapping.
     threshold (float): Subtracted from each score; segments below it are never chosen.

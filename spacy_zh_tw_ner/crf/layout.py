@@ -1,11 +1,11 @@
-"""The order in which the recursions visit the tokens of a ragged batch.
+"""Index arrays of a ragged batch, and its time-major order.
 
-The sequences of a batch lie one after the other in the rows of one array, without padding. The recursions take one
-step of every sequence at a time. With the sequences sorted by length, longest first, the ones that still run at a step
-are always the first ones, so that a step is one slice of the *walk*:
+The sequences of a batch are concatenated in the rows of one array, without padding. The recursions compute one time
+step of all sequences at once. In time-major order, with the longest sequence first, the rows of a step are one slice,
+and the sequences that are still active are the first ones of the step before (torch's PackedSequence has this order):
 
-    sequences  a0 a1 a2 | b0 b1 b2 b3 | c0          steps  0: b0 a0 c0   1: b1 a1   2: b2 a2   3: b3
-    walk       b0 a0 c0 b1 a1 b2 a2 b3              active 3, 2, 2, 1
+    rows         a0 a1 a2 | b0 b1 b2 b3 | c0
+    time-major   b0 a0 c0 | b1 a1 | b2 a2 | b3          active: 3, 2, 2, 1 sequences at each step
 """
 
 import math
@@ -24,11 +24,10 @@ IndicesT = npt.NDArray[np.int64]
 class Layout:
     """Indices of a ragged batch.
 
-    lengths (Sequence[int]): Tokens of each sequence; zeros are allowed.
+    lengths (Sequence[int]): Number of tokens of each sequence; 0 is allowed.
 
-    sizes: (batch_size,) the lengths. ends: (batch_size,) the row after the last of each sequence. order: (batch_size,)
-    sequences by length, longest first. firsts, lasts: (n_nonempty,) first and last rows of sequences that are not
-    empty.
+    sizes: (batch_size,) the lengths. ends: (batch_size,) row after the last row of each sequence. order: (batch_size,)
+    sequences by length, longest first. firsts, lasts: (n_nonempty,) first and last rows of the non-empty sequences.
     """
 
     def __init__(self, lengths: Sequence[int]) -> None:
@@ -45,41 +44,44 @@ class Layout:
 
     @cached_property
     def sequences(self) -> IndicesT:
-        """(n_rows,) the sequence of each row."""
+        """Return the (n_rows,) index of the sequence of each row."""
         return np.repeat(np.arange(self.n_sequences), self.sizes)
 
     @cached_property
     def _runs(self) -> npt.NDArray[np.bool_]:
-        """(n_steps, batch_size) whether a sequence, in order, runs at a step."""
+        """Return a (n_steps, batch_size) mask: which sequences, sorted by length, are active at a step."""
         return np.arange(max(self.sizes, default=0))[:, None] < self.sizes[self.order]
 
     @cached_property
     def active(self) -> list[int]:
-        """Number of sequences that run at each step."""
+        """Return the number of active sequences at each step, as `PackedSequence.batch_sizes`."""
         counts: list[int] = self._runs.sum(1).tolist()
         return counts
 
     @cached_property
-    def walk(self) -> IndicesT:
-        """(n_rows,) row at each place of the walk from the first tokens to the last."""
+    def time_major(self) -> IndicesT:
+        """Return the (n_rows,) rows in time-major order, from the first tokens to the last."""
         steps = np.arange(len(self._runs))[:, None]
         rows: IndicesT = ((self.ends - self.sizes)[self.order] + steps)[self._runs]
         return rows
 
     @cached_property
-    def walk_back(self) -> IndicesT:
-        """(n_rows,) row at each place of the walk from the last tokens to the first."""
+    def time_major_back(self) -> IndicesT:
+        """Return the (n_rows,) rows in time-major order, from the last tokens to the first."""
         steps = np.arange(len(self._runs))[:, None]
         rows: IndicesT = ((self.ends - 1)[self.order] - steps)[self._runs]
         return rows
 
     def sum_by_sequence(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Sum (n_rows,) values by sequence, in float64."""
+        """Sum values (n_rows,) by sequence, in float64: (batch_size,)."""
         return np.bincount(self.sequences, values.astype(np.float64), self.n_sequences).astype(np.float64)
 
 
 def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> None:
-    """Raise a ValueError where there are no tags, or where rows or columns do not fit."""
+    """Check that emissions have a row for each token and a column for each tag.
+
+    RAISES (ValueError): If they do not, or if there are no tags.
+    """
     if n_tags == 0:
         raise ValueError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
@@ -89,10 +91,11 @@ def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> Non
 
 
 def check_finite(emissions: FloatsT, before: int = 0) -> None:
-    """Raise a ValueError where an emission is NaN or infinite.
+    """Check that all emissions are finite.
 
     emissions (np.ndarray): (n_rows, n_tags)
-    before (int): Rows before these, which are added to the row that the message names.
+    before (int): Number of rows before these in the whole sequence, for the row number in the message.
+    RAISES (ValueError): If one is NaN or infinite.
     """
     with np.errstate(all="ignore"):
         total = float(emissions.sum())

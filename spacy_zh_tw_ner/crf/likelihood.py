@@ -1,4 +1,4 @@
-"""The likelihood of the gold tags, and its gradient: expected counts − observed counts."""
+"""Log-likelihood of the gold tags, and its gradient: expected counts − observed counts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,8 +7,8 @@ import numpy as np
 
 from ..errors import Errors
 from .compiled import KernelsT, kernels_for
-from .forward_backward import expect
-from .gold import Gold, read_gold, score_paths
+from .forward_backward import compute_expectations
+from .gold import Gold, gold_from_mask, score_paths
 from .layout import Layout, check_finite, check_shapes
 from .reference import run_reference
 from .smoothing import add_smoothing
@@ -16,9 +16,9 @@ from .transitions import PENALTY, BoolsT, FloatsT, Transitions
 
 
 class Likelihood(NamedTuple):
-    """Log-likelihoods, and the gradients of the *loss*, their negated sum, in float32.
+    """Log-likelihoods, and gradients of the *loss*, the negated sum of the log-likelihoods, in float32.
 
-    log_likelihood: (batch_size,). emissions: (n_rows, n_tags). transitions: shapes of Transitions.
+    log_likelihood: (batch_size,). emissions: (n_rows, n_tags) gradient. transitions: gradients, see Transitions.
     """
 
     log_likelihood: FloatsT
@@ -37,19 +37,23 @@ def log_likelihood(
 ) -> Likelihood:
     """Compute log p(gold | emissions) of every sequence, and the gradients of the loss.
 
-    The gold is a set of tags for every token: one where the tag is known, several where it is partly known, all where
-    nothing is known. The numerator is the log-partition over the paths in the sets, so that unknown tags contribute
-    nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete Annotations"). Where every tag of
-    a sequence is known the numerator is the score of one path.
+    The gold mask allows a set of tags at each token: one if the tag is annotated, all if it is not, several if the
+    annotation is ambiguous. With Z over all paths and Z_gold over the paths that the mask allows,
+
+        log p(gold) = log Z_gold − log Z
+        ∂loss / ∂score = expected count over all paths − expected count over the allowed paths
+
+    so unannotated tokens contribute nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete
+    Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    gold_mask (np.ndarray): (n_rows, n_tags) bool.
-    smoothing (float): Share of label smoothing, see `add_smoothing`; 0 for none.
-    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool, the allowed tags.
+    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `add_smoothing`.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
-    RAISES (ValueError): Where the gold is no legal path, shapes do not fit, or emissions are not finite.
+    RAISES (ValueError): If the gold mask allows no legal path, shapes do not match, or emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
     if gold_mask.shape != emissions.shape or gold_mask.dtype != np.bool_:
@@ -60,7 +64,7 @@ def log_likelihood(
     check_finite(emissions)
     emissions, gold_mask = np.ascontiguousarray(emissions, np.float32), np.ascontiguousarray(gold_mask)
     layout, kernels = Layout(lengths), kernels_for(compiled)
-    gold = read_gold(gold_mask, layout)
+    gold = gold_from_mask(gold_mask, layout)
     with np.errstate(all="ignore"):  # the values of sequences that are not stable
         result = _log_likelihood(emissions, layout, transitions, gold_mask, gold, kernels)
     if smoothing:
@@ -76,7 +80,7 @@ def _log_likelihood(
     gold: Gold,
     kernels: KernelsT | None,
 ) -> Likelihood:
-    expect_of = expect if kernels is None else kernels.expect
+    expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unknown | gold.impossible), gold.partly_known
     partly_rows = partly[layout.sequences] if partly.any() else None
     while True:
@@ -88,7 +92,7 @@ def _log_likelihood(
             stable[partly] &= under_gold.stable
         if (stable | ~counted).all():
             break
-        counted &= stable  # once more, without the sequences that float32 cannot hold
+        counted &= stable  # repeat without the sequences that underflow in float32
 
     gradient, matrix, log_gold = free.marginals, free.transitions, score_paths(gold, emissions, layout, transitions)
     if partly_rows is not None:
@@ -123,9 +127,9 @@ def _add_reference(
     transitions: Transitions,
     gold_mask: BoolsT,
 ) -> None:
-    """Write values and gradients of a sequence that float32 cannot hold.
+    """Recompute one sequence that underflows in float32 by `reference`, and add it to the result in place.
 
-    RAISES (ValueError): Where it has no legal path, or its gold is none.
+    RAISES (ValueError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = run_reference(emissions[rows], transitions)
     gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)

@@ -1,15 +1,15 @@
-"""One sequence of any length in bounded memory: chunks, with the same result as the whole.
+"""Decode one sequence of any length in bounded memory: in chunks, with the same result as for the whole.
 
-A chunk reaches from one row to another, both included, and the next chunk begins with the last row of this one. Given
-the tag of that row, the tokens before it and after it are independent (Lafferty, McCallum and Pereira 2001). So each
-chunk is a sequence of its own:
+Neighbouring chunks share one row: the last row of a chunk is the first row of the next. Given the tag of that row, the
+tokens before it and after it are independent (Lafferty, McCallum and Pereira 2001). So each chunk can be computed as a
+separate sequence:
 
-    chunk 1   ├────────────┤                  its end scores are log β of its last row
-    chunk 2                ├────────────┤     the emissions of its first row are log α of that row
-    chunk 3                             ├───  (for the best path: the score of the best way there)
+    chunk 1   ├────────────┤                  end scores: log β of its last row
+    chunk 2                ├────────────┤     emissions of its first row: log α of that row
+    chunk 3                             ├───  (for the best path: the score of the best path up to that row)
 
-One pass carries α from the first chunk to the last, a second one β back. The probability of a span over a border b is
-p(a … c) = p(a … b) · p(b … c) / p(b).
+A first pass computes α from the first chunk to the last, a second pass β from the last to the first. The probability of
+a span from a to c over a border b is p(a … c) = p(a … b) · p(b … c) / p(b).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +21,13 @@ from ..safe_points import safe_point
 from .interval_scheduling import Segment
 from .layout import check_finite
 from .posterior import Posterior, infer
-from .probable_spans import NOTHING, follow
+from .probable_spans import NO_SPANS, extend_spans
 from .reference import run_reference
 from .transitions import PENALTY, FloatsT, IntsT, Transitions
 from .viterbi import best_paths
 
 CHUNK = 4096  # rows whose forward and backward variables are held at a time
-Found = TypeVar("Found")
+ResultT = TypeVar("ResultT")
 
 
 class RowsT(Protocol):
@@ -39,12 +39,12 @@ class RowsT(Protocol):
 
 
 class LongSequence:
-    """What `decode`, `infer` and `probable_segments` return for one sequence, in memory that does not grow with it.
+    """Compute the results of `decode`, `infer` and `probable_segments` for one sequence, in bounded memory.
 
-    rows (RowsT): Emissions, which are read several times.
+    rows (RowsT): (n_rows, n_tags) emissions, which are read several times.
     transitions (Transitions): Constrained scores.
-    size (int): Rows of a chunk.
-    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    size (int): Number of rows of a chunk.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     """
 
     def __init__(
@@ -56,17 +56,18 @@ class LongSequence:
         self._in_log_space: set[int] = set()
 
     def decode(self) -> IntsT:
-        """Find the most probable legal tags, (n_rows,).
+        """Find the most probable legal tags.
 
-        RAISES (ValueError): Where there is no legal path.
+        RETURNS (np.ndarray): (n_rows,) a tag index for each row.
+        RAISES (ValueError): If there is no legal path, or emissions are not finite.
         """
-        tags, ways = np.empty(len(self._rows), np.int64), self._room()
+        tags, border_scores = np.empty(len(self._rows), np.int64), self._border_array()
         for i, first in enumerate(self._firsts):
-            paths = best_paths(*self._chunk(first, ways[i]), compiled=self._compiled)
-            ways[i + 1] = paths.finals[0] - paths.finals.max()
+            paths = best_paths(*self._chunk(first, border_scores[i]), compiled=self._compiled)
+            border_scores[i + 1] = paths.finals[0] - paths.finals.max()
         end: FloatsT | None = None
         for i, first in reversed(list(enumerate(self._firsts))):
-            emissions, lengths, transitions = self._chunk(first, ways[i], end)
+            emissions, lengths, transitions = self._chunk(first, border_scores[i], end)
             path = best_paths(emissions, lengths, transitions, compiled=self._compiled).tags
             tags[first : first + len(path)] = path
             end = np.full_like(transitions.end, PENALTY)
@@ -86,39 +87,42 @@ class LongSequence:
                 path = tags[first:after]
                 p = posterior.path_probabilities(path, *inside)
                 if first:
-                    come = begin[here] <= first
+                    continued = begin[here] <= first
                     border = posterior.path_probabilities(path, [0], [1])
                     with np.errstate(divide="ignore", invalid="ignore"):
-                        p[come] = np.minimum(np.nan_to_num(p[come] / border, nan=0.0), 1.0)
+                        p[continued] = np.minimum(np.nan_to_num(p[continued] / border, nan=0.0), 1.0)
                 product[here] *= p
             return product
 
-        return self._settled(multiply)
+        return self._collect(multiply)
 
     def probable_segments(self, patterns: IntsT, threshold: float) -> list[Segment]:
         """Find every span with a probability of at least the threshold; see `probable_spans.probable_segments`."""
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
-            found, unbegun = [], NOTHING
+            found, partial = [], NO_SPANS
             for first, posterior in posteriors:
-                here, unbegun = follow(posterior, patterns, threshold, before=first, unbegun=unbegun)
+                here, partial = extend_spans(posterior, patterns, threshold, before=first, partial=partial)
                 found += here
             return found
 
-        return self._settled(collect)
+        return self._collect(collect)
 
-    def _settled(self, look: Callable[[Iterator[tuple[int, Posterior]]], Found]) -> Found:
-        """Look at the posteriors, again if a chunk gets its α from one that float32 cannot hold."""
+    def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
+        """Apply a function to the posteriors of all chunks, again if more chunks turn out to underflow in float32."""
         while True:
             unstable: set[int] = set()
-            found = look(self._posteriors(unstable))
+            found = function(self._posteriors(unstable))
             if unstable <= self._in_log_space:
                 return found
             self._in_log_space |= unstable
 
     def _posteriors(self, unstable: set[int]) -> Iterator[tuple[int, Posterior]]:
-        """YIELDS: First row and posterior of each chunk, from the last. Adds to `unstable` those in log space."""
-        alphas = self._room()
+        """Yield the first row and the posterior of each chunk, from the last chunk to the first.
+
+        unstable (set[int]): First rows of chunks that underflow in float32 are added.
+        """
+        alphas = self._border_array()
         for i, first in enumerate(self._firsts):
             emissions, lengths, transitions = self._chunk(first, alphas[i])
             if first in self._in_log_space:
@@ -136,21 +140,22 @@ class LongSequence:
             yield first, posterior
             end = _in_float32(_at(posterior.log_beta, 0, emissions.shape[1]))
 
-    def _room(self) -> FloatsT:
-        """(n_chunks + 1, n_tags) for the values that are carried into each chunk.
+    def _border_array(self) -> FloatsT:
+        """Allocate (n_chunks + 1, n_tags) for the values at the first row of each chunk.
 
-        In one piece: small arrays that stay, each after large ones that go, would keep the heap from shrinking.
+        One array: small arrays allocated between large ones that are freed would keep the heap from shrinking.
         """
         return np.empty((len(self._firsts) + 1, len(self._transitions.start)), np.float32)
 
     def _chunk(
         self, first: int, incoming: FloatsT, end: FloatsT | None = None
     ) -> tuple[FloatsT, list[int], Transitions]:
-        """Return a chunk as a sequence of its own.
+        """Return a chunk as a separate sequence.
 
-        first (int): Its first row.
-        incoming (np.ndarray): (n_tags,) log α or scores at this row, emissions included; not used at the beginning.
-        end (Optional[np.ndarray]): (n_tags,) log β at its last row; None where it is not known yet.
+        first (int): First row of the chunk.
+        incoming (np.ndarray): (n_tags,) log α or path scores at this row, emissions included; unused at row 0.
+        end (Optional[np.ndarray]): (n_tags,) log β at the last row; None before it has been computed.
+        RETURNS (tuple): (n, n_tags) emissions, their lengths, and the transitions with start and end of the chunk.
         """
         safe_point()
         emissions, transitions = self._rows[first : first + self._size + 1].astype(np.float32), self._transitions
@@ -164,12 +169,12 @@ class LongSequence:
 
 
 def _at(log_values: Callable[[IntsT, IntsT], FloatsT], row: int, n_tags: int) -> FloatsT:
-    """(n_tags,) of one row."""
+    """Return the (n_tags,) values of one row."""
     tags = np.arange(n_tags)
     return log_values(np.full_like(tags, row), tags)
 
 
 def _in_float32(logs: FloatsT) -> FloatsT:
-    """Subtract the maximum, and put PENALTY in place of −∞."""
+    """Subtract the maximum, and replace −∞ with PENALTY."""
     values: FloatsT = np.maximum(logs - logs.max(), PENALTY).astype(np.float32)
     return values

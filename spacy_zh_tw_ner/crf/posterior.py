@@ -1,4 +1,4 @@
-"""Exact probabilities given the emissions: of each token's tag, and of any part of a path."""
+"""Exact posterior probabilities: marginals of tags, and probabilities of parts of a path."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 class Posterior:
     """The posterior distribution over the paths of each sequence of a batch.
 
-    lengths: rows of each sequence. log_z: (batch_size,) float64 log-partition. marginals: (n_rows, n_tags) probability
-    of each tag at each row. in_log_space: the sequences that float32 cannot hold.
+    lengths: number of rows of each sequence. log_z: (batch_size,) float64 log-partition. marginals: (n_rows, n_tags)
+    marginal probabilities. in_log_space: sequences that underflow in float32 and were recomputed by `reference`.
     """
 
     def __init__(
@@ -50,22 +50,24 @@ class Posterior:
 
     @property
     def in_log_space(self) -> list[int]:
-        """Sequences that were computed in float64 log space."""
+        """Return the sequences that were computed in float64 log space."""
         return list(self._exact)
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability of parts of a path: that the tokens from start to end have exactly these tags.
+        """Return the probabilities that the tokens from start to end have exactly the given tags:
 
-        For the tags of an entity, from its first to its last, that is the probability of exactly this entity.
+            p(y_a … y_c) = α[a, y_a] · Π_{t=a+1…c} step[t] · β[c, y_c]
+
+        For the tags of an entity, from its first to its last, this is the probability of exactly this entity.
 
         tags (np.ndarray): (n_rows,) a tag for every row of the batch.
-        starts, ends (Sequence[int]): First rows, and the rows after the last, of each part; in one sequence each.
+        starts, ends (Sequence[int]): First row, and row after the last, of each part; each part is in one sequence.
         RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
         """
         first, last = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64) - 1
         steps = np.zeros(len(tags))
         steps[1:] = self.log_step(np.arange(1, len(tags)), tags[:-1], tags[1:])
-        # No part contains a transition from one sequence to the next, whose penalty would cancel all digits of the sum.
+        # A transition from one sequence to the next is part of no path; its PENALTY would absorb the digits of the sum.
         sizes = np.asarray(self.lengths, dtype=np.int64)
         steps[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0.0
         total = np.cumsum(steps)
@@ -74,11 +76,11 @@ class Posterior:
         return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """(n,) float64 logarithm of the forward variable of these tags at these rows, up to a constant of the row."""
+        """Return (n,) float64 logarithms of α for the given rows and tags, up to a constant per row."""
         return self._look_up(self._alpha, 1, rows, tags)
 
     def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """(n,) float64 logarithm of the backward variable, such that `log_alpha` + `log_beta` is the log marginal."""
+        """Return (n,) float64 logarithms of β, scaled such that `log_alpha` + `log_beta` is the log marginal."""
         return self._look_up(self._beta, 2, rows, tags)
 
     @np.errstate(divide="ignore", invalid="ignore")
@@ -91,7 +93,7 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """(n,) log factor of a path's probability when it continues from the tags `before` to `tags` at these rows."""
+        """Return (n,) log factors of the probability of a path that continues from tag `before` to `tags` at `rows`."""
         emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
         step: FloatsT = emitted + self._transitions.matrix[before, tags]
         return step
@@ -106,7 +108,7 @@ def infer(
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Posterior): Marginals, and probabilities of parts of paths on request.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """

@@ -1,19 +1,25 @@
-"""The textbook linear-chain CRF of one sequence, in float64 log space: slow, and exact for any finite scores.
+"""Reference implementation of the linear-chain CRF for one sequence, in float64 log space: slow, and exact.
 
-Read this first. A path y of tags has the score
+Read this module first. A path of tags y = y_1 … y_T for the tokens 1 … T has the score
 
-    score(y) = π[y_1] + Σ_t e[t, y_t] + Σ_t A[y_t, y_t+1] + η[y_T],     p(y) = exp(score(y)) / Z,
+    score(y) = π[y_1] + Σ_{t=1…T} e[t, y_t] + Σ_{t=1…T−1} A[y_t, y_t+1] + η[y_T]
+    p(y) = exp(score(y)) / Z,     Z = Σ over all paths of exp(score(y))
 
-with emissions e, transitions A, and scores π to begin and η to end with a tag (Lafferty, McCallum and Pereira 2001,
-"Conditional Random Fields"). The forward and backward variables are those of Rabiner (1989), "A Tutorial on Hidden
-Markov Models", section III, as logarithms:
+with emissions e (n_tokens, n_tags), transitions A (n_tags from, n_tags to), start scores π and end scores η (n_tags,)
+(Lafferty, McCallum and Pereira 2001, "Conditional Random Fields"). The forward and backward variables are those of
+Rabiner (1989), "A Tutorial on Hidden Markov Models", section III, as logarithms:
 
-    α[t, j] = e[t, j] + logsumexp_i(α[t−1, i] + A[i, j])            all ways to reach tag j at token t
-    β[t, i] = logsumexp_j(A[i, j] + e[t+1, j] + β[t+1, j])          all ways to go on from tag i at token t
-    log Z = logsumexp_j(α[T, j] + η[j]),     p(y_t = j) = exp(α[t, j] + β[t, j] − log Z)
+    α[1, j] = π[j] + e[1, j]
+    α[t, j] = e[t, j] + logsumexp_i(α[t−1, i] + A[i, j])            sum over all paths that end in tag j at token t
+    β[T, i] = η[i]
+    β[t, i] = logsumexp_j(A[i, j] + e[t+1, j] + β[t+1, j])          sum over all continuations of tag i at token t
 
-`forward_backward` computes the same numbers in float32 for whole batches; the sequences that float32 cannot hold are
-computed here, and the tests compare everything with this module.
+    log Z = logsumexp_j(α[T, j] + η[j])
+    p(y_t = j) = exp(α[t, j] + β[t, j] − log Z)                                                marginal probability
+    p(y_t = i, y_t+1 = j) = exp(α[t, i] + A[i, j] + e[t+1, j] + β[t+1, j] − log Z)             of a transition
+
+`forward_backward` computes the same values in float32 for batches. Sequences that underflow in float32 are recomputed
+here, and the tests compare all implementations with this module.
 """
 
 from typing import NamedTuple
@@ -24,7 +30,11 @@ from .transitions import FloatsT, Transitions
 
 
 class Reference(NamedTuple):
-    """log_alpha, log_beta: (n_tokens, n_tags). log_z: (). expected_counts: (n_tags, n_tags) of each transition."""
+    """Forward and backward variables of one sequence.
+
+    log_alpha, log_beta: (n_tokens, n_tags) α and β. log_z: log-partition. expected_counts: (n_tags, n_tags) expected
+    number of times that each transition occurs.
+    """
 
     log_alpha: FloatsT
     log_beta: FloatsT
@@ -32,22 +42,22 @@ class Reference(NamedTuple):
     expected_counts: FloatsT
 
     def marginals(self) -> FloatsT:
-        """(n_tokens, n_tags) probability of each tag at each token."""
+        """Return the (n_tokens, n_tags) marginal probability of each tag at each token."""
         return np.exp(self.log_alpha + self.log_beta - self.log_z)
 
 
 def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
-    """Run the recursions for one sequence of at least one token.
+    """Compute the forward and backward variables of one sequence.
 
-    emissions (np.ndarray): (n_tokens, n_tags)
-    transitions (Transitions): Constrained scores.
-    RETURNS (Reference): In float64.
+    emissions (np.ndarray): (n_tokens, n_tags), at least one token.
+    transitions (Transitions): Constrained scores, see `constrain`.
+    RETURNS (Reference): Values in float64.
     """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)
     alpha, beta, counts = np.empty_like(e), np.empty_like(e), np.zeros_like(A)
     alpha[0] = pi + e[0]
     for t in range(1, len(e)):
-        alpha[t] = log_sum_exp(alpha[t - 1][:, None] + A, axis=0) + e[t]
+        alpha[t] = log_sum_exp(alpha[t - 1][:, None] + A, axis=0) + e[t]  # (n_tags from, n_tags to) → (n_tags to,)
     log_z = float(log_sum_exp(alpha[-1] + eta, axis=0))
     beta[-1] = eta
     for t in range(len(e) - 2, -1, -1):
@@ -57,21 +67,26 @@ def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
 
 
 def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
-    """Find the most probable tags (Viterbi 1967): the forward recursion with a maximum in place of the sum."""
+    """Find the most probable path (Viterbi 1967): the forward recursion with a maximum in place of logsumexp.
+
+    emissions (np.ndarray): (n_tokens, n_tags), at least one token.
+    transitions (Transitions): Constrained scores.
+    RETURNS (list[int]): A tag for each token.
+    """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)
-    score, came_from = pi + e[0], []
+    score, back_pointers = pi + e[0], []
     for t in range(1, len(e)):
-        ways = score[:, None] + A
-        came_from.append(ways.argmax(0))
-        score = ways.max(0) + e[t]
+        candidates = score[:, None] + A  # (n_tags from, n_tags to)
+        back_pointers.append(candidates.argmax(0))
+        score = candidates.max(0) + e[t]
     path = [int((score + eta).argmax())]
-    for before in reversed(came_from):
-        path.append(int(before[path[-1]]))
+    for pointers in reversed(back_pointers):
+        path.append(int(pointers[path[-1]]))
     return path[::-1]
 
 
 def log_sum_exp(values: FloatsT, axis: int) -> FloatsT:
-    """Compute log Σ exp(values) along an axis. The penalty of forbidden transitions is finite, so no NaN arises."""
+    """Return log Σ exp(values) along an axis. PENALTY is finite, so forbidden transitions do not cause NaN."""
     peak = values.max(axis, keepdims=True)
     total: FloatsT = np.log(np.exp(values - peak).sum(axis)) + peak.squeeze(axis)
     return total

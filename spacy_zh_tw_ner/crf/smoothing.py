@@ -1,10 +1,10 @@
-"""Label smoothing for sequences: a share of the target is spread evenly over all legal paths."""
+"""Label smoothing for sequences: part of the target distribution is uniform over all legal paths."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .forward_backward import run_forward_backward, sum_of_products
+from .forward_backward import run_forward_backward, sum_outer_products
 from .gold import Gold
 from .layout import Layout
 from .transitions import PENALTY, FloatsT, Transitions, is_allowed
@@ -21,17 +21,16 @@ def add_smoothing(
     gold: Gold,
     share: float,
 ) -> None:
-    """Change log p(gold) and its gradients to those of the smoothed target.
+    """Add label smoothing to a log-likelihood and its gradients, in place.
 
     Szegedy et al. (2016), "Rethinking the Inception Architecture", section 7, mix the target of a classifier with the
     uniform distribution over its classes. The classes of a CRF are the legal paths, so that with u uniform over them
 
         log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
-        gradient(ε) = expected − (1 − ε) · gold − ε · expected under u.
+        gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
 
-    Smoothing each token's tag alone would ask for tags and transitions that no distribution over paths has together.
-    u is the CRF whose allowed emissions and transitions are all 0. Sequences whose gold is not wholly known stay as
-    they are.
+    Smoothing the tag of each token separately would give a target that no distribution over paths has. u is the CRF
+    whose allowed emissions and transitions are all 0. Only sequences whose tags are all annotated are smoothed.
 
     likelihood (Likelihood): Without smoothing; changed in place.
     emissions (np.ndarray): (n_rows, n_tags) float32.
@@ -46,21 +45,21 @@ def add_smoothing(
     scores = Transitions(*allowed)
     even = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
     weight = gold.known[layout.sequences] * share  # (n_rows,)
-    # shape: (n_rows, n_tags) target that moves from all paths to the gold; its negative is added to the target
+    # (n_rows, n_tags) weight · (observed − expected under u): the change of the gradient
     moved = -even.marginals()
     moved.reshape(-1)[gold.emissions] += 1.0
     moved *= weight[:, None]
     value = -(moved * emissions).sum(1)
     value[layout.firsts] -= moved[layout.firsts] @ scores.start
     value[layout.lasts] -= moved[layout.lasts] @ scores.end
-    leaving, incoming = even.leaving(np.ones(layout.n_rows))[:-1], even.incoming[1:]
+    outgoing, incoming = even.outgoing(np.ones(layout.n_rows))[:-1], even.incoming[1:]
     has_next = weight.copy()
     has_next[layout.lasts] = 0.0
     has_next = has_next[:-1]
     # E_u of the transition scores of each step, less the score of the gold transition
-    evenly = ((leaving @ (even.factors.matrix * scores.matrix)) * incoming).sum(1)
+    evenly = ((outgoing @ (even.factors.matrix * scores.matrix)) * incoming).sum(1)
     value[:-1] += (evenly - scores.matrix.reshape(-1)[gold.transitions]) * has_next
-    pairs = -sum_of_products(leaving * has_next[:, None], incoming) * even.factors.matrix
+    pairs = -sum_outer_products(outgoing * has_next[:, None], incoming) * even.factors.matrix
     pairs += np.bincount(gold.transitions, has_next, pairs.size).reshape(pairs.shape)
     likelihood.log_likelihood[:] += layout.sum_by_sequence(value)
     likelihood.emissions[:] += moved

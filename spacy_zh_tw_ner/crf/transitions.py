@@ -1,4 +1,4 @@
-"""Scores of going from tag to tag, and the penalty of what is forbidden."""
+"""Transition scores, and the penalty that forbids illegal transitions and tags."""
 
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,9 +15,10 @@ PENALTY = -1e30
 
 
 class Transitions(NamedTuple):
-    """Scores, or booleans that say which transitions are legal.
+    """Transition scores, or booleans: which transitions are legal.
 
-    matrix: (n_tags, n_tags), from row to column. start, end: (n_tags,), to begin and to end a sequence with a tag.
+    matrix: (n_tags, n_tags), from the tag of the row to the tag of the column. start, end: (n_tags,), for the first and
+    the last tag of a sequence.
     """
 
     matrix: npt.NDArray[Any]
@@ -26,7 +27,7 @@ class Transitions(NamedTuple):
 
 
 def constrain(scores: Transitions, legal: Transitions) -> Transitions:
-    """Put PENALTY in place of the scores of illegal transitions.
+    """Replace the scores of illegal transitions with PENALTY.
 
     scores (Transitions): Learnt scores.
     legal (Transitions): Booleans of the same shapes.
@@ -38,8 +39,11 @@ def constrain(scores: Transitions, legal: Transitions) -> Transitions:
 
 
 def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: float) -> tuple[FloatsT, Transitions]:
-    """Divide all scores by a temperature; what is forbidden stays forbidden.
+    """Divide all scores by a temperature. Forbidden scores keep PENALTY.
 
+    emissions (np.ndarray): (n_rows, n_tags)
+    transitions (Transitions): Constrained scores.
+    temperature (float): Greater than 0; 1 changes nothing.
     RETURNS (tuple[np.ndarray, Transitions]): In float32.
     """
     if temperature == 1.0:
@@ -52,15 +56,15 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
 
 def is_allowed(scores: FloatsT) -> BoolsT:
-    """Tell allowed scores from forbidden ones, which may have been divided by a temperature or summed."""
+    """Return the mask of scores that are not forbidden, even after a division by a temperature or a sum."""
     return scores > PENALTY / 2
 
 
 def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT:
     """Forbid some tags at some tokens.
 
-    The partition function, marginals, paths and gradients of the result are those of the chain without the paths
-    through a forbidden cell. Each token must keep a tag that can be reached.
+    The result is the CRF without the paths through a forbidden cell: its partition function, marginals, best path and
+    gradients are exact. Each token must keep at least one reachable tag.
 
     emissions (np.ndarray): (n_rows, n_tags)
     rows, tags (np.ndarray): (n_cells,) the forbidden cells.

@@ -1,4 +1,7 @@
-"""The best path of every sequence (Viterbi 1967, "Error bounds for convolutional codes")."""
+"""Viterbi decoding: the most probable path of every sequence.
+
+Viterbi (1967), "Error bounds for convolutional codes". `reference.best_path` is the same for one sequence.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,10 +16,10 @@ from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 
 
 class Paths(NamedTuple):
-    """tags: (n_rows,) of the best paths. finals: (batch_size, n_tags) score of the best way to each last tag.
+    """Best paths, and the scores from which `LongSequence` continues a path in the next chunk.
 
-    The final scores of one sequence are all less by one unknown number; those of an empty sequence are 0. The scores of
-    `end` are not in them. `LongSequence` continues from them.
+    tags: (n_rows,) of the best paths. finals: (batch_size, n_tags) score of the best path that ends in each tag,
+    without the scores of `end` and up to a constant per sequence; 0 for empty sequences.
     """
 
     tags: IntsT
@@ -31,7 +34,7 @@ def decode(
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
-    compiled (Optional[bool]): Insist on compiled loops or on numpy; by default whichever is available and faster.
+    compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (np.ndarray): (n_rows,) a tag index for each token.
     RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
     """
@@ -41,7 +44,7 @@ def decode(
 def best_paths(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Paths:
-    """Do the same as `decode`, and return the scores of the last tags, too."""
+    """Decode as `decode` does, and also return the scores of the last tags."""
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)
     emissions, layout, kernels = (
@@ -60,15 +63,17 @@ def best_paths(
 
 
 def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
-    """Return tags, final scores, and whether each sequence has a legal path: one step of all sequences at a time.
+    """Find the best paths, one time step of all sequences at a time.
 
-    Only scores are kept on the way to the last token. Which tag came before is computed again on the way back, for the
-    one tag of each token that is on the path.
+    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
+    for the one tag of each token that is on the path.
+
+    RETURNS (tuple): (n_rows,) tags, (batch_size, n_tags) final scores, and (batch_size,) bool: a legal path exists.
     """
     matrix, start, end = transitions
-    n_tags, walk, active = len(start), layout.walk, layout.active
-    # shape: (n_rows, n_tags) in the order of the walk
-    scores = emissions[walk]
+    n_tags, time_major, active = len(start), layout.time_major, layout.active
+    # shape: (n_rows, n_tags) in time-major order
+    scores = emissions[time_major]
     peaks = np.empty((layout.n_rows, 1), np.float32)
     room = np.empty(n_tags * active[0] * n_tags, np.float32)
     bounds = list(pairwise(np.cumsum([0, *active]).tolist()))
@@ -76,16 +81,16 @@ def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transition
         here, n = scores[first:last], last - first
         if step:
             before = scores[bounds[step - 1][0] :][:n]
-            # shape: (n_tags from, n, n_tags to): a maximum over the first axis is one of whole rows
+            # (n_tags from, n, n_tags to): a maximum over the first axis compares whole rows, which is fast
             sums = room[: n_tags * n * n_tags].reshape(n_tags, n, n_tags)
             here += np.add(before.T[:, :, None], matrix[:, None], out=sums).max(0)
         else:
             here += start
         here.max(1, keepdims=True, out=peaks[first:last])
-        here -= peaks[first:last]  # scores of long sequences stay in range
+        here -= peaks[first:last]  # keeps the scores of long sequences in the range of float32
     path, finals = np.empty(layout.n_rows, np.int64), np.zeros((layout.n_sequences, n_tags), np.float32)
     into = np.ascontiguousarray(matrix.T)
-    # A sequence of the walk has its last token where no later step runs it.
+    # A sequence ends at the last step at which it is active.
     n_after = [*active[1:], 0]
     for step in range(len(active) - 1, -1, -1):
         first, last = bounds[step]
@@ -99,7 +104,7 @@ def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transition
             peaks[first + going_on : last, 0] = np.minimum(peaks[first + going_on : last, 0], ends.max(1))
             finals[layout.order[going_on:n]] = scores[first + going_on : last]
     tags = np.empty(layout.n_rows, np.int64)
-    tags[walk] = path
-    stuck = np.zeros(layout.n_rows)
-    stuck[walk] = peaks[:, 0] < PENALTY / 2
-    return tags, finals, layout.sum_by_sequence(stuck) == 0
+    tags[time_major] = path
+    blocked = np.zeros(layout.n_rows)
+    blocked[time_major] = peaks[:, 0] < PENALTY / 2
+    return tags, finals, layout.sum_by_sequence(blocked) == 0

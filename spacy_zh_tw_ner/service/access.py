@@ -27,9 +27,9 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
 ]
 CLIENT_GONE = 499
-# Answered whatever the load, so that no cluster restarts a service because it is busy.
+# Answered under any load, so that a cluster does not restart a service because it is busy.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-# Asked by address, not by name: a kubelet sends the address of the pod as `Host`.
+# Requested by address, not by name: a kubelet sends the address of the pod as `Host`.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Access:
 
     app (ASGIApp): What answers.
     metrics (Metrics): What counts.
-    max_requests (int): Requests that are held at a time; more get 429. Probes are not counted.
+    max_requests (int): Requests at a time; more get 429. Probes are not counted.
     hosts (Sequence[str]): Names that `Host` may have, "*.example.tw" for all below it; empty for any.
     """
 
@@ -66,7 +66,7 @@ class Access:
         except (ClientGone, ClientDisconnect):
             exchange.gone = True
         except asyncio.CancelledError:
-            # The service ends and has no time left. Raised further, uvicorn would log it as an error with a traceback.
+            # The drain time is over. If this were raised, uvicorn would log an error with a traceback.
             exchange.gone = True
             if connection is not None:
                 connection.transport.abort()
@@ -75,7 +75,7 @@ class Access:
             failure = _unexpected(error)
             if not exchange.status:
                 await failure.response()(scope, exchange.receive, exchange.send)
-            exchange.status = 500  # though it may be too late to say so
+            exchange.status = 500  # for the log, even if another status has been sent
         finally:
             self._held -= not is_probe
             if connection is not None:
@@ -83,13 +83,13 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
-        if self._hosts and scope["path"] not in ANY_HOST and not self._knows_host(scope):
+        if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
         if self._held > self._max_requests and not is_probe:
             return Refusal(429, Errors.ZT510.format(seconds=1), retry_after=1)
         return None
 
-    def _knows_host(self, scope: Scope) -> bool:
+    def _accepts_host(self, scope: Scope) -> bool:
         sent = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
         name = sent.partition("]")[0].removeprefix("[") if sent.startswith("[") else sent.partition(":")[0]
         return any(name == host or (host.startswith("*.") and name.endswith(host[1:])) for host in self._hosts)
@@ -97,7 +97,7 @@ class Access:
     def _report(self, scope: Scope, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.start
         status = exchange.final_status
-        # Paths are the client's and without number; routes are ours.
+        # Routes, not paths: clients choose paths, so their number is unlimited.
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
@@ -106,7 +106,7 @@ class Access:
 
 
 class _Exchange:
-    """A request and its answer as they pass: the status, and whether the client left before the end."""
+    """Observe the messages of a request: the status, and whether the client disconnected before the end."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send

@@ -1,8 +1,9 @@
 """Limit connections: their number, the time for request headers, and the rate at which responses are read.
 
-A connection is *waiting* while no request of it is being answered: nothing, or only a part of a header, has come. It
-may wait for so long only, and where there are too many connections, the one that has waited longest is closed. So
-clients that open connections and send nothing cannot keep others out, and file descriptors never run out:
+A connection is *waiting* while it has no request in progress: the client has sent nothing, or part of the headers. A
+connection that waits longer than the header timeout is closed, and if there are too many connections, the one that has
+waited longest. So clients that open connections and send nothing (slowloris) cannot keep other clients out, and file
+descriptors cannot run out:
 
     limit of open files ≥ open at start + connections + ARRIVING + FILES
 """
@@ -23,25 +24,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..errors import Errors, Warnings
 
 MAX_HEADER = 32_768  # bytes of a request line with its headers
-PIECE = 8_192  # bytes that are parsed at a time before a request begins
+PIECE = 8_192  # bytes parsed at a time before a request begins
 MAX_IGNORED = 16 << 20  # bytes of a body that are received after its request was refused
-MIN_RATE = 1_024  # bytes a second that a client must take of an answer
-WATERMARK = 49_152  # bytes that have gone out at least when asyncio resumes writing: from 64 KiB down to 16 KiB
-ACCEPTS = 2  # connections that are accepted in one turn of the event loop
-ARRIVING = 16 * ACCEPTS  # accepted and not in the pool yet, or dropped and not closed yet: asyncio needs some turns
-SPARE = 16  # connections beyond the requests that may be held, for probes and for requests that are refused
+MIN_RATE = 1_024  # bytes per second at which a client must read a response
+WATERMARK = 49_152  # bytes sent when asyncio resumes writing: the buffer fell from 64 KiB to 16 KiB
+ACCEPTS = 2  # connections accepted per turn of the event loop
+ARRIVING = 16 * ACCEPTS  # connections not yet in the pool, or dropped and not yet closed, in some turns of asyncio
+SPARE = 16  # connections in addition to the allowed requests, for probes and for requests that are refused
 FILES = 16  # file descriptors for temporary files of long texts, and for pipelines that are loaded
-SWEEP = 0.5  # seconds between two looks at all connections
-# The connection on which the request of the present task came, None where another server runs the application.
+SWEEP = 0.5  # seconds between checks of all connections
+# The connection of the current task's request; None if the application runs in another server.
 CONNECTION: ContextVar["Connection | None"] = ContextVar("zh_tw_ner_connection", default=None)
 
 
 class ConnectionPool:
     """All open connections.
 
-    limit (int): How many may be open.
-    header_timeout (float): Seconds for a request's headers, from the connection or the answer before.
-    write_timeout (float): Seconds in which a client must take MIN_RATE bytes a second of what waits for it.
+    limit (int): Largest number of open connections.
+    header_timeout (float): Seconds for the headers of a request, from the start of the connection or the last response.
+    write_timeout (float): Seconds over which a client must read at least MIN_RATE bytes per second of a response.
     on_drop (Callable[[str], None]): Called with the reason whenever a connection is closed for one of the limits:
         "limit", "header", "write" or "invalid".
     """
@@ -56,43 +57,46 @@ class ConnectionPool:
     ) -> None:
         self.limit, self.header_timeout, self.write_timeout = limit, header_timeout, write_timeout
         self.on_drop = on_drop
-        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # since when; the oldest first
+        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # → time since it waits, oldest first
         self._busy: set[Connection] = set()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
 
     def add(self, connection: "Connection") -> None:
-        """Take in a new connection, in place of the one that has waited longest if there are too many."""
+        """Add a new connection; if there are too many, close the one that has waited longest."""
         if len(self) >= self.limit and self._waiting:
             oldest = next(iter(self._waiting))
             self.drop(oldest, "limit")
         self.waits(connection)
 
     def waits(self, connection: "Connection") -> None:
-        """Note that a connection has no request."""
+        """Mark a connection as waiting: it has no request."""
         self._busy.discard(connection)
         self._waiting[connection] = time.monotonic()
         self._waiting.move_to_end(connection)
 
     def works(self, connection: "Connection") -> None:
-        """Note that a request has begun."""
+        """Mark a connection as busy: a request has begun."""
         if self._waiting.pop(connection, None) is not None:
             self._busy.add(connection)
 
     def remove(self, connection: "Connection") -> None:
-        """Forget a connection that is closed."""
+        """Remove a connection that is closed."""
         self._waiting.pop(connection, None)
         self._busy.discard(connection)
 
     def drop(self, connection: "Connection", reason: str) -> None:
-        """Close a connection without waiting for its client."""
+        """Close a connection at once, without sending what is buffered.
+
+        reason (str): For `on_drop`.
+        """
         self.remove(connection)
         self.on_drop(reason)
         connection.transport.abort()
 
     def sweep(self) -> None:
-        """Close connections that have waited too long, and those whose clients do not read."""
+        """Close connections that exceed the header timeout, and those whose clients read too slowly."""
         now = time.monotonic()
         for connection, since in list(self._waiting.items()):
             if now - since <= self.header_timeout:
@@ -114,18 +118,18 @@ class ConnectionPool:
 class Connection(H11Protocol):
     """A connection of uvicorn with limits.
 
-    It overrides methods of `asyncio.Protocol`, and one hook of uvicorn that says what an invalid request is answered.
+    It overrides methods of `asyncio.Protocol`, and the hook of uvicorn that answers invalid requests.
 
-    pool (ConnectionPool): Where it belongs.
-    options (Any): What uvicorn gives its protocols.
+    pool (ConnectionPool): The pool that it joins.
+    options (Any): Arguments of uvicorn's protocol.
     """
 
     def __init__(self, *, pool: ConnectionPool, **options: Any) -> None:
         super().__init__(**options)
         self._pool = pool
-        self._requests = 0  # that are being answered; more than one where requests are pipelined
-        self._ignored = 0  # bytes since the last request ended
-        self._unsent, self._taken = 0, 0  # bytes that wait to be sent, and that went out since `_slow_since`
+        self._requests = 0  # in progress; more than one if the client pipelines requests
+        self._ignored = 0  # bytes received since the last request ended
+        self._unsent, self._taken = 0, 0  # bytes in the write buffer, and bytes sent since `_slow_since`
         self._slow_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -134,12 +138,12 @@ class Connection(H11Protocol):
         self._pool.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave it."""
+        """Leave the pool."""
         self._pool.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in small pieces until a request begins, so that headers are not read beyond their limit."""
+        """Parse in small blocks until a request begins, so that the limit of header size is exact."""
         token = CONNECTION.set(self)
         try:
             if self._requests:
@@ -156,24 +160,24 @@ class Connection(H11Protocol):
             CONNECTION.reset(token)
 
     def resume_writing(self) -> None:
-        """Count what has gone out while writing was paused."""
+        """Count the bytes that were sent while writing was paused."""
         self._taken += WATERMARK
         super().resume_writing()
 
     def begin_request(self) -> None:
-        """Note that a request is being answered."""
+        """Count a request that has begun."""
         self._requests += 1
         self._pool.works(self)
 
     def end_request(self) -> None:
-        """Note that it is answered, or given up."""
+        """Count a request that is answered or abandoned."""
         self._requests -= 1
         self._ignored = 0
         if not self._requests and not self.transport.is_closing():
             self._pool.waits(self)
 
     def is_stalled(self, now: float) -> bool:
-        """Return whether the client takes its answer too slowly, or not at all.
+        """Return whether the client reads its response more slowly than MIN_RATE.
 
         now (float): Seconds of the monotonic clock.
         """
@@ -194,14 +198,14 @@ class Connection(H11Protocol):
         return False
 
     def refuse_late_header(self) -> None:
-        """Close, after an answer where a part of a header has come."""
+        """Close the connection, with a 408 response if part of a header was received."""
         if self._ignored and not self._requests and not self.transport.get_write_buffer_size():
             self._answer(HTTPStatus.REQUEST_TIMEOUT, Errors.ZT564.format(seconds=self._pool.header_timeout))
         else:
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or has headers beyond the limit; called by uvicorn while it handles the error."""
+        """Answer data that is not HTTP (400) or headers that are too long (431); called by uvicorn in its error handler."""
         self._pool.on_drop("invalid")
         if self._requests:
             self.transport.abort()
@@ -211,7 +215,7 @@ class Connection(H11Protocol):
             self._answer(HTTPStatus.BAD_REQUEST, Errors.ZT566)
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
-        """Answer without a request, and close."""
+        """Send a response outside of a request, and close."""
         body = json.dumps({"error": {"code": message[1 : message.index("]")], "message": message}}).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
@@ -222,12 +226,12 @@ class Connection(H11Protocol):
 
 
 def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[str], None]) -> tuple[int, int]:
-    """Lower limits that the system's limit of open files does not allow.
+    """Reduce the limits of connections and requests to what the system's limit of open files allows.
 
-    max_connections (int), max_requests (int): As they were asked for.
-    warn (Callable[[str], None]): Called with a message where they are lowered.
-    RETURNS (tuple[int, int]): Connections, and requests that are held; always fewer of these.
-    RAISES (ValueError): Where the limit of open files leaves no room for a service.
+    max_connections (int), max_requests (int): Configured limits.
+    warn (Callable[[str], None]): Called with a message if they are reduced.
+    RETURNS (tuple[int, int]): Connections and requests; fewer requests than connections.
+    RAISES (ValueError): If the limit of open files is too low for a service.
     """
     connections = max(max_connections, max_requests + SPARE)
     open_files, limit = _open_files()
@@ -242,7 +246,7 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
 
 
 def _open_files() -> tuple[int, int | None]:
-    """Count this process' open files, and look up their limit; None where there is no such limit."""
+    """Return the number of open files of this process, and their limit, or None if there is none."""
     if sys.platform == "win32":
         return 0, None
     import resource

@@ -20,8 +20,8 @@ from .models import ModelCache
 from .own_words import FoundTooOften, RequestWords
 from .readers import Reader
 
-# Warm-up text: it is read as a short and as a long one, which triggers lazy loading and compilation before the first
-# request comes, and shows how fast the pipeline is.
+# Warm-up text, processed once as a short and once as a long text: triggers lazy loading and compilation before the
+# first request, and measures the speed of the pipeline.
 WARM_UP = "臺北" * 550
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ class NotLoaded(Exception):
 
 
 class Stopping(Exception):
-    """The service ends, and its time to answer what it has taken is over."""
+    """The service is shutting down, and the time to answer accepted requests is over."""
 
     def __init__(self) -> None:
         super().__init__(Errors.ZT535)
 
 
 class _Abandoned(BaseException):
-    """Nobody waits for the text that is being read. Not an Exception: no component of a pipeline may swallow it."""
+    """The text that is processed was abandoned. A BaseException, so that components of a pipeline do not catch it."""
 
 
 class Batch(NamedTuple):
@@ -67,8 +67,8 @@ class Engine:
     """The queue, and the thread that empties it.
 
     No batch waits for company: under load, texts gather while the one before is read, and a lone text starts at once.
-    At the safe points of a long text the thread reads what has less than half of its length, which may be a long text
-    again: so the number of texts that are being read at a time is below the logarithm of the longest.
+    At the safe points of a long text the thread processes texts of less than half its length, which may be long again.
+    So at most log2(length of the longest text) texts are in progress at a time.
 
     models (ModelCache): The pipelines. Only the thread touches them.
     batch_chars (int): Characters of a batch; a longer text goes alone.
@@ -87,13 +87,13 @@ class Engine:
         self._models, self._on_batch = models, on_batch
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
         self._queue = FairQueue()
-        self._running: list[Job] = []  # texts that are being read, of the inner batches last
-        self._nested_seconds = 0.0  # spent on other batches since the present one began
+        self._running: list[Job] = []  # texts in progress; those of nested batches are last
+        self._nested_seconds = 0.0  # spent on nested batches since the current one began
         self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
         self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        self.speed = 10_000.0  # characters a second; a guess until the warm-up
+        self.speed = 10_000.0  # characters per second; an estimate until the warm-up
         self.labels: dict[str, tuple[str, ...]] = {}
         self.evidence_labels: dict[str, tuple[str, ...]] = {}
         self.min_scores: dict[str, float] = {}
@@ -134,14 +134,14 @@ class Engine:
             self.withdraw(self._running)
 
     def abandon(self) -> None:
-        """Refuse whatever comes, and end what waits or is being read, with `Stopping` as its result."""
+        """Refuse new texts, and end all texts that wait or are in progress with `Stopping`."""
         with self._changed:
             self._closed = True
             left = [*self._queue.clear(), *self._running]
             self._changed.notify_all()
         for job in left:
             job.abandoned = True
-            _settle(job, Stopping())
+            _set_result(job, Stopping())
 
     def submit(
         self, pipeline: str, texts: Sequence[str], words: RequestWords | None = None, owner: Hashable = None
@@ -151,7 +151,7 @@ class Engine:
         pipeline (str): Name of a pipeline.
         texts (Sequence[str]): The texts.
         words (Optional[RequestWords]): Words for these texts alone.
-        owner (Hashable): Who takes turns with other owners; by default the call itself.
+        owner (Hashable): Texts of different owners are processed in turn; by default each call is an owner.
         RETURNS (list[Job]): One a text.
         RAISES (QueueFull): Where there is no room for them.
         """
@@ -164,7 +164,10 @@ class Engine:
         return jobs
 
     def check_room(self) -> None:
-        """Raise QueueFull where a short text would not be taken now."""
+        """Check that a short text would be accepted now.
+
+        RAISES (QueueFull): If not.
+        """
         with self._changed:
             if self._closed or not self._queue.has_room([Job("", "")], self._queue_chars):
                 raise self._full()
@@ -173,7 +176,7 @@ class Engine:
         return QueueFull(min(60, max(1, math.ceil(self._queue.cost / self.speed))))
 
     def withdraw(self, jobs: Sequence[Job]) -> None:
-        """Take back texts for which nobody waits any more; a long one that is being read ends at its next slice."""
+        """Withdraw texts whose results are no longer needed; a long text in progress ends at its next safe point."""
         for job in jobs:
             job.abandoned = True
         gone = {job for job in jobs if job.future.cancel()}
@@ -217,12 +220,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[Job]:
-        """Take the next batch without those that were withdrawn meanwhile."""
+        """Take the next batch, without texts that have been withdrawn."""
         taken = self._queue.take(self._batch_chars, below)
         return [job for job in taken if job.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, job: Job) -> None:
-        """Read a batch of shorter texts in the middle of a long one."""
+        """Process a batch of shorter texts at a safe point of a long one."""
         if job.abandoned:
             raise _Abandoned
         with self._changed:
@@ -231,7 +234,7 @@ class Engine:
             self._work(jobs)
 
     def _work(self, jobs: list[Job]) -> None:
-        """Read a batch, and count it without the time of batches that came in between."""
+        """Process a batch, and report it without the time of nested batches."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += jobs
@@ -254,38 +257,38 @@ class Engine:
         except Exception as error:
             log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
             for job in jobs:
-                _settle(job, NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
+                _set_result(job, NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
             return Counter()
         try:
             with interrupted_by(partial(self._between_slices, jobs[0]) if jobs[0].is_long else None):
                 results = _find(reader, jobs)
         except _Abandoned:
-            _settle(jobs[0], Stopping())
+            _set_result(jobs[0], Stopping())
             return Counter()
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
                 return sum((self._read([job]) for job in jobs), Counter[str]())
             if isinstance(error, FoundTooOften):
-                _settle(jobs[0], Unreadable(str(error)))
+                _set_result(jobs[0], Unreadable(str(error)))
                 return Counter()
             # The message of an error may quote the text, and is kept out of logs and answers for that.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
             log.error("text of %d characters failed: %s in %s", len(jobs[0].text), type(error).__name__, frames)
-            _settle(jobs[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
+            _set_result(jobs[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
         for job, found in zip(jobs, results, strict=True):
-            _settle(job, found)
+            _set_result(job, found)
         return Counter(entity.label for found in results for entity in found)
 
     def _describe(self, name: str, reader: Reader) -> None:
-        # `labels` is last: whoever finds it there asks for the others, too.
+        # `labels` is set last: readers that find it may read the others, too.
         self.evidence_labels[name] = reader.evidence_labels
         self.min_scores[name] = reader.min_score
         self.labels[name] = reader.labels
 
 
-def _settle(job: Job, result: tuple[Found, ...] | Exception) -> None:
-    """Give a text its result, unless it has one: `abandon` may have been faster."""
+def _set_result(job: Job, result: tuple[Found, ...] | Exception) -> None:
+    """Set the result of a text, unless `abandon` has set it before."""
     try:
         if isinstance(result, Exception):
             job.future.set_exception(result)

@@ -7,16 +7,16 @@ from concurrent.futures import Future
 from ..entities import Found
 from .own_words import RequestWords
 
-# What a text costs beyond its characters, so that a million empty ones do not pass for nothing.
+# Cost of a text in addition to its characters, so that a million empty texts are not free.
 TEXT_COST = 16
-# A text of more characters is read alone and in slices, between which shorter texts are read.
+# Texts of more characters are processed alone and in slices, with shorter texts in between.
 SLICED_CHARS = 2_048
 
 
 class Job:
-    """A text that waits to be read, with the words of its request; `future` gets what was found in it.
+    """A queued text with the gazetteer words of its request. `future` holds the entities when they are found.
 
-    `abandoned` says that nobody waits for it any more: a long text that is being read ends at its next slice.
+    `abandoned` is set when the result is no longer needed: a long text in progress ends at its next safe point.
     """
 
     __slots__ = ("abandoned", "cost", "future", "pipeline", "text", "words")
@@ -34,12 +34,12 @@ class Job:
 
     @property
     def size_class(self) -> int:
-        """0 for a short text; of long ones, those of a class are less than twice as long as one another."""
+        """Return 0 for short texts, and floor(log2(length)) + 1 for long ones."""
         return len(self.text).bit_length() if self.is_long else 0
 
 
 class FairQueue:
-    """Texts by owner. Owners take turns; the texts of one owner stay in order.
+    """Queue of texts with one sub-queue per owner. Owners take turns; the texts of one owner stay in order.
 
     An owner is a request, or a stream with all of its lines:
 
@@ -60,17 +60,17 @@ class FairQueue:
 
     @property
     def cost(self) -> int:
-        """What all texts cost that wait."""
+        """Return the total cost of all queued texts."""
         return self._waiting.total()
 
     def has_room(self, jobs: Iterable[Job], limit: int) -> bool:
         """Return whether texts may be added.
 
-        Size classes are counted apart: a long text that waits keeps no shorter one out. Where none of a class waits,
-        any number of them is taken.
+        The limit holds for each size class separately, so that long texts do not keep shorter ones out. A class without
+        queued texts accepts any number.
 
         jobs (Iterable[Job]): The texts.
-        limit (int): What those of a class may cost that wait.
+        limit (int): Largest cost of the queued texts of a size class.
         """
         added = Counter[int]()
         for job in jobs:
@@ -78,14 +78,14 @@ class FairQueue:
         return all(not self._waiting[size] or self._waiting[size] + cost <= limit for size, cost in added.items())
 
     def add(self, owner: Hashable, jobs: Sequence[Job]) -> None:
-        """Add texts behind those that the owner has in the queue already."""
+        """Append texts to the sub-queue of an owner."""
         if jobs:
             self._owners.setdefault(owner, deque()).extend(jobs)
         for job in jobs:
             self._waiting[job.size_class] += job.cost
 
     def remove(self, gone: set[Job]) -> None:
-        """Take out texts, wherever they are."""
+        """Remove texts from all sub-queues."""
         for owner, jobs in list(self._owners.items()):
             kept = deque(job for job in jobs if job not in gone)
             for job in jobs:
@@ -96,7 +96,7 @@ class FairQueue:
                 del self._owners[owner]
 
     def clear(self) -> list[Job]:
-        """Take out all texts."""
+        """Remove and return all texts."""
         jobs = [job for of_owner in self._owners.values() for job in of_owner]
         self._owners.clear()
         self._waiting.clear()
@@ -105,11 +105,11 @@ class FairQueue:
     def take(self, budget: int, below: float = float("inf")) -> list[Job]:
         """Take the next batch: texts for one pipeline, one of each owner in turn, up to a budget; or one long text.
 
-        No text overtakes another for the same pipeline, except those that are not below the limit.
+        Texts for one pipeline keep their order, except that texts that cost `below` or more are skipped.
 
-        budget (int): What the texts may cost together; the first is taken in any case.
-        below (float): What a text must cost less than.
-        RETURNS (list[Job]): Empty where there is none.
+        budget (int): Largest total cost of the batch; the first text may exceed it.
+        below (float): Only texts that cost less are taken.
+        RETURNS (list[Job]): Empty if there is none.
         """
         taken: list[Job] = []
         cost, turns = 0, deque(self._owners)

@@ -13,9 +13,9 @@ NDJSON = "application/x-ndjson"
 
 
 class LinesResponse(Response):
-    """Lines of JSON.
+    """Response of JSON lines.
 
-    lines (AsyncIterator[bytes]): One or more whole lines at a time. It is closed in any case.
+    lines (AsyncIterator[bytes]): One or more complete lines per item. It is closed even if sending fails.
     status_code (int): HTTP status.
     """
 
@@ -25,7 +25,10 @@ class LinesResponse(Response):
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines. RAISES (ClientGone): Where the client leaves before their end."""
+        """Send the lines.
+
+        RAISES (ClientGone): If the client disconnects before the last line.
+        """
         sending = asyncio.ensure_future(self._send(send))
         gone = asyncio.ensure_future(disconnect(receive))
         try:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus. No label of a series ever comes from a request, so that the number of series is bounded."""
+"""Metrics for Prometheus. No label value comes from a request, so the number of series is bounded."""
 
 from collections.abc import Sized
 
@@ -45,7 +45,7 @@ class Metrics:
         self._queue_characters.set_function(lambda: engine.waiting[1])
 
     def watch_connections(self, pool: Sized) -> None:
-        """Ask for the number of open connections whenever somebody asks for it here."""
+        """Read the number of open connections from a pool whenever metrics are collected."""
         self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:

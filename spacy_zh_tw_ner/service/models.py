@@ -85,8 +85,8 @@ class ModelCache:
         self._pipelines[name] = self._load(self._sources[name])
         if len(self._pipelines) == 1:
             gc.collect()
-        # What is loaded stays, and is a million objects. A collection that visits them all holds the GIL for half a
-        # second, in which nobody is answered, and a long text would cause dozens.
+        # A loaded pipeline is a million objects. A full collection of them holds the GIL for half a second, in which no
+        # request is answered, and a long text would trigger dozens.
         gc.freeze()
         return self._pipelines[name]
 

@@ -20,7 +20,7 @@ from .refusals import ClientGone, Refusal, check_values, parse
 from .schema import Options, OwnWords, Record, StreamWords, dump, dump_entities
 from .settings import ServiceSettings
 
-RETRY = 0.05  # seconds between two attempts of a stream to find room in the queue
+RETRY = 0.05  # seconds until a stream tries again to add a text to a full queue
 LINE = re.compile(rb"[^\n]+")
 MAX_WORDS_LINE = 1 << 20  # bytes of a first line with words
 
@@ -130,7 +130,7 @@ async def _in_time(job: Job, timeout: float) -> tuple[Found, ...]:
 
 
 async def disconnect(receive: Receive) -> None:
-    """Wait until the client is gone."""
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -235,13 +235,13 @@ def divide(body: bytes) -> tuple[OwnWords | None, Iterator[bytes]]:
         lines that ask. Of these some may be blank.
     RAISES (Refusal): 422 for words that are not as they should be.
     """
-    # Found one by one: a list of eight million lines would take longer than anybody may wait.
+    # One by one: a list of eight million lines would block the event loop.
     lines = (match.group() for match in LINE.finditer(body))
     first = next((line for line in lines if line.strip()), b"")
     if len(first) <= MAX_WORDS_LINE and b'"gazetteer"' in first:
         try:
             fields = from_json(first)
-        except ValueError:  # told where the line is answered
+        except ValueError:  # reported in the response to this line
             fields = None
         if isinstance(fields, dict) and "gazetteer" in fields and "text" not in fields:
             return parse(StreamWords, first).gazetteer, lines

@@ -21,14 +21,14 @@ _FOUND: list[JsonValue] = [
 MAX_LABELS = 1_000  # of the words of a request
 DUMPED = 500  # entities that are written in one step
 MAX_BONUS = 100.0  # beyond any score a model gives; float32 still adds it up
-# A list of millions of wrong elements would have millions of errors, half a minute of work for a body of 8 MiB.
+# fail_fast: millions of wrong elements would produce millions of errors, half a minute of work for 8 MiB.
 StringsT = Annotated[list[StrictStr], Field(fail_fast=True)]
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
 ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Describe a field that may be missing, but not null."""
+    """Remove null from the schema of a field that may be missing, but not null."""
     schema.pop("default", None)
     schema.update(schema.pop("anyOf")[0])
 
@@ -196,7 +196,7 @@ class Service(BaseModel):
 
 
 def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
-    """Yield entities as they are sent: filtered, and counted in the unit of the client.
+    """Yield entities of a response: filtered, with offsets in the unit that the client chose.
 
     text (str): The text.
     found (tuple[Found, ...]): What the pipeline found, in order.
@@ -213,9 +213,9 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
 
 
 def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
-    """Return requests that a pipeline with such labels answers.
+    """Return example requests for a pipeline.
 
-    labels (Sequence[str]): Labels of the pipeline; perhaps none are known.
+    labels (Sequence[str]): Labels of the pipeline; empty if it has not been loaded.
     """
     examples: list[dict[str, JsonValue]] = list(EntitiesRequest.model_json_schema()["examples"])
     if labels:
@@ -225,10 +225,10 @@ def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
 
 
 async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
-    """Write entities as a JSON array, with pauses in which others are answered: there may be a hundred thousand.
+    """Serialize entities as a JSON array, with pauses for other tasks: there may be a hundred thousand entities.
 
     text (str), found (tuple[Found, ...]), options (Options): As of `entities`.
-    pause (Pause): Lets others run.
+    pause (Pause): Lets other tasks run.
     RETURNS (bytes): UTF-8.
     """
     parts: list[bytes] = []
@@ -240,5 +240,5 @@ async def dump_entities(text: str, found: tuple[Found, ...], options: Options, p
 
 
 def dump(value: Any) -> bytes:
-    """Write JSON in UTF-8."""
+    """Serialize a value as JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

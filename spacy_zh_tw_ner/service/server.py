@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 BACKLOG = 1_024  # connections that the system holds until they are accepted
-CUT = 3.0  # seconds for the answers that say that the time is over, after which connections are cut
-SWITCH_INTERVAL = 0.001  # seconds for which the inference thread keeps the GIL while an answer waits for it
+CUT = 3.0  # seconds to send the 503 responses at the end of the drain time, after which connections are closed
+SWITCH_INTERVAL = 0.001  # seconds after which the inference thread releases the GIL for the event loop
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +51,7 @@ def serve(
     settings (ServiceSettings): The limits.
     host (str): Address to listen at.
     port (int): Port to listen at; 0 for any that is free.
-    drain (float): Seconds for what was taken to be answered, after which it gets 503.
+    drain (float): Seconds to answer accepted requests on shutdown; later they get 503.
     threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
     gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
     RAISES (ValueError, OSError): Where the first pipeline does not load, or the port cannot be opened.
@@ -102,13 +102,13 @@ def _serve(
 
 
 class Server(uvicorn.Server):
-    """uvicorn with limits on connections, whose probes and clients are answered until the last moment.
+    """uvicorn server with limits on connections, which answers accepted requests and probes during shutdown.
 
     app (FastAPI): The application.
-    engine (Engine): Is told when the time to answer is over.
+    engine (Engine): `abandon` is called when the drain time is over.
     settings (ServiceSettings): The limits.
     metrics (Metrics): Counts connections.
-    drain (float): Seconds for what was taken to be answered.
+    drain (float): Seconds to answer accepted requests on shutdown.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Server(uvicorn.Server):
         metrics.watch_connections(self.pool)
         config = uvicorn.Config(
             app,
-            # asyncio's own loop accepts no more connections in one turn than `backlog` says, uvloop all that wait.
+            # asyncio accepts at most `backlog` connections per turn of the loop, uvloop all that are waiting.
             loop="asyncio",
             http=partial(Connection, pool=self.pool),  # type: ignore[arg-type]  # it is called, and nothing else
             ws="none",
@@ -133,7 +133,7 @@ class Server(uvicorn.Server):
             backlog=ACCEPTS,
             h11_max_incomplete_event_size=MAX_HEADER,
             log_config=None,
-            access_log=False,  # ours knows routes, and no query strings
+            access_log=False,  # the log of `access` has routes, and no query strings
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(drain + CUT)),
@@ -148,7 +148,7 @@ class Server(uvicorn.Server):
         self._sweeper = asyncio.ensure_future(self.pool.sweep_forever())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what was taken, and what is left after the time to drain with 503."""
+        """Answer accepted requests; those that are left after the drain time get 503."""
         cut = asyncio.get_running_loop().call_later(self._drain, self._engine.abandon)
         await super().shutdown(sockets)
         cut.cancel()
@@ -156,7 +156,7 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Reserve a port at each address that a host name stands for.
+    """Reserve a port at each address of a host name.
 
     host (str): Name or address.
     port (int): The port; 0 for any that is free.

@@ -1,4 +1,4 @@
-"""Both recursions, marginals and expected counts as compiled loops; `crf.forward_backward` has the equations."""
+"""Compiled loops of the recursions, marginals and expected counts; `crf.forward_backward` has the equations."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from .settings import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 
-BLOCK = 32  # rows of an outer product that the first-level cache holds
+BLOCK = 32  # rows of an outer product that fit into the L1 cache
 FLOOR, LOWEST_EXPONENT = np.float32(PENALTY / 2), np.float32(-87)
 
-# `reassoc` lets the compiler take a sum in vectors. NaN and infinity keep their meaning: they mark what is not stable.
+# `reassoc` lets the compiler vectorize sums. NaN and infinity must be kept: they mark sequences that are not stable.
 compiled = jit("contract", "reassoc", "nsz", "arcp")
 
 
@@ -65,14 +65,14 @@ def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
 
 
 @compiled
-def run_walk(
+def run_recursion(
     potentials: Array, first_rows: Array, step: int, lengths: Array, into: Array, begin: Array,
     carried: Array, values: Array, scales: Array,
 ) -> None:  # fmt: skip
     """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
 
-    potentials, carried, values: (n_rows, width) padded; `carried` and `values` may be the same array where only the
-    values are wanted. first_rows, lengths: (n_sequences,) where each sequence begins and its length, longest first.
+    potentials, carried, values: (n_rows, width) padded; `carried` and `values` may be the same array if only the values
+    are needed. first_rows, lengths: (n_sequences,) where each sequence begins and its length, longest first.
     step: 1 for the forward recursion, −1 for the backward one, whose first rows are the last of the sequences.
     """
     width, one = into.shape[1], potentials.dtype.type(1)
@@ -94,14 +94,14 @@ def run_walk(
                     rows[lane] += step
             for lane in range(n_lanes):
                 row = rows[lane]
-                come, carry, potential, value = after[lane], carried[row], potentials[row], values[row]
+                product, carry, potential, value = after[lane], carried[row], potentials[row], values[row]
                 total = one - one
                 for j in range(width):
-                    total += come[j]
+                    total += product[j]
                 scales[row] = total if t else one
                 inverse = one / scales[row]
                 for j in range(width):
-                    scaled = come[j] * inverse
+                    scaled = product[j] * inverse
                     carry[j] = scaled
                     value[j] = scaled * potential[j]
 
@@ -111,7 +111,7 @@ def exp(x: Any) -> Any:
     """e^x of a float32 x ≤ 0 within 3e-7 of its value, and 0 below −87.
 
     2^n · e^r with n = round(x / ln 2), by Cody and Waite (1980), "Software Manual for the Elementary Functions", with
-    Taylor's polynomial on |r| ≤ ln 2 / 2. Unlike the library's function, a loop over it is compiled to vectors.
+    Taylor's polynomial on |r| ≤ ln 2 / 2. Unlike calls of np.exp, loops over it are vectorized.
     """
     bounded = max(x, LOWEST_EXPONENT)
     n = np.int32(bounded * np.float32(1.44269504) - np.float32(0.5))
@@ -130,7 +130,7 @@ def exp(x: Any) -> Any:
 
 @compiled
 def load(emissions: Array, first: int, length: int, potentials: Array, there: int) -> float:
-    """Write exp(emission − maximum of its row) to padded rows; return the sum of the maxima."""
+    """Write φ, exp(emission − maximum of its row), to padded rows, and return the sum of the maxima."""
     n_tags, total = emissions.shape[1], 0.0
     for t in range(length):
         row, out = emissions[first + t], potentials[there + t]
@@ -194,8 +194,8 @@ def run_expectations(
         for lane in range(len(here)):
             row = first_rows[group + lane]
             log_z[group + lane] = load(emissions, row, here[lane], potentials, firsts[lane])
-        run_walk(potentials, firsts, 1, here, forward, begin, alpha, alpha, scale)
-        run_walk(potentials, firsts + here - 1, -1, here, backward, end, beta, incoming, backward_scale)
+        run_recursion(potentials, firsts, 1, here, forward, begin, alpha, alpha, scale)
+        run_recursion(potentials, firsts + here - 1, -1, here, backward, end, beta, incoming, backward_scale)
         for lane in range(len(here)):
             sequence, first, overlap = group + lane, firsts[lane], np.float32(0)
             stable[sequence] = True
@@ -219,8 +219,8 @@ def run_expectations(
                 add_products(alpha[first:], incoming[first + 1 :], here[lane] - 1, counts)
 
 
-def walk(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions; see `forward_backward._walk`, which this replaces."""
+def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
+    """Run both recursions; see `forward_backward._run_recursions`, which this replaces."""
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
     lengths, lasts = layout.sizes[order], layout.ends[order] - 1
@@ -228,14 +228,14 @@ def walk(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[Flo
     wide = padded(potentials, 0.0)
     alpha, beta, incoming = (np.empty_like(wide) for _ in range(3))
     scale, backward_scale = (np.empty(len(wide), wide.dtype) for _ in range(2))
-    run_walk(wide, lasts - lengths + 1, 1, lengths, forward, begin, alpha, alpha, scale)
-    run_walk(wide, lasts, -1, lengths, backward, end, beta, incoming, backward_scale)
+    run_recursion(wide, lasts - lengths + 1, 1, lengths, forward, begin, alpha, alpha, scale)
+    run_recursion(wide, lasts, -1, lengths, backward, end, beta, incoming, backward_scale)
     rows = layout.n_rows
     return alpha[:rows, :n_tags], scale[:rows], beta[:rows, :n_tags], backward_scale[:rows], incoming[:rows, :n_tags]
 
 
-def expect(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute marginals and expected counts; see `forward_backward.expect`, which this replaces."""
+def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
+    """Compute marginals and expected counts; see `forward_backward.compute_expectations`, which this replaces."""
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
     lengths, n_tags, marginals = layout.sizes[order], emissions.shape[1], np.empty_like(emissions)
@@ -252,6 +252,6 @@ def expect(emissions: FloatsT, layout: Layout, transitions: Transitions, counted
 
 
 def _padded_factors(factors: Transitions) -> tuple[FloatsT, FloatsT, FloatsT, FloatsT]:
-    """The transpose of ψ, ψ itself, and the factors of the first and last tags, padded with zeros."""
+    """Return ψ transposed, ψ, ψ_start and ψ_end, padded with zeros."""
     begin, end = (padded(scores[None], 0.0)[0] for scores in (factors.start, factors.end))
     return padded(factors.matrix.T, 0.0), padded(factors.matrix, 0.0), begin, end

@@ -1,4 +1,4 @@
-"""Settings that the loops share: how numba compiles them, the sizes of their blocks, and arrays padded to these."""
+"""Shared settings of the compiled loops: numba options, block sizes, and padding."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ WIDTH = 16  # float32 in the widest vector register
 
 
 def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
-    """Compile a function at its first call, and keep the machine code on disk where a folder can be written.
+    """Return a decorator that compiles a function at its first call, and caches the machine code on disk if possible.
 
     fastmath (str): What the compiler may assume, see https://llvm.org/docs/LangRef.html#fast-math-flags.
     """

@@ -1,4 +1,4 @@
-"""The best path of each sequence as compiled loops; see `crf.viterbi`."""
+"""Compiled loops of Viterbi decoding; see `crf.viterbi`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 LOWEST = np.float32(-3e38)
 
-# No emission is NaN or infinite here, which lets the compiler take a maximum in vectors.
+# All emissions are finite here (`nnan`), which lets the compiler vectorize maxima.
 compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 
@@ -54,8 +54,8 @@ def run_viterbi(
 ) -> None:  # fmt: skip
     """Find the best path of each sequence; see `viterbi.Paths` for the results.
 
-    Only scores are kept on the way to the last token. Which tag came before is computed again on the way back, for the
-    one tag of each token that is on the path.
+    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
+    for the one tag of each token that is on the path.
 
     matrix: (n_rows, width) padded. into: (n_tags, n_tags) the transposed matrix, without padding.
     """
@@ -79,16 +79,16 @@ def run_viterbi(
                     maximize_one(before[lane], matrix, after[lane])
             for lane in range(n_lanes):
                 row = first_rows[group + lane] + t
-                come, back, emission, kept = after[lane], before[lane], emissions[row], scores[lane, t]
+                best, previous, emission, kept = after[lane], before[lane], emissions[row], scores[lane, t]
                 peak = LOWEST
                 for j in range(n_tags):
-                    kept[j] = come[j] + emission[j]
+                    kept[j] = best[j] + emission[j]
                     peak = max(peak, kept[j])
                 if peak < PENALTY / 2:
                     legal[group + lane] = False
-                for j in range(n_tags):  # scores of long sequences stay in range
+                for j in range(n_tags):  # keeps the scores of long sequences in the range of float32
                     kept[j] -= peak
-                    back[j] = kept[j]
+                    previous[j] = kept[j]
         for lane in range(in_group):
             first, length, final = first_rows[group + lane], lengths[group + lane], finals[group + lane]
             final[:] = scores[lane, length - 1]
@@ -103,7 +103,7 @@ def run_viterbi(
 
 @compiled
 def best_before(scores: Array, into: Array) -> int:
-    """The first i with the largest scores[i] + into[i]."""
+    """Return the first i with the largest scores[i] + into[i]."""
     best = LOWEST
     for i in range(len(scores)):
         best = max(best, scores[i] + into[i])
