@@ -1,9 +1,9 @@
 """Decode emissions into entities with scores, for spaCy pipelines and exported models alike.
 
-    emissions ──temperature──white space──evidence──▶ scores ──CRF──▶ tags (+ marginals) ──tag scheme──▶ entities
+    emissions ──temperature──evidence──white space──▶ scores ──CRF──▶ tags (+ marginals) ──tag scheme──▶ entities
 
-`EntityDecoder.prepare` does the first half for any slice of a text, so that texts of any length pass through the same
-code: short ones in one array, long ones slice by slice on their way to disk.
+`EntityDecoder.prepare` computes the scores for any slice of a text, so short and long texts use the same code: short
+texts in one array, long texts slice by slice into a `DiskArray`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,12 +33,12 @@ from .tag_scheme import TagScheme, WhiteSpace
 # exp(-1e8) is 0 in any precision, a million such emissions are far from PENALTY, and sums of them in float64 are exact
 # enough that no probability exceeds 1.
 LARGEST_EMISSION = 1e8
-# Probabilities of the recursions in float32 are off by up to this: a score of 1.0 passes min_score = 1.0.
+# Largest error of probabilities in float32: with min_score = 1.0 a probability of 1 − ROUNDING must pass.
 ROUNDING = 1e-6
 
 
 class Evidence(NamedTuple):
-    """Bonuses of single emissions: (n,) rows and tags, sorted by row, and bonuses, each above 0."""
+    """Bonuses for single emissions: (n,) rows, tags and bonuses (greater than 0), sorted by row."""
 
     rows: IntsT
     tags: IntsT
@@ -46,7 +46,7 @@ class Evidence(NamedTuple):
 
 
 def make_evidence(rows: Sequence[int], tags: Sequence[int], bonuses: Sequence[float]) -> Evidence:
-    """Sort bonuses by row."""
+    """Create Evidence from (n,) rows, tags and bonuses in any order."""
     order = np.argsort(np.asarray(rows, dtype=np.int64), kind="stable")
     return Evidence(
         np.asarray(rows, np.int64)[order], np.asarray(tags, np.int64)[order], np.asarray(bonuses, np.float32)[order]
@@ -57,14 +57,12 @@ NO_EVIDENCE = make_evidence([], [], [])
 
 
 def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> FloatsT:
-    """Add bonuses to the emissions of the tags that would make entities of the evidence.
-
-    Of several bonuses for one tag of one token the highest counts.
+    """Add bonuses to emissions. If one tag of one token has several bonuses, the highest counts.
 
     emissions (np.ndarray): (n_rows, n_tags) of a text, or of a slice of it.
     evidence (Evidence): Of the whole text.
-    first (int): Rows of the text before the slice.
-    RETURNS (np.ndarray): (n_rows, n_tags); the same array where there is no evidence.
+    first (int): Number of rows of the text before the slice.
+    RETURNS (np.ndarray): (n_rows, n_tags); the same array if there is no evidence.
     """
     start, end = np.searchsorted(evidence.rows, [first, first + len(emissions)]).tolist()
     if start == end:
@@ -82,28 +80,29 @@ class EntityDecoder:
     scheme (TagScheme): The tags of the component.
     transitions (Transitions): Constrained scores, not yet divided by the temperature.
     temperature (float): Divides all scores.
-    min_score (float): At 0 the entities are those of the best path. Above, they are all with at least this probability,
-        on the best path or not; where two overlap, the choice with the highest sum of (score − min_score) is kept.
+    min_score (float): If 0, the entities are those of the best path. If greater, all spans with at least this
+        probability are candidates, on the best path or not, and overlaps are resolved so that Σ (score − min_score) is
+        largest.
     """
 
     def __init__(
         self, scheme: TagScheme, transitions: Transitions, *, temperature: float = 1.0, min_score: float = 0.0
     ) -> None:
         self._scheme, self._temperature, self._min_score = scheme, temperature, min(min_score, 1.0 - ROUNDING)
-        self._rounds = min_score > self._min_score  # so that no score is below min_score
+        self._rounds = min_score > self._min_score  # report scores as 1.0, so that none is below min_score
         nothing = np.empty((0, len(scheme)), np.float32)
         _, self._transitions = at_temperature(nothing, transitions, temperature)
 
     def prepare(self, emissions: FloatsT, white_space: WhiteSpace, evidence: Evidence, first: int = 0) -> FloatsT:
-        """Divide emissions by the temperature, forbid white space at the edges of entities, and add evidence.
+        """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
         emissions (np.ndarray): (n_rows, n_tags) of a text, or of a slice of it.
-        white_space (WhiteSpace): Of these rows.
+        white_space (WhiteSpace): White space in these rows.
         evidence (Evidence): Of the whole text.
         first (int): Rows of the text before the slice.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """
-        # NaN and infinity stay, and are refused.
+        # NaN and infinity are kept, so that the CRF raises an error.
         bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
         cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
         # Evidence first: a bonus must not lift the penalty of a forbidden tag.
@@ -111,17 +110,18 @@ class EntityDecoder:
         return constrain_emissions(raised, *self._scheme.illegal_cells(white_space))
 
     def decode(self, scores: FloatsT, lengths: Sequence[int]) -> list[Prediction]:
-        """Find the entities of texts.
+        """Decode the entities of texts.
 
-        scores (np.ndarray): (n_rows, n_tags) of all texts, prepared.
-        lengths (Sequence[int]): Rows of each.
+        scores (np.ndarray): (n_rows, n_tags) of all texts, from `prepare`.
+        lengths (Sequence[int]): Number of rows of each text.
         RETURNS (list[Prediction]): One for each text.
+        RAISES (ValueError): If scores are not finite, or a text has no legal path.
         """
         posterior = infer(scores, lengths, self._transitions)
         if self._min_score:
             found = self._read(probable_segments(posterior, self._scheme.patterns(), self._min_score))
         else:
-            # No legal path continues an entity in the next text, so that the texts can be read as one.
+            # Paths are legal per text: no entity continues in the next text, so all tags can be read together.
             tags = decode(scores, lengths, self._transitions)
             entities = self._scheme.entities(tags)
             starts, ends = [entity.start for entity in entities], [entity.end for entity in entities]
@@ -129,11 +129,11 @@ class EntityDecoder:
         return list(_by_text(found, lengths))
 
     def decode_long(self, slices: Iterable[FloatsT]) -> Prediction:
-        """Find the entities of one text whose scores come in slices, in memory that does not grow with it.
+        """Decode the entities of one long text from slices of its scores, in bounded memory.
 
-        slices (Iterable[np.ndarray]): (n, n_tags) in order, prepared.
-        RETURNS (Prediction): What `decode` would return for the whole.
-        RAISES (ValueError): Where scores cannot be written to disk, or are not finite.
+        slices (Iterable[np.ndarray]): (n, n_tags) in order, from `prepare`.
+        RETURNS (Prediction): Equal to that of `decode` for the whole text.
+        RAISES (ValueError): If scores cannot be written to disk, or are not finite.
         """
         with DiskArray(len(self._scheme)) as rows:
             for scores in slices:
@@ -158,7 +158,7 @@ class EntityDecoder:
 
 
 def _by_text(found: Iterator[tuple[Entity, float]], lengths: Sequence[int]) -> Iterator[Prediction]:
-    """Give each text its entities, with rows counted from its beginning."""
+    """Split entities by text, with rows counted from the beginning of each text."""
     entity, score = next(found, (None, 0.0))
     for first, end in pairwise(np.cumsum([0, *lengths]).tolist()):
         ents, scores = [], []

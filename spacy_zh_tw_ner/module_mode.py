@@ -1,8 +1,8 @@
 """Keep torch modules in evaluation mode while any number of threads predict.
 
-Whether dropout is on is one flag on each module, which all threads share. thinc's shim switches a module to evaluation
-before it predicts and back to training afterwards, so that a second thread predicts with dropout. Here a module is in
-evaluation mode all the time, except during the forward and backward passes of training, which run alone.
+The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode
+before it predicts and back to training mode afterwards, so a second thread can predict with dropout. Here a module is
+always in evaluation mode, except during the forward and backward passes of training, which hold an exclusive lock.
 
     predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
     predict ────┐     │                 │                        │
@@ -21,9 +21,9 @@ from thinc.api import ArgsKwargs, Model, PyTorchShim
 
 
 class ModeLock:
-    """Let predictions of a module run together, and training passes alone.
+    """Readers-writer lock of a module: predictions share it, training passes hold it exclusively.
 
-    A copy, pickled or not, is a lock of its own. In a forked process it is free, whatever threads of the parent did.
+    A copy or a pickled lock is a new, free lock. In a forked process all locks are released.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class ModeLock:
         """Forget all threads that hold the lock."""
         self._changed = Condition()
         self._predictions = 0
-        self._is_prepared = False  # by one prediction that ran alone
-        self._trainer: int | None = None  # thread that trains
-        self._depth = 0  # of nested training passes
+        self._is_prepared = False  # the first prediction has finished
+        self._trainer: int | None = None  # id of the thread that trains
+        self._depth = 0  # depth of nested training passes
 
     @contextmanager
     def predicting(self, module: torch.nn.Module) -> Iterator[None]:
         """Hold the module in evaluation mode, together with other predictions.
 
-        The first one runs alone: layers prepare themselves then. bitsandbytes moves 8-bit weights from one attribute to
-        another, and a second thread would find them in neither.
+        The first prediction runs alone, because layers initialize themselves in it: bitsandbytes moves 8-bit weights
+        from one attribute to another, and meanwhile a second thread would find them in neither.
         """
         with self._changed:
             self._changed.wait_for(self._may_predict)
@@ -65,7 +65,7 @@ class ModeLock:
 
     @contextmanager
     def training(self, module: torch.nn.Module) -> Iterator[None]:
-        """Hold the module in training mode, alone, and leave it in evaluation mode."""
+        """Hold the module exclusively in training mode; afterwards it is in evaluation mode."""
         with self._changed:
             self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
             self._trainer = get_ident()  # from here on, no prediction begins
@@ -106,10 +106,10 @@ def guard_modules(model: Model[Any, Any]) -> None:
 
 
 def guard_shim(shim: PyTorchShim) -> None:
-    """Have a shim predict without a change of its module's mode, and train alone.
+    """Make a shim predict without changing the mode of its module, and train under an exclusive lock.
 
     The two methods are replaced on the instance, so that the shims of other packages, such as that of
-    spacy-curated-transformers, need not be subclasses of ours. A shim with a `predict` of its own is left alone.
+    spacy-curated-transformers, need not be subclasses of ours. A shim that overrides `predict` is not changed.
     """
     if type(shim).predict is PyTorchShim.predict and "predict" not in vars(shim):
         lock = ModeLock()

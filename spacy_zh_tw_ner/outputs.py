@@ -1,10 +1,10 @@
 """Check which existing files and folders a command may replace.
 
-An output is missing, empty, or was written by this package; only the last takes `force`. Files that somebody else put
-into such a folder are never removed: the output is then refused. An output never touches an input.
+An output path may be missing or empty, or, with `force`, hold what this package has written. A folder that also
+contains other files is never replaced, and neither is an input of the command.
 
-    folders (pipelines, exported models)     `output_folder`: replaced with `force` only, and if they are ours
-    files that people may have edited        `require_new`: replaced with `force` only (configs, corpora, annotations)
+    folders (pipelines, exported models)     `output_folder`: replaced with `force`, if this package wrote them
+    files that people may have edited        `require_new`: replaced with `force` (configs, corpora, annotations)
     reports (JSON, HTML, pictures, rejects)  `require_report`: replaced if the old file is of the same kind
 """
 
@@ -21,7 +21,7 @@ from .staging import put_in_place, resolve, staged
 
 MARKER = ".zh-tw-ner.json"  # lists the files of a folder that this package has written
 MADE_BY = "spacy-zh-tw-ner"
-MAX_JSON = 2**24  # bytes; more is no file of ours
+MAX_JSON = 2**24  # bytes; this package writes smaller files
 REPORTS = {
     "JSON": re.compile(rb"[{\[]"),
     "HTML": re.compile(rb"(?i)<!doctype html|<html"),
@@ -29,8 +29,8 @@ REPORTS = {
     "PNG": re.compile(rb"\x89PNG"),
     "a list of rejects": re.compile(rb'\{"(origin|file)": .*"reason": '),
 }
-IGNORED = (".DS_Store", "Thumbs.db")  # what file managers write
-# Folders without a marker: pipelines that `nlp.to_disk` has written, and what older versions wrote
+IGNORED = (".DS_Store", "Thumbs.db")  # written by file managers
+# Files of folders without a marker: pipelines of `nlp.to_disk`, and exported models of older versions
 PIPELINE = {"meta.json", "config.cfg", "tokenizer", "vocab", "weights"}
 EXPORTED = {"model.onnx", "model.onnx.data", "pieces.npz", "pipeline.json"}
 PART = re.compile(r"[^.]+(\.(json|jsonl|bin|cfg|msgpack|safetensors))?")
@@ -40,11 +40,11 @@ PART = re.compile(r"[^.]+(\.(json|jsonl|bin|cfg|msgpack|safetensors))?")
 def output_folder(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Iterator[Path]:
-    """Yield an empty folder beside a target, and put it in the target's place if nothing is raised.
+    """Yield an empty temporary folder, which replaces the target folder if nothing is raised.
 
     target (Path): The folder. A symbolic link is followed.
     force (bool): Replace a folder that this package has written.
-    inputs (Iterable[Path]): Files and folders that the target must neither be, nor contain, nor lie in.
+    inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
     source (Iterable[Path]): The same, but the target may be one of them with `force`.
     RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
@@ -53,13 +53,13 @@ def output_folder(
     with staged(place) as folder:
         yield folder
         _mark(folder)
-        # Somebody may have put something there meanwhile.
+        # The target may have changed since the first check.
         require_replaceable(place, force=force, inputs=inputs, source=source)
         put_in_place(folder, place)
 
 
 def write_folder(target: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
-    """Do as `output_folder` does, with a function that writes into an empty folder."""
+    """Call a function with an empty folder, which then replaces the target; see `output_folder`."""
     with output_folder(target, force=force) as folder:
         write(folder)
 
@@ -70,7 +70,7 @@ def require_replaceable(
     """Check that a folder may be written: see `output_folder`.
 
     RETURNS (Path): The target, with symbolic links resolved.
-    RAISES (OutputError): If it may not.
+    RAISES (OutputError): If it may not be written.
     """
     place = resolve(target)
     require_apart(target, inputs)
@@ -95,7 +95,7 @@ def require_replaceable(
 
 
 def require_apart(target: Path, inputs: Iterable[Path]) -> None:
-    """Check that an output is none of the inputs, contains none and lies in none.
+    """Check that an output is not an input, contains no input, and is not inside of one.
 
     RAISES (OutputError): If it does.
     """
@@ -145,7 +145,7 @@ def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> N
 
 
 def is_ours(folder: Path) -> bool:
-    """Return whether this package, or spaCy with the language `zh_tw`, has written a folder."""
+    """Return whether a folder was written by this package, or by spaCy for the language `zh_tw`."""
     if str(_json_of(folder / MARKER).get("made_by", "")).startswith(MADE_BY):
         return True
     if (folder / "model.onnx").is_file() and str(_json_of(folder / "pipeline.json").get("made_by", "")).startswith(
@@ -156,7 +156,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def foreign_files(folder: Path) -> list[str]:
-    """List the files in a folder of ours that are not part of what was written.
+    """List the files in a folder of this package that this package has not written.
 
     RETURNS (list[str]): Paths in the folder, sorted.
     """
@@ -174,7 +174,7 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Return whether a pipeline or an exported folder has such a file, as far as its name tells."""
+    """Return whether a path has the name of a file of a pipeline or exported model."""
     top, *below = path.parts
     if not below:
         return top.removesuffix(".json") in components or top in PIPELINE | EXPORTED
@@ -203,7 +203,7 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    """Compare by inode where both exist: names may differ in case, or lead through another mount."""
+    """Compare by inode if both exist: names may differ in case, or be on different mounts of the same folder."""
     try:
         return one.samefile(other)
     except OSError:

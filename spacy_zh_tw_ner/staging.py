@@ -1,7 +1,7 @@
 """Write outputs to temporary paths in the same folder, one process at a time, and rename them into place.
 
 Everything temporary has a name that starts with `.TARGET.zh-tw-ner-`. A process that writes holds the lock of its
-target until it ends, however it ends, so what the next process finds beside the target belongs to no living one.
+target until it ends, even if it is killed. So temporaries that the next process finds were left by a killed process.
 """
 
 import errno
@@ -17,23 +17,23 @@ from pathlib import Path
 
 from .errors import Errors, OutputError
 
-MAX_NAME = 200  # bytes of a target's name inside the name of a temporary; file systems allow 255 in all
-# What a file system without locks answers
+MAX_NAME = 200  # bytes of a target's name in the name of a temporary; file systems allow 255 in total
+# Error numbers of file systems without locks
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def temporary_path(target: Path) -> Path:
-    """Return a new name beside a target, which only this package gives."""
+    """Return a new temporary path in the folder of a target, with the naming scheme of this package."""
     return target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}")
 
 
 @contextmanager
 def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of a target, and remove what killed processes left beside it.
+    """Context manager: hold the lock of a target, and remove temporaries that killed processes left.
 
     target (Path): A file or folder, resolved; it need not exist. Its parent is made, and removed again if it is empty
         at the end.
-    wait (bool): Wait for another process that writes the target, in place of raising.
+    wait (bool): Wait for another process that writes the target instead of raising.
     RAISES (OutputError): If another process or thread is writing the target.
     """
     made = [parent for parent in target.parents if not parent.exists()]  # the innermost first
@@ -45,13 +45,13 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
             yield
     finally:
         for folder in made:
-            with suppress(OSError):  # it holds the output, or something of another process
+            with suppress(OSError):  # not empty: it holds the output, or files of another process
                 folder.rmdir()
 
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Claim a target, and yield an empty folder beside it, which is removed at the end.
+    """Claim a target, and yield an empty temporary folder, which is removed at the end.
 
     RAISES (OutputError): If another process or thread is writing the target.
     """
@@ -67,12 +67,13 @@ def staged(target: Path) -> Iterator[Path]:
 def put_in_place(temporary: Path, target: Path) -> None:
     """Rename a complete file or folder to its target, whose lock is held.
 
-    A folder cannot replace another in one step. For an instant there is none: after an interruption there, the old one
-    has `.old` in its name, and the next process that claims the target restores it.
+    A folder cannot replace another atomically: the old one is renamed to a temporary name with `.old`, then the new one
+    is renamed to the target. After an interruption in between, the next process that claims the target restores the old
+    folder.
 
     temporary (Path): On the same file system as the target.
-    target (Path): A file or folder that was there is removed. An empty folder is kept and filled: it may be a mount
-        point, or the folder a shell is in.
+    target (Path): An existing file or folder is removed. An empty folder is kept and filled: it may be a mount point,
+        or the working directory of a shell.
     """
     if target.is_dir() and temporary.is_dir() and not any(target.iterdir()):
         for entry in sorted(temporary.iterdir(), key=lambda entry: entry.name in ("meta.json", "config.cfg")):
@@ -104,7 +105,7 @@ def resolve(path: Path) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    """Rename a file, through a copy where the folder of the target is another file system."""
+    """Rename a file; copy it first if the folder of the target is on another file system."""
     try:
         temporary.replace(target)
     except OSError as error:
@@ -152,7 +153,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
         except BaseException:
             os.close(handle)
             raise
-        # Whoever held it before has removed the file that we waited for: then another one counts.
+        # The process that held the lock has removed the lock file: lock the new one.
         if _is_same(handle, path):
             break
         os.close(handle)

@@ -14,17 +14,17 @@ CleanT: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[bool | None]]
 SPECIAL = frozenset("[CLS] [SEP] [PAD] <s> </s> <pad> <bos> <eos> <|endoftext|>".split())
 UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
 CONTINUED = re.compile(r"##(\S+)")
-BLANK = "▁"  # U+2581: SentencePiece writes it for the blank before a word
+BLANK = "▁"  # U+2581: SentencePiece's marker of the space before a word
 PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
-PLACED_SHARE = 0.98  # of the tokens of a file with positions; emoji and the like may have none
-BEGINNINGS = ("##", "[", "<", BLANK)  # of all signs
+PLACED_SHARE = 0.98  # least share of tokens with positions; emoji and similar may have none
+BEGINNINGS = ("##", "[", "<", BLANK)  # prefixes of all markers, for a quick check
 OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
-PIECE_TAG = "X"  # BERT's examples give it to all wordpieces of a word but the first
+PIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
 
 
 def is_special(token: str) -> bool:
-    """Return whether a token is one that a model needs and no text has."""
+    """Return whether a token is a special token of a model, such as [CLS], and not part of the text."""
     return token in SPECIAL
 
 
@@ -57,9 +57,9 @@ class LostText(ValueError):
 
 
 class SignRemover:
-    """Removes signs from the sentences of one file, and counts them.
+    """Remove markers from the sentences of one file, and count them.
 
-    positions (bool): Whether tokens end with positions.
+    positions (bool): Tokens end with positions, as in Weibo NER.
     """
 
     def __init__(self, positions: bool) -> None:
@@ -67,14 +67,14 @@ class SignRemover:
         self.counts: Counter[str] = Counter()
 
     def __call__(self, tokens: Sequence[str], tags: Sequence[str], text: str | None = None) -> CleanT:
-        """Remove the signs of one sentence.
+        """Remove the markers of one sentence.
 
-        tokens (Sequence[str]): Tokens as they are written.
-        tags (Sequence[str]): One a token.
-        text (Optional[str]): The text, where it is known: whatever stands in it is no sign.
-        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and whether a blank is
-            before each token, None, or nothing at all, where the script decides.
-        RAISES (LostText): For a sentence of which a part is lost, as [UNK] says.
+        tokens (Sequence[str]): Tokens as they are in the file.
+        tags (Sequence[str]): One tag per token.
+        text (Optional[str]): The original text, if it is known: tokens that occur in it are not markers.
+        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and for each token if a
+            space precedes it (None if the script decides), or an empty sequence if the sentence has no markers.
+        RAISES (LostText): If part of the text is lost, for example as [UNK].
         """
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]
@@ -85,12 +85,12 @@ class SignRemover:
         if not signed:
             return tokens, tags, ()
         clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
-        # Where SentencePiece has written its sign, tokens without it go on with the word before.
+        # If a sentence has SentencePiece markers, tokens without one continue the word before.
         unsigned = False if any(token.startswith(BLANK) for token in tokens) else None
-        begun, blank = "", False  # what a token that held only a blank leaves to the next one
+        begun, blank = "", False  # tag and space of a token that was only ▁, for the next token
         for token, tag in zip(tokens, tags, strict=True):
             if token in UNKNOWN:
-                raise LostText(f"{token} stands for characters that are lost")
+                raise LostText(f"{token} replaces characters that are lost")
             if token in SPECIAL:
                 self.counts["special tokens such as [CLS] are left out"] += 1
                 continue
@@ -127,7 +127,7 @@ class SignRemover:
 
 
 def _continued(tags: list[str]) -> str:
-    """Return the tag of a piece of the token before, whose own tag then ends nothing."""
+    """Return the tag of a wordpiece that continues a token, and change an end tag of that token to an inside tag."""
     if not tags or tags[-1] == "O":
         return "O"
     kind, label = tags[-1][0], tags[-1][1:]

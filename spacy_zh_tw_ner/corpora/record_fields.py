@@ -15,7 +15,7 @@ TEXT_FIELDS = ("text", "data", "content", "sentence")
 TOKENS_FIELDS = ("tokens", "words", "characters", "chars", "character", "char", "word", "text")
 TAGS_FIELDS = ("ner_tags", "tags", "labels", "ner_labels", "label", "ner", "bio")
 SPANS_FIELDS = ("label", "labels", "spans", "entities", "ents", "annotations")
-# Not searched for spans: lists of objects with offsets that annotate something else.
+# Lists of objects with offsets that are not entities.
 OTHER_FIELDS = ("tokens", "relations", "Comments", "comments")
 
 START = ("start", "start_offset", "begin", "start_idx", "start_char")
@@ -24,16 +24,16 @@ LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "categ
 SURFACE = ("text", "surface", "word", "mention")
 
 WHOLE = re.compile("[0-9]{1,15}")
-LARGEST = 10**15  # the largest offset that is taken for one
+LARGEST = 10**15  # limit of offsets written as floats
 NO_LABEL = "a region without a label"
 
 
 class NotUsable(ValueError):
-    """A record that cannot become training data; `str()` of it is the reason."""
+    """Raised for a record that cannot be used; the message is the reason, without the record's origin."""
 
 
 class TokensAndTags(NamedTuple):
-    """Tokens and their tags as written, and the name of the field of the tags; tags are None where they are null."""
+    """Tokens and tags as they are in the file (tags are None if null), and the name of the tags' field."""
 
     tokens: Sequence[Any]
     tags: Sequence[Any] | None
@@ -43,10 +43,10 @@ class TokensAndTags(NamedTuple):
 class Spans(NamedTuple):
     """Spans of an object.
 
-    usable: Those whose types are right.
+    usable: Spans with valid types.
     rejects: The others.
-    annotated: Whether the object has a field for spans that is not null.
-    layouts: "list", or "object" as in CLUENER, whose ends are inclusive; none where there are no spans.
+    annotated: The object has a field for spans that is not null.
+    layouts: "list", or "object" as in CLUENER, whose ends are inclusive; empty if there are no spans.
     """
 
     usable: list[RawSpan]
@@ -69,7 +69,7 @@ def kind_of(value: object) -> str:
 
 
 def text_or_nothing(value: object) -> str:
-    """Return an id as text: strings and whole numbers as they are, anything else as an empty string."""
+    """Convert an id to text: strings and whole numbers; anything else becomes an empty string."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
@@ -77,9 +77,9 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
     """Find the text of an object.
 
     data (dict): The object.
-    names (FieldNames): `text` names the field, else it is the first of TEXT_FIELDS that holds a string.
+    names (FieldNames): `text` is the name of the field; if None, the first of TEXT_FIELDS with a string is used.
     RETURNS (str): The text.
-    RAISES (NotUsable): Where there is no such field, or it holds anything but a string.
+    RAISES (NotUsable): If there is no such field, or it does not hold a string.
     """
     fields = [names.text] if names.text else [field for field in TEXT_FIELDS if field in data]
     found = next((data[field] for field in fields if isinstance(data.get(field), str)), None)
@@ -91,14 +91,14 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
 
 
 def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> TokensAndTags | None:
-    """Find tokens and tags: two lists of equal length, the second of tags or their numbers.
+    """Find tokens and tags: two lists of equal length, the second of tags or tag numbers.
 
-    Of several pairs the one whose names belong together is taken, then the first of TOKENS_FIELDS and TAGS_FIELDS.
-    A text of as many characters as there are tags is a list of tokens, too.
+    Fields with matching names (`tokens` and `tokens_tags`) are preferred, then the order of TOKENS_FIELDS and
+    TAGS_FIELDS. A text with one character per tag also counts as a list of tokens.
 
     data (dict): The object.
-    names (FieldNames): `tokens` and `tags` name the fields.
-    RETURNS (Optional[TokensAndTags]): None where the object holds no such pair.
+    names (FieldNames): `tokens` and `tags` are the names of the fields, or None.
+    RETURNS (Optional[TokensAndTags]): None if the object has no such pair.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
     present = [field for field in tokens_fields if isinstance(data.get(field), list)]
@@ -110,7 +110,7 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
     for tokens, tags in pairs:
         expected = names.tags is not None or tags == TAGS_FIELDS[0]
         if (expected and isinstance(data[tags], list)) or (data[tags] is None and _are_strings(data[tokens])):
-            return TokensAndTags(data[tokens], data[tags], tags)  # for the reader to say what is wrong
+            return TokensAndTags(data[tokens], data[tags], tags)  # invalid: the caller reports the reason
     if names.tokens:
         return None
     text = next((data[field] for field in TEXT_FIELDS if isinstance(data.get(field), str)), "")
@@ -136,10 +136,10 @@ def _are_strings(values: list[Any]) -> bool:
 
 
 def span_fields(data: ObjectT) -> Iterator[tuple[str, Any]]:
-    """Find the fields that hold spans: those of SPANS_FIELDS, and any other list whose values look like spans.
+    """Find the fields that hold spans: SPANS_FIELDS, and other lists whose values look like spans.
 
     data (dict): The object.
-    YIELDS (tuple[str, Any]): Name and value, never null. A string in `label` classifies the whole text.
+    YIELDS (tuple[str, Any]): Name and value, not null. A string in `label` is a class of the whole text, not a span.
     """
     for field, value in data.items():
         if value is None or (field == "label" and isinstance(value, str)):
@@ -161,12 +161,12 @@ def _looks_like_span(value: Any) -> bool:
 
 
 def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
-    """Find the spans of an object, of all its fields for spans; one that cannot be used costs only itself.
+    """Find the spans in all fields of an object; invalid spans are rejected one by one.
 
     data (dict): The object.
     name_of (Callable[[int], str]): Number of a label → its name.
-    RETURNS (Spans): Labels are names, offsets whole numbers.
-    RAISES (NotUsable): For a field that holds neither a list of spans nor an object of labels.
+    RETURNS (Spans): With labels as names, and offsets as whole numbers.
+    RAISES (NotUsable): For a field that is neither a list of spans nor an object of labels.
     """
     found = Spans([], [], any(True for _ in span_fields(data)), set())
     for field, value in span_fields(data):
@@ -178,7 +178,7 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
 
 
 def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
-    """Yield spans as written, and their surfaces where the layout gives them."""
+    """Yield spans as they are in the file, and their surfaces if the layout has them."""
     if isinstance(value, list):
         yield from ((item, None) for item in value)
     elif not isinstance(value, dict):
@@ -230,11 +230,10 @@ def _add(item: tuple[Any, str | None], found: Spans, name_of: Callable[[int], st
 def check_span(start: object, end: object, label: object, surface: str | None) -> tuple[RawSpan | None, Reject | None]:
     """Check the types of a span.
 
-    start (object): Must be a whole number, which may be written as 3.0 or "3".
-    end (object): Must be a whole number.
-    label (object): Must be a name; a region without a label or a place is no annotation.
-    surface (Optional[str]): The annotated text, where the file repeats it.
-    RETURNS (tuple[Optional[RawSpan], Optional[Reject]]): One of the two.
+    start, end (object): Must be whole numbers, also as 3.0 or "3".
+    label (object): Must be a string. A region without a label or offsets is not an annotation (NoAnnotation).
+    surface (Optional[str]): The annotated text, if the file repeats it.
+    RETURNS (tuple[Optional[RawSpan], Optional[Reject]]): Either a span or a reject.
     """
     first, last = _whole_number(start), _whole_number(end)
     place = Entity(first or 0, last or 0, str(label or "")[:60])

@@ -1,7 +1,7 @@
 """Mask emissions so that no entity begins or ends with white space.
 
-The mask is found in the text of the tokens and is not part of a saved pipeline. It is the same in training and in
-decoding, so that probabilities are those of the paths that can be decoded.
+The mask is computed from the text of the tokens and is not part of a saved pipeline. Training and decoding use the same
+mask, so probabilities are those of the paths that can be decoded.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ _IDS = np.sort(np.array([StringStore().add(character) for character in WHITE_SPA
 def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
     """Find white space in tokens.
 
-    parts (Sequence[Doc | Span]): Documents or parts of them, whatever their tokens are.
-    RETURNS (WhiteSpace): Of the tokens of all parts, one part behind the other.
+    parts (Sequence[Doc | Span]): Documents or parts of them, with tokens of any length.
+    RETURNS (WhiteSpace): (n_tokens,) masks for the concatenated tokens of all parts.
     """
     some: list[Any] = [part for part in parts if len(part)]  # spaCy's types lack `Span.to_array`
     attributes = [part.to_array([ORTH, LENGTH]) for part in some]
@@ -33,7 +33,7 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
         nothing = np.zeros(0, dtype=bool)
         return WhiteSpace(nothing, nothing, nothing)
     ids, lengths = np.concatenate(attributes).T
-    # Most tokens are one character, whose id tells what it is. The position is that of the id, or of a larger one.
+    # Most tokens are one character, looked up by its id: searchsorted finds the position of the id if it is there.
     whole = _IDS[np.searchsorted(_IDS, ids).clip(max=len(_IDS) - 1)] == ids
     several = lengths > 1
     if not several.any():

@@ -205,7 +205,7 @@ class Connection(H11Protocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer data that is not HTTP (400) or headers that are too long (431); called by uvicorn in its error handler."""
+        """Answer invalid HTTP (400) or headers that are too long (431); called by uvicorn in its error handler."""
         self._pool.on_drop("invalid")
         if self._requests:
             self.transport.abort()

@@ -31,7 +31,7 @@ def count_values(body: bytes) -> int:
     MiB, and numpy releases the GIL for most of them.
 
     body (bytes): JSON in UTF-8. For anything else the count has no meaning.
-    RETURNS (int): At least the number of values less one; empty arrays and objects count as two.
+    RETURNS (int): The number of values less one, where empty arrays and objects count as two.
     """
     data, found = np.frombuffer(body, dtype=np.uint8), 0
     inside, odd = 0, 0  # at the start of a chunk: in a string (1), after an odd number of backslashes (1)

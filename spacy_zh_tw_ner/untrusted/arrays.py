@@ -44,12 +44,12 @@ class Entry(NamedTuple):
 
 
 def safetensors_entries(size: int, read: Callable[[int, int], bytes | bytearray]) -> dict[str, Entry]:
-    """Read the header of safetensors, and make sure that all of it is about bytes that are there.
+    """Read the header of a safetensors file, and check that its tensors fill the file without overlaps or gaps.
 
     size (int): Bytes of the file.
-    read (Callable[[int, int], bytes]): Reads so many bytes (second) from an offset (first).
-    RETURNS (dict[str, Entry]): The tensors by name. They do not overlap, and fill the file.
-    RAISES (UnreadableFileError): For a header that claims anything else.
+    read (Callable[[int, int], bytes]): Called with an offset and a number of bytes; returns the bytes.
+    RETURNS (dict[str, Entry]): The tensors by name.
+    RAISES (UnreadableFileError): If the header contradicts the file.
     """
     _require_room("the header", LENGTH, size)
     n_header = int.from_bytes(read(0, LENGTH), "little")
@@ -80,9 +80,10 @@ def safetensors_entries(size: int, read: Callable[[int, int], bytes | bytearray]
 
 
 def require_shape(key: str, value: object) -> tuple[int, ...]:
-    """Make sure that a value is the shape of an array.
+    """Check that a value is the shape of an array.
 
-    RAISES (UnreadableFileError): If it is not a short list of whole numbers from 0.
+    key (str): Name of the value in messages.
+    RAISES (UnreadableFileError): If it is not a list of at most MOST_DIMENSIONS whole numbers of at least 0.
     """
     sizes: list[Any] = require_type(key, value, list)
     require(len(sizes) <= MOST_DIMENSIONS, key, value, f"at most {MOST_DIMENSIONS} dimensions")
@@ -90,13 +91,13 @@ def require_shape(key: str, value: object) -> tuple[int, ...]:
 
 
 def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays of whole numbers from an `.npz` file. `numpy.load` takes the memory that a file claims to need.
+    """Read arrays of whole numbers from an `.npz` file. `numpy.load` would allocate whatever size the file declares.
 
     path (Path): The file.
-    limits (Mapping[str, int]): Names of the arrays, all one-dimensional and of int32, and the most numbers in each.
+    limits (Mapping[str, int]): Names of the arrays (one-dimensional, int32) → largest number of elements.
     RETURNS (dict[str, npt.NDArray[np.int32]]): The arrays.
-    RAISES (UnreadableFileError): For arrays of other names, types or sizes. What else is wrong raises errors of
-        zipfile, zlib and numpy, which `reading` translates.
+    RAISES (UnreadableFileError): For arrays of other names, types or sizes. Other faults raise errors of zipfile, zlib
+        and numpy, which `reading` converts.
     """
     found: dict[str, npt.NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive:
@@ -107,7 +108,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any
             _require_room(f"the array {name!r}", members[f"{name}.npy"].file_size, 4 * limit + HEADER)
         for name in limits:
             member = members[f"{name}.npy"]
-            data = archive.read(member)  # never more than file_size, whatever the data itself says
+            data = archive.read(member)  # at most file_size bytes, even if the compressed data holds more
             found[name] = _parse_npy(name, data)
     return found
 
@@ -116,7 +117,7 @@ HEADER = 2**12  # bytes; numpy writes 128
 
 
 def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
-    """Parse what `numpy.save` writes: magic string, version, length of the header, header, numbers."""
+    """Parse the `.npy` format: magic string, version, length of the header, header, numbers."""
     from ast import literal_eval
 
     require(data[:8] == b"\x93NUMPY\x01\x00", name, data[:8], "an array in numpy's format 1.0")

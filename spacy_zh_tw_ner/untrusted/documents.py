@@ -9,8 +9,8 @@ from .origin import origin
 
 DEEPEST = 64  # levels of lists and objects; what this package writes has at most 12
 MOST_ITEMS = 50_000_000  # values in one msgpack object, each of which takes some 60 bytes
-# What may come out of compressed data: small files may compress as they like, large ones 128 times. `.spacy` files of
-# real corpora compress 10 to 30 times.
+# Limits of decompression: up to SMALL bytes at any ratio, larger results at most HIGHEST_RATIO times the input.
+# `.spacy` files of real corpora compress 10 to 30 times.
 SMALL, HIGHEST_RATIO = 2**28, 128
 BLOCK = 2**20  # bytes inflated at once
 
@@ -20,7 +20,7 @@ def parse_json(data: bytes | str) -> Any:
 
     data (bytes | str): UTF-8, or text.
     RETURNS (Any): The value.
-    RAISES (UnreadableFileError): For deep nesting. What is no JSON raises a ValueError, which `reading` translates.
+    RAISES (UnreadableFileError): For deep nesting. Invalid JSON raises a ValueError, which `reading` converts.
     """
     try:
         value = json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
@@ -51,8 +51,8 @@ def parse_msgpack(data: bytes) -> Any:
 
     data (bytes): One msgpack object.
     RETURNS (Any): The object.
-    RAISES (UnreadableFileError): For lengths beyond the data, or deep nesting. What else is wrong raises errors of
-        msgpack, which `reading` translates.
+    RAISES (UnreadableFileError): For lengths beyond the data, or deep nesting. Other faults raise errors of msgpack,
+        which `reading` converts.
     """
     import srsly
 
@@ -61,13 +61,13 @@ def parse_msgpack(data: bytes) -> Any:
 
 
 def scan_msgpack(data: bytes | memoryview) -> None:
-    """Walk through msgpack without building anything: a list takes memory for as many values as it says it has.
+    """Check the lengths in msgpack data before it is parsed: the parser allocates lists of the declared length.
 
     data (bytes | memoryview): One msgpack object.
     RAISES (UnreadableFileError): For lengths beyond the end of the data, deep nesting, or too many values.
     """
     size, place, n_items = len(data), 0, 0
-    open_: list[int] = [1]  # values that are still to come, of each array and map that is open
+    open_: list[int] = [1]  # number of values left, for each array and map that is open
     while open_:
         if not open_[-1]:
             open_.pop()
@@ -100,10 +100,10 @@ def scan_msgpack(data: bytes | memoryview) -> None:
             open_.append(inner)
 
 
-# First byte of a value → bytes behind it: floats, integers, extensions of fixed length
+# First byte of a value → number of bytes after it: floats, integers, extensions of fixed length
 FIXED = {0xCA: 4, 0xCB: 8, **{0xCC + i: 1 << i for i in range(4)}, **{0xD0 + i: 1 << i for i in range(4)}}
 FIXED |= {0xD4 + i: 1 + (1 << i) for i in range(5)}
-# First byte of a value → bytes of its length, values of each element or further bytes, and whether it holds values
+# First byte of a value → size of its length field; values per element, or extra bytes; whether it contains values
 LENGTHS = {
     **{0xC4 + i: (1 << i, 0, False) for i in range(3)},  # bytes
     **{0xC7 + i: (1 << i, 1, False) for i in range(3)},  # extensions
@@ -114,7 +114,7 @@ LENGTHS = {
 
 
 def inflation_limit(size: int) -> int:
-    """Return the most bytes that compressed data of a size may become."""
+    """Return the largest size to which compressed data of a size may be decompressed, in bytes."""
     return max(SMALL, HIGHEST_RATIO * size)
 
 
@@ -122,7 +122,7 @@ def inflate(data: bytes) -> bytes:
     """Decompress zlib data.
 
     data (bytes): One zlib stream.
-    RETURNS (bytes): What was compressed.
+    RETURNS (bytes): The decompressed data.
     RAISES (UnreadableFileError): If it grows beyond `inflation_limit`. Damaged data raises `zlib.error`.
     """
     stream, limit, blocks, n_bytes = zlib.decompressobj(), inflation_limit(len(data)), [], 0

@@ -15,9 +15,9 @@ FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
 def require_bare_name(name: object) -> str:
-    """Make sure that a name is that of a file in the folder at hand, on every system.
+    """Check that a name is a plain file name without a folder, on every operating system.
 
-    name (object): As it was read.
+    name (object): The value that was read.
     RETURNS (str): The name.
     RAISES (UnreadableFileError): For a separator, "..", a drive, a device of Windows, a control character, or nothing.
     """
@@ -30,13 +30,13 @@ def require_bare_name(name: object) -> str:
 
 
 def inside(folder: Path, name: object) -> Path:
-    """Return the path of a file in a folder, by a name that was read from a file.
+    """Return the path of a file in a folder, for a name that was read from a file.
 
     A link is followed where it leads to a file in the same folder, and refused where it leads outside.
 
     folder (Path): The folder.
     name (object): The name.
-    RETURNS (Path): The path, whether there is such a file or not.
+    RETURNS (Path): The path; the file need not exist.
     RAISES (UnreadableFileError): For a name that is not bare, or a link out of the folder.
     """
     path = folder / require_bare_name(name)
@@ -55,11 +55,11 @@ def sha256_of(path: Path) -> str:
 
 
 def require_digest(path: Path, expected: str) -> None:
-    """Make sure that a file is the one that was written.
+    """Check the SHA-256 of a file.
 
     path (Path): The file.
-    expected (str): Its SHA-256 as hexadecimal digits, or the first of them.
-    RAISES (UnreadableFileError): If it is another.
+    expected (str): The SHA-256 in hexadecimal digits, or a prefix of it.
+    RAISES (UnreadableFileError): If it differs.
     """
     found = sha256_of(path)
     if not expected or not found.startswith(expected):

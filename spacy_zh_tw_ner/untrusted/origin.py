@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
 
-LONGEST_REASON = 160  # characters of a foreign message that are repeated
+LONGEST_REASON = 160  # characters of a library's message that are quoted
 _origin: ContextVar[str] = ContextVar("origin", default="The data")
 
 
@@ -19,10 +19,10 @@ def origin() -> str:
 
 @contextmanager
 def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
-    """Read a file that may be damaged or hostile.
+    """Context manager for code that reads a file which may be damaged or hostile.
 
-    path (str | Path): The file or folder, or words for bytes that are in none.
-    message (Optional[str]): In place of ZT640, with {path} and {reason}.
+    path (str | Path): The file or folder, or a description of the data.
+    message (Optional[str]): Message with {path} and {reason}; default: ZT640.
     RAISES (UnreadableFileError): For anything raised inside, except a ZhTwNerError, an OSError (the file is missing, no
         permission), and a GPU that is out of memory.
     """
@@ -34,11 +34,11 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":
             raise
-        if code_of(error):  # of a setting that was read from the file
+        if code_of(error):  # an error of ours about a setting in the file
             raise UnreadableFileError(f"{error} (read from {path})") from error
         raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
     except BaseException as error:
-        # A panic in Rust code (tokenizers, safetensors), which pyo3 keeps apart from Exception.
+        # A panic in Rust code (tokenizers, safetensors), which pyo3 does not derive from Exception.
         if type(error).__name__ != "PanicException":
             raise
         raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
@@ -49,7 +49,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The kind of an error and the beginning of its message, without characters that a terminal would obey."""
+    """Return the type and the beginning of the message of an error, without control characters."""
     line = " ".join(str(error)[: 4 * LONGEST_REASON].split())[:LONGEST_REASON]
     shown = "".join(char if char.isprintable() else "�" for char in line)
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

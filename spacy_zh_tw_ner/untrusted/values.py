@@ -5,12 +5,12 @@ from typing import Any, NoReturn, TypeVar
 from ..errors import Errors, UnreadableFileError
 from .origin import origin
 
-LONGEST = 80  # characters of a value that are repeated in a message
+LONGEST = 80  # characters of a value that are quoted in a message
 T = TypeVar("T")
 
 
 def refuse(key: str, value: object, expected: str) -> NoReturn:
-    """Raise the error for a value that is not what it must be."""
+    """Raise the error for an invalid value; see `require`."""
     try:
         seen = repr(value)
     except Exception:  # nested too deeply, or an integer of too many digits
@@ -20,22 +20,22 @@ def refuse(key: str, value: object, expected: str) -> NoReturn:
 
 
 def require(ok: bool, key: str, value: object, expected: str) -> None:
-    """Refuse a value.
+    """Raise an error unless a value is valid.
 
-    ok (bool): Whether the value is right.
-    key (str): Where it was found, for the message.
+    ok (bool): The value is valid.
+    key (str): Name of the value in the message.
     value (object): The value.
-    expected (str): What it should have been, for the message.
-    RAISES (UnreadableFileError): If it is not right.
+    expected (str): Description of valid values in the message.
+    RAISES (UnreadableFileError): If `ok` is False.
     """
     if not ok:
         refuse(key, value, expected)
 
 
 def require_type(key: str, value: object, kind: type[T]) -> T:
-    """Make sure that a value has a type; True and False are no numbers.
+    """Return a value if it is of a type; booleans do not count as numbers.
 
-    RAISES (UnreadableFileError): If it has another.
+    RAISES (UnreadableFileError): If it is of another type.
     """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         refuse(key, value, f"of type {kind.__name__}")
@@ -43,7 +43,7 @@ def require_type(key: str, value: object, kind: type[T]) -> T:
 
 
 def in_range(key: str, value: object, least: float, most: float) -> float:
-    """Make sure that a value is a number from `least` to `most`; NaN is in no range.
+    """Return a value as float if it is a number from `least` to `most`; NaN is not.
 
     RAISES (UnreadableFileError): If it is not.
     """
@@ -54,7 +54,7 @@ def in_range(key: str, value: object, least: float, most: float) -> float:
 
 
 def whole_number(key: str, value: object, least: int, most: int) -> int:
-    """Make sure that a value is a whole number from `least` to `most`.
+    """Return a value if it is a whole number from `least` to `most`.
 
     RAISES (UnreadableFileError): If it is not.
     """
@@ -64,7 +64,7 @@ def whole_number(key: str, value: object, least: int, most: int) -> int:
 
 
 def require_labels(key: str, value: object) -> list[str]:
-    """Make sure that a value is a list of labels: strings that are not empty, each of them once.
+    """Return a value if it is a list of labels: different, non-empty strings.
 
     RAISES (UnreadableFileError): If it is not.
     """

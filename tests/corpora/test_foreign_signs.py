@@ -51,7 +51,7 @@ def test_signs_are_removed_and_told(rows: str, form: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])
 def test_a_sentence_of_which_a_part_is_lost_is_rejected(sign: str, tmp_path: Path) -> None:
     bad, good = f"林 B-P\n{sign} I-P\n", "在 O\n林 B-P\n"
-    with pytest.raises(CorpusError, match=r"\[ZT208\].*a\.bio:1: \S+ stands for characters that are lost"):
+    with pytest.raises(CorpusError, match=r"\[ZT208\].*a\.bio:1: \S+ replaces characters that are lost"):
         converted(tmp_path / "1", {"a.bio": f"{bad}\n{good}"})
     done = converted(tmp_path / "2", {"a.bio": f"{bad}\n{good}"}, max_rejects=1)
     assert (done.docs, done.rejected) == ([("在林", [("林", "P")])], 1)
