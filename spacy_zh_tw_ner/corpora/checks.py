@@ -10,7 +10,7 @@ from .records import NoAnnotation, Record
 
 @dataclass
 class Tally:
-    """Counts of what happened to the annotations of a file.
+    """Counts of kept, repaired and rejected annotations of a file.
 
     sentences (int): Texts that were read.
     entities (int): Annotations that were kept.

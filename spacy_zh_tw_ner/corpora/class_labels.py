@@ -22,12 +22,12 @@ BESIDE = (
 CARD = "README.md"
 NAMES = ("names", "label_names", "id2label")
 MAX_DEPTH = 20  # of nested objects; descriptions of features have about six
-MAX_SIZE = 1 << 22  # bytes of a file that may hold names
+MAX_SIZE = 1 << 22  # bytes; larger files are not searched for names
 ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # of YAML, by which a small file describes a very large object
 
 
 class LabelNames:
-    """Names of the numbers in one file of data, looked for when the first number is met.
+    """Names of numeric tags and labels of one data file, searched when the first number occurs.
 
     path (Path): The file of data.
     features (Any): A description of features in the file itself, or None.
@@ -54,7 +54,7 @@ class LabelNames:
         return self._tags[field]
 
     def label(self, number: int, origin: str) -> str:
-        """Return the label that a number stands for.
+        """Return the label with a number.
 
         RAISES (CorpusError): Where nothing names it.
         """
@@ -66,7 +66,7 @@ class LabelNames:
         return self._labels[number]
 
     def _descriptions(self) -> Iterator[Any]:
-        """Yield descriptions of features: the file's own, then those in files beside it and in the folders above."""
+        """Yield descriptions of features: of the file itself, then of files in its folder and in parent folders."""
         if self.features is not None:
             yield self.features
         for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):
@@ -104,7 +104,7 @@ def _read_card(path: Path) -> Any:
     try:
         card = yaml.load(head[4:].partition("\n---")[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None  # a README that is no card of a data set
+        return None  # a README that is not a data set card
     return card.get("dataset_info") if isinstance(card, dict) else None
 
 
@@ -156,7 +156,7 @@ def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
     if by_number and sorted(by_number) in (list(range(len(value))), list(range(1, len(value) + 1))):
         return by_number
     first = [value[key] for key in NAMES if key in value]
-    # Any other list of strings is no list of names.
+    # Other lists of strings are not lists of label names.
     others = [v for k, v in value.items() if k not in NAMES and (isinstance(v, dict) or _is_list_of_objects(v))]
     return next((names for inner in [*first, *others] if (names := find_label_names(inner, depth - 1))), {})
 
@@ -171,7 +171,7 @@ def _in_order(value: dict[Any, Any], first: Sequence[str]) -> list[Any]:
 
 
 def _by_number(value: dict[Any, Any]) -> dict[int, str]:
-    """Return {number: name} of an object that is that, or {name: number}; an empty one otherwise."""
+    """Return {number: name} for an object of this form or {name: number}; empty for other objects."""
     pairs = [(k, v) if isinstance(k, str) and type(v) is int else (v, k) for k, v in value.items()]
     if pairs and all(isinstance(name, str) and str(number).isdecimal() for name, number in pairs):
         return {int(number): name for name, number in pairs}

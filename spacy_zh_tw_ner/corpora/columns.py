@@ -21,7 +21,7 @@ REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few
 
 
 def split_row(line: str) -> list[str]:
-    """Cut a line into columns, at tabs where there is any, else at blanks.
+    """Split a line into columns at tabs or, if there are none, at spaces.
 
     Only ASCII blanks and tabs separate: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of blanks alone is
     one blank, which is a token like any other.
@@ -30,7 +30,7 @@ def split_row(line: str) -> list[str]:
     if "\t" in line:
         return [cell.strip(ASCII_WHITE) or cell[:1] for cell in line.split("\t")]
     row = BLANKS.split(line.strip(" "))
-    # Of a token that is a blank, only its separator and its tag are left.
+    # If the token is a space, only the separator and the tag are left.
     return [" ", *row] if line.startswith(" ") and len(row) == 1 and TAG.fullmatch(row[0]) else row
 
 
@@ -68,7 +68,7 @@ class _Layout:
     token: int
     iob1: bool
     positions: bool = False
-    documents: bool = False  # parted by -DOCSTART-
+    documents: bool = False  # separated by -DOCSTART-
 
 
 class _Rows(dict[str, tuple[str, str] | None]):
@@ -169,7 +169,7 @@ def _survey(path: Path) -> _Layout:
     counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
     tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
     positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
-    # One alone, at the beginning, is how some tools begin any file.
+    # Some tools begin every file with a single -DOCSTART-.
     return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
 
 

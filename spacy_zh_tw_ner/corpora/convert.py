@@ -102,7 +102,10 @@ def convert(
 
 
 def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) -> None:
-    """RAISES (OutputError): If an output is an input, or holds what may not be replaced."""
+    """Check that the outputs may be written.
+
+    RAISES (OutputError): If an output is an input, or may not be replaced.
+    """
     inputs = [file for files in plan.values() for file in files]
     for path in plan:
         require_apart(path, inputs)
@@ -166,7 +169,7 @@ RouteT: TypeAlias = Callable[[Path, int], Path]
 
 
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[Plan, RouteT]:
-    """Plan which files go where, and make a function that says where each record of a planned file goes."""
+    """Plan outputs, and return a function that assigns each record to one."""
     if settings.split:
         return _plan_random_split(source, target, settings, notify)
     plan = plan_splits(source, target, notify, is_unlabelled=lambda path: is_unlabelled_file(path, settings.fields))
@@ -189,7 +192,7 @@ def _plan_random_split(source: Path, target: Path, settings: ConvertSettings, no
     if not source.exists():
         raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
     files = data_files(source)
-    # Grouping needs the texts alone, so units of offsets and script are of no matter here.
+    # Grouping needs only texts, so units of offsets and conversion of script are irrelevant here.
     plain = replace(settings, script="none", offsets="codepoint")
     reading = Reading("codepoint", fields=settings.fields)
     records = (

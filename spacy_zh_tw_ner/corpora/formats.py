@@ -26,8 +26,8 @@ from .rows import is_parquet, open_rows
 from .spacy_json import SPAN_FIELDS, read_spacy_json
 from .text_files import is_json_array, numbered_lines
 
-N_LINES, N_OBJECTS = 200, 2_000  # looked at to tell a format
-HEAD = 1 << 22  # bytes after which no more objects are looked at
+N_LINES, N_OBJECTS = 200, 2_000  # read to detect a format
+HEAD = 1 << 22  # bytes read to detect a format
 MARKDOWN = (".md", ".markdown")
 
 
@@ -64,13 +64,13 @@ def _json(why_not: ReasonT) -> Callable[[_Head], str]:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without any annotation, which all formats have and none is told by."""
+    """Return whether an object is a text without annotation, which fits all formats and identifies none."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and is_unlabelled(data, fields)
 
 
 def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has any annotation but an empty one."""
+    """Return whether an object has an annotation that is not empty."""
     if is_unlabelled(data, fields):
         return False
     found = find_tokens_and_tags(data, fields)
@@ -80,13 +80,13 @@ def has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
 
 
 def is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object says nothing about entities: not even that there are none."""
+    """Return whether an object has no annotation of entities, not even an empty list."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)
     if found is not None:
         tags = found.tags or ()
-        # Hugging Face and others write a negative number where a label is not known.
+        # Hugging Face and others write a negative number for an unknown label.
         return all(type(tag) is int and tag < 0 for tag in tags)
     return not any(True for _ in span_fields(data)) and not is_minimal(data)
 
@@ -101,7 +101,7 @@ def _missing(found: dict[str, Any], **kinds: type) -> str:
 
 
 def _no_text(data: dict[str, Any], fields: FieldNames) -> str:
-    # What is no text is for the reader to reject, with its line.
+    # The reader of the format rejects what is not text, with its line.
     return "" if any(name in data for name in (fields.text, *TEXT_FIELDS)) else "an object without `text`"
 
 
@@ -192,13 +192,13 @@ def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
         return "brat"
     head = _read_head(path, fields)
     if is_parquet(path) and (head.not_json or not head.objects):
-        return "hf"  # whose reader will say what is wrong
+        return "hf"  # its reader reports the error
     if not head.objects and not head.content and not head.not_json:
         raise CorpusError(Errors.ZT203.format(path=path))
     reasons = {name: format_.why_not(head) for name, format_ in _FORMATS.items()}
     fits = next((name for name, reason in reasons.items() if not reason), None)
     if fits is None and head.objects:
-        # The first annotated object says what was meant, and the reader of that format what is wrong with the others.
+        # The first annotated object decides the format; its reader reports objects that do not fit.
         head.objects = [data for data in head.objects if not _is_bare(data, fields)][:1] or head.objects[:1]
         fits = next((name for name, format_ in _FORMATS.items() if not format_.why_not(head)), None)
     if fits is None and path.suffix.lower() in MARKDOWN:
@@ -248,7 +248,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
             if n_bytes > HEAD:
                 break
     except CorpusError as error:
-        # What is after objects of a known format is for its reader to complain about.
+        # The reader of the format reports what follows.
         if not head.objects:
             head.not_json = str(error)
     return head

@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read tokens and tags; numbers need names, in the file itself (Parquet) or in a file beside it.
+    """Read tokens and tags; numbers need names, in the file itself (Parquet) or in a file in its folder.
 
     Tokens are joined as Chinese is written, or found in the text of the object where it has one.
 
@@ -65,7 +65,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
 
 def _chained(first: list[_Row], others: Iterator[_Row]) -> Iterator[_Row]:
-    """Yield rows that were looked at, and let them go, before the others."""
+    """Yield rows that have been read ahead, then the others."""
     yield from first
     first.clear()
     yield from others
@@ -124,10 +124,10 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
 def _place(
     tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
 ) -> tuple[str, list[SpanT]]:
-    """Find tokens in the text of their object, or join them where it has none."""
+    """Find tokens in the text of their object, or join them if it has no text."""
     strict = fields.text or "text"
     if fields.text:
-        find_text(row.data, fields)  # raises where there is none
+        find_text(row.data, fields)  # raises if there is none
     for field in (strict, *TEXT_FIELDS):
         text = row.data.get(field)
         if isinstance(text, str):

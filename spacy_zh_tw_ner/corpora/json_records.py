@@ -46,7 +46,7 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
 
 
 def read_spans(path: Path, reading: Reading, *, name: str, shape: str) -> Iterator[RawRecord]:
-    """Read objects with a text and spans, whatever their fields are called.
+    """Read objects with a text and spans, in fields of any of the usual names.
 
     path (Path): JSON lines, one array, or Parquet.
     reading (Reading): Receives rejects, and how many objects are left out and why.
@@ -64,7 +64,7 @@ def read_spans(path: Path, reading: Reading, *, name: str, shape: str) -> Iterat
             left_out['objects whose `answer` is not "accept"'] += 1
             return
         text = find_text(data, reading.fields)
-        text.encode()  # a lone surrogate, which JSON can spell, is no character
+        text.encode()  # a lone surrogate (valid in JSON) raises here
         spans = find_spans(data, lambda number: names.label(number, origin))
         if not spans.annotated and find_tokens_and_tags(data, reading.fields) is not None:
             raise NotUsable("it has tags for its tokens, unlike the objects before it; convert such files apart")

@@ -20,7 +20,7 @@ SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start":
 
 # Fields of JSON-MIN that are not those of a task.
 ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
-# Results that annotate no characters of a text: their absence of labels is no loss.
+# Types of results that do not annotate characters: they need no labels.
 OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "relation")
 
 
@@ -32,12 +32,12 @@ def is_minimal(data: dict[str, Any]) -> bool:
 
 
 def _are_regions(value: Any, needed: str = "end") -> bool:
-    """Return whether a value is a list of regions, of which at least one has a certain key."""
+    """Return whether a value is a list of regions of which at least one has a key."""
     return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
 
 
 def is_unlabelled(data: dict[str, Any]) -> bool:
-    """Return whether a task has no annotation that anybody has finished."""
+    """Return whether a task has no completed annotation."""
     return not is_minimal(data) and not _finished(data)
 
 
@@ -90,7 +90,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
         regions = [result for result in results if result.get("type") not in OTHER_TYPES]
         name = _text_field(data["data"], regions, reading.fields, fields)
         text = find_text(data["data"], reading.fields._replace(text=name))
-        text.encode()  # a lone surrogate, which JSON can spell, is no character
+        text.encode()  # a lone surrogate (valid in JSON) raises here
         fields[name] += 1
         raw = RawRecord(
             text,
@@ -154,7 +154,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _may_stand(region: dict[str, Any], text: str) -> bool:
-    """Return whether a text holds the surface of a region near to its place, in whatever unit the place is."""
+    """Return whether a text contains the surface of a region near its offsets, in any unit of offsets."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())

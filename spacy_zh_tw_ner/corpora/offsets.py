@@ -20,7 +20,7 @@ from .records import Reading, Record, Reject, ignore
 
 
 class RawSpan(NamedTuple):
-    """An annotation as it was written.
+    """An annotation as it is in the file, before offsets are converted.
 
     surface: Its text, where the format repeats it.
     gaps: Places between its fragments, in brat; they must hold nothing but white space.
@@ -60,7 +60,7 @@ class Convention(NamedTuple):
 RawReaderT: TypeAlias = Callable[[Path, Reading], Iterator[RawRecord]]
 
 UNITS = ("codepoint", "utf16", "grapheme")
-# Of those in which a file's spans fit equally well, the first is taken. Of graphemes CR LF always is one.
+# If the spans of a file fit several conventions equally well, the first is used. CR LF is always one grapheme.
 COUNTS = (("codepoint", False), ("utf16", False), ("codepoint", True), ("utf16", True), ("grapheme", False))
 CONVENTIONS = {
     str(c): c for inclusive in (False, True) for c in (Convention(unit, inclusive, crlf) for unit, crlf in COUNTS)
@@ -72,9 +72,9 @@ INSIDE_A_PAIR = -1
 LINE_BREAKS = str.maketrans(dict.fromkeys("\n\r\t\x0b\x0c\x85\u2028\u2029", " "))
 
 
-@lru_cache(maxsize=2 * len(UNITS))  # all spans of one text ask in turn
+@lru_cache(maxsize=2 * len(UNITS))  # called for all spans of one text in sequence
 def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]:
-    """Return where the units of a text begin, and where the last one ends.
+    """Return the code point offsets at which the units of a text begin, and the end of the last one.
 
     text (str): The text.
     unit (str): "codepoint", "utf16" or "grapheme".
@@ -147,7 +147,7 @@ class _Survey:
         for span in raw.spans:
             if span.surface is not None:
                 self.n_with_surface += 1
-                if plain:  # then nothing but the end can be counted in two ways
+                if plain:  # all units are equal, so only the end is ambiguous
                     fits = {c: _fit(span, raw.text, c) for c in (CODEPOINT, CODEPOINT_INCLUSIVE)}
                     fits = {c: fits[CODEPOINT_INCLUSIVE if c.inclusive else CODEPOINT] for c in CONVENTIONS.values()}
                 else:
@@ -210,7 +210,7 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Return the convention in which a span fits best, the chosen one if in doubt; None where it fits in none."""
+    """Return the convention that fits a span best (the chosen one if several do), or None if none fits."""
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen
     fits = {c: _fit(span, text, c) for c in (chosen, *candidates)}
@@ -219,7 +219,7 @@ def _best_convention(
 
 
 def _fragments(span: RawSpan) -> str:
-    """Write the fragments of a span as brat does: what its gaps leave of it."""
+    """Write the fragments of a discontinuous span as brat does, joined without the gaps."""
     borders = [span.start, *(border for gap in span.gaps for border in gap), span.end]
     return ";".join(f"{start} {end}" for start, end in zip(borders[::2], borders[1::2], strict=True))
 
@@ -239,7 +239,7 @@ EXACT, SAME_LENGTH, COLLAPSED, NO_FIT = range(4)
 
 
 def _fit(span: RawSpan, text: str, convention: Convention) -> int:
-    r"""Compare the text at a span with what the file says that it is.
+    r"""Compare the text at a span with the surface in the file.
 
     Tools write a line break as a blank, or as a backslash and an n; browsers collapse white space and cut it off at the
     edges. Whatever the file says is exact is taken first, so that this never decides where there is a better place.

@@ -14,12 +14,12 @@ from ..tokenization.folds import VARIANTS
 from .records import Record
 
 NAMES = {2: ("train", "dev"), 3: ("train", "dev", "test")}
-LARGE_GROUP = 0.5  # share of the records from which a group is mentioned
+LARGE_GROUP = 0.5  # share of the records above which a group is reported
 _VARIANTS = str.maketrans(VARIANTS)
 
 
 class Assignment(NamedTuple):
-    """Where each record goes.
+    """Assignment of records to splits.
 
     splits (Sequence[int]): Number of the split, one a record.
     names (tuple[str, ...]): Names of the splits.
@@ -84,7 +84,7 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
     places: dict[int, int] = {}
     for i, group in enumerate(order):
         empty = [split for split in range(len(names)) if split not in places.values()] if i >= len(order) - 3 else []
-        # The last groups go where there is none yet; any other where most is missing.
+        # A group goes to the split that lacks most records; the last ones to splits that are still empty.
         splits = empty if len(empty) >= len(order) - i else range(len(names))
         split = max(splits, key=wanted.__getitem__)
         places[group] = split
@@ -96,14 +96,14 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
 
 
 class _Groups:
-    """Groups of records that belong together: one document, or one text in any width and variant of characters."""
+    """Groups of records that must be in one split: of one document, or with equal text after character folding."""
 
     def __init__(self) -> None:
         self._parents = array("q")
         self._known: dict[int, int] = {}  # hash of a document or text → group
 
     def add(self, file: str, record: Record) -> int:
-        """Add a record, and return its group, which may become a part of another one."""
+        """Add a record, and return the number of its group, which may later be merged into another."""
         text = "".join(normalize("NFKC", record.text).translate(_VARIANTS).split())
         keys = [("text", text)] if text else []
         keys += [("document", f"{file}\0{record.doc_id}")] if record.doc_id else []
@@ -116,7 +116,7 @@ class _Groups:
         return group
 
     def root(self, group: int) -> int:
-        """Return the number of the whole group."""
+        """Return the number of the group into which a group has been merged."""
         while self._parents[group] != group:
             self._parents[group] = self._parents[self._parents[group]]
             group = self._parents[group]

@@ -9,19 +9,19 @@ from .checks import Tally
 
 
 def rejects_path(target: Path, written: Container[Path]) -> Path:
-    """Return the path of the list of rejects: in the output folder, or beside the output file."""
+    """Return the path of the list of rejects, in the output folder or in the folder of the output file."""
     return (target.parent if target in written else target) / "rejects.jsonl"
 
 
 class RejectsWriter:
-    """Writes rejects as they come.
+    """Write rejects to a file as they occur.
 
     file (IO[str]): The list, one JSON object a line.
     """
 
     def __init__(self, file: IO[str]) -> None:
         self.file = file
-        self.n = self.n_written = 0  # regions that annotate nothing are written, and do not count
+        self.n = self.n_written = 0  # NoAnnotation is written, but not counted in n
         self.first: dict[str, object] = {}
 
     def take(self, tally: Tally) -> None:

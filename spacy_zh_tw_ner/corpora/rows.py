@@ -17,14 +17,14 @@ BATCH = 1024  # rows that are decoded at once
 
 
 class Rows(NamedTuple):
-    """Features as Hugging Face describes them in Parquet, else None; and origin and object of each row."""
+    """Rows of a file: Hugging Face features from Parquet metadata, or None, and origin and object of each row."""
 
     features: Any
     objects: Iterator[tuple[str, dict[str, Any]]]
 
 
 def is_parquet(path: Path) -> bool:
-    """Tell Parquet by its first bytes."""
+    """Return whether a file begins as Parquet does."""
     with path.open("rb") as file:
         return file.read(4) == PARQUET_MAGIC
 
@@ -50,9 +50,9 @@ def _open_parquet(path: Path, advance: Callable[[float], object]) -> Rows:
         with reading_untrusted(path):
             features = parse_json((file.schema_arrow.metadata or {}).get(b"huggingface", b"null"))
             _require_plausible(file.metadata, path)
-    except Exception as error:  # pyarrow's own kinds
+    except Exception as error:  # pyarrow has its own exception types
         raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-    # Images and sounds are left on the disk.
+    # Columns of images and audio are not read.
     binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     columns = [field.name for field in file.schema_arrow if not any(is_kind(field.type) for is_kind in binary)]
 
@@ -64,7 +64,7 @@ def _open_parquet(path: Path, advance: Callable[[float], object]) -> Rows:
             try:
                 batch = next(batches, None)
                 found = batch.to_pylist() if batch is not None else []
-            except Exception as error:  # pyarrow's own kinds
+            except Exception as error:  # pyarrow has its own exception types
                 raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
             if batch is None:
                 return

@@ -13,7 +13,7 @@ from .records import Record
 from .simplified import Evidence, EvidenceCounter
 
 SURFACES = 1 << 14  # of entities, whose conversions are remembered
-LOOKED_AT = 200  # records at the beginning of a file
+LOOKED_AT = 200  # records at the beginning of a file that decide its script
 CLEARLY = (
     2  # Simplified characters that a text among Traditional ones must have, and as many times the Traditional ones
 )
@@ -23,7 +23,7 @@ NOTHING = Evidence(0, 0, 0)
 
 
 class ScriptDecision:
-    """Decides which texts of a corpus are Simplified.
+    """Detect which texts of a corpus are Simplified.
 
     Only characters that the other script never writes are evidence. A text that has some decides for itself; any other
     is what most evidence says: that of the beginning of its file, else that of the corpus so far. A text among
@@ -48,7 +48,7 @@ class ScriptDecision:
 
 
 def _prevails(evidence: Evidence) -> bool:
-    """Return whether most evidence of several texts is of Simplified Chinese."""
+    """Return whether several texts together have more evidence for Simplified than for Traditional Chinese."""
     if not evidence.simplified and not evidence.traditional:
         return evidence.japanese >= CLEARLY
     return evidence.simplified > evidence.traditional

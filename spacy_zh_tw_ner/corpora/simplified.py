@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from ..tokenization.normalization import ScriptConverter
 
-# Variants that Traditional text writes, too, in names and in older or other fonts: 温 beside 溫, 黄 beside 黃.
+# Variants that Traditional text writes, too, in names and in older or other fonts: 温 for 溫, 黄 for 黃.
 SHARED = frozenset("温黄没内强户吕册别决况凉减净着吴虚污并麽却")
 KANA = re.compile("[\u3041-\u30fa]")
 SIMPLIFIED, TRADITIONAL, JAPANESE, OTHER = range(4)
 
 
 class Evidence(NamedTuple):
-    """What a text says about its script.
+    """Evidence for the script of a text.
 
     simplified: Number of characters that only Simplified Chinese writes.
     traditional: Number of characters that Simplified Chinese never writes.
@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
 
 
 class _Scripts(dict[str, int]):
-    """Character → who writes it."""
+    """Load a table: character → the scripts that use it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ HEAD = 1 << 16  # bytes of a Markdown file that are searched for it
 
 @dataclass
 class Plan:
-    """What is written from which files.
+    """Plan of an output file and its input files.
 
     files (dict[Path, list[Path]]): Target → sources.
     held_out (Optional[Path]): The target that gets every tenth sentence of train.
@@ -63,12 +63,12 @@ def find_splits(folder: Path) -> dict[str, list[Path]]:
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that the name of a file or folder says, if any."""
+    """Return the split named by a file or folder name, if any."""
     return next((split for split, pattern in SPLITS.items() if pattern.search(name.lower())), None)
 
 
 def splits_in(folder: Path) -> dict[str, list[Path]]:
-    """Find the files of each split by the names of what is directly in a folder."""
+    """Find the files of each split by the names of the entries of a folder."""
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
         split = split_of(entry.name)
@@ -80,7 +80,7 @@ def splits_in(folder: Path) -> dict[str, list[Path]]:
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return all files of a folder, or the one file, whose names end as data does.
+    """Return the data files of a folder, or a single file, by suffix.
 
     Of brat's pairs the text represents both; what describes a Hugging Face data set, and Markdown without marked
     entities, is no data.

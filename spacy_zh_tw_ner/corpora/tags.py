@@ -14,7 +14,7 @@ SpanT: TypeAlias = tuple[int, int]
 
 
 def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tuple[str, list[SpanT]]:
-    """Join tokens as Chinese is written, with blanks between words of Latin and other such scripts.
+    """Join tokens without spaces, except between words of Latin and similar scripts.
 
     tokens (Sequence[str]): The tokens of one sentence.
     blanks (Sequence[Optional[bool]]): Whether a blank is before each token, where that is known.
@@ -102,7 +102,7 @@ def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str)
 
 
 def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
-    """Return whether tags are IOB1: entities begin with I-, and B- only parts neighbours of one label.
+    """Return whether tags are IOB1: entities begin with I-, and B- only separates adjacent entities of one label.
 
     sentences (Iterable[Sequence[str]]): Tags, a sentence each.
     RETURNS (bool): False where nothing speaks for it.

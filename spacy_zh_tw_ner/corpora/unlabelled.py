@@ -36,7 +36,7 @@ def _first_line(path: Path) -> str:
 
 
 def _are_tokens_alone(path: Path) -> bool:
-    """Return whether a file has one token a line, and blank lines between sentences: columns without their tags."""
+    """Return whether a file has one token per line and blank lines between sentences: columns without tags."""
     n_tokens = n_short = n_blank = 0
     for _, line in numbered_lines(path):
         if not line.strip():

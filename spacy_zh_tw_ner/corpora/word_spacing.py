@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-# Letters of scripts that part words by blanks: not Thai to Myanmar, Khmer, Chinese and Japanese. Hangul is one of them.
+# Letters of scripts that separate words by spaces: not Thai to Myanmar, Khmer, Chinese and Japanese. Hangul is one of
+# them.
 LETTER = r"[^\W\d_\u0e00-\u109f\u1780-\u17ff\u2e80-\uabff\ud7b0-\U0010ffff]"
 HAS_LETTER = re.compile(LETTER)
 HAS_WORD = re.compile(LETTER + "{2}")
@@ -13,7 +14,7 @@ CLITIC = re.compile("n['’]t", re.IGNORECASE)  # of don't, as the Penn Treebank
 
 
 def blanks_before(tokens: Sequence[str]) -> list[bool]:
-    """Say before which tokens of a sentence there is a blank.
+    """Return before which tokens of a sentence a space is written.
 
     Tokens of single letters are characters, between which there is none, unless some token of the sentence shows that
     they are words.
@@ -28,5 +29,5 @@ def blanks_before(tokens: Sequence[str]) -> list[bool]:
 
 
 def _parted(left: str, right: str) -> bool:
-    """Return whether a blank is between two tokens that hold letters."""
+    """Return whether a space is written between two tokens that contain letters."""
     return bool(ENDS_WORD.search(left) and BEGINS_WORD.match(right)) and CLITIC.fullmatch(right) is None

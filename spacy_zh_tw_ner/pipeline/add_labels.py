@@ -35,7 +35,7 @@ def create_add_labels_v1(
 
 
 def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
-    """Find the component, which spaCy has disabled while it initializes others."""
+    """Find the component even if it is disabled: spaCy disables sourced components during initialization."""
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component

@@ -59,7 +59,7 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     RAISES (ValueError): Where no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)
-    # Without entities every temperature near 0 is right, and all scores would be 1.
+    # Without gold entities the likelihood is largest at temperature 0, and all scores would be 1.
     if not any(ent.label_ in component.labels for gold in golds for ent in gold.ents):
         labels = ", ".join(component.labels) or "none"
         raise ValueError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))

@@ -320,7 +320,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             first += len(emissions)
 
     def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
-        """Compute what the CRF decodes, before temperature and evidence.
+        """Compute the emissions that the CRF decodes, before temperature and evidence.
 
         docs (list[Doc]): The documents.
         RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, in which no
@@ -356,7 +356,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
             earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             kept = _beside(earlier, prediction) if earlier else prediction
             ents = sorted({*earlier, *kept.ents})
-            # Entities that another recognizer of this pipeline has found keep the scores that it gave them.
+            # Entities of another recognizer in this pipeline keep their scores.
             scores = (
                 {entity: score for entity, score in read_scores(doc).items() if entity in earlier} if earlier else {}
             )
@@ -400,14 +400,14 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         RETURNS (dict[str, Any]): The scores.
         """
         examples = list(examples)
-        # What an earlier component has found is not missing.
+        # Entities that an earlier component has set are not missing.
         found = {ent.label_ for example in examples for ent in example.predicted.ents}
         golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
         self.gold_warnings.warn(GoldProblems(labels=Counter(golds)), self.name, self.labels)
         return cast(dict[str, Any], super().score(examples, **kwargs))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
-        """Emissions of a batch as one array on the CPU, and the lengths of its documents."""
+        """Return the emissions of a batch as one array on the CPU, and the lengths of its documents."""
         rows, lengths = flatten(self.model.ops, emissions)
         return to_numpy(self.model.ops, rows), lengths
 

@@ -12,7 +12,7 @@ from ..loaded_models import require_param
 from ..types import EmissionsT, TaggerT, Tok2VecT
 from ..untrusted import in_range, require
 
-LARGEST_SCORE = 1e6  # of a transition; what is forbidden has −1e30, which no sum of scores may come near
+LARGEST_SCORE = 1e6  # of a transition, so that no sum of scores comes near PENALTY (−1e30)
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 CURATED_LISTENERS = ("last_transformer_layer_listener", "scalar_weighting_listener", "transformer_layers_listener")
 

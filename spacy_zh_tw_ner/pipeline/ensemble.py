@@ -120,7 +120,7 @@ class CRFEnsemble(CRFEntityRecognizer):
             _, cooled = at_temperature(nothing, recognizer.transitions(), recognizer.temperature)
             order = self._tag_order(recognizer)
             found.append(Transitions(cooled.matrix[order][:, order], cooled.start[order], cooled.end[order]))
-        # What is forbidden is forbidden in all members, and the mean stays far below any score.
+        # Forbidden transitions are the same in all members, so their mean is still far below any score.
         return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
     def _read(self, docs: list[Doc]) -> tuple[list[CRFEntityRecognizer], list[list[Doc]]]:

@@ -64,7 +64,7 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Agreemen
 
 
 def write_about(folder: Path, about: dict[str, Any]) -> None:
-    """Write `pipeline.json`, with the SHA-256 of the files beside it.
+    """Write `pipeline.json`, with the SHA-256 of the other files.
 
     folder (Path): With all other files.
     about (dict): What is written; hashes of before are replaced.

@@ -27,7 +27,7 @@ def pipeline_folder(name: str) -> Path:
 
 
 def pipeline_places(*names: str) -> list[Path]:
-    """List the folders that names may stand for, which no output may touch.
+    """List the folders of pipelines, by path or package name, which outputs must not overwrite.
 
     names (str): Folders, or names of installed packages; what does not exist is left out.
     """
@@ -37,7 +37,7 @@ def pipeline_places(*names: str) -> list[Path]:
 
 
 def load_pipeline(name: str, **settings: Any) -> "Language":
-    """Load a pipeline, with a message that says what is wrong if that fails.
+    """Load a pipeline; errors get a message with a remedy.
 
     name (str): Folder, or name of an installed package.
     settings (Any): For `spacy.load`.

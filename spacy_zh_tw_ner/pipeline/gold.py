@@ -19,7 +19,7 @@ IOB_OUTSIDE = 2  # of token.ent_iob
 
 @dataclass
 class GoldProblems:
-    """What could not be learnt as it was annotated.
+    """Gold entities that cannot be used as they are annotated.
 
     n_unusable, first_unusable: Annotations that fit no legal tag sequence, and the text of the first.
     n_trimmed, first_trimmed: Entities with white space at an edge, and the first of them.
@@ -34,14 +34,14 @@ class GoldProblems:
 
 
 class GoldWarnings:
-    """Warns of gold annotations that could not be learnt: of white space, and of each unknown label, once."""
+    """Warn once of entities with white space at the edges, and once of each unknown label."""
 
     def __init__(self) -> None:
         self._reported: set[str] = set()
         self._reported_white_space = False
 
     def warn(self, problems: GoldProblems, name: str, labels: Sequence[str]) -> None:
-        """Warn of what was found in a batch.
+        """Warn of the problems of a batch.
 
         problems (GoldProblems): What was found.
         name (str), labels (Sequence[str]): Of the component.
@@ -57,7 +57,7 @@ class GoldWarnings:
             warnings.warn(message, stacklevel=4)
 
     def unknown_labels(self, counts: Mapping[str, int], name: str, labels: Sequence[str]) -> str | None:
-        """Word a warning of labels that a component lacks.
+        """Return a warning about labels that a component does not have.
 
         counts (Mapping[str, int]): Gold entities by label.
         name (str), labels (Sequence[str]): Of the component.
@@ -87,7 +87,7 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
     for example in examples:
         gold, n_unusable = example.reference, 0
         if np.array_equal(gold.to_array(ORTH), example.predicted.to_array(ORTH)):
-            # The usual case. spaCy's alignment would take a tenth of the training time to say so.
+            # The usual case: equal tokens. Computing spaCy's alignment would take a tenth of the training time.
             entities = [Entity(ent.start, ent.end, ent.label_) for ent in gold.ents]
             outside = gold.to_array(ENT_IOB) == IOB_OUTSIDE
         else:

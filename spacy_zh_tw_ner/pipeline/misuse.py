@@ -27,7 +27,7 @@ class MisuseWarnings:
         self._given: set[str] = set()
 
     def check_pipeline(self, nlp: Language) -> None:
-        """Warn where the pipeline does not make characters of texts."""
+        """Warn if the tokenizer of the pipeline does not produce one token per character."""
         if nlp.lang != LANG and not isinstance(nlp.tokenizer, CharTokenizer):
             self._warn("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 

@@ -46,7 +46,7 @@ def get_score(span: Span) -> float | None:
 
 
 def _scored_group(doc: Doc) -> CharacterSpans | None:
-    """The group with the scores; one that was read from bytes is replaced by one that survives retokenizing."""
+    """Return the span group of scores; one that was read from bytes is replaced by one that survives retokenizing."""
     group: Any = dict(doc.spans).get(SPANS_KEY)
     if group is None or len(group.attrs.get(SCORES, ())) != len(group):
         return None
@@ -56,7 +56,7 @@ def _scored_group(doc: Doc) -> CharacterSpans | None:
 
 
 def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    # The group is in the order of the text. Two entities in one merged token start alike.
+    # The group is sorted by position. Two entities in one merged token have the same start.
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
         yield first
@@ -71,7 +71,7 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """A score in `doc.user_data`, which knows no label: it is that of the document's entity."""
+    """Read a score from `doc.user_data`, which has no labels: it belongs to the entity of the document."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
         return None

@@ -23,7 +23,7 @@ from ..untrusted import in_range, parse_json, reading, require, require_type, wh
 from .resume import layers_of, optimizer_from_bytes, optimizer_to_bytes
 
 FORMAT = 1
-MOST_STEPS = 10_000_000  # schedules are brought forward a step at a time, which takes a second for 100,000
+MOST_STEPS = 10_000_000  # schedules advance step by step, which takes a second per 100,000 steps
 # What may differ between a run and its resumption: where things are, and how they are reported
 FREE = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
 
@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
 
 
 def _position(found: object) -> Position:
-    """Check how far a run says that it has come."""
+    """Check the position of a run that was read from a checkpoint."""
     names = set(vars(Position()))
     values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
     require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
@@ -199,7 +199,7 @@ def _restore_random(arrays: dict[str, Any], python: Any) -> None:
     random.setstate((version, tuple(numbers), gauss))
     kind, position, has_gauss, cached = python["numpy"]
     key = arrays["random/numpy"]
-    # numpy does not look where the position is, and reads there.
+    # numpy does not check the position, and would read out of bounds.
     whole_number("python.numpy", position, 0, 624)
     require(_kind(key) == ((624,), np.dtype(np.uint32)), "random/numpy", _kind(key), "624 numbers of uint32")
     has_gauss, cached = whole_number("python.numpy", has_gauss, 0, 1), in_range("python.numpy", cached, -1e9, 1e9)

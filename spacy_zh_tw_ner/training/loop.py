@@ -64,7 +64,7 @@ def train(
     """
     require_run_folder(output, resume=resume, force=force)
     limit_primitive_cache()
-    with claimed(resolve(output)):  # against a second run into the same folder
+    with claimed(resolve(output)):  # no other run may write into the folder
         return _train(nlp, output, resume, checkpoint_every, stdout or sys.stdout, stderr or sys.stderr)
 
 
@@ -91,13 +91,13 @@ def _train(
         stream.skip(position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr))
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
-    # For the progress logger, which otherwise takes the first step of this process for the first of the run.
+    # For the progress logger, which would otherwise count from the first step of this process.
     start = {"step": position.step, "words": position.words, "seconds": position.seconds} if resume else None
     try:
         for info, is_best in _steps(run, stream, position):
             scored = info["score"] is not None
             if scored:
-                return_freed_memory()  # of evaluation, before saving takes its own
+                return_freed_memory()  # memory of the evaluation, before saving allocates more
                 _save(run, output, info, is_best)
                 if not resume and len(position.results) == 1:
                     path.unlink(missing_ok=True)  # of the run whose models were just replaced
@@ -177,7 +177,7 @@ def _update(run: Run, batch: BatchT, dropout: float, losses: dict[str, float]) -
 
 
 def _evaluate(run: Run) -> tuple[float, dict[str, Any]]:
-    return_freed_memory()  # of training: evaluation takes other sizes, and would come on top of it
+    return_freed_memory()  # memory of training, which evaluation cannot reuse because it allocates other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()
 

@@ -12,7 +12,7 @@ from .progress import Report
 
 # Before so many steps, and with fewer evaluations that agree, nothing is odd.
 STEPS, SEVERAL = 100, 3
-FEW = 20  # updates of a run that was hardly meant as a trial of the config
+FEW = 20  # updates; shorter runs are not warned about
 # What head and encoder usually learn at; a Transformer whose every weight learns forgets what it knew above the last.
 LOW_HEAD_RATE, HIGH_ENCODER_RATE = 1e-4, 1e-4
 LINEAR = "spacy-zh-tw-ner.linear.v1"

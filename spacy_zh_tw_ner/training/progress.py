@@ -104,7 +104,7 @@ def drop_reports(path: Path, step: int) -> None:
         try:
             found = Report.from_line(kept[-1].decode(errors="replace")).step
         except ValueError:
-            found = None  # a process that was killed has left half of a line
+            found = None  # an incomplete line of a process that was killed
         if found is not None and found < step:
             break
         kept.pop()

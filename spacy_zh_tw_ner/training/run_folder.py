@@ -14,7 +14,7 @@ BEST, LAST = "model-best", "model-last"
 
 
 def require_run_folder(output: Path, *, resume: bool = False, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Check that a run may write its models and its checkpoint, and remove what a killed run left half-written.
+    """Check that a run may write its models and checkpoint, and remove incomplete files of a killed run.
 
     output (Path): The folder of the run. Other files in it are left alone.
     resume (bool): Whether the run continues from the checkpoint.
@@ -37,13 +37,13 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     if output.is_dir():
         for name in (BEST, LAST, CHECKPOINT):
             with claimed(resolve(output / name)):
-                pass  # which removes them
+                pass  # claiming removes the temporaries
 
 
 def is_other_model(path: Path) -> bool:
-    """Return whether a file has weights that `save_checkpoint` has not written, as far as its header tells."""
+    """Return whether a file has weights that `save_checkpoint` has not written, according to its header."""
     try:
         with safe_open(path, framework="np") as file:
             return "said" not in file.keys()  # noqa: SIM118  (a file is no mapping)
     except (OSError, SafetensorError):
-        return False  # broken: nobody can use it
+        return False  # damaged, and of no use
