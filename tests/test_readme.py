@@ -1,4 +1,4 @@
-"""Everything that the READMEs say can be done can be done."""
+"""Run the code, parse the commands and follow the links of the READMEs and of docs/."""
 
 import re
 import shlex
@@ -12,21 +12,22 @@ import typer
 import weasel
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config
-from thinc.api import Config
+from thinc.api import Config, fix_random_seed
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-TW.md")
-TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in READMES}
+DOCS = tuple(sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in READMES + DOCS}
 BLOCKS = {name: re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) for name, text in TEXTS.items()}
 
 
 def blocks(language: str) -> list[Any]:
-    """Blocks of one language in both files, each with a name for reports."""
+    """Blocks of one language in all files, each with a name for reports."""
     return [
         pytest.param(code, id=f"{name}-{i}")
-        for name in READMES
+        for name in TEXTS
         for i, (tag, code) in enumerate(BLOCKS[name])
         if tag == language
     ]
@@ -52,6 +53,10 @@ def parse(app: typer.Typer, words: list[str]) -> click.Context:
 def test_both_readmes_have_the_same_code() -> None:
     assert len(BLOCKS["README.md"]) >= 6
     assert BLOCKS["README.md"] == BLOCKS["README.zh-TW.md"]
+
+
+def test_the_docs_are_found() -> None:
+    assert "docs/fine-tuning.md" in DOCS
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -84,14 +89,23 @@ def needs_onnx(code: str) -> bool:
 
 @pytest.mark.parametrize("code", [block for block in blocks("python") if not needs_onnx(block.values[0])])
 def test_python_blocks_run(
-    code: str, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code: str,
+    tiny_pipeline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # for what a block writes
+    fix_random_seed(0)
     namespace = execute(code, tiny_pipeline, monkeypatch)
     if "print(" in code:
         assert "('臺北市', 'GPE', 0." in capsys.readouterr().out
+    if "resume_training" in code:
+        doc = spacy.load(tmp_path / "my-pipeline")("端午節大家都回宜蘭過節。")
+        assert ("端午節", "FESTIVAL") in [(ent.text, ent.label_) for ent in doc.ents]
     if "html = " in code:
         assert 0 < namespace["html"].count("<mark") == len(namespace["nlp"]("國立臺灣大學位於臺北市大安區。").ents)
-    if "Example" in code:
+    if "unknown = " in code:
         assert namespace["known"].get_aligned_ner() == ["B-GPE", "L-GPE"]
         assert namespace["unknown"].get_aligned_ner() == [None, None]
 
@@ -170,14 +184,19 @@ def test_options_mentioned_in_the_text_are_there() -> None:
         assert set(re.findall(r"(?<![-\w])--[a-z][\w.-]*", text)) <= options
 
 
-@pytest.mark.parametrize("name", READMES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_links_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", TEXTS[name]):
         if not target.startswith(("http", "DATE", "GPE", "ORG")) and re.search("[./]", target):
-            assert (ROOT / target).exists(), target
+            assert (ROOT / name).parent.joinpath(target).exists(), target
 
 
-@pytest.mark.parametrize("name", READMES)
+def test_the_readmes_lead_to_every_page_of_the_docs() -> None:
+    for readme in READMES:
+        assert {name for name in DOCS if f"({name})" not in TEXTS[readme]} == set()
+
+
+@pytest.mark.parametrize("name", TEXTS)
 def test_nothing_is_left_to_fill_in(name: str) -> None:
     assert not re.search(r"@@|TODO|FIXME|XXX", TEXTS[name])
 

@@ -93,7 +93,7 @@ def _read_json(path: Path) -> Any:
 
 def _read_card(path: Path) -> Any:
     """Return `dataset_info` in the head of a data set's card; None where there is none."""
-    import yaml  # comes with transformers
+    from srsly import yaml_loads
 
     if not path.is_file():
         return None
@@ -102,8 +102,8 @@ def _read_card(path: Path) -> Any:
     if not head.startswith("---\n") or "\n---" not in head[4:] or ALIAS.search(head):
         return None
     try:
-        card = yaml.load(head[4:].partition("\n---")[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError):
+        card = yaml_loads(head[4:].partition("\n---")[0])
+    except (ValueError, RecursionError):  # srsly raises a ValueError for invalid YAML
         return None  # a README that is not a data set card
     return card.get("dataset_info") if isinstance(card, dict) else None
 

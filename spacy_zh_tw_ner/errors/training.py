@@ -37,8 +37,8 @@ class TrainingMessages:
         "--base out, or give --preset to train another base model."
     )
     ZT447 = (
-        "The schedule {name} needs total_steps of at least 1 (got {total}). It follows training.max_steps, where 0 "
-        "means no limit: set training.max_steps to the number of updates, or use the schedule constant.v1."
+        "The schedule {name} needs total_steps of at least 0 (got {total}). It follows training.max_steps: set that to "
+        "the number of updates, or to 0 for no limit."
     )
 
     # Planning

@@ -211,7 +211,8 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         labels = require_labels("labels", self.cfg.get("labels"))
         temperature = in_range("temperature", self.cfg.get("temperature", 1.0), COLDEST, HOTTEST)
         self.cfg = {"labels": labels, "temperature": temperature}
-        if labels and self.model.has_ref("output_layer"):
+        # A component that was saved before it was initialized has no arrays; `predict` reports that.
+        if labels and self.model.has_ref("output_layer") and self.model.get_ref("output_layer").has_param("W"):
             check_tagger(self.model, len(self.scheme))
             if all(type(layer) is Model for layer in self.model.walk()):  # no listener, which needs its component
                 (emissions,) = self.model.predict([Doc(self.vocab, words=["a"])])

@@ -15,21 +15,27 @@ def create_linear_v1(
         step  0 … warm-up … total_steps
         rate  0 ↗ initial_rate ↘ 0
 
+    Where `total_steps` is 0, which for `max_steps` means no limit, the rate stays at `initial_rate` after the warm-up.
+
     initial_rate (float): The highest rate.
     warmup_steps (int): Steps of the warm-up in a long run.
-    total_steps (int): Steps after which the rate is 0; in a config `${training.max_steps}`.
+    total_steps (int): Steps after which the rate is 0; in a config `${training.max_steps}`. 0 for no end.
     warmup_share (float): The warm-up takes at most this share of `total_steps`.
     YIELDS (float): A rate a step.
-    RAISES (TrainingError): If there are no steps, which is what 0 means here, unlike in `max_steps`.
+    RAISES (TrainingError): If `total_steps` is negative.
     """
-    if total_steps < 1:
+    if total_steps < 0:
         raise TrainingError(Errors.ZT447.format(name="spacy-zh-tw-ner.linear.v1", total=total_steps))
+    if not total_steps:
+        return _linear(initial_rate, warmup_steps, math.inf)
     return _linear(initial_rate, min(warmup_steps, int(total_steps * warmup_share)), total_steps)
 
 
-def _linear(highest: float, warmup_steps: int, total_steps: int) -> Generator[float, None, None]:
+def _linear(highest: float, warmup_steps: int, total_steps: float) -> Generator[float, None, None]:
     for step in range(warmup_steps):
         yield step / warmup_steps * highest
+    while math.isinf(total_steps):
+        yield highest
     for step in count(warmup_steps):
         yield max(0.0, (total_steps - step) / max(1.0, total_steps - warmup_steps)) * highest
 

@@ -184,9 +184,8 @@ def test_train_says_that_a_warm_up_is_longer_than_the_run(tiny_corpus: Path, tmp
     assert "ZT925" not in succeeds("train", "bilstm", "-o", tmp_path / "new", *options)
 
 
-def test_a_schedule_without_an_end_is_refused(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_negative_number_of_steps_is_refused(tiny_corpus: Path, tmp_path: Path) -> None:
     options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
-    result = run("train", "bilstm", "-o", tmp_path / "out", *options, "--training.max_steps=0")
+    result = run("train", "bilstm", "-o", tmp_path / "out", *options, "--training.max_steps=-1")
     assert result.exit_code == 1
-    assert "[ZT447]" in plain(result.output)
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,9 @@ def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Pat
     assert (found.f_score_before, found.f_score) == (100.0, 100.0)
     before, after = (json.loads((path / "pipeline.json").read_text("utf-8")) for path in (tiny_onnx[1], folder))
     assert (before.pop("weights"), after.pop("weights")) == ("float32", "int8")
+    hashes = after.pop("sha256")
+    assert before.pop("sha256")["pieces.npz"] == hashes["pieces.npz"]
+    assert hashes == {name: sha256((folder / name).read_bytes()).hexdigest() for name in names[:3]}
     assert before == after
 
 

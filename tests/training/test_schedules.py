@@ -31,10 +31,15 @@ def test_the_share_can_be_set() -> None:
     assert rates.index(1.0) == 20
 
 
-@pytest.mark.parametrize("total", [0, -5])
-def test_a_run_without_steps_is_refused(total: int) -> None:
+def test_without_an_end_the_rate_stays_after_the_warm_up() -> None:
+    rates = list(islice(create_linear_v1(1.0, 4, 0), 1000))
+    assert rates[:6] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert set(rates[4:]) == {1.0}
+
+
+def test_a_negative_number_of_steps_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"\[ZT447\] .*training\.max_steps"):
-        create_linear_v1(1.0, 150, total)
+        create_linear_v1(1.0, 150, -5)
 
 
 @pytest.mark.parametrize("name", [*WHOLE, *preset_names()])
