@@ -27,7 +27,7 @@ logger = logging.getLogger("spacy_zh_tw_ner")
 
 @dataclass
 class _Choice:
-    """The device of encoders; None for that of thinc."""
+    """Return the device of encoders; None for the device of thinc."""
 
     device: torch.device | None = None
 
@@ -37,7 +37,7 @@ _choice = _Choice()
 
 
 def encoder_device() -> torch.device:
-    """Return where an encoder is put that is made or loaded now.
+    """Return the device of encoders that are created or loaded now.
 
     RETURNS (torch.device): The GPU that `require_gpu` chose for encoders alone, or the device of thinc.
     """
@@ -45,7 +45,7 @@ def encoder_device() -> torch.device:
 
 
 def require_gpu(gpu_id: int = 0, *, notify: Callable[[str], object] = logger.info) -> torch.device:
-    """Run the pipelines that are made or loaded from now on on a GPU; with CuPy all of them, or else their encoders.
+    """Use a GPU for pipelines that are created or loaded from now on: all of them with CuPy, else only encoders.
 
     gpu_id (int): Number of the GPU.
     notify (Callable[[str], object]): Gets one line, if only encoders run there.
@@ -65,14 +65,14 @@ def require_gpu(gpu_id: int = 0, *, notify: Callable[[str], object] = logger.inf
 
 
 def require_cpu() -> None:
-    """Run the pipelines that are made or loaded from now on on the CPU."""
+    """Use the CPU for pipelines that are created or loaded from now on."""
     _choice.device = None
     _thinc_cpu()
 
 
 @contextmanager
 def encoders_on(device: str | torch.device) -> Iterator[None]:
-    """Put the encoders that are made or loaded inside a `with` block on a device, and nothing else.
+    """Context manager: use a device for encoders, and only these, that are created or loaded inside the block.
 
     device (str | torch.device): Any of torch's, as "cuda:1".
     """
@@ -89,7 +89,7 @@ def runs_encoders_alone() -> bool:
 
 
 def check_gpu(gpu_id: int) -> str | None:
-    """Make sure that there is a GPU, without using it.
+    """Check that a GPU is available, without using it.
 
     gpu_id (int): Its number.
     RETURNS (str | None): A line that says that only encoders will run there, and how to change that; None if thinc can

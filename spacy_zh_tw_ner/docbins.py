@@ -17,7 +17,7 @@ ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` takes any number for th
 
 
 class CheckedDocBin(DocBin):
-    """A DocBin that checks sizes before it takes memory.
+    """DocBin that checks sizes before it allocates memory.
 
     path (Path): The file, for messages.
     """
@@ -27,7 +27,7 @@ class CheckedDocBin(DocBin):
         self.path = path
 
     def from_bytes(self, bytes_data: bytes) -> "CheckedDocBin":
-        """Read all that a file holds.
+        """Read a file.
 
         RAISES (CorpusError): For anything but the content of a `.spacy` file.
         """
@@ -63,14 +63,14 @@ class CheckedDocBin(DocBin):
         self.user_data = _one_each("user_data", user_data, n_docs, bytes | None)
 
     def get_docs(self, vocab: Vocab) -> Iterator[Doc]:
-        """Make the documents, and check what they refer to.
+        """Build the documents, and check the strings and offsets that they refer to.
 
         RAISES (CorpusError): For tokens, labels or spans that are not there.
         """
         docs = super().get_docs(vocab)
         for number in range(1, len(self.tokens) + 1):
             try:
-                with reading(self.path):  # entered anew for each document: a generator shares its caller's context
+                with reading(self.path):  # once per document: a generator shares the context variables of its caller
                     self._scan(number - 1)
                     doc = next(docs)
                     _check(doc)
@@ -108,6 +108,6 @@ def _check(doc: Doc) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """What was wrong, without the path and the remedy, which ZT210 has, too."""
+    """Return the reason of an error, without path and remedy, which ZT210 adds."""
     cause = error.__cause__
     return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

@@ -12,7 +12,7 @@ class Entity(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The entities of one text by token, in order, and the probability of each."""
+    """Entities of one text, by token and in order, and their probabilities."""
 
     ents: tuple[Entity, ...]
     scores: tuple[float, ...]

@@ -9,7 +9,7 @@ from .staging import claimed, resolve, temporary_path
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Write a file beside the target and rename it, so that readers see the old file or the complete new one."""
+    """Write a temporary file and rename it to the target, so readers see the old file or the complete new one."""
     write_streamed(target, lambda file: file.write(data))
 
 

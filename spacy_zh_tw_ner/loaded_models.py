@@ -52,7 +52,7 @@ def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
 
 
 def require_param(layer: Model[Any, Any], name: str, shape: tuple[int | None, ...]) -> Any:
-    """Make sure that an array was loaded, and has a shape.
+    """Check that an array was loaded, and has a shape.
 
     layer (Model): The layer.
     name (str): Of the parameter.
@@ -75,7 +75,7 @@ def _structure(layer: Model[Any, Any]) -> tuple[str, dict[str, int | None], dict
 
 
 def _require_similar(key: str, value: object, before: object) -> None:
-    """A function stays that function, and a number a number; data that was nothing before may be anything."""
+    """Check a loaded attribute: functions must be unchanged, and numbers must be numbers; None accepts any value."""
     if isinstance(before, Callable):  # type: ignore[arg-type]
         require(value is before, key, type(value).__name__, "the function of this layer")
     elif isinstance(before, bool | str) or before is None:

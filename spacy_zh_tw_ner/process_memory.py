@@ -11,7 +11,7 @@ N_PRIMITIVES = 32
 
 
 def limit_primitive_cache() -> None:
-    """Have oneDNN keep compiled code for few shapes, unless the user has set a number.
+    """Limit oneDNN's cache of compiled kernels, unless the user has set its size.
 
     By default it keeps 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB. They are allocated
     among the tensors of a step and stay when those are freed, so that the heap grows around them. Before an update of

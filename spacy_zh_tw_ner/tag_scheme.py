@@ -1,4 +1,4 @@
-"""ents ⇄ tags: BIOES, and which tag may follow which.
+"""Convert entities to BIOES tags and back, and define the legal transitions.
 
 Begin, Inside, End, Single and Outside (Ratinov and Roth 2009 write them BILOU). An entity's first and last tags say
 that they are its first and last, so the probability of a tag path is the probability of exactly that entity.
@@ -23,7 +23,7 @@ FROM_BILUO = {"B": "B", "I": "I", "L": "E", "U": "S"}
 
 
 class Legality(NamedTuple):
-    """Which tag may follow which, begin a document, and end it: (n_tags, n_tags), (n_tags,), (n_tags,)."""
+    """Masks of legal transitions, first tags and last tags: (n_tags, n_tags), (n_tags,), (n_tags,)."""
 
     matrix: BoolsT
     start: BoolsT
@@ -31,7 +31,7 @@ class Legality(NamedTuple):
 
 
 class WhiteSpace(NamedTuple):
-    """Where white space is in the tokens of a text: (n_tokens,) each.
+    """Masks of white space in the tokens of a text, (n_tokens,) each.
 
     first: whether a token begins with white space. last: whether it ends with it. whole: whether it is nothing else.
     """
@@ -87,7 +87,7 @@ class TagScheme:
 
     @cached_property
     def _edge_tags(self) -> tuple[BoolsT, BoolsT]:
-        """(n_tags,) whether a tag is that of the first token of an entity, and of the last."""
+        """Return two (n_tags,) masks: tags of the first and of the last token of an entity."""
         kind = np.array([tag[0] for tag in self.tags])
         return np.isin(kind, ("B", "S")), np.isin(kind, ("E", "S"))
 
@@ -148,7 +148,7 @@ class TagScheme:
 def trim_white_space(
     entities: Iterable[Entity], outside: BoolsT, white_space: WhiteSpace
 ) -> tuple[list[Entity], BoolsT, list[Entity], int]:
-    """Take white space off the edges of gold entities; tokens that are taken off are outside.
+    """Trim white space from the edges of gold entities; trimmed tokens are outside of entities.
 
     entities (Iterable[Entity]): By token.
     outside (BoolsT): (n_tokens,) tokens known to be outside of any.

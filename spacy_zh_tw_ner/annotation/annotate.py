@@ -93,7 +93,10 @@ def _annotate(
 
 
 def _require_outputs(job: Job, force: bool) -> None:
-    """RAISES (OutputError): If the job is finished already, or if it would replace what is not its own."""
+    """Check that a job may start.
+
+    RAISES (OutputError): If it is finished already, or would replace files that it did not write.
+    """
     inputs = [job.source, *pipeline_places(job.pipeline)]
     for path in (job.target, job.folder):
         require_apart(path, inputs)

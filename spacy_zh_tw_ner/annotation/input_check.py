@@ -1,4 +1,4 @@
-"""Look at the beginning of an input before a job starts, for mistakes that would reject all of it."""
+"""Check the beginning of an input for mistakes that would reject all records, before a job starts."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from .job import Job
 
 START = 2**20  # bytes
 BOM = b"\xef\xbb\xbf"
-# What a file is, by its first bytes
+# File types by their first bytes
 SIGNATURES = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -27,7 +27,7 @@ def require_readable(job: Job) -> None:
     RAISES (ValueError): For another kind of file, for one JSON array, and if no record has the field of the text.
     """
     if job.reads == "parquet":
-        return  # which says itself what is wrong with it
+        return  # pyarrow reports errors of Parquet
     with job.source.open("rb") as file:
         start = file.read(START)
         is_all = not file.read(1)

@@ -65,7 +65,7 @@ class Journal:
 
     job (Job): Its folder is made when it is not there.
     identity (dict): See `identify`.
-    anew (bool): Discard what another job has begun.
+    anew (bool): Discard the parts of an unfinished job.
     RAISES (ValueError): If what is there was begun by another job, or by nobody of ours.
     """
 
@@ -107,7 +107,7 @@ class Journal:
         return total
 
     def remove(self) -> None:
-        """Remove the parts, when the output is in its place. A file of somebody else stays, and the folder with it."""
+        """Remove the parts after the output has been written. Files that the job did not write are kept."""
         self._file.close()
         for path in self.job.folder.iterdir():
             if OURS.fullmatch(path.name):
@@ -125,7 +125,7 @@ class Journal:
 
 
 def has_journal(job: Job) -> bool:
-    """Return whether the output of a job has been begun, and not finished."""
+    """Return whether a job has started and is not finished."""
     return (job.folder / NAME).is_file()
 
 

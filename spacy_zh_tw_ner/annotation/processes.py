@@ -19,7 +19,7 @@ from .worker import Worker
 
 THREADS = "OMP_NUM_THREADS"
 _workers: list[Worker] = []  # of this process: one, once it has begun
-_failures: list[Exception] = []  # of this process: why it has none
+_failures: list[Exception] = []  # error of this process, if its pipeline could not be loaded
 
 
 def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:

@@ -50,7 +50,7 @@ def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
 
 
 def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
-    """Return an array as thinc has it, on the device of `ops`."""
+    """Convert an array to the device of `ops`."""
     floats: Any = array.astype(np.float32, copy=False)
     return ops.asarray(floats)
 

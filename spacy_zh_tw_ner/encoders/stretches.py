@@ -25,7 +25,7 @@ POOLING = "trfs2arrays"
 
 
 def is_long(doc: Doc) -> bool:
-    """Return whether a document is encoded some tokens at a time."""
+    """Return whether a document is so long that it is encoded in slices."""
     return len(doc) > (min(LONG, SLICED) if is_interruptible() else LONG)
 
 

@@ -76,7 +76,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def from_config(
         cls, config: dict[str, Any] | Config = EMPTY, *, auto_fill: bool = True, **kwargs: Any
     ) -> "TraditionalChinese":
-        """Build a pipeline as spaCy does, and fill a config that leaves out settings, whoever asks.
+        """Build a pipeline as spaCy does, and add settings that the config lacks.
 
         `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
         `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
@@ -95,7 +95,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return super().resume_training(sgd=sgd)
 
     def create_optimizer(self) -> Optimizer:
-        """Make the optimizer of [training.optimizer], with rates at the peak of their schedules.
+        """Create the optimizer of [training.optimizer], with learning rates at the peak of their schedules.
 
         spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
         gives one. See `peak_rates`.
@@ -105,7 +105,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn of one that has no effect where it is."""
+        """Add a component as spaCy does; warn if it has no effect at its position."""
         component = super().add_pipe(*args, **kwargs)
         warn_of_order(self)
         return component
@@ -188,20 +188,20 @@ def _guard(component: Any) -> Any:
 
 
 def _with_character_spans(doc: Doc) -> Doc:
-    """Have span groups of a document that came back from another process survive retokenizing, as they did there."""
+    """Restore, in a document from another process, the span groups that survive retokenizing."""
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)
     return doc
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """The files of msgpack that components will read, those of other packages included."""
+    """Return the msgpack files that components will read, including components of other packages."""
     return (file for name in names if (file := folder / name / "model").is_file())
 
 
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Have components of other packages read torch weights without pickle: torch before 2.6 does not by itself."""
+    """Make components of other packages load torch weights without pickle, the default only since torch 2.6."""
     set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
     if not set_:
         os.environ[WEIGHTS_ONLY] = "1"

@@ -57,7 +57,7 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Run the piece with the highest number, which fails where the graph has fewer embeddings.
+        """Run the graph on the largest subword id, which fails if the graph has fewer embeddings.
 
         RAISES (UnreadableFileError): If the graph does not give emissions for the tags of the folder.
         """

@@ -62,7 +62,7 @@ class Exported(NamedTuple):
 
 
 def is_exported(folder: Path) -> bool:
-    """Return whether a folder is one of these."""
+    """Return whether a folder is an exported model."""
     return (folder / PIPELINE).is_file() and (folder / GRAPH).is_file()
 
 
@@ -116,7 +116,7 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Scores as an array of the shape of `legal`; what is illegal is forbidden, whatever the file says."""
+    """Return scores as an array of the shape of `legal`; illegal transitions get the forbidden score."""
     shape = legal.shape
     rows = require_type(key, values, list)
     flat: list[Any] = [cell for row in rows for cell in require_type(key, row, list)] if len(shape) == 2 else rows

@@ -25,7 +25,7 @@ MODEL: SchemaT = {7: GRAPH, 20: {1: GRAPH, 2: GRAPH}, 25: {7: NODE}}
 
 
 def require_own_weights(path: Path) -> None:
-    """Make sure that all weights of a graph are in it, or in files of its folder that are long enough.
+    """Check that all weights of a graph are in it, or in files of its folder that are long enough.
 
     path (Path): The graph.
     RAISES (UnreadableFileError): For a name that leads out of the folder, bytes that a file does not have, or data that
@@ -59,7 +59,7 @@ def _text(message: memoryview, number: int) -> str:
 
 
 def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memoryview]:
-    """The tensors in a message."""
+    """Yield the tensors in a message."""
     require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} graphs within each other")
     for number, value in _fields(message):
         inner = schema.get(number)
@@ -70,7 +70,7 @@ def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memo
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message that hold bytes: https://protobuf.dev/programming-guides/encoding."""
+    """Yield the length-delimited fields of a message: https://protobuf.dev/programming-guides/encoding."""
     place, end = 0, len(message)
     while place < end:
         key, place = _varint(message, place)

@@ -120,7 +120,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
 
 
 def _without_overlap(places: list[Entity]) -> set[Entity]:
-    """Of overlapping places keep the longest, and of these the first."""
+    """Resolve overlapping matches: keep the longest, and of equal lengths the first."""
     kept: set[Entity] = set()
     taken: set[int] = set()
     for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):
@@ -132,7 +132,7 @@ def _without_overlap(places: list[Entity]) -> set[Entity]:
 
 
 def _found(prediction: Prediction, kept: set[Entity], offsets: IndicesT) -> Iterator[Found]:
-    """YIELDS: Entities in the order of the text. A kept place that was not predicted has no score."""
+    """Yield entities in the order of the text. A gazetteer match that was not predicted has no score."""
     taken = {token for place in kept for token in range(place.start, place.end)}
     scores: dict[Entity, float | None] = dict.fromkeys(kept)
     for entity, score in zip(*prediction, strict=True):

@@ -9,7 +9,7 @@ from ..errors import Errors, TrainingError
 
 
 def require_precision(config: Mapping[str, Any], gpu_id: int) -> None:
-    """Make sure that the device computes in the precision that a config asks for.
+    """Check that the device computes in the precision that a config asks for.
 
     config (Mapping[str, Any]): Interpolated.
     gpu_id (int): −1 for the CPU.

@@ -55,7 +55,7 @@ def test_a_component_sourced_into_another_language_once(nlp: Language) -> None:
 def test_words_as_tokens_once() -> None:
     nlp = fit(build(), 1)
     docs = [Doc(nlp.vocab, words=["蔡英文", "總統"], spaces=[False, False]) for _ in range(3)]
-    with pytest.warns(UserWarning, match=r"\[ZT941\] .*words such as '蔡英文'.*make_doc") as seen:
+    with pytest.warns(UserWarning, match=r"\[ZT941\] .*tokens such as '蔡英文'.*make_doc") as seen:
         list(nlp.pipe(docs))
     assert len(seen) == 1
 

@@ -117,7 +117,7 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
 
 
 def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor]) -> None:
-    """Make sure that a config describes these weights, before a model of its sizes is allocated.
+    """Check that a config describes these weights, before a model of its sizes is allocated.
 
     RAISES (ValueError): If a weight is missing or has another shape.
     """

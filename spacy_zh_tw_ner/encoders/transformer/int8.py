@@ -131,7 +131,7 @@ def fill(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> None:
-    """Make sure that a rounded layer has the shapes of the one it replaces: torch's operators do not look.
+    """Check that a rounded layer has the shapes of the one it replaces: torch's operators do not look.
 
     RAISES (UnreadableFileError): If a part is missing, or has another shape or type.
     """

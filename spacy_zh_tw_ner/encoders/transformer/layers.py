@@ -30,7 +30,7 @@ def depths(model: Base) -> dict[str, int]:
 
 
 def shares_layers(model: Base) -> bool:
-    """Return whether one layer stands for several, as in ALBERT."""
+    """Return whether layers share their weights, as in ALBERT."""
     return bool(len(layers_of(model)) < model.config.num_hidden_layers)
 
 

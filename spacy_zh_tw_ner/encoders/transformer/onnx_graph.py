@@ -57,7 +57,7 @@ class Emitter(nn.Module):
 
 
 def require_onnx() -> None:
-    """Make sure that the packages are there. RAISES (ValueError): Where they are not."""
+    """Check that the packages are there. RAISES (ValueError): Where they are not."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise ValueError(Errors.ZT546.format(missing=", ".join(missing), hint=install_hint("onnx")))

@@ -191,7 +191,7 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
 
 def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
-    """Make sure that the settings of the groups are of the types that this optimizer has."""
+    """Check that the settings of the groups are of the types that this optimizer has."""
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
     # The numbers of the parameters decide which state belongs to which of them.
@@ -207,7 +207,7 @@ def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
 
 
 def _require_sizes(state: object, shape: torch.Size) -> None:
-    """Make sure that what is remembered of a parameter has its size: fused kernels do not look.
+    """Check that what is remembered of a parameter has its size: fused kernels do not look.
 
     RAISES (UnreadableFileError): For another size.
     """
@@ -222,7 +222,7 @@ def _require_sizes(state: object, shape: torch.Size) -> None:
 
 
 def _require_whole(kind: str, state: dict[str, Any], n_dimensions: int) -> None:
-    """Make sure that nothing is missing of what an optimizer remembers of a parameter it has updated."""
+    """Check that nothing is missing of what an optimizer remembers of a parameter it has updated."""
     inner = [value for value in state.values() if isinstance(value, dict)]
     names = set(state).union(*inner)
     if kind == "AdamW":
@@ -237,7 +237,7 @@ def _require_whole(kind: str, state: dict[str, Any], n_dimensions: int) -> None:
 
 
 def _sizes(name: str, shape: torch.Size) -> set[int]:
-    """How many numbers a part of an optimizer's state may have."""
+    """Return the allowed numbers of elements of a part of an optimizer's state."""
     if name.startswith("absmax"):
         return {-(-shape.numel() // size) for size in BLOCK_SIZES}
     if name.startswith("qmap"):

@@ -112,7 +112,7 @@ def packed_config(text: object) -> Any:
 
 
 def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Make sure that settings have the types of the family's defaults: an activation that is a number is called."""
+    """Check that settings have the types of the family's defaults: an activation that is a number is called."""
     for name, default in defaults.items():
         value = fields.get(name)
         if default is None or value is None or name == "torch_dtype":
