@@ -17,7 +17,7 @@ def calibrate_cli(
     output: Path = typer.Argument(
         ..., help="Folder for the calibrated pipeline; with --force it may be that of the pipeline itself."
     ),
-    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Write a reliability diagram as SVG."),
+    diagram: Path | None = typer.Option(None, "--diagram", "-d", help="Write a reliability diagram as .svg or .png."),
     component: str | None = typer.Option(None, "--component", help="Name of the component, if there are several."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
     force: bool = FORCE_FOLDER,
@@ -26,16 +26,17 @@ def calibrate_cli(
 
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
+    from ..evaluation.figures import picture_bytes, require_picture
     from ..evaluation.predict import predict_pairs
     from ..files import write_whole
-    from ..outputs import output_folder, require_report
+    from ..outputs import output_folder
     from ..pipeline.calibration import calibrate, find_recognizer
     from ..pipeline.folders import load_pipeline, pipeline_places
     from .labels import warn_of_unknown_labels
 
     places = pipeline_places(pipeline)
     if diagram is not None:
-        require_report(diagram, "SVG", inputs=[*places, data])
+        require_picture(diagram, inputs=[*places, data])
     with output_folder(output, force=force, inputs=[data], source=places) as folder:
         use_gpu(gpu_id)
         nlp = load_pipeline(pipeline)
@@ -51,5 +52,6 @@ def calibrate_cli(
         nlp.to_disk(folder)
     msg.good(f"Wrote {output}")
     if diagram is not None:
-        write_whole(diagram, draw_reliability({"before": before.reliability, "after": after.reliability}).encode())
+        drawing = draw_reliability({"before": before.reliability, "after": after.reliability})
+        write_whole(diagram, picture_bytes(drawing, diagram))
         msg.good(f"Wrote {diagram}: open it in a browser.")

@@ -44,7 +44,7 @@ def evaluate_cli(
 
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
-    from ..evaluation.figures import draw_confusion, draw_scores, picture_bytes, picture_format
+    from ..evaluation.figures import draw_confusion, draw_scores, picture_bytes, require_picture
     from ..evaluation.page import render_page
     from ..evaluation.predict import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
@@ -60,7 +60,7 @@ def evaluate_cli(
         if report_path is not None:
             require_report(report_path, kind, inputs=inputs)
     for picture in filter(None, (figure, matrix, diagram)):
-        require_report(picture, picture_format(picture).upper(), inputs=inputs)
+        require_picture(picture, inputs=inputs)
     if seqeval:
         require_seqeval()
     use_gpu(gpu_id)

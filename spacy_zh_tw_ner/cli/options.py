@@ -5,6 +5,6 @@ from typing import Any
 import typer
 
 FORCE_FOLDER: Any = typer.Option(
-    False, "--force", "-F", help="Replace OUT if this package has written it. Other folders are never replaced."
+    False, "--force", "-F", help="Replace the output folder if this package has written it. Others are never replaced."
 )
 FORCE_FILE: Any = typer.Option(False, "--force", "-F", help="Replace OUT if it exists.")

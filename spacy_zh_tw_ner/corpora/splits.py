@@ -120,11 +120,12 @@ def plan_splits(
     """
     source = locate(source)
     if source.is_file():
-        if target.suffix and not (target.is_dir() and target.suffix != ".spacy"):
+        if target.suffix == ".spacy":
             return Plan({target: [source]})
         inside = target / f"{source.stem}.spacy"
         notify(
-            f"{target} is a folder, for want of a suffix: {inside} is written. --split 8:1:1 makes train, dev and test."
+            f"{target} is taken for a folder, as it does not end in .spacy: {inside} is written. "
+            "--split 8:1:1 makes train, dev and test."
         )
         return Plan({inside: [source]})
     if source.is_dir() and target.suffix == ".spacy":

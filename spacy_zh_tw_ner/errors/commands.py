@@ -22,6 +22,11 @@ class CommandMessages:
         "choose another output."
     )
 
+    ZT731 = (
+        "{path} has no {checkpoint} to continue from, but already holds {found}. Replace these with --force, or "
+        "choose another output."
+    )
+
     # Annotation
     ZT685 = (
         "{path} exists already: a finished job, or another file. Annotate again with --force (in Python: force=True), "

@@ -6,6 +6,9 @@ class CorpusMessages:
 
     # Corpora
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
+    ZT730 = (
+        "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`, or name another."
+    )
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
     ZT204 = "{path} holds {n} sentences and not one entity: nothing could be learnt. Check its format: {format}."

@@ -1,12 +1,13 @@
 """Draw figures for a paper: scores with intervals, and the confusion matrix of labels, as SVG or PNG."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
 from .._compat import has_resvg
 from ..errors import Errors
 from ..install_hints import install_hint
+from ..outputs import require_report
 from .bootstrap import Scores, Summary
 from .mistakes import Confusion
 
@@ -110,6 +111,17 @@ def picture_format(path: Path) -> str:
     if suffix == ".png" and not has_resvg():
         raise ValueError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
+
+
+def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
+    """Check that a picture may be written: its format, and what is there already.
+
+    path (Path): Where it will be written.
+    inputs (Iterable[Path]): Files and folders that it must not replace.
+    RAISES (ValueError): See `picture_format`.
+    RAISES (OutputError): See `require_report`.
+    """
+    require_report(path, picture_format(path).removeprefix(".").upper(), inputs=inputs)
 
 
 def picture_bytes(svg: str, path: Path) -> bytes:

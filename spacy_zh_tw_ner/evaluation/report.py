@@ -97,7 +97,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Rep
     RETURNS (Report): What is said of it.
     RAISES (ValueError): Where seqeval is asked for and not installed.
     """
-    pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False))
+    pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
     documents = compare(pairs)
     table = tabulate(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}

@@ -81,7 +81,7 @@ def _path_of(source: str | Path) -> Path:
     if len(path.parts) == 1 and inside.is_file():
         return inside
     names = sorted(found.stem for found in config_folder().glob("*.cfg"))
-    near = get_close_matches(path.stem, names, n=1, cutoff=0.4)
+    near = get_close_matches(path.stem, names, n=1)
     raise PlanError(Errors.ZT602.format(name=source, near=f"Did you mean {near[0]!r}? " if near else "", names=names))
 
 

@@ -84,6 +84,8 @@ def read_docbin(path: Path) -> DocBin:
     RETURNS (DocBin): What it holds.
     RAISES (CorpusError): For a file that is not there, or holds something else.
     """
+    if path.is_dir():
+        raise CorpusError(Errors.ZT730.format(path=path))
     if not path.is_file():
         raise CorpusError(
             Errors.ZT202.format(

@@ -88,7 +88,9 @@ def _train(
     position, path = Position(), output / CHECKPOINT
     if resume and path.is_file():
         position = load_checkpoint(path, nlp, run.optimizer)
-        stream.skip(position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr))
+        stream.skip(
+            position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr, disable=None)
+        )
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
     # For the progress logger, which would otherwise count from the first step of this process.

@@ -29,6 +29,8 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     # A run that was killed after its first models, and before its first checkpoint, starts from the beginning.
     killed_early = all((output / name / MARKER).is_file() for name in found)
     if found and not force and not (resume and (CHECKPOINT in found or killed_early)):
+        if resume:
+            raise OutputError(Errors.ZT731.format(path=output, checkpoint=CHECKPOINT, found=", ".join(found)))
         raise OutputError(Errors.ZT684.format(path=output, found=", ".join(found)))
     for name in (BEST, LAST):
         require_replaceable(output / name, force=True, inputs=inputs)

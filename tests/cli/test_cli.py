@@ -283,6 +283,15 @@ def test_evaluate_takes_all_its_options(tiny_pipeline: Path, tiny_corpus: Path, 
         assert (tmp_path / name).read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_evaluate_draws_again_and_no_bar_without_a_terminal(
+    tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    pictures = [f"--{name}={tmp_path / name}.svg" for name in ("figure", "matrix", "diagram")]
+    for _ in range(2):
+        output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "dev.spacy", "--resamples", "10", *pictures)
+        assert "documents" not in output
+
+
 def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": [{"TEXT": "臺"}]}])  # type: ignore[attr-defined]
@@ -362,6 +371,14 @@ def test_calibrate_writes_a_pipeline_and_a_picture(
     drawn = [float(error) for error in re.findall(r"calibration error ([0-9.]+)", picture)]
     assert drawn == pytest.approx([before, after], abs=6e-4)
     assert [path.name for path in target.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_calibrate_draws_png_too(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py")
+    picture = tmp_path / "picture.png"
+    output = succeeds("calibrate", tiny_pipeline, tiny_corpus / "dev.spacy", tmp_path / "out", "-d", picture)
+    assert str(picture) in output
+    assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_calibrate_names_what_a_pipeline_has_instead(tiny_corpus: Path, tmp_path: Path) -> None:

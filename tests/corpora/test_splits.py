@@ -61,10 +61,13 @@ def test_an_output_without_a_suffix_is_a_folder_and_says_so(tmp_path: Path) -> N
     assert done.splits == {"all": BOTH}
     assert (tmp_path / "corpus" / "mine" / "all.spacy").is_file()
     assert len(done.told) == 1
-    assert f"{tmp_path / 'corpus' / 'mine'} is a folder" in done.told[0]
+    assert f"{tmp_path / 'corpus' / 'mine'} is taken for a folder" in done.told[0]
     assert "--split" in done.told[0]
     (tmp_path / "v1.0").mkdir()
     assert convert_path(source, tmp_path / "v1.0").splits == {"all": BOTH}
+    # A suffix other than .spacy makes no file, which nothing would read afterwards.
+    assert convert_path(source, tmp_path / "v1.1").splits == {"all": BOTH}
+    assert (tmp_path / "v1.1" / "all.spacy").is_file()
     assert convert_path(source, tmp_path / "a.spacy").told == []
 
 

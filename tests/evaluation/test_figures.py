@@ -6,9 +6,17 @@ from xml.etree import ElementTree
 
 import pytest
 
+from spacy_zh_tw_ner.errors import OutputError
 from spacy_zh_tw_ner.evaluation import figures
 from spacy_zh_tw_ner.evaluation.bootstrap import Summary, summarize
-from spacy_zh_tw_ner.evaluation.figures import PLOT, draw_confusion, draw_scores, picture_bytes, picture_format
+from spacy_zh_tw_ner.evaluation.figures import (
+    PLOT,
+    draw_confusion,
+    draw_scores,
+    picture_bytes,
+    picture_format,
+    require_picture,
+)
 from spacy_zh_tw_ner.evaluation.mistakes import confusion
 from spacy_zh_tw_ner.evaluation.tables import tabulate
 
@@ -84,3 +92,16 @@ def test_a_png_is_three_times_as_large() -> None:
     data = picture_bytes(svg, Path("a.png"))
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(data[16:20], "big") == figures.PNG_ZOOM * int(ElementTree.fromstring(svg).get("width", "0"))
+
+
+def test_a_picture_replaces_a_picture_of_its_format_only(tmp_path: Path) -> None:
+    for name in ("a.svg", "B.SVG", "c.png"):
+        path = tmp_path / name
+        if path.suffix == ".png":
+            pytest.importorskip("resvg_py")
+        require_picture(path)
+        path.write_bytes(picture_bytes("<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>", path))
+        require_picture(path)
+    (tmp_path / "notes.svg").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"^\[ZT671\]"):
+        require_picture(tmp_path / "notes.svg")

@@ -61,6 +61,12 @@ def test_a_name_that_is_wrong_is_told_the_nearest() -> None:
         read_config("12gb-lage-lora")
 
 
+def test_a_name_that_is_near_to_none_gets_the_list_alone() -> None:
+    with pytest.raises(PlanError, match=r"ZT602") as caught:
+        read_config("nope.cfg")
+    assert "Did you mean" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("path", "near"),
     [

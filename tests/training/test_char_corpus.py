@@ -134,3 +134,9 @@ def test_a_file_of_another_kind_is_named(content: bytes, tmp_path: Path) -> None
 def test_the_registered_reader_takes_strings_and_no_augmenter(nlp: Language, ten: Path) -> None:
     reader = create_char_corpus_v1(str(ten), limit=2, augmenter=None)  # type: ignore[arg-type]
     assert [example.text for example in reader(nlp)] == ["甲", "乙"]
+
+
+def test_a_folder_without_spacy_files_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("甲", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"^\[ZT730\] The folder .* holds no \.spacy file"):
+        read_docbin(tmp_path)
