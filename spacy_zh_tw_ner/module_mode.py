@@ -106,16 +106,28 @@ def guard_modules(model: Model[Any, Any]) -> None:
 
 
 def guard_shim(shim: PyTorchShim) -> None:
-    """Make a shim predict without changing the mode of its module, and train under an exclusive lock.
+    """Make a shim predict without changing the mode of its module, and train and load weights under an exclusive lock.
 
-    The two methods are replaced on the instance, so that the shims of other packages, such as that of
+    The methods are replaced on the instance, so that the shims of other packages, such as that of
     spacy-curated-transformers, need not be subclasses of ours. A shim that overrides `predict` is not changed.
     """
     if type(shim).predict is PyTorchShim.predict and "predict" not in vars(shim):
         lock = ModeLock()
-        vars(shim).update(predict=partial(_predict, shim, lock), begin_update=partial(_begin_update, shim, lock))
+        vars(shim).update(
+            predict=partial(_predict, shim, lock),
+            begin_update=partial(_begin_update, shim, lock),
+            from_bytes=partial(_from_bytes, shim, lock),
+        )
         if shim._model is not None:
             shim._model.eval()
+
+
+def _from_bytes(shim: PyTorchShim, lock: ModeLock, data: bytes) -> PyTorchShim:
+    # An LSTM that is moved or loaded has its weights in no one piece for an instant.
+    with lock.training(shim._model):
+        type(shim).from_bytes(shim, data)  # type: ignore[no-untyped-call]
+    shim._model.eval()  # which may be another now
+    return shim
 
 
 def _predict(shim: PyTorchShim, lock: ModeLock, inputs: ArgsKwargs) -> Any:

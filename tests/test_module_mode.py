@@ -8,9 +8,10 @@ from threading import Barrier, Event
 
 import pytest
 import torch
+from thinc.api import ArgsKwargs, PyTorchShim
 
 import spacy_zh_tw_ner.language  # noqa: F401  (registers hooks for forks)
-from spacy_zh_tw_ner.module_mode import ModeLock
+from spacy_zh_tw_ner.module_mode import ModeLock, guard_shim
 
 
 @pytest.fixture
@@ -145,3 +146,28 @@ def test_a_forked_process_has_one_torch_thread_and_free_locks(module: torch.nn.M
         assert os.environ.get("TOKENIZERS_PARALLELISM") == variable
     finally:
         torch.set_num_threads(n_threads)
+
+
+def test_weights_are_loaded_while_no_thread_predicts() -> None:
+    shim = PyTorchShim(torch.nn.Linear(2, 2))
+    guard_shim(shim)
+    data = shim.to_bytes()
+    inside, loaded = Event(), Event()
+
+    def forward(*_: object) -> None:
+        inside.set()
+        assert not loaded.wait(0.2)
+
+    shim._model.register_forward_pre_hook(forward)
+
+    def load() -> None:
+        inside.wait(10)
+        shim.from_bytes(data)
+        loaded.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        prediction = pool.submit(shim.predict, ArgsKwargs((torch.zeros(1, 2),), {}))
+        pool.submit(load).result(10)
+        prediction.result(10)
+    assert loaded.is_set()
+    assert not shim._model.training

@@ -6,16 +6,22 @@ wrong, and where the document has become shorter, reading the group raises E035:
 
     臺 北 市 長        doc.spans["ner"] = [(0, 3)]
     臺北市 長          after merge_entities: [(0, 1)], the same characters
+
+Documents that come back from bytes, JSON, `DocBin`, `Doc.from_docs` or another process get their groups from spaCy.
+`keep_on_characters` has spaCy make ours there, for documents of this language.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import Any, cast
 
 import srsly
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens._dict_proxies import SpanGroups
 
 # How spaCy packs a span: id, kb_id, label, start and end by token, start and end by character.
 PACKED = struct.Struct(">QQQllll")
+LANGUAGE = "zh_tw"
 
 
 class CharacterSpans(SpanGroup):
@@ -88,3 +94,36 @@ def _fits(span: Span) -> bool:
         return True
     first, last = span.doc[span.start], span.doc[span.end - 1]
     return bool(first.idx == span.start_char and last.idx + len(last) == span.end_char)
+
+
+def keep_on_characters(groups: type[Any] = SpanGroups) -> bool:
+    """Have `doc.spans` of this language make groups that survive retokenizing, wherever the document comes from.
+
+    spaCy has no hook for that, so two methods of the class behind `doc.spans` are replaced, once.
+
+    groups (type): The class.
+    RETURNS (bool): Whether it has these methods. Without them, groups are spaCy's own after such a way.
+    """
+    make, read = vars(groups).get("_make_span_group"), vars(groups).get("from_bytes")
+    if make is None or read is None:
+        return False
+    if hasattr(make, "__wrapped__"):
+        return True
+
+    def make_group(self: Any, name: str, spans: Iterable[Span]) -> SpanGroup:
+        group = cast(SpanGroup, make(self, name, spans))
+        return CharacterSpans.of(group) if group.doc.vocab.lang == LANGUAGE else group
+
+    def from_bytes(self: Any, bytes_data: bytes) -> Any:
+        read(self, bytes_data)
+        doc = self.doc_ref()
+        if doc is not None and doc.vocab.lang == LANGUAGE:
+            self.data.update({key: CharacterSpans.of(group) for key, group in self.data.items()})
+        return self
+
+    make_group.__wrapped__ = make  # type: ignore[attr-defined]
+    groups._make_span_group, groups.from_bytes = make_group, from_bytes
+    return True
+
+
+keep_on_characters()

@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.pipeline.evidence import write_evidence
 from spacy_zh_tw_ner.pipeline.scores import register_extension, write_scores
-from spacy_zh_tw_ner.tokenization.span_groups import CharacterSpans
+from spacy_zh_tw_ner.tokenization.span_groups import CharacterSpans, keep_on_characters
 from spacy_zh_tw_ner.types import Prediction
 
 TEXT = "林小華訪問美、中、日三國，也到臺北市。"
@@ -142,9 +142,45 @@ def test_joined_documents_have_the_scores_of_each() -> None:
     assert [ent._.score for ent in joined.ents] == [*ENTS.values()] * 2
 
 
-def test_a_group_from_bytes_survives_once_a_score_was_read() -> None:
-    doc = in_doc_bin(scored_doc())
-    assert type(doc.spans["ner"]) is SpanGroup
+@pytest.mark.parametrize("again", [way for way in WAYS if way not in ("as_doc", "from_docs", "JSON")])
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "as_doc"])
+def test_documents_that_were_stored_are_retokenized(way: str, again: str) -> None:
+    doc = WAYS[way](scored_doc())
+    merge_entities(doc)
+    stored = WAYS[again](doc)
+    if (way, again) not in (("from_docs", "DocBin"), ("JSON", "DocBin")):  # both keep other halves of the scores
+        assert list(found(stored).values()) == list(ENTS.values())
+    assert [span.text for span in doc.spans["ner"]] == [ent.text for ent in doc.ents]
+    assert Doc.from_docs([doc, doc]).to_json()["spans"]["ner"]
+
+
+def test_groups_of_a_user_are_retokenized_too() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.spans.setdefault("mine", []).append(doc[15:18])
+    doc.spans["other"] = [doc[0:3]]
+    merge((0, 3), (15, 18))(doc)
+    assert [span.text for key in ("mine", "other") for span in doc.spans[key]] == ["臺北市", "林小華"]
+
+
+def test_groups_of_other_languages_are_those_of_spacy() -> None:
+    doc = spacy.blank("en").make_doc("a b c")
+    doc.spans["x"] = [doc[0:2]]
+    assert type(doc.spans["x"]) is SpanGroup
+    assert type(Doc(doc.vocab).from_bytes(doc.to_bytes()).spans["x"]) is SpanGroup
+
+
+def test_a_version_of_spacy_without_these_methods_is_left_as_it_is() -> None:
+    class Groups:
+        pass
+
+    assert not keep_on_characters(Groups)
+    assert keep_on_characters()
+
+
+def test_a_group_of_spacy_survives_once_a_score_was_read() -> None:
+    doc = scored_doc()
+    ours = doc.spans["ner"]
+    doc.spans["ner"] = SpanGroup(doc, name="ner", spans=list(ours), attrs=ours.attrs)
     merge_entities(doc)
     assert [ent._.score for ent in doc.ents] == list(ENTS.values())
     assert len(list(doc.spans["ner"])) == len(ENTS)
