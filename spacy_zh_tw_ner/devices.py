@@ -27,7 +27,7 @@ logger = logging.getLogger("spacy_zh_tw_ner")
 
 @dataclass
 class _Choice:
-    """Return the device of encoders; None for the device of thinc."""
+    """Device of encoders; None for the device of thinc."""
 
     device: torch.device | None = None
 

@@ -164,10 +164,7 @@ class Engine:
         return jobs
 
     def check_room(self) -> None:
-        """Check that a short text would be accepted now.
-
-        RAISES (QueueFull): If not.
-        """
+        """Raise QueueFull if a short text would not be accepted now."""
         with self._changed:
             if self._closed or not self._queue.has_room([Job("", "")], self._queue_chars):
                 raise self._full()
