@@ -17,6 +17,7 @@ from ..crf.transitions import FloatsT
 from ..encoders.transformer.batches import MicroBatch, cut_documents, make_micro_batches
 from ..encoders.transformer.model import shim_of
 from ..errors import Errors
+from ..onnx_runtime import import_onnxruntime
 from ..types import Tok2VecT
 from .calibration import run_before
 from .crf_ner import CRFEntityRecognizer
@@ -85,11 +86,11 @@ class Session:
     """
 
     def __init__(self, path: Path, encoder: Tok2VecT) -> None:
-        from onnxruntime import InferenceSession, SessionOptions
+        onnxruntime = import_onnxruntime()
 
-        options = SessionOptions()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        self._session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self._encoder = encoder
 
     def emissions(self, docs: Sequence[Doc]) -> FloatsT:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Errors, UnreadableFileError
+from ..onnx_runtime import import_onnxruntime
 from ..safe_points import safe_point
 from ..tokenization.clause_cuts import Window, cut_at_clauses
 from ..untrusted import origin, reading
@@ -41,10 +42,10 @@ class Emitter:
 
     def __init__(self, folder: Path, exported: Exported, threads: int = 0) -> None:
         try:
-            from onnxruntime import InferenceSession, SessionOptions
+            onnxruntime = import_onnxruntime()
         except ImportError as error:
             raise ValueError(Errors.ZT632.format(path=folder)) from error
-        options = SessionOptions()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # What is planned for one shape is kept, and every batch has another.
         options.enable_mem_pattern = False
@@ -53,7 +54,9 @@ class Emitter:
         require_own_weights(folder / GRAPH)
         self._exported, self._path = exported, folder / GRAPH
         with reading(folder / GRAPH, Errors.ZT633):
-            self._session = InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
+            )
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:

@@ -325,7 +325,7 @@ def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
     chromium: str, tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
 ) -> None:
     outputs = [
-        "-p",
+        "--page",
         tmp_path / "out.html",
         "-f",
         tmp_path / "f.svg",
