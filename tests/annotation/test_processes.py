@@ -12,6 +12,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from spacy_zh_tw_ner import devices
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.job import Job
 from spacy_zh_tw_ner.annotation.journal import NAME
@@ -123,7 +124,8 @@ def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
     assert row == {"file": "in.jsonl", "line": 2, "reason": "'text' is null, not a string", "seen": '{"text": null}'}
 
 
-def test_more_workers_than_gpus_are_refused(make_job: MakeJob) -> None:
+def test_more_workers_than_gpus_are_refused(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "check_gpu", lambda gpu_id: None)  # as on a machine with a GPU
     result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--gpu", "--workers", "99"))
     assert (result.exit_code, "[ZT533]" in result.output) == (1, True)
     result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--workers", "-1"))
