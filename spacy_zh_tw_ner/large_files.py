@@ -41,7 +41,7 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
         yield
     finally:
         _written.reset(token)
-    if whole:
+    if whole and not folder.is_symlink():  # what lies behind a link may belong to other pipelines
         for path in folder.glob(f"*{SUFFIX}"):
             if path.name not in names and HASHED.fullmatch(path.stem):  # others are not ours
                 path.unlink()
@@ -85,7 +85,7 @@ def stored(name: str) -> Path:
     folder = _read.get()
     if folder is None:
         raise UnreadableFileError(Errors.ZT620.format(name=name, folder=FOLDER))
-    path = inside(folder, name)
+    path = inside(inside(folder.parent, folder.name), name)
     if not path.is_file():
         raise UnreadableFileError(Errors.ZT621.format(path=path))
     if path.suffix == SUFFIX and HASHED.fullmatch(path.stem):

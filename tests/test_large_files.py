@@ -27,6 +27,17 @@ def test_a_file_is_found_again_and_goes_with_its_owner(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (tmp_path / "weights").iterdir()] == [b"two"]
 
 
+def test_files_behind_a_link_are_not_removed(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    with large_files_to(one, whole=True):
+        store(b"one")
+    other.mkdir()
+    (other / "weights").symlink_to(one / "weights")
+    with large_files_to(other, whole=True):
+        store(b"other")
+    assert sorted(path.read_bytes() for path in (one / "weights").iterdir()) == [b"one", b"other"]
+
+
 def test_of_a_pipeline_that_could_not_be_written_the_old_files_stay(tmp_path: Path) -> None:
     with large_files_to(tmp_path, whole=True):
         store(b"old")

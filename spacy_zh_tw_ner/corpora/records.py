@@ -11,6 +11,8 @@ from ..errors import CorpusError, Errors
 NotifyT: TypeAlias = Callable[[str], object]
 RejectT: TypeAlias = Callable[[str, str, str, str], object]
 
+LONGEST_SEEN = 200  # characters of a file that a message repeats
+
 
 class Reject(NamedTuple):
     """An annotation that the reader could not use, and why."""
@@ -53,7 +55,8 @@ def ignore(*_: object) -> None:
 
 
 def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    """Return the error for a place in a file that cannot be read."""
+    """Return the error for a place in a file that cannot be read. A line may have a million characters."""
+    seen = seen if len(seen) <= LONGEST_SEEN else f"{seen[:LONGEST_SEEN]}…"
     return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
 
 

@@ -67,6 +67,12 @@ def test_a_line_that_is_no_annotation_is_named(line: str, tmp_path: Path) -> Non
     assert f"{tmp_path / 'a.ann'}:2: no annotation of brat's" in str(caught.value)
 
 
+def test_of_a_long_line_the_beginning_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="ZT201") as refusal:
+        read(tmp_path, "]" * 100_000)
+    assert len(str(refusal.value)) < 500 + len(str(tmp_path))
+
+
 @pytest.mark.parametrize("there", ["a.txt", "a.ann"])
 def test_one_file_of_the_two_is_not_enough(there: str, tmp_path: Path) -> None:
     (tmp_path / there).write_text("", encoding="utf-8")

@@ -77,6 +77,14 @@ def test_weights_behind_a_link_are_refused(root: Path) -> None:
         spacy.load(folder)
 
 
+def test_a_folder_of_weights_behind_a_link_is_refused(root: Path) -> None:
+    folder = root / "transformer_full"
+    (folder / "weights").rename(root / "elsewhere")
+    (folder / "weights").symlink_to(root / "elsewhere")
+    with pytest.raises(UnreadableFileError, match="ZT642"):
+        spacy.load(folder)
+
+
 def test_weights_that_were_changed_are_refused(root: Path) -> None:
     (weights,) = (root / "transformer_full" / "weights").iterdir()
     data = bytearray(weights.read_bytes())
