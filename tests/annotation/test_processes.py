@@ -126,10 +126,10 @@ def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
 
 def test_more_workers_than_gpus_are_refused(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "check_gpu", lambda gpu_id: None)  # as on a machine with a GPU
-    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--gpu", "--workers", "99"))
-    assert (result.exit_code, "[ZT533]" in result.output) == (1, True)
-    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job("{}\n"), "--workers", "-1"))
-    assert (result.exit_code, "[ZT528]" in result.output) == (1, True)
+    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job('{"text": "好"}\n'), "--gpu", "--workers", "99"))
+    assert (result.exit_code, "[ZT533]" in result.output) == (1, True), result.output
+    result = CliRunner().invoke(zh_tw_ner_cli, command(make_job('{"text": "好"}\n'), "--workers", "-1"))
+    assert (result.exit_code, "[ZT528]" in result.output) == (1, True), result.output
 
 
 def test_memory_does_not_grow_with_the_file(tiny_pipeline: Path, tiny_texts: list[str], tmp_path: Path) -> None:

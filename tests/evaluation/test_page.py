@@ -327,11 +327,11 @@ def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
     outputs = [
         "--page",
         tmp_path / "out.html",
-        "-f",
+        "--figure",
         tmp_path / "f.svg",
-        "-m",
+        "--matrix",
         tmp_path / "m.svg",
-        "-d",
+        "--diagram",
         tmp_path / "d.svg",
     ]
     arguments = ["evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *outputs]
