@@ -10,7 +10,7 @@ always in evaluation mode, except during the forward and backward passes of trai
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from threading import Condition, get_ident
 from typing import Any
@@ -124,9 +124,11 @@ def guard_shim(shim: PyTorchShim) -> None:
 
 def _from_bytes(shim: PyTorchShim, lock: ModeLock, data: bytes) -> PyTorchShim:
     # An LSTM that is moved or loaded has its weights in no one piece for an instant.
-    with lock.training(shim._model):
+    before: Any = shim._model
+    with nullcontext() if before is None else lock.training(before):
         type(shim).from_bytes(shim, data)  # type: ignore[no-untyped-call]
-    shim._model.eval()  # which may be another now
+        if shim._model is not None and shim._model is not before:
+            shim._model.eval()
     return shim
 
 

@@ -171,3 +171,14 @@ def test_weights_are_loaded_while_no_thread_predicts() -> None:
         prediction.result(10)
     assert loaded.is_set()
     assert not shim._model.training
+
+
+def test_a_shim_without_a_module_takes_one_from_bytes() -> None:
+    class Late(PyTorchShim):
+        def from_bytes(self, bytes_data: bytes) -> "Late":
+            self._model = torch.nn.Dropout(0.5)
+            return self
+
+    shim = Late(None)
+    guard_shim(shim)
+    assert not shim.from_bytes(b"")._model.training
