@@ -27,6 +27,7 @@ class CorpusMessages:
     )
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
+    ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
 
     # Formats of corpora

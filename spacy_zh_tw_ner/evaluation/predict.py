@@ -1,4 +1,4 @@
-"""A pipeline and gold documents → pairs of documents."""
+"""Run a pipeline over gold documents."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,14 +6,17 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..errors import CorpusError, Errors
 from ..training.char_corpus import CharCorpus
+
+SPLITS = ("train.spacy", "dev.spacy", "test.spacy")
 
 
 def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tuple[Doc, Doc]]:
     """Run a pipeline over the texts of a corpus.
 
     nlp (Language): The pipeline.
-    corpus (Path): A `.spacy` file.
+    corpus (Path): A `.spacy` file, or a folder with the parts of one.
     limit (int): Number of documents; 0 for all.
     YIELDS (tuple[Doc, Doc]): Gold and predicted document.
     RAISES (CorpusError): For a file that is not there, or holds something else.
@@ -22,7 +25,13 @@ def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tu
 
 
 def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
-    """Read the gold documents of a corpus; see `predict_pairs`."""
+    """Read the gold documents of a corpus; see `predict_pairs`.
+
+    RAISES (CorpusError): For a folder with several splits, which would be read as one.
+    """
+    splits = [name for name in SPLITS if (corpus / name).exists()]
+    if len(splits) > 1:
+        raise CorpusError(Errors.ZT732.format(path=corpus, splits=", ".join(splits)))
     return (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
 
 
