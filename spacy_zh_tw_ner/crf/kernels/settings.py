@@ -18,9 +18,16 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
     fastmath (str): What the compiler may assume, see https://llvm.org/docs/LangRef.html#fast-math-flags.
     """
-    compile_: Callable[[FunctionT], FunctionT] = njit(
-        cache=True, nogil=True, error_model="numpy", fastmath=set(fastmath)
-    )
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+
+    def compile_(function: FunctionT) -> FunctionT:
+        compiled: FunctionT
+        try:
+            compiled = njit(function, cache=True, **options)
+        except RuntimeError:  # numba can write neither beside the package nor in the user's cache
+            compiled = njit(function, **options)
+        return compiled
+
     return compile_
 
 

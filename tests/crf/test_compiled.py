@@ -1,0 +1,58 @@
+"""Compiled loops are cached where a folder can be written, and work where none can; a long compilation is announced."""
+
+import subprocess
+import sys
+
+import pytest
+
+from spacy_zh_tw_ner.crf import compiled
+
+from .helpers import no_numba
+
+CODE = """
+import numba, numpy as np
+original = numba.njit
+def njit(*args, cache=False, **options):
+    if cache:
+        raise RuntimeError("cannot cache function: no locator available")
+    return original(*args, **options)
+numba.njit = njit
+from spacy_zh_tw_ner.crf import Transitions, decode
+transitions = Transitions(np.zeros((3, 3), "f"), np.zeros(3, "f"), np.zeros(3, "f"))
+print(decode(np.eye(3, dtype="f"), [3], transitions, compiled=True))
+"""
+
+
+@no_numba
+@pytest.mark.slow
+def test_they_work_where_machine_code_cannot_be_kept() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0 1 2]\n"
+
+
+@no_numba
+def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from threading import Event
+
+    from spacy_zh_tw_ner.crf import kernels
+
+    monkeypatch.setattr(compiled, "NOTIFY_AFTER", 0.01)
+    monkeypatch.setattr(kernels, "compile_all", lambda: Event().wait(0.5))
+    compiled._load_kernels.__wrapped__()
+    assert "Compiling the CRF" in capsys.readouterr().err
+
+
+@no_numba
+def test_a_quick_one_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from spacy_zh_tw_ner.crf import kernels
+
+    monkeypatch.setattr(kernels, "compile_all", lambda: None)
+    assert compiled._load_kernels.__wrapped__() is kernels
+    assert capsys.readouterr().err == ""
+
+
+def test_without_numba_they_cannot_be_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "has_numba", lambda: False)
+    assert compiled.kernels_for(None) is None
+    with pytest.raises(ValueError, match=r"\[ZT110\] .*pip install"):
+        compiled.kernels_for(True)
