@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Mapping
 
-from ..errors import Errors
+from ..errors import Errors, code_of
 from ..install_hints import install_hint
 
 REMEDIES: Mapping[int | None, str] = {
@@ -34,10 +34,17 @@ EXTRAS = {
     "seqeval": "evaluate",
     "resvg_py": "evaluate",
 }
+# Errors in a value of the command line that its parser cannot check: exit status 2
+USAGE_CODES = frozenset({"ZT004", "ZT245", "ZT370", "ZT445", "ZT503", "ZT521", "ZT528", "ZT601"})
 INTERRUPTED = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
     "annotate": "Run the same command again to continue where it stopped.",
 }
+
+
+def exit_status(error: BaseException) -> int:
+    """Return 2 if the command line was wrong, else 1."""
+    return 2 if code_of(error) in USAGE_CODES else 1
 
 
 def describe(error: BaseException, command: str) -> str:

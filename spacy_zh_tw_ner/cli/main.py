@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from .failures import describe
+from .failures import describe, exit_status
 from .printer import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             if verbose or _group_is_verbose.get():
                 traceback.print_exception(error)
             msg.fail(describe(error, name))
-            raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1) from error
+            raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else exit_status(error)) from error
 
     option = inspect.Parameter(
         "verbose",

@@ -44,5 +44,5 @@ def test_tokens_and_tags_may_have_any_name(tmp_path: Path) -> None:
 def test_a_wrong_ratio_is_a_message(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": TEXT, "spans": [[0, 3, "P"]]}), encoding="utf-8")
     code, said = run(tmp_path / "a.jsonl", tmp_path / "out", "--split", "8/1/1")
-    assert code != 0
+    assert code == 2
     assert "ZT245" in said

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 
-from .test_cli import fails, plain, run, succeeds
+from .test_cli import fails, misused, plain, run, succeeds
 
 
 def test_a_plan_is_a_table_with_a_verdict() -> None:
@@ -61,15 +61,33 @@ def test_batch_and_length_can_be_tried() -> None:
         (("plan", "nowhere/config.cfg"), "ZT602"),
         (("init-config", "out.cfg", "--preset", "4bg"), "ZT602"),
         (("train", "12gb-base", "-o", "out"), "ZT443"),
-        (("train", "cpu-bilstm", "-o", "out", "--training.max_stepz", "3"), "ZT601"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_a_run_that_cannot_begin_fails(
     arguments: tuple[str, ...], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert code in fails(*arguments)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("init-config", "out.cfg"), "ZT445"),
+        (("train", "cpu-bilstm", "-o", "out", "--training.max_stepz", "3"), "ZT601"),
+        (("convert", "all.jsonl", "out", "--split", "8/1/1"), "ZT245"),
+        (("convert", "all.jsonl", "out", "--script", "zh-tw"), "ZT004"),
+    ],
+)
+def test_a_wrong_value_is_a_wrong_command_line(
+    arguments: tuple[str, ...], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "all.jsonl"
+    source.write_text('{"text": "王大明來了。", "label": [[0, 3, "PERSON"]]}\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert code in misused(*arguments)
+    assert list(tmp_path.iterdir()) == [source]
 
 
 @pytest.mark.usefixtures("shallow")

@@ -92,7 +92,7 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
     ("arguments", "code", "status"),
     [
         (["no_such_pipeline"], "ZT502", 1),
-        (["{tiny}", "model-best={tiny}"], "ZT503", 1),
+        (["{tiny}", "model-best={tiny}"], "ZT503", 2),
         (["{tiny}", "--max-models-mib", "0"], "ZT501", 2),
         (["{tiny}", "--timeout", "0"], "ZT501", 2),
         (["{tiny}", "--write-timeout", "nan"], "ZT501", 2),
