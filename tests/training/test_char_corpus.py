@@ -116,10 +116,13 @@ def test_a_file_without_text_says_so(docs: list[str], nlp: Language, tmp_path: P
 
 
 def test_a_missing_file_says_what_to_do(nlp: Language, tmp_path: Path) -> None:
-    for path in (tmp_path / "a.spacy", tmp_path):
+    for path, message in (
+        (tmp_path / "a.spacy", f"[ZT202] There is no file or folder {tmp_path / 'a.spacy'}."),
+        (tmp_path, f"[ZT730] The folder {tmp_path} holds no .spacy file."),
+    ):
         with pytest.raises(CorpusError) as caught:
             list(CharCorpus(path)(nlp))
-        assert str(caught.value).startswith(f"[ZT202] There is no file or folder {path}.")
+        assert str(caught.value).startswith(message)
         assert "zh-tw-ner convert" in str(caught.value)
 
 

@@ -49,7 +49,8 @@ def test_every_evaluation_is_a_row_and_a_line(tiny_corpus: Path, tmp_path: Path)
     assert [report["characters_per_second"] is None for report in reports] == [True, False, False, False, False]
     assert all(report["peak_memory_mib"] > 100 for report in reports)
     assert last["seconds_left"] == 0.0
-    assert reports[2]["seconds_left"] > reports[3]["seconds_left"] > 0.0
+    # Not that it falls: on a busy machine a step can take longer than all before it.
+    assert min(report["seconds_left"] for report in reports[1:-1]) > 0.0
 
 
 def test_the_loss_is_the_one_that_spacy_sums(
