@@ -35,7 +35,7 @@ EXTRAS = {
     "resvg_py": "evaluate",
 }
 # Errors in a value of the command line that its parser cannot check: exit status 2
-USAGE_CODES = frozenset({"ZT004", "ZT245", "ZT370", "ZT445", "ZT503", "ZT521", "ZT528", "ZT601"})
+USAGE_CODES = frozenset({"ZT004", "ZT245", "ZT370", "ZT445", "ZT446", "ZT503", "ZT521", "ZT528", "ZT601"})
 INTERRUPTED = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
     "annotate": "Run the same command again to continue where it stopped.",

@@ -85,6 +85,6 @@ def test_a_converted_checkpoint_learns_them(tiny_checkpoint: Callable[[str], Pat
     ],
 )
 def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], code: str, tmp_path: Path) -> None:
-    refused = misused if code == "ZT445" else fails  # a wrong command line, or a pipeline that does not fit
+    refused = fails if code == "ZT531" else misused
     assert code in refused("init-config", tmp_path / "out.cfg", *arguments)
     assert not list(tmp_path.iterdir())
