@@ -11,13 +11,32 @@ always in evaluation mode, except during the forward and backward passes of trai
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
-from threading import Condition, get_ident
-from typing import Any
+from functools import partial, wraps
+from threading import Condition, RLock, get_ident
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
 import torch
 from thinc.api import ArgsKwargs, Model, PyTorchShim
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_loading = RLock()
+
+
+def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let one thread at a time build or load a torch module.
+
+    transformers patches torch for all threads while it builds a model: modules that another thread builds meanwhile,
+    such as a BiLSTM, would have parameters without values.
+    """
+
+    @wraps(load)
+    def locked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _loading:
+            return load(*args, **kwargs)
+
+    return locked
 
 
 class ModeLock:
@@ -93,6 +112,8 @@ _locks: WeakSet[ModeLock] = WeakSet()
 
 def release_all_locks() -> None:
     """Release all locks in a forked process: the threads that held them are in the parent."""
+    global _loading  # noqa: PLW0603
+    _loading = RLock()
     for lock in _locks:
         lock.release()
 

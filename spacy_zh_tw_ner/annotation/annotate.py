@@ -77,7 +77,7 @@ def _annotate(
         count = sum(chunk.count for chunk in chunks)
         begun = count - sum(chunk.count for chunk in left)
         total = journal.total()
-        with tqdm(total=count, initial=begun, unit=" records", disable=None if progress else True) as bar:
+        with tqdm(total=count, initial=begun, unit=" records", disable=not progress) as bar:
             for chunk, tally in _run(job, left, engine, workers, gpus, address):
                 journal.enter(chunk.index, tally)
                 total.add(tally)

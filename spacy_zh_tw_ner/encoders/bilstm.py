@@ -12,6 +12,7 @@ from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
 from ..errors import Errors
+from ..module_mode import one_at_a_time
 from ..types import HiddenT, Tok2VecT
 from ..untrusted import require
 from . import stretches
@@ -27,6 +28,7 @@ PRECISIONS = ("fp32", "bf16")
 STRETCH = 4_096  # tokens of a long document whose hidden states are held at once: 8 windows
 
 
+@one_at_a_time
 def build_bilstm_v1(
     embed: Tok2VecT,
     hidden_width: int = 192,

@@ -1,11 +1,9 @@
 """thinc shim of a backbone: optimization by torch, device moves, and serialization. `passes` runs it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from threading import RLock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import srsly
 import torch
@@ -15,6 +13,7 @@ from thinc.util import xp2torch
 
 from ...devices import encoder_device
 from ...errors import Errors
+from ...module_mode import one_at_a_time
 from ...untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from ..torch_shim import update_by_thinc
 from .backbone import Backbone, load_backbone, require_vocabulary
@@ -27,22 +26,6 @@ from .settings import BackboneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-_loading = RLock()
-
-
-def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Let one thread at a time load a model: transformers patches torch for all threads while it builds one."""
-
-    @wraps(load)
-    def locked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with _loading:
-            return load(*args, **kwargs)
-
-    return locked
 
 
 class BackboneShim(Shim):
