@@ -11,6 +11,7 @@ from typing import Any
 import spacy
 import srsly
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 from trained import LISTENER, WINDOWS
@@ -149,3 +150,8 @@ ARCHITECTURES: dict[str, Callable[[Path, Path], Language]] = {
 def write(name: str, base: Path, folder: Path) -> None:
     """Write the pipeline of an architecture to a folder, which is empty."""
     ARCHITECTURES[name](base, folder).to_disk(folder / "pipeline")
+
+
+def scored(doc: Doc) -> list[tuple[int, int, str, float]]:
+    """The entities of a document with their scores."""
+    return [(ent.start, ent.end, ent.label_, ent._.score) for ent in doc.ents]

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import spacy
-from architectures import ARCHITECTURES, TEXTS, write
-from spacy.tokens import Doc
+from architectures import ARCHITECTURES, TEXTS, scored
 
 ROOT = Path(__file__).parents[2]
 FAST = ("MaskedCharacters", "HashEmbedCNN")
@@ -47,19 +46,6 @@ if __name__ == "__main__":
             n_ents = sum(len(doc.ents) for doc in docs)
             print(folder, "warm" if warm else "cold", same, len(texts), n_ents > 0, flush=True)
 """
-
-
-@pytest.fixture
-def folder_of(
-    tiny_checkpoint: Callable[[str], Path], once: Callable[[str, Callable[[Path], object]], Path]
-) -> Callable[[str], Path]:
-    """A folder with the pipeline of an architecture."""
-    base = tiny_checkpoint("bert")
-    return lambda name: once(f"architecture-{name}", lambda folder: write(name, base, folder)) / "pipeline"
-
-
-def scored(doc: Doc) -> list[tuple[int, int, str, float]]:
-    return [(ent.start, ent.end, ent.label_, ent._.score) for ent in doc.ents]
 
 
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # of torch, in its packed 8-bit weights

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import spacy
-from architectures import ARCHITECTURES, LABELS, TEXT, TEXTS, write
+from architectures import ARCHITECTURES, LABELS, TEXT, TEXTS, scored
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer
@@ -20,15 +19,6 @@ FAST = ("MaskedCharacters", "ensemble")
 CASES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
 
 
-@pytest.fixture
-def folder_of(
-    tiny_checkpoint: Callable[[str], Path], once: Callable[[str, Callable[[Path], object]], Path]
-) -> Callable[[str], Path]:
-    """A folder with the pipeline of an architecture."""
-    base = tiny_checkpoint("bert")
-    return lambda name: once(f"architecture-{name}", lambda folder: write(name, base, folder)) / "pipeline"
-
-
 @pytest.fixture(autouse=True)
 def _often() -> Iterator[None]:
     """Have Python switch threads as often as it can."""
@@ -36,10 +26,6 @@ def _often() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(interval)
-
-
-def scored(doc: Doc) -> list[tuple[int, int, str, float]]:
-    return [(ent.start, ent.end, ent.label_, ent._.score) for ent in doc.ents]
 
 
 def check(seen: list[Any], expected: list[Any]) -> None:
