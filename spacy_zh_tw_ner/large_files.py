@@ -41,7 +41,7 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
         yield
     finally:
         _written.reset(token)
-    if whole and not folder.is_symlink():  # what lies behind a link may belong to other pipelines
+    if whole and not folder.is_symlink():  # other pipelines may use the folder it links to
         for path in folder.glob(f"*{SUFFIX}"):
             if path.name not in names and HASHED.fullmatch(path.stem):  # others are not ours
                 path.unlink()
