@@ -82,8 +82,10 @@ class EntitiesRequest(Options):
     )
 
     text: TextT | None = Field(None, json_schema_extra=_without_null)
-    gazetteer: OwnWords | None = None
-    texts: Annotated[list[TextT], Field(fail_fast=True)] | None = Field(None, json_schema_extra=_without_null)
+    gazetteer: OwnWords | None = Field(None, description="Words that this request knows.")
+    texts: Annotated[list[TextT], Field(fail_fast=True)] | None = Field(
+        None, description="Many texts, in place of `text`.", json_schema_extra=_without_null
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "EntitiesRequest":
