@@ -14,6 +14,7 @@ from spacy_zh_tw_ner import __version__
 from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
 from spacy_zh_tw_ner.cli.main import App
 from spacy_zh_tw_ner.cli.printer import msg
+from spacy_zh_tw_ner.install_hints import install_hint
 
 from .test_cli import fails, misused, plain, run, succeeds
 
@@ -138,7 +139,7 @@ def test_verbose_shows_the_traceback(where: tuple[str, ...]) -> None:
     [
         (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
         (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
-        (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), '[parquet]"', 1),
+        (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), install_hint("parquet"), 1),
         (ModuleNotFoundError("No module named 'some_thing'", name="some_thing"), "pip install some-thing", 1),
         (MemoryError(), "[ZT681]", 1),
         (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
