@@ -281,7 +281,7 @@ def _bilstm() -> tuple[Run, list[float]]:
     import spacy
     from spacy.training import Example
 
-    from spacy_zh_tw_ner.pipeline import crf_ner
+    from spacy_zh_tw_ner.components import crf_ner
 
     timed: list[float] = []
     crf_ner.log_likelihood = _timed_likelihood(timed)

@@ -24,10 +24,10 @@ import torch
 from spacy.language import Language
 
 from benchmarks.measure import interleaved, machine, table
-from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
-from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
-from spacy_zh_tw_ner.pipeline.quantize import write_quantized
-from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
+from spacy_zh_tw_ner.export.export_onnx import write_onnx
+from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.quantize import write_quantized
+from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
 from spacy_zh_tw_ner.runtime import load
 from tests.checkpoints import make_checkpoint, sentences
 

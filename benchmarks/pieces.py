@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.tokenizer import sentences
-from spacy_zh_tw_ner.encoders.transformer.pieces import PieceTable
+from spacy_zh_tw_ner.transformer.wordpieces import PieceTable
 from tests.checkpoints import byte_level, unigram, wordpiece
 
 GOAL = 3.0

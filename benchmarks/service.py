@@ -30,10 +30,10 @@ from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 
 from benchmarks.measure import machine, table
-from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
-from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
-from spacy_zh_tw_ner.pipeline.quantize import TARGETS, write_quantized
-from spacy_zh_tw_ner.pipeline.round_onnx import round_onnx
+from spacy_zh_tw_ner.export.export_onnx import write_onnx
+from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.quantize import TARGETS, write_quantized
+from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
 from tests.checkpoints import make_checkpoint, sentences
 
 ROOT = Path(__file__).parents[1]

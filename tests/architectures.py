@@ -16,7 +16,7 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 from trained import LISTENER, WINDOWS
 
-from spacy_zh_tw_ner.pipeline.ensemble import combine
+from spacy_zh_tw_ner.components.ensemble import combine
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 LABELS = [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]

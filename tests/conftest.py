@@ -205,8 +205,8 @@ def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path,
     """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
     from trained import make_pipeline
 
-    from spacy_zh_tw_ner.encoders.transformer import code_points
-    from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
+    from spacy_zh_tw_ner.export.export_onnx import write_onnx
+    from spacy_zh_tw_ner.transformer import code_points
 
     def fill(folder: Path) -> None:
         nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")

@@ -27,13 +27,13 @@ from spacy_zh_tw_ner.devices import (
     require_gpu,
     runs_encoders_alone,
 )
-from spacy_zh_tw_ner.encoders.transformer import onednn
 from spacy_zh_tw_ner.errors import DeviceError
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.service import readers
 from spacy_zh_tw_ner.service.readers import load_reader
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training.loop import train
+from spacy_zh_tw_ner.transformer import onednn
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 GPU = torch.device("cuda", 0)
@@ -222,7 +222,7 @@ def test_a_long_document_is_read_on_a_gpu(bilstm: Config, transformer: Config, g
 
 
 def test_an_ensemble_is_read_on_a_gpu(bilstm: Config, tmp_path: Path, gpu: Devices) -> None:
-    from spacy_zh_tw_ner.pipeline.ensemble import combine
+    from spacy_zh_tw_ner.components.ensemble import combine
 
     members = [(str(seed), init_nlp(with_settings(bilstm, {"system.seed": seed}).interpolate())) for seed in (0, 1)]
     expected = combine(members)

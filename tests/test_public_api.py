@@ -19,7 +19,7 @@ from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
-from spacy_zh_tw_ner.encoders.transformer.windows import ClauseWindows
+from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]
 SETUP = ConfigParser(interpolation=None)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..components.folders import pipeline_folder, pipeline_places
 from ..errors import Errors, OutputError
 from ..files import write_streamed
 from ..outputs import require_apart, require_report
-from ..pipeline.folders import pipeline_folder, pipeline_places
 from ..runtime.folder import is_exported
 from ..staging import claimed, resolve
 from .assembly import ASSEMBLERS, concatenate, require_room

@@ -41,7 +41,7 @@ class ExportedAnnotator:
 
     def _doc(self, text: str, found: tuple[Found, ...]) -> "Doc":
         """What the pipeline that was exported would have made."""
-        from ..pipeline.scores import write_scores
+        from ..components.scores import write_scores
         from ..types import Prediction
 
         assert self._nlp is not None

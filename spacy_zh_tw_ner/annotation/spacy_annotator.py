@@ -7,9 +7,9 @@ from functools import partial
 import torch
 from spacy.tokens import Doc, Span
 
+from ..components.folders import load_pipeline
 from ..devices import require_gpu
 from ..entities import Found
-from ..pipeline.folders import load_pipeline
 from ..process_memory import limit_primitive_cache
 from .annotators import Annotated
 from .records import Loaded, Record, reject

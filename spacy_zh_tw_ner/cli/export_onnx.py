@@ -13,7 +13,7 @@ from .printer import msg
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..pipeline.round_onnx import Rounding
+    from ..export.quantize_onnx import Rounding
 
 
 @zh_tw_ner_cli.command("export-onnx")
@@ -40,13 +40,13 @@ def export_onnx_cli(
     Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
     has passed are then rounded, and nothing is written when F falls too far.
     """
-    from ..encoders.transformer.onnx_graph import require_onnx
+    from ..components.folders import load_pipeline, pipeline_places
     from ..errors import Errors
     from ..evaluation.predict import read_golds
+    from ..export.export_onnx import write_onnx
+    from ..export.onnx_graph import require_onnx
+    from ..export.quantize_onnx import round_onnx
     from ..outputs import output_folder, require_replaceable
-    from ..pipeline.export_onnx import write_onnx
-    from ..pipeline.folders import load_pipeline, pipeline_places
-    from ..pipeline.round_onnx import round_onnx
     from .labels import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]

@@ -23,8 +23,8 @@ def from_hf_cli(
     force: bool = FORCE_FOLDER,
 ) -> None:
     """Turn a Hugging Face token classification checkpoint into a spaCy pipeline, without training."""
+    from ..export.from_hf import pipeline_from_hf
     from ..outputs import output_folder
-    from ..pipeline.from_hf import pipeline_from_hf
 
     inputs = [Path(model)] if Path(model).exists() else []
     with output_folder(output, force=force, inputs=inputs) as folder:

@@ -32,10 +32,10 @@ def init_config_cli(
 
     Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
+    from ..components.folders import pipeline_folder
     from ..errors import Errors, PlanError, Warnings
     from ..files import write_whole
     from ..outputs import require_new
-    from ..pipeline.folders import pipeline_folder
     from ..planning.fine_tuning import fine_tuning_config
     from ..planning.presets import read_config, with_settings
 

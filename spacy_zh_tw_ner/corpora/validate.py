@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Errors
+from .annotation_consistency import among_themselves, left_out, only_here
 from .edges import find_edges
 from .repeated import find_repeated
 from .sentences import Sentence, read_sentences
 from .simplified import simplified_test
 from .splits import SPLITS
-from .uneven import among_themselves, left_out, only_here
 from .validation_messages import messages
 from .validation_report import WINDOW, Report, SplitReport
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 
+from .annotation_consistency import Unevenness
 from .edges import Edge
 from .repeated import Repeated
-from .uneven import Unevenness
 from .validation_report import Report, SplitReport
 
 FEW = 10  # a label with fewer examples than this in train is hardly learnt

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass, field
 
+from .annotation_consistency import Unevenness
 from .edges import Edge
 from .repeated import Repeated
-from .uneven import Unevenness
 
 WINDOW = 254  # characters; clause_windows of the configs has as many pieces, and a character is a piece
 

@@ -1,1 +1,1 @@
-"""docs → hidden states: what a config can put under the head."""
+"""docs → hidden states: the encoders that need no download."""

@@ -74,3 +74,4 @@ class WarningMessages:
         "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: its words must be found "
         'before. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
     )
+    ZT970 = "{old} has moved. Import from {new} instead; the old path will be removed in version 1.0."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import spacy
 
-from ..pipeline.folders import pipeline_folder
+from ..components.folders import pipeline_folder
 from ..training.char_corpus import CharCorpus
 from .exact import count_exact, micro
 

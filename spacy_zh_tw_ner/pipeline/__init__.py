@@ -1,1 +1,14 @@
-"""hidden states → emissions → entities: the spaCy component."""
+"""Former folder of the components. Its documented import paths still work, with a warning."""
+
+import warnings
+
+from ..errors import Warnings
+
+
+def warn_moved(old: str, new: str) -> None:
+    """Warn that a documented import path has changed.
+
+    old (str): The former module, such as "spacy_zh_tw_ner.pipeline.gazetteer".
+    new (str): The module to import from instead.
+    """
+    warnings.warn(Warnings.ZT970.format(old=old, new=new), DeprecationWarning, stacklevel=3)

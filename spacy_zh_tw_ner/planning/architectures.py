@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..encoders.transformer.hub import read_config
+from ..transformer.hub import read_config
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

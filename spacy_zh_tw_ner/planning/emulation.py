@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..encoders.transformer.precision import DTYPES
-from ..encoders.transformer.settings import QuantizationSettings
+from ..transformer.precision import DTYPES
+from ..transformer.settings import QuantizationSettings
 
 # What autocast runs in half precision, and what in float32 on GPUs, as far as encoders use it
 # (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")

@@ -6,9 +6,9 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from ..encoders.transformer.backbone import Backbone, equip, set_up
-from ..encoders.transformer.hub import empty_model
-from ..encoders.transformer.settings import BackboneSettings
+from ..transformer.backbone import Backbone, equip, set_up
+from ..transformer.hub import empty_model
+from ..transformer.settings import BackboneSettings
 from .architectures import config_of
 from .emulation import PackedLinear, pack_linear
 from .recipe import Recipe

@@ -7,8 +7,8 @@ from typing import Any
 from spacy.util import registry
 from thinc.api import Config
 
-from ..encoders.transformer.settings import BackboneSettings, MemorySettings
 from ..errors import Errors, PlanError
+from ..transformer.settings import BackboneSettings, MemorySettings
 
 ARCHITECTURES = ("spacy-zh-tw-ner.TransformerModel.v1", "spacy-zh-tw-ner.Tok2VecTransformer.v1")
 BLOCKS = ("lora", "quantization", "memory")

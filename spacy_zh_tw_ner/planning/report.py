@@ -6,8 +6,8 @@ from typing import Any
 from thinc.api import Config
 
 from ..errors import Errors, PlanError
-from .ladder import Rung, climb_down
 from .largest import largest_batches
+from .memory_reduction import Rung, climb_down
 from .plan import CONTEXT, GIB, Plan, in_micro_batches, make_plan
 from .presets import preset_notes
 from .recipe import Recipe, read_recipe

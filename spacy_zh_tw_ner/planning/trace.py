@@ -4,8 +4,8 @@ from contextlib import nullcontext
 
 import torch
 
-from ..encoders.transformer.backbone import Backbone
-from ..encoders.transformer.recompute import checkpoint_layers
+from ..transformer.backbone import Backbone
+from ..transformer.gradient_checkpointing import checkpoint_layers
 from .allocations import Allocations
 from .emulation import Emulation, autocast_on_meta
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Errors
 from .connections import CONNECTION
+from .http_errors import ClientGone, Refusal
 from .metrics import Metrics
-from .refusals import ClientGone, Refusal
 
 # Scripts and styles of our own files alone, no connection to elsewhere, and no string ever becomes markup.
 POLICY = (

@@ -10,11 +10,11 @@ from .. import __version__
 from ..errors import Errors
 from .access import Access
 from .engine import Engine, QueueFull
+from .http_errors import Refusal, problem_of
 from .key import key_checker
 from .metrics import Metrics
 from .operations import operations
 from .pages import add_pages
-from .refusals import Refusal, problem_of
 from .routes import entity_routes
 from .schema import Options
 from .settings import ServiceSettings

@@ -17,8 +17,8 @@ from ..safe_points import interrupted_by
 from .fair_queue import FairQueue, Job
 from .memory import PAUSE, Trimmer
 from .models import ModelCache
-from .own_words import FoundTooOften, RequestWords
 from .readers import Reader
+from .request_gazetteer import FoundTooOften, RequestWords
 
 # Warm-up text, processed once as a short and once as a long text: triggers lazy loading and compilation before the
 # first request, and measures the speed of the pipeline.

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 
 from ..entities import Found
-from .own_words import RequestWords
+from .request_gazetteer import RequestWords
 
 # Cost of a text in addition to its characters, so that a million empty texts are not free.
 TEXT_COST = 16

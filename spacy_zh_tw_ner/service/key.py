@@ -8,7 +8,7 @@ from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from ..errors import Errors
-from .refusals import Refusal
+from .http_errors import Refusal
 
 BEARER = HTTPBearer(auto_error=False)
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="For clients that have no Bearer.")

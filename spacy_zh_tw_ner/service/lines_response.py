@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .http_errors import ClientGone
 from .reading import disconnect
-from .refusals import ClientGone
 
 NDJSON = "application/x-ndjson"
 

@@ -5,9 +5,9 @@ from fastapi.responses import Response
 
 from ..errors import Errors
 from .engine import Engine, QueueFull
+from .http_errors import Refusal
 from .key import CheckT
 from .metrics import Metrics
-from .refusals import Refusal
 from .schema import Refused
 
 

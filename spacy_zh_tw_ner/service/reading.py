@@ -15,8 +15,8 @@ from ..errors import Errors
 from .engine import Engine, NotLoaded, QueueFull, Stopping, Unreadable
 from .event_loop import Pause
 from .fair_queue import Job
-from .own_words import RequestWords, request_words
-from .refusals import ClientGone, Refusal, check_values, parse
+from .http_errors import ClientGone, Refusal, check_values, parse
+from .request_gazetteer import RequestWords, request_words
 from .schema import Options, OwnWords, Record, StreamWords, dump, dump_entities
 from .settings import ServiceSettings
 

@@ -12,11 +12,11 @@ from .. import __version__
 from ..errors import Errors
 from .engine import Engine
 from .event_loop import Pause
+from .http_errors import Refusal, check_values, parse, read_body
 from .key import CheckT
 from .lines_response import NDJSON, LinesResponse
 from .offsets import OffsetUnit
 from .reading import Stream, check_length, check_options, divide, own_words, read_texts
-from .refusals import Refusal, check_values, parse, read_body
 from .schema import (
     EntitiesAnswer,
     EntitiesRequest,

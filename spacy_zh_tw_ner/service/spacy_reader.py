@@ -9,15 +9,15 @@ from spacy.attrs import LENGTH, SPACY  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..components.crf_ner import CRFEntityRecognizer
+from ..components.gazetteer import write_found
+from ..components.scores import get_score
 from ..devices import require_gpu
-from ..encoders.transformer.lean_imports import import_transformers
 from ..entities import Found
-from ..pipeline.crf_ner import CRFEntityRecognizer
-from ..pipeline.gazetteer import write_found
-from ..pipeline.scores import get_score
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
+from ..transformer.lean_imports import import_transformers
 from ..types import Prediction
 from .warm_up import learn_characters
 

@@ -4,7 +4,7 @@ import numpy as np
 from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.language import Language
 
-from ..pipeline.quantize import backbone_shims
+from ..export.quantize import backbone_shims
 
 ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *range(0xA1, 0xFF))
 

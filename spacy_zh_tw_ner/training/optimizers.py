@@ -5,7 +5,7 @@ from typing import TypeAlias
 from thinc.api import Optimizer
 from thinc.types import Generator
 
-from ..encoders.transformer.optimizers import EncoderOptimizer
+from ..transformer.optimizers import EncoderOptimizer
 
 RateT: TypeAlias = float | list[float] | Generator
 

@@ -16,8 +16,8 @@ from spacy.language import Language
 from thinc.api import Model, Optimizer
 from thinc.types import FloatsXd
 
-from ..encoders.transformer.shim import BackboneShim
 from ..errors import Errors, ZhTwNerError
+from ..transformer.shim import BackboneShim
 from ..untrusted import origin, parse_json, reading, require, require_type, whole_number
 
 KeyT: TypeAlias = tuple[int, str]

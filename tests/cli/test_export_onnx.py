@@ -13,9 +13,9 @@ from trained import ENTITIES, SENTENCE
 from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
-from spacy_zh_tw_ner.encoders.transformer import code_points
-from spacy_zh_tw_ner.pipeline import export_onnx, round_onnx
-from spacy_zh_tw_ner.pipeline.round_onnx import Rounding
+from spacy_zh_tw_ner.export import export_onnx, quantize_onnx
+from spacy_zh_tw_ner.export.quantize_onnx import Rounding
+from spacy_zh_tw_ner.transformer import code_points
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: 
 def test_8_bits_that_lose_much_are_refused_unless_forced(
     tiny_onnx: tuple[Path, Path], dev: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(round_onnx, "round_onnx", fall)
+    monkeypatch.setattr(quantize_onnx, "round_onnx", fall)
     arguments = (tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
     code, said = run(*arguments)
     assert (code, "[ZT543]" in said, "falls by 1.00, from 80.00 to 79.00" in said) == (1, True, True)
@@ -97,7 +97,7 @@ def test_8_bits_that_lose_much_are_refused_unless_forced(
 
 
 def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(round_onnx, "round_onnx", fall)
+    monkeypatch.setattr(quantize_onnx, "round_onnx", fall)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8")
     assert (code, "[ZT545]" in said, (tmp_path / "out").exists()) == (1, True, False)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--ignore-f1-drop")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.evaluation import footprint
 from spacy_zh_tw_ner.evaluation.footprint import Footprint
-from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 
 
 @pytest.fixture

@@ -8,14 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from spacy_zh_tw_ner.encoders.transformer.backbone import Backbone, equip, set_up
-from spacy_zh_tw_ner.encoders.transformer.optimizers import OPTIMIZERS, build_optimizer
-from spacy_zh_tw_ner.encoders.transformer.settings import (
-    BackboneSettings,
-    LoraSettings,
-    MemorySettings,
-    QuantizationSettings,
-)
 from spacy_zh_tw_ner.planning import plan as plan_module
 from spacy_zh_tw_ner.planning.allocations import Allocations
 from spacy_zh_tw_ner.planning.largest import largest_batches, total_by_depth
@@ -23,6 +15,9 @@ from spacy_zh_tw_ner.planning.plan import GIB, backbone_on_meta, in_micro_batche
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
 from spacy_zh_tw_ner.planning.trace import step_peak
+from spacy_zh_tw_ner.transformer.backbone import Backbone, equip, set_up
+from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer
+from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU"),

@@ -27,11 +27,11 @@ from spacy.util import load_config
 from trained import SENTENCE, make_pipeline
 
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.encoders.transformer import code_points
-from spacy_zh_tw_ner.pipeline.export_onnx import write_onnx
-from spacy_zh_tw_ner.pipeline.quantize import write_quantized
+from spacy_zh_tw_ner.export.export_onnx import write_onnx
+from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.runtime import load
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
+from spacy_zh_tw_ner.transformer import code_points
 
 TEXTS = [SENTENCE, "昨天林佳龍走訪台中市的市場。"]
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}

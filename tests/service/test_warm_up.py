@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from spacy.language import Language
 
-from spacy_zh_tw_ner.pipeline.from_hf import pipeline_from_hf
-from spacy_zh_tw_ner.pipeline.quantize import backbone_shims
+from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.quantize import backbone_shims
 from spacy_zh_tw_ner.service.warm_up import big5, learn_characters
 
 

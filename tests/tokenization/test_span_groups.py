@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
+from spacy_zh_tw_ner.components.evidence import write_evidence
+from spacy_zh_tw_ner.components.scores import register_extension, write_scores
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.pipeline.evidence import write_evidence
-from spacy_zh_tw_ner.pipeline.scores import register_extension, write_scores
 from spacy_zh_tw_ner.tokenization.span_groups import CharacterSpans, keep_on_characters
 from spacy_zh_tw_ner.types import Prediction
 

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training.loop import train
 
-from spacy_zh_tw_ner.pipeline.crf_ner import CRFEntityRecognizer
+from spacy_zh_tw_ner.components.crf_ner import CRFEntityRecognizer
 from spacy_zh_tw_ner.training.pitfalls import Pitfalls
 from spacy_zh_tw_ner.training.progress import Report, read_progress
 

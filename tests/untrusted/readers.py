@@ -14,7 +14,7 @@ from .mutations import Blob, as_is, from_safetensors, to_json, to_msgpack, to_sa
 
 SAVED = Path(__file__).parents[1] / "saved" / "v0_1_0"
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
-HEAD = 16  # bytes before the parts of a transformer, see `encoders.transformer.checkpoint`
+HEAD = 16  # bytes before the parts of a transformer, see `transformer.checkpoint`
 
 
 @dataclass
@@ -163,9 +163,9 @@ def _more_components(folder: Path) -> list[Case]:
     """A gazetteer, an ensemble, and a list of words inside an embedding."""
     import spacy
 
+    from spacy_zh_tw_ner.components.ensemble import combine
+    from spacy_zh_tw_ner.components.gazetteer import Gazetteer
     from spacy_zh_tw_ner.encoders.lexicon import Lexicon, _from_bytes
-    from spacy_zh_tw_ner.pipeline.ensemble import combine
-    from spacy_zh_tw_ner.pipeline.gazetteer import Gazetteer
 
     words = {"GPE": ["臺北市", "新竹"], "ORG": ["台積電"]}
     gazetteer, file = Gazetteer(words), folder / "gazetteer"

@@ -13,10 +13,10 @@ import spacy
 import srsly
 from thinc.api import Model
 
+from spacy_zh_tw_ner.components.ensemble import combine
+from spacy_zh_tw_ner.components.gazetteer import Gazetteer
 from spacy_zh_tw_ner.encoders.lexicon import Lexicon, _from_bytes
 from spacy_zh_tw_ner.errors import UnreadableFileError, ZhTwNerError
-from spacy_zh_tw_ner.pipeline.ensemble import combine
-from spacy_zh_tw_ner.pipeline.gazetteer import Gazetteer
 
 from .mutations import Blob, to_msgpack
 from .readers import SAVED, TEXT, model_tree
@@ -112,7 +112,7 @@ def test_code_in_a_tokenizer_is_never_run(root: Path) -> None:
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 def test_a_base_with_code_is_refused_without_a_question(file: str, root: Path) -> None:
-    from spacy_zh_tw_ner.encoders.transformer.hub import read_config, read_tokenizer
+    from spacy_zh_tw_ner.transformer.hub import read_config, read_tokenizer
 
     path = root / "base" / file
     fields = json.loads(path.read_text(encoding="utf-8"))

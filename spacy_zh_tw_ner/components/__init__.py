@@ -1,0 +1,1 @@
+"""Components of `nlp.pipeline`: hidden states → emissions → entities."""

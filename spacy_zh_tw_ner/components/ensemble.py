@@ -1,0 +1,234 @@
+"""The component `zh_tw_crf_ensemble`: several pipelines that decode as one.
+
+Each member is a whole pipeline, encoder and head, with a vocabulary of its own. What is averaged are the scores of
+their CRFs, emissions and transitions, each divided by its member's temperature. The result is a CRF again, whose
+distribution is the normalised geometric mean of theirs (Smith, Cohn and Osborne 2005, "Logarithmic Opinion Pools for
+Conditional Random Fields"). So the best path, the marginals of spans, `min_score` and calibration are as exact as
+those of one pipeline, and no entity is illegal. An average of the marginals themselves would be a mixture, which has
+no transitions: tags that are each the likeliest of their token need not be a legal path.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import ensure_path, load_model_from_config
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..crf import Transitions, at_temperature
+from ..crf.transitions import FloatsT
+from ..encoders import stretches
+from ..errors import Errors
+from ..types import Prediction
+from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
+from .calibration import find_recognizer, run_before
+from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
+from .long_documents import side_by_side
+from .tokenization_settings import differences_of, tokenization_of
+
+MOST_MEMBERS = 1000
+
+
+@Language.factory(
+    "zh_tw_crf_ensemble",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "min_score": 0.0,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy-zh-tw-ner.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_crf_ensemble(
+    nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
+) -> "CRFEnsemble":
+    """Build the component, without members: `combine` puts them in, and loading does."""
+    return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+
+
+class CRFEnsemble(CRFEntityRecognizer):
+    """An entity recognizer that is several, and learns nothing itself.
+
+    vocab (Vocab): The shared vocabulary.
+    name (str): Name of this instance.
+    min_score (float), overwrite (bool), scorer (Optional[Callable]): As of `CRFEntityRecognizer`. Those of the members
+        have no effect.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        name: str = "ner",
+        *,
+        min_score: float = 0.0,
+        overwrite: bool = False,
+        scorer: ScorerT | None = score_ner,
+    ) -> None:
+        model: Model[Any, Any] = Model("ensemble", self._cannot_train)
+        super().__init__(vocab, model, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+        self.members: list[Language] = []
+
+    @property
+    def is_trainable(self) -> bool:
+        """Its members are trained, each by itself."""
+        return False
+
+    def set_members(self, members: Sequence[Language]) -> None:
+        """Take pipelines in, whole.
+
+        members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`.
+        """
+        self.members = list(members)
+        self.cfg["labels"] = list(find_recognizer(members[0]).labels)
+
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+        """Find the entities of some documents without touching them.
+
+        RAISES (ValueError): Where it has no members.
+        """
+        if not self.members:
+            self._cannot_train()
+        return super().predict(docs)
+
+    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
+        """Average the emissions of the members; see `CRFEntityRecognizer.emissions`."""
+        recognizers, read = self._read(docs)
+        found = [recognizer.emissions(copies)[0] for recognizer, copies in zip(recognizers, read, strict=True)]
+        return self._average_emissions(recognizers, found), [len(doc) for doc in docs]
+
+    def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
+        """Average the emissions of a long document; see `CRFEntityRecognizer.emissions_in_stretches`."""
+        if not stretches.is_long(doc):
+            return None
+        recognizers, read = self._read([doc])
+        found = [recognizer.emissions_in_stretches(copy) for recognizer, (copy,) in zip(recognizers, read, strict=True)]
+        together = side_by_side([parts for parts in found if parts is not None])
+        return (self._average_emissions(recognizers, rows) for rows in together)
+
+    def transitions(self) -> Transitions:
+        """Average the transitions of the members, each at the temperature of its member."""
+        found = []
+        for member in self.members:
+            recognizer = find_recognizer(member)
+            nothing = np.empty((0, len(self.scheme)), np.float32)
+            _, cooled = at_temperature(nothing, recognizer.transitions(), recognizer.temperature)
+            order = self._tag_order(recognizer)
+            found.append(Transitions(cooled.matrix[order][:, order], cooled.start[order], cooled.end[order]))
+        # Forbidden transitions are the same in all members, so their mean is still far below any score.
+        return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
+
+    def _read(self, docs: list[Doc]) -> tuple[list[CRFEntityRecognizer], list[list[Doc]]]:
+        """The recognizer of each member, and copies of documents that have passed what stands before it."""
+        recognizers = [find_recognizer(member) for member in self.members]
+        # What it listens to writes on the documents, which is no one else's business.
+        read = [
+            run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
+            for member, recognizer in zip(self.members, recognizers, strict=True)
+        ]
+        return recognizers, read
+
+    def _average_emissions(self, recognizers: list[CRFEntityRecognizer], rows: list[FloatsT]) -> FloatsT:
+        """Average emissions in the order of our tags, each at the temperature of its member."""
+        cooled = (
+            of_member[:, self._tag_order(recognizer)] / np.float32(recognizer.temperature)
+            for recognizer, of_member in zip(recognizers, rows, strict=True)
+        )
+        mean: FloatsT = np.mean(list(cooled), axis=0)
+        return mean
+
+    def _tag_order(self, recognizer: CRFEntityRecognizer) -> list[int]:
+        """Return the index that each of our tags has in a member."""
+        tags = recognizer.scheme.tags
+        return [tags.index(tag) for tag in self.scheme.tags]
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Give the members, their configs and all."""
+        members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
+        data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
+        return data
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
+        """Take them from bytes."""
+        with reading(origin()):
+            data = require_type("the ensemble", parse_msgpack(bytes_data), dict)
+            self.cfg = require_type("cfg", data.get("cfg"), dict)
+            self.members = []
+            for member in require_type("members", data.get("members"), list):
+                config = require_type("config", require_type("member", member, dict).get("config"), str)
+                nlp = load_model_from_config(Config().from_str(config))
+                self.members.append(nlp.from_bytes(require_type("data", member.get("data"), bytes)))
+            self._check_loaded()
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the members as folders, each of which `spacy.load` reads."""
+        folder = ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
+        for i, member in enumerate(self.members):
+            member.to_disk(folder / str(i))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
+        """Read the members."""
+        folder = ensure_path(path)
+        with reading(folder):
+            self.cfg = require_type("cfg", parse_json((folder / "cfg").read_bytes()), dict)
+            n_members = whole_number("cfg.members", self.cfg.get("members"), 2, MOST_MEMBERS)
+            self.members = [spacy.load(inside(folder, str(i))) for i in range(n_members)]
+            self._check_loaded()
+        return self
+
+    def _check_loaded(self) -> None:
+        super()._check_loaded()
+        for i, member in enumerate(self.members):
+            labels = find_recognizer(member).labels
+            require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
+
+    def _cannot_train(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError(Errors.ZT373.format(name=self.name, n=len(self.members)))
+
+    add_label = initialize = update = get_loss = finish_update = _cannot_train
+
+
+def _copy(doc: Doc, vocab: Vocab) -> Doc:
+    """The tokens and norms of a document, over another vocabulary."""
+    copy = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    for token, original in zip(copy, doc, strict=True):
+        token.norm_ = original.norm_
+    return copy
+
+
+def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None = None) -> Language:
+    """Make one pipeline of several.
+
+    members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are taken over, not copied.
+    min_score (Optional[float]): Of the ensemble; by default that of the first.
+    RETURNS (Language): A pipeline with the tokenizer of the first, and the ensemble as `ner`.
+    RAISES (ValueError): For fewer than two, and for labels or tokenizers that differ.
+    """
+    if len(members) < 2:
+        raise ValueError(Errors.ZT370.format(n=len(members)))
+    (first_name, first), *others = members
+    recognizer = find_recognizer(first)
+    for name, other in others:
+        ours, theirs = set(recognizer.labels), set(find_recognizer(other).labels)
+        if ours != theirs:
+            only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
+            raise ValueError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
+        if differences := differences_of(tokenization_of(first), tokenization_of(other)):
+            raise ValueError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
+    config = first.config.interpolate()["nlp"]
+    nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
+    source, target = cast(Any, first.tokenizer), cast(Any, nlp.tokenizer)
+    target.from_bytes(source.to_bytes())
+    nlp.meta["name"] = "ner"
+    score = recognizer.min_score if min_score is None else min_score
+    ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner", config={"min_score": score})
+    ensemble.set_members([member for _, member in members])  # type: ignore[attr-defined]
+    return nlp

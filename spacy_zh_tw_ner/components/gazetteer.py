@@ -1,0 +1,145 @@
+"""The component `zh_tw_gazetteer`: word lists by label, as evidence for the head or as entities themselves."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import filter_spans
+
+from ..errors import Errors
+from ..tokenization.word_list import DEFAULT_BONUS, WordList
+from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
+from .evidence import write_evidence
+
+
+@Language.factory(
+    "zh_tw_gazetteer",
+    assigns=["doc.spans", "doc.ents"],
+    default_config={"bonus": DEFAULT_BONUS, "override": False},
+)
+def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "Gazetteer":
+    """Build the component; the settings are those of Gazetteer."""
+    return Gazetteer(name=name, bonus=bonus, override=override)
+
+
+class Gazetteer(Pipe):
+    """Finds the words of a list, whichever way they are spelt: 臺 as 台, full width as half, capitals as small letters.
+
+    What is found is evidence for every `zh_tw_crf_ner` that follows: each token adds to the score of the tag that makes
+    the word an entity, and the sentence may still outweigh it. It needs no pipeline: called on one document, with the
+    words of one request, it serves that document alone.
+
+    words (Mapping[str, Iterable[str]]): Label → words.
+    bonus (float): How much a token adds, in log-odds; 2 makes a word of two characters about 50 times as likely.
+    override (bool): Make entities of the words instead. Of two that overlap the longer stays; those set before stay,
+        too. `zh_tw_crf_ner` adds what is beside them.
+    name (str): Name of this instance.
+    RAISES (ValueError): For a bonus that is not above 0, or words that `add` does not take.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[str, Iterable[str]] | None = None,
+        *,
+        bonus: float = DEFAULT_BONUS,
+        override: bool = False,
+        name: str = "gazetteer",
+    ) -> None:
+        if not 0.0 < bonus < math.inf:
+            raise ValueError(Errors.ZT361.format(value=bonus))
+        self.name = name
+        self.bonus, self.override = bonus, override
+        self._list = WordList(words or {})
+
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """Label → words."""
+        return self._list.words
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that it has words for."""
+        return tuple(self.words)
+
+    def add(self, label: str, words: Iterable[str]) -> None:
+        """Add words of a label. A word may have several.
+
+        label (str): The label.
+        words (Iterable[str]): The words, of any length.
+        RAISES (ValueError): For a label or word that is empty or no string, or white space at the edge of a word.
+        """
+        self._list.add(label, words)
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Find the words of a document and write them to `doc.spans["gazetteer"]`, or with `override` to `doc.ents`."""
+        write_found(doc, list(self.find(doc)), bonus=self.bonus, override=self.override)
+        return doc
+
+    def find(self, doc: Doc) -> Iterator[Span]:
+        """Look for all words; they may overlap. No word is found inside a run of Latin letters or digits.
+
+        doc (Doc): The document.
+        YIELDS (Span): What was found, with its label.
+        """
+        for start, end, label in self._list.find(doc.text):
+            span = doc.char_span(start, end, label=label)
+            if span is not None:
+                yield span
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+        words: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        """Set the words.
+
+        get_examples (Optional[Callable]): Not used.
+        nlp (Optional[Language]): Not used.
+        words (Optional[Mapping[str, Iterable[str]]]): Label → words, in place of those there are; in a config perhaps
+            read by `srsly.read_json.v1`.
+        """
+        if words is not None:
+            self._list = WordList(words)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the words."""
+        data: bytes = srsly.msgpack_dumps(self.words)
+        return data
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
+        """Load the words in place."""
+        with reading(origin()):
+            self._list = WordList(require_type("the words", parse_msgpack(data), dict))
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the words as one JSON file."""
+        srsly.write_json(Path(path), self.words)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
+        """Load the words in place."""
+        with reading(path):
+            self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
+        return self
+
+
+def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
+    """Write what was found: as evidence, or as entities.
+
+    doc (Doc): The document.
+    spans (list[Span]): What was found in it.
+    bonus (float), override (bool): As of Gazetteer.
+    """
+    if spans and not override:
+        write_evidence(doc, spans, bonus)
+    elif spans:
+        taken = {token.i for ent in doc.ents for token in ent}
+        free = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
+        doc.set_ents(filter_spans(free), default="unmodified")

@@ -1,1 +1,0 @@
-"""tokens → windows → pieces → hidden: any Hugging Face encoder or decoder."""

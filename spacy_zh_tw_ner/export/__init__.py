@@ -1,0 +1,1 @@
+"""Export, conversion and compression of trained pipelines: from-hf, quantize, ONNX."""

@@ -1,0 +1,120 @@
+"""Quantize the weights of a pipeline: smaller, and faster on CPUs.
+
+A Transformer's linear layers go to 8 bits, or all of its weights to bfloat16. A BiLSTM goes to bfloat16 only: torch's
+LSTM in 8 bits has one scale for a whole batch at each step, so that a text would depend on its neighbours.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from spacy.language import Language
+from thinc.api import Config, Model
+
+from ..encoders.bilstm import BiLSTM
+from ..encoders.native import is_native
+from ..errors import Errors
+from ..outputs import require_replaceable
+from ..transformer.checkpoint import merge
+from ..transformer.layers import layers_of, shares_layers
+from ..transformer.pipe import IN_HEAD
+from ..transformer.settings import QuantizationSettings
+from ..transformer.shim import BackboneShim
+
+TARGETS = ("int8", "bf16")
+BILSTM = "spacy-zh-tw-ner.BiLSTM.v1"
+ARCHITECTURES = ("spacy-zh-tw-ner.TransformerModel.v1", IN_HEAD)
+QUANTIZATION = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "int8_cpu"}
+MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
+
+
+def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: bool = False) -> None:
+    """Write a pipeline whose encoder has fewer bits. Head and CRF stay as they are.
+
+    nlp (Language): The pipeline, on the CPU; adapters are added to their weights. It is changed.
+    folder (Path): An empty folder, for an ordinary pipeline.
+    to (str): "int8" for linear layers in 8 bits, see `transformer.int8`; "bf16" for all weights in 16.
+    force (bool): Take bf16 even where the CPU does not have it.
+    RAISES (ValueError): If there is no encoder of ours that this is possible for.
+    """
+    require_encoder(nlp, to)
+    require_replaceable(folder)
+    if to == "bf16" and not force and not is_native("bf16", torch.device("cpu")):
+        raise ValueError(Errors.ZT544)
+    shims = list(backbone_shims(nlp))
+    for shim in shims:
+        _convert(shim, to)
+    for layer in bilstms(nlp) if to == "bf16" else ():
+        layer.shims[0]._model.to(torch.bfloat16)
+        layer.attrs["precision"] = "bf16"
+    nlp.to_disk(folder)
+    path = folder / "config.cfg"
+    config = Config().from_disk(path, interpolate=False)
+    for block in _blocks(config["components"], (BILSTM,) if to == "bf16" else ()):
+        block["precision"] = "bf16"
+    for block in _blocks(config["components"], ARCHITECTURES):
+        memory = shims[0].settings.memory
+        block |= {"lora": None, "quantization": dict(QUANTIZATION) if to == "int8" else None}
+        block |= {"save": "full", "save_dtype": shims[0].save_dtype}
+        changed = {"precision": memory.precision, "freeze_layers": memory.freeze_layers}
+        block["memory"] = {**(block.get("memory") or MEMORY), **changed}
+    config.to_disk(path)
+
+
+def _convert(shim: BackboneShim, to: str) -> None:
+    tokenizer, memory = shim.table.tokenizer, shim.settings.memory
+    if to == "int8":
+        quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
+        memory = replace(memory, precision="fp32", freeze_layers=0)
+    else:
+        # Only what is frozen is kept in half precision. Layers that are shared cannot be, and are rounded as they run.
+        model = shim.backbone.model
+        frozen = 0 if shares_layers(model) else len(layers_of(model))
+        quantization, save_dtype = None, "bf16"
+        memory = replace(memory, precision="bf16", freeze_layers=frozen)
+    backbone = merge(shim.backbone, tokenizer, quantization=quantization, memory=memory)
+    shim.settings, shim.save, shim.save_dtype = backbone.settings, "full", save_dtype
+    shim.hold(backbone, tokenizer)
+
+
+def default_target(nlp: Language) -> str:
+    """What is best for the encoder: "int8" for a Transformer, "bf16" for a BiLSTM alone."""
+    return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
+
+
+def require_encoder(nlp: Language, to: str) -> None:
+    """Refuse a pipeline in which there is nothing to be rounded, and what is no target.
+
+    RAISES (ValueError): If there is no encoder of ours that this is possible for.
+    """
+    if to not in TARGETS:
+        raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
+    if not any(backbone_shims(nlp)) and not (to == "bf16" and any(bilstms(nlp))):
+        encoders = "Transformer" if to == "int8" else "Transformer or BiLSTM"
+        raise ValueError(Errors.ZT541.format(encoders=encoders, to=to, names=", ".join(nlp.pipe_names) or "none"))
+
+
+def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
+    """Find the Transformers of ours in a pipeline, those inside a head included."""
+    return (shim for layer in _layers(nlp) for shim in layer.shims if isinstance(shim, BackboneShim))
+
+
+def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
+    """Find the layers that hold a BiLSTM of ours."""
+    return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
+
+
+def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
+    for _, component in nlp.pipeline:
+        model = getattr(component, "model", None)
+        yield from model.walk() if model is not None else ()
+
+
+def _blocks(config: dict[str, Any], architectures: Sequence[str]) -> Iterator[dict[str, Any]]:
+    if config.get("@architectures") in architectures:
+        yield config
+    for value in config.values():
+        if isinstance(value, dict):
+            yield from _blocks(value, architectures)

@@ -1,0 +1,1 @@
+"""tokens → windows → wordpieces → hidden: any Hugging Face encoder or decoder."""

@@ -1,0 +1,179 @@
+"""hidden → the data that spacy-transformers' `transformer` pipe hands to its listeners."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ragged
+
+from ..encoders import stretches
+from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..types import HiddenT, Tok2VecT
+from .model import build_token_encoder, encode_in_stretches
+from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
+from .windows import SpanGetterT
+
+if TYPE_CHECKING:
+    from spacy_transformers.data_classes import FullTransformerBatch, TransformerData
+
+    PipeT = Model[list[Doc], FullTransformerBatch]
+
+IN_HEAD = "spacy-zh-tw-ner.Tok2VecTransformer.v1"
+
+
+def build_transformer_model_v1(
+    name: str,
+    get_spans: SpanGetterT,
+    revision: str | None = None,
+    lora: LoraSettings | None = None,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+    save: str = "full",
+    save_dtype: str | None = None,
+) -> "PipeT":
+    """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
+
+    `doc._.trf_data` holds one vector a token, windows merged and pieces pooled, so that a listener has nothing left to
+    do but to pass it on; of a document of more than `stretches.LONG` tokens, how to have them in stretches.
+
+    name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
+    get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
+        spacy-transformers.
+    revision (Optional[str]): Branch, tag or commit on the Hub. Name a commit to have the same weights next year.
+    lora (Optional[LoraSettings]): `spacy-zh-tw-ner.lora.v1`; null trains all weights.
+    quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps 32 bits.
+    memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for float32 and nothing saved.
+    attention (Optional[str]): For decoders, "causal" or "bidirectional"; null for the model's own way.
+    dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
+    save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
+    save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
+    RETURNS (Model[list[Doc], FullTransformerBatch]): What that factory takes.
+    RAISES (ValueError): For settings that do not go together.
+    """
+    settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
+    tok2vec = build_token_encoder(settings, get_spans, save=save, save_dtype=save_dtype)
+    model: PipeT = Model(
+        "transformer",
+        forward,
+        init=init,
+        layers=[tok2vec],
+        dims={"nO": None},
+        attrs={"replace_listener": replace_listener, "replace_listener_cfg": replace_listener_cfg},
+    )
+    return model
+
+
+def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
+    """Load the base."""
+    model.layers[0].initialize()
+    model.set_dim("nO", model.layers[0].get_dim("nO"), force=True)
+
+
+def forward(
+    model: "PipeT", docs: list[Doc], is_train: bool
+) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
+    """Encode documents, and wrap what comes out."""
+    encoder = cast(Tok2VecT, model.layers[0])
+    if not is_train and any(map(stretches.is_long, docs)):
+        return _wrap_with_long(model, docs), _no_backprop
+    hidden, backprop_hidden = encoder(docs, is_train)
+    lengths = [len(doc) for doc in docs]
+
+    def backprop(gradient: "FullTransformerBatch") -> list[Doc]:
+        (rows,) = gradient.model_output.to_tuple()
+        backprop_hidden(unflatten(model.ops, from_torch(rows), lengths))
+        return docs
+
+    return _wrap(model, docs, hidden), backprop
+
+
+def _no_backprop(gradient: "FullTransformerBatch") -> list[Doc]:
+    return []
+
+
+def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
+    from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    from .transformer_data import data_of, one_to_one
+
+    rows = to_torch(flatten(model.ops, hidden)[0]) if hidden else torch.empty(0, 0)
+    return FullTransformerBatch(
+        spans=[[doc[:]] if len(doc) else [] for doc in docs],
+        wordpieces=WordpieceBatch.empty(),
+        model_output=BaseModelOutput(last_hidden_state=rows),
+        align=one_to_one(len(rows)),
+        cached_doc_data=[data_of(rows) for rows in hidden],
+    )
+
+
+def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
+    """What is short as always; of what is long, how to have it."""
+    from .transformer_data import LongData
+
+    encoder = cast(Tok2VecT, model.layers[0])
+    short = iter(encoder.predict([doc for doc in docs if not stretches.is_long(doc)]))
+    empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
+    batch = _wrap(model, docs, [empty if stretches.is_long(doc) else next(short) for doc in docs])
+    batch.cached_doc_data = [
+        LongData(len(doc), encode_in_stretches(encoder, doc)) if stretches.is_long(doc) else data
+        for doc, data in zip(docs, batch.doc_data, strict=True)
+    ]
+    return batch
+
+
+def build_tok2vec_transformer_v1(
+    name: str,
+    get_spans: SpanGetterT,
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    revision: str | None = None,
+    lora: LoraSettings | None = None,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+    save: str = "full",
+    save_dtype: str | None = None,
+) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer of the head's own, with no pipe before it.
+
+    It is what `nlp.replace_listeners` puts in place of a listener, layer by layer.
+
+    pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
+        that any pooling gives the same.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_transformer_model_v1`.
+    """
+    from spacy_transformers.layers.trfs2arrays import trfs2arrays
+
+    model = build_transformer_model_v1(
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+    )
+    return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
+
+
+def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]]:
+    """What stands in the place of a listener once `nlp.replace_listeners` has made the head independent of the pipe."""
+    from spacy_transformers.layers.split_trf import split_trf_batch
+
+    replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
+    replacement.attrs["in_stretches"] = in_stretches
+    return replacement
+
+
+def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
+    """Encode a long document; see `stretches`."""
+    from .transformer_data import data_of
+
+    encoder = cast(Tok2VecT, model.layers[0].layers[0])
+    return map(data_of, encode_in_stretches(encoder, doc)())
+
+
+def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
+    """The config of that."""
+    kept: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    return {**transformer, **kept, "@architectures": IN_HEAD}

@@ -1,0 +1,191 @@
+"""thinc shim of a backbone: optimization by torch, device moves, and serialization. `micro_batching` runs it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import srsly
+import torch
+from thinc.api import Optimizer
+from thinc.shims.shim import Shim
+from thinc.util import xp2torch
+
+from ..devices import encoder_device
+from ..encoders.torch_shim import update_by_thinc
+from ..errors import Errors
+from ..module_mode import one_at_a_time
+from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
+from .backbone import Backbone, load_backbone, require_vocabulary
+from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
+from .hub import read_tokenizer
+from .micro_batching import Passes
+from .optimizers import EncoderOptimizer, state_from_bytes, state_to_bytes
+from .settings import BackboneSettings
+from .wordpieces import PieceTable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class BackboneShim(Shim):
+    """Holds a backbone, its tokenizer, and the optimizer that trains it.
+
+    settings (BackboneSettings): What the config says; nothing is loaded before `load` or `from_bytes`.
+    save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `checkpoint.pack`.
+    max_pieces (int): Of one token.
+    """
+
+    def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_pieces: int) -> None:
+        super().__init__(None)
+        self.settings, self.save, self.save_dtype, self.max_pieces = settings, save, save_dtype, max_pieces
+        self._table: PieceTable | None = None
+        self._passes: Passes | None = None
+        self._scaler: torch.amp.GradScaler | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Return whether there are weights."""
+        return self._model is not None
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone. RAISES (ValueError): Before it is loaded."""
+        if self._model is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return cast(Backbone, self._model)
+
+    @property
+    def table(self) -> PieceTable:
+        """Pieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
+        if self._table is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return self._table
+
+    @property
+    def passes(self) -> Passes:
+        """What runs the backbone. RAISES (ValueError): Before it is loaded."""
+        if self._passes is None:
+            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+        return self._passes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.backbone.parameters()).device
+
+    @one_at_a_time
+    def load(self) -> None:
+        """Read the base from the Hub, its cache or a folder, and make sure that it can be saved again.
+
+        RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
+        """
+        s = self.settings
+        backbone = load_backbone(
+            s.name,
+            revision=s.revision,
+            lora=s.lora,
+            quantization=s.quantization,
+            memory=s.memory,
+            attention=s.attention,
+            dropout=s.dropout,
+            device=encoder_device(),
+        )
+        tokenizer = read_tokenizer(s.name, s.revision)
+        require_vocabulary(backbone, tokenizer)
+        require_packable(backbone, self.save, self.save_dtype)
+        self.hold(backbone, tokenizer)
+
+    def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
+        """Take a backbone that is there already, and forget what was learnt about another's gradients."""
+        self._model, self._table = backbone, PieceTable(tokenizer, self.max_pieces)
+        self._passes = Passes(backbone, self._scale)
+        self._optimizer = self._scaler = None
+
+    @property
+    def scaler(self) -> torch.amp.GradScaler:
+        """Keeps gradients of fp16 from vanishing (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740)."""
+        if self._scaler is None:
+            fp16 = self.settings.memory.precision == "fp16"
+            self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
+        return self._scaler
+
+    def _scale(self, gradient: torch.Tensor) -> torch.Tensor:
+        return self.scaler.scale(gradient)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Update what trains: by torch, where the optimizer says how (`GroupedOptimizer.v1`), or else by thinc."""
+        trained = {name: p for name, p in self.backbone.named_parameters() if p.grad is not None}
+        if not trained:
+            return
+        encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
+        if encoder is None:
+            if self.scaler.is_enabled():
+                raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
+            for name, parameter in trained.items():
+                update_by_thinc(self.id, name, parameter, optimizer)
+                parameter.grad = None
+            return
+        if self._optimizer is None:
+            self._optimizer = encoder.build(self.backbone.model)
+        encoder.step(self._optimizer, self.scaler)
+
+    def optimizer_to_bytes(self) -> bytes:
+        """Give the state of torch's optimizer and of the scaler; nothing before the first update by them."""
+        if self._optimizer is None:
+            return b""
+        scale = json.dumps(self.scaler.state_dict()).encode()
+        return cast(bytes, srsly.msgpack_dumps({"optimizer": state_to_bytes(self._optimizer), "scaler": scale}))
+
+    def optimizer_from_bytes(self, data: bytes, optimizer: Optimizer) -> None:
+        """Go on with what `optimizer_to_bytes` gave.
+
+        optimizer (Optimizer): A `GroupedOptimizer`, which says what kind it is.
+        RAISES (ValueError): If it was another kind, or had other parameters.
+        """
+        encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
+        if encoder is None:
+            raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
+        with reading(origin()):
+            parts = require_type("the optimizer", parse_msgpack(data), dict)
+            scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)
+            self._optimizer = encoder.build(self.backbone.model)
+            state_from_bytes(self._optimizer, require_type("optimizer", parts.get("optimizer"), bytes))
+            self.scaler.load_state_dict(scale)
+
+    @contextmanager
+    def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
+        """Put averages in place that thinc's optimizer has made of these weights, and the old ones back at the end."""
+        own = dict(self._model.named_parameters()) if self.is_loaded else {}
+        kept = {name: own[name].data for name in own if (self.id, name) in params}
+        for name in kept:
+            own[name].data = xp2torch(params[self.id, name], device=own[name].device)
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                own[name].data = value
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the weights."""
+        if self.is_loaded:
+            self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+
+    def to_bytes(self) -> bytes:
+        """Save as the settings say; nothing is saved of what has not been loaded."""
+        if not self.is_loaded:
+            return b""
+        return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
+
+    @one_at_a_time
+    def from_bytes(self, data: bytes) -> "BackboneShim":
+        """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
+        if data:
+            s = self.settings
+            with reading(origin()):
+                parts = from_bytes(data)
+                backbone, tokenizer = unpack(
+                    parts, name=s.name, revision=s.revision, memory=s.memory, device=encoder_device()
+                )
+                self.hold(backbone, tokenizer)
+        return self

@@ -1,0 +1,71 @@
+"""A folder of `export-onnx` in 8 bits finds what it found in float32, and says what has changed."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import Doc
+from trained import ENTITIES, SENTENCE
+
+from spacy_zh_tw_ner.export import quantize_onnx as module
+from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
+from spacy_zh_tw_ner.runtime import load
+
+
+@pytest.fixture
+def folder(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_onnx[1], tmp_path / "onnx"))
+
+
+def gold(nlp: spacy.Language) -> Doc:
+    doc = nlp.make_doc(SENTENCE)
+    doc.ents = [doc.char_span(start, end, label) for start, end, label in ENTITIES]  # type: ignore[misc]
+    return doc
+
+
+def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+    nlp = spacy.load(tiny_onnx[0])
+    found = round_onnx(nlp, folder, golds=[gold(nlp)] * (module.AT_ONCE + 1))
+    names = ["model.onnx", "model.onnx.data", "pieces.npz", "pipeline.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert 0 < found.difference < 0.1
+    assert 0.95 * found.characters < found.same <= found.characters == 2064
+    assert min(found.speed, found.speed_before) > 0
+    assert found.size == sum((folder / name).stat().st_size for name in names[:2])
+    assert found.size_before == (tiny_onnx[1] / "model.onnx").stat().st_size > found.size
+    assert (found.f_score_before, found.f_score) == (100.0, 100.0)
+    before, after = (json.loads((path / "pipeline.json").read_text("utf-8")) for path in (tiny_onnx[1], folder))
+    assert (before.pop("weights"), after.pop("weights")) == ("float32", "int8")
+    hashes = after.pop("sha256")
+    assert before.pop("sha256")["pieces.npz"] == hashes["pieces.npz"]
+    assert hashes == {name: sha256((folder / name).read_bytes()).hexdigest() for name in names[:3]}
+    assert before == after
+
+
+def test_without_gold_there_is_no_f(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+    found = round_onnx(spacy.load(tiny_onnx[0]), folder)
+    assert (found.f_score_before, found.f_score) == (None, None)
+
+
+def test_what_is_read_without_spacy_finds_the_same(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+    nlp = spacy.load(tiny_onnx[0])
+    round_onnx(nlp, folder)
+    (found,) = load(folder, threads=1)([SENTENCE])
+    assert [each[:3] for each in found] == ENTITIES
+
+
+def test_what_is_lost_is_seen(tiny_onnx: tuple[Path, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_zh_tw_ner.export.onnx_int8.WHOLE", 1)
+    found = round_onnx(spacy.load(tiny_onnx[0]), folder)
+    assert found.same < found.characters - 5
+    assert found.difference > 0.5
+
+
+def test_the_component_decodes_as_it_is_set(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+    nlp = spacy.load(tiny_onnx[0])
+    nlp.get_pipe("ner").min_score = 1.0  # type: ignore[attr-defined]
+    nlp.get_pipe("ner").temperature = 50.0  # type: ignore[attr-defined]
+    assert round_onnx(nlp, folder, golds=[gold(nlp)]).f_score_before == 0.0

@@ -1,0 +1,120 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from spacy_zh_tw_ner.transformer import optimizers
+from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
+from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer, state_from_bytes, state_to_bytes
+from spacy_zh_tw_ner.transformer.parameter_groups import parameter_groups
+from spacy_zh_tw_ner.transformer.settings import LoraSettings
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+Make = Callable[..., Path]
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Paged optimizers are not supported on CPU",  # bitsandbytes then does without pages
+    "ignore:This overload of add_:UserWarning",  # transformers' Adafactor
+)
+
+
+def optimizer_for(backbone: Backbone, name: str, rate: float = 3e-3) -> torch.optim.Optimizer:
+    groups = parameter_groups(backbone.model, rate=rate, weight_decay=0.01, layer_decay=0.9)
+    return build_optimizer(name, groups)
+
+
+def train(backbone: Backbone, optimizer: torch.optim.Optimizer, batch: Batch, steps: int) -> list[float]:
+    real = batch[1].bool()
+    target = torch.randn(int(real.sum()), 32, generator=torch.Generator().manual_seed(2))
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = ((backbone(*batch)[real] - target) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.fixture(params=OPTIMIZERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_loss_falls(name: str, make_checkpoint: Make, batch: Batch) -> None:
+    backbone = load_backbone(str(make_checkpoint(hidden=32)))
+    losses = train(backbone, optimizer_for(backbone, name), batch, 8)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_resumed_run_goes_on_as_if_nothing_had_been(name: str, make_checkpoint: Make, batch: Batch) -> None:
+    backbone = load_backbone(str(make_checkpoint()))
+    optimizer = optimizer_for(backbone, name)
+    train(backbone, optimizer, batch, 3)
+    for group in optimizer.param_groups:
+        group["lr"] *= 0.5  # as a schedule does
+    data, other = state_to_bytes(optimizer), copy.deepcopy(backbone)
+    assert isinstance(data, bytes)
+    resumed = optimizer_for(other, name)
+    state_from_bytes(resumed, data)
+    assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
+    assert train(backbone, optimizer, batch, 3) == train(other, resumed, batch, 3)
+    afresh = copy.deepcopy(backbone)
+    state_from_bytes(optimizer_for(afresh, name), state_to_bytes(resumed))
+    for mine, theirs in zip(backbone.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert state_to_bytes(resumed) == state_to_bytes(optimizer)
+
+
+def test_a_state_before_the_first_step_is_one_too(name: str, make_checkpoint: Make, batch: Batch) -> None:
+    backbone = load_backbone(str(make_checkpoint()))
+    optimizer = optimizer_for(backbone, name)
+    state_from_bytes(optimizer, state_to_bytes(optimizer))
+    train(backbone, optimizer, batch, 1)
+
+
+def test_states_in_8_bits_take_less(make_checkpoint: Make, batch: Batch) -> None:
+    sizes = {}
+    for name in OPTIMIZERS:
+        backbone = load_backbone(str(make_checkpoint(hidden=128, layers=1)))
+        optimizer = optimizer_for(backbone, name)
+        input_ids, mask = batch
+        backbone(input_ids, mask).sum().backward()
+        optimizer.step()
+        sizes[name] = len(state_to_bytes(optimizer))
+    assert sizes["adamw_bnb_8bit"] < 0.6 * sizes["adamw"]
+    assert sizes["adafactor"] < 0.3 * sizes["adamw"]
+
+
+def test_adamw_is_fused(make_checkpoint: Make) -> None:
+    assert optimizer_for(load_backbone(str(make_checkpoint())), "adamw").defaults["fused"]
+
+
+@pytest.mark.parametrize("lora", [None, LoraSettings(r=4)])
+def test_a_state_of_other_parameters_is_told(lora: LoraSettings | None, make_checkpoint: Make, batch: Batch) -> None:
+    backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings())
+    optimizer = optimizer_for(backbone, "adamw")
+    train(backbone, optimizer, batch, 1)
+    other = optimizer_for(load_backbone(str(make_checkpoint()), lora=lora), "adamw")
+    with pytest.raises(ValueError, match=r"ZT338.*shapes of the groups was .*, and now is "):
+        state_from_bytes(other, state_to_bytes(optimizer))
+
+
+def test_a_state_of_another_optimizer_is_told(make_checkpoint: Make) -> None:
+    backbone = load_backbone(str(make_checkpoint()))
+    data = state_to_bytes(optimizer_for(backbone, "adamw"))
+    with pytest.raises(ValueError, match=r"ZT338.*optimizer was AdamW, and now is AdamW8bit"):
+        state_from_bytes(optimizer_for(backbone, "adamw_bnb_8bit"), data)
+
+
+def test_another_name_is_told(make_checkpoint: Make) -> None:
+    with pytest.raises(ValueError, match=r"ZT320\] optimizer='sgd'.*adamw, adamw_bnb_8bit, paged"):
+        optimizer_for(load_backbone(str(make_checkpoint())), "sgd")
+
+
+@pytest.mark.parametrize("name", ["adamw_bnb_8bit", "paged_adamw_bnb_8bit"])
+def test_missing_bitsandbytes_is_told(name: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizers, "has_bitsandbytes", lambda: False)
+    with pytest.raises(ValueError, match=rf"ZT337\] optimizer='{name}'.*adafactor"):
+        optimizer_for(load_backbone(str(make_checkpoint())), name)

@@ -1,0 +1,93 @@
+"""Windows: every token is asked of one of them, none is too large, and cuts come after clauses."""
+
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.tokenization.clause_cuts import Window
+from spacy_zh_tw_ner.transformer.windows import ClauseWindows, clause_ends, windows_of_spans
+
+NONE = np.empty(0, dtype=np.int64)
+NLP = spacy.blank("zh_tw")
+
+
+@given(
+    counts=st.lists(st.integers(1, 4), max_size=120),
+    ends=st.sets(st.integers(0, 119), max_size=30),
+    size=st.integers(16, 60),
+    overlap=st.integers(0, 4),
+)
+def test_every_token_is_asked_of_one_window_with_the_context_there_is(
+    counts: list[int], ends: set[int], size: int, overlap: int
+) -> None:
+    marks = np.array(sorted(end for end in ends if end < len(counts)), dtype=np.int64)
+    found = ClauseWindows(size, overlap).cut(np.array(counts, dtype=np.int64), marks)
+    assert [i for w in found for i in range(w.own_start, w.own_end)] == list(range(len(counts)))
+    for w in found:
+        assert w.start <= w.own_start < w.own_end <= w.end
+        assert sum(counts[w.start : w.end]) <= size
+        # Context is counted in pieces, and a token is not cut: up to one token less. Behind a clause there is none.
+        if w.start == w.own_start:
+            assert w.start == 0 or w.start - 1 in ends or overlap < counts[w.start - 1]
+        else:
+            assert w.start == 0 or sum(counts[w.start : w.own_start]) <= overlap < sum(
+                counts[w.start - 1 : w.own_start]
+            )
+        if w.end == w.own_end:
+            assert w.end == len(counts) or w.end - 1 in ends or overlap < counts[w.end]
+        else:
+            assert w.end == len(counts) or sum(counts[w.own_end : w.end]) <= overlap < sum(
+                counts[w.own_end : w.end + 1]
+            )
+
+
+def test_what_fits_stays_whole() -> None:
+    assert ClauseWindows(8, 2).cut(np.ones(8, np.int64), NONE) == [Window(0, 8, 0, 8)]
+    assert ClauseWindows(8, 2).cut(NONE, NONE) == []
+
+
+def test_cuts_come_after_clauses() -> None:
+    text = "臺北市政府今天宣布新政策。市民都很高興，記者到場採訪；市長說明細節！"
+    doc = NLP.make_doc(text)
+    found = ClauseWindows(20, 2).cut(np.ones(len(doc), np.int64), clause_ends(doc))
+    assert [text[w.own_start : w.own_end] for w in found] == [
+        "臺北市政府今天宣布新政策。",
+        "市民都很高興，記者到場採訪；",
+        "市長說明細節！",
+    ]
+
+
+def test_without_clauses_windows_are_about_as_long_as_each_other() -> None:
+    sizes = [w.own_end - w.own_start for w in ClauseWindows(100, 10).cut(np.ones(421, np.int64), NONE)]
+    assert len(sizes) == 6
+    assert max(sizes) - min(sizes) <= 20
+
+
+def test_a_model_may_take_less() -> None:
+    found = ClauseWindows(254, 16).cut(np.ones(100, np.int64), NONE, size=30)
+    assert max(w.end - w.start for w in found) <= 30
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(10, 3), (10, -1), (0, 1)])
+def test_too_much_overlap_is_refused(size: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT312\] clause_windows has size={size} and overlap={overlap}"):
+        ClauseWindows(size, overlap)
+
+
+def test_it_is_a_span_getter() -> None:
+    docs = [NLP.make_doc(text) for text in ("臺北。", "", "國立臺灣大學位於臺北市大安區")]
+    spans = ClauseWindows(8, 2)(docs)
+    assert [[span.text for span in of_doc] for of_doc in spans] == [
+        ["臺北。"],
+        [],
+        ["國立臺灣大學位", "灣大學位於臺北", "位於臺北市大安區"],
+    ]
+
+
+def test_spans_of_others_are_divided_where_they_overlap() -> None:
+    doc = NLP.make_doc("0123456789")
+    assert windows_of_spans([doc[0:6], doc[4:10]]) == [Window(0, 6, 0, 5), Window(4, 10, 5, 10)]
+    assert windows_of_spans([doc[7:9], doc[0:3]]) == [Window(0, 3, 0, 3), Window(7, 9, 7, 9)]
+    assert windows_of_spans([]) == []

@@ -1,0 +1,159 @@
+"""Pieces: the ids that the tokenizer itself gives a word in the middle of a sentence."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+from checkpoints import byte_level, sentences, unigram, wordpiece
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.attrs import NORM
+from spacy.tokens import Doc
+
+from spacy_zh_tw_ner.transformer import wordpieces as module
+from spacy_zh_tw_ner.transformer.wordpieces import Pieces, PieceTable
+
+NLP = spacy.blank("zh_tw")
+MAKERS: dict[str, Callable[[], Any]] = {"WordPiece": wordpiece, "Unigram": unigram, "byte-level BPE": byte_level}
+NASTY = [
+    "",
+    " ",
+    "\n\r\n",
+    "\u3000",
+    "\t臺\u00a0北",
+    "臺" * 3000,
+    "𠮷野家𨋢",
+    "e\u0301 é",
+    "👨\u200d👩\u200d👧\ufe0f",
+    "\u200b\ufeff\u2060",
+    "\ue000\U000f0000",
+    "\x00\x01\x7f",
+    "ＡＢＣ１２３％",
+    "ﾀｲﾜﾝ",
+    "Ⅷ①㈱㍿",
+    "臺灣Taiwan2024年",
+    "NT$1,234.5",
+    "\u202e反\u202c",
+    "ㄅㄆㄇˋ",
+    "台\u0304",
+    "한국어",
+    "العربية",
+    "##ing [MASK] [CLS]",
+    "<|endoftext|>",
+    "▁▁",
+    "…——「」『』",
+]
+
+
+@pytest.fixture(scope="module", params=list(MAKERS))
+def tokenizer(request: pytest.FixtureRequest) -> Any:
+    return MAKERS[request.param]()
+
+
+def look_up(table: PieceTable, doc: Doc) -> Pieces:
+    return table(doc.to_array(NORM), doc.vocab.strings)
+
+
+def expected_of(tokenizer: Any, words: list[str], unknown: int) -> tuple[list[int], list[int]]:
+    """Word by word, each behind another: a whole sentence at once, as `is_split_into_words` reads it."""
+    encoded = tokenizer(["中", *words], is_split_into_words=True, add_special_tokens=False)
+    by_word: list[list[int]] = [[] for _ in words]
+    for id_, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
+        if word:
+            by_word[word - 1].append(id_)
+    filled = [ids or [unknown] for ids in by_word]
+    return [id_ for ids in filled for id_ in ids], [len(ids) for ids in filled]
+
+
+def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
+    table = PieceTable(tokenizer)
+    for text in [*list(sentences())[:200], *NASTY]:
+        doc = NLP.make_doc(text)
+        found = look_up(table, doc)
+        ids, counts = expected_of(tokenizer, [token.norm_ for token in doc], table.unknown_id)
+        assert (found.ids.tolist(), found.counts.tolist()) == (ids, counts), text
+
+
+@pytest.mark.parametrize("make", list(MAKERS.values()), ids=list(MAKERS))
+def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None:
+    table = PieceTable(make())
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+    def check(text: str) -> None:
+        doc = NLP.make_doc(text)
+        found = look_up(table, doc)
+        assert len(found.counts) == len(doc)
+        assert (found.counts >= 1).all()
+        assert found.counts.sum() == len(found.ids)
+        ids, _ = expected_of(table.tokenizer, [token.norm_ for token in doc], table.unknown_id)
+        assert found.ids.tolist() == ids
+
+    check()
+
+
+def test_the_table_is_bounded_and_goes_on(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOKENS", 50)
+    table = PieceTable(tokenizer)
+    for text in list(sentences())[:60]:
+        doc = NLP.make_doc(text)
+        found = look_up(table, doc)
+        assert len(table._table.keys) <= 50 + len(doc)
+        assert found.ids.tolist() == expected_of(tokenizer, [t.norm_ for t in doc], table.unknown_id)[0]
+
+
+def test_a_token_has_so_many_pieces_at_most() -> None:
+    nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"group": ["latin"]}}})
+    doc = nlp.make_doc("abcdefghijklmnopqrstuvw好")
+    found = PieceTable(byte_level(), max_pieces=3)(doc.to_array(NORM), doc.vocab.strings)
+    assert found.counts.tolist()[0] == 3
+
+
+def test_pieces_do_not_depend_on_the_vocabulary(tokenizer: Any) -> None:
+    table = PieceTable(tokenizer)
+    one, two = (spacy.blank("zh_tw").make_doc("臺北市") for _ in range(2))
+    np.testing.assert_array_equal(look_up(table, one).ids, look_up(table, two).ids)
+
+
+def test_special_pieces_are_those_of_the_tokenizer() -> None:
+    bert, qwen = PieceTable(wordpiece()), PieceTable(byte_level())
+    convert = bert.tokenizer.convert_tokens_to_ids
+    assert (bert.prefix, bert.suffix, bert.pad_id) == ([convert("[CLS]")], [convert("[SEP]")], convert("[PAD]"))
+    assert (qwen.prefix, qwen.suffix, qwen.n_special) == ([], [], 0)
+
+
+def test_threads_may_share_a_table(tokenizer: Any) -> None:
+    table, lines = PieceTable(tokenizer), list(sentences())[:120]
+    expected = [look_up(PieceTable(tokenizer), NLP.make_doc(line)).ids.tolist() for line in lines[:3]]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            # Vocabularies are not shared between threads.
+            jobs = [
+                pool.submit(lambda: [look_up(table, d).ids.tolist() for d in map(spacy.blank("zh_tw").make_doc, lines)])
+                for _ in range(8)
+            ]
+            for job in jobs:
+                assert job.result()[:3] == expected
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_tokenizers_that_cannot_serve_are_refused() -> None:
+    slow = wordpiece()
+    slow.__class__ = type("Slow", (type(slow),), {"is_fast": False})
+    with pytest.raises(ValueError, match=r"\[ZT310\] Slow is a slow tokenizer"):
+        PieceTable(slow)
+    bare = byte_level()
+    bare.pad_token = bare.eos_token = bare.unk_token = None
+    with pytest.raises(ValueError, match=r"\[ZT311\] Qwen2TokenizerFast has none of pad_token_id"):
+        PieceTable(bare)
+
+
+def test_nothing_is_nothing(tokenizer: Any) -> None:
+    found = look_up(PieceTable(tokenizer), NLP.make_doc(""))
+    assert (len(found.ids), len(found.counts)) == (0, 0)
