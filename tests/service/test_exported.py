@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.service.readers import load_reader
 
 from .conftest import Running, free_port, running
 from .test_app import SENTENCE, found, refused
-from .test_own_words import UNKNOWN, surfaces, words
+from .test_request_gazetteer import UNKNOWN, surfaces, words
 
 # All that installing this package brings, but what the extras `serve` and `onnx` do, numpy, and the command line.
 ABSENT = ("torch", "spacy", "thinc", "transformers", "peft", "safetensors", "opencc", "srsly", "tqdm", "regex", "numba")
