@@ -118,9 +118,15 @@ def troubleshooting() -> str:
         codes = sorted(name for name in dir(table) if name.startswith("ZT"))
         for code in codes:
             message = str(getattr(table, code)).removeprefix(f"[{code}] ")
-            text = re.sub(r"([<>*_|`])", r"\\\1", " ".join(message.split()))
-            lines.append(f"| {code} | {text} |")
+            lines.append(f"| {code} | {_escape(' '.join(message.split()))} |")
     return "\n".join(lines) + "\n"
+
+
+def _escape(message: str) -> str:
+    """Escape what Markdown would interpret, outside of code."""
+    parts = message.replace("|", "\\|").split("`")
+    parts[::2] = [re.sub(r"([<>*_])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 PAGES = {"configuration.md": configuration, "troubleshooting.md": troubleshooting}
