@@ -192,7 +192,7 @@ def test_options_mentioned_in_the_text_are_there() -> None:
     for config in ("bilstm", "lora"):
         options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}
     for text in TEXTS.values():
-        assert set(re.findall(r"(?<![-\w<!])--[a-z][\w.-]*", text)) <= options
+        assert set(re.findall(r"(?<![-\w<!])--[a-z][\w-]*(?:\.\w[\w-]*)*", text)) <= options
 
 
 @pytest.mark.parametrize("name", TEXTS)
