@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from spacy_zh_tw_ner.crf import compiled
+from spacy_zh_tw_ner.crf import kernels
 
 from .helpers import no_numba
 
@@ -34,25 +34,21 @@ def test_they_work_where_machine_code_cannot_be_kept() -> None:
 def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from threading import Event
 
-    from spacy_zh_tw_ner.crf import kernels
-
-    monkeypatch.setattr(compiled, "NOTIFY_AFTER", 0.01)
-    monkeypatch.setattr(kernels, "compile_all", lambda: Event().wait(0.5))
-    compiled._load_kernels.__wrapped__()
+    monkeypatch.setattr(kernels, "NOTIFY_AFTER", 0.01)
+    monkeypatch.setattr(kernels, "_compile", lambda _: Event().wait(0.5))
+    kernels._load_kernels.__wrapped__()
     assert "Compiling the CRF" in capsys.readouterr().err
 
 
 @no_numba
 def test_a_quick_one_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from spacy_zh_tw_ner.crf import kernels
-
-    monkeypatch.setattr(kernels, "compile_all", lambda: None)
-    assert compiled._load_kernels.__wrapped__() is kernels
+    monkeypatch.setattr(kernels, "_compile", lambda _: None)
+    assert kernels._load_kernels.__wrapped__().find_best_paths.__module__ == "spacy_zh_tw_ner.crf.kernels.viterbi"
     assert capsys.readouterr().err == ""
 
 
 def test_without_numba_they_cannot_be_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "has_numba", lambda: False)
-    assert compiled.kernels_for(None) is None
+    monkeypatch.setattr(kernels, "has_numba", lambda: False)
+    assert kernels.kernels_for(None) is None
     with pytest.raises(ValueError, match=r"\[ZT110\] .*pip install"):
-        compiled.kernels_for(True)
+        kernels.kernels_for(True)

@@ -12,7 +12,7 @@ from spacy.training import Example
 from thinc.api import Adam, constant, constant_then, decaying, fix_random_seed, warmup_linear
 from trained import make_pipeline
 
-from spacy_zh_tw_ner.language.peak_rates import start_at_peak
+from spacy_zh_tw_ner.language.optimizer import start_at_peak
 from spacy_zh_tw_ner.planning.presets import read_config
 
 TEXT, ENTITIES = "阿明去了鹿港。", [(0, 2, "PERSON"), (4, 6, "GPE")]
