@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 
-from spacy_zh_tw_ner.training.progress import Report
+from spacy_zh_tw_ner.training.progress import ProgressReport
 
 LOGGER: dict[str, Any] = {"@loggers": "spacy-zh-tw-ner.progress_logger.v1"}
 
@@ -21,8 +21,10 @@ def start(corpus: Path, logger: dict[str, Any] | None = None, **settings: Any) -
     )
 
 
-def make(step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1) -> Report:
-    return Report(
+def make(
+    step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1
+) -> ProgressReport:
+    return ProgressReport(
         step=step,
         epoch=0,
         loss=loss,

@@ -11,9 +11,8 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
 
-from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
-from spacy_zh_tw_ner.training.resume import optimizer_from_bytes, optimizer_to_bytes
-from spacy_zh_tw_ner.training.schedules import create_cosine_v1
+from spacy_zh_tw_ner.training.checkpoint import optimizer_from_bytes, optimizer_to_bytes
+from spacy_zh_tw_ner.training.optimizers import create_cosine_v1, create_grouped_optimizer_v1
 
 TEXT, ENTS = "蔡英文總統在臺北市接見台積電董事長。", [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]
 

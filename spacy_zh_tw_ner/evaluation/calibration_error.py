@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..crf import Reliability, chance_error, reliability
-from .exact import doc_entities, entity_of, known_entities
+from .predictions import doc_entities, entity_of, known_entities
 
 N_BINS = 10  # with as many entities each; Naeini et al. (2015), whose measure it is, take as many
 

@@ -4,10 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.evaluation.bootstrap import summarize
-from spacy_zh_tw_ner.evaluation.compared import Compared
-from spacy_zh_tw_ner.evaluation.comparison import compare_tables
-from spacy_zh_tw_ner.evaluation.tables import tabulate
+from spacy_zh_tw_ner.evaluation.bootstrap import compare_tables, summarize
+from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
+from spacy_zh_tw_ner.evaluation.predictions import Compared
 
 from .helpers import document, documents, entities
 

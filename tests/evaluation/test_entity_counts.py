@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.compared import Compared
-from spacy_zh_tw_ner.evaluation.tables import (
+from spacy_zh_tw_ner.evaluation.entity_counts import (
     LENGTHS,
     LONGER,
     Table,
@@ -18,6 +17,7 @@ from spacy_zh_tw_ner.evaluation.tables import (
     tabulate_boundaries,
     tabulate_types,
 )
+from spacy_zh_tw_ner.evaluation.predictions import Compared
 
 from .helpers import document, documents
 

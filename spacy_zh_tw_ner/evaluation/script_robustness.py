@@ -8,11 +8,9 @@ from spacy.tokens import Doc
 
 from ..tokenization.folds import VARIANTS
 from ..tokenization.normalization import ScriptConverter
-from .bootstrap import Scores, summarize
-from .compared import compare
-from .comparison import Difference, compare_tables
-from .predict import predict_golds
-from .tables import Table, tabulate
+from .bootstrap import Difference, Scores, compare_tables, summarize
+from .entity_counts import Table, tabulate
+from .predictions import compare, predict_golds
 
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
 ENTITY_ATTRIBUTES: list[int | str] = ["ENT_IOB", "ENT_TYPE"]

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..entities import Entity
-from .compared import Compared
 from .mistakes import overlapping
+from .predictions import Compared
 
 CountsT: TypeAlias = npt.NDArray[np.int64]  # (n_documents, n_groups, 3): right, wrong, missed
 GroupT: TypeAlias = Callable[[Entity, str], str]  # an entity and its surface → its group

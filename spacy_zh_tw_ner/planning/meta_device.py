@@ -1,16 +1,56 @@
-"""Emulate on torch's `meta` device what a GPU does differently: autocast, fused attention, 4- and 8-bit weights."""
+"""One training step without numbers: the real model on torch's `meta` device, every allocation counted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..transformer.backbone import Backbone
+from ..transformer.gradient_checkpointing import checkpoint_layers
 from ..transformer.precision import DTYPES
 from ..transformer.settings import QuantizationSettings
+
+
+def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
+    """Run a backbone forward and back, and say how much memory that takes at once beside its weights.
+
+    backbone (Backbone): On the `meta` device.
+    n_windows (int), length (int): Of a batch.
+    device (str): "cuda" or "cpu", whose kernels are assumed.
+    accumulates (bool): Whether there are gradients of an earlier batch already.
+    RETURNS (int): Bytes; gradients included.
+    """
+    backbone.train()
+    backbone.zero_grad()
+    emulation = Emulation(device, backbone.settings.memory.precision)
+    if backbone.settings.memory.gradient_checkpointing:
+        # torch leaves its modes out of a backward pass; what is computed again there enters this one anew.
+        checkpoint_layers(backbone.model, lambda: (nullcontext(), emulation))
+    for parameter in backbone.parameters():
+        if accumulates and parameter.requires_grad:
+            parameter.grad = torch.empty_like(parameter)
+    with autocast_on_meta(emulation), Allocations([*backbone.parameters(), *backbone.buffers()]) as allocations:
+        input_ids = torch.empty(n_windows, length, dtype=torch.long, device="meta")
+        mask, places = torch.empty_like(input_ids), torch.empty(n_windows * length, dtype=torch.long, device="meta")
+        shares = torch.empty(n_windows * length, device="meta")
+        gradient = torch.empty(n_windows * length, backbone.width, device="meta")
+        with emulation:
+            values = backbone(input_ids, mask).flatten(0, 1)[places] * shares[:, None]
+        emulation.end_forward()
+        if values.requires_grad:
+            torch.autograd.backward(values, gradient)
+    peak: int = allocations.peak
+    if accumulates:
+        peak += sum(p.numel() * p.element_size() for p in backbone.parameters() if p.requires_grad)
+    backbone.zero_grad()
+    return peak
+
 
 # What autocast runs in half precision, and what in float32 on GPUs, as far as encoders use it
 # (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")
@@ -139,3 +179,37 @@ def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear:
                 setattr(parent, name, PackedLinear(layer, settings, dtype))
+
+
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all tensors that are made while it is entered, until they are let go.
+
+    It needs no numbers, only shapes, and so works on torch's `meta` device as on any other; views and what is changed
+    in place cost nothing. What a kernel asks for and gives back by itself is not seen.
+
+    present (Iterable[torch.Tensor]): What was there before, and is not counted.
+    """
+
+    def __init__(self, present: Iterable[torch.Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self._known = {tensor.untyped_storage()._cdata for tensor in present}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for tensor in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(tensor, torch.Tensor):
+                self._count(tensor.untyped_storage())
+        return found
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._known:
+            self._known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._let_go, key, size)
+
+    def _let_go(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size

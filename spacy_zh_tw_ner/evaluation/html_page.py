@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -10,10 +10,9 @@ from spacy.tokens import Doc, Span
 
 from ..entities import Entity
 from .bootstrap import Scores, summarize
-from .compared import Compared, compare
-from .mistakes import Confusion, confusion, find_mistakes
-from .page_filters import KIND_NAMES, filter_classes, filter_controls, filter_rules
-from .tables import tabulate
+from .entity_counts import tabulate
+from .mistakes import KINDS, Confusion, Mistake, confusion, find_mistakes
+from .predictions import Compared, compare
 
 # Hues spread by the golden angle lie far apart for any number of labels.
 GOLDEN_ANGLE = 137.508
@@ -113,3 +112,65 @@ def _marked(doc: Doc, hues: dict[str, int], marked: frozenset[Entity], kind: str
 
 def _in_order(ents: Iterable[Span]) -> list[Span]:
     return sorted(ents, key=lambda ent: ent.start)
+
+
+KIND_NAMES = {
+    "missed": "遺漏 missed",
+    "spurious": "多出 spurious",
+    "boundary": "邊界 boundary",
+    "type": "類別 type",
+    "both": "邊界與類別 both",
+}
+
+
+def filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
+    """The radio buttons and the list to choose with.
+
+    labels (Sequence[str]): All labels, in order.
+    counts (Mapping[str, int]): How many mistakes there are of each kind.
+    n (int): Number of sentences.
+    n_wrong (int): Number of those with a mistake.
+    RETURNS (str): HTML.
+    """
+    choices = {"all": f"全部 all {n}", "errors": f"錯誤 errors {n_wrong}"}
+    choices |= {kind: f"{name} {counts[kind]}" for kind, name in KIND_NAMES.items()}
+    radios = "".join(
+        f'<label><input type="radio" name="kind" id="{kind}"{" checked" if kind == "all" else ""}> {name}</label>'
+        for kind, name in choices.items()
+    )
+    options = "".join(f'<option value="{i}">{escape(label)}</option>' for i, label in enumerate(labels))
+    return (
+        f"<fieldset><legend>句子 sentences</legend>{radios}</fieldset> <label>類別 label "
+        f'<select id="label"><option value="">全部 all</option>{options}</select></label>'
+    )
+
+
+def filter_rules(n_labels: int) -> str:
+    """What hides the sentences that were not chosen.
+
+    n_labels (int): How many labels there are.
+    RETURNS (str): CSS.
+    """
+    rules = [f"body:has(#{kind}:checked) article:not(.{kind})" for kind in ("errors", *KINDS)]
+    for i in range(n_labels):
+        chosen = f'body:has(#label > [value="{i}"]:checked)'
+        rules.append(f"{chosen} article:not(.all-{i})")
+        rules += [f"{chosen}:has(#{kind}:checked) article:not(.{kind}-{i})" for kind in ("errors", *KINDS)]
+    return ",\n".join(rules) + " { display: none; }"
+
+
+def filter_classes(mistakes: Iterable[Mistake], present: Iterable[str], places: Mapping[str, int]) -> str:
+    """The classes of a sentence, by which the rules find it.
+
+    mistakes (Iterable[Mistake]): Of the sentence.
+    present (Iterable[str]): The labels of its entities.
+    places (Mapping[str, int]): Label → its number.
+    RETURNS (str): "right" or "errors", the kinds of mistakes, and each of them by label.
+    """
+    classes = {f"all-{places[label]}" for label in present}
+    kinds: set[str] = set()
+    for mistake in mistakes:
+        kinds |= {"errors", mistake.kind}
+        for label in mistake.labels:
+            classes |= {f"errors-{places[label]}", f"{mistake.kind}-{places[label]}"}
+    return " ".join([*sorted(kinds or {"right"}), *sorted(classes)])

@@ -7,17 +7,15 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from spacy_zh_tw_ner.evaluation.compared import compare
-from spacy_zh_tw_ner.evaluation.exact import doc_entities
-from spacy_zh_tw_ner.evaluation.predict import predict_golds
-from spacy_zh_tw_ner.evaluation.scripts import (
+from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
+from spacy_zh_tw_ner.evaluation.predictions import compare, doc_entities, predict_golds
+from spacy_zh_tw_ner.evaluation.script_robustness import (
     SWAPS,
     rewrite,
     script_conversions,
     script_scores,
     swap_variants,
 )
-from spacy_zh_tw_ner.evaluation.tables import tabulate
 from spacy_zh_tw_ner.tokenization.folds import VARIANTS
 
 NLP = spacy.blank("zh_tw")

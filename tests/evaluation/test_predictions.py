@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, offsets_to_biluo_tags
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.exact import Counts, count_exact, doc_entities, micro
+from spacy_zh_tw_ner.evaluation.predictions import Counts, count_exact, doc_entities, micro
 
 NLP = spacy.blank("zh_tw")
 EntsT = list[tuple[int, int, str]]

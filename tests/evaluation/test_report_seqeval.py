@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation import seqeval_report
+from spacy_zh_tw_ner.evaluation import report as report_module
 from spacy_zh_tw_ner.evaluation.bootstrap import summarize
-from spacy_zh_tw_ner.evaluation.compared import Compared
-from spacy_zh_tw_ner.evaluation.seqeval_report import MODES, iob2_tags, seqeval_reports
-from spacy_zh_tw_ner.evaluation.tables import tabulate
+from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
+from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.report import MODES, iob2_tags, seqeval_reports
 
 from .helpers import document, documents
 
@@ -40,6 +40,6 @@ def test_entities_become_tags_of_characters() -> None:
 
 
 def test_without_seqeval_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seqeval_report, "has_seqeval", lambda: False)
+    monkeypatch.setattr(report_module, "has_seqeval", lambda: False)
     with pytest.raises(ValueError, match=r"^\[ZT402\] .*pip install .*\[evaluate\]"):
         seqeval_reports([document("A", "A")])

@@ -1,13 +1,54 @@
-"""Exact-span precision, recall and F: an entity counts when its first and last character and its label are right."""
+"""Run a pipeline over gold documents."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..entities import Entity
+from ..errors import CorpusError, Errors
+from ..training.char_corpus import CharCorpus
+
+SPLITS = ("train.spacy", "dev.spacy", "test.spacy")
+
+
+def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tuple[Doc, Doc]]:
+    """Run a pipeline over the texts of a corpus.
+
+    nlp (Language): The pipeline.
+    corpus (Path): A `.spacy` file, or a folder with the parts of one.
+    limit (int): Number of documents; 0 for all.
+    YIELDS (tuple[Doc, Doc]): Gold and predicted document.
+    RAISES (CorpusError): For a file that is not there, or holds something else.
+    """
+    return predict_golds(nlp, read_golds(nlp, corpus, limit=limit))
+
+
+def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
+    """Read the gold documents of a corpus; see `predict_pairs`.
+
+    RAISES (CorpusError): For a folder with several splits, which would be read as one.
+    """
+    splits = [name for name in SPLITS if (corpus / name).exists()]
+    if len(splits) > 1:
+        raise CorpusError(Errors.ZT732.format(path=corpus, splits=", ".join(splits)))
+    return (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
+
+
+def predict_golds(nlp: Language, golds: Iterable[Doc]) -> Iterator[tuple[Doc, Doc]]:
+    """Run a pipeline over the texts of gold documents.
+
+    nlp (Language): The pipeline.
+    golds (Iterable[Doc]): Gold documents.
+    YIELDS (tuple[Doc, Doc]): Gold and predicted document.
+    """
+    for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):
+        yield gold, predicted
 
 
 @dataclass
@@ -80,3 +121,32 @@ def micro(by_label: dict[str, Counts]) -> Counts:
     return Counts(
         sum(c.tp for c in by_label.values()), sum(c.fp for c in by_label.values()), sum(c.fn for c in by_label.values())
     )
+
+
+class Compared(NamedTuple):
+    """One document: its text, the gold entities, and those predicted of which the gold says whether they are right."""
+
+    text: str
+    expected: frozenset[Entity]
+    found: frozenset[Entity]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every entity was found, and nothing else."""
+        return self.expected == self.found
+
+    def surface(self, entity: Entity) -> str:
+        """The characters of an entity."""
+        return self.text[entity.start : entity.end]
+
+
+def compare(pairs: Iterable[tuple[Doc, Doc]]) -> list[Compared]:
+    """Bring documents to sets of entities, by character.
+
+    pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents of the same text.
+    RETURNS (list[Compared]): One a pair, in order; a document without gold annotation has no entity in it.
+    """
+    return [
+        Compared(gold.text, frozenset(doc_entities(gold)), frozenset(known_entities(gold, predicted)))
+        for gold, predicted in pairs
+    ]
