@@ -1,6 +1,6 @@
 """Run one reader on mutated files, in a process with limits, and report each as a line of JSON.
 
-    python -m untrusted.child READER SANDBOX FIRST COUNT
+    python -m tests.untrusted.child READER SANDBOX FIRST COUNT
 
 What is written outside the sandbox, processes that are started and connections are caught by an audit hook.
 """
@@ -76,7 +76,6 @@ def main() -> None:
     warnings.simplefilter("ignore")
     os.environ["TMPDIR"] = str(sandbox / "temporary")
     import torch
-
     from untrusted.readers import READERS
 
     torch.set_num_threads(1)
