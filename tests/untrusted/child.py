@@ -76,7 +76,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     os.environ["TMPDIR"] = str(sandbox / "temporary")
     import torch
-    from untrusted.readers import READERS
+
+    from tests.untrusted.readers import READERS
 
     torch.set_num_threads(1)
     cases = READERS[name](sandbox / "input")
@@ -93,7 +94,7 @@ def main() -> None:
         # Ten in a row are of one kind: what a failure has left behind is then cleared away once.
         case = Random(f"{name} {index // 10}").choices(cases, [each.weight for each in cases])[0]
         random = Random(f"{name} {index}")
-        from untrusted.mutations import mutate
+        from tests.untrusted.mutations import mutate
 
         data = mutate(case.tree, random, case.encode)
         violations.clear()
