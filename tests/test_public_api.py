@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import spacy
-from checkpoints import make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -19,6 +18,7 @@ from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
+from benchmarks.synthetic import make_checkpoint
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]

@@ -1,9 +1,9 @@
 """Checkpoints in Hugging Face format with random weights and a real tokenizer, of any family and size.
 
-Memory, speed and the path of the code do not depend on what the weights are, and none can be downloaded here.
+Benchmarks and tests share them: memory and speed do not depend on the weights, and nothing is downloaded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,22 @@ def make_checkpoint(
     seed: int = 0,
     labels: Sequence[str] = ("O", "B-GPE", "I-GPE"),
     max_length: int = 512,
-    pieces: int = 0,
+    tokenizer: Any = None,
+    noise: float = 0.05,
+    dtype: str = "float32",
 ) -> Path:
-    """Save a token classification checkpoint: the encoder is taken from it where only that is wanted.
+    """Save a token classification checkpoint, from which an encoder alone can be loaded, too.
 
-    A BERT has a vocabulary of so many `pieces`, if not of more.
+    family (str): One of `FAMILIES`.
+    tokenizer (PreTrainedTokenizerFast): By default the kind that the family has.
+    noise (float): What is added to all weights. Biases and norms start alike, and would hide mistakes.
+    dtype (str): How the weights are saved.
+    RETURNS (Path): The folder.
     """
     from transformers import AutoConfig, AutoModelForTokenClassification
 
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = wordpiece(pieces) if pieces else TOKENIZERS[family]()
+    tokenizer = TOKENIZERS[family]() if tokenizer is None else tokenizer
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     config = AutoConfig.for_model(
@@ -52,9 +58,8 @@ def make_checkpoint(
     )
     model = AutoModelForTokenClassification.from_config(config)
     for parameter in model.parameters():
-        # Biases and norms start alike, and would hide mistakes.
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    model.save_pretrained(folder)
+        parameter.data += noise * torch.randn_like(parameter)
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
     return folder
 
 
@@ -68,17 +73,25 @@ def sentences() -> Iterator[str]:
                 yield re.sub(r"\[([^\]]+)\]\([A-Z_]+\)", r"\1", line)
 
 
-def wordpiece(pieces: int = 0) -> Any:
-    """As bert-base-chinese: characters, and a few longer pieces of Latin letters and digits."""
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertTokenizerFast
+def wordpiece(size: int = 0) -> Any:
+    """Make a tokenizer as bert-base-chinese has it: characters, and a few longer wordpieces of Latin letters.
 
+    size (int): How many wordpieces there are at least.
+    """
     characters = sorted(set("".join(sentences())) | set("abcdefghijklmnopqrstuvwxyz0123456789"))
     latin = [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"] + ["taiwan", "##ing", "##19", "2024"]
     known = dict.fromkeys([*SPECIAL, *characters, *latin])
     more = (char for char in map(chr, range(0x3400, 0xA000)) if char not in known)
-    known |= dict.fromkeys(islice(more, max(0, pieces - len(known))))
-    vocabulary = {piece: i for i, piece in enumerate(known)}
+    known |= dict.fromkeys(islice(more, max(0, size - len(known))))
+    return of_wordpieces(known)
+
+
+def of_wordpieces(wordpieces: Iterable[str]) -> Any:
+    """Make a tokenizer for BERT of wordpieces in the order of their ids, the special ones among them."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertTokenizerFast
+
+    vocabulary = {piece: i for i, piece in enumerate(wordpieces)}
     backend = BertWordPieceTokenizer(vocab=vocabulary, lowercase=True, handle_chinese_chars=True)
     return BertTokenizerFast(tokenizer_object=backend._tokenizer, do_lower_case=True)
 

@@ -1,7 +1,7 @@
-"""A small pipeline of every architecture that ships, with random weights and strong dropout.
+"""Small pipelines: a Transformer trained on one sentence, and every architecture with random weights.
 
-What threads and processes share does not depend on what the weights are. Without training, scores are far from 0 and 1,
-so that dropout left on by a neighbour would change them.
+The random ones have strong dropout, and their scores are far from 0 and 1, so that a test of threads or processes sees
+dropout that another thread has left on.
 """
 
 from collections.abc import Callable
@@ -14,17 +14,59 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
-from trained import LISTENER, WINDOWS
 
 from spacy_zh_tw_ner.components.ensemble import combine
 
-TEXT = "蔡英文總統在臺北市接見台積電董事長。"
+SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
+ENTITIES = [(0, 3, "PERSON"), (6, 9, "GPE")]
+WINDOWS = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "pooling": {"@layers": "reduce_mean.v1"},
+}
 LABELS = [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]
 PIECES = ["蔡英文總統", "在臺北市", "接見", "台積電董事長。", "AI 2024 年", "郭台銘到土城區，", "\n"]
 TEXTS = ["".join(PIECES[(i * j + j) % len(PIECES)] for j in range(1 + i % 9)) for i in range(125)]
 # No encoder alters its dropout while it predicts; of Transformers, transformers' own would be as likely to.
 EMBED = {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [24, 8], "rows": [512, 512]}
+MIN_SCORE = 0.05
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "dropout": 0.5}
+
+
+def make_pipeline(base: Path, folder: Path, *, inside_head: bool = False, **settings: Any) -> Language:
+    """Train a pipeline with a Transformer on `SENTENCE`, save it, and load it from its folder."""
+    fix_random_seed(0)
+    nlp = spacy.blank("zh_tw")
+    if inside_head:
+        add_head(nlp, transformer_in_head(base, **settings))
+    else:
+        add_transformer(nlp, base, **settings)
+        add_head(nlp, LISTENER)
+    example = Example.from_dict(nlp.make_doc(SENTENCE), {"entities": ENTITIES})
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 0.01
+    for _ in range(60):
+        nlp.update([example], sgd=optimizer)
+    nlp.to_disk(folder)
+    return spacy.load(folder)
+
+
+def add_transformer(nlp: Language, base: Path, **settings: Any) -> None:
+    model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(base), "get_spans": WINDOWS}
+    nlp.add_pipe("transformer", config={"model": model | settings})
+
+
+def transformer_in_head(base: Path, **settings: Any) -> dict[str, Any]:
+    model = {"@architectures": "spacy-zh-tw-ner.Tok2VecTransformer.v1", "name": str(base), "get_spans": WINDOWS}
+    return model | {"pooling": {"@layers": "reduce_mean.v1"}} | settings
+
+
+def add_head(nlp: Language, tok2vec: dict[str, Any] | None = None, **settings: Any) -> None:
+    """Add the recognizer, on an encoder or on the one that its factory has by default."""
+    if tok2vec is not None:
+        settings["model"] = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
+    nlp.add_pipe("zh_tw_crf_ner", name="ner", config=settings)
 
 
 def quantization(kind: str) -> dict[str, Any]:
@@ -51,39 +93,23 @@ def with_words(folder: Path) -> dict[str, Any]:
     return {"@architectures": "spacy-zh-tw-ner.LexiconEmbed.v1", "embed": EMBED, "lists": [str(words)], "width": 8}
 
 
-def add_head(nlp: Language, tok2vec: dict[str, Any] | None = None) -> None:
-    model: dict[str, Any] = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
-    config = {"min_score": 0.05} if tok2vec is None else {"min_score": 0.05, "model": model}
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config=config)
-
-
 def initialize(nlp: Language) -> Language:
     fix_random_seed(0)
-    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(TEXT), {"entities": LABELS})])
+    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(SENTENCE), {"entities": LABELS})])
     return nlp
 
 
 def with_head(tok2vec: dict[str, Any] | None) -> Language:
     nlp = spacy.blank("zh_tw")
-    add_head(nlp, tok2vec)
+    add_head(nlp, tok2vec, min_score=MIN_SCORE)
     return initialize(nlp)
 
 
 def with_transformer(base: Path, **settings: Any) -> Language:
     nlp = spacy.blank("zh_tw")
-    architecture = "spacy-zh-tw-ner.TransformerModel.v1"
-    model = {"@architectures": architecture, "name": str(base), "get_spans": WINDOWS, "dropout": 0.5, **settings}
-    nlp.add_pipe("transformer", config={"model": model})
-    add_head(nlp, LISTENER)
+    add_transformer(nlp, base, dropout=0.5, **settings)
+    add_head(nlp, LISTENER, min_score=MIN_SCORE)
     return initialize(nlp)
-
-
-def in_head(base: Path) -> Language:
-    architecture = "spacy-zh-tw-ner.Tok2VecTransformer.v1"
-    pooling = {"@layers": "reduce_mean.v1"}
-    return with_head(
-        {"@architectures": architecture, "name": str(base), "get_spans": WINDOWS, "dropout": 0.5, "pooling": pooling}
-    )
 
 
 def curated(base: Path) -> Language:
@@ -109,7 +135,7 @@ def curated(base: Path) -> Language:
         "upstream": "transformer",
         "pooling": {"@layers": "reduce_mean.v1"},
     }
-    add_head(nlp, listener)
+    add_head(nlp, listener, min_score=MIN_SCORE)
     nlp.config["initialize"]["components"]["transformer"] = {
         "encoder_loader": {"@model_loaders": f"{package}.HFTransformerEncoderLoader.v1", "name": str(base)},
         "piecer_loader": {"@model_loaders": f"{package}.HFPieceEncoderLoader.v1", "name": str(base)},
@@ -119,7 +145,7 @@ def curated(base: Path) -> Language:
 
 def ensemble(base: Path) -> Language:
     members = [("A", with_head(bilstm())), ("B", with_transformer(base)), ("C", with_head(masked_characters(bilstm())))]
-    return combine(members, min_score=0.05)
+    return combine(members, min_score=MIN_SCORE)
 
 
 def with_gazetteer() -> Language:
@@ -137,7 +163,7 @@ ARCHITECTURES: dict[str, Callable[[Path, Path], Language]] = {
     "HashEmbedCNN": lambda base, folder: with_head(None),
     "gazetteer": lambda base, folder: with_gazetteer(),
     "Transformer": lambda base, folder: with_transformer(base),
-    "Tok2VecTransformer": lambda base, folder: in_head(base),
+    "Tok2VecTransformer": lambda base, folder: with_head(transformer_in_head(base, dropout=0.5)),
     "adapter": lambda base, folder: with_transformer(base, lora=LORA, save="adapter"),
     "int8_cpu": lambda base, folder: with_transformer(base, quantization=quantization("int8_cpu")),
     "int8": lambda base, folder: with_transformer(base, lora=LORA, quantization=quantization("int8")),
