@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .options import use_gpu
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.bootstrap import Scores
@@ -42,6 +41,7 @@ def evaluate_cli(
     --diagram show the last pipeline.
     """
 
+    from ..atomic_writes import write_whole
     from ..components.folders import load_pipeline, pipeline_places
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
@@ -50,9 +50,8 @@ def evaluate_cli(
     from ..evaluation.predict import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
     from ..evaluation.seqeval_report import require_seqeval
-    from ..files import write_whole
     from ..outputs import require_report
-    from .labels import warn_of_unknown_labels
+    from .terminal import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.
     inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]

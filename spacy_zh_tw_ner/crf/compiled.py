@@ -6,9 +6,8 @@ from threading import Timer
 from types import ModuleType
 from typing import TypeAlias
 
-from .._compat import has_numba
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import has_numba, install_hint
 
 KernelsT: TypeAlias = ModuleType
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._compat import has_seqeval
 from ..entities import Entity
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import has_seqeval, install_hint
 from .compared import Compared
 
 MODES = ("strict", "default")

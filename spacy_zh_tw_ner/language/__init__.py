@@ -12,12 +12,11 @@ from spacy.tokens import Doc
 from spacy.util import ensure_path, load_config_from_str, registry
 from thinc.api import Config, Model, Optimizer
 
-from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
-from ..loaded_models import scan_file
-from ..module_mode import guard_modules
+from ..thread_safety import guard_modules
 from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
+from ..untrusted.thinc_models import scan_file
 from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak

@@ -17,8 +17,8 @@ from spacy.language import Language
 from thinc.api import Config, Optimizer
 from thinc.types import FloatsXd
 
+from ..atomic_writes import write_whole
 from ..errors import Errors, TrainingError
-from ..files import write_whole
 from ..untrusted import in_range, parse_json, reading, require, require_type, whole_number
 from .resume import layers_of, optimizer_from_bytes, optimizer_to_bytes
 

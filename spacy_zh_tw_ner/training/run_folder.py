@@ -5,9 +5,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from ..atomic_writes import claimed, resolve
 from ..errors import Errors, OutputError
 from ..outputs import MARKER, require_replaceable
-from ..staging import claimed, resolve
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST, LAST = "model-best", "model-last"
