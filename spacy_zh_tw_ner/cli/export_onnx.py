@@ -38,8 +38,8 @@ def export_onnx_cli(
     has passed are then rounded, and nothing is written when F falls too far.
     """
     from ..components.folders import load_pipeline, pipeline_places
-    from ..errors import CorpusError, Errors
-    from ..evaluation.predict import read_golds
+    from ..errors import Errors
+    from ..evaluation.predictions import read_golds
     from ..export.export_onnx import write_onnx
     from ..export.onnx_graph import require_onnx
     from ..export.quantize_onnx import round_onnx
@@ -52,7 +52,7 @@ def export_onnx_cli(
     nlp = load_pipeline(pipeline)
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if to == "int8" and not dev.is_file() and not ignore_f1_drop:
-        raise CorpusError(Errors.ZT545.format(path=dev))
+        raise ValueError(Errors.ZT545.format(path=dev))
 
     with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
         agreement = write_onnx(nlp, folder, component)

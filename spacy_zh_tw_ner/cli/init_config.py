@@ -36,8 +36,7 @@ def init_config_cli(
     from ..components.folders import pipeline_folder
     from ..errors import Errors, UsageError, Warnings
     from ..outputs import require_new
-    from ..planning.fine_tuning import fine_tuning_config
-    from ..planning.presets import read_config, with_settings
+    from ..planning.presets import fine_tuning_config, read_config, with_settings
 
     if bool(preset) == bool(source):
         raise UsageError(Errors.ZT445.format(preset=preset, source=source))

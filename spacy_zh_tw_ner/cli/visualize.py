@@ -18,8 +18,8 @@ def visualize_cli(
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
     from ..atomic_writes import write_whole
     from ..components.folders import load_pipeline, pipeline_places
-    from ..evaluation.page import render_page
-    from ..evaluation.predict import predict_pairs
+    from ..evaluation.html_page import render_page
+    from ..evaluation.predictions import predict_pairs
     from ..outputs import require_report
 
     require_report(output, "HTML", inputs=[*pipeline_places(pipeline), data])
