@@ -316,7 +316,7 @@ def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp
 def test_evaluate_says_what_is_missing_before_it_begins(
     arguments: tuple[str, ...], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("seqeval_report.has_seqeval", "figures.has_resvg"):
+    for name in ("report.has_seqeval", "figures.has_resvg"):
         monkeypatch.setattr(f"spacy_zh_tw_ner.evaluation.{name}", lambda: False)
     assert code in fails("evaluate", "nowhere", "nowhere.spacy", *arguments)
 
