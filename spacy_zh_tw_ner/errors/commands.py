@@ -59,6 +59,13 @@ class CommandMessages:
     ZT680 = "{package} is required here and is not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
+    # Packages that components of other projects need
+    ZT695 = "The component {factory!r} needs {package}, which is not installed. Run `pip install {package}`."
+    ZT696 = (
+        "The component {name!r} cannot be trained with numpy {numpy}: spacy-curated-transformers 0.3.1 fails with "
+        'numpy 2.4 and later. Run `pip install "numpy<2.4"` for training; the result predicts with any numpy.'
+    )
+
     # Pipelines that a command loads
     ZT682 = (
         "The pipeline {name!r} cannot be loaded ({kind}: {reason}). Check that it was copied completely, and that the "

@@ -21,6 +21,7 @@ from ..untrusted import reading, scan_msgpack
 from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
+from .required_packages import require_factory, require_trainable
 from .stop_words import STOP_WORDS
 
 DEFAULT_CONFIG = """
@@ -110,9 +111,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         warn_of_order(self)
         return component
 
-    def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Create a component as spaCy does; torch modules in it predict safely in threads."""
-        return _guard(super().create_pipe(*args, **kwargs))
+    def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
+        """Create a component as spaCy does; torch modules in it predict safely in threads.
+
+        RAISES (ZhTwNerError): If the package of the component is not installed.
+        """
+        require_factory(self, factory_name, kwargs.get("config") or {})
+        return _guard(super().create_pipe(factory_name, *args, **kwargs))
 
     def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
@@ -125,6 +130,15 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         for _, component in self.components:
             _guard(component)
         return optimizer
+
+    def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
+        """Update the pipeline as spaCy does.
+
+        RAISES (ZhTwNerError): If a component cannot be trained with the numpy that is installed.
+        """
+        exclude = tuple(exclude)
+        require_trainable(self, exclude)
+        return super().update(*args, exclude=exclude, **kwargs)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
