@@ -23,7 +23,7 @@ from benchmarks.measure import interleaved, machine, table
 from benchmarks.synthetic import make_checkpoint
 from benchmarks.training_memory import MODELS, print_curves
 from benchmarks.training_step import OURS, pipeline, update
-from spacy_zh_tw_ner.planning.architectures import config_of
+from spacy_zh_tw_ner.planning.base_models import config_of
 from spacy_zh_tw_ner.planning.plan import GIB, make_plan
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe

@@ -26,10 +26,9 @@ def calibrate_cli(
 
     from ..components.calibration import calibrate, find_recognizer
     from ..components.folders import load_pipeline, pipeline_places
-    from ..evaluation.confidence import entity_confidence
-    from ..evaluation.diagram import draw_reliability
-    from ..evaluation.figures import picture_bytes, require_picture
-    from ..evaluation.predict import predict_pairs
+    from ..evaluation.calibration_error import entity_confidence
+    from ..evaluation.figures import draw_reliability, picture_bytes, require_picture
+    from ..evaluation.predictions import predict_pairs
     from ..files import write_whole
     from ..outputs import output_folder
     from .labels import warn_of_unknown_labels

@@ -42,7 +42,7 @@ def export_onnx_cli(
     """
     from ..components.folders import load_pipeline, pipeline_places
     from ..errors import Errors
-    from ..evaluation.predict import read_golds
+    from ..evaluation.predictions import read_golds
     from ..export.export_onnx import write_onnx
     from ..export.onnx_graph import require_onnx
     from ..export.quantize_onnx import round_onnx

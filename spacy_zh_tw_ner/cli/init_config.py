@@ -36,8 +36,7 @@ def init_config_cli(
     from ..errors import Errors, PlanError, Warnings
     from ..files import write_whole
     from ..outputs import require_new
-    from ..planning.fine_tuning import fine_tuning_config
-    from ..planning.presets import read_config, with_settings
+    from ..planning.presets import fine_tuning_config, read_config, with_settings
 
     if bool(preset) == bool(source):
         raise PlanError(Errors.ZT445.format(preset=preset, source=source))

@@ -12,7 +12,7 @@ from .printer import msg
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..planning.report import Report
+    from ..planning.report import PlanReport
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "context")
 NOTES = {
@@ -63,7 +63,7 @@ def plan_cli(
         raise typer.Exit(2)
 
 
-def _show(report: "Report") -> None:
+def _show(report: "PlanReport") -> None:
     """Print it."""
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"

@@ -41,7 +41,7 @@ def quantize_cli(
     from ..components.folders import load_pipeline, pipeline_folder, pipeline_places
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
-    from ..evaluation.predict import read_golds
+    from ..evaluation.predictions import read_golds
     from ..export.quantize import default_target, require_encoder, write_quantized
     from ..outputs import output_folder, require_replaceable
     from .labels import warn_of_unknown_labels

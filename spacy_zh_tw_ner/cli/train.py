@@ -36,10 +36,9 @@ def train_cli(
     from ..devices import runs_encoders_alone
     from ..planning.presets import read_config, with_settings
     from ..training.char_corpus import CharCorpus, read_gold_docs
-    from ..training.devices import require_precision
     from ..training.loop import train
     from ..training.pitfalls import long_warm_ups
-    from ..training.run_folder import require_run_folder
+    from ..training.run_checks import require_precision, require_run_folder
     from .labels import warn_of_unknown_labels
 
     if resume and force:

@@ -17,8 +17,8 @@ def visualize_cli(
 ) -> None:
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
     from ..components.folders import load_pipeline, pipeline_places
-    from ..evaluation.page import render_page
-    from ..evaluation.predict import predict_pairs
+    from ..evaluation.html_page import render_page
+    from ..evaluation.predictions import predict_pairs
     from ..files import write_whole
     from ..outputs import require_report
 

@@ -6,7 +6,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 
-from spacy_zh_tw_ner.training.progress import Report
+from spacy_zh_tw_ner.training.progress import ProgressReport
 from tests.tiny import tiny_config
 
 LOGGER: dict[str, Any] = {"@loggers": "spacy-zh-tw-ner.progress_logger.v1"}
@@ -17,8 +17,10 @@ def start(corpus: Path, logger: dict[str, Any] | None = None, **settings: Any) -
     return init_nlp(tiny_config(corpus, **few | settings).interpolate())
 
 
-def make(step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1) -> Report:
-    return Report(
+def make(
+    step: int = 0, loss: float = 0.5, f: float | None = 50.0, found: int | None = 3, rate: float = 0.1
+) -> ProgressReport:
+    return ProgressReport(
         step=step,
         epoch=0,
         loss=loss,
