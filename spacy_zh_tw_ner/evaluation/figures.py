@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-from .._compat import has_resvg
 from ..crf import Reliability
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import points, render_svg
 from .bootstrap import Scores, Summary

@@ -13,13 +13,13 @@ from spacy.tokens import Doc
 from spacy.util import ensure_path
 from thinc.api import Config, Model, Optimizer
 
-from .. import forking  # noqa: F401  (registers its hooks)
+from .. import thread_safety  # noqa: F401  (registers its hooks)
 from ..errors import Warnings
 from ..large_files import large_files_from, large_files_to
-from ..loaded_models import scan_file
-from ..module_mode import guard_modules
+from ..thread_safety import guard_modules
 from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
+from ..untrusted.thinc_models import scan_file
 from .defaults import TraditionalChineseDefaults
 from .optimizer import create_optimizer
 from .required_packages import require_factory, require_trainable

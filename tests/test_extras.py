@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner import install_hints
-from spacy_zh_tw_ner.install_hints import install_hint
+from spacy_zh_tw_ner import extras
+from spacy_zh_tw_ner.extras import install_hint
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ("evaluate", "fast", "onnx", "parquet", "ray", "serve")
@@ -31,8 +31,8 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str 
     """Pretend that the package is in a site-packages folder, and came from a URL."""
 
     def pretend(url: str | None) -> None:
-        monkeypatch.setattr(install_hints, "__file__", str(tmp_path / "site" / "spacy_zh_tw_ner" / "install_hints.py"))
-        monkeypatch.setattr(install_hints, "distribution", lambda name: Installed(url))
+        monkeypatch.setattr(extras, "__file__", str(tmp_path / "site" / "spacy_zh_tw_ner" / "extras.py"))
+        monkeypatch.setattr(extras, "distribution", lambda name: Installed(url))
 
     return pretend
 
@@ -40,7 +40,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str 
 @pytest.mark.skipif(not (ROOT / "spacy_zh_tw_ner").is_dir(), reason="the source is not here")
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_from_a_clone_it_is_the_folder(extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install_hints, "__file__", str(ROOT / "spacy_zh_tw_ner" / "install_hints.py"))
+    monkeypatch.setattr(extras, "__file__", str(ROOT / "spacy_zh_tw_ner" / "extras.py"))
     monkeypatch.chdir(ROOT)
     assert install_hint(extra) == f'pip install ".[{extra}]"'
     monkeypatch.chdir(tmp_path)
@@ -74,7 +74,7 @@ def test_without_metadata_it_is_the_name(
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(install_hints, "distribution", missing)
+    monkeypatch.setattr(extras, "distribution", missing)
     assert install_hint("parquet") == 'pip install "spacy-zh-tw-ner[parquet]"'
 
 

@@ -1,4 +1,4 @@
-"""One process writes a target at a time, and the next removes what a killed one left."""
+"""Files and folders are written completely or stay as they were; one process writes a target at a time."""
 
 import os
 import signal
@@ -6,16 +6,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from spacy_zh_tw_ner.files import write_whole
-from spacy_zh_tw_ner.staging import claimed, put_in_place, staged, temporary_path
+from spacy_zh_tw_ner.atomic_writes import claimed, put_in_place, staged, temporary_path, write_streamed, write_whole
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from spacy_zh_tw_ner.staging import staged
+from spacy_zh_tw_ner.atomic_writes import staged
 with staged(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("x")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -123,3 +123,44 @@ def test_permissions_are_those_of_the_process_or_of_the_file_that_was_there(tmp_
     (tmp_path / "private").chmod(0o640)
     write_whole(tmp_path / "private", b"2")
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_replaces_another_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    write_whole(target, b"1")
+    write_whole(target, b"2")
+    assert target.read_bytes() == b"2"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_file_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_whole(target, b"1")
+
+    def fail(file: IO[bytes]) -> None:
+        file.write(b"2")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        write_streamed(target, fail)
+    assert target.read_bytes() == b"1"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("1")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    write_whole(tmp_path / "link.txt", b"2")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_bytes() == b"2"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", b"1")
+    assert os.read(reader, 10) == b"1"
+    os.close(reader)
+    assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
+    assert (tmp_path / "pipe").is_fifo()

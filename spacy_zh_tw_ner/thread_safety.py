@@ -1,4 +1,4 @@
-"""Keep torch modules in evaluation mode while any number of threads predict.
+"""Let any number of threads and forked processes predict with the same torch modules.
 
 The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode
 before it predicts and back to training mode afterwards, so a second thread can predict with dropout. Here a module is
@@ -7,8 +7,17 @@ always in evaluation mode, except during the forward and backward passes of trai
     predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
     predict ────┐     │                 │                        │
                                         └── forward ── backward ─┘                  training mode, one thread
+
+Forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`) are prepared by hooks. Threads do not survive
+a fork, but the libraries that started them wait for them in the child:
+
+* OpenMP, by which torch computes with more than one thread, hangs at the first product in the child once the parent has
+  used it (https://github.com/pytorch/pytorch/issues/17199). A child therefore computes with one thread.
+* tokenizers turns its threads off in the child by itself, with a warning, unless TOKENIZERS_PARALLELISM is set.
+* Locks of this module may be held by threads of the parent.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
@@ -19,9 +28,11 @@ from weakref import WeakSet
 import torch
 from thinc.api import ArgsKwargs, Model, PyTorchShim
 
+PARALLELISM = "TOKENIZERS_PARALLELISM"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _loading = RLock()
+_has_set_parallelism = False
 
 
 def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -174,3 +185,31 @@ def _backprop(
     # Layers that are recomputed (gradient checkpointing) must draw the same dropout as in the forward pass.
     with lock.training(shim._model):
         return backprop(gradients)
+
+
+def register_hooks() -> None:
+    """Register the hooks with Python, which calls them around each `os.fork`."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+
+
+def _before() -> None:
+    global _has_set_parallelism  # noqa: PLW0603
+    if PARALLELISM not in os.environ:
+        os.environ[PARALLELISM] = "false"
+        _has_set_parallelism = True
+
+
+def _after_in_parent() -> None:
+    global _has_set_parallelism  # noqa: PLW0603
+    if _has_set_parallelism:
+        os.environ.pop(PARALLELISM, None)
+        _has_set_parallelism = False
+
+
+def _after_in_child() -> None:
+    torch.set_num_threads(1)
+    release_all_locks()
+
+
+register_hooks()

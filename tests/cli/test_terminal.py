@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_zh_tw_ner.cli.tables import display_width, print_table
+from spacy_zh_tw_ner.cli.terminal import display_width, print_table
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from thinc.api import Model
 
-from .errors import Errors, UnreadableFileError
-from .untrusted import origin, require, scan_msgpack
+from ..errors import Errors, UnreadableFileError
+from . import origin, require, scan_msgpack
 
 
 def scan_file(path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from thinc.api import ArgsKwargs, PyTorchShim
 
 import spacy_zh_tw_ner.language  # noqa: F401  (registers hooks for forks)
-from spacy_zh_tw_ner.module_mode import ModeLock, guard_shim
+from spacy_zh_tw_ner.thread_safety import ModeLock, guard_shim
 
 
 @pytest.fixture

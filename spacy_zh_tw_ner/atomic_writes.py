@@ -1,4 +1,6 @@
-"""Write outputs to temporary paths in the same folder, one process at a time, and rename them into place.
+"""Write files and folders completely or not at all.
+
+An output is written to a temporary path in the same folder, by one process at a time, and renamed into place.
 
 Everything temporary has a name that starts with `.TARGET.zh-tw-ner-`. A process that writes holds the lock of its
 target until it ends, even if it is killed. So temporaries that the next process finds were left by a killed process.
@@ -10,16 +12,46 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from .errors import Errors, OutputError
 
 MAX_NAME = 200  # bytes of a target's name in the name of a temporary; file systems allow 255 in total
 # Error numbers of file systems without locks
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a temporary file and rename it to the target, so readers see the old file or the complete new one."""
+    write_streamed(target, lambda file: file.write(data))
+
+
+def write_streamed(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Do as `write_whole` does, with data that need not fit into memory.
+
+    target (Path): The file; its old content is lost, its permissions stay. A symbolic link is followed; devices and
+        pipes, such as /dev/stdout, are written to as they are.
+    write (Callable[[IO[bytes]], object]): Writes into an open file.
+    """
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            write(file)
+        return
+    target = resolve(target)
+    with claimed(target, wait=True):
+        temporary = temporary_path(target)
+        try:
+            with temporary.open("xb") as file:
+                write(file)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def temporary_path(target: Path) -> Path:

@@ -10,10 +10,23 @@ from spacy.tokens import Doc, DocBin
 from spacy.tokens._dict_proxies import SpanGroups
 from spacy.vocab import Vocab
 
-from .errors import CorpusError, Errors
-from .untrusted import inflate, parse_msgpack, reading, require, require_type, scan_msgpack
+from ..errors import CorpusError, Errors
+from . import inflate, parse_msgpack, reading, require, require_type, scan_msgpack
 
 ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` takes any number for the id of an attribute
+
+
+def spacy_files(path: Path) -> list[Path]:
+    """The `.spacy` files that a corpus consists of: a file, or the parts in a folder, in order.
+
+    spaCy's own Corpus reads both, too.
+
+    path (Path): A `.spacy` file, or a folder.
+    RETURNS (list[Path]): The files; the path itself where there is nothing of the kind, for messages.
+    """
+    if not path.is_dir():
+        return [path]
+    return sorted(path.glob("*.spacy")) or [path]
 
 
 class CheckedDocBin(DocBin):
