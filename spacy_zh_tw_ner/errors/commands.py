@@ -63,6 +63,13 @@ class CommandErrors:
         "with --text-field."
     )
 
+    # Packages that components of other projects need
+    ZT695 = "The component {factory!r} needs {package}, which is not installed. Run `pip install {package}`."
+    ZT696 = (
+        "The component {name!r} cannot be trained with numpy {numpy}: spacy-curated-transformers 0.3.1 fails with "
+        'numpy 2.4 and later. Run `pip install "numpy<2.4"` for training; the result predicts with any numpy.'
+    )
+
     # Devices
     ZT700 = (
         "No GPU can be used ({reason}). Run on the CPU (without --gpu-id), or install a GPU driver and a torch built "

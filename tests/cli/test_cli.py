@@ -458,22 +458,3 @@ def test_try_says_nothing_of_scores_that_are_not_there(tmp_path: Path) -> None:
 
 def test_a_text_that_is_no_text_gets_a_message(tiny_pipeline: Path) -> None:
     assert "[ZT001]" in fails("try", tiny_pipeline, "台\ud83d")
-
-
-@pytest.mark.slow
-def test_the_commands_work_one_after_the_other_from_a_shell(
-    tiny_source: Path, tiny_pipeline: Path, tmp_path: Path
-) -> None:
-    corpus = tmp_path / "corpus"
-    for arguments in (
-        ("convert", tiny_source, corpus),
-        ("validate", corpus, "-o", "report.json"),
-        ("calibrate", tiny_pipeline, corpus / "dev.spacy", "calibrated"),
-        ("evaluate", "calibrated", corpus / "test.spacy", "-o", "scores.json"),
-        ("visualize", tiny_pipeline, corpus / "test.spacy", "page.html"),
-        ("try", tiny_pipeline, "-o", "found.json"),
-    ):
-        done = spacy_command(*arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-    made = sorted(path.name for path in tmp_path.iterdir())
-    assert made == ["calibrated", "corpus", "found.json", "page.html", "report.json", "scores.json"]
