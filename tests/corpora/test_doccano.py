@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner.corpora.doccano import read_doccano
+from spacy_zh_tw_ner.corpora.formats.json_spans import read_doccano
 from spacy_zh_tw_ner.corpora.records import NoAnnotation, Reading, Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError

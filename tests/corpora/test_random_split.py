@@ -8,8 +8,8 @@ from conversions import SPANS, TEXT, Converted, convert_path, lines, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.random_split import assign, parse_ratio
 from spacy_zh_tw_ner.corpora.records import Record
+from spacy_zh_tw_ner.corpora.splits import assign, parse_ratio
 from spacy_zh_tw_ner.errors import CorpusError
 
 

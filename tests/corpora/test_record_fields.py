@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conversions import BOTH, CHARACTERS, GPE, PERSON, SPANS, TAGS, TEXT, DocsT, converted, lines
 
-from spacy_zh_tw_ner.corpora.formats import guess_format
+from spacy_zh_tw_ner.corpora.formats.detection import guess_format
 from spacy_zh_tw_ner.corpora.record_fields import NotUsable, find_text, kind_of
 from spacy_zh_tw_ner.errors import CorpusError
 
@@ -182,7 +182,7 @@ def test_what_is_no_token_is_rejected(token: object, tmp_path: Path) -> None:
 
 
 def test_ids_that_are_no_ids_are_none(tmp_path: Path) -> None:
-    from spacy_zh_tw_ner.corpora.spacy_json import read_spacy_json
+    from spacy_zh_tw_ner.corpora.formats.json_spans import read_spacy_json
 
     for doc_id in (None, [], {}, 1.5, True):
         data = {"text": TEXT, "spans": SPANS, "meta": {"doc_id": doc_id}, "doc_id": doc_id}

@@ -7,15 +7,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.checks import Tally, check_record
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally, check_record
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.docbin import read_spacy
-from spacy_zh_tw_ner.corpora.export import export
-from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
+from spacy_zh_tw_ner.corpora.export import WRITERS, export, why_not, write_corpus
+from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
+from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_spacy
 from spacy_zh_tw_ner.corpora.records import SILENT, Record
-from spacy_zh_tw_ner.corpora.shards import SpacyWriter
 from spacy_zh_tw_ner.corpora.splits import data_files
-from spacy_zh_tw_ner.corpora.writers import WRITERS, why_not, write_corpus
 from spacy_zh_tw_ner.entities import Entity
 
 ContentT = list[tuple[str, list[Entity], str]]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import spacy
 
+from spacy_zh_tw_ner.corpora.formats.json_spans import read_spacy_json
 from spacy_zh_tw_ner.corpora.records import Reading, Record
-from spacy_zh_tw_ner.corpora.spacy_json import read_spacy_json
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 

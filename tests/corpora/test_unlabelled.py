@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conversions import BOTH, CHARACTERS, SPANS, TAGS, TEXT, converted, lines
 
+from spacy_zh_tw_ner.corpora.formats.detection import is_unlabelled_file
 from spacy_zh_tw_ner.corpora.records import FieldNames
-from spacy_zh_tw_ner.corpora.unlabelled import is_unlabelled_file
 from spacy_zh_tw_ner.errors import CorpusError
 
 COLUMNS = "".join(f"{char} {tag}\n" for char, tag in zip(CHARACTERS, TAGS, strict=True)) + "\n"

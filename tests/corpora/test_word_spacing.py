@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conversions import converted, lines
 
-from spacy_zh_tw_ner.corpora.word_spacing import blanks_before
+from spacy_zh_tw_ner.corpora.tags import blanks_before
 
 SENTENCES = [
     "在|New York|的",
