@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversions import BOTH, CHARACTERS, GPE, PERSON, SPANS, TAGS, TEXT, DocsT, converted, lines
 
 from spacy_zh_tw_ner.corpora.formats.detection import guess_format
 from spacy_zh_tw_ner.corpora.record_fields import NotUsable, find_text, kind_of
 from spacy_zh_tw_ner.errors import CorpusError
+from tests.corpora.conversions import BOTH, CHARACTERS, GPE, PERSON, SPANS, TAGS, TEXT, DocsT, converted, lines
 
 LISTS = [[0, 3, "PERSON"], [4, 7, "GPE"]]
 OFFSETS = [{"id": i, "start_offset": s, "end_offset": e, "label": label} for i, (s, e, label) in enumerate(LISTS)]

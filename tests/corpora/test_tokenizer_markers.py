@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from conversions import converted, lines
 
 from spacy_zh_tw_ner.corpora.tokenizer_markers import have_positions
 from spacy_zh_tw_ner.errors import CorpusError
+from tests.corpora.conversions import converted, lines
 
 CASES = {
     "i B-P|##phone I-P|在 O": ("iphone在", [("iphone", "P")]),
