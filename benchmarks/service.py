@@ -33,7 +33,7 @@ from benchmarks.measure import machine, table
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import TARGETS, write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 from tests.checkpoints import make_checkpoint, sentences
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +106,7 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
     else:
         write_onnx(nlp, folder)
         if to == "onnx-int8":
-            round_onnx(nlp, folder)
+            quantize_onnx(nlp, folder)
 
 
 @contextmanager

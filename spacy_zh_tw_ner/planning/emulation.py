@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..transformer.precision import DTYPES
+from ..transformer.memory import DTYPES
 from ..transformer.settings import QuantizationSettings
 
 # What autocast runs in half precision, and what in float32 on GPUs, as far as encoders use it

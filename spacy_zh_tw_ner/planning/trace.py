@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import torch
 
 from ..transformer.backbone import Backbone
-from ..transformer.gradient_checkpointing import checkpoint_layers
+from ..transformer.memory import checkpoint_layers
 from .allocations import Allocations
 from .emulation import Emulation, autocast_on_meta
 

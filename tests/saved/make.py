@@ -31,7 +31,7 @@ from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.runtime import load
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
-from spacy_zh_tw_ner.transformer import code_points
+from spacy_zh_tw_ner.transformer import wordpieces
 
 TEXTS = [SENTENCE, "昨天林佳龍走訪台中市的市場。"]
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
@@ -46,7 +46,7 @@ def make_transformers() -> None:
     make_pipeline(base, Path("transformer_adapter"), lora=LORA, save="adapter")
     make_pipeline(base, Path("transformer_in_head"), in_head=True)
     write_quantized(spacy.load("transformer_full"), _folder("transformer_int8"))
-    code_points.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
+    wordpieces.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
     write_onnx(spacy.load("transformer_full"), _folder("exported"))
 
 
