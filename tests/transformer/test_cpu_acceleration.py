@@ -1,74 +1,76 @@
-"""Linear layers in 8 bits for CPUs: close to what they were, and bit by bit what was saved."""
+"""Base models whose linear layers are multiplied by oneDNN, or in 8 bits."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+import torch.nn.functional as F
 from torch import nn
 
+from spacy_zh_tw_ner.cpu_acceleration import probe
+from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import OneDnnLinear
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
-from spacy_zh_tw_ner.transformer.checkpoint import merge, pack, packed_size, unpack
 from spacy_zh_tw_ner.transformer.hub import read_tokenizer
-from spacy_zh_tw_ner.transformer.int8 import Int8Linear
-from spacy_zh_tw_ner.transformer.quantization import plain_weight
-from spacy_zh_tw_ner.transformer.settings import LoraSettings, QuantizationSettings
+from spacy_zh_tw_ner.transformer.serialization import merge, pack, packed_size, unpack
+from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings, QuantizationSettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Make = Callable[..., Path]
 INT8 = QuantizationSettings("int8_cpu")
 
 
+@pytest.fixture(autouse=True)
+def _onednn_on_any_machine() -> Iterator[None]:
+    """Where the CPU has no AVX-512, replace the operator by torch's product."""
+    with pytest.MonkeyPatch.context() as patch:
+        if probe.onednn_product() is None:
+            patch.setattr(probe, "onednn_product", lambda: lambda rows, weight, bias, *_: F.linear(rows, weight, bias))
+        yield
+
+
 def int8_backbone(path: Path) -> Backbone:
     return load_backbone(str(path), quantization=INT8)
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.floats(1e-6, 1e6), st.integers(0, 99))
-def test_each_row_keeps_seven_bits_whatever_its_size(n_in: int, n_out: int, bias: bool, size: float, seed: int) -> None:
-    torch.manual_seed(seed)
-    layer = nn.Linear(n_in, n_out, bias=bias)
-    layer.weight.data *= torch.logspace(-6, 0, n_out)[:, None] * size
-    rounded = Int8Linear.rounded(layer)
-    parts = rounded.parts()
-    assert (parts["weight"].dtype, parts["scale"].dtype, "bias" in parts) == (torch.int8, torch.float32, bias)
-    error = (plain_weight(rounded) - layer.weight).abs().amax(dim=1)
-    assert (error <= 0.51 * layer.weight.abs().amax(dim=1) / 127 + 1e-30).all()
+def test_every_linear_layer_of_a_base_is_one(family: str, make_checkpoint: Make, batch: Batch) -> None:
+    backbone = load_backbone(str(make_checkpoint(family)))
+    layers = [layer for layer in backbone.modules() if isinstance(layer, nn.Linear)]
+    assert layers
+    assert {type(layer) for layer in layers} == {OneDnnLinear}
+    fast = backbone(*batch)
+    for layer in layers:
+        layer.__class__ = nn.Linear
+    assert torch.allclose(backbone(*batch), fast, atol=1e-5)
 
 
-def test_a_row_of_zeros_stays_one() -> None:
-    layer = nn.Linear(3, 2)
-    layer.weight.data[0] = 0
-    assert (Int8Linear.rounded(layer)(torch.randn(4, 3))[:, 0] == layer.bias[0]).all()
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_adapters_learn_the_same(make_checkpoint: Make, batch: Batch, checkpointing: bool) -> None:
+    path = str(make_checkpoint("bert"))
+    gradients = []
+    for own in (True, False):
+        torch.manual_seed(0)
+        memory = MemorySettings(gradient_checkpointing=checkpointing)
+        backbone = load_backbone(path, lora=LoraSettings(dropout=0.0), memory=memory, dropout=0.0).train()
+        if not own:
+            for layer in backbone.modules():
+                if type(layer) is OneDnnLinear:
+                    layer.__class__ = nn.Linear
+        backbone(*batch).square().sum().backward()
+        gradients.append({name: p.grad for name, p in backbone.named_parameters() if p.requires_grad})
+    assert gradients[0].keys() == gradients[1].keys()
+    assert any(gradient.abs().max() > 0 for gradient in gradients[0].values())
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], rtol=1e-3, atol=1e-5), name
 
 
-def test_products_are_close() -> None:
-    torch.manual_seed(0)
-    layer, inputs = nn.Linear(256, 64), torch.randn(2, 50, 256)
-    difference = Int8Linear.rounded(layer)(inputs) - layer(inputs)
-    assert difference.abs().mean() < 0.02 * layer(inputs).abs().mean()
-    assert difference.abs().mean() > 0  # it is not the layer that it was
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.floats(-6, 6), st.integers(0, 99))
-def test_a_row_is_multiplied_as_if_it_were_alone(
-    n_in: int, n_out: int, bias: bool, magnitude: float, seed: int
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_hidden_states_are_about_the_same(
+    family: str, make_checkpoint: Make, batch: Batch, is_packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.manual_seed(seed)
-    layer, inputs = Int8Linear.rounded(nn.Linear(n_in, n_out, bias=bias)), torch.randn(5, n_in)
-    neighbours = torch.randn(7, n_in) * 10**magnitude
-    assert torch.equal(layer(torch.cat([inputs, neighbours]))[:5], layer(inputs))
-
-
-def test_no_engine_is_left_chosen() -> None:
-    before = torch.backends.quantized.engine
-    Int8Linear.rounded(nn.Linear(3, 2))
-    assert torch.backends.quantized.engine == before
-
-
-def test_hidden_states_are_about_the_same(family: str, make_checkpoint: Make, batch: Batch) -> None:
+    if not is_packed:
+        monkeypatch.setattr(probe, "int8_operators", lambda: None)
     path, real = make_checkpoint(family), batch[1].bool()
     plain, backbone = load_backbone(str(path)), int8_backbone(path)
     hidden = backbone(*batch)[real]

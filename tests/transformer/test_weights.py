@@ -7,11 +7,11 @@ import srsly
 import torch
 from safetensors.torch import load, save
 
-from spacy_zh_tw_ner.transformer.checkpoint import from_bytes, to_bytes
-from spacy_zh_tw_ner.transformer.lazy_safetensors import DTYPES, SourceT, StoredTensors, read_tensors
+from spacy_zh_tw_ner.transformer.serialization import from_bytes, to_bytes
+from spacy_zh_tw_ner.transformer.weights import SAFETENSORS_DTYPES, SourceT, StoredTensors, read_tensors
 
 TENSORS = {
-    **{name: torch.arange(6).reshape(2, 3).to(dtype) for name, dtype in DTYPES.items()},
+    **{name: torch.arange(6).reshape(2, 3).to(dtype) for name, dtype in SAFETENSORS_DTYPES.items()},
     "empty": torch.empty(0, 3),
     "number": torch.tensor(1.5),
 }

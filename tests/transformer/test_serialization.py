@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from spacy_zh_tw_ner.transformer import checkpoint
+from spacy_zh_tw_ner.transformer import serialization
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
-from spacy_zh_tw_ner.transformer.checkpoint import merge, pack, packed_size, require_packable, unpack
 from spacy_zh_tw_ner.transformer.hub import read_tokenizer
-from spacy_zh_tw_ner.transformer.lora import adapted
+from spacy_zh_tw_ner.transformer.lora import is_adapted
+from spacy_zh_tw_ner.transformer.serialization import merge, pack, packed_size, require_packable, unpack
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings, QuantizationSettings
 from spacy_zh_tw_ner.transformer.weights import fingerprint
 
@@ -75,7 +75,7 @@ def test_merged_is_a_plain_model_with_the_same_hidden_states(family: str, make_c
     backbone = trained(name, lora=LoraSettings(target_modules="all-linear", bias="all"))
     tokenizer = read_tokenizer(name, None)
     back, _ = unpack(sent(pack(backbone, tokenizer, save="merged")))
-    assert not any(adapted(module) for module in back.modules())
+    assert not any(is_adapted(module) for module in back.modules())
     assert back.settings.lora is None
     assert all(parameter.requires_grad for parameter in back.parameters())
     torch.testing.assert_close(back(*batch), backbone(*batch), atol=1e-5, rtol=1e-5)
@@ -202,7 +202,7 @@ def test_the_size_is_known_before(
 
 def test_what_is_too_large_is_refused_before(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings())
-    monkeypatch.setattr(checkpoint, "LIMIT", packed_size(backbone) - 1)
+    monkeypatch.setattr(serialization, "LIMIT", packed_size(backbone) - 1)
     with pytest.raises(
         ValueError, match=r"ZT336.* GiB .*save='full', save_dtype=None.*\"adapter\".*save_dtype = \"fp1"
     ):
@@ -212,7 +212,7 @@ def test_what_is_too_large_is_refused_before(make_checkpoint: Make, monkeypatch:
 
 
 def test_the_limit_leaves_room_in_a_run_of_bytes() -> None:
-    assert 2**32 - 2**27 < checkpoint.LIMIT < 2**32 - 1 - 50_000_000
+    assert 2**32 - 2**27 < serialization.LIMIT < 2**32 - 1 - 50_000_000
 
 
 def test_the_hash_is_of_the_weights_and_nothing_else(make_checkpoint: Make, tmp_path: Path) -> None:

@@ -23,13 +23,19 @@ from ..large_files import store, stored
 from ..untrusted import parse_msgpack, require, require_type, whole_number
 from .backbone import Backbone, build_backbone, require_vocabulary
 from .hub import read_config
-from .lazy_safetensors import StoredTensors, read_tensors
-from .lora import is_adapter, plain_name
-from .packed_parts import packed_config, packed_tokenizer, read_adapter, read_settings, tokenizer_files
-from .precision import DTYPES
+from .lora import adapter_weights, is_adapter, plain_name
+from .memory import DTYPES
 from .quantization import INT8_CPU, is_quantized
+from .saved_parts import packed_config, packed_tokenizer, read_adapter, read_settings, tokenizer_files
 from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
-from .weights import Weights, adapter_weights, base_weights, merged_weights, unquantized
+from .weights import (
+    StoredTensors,
+    Weights,
+    base_weights,
+    merged_weights,
+    read_tensors,
+    unquantized_weights,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -181,7 +187,7 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
         packed = _packed_names(backbone)
         size += sum(_size(t, None if name in packed else save_dtype) for name, t in base_weights(model).items())
     elif save == "merged":
-        count = sum(tensor.numel() for name, tensor in unquantized(model).items() if not is_adapter(name))
+        count = sum(tensor.numel() for name, tensor in unquantized_weights(model).items() if not is_adapter(name))
         layers = [cast(torch.nn.Linear, layer) for layer in model.modules() if is_quantized(layer)]
         count += sum(layer.in_features * layer.out_features for layer in layers)
         size += count * DTYPES[save_dtype or "fp32"].itemsize
@@ -207,7 +213,7 @@ def _require_saveable(backbone: Backbone, save: str, save_dtype: str | None) -> 
 
 def _packed_names(backbone: Backbone) -> frozenset[str]:
     """Names of what bitsandbytes owns, which is not to be rounded again."""
-    return frozenset(base_weights(backbone.model)) - {plain_name(name) for name in unquantized(backbone.model)}
+    return frozenset(base_weights(backbone.model)) - {plain_name(name) for name in unquantized_weights(backbone.model)}
 
 
 def _size(tensor: torch.Tensor, save_dtype: str | None) -> int:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..untrusted import in_range, parse_json, require, require_bare_name, require_type, whole_number
 from .hub import read_tokenizer
-from .lazy_safetensors import StoredTensors, read_tensors
 from .settings import BackboneSettings, LoraSettings
-from .weights import Weights
+from .weights import StoredTensors, Weights, read_tensors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

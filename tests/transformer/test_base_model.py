@@ -1,3 +1,5 @@
+"""Layers of every family, and attention in both directions."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import pytest
 import torch
 
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
-from spacy_zh_tw_ner.transformer.bidirectional import full_mask, is_decoder
+from spacy_zh_tw_ner.transformer.base_model import bidirectional_mask, is_decoder
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings
 
 Make = Callable[..., Path]
@@ -75,7 +77,7 @@ def test_a_decoder_is_known_by_its_attention(family: str, make_checkpoint: Make)
 
 
 def test_the_mask_has_a_row_for_each_query() -> None:
-    mask = full_mask(torch.tensor([[1, 1, 0]]), torch.float16)
+    mask = bidirectional_mask(torch.tensor([[1, 1, 0]]), torch.float16)
     assert mask.shape == (1, 1, 3, 3)
     assert mask[0, 0].eq(0).tolist() == [[True, True, False]] * 3
     assert (mask + mask).isfinite().all()
