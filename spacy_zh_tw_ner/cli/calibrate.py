@@ -24,8 +24,9 @@ def calibrate_cli(
 ) -> None:
     """Calibrate scores by temperature scaling on held-out data: entities scored 0.8 become correct 8 times in 10."""
 
-    from ..components.calibration import calibrate, find_recognizer
+    from ..components.calibration import calibrate
     from ..components.folders import load_pipeline, pipeline_places
+    from ..components.inspection import find_recognizer
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.figures import picture_bytes, require_picture

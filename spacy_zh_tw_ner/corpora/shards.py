@@ -15,8 +15,8 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import Packer
 
+from ..tag_scheme import BoolsT
 from ..tokenization.char_tokenizer import CharTokenizer
-from ..types import BoolsT
 from .docbin import user_data
 from .records import Record, broken
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..tokenization.normalization import ScriptConverter
+from ..tokenization.conversion import ScriptConverter
 
 # Variants that Traditional text writes, too, in names and in older or other fonts: 温 for 溫, 黄 for 黃.
 SHARED = frozenset("温黄没内强户吕册别决况凉减净着吴虚污并麽却")

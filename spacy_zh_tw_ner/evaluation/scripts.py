@@ -6,8 +6,8 @@ from typing import NamedTuple
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from ..tokenization.normalization import ScriptConverter
 from .bootstrap import Scores, summarize
 from .compared import compare
 from .comparison import Difference, compare_tables

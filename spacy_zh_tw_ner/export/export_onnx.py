@@ -16,9 +16,10 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .. import __version__
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
-from ..encoders.ragged import to_torch
+from ..components.inspection import find_recognizer
+from ..encoders import Tok2VecT
+from ..encoders.torch_interop import to_torch
 from ..errors import Errors
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..transformer.checkpoint import merge
@@ -27,7 +28,6 @@ from ..transformer.model import shim_of
 from ..transformer.quantization import INT8_CPU
 from ..transformer.shim import BackboneShim
 from ..transformer.windows import ClauseWindows
-from ..types import Tok2VecT
 from ..untrusted import sha256_of
 from .check_onnx import Agreement, check_onnx
 from .onnx_graph import Emitter, require_onnx, write_graph

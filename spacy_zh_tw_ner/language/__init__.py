@@ -16,11 +16,11 @@ from .. import forking  # noqa: F401  (registers its hooks)
 from ..large_files import large_files_from, large_files_to
 from ..loaded_models import scan_file
 from ..module_mode import guard_modules
-from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
 from .component_order import warn_of_order
 from .lex_attrs import LEX_ATTRS
 from .peak_rates import start_at_peak
+from .span_groups import CharacterSpans
 from .stop_words import STOP_WORDS
 
 DEFAULT_CONFIG = """

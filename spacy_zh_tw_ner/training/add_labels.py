@@ -6,7 +6,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..components.crf_ner import CRFEntityRecognizer
-from ..components.unknown_labels import count_labels
+from ..components.inspection import count_labels
 from ..errors import Errors
 
 CorpusT = Callable[[Language], Iterable[Example]]

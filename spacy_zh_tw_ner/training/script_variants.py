@@ -10,8 +10,8 @@ from spacy.training import Example
 from thinc.types import Ints2d
 
 from ..errors import Errors
+from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from ..tokenization.normalization import ScriptConverter
 from .char_corpus import AugmenterT
 
 ANNOTATION = ["ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID", "TAG", "POS", "MORPH", "LEMMA", "HEAD", "DEP", "SENT_START"]

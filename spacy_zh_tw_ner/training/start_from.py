@@ -12,8 +12,7 @@ import spacy
 from spacy.language import Language
 from thinc.api import Model
 
-from ..components.calibration import find_recognizer
-from ..components.tokenization_settings import differences_of, tokenization_of
+from ..components.inspection import differences_of, find_recognizer, tokenization_of
 from ..errors import Errors
 
 
