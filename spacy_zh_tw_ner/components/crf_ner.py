@@ -23,7 +23,6 @@ from ..encoders.torch_interop import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity, Prediction
 from ..entity_decoding import EntityDecoder
 from ..errors import Errors
-from ..loaded_models import scan_file, unchanged_structure
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..untrusted import (
@@ -37,6 +36,7 @@ from ..untrusted import (
     require_type,
     scan_msgpack,
 )
+from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_tagger import WithoutDecay, check_tagger, resize_output
 from .long_documents import emissions_in_stretches, predict_emissions
 from .recognizer_warnings import GoldWarnings, MisuseWarnings

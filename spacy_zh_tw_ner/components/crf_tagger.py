@@ -9,8 +9,8 @@ from thinc.api import Linear, Model, Optimizer, chain, glorot_uniform_init, with
 from thinc.types import Floats2d, FloatsXd
 
 from ..encoders import EmissionsT, TaggerT, Tok2VecT, hooks_of
-from ..loaded_models import require_param
 from ..untrusted import in_range, require
+from ..untrusted.thinc_models import require_param
 
 LARGEST_SCORE = 1e6  # of a transition, so that no sum of scores comes near PENALTY (−1e30)
 ArrayT: TypeAlias = npt.NDArray[np.float32]

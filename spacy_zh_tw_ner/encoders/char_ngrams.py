@@ -19,9 +19,9 @@ from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
-from ..loaded_models import require_param
 from ..tag_scheme import BoolsT
 from ..untrusted import require
+from ..untrusted.thinc_models import require_param
 from . import EncoderHooks, HiddenT, Tok2VecT
 from .torch_interop import flatten, unflatten
 

@@ -18,9 +18,9 @@ from thinc.api import Model, deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..loaded_models import require_param
 from ..tokenization.word_list import WordIndex
 from ..untrusted import parse_msgpack, require, require_type
+from ..untrusted.thinc_models import require_param
 from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .masked_characters import unmasked
 from .torch_interop import flatten, unflatten

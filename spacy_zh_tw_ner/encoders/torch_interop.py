@@ -13,7 +13,7 @@ from thinc.types import Floats1d, Floats2d, Ints1d
 from thinc.util import torch2xp, xp2torch
 
 from ..devices import encoder_device
-from ..module_mode import guard_shim
+from ..thread_safety import guard_shim
 from ..untrusted import origin, parse_msgpack, reading, require_type
 from . import HiddenT
 
