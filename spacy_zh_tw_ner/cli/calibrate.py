@@ -25,13 +25,13 @@ def calibrate_cli(
     """Calibrate scores by temperature scaling on held-out data: entities scored 0.8 become correct 8 times in 10."""
 
     from ..components.calibration import calibrate, find_recognizer
-    from ..components.folders import load_pipeline, pipeline_places
     from ..evaluation.confidence import entity_confidence
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.figures import picture_bytes, require_picture
     from ..evaluation.predict import predict_pairs
     from ..files import write_whole
     from ..outputs import output_folder
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .labels import warn_of_unknown_labels
 
     places = pipeline_places(pipeline)

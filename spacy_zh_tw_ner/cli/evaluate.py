@@ -42,7 +42,6 @@ def evaluate_cli(
     --diagram show the last pipeline.
     """
 
-    from ..components.folders import load_pipeline, pipeline_places
     from ..evaluation.comparison import compare_tables
     from ..evaluation.diagram import draw_reliability
     from ..evaluation.figures import draw_confusion, draw_scores, picture_bytes, require_picture
@@ -52,6 +51,7 @@ def evaluate_cli(
     from ..evaluation.seqeval_report import require_seqeval
     from ..files import write_whole
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .labels import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.

@@ -32,12 +32,12 @@ def init_config_cli(
 
     Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
-    from ..components.folders import pipeline_folder
     from ..errors import Errors, PlanError, Warnings
     from ..files import write_whole
     from ..outputs import require_new
     from ..planning.fine_tuning import fine_tuning_config
     from ..planning.presets import read_config, with_settings
+    from ..recognizers.pipelines import pipeline_folder
 
     if bool(preset) == bool(source):
         raise PlanError(Errors.ZT445.format(preset=preset, source=source))

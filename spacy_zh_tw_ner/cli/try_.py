@@ -19,9 +19,9 @@ def try_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the entities as JSON, too."),
 ) -> None:
     """Load a pipeline and print the entities of one text with their scores."""
-    from ..components.folders import load_pipeline, pipeline_places
     from ..files import write_whole
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     if output is not None:
         require_report(output, "JSON", inputs=pipeline_places(pipeline))

@@ -14,6 +14,6 @@ class DeviceMessages:
         "run `{hint}`."
     )
     ZT703 = (
-        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id out, or give the "
-        "pipeline that it was exported from."
+        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id (or --gpu) out, or "
+        "give the pipeline that it was exported from."
     )

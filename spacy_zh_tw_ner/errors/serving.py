@@ -6,7 +6,6 @@ class ServingMessages:
 
     # The service
     ZT501 = "{name} must be greater than 0 and finite (got {value})."
-    ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
     ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
     ZT504 = (
         "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
@@ -93,10 +92,12 @@ class ServingMessages:
         ".parquet, or cut IN into several files."
     )
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
-    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
+    ZT531 = (
+        "There is no pipeline {name!r}: it is not a folder with a config.cfg, not an exported model, and not an "
+        "installed package. Check the name."
+    )
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
-    ZT534 = "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu out, or name the pipeline it was made from."
 
     # Folders of `export-onnx`
     ZT630 = "{path} is no folder of `export-onnx`: there have to be {files}. Write it with `zh-tw-ner export-onnx`."

@@ -17,7 +17,7 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..crf import decode
 from ..crf.transitions import FloatsT
 from ..errors import Errors
-from ..onnx_runtime import import_onnxruntime
+from ..runtime.onnx_session import import_onnxruntime
 from ..transformer.batches import MicroBatch, cut_documents, make_micro_batches
 from ..transformer.model import shim_of
 from ..types import Tok2VecT
