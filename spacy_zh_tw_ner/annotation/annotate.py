@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
+from ..atomic_writes import claimed, resolve, write_streamed
 from ..errors import Errors, OutputError, ZhTwNerError
-from ..files import write_streamed
 from ..outputs import require_apart, require_report
 from ..recognizers.pipelines import pipeline_places, source_folder
-from ..staging import claimed, resolve
 from .chunks import Chunk, find_chunks, parquet
 from .job import AnnotationJob, AnnotationTally, require_readable
 from .journal import Journal, has_journal, identify

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..errors import Errors, UnreadableFileError, ZhTwNerError
-from ..install_hints import install_hint
+from ..extras import install_hint
 from .job import AnnotationJob
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from .. import __version__
+from ..atomic_writes import write_whole
 from ..errors import Errors, OutputError, UnreadableFileError
-from ..files import write_whole
 from ..recognizers.pipelines import source_folder
 from ..untrusted import parse_json, reading, require, require_type, whole_number
 from .chunks import file_digest
@@ -74,7 +74,7 @@ class Journal:
             if begun != identity and anew:
                 whole = []
             else:
-                _require_same(begun, identity, job.folder)
+                _require_same(begun, identity, path)
             for number, line in enumerate(whole[1:], start=2):
                 index, tally = _entry(f"line {number}", parse_json(line))
                 if job.part(index).is_file() and job.part_rejects(index).is_file():
@@ -131,9 +131,7 @@ def _entry(key: str, data: object) -> tuple[int, AnnotationTally]:
     return numbers.pop("chunk"), AnnotationTally(**numbers)
 
 
-def _require_same(seen: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
+def _require_same(seen: dict[str, Any], expected: dict[str, Any], path: Path) -> None:
     for what, value in expected.items():
         if seen.get(what) != value:
-            raise UnreadableFileError(
-                Errors.ZT520.format(folder=folder, what=what, seen=seen.get(what), expected=value)
-            )
+            raise UnreadableFileError(Errors.ZT520.format(path=path, what=what, seen=seen.get(what), expected=value))

@@ -12,8 +12,8 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
 
+from ..atomic_writes import write_whole
 from ..errors import Errors, ZhTwNerError
-from ..files import write_whole
 from ..recognizers import load_recognizer, recognize_docs
 from .chunks import Chunk
 from .job import AnnotationJob, AnnotationTally

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import Errors, ZhTwNerError
-from ..install_hints import install_hint
+from ..extras import install_hint
 from ..recognizers.pipelines import is_installed
 from ..runtime.folder import is_exported
 from .chunks import Chunk

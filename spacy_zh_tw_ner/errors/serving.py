@@ -70,8 +70,8 @@ class ServingMessages:
 
     # Annotation of files
     ZT520 = (
-        "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "
-        "with, to go on; or delete the folder, to start anew."
+        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command to "
+        "continue that job, or discard it with --force."
     )
     ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
     ZT522 = "There is no file {path} to annotate. Check IN."
