@@ -10,10 +10,10 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Adam, constant, constant_then, decaying, fix_random_seed, warmup_linear
-from trained import make_pipeline
 
 from spacy_zh_tw_ner.language.optimizer import start_at_peak
 from spacy_zh_tw_ner.planning.presets import read_config
+from tests.pipelines import make_pipeline
 
 TEXT, ENTITIES = "阿明去了鹿港。", [(0, 2, "PERSON"), (4, 6, "GPE")]
 WARM_UP = {"@schedules": "warmup_linear.v1", "initial_rate": 0.005, "warmup_steps": 200, "total_steps": 4000}
@@ -86,7 +86,7 @@ def test_a_loaded_pipeline_learns_where_no_optimizer_is_given(tiny_pipeline: Pat
 
 @pytest.mark.parametrize("in_head", [False, True])
 def test_a_loaded_transformer_learns(tiny_checkpoint: Callable[[str], Path], tmp_path: Path, in_head: bool) -> None:
-    make_pipeline(tiny_checkpoint("bert"), tmp_path, in_head=in_head)
+    make_pipeline(tiny_checkpoint("bert"), tmp_path, inside_head=in_head)
     nlp = spacy.load(tmp_path, config={"training": {"optimizer": GROUPED}})
     before = nlp.resume_training()
     assert (before.learn_rate, before.encoder_rate) == (0.005, 0.005)

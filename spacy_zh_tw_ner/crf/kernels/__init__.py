@@ -23,9 +23,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..._compat import has_numba
 from ...errors import Errors
-from ...install_hints import install_hint
+from ...extras import has_numba, install_hint
 from ..layout import Layout
 from ..transitions import Transitions
 
