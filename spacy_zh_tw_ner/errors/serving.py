@@ -70,8 +70,8 @@ class ServingMessages:
 
     # Annotation of files
     ZT520 = (
-        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command to "
-        "continue that job, or discard it with --force."
+        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
+        "to continue that job, or discard it with --force."
     )
     ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
     ZT522 = "There is no file {path} to annotate. Check IN."
