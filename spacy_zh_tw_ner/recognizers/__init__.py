@@ -93,7 +93,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    from ..components.scores import write_scores
+    from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)
     spans = cast("list[Span]", [doc.char_span(place.start, place.end, label=place.label) for place in found])

@@ -10,15 +10,13 @@ from spacy.tokens import Doc
 
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.gazetteer import write_found
-from ..components.scores import get_score
+from ..components.span_annotations import get_score
 from ..devices import require_gpu
-from ..entities import Found
+from ..entities import Found, Prediction
 from ..export.quantize import backbone_shims
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
-from ..transformer.lean_imports import import_transformers
-from ..types import Prediction
 from .pipelines import load_pipeline
 
 ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *range(0xA1, 0xFF))
@@ -114,7 +112,6 @@ def load_spacy_recognizer(
         import torch
 
         torch.set_num_threads(threads)
-    import_transformers()
     nlp = load_pipeline(source)
     nlp.max_length = max(nlp.max_length, max_chars)
     recognizer = SpacyRecognizer(nlp)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ..errors import Errors, UnreadableFileError, ZhTwNerError
 from ..safe_points import safe_point
+from ..tag_scheme import WHITE_SPACE
 from ..tokenization.clause_cuts import CLAUSE_ENDS, Window, cut_at_clauses
 from ..untrusted import origin, reading
-from ..white_space import WHITE_SPACE
 from .folder import GRAPH, Exported
 from .onnx_session import open_session
 

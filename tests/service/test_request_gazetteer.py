@@ -9,7 +9,7 @@ import pytest
 import spacy
 from spacy.language import Language
 
-from spacy_zh_tw_ner.components.evidence import EVIDENCE_KEY
+from spacy_zh_tw_ner.components.span_annotations import EVIDENCE_KEY
 from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.service.engine import Engine, Unreadable
 from spacy_zh_tw_ner.service.model_cache import ModelCache
