@@ -348,7 +348,6 @@ def test_every_config_names_only_what_is_there() -> None:
     assert configs
     for path in configs:
         ours = set(re.findall(r'"(spacy-zh-tw-ner\.[^"]+|zh_tw\w*)"', path.read_text(encoding="utf-8")))
-        assert ours
         assert ours <= names
 
 
