@@ -202,14 +202,14 @@ def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
 def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path, Path]:
     """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
     from spacy_zh_tw_ner.export.export_onnx import write_onnx
-    from spacy_zh_tw_ner.transformer import code_points
+    from spacy_zh_tw_ner.transformer import wordpieces
     from tests.pipelines import make_pipeline
 
     def fill(folder: Path) -> None:
         nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
         (folder / "onnx").mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+            patch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
             write_onnx(nlp, folder / "onnx")
 
     folder = once("onnx", fill)

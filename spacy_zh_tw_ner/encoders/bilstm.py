@@ -11,12 +11,12 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
+from ..cpu_acceleration.probe import is_native
 from ..errors import Errors
 from ..thread_safety import one_at_a_time
 from ..types import HiddenT, Tok2VecT
 from ..untrusted import require
 from . import stretches
-from .native import is_native
 from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
 from .torch_shim import TorchShim
 

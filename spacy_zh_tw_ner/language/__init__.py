@@ -13,7 +13,6 @@ from spacy.tokens import Doc
 from spacy.util import ensure_path
 from thinc.api import Config, Model, Optimizer
 
-from .. import thread_safety  # noqa: F401  (registers its hooks)
 from ..errors import Warnings
 from ..large_files import large_files_from, large_files_to
 from ..thread_safety import guard_modules

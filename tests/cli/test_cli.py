@@ -225,7 +225,7 @@ def test_validate_prints_counts_and_writes_them(tiny_corpus: Path, tmp_path: Pat
     assert rows["sentences"] == ["8", "8", "8"]
     assert rows["PERSON"] == ["4", "4", "4"]
     assert "✔ " in output
-    assert "stand in more than one split" in " ".join(output.split())
+    assert "are in more than one split" in " ".join(output.split())
     assert rows["over"] == ["window", "8", "8", "8"]
     assert rows["names"] == ["that", "train", "leaves", "out,", "%", "0.0", "0.0", "0.0"]
     report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))
@@ -316,7 +316,7 @@ def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp
 def test_evaluate_says_what_is_missing_before_it_begins(
     arguments: tuple[str, ...], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("seqeval_report.has_seqeval", "figures.has_resvg"):
+    for name in ("report.has_seqeval", "figures.has_resvg"):
         monkeypatch.setattr(f"spacy_zh_tw_ner.evaluation.{name}", lambda: False)
     assert code in fails("evaluate", "nowhere", "nowhere.spacy", *arguments)
 
