@@ -28,8 +28,9 @@ from thinc.api import Config
 from benchmarks.measure import machine, table
 from benchmarks.word_lists import blank, jieba_words, mined_words, norms, opencc_words, write_lists
 from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
-from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
+from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin

@@ -41,8 +41,8 @@ class ExportedAnnotator:
 
     def _doc(self, text: str, found: tuple[Found, ...]) -> "Doc":
         """What the pipeline that was exported would have made."""
-        from ..components.scores import write_scores
-        from ..types import Prediction
+        from ..components.span_annotations import write_scores
+        from ..entities import Prediction
 
         assert self._nlp is not None
         doc = self._nlp.make_doc(text)

@@ -24,8 +24,9 @@ def calibrate_cli(
     """Calibrate scores by temperature scaling on held-out data: entities scored 0.8 become correct 8 times in 10."""
 
     from ..atomic_writes import write_whole
-    from ..components.calibration import calibrate, find_recognizer
+    from ..components.calibration import calibrate
     from ..components.folders import load_pipeline, pipeline_places
+    from ..components.inspection import find_recognizer
     from ..evaluation.calibration_error import entity_confidence
     from ..evaluation.figures import draw_reliability, picture_bytes, require_picture
     from ..evaluation.predictions import predict_pairs

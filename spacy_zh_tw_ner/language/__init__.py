@@ -16,12 +16,12 @@ from thinc.api import Config, Model, Optimizer
 from ..errors import Warnings
 from ..large_files import large_files_from, large_files_to
 from ..thread_safety import guard_modules
-from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
 from ..untrusted.thinc_models import scan_file
 from .defaults import TraditionalChineseDefaults
 from .optimizer import create_optimizer
 from .required_packages import require_factory, require_trainable
+from .span_groups import CharacterSpans
 
 BATCH_CHARACTERS = 32_768
 # Environment variables of torch.load; only users set the second one.

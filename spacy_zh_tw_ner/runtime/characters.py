@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Errors
+from ..tag_scheme import WHITE_SPACE
 from ..tokenization.clause_cuts import CLAUSE_ENDS
-from ..white_space import WHITE_SPACE
 from .folder import Exported
 
 # A long text is mostly these.

@@ -11,13 +11,12 @@ from spacy.tokens import Doc
 
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.gazetteer import write_found
-from ..components.scores import get_score
+from ..components.span_annotations import get_score
 from ..devices import require_gpu
-from ..entities import Found
+from ..entities import Found, Prediction
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
-from ..types import Prediction
 from .warm_up import learn_characters
 
 

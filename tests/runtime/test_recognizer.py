@@ -18,8 +18,8 @@ from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.runtime import Found, Recognizer, load
 from spacy_zh_tw_ner.runtime import recognizer as recognizer_module
 from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
+from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
-from spacy_zh_tw_ner.white_space import WHITE_SPACE
 
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 TEXTS = ["", " ", "好", SENTENCE, f"  {SENTENCE} A1  \n", SENTENCE * 40, "臺 北 市 ", "\u3000🙂é İ", "x" * 700]

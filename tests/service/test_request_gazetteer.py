@@ -9,7 +9,7 @@ import pytest
 import spacy
 from spacy.language import Language
 
-from spacy_zh_tw_ner.components.evidence import EVIDENCE_KEY
+from spacy_zh_tw_ner.components.span_annotations import EVIDENCE_KEY
 from spacy_zh_tw_ner.service.engine import Engine, Unreadable
 from spacy_zh_tw_ner.service.models import ModelCache
 from spacy_zh_tw_ner.service.request_gazetteer import RequestWords

@@ -12,7 +12,7 @@ from spacy.training import Example
 
 from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
-from spacy_zh_tw_ner.components.unknown_labels import unknown_labels_message
+from spacy_zh_tw_ner.components.inspection import unknown_labels_message
 from tests.cli.helpers import run, succeeds
 
 TEXT = "林佳龍依著作權法在台中市。"

@@ -14,13 +14,14 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
-from spacy_zh_tw_ner.components.edge_mask import find_white_space
+from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
-from spacy_zh_tw_ner.components.evidence import write_evidence
+from spacy_zh_tw_ner.components.inspection import find_recognizer
+from spacy_zh_tw_ner.components.span_annotations import write_evidence
+from spacy_zh_tw_ner.components.tag_masks import find_white_space
 from spacy_zh_tw_ner.crf import PENALTY, Transitions, infer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
-from spacy_zh_tw_ner.white_space import WHITE_SPACE
+from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 
 from .test_crf_ner import BILSTM, TEXTS, build, examples_of, fit
 from .test_long_documents import CheckpointT, become_long, random_pipeline

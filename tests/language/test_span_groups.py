@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
-from spacy_zh_tw_ner.components.evidence import write_evidence
-from spacy_zh_tw_ner.components.scores import register_extension, write_scores
-from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.tokenization.span_groups import CharacterSpans, keep_on_characters
-from spacy_zh_tw_ner.types import Prediction
+from spacy_zh_tw_ner.components.span_annotations import register_extension, write_evidence, write_scores
+from spacy_zh_tw_ner.entities import Entity, Prediction
+from spacy_zh_tw_ner.language.span_groups import CharacterSpans, keep_on_characters
 
 TEXT = "林小華訪問美、中、日三國，也到臺北市。"
 ENTS = {(0, 3, "PERSON"): 0.9, (5, 6, "GPE"): 0.8, (7, 8, "GPE"): 0.7, (9, 10, "GPE"): 0.6, (15, 18, "GPE"): 0.5}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.encoders.ragged import group_by_length
+from spacy_zh_tw_ner.encoders.torch_interop import group_by_length
 
 
 @given(st.lists(st.integers(1, 1500), max_size=40), st.integers(1, 5000), st.none() | st.integers(1, 5))

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_zh_tw_ner.components.evidence import DEFAULT_BONUS, find_evidence, write_evidence
+from spacy_zh_tw_ner.components.span_annotations import DEFAULT_BONUS, find_evidence, write_evidence
 from spacy_zh_tw_ner.entity_decoding import add_evidence
 from spacy_zh_tw_ner.tag_scheme import TagScheme
 

@@ -14,12 +14,11 @@ from spacy.tokens import Doc
 from thinc.api import Model, chain, fix_random_seed
 
 from benchmarks.synthetic import sentences
-from spacy_zh_tw_ner.encoders import bilstm, stretches
+from spacy_zh_tw_ner.encoders import Tok2VecT, bilstm, long_documents
 from spacy_zh_tw_ner.encoders.bilstm import build_bilstm_v1
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
 from spacy_zh_tw_ner.encoders.lexicon_embed import build_lexicon_embed_v1
 from spacy_zh_tw_ner.encoders.masked_characters import build_masked_characters_v1
-from spacy_zh_tw_ner.types import Tok2VecT
 
 TEXT = "".join(sentences())[:600]
 WORDS = ("國立臺灣大學附設醫院", "大學", "臺北市", TEXT[95:105], TEXT[300:312])
@@ -53,8 +52,8 @@ def initialized(model: Tok2VecT, doc: Doc) -> Tok2VecT:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bilstm, "STRETCH", 48)
-    monkeypatch.setattr(stretches, "LONG", 64)
+    monkeypatch.setattr(bilstm, "CHUNK", 48)
+    monkeypatch.setattr(long_documents, "LONG", 64)
     monkeypatch.setattr(bilstm, "WINDOW", 16)
     monkeypatch.setattr(bilstm, "CONTEXT", 5)
 
@@ -74,7 +73,7 @@ ENCODERS: dict[str, MakeT] = {
 def test_hidden_states_are_those_of_the_whole(small: None, words: str, nlp: Language, make: MakeT, length: int) -> None:
     doc = nlp.make_doc(TEXT[:length])
     model = initialized(make(words), doc)
-    found = stretches.in_stretches(model, doc)
+    found = long_documents.encode_chunks(model, doc)
     assert found is not None
     parts = list(found)
     assert [len(part) for part in parts[:-1]] == [48] * (len(parts) - 1)
@@ -91,7 +90,7 @@ def test_no_more_than_a_stretch_is_read_at_once(small: None, nlp: Language, monk
         return forward(layer, docs, is_train)
 
     monkeypatch.setattr(model.layers[0], "_func", spy)
-    found = stretches.in_stretches(model, doc)
+    found = long_documents.encode_chunks(model, doc)
     assert found is not None
     assert not sizes  # before anybody asks
     assert sum(map(len, found)) == len(doc)
@@ -101,9 +100,9 @@ def test_no_more_than_a_stretch_is_read_at_once(small: None, nlp: Language, monk
 def test_what_may_look_further_is_read_as_a_whole(small: None, nlp: Language) -> None:
     doc = nlp.make_doc(TEXT)
     embed: Tok2VecT = Model("anything", lambda *_: ([], lambda _: []), dims={"nO": 4})
-    assert stretches.in_stretches(build_bilstm_v1(embed, 5), doc) is None
+    assert long_documents.encode_chunks(build_bilstm_v1(embed, 5), doc) is None
     encoder = build_bilstm_v1(ngrams(), 5)
-    assert stretches.in_stretches(chain(encoder, Model("looks around", lambda *_: ([], None))), doc) is None
+    assert long_documents.encode_chunks(chain(encoder, Model("looks around", lambda *_: ([], None))), doc) is None
 
 
 @pytest.mark.parametrize("widths", [(8,), (8, 4), (0, 4), (8, 0, 4)])
@@ -129,7 +128,7 @@ def test_no_vector_depends_on_what_lies_beyond_the_reach(
 
 def test_tokens_keep_their_norms_and_spaces(nlp: Language) -> None:
     doc = nlp.make_doc("Ｗi-Fi 在 臺北  市\n。")
-    copy = stretches.copy_tokens(doc, 2, len(doc))
+    copy = long_documents.copy_tokens(doc, 2, len(doc))
     assert copy.text == doc[2:].text_with_ws
     assert [token.norm_ for token in copy] == [token.norm_ for token in doc[2:]]
-    assert len(stretches.copy_tokens(doc, 3, 3)) == 0
+    assert len(long_documents.copy_tokens(doc, 3, 3)) == 0

@@ -1,25 +1,31 @@
-"""`span._.score`: the probability of an entity.
+"""Read and write the span groups of a document: scores of entities, and evidence for the recognizer.
 
-It is kept in `doc.spans["ner"].attrs["scores"]`, one score for each span of that group, which a DocBin keeps; and in
-spaCy's own storage of extension attributes, `doc.user_data`, which `Doc.from_docs`, `doc.to_json(underscore=["score"])`
-and `span.as_doc(copy_user_data=True)` keep.
+* `doc.spans["ner"].attrs["scores"]` has one score per span of that group; a DocBin keeps it. `span._.score` reads it.
+  Scores are also in `doc.user_data`, spaCy's storage of extension attributes, which `Doc.from_docs`,
+  `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` keep.
+* `doc.spans["gazetteer"]` has spans that are probably entities, and `attrs["bonuses"]` one bonus per span.
 """
 
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 from spacy.tokens import Doc, Span
 
-from ..entities import Entity
-from ..errors import Warnings
-from ..tokenization.span_groups import CharacterSpans
-from ..types import Prediction
+from ..entities import Entity, Prediction
+from ..entity_decoding import Evidence, make_evidence
+from ..errors import Errors, Warnings
+from ..language.span_groups import CharacterSpans
+from ..tag_scheme import TagScheme
+from ..tokenization.word_list import DEFAULT_BONUS
 
 SPANS_KEY = "ner"
 SCORES = "scores"
 EXTENSION = "score"
+EVIDENCE_KEY = "gazetteer"
+BONUSES = "bonuses"
 KeyT = tuple[str, str, int, int]
 
 
@@ -109,3 +115,53 @@ def write_scores(doc: Doc, prediction: Prediction) -> None:
     for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", EXTENSION)]:
         del user_data[key]
     user_data.update(zip(map(_key, spans), scores, strict=True))
+
+
+def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
+    """Add spans to the evidence of a document.
+
+    doc (Doc): The document.
+    spans (Iterable[Span]): Any, also overlapping ones.
+    bonus (float): What each of their tokens adds to the score of its tag, in log-odds.
+    """
+    new = list(spans)
+    earlier = list(doc.spans.get(EVIDENCE_KEY, []))
+    bonuses = [*_bonuses(doc), *[bonus] * len(new)]
+    attrs = {BONUSES: bonuses}
+    doc.spans[EVIDENCE_KEY] = CharacterSpans(doc, name=EVIDENCE_KEY, spans=[*earlier, *new], attrs=attrs)
+
+
+def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
+    """Read the evidence of documents.
+
+    A path gains the bonus once a token where its tag is that of the span, so whole spans gain most, and long words more
+    than short ones.
+
+    docs (Sequence[Doc]): The documents.
+    scheme (TagScheme): What the tags mean.
+    RETURNS (Evidence): Rows count through all documents.
+    RAISES (ValueError): For a label that is not in the scheme.
+    """
+    rows: list[int] = []
+    tags: list[int] = []
+    bonuses: list[float] = []
+    for doc, first in zip(docs, accumulate(map(len, docs), initial=0), strict=False):
+        for span, bonus in zip(doc.spans.get(EVIDENCE_KEY, ()), _bonuses(doc), strict=True):
+            if span.label_ not in scheme.labels:
+                raise ValueError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
+            path = scheme.path(Entity(span.start, span.end, span.label_))
+            rows += range(first + span.start, first + span.end)
+            tags += path
+            bonuses += [bonus] * len(path)
+    return make_evidence(rows, tags, bonuses)
+
+
+def _bonuses(doc: Doc) -> list[float]:
+    """The bonus of each span that is evidence already."""
+    if EVIDENCE_KEY not in doc.spans:
+        return []
+    group = doc.spans[EVIDENCE_KEY]
+    bonuses: list[float] = group.attrs.get(BONUSES, [DEFAULT_BONUS] * len(group))
+    if len(bonuses) != len(group):
+        raise ValueError(Errors.ZT363.format(key=EVIDENCE_KEY, bonuses=len(bonuses), spans=len(group)))
+    return bonuses
