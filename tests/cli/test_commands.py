@@ -14,15 +14,14 @@ from confection import ConfigValidationError
 from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner import __version__
-from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
+from spacy_zh_tw_ner.cli import main
 from spacy_zh_tw_ner.cli.main import App
 from spacy_zh_tw_ner.cli.terminal import msg
 from spacy_zh_tw_ner.errors import CorpusError, Errors, UsageError
 from spacy_zh_tw_ner.extras import install_hint
 
-from .test_cli import fails, misused, plain, run, succeeds
+from .helpers import COMMANDS, fails, misused, plain, run, succeeds
 
-COMMANDS: dict[str, Any] = typer.main.get_command(zh_tw_ner_cli).commands  # type: ignore[attr-defined]
 # What each takes where it needs more than names of files that do not exist
 REQUIRED = {
     "export": ["--format", "jsonl"],
