@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from spacy_zh_tw_ner import devices
 from spacy_zh_tw_ner.annotation.spacy_annotator import SpacyAnnotator
 from spacy_zh_tw_ner.cli.main import zh_tw_ner_cli
+from spacy_zh_tw_ner.cpu_acceleration import probe
 from spacy_zh_tw_ner.devices import (
     check_gpu,
     encoder_device,
@@ -32,7 +33,6 @@ from spacy_zh_tw_ner.service import readers
 from spacy_zh_tw_ner.service.readers import load_reader
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training.loop import train
-from spacy_zh_tw_ner.transformer import onednn
 from tests.fake_gpu import Devices, fake_gpus
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
@@ -62,7 +62,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Devices]:
 @pytest.fixture(autouse=True)
 def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the CPU multiply as the simulated GPU does, for results that are equal to the last digit."""
-    monkeypatch.setattr(onednn, "IS_SERVED", False)
+    monkeypatch.setattr(probe, "onednn_product", lambda: None)
 
 
 @pytest.fixture

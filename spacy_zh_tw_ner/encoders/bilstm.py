@@ -11,12 +11,12 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
+from ..cpu_acceleration.probe import is_native
 from ..errors import Errors
 from ..thread_safety import one_at_a_time
 from ..untrusted import require
 from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .long_documents import chunk_size, copy_tokens
-from .native import is_native
 from .torch_interop import TorchShim, flatten, from_torch, group_by_length, to_torch, unflatten
 
 # Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of

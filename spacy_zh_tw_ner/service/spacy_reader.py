@@ -17,7 +17,6 @@ from ..entities import Found, Prediction
 from ..process_memory import limit_primitive_cache
 from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
-from ..transformer.lean_imports import import_transformers
 from .warm_up import learn_characters
 
 
@@ -87,7 +86,6 @@ def load_pipeline(source: str, *, max_chars: int, threads: int = 0, gpu_id: int 
         torch.set_num_threads(threads)
     if gpu_id >= 0:
         require_gpu(gpu_id)
-    import_transformers()
     nlp = spacy.load(source)
     learn_characters(nlp)
     nlp.max_length = max(nlp.max_length, max_chars)

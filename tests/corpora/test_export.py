@@ -12,9 +12,8 @@ from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.components.span_annotations import register_extension, write_scores
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.export import Proposal, export, most_uncertain_first, propose
+from spacy_zh_tw_ner.corpora.export import WRITERS, Proposal, export, most_uncertain_first, propose
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.writers import WRITERS
 from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.errors import CorpusError, OutputError
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import synthetic
 from benchmarks.synthetic import FAMILIES, SPECIAL, of_wordpieces
-from spacy_zh_tw_ner.transformer import precision
+from spacy_zh_tw_ner.transformer import memory
 
 ROWS = 60
 
@@ -53,4 +53,4 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.fixture(autouse=True)
 def _any_machine_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warn of emulated half precision only where a test asks for it."""
-    monkeypatch.setattr(precision, "is_native", lambda *args: True)
+    monkeypatch.setattr(memory, "is_native", lambda *args: True)

@@ -372,7 +372,7 @@ def spacy_files(folder: Path) -> list[Case]:
     import spacy
     from spacy.tokens import DocBin, Span
 
-    from spacy_zh_tw_ner.corpora.docbin import read_spacy
+    from spacy_zh_tw_ner.corpora.formats.docbin import read_spacy
     from spacy_zh_tw_ner.training.char_corpus import CharCorpus
 
     folder.mkdir(parents=True)
@@ -421,7 +421,7 @@ def corpora(folder: Path) -> list[Case]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
+    from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
     from spacy_zh_tw_ner.corpora.records import SILENT
     from spacy_zh_tw_ner.errors import code_of
 
