@@ -6,9 +6,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeAlias
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
-from ..staging import put_in_place, resolve, staged
 from .checks import Tally, check_record
 from .formats import FORMATS, guess_format
 from .random_split import assign, parse_ratio

@@ -7,10 +7,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from ..docbins import CheckedDocBin
 from ..entities import Entity
 from ..errors import CorpusError, Errors
-from ..files import spacy_files
+from ..untrusted.docbins import CheckedDocBin, spacy_files
 from .records import SILENT, Reading, Record, broken
 
 ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data

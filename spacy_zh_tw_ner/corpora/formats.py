@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import CorpusError, Errors
-from ..files import spacy_files
+from ..untrusted.docbins import spacy_files
 from .brat import read_brat
 from .class_labels import TAGS
 from .cluener import read_cluener

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..entities import Entity
 from ..errors import CorpusError, Errors
-from ..files import spacy_files
+from ..untrusted.docbins import spacy_files
 from .docbin import ORIGIN, read_docbin
 
 OUTSIDE = 2  # spaCy's ENT_IOB of a token that is known to be in no entity

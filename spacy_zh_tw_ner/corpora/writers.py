@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..errors import CorpusError, Errors
 from ..outputs import require_apart, require_new
-from ..staging import put_in_place, resolve, staged
 from .brat import write_brat
 from .columns import write_columns
 from .doccano import write_doccano

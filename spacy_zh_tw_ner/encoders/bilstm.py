@@ -13,7 +13,7 @@ from thinc.types import Floats2d
 
 from ..cpu_acceleration.probe import is_native
 from ..errors import Errors
-from ..module_mode import one_at_a_time
+from ..thread_safety import one_at_a_time
 from ..types import HiddenT, Tok2VecT
 from ..untrusted import require
 from . import stretches

@@ -37,7 +37,7 @@ from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
 from ..encoders.ragged import to_torch
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import install_hint
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..transformer.backbone import Backbone
 from ..transformer.base_model import bidirectional_mask, is_decoder

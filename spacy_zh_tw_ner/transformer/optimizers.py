@@ -6,8 +6,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from .._compat import has_bitsandbytes
 from ..errors import Errors
+from ..extras import has_bitsandbytes
 from .base_model import Base, depths, layers_of
 from .lora import is_adapter
 from .memory import attempt

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
-from .._compat import has_bitsandbytes
 from ..cpu_acceleration.int8_linear import SCALE, Int8Linear
 from ..errors import Errors, UnreadableFileError
+from ..extras import has_bitsandbytes
 from ..untrusted import origin, require
 from .memory import DTYPES, halve_embedding
 from .settings import QuantizationSettings

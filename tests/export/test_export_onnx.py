@@ -10,7 +10,6 @@ import pytest
 import spacy
 import torch
 from spacy.language import Language
-from trained import SENTENCE, make_pipeline
 
 from spacy_zh_tw_ner.cpu_acceleration import probe
 from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import OneDnnLinear
@@ -20,6 +19,7 @@ from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 from spacy_zh_tw_ner.transformer import wordpieces
+from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 FAMILIES = ("albert", "electra", "deberta-v2", "qwen2", "llama")  # beside BERT
@@ -97,7 +97,7 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
         "both ways": {"attention": "bidirectional"},
         "lora": {"lora": LORA},
         "half": {"memory": HALF},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spacy_zh_tw_ner.transformer.memory.is_native", lambda *args: True)

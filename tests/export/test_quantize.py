@@ -10,7 +10,6 @@ import torch
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Config
-from trained import SENTENCE, make_pipeline
 
 from spacy_zh_tw_ner.cpu_acceleration.int8_linear import Int8Linear
 from spacy_zh_tw_ner.encoders import bilstm
@@ -18,6 +17,7 @@ from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.export import quantize
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.transformer import memory
+from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 TEXTS = [SENTENCE, "", "好"]
@@ -41,7 +41,7 @@ def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
 def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_path: Path) -> None:
     settings: dict[str, dict[str, Any]] = {
         "plain": {},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
         "lora": {"lora": LORA, "save": "adapter"},
         "nf4": {"lora": LORA, "quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}},
         "half": {"memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "precision": "bf16", "freeze_layers": 1}},

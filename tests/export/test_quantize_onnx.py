@@ -14,11 +14,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper, save
 from onnx import load as load_graph
 from onnxruntime import InferenceSession
 from spacy.tokens import Doc
-from trained import ENTITIES, SENTENCE
 
 from spacy_zh_tw_ner.export import quantize_onnx as module
 from spacy_zh_tw_ner.export.quantize_onnx import LARGEST_WEIGHT, PAGE, quantize_onnx, write_int8
 from spacy_zh_tw_ner.runtime import load
+from tests.pipelines import ENTITIES, SENTENCE
 
 
 @pytest.fixture
