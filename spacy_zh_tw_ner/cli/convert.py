@@ -68,10 +68,9 @@ def convert_cli(
     Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
     file, line and reason. Nothing is written unless everything could be read.
     """
-    from ..corpora.conversion_report import describe
+    from ..corpora.annotation_checks import describe, rejects_path
     from ..corpora.convert import ConvertSettings, convert
     from ..corpora.records import FieldNames
-    from ..corpora.rejects import rejects_path
     from .terminal import progress
 
     settings = ConvertSettings(

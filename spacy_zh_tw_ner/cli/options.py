@@ -24,14 +24,14 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def corpus_format(value: str) -> str:
     """Parse the name of an input format of corpora."""
-    from ..corpora.formats import FORMATS
+    from ..corpora.formats.detection import FORMATS
 
     return pick(value, ("auto", *FORMATS))
 
 
 def export_format(value: str) -> str:
     """Parse the name of an output format of corpora."""
-    from ..corpora.writers import WRITERS
+    from ..corpora.export import WRITERS
 
     return pick(value, WRITERS)
 

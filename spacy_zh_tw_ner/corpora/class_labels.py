@@ -10,7 +10,7 @@ from ..untrusted import parse_json
 from .tags import TAG
 
 TAGS = "ner_tags"
-BESIDE = (
+DESCRIPTIONS = (
     "dataset_info.json",
     "dataset_infos.json",
     "features.json",
@@ -70,7 +70,7 @@ class LabelNames:
         if self.features is not None:
             yield self.features
         for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):
-            for name in BESIDE if folder == self.path.parent else BESIDE[:2]:
+            for name in DESCRIPTIONS if folder == self.path.parent else DESCRIPTIONS[:2]:
                 if (folder / name).is_file():
                     yield _read_json(folder / name)
             card = _read_card(folder / CARD)
@@ -79,7 +79,7 @@ class LabelNames:
 
 
 def _tried() -> str:
-    return ", ".join([*BESIDE, CARD])
+    return ", ".join([*DESCRIPTIONS, CARD])
 
 
 def _read_json(path: Path) -> Any:

@@ -12,15 +12,15 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..components.calibration import run_before
 from ..components.crf_ner import CRFEntityRecognizer
+from ..components.inspection import run_before
 from ..crf import decode
 from ..crf.transitions import FloatsT, Transitions
+from ..encoders import Tok2VecT
 from ..errors import Errors
-from ..onnx_runtime import import_onnxruntime
+from ..runtime.onnx_session import import_onnxruntime
 from ..transformer.batches import MicroBatch, cut_documents, make_micro_batches
 from ..transformer.model import shim_of
-from ..types import Tok2VecT
 
 TOLERANCE = 1e-4  # of emissions, relative to the largest
 # Characters of the texts of a batch; the last text is longer than a window of the default size.

@@ -33,9 +33,10 @@ from thinc.types import Floats2d
 from torch import nn
 
 from .. import __version__
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
-from ..encoders.ragged import to_torch
+from ..components.inspection import find_recognizer
+from ..encoders import Tok2VecT
+from ..encoders.torch_interop import to_torch
 from ..errors import Errors
 from ..extras import install_hint
 from ..tokenization.char_tokenizer import CharTokenizer
@@ -47,7 +48,6 @@ from ..transformer.serialization import merge
 from ..transformer.shim import BackboneShim
 from ..transformer.windows import ClauseWindows
 from ..transformer.wordpieces import code_point_wordpieces
-from ..types import Tok2VecT
 from ..untrusted import sha256_of
 from .check_onnx import Comparison, check_onnx
 

@@ -15,8 +15,8 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.types import Floats2d
 
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
+from ..components.inspection import find_recognizer
 from ..errors import Errors
 from ..transformer.hub import loading, read_config
 

@@ -34,9 +34,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer, score_ner
-from ..components.edge_mask import find_white_space
+from ..components.inspection import find_recognizer
+from ..components.tag_masks import find_white_space
 from ..entity_decoding import NO_EVIDENCE, EntityDecoder
 from .check_onnx import Comparison, Session, compare, random_texts
 from .export_onnx import find_encoder, write_metadata

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from ..errors import Errors, Warnings
+from ..recognizers import load_recognizer
 from .app import create_app
 from .connections import ACCEPTS, MAX_HEADER, Connection, ConnectionPool, fit_to_open_files
 from .engine import Engine
 from .metrics import Metrics
-from .models import ModelCache
-from .readers import load_reader
+from .model_cache import ModelCache
 from .settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def create_engine(
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
     metrics = Metrics()
-    load = partial(load_reader, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id)
+    load = partial(load_recognizer, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id, learn_characters=True)
     engine = Engine(
         ModelCache(sources, settings.max_models, load),
         batch_chars=settings.batch_chars,

@@ -8,7 +8,7 @@ import torch
 from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 
-from ..encoders.ragged import group_by_length
+from ..encoders.torch_interop import group_by_length
 from ..tokenization.clause_cuts import Window
 from .windows import ClauseWindows, SpanGetterT, windows_of_spans
 from .wordpieces import IdsT, Wordpieces, WordpieceTable

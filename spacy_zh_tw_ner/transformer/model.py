@@ -7,9 +7,9 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..encoders import HiddenT, Tok2VecT
+from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
 from ..safe_points import is_interruptible
-from ..types import HiddenT, Tok2VecT
 from .batches import Cut, cut_documents, make_micro_batches
 from .serialization import SAVES
 from .settings import BackboneSettings, require_choice

@@ -12,7 +12,7 @@ from thinc.shims.shim import Shim
 from thinc.util import xp2torch
 
 from ..devices import encoder_device
-from ..encoders.torch_shim import update_by_thinc
+from ..encoders.torch_interop import update_by_thinc
 from ..errors import Errors
 from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type

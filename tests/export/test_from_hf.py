@@ -13,7 +13,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 
 from benchmarks.synthetic import make_checkpoint, sentences
-from spacy_zh_tw_ner.components.calibration import find_recognizer
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.export.from_hf import create_init_from_hf_v1, pipeline_from_hf, read_classifier
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 
-from spacy_zh_tw_ner.components.calibration import find_recognizer
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.training.initialization import create_add_labels_v1
 from tests.cli.test_cli import fails, misused, succeeds
