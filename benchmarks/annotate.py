@@ -19,11 +19,11 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from benchmarks.measure import machine, table
+from benchmarks.synthetic import ROOT, sentences
 from spacy_zh_tw_ner.annotation.chunks import find_chunks
 from spacy_zh_tw_ner.annotation.job import Job
 from spacy_zh_tw_ner.annotation.processes import run_processes
 from spacy_zh_tw_ner.annotation.ray_data import run_ray
-from tests.checkpoints import ROOT, sentences
 
 GOAL = 1.7  # times one worker
 CHUNK = 250

@@ -27,16 +27,15 @@ from thinc.api import Config
 
 from benchmarks.measure import machine, table
 from benchmarks.word_lists import blank, jieba_words, mined_words, norms, opencc_words, write_lists
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
 from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.evaluation.confidence import entity_confidence
-from spacy_zh_tw_ner.evaluation.exact import count_exact, micro
-from spacy_zh_tw_ner.evaluation.predict import predict_pairs
-from spacy_zh_tw_ner.staging import put_in_place, staged
+from spacy_zh_tw_ner.evaluation.calibration_error import entity_confidence
+from spacy_zh_tw_ner.evaluation.predictions import count_exact, micro, predict_pairs
 
 
 class Run(NamedTuple):

@@ -28,12 +28,12 @@ from benchmarks.annotate import make_pipeline
 from benchmarks.inference import FOUND, SIZES, save_checkpoint
 from benchmarks.measure import machine, table
 from benchmarks.service import memory_of
+from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner.components.calibration import find_recognizer
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
-from tests.checkpoints import sentences
 
 LENGTHS = [10_000, 100_000, 1_000_000]
 EXPORTED = ", exported"

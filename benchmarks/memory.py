@@ -20,9 +20,10 @@ from thinc.api import fix_random_seed
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import interleaved, machine, table
+from benchmarks.synthetic import make_checkpoint
 from benchmarks.training_memory import MODELS, print_curves
 from benchmarks.training_step import OURS, pipeline, update
-from spacy_zh_tw_ner.planning.architectures import config_of
+from spacy_zh_tw_ner.planning.base_models import config_of
 from spacy_zh_tw_ner.planning.plan import GIB, make_plan
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
@@ -31,7 +32,6 @@ from spacy_zh_tw_ner.transformer.backbone import equip, set_up
 from spacy_zh_tw_ner.transformer.hub import _model_class, _takes_pooler
 from spacy_zh_tw_ner.transformer.optimizers import build_optimizer
 from spacy_zh_tw_ner.transformer.parameter_groups import parameter_groups
-from tests.checkpoints import make_checkpoint
 
 LARGEST = 1_000_000_000  # weights that a step on the CPU is given
 PARTS = ("weights", "gradients", "optimizer", "activations")

@@ -10,9 +10,9 @@ from spacy.attrs import NORM
 from spacy.tokens import Doc
 
 from benchmarks.measure import interleaved, machine, table
+from benchmarks.synthetic import byte_level, unigram, wordpiece
 from benchmarks.tokenizer import sentences
 from spacy_zh_tw_ner.transformer.wordpieces import PieceTable
-from tests.checkpoints import byte_level, unigram, wordpiece
 
 GOAL = 3.0
 BATCH = 64  # documents looked up at once

@@ -10,7 +10,6 @@ import spacy
 import thinc.compat
 import torch
 from click.testing import Result
-from fake_gpu import Devices, fake_gpus
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from thinc.api import Config
@@ -34,6 +33,7 @@ from spacy_zh_tw_ner.service.readers import load_reader
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training.loop import train
 from spacy_zh_tw_ner.transformer import onednn
+from tests.fake_gpu import Devices, fake_gpus
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 GPU = torch.device("cuda", 0)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..atomic_writes import claimed, resolve, write_streamed
 from ..components.folders import pipeline_folder, pipeline_places
 from ..errors import Errors, OutputError
-from ..files import write_streamed
 from ..outputs import require_apart, require_report
 from ..runtime.folder import is_exported
-from ..staging import claimed, resolve
 from .assembly import ASSEMBLERS, concatenate, require_room
 from .chunks import Chunk, find_chunks
 from .extras import parquet, ray_data

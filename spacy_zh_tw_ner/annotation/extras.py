@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import install_hint
 
 
 def parquet() -> ModuleType:

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any
 
 from .. import __version__
+from ..atomic_writes import write_whole
 from ..components.folders import pipeline_folder
 from ..errors import Errors, OutputError
-from ..files import write_whole
 from ..runtime.folder import is_exported
 from ..untrusted import parse_json, reading, require, require_type, whole_number
 from .job import Job

@@ -2,7 +2,7 @@
 
 import json
 
-from ..files import write_whole
+from ..atomic_writes import write_whole
 from .annotators import load_annotator
 from .chunks import Chunk
 from .job import Job

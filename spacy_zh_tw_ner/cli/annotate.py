@@ -5,9 +5,9 @@ from pathlib import Path
 
 import typer
 
-from .choices import one_of
 from .main import zh_tw_ner_cli
-from .printer import msg
+from .options import one_of
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("annotate")

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import typer
 
-from .choices import corpus_format, offset_unit
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .options import corpus_format, offset_unit
+from .terminal import msg, print_table
 
 
 @zh_tw_ner_cli.command("convert")
@@ -72,7 +71,7 @@ def convert_cli(
     from ..corpora.annotation_checks import describe, rejects_path
     from ..corpora.convert import ConvertSettings, convert
     from ..corpora.records import FieldNames
-    from .progress import progress
+    from .terminal import progress
 
     settings = ConvertSettings(
         format=format,

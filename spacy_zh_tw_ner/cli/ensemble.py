@@ -6,7 +6,7 @@ import typer
 
 from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER
-from .printer import msg
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("ensemble")

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .options import use_gpu
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
-    from ..evaluation.bootstrap import Scores
-    from ..evaluation.comparison import Comparison
-    from ..evaluation.report import Report
+    from ..evaluation.bootstrap import Comparison, Scores
+    from ..evaluation.report import EvaluationReport
 
 
 @zh_tw_ner_cli.command("evaluate")
@@ -42,17 +40,15 @@ def evaluate_cli(
     --diagram show the last pipeline.
     """
 
+    from ..atomic_writes import write_whole
     from ..components.folders import load_pipeline, pipeline_places
-    from ..evaluation.comparison import compare_tables
-    from ..evaluation.diagram import draw_reliability
-    from ..evaluation.figures import draw_confusion, draw_scores, picture_bytes, require_picture
-    from ..evaluation.page import render_page
-    from ..evaluation.predict import read_golds
-    from ..evaluation.report import EvaluateSettings, evaluate, surfaces_of
-    from ..evaluation.seqeval_report import require_seqeval
-    from ..files import write_whole
+    from ..evaluation.bootstrap import compare_tables
+    from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
+    from ..evaluation.html_page import render_page
+    from ..evaluation.predictions import read_golds
+    from ..evaluation.report import EvaluateSettings, evaluate, require_seqeval, surfaces_of
     from ..outputs import require_report
-    from .labels import warn_of_unknown_labels
+    from .terminal import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.
     inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]
@@ -64,7 +60,7 @@ def evaluate_cli(
     if seqeval:
         require_seqeval()
     use_gpu(gpu_id)
-    reports: dict[str, Report] = {}
+    reports: dict[str, EvaluationReport] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = load_pipeline(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
@@ -103,7 +99,7 @@ def evaluate_cli(
             msg.good(f"Wrote {path}")
 
 
-def _print_report(report: "Report") -> None:
+def _print_report(report: "EvaluationReport") -> None:
     exact = report.exact
     _print_scores({"micro": exact.micro, "macro": exact.macro, **exact.groups})
     others = {"boundary only": report.boundary, "type only": report.types.micro}

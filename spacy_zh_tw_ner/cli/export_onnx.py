@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .choices import one_of
-from .f1_drop import IGNORE_HELP, check_drop
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
-from .printer import msg
-from .tables import print_table
+from .options import FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..export.quantize_onnx import Rounding
@@ -42,12 +39,12 @@ def export_onnx_cli(
     """
     from ..components.folders import load_pipeline, pipeline_places
     from ..errors import Errors
-    from ..evaluation.predict import read_golds
+    from ..evaluation.predictions import read_golds
     from ..export.export_onnx import write_onnx
     from ..export.onnx_graph import require_onnx
     from ..export.quantize_onnx import round_onnx
     from ..outputs import output_folder, require_replaceable
-    from .labels import warn_of_unknown_labels
+    from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
     require_replaceable(output, force=force, inputs=inputs)

@@ -9,7 +9,7 @@ import typer
 
 from .main import zh_tw_ner_cli
 from .options import FORCE_FILE
-from .printer import msg
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("init-config")
@@ -32,12 +32,11 @@ def init_config_cli(
 
     Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
+    from ..atomic_writes import write_whole
     from ..components.folders import pipeline_folder
     from ..errors import Errors, PlanError, Warnings
-    from ..files import write_whole
     from ..outputs import require_new
-    from ..planning.fine_tuning import fine_tuning_config
-    from ..planning.presets import read_config, with_settings
+    from ..planning.presets import fine_tuning_config, read_config, with_settings
 
     if bool(preset) == bool(source):
         raise PlanError(Errors.ZT445.format(preset=preset, source=source))

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
-    from ..planning.report import Report
+    from ..planning.report import PlanReport
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "context")
 NOTES = {
@@ -40,7 +39,7 @@ def plan_cli(
     Needs neither a GPU nor weights: the model is built without numbers, and every allocation of a step is counted.
     Exits with 2 where the config does not fit as it is.
     """
-    from ..files import write_whole
+    from ..atomic_writes import write_whole
     from ..outputs import require_new
     from ..planning.presets import read_config, with_settings
     from ..planning.recipe import batch_settings, read_recipe
@@ -63,7 +62,7 @@ def plan_cli(
         raise typer.Exit(2)
 
 
-def _show(report: "Report") -> None:
+def _show(report: "PlanReport") -> None:
     """Print it."""
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"

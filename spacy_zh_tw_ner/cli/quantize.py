@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .choices import one_of
-from .f1_drop import IGNORE_HELP, check_drop
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
-from .printer import msg
-from .tables import print_table
+from .options import FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.footprint import Footprint
@@ -41,10 +38,10 @@ def quantize_cli(
     from ..components.folders import load_pipeline, pipeline_folder, pipeline_places
     from ..errors import Errors
     from ..evaluation.footprint import folder_size, measure_footprint
-    from ..evaluation.predict import read_golds
+    from ..evaluation.predictions import read_golds
     from ..export.quantize import default_target, require_encoder, write_quantized
     from ..outputs import output_folder, require_replaceable
-    from .labels import warn_of_unknown_labels
+    from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
     require_replaceable(output, force=force, inputs=inputs)

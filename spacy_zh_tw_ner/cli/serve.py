@@ -9,9 +9,9 @@ from pathlib import Path
 import typer
 
 from ..errors import Errors, Warnings
-from ..install_hints import install_hint
+from ..extras import install_hint
 from .main import zh_tw_ner_cli
-from .printer import msg
+from .terminal import msg
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 KEY_VARIABLE = "ZH_TW_NER_API_KEY"

@@ -22,7 +22,6 @@ from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity
 from ..entity_decoding import EntityDecoder
 from ..errors import Errors
-from ..loaded_models import scan_file, unchanged_structure
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..types import EmissionsT, Prediction, TaggerT
@@ -37,6 +36,7 @@ from ..untrusted import (
     require_type,
     scan_msgpack,
 )
+from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_tagger import check_tagger, resize_output
 from .edge_mask import find_white_space, mask_edges
 from .evidence import find_evidence

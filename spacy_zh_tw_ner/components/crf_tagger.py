@@ -8,9 +8,9 @@ import numpy.typing as npt
 from thinc.api import Linear, Model, chain, glorot_uniform_init, with_array, zero_init
 from thinc.types import Floats2d
 
-from ..loaded_models import require_param
 from ..types import EmissionsT, TaggerT, Tok2VecT
 from ..untrusted import in_range, require
+from ..untrusted.thinc_models import require_param
 
 LARGEST_SCORE = 1e6  # of a transition, so that no sum of scores comes near PENALTY (−1e30)
 ArrayT: TypeAlias = npt.NDArray[np.float32]

@@ -6,9 +6,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeAlias
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
-from ..staging import put_in_place, resolve, staged
 from .annotation_checks import RejectsWriter, Tally, check_record, rejects_path
 from .formats.detection import FORMATS, guess_format, is_unlabelled_file
 from .formats.docbin import SpacyWriter, is_doc_bin, is_shards

@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeAlias
 
 from spacy.language import Language
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..outputs import require_apart, require_new
-from ..staging import put_in_place, resolve, staged
 from .annotation_checks import Tally
 from .convert import ConvertSettings, read_records
 from .formats.brat import write_brat

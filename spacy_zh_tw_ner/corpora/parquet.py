@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import CorpusError, Errors
-from ..install_hints import install_hint
+from ..extras import install_hint
 from ..untrusted import parse_json, whole_number
 from ..untrusted import reading as reading_untrusted
 from ..untrusted.documents import inflation_limit

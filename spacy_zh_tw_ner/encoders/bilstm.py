@@ -12,7 +12,7 @@ from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..module_mode import one_at_a_time
+from ..thread_safety import one_at_a_time
 from ..types import HiddenT, Tok2VecT
 from ..untrusted import require
 from . import stretches

@@ -16,9 +16,9 @@ from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
-from ..loaded_models import require_param
 from ..types import BoolsT, HiddenT, Tok2VecT
 from ..untrusted import require
+from ..untrusted.thinc_models import require_param
 from .radicals import N_ROWS, radical_row
 from .ragged import flatten, unflatten
 

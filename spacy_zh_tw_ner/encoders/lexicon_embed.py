@@ -10,8 +10,8 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..loaded_models import require_param
 from ..types import HiddenT, Tok2VecT
+from ..untrusted.thinc_models import require_param
 from .lexicon import N_CLASSES, Lexicon, read_words
 from .masked_characters import unmasked
 from .ragged import flatten, unflatten

@@ -10,7 +10,7 @@ from thinc.api import Optimizer, PyTorchShim
 from thinc.util import xp2torch
 
 from ..devices import encoder_device
-from ..module_mode import guard_shim
+from ..thread_safety import guard_shim
 from ..untrusted import origin, parse_msgpack, reading, require_type
 from .ragged import from_torch, to_torch
 

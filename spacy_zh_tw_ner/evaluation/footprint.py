@@ -10,7 +10,7 @@ import spacy
 
 from ..components.folders import pipeline_folder
 from ..training.char_corpus import CharCorpus
-from .exact import count_exact, micro
+from .predictions import count_exact, micro
 
 WARM_UP = 8  # texts that are read before the clock starts
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..entities import Entity
-from .compared import Compared
+from .predictions import Compared
 
 KINDS = ("missed", "spurious", "boundary", "type", "both")
 

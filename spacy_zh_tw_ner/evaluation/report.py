@@ -1,20 +1,23 @@
 """A pipeline on gold documents → everything that is said of it."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from ..entities import Entity
+from ..errors import Errors
+from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
-from .compared import Compared, compare
-from .confidence import Confidence, entity_confidence
+from .calibration_error import Confidence, entity_confidence
+from .entity_counts import Table, by_length, by_surface, tabulate, tabulate_boundaries, tabulate_types
 from .mistakes import KINDS, Confusion, confusion, find_mistakes
-from .predict import predict_golds
-from .scripts import ScriptScores, script_scores
-from .seqeval_report import seqeval_reports
-from .tables import Table, by_length, by_surface, tabulate, tabulate_boundaries, tabulate_types
+from .predictions import Compared, compare, predict_golds
+from .script_robustness import ScriptScores, script_scores
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """What is said of a pipeline.
 
     pairs (list[tuple[Doc, Doc]]): Gold and predicted documents.
@@ -88,13 +91,13 @@ class Report:
         }
 
 
-def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Report:
+def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> EvaluationReport:
     """Run a pipeline over gold documents, and score it.
 
     nlp (Language): The pipeline.
     golds (list[Doc]): The documents.
     settings (EvaluateSettings): What is asked for.
-    RETURNS (Report): What is said of it.
+    RETURNS (EvaluationReport): What is said of it.
     RAISES (ValueError): Where seqeval is asked for and not installed.
     """
     pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
@@ -105,7 +108,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Rep
     surfaces = {}
     if settings.known is not None:
         surfaces = summarize(tabulate(documents, by_surface(settings.known)), **draws).groups
-    return Report(
+    return EvaluationReport(
         pairs=pairs,
         documents=documents,
         table=table,
@@ -129,3 +132,58 @@ def surfaces_of(docs: list[Doc]) -> frozenset[str]:
 
 def _json(groups: dict[str, Scores]) -> dict[str, object]:
     return {name: scores.to_json() for name, scores in groups.items()}
+
+
+MODES = ("strict", "default")
+
+
+def require_seqeval() -> None:
+    """Raise where seqeval is not installed.
+
+    RAISES (ValueError): With how to install it.
+    """
+    if not has_seqeval():
+        raise ValueError(Errors.ZT402.format(hint=install_hint("evaluate")))
+
+
+def seqeval_reports(documents: Sequence[Compared]) -> dict[str, dict[str, dict[str, float]]]:
+    """Score with seqeval, in both of its modes.
+
+    "strict" takes legal IOB2 tags only as entities, "default" reads tags as conlleval does. From entities, as here,
+    every tag is legal, so the two agree; they differ for taggers that write tags of their own.
+
+    documents (Sequence[Compared]): What was predicted, and the gold.
+    RETURNS (dict): By mode, then by label and kind of average: precision, recall, f1-score and support, as shares.
+    RAISES (ValueError): Where seqeval is not installed.
+    """
+    require_seqeval()
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    if not any(document.expected or document.found for document in documents):
+        return {mode: {} for mode in MODES}  # seqeval takes no data without an entity
+    gold = [iob2_tags(document.expected, len(document.text)) for document in documents]
+    predicted = [iob2_tags(document.found, len(document.text)) for document in documents]
+    strict: dict[str, Any] = {"mode": "strict", "scheme": IOB2}
+    return {
+        mode: {
+            name: {key: float(value) for key, value in row.items()}
+            for name, row in classification_report(
+                gold, predicted, output_dict=True, zero_division=0, **(strict if mode == "strict" else {})
+            ).items()
+        }
+        for mode in MODES
+    }
+
+
+def iob2_tags(entities: Iterable[Entity], length: int) -> list[str]:
+    """Write entities as one IOB2 tag a character.
+
+    entities (Iterable[Entity]): By character.
+    length (int): Of the text.
+    RETURNS (list[str]): The tags.
+    """
+    tags = ["O"] * length
+    for start, end, label in entities:
+        tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
+    return tags

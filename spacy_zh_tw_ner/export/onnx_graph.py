@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import install_hint
 from ..transformer.backbone import Backbone
 from ..transformer.bidirectional import full_mask, is_decoder
 

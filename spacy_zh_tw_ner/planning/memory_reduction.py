@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from thinc.api import Config
 
-from .architectures import SMALLER
+from .base_models import SMALLER
 from .plan import Plan, make_plan
 from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe

@@ -1,4 +1,4 @@
-"""Report of `plan`: memory by part, whether it fits, the largest batches, and ways to reduce memory."""
+"""PlanReport of `plan`: memory by part, whether it fits, the largest batches, and ways to reduce memory."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 from thinc.api import Config
 
 from ..errors import Errors, PlanError
-from .largest import largest_batches
 from .memory_reduction import Rung, climb_down
-from .plan import CONTEXT, GIB, Plan, in_micro_batches, make_plan
+from .plan import CONTEXT, GIB, Plan, in_micro_batches, largest_batches, make_plan
 from .presets import preset_notes
 from .recipe import Recipe, read_recipe
 
@@ -16,7 +15,7 @@ DEFAULT_VRAM = 12.0
 
 
 @dataclass(frozen=True)
-class Report:
+class PlanReport:
     """A plan and what follows from it.
 
     vram: GiB of the card. plan: Of the config as it is. largest: Windows at once, by length.
@@ -52,7 +51,7 @@ class Report:
         }
 
 
-def make_report(name: str, config: Config, vram: float | None) -> Report:
+def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
     """Plan a config for a card.
 
     name (str): Of the config; a preset knows for which card it is.
@@ -67,7 +66,7 @@ def make_report(name: str, config: Config, vram: float | None) -> Report:
     plan = make_plan(recipe)
     fits = plan.fits(vram)
     rungs = [] if fits else list(climb_down(config, vram))
-    return Report(
+    return PlanReport(
         name=name,
         recipe=recipe,
         vram=vram,

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from ..svg import points, render_svg
-from .progress import Report
+from .progress import ProgressReport
 
 WIDTH, HEIGHT, LEFT, TOP, GAP_X, GAP_Y = 340, 170, 56, 52, 84, 92  # of one panel and around it, in pixels
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280")
@@ -24,13 +24,13 @@ class Curve(NamedTuple):
     values: Sequence[float | None]
 
 
-def draw_curves(reports: Sequence[Report]) -> str:
+def draw_curves(reports: Sequence[ProgressReport]) -> str:
     """Draw four panels, each over the steps.
 
     Learning rates of several parts lie orders of magnitude apart: each is drawn as a share of its own highest. A red
     dashed line stands where a pitfall was told.
 
-    reports (Sequence[Report]): Of one run, at least one.
+    reports (Sequence[ProgressReport]): Of one run, at least one.
     RETURNS (str): SVG.
     """
     panels = [_loss(reports), _scores(reports), _rates(reports), _memory(reports)]
@@ -47,14 +47,14 @@ def draw_curves(reports: Sequence[Report]) -> str:
 PanelT = tuple[str, list[Curve], float]
 
 
-def _loss(reports: Sequence[Report]) -> PanelT:
+def _loss(reports: Sequence[ProgressReport]) -> PanelT:
     # Before it has learnt anything, a pipeline is so much worse than ever after that all else would lie flat.
     losses = [report.loss if report.step or len(reports) == 1 else None for report in reports]
     highest = max((loss for loss in losses if loss is not None and math.isfinite(loss)), default=1.0)
     return "loss per character", [Curve("", losses)], highest
 
 
-def _scores(reports: Sequence[Report]) -> PanelT:
+def _scores(reports: Sequence[ProgressReport]) -> PanelT:
     curves = [Curve("F", [report.f for report in reports])]
     curves += [Curve("P", [report.p for report in reports]), Curve("R", [report.r for report in reports])]
     best = max((report for report in reports if report.f is not None), key=lambda report: report.f or 0.0, default=None)
@@ -62,7 +62,7 @@ def _scores(reports: Sequence[Report]) -> PanelT:
     return title, curves, 100.0
 
 
-def _rates(reports: Sequence[Report]) -> PanelT:
+def _rates(reports: Sequence[ProgressReport]) -> PanelT:
     curves = []
     for part in reports[-1].rates:
         rates = [report.rates.get(part, 0.0) for report in reports]
@@ -72,7 +72,7 @@ def _rates(reports: Sequence[Report]) -> PanelT:
     return "learning rate, %", curves, 100.0
 
 
-def _memory(reports: Sequence[Report]) -> PanelT:
+def _memory(reports: Sequence[ProgressReport]) -> PanelT:
     sizes = [report.peak_memory_mib for report in reports]
     highest = max((size for size in sizes if size is not None), default=0.0)
     name = next((report.memory for report in reports[::-1] if report.memory), "unknown")
@@ -80,7 +80,7 @@ def _memory(reports: Sequence[Report]) -> PanelT:
     return f"peak memory {of}, MiB", [Curve(f"{highest:.0f} at the end", sizes)], highest
 
 
-def _panel(title: str, curves: list[Curve], top: float, reports: Sequence[Report], told: list[float]) -> str:
+def _panel(title: str, curves: list[Curve], top: float, reports: Sequence[ProgressReport], told: list[float]) -> str:
     ticks = _ticks(top)
     top = max(top, ticks[-1])
     last = max(1, reports[-1].step)
@@ -103,7 +103,7 @@ def _panel(title: str, curves: list[Curve], top: float, reports: Sequence[Report
     return "".join(parts)
 
 
-def _lines(curve: Curve, colour: str, top: float, reports: Sequence[Report]) -> list[str]:
+def _lines(curve: Curve, colour: str, top: float, reports: Sequence[ProgressReport]) -> list[str]:
     """A line over each stretch of reports that have a value; a single one is a dot."""
     last = max(1, reports[-1].step)
     stretches: list[list[tuple[float, float]]] = [[]]

@@ -10,12 +10,12 @@ from typing import IO, Any, TypeAlias
 from spacy.language import Language
 from tqdm import tqdm
 
+from ..atomic_writes import write_whole
 from ..errors import Errors, Warnings
-from ..files import write_whole
 from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls
-from .progress import Report, after, append_line, drop_reports, read_progress
+from .progress import ProgressReport, after, append_line, drop_reports, read_progress
 
 InfoT: TypeAlias = dict[str, Any]
 LoggerT: TypeAlias = tuple[Callable[[InfoT | None], None], Callable[[], None]]
@@ -61,7 +61,7 @@ class ProgressLogger:
         self, nlp: Language, stdout: IO[str], stderr: IO[str], *, folder: Path | None, progress_bar: bool
     ) -> None:
         settings = nlp.config.interpolate()["training"]
-        self.reports: list[Report] = []
+        self.reports: list[ProgressReport] = []
         self._nlp, self._stdout, self._folder = nlp, stdout, folder
         self._rates, self._pitfalls = Rates(nlp), Pitfalls(nlp)
         self._pace = Pace(settings["max_steps"], settings["max_epochs"])
@@ -132,14 +132,14 @@ class ProgressLogger:
         if self.reports and self._folder is not None and self._can_write:
             self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")
 
-    def _report(self, info: InfoT) -> Report:
+    def _report(self, info: InfoT) -> ProgressReport:
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
         loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
         memory = peak_memory()
         last_step = self._pace.last_step(step, epoch)
         if last_step is not None:
             self._bar.total = round(last_step) + 1
-        return Report(
+        return ProgressReport(
             step=step,
             epoch=epoch,
             loss=loss,
@@ -157,7 +157,7 @@ class ProgressLogger:
             seconds_left=self._pace.seconds_left(step, last_step),
         )
 
-    def _save(self, report: Report) -> None:
+    def _save(self, report: ProgressReport) -> None:
         """Write files, and go on training where that fails: what is trained is worth more than its report."""
         if self._folder is None or not self._can_write:
             return
@@ -190,7 +190,7 @@ def _row(cells: tuple[str, ...] | list[str]) -> str:
     return "  ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
-def _cells(report: Report) -> list[str]:
+def _cells(report: ProgressReport) -> list[str]:
     return [
         str(report.epoch),
         str(report.step),
@@ -203,7 +203,7 @@ def _cells(report: Report) -> list[str]:
     ]
 
 
-def _summary(report: Report) -> str:
+def _summary(report: ProgressReport) -> str:
     score = "" if report.f is None else f", F {report.f:.2f}"
     return f"loss {report.loss:.4f}{score}, {_size(report.peak_memory_mib)}"
 

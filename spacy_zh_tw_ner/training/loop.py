@@ -1,18 +1,22 @@
 """Training loop that can be stopped at any time and resumed."""
 
+import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from timeit import default_timer
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
+import numpy as np
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
 from spacy.training.loop import (
     create_before_to_disk_callback,
     create_evaluation_callback,
+    create_train_batches,
     subdivide_batch,
     update_meta,
 )
@@ -20,16 +24,64 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
+from ..atomic_writes import claimed, resolve
 from ..outputs import write_folder
 from ..process_memory import limit_primitive_cache, return_freed_memory
-from ..staging import claimed, resolve
-from .batch_stream import BatchStream, BatchT
 from .checkpoint import Position, load_checkpoint, save_checkpoint
-from .run_folder import BEST, CHECKPOINT, LAST, require_run_folder
+from .run_checks import BEST, CHECKPOINT, LAST, require_run_folder
+
+BatchT: TypeAlias = list[Example]
+RandomT: TypeAlias = tuple[Any, Any]
+
+
+class BatchStream:
+    """Reads, shuffles and augments with random numbers of its own, so that nothing which training draws changes it.
+
+    nlp (Language), corpus (Callable), batcher (Callable), max_epochs (int): As spaCy's training has them.
+    seed (int): Of the random numbers.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        corpus: Callable[[Language], Iterable[Example]],
+        batcher: Callable[[Iterable[Example]], Iterable[Any]],
+        max_epochs: int,
+        seed: int,
+    ) -> None:
+        self.n_taken = 0
+        self._batches: Iterator[tuple[int, BatchT]] = create_train_batches(nlp, corpus, batcher, max_epochs)
+        self._random = (random.Random(seed).getstate(), np.random.RandomState(seed).get_state())
+
+    def __iter__(self) -> "BatchStream":
+        return self
+
+    def __next__(self) -> tuple[int, BatchT]:
+        """RETURNS (tuple[int, list[Example]]): The epoch, and the next batch."""
+        outer = _exchange(self._random)
+        try:
+            found = next(self._batches)
+        finally:
+            self._random = _exchange(outer)
+        self.n_taken += 1
+        return found
+
+    def skip(self, n: int, progress: Callable[[Iterable[int]], Iterable[int]] = iter) -> None:
+        """Read past so many batches. It takes the time of reading and augmenting them, and not of training."""
+        for _ in progress(range(n)):
+            next(self)
+
+
+def _exchange(state: RandomT) -> RandomT:
+    """Put a state of Python's and numpy's random numbers in force, and give the one that was."""
+    before = (random.getstate(), np.random.get_state())
+    random.setstate(state[0])
+    np.random.set_state(state[1])
+    return before
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training section resolves to, as far as a step needs it."""
 
     nlp: Language
@@ -77,7 +129,7 @@ def _train(
         fix_random_seed(seed)
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
-    run = Run(
+    run = TrainingRun(
         nlp,
         settings["optimizer"],
         settings,
@@ -115,7 +167,7 @@ def _train(
     return position
 
 
-def _steps(run: Run, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
+def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
     """One update at a time; yields what a logger wants to know, and whether the pipeline is the best so far."""
     settings = run.settings
     dropout: Any = settings["dropout"]
@@ -162,7 +214,7 @@ def _until_done(stream: BatchStream, settings: dict[str, Any], position: Positio
         yield epoch, batch
 
 
-def _update(run: Run, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
+def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
     for part in subdivide_batch(batch, run.settings["accumulate_gradient"]):  # type: ignore[no-untyped-call]
         run.nlp.update(
             part,
@@ -178,13 +230,13 @@ def _update(run: Run, batch: BatchT, dropout: float, losses: dict[str, float]) -
     run.optimizer.step_schedules()  # type: ignore[no-untyped-call]
 
 
-def _evaluate(run: Run) -> tuple[float, dict[str, Any]]:
+def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
     return_freed_memory()  # memory of training, which evaluation cannot reuse because it allocates other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()
 
 
-def _save(run: Run, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
+def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
     if info is not None:
         with run.nlp.select_pipes(disable=run.frozen):
             update_meta(run.settings, run.nlp, info)

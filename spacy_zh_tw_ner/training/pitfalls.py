@@ -8,7 +8,7 @@ from typing import Any
 from spacy.language import Language
 
 from ..errors import Warnings
-from .progress import Report
+from .progress import ProgressReport
 
 # Before so many steps, and with fewer evaluations that agree, nothing is odd.
 STEPS, SEVERAL = 100, 3
@@ -31,10 +31,10 @@ class Pitfalls:
         self._config: dict[str, Any] = nlp.config.interpolate()
         self._told: set[str] = set()
 
-    def check(self, reports: Sequence[Report], labels: Mapping[str, Any] | None = None) -> list[str]:
+    def check(self, reports: Sequence[ProgressReport], labels: Mapping[str, Any] | None = None) -> list[str]:
         """Look at a run once more.
 
-        reports (Sequence[Report]): All so far.
+        reports (Sequence[ProgressReport]): All so far.
         labels (Optional[Mapping[str, Any]]): By label, what the last evaluation scored: spaCy's `ents_per_type`.
         RETURNS (list[str]): Messages that have not been given yet.
         """
@@ -53,13 +53,13 @@ class Pitfalls:
                 found["ZT923"] = Warnings.ZT923.format(n=SEVERAL, before=before, now=now, step=last.step, hints=hints)
         return self._new(found)
 
-    def check_end(self, reports: Sequence[Report] = ()) -> list[str]:
+    def check_end(self, reports: Sequence[ProgressReport] = ()) -> list[str]:
         """Look once more when a run has ended, perhaps by an error.
 
         spaCy saves before it reports, the loss included, and a loss that is no number cannot be saved: the run ends
         with an `OverflowError`, and this is the first to know why.
 
-        reports (Sequence[Report]): All of the run.
+        reports (Sequence[ProgressReport]): All of the run.
         RETURNS (list[str]): As `check`.
         """
         saved = self._nlp.meta.get("performance", {})
@@ -91,7 +91,7 @@ class Pitfalls:
                 yield f"{path} = {value}, so that nothing bounds a step: set 1.0"
         yield "the rates in [training.optimizer]: lower them, or give them a warm-up"
 
-    def _of_nothing_found(self, reports: Sequence[Report]) -> Iterator[str]:
+    def _of_nothing_found(self, reports: Sequence[ProgressReport]) -> Iterator[str]:
         for path, value in _find(self._config["components"], "min_score", "components"):
             if value > 0.5:
                 yield f"{path} = {value:g}, and nothing is so probable yet: set 0.35"
@@ -148,7 +148,7 @@ def _is_shortened(config: Mapping[str, Any], path: str) -> bool:
     return bool(block.get("@schedules") == LINEAR)
 
 
-def _of_few_steps(last: Report) -> Iterator[str]:
+def _of_few_steps(last: ProgressReport) -> Iterator[str]:
     usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
     if last.step < usual // 2:
         yield f"training.max_steps, of which there were {last.step}: configs of this package have {usual:,}"
@@ -158,7 +158,7 @@ def _say(hints: Iterator[str]) -> str:
     return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
 
 
-def _rises(reports: Sequence[Report]) -> bool:
+def _rises(reports: Sequence[ProgressReport]) -> bool:
     before, now = reports[-2].rates, reports[-1].rates
     return any(rate > before.get(part, rate) for part, rate in now.items())
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
+from ..atomic_writes import write_whole
 
 
 @dataclass(frozen=True)
-class Report:
+class ProgressReport:
     """What is known at one evaluation.
 
     step, epoch: From 0, as spaCy counts them. loss: Per character, since the last report. losses: The same of each
@@ -43,7 +43,7 @@ class Report:
         return json.dumps(_plain(asdict(self)), ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def from_line(cls, line: str) -> "Report":
+    def from_line(cls, line: str) -> "ProgressReport":
         """Read it again; a loss that is null is not a number.
 
         RAISES (ValueError): For a line that is no report.
@@ -69,22 +69,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def after(reports: Iterable[Report], report: Report) -> list[Report]:
+def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
     """Add a report to those before it. Training that begins anew, or goes on from a checkpoint, makes some void."""
     return [*(earlier for earlier in reports if earlier.step < report.step), report]
 
 
-def read_progress(path: Path) -> list[Report]:
+def read_progress(path: Path) -> list[ProgressReport]:
     """Read the reports of the last run in a file, with those of the runs that it went on from.
 
     path (Path): A `progress.jsonl`, which may be unfinished or missing.
-    RETURNS (list[Report]): In order of their steps.
+    RETURNS (list[ProgressReport]): In order of their steps.
     """
-    reports: list[Report] = []
+    reports: list[ProgressReport] = []
     if path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
-                reports = after(reports, Report.from_line(line))
+                reports = after(reports, ProgressReport.from_line(line))
             except ValueError:
                 continue  # a process that was killed has left half of a line
     return reports
@@ -102,7 +102,7 @@ def drop_reports(path: Path, step: int) -> None:
     kept = list(lines)
     while kept:
         try:
-            found = Report.from_line(kept[-1].decode(errors="replace")).step
+            found = ProgressReport.from_line(kept[-1].decode(errors="replace")).step
         except ValueError:
             found = None  # an incomplete line of a process that was killed
         if found is not None and found < step:

@@ -7,8 +7,8 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load, save
 
-from .._compat import has_bitsandbytes
 from ..errors import Errors
+from ..extras import has_bitsandbytes
 from ..untrusted import origin, parse_json, reading, require, require_type
 from .hub import Base
 from .out_of_memory import attempt

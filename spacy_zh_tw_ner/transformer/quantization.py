@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
-from .._compat import has_bitsandbytes
 from ..errors import Errors
+from ..extras import has_bitsandbytes
 from .int8 import SCALE, Int8Linear
 from .precision import DTYPES
 from .settings import QuantizationSettings

@@ -14,7 +14,7 @@ from thinc.util import xp2torch
 from ..devices import encoder_device
 from ..encoders.torch_shim import update_by_thinc
 from ..errors import Errors
-from ..module_mode import one_at_a_time
+from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack

@@ -13,8 +13,8 @@ import typer
 from spacy_zh_tw_ner import __version__
 from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
 from spacy_zh_tw_ner.cli.main import App
-from spacy_zh_tw_ner.cli.printer import msg
-from spacy_zh_tw_ner.install_hints import install_hint
+from spacy_zh_tw_ner.cli.terminal import msg
+from spacy_zh_tw_ner.extras import install_hint
 
 from .test_cli import fails, misused, plain, run, succeeds
 

@@ -9,13 +9,13 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from trained import ENTITIES, SENTENCE
 from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.export import export_onnx, quantize_onnx
 from spacy_zh_tw_ner.export.quantize_onnx import Rounding
 from spacy_zh_tw_ner.transformer import code_points
+from tests.pipelines import ENTITIES, SENTENCE
 
 
 @pytest.fixture(autouse=True)

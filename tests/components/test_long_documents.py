@@ -14,6 +14,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner import entity_decoding
 from spacy_zh_tw_ner.components.calibration import find_recognizer
 from spacy_zh_tw_ner.components.ensemble import combine
@@ -24,7 +25,6 @@ from spacy_zh_tw_ner.encoders import bilstm, stretches
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.safe_points import interrupted_by
 from spacy_zh_tw_ner.transformer import model as transformer
-from tests.checkpoints import sentences
 
 from .test_crf_ner import BILSTM, HASH_EMBED_CNN, MASKED, build
 

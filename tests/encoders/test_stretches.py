@@ -13,13 +13,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model, chain, fix_random_seed
 
+from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner.encoders import bilstm, stretches
 from spacy_zh_tw_ner.encoders.bilstm import build_bilstm_v1
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
 from spacy_zh_tw_ner.encoders.lexicon_embed import build_lexicon_embed_v1
 from spacy_zh_tw_ner.encoders.masked_characters import build_masked_characters_v1
 from spacy_zh_tw_ner.types import Tok2VecT
-from tests.checkpoints import sentences
 
 TEXT = "".join(sentences())[:600]
 WORDS = ("國立臺灣大學附設醫院", "大學", "臺北市", TEXT[95:105], TEXT[300:312])

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.compared import Compared
+from spacy_zh_tw_ner.evaluation.predictions import Compared
 
 TEXT = "臺北市政府警察局大安分局"
 

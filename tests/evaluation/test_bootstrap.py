@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.evaluation import bootstrap
 from spacy_zh_tw_ner.evaluation.bootstrap import interval, resampled_sums, shares, summarize
-from spacy_zh_tw_ner.evaluation.compared import Compared
-from spacy_zh_tw_ner.evaluation.tables import tabulate
+from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
+from spacy_zh_tw_ner.evaluation.predictions import Compared
 
 from .helpers import document, documents
 

@@ -9,6 +9,7 @@ import pytest
 from spacy_zh_tw_ner.errors import OutputError
 from spacy_zh_tw_ner.evaluation import figures
 from spacy_zh_tw_ner.evaluation.bootstrap import Summary, summarize
+from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
 from spacy_zh_tw_ner.evaluation.figures import (
     PLOT,
     draw_confusion,
@@ -18,7 +19,6 @@ from spacy_zh_tw_ner.evaluation.figures import (
     require_picture,
 )
 from spacy_zh_tw_ner.evaluation.mistakes import confusion
-from spacy_zh_tw_ner.evaluation.tables import tabulate
 
 from .helpers import document
 

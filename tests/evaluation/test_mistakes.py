@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.compared import Compared
 from spacy_zh_tw_ner.evaluation.mistakes import KINDS, Mistake, confusion, find_mistakes
+from spacy_zh_tw_ner.evaluation.predictions import Compared
 
 from .helpers import document, documents
 

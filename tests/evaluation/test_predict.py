@@ -6,7 +6,7 @@ import pytest
 from spacy.language import Language
 
 from spacy_zh_tw_ner.errors import CorpusError
-from spacy_zh_tw_ner.evaluation.predict import read_golds
+from spacy_zh_tw_ner.evaluation.predictions import read_golds
 
 
 def test_a_folder_with_several_splits_is_refused(nlp: Language, tiny_corpus: Path) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from spacy.language import Language
 
-from spacy_zh_tw_ner.evaluation.predict import read_golds
-from spacy_zh_tw_ner.evaluation.report import EvaluateSettings, Report, evaluate, surfaces_of
+from spacy_zh_tw_ner.evaluation.predictions import read_golds
+from spacy_zh_tw_ner.evaluation.report import EvaluateSettings, EvaluationReport, evaluate, surfaces_of
 
 SETTINGS = EvaluateSettings(resamples=50, known=frozenset({"臺北市", "台積電"}), scripts=True)
 
 
 @pytest.fixture(scope="module")
-def report(tiny_nlp: Language, tiny_corpus: Path) -> Report:
+def report(tiny_nlp: Language, tiny_corpus: Path) -> EvaluationReport:
     return evaluate(tiny_nlp, list(read_golds(tiny_nlp, tiny_corpus / "test.spacy")), SETTINGS)
 
 
-def test_all_views_count_the_same_entities(report: Report) -> None:
+def test_all_views_count_the_same_entities(report: EvaluationReport) -> None:
     gold = report.exact.micro.gold
     assert gold == 18
     assert report.boundary.gold == report.types.micro.gold == gold
@@ -27,19 +27,19 @@ def test_all_views_count_the_same_entities(report: Report) -> None:
     assert report.scripts["variants swapped"].scores.gold == gold
 
 
-def test_less_is_asked_of_boundaries_and_types(report: Report) -> None:
+def test_less_is_asked_of_boundaries_and_types(report: EvaluationReport) -> None:
     assert report.boundary.f.value >= report.exact.micro.f.value
     assert report.types.micro.f.value >= report.exact.micro.f.value
 
 
-def test_mistakes_are_those_of_the_counts(report: Report) -> None:
+def test_mistakes_are_those_of_the_counts(report: EvaluationReport) -> None:
     _, wrong, missed = report.table.counts.sum(axis=(0, 1))
     kinds = report.mistakes
     both = kinds["boundary"] + kinds["type"] + kinds["both"]
     assert (kinds["spurious"] + both, kinds["missed"] + both) == (wrong, missed)
 
 
-def test_it_becomes_plain_json(report: Report) -> None:
+def test_it_becomes_plain_json(report: EvaluationReport) -> None:
     found = json.loads(json.dumps(report.to_json()))
     assert list(found) == [
         "documents", "micro", "macro", "per_type", "boundary", "type", "by_length", "by_surface", "by_script",

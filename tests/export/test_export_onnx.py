@@ -10,7 +10,6 @@ import pytest
 import spacy
 import torch
 from spacy.language import Language
-from trained import SENTENCE, make_pipeline
 
 from spacy_zh_tw_ner.export import export_onnx, onnx_graph
 from spacy_zh_tw_ner.export.check_onnx import TOLERANCE, Session, check_onnx
@@ -19,6 +18,7 @@ from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
 from spacy_zh_tw_ner.transformer import code_points
 from spacy_zh_tw_ner.transformer.onednn import IS_SERVED, OneDnnLinear
+from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 FAMILIES = ("albert", "electra", "deberta-v2", "qwen2", "llama")  # beside BERT

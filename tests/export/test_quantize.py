@@ -10,13 +10,13 @@ import torch
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Config
-from trained import SENTENCE, make_pipeline
 
 from spacy_zh_tw_ner.encoders import bilstm
 from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.export import quantize
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.transformer.int8 import Int8Linear
+from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
 TEXTS = [SENTENCE, "", "好"]

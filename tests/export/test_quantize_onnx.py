@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.tokens import Doc
-from trained import ENTITIES, SENTENCE
 
 from spacy_zh_tw_ner.export import quantize_onnx as module
 from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
 from spacy_zh_tw_ner.runtime import load
+from tests.pipelines import ENTITIES, SENTENCE
 
 
 @pytest.fixture

@@ -9,12 +9,18 @@ import torch
 from torch import nn
 
 from spacy_zh_tw_ner.planning import plan as plan_module
-from spacy_zh_tw_ner.planning.allocations import Allocations
-from spacy_zh_tw_ner.planning.largest import largest_batches, total_by_depth
-from spacy_zh_tw_ner.planning.plan import GIB, backbone_on_meta, in_micro_batches, make_plan, state_bytes
+from spacy_zh_tw_ner.planning.meta_device import Allocations, step_peak
+from spacy_zh_tw_ner.planning.plan import (
+    GIB,
+    backbone_on_meta,
+    in_micro_batches,
+    largest_batches,
+    make_plan,
+    state_bytes,
+    total_by_depth,
+)
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
-from spacy_zh_tw_ner.planning.trace import step_peak
 from spacy_zh_tw_ner.transformer.backbone import Backbone, equip, set_up
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings

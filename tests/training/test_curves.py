@@ -15,18 +15,18 @@ from spacy.training.loop import train
 
 from spacy_zh_tw_ner.training import logger as logger_module
 from spacy_zh_tw_ner.training.curves import HEIGHT, WIDTH, _ticks, draw_curves
-from spacy_zh_tw_ner.training.progress import Report
+from spacy_zh_tw_ner.training.progress import ProgressReport
 
 from .runs import make, start
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def run(n: int) -> list[Report]:
+def run(n: int) -> list[ProgressReport]:
     return [make(step=10 * i, loss=4.0 / (i + 1), f=10.0 * i, rate=0.1 * i) for i in range(n)]
 
 
-def panels(reports: list[Report]) -> list[ElementTree.Element]:
+def panels(reports: list[ProgressReport]) -> list[ElementTree.Element]:
     root = ElementTree.fromstring(draw_curves(reports))
     return root.findall(f"{SVG}g")
 

@@ -16,7 +16,7 @@ from spacy.training.loop import train
 
 from spacy_zh_tw_ner.components.crf_ner import CRFEntityRecognizer
 from spacy_zh_tw_ner.training.pitfalls import Pitfalls
-from spacy_zh_tw_ner.training.progress import Report, read_progress
+from spacy_zh_tw_ner.training.progress import ProgressReport, read_progress
 
 from .runs import make, start
 
@@ -32,19 +32,19 @@ def build(ner: dict[str, Any] | None = None, optimizer: dict[str, Any] | None = 
     return nlp
 
 
-def run(*reports: Report) -> list[Report]:
+def run(*reports: ProgressReport) -> list[ProgressReport]:
     return [replace(report, step=100 * i) for i, report in enumerate(reports)]
 
 
-def nothing(rate: float = 1e-3) -> Report:
+def nothing(rate: float = 1e-3) -> ProgressReport:
     return make(f=0.0, found=0, rate=rate)
 
 
-def wrong(loss: float) -> Report:
+def wrong(loss: float) -> ProgressReport:
     return make(f=0.0, found=5, loss=loss)
 
 
-def told(nlp: Language, reports: list[Report], labels: dict[str, Any] | None = None) -> list[str]:
+def told(nlp: Language, reports: list[ProgressReport], labels: dict[str, Any] | None = None) -> list[str]:
     return Pitfalls(nlp).check(reports, labels)
 
 
@@ -65,7 +65,7 @@ def likely(message: str) -> str:
         run(*[make(f=None, found=None)] * 4),  # nothing scores entities
     ],
 )
-def test_runs_without_a_fault_are_left_alone(reports: list[Report]) -> None:
+def test_runs_without_a_fault_are_left_alone(reports: list[ProgressReport]) -> None:
     nlp = build()
     pitfalls = Pitfalls(nlp)
     assert [pitfalls.check(reports[:n]) for n in range(1, len(reports) + 1)] == [[]] * len(reports)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.training.progress import Report, after, append_line, drop_reports, read_progress
+from spacy_zh_tw_ner.training.progress import ProgressReport, after, append_line, drop_reports, read_progress
 
 from .runs import make
 
@@ -19,25 +19,25 @@ def test_a_report_is_one_line_of_json_and_comes_back() -> None:
     line = report.to_line()
     assert "\n" not in line
     assert json.loads(line)["losses"] == {"ner": 0.5}
-    assert Report.from_line(line) == report
+    assert ProgressReport.from_line(line) == report
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_still_json(loss: float) -> None:
     line = make(loss=loss).to_line()
     assert json.loads(line, parse_constant=pytest.fail)["loss"] is None
-    assert math.isnan(Report.from_line(line).losses["ner"])
+    assert math.isnan(ProgressReport.from_line(line).losses["ner"])
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"step": 1}'])
 def test_a_line_that_is_no_report_is_told(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # from json, or ours
-        Report.from_line(line)
+        ProgressReport.from_line(line)
 
 
 @given(st.lists(st.integers(0, 9), max_size=20))
 def test_what_is_left_is_the_last_run_with_those_it_went_on_from(steps: list[int]) -> None:
-    reports: list[Report] = []
+    reports: list[ProgressReport] = []
     for step in steps:
         reports = after(reports, make(step))
     left = [report.step for report in reports]

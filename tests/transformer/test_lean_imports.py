@@ -36,9 +36,9 @@ def test_pipelines_are_read_without_what_they_do_not_need(
     tiny_checkpoint: Callable[[str], Path], tmp_path: Path
 ) -> None:
     import spacy
-    from trained import SENTENCE, make_pipeline
 
     from spacy_zh_tw_ner.export.quantize import write_quantized
+    from tests.pipelines import SENTENCE, make_pipeline
 
     base = tiny_checkpoint("bert")
     nlp = make_pipeline(base, tmp_path / "plain")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
-from checkpoints import byte_level, sentences, unigram, wordpiece
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.attrs import NORM
 from spacy.tokens import Doc
 
+from benchmarks.synthetic import byte_level, sentences, unigram, wordpiece
 from spacy_zh_tw_ner.transformer import wordpieces as module
 from spacy_zh_tw_ner.transformer.wordpieces import Pieces, PieceTable
 

@@ -14,7 +14,7 @@ import pytest
 COUNT = 2_000
 LONGEST = 60.0  # seconds for one file, on a busy machine
 STARTS = 5  # of the process, which begins behind the file that has ended it
-TESTS = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 READERS = ("pipeline", "checkpoint", "exported", "spacy", "corpora")
 
 pytestmark = [
@@ -47,9 +47,9 @@ def test_mutated_files_do_no_harm(reader: str, tmp_path: Path) -> None:
 
 def _run(reader: str, sandbox: Path, first: int, count: int) -> tuple[list[dict[str, Any]], str]:
     """Read files in a process of its own. RETURNS (tuple): What it reports, and how it ended."""
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "untrusted.child", reader, str(sandbox), str(first), str(count)]
+    command = [sys.executable, "-m", "tests.untrusted.child", reader, str(sandbox), str(first), str(count)]
     log = sandbox.with_suffix(".log")
     with log.open("wb") as errors:
         process = subprocess.Popen(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...errors import CorpusError, Errors
-from ...files import spacy_files
+from ...untrusted.docbins import spacy_files
 from ..class_labels import TAGS
 from ..parquet import is_parquet, open_rows
 from ..record_fields import TEXT_FIELDS, find_tokens_and_tags, span_fields

@@ -17,12 +17,11 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly.msgpack import Packer
 
-from ...docbins import CheckedDocBin
 from ...entities import Entity
 from ...errors import CorpusError, Errors
-from ...files import spacy_files
 from ...tokenization.char_tokenizer import CharTokenizer
 from ...types import BoolsT
+from ...untrusted.docbins import CheckedDocBin, spacy_files
 from ..records import SILENT, Reading, Record, broken
 
 KeysT: TypeAlias = npt.NDArray[np.uint64]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..forward_backward import UNDERFLOW_BOUND, Expectations, make_factors
 from ..layout import Layout
 from ..transitions import PENALTY, BoolsT, FloatsT, Transitions
-from .settings import LANES, jit, padded
+from . import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,75 @@
+"""Gold documents → the same in another script, so that what a pipeline loses by it can be measured."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..tokenization.folds import VARIANTS
+from ..tokenization.normalization import ScriptConverter
+from .bootstrap import Difference, Scores, compare_tables, summarize
+from .entity_counts import Table, tabulate
+from .predictions import compare, predict_golds
+
+SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
+ENTITY_ATTRIBUTES: list[int | str] = ["ENT_IOB", "ENT_TYPE"]
+
+
+class ScriptScores(NamedTuple):
+    """changed: How many documents read otherwise. scores: On all of them. difference: To the script that they have."""
+
+    changed: int
+    scores: Scores
+    difference: Difference
+
+    def to_json(self) -> dict[str, object]:
+        """As plain objects."""
+        return {"changed": self.changed, **self.scores.to_json(), "difference": self.difference.to_json()}
+
+
+def swap_variants(text: str) -> str:
+    """Write every character that Taiwan writes in two ways in the other way, 台 as 臺 and 臺 as 台."""
+    return "".join(SWAPS.get(char, char) for char in text)
+
+
+def script_conversions() -> dict[str, Callable[[str], str]]:
+    """Name → text to text of the same length: variants swapped, and Simplified."""
+    return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
+
+
+def rewrite(gold: Doc, convert: Callable[[str], str]) -> Doc:
+    """Write a gold document in another script.
+
+    gold (Doc): The document.
+    convert (Callable[[str], str]): Text → text of the same length.
+    RETURNS (Doc): With the same tokens, entities and gaps in the annotation, at the same places.
+    """
+    text = convert(gold.text)
+    words = [text[token.idx : token.idx + len(token)] for token in gold]
+    rewritten = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
+    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))  # type: ignore[arg-type]
+
+
+def script_scores(
+    nlp: Language, golds: list[Doc], as_written: Table, *, resamples: int, seed: int
+) -> dict[str, ScriptScores]:
+    """Score a pipeline on documents in other scripts.
+
+    nlp (Language): The pipeline.
+    golds (list[Doc]): The gold documents.
+    as_written (Table): The pipeline's exact entities on them as they are.
+    resamples (int): How often documents are drawn, for the intervals.
+    seed (int): Of the draws.
+    RETURNS (dict[str, ScriptScores]): By name of the conversion.
+    """
+    found = {}
+    for name, convert in script_conversions().items():
+        rewritten = [rewrite(gold, convert) for gold in golds]
+        table = tabulate(compare(predict_golds(nlp, rewritten)))
+        found[name] = ScriptScores(
+            sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
+            summarize(table, resamples=resamples, seed=seed).micro,
+            compare_tables(as_written, table, resamples=resamples, seed=seed).micro,
+        )
+    return found

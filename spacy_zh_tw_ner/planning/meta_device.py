@@ -1,0 +1,215 @@
+"""One training step without numbers: the real model on torch's `meta` device, every allocation counted."""
+
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..transformer.backbone import Backbone
+from ..transformer.gradient_checkpointing import checkpoint_layers
+from ..transformer.precision import DTYPES
+from ..transformer.settings import QuantizationSettings
+
+
+def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
+    """Run a backbone forward and back, and say how much memory that takes at once beside its weights.
+
+    backbone (Backbone): On the `meta` device.
+    n_windows (int), length (int): Of a batch.
+    device (str): "cuda" or "cpu", whose kernels are assumed.
+    accumulates (bool): Whether there are gradients of an earlier batch already.
+    RETURNS (int): Bytes; gradients included.
+    """
+    backbone.train()
+    backbone.zero_grad()
+    emulation = Emulation(device, backbone.settings.memory.precision)
+    if backbone.settings.memory.gradient_checkpointing:
+        # torch leaves its modes out of a backward pass; what is computed again there enters this one anew.
+        checkpoint_layers(backbone.model, lambda: (nullcontext(), emulation))
+    for parameter in backbone.parameters():
+        if accumulates and parameter.requires_grad:
+            parameter.grad = torch.empty_like(parameter)
+    with autocast_on_meta(emulation), Allocations([*backbone.parameters(), *backbone.buffers()]) as allocations:
+        input_ids = torch.empty(n_windows, length, dtype=torch.long, device="meta")
+        mask, places = torch.empty_like(input_ids), torch.empty(n_windows * length, dtype=torch.long, device="meta")
+        shares = torch.empty(n_windows * length, device="meta")
+        gradient = torch.empty(n_windows * length, backbone.width, device="meta")
+        with emulation:
+            values = backbone(input_ids, mask).flatten(0, 1)[places] * shares[:, None]
+        emulation.end_forward()
+        if values.requires_grad:
+            torch.autograd.backward(values, gradient)
+    peak: int = allocations.peak
+    if accumulates:
+        peak += sum(p.numel() * p.element_size() for p in backbone.parameters() if p.requires_grad)
+    backbone.zero_grad()
+    return peak
+
+
+# What autocast runs in half precision, and what in float32 on GPUs, as far as encoders use it
+# (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")
+HALF = {F.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.Tensor.bmm}
+HALF |= {torch.baddbmm, torch.Tensor.baddbmm, torch.addmm, F.scaled_dot_product_attention}
+FULL = {F.layer_norm, F.softmax, torch.softmax, torch.Tensor.softmax}
+# Bits a 4-bit weight, scales included: one of 32 bits for 64 weights; or, where those are quantised again
+# (`double_quant`), one of 8, and one of 32 for 256 of these (Dettmers et al. 2023, section 3)
+BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
+
+
+class Emulation(TorchFunctionMode):
+    """Has operations on `meta` tensors ask for the memory that they would ask for on a device.
+
+    device (str): "cuda" or "cpu".
+    precision (str): Of autocast: "fp32", "fp16" or "bf16".
+    """
+
+    def __init__(self, device: str, precision: str) -> None:
+        super().__init__()
+        self.device, self.dtype, self.enabled = device, DTYPES[precision], precision != "fp32"
+        self.cast_weights: dict[int, torch.Tensor] | None = {}  # autocast casts a weight once
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.all, torch.Tensor.all):
+            return False  # the only question about numbers that models ask is whether nothing is padded
+        if self.enabled and func in HALF:
+            args, kwargs = self._cast(args, kwargs, self.dtype)
+        elif self.enabled and self.device == "cuda" and func in FULL:
+            args, kwargs = self._cast(args, kwargs, torch.float32)
+        if func is F.scaled_dot_product_attention:
+            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p"), args, strict=False)) | kwargs
+            if self.device == "cuda" or not given.get("dropout_p"):
+                parts = (given[name] for name in ("query", "key", "value"))
+                return _FusedAttention.apply(*parts, given.get("attn_mask"))  # type: ignore[no-untyped-call]
+        return func(*args, **kwargs)
+
+    def end_forward(self) -> None:
+        """What is computed from now on is computed again: autocast has forgotten the weights that it cast."""
+        self.cast_weights = None
+        self.enabled = self.dtype != torch.float32
+
+    def _cast(self, args: Any, kwargs: Any, dtype: torch.dtype) -> tuple[Any, Any]:
+        def cast_one(value: Any) -> Any:
+            if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.dtype == dtype:
+                return value
+            if self.cast_weights is None or not (value.is_leaf and value.requires_grad):
+                return value.to(dtype)
+            if id(value) not in self.cast_weights:
+                self.cast_weights[id(value)] = value.to(dtype)
+            return self.cast_weights[id(value)]
+
+        return tuple(map(cast_one, args)), {key: cast_one(value) for key, value in kwargs.items()}
+
+
+@contextmanager
+def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
+    """Let `torch.autocast("meta", …)`, which torch does not have, switch the emulation on and off."""
+    real = torch.autocast
+
+    @contextmanager
+    def switch(enabled: bool) -> Iterator[None]:
+        before, emulation.enabled = emulation.enabled, enabled and emulation.dtype != torch.float32
+        try:
+            yield
+        finally:
+            emulation.enabled = before
+
+    def autocast(device_type: str, *args: Any, **kwargs: Any) -> Any:
+        return switch(kwargs.get("enabled", True)) if device_type == "meta" else real(device_type, *args, **kwargs)
+
+    torch.autocast = autocast  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        torch.autocast = real  # type: ignore[misc]
+
+
+class _FusedAttention(torch.autograd.Function):
+    """Keeps queries, keys, values, the answer and one number a query, as FlashAttention does (Dao et al. 2022)."""
+
+    @staticmethod
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any) -> torch.Tensor:
+        answer = torch.empty_like(query)
+        ctx.save_for_backward(query, key, value, answer, query.new_empty(query.shape[:-1], dtype=torch.float32), mask)
+        return answer
+
+    @staticmethod
+    def backward(ctx: Any, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        return (*(torch.empty_like(tensor) for tensor in ctx.saved_tensors[:3]), None)
+
+
+class PackedLinear(nn.Linear):
+    """A linear layer with the weights that bitsandbytes packs: small where they lie, unpacked while they are used."""
+
+    def __init__(self, plain: nn.Linear, settings: QuantizationSettings, dtype: torch.dtype) -> None:
+        super().__init__(plain.in_features, plain.out_features, bias=plain.bias is not None, device="meta")
+        bits = 8.0 if settings.kind.startswith("int8") else BITS_4[settings.double_quant]
+        size = round(plain.weight.numel() * bits / 8)
+        self.weight = nn.Parameter(torch.empty(size, dtype=torch.uint8, device="meta"), requires_grad=False)
+        self.dtype = dtype
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """(…, n_in) → (…, n_out)."""
+        shape = (self.out_features, self.in_features)
+        return cast(torch.Tensor, _Packed.apply(input.to(self.dtype), shape))  # type: ignore[no-untyped-call]
+
+
+class _Packed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+        ctx.shape = shape
+        return input @ input.new_empty(shape).T
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = gradients
+        return gradient @ gradient.new_empty(ctx.shape), None
+
+
+def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str) -> None:
+    """Put packed layers in the place of all linear ones."""
+    dtype = DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype]
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if type(layer) is nn.Linear:
+                setattr(parent, name, PackedLinear(layer, settings, dtype))
+
+
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all tensors that are made while it is entered, until they are let go.
+
+    It needs no numbers, only shapes, and so works on torch's `meta` device as on any other; views and what is changed
+    in place cost nothing. What a kernel asks for and gives back by itself is not seen.
+
+    present (Iterable[torch.Tensor]): What was there before, and is not counted.
+    """
+
+    def __init__(self, present: Iterable[torch.Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self._known = {tensor.untyped_storage()._cdata for tensor in present}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for tensor in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(tensor, torch.Tensor):
+                self._count(tensor.untyped_storage())
+        return found
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._known:
+            self._known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._let_go, key, size)
+
+    def _let_go(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size

@@ -1,0 +1,101 @@
+"""Counts by document, whatever entities are grouped by."""
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.evaluation.entity_counts import (
+    LENGTHS,
+    LONGER,
+    Table,
+    by_length,
+    by_surface,
+    tabulate,
+    tabulate_boundaries,
+    tabulate_types,
+)
+from spacy_zh_tw_ner.evaluation.predictions import Compared
+
+from .helpers import document, documents
+
+
+def totals(table: Table) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(map(int, table.counts[:, i].sum(axis=0))) for i, name in enumerate(table.groups)}
+
+
+@given(st.lists(documents(), max_size=4))
+def test_counts_are_those_of_counting_one_by_one(found: list[Compared]) -> None:
+    table = tabulate(found)
+    assert table.counts.shape == (len(found), len(table.groups), 3)
+    for i, one in enumerate(found):
+        for j, label in enumerate(table.groups):
+            expected = [entity for entity in one.expected if entity.label == label]
+            predicted = [entity for entity in one.found if entity.label == label]
+            right = sum(entity in one.expected for entity in predicted)
+            assert table.counts[i, j].tolist() == [right, len(predicted) - right, len(expected) - right]
+
+
+@given(st.lists(documents(), max_size=4), st.sampled_from([by_length, by_surface(frozenset("臺北市"))]))
+def test_a_grouping_only_sorts(found: list[Compared], group: object) -> None:
+    one = totals(tabulate(found, lambda entity, surface: "all")).get("all", (0, 0, 0))
+    parts = totals(tabulate(found, group)).values()  # type: ignore[arg-type]
+    assert tuple(map(sum, zip(*parts, strict=True))) == (one if parts else ())
+
+
+def test_boundaries_count_without_labels() -> None:
+    table = tabulate_boundaries([document("Aa.Bb.Cc", "Bb.B..Cc")])
+    assert totals(table) == {"boundary": (2, 1, 1)}
+
+
+def test_types_count_where_characters_are_shared() -> None:
+    table = tabulate_types([document("Aaa.Bb.C", "Aa..Aa..")])
+    assert totals(table) == {"A": (1, 1, 0), "B": (0, 0, 1), "C": (0, 0, 1)}
+
+
+def test_one_long_prediction_finds_one_entity() -> None:
+    assert totals(tabulate_types([document("Aa.Aa", "Aaaaa")])) == {"A": (1, 0, 1)}
+
+
+@given(documents())
+def test_as_many_types_as_possible_are_paired(one: Compared) -> None:
+    """Against all ways of pairing."""
+    edges = [(a, b) for a in one.expected for b in one.found if a.label == b.label and a.start < b.end > a.start]
+    edges = [(a, b) for a, b in edges if b.start < a.end]
+
+    def is_pairing(chosen: tuple[tuple[Entity, Entity], ...]) -> bool:
+        return all(a != c and b != d for (a, b), (c, d) in combinations(chosen, 2))
+
+    most = max(size for size in range(len(edges) + 1) if any(map(is_pairing, combinations(edges, size))))
+    table = tabulate_types([one])
+    assert table.counts[..., 0].sum() == most
+    assert table.counts[..., [0, 1]].sum() == len(one.found)
+    assert table.counts[..., [0, 2]].sum() == len(one.expected)
+
+
+@given(documents())
+def test_what_is_exact_is_right_by_boundary_and_by_type(one: Compared) -> None:
+    right = tabulate([one]).counts[..., 0].sum()
+    assert right <= tabulate_boundaries([one]).counts[..., 0].sum()
+    assert right <= tabulate_types([one]).counts[..., 0].sum()
+
+
+@pytest.mark.parametrize(
+    ("length", "name"), [(1, "1"), (4, "4"), (5, "5–6"), (6, "5–6"), (8, "7–8"), (9, "9+"), (99, "9+")]
+)
+def test_lengths_have_names(length: int, name: str) -> None:
+    assert by_length(Entity(0, length, "A"), "甲" * length) == name
+    assert [*LENGTHS.values(), LONGER] == sorted([*LENGTHS.values(), LONGER])  # so that a sorted table is in order
+
+
+def test_a_surface_is_seen_whatever_its_label_was() -> None:
+    group = by_surface(frozenset({"臺北市"}))
+    assert [group(Entity(0, 3, label), "臺北市") for label in "AB"] == ["seen"] * 2
+    assert group(Entity(0, 2, "A"), "臺北") == "unseen"
+
+
+def test_no_document_and_no_entity_give_a_table_of_nothing() -> None:
+    assert tabulate([]).counts.shape == (0, 0, 3)
+    assert tabulate([document("...", "...")]).counts.shape == (1, 0, 3)

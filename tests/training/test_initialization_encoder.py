@@ -1,0 +1,151 @@
+"""An encoder that begins with the weights of another pipeline's."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from thinc.api import fix_random_seed
+
+from spacy_zh_tw_ner.components.calibration import find_recognizer
+from spacy_zh_tw_ner.training.initialization import copy_encoder, create_start_from_v1
+
+TEXT = "蔡英文總統在臺北市接見台積電董事長。"
+
+
+def embed(**settings: Any) -> dict[str, Any]:
+    return {
+        "@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1",
+        "widths": [8, 4],
+        "rows": [64, 256],
+        "radical_width": 4,
+        **settings,
+    }
+
+
+def bilstm(hidden_width: int = 6, **settings: Any) -> dict[str, Any]:
+    encoder = {
+        "@architectures": "spacy-zh-tw-ner.BiLSTM.v1",
+        "hidden_width": hidden_width,
+        "depth": 1,
+        "embed": embed(**settings),
+    }
+    return {"@architectures": "spacy-zh-tw-ner.MaskedCharacters.v1", "tok2vec": encoder}
+
+
+def make(
+    tok2vec: dict[str, Any],
+    entities: list[tuple[int, int, str]],
+    *,
+    text: str = TEXT,
+    seed: int = 0,
+    normalize: tuple[str, ...] = ("width", "variants"),
+) -> Language:
+    fix_random_seed(seed)
+    tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": list(normalize)}
+    nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
+    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(text), {"entities": entities})])
+    return nlp
+
+
+def hidden(nlp: Language) -> Any:
+    """What the encoder says of the text."""
+    return find_recognizer(nlp).model.get_ref("tok2vec").predict([nlp.make_doc(TEXT)])[0]
+
+
+def test_the_encoder_is_the_other_ones_and_the_labels_stay() -> None:
+    source, target = make(bilstm(), [(0, 3, "PERSON")]), make(bilstm(), [(6, 9, "LOC"), (11, 14, "ORG")], seed=1)
+    ours = find_recognizer(target).model.get_ref("output_layer").get_param("W").copy()
+    assert not np.allclose(hidden(target), hidden(source))
+    copy_encoder(source, target, "source")
+    assert np.array_equal(hidden(target), hidden(source))
+    assert find_recognizer(target).labels == ("LOC", "ORG")
+    assert np.array_equal(find_recognizer(target).model.get_ref("output_layer").get_param("W"), ours)
+
+
+def test_it_learns_without_touching_the_other() -> None:
+    source, target = make(bilstm(), [(0, 3, "PERSON")]), make(bilstm(), [(6, 9, "LOC")], seed=1)
+    copy_encoder(source, target, "source")
+    before = hidden(source).copy()
+    optimizer = target.resume_training()
+    target.update([Example.from_dict(target.make_doc(TEXT), {"entities": [(6, 9, "LOC")]})], sgd=optimizer)
+    assert np.array_equal(hidden(source), before)
+    assert not np.array_equal(hidden(target), before)
+
+
+def test_n_grams_that_either_corpus_knows_are_learnt() -> None:
+    source = make(bilstm(min_count=2), [(0, 2, "PERSON")], text="天天天地地地")
+    target = make(bilstm(min_count=2), [(0, 2, "LOC")], text="玄玄玄黃黃黃")
+    rare = [
+        find_recognizer(nlp).model.get_ref("tok2vec").layers[0].layers[0].attrs["rare"]["E2"]
+        for nlp in (source, target)
+    ]
+    copy_encoder(source, target, "source")
+    merged = find_recognizer(target).model.get_ref("tok2vec").layers[0].layers[0].attrs["rare"]["E2"]
+    assert np.array_equal(merged, rare[0] & rare[1])
+    assert merged.sum() < rare[1].sum()
+
+
+def test_another_shape_is_refused_with_both_shapes() -> None:
+    source, target = make(bilstm(6), [(0, 3, "PERSON")]), make(bilstm(8), [(0, 3, "PERSON")])
+    with pytest.raises(ValueError, match=r"ZT376.*'models/x'.*\(24, .*\(32, "):
+        copy_encoder(source, target, "models/x")
+
+
+def test_another_encoder_is_refused() -> None:
+    source, target = make(embed(), [(0, 3, "PERSON")]), make(bilstm(), [(0, 3, "PERSON")])
+    with pytest.raises(ValueError, match=r"ZT376.*has char_ngram_embed .*masked_characters"):
+        copy_encoder(source, target, "source")
+
+
+def test_another_reading_of_the_text_is_refused() -> None:
+    source, target = make(bilstm(), [(0, 3, "PERSON")], normalize=("width",)), make(bilstm(), [(0, 3, "PERSON")])
+    with pytest.raises(ValueError, match=r"ZT375.*normalize is \['width'\]"):
+        copy_encoder(source, target, "source")
+
+
+def test_a_listener_has_nothing_to_copy() -> None:
+    source = make(bilstm(), [(0, 3, "PERSON")])
+    tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": ["width", "variants"]}
+    target = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 12}
+    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": listener}
+    target.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    with pytest.raises(ValueError, match="ZT377"):
+        copy_encoder(source, target, "source")
+
+
+def test_the_config_names_it(tmp_path: Path) -> None:
+    source = make(bilstm(), [(0, 3, "PERSON")])
+    source.to_disk(tmp_path / "source")
+    target = make(bilstm(), [(6, 9, "LOC")], seed=1)
+    data = tmp_path / "train.spacy"
+    doc = target.make_doc(TEXT)
+    doc.ents = [doc.char_span(6, 9, "LOC")]
+    DocBin(docs=[doc]).to_disk(data)
+    config = target.config.merge(
+        {
+            "paths": {"train": str(data), "dev": str(data)},
+            "initialize": {
+                "after_init": {
+                    "@callbacks": "spacy-zh-tw-ner.start_from.v1",
+                    "pipeline": str(tmp_path / "source"),
+                }
+            },
+        }
+    )
+    assert np.array_equal(hidden(init_nlp(config)), hidden(source))
+
+
+def test_without_a_pipeline_nothing_happens() -> None:
+    target = make(bilstm(), [(6, 9, "LOC")])
+    before = hidden(target).copy()
+    create_start_from_v1()(target)
+    assert np.array_equal(hidden(target), before)
