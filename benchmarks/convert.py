@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.measure import interleaved, machine, table
-from spacy_zh_tw_ner.corpora.checks import Tally
-from spacy_zh_tw_ner.corpora.columns import write_columns
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert, read_records
+from spacy_zh_tw_ner.corpora.formats.columns import write_columns
 
 GOAL = 5
 LARGE = (1_000_000, 4_000_000)  # characters

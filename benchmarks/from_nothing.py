@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,15 +27,17 @@ from thinc.api import Config
 
 from benchmarks.measure import machine, table
 from benchmarks.word_lists import blank, jieba_words, mined_words, norms, opencc_words, write_lists
-from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
+from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
-from spacy_zh_tw_ner.corpora.checks import Tally
+from spacy_zh_tw_ner.components.inspection import find_recognizer
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.docbin import make_docbin, read_docbin
+from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
+from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.evaluation.calibration_error import entity_confidence
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
-from spacy_zh_tw_ner.files import write_whole
 
 
 class Run(NamedTuple):
@@ -170,20 +173,28 @@ def gold_of(nlp: Language, path: Path) -> list[Doc]:
 
 def convert_corpus(run: Run, target: Path) -> None:
     """Write train, dev and test with every sentence that was published, and train in two parts."""
-    nlp = spacy.blank("zh_tw")
     source = Path("assets") if run.corpus == "taiwan" else Path(os.environ["ZH_TW_NER_CORPORA"])
     for split, name in zip(("train", "dev", "test"), run.files, strict=True):
         path = source / run.corpus / name
         files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
         records = list(read_records(files, ConvertSettings(), Tally()))
-        write_whole(target / f"{split}.spacy", make_docbin(nlp, records).to_bytes())
+        write_records(target / f"{split}.spacy", records)
         if split == "train":
             order = list(range(len(records)))
             random.Random(1).shuffle(order)
             held_out = set(order[:HELD_OUT])
             for part, is_in in (("held_out", True), ("rest", False)):
                 found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
-                write_whole(target / f"{part}.spacy", make_docbin(nlp, found).to_bytes())
+                write_records(target / f"{part}.spacy", found)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records to one `.spacy` file, however large."""
+    with staged(path) as folder:
+        writer = SpacyWriter(folder / "records", shard=sys.maxsize)
+        for record in records:
+            writer.add(record)
+        put_in_place(writer.close(), path)
 
 
 def knowing_words(work: Path) -> Path:

@@ -30,11 +30,11 @@ from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 
 from benchmarks.measure import machine, table
+from benchmarks.synthetic import make_checkpoint, sentences, wordpiece
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import TARGETS, write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
-from tests.checkpoints import make_checkpoint, sentences
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 
 ROOT = Path(__file__).parents[1]
 GOAL, GROWTH = 3.0, 0.03  # times the requests/s of one at a time; share by which memory may grow
@@ -88,7 +88,9 @@ def pipeline(kind: str, folder: Path) -> Language:
     """A pipeline of full size with random weights: time does not depend on what they are."""
     if kind in SHAPES:
         layers, hidden, heads = SHAPES[kind]
-        base = make_checkpoint(folder / "base", layers=layers, hidden=hidden, heads=heads, labels=LABELS, pieces=PIECES)
+        base = make_checkpoint(
+            folder / "base", layers=layers, hidden=hidden, heads=heads, labels=LABELS, tokenizer=wordpiece(PIECES)
+        )
         return pipeline_from_hf(str(base))
     config = load_config(ROOT / "configs" / "bilstm.cfg")
     nlp = load_model_from_config({name: config[name] for name in ("nlp", "components")}, auto_fill=True)
@@ -106,7 +108,7 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
     else:
         write_onnx(nlp, folder)
         if to == "onnx-int8":
-            round_onnx(nlp, folder)
+            quantize_onnx(nlp, folder)
 
 
 @contextmanager

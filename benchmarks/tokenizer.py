@@ -8,7 +8,7 @@ import torch
 from spacy.language import Language
 
 from benchmarks.measure import interleaved, machine, table
-from spacy_zh_tw_ner.corpora.checks import Tally
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 
 GOAL = 1.5

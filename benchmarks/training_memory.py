@@ -79,7 +79,7 @@ def train(model: str, steps: int, layers: int, hidden: int) -> None:
             "training.logger": {"@loggers": "benchmarks.memory.v1"},
         }
         if model == "bert":
-            from tests.checkpoints import make_checkpoint
+            from benchmarks.synthetic import make_checkpoint
 
             base = make_checkpoint(Path(folder) / "base", layers=layers, hidden=hidden, heads=hidden // 32)
             settings |= {"paths.base": str(base), "training.batcher.size": BATCH}

@@ -19,8 +19,8 @@ from thinc.api import Adam, Optimizer, fix_random_seed
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import interleaved, machine, table
+from benchmarks.synthetic import make_checkpoint, sentences
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
-from tests.checkpoints import make_checkpoint, sentences
 
 BATCH, LENGTH = 16, 128  # windows, and pieces of each with [CLS] and [SEP]
 GOAL = 1.1  # times the plain loop's

@@ -20,7 +20,7 @@ from thinc.api import require_cpu as _thinc_cpu
 from thinc.api import require_gpu as _thinc_gpu
 
 from .errors import DeviceError, Errors
-from .install_hints import install_hint
+from .extras import install_hint
 
 logger = logging.getLogger("spacy_zh_tw_ner")
 

@@ -17,8 +17,8 @@ from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 
+from .atomic_writes import write_whole
 from .errors import Errors, UnreadableFileError
-from .files import write_whole
 from .untrusted import inside, require_digest
 
 FOLDER = "weights"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .atomic_writes import put_in_place, resolve, staged
 from .errors import Errors, OutputError
-from .staging import put_in_place, resolve, staged
 
 MARKER = ".zh-tw-ner.json"  # lists the files of a folder that this package has written
 MADE_BY = "spacy-zh-tw-ner"

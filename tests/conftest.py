@@ -11,33 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from shrunk import ROOT, SHRINK
+
+from tests.tiny import TINY, tiny_config
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 
+# Tests with a parameter `family` are slow for all others.
+QUICK_FAMILIES = ("bert", "qwen2")
+
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # for the processes that tests start, too
 
-TINY = """# doc = tiny-01
-[蔡英文](PERSON)總統在[臺北市](GPE)接見[台積電](ORG)董事長。
-[台積電](ORG)總部在[新竹市](GPE)。
-昨天[林佳龍](PERSON)走訪[台中市](GPE)的市場。
-[國立臺灣大學](ORG)位於[臺北市](GPE)[大安區](GPE)。
-
-# doc = tiny-02
-[陳建仁](PERSON)說，[中央研究院](ORG)在[南港區](GPE)。
-[鴻海](ORG)在[土城區](GPE)設廠，[郭台銘](PERSON)沒有到場。
-我們去吃飯吧！
-[台積電](ORG)與[鴻海](ORG)都是公司。
-"""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    parser.addoption("--mutations", type=int, default=500, help="damaged files for each kind of reader (--slow)")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -71,7 +63,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m slow` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("family", "bert") not in QUICK_FAMILIES:
+            item.add_marker("slow")
+    # No process should begin with waiting for another one that trains the tiny pipeline.
+    late = {item.path for item in items if "tiny_pipeline" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in late)
     if not config.getoption("--slow"):
         skip = pytest.mark.skip(reason="slow: run with --slow")
         for item in items:
@@ -164,12 +164,10 @@ def tiny_pipeline(tiny_corpus: Path, once: Once) -> Path:
     """A folder with a pipeline that knows the tiny corpus by heart."""
     from spacy.training.initialize import init_nlp
     from spacy.training.loop import train
-    from spacy.util import load_config
 
     def fill(folder: Path) -> None:
-        paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
-        logger = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}
-        config = load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | logger)
+        logger = {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}
+        config = tiny_config(tiny_corpus, **{"training.logger": logger})
         with (folder / "log").open("w") as log:
             train(init_nlp(config.interpolate()), folder, stdout=log, stderr=log)
 
@@ -195,7 +193,7 @@ def tiny_texts(tiny_corpus: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
     """A folder with a tiny base of a family, with random weights and a real tokenizer."""
-    from checkpoints import make_checkpoint
+    from benchmarks.synthetic import make_checkpoint
 
     return lambda family: once(family, lambda folder: make_checkpoint(folder, family))
 
@@ -203,16 +201,15 @@ def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path, Path]:
     """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
-    from trained import make_pipeline
-
     from spacy_zh_tw_ner.export.export_onnx import write_onnx
-    from spacy_zh_tw_ner.transformer import code_points
+    from spacy_zh_tw_ner.transformer import wordpieces
+    from tests.pipelines import make_pipeline
 
     def fill(folder: Path) -> None:
         nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
         (folder / "onnx").mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+            patch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
             write_onnx(nlp, folder / "onnx")
 
     folder = once("onnx", fill)

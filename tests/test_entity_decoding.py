@@ -128,7 +128,7 @@ def test_emissions_of_any_finite_size_decode(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not compiled:
-        monkeypatch.setattr("spacy_zh_tw_ner.crf.compiled.has_numba", lambda: False)
+        monkeypatch.setattr("spacy_zh_tw_ner.crf.kernels.has_numba", lambda: False)
     decoder = EntityDecoder(SCHEME, transitions, temperature=temperature, min_score=min_score)
     no = np.zeros(12, dtype=bool)
     rng = np.random.default_rng(0)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import spacy
-from checkpoints import make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -19,6 +18,7 @@ from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
+from benchmarks.synthetic import make_checkpoint
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ ENTRY_POINTS = {
     for group, lines in SETUP["options.entry_points"].items()
     for name, value in (line.split("=") for line in lines.strip().splitlines())
 }
-# A name added, renamed or removed changes what configs may say: this list, the CHANGELOG and both READMEs follow.
+# A name added, renamed or removed changes what configs may say: this list, the CHANGELOG and the docs follow.
 NAMES = [
     "console_scripts/zh-tw-ner",
     "spacy_architectures/spacy-zh-tw-ner.BiLSTM.v1",
@@ -344,17 +344,19 @@ def test_spacy_finds_every_name() -> None:
 
 def test_every_config_names_only_what_is_there() -> None:
     names = {name.partition("/")[2] for name in NAMES}
-    for path in (ROOT / "configs").glob("*.cfg"):
+    configs = list((ROOT / "configs").glob("*.cfg"))
+    assert configs
+    for path in configs:
         ours = set(re.findall(r'"(spacy-zh-tw-ner\.[^"]+|zh_tw\w*)"', path.read_text(encoding="utf-8")))
         assert ours <= names
 
 
-def test_names_in_the_readmes_are_there() -> None:
+def test_names_in_the_docs_are_there() -> None:
     names = {name.partition("/")[2] for name in NAMES}
-    for readme in ("README.md", "README.zh-TW.md"):
-        mentioned = set(re.findall(r"spacy-zh-tw-ner\.\w+\.v\d+", (ROOT / readme).read_text(encoding="utf-8")))
-        assert mentioned
-        assert mentioned <= names
+    for page in (ROOT / "docs").glob("*.md"):
+        assert set(re.findall(r"spacy-zh-tw-ner\.\w+\.v\d+", page.read_text(encoding="utf-8"))) <= names
+    reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert {name for name in names if ".v" in name and f"### `{name}`" not in reference} == set()
 
 
 def test_the_version_is_the_latest_of_the_changelog() -> None:

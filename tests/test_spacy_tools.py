@@ -10,12 +10,12 @@ import srsly
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from spacy.util import load_config
-from test_configs import CONFIGS, FAMILIES, sizes_of
 from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import find_transformer
-from tests.cli.test_cli import succeeds
+from tests.cli.helpers import succeeds
+from tests.test_configs import CONFIGS, FAMILIES, sizes_of
 
 WHOLE = [path.stem for path in CONFIGS]
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import typer
 
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
-from .printer import msg
+from .options import FORCE_FOLDER, use_gpu
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("calibrate")
@@ -24,14 +23,15 @@ def calibrate_cli(
 ) -> None:
     """Calibrate scores by temperature scaling on held-out data: entities scored 0.8 become correct 8 times in 10."""
 
-    from ..components.calibration import calibrate, find_recognizer
-    from ..components.folders import load_pipeline, pipeline_places
+    from ..atomic_writes import write_whole
+    from ..components.calibration import calibrate
+    from ..components.inspection import find_recognizer
     from ..evaluation.calibration_error import entity_confidence
     from ..evaluation.figures import draw_reliability, picture_bytes, require_picture
     from ..evaluation.predictions import predict_pairs
-    from ..files import write_whole
     from ..outputs import output_folder
-    from .labels import warn_of_unknown_labels
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from .terminal import warn_of_unknown_labels
 
     places = pipeline_places(pipeline)
     if diagram is not None:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import typer
 
-from .choices import corpus_format, offset_unit
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .options import corpus_format, offset_unit
+from .terminal import msg, print_table
 
 
 @zh_tw_ner_cli.command("convert")
@@ -69,11 +68,10 @@ def convert_cli(
     Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
     file, line and reason. Nothing is written unless everything could be read.
     """
-    from ..corpora.conversion_report import describe
+    from ..corpora.annotation_checks import describe, rejects_path
     from ..corpora.convert import ConvertSettings, convert
     from ..corpora.records import FieldNames
-    from ..corpora.rejects import rejects_path
-    from .progress import progress
+    from .terminal import progress
 
     settings = ConvertSettings(
         format=format,

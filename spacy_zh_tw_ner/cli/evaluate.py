@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .options import use_gpu
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.bootstrap import Comparison, Scores
@@ -41,15 +40,15 @@ def evaluate_cli(
     --diagram show the last pipeline.
     """
 
-    from ..components.folders import load_pipeline, pipeline_places
+    from ..atomic_writes import write_whole
     from ..evaluation.bootstrap import compare_counts
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, require_seqeval, surfaces_of
-    from ..files import write_whole
     from ..outputs import require_report
-    from .labels import warn_of_unknown_labels
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from .terminal import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.
     inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import typer
 
-from .choices import export_format, one_of
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .options import FORCE_FILE
-from .printer import msg
+from .options import FORCE_FILE, export_format, one_of, use_gpu
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("export")
@@ -46,10 +44,10 @@ def export_cli(
     What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
     """
 
-    from ..components.folders import load_pipeline, pipeline_places
     from ..corpora.export import export
     from ..outputs import require_apart
-    from .progress import progress
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from .terminal import progress
 
     pipeline = pipeline or model
     if order == "uncertain" and pipeline is None:

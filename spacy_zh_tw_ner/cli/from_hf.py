@@ -4,10 +4,9 @@ from pathlib import Path
 
 import typer
 
-from .choices import one_of
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
-from .printer import msg
+from .options import FORCE_FOLDER, one_of
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("from-hf")

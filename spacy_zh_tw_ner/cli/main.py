@@ -3,26 +3,52 @@
 Exit status 0: done. 1: the operation failed. 2: the command line was wrong, or `plan` does not fit. 130: interrupted.
 """
 
+import errno
 import inspect
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar
 
 import typer
 
-from .failures import describe, exit_status
-from .printer import msg
+from ..errors import Errors, UsageError, ZhTwNerError
+from ..extras import package_hint
+from .terminal import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+REMEDIES: Mapping[int | None, str] = {
+    errno.ENOSPC: "Free some disk space, or choose another output.",
+    errno.EDQUOT: "Free some disk space, or choose another output.",
+    errno.EACCES: "Check its permissions, or choose another path.",
+    errno.EPERM: "Check its permissions, or choose another path.",
+    errno.EROFS: "Choose a path on a file system that can be written.",
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "Choose a path below a folder, not below a file.",
+    errno.EEXIST: "Choose a path below a folder, not below a file.",
+    errno.EISDIR: "Give a file, not a folder.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
+    errno.EBUSY: "Choose another path, such as a folder inside it.",
+}
+AFTER_INTERRUPTION = {
+    "train": "Run it again with --resume to continue from the last checkpoint.",
+    "annotate": "Run the same command again to continue where it stopped.",
+}
+SPACY_CODE = re.compile(r"\[E\d{3,4}\] ")
 VERBOSE_HELP = "Print the traceback of an error, too."
 _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=False)
 
 
 class App(typer.Typer):
-    """A command group: each command has --verbose, and errors become one message with a code, and an exit status."""
+    """A command group: each command has --verbose, and errors end it with one message and an exit status.
+
+    The errors of this package, an OSError, and spaCy's errors about a config or a file become one line with a code.
+    Any other is a mistake in the code, and shows its traceback as well.
+    """
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
         """Register a function as a command."""
@@ -47,10 +73,11 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
                 if isinstance(error, typer.BadParameter):
                     raise
                 raise typer.BadParameter(error.format_message()) from error
-            if verbose or _group_is_verbose.get():
+            message = describe(error, name)
+            if verbose or _group_is_verbose.get() or not message:
                 traceback.print_exception(error)
-            msg.fail(describe(error, name))
-            raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else exit_status(error)) from error
+            msg.fail(message or Errors.ZT678.format(command=name, kind=type(error).__name__))
+            raise typer.Exit(exit_status(error)) from error
 
     option = inspect.Parameter(
         "verbose",
@@ -62,6 +89,50 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
     run.__annotations__ = {**function.__annotations__, "verbose": bool}
     return run
+
+
+def describe(error: BaseException, command: str) -> str:
+    """Return the message of an error that a user can act on, with its code.
+
+    error (BaseException): The exception that ended the command.
+    command (str): The name of the command.
+    RETURNS (str): The message; empty for any other error, of which a developer needs the traceback.
+    """
+    message = ""
+    if isinstance(error, ZhTwNerError):
+        message = str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        remedy = AFTER_INTERRUPTION.get(command, "Its outputs were not changed.")
+        message = Errors.ZT679.format(command=command, remedy=remedy)
+    elif isinstance(error, MemoryError):
+        message = Errors.ZT681
+    elif isinstance(error, OSError) and error.strerror:
+        remedy = REMEDIES.get(error.errno, "Check the path.")
+        message = Errors.ZT676.format(path=error.filename or command, reason=error.strerror, remedy=remedy)
+    elif isinstance(error, ModuleNotFoundError) and (hint := package_hint(error.name or "")):
+        message = Errors.ZT680.format(package=(error.name or "").partition(".")[0], hint=hint)
+    elif isinstance(error, OSError) or _is_of_spacy(error):
+        message = Errors.ZT677.format(reason=str(error).strip())
+    return message
+
+
+def _is_of_spacy(error: BaseException) -> bool:
+    """Return whether spaCy raised an error about a config or a file, which has a message for users.
+
+    This is the one place that reads spaCy's messages: those with a code are for users, and have no class of their own.
+    """
+    from catalogue import RegistryError
+    from confection import ConfigValidationError
+
+    is_config = isinstance(error, ConfigValidationError | RegistryError)
+    return is_config or (isinstance(error, ValueError) and SPACY_CODE.match(str(error)) is not None)
+
+
+def exit_status(error: BaseException) -> int:
+    """Return 130 after an interruption, 2 if the command line was wrong, else 1."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return 2 if isinstance(error, UsageError) else 1
 
 
 zh_tw_ner_cli = App(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..planning.report import PlanReport
@@ -40,7 +39,7 @@ def plan_cli(
     Needs neither a GPU nor weights: the model is built without numbers, and every allocation of a step is counted.
     Exits with 2 where the config does not fit as it is.
     """
-    from ..files import write_whole
+    from ..atomic_writes import write_whole
     from ..outputs import require_new
     from ..planning.presets import read_config, with_settings
     from ..planning.recipe import batch_settings, read_recipe

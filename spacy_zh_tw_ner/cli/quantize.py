@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .choices import one_of
-from .f1_drop import IGNORE_HELP, check_drop
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
-from .printer import msg
-from .tables import print_table
+from .options import FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
+from .terminal import msg, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.footprint import Footprint
@@ -38,13 +35,13 @@ def quantize_cli(
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """
-    from ..components.folders import load_pipeline, pipeline_folder, pipeline_places
-    from ..errors import Errors
+    from ..errors import CorpusError, Errors
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..evaluation.predictions import read_golds
     from ..export.quantize import default_target, require_encoder, write_quantized
     from ..outputs import output_folder, require_replaceable
-    from .labels import warn_of_unknown_labels
+    from ..recognizers.pipelines import load_pipeline, pipeline_folder, pipeline_places
+    from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
     require_replaceable(output, force=force, inputs=inputs)
@@ -54,7 +51,7 @@ def quantize_cli(
     require_encoder(nlp, target)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not ignore_f1_drop:
-        raise ValueError(Errors.ZT545.format(path=dev))
+        raise CorpusError(Errors.ZT545.format(path=dev))
     if dev.is_file():
         warn_of_unknown_labels(nlp, read_golds(nlp, dev), dev)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from .gpu import use_gpu
 from .main import zh_tw_ner_cli
-from .printer import msg
+from .options import use_gpu
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -39,7 +39,7 @@ def train_cli(
     from ..training.loop import train
     from ..training.pitfalls import long_warm_ups
     from ..training.run_checks import require_precision, require_run_folder
-    from .labels import warn_of_unknown_labels
+    from .terminal import warn_of_unknown_labels
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")

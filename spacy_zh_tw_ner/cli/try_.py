@@ -6,8 +6,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .terminal import msg, print_table
 
 EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
 
@@ -19,9 +18,9 @@ def try_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the entities as JSON, too."),
 ) -> None:
     """Load a pipeline and print the entities of one text with their scores."""
-    from ..components.folders import load_pipeline, pipeline_places
-    from ..files import write_whole
+    from ..atomic_writes import write_whole
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     if output is not None:
         require_report(output, "JSON", inputs=pipeline_places(pipeline))

@@ -6,8 +6,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .printer import msg
-from .tables import print_table
+from .terminal import msg, print_table
 
 
 @zh_tw_ner_cli.command("validate")
@@ -20,8 +19,8 @@ def validate_cli(
 
     Exits with 1 when something is found that makes training useless or its scores wrong.
     """
+    from ..atomic_writes import write_whole
     from ..corpora.validate import validate
-    from ..files import write_whole
     from ..outputs import require_report
 
     if output is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .printer import msg
+from .terminal import msg
 
 
 @zh_tw_ner_cli.command("visualize")
@@ -16,11 +16,11 @@ def visualize_cli(
     limit: int = typer.Option(200, "--limit", "-n", min=0, help="Number of sentences; 0 for all."),
 ) -> None:
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
-    from ..components.folders import load_pipeline, pipeline_places
+    from ..atomic_writes import write_whole
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import predict_pairs
-    from ..files import write_whole
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     require_report(output, "HTML", inputs=[*pipeline_places(pipeline), data])
     pairs = list(predict_pairs(load_pipeline(pipeline), data, limit=limit))

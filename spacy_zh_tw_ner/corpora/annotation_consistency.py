@@ -1,31 +1,31 @@
-"""Names that are annotated at one place and not at another, which teaches a model both and scores it by chance."""
+"""Find names that are annotated in one place and not in another: a model learns both, and scores are up to chance."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from .sentences import Sentence
+from .formats.docbin import Sentence
 
-SHORTEST = 2  # 中, 美 and 日 are names, and parts of other words
+SHORTEST = 2  # characters of a name; 中, 美 and 日 are names, and parts of other words
 N_FOLDS = 5
 
 
 class Occurrence(NamedTuple):
-    """A name in a sentence. annotated: Whether as an entity. origin: Where the sentence stands."""
+    """A name in a sentence; `annotated`: whether it is an entity there; `origin`: of the sentence."""
 
     surface: str
     annotated: bool
     origin: str
 
 
-class Unevenness(NamedTuple):
-    """How the annotation of one side fits that of the other.
+class Inconsistency(NamedTuple):
+    """Differences between the annotation of two sets of sentences.
 
-    found: How often a name of the one stands in the other.
-    differing: How often the two treat it differently.
-    surfaces: How often by name, the most frequent first.
-    first: Where the first stands.
+    found: How often names of one set occur in the other.
+    differing: How often the two sets annotate them differently.
+    surfaces: The differing names with their counts, the most frequent first.
+    first: Origin of the first.
     """
 
     found: int
@@ -35,19 +35,19 @@ class Unevenness(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share that differs."""
+        """Share of the occurrences that differ."""
         return self.differing / max(1, self.found)
 
     def to_json(self) -> dict[str, object]:
-        """As plain objects, with the share in percent."""
+        """Return plain objects, with the share in percent."""
         return self._asdict() | {"share": round(100 * self.share, 2)}
 
 
 class Names:
-    """The names that sentences annotate, to be found in others.
+    """The names that sentences annotate, to be found in other sentences.
 
-    Only those count that are annotated at least as often as not: a word that was annotated once and left six times is
-    no name that somebody forgot.
+    Only names count that are annotated at least as often as not: a word that was annotated once and left six times is
+    not a name that somebody forgot.
 
     sentences (Sequence[Sentence]): The sentences.
     """
@@ -55,9 +55,7 @@ class Names:
     def __init__(self, sentences: Sequence[Sentence]) -> None:
         annotated = (sentence.surface(entity) for sentence in sentences for entity in sentence.entities)
         self._index({surface for surface in annotated if len(surface) >= SHORTEST})
-        balance: Counter[str] = Counter()
-        for occurrence in self.find(sentences):
-            balance[occurrence.surface] += 1 if occurrence.annotated else -1
+        balance = self.balance(sentences)
         self._index({surface for surface in self.surfaces if balance[surface] >= 0})
 
     def _index(self, surfaces: set[str]) -> None:
@@ -67,11 +65,18 @@ class Names:
         self.surfaces = surfaces
         self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
 
-    def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
-        """Find the names, as entities or where it is known that there is none.
+    def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count, for each name in sentences, how much more often it is annotated than not."""
+        balance: Counter[str] = Counter()
+        for occurrence in self.find(sentences):
+            balance[occurrence.surface] += 1 if occurrence.annotated else -1
+        return balance
 
-        A name inside a longer entity is no occurrence. Of two that overlap the first is taken, and the longest that
-        begins there.
+    def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
+        """Find the names, as entities or in characters that are annotated as being in no entity.
+
+        A name inside a longer entity is not an occurrence. Of names that overlap, the first is found, and the longest
+        that begins there.
 
         sentences (Iterable[Sentence]): The sentences.
         YIELDS (Occurrence): Each, in order.
@@ -96,61 +101,56 @@ class Names:
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether no word in Latin letters or digits goes on at either side: not "US" in "USB", nor "12" in "2012"."""
+    """Return whether no word in Latin letters or digits goes on at either side: not "US" in "USB", "12" in "2012"."""
     pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
     return not any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
 
-def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Unevenness:
+def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
     """Count names that the reference annotates and the sentences do not.
 
     reference (Sequence[Sentence]): The training data.
-    sentences (Sequence[Sentence]): What is looked at.
-    RETURNS (Unevenness): Of the occurrences in the sentences, those that are not annotated.
+    sentences (Sequence[Sentence]): The sentences to check.
+    RETURNS (Inconsistency): Of the occurrences in the sentences, those that are not annotated.
     """
     occurrences = list(Names(reference).find(sentences))
-    return _unevenness(len(occurrences), [occurrence for occurrence in occurrences if not occurrence.annotated])
+    return _inconsistency(len(occurrences), [occurrence for occurrence in occurrences if not occurrence.annotated])
 
 
-def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Unevenness:
+def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
     """Count names that the sentences annotate and the reference mostly does not.
 
     reference (Sequence[Sentence]): The training data.
-    sentences (Sequence[Sentence]): What is looked at.
-    RETURNS (Unevenness): Of the entities in the sentences whose characters stand in the reference, too, those that are
+    sentences (Sequence[Sentence]): The sentences to check.
+    RETURNS (Inconsistency): Of the entities in the sentences whose text occurs in the reference, too, those that are
         less often annotated there than not.
     """
     names = Names(sentences)
-    balance: Counter[str] = Counter()
-    for occurrence in names.find(reference):
-        balance[occurrence.surface] += 1 if occurrence.annotated else -1
+    balance = names.balance(reference)
     known = [one for one in names.find(sentences) if one.annotated and one.surface in balance]
-    return _unevenness(len(known), [one for one in known if balance[one.surface] < 0])
+    return _inconsistency(len(known), [one for one in known if balance[one.surface] < 0])
 
 
-def among_themselves(sentences: Sequence[Sentence]) -> tuple[Unevenness, Unevenness]:
-    """Compare each fifth of sentences with the other four, both ways: how uneven the annotation is by itself.
+def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inconsistency]:
+    """Compare each fifth of sentences with the other four, both ways: how inconsistent the annotation is by itself.
 
     sentences (Sequence[Sentence]): The training data, in order, so that neighbours stay together.
-    RETURNS (tuple[Unevenness, Unevenness]): What the fifths leave out, and what only they have.
+    RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the fifths.
     """
     cuts = [len(sentences) * fold // N_FOLDS for fold in range(N_FOLDS + 1)]
-    parts = [([*sentences[:start], *sentences[end:]], sentences[start:end]) for start, end in pairwise(cuts)]
-    return _added([left_out(*part) for part in parts]), _added([only_here(*part) for part in parts])
+    folds = [([*sentences[:start], *sentences[end:]], sentences[start:end]) for start, end in pairwise(cuts)]
+    return _sum([left_out(*fold) for fold in folds]), _sum([only_here(*fold) for fold in folds])
 
 
-def _unevenness(found: int, differing: Sequence[Occurrence]) -> Unevenness:
+def _inconsistency(found: int, differing: Sequence[Occurrence]) -> Inconsistency:
     surfaces = dict(Counter(one.surface for one in differing).most_common())
-    return Unevenness(found, len(differing), surfaces, differing[0].origin if differing else "")
+    return Inconsistency(found, len(differing), surfaces, differing[0].origin if differing else "")
 
 
-def _added(parts: Sequence[Unevenness]) -> Unevenness:
+def _sum(parts: Sequence[Inconsistency]) -> Inconsistency:
     surfaces: Counter[str] = Counter()
     for part in parts:
         surfaces.update(part.surfaces)
-    return Unevenness(
-        sum(part.found for part in parts),
-        sum(part.differing for part in parts),
-        dict(surfaces.most_common()),
-        next((part.first for part in parts if part.first), ""),
-    )
+    first = next((part.first for part in parts if part.first), "")
+    counts = sum(part.found for part in parts), sum(part.differing for part in parts)
+    return Inconsistency(*counts, dict(surfaces.most_common()), first)

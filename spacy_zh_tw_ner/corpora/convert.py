@@ -6,18 +6,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeAlias
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..errors import CorpusError, Errors, OutputError
 from ..outputs import require_apart, require_new, require_report
-from ..staging import put_in_place, resolve, staged
-from .checks import Tally, check_record
-from .formats import FORMATS, guess_format
-from .random_split import assign, parse_ratio
+from .annotation_checks import RejectsWriter, Tally, check_record, rejects_path
+from .formats.detection import FORMATS, guess_format, is_unlabelled_file
+from .formats.docbin import SpacyWriter, is_doc_bin, is_shards
 from .records import SILENT, USUAL_FIELDS, FieldNames, NotifyT, Reading, Record, ignore
-from .rejects import RejectsWriter, rejects_path
-from .script import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
-from .shards import SpacyWriter, is_doc_bin, is_shards
-from .splits import Plan, data_files, locate, plan_splits, splits_in
-from .unlabelled import is_unlabelled_file
+from .script_conversion import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
+from .splits import SplitPlan, assign, data_files, locate, parse_ratio, plan_splits, splits_in
 
 HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
 
@@ -168,8 +165,8 @@ def read_records(
 RouteT: TypeAlias = Callable[[Path, int], Path]
 
 
-def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[Plan, RouteT]:
-    """Plan outputs, and return a function that assigns each record to one."""
+def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
+    """SplitPlan outputs, and return a function that assigns each record to one."""
     if settings.split:
         return _plan_random_split(source, target, settings, notify)
     plan = plan_splits(source, target, notify, is_unlabelled=lambda path: is_unlabelled_file(path, settings.fields))
@@ -181,7 +178,9 @@ def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT
     return plan, route
 
 
-def _plan_random_split(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[Plan, RouteT]:
+def _plan_random_split(
+    source: Path, target: Path, settings: ConvertSettings, notify: NotifyT
+) -> tuple[SplitPlan, RouteT]:
     ratio = parse_ratio(settings.split)
     if target.suffix == ".spacy":
         raise CorpusError(Errors.ZT247.format(path=target))
@@ -201,7 +200,9 @@ def _plan_random_split(source: Path, target: Path, settings: ConvertSettings, no
     assignment = assign(records, ratio, settings.seed)
     notify(assignment.report(settings.split, settings.seed))
     targets = [target / f"{name}.spacy" for name in assignment.names]
-    return Plan({targets[0]: files} | {path: [] for path in targets[1:]}), lambda _, i: targets[assignment.splits[i]]
+    return SplitPlan({targets[0]: files} | {path: [] for path in targets[1:]}), lambda _, i: targets[
+        assignment.splits[i]
+    ]
 
 
 def _move(record: Record, tally: Tally, other: Tally) -> None:

@@ -1,27 +1,43 @@
 """Export annotations, or the predictions of a pipeline for correction, to the formats of annotation tools."""
 
 import pickle
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from spacy.language import Language
 
+from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
 from ..errors import CorpusError, Errors
-from .checks import Tally
+from ..outputs import require_apart, require_new
+from .annotation_checks import Tally
 from .convert import ConvertSettings, read_records
+from .formats.brat import write_brat
+from .formats.columns import write_columns
+from .formats.hugging_face import write_hugging_face
+from .formats.json_spans import write_doccano, write_spacy_json
+from .formats.label_studio import write_label_studio
 from .records import SILENT, NotifyT, Reading, Record
 from .text_files import numbered_lines
-from .writers import write_corpus
 
 ORDERS = ("file", "uncertain")
+WRITERS = ("doccano", "label-studio", "bio", "bioes", "jsonl", "brat", "hf")
+JSON_LINES: dict[str, Callable[[Record, list[float]], str]] = {
+    "doccano": write_doccano,
+    "hf": write_hugging_face,
+    "jsonl": write_spacy_json,
+}
+SPACE = re.compile(r"\s")
+
+ScoredT: TypeAlias = tuple[Record, list[float]]
 
 
 class Proposal(NamedTuple):
-    """A record, and how probable each of its entities is; no scores where people have annotated."""
+    """A record, and a score for each of its entities; no scores for annotations of people."""
 
     record: Record
     scores: list[float]
@@ -39,27 +55,25 @@ def export(
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
 ) -> int:
-    """Write a corpus for a labelling tool.
+    """Write a corpus for an annotation tool.
 
-    source (Path): A `.spacy` file, or any other that `convert` reads; with a pipeline also plain text, one a line.
+    source (Path): A `.spacy` file, or any other that `convert` reads; with a pipeline also plain text, one per line.
     target (Path): A file, or for brat a folder.
-    format (str): A key of `writers.WRITERS`.
+    format (str): One of WRITERS.
     nlp (Optional[Language]): Annotates the texts; without it, the annotations of the source are written.
-    model (str): What the tool shall call the pipeline.
-    order (str): "file", or "uncertain" for what the pipeline is least certain of first.
-    force (bool): Replace a file that exists.
-    notify (Callable[[str], object]): Is told what a user should know.
-    advance (Callable[[float], object]): Is told how many more bytes have been read.
+    model (str): Name of the pipeline in the tool.
+    order (str): "file", or "uncertain" for the texts first of which the pipeline is least certain.
+    force (bool): Replace an existing file.
+    notify (Callable[[str], object]): Receives messages to the user.
+    advance (Callable[[float], object]): Receives how many more bytes have been read.
     RETURNS (int): Number of records.
-    RAISES (CorpusError): For what cannot be read, or what the format cannot hold. Then nothing is written.
+    RAISES (CorpusError): For a source that cannot be read, or a record that the format cannot hold. Then nothing is
+        written.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
     reading = Reading(notify=notify, advance=advance)
-    if nlp is None:
-        proposals: Iterator[Proposal] = read_gold(source, reading)
-    else:
-        proposals = propose(nlp, read_texts(source, reading))
+    proposals = read_gold(source, reading) if nlp is None else propose(nlp, read_texts(source, reading))
     if order == "uncertain":
         proposals = most_uncertain_first(proposals)
     named = model if nlp is not None else None
@@ -69,20 +83,19 @@ def export(
 def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
     """Read the annotations of a file.
 
-    path (Path): In any known format.
-    reading (Reading): Who is told.
+    path (Path): A file in any known format.
+    reading (Reading): Receives messages and progress.
     YIELDS (Proposal): Without scores.
     RAISES (CorpusError): For a file that cannot be read, or an annotation that cannot be used.
     """
     tally = Tally()
     for record in read_records([path], ConvertSettings(script="none"), tally, reading=reading):
-        _refuse(tally)
+        _raise_first_reject(tally)
         yield Proposal(record, [])
-    _refuse(tally)
+    _raise_first_reject(tally)
 
 
-def _refuse(tally: Tally, *, records_only: bool = False) -> None:
-    """Raise the error for the first reject, if any."""
+def _raise_first_reject(tally: Tally, *, records_only: bool = False) -> None:
     for reject in tally.rejects:
         if "label" not in reject:
             problem, seen = reject["reason"], reject["text"]
@@ -96,9 +109,9 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read texts to annotate: those of a file in any known format, or the lines of any other.
 
     path (Path): The file.
-    reading (Reading): Who is told.
+    reading (Reading): Receives messages and progress.
     YIELDS (Record): Without entities.
-    RAISES (CorpusError): For a file that is not there, or not UTF-8.
+    RAISES (CorpusError): For a file that is missing or not UTF-8.
     """
     tally = Tally()
     records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
@@ -112,15 +125,15 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())
         return
     for record in chain(first, records):
-        _refuse(tally, records_only=True)
+        _raise_first_reject(tally, records_only=True)
         yield Record(record.text, [], record.origin, record.doc_id)
-    _refuse(tally, records_only=True)
+    _raise_first_reject(tally, records_only=True)
 
 
 def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
-    """Have a pipeline annotate.
+    """Annotate texts with a pipeline.
 
-    nlp (Language): Its entities may carry `_.score`.
+    nlp (Language): Its entities may have `_.score`.
     records (Iterable[Record]): Texts.
     YIELDS (Proposal): In the same order; white space at the edges of entities is cut off.
     """
@@ -138,18 +151,121 @@ def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort by the least certain entity of each text; texts without any come last, for want of a score.
+    """Sort by the least certain entity of each text; texts without entities have no score and come last.
 
-    Only the scores are held in memory, the rest waits on disk.
+    Only the scores are kept in memory, the proposals in a temporary file.
 
     proposals (Iterable[Proposal]): In any order.
     YIELDS (Proposal): All of them.
     """
-    with TemporaryFile() as waiting:
+    with TemporaryFile() as file:
         places: list[tuple[float, int]] = []
         for proposal in proposals:
-            places.append((min(proposal.scores, default=1.0), waiting.tell()))
-            pickle.dump(proposal, waiting)
+            places.append((min(proposal.scores, default=1.0), file.tell()))
+            pickle.dump(proposal, file)
         for _, place in sorted(places):
-            waiting.seek(place)
-            yield pickle.load(waiting)
+            file.seek(place)
+            yield pickle.load(file)
+
+
+def why_not(record: Record, format: str) -> str:
+    """Return why a format cannot hold a record, or an empty string.
+
+    record (Record): A checked record.
+    format (str): One of WRITERS.
+    RETURNS (str): The reason.
+    """
+    text = record.text
+    if format in ("bio", "bioes", "hf", "brat") and any(SPACE.search(entity.label) for entity in record.entities):
+        return "a label with white space"
+    if format in ("bio", "bioes"):
+        if not text.strip():
+            return "a text without characters"
+        if "\n" in text or text.endswith("\r"):
+            return "a line break"
+        if record.doc_id != record.doc_id.strip() or "\n" in record.doc_id:
+            return "white space around the name of a document"
+    if format == "brat" and text.startswith("\ufeff"):
+        return "a byte order mark"
+    return ""
+
+
+def write_corpus(
+    records: Iterable[ScoredT],
+    target: Path,
+    format: str,
+    *,
+    model: str | None,
+    force: bool = False,
+    inputs: Iterable[Path] = (),
+) -> int:
+    """Write records with their scores: all of them, or nothing.
+
+    records (Iterable[tuple[Record, list[float]]]): Checked records, each with a score per entity or none.
+    target (Path): A file; for brat a folder, which must be empty or missing.
+    format (str): One of WRITERS.
+    model (Optional[str]): The pipeline that found the entities; None for annotations of people.
+    force (bool): Replace an existing file. A brat folder is never replaced, because people correct its files.
+    inputs (Iterable[Path]): Sources of the records, which the target must not overwrite.
+    RETURNS (int): Number of records.
+    RAISES (CorpusError): For an unknown format, a folder that is not empty, or a record that the format cannot hold.
+    """
+    if format not in WRITERS:
+        raise CorpusError(Errors.ZT232.format(value=format, choices=", ".join(WRITERS)))
+    # Only an empty folder may be replaced, and only by a folder.
+    if (target.is_dir() and (format != "brat" or any(target.iterdir()))) or (format == "brat" and target.is_file()):
+        raise CorpusError(Errors.ZT233.format(path=target))
+    if format == "brat":
+        require_apart(target, inputs)
+    else:
+        require_new(target, force=force, inputs=inputs)
+    n_records = 0
+
+    def numbered() -> Iterator[tuple[int, Record, list[float]]]:
+        nonlocal n_records
+        for record, scores in records:
+            _require_writable(record, format)
+            n_records += 1
+            yield n_records, record, scores
+
+    place = resolve(target)
+    with staged(place) as folder:
+        written = folder / "written"
+        if format == "brat":
+            written.mkdir()
+            for number, record, scores in numbered():
+                stem = written / f"{number:06}"
+                stem.with_suffix(".txt").write_bytes(record.text.encode())
+                stem.with_suffix(".ann").write_bytes(write_brat(record, scores).encode())
+        else:
+            with written.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(_lines(numbered(), format, model))
+        if not n_records:
+            raise CorpusError(Errors.ZT234.format(path=target))
+        put_in_place(written, place)
+    return n_records
+
+
+def _require_writable(record: Record, format: str) -> None:
+    reason = why_not(record, format)
+    if reason:
+        able = ", ".join(name for name in WRITERS if not why_not(record, name))
+        values = {"format": format, "origin": record.origin, "reason": reason, "text": record.text[:40], "able": able}
+        raise CorpusError(Errors.ZT235.format(**values))
+
+
+def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:
+    doc_id = ""
+    for number, record, scores in records:
+        if format == "label-studio":
+            yield "[\n" if number == 1 else ",\n"
+            yield write_label_studio(record, scores, number=number, model=model)
+        elif format in JSON_LINES:
+            yield JSON_LINES[format](record, scores) + "\n"
+        else:
+            comments = [f"newdoc id = {record.doc_id}"] if record.doc_id != doc_id else []
+            comments += [f"score = {min(scores):.4f}"] if scores else []
+            yield write_columns(record, format, comments)
+            doc_id = record.doc_id
+    if format == "label-studio":
+        yield "\n]\n"

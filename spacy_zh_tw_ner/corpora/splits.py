@@ -1,14 +1,22 @@
-"""Find the train, dev and test files of a folder, and plan what is written from them."""
+"""Find the train, dev and test files of a folder, or split one corpus at random, and plan the outputs."""
 
+import math
 import os
 import re
-from collections.abc import Callable
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from unicodedata import normalize
 
 from ..errors import CorpusError, Errors
-from .class_labels import BESIDE
-from .records import NotifyT
+from ..tokenization.folds import VARIANTS
+from .class_labels import DESCRIPTIONS
+from .records import NotifyT, Record
 
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 SPLITS = {
@@ -20,13 +28,17 @@ DATA_SUFFIXES = set(
     ".txt .iob .iob1 .iob2 .conll .conllu .bio .bmes .bioes .bilou .tsv .ann .json .jsonl .parquet .spacy "
     ".md .markdown .train .dev .test .valid .bios .ner".split()
 )
-MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the markup, and no link of Markdown
+MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the markup, not a link of Markdown
 HEAD = 1 << 16  # bytes of a Markdown file that are searched for it
+
+RATIO_NAMES = {2: ("train", "dev"), 3: ("train", "dev", "test")}
+LARGE_GROUP = 0.5  # share of the records above which a group is reported
+_VARIANTS = str.maketrans(VARIANTS)
 
 
 @dataclass
-class Plan:
-    """Plan of an output file and its input files.
+class SplitPlan:
+    """Output files and the input files of each.
 
     files (dict[Path, list[Path]]): Target → sources.
     held_out (Optional[Path]): The target that gets every tenth sentence of train.
@@ -39,51 +51,42 @@ class Plan:
 def find_splits(folder: Path) -> dict[str, list[Path]]:
     """Find the files of each split by name: files such as `x-train.iob2`, or folders such as `train/`.
 
-    folder (Path): The corpus. Where it holds no split itself, the one folder in it that does is taken, such as `data/`
-        in a repository of the Hub.
-    RETURNS (dict[str, list[Path]]): Sorted files of train, dev and test; a split that is not there is left out.
-    RAISES (CorpusError): Where there is no such folder, or no training data in it.
+    folder (Path): The corpus. If it has no splits itself, the one folder in it that does is used, such as `data/` in a
+        repository of the Hub.
+    RETURNS (dict[str, list[Path]]): Sorted files of train, dev and test; missing splits are left out.
+    RAISES (CorpusError): If there is no such folder, or no training data in it.
     """
     if not folder.is_dir():
-        raise CorpusError(
-            Errors.ZT202.format(
-                path=folder, remedy="Check the path; `python -m spacy project assets --extra` fetches declared corpora."
-            )
-        )
+        remedy = "Check the path; `python -m spacy project assets --extra` fetches declared corpora."
+        raise CorpusError(Errors.ZT202.format(path=folder, remedy=remedy))
     found = splits_in(folder)
     if not found:
         inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name[:1] != "."]
-        holding = [entry for entry in inner if "train" in splits_in(entry)]
-        if len(holding) > 1:
-            raise CorpusError(Errors.ZT244.format(path=folder, folders=", ".join(str(entry) for entry in holding)))
-        found = splits_in(holding[0]) if holding else {}
+        with_train = [entry for entry in inner if "train" in splits_in(entry)]
+        if len(with_train) > 1:
+            raise CorpusError(Errors.ZT244.format(path=folder, folders=", ".join(str(entry) for entry in with_train)))
+        found = splits_in(with_train[0]) if with_train else {}
     if "train" not in found:
         raise CorpusError(Errors.ZT207.format(path=folder, seen=sorted(entry.name for entry in folder.iterdir())))
     return found
-
-
-def split_of(name: str) -> str | None:
-    """Return the split named by a file or folder name, if any."""
-    return next((split for split, pattern in SPLITS.items() if pattern.search(name.lower())), None)
 
 
 def splits_in(folder: Path) -> dict[str, list[Path]]:
     """Find the files of each split by the names of the entries of a folder."""
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
-        split = split_of(entry.name)
-        if split is not None:
-            data = data_files(entry)
-            if data:
-                found.setdefault(split, []).extend(data)
+        split = next((split for split, pattern in SPLITS.items() if pattern.search(entry.name.lower())), None)
+        data = data_files(entry) if split is not None else []
+        if split is not None and data:
+            found.setdefault(split, []).extend(data)
     return {split: found[split] for split in SPLITS if split in found}
 
 
 def data_files(path: Path) -> list[Path]:
     """Return the data files of a folder, or a single file, by suffix.
 
-    Of brat's pairs the text represents both; what describes a Hugging Face data set, and Markdown without marked
-    entities, is no data.
+    A brat pair is represented by its text. Descriptions of Hugging Face data sets, and Markdown without marked
+    entities, are not data.
 
     path (Path): A file or folder.
     RETURNS (list[Path]): In order.
@@ -94,7 +97,7 @@ def data_files(path: Path) -> list[Path]:
         for file in files
         if file.is_file()
         and file.suffix in DATA_SUFFIXES
-        and file.name not in BESIDE
+        and file.name not in DESCRIPTIONS
         and not (file.suffix == ".ann" and file.with_suffix(".txt").is_file())
         and not (file.suffix in (".md", ".markdown") and not _is_marked(file))
     ]
@@ -105,31 +108,39 @@ def _is_marked(file: Path) -> bool:
         return MARKED.search(opened.read(HEAD).decode("utf-8", "replace")) is not None
 
 
+def locate(source: Path) -> Path:
+    """Return a source, or, if it does not exist, the folder of that name in $ZH_TW_NER_CORPORA."""
+    elsewhere = os.environ.get(CORPORA_VARIABLE)
+    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
+        return Path(elsewhere) / source.name
+    return source
+
+
 def plan_splits(
     source: Path, target: Path, notify: NotifyT, *, is_unlabelled: Callable[[Path], bool] = lambda path: False
-) -> Plan:
-    """Plan which files go where; splits that a corpus lacks are made in a way that never selects on what is reported.
+) -> SplitPlan:
+    """Plan which files go where. Missing splits are made so that no model is selected on the data that is reported.
 
-    source (Path): A file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
+    source (Path): A file or folder; a missing folder is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file, for all of the source, or a folder.
     notify (Callable[[str], object]): Receives which splits are made.
     is_unlabelled (Callable[[Path], bool]): Whether a file holds texts without any annotation, as published test splits
         sometimes do; such a dev or test split is left out.
-    RETURNS (Plan): What is written from which files.
-    RAISES (CorpusError): Where there is no such folder, or no training data in it.
+    RETURNS (SplitPlan): The outputs and their inputs.
+    RAISES (CorpusError): If there is no such folder, or no training data in it.
     """
     source = locate(source)
     if source.is_file():
         if target.suffix == ".spacy":
-            return Plan({target: [source]})
+            return SplitPlan({target: [source]})
         inside = target / f"{source.stem}.spacy"
         notify(
             f"{target} is taken for a folder, as it does not end in .spacy: {inside} is written. "
             "--split 8:1:1 makes train, dev and test."
         )
-        return Plan({inside: [source]})
+        return SplitPlan({inside: [source]})
     if source.is_dir() and target.suffix == ".spacy":
-        return Plan({target: data_files(source)})
+        return SplitPlan({target: data_files(source)})
     found = find_splits(source)
     for split in ("dev", "test"):
         if split in found and all(map(is_unlabelled, found[split])):
@@ -144,12 +155,106 @@ def plan_splits(
     if "dev" not in found:
         held_out = target / "dev.spacy"
         found = {"train": found["train"], "dev": [], **found}
-    return Plan({target / f"{split}.spacy": files for split, files in found.items()}, held_out)
+    return SplitPlan({target / f"{split}.spacy": files for split, files in found.items()}, held_out)
 
 
-def locate(source: Path) -> Path:
-    """Return a source, or the folder of its name in $ZH_TW_NER_CORPORA where it is not there itself."""
-    elsewhere = os.environ.get(CORPORA_VARIABLE)
-    if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
-        return Path(elsewhere) / source.name
-    return source
+def parse_ratio(value: str) -> tuple[float, ...]:
+    """Parse the ratio of train, dev and test: "8:1:1", or "9:1" for train and dev.
+
+    RAISES (CorpusError): For anything but two or three numbers greater than 0.
+    """
+    try:
+        shares = tuple(float(part) for part in value.split(":"))
+    except ValueError:
+        shares = ()
+    if len(shares) not in RATIO_NAMES or not all(0 < share < math.inf for share in shares):
+        raise CorpusError(Errors.ZT245.format(value=value))
+    return tuple(share / sum(shares) for share in shares)
+
+
+class Assignment(NamedTuple):
+    """Assignment of records to splits.
+
+    splits (Sequence[int]): Number of the split of each record.
+    names (tuple[str, ...]): Names of the splits.
+    n_groups (tuple[int, ...]): Groups of documents in each split.
+    largest (int): Records in the largest group.
+    """
+
+    splits: Sequence[int]
+    names: tuple[str, ...]
+    n_groups: tuple[int, ...]
+    largest: int
+
+    def report(self, ratio: str, seed: int) -> str:
+        """Describe the sizes."""
+        sizes = Counter(self.splits)
+        parts = [
+            f"{name} {sizes[i]:,} texts ({100 * sizes[i] / len(self.splits):.1f} %) in {self.n_groups[i]:,} groups"
+            for i, name in enumerate(self.names)
+        ]
+        linked = ""
+        if self.largest > LARGE_GROUP * len(self.splits) and self.largest > 1:
+            linked = f" {self.largest:,} texts are in one group, which documents with equal texts have become."
+        return f"Split {ratio}, seed {seed}, by document and with equal texts together: {', '.join(parts)}.{linked}"
+
+
+def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: int) -> Assignment:
+    """Assign records to splits at random: whole documents, and records with equal texts together.
+
+    records (Iterable[tuple[str, Record]]): The file of each record, and the record.
+    ratio (Sequence[float]): Shares of the splits, which add up to 1.
+    seed (int): Seed of the shuffling.
+    RETURNS (Assignment): The split of each record, in the same order.
+    RAISES (CorpusError): If there are fewer groups than splits.
+    """
+    groups = _Groups()
+    members = array("q", (groups.add(file, record) for file, record in records))
+    roots = array("q", map(groups.root, members))
+    sizes = Counter(roots)
+    names = RATIO_NAMES[len(ratio)]
+    if len(sizes) < len(names):
+        raise CorpusError(Errors.ZT246.format(n=len(sizes), splits=", ".join(names)))
+    order = sorted(sizes)
+    Random(seed).shuffle(order)
+    order.sort(key=lambda group: -sizes[group])  # stable: the large ones first, equal ones shuffled
+    wanted = [share * len(roots) for share in ratio]
+    places: dict[int, int] = {}
+    for i, group in enumerate(order):
+        empty = [split for split in range(len(names)) if split not in places.values()] if i >= len(order) - 3 else []
+        # A group goes to the split that lacks most records; the last ones to splits that are still empty.
+        splits = empty if len(empty) >= len(order) - i else range(len(names))
+        split = max(splits, key=wanted.__getitem__)
+        places[group] = split
+        wanted[split] -= sizes[group]
+    n_groups = Counter(places.values())
+    splits_of_records = array("b", (places[root] for root in roots))
+    return Assignment(splits_of_records, names, tuple(n_groups[i] for i in range(len(names))), max(sizes.values()))
+
+
+class _Groups:
+    """Groups of records that must be in one split: of one document, or with equal text after character folding."""
+
+    def __init__(self) -> None:
+        self._parents = array("q")
+        self._known: dict[int, int] = {}  # hash of a document or text → group
+
+    def add(self, file: str, record: Record) -> int:
+        """Add a record, and return the number of its group, which may later be merged into another."""
+        text = "".join(normalize("NFKC", record.text).translate(_VARIANTS).split())
+        keys = [f"text\0{text}"] if text else []
+        keys += [f"document\0{file}\0{record.doc_id}"] if record.doc_id else []
+        group = len(self._parents)
+        self._parents.append(group)
+        for key in keys:
+            digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            other = self._known.setdefault(int.from_bytes(digest, "big"), group)
+            self._parents[self.root(other)] = self.root(group)
+        return group
+
+    def root(self, group: int) -> int:
+        """Return the number of the group into which a group has been merged."""
+        while self._parents[group] != group:
+            self._parents[group] = self._parents[self._parents[group]]
+            group = self._parents[group]
+        return group

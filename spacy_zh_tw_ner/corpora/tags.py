@@ -1,24 +1,114 @@
-"""Convert between entities and one tag per token, in IOB1, IOB2, BIOES, BMES and BILOU."""
+"""Convert between entities and one tag per token, in IOB1, IOB2, BIOES, BMES and BILOU; join tokens to texts."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from ..entities import Entity
-from .word_spacing import blanks_before
 
 TAG = re.compile(r"O|[BIESMLU]-\S+")
-GOES_ON, CLOSES = frozenset("IMEL"), frozenset("ESLU")
+CONTINUING, CLOSING = frozenset("IMEL"), frozenset("ESLU")
+
+# Letters of scripts that separate words by spaces, Hangul among them: not Thai to Myanmar, Khmer, Chinese, Japanese.
+LETTER = r"[^\W\d_\u0e00-\u109f\u1780-\u17ff\u2e80-\uabff\ud7b0-\U0010ffff]"
+HAS_LETTER = re.compile(LETTER)
+HAS_WORD = re.compile(LETTER + "{2}")
+ENDS_WORD = re.compile(rf"(?:{LETTER}|[0-9\u0300-\u036f])\.?$")  # the full stop of "St." belongs to the word
+BEGINS_WORD = re.compile(rf"{LETTER}|[0-9]")
+CLITIC = re.compile("n['’]t", re.IGNORECASE)  # of "don't", a token of its own in the Penn Treebank
 
 SpanT: TypeAlias = tuple[int, int]
+
+
+def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entity], int]:
+    """Read entities from tags of any of the schemes.
+
+    An inside tag that continues nothing begins an entity, as in IOB1; that is a repair unless the file is IOB1.
+
+    tags (Sequence[str]): One tag per token.
+    spans (Sequence[tuple[int, int]]): Start and end of each token in characters.
+    RETURNS (tuple[list[Entity], int]): Entities by character, and how many began with an inside tag.
+    """
+    places: list[list[int]] = []
+    labels: list[str] = []
+    n_repaired, open_label = 0, None
+    for tag, (start, end) in zip(tags, spans, strict=True):
+        if tag == "O":
+            open_label = None
+            continue
+        kind, label = tag[0], tag[2:]
+        if kind in CONTINUING and label == open_label:
+            places[-1][1] = end
+        else:
+            n_repaired += kind in CONTINUING
+            places.append([start, end])
+            labels.append(label)
+        open_label = None if kind in CLOSING else label
+    return [Entity(start, end, label) for (start, end), label in zip(places, labels, strict=True)], n_repaired
+
+
+def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str) -> list[str]:
+    """Write entities as tags: the inverse of `decode_tags`.
+
+    entities (Iterable[Entity]): By character; each begins and ends with a token, and none overlap.
+    spans (Sequence[tuple[int, int]]): Start and end of each token in characters.
+    scheme (str): "bio" (IOB2) or "bioes".
+    RETURNS (list[str]): One tag per token.
+    """
+    first = {start: i for i, (start, _) in enumerate(spans)}
+    last = {end: i for i, (_, end) in enumerate(spans)}
+    tags = ["O"] * len(spans)
+    for start, end, label in entities:
+        begin, close = first[start], last[end]
+        tags[begin : close + 1] = [f"B-{label}", *[f"I-{label}"] * (close - begin)]
+        if scheme == "bioes":
+            tags[close] = f"{'S' if begin == close else 'E'}-{label}"
+    return tags
+
+
+def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
+    """Return whether tags are IOB1: entities begin with I-, and B- only separates adjacent entities of one label.
+
+    sentences (Iterable[Sequence[str]]): Tags of each sentence.
+    RETURNS (bool): False if the tags fit both IOB1 and IOB2.
+    """
+    n_begun_inside = 0
+    for tags in sentences:
+        before = "O"
+        for tag in tags:
+            kind, _, label = tag.partition("-")
+            continues = before.partition("-")[2] == label and before != "O"
+            if kind not in "IBO" or (kind == "B" and not continues):
+                return False
+            n_begun_inside += kind == "I" and not continues
+            before = tag
+    return n_begun_inside > 0
+
+
+def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
+    """Find tokens in a text that has only white space between them.
+
+    tokens (Iterable[str]): The tokens, in order.
+    text (str): The text.
+    RETURNS (list[tuple[int, int]]): One span per token, or fewer if the text continues with something else.
+    """
+    spans: list[SpanT] = []
+    position = 0
+    for token in tokens:
+        start = text.find(token, position)
+        if start < 0 or text[position:start].strip():
+            break
+        position = start + len(token)
+        spans.append((start, position))
+    return spans
 
 
 def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tuple[str, list[SpanT]]:
     """Join tokens without spaces, except between words of Latin and similar scripts.
 
     tokens (Sequence[str]): The tokens of one sentence.
-    blanks (Sequence[Optional[bool]]): Whether a blank is before each token, where that is known.
-    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and the place of each token.
+    blanks (Sequence[Optional[bool]]): Whether a space precedes each token; None if the script decides.
+    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and the span of each token.
     """
     text = "".join(tokens)
     if len(text) == len(tokens) and all(tokens) and not any(blanks):
@@ -37,84 +127,20 @@ def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tu
     return "".join(parts), spans
 
 
-def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
-    """Find tokens in a text that holds nothing between them but white space.
+def blanks_before(tokens: Sequence[str]) -> list[bool]:
+    """Return before which tokens of a sentence a space is written: between words in Latin, Cyrillic, Greek and so on.
 
-    tokens (Iterable[str]): The tokens, in order.
-    text (str): The text.
-    RETURNS (list[tuple[int, int]]): As many as there are tokens, or fewer where the next one is not next in the text.
+    Tokens of single letters are characters, which no space separates, unless a longer token in the sentence shows that
+    its tokens are words.
+
+    tokens (Sequence[str]): The tokens of one sentence.
+    RETURNS (list[bool]): One value per token, the first False.
     """
-    spans: list[SpanT] = []
-    position = 0
-    for token in tokens:
-        start = text.find(token, position)
-        if start < 0 or text[position:start].strip():
-            break
-        position = start + len(token)
-        spans.append((start, position))
-    return spans
+    if not any(map(HAS_WORD.search, tokens)):
+        return [False] * len(tokens)
+    words = [HAS_LETTER.search(token) is not None for token in tokens]
+    return [i > 0 and words[i] and words[i - 1] and _are_words(tokens[i - 1], tokens[i]) for i in range(len(tokens))]
 
 
-def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entity], int]:
-    """Read entities from tags of any of the schemes.
-
-    An inside tag that continues nothing begins an entity, as in IOB1; that is a repair unless the file is IOB1.
-
-    tags (Sequence[str]): One tag a token.
-    spans (Sequence[tuple[int, int]]): First character of each token, and the one after its last.
-    RETURNS (tuple[list[Entity], int]): Entities by character, and how many began with an inside tag.
-    """
-    places: list[list[int]] = []
-    labels: list[str] = []
-    n_repaired, open_label = 0, None
-    for tag, (start, end) in zip(tags, spans, strict=True):
-        if tag == "O":
-            open_label = None
-            continue
-        kind, label = tag[0], tag[2:]
-        if kind in GOES_ON and label == open_label:
-            places[-1][1] = end
-        else:
-            n_repaired += kind in GOES_ON
-            places.append([start, end])
-            labels.append(label)
-        open_label = None if kind in CLOSES else label
-    return [Entity(start, end, label) for (start, end), label in zip(places, labels, strict=True)], n_repaired
-
-
-def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str) -> list[str]:
-    """Write entities as tags: the inverse of `decode_tags`.
-
-    entities (Iterable[Entity]): By character; each begins and ends with a token, and none overlap.
-    spans (Sequence[tuple[int, int]]): Where each token stands.
-    scheme (str): "bio" (IOB2) or "bioes".
-    RETURNS (list[str]): One tag a token.
-    """
-    first = {start: i for i, (start, _) in enumerate(spans)}
-    last = {end: i for i, (_, end) in enumerate(spans)}
-    tags = ["O"] * len(spans)
-    for start, end, label in entities:
-        begin, close = first[start], last[end]
-        tags[begin : close + 1] = [f"B-{label}", *[f"I-{label}"] * (close - begin)]
-        if scheme == "bioes":
-            tags[close] = f"{'S' if begin == close else 'E'}-{label}"
-    return tags
-
-
-def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
-    """Return whether tags are IOB1: entities begin with I-, and B- only separates adjacent entities of one label.
-
-    sentences (Iterable[Sequence[str]]): Tags, a sentence each.
-    RETURNS (bool): False where nothing speaks for it.
-    """
-    n_begun_inside = 0
-    for tags in sentences:
-        before = "O"
-        for tag in tags:
-            kind, _, label = tag.partition("-")
-            continues = before.partition("-")[2] == label and before != "O"
-            if kind not in "IBO" or (kind == "B" and not continues):
-                return False
-            n_begun_inside += kind == "I" and not continues
-            before = tag
-    return n_begun_inside > 0
+def _are_words(left: str, right: str) -> bool:
+    return bool(ENDS_WORD.search(left) and BEGINS_WORD.match(right)) and CLITIC.fullmatch(right) is None

@@ -1,49 +1,111 @@
-"""Check a corpus for mistakes before training."""
+"""Check a corpus for mistakes before training, and describe the findings."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import Errors
-from .annotation_consistency import among_themselves, left_out, only_here
-from .edges import find_edges
-from .repeated import find_repeated
-from .sentences import Sentence, read_sentences
-from .simplified import simplified_test
+from .annotation_consistency import Inconsistency, among_themselves, left_out, only_here
+from .duplicates import Duplicate, find_duplicates
+from .entity_edges import Edge, find_edges
+from .formats.docbin import Sentence, read_sentences
+from .script_conversion import simplified_test
 from .splits import SPLITS
-from .validation_messages import messages
-from .validation_report import WINDOW, Report, SplitReport
 
 PERCENTILES = (50, 90, 99, 100)
+WINDOW = 254  # characters; clause_windows of the configs has as many wordpieces, about one per character
+
+# Thresholds of the warnings.
+FEW = 10  # examples of a label in train
+LONG = 0.01  # share of sentences that are longer than the window
+SIMPLIFIED = 0.001  # share of Simplified characters; foreign names have one now and then
+UNEVEN = 0.05  # share of names that are annotated in one place and not in another
+SURE = 4.0  # standard errors; names occur in clusters, so fewer would be chance
+MANY = 5  # names in a message
 
 
-def validate(folder: Path, *, window: int = WINDOW) -> Report:
+@dataclass
+class SplitReport:
+    """Counts of one split; `lengths` are percentiles in characters, `simplified` is a share of them."""
+
+    sentences: int = 0
+    characters: int = 0
+    lengths: dict[str, int] = field(default_factory=dict)
+    over_window: int = 0
+    without_entities: int = 0
+    simplified: float = 0.0
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class ValidationReport:
+    """Findings of `validate`: `errors` make training useless or its scores wrong, `warnings` are worth a look.
+
+    left_out (dict[str, Inconsistency]): By split, names that train annotates and the split does not. For train: its
+        fifths, each compared with the other four.
+    only_here (dict[str, Inconsistency]): By split, names that it annotates and train does not.
+    """
+
+    window: int = WINDOW
+    splits: dict[str, SplitReport] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    repeated: list[Duplicate] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    left_out: dict[str, Inconsistency] = field(default_factory=dict)
+    only_here: dict[str, Inconsistency] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the report as plain objects."""
+        return {
+            "window": self.window,
+            "splits": {split: asdict(counts) for split, counts in self.splits.items()},
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "repeated": [{"how": one.how, "places": [p._asdict() for p in one.places]} for one in self.repeated],
+            "edges": [edge._asdict() for edge in self.edges],
+            "left_out": {split: found.to_json() for split, found in self.left_out.items()},
+            "only_here": {split: found.to_json() for split, found in self.only_here.items()},
+        }
+
+
+def validate(folder: Path, *, window: int = WINDOW) -> ValidationReport:
     """Check the `.spacy` files of a folder.
 
     folder (Path): Holds train.spacy and dev.spacy, and perhaps test.spacy.
     window (int): The length that sentences should not exceed, in characters.
-    RETURNS (Report): Counts, errors and warnings.
-    RAISES (CorpusError): Where train or dev is not there.
+    RETURNS (ValidationReport): Counts, errors and warnings.
+    RAISES (CorpusError): If train or dev is missing.
     """
     splits = {
         split: read_sentences(folder, split) for split in SPLITS if split != "test" or (folder / "test.spacy").exists()
     }
-    report = Report(window, {split: _count(sentences, window) for split, sentences in splits.items()})
+    report = ValidationReport(window, {split: _count(sentences, window) for split, sentences in splits.items()})
     report.edges = [edge for sentences in splits.values() for edge in find_edges(sentences)]
-    report.repeated = find_repeated(splits)
+    report.repeated = find_duplicates(splits)
     train = splits["train"]
     report.left_out["train"], report.only_here["train"] = among_themselves(train)
     for split in list(splits)[1:]:
         report.left_out[split] = left_out(train, splits[split])
         report.only_here[split] = only_here(train, splits[split])
     for split, counts in report.splits.items():
-        if not sum(counts.labels.values()):
+        if not counts.labels:
             path = folder / f"{split}.spacy"
             report.errors.append(Errors.ZT204.format(path=path, n=counts.sentences, format=".spacy"))
     report.errors += _unknown_labels(splits)
-    report.warnings += messages(report)
+    report.warnings += [
+        *_few_examples(report.splits["train"]),
+        *_edge_messages(report.edges),
+        *_duplicate_messages(report.repeated),
+        *_length_messages(report),
+        *_script_messages(report.splits),
+        *_left_out_messages(report.left_out),
+        *_only_here_messages(report.only_here),
+    ]
     return report
 
 
@@ -72,3 +134,96 @@ def _unknown_labels(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
                 if entity.label not in known:
                     first.setdefault((split, entity.label), sentence.origin)
     return [Errors.ZT209.format(origin=origin, label=label, split=split) for (split, label), origin in first.items()]
+
+
+def _few_examples(train: SplitReport) -> list[str]:
+    few = {label: n for label, n in train.labels.items() if n < FEW}
+    return [f"train has only {n} examples of {label}: expect it to be missed." for label, n in few.items()]
+
+
+def _edge_messages(edges: Iterable[Edge]) -> list[str]:
+    by_kind: dict[str, list[Edge]] = {}
+    for edge in edges:
+        by_kind.setdefault(edge.kind, []).append(edge)
+    problems = {
+        "white space": "begin or end with white space",
+        "punctuation": "begin or end with punctuation",
+        "bracket": "hold one of a pair of brackets at an edge",
+    }
+    return [
+        f"{len(found)} entities {problems[kind]}, the first at {found[0].origin}: {found[0].surface!r}."
+        for kind, found in by_kind.items()
+    ]
+
+
+def _duplicate_messages(duplicates: Sequence[Duplicate]) -> list[str]:
+    messages = []
+    across = [one for one in duplicates if one.across]
+    if across:
+        places = across[0].places
+        other = next(place for place in places if place.split != places[0].split)
+        messages.append(
+            f"{len(across)} sentences are in more than one split, which flatters the scores; "
+            f"the first: {places[0].origin} and {other.origin}.{_other_forms(across)}"
+        )
+    within = [one for one in duplicates if not one.across]
+    if within:
+        first, second = within[0].places[:2]
+        messages.append(
+            f"{len(within)} sentences are more than once in one split; "
+            f"the first: {first.origin} and {second.origin}.{_other_forms(within)}"
+        )
+    return messages
+
+
+def _other_forms(duplicates: Sequence[Duplicate]) -> str:
+    counts = Counter(one.how for one in duplicates)
+    forms = [f"{counts[how]} in another {how}" for how in ("width", "script") if counts[how]]
+    return f" Of them {' and '.join(forms)}." if forms else ""
+
+
+def _length_messages(report: ValidationReport) -> list[str]:
+    return [
+        f"{counts.over_window} sentences of {split} are longer than {report.window} characters, the longest "
+        f"{counts.lengths['100 %']}: they are read in several windows. Set a larger window, or cut them."
+        for split, counts in report.splits.items()
+        if counts.over_window > LONG * counts.sentences
+    ]
+
+
+def _script_messages(splits: Mapping[str, SplitReport]) -> list[str]:
+    return [
+        f"{100 * counts.simplified:.1f} % of the characters of {split} are Simplified. "
+        "Convert them: `python -m spacy zh-tw-ner convert … --script s2tw`."
+        for split, counts in splits.items()
+        if counts.simplified > SIMPLIFIED
+    ]
+
+
+def _left_out_messages(left_out: Mapping[str, Inconsistency]) -> list[str]:
+    return [
+        f"{split} leaves names unannotated: {found.differing} of the {found.found} times ({100 * found.share:.1f} %) "
+        f"that a name which {'the rest of train' if split == 'train' else 'train'} annotates occurs in it, "
+        f"{_first_names(found)}."
+        for split, found in left_out.items()
+        if found.share > UNEVEN
+    ]
+
+
+def _only_here_messages(only_here: Mapping[str, Inconsistency]) -> list[str]:
+    usual = only_here["train"].share
+    messages = []
+    for split, found in only_here.items():
+        error = sqrt(max(usual * (1 - usual), 1e-4) / max(1, found.found))
+        if split != "train" and found.share > max(UNEVEN, usual + SURE * error):
+            messages.append(
+                f"{split} is annotated by another rule than train: {found.differing} of its {found.found} entities "
+                f"({100 * found.share:.1f} %) whose words occur in train are mostly not annotated there; among the "
+                f"fifths of train it is {100 * usual:.1f} %. {_first_names(found)}. Scores on it say less."
+            )
+    return messages
+
+
+def _first_names(found: Inconsistency) -> str:
+    names = "、".join(f"{surface} ({n})" for surface, n in list(found.surfaces.items())[:MANY])
+    return f"{names}; the first at {found.first}"

@@ -11,12 +11,10 @@ steps, and a GPU would spend most of the time on kernel launches.
 """
 
 from .calibration import Reliability, chance_error, fit_temperature, reliability
-from .disk_array import DiskArray
-from .interval_scheduling import Segment, choose
 from .likelihood import Likelihood, log_likelihood
-from .long_sequences import LongSequence, RowsT
+from .long_sequences import DiskArray, LongSequence, RowsT
 from .posterior import Posterior, infer
-from .probable_spans import probable_segments
+from .probable_spans import Segment, choose, probable_segments
 from .transitions import PENALTY, Transitions, at_temperature, constrain, constrain_emissions
 from .viterbi import decode
 

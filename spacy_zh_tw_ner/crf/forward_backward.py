@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import KernelsT
+from .kernels import Kernels
 from .layout import Layout
 from .transitions import PENALTY, BoolsT, FloatsT, Transitions
 
@@ -144,14 +144,14 @@ def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
 
 @np.errstate(all="ignore")
 def run_forward_backward(
-    emissions: FloatsT, layout: Layout, transitions: Transitions, kernels: KernelsT | None
+    emissions: FloatsT, layout: Layout, transitions: Transitions, kernels: Kernels | None
 ) -> ForwardBackward:
     """Run both recursions, and check each sequence for underflow.
 
     emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
     layout (Layout): Of the batch.
     transitions (Transitions): Constrained scores.
-    kernels (Optional[module]): The compiled loops, or None for numpy.
+    kernels (Optional[Kernels]): The compiled loops, or None for numpy.
     RETURNS (ForwardBackward): For all sequences.
     """
     factors, constants = make_factors(transitions, emissions.dtype)

@@ -1,18 +1,17 @@
 """Log-likelihood of the gold tags, and its gradient: expected counts − observed counts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import Errors
-from .compiled import KernelsT, kernels_for
-from .forward_backward import compute_expectations
-from .gold import Gold, gold_from_mask, score_paths
-from .layout import Layout, check_finite, check_shapes
+from .forward_backward import compute_expectations, run_forward_backward, sum_outer_products
+from .kernels import Kernels, kernels_for
+from .layout import IndicesT, Layout, check_finite, check_shapes
 from .reference import run_reference
-from .smoothing import add_smoothing
-from .transitions import PENALTY, BoolsT, FloatsT, Transitions
+from .transitions import PENALTY, BoolsT, FloatsT, Transitions, is_allowed
 
 
 class Likelihood(NamedTuple):
@@ -24,6 +23,55 @@ class Likelihood(NamedTuple):
     log_likelihood: FloatsT
     emissions: FloatsT
     transitions: Transitions
+
+
+@dataclass
+class Gold:
+    """Gold tags as indices, and the state of annotation of each sequence.
+
+    tags: (n_rows,) the gold tag of each row; the first allowed one if there are several.
+    emissions: (n_rows,) index of the gold tag in the flattened emissions.
+    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
+    known, unknown, impossible: (batch_size,) bool: every row allows exactly one tag; every row allows all tags; some
+    row allows no tag.
+    """
+
+    tags: IndicesT
+    emissions: IndicesT
+    transitions: IndicesT
+    known: BoolsT
+    unknown: BoolsT
+    impossible: BoolsT
+
+    @property
+    def partly_known(self) -> BoolsT:
+        """Return a (batch_size,) mask of sequences that are neither known, nor unknown, nor impossible."""
+        return ~(self.known | self.unknown | self.impossible)
+
+
+def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
+    """Convert a gold mask, (n_rows, n_tags) bool, to indices."""
+    n_tags = mask.shape[1]
+    tags = mask.argmax(1)
+    emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
+    if np.count_nonzero(mask) == layout.n_rows and mask.reshape(-1)[emissions].all():
+        none = np.zeros(layout.n_sequences, dtype=bool)
+        return Gold(tags, emissions, transitions, ~none, none, none)
+    n_allowed = mask.sum(1)
+    known = layout.sum_by_sequence(n_allowed != 1) == 0
+    unknown = (layout.sum_by_sequence(n_allowed < n_tags) == 0) & ~known
+    return Gold(tags, emissions, transitions, known, unknown, layout.sum_by_sequence(n_allowed == 0) > 0)
+
+
+def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
+    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences that are not known."""
+    scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
+    steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
+    steps[layout.lasts[:-1]] = 0.0
+    scores[:-1] += steps
+    scores[layout.firsts] += transitions.start[gold.tags[layout.firsts]]
+    scores[layout.lasts] += transitions.end[gold.tags[layout.lasts]]
+    return layout.sum_by_sequence(scores)
 
 
 def log_likelihood(
@@ -50,7 +98,7 @@ def log_likelihood(
     lengths (Sequence[int]): Rows of each sequence.
     transitions (Transitions): Constrained scores.
     gold_mask (np.ndarray): (n_rows, n_tags) bool, the allowed tags.
-    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `add_smoothing`.
+    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
     RAISES (ValueError): If the gold mask allows no legal path, shapes do not match, or emissions are not finite.
@@ -68,7 +116,7 @@ def log_likelihood(
     with np.errstate(all="ignore"):  # the values of sequences that are not stable
         result = _log_likelihood(emissions, layout, transitions, gold_mask, gold, kernels)
     if smoothing:
-        add_smoothing(result, emissions, layout, transitions, gold, smoothing)
+        _add_smoothing(result, emissions, layout, transitions, gold, smoothing)
     return result
 
 
@@ -78,7 +126,7 @@ def _log_likelihood(
     transitions: Transitions,
     gold_mask: BoolsT,
     gold: Gold,
-    kernels: KernelsT | None,
+    kernels: Kernels | None,
 ) -> Likelihood:
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unknown | gold.impossible), gold.partly_known
@@ -143,3 +191,58 @@ def _add_reference(
     result.transitions.matrix[:] += free.expected_counts - gold.expected_counts
     result.transitions.start[:] += gradient[0]
     result.transitions.end[:] += gradient[-1]
+
+
+def _add_smoothing(
+    likelihood: Likelihood,
+    emissions: FloatsT,
+    layout: Layout,
+    transitions: Transitions,
+    gold: Gold,
+    share: float,
+) -> None:
+    """Add label smoothing to a log-likelihood and its gradients, in place.
+
+    Szegedy et al. (2016), "Rethinking the Inception Architecture", section 7, mix the target of a classifier with the
+    uniform distribution over its classes. The classes of a CRF are the legal paths, so that with u uniform over them
+
+        log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
+        gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
+
+    Smoothing the tag of each token separately would give a target that no distribution over paths has. u is the CRF
+    whose allowed emissions and transitions are all 0. Only sequences whose tags are all annotated are smoothed.
+
+    likelihood (Likelihood): Without smoothing; changed in place.
+    emissions (np.ndarray): (n_rows, n_tags) float32.
+    layout (Layout), transitions (Transitions), gold (Gold): Of the batch.
+    share (float): ε, from 0 to less than 1.
+    """
+    # In float64 every sequence is stable: with all scores 0, no path outweighs another by 1e280.
+    flat, *legal = (np.where(is_allowed(scores), 0.0, PENALTY) for scores in (emissions, *transitions))
+    emissions, *allowed = (
+        np.where(is_allowed(scores), scores, 0.0).astype(np.float64) for scores in (emissions, *transitions)
+    )
+    scores = Transitions(*allowed)
+    even = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
+    weight = gold.known[layout.sequences] * share  # (n_rows,)
+    # (n_rows, n_tags) weight · (observed − expected under u): the change of the gradient
+    moved = -even.marginals()
+    moved.reshape(-1)[gold.emissions] += 1.0
+    moved *= weight[:, None]
+    value = -(moved * emissions).sum(1)
+    value[layout.firsts] -= moved[layout.firsts] @ scores.start
+    value[layout.lasts] -= moved[layout.lasts] @ scores.end
+    outgoing, incoming = even.outgoing(np.ones(layout.n_rows))[:-1], even.incoming[1:]
+    has_next = weight.copy()
+    has_next[layout.lasts] = 0.0
+    has_next = has_next[:-1]
+    # E_u of the transition scores of each step, less the score of the gold transition
+    evenly = ((outgoing @ (even.factors.matrix * scores.matrix)) * incoming).sum(1)
+    value[:-1] += (evenly - scores.matrix.reshape(-1)[gold.transitions]) * has_next
+    pairs = -sum_outer_products(outgoing * has_next[:, None], incoming) * even.factors.matrix
+    pairs += np.bincount(gold.transitions, has_next, pairs.size).reshape(pairs.shape)
+    likelihood.log_likelihood[:] += layout.sum_by_sequence(value)
+    likelihood.emissions[:] += moved
+    likelihood.transitions.matrix[:] += pairs
+    likelihood.transitions.start[:] += moved[layout.firsts].sum(0)
+    likelihood.transitions.end[:] += moved[layout.lasts].sum(0)

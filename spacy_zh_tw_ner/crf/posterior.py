@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import Errors
-from .compiled import kernels_for
 from .forward_backward import run_forward_backward
+from .kernels import kernels_for
 from .layout import Layout, check_finite, check_shapes
 from .reference import log_sum_exp, run_reference
 from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions

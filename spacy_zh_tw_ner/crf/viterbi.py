@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import Errors
-from .compiled import kernels_for
+from .kernels import kernels_for
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 

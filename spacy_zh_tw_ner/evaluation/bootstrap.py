@@ -106,8 +106,8 @@ def summarize(table: EntityCounts, *, resamples: int = RESAMPLES, seed: int = 0)
     gold = table.counts[:, :, [0, 2]].sum(axis=(0, 2)).tolist()
     scores = []
     for i, n in enumerate([sum(gold), sum(gold), *gold]):
-        estimates = [Estimate(float(np.nan_to_num(point[0, i, k])), *interval(drawn[:, i, k])) for k in range(3)]
-        scores.append(Scores(*estimates, gold=n))
+        p, r, f = (Estimate(float(np.nan_to_num(point[0, i, k])), *interval(drawn[:, i, k])) for k in range(3))
+        scores.append(Scores(p, r, f, n))
     return Summary(scores[0], scores[1], dict(zip(table.groups, scores[2:], strict=True)))
 
 

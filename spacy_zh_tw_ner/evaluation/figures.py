@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .._compat import has_resvg
 from ..crf import Reliability
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import COLOURS, colour_of, element, group, polyline, render_svg, text, text_width
 from .bootstrap import Scores, Summary

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import spacy
 
-from ..components.folders import pipeline_folder
+from ..recognizers.pipelines import pipeline_folder
 from ..training.measures import peak_resident_memory
 from .entity_counts import micro_f
 from .predictions import read_golds

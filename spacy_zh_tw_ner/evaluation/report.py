@@ -8,10 +8,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from .._compat import has_seqeval
 from ..entities import Entity
 from ..errors import Errors
-from ..install_hints import install_hint
+from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
 from .entity_counts import EntityCounts, by_length, by_surface, count_boundaries, count_entities, count_types

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from ..tokenization.normalization import ScriptConverter
 from .bootstrap import Difference, Scores, compare_counts, summarize
 from .entity_counts import EntityCounts, count_entities
 from .predictions import compare, predict_golds

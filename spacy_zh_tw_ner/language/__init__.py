@@ -1,56 +1,41 @@
-"""The language `zh_tw`: what `spacy.blank("zh_tw")` builds."""
+"""Pipeline class of the language `zh_tw`, which `spacy.blank("zh_tw")` creates."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from spacy.language import BaseDefaults, Language
+from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import ensure_path, load_config_from_str, registry
+from spacy.util import ensure_path
 from thinc.api import Config, Model, Optimizer
 
-from .. import forking  # noqa: F401  (registers its hooks)
+from ..errors import Warnings
 from ..large_files import large_files_from, large_files_to
-from ..loaded_models import scan_file
-from ..module_mode import guard_modules
-from ..tokenization.span_groups import CharacterSpans
+from ..thread_safety import guard_modules
 from ..untrusted import reading, scan_msgpack
-from .component_order import warn_of_order
-from .lex_attrs import LEX_ATTRS
-from .peak_rates import start_at_peak
-from .stop_words import STOP_WORDS
-
-DEFAULT_CONFIG = """
-[nlp]
-
-[nlp.tokenizer]
-@tokenizers = "spacy-zh-tw-ner.CharTokenizer.v1"
-"""
+from ..untrusted.thinc_models import scan_file
+from .defaults import TraditionalChineseDefaults
+from .optimizer import create_optimizer
+from .required_packages import require_factory, require_trainable
+from .span_groups import CharacterSpans
 
 BATCH_CHARACTERS = 32_768
-# Variables that torch.load obeys; the second one is the user's to set.
+# Environment variables of torch.load; only users set the second one.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
-SECTIONS = ("nlp", "training", "initialize")  # of which spaCy requires every setting
-
-
-class TraditionalChineseDefaults(BaseDefaults):
-    """Traditional stop words, Chinese numerals, and characters as tokens, written without spaces."""
-
-    config = load_config_from_str(DEFAULT_CONFIG)
-    lex_attr_getters = LEX_ATTRS
-    stop_words = STOP_WORDS
-    writing_system = {"direction": "ltr", "has_case": False, "has_letters": False}  # noqa: RUF012 - spaCy's own form
+GAZETTEER, RECOGNIZERS = "zh_tw_gazetteer", ("zh_tw_crf_ner", "zh_tw_crf_ensemble")
+SECTIONS = ("nlp", "training", "initialize")  # spaCy requires every setting of these
 
 
 class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     """Traditional Chinese as written in Taiwan.
 
-    Tokens are single characters. `token.text` is what the text has; `token.norm_` folds characters that are written in
-    two ways: full width to half width always, and 臺 to 台 with "variants". Match on NORM to find both:
+    Tokens are single characters. `token.text` is the original text; in `token.norm_`, full width characters are half
+    width, and with "variants" 臺 is 台. Match on NORM to find both forms:
 
         nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
         phrases = PhraseMatcher(nlp.vocab, attr="NORM")
@@ -61,7 +46,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         assert [doc[start:end].text for _, start, end in phrases(doc)] == ["臺北市", "台北市"]
         assert [doc[start:end].text for _, start, end in matcher(doc)] == ["臺北市", "台北市"]
 
-    On ORTH, TEXT or LOWER, and without "variants", each pattern finds only the characters that it is written with.
+    On ORTH, TEXT or LOWER, and without "variants", a pattern finds only its own characters.
 
     `max_length` is ten times spaCy's: that limit guards parsers, whose memory grows faster than ours with the text.
     """
@@ -79,7 +64,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         """Build a pipeline as spaCy does, and add settings that the config lacks.
 
         `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
-        `debug model` refuse what those two take. Configs of saved pipelines are complete and are taken as they are.
+        `debug model` reject configs that those two accept. Complete configs, as of saved pipelines, stay as they are.
         """
         default = cls.default_config
         is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
@@ -98,21 +83,23 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         """Create the optimizer of [training.optimizer], with learning rates at the peak of their schedules.
 
         spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
-        gives one. See `peak_rates`.
+        gives one. See `optimizer.start_at_peak`.
         """
-        # spaCy's own method leaves variables such as ${training.max_steps} in the block, and cannot resolve it.
-        block = self.config.interpolate()["training"]["optimizer"]
-        return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
+        return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
         """Add a component as spaCy does; warn if it has no effect at its position."""
         component = super().add_pipe(*args, **kwargs)
-        warn_of_order(self)
+        _warn_of_order(self)
         return component
 
-    def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Create a component as spaCy does; torch modules in it predict safely in threads."""
-        return _guard(super().create_pipe(*args, **kwargs))
+    def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
+        """Create a component as spaCy does; torch modules in it predict safely in threads.
+
+        RAISES (ZhTwNerError): If the package of the component is not installed.
+        """
+        require_factory(self, factory_name, kwargs.get("config") or {})
+        return _guard(super().create_pipe(factory_name, *args, **kwargs))
 
     def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
@@ -120,21 +107,30 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return _guard(component), factory
 
     def initialize(self, *args: Any, **kwargs: Any) -> Any:
-        """Initialize the pipeline as spaCy does; torch modules that components make here are guarded, too."""
+        """Initialize the pipeline as spaCy does; torch modules created here predict safely in threads."""
         optimizer = super().initialize(*args, **kwargs)
         for _, component in self.components:
             _guard(component)
         return optimizer
 
+    def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
+        """Update the pipeline as spaCy does.
+
+        RAISES (ZhTwNerError): If a component cannot be trained with the numpy that is installed.
+        """
+        exclude = tuple(exclude)
+        require_trainable(self, exclude)
+        return super().update(*args, exclude=exclude, **kwargs)
+
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the pipeline to a folder as spaCy does, and what is large into files of its own there."""
+        """Write the pipeline to a directory as spaCy does, with large weights in separate files."""
         with large_files_to(ensure_path(path), whole=not exclude):
             super().to_disk(path, exclude=exclude)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "TraditionalChinese":
-        """Read what `to_disk` has written.
+        """Load a pipeline that `to_disk` wrote.
 
-        RAISES (UnreadableFileError): For a folder that is damaged, or made to do harm.
+        RAISES (UnreadableFileError): If the directory is damaged or malicious.
         """
         folder = ensure_path(path)
         with reading(folder), _weights_only():
@@ -146,9 +142,9 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return self
 
     def from_bytes(self, bytes_data: bytes, **kwargs: Any) -> "TraditionalChinese":
-        """Read what `to_bytes` gave.
+        """Load a pipeline from the bytes of `to_bytes`.
 
-        RAISES (UnreadableFileError): For bytes that are damaged, or made to do harm.
+        RAISES (UnreadableFileError): If the bytes are damaged or malicious.
         """
         with reading("The bytes of the pipeline"), _weights_only():
             scan_msgpack(bytes_data)
@@ -164,13 +160,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         n_process: int = 1,
         **kwargs: Any,
     ) -> Iterator[Any]:
-        """Process texts as spaCy does, in batches that are bounded by their characters, too.
+        """Process texts as spaCy does, in batches that are also bounded by their number of characters.
 
-        A component takes `batch_size` documents before the next one begins, and a Transformer leaves kilobytes on each
-        character: a thousand headlines are little, a thousand books are not.
+        Each component processes a whole batch before the next component begins, and a Transformer stores kilobytes for
+        each character, so a batch of `batch_size` books would need far more memory than one of headlines.
         """
         process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
-        if as_tuples:  # spaCy comes back here with the texts alone
+        if as_tuples:  # spaCy calls this method again with the texts alone
             yield from process(texts, as_tuples=True, n_process=n_process)
             return
         if n_process != 1:
@@ -178,6 +174,17 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             return
         for batch in divide(texts, max_items=batch_size or self.batch_size, max_characters=BATCH_CHARACTERS):
             yield from process(batch)
+
+
+def _warn_of_order(nlp: Language) -> None:
+    """Warn if the component that was added last is a gazetteer and follows the recognizer that should use its words."""
+    factories = [(name, nlp.get_pipe_meta(name).factory) for name in nlp.component_names]
+    if not factories or factories[-1][1] != GAZETTEER:
+        return
+    gazetteer = factories[-1][0]
+    before = [name for name, factory in factories if factory in RECOGNIZERS]
+    if before and not nlp.get_pipe_config(gazetteer).get("override"):
+        warnings.warn(Warnings.ZT942.format(gazetteer=gazetteer, recognizer=before[0]), stacklevel=3)
 
 
 def _guard(component: Any) -> Any:
@@ -195,7 +202,7 @@ def _with_character_spans(doc: Doc) -> Doc:
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Return the msgpack files that components will read, including components of other packages."""
+    """Return the msgpack files that components will load, including components of other packages."""
     return (file for name in names if (file := folder / name / "model").is_file())
 
 
@@ -213,11 +220,11 @@ def _weights_only() -> Iterator[None]:
 
 
 def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:
-    """Divide a stream.
+    """Divide a stream into batches.
 
-    texts (Iterable[str | Doc]): Any.
+    texts (Iterable[str | Doc]): Of any length.
     max_items (int), max_characters (int): A batch ends with the text that reaches either.
-    YIELDS (list[str | Doc]): In their order, none empty.
+    YIELDS (list[str | Doc]): Batches in the order of the texts, none empty.
     """
     batch: list[Any] = []
     n_characters = 0

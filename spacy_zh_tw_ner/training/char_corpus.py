@@ -12,9 +12,8 @@ from spacy.training import Example
 from spacy.training.augment import dont_augment
 from spacy.vocab import Vocab
 
-from ..docbins import CheckedDocBin
 from ..errors import CorpusError, Errors
-from ..files import spacy_files
+from ..untrusted.docbins import CheckedDocBin, spacy_files
 
 AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 

@@ -19,8 +19,8 @@ from spacy.language import Language
 from thinc.api import Config, Model, Optimizer
 from thinc.types import FloatsXd
 
+from ..atomic_writes import write_whole
 from ..errors import Errors, TrainingError, ZhTwNerError
-from ..files import write_whole
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
 

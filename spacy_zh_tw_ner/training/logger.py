@@ -10,8 +10,8 @@ from typing import IO, Any, TypeAlias
 from spacy.language import Language
 from tqdm import tqdm
 
+from ..atomic_writes import write_whole
 from ..errors import Errors, Warnings
-from ..files import write_whole
 from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls

@@ -24,9 +24,9 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Optimizer, constant, fix_random_seed
 from tqdm import tqdm
 
+from ..atomic_writes import claimed, resolve
 from ..outputs import write_folder
 from ..process_memory import limit_primitive_cache, return_freed_memory
-from ..staging import claimed, resolve
 from .checkpoint import Position, load_checkpoint, save_checkpoint
 from .run_checks import BEST, CHECKPOINT, LAST, require_run_folder
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
+from ..atomic_writes import write_whole
 
 
 @dataclass(frozen=True)

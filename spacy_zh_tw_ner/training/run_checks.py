@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ..atomic_writes import claimed, resolve
 from ..errors import Errors, OutputError, TrainingError
 from ..outputs import MARKER, require_replaceable
-from ..staging import claimed, resolve
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST, LAST = "model-best", "model-last"

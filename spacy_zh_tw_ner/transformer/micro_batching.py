@@ -20,10 +20,10 @@ from typing import TypeAlias, TypeVar, cast
 import torch
 
 from ..errors import Errors, Warnings
-from ..module_mode import ModeLock
+from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
-from .out_of_memory import attempt, is_out_of_memory
+from .memory import attempt, is_out_of_memory
 from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]

@@ -2,14 +2,14 @@
 
 A loaded folder may be damaged or hostile. Code that reads files runs inside `reading`, which converts the errors of
 libraries to `UnreadableFileError`, and calls the functions of this package before it builds a path, allocates memory or
-uses a number from a file. Nothing here needs spaCy or torch, so that exported models are read with the same checks.
+uses a number from a file. Exported models are read with the same checks, without spaCy and torch: only the modules
+`docbins` and `thinc_models` need these, and are imported by their names.
 """
 
 from .arrays import read_npz, safetensors_entries
 from .documents import inflate, parse_json, parse_msgpack, scan_msgpack
 from .names import inside, require_bare_name, require_digest, sha256_of
-from .origin import origin, reading
-from .values import in_range, require, require_labels, require_type, whole_number
+from .validation import in_range, origin, reading, require, require_labels, require_type, whole_number
 
 __all__ = [
     "in_range",

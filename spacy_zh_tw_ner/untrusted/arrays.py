@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from ..errors import Errors, UnreadableFileError
 from .documents import parse_json
-from .origin import origin
-from .values import require, require_type, whole_number
+from .validation import origin, require, require_type, whole_number
 
 # https://github.com/huggingface/safetensors#format: the length of the header, the header as JSON, the numbers
 LENGTH = 8

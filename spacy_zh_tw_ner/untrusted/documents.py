@@ -5,7 +5,7 @@ import zlib
 from typing import Any
 
 from ..errors import Errors, UnreadableFileError
-from .origin import origin
+from .validation import origin
 
 DEEPEST = 64  # levels of lists and objects; what this package writes has at most 12
 MOST_ITEMS = 50_000_000  # values in one msgpack object, each of which takes some 60 bytes

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ..errors import Errors, UnreadableFileError
-from .origin import origin
+from .validation import origin
 
 LONGEST = 200  # bytes of a name; file systems allow 255
 BLOCK = 2**20  # bytes hashed at once

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from architectures import write
+
+from tests.pipelines import write
 
 
 @pytest.fixture

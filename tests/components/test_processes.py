@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import spacy
-from architectures import ARCHITECTURES, TEXTS, scored
+
+from tests.pipelines import ARCHITECTURES, TEXTS, scored
 
 ROOT = Path(__file__).parents[2]
 FAST = ("MaskedCharacters", "HashEmbedCNN")

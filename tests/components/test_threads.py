@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import spacy
-from architectures import ARCHITECTURES, LABELS, TEXT, TEXTS, scored
 from spacy.language import Language
 from spacy.training import Example
 
 from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer
+from tests.pipelines import ARCHITECTURES, LABELS, SENTENCE, TEXTS, scored
 
 N_THREADS = 8
 FAST = ("MaskedCharacters", "ensemble")
@@ -56,7 +56,7 @@ def test_1000_documents_in_8_threads_have_the_entities_and_scores_of_one_thread(
 def test_predictions_beside_training_passes_have_no_dropout(folder_of: Callable[[str], Path]) -> None:
     nlp = spacy.load(folder_of("MaskedCharacters"))
     expected = [scored(nlp(text)) for text in TEXTS[:60]]
-    examples = [Example.from_dict(nlp.make_doc(TEXT), {"entities": LABELS}) for _ in range(8)]
+    examples = [Example.from_dict(nlp.make_doc(SENTENCE), {"entities": LABELS}) for _ in range(8)]
 
     def train(_: int) -> None:  # gradients only: the weights stay
         for _ in range(20):
@@ -83,24 +83,24 @@ def test_modules_are_in_evaluation_mode_but_in_training_passes(name: str, folder
     modes = []
     module.register_forward_pre_hook(lambda module, args: modes.append(module.training))
     assert not module.training
-    nlp(TEXT)
+    nlp(SENTENCE)
     assert not module.training
-    nlp.update([Example.from_dict(nlp.make_doc(TEXT), {"entities": LABELS})], sgd=nlp.resume_training())
+    nlp.update([Example.from_dict(nlp.make_doc(SENTENCE), {"entities": LABELS})], sgd=nlp.resume_training())
     assert not module.training
-    nlp(TEXT)
+    nlp(SENTENCE)
     assert modes == [False, True, False]
     with nlp.use_params({}):
-        nlp(TEXT)
+        nlp(SENTENCE)
     assert not module.training
 
 
 @pytest.mark.slow
 def test_pipelines_load_in_threads(folder_of: Callable[[str], Path]) -> None:
     folders = [folder_of(name) for name in ("int8_cpu", "MaskedCharacters", "Transformer", "nf4")]
-    expected = [scored(spacy.load(folder)(TEXT)) for folder in folders]
+    expected = [scored(spacy.load(folder)(SENTENCE)) for folder in folders]
     with ThreadPoolExecutor(len(folders)) as pool:
         for _ in range(3):
-            check(list(pool.map(lambda folder: scored(spacy.load(folder)(TEXT)), folders)), expected)
+            check(list(pool.map(lambda folder: scored(spacy.load(folder)(SENTENCE)), folders)), expected)
 
 
 def test_characters_that_are_new_to_the_vocabulary_have_the_norms_of_one_thread() -> None:

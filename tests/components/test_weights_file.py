@@ -7,7 +7,8 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.util import load_model_from_config
-from trained import SENTENCE, make_pipeline
+
+from tests.pipelines import SENTENCE, make_pipeline
 
 LIMIT = 200_000  # bytes of a component without its weights: tokenizer and config of a tiny one
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_zh_tw_ner.corpora.checks import Tally
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.records import FieldNames
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.annotation_consistency import Names, among_themselves, left_out, only_here
-from spacy_zh_tw_ner.corpora.sentences import Sentence
+from spacy_zh_tw_ner.corpora.formats.docbin import Sentence
 from spacy_zh_tw_ner.entities import Entity
 
 

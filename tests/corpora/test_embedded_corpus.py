@@ -8,10 +8,11 @@ from unicodedata import normalize
 
 import pytest
 
-from spacy_zh_tw_ner.corpora.checks import Tally, check_record
-from spacy_zh_tw_ner.corpora.markup import read_markup, write_line
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally, check_record
+from spacy_zh_tw_ner.corpora.formats.markup import read_markup
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.text_files import numbered_lines
+from tests.annotated_docs import write_markup
 
 FOLDER = Path(__file__).parents[2] / "assets" / "taiwan"
 SPLITS = ("train", "dev", "test")
@@ -166,7 +167,7 @@ def test_every_line_is_written_as_the_markup_would_write_it() -> None:
     for path in FOLDER.glob("*/*.txt"):
         lines = dict(numbered_lines(path))
         for record in read_markup(path):
-            assert write_line(record.text, record.entities) == lines[int(record.origin.rpartition(":")[2])]
+            assert write_markup(record.text, record.entities) == lines[int(record.origin.rpartition(":")[2])]
 
 
 def test_it_is_written_in_traditional_characters(everything: list[Record]) -> None:

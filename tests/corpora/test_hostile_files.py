@@ -11,8 +11,8 @@ import srsly
 from pyarrow import parquet
 from spacy.tokens import DocBin
 
-from spacy_zh_tw_ner.corpora.docbin import read_docbin, read_spacy
-from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
+from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
+from spacy_zh_tw_ner.corpora.formats.docbin import read_docbin, read_spacy
 from spacy_zh_tw_ner.corpora.records import SILENT
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.training.char_corpus import CharCorpus

@@ -6,14 +6,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from conversions import SPANS, TEXT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.corpora.checks import Tally
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.formats import FORMATS
+from spacy_zh_tw_ner.corpora.formats.detection import FORMATS
 from spacy_zh_tw_ner.errors import CorpusError
+from tests.corpora.conversions import SPANS, TEXT
 
 FIELDS = (
     "text data content sentence tokens ner_tags tags labels label spans entities ents annotations relations result "

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversions import BOTH, CHARACTERS, GPE, PERSON, SPANS, TAGS, TEXT, DocsT, converted, lines
 
-from spacy_zh_tw_ner.corpora.formats import guess_format
+from spacy_zh_tw_ner.corpora.formats.detection import guess_format
 from spacy_zh_tw_ner.corpora.record_fields import NotUsable, find_text, kind_of
 from spacy_zh_tw_ner.errors import CorpusError
+from tests.corpora.conversions import BOTH, CHARACTERS, GPE, PERSON, SPANS, TAGS, TEXT, DocsT, converted, lines
 
 LISTS = [[0, 3, "PERSON"], [4, 7, "GPE"]]
 OFFSETS = [{"id": i, "start_offset": s, "end_offset": e, "label": label} for i, (s, e, label) in enumerate(LISTS)]
@@ -182,7 +182,7 @@ def test_what_is_no_token_is_rejected(token: object, tmp_path: Path) -> None:
 
 
 def test_ids_that_are_no_ids_are_none(tmp_path: Path) -> None:
-    from spacy_zh_tw_ner.corpora.spacy_json import read_spacy_json
+    from spacy_zh_tw_ner.corpora.formats.json_spans import read_spacy_json
 
     for doc_id in (None, [], {}, 1.5, True):
         data = {"text": TEXT, "spans": SPANS, "meta": {"doc_id": doc_id}, "doc_id": doc_id}

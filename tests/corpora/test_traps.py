@@ -8,11 +8,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_zh_tw_ner.corpora.checks import Tally
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.export import Proposal
+from spacy_zh_tw_ner.corpora.export import WRITERS, Proposal, why_not, write_corpus
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.writers import WRITERS, why_not, write_corpus
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 

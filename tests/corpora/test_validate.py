@@ -8,13 +8,11 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
-from spacy_zh_tw_ner.corpora.docbin import make_docbin
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.corpora.validate import validate
-from spacy_zh_tw_ner.corpora.validation_messages import FEW
-from spacy_zh_tw_ner.corpora.validation_report import Report, SplitReport
+from spacy_zh_tw_ner.corpora.validate import FEW, SplitReport, ValidationReport, validate
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
+from tests.annotated_docs import make_doc
 
 TRAIN = [Record(f"臺北市第{i}天", [Entity(0, 3, "GPE")], f"train.txt:{i + 1}") for i in range(FEW)]
 DEV = [Record("高雄市好熱", [Entity(0, 3, "GPE")], "dev.txt:1")]
@@ -22,11 +20,13 @@ DEV = [Record("高雄市好熱", [Entity(0, 3, "GPE")], "dev.txt:1")]
 
 def corpus(tmp_path: Path, **splits: list[Record]) -> Path:
     for split, records in splits.items():
-        make_docbin(spacy.blank("zh_tw"), records).to_disk(tmp_path / f"{split}.spacy")
+        nlp = spacy.blank("zh_tw")
+        docs = [make_doc(nlp, record) for record in records]
+        DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / f"{split}.spacy")
     return tmp_path
 
 
-def check(tmp_path: Path, **splits: list[Record]) -> Report:
+def check(tmp_path: Path, **splits: list[Record]) -> ValidationReport:
     return validate(corpus(tmp_path, **splits))
 
 
@@ -87,7 +87,7 @@ def test_a_sentence_in_two_splits_is_found_in_any_width_and_script(
 ) -> None:
     train = [*TRAIN, Record(first, [Entity(0, 1, "GPE")], "train.txt:77")]
     report = check(tmp_path, train=train, dev=[*DEV, Record(second, [Entity(0, 1, "GPE")], "dev.txt:8")])
-    said = "1 sentences stand in more than one split, which flatters the scores; the first: train.txt:77 and dev.txt:8."
+    said = "1 sentences are in more than one split, which flatters the scores; the first: train.txt:77 and dev.txt:8."
     assert said + how in report.warnings
     (repeated,) = report.repeated
     assert repeated.across
@@ -99,7 +99,7 @@ def test_a_sentence_twice_in_one_split_is_found(second: str, how: str, tmp_path:
     twice = [Record("民國113年", [], "train.txt:77"), Record(second, [], "train.txt:78")]
     report = check(tmp_path, train=[*TRAIN, *twice], dev=DEV)
     assert report.warnings == [
-        f"1 sentences stand more than once in one split; the first: train.txt:77 and train.txt:78.{how}"
+        f"1 sentences are more than once in one split; the first: train.txt:77 and train.txt:78.{how}"
     ]
 
 
@@ -212,8 +212,8 @@ def test_planted_faults_are_found_and_nothing_else(tmp_path: Path) -> None:
         "train has only 2 examples of WORK: expect it to be missed",
         "1 entities hold one of a pair of brackets at an edge",
         "1 entities begin or end with punctuation",
-        "1 sentences stand in more than one split",
-        "1 sentences stand more than once in one split; the first: t:5 and t:6",
+        "1 sentences are in more than one split",
+        "1 sentences are more than once in one split; the first: t:5 and t:6",
         "0",
     ]
     assert "0.1 % of the characters of train are Simplified." in report.warnings[-1]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from spacy_zh_tw_ner import crf
-from spacy_zh_tw_ner._compat import has_numba
 from spacy_zh_tw_ner.crf import Transitions
+from spacy_zh_tw_ner.extras import has_numba
 
 no_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 both_paths = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.crf import DiskArray, Transitions, disk_array
+from spacy_zh_tw_ner.crf import DiskArray, Transitions, long_sequences
 
 from .helpers import LongSequence, bioes, both_paths, constrained, decode, infer, probable_segments, random_transitions
 from .test_probable_spans import patterns
@@ -164,7 +164,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             if self.tell() > 2**20:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(disk_array, "TemporaryFile", Full)
+    monkeypatch.setattr(long_sequences, "TemporaryFile", Full)
     with DiskArray(256) as rows:
         rows.append(np.zeros((1024, 256)))
         with pytest.raises(ValueError, match=r"after 1,024 tokens \(1 MiB\): No space left"):

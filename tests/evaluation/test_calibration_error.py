@@ -9,12 +9,11 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.components.scores import write_scores
+from spacy_zh_tw_ner.components.span_annotations import write_scores
 from spacy_zh_tw_ner.crf import reliability
-from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.evaluation.calibration_error import Confidence, entity_confidence
 from spacy_zh_tw_ner.evaluation.figures import draw_reliability
-from spacy_zh_tw_ner.types import Prediction
 
 NLP = spacy.blank("zh_tw")
 EntsT = list[tuple[int, int, str]]

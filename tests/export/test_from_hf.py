@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from checkpoints import make_checkpoint, sentences
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 
-from spacy_zh_tw_ner.components.calibration import find_recognizer
-from spacy_zh_tw_ner.export.from_hf import create_init_from_hf_v1, pipeline_from_hf
-from spacy_zh_tw_ner.transformer.classifier import read_classifier
+from benchmarks.synthetic import make_checkpoint, sentences
+from spacy_zh_tw_ner.components.inspection import find_recognizer
+from spacy_zh_tw_ner.export.from_hf import create_init_from_hf_v1, pipeline_from_hf, read_classifier
 
 ROOT = Path(__file__).parents[2]
 SCHEMES = {

@@ -10,8 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 
 from spacy_zh_tw_ner.language import TraditionalChinese
-from spacy_zh_tw_ner.language.lex_attrs import like_num
-from spacy_zh_tw_ner.language.stop_words import STOP_WORDS
+from spacy_zh_tw_ner.language.defaults import STOP_WORDS, like_num
 from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer
 
 

@@ -15,23 +15,21 @@ from io import StringIO
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS.parent))
 
-import checkpoints
 import spacy
 import torch
-from conftest import TINY
-from shrunk import ROOT, SHRINK
 from spacy.training.initialize import init_nlp
-from spacy.util import load_config
-from trained import SENTENCE, make_pipeline
 
+from benchmarks import synthetic
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.runtime import load
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
-from spacy_zh_tw_ner.transformer import code_points
+from spacy_zh_tw_ner.transformer import wordpieces
+from tests.pipelines import SENTENCE, make_pipeline
+from tests.tiny import TINY, tiny_config
 
 TEXTS = [SENTENCE, "昨天林佳龍走訪台中市的市場。"]
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
@@ -40,13 +38,13 @@ QUIET = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar
 
 def make_transformers() -> None:
     """Save a Transformer in full, as an adapter, inside the head, in 8 bits and as an exported model."""
-    checkpoints.sentences = lambda: iter(TEXTS)  # a vocabulary of a few characters
-    base = checkpoints.make_checkpoint(Path("base"), "bert", hidden=16, heads=2, layers=2, max_length=256)
+    synthetic.sentences = lambda: iter(TEXTS)  # a vocabulary of a few characters
+    base = synthetic.make_checkpoint(Path("base"), "bert", hidden=16, heads=2, layers=2, max_length=256)
     make_pipeline(base, Path("transformer_full"))
     make_pipeline(base, Path("transformer_adapter"), lora=LORA, save="adapter")
-    make_pipeline(base, Path("transformer_in_head"), in_head=True)
+    make_pipeline(base, Path("transformer_in_head"), inside_head=True)
     write_quantized(spacy.load("transformer_full"), _folder("transformer_int8"))
-    code_points.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
+    wordpieces.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
     write_onnx(spacy.load("transformer_full"), _folder("exported"))
 
 
@@ -57,10 +55,7 @@ def make_bilstm() -> None:
         (source / f"{split}.txt").write_text(TINY, encoding="utf-8")
     convert(source, Path("corpus"), ConvertSettings(script="none"), notify=str)
     shutil.rmtree(source)
-    paths = {f"paths.{split}": f"corpus/{split}.spacy" for split in ("train", "dev")}
-    config = load_config(
-        ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | QUIET | {"training.eval_frequency": 10}
-    )
+    config = tiny_config(Path("corpus"), **QUIET, **{"training.eval_frequency": 10})
     config["training"]["max_steps"] = 40
     train(init_nlp(config.interpolate()), Path("trained"), stdout=StringIO(), stderr=StringIO())
     shutil.move("trained/model-best", "bilstm")

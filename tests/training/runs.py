@@ -3,22 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from shrunk import ROOT, SHRINK
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
-from spacy.util import load_config
 
 from spacy_zh_tw_ner.training.progress import ProgressReport
+from tests.tiny import tiny_config
 
 LOGGER: dict[str, Any] = {"@loggers": "spacy-zh-tw-ner.progress_logger.v1"}
 
 
 def start(corpus: Path, logger: dict[str, Any] | None = None, **settings: Any) -> Language:
-    paths = {f"paths.{split}": str(corpus / f"{split}.spacy") for split in ("train", "dev")}
     few = {"training.max_steps": 12, "training.eval_frequency": 4, "training.logger": logger or LOGGER}
-    return init_nlp(
-        load_config(ROOT / "configs" / "bilstm.cfg", overrides=SHRINK | paths | few | settings).interpolate()
-    )
+    return init_nlp(tiny_config(corpus, **few | settings).interpolate())
 
 
 def make(

@@ -10,10 +10,10 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_zh_tw_ner.corpora.docbin import make_doc
-from spacy_zh_tw_ner.corpora.markup import parse_line
+from spacy_zh_tw_ner.corpora.formats.markup import parse_line
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.training.augmenters import EntitySwap, create_entity_swap_augmenter_v1
+from tests.annotated_docs import make_doc
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import Config
 
-from spacy_zh_tw_ner.corpora.docbin import make_doc
-from spacy_zh_tw_ner.corpora.markup import parse_line
+from spacy_zh_tw_ner.corpora.formats.markup import parse_line
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.tokenization.folds import VARIANTS
 from spacy_zh_tw_ner.training.augmenters import ScriptVariants
+from tests.annotated_docs import make_doc
 
 LINE = "[蔡英文](PERSON)在[臺北市](GPE)的[台積電](ORG)裡 [Taiwan 大學](ORG)，說國語。"
 

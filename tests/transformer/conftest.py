@@ -3,13 +3,13 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from checkpoints import EXTRA, FAMILIES
 
-from spacy_zh_tw_ner.transformer import precision
+from benchmarks import synthetic
+from benchmarks.synthetic import FAMILIES, SPECIAL, of_wordpieces
+from spacy_zh_tw_ner.transformer import memory
 
 ROWS = 60
 
@@ -18,36 +18,21 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
     import bitsandbytes
     import peft  # noqa: F401
-    import transformers
-    import transformers.models.deberta_v2.modeling_deberta_v2
 
 assert bitsandbytes
 
 
-def make_config(family: str, layers: int, hidden: int) -> Any:
-    sizes = {"vocab_size": ROWS, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": 4}
-    sizes |= {"intermediate_size": 2 * hidden, "max_position_embeddings": 64}
-    return transformers.AutoConfig.for_model(family, **sizes, **EXTRA.get(family, {}))
-
-
 @pytest.fixture(scope="session")
-def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Save a token classification checkpoint with a tokenizer, once for each set of arguments."""
-    made: dict[tuple[Any, ...], Path] = {}
+def make_checkpoint(once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[..., Path]:
+    """Save a checkpoint with a tokenizer of `ROWS` wordpieces, once for each set of arguments."""
 
     def make(family: str = "bert", *, layers: int = 2, hidden: int = 32, seed: int = 0, dtype: str = "float32") -> Path:
-        key = (family, layers, hidden, seed, dtype)
-        if key not in made:
-            folder = made[key] = tmp_path_factory.mktemp(family)
-            torch.manual_seed(seed)
-            model = transformers.AutoModelForTokenClassification.from_config(make_config(family, layers, hidden))
-            for parameter in model.parameters():  # biases and norms start alike, and would hide mistakes
-                parameter.data += 0.1 * torch.randn_like(parameter)
-            model.to(getattr(torch, dtype)).save_pretrained(folder)
-            pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(chr(0x4E00 + i) for i in range(ROWS - 5))]
-            (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
-            transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-        return made[key]
+        def fill(folder: Path) -> None:
+            characters = of_wordpieces([*SPECIAL, *(chr(0x4E00 + i) for i in range(ROWS - len(SPECIAL)))])
+            sizes = {"layers": layers, "hidden": hidden, "inner": 2 * hidden, "max_length": 64, "seed": seed}
+            synthetic.make_checkpoint(folder, family, tokenizer=characters, noise=0.1, dtype=dtype, **sizes)
+
+        return once(f"checkpoint-{family}-{layers}-{hidden}-{seed}-{dtype}", fill)
 
     return make
 
@@ -68,4 +53,4 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.fixture(autouse=True)
 def _any_machine_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warn of emulated half precision only where a test asks for it."""
-    monkeypatch.setattr(precision, "is_native", lambda *args: True)
+    monkeypatch.setattr(memory, "is_native", lambda *args: True)

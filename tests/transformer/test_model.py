@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from checkpoints import sentences
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
 
+from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner.training.optimizers import GroupedOptimizer, create_grouped_optimizer_v1
 from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, MemorySettings

@@ -1,6 +1,6 @@
 """Run one reader on mutated files, in a process with limits, and report each as a line of JSON.
 
-    python -m untrusted.child READER SANDBOX FIRST COUNT
+    python -m tests.untrusted.child READER SANDBOX FIRST COUNT
 
 What is written outside the sandbox, processes that are started and connections are caught by an audit hook.
 """
@@ -77,7 +77,7 @@ def main() -> None:
     os.environ["TMPDIR"] = str(sandbox / "temporary")
     import torch
 
-    from untrusted.readers import READERS
+    from tests.untrusted.readers import READERS
 
     torch.set_num_threads(1)
     cases = READERS[name](sandbox / "input")
@@ -94,7 +94,7 @@ def main() -> None:
         # Ten in a row are of one kind: what a failure has left behind is then cleared away once.
         case = Random(f"{name} {index // 10}").choices(cases, [each.weight for each in cases])[0]
         random = Random(f"{name} {index}")
-        from untrusted.mutations import mutate
+        from tests.untrusted.mutations import mutate
 
         data = mutate(case.tree, random, case.encode)
         violations.clear()

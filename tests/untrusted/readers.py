@@ -165,7 +165,7 @@ def _more_components(folder: Path) -> list[Case]:
 
     from spacy_zh_tw_ner.components.ensemble import combine
     from spacy_zh_tw_ner.components.gazetteer import Gazetteer
-    from spacy_zh_tw_ner.encoders.lexicon import Lexicon, _from_bytes
+    from spacy_zh_tw_ner.encoders.lexicon_embed import Lexicon, _from_bytes
 
     words = {"GPE": ["臺北市", "新竹"], "ORG": ["台積電"]}
     gazetteer, file = Gazetteer(words), folder / "gazetteer"
@@ -372,7 +372,7 @@ def spacy_files(folder: Path) -> list[Case]:
     import spacy
     from spacy.tokens import DocBin, Span
 
-    from spacy_zh_tw_ner.corpora.docbin import read_spacy
+    from spacy_zh_tw_ner.corpora.formats.docbin import read_spacy
     from spacy_zh_tw_ner.training.char_corpus import CharCorpus
 
     folder.mkdir(parents=True)
@@ -421,7 +421,7 @@ def corpora(folder: Path) -> list[Case]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from spacy_zh_tw_ner.corpora.formats import FORMATS, guess_format
+    from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
     from spacy_zh_tw_ner.corpora.records import SILENT
     from spacy_zh_tw_ner.errors import code_of
 

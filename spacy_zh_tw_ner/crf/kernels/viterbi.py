@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..layout import Layout
 from ..transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
-from .settings import LANES, jit, padded
+from . import LANES, jit, padded
 
 Array = npt.NDArray[Any]
 

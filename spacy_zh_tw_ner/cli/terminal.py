@@ -1,0 +1,112 @@
+"""Print messages, tables, warnings about labels, and a progress bar."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unicodedata import category, east_asian_width
+
+from wasabi import Printer  # type: ignore[attr-defined]  # it has no __all__
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+GLUE = "\x1f"  # a character at which wasabi does not wrap
+SPACING = "   "
+INVISIBLE = ("Mn", "Me", "Cf")  # marks that are drawn over the character before, and format characters
+
+
+class LinePrinter(Printer):
+    """wasabi's printer without line breaks inside a message."""
+
+    def text(  # type: ignore[override]  # all but the texts by keyword
+        self, title: Any = "", text: Any = "", *, icon: str | None = None, **settings: Any
+    ) -> Any:
+        """Print a message; see `wasabi.Printer.text`."""
+        symbol = self.icons.get(icon or "", "") if self.pretty else ""
+        title, text = (str(part).replace(" ", GLUE) for part in (f"{symbol} {title}".strip(), text))
+        shown = {key: settings.pop(key) for key in ("show", "no_print", "exits") if key in settings}
+        line = str(super().text(title, text, no_print=True, **settings)).replace(GLUE, " ")
+        if shown.get("no_print") or self.no_print:
+            return line
+        if shown.get("show", True):
+            print(line)
+        if shown.get("exits") is not None:
+            raise SystemExit(shown["exits"])
+        return None
+
+
+msg = LinePrinter()
+
+
+def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) -> None:
+    """Print a warning if gold documents have labels that a pipeline cannot predict; each label is reported once.
+
+    nlp (Language): The pipeline.
+    golds (Iterable[Doc]): Documents with gold entities.
+    data (Path): The file that they are from.
+    """
+    from ..components.inspection import unknown_labels_message
+
+    message = unknown_labels_message(nlp, golds)
+    if message is not None:
+        msg.warn(f"{data}: {message}")
+
+
+@contextmanager
+def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[float], object]]]:
+    """Show how much of a file or folder has been read, on a terminal.
+
+    source (Path): What is read.
+    YIELDS (tuple[Callable, Callable]): To tell the user something, and to say how many more bytes have been read.
+    """
+    from tqdm import tqdm
+
+    from ..corpora.splits import data_files
+
+    total = sum(file.stat().st_size for file in data_files(source))
+    with tqdm(total=total or None, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+
+        def notify(message: str) -> None:
+            bar.clear()
+            msg.info(message)
+
+        yield notify, bar.update
+
+
+def print_table(
+    rows: Iterable[Sequence[object]], *, header: Sequence[str], aligns: str = "", divider: bool = True
+) -> None:
+    """Print a table.
+
+    rows (Iterable[Sequence[object]]): The cells of each row.
+    header (Sequence[str]): One name per column.
+    aligns (str): One letter per column, "l" or "r"; columns without one are aligned left.
+    divider (bool): Print a line below the header.
+    """
+    cells = [tuple(header), *(tuple(str(cell) for cell in row) for row in rows)]
+    widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+    lines = [_row(row, widths, aligns) for row in cells]
+    if divider:
+        lines.insert(1, _row(["-" * width for width in widths], widths, ""))
+    print("\n" + "\n".join(lines) + "\n")
+
+
+def display_width(text: str) -> int:
+    """Return the width of a text in terminal cells."""
+    return sum(_cells(char) for char in text)
+
+
+def _cells(char: str) -> int:
+    if category(char) in INVISIBLE:
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], aligns: str) -> str:
+    padded = []
+    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - display_width(cell))
+        padded.append(space + cell if aligns[i : i + 1] == "r" else cell + space)
+    return SPACING.join(padded).rstrip()

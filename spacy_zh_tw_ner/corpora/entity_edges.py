@@ -1,0 +1,48 @@
+"""Find entities whose first or last character is unlikely to belong to a name."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .formats.docbin import Sentence
+
+# Ends or joins clauses. Not the full stop of "Inc.", the ! of "Yahoo!", % and the like.
+PUNCTUATION = frozenset("，。、；：！？…—～,;:·‧•/|")
+BRACKETS = dict(zip("《〈「『（(【［[“‘", "》〉」』）)】］]”’", strict=True))
+OPENERS = {closer: opener for opener, closer in BRACKETS.items()}
+
+
+class Edge(NamedTuple):
+    """kind: "white space", "punctuation" or "bracket" (one without its other half)."""
+
+    kind: str
+    surface: str
+    label: str
+    origin: str
+
+
+def find_edges(sentences: Iterable[Sentence]) -> Iterator[Edge]:
+    """Find entities with an unlikely first or last character.
+
+    sentences (Iterable[Sentence]): A corpus.
+    YIELDS (Edge): At most one per entity.
+    """
+    for sentence in sentences:
+        for entity in sentence.entities:
+            surface = sentence.surface(entity)
+            kind = edge_kind(surface)
+            if kind is not None:
+                yield Edge(kind, surface, entity.label, sentence.origin)
+
+
+def edge_kind(surface: str) -> str | None:
+    """Return the kind of problem at the edges of a surface, or None. Paired brackets, as of 《紅樓夢》, are none."""
+    if surface != surface.strip():
+        return "white space"
+    first, last = surface[0], surface[-1]
+    if {first, last} & PUNCTUATION:
+        return "punctuation"
+    if first in BRACKETS and surface.count(BRACKETS[first]) < surface.count(first):
+        return "bracket"
+    if last in OPENERS and surface.count(OPENERS[last]) < surface.count(last):
+        return "bracket"
+    return None

@@ -1,0 +1,197 @@
+"""Read and write columns, one token and its tag per line: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from ..records import SILENT, Reading, Record, broken
+from ..tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
+from ..text_files import numbered_lines
+from ..tokenizer_markers import PIECE_TAG, LostText, MarkerRemover, have_positions, is_piece, is_special, valid_tag
+
+TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
+DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
+N_SURVEYED = 5_000  # lines that decide which column holds the tags, and their scheme
+ASCII_WHITE = " \t\r"
+BLANKS = re.compile(" +")
+DOCSTART = "-DOCSTART-"
+N_CACHED = 200_000  # different lines; most lines of a corpus are one of a few thousand
+
+
+def split_row(line: str) -> list[str]:
+    """Split a line into columns at tabs or, if there are none, at spaces.
+
+    Only ASCII blanks and tabs separate: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of blanks alone is
+    one blank, which is a token like any other.
+    """
+    line = line.rstrip(ASCII_WHITE)
+    if "\t" in line:
+        return [cell.strip(ASCII_WHITE) or cell[:1] for cell in line.split("\t")]
+    row = BLANKS.split(line.strip(" "))
+    # If the token is a space, only the separator and the tag are left.
+    return [" ", *row] if line.startswith(" ") and len(row) == 1 and TAG.fullmatch(row[0]) else row
+
+
+def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
+    """Find the column that holds tags in more than half of the rows; the last one, after POS tags and chunks."""
+    rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
+    width = max(map(len, rows), default=0)
+    counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
+    best = max(counts[1:], default=0)
+    return max(i for i in range(1, width) if counts[i] == best) if best * 2 > len(rows) else None
+
+
+def is_comment(line: str, column: int | None = None) -> bool:
+    """Return whether a line is a comment, and not a hash that is the first token of its sentence.
+
+    line (str): The line.
+    column (Optional[int]): The column that holds tags, if it is known.
+    """
+    if not line.startswith("#"):
+        return False
+    row = split_row(line)
+    cells = row[1:][-1:] if column is None else row[column : column + 1]
+    if not any(map(TAG.fullmatch, cells)):
+        return True
+    is_hashtag = len(row) == 2 and len(row[0]) > 1  # such as #台灣, or the wordpiece ##ing
+    return not is_hashtag and ("#" not in row[:2] or "=" in row)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Columns and scheme of a file."""
+
+    tag: int | None
+    token: int
+    iob1: bool
+    positions: bool = False
+    documents: bool = False  # separated by -DOCSTART-
+
+
+class _RowCache(dict[str, tuple[str, str] | None]):
+    """Line → token and tag, or None for the end of a sentence. Lines repeat, so most need not be split again."""
+
+    def __init__(self, layout: _Layout) -> None:
+        super().__init__()
+        self.layout = layout
+
+    def __missing__(self, line: str) -> tuple[str, str] | None:
+        if not line.strip() or line.startswith(DOCSTART):
+            return None
+        row, column = split_row(line), self.layout.tag
+        if column is None or len(row) <= column:
+            raise ValueError(" ".join(row))
+        token = row[self.layout.token]
+        tag = valid_tag(token, row[column])
+        if tag is None:
+            raise ValueError(" ".join(row))
+        if len(self) >= N_CACHED:
+            self.clear()
+        self[line] = found = (token, tag)
+        return found
+
+
+def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read a file of one token and tag per line, with blank lines between sentences, as a `ReaderT`.
+
+    A `# text =` comment gives the spacing of its sentence; without one, the tokens are joined as Chinese is written.
+
+    RAISES (CorpusError): For a line without a tag, or tokens that differ from their text.
+    """
+    layout = _survey(path)
+    if layout.iob1:
+        reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
+    parse, remove_markers = _RowCache(layout), MarkerRemover(layout.positions)
+    rows: list[tuple[str, str]] = []
+    text: str | None = None
+    doc_id, first, n_documents = "", 0, 0
+    # A blank line ends the last sentence.
+    for number, line in chain(numbered_lines(path, reading.advance), [(0, "")]):
+        if not rows and is_comment(line, layout.tag):
+            comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
+            text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
+            continue
+        try:
+            row = parse[line]
+        except ValueError as error:
+            remedy = "Write a token and its tag."
+            raise broken(f"{path}:{number}", "no tag such as O or B-PER in this line", str(error), remedy) from None
+        if row is not None:
+            first = first if rows else number
+            rows.append(row)
+        elif rows:
+            try:
+                record = _sentence(path, first, rows, text, remove_markers)
+            except LostText as error:
+                remedy = "Take the text from before it was cut into wordpieces."
+                reading.reject(f"{path}:{first}", str(error), "".join(token for token, _ in rows)[:60], remedy)
+            else:
+                record.doc_id = doc_id
+                if layout.iob1:
+                    record.repairs.clear()
+                if record.text:
+                    yield record
+            rows, text = [], None
+        if layout.documents and line.startswith(DOCSTART):
+            n_documents += 1
+            doc_id = f"{path.stem}-{n_documents}"
+    remove_markers.report(path, reading.notify)
+
+
+def _survey(path: Path) -> _Layout:
+    sentences: list[list[list[str]]] = [[]]
+    n_documents = 0
+    for _, line in islice(numbered_lines(path), N_SURVEYED):
+        n_documents += line.startswith(DOCSTART)
+        if not line.strip() or line.startswith(DOCSTART):
+            sentences.append([])
+        elif sentences[-1] or not is_comment(line):
+            sentences[-1].append(split_row(line))
+    sentences = [rows for rows in sentences if rows]
+    # If most of a file is wrong, its first sentence shows the intended column.
+    column = tag_column([row for rows in sentences for row in rows]) or tag_column(next(iter(sentences), []))
+    if column is None:
+        return _Layout(None, 0, iob1=False)
+    # Words are in the first column, or after a counter, as in CoNLL-U.
+    counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
+    tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
+    positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
+    # Some tools begin every file with a single -DOCSTART-.
+    return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
+
+
+def _sentence(
+    path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_markers: MarkerRemover
+) -> Record:
+    tokens, tags, blanks = remove_markers([token for token, _ in rows], [tag for _, tag in rows], text)
+    if text is None:
+        text, spans = join_tokens(tokens, blanks)
+    else:
+        spans = find_tokens(tokens, text)
+        remedy = "Correct the comment, or remove it."
+        if len(spans) < len(tokens):
+            origin, token = f"{path}:{first + len(spans)}", tokens[len(spans)]
+            raise broken(origin, "the token is not next in `# text`", token, remedy)
+        rest = text[spans[-1][1] if spans else 0 :]
+        if rest.strip():
+            raise broken(f"{path}:{first}", "`# text` goes on behind the last token", rest, remedy)
+    entities, n_repaired = decode_tags(tags, spans)
+    repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
+    return Record(text, entities, f"{path}:{first}", repairs=repairs)
+
+
+def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
+    """Write one record as one token and tag per line: every character that is not white space is a token.
+
+    record (Record): Its text has no line feed, and is not only white space.
+    scheme (str): "bio" or "bioes".
+    comments (Sequence[str]): Comments before it, without their signs.
+    RETURNS (str): Lines, the last one blank.
+    """
+    spans = [(i, i + 1) for i, char in enumerate(record.text) if not char.isspace()]
+    tags = encode_tags(record.entities, spans, scheme)
+    header = "".join(f"# {comment}\n" for comment in [*comments, f"text = {record.text}"])
+    rows = "".join(f"{record.text[start]}\t{tag}\n" for (start, _), tag in zip(spans, tags, strict=True))
+    return f"{header}{rows}\n"

@@ -1,0 +1,146 @@
+"""Read and write JSON with spans: CLUENER, doccano, spaCy and Prodigy; helpers for every format of JSON objects."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ...errors import CorpusError
+from ..class_labels import LabelNames
+from ..offsets import CODEPOINT, CODEPOINT_INCLUSIVE, Convention, RawRecord, resolve_offsets
+from ..parquet import open_rows
+from ..record_fields import NotUsable, find_spans, find_text, find_tokens_and_tags, text_or_nothing
+from ..records import SILENT, Reading, Record, broken
+
+ParseT: TypeAlias = Callable[[dict[str, Any], str], Iterator[RawRecord]]
+
+SPAN_FIELDS = ("spans", "entities", "ents")
+CLUENER = "CLUENER"
+SHAPES = {
+    CLUENER: '{"text": …, "label": {"name": {"葉老桂": [[9, 11]]}}}',
+    "doccano": '{"text": …, "label": [[0, 3, "GPE"]]} or {"text": …, "entities": [{"start_offset": 0, …}]}',
+    "spaCy": (
+        '{"text": …, "spans": [{"start": 0, "end": 3, "label": "GPE"}]} or {"text": …, "entities": [[0, 3, "GPE"]]}'
+    ),
+}
+
+
+def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read CLUENER's JSON lines: label → surface → pairs of first and last character, the last one *included*.
+
+    path (Path): The file.
+    reading (Reading): Receives messages and rejects.
+    YIELDS (Record): One per object.
+    RAISES (CorpusError): For a line that is not a JSON object, or whatever `reading.reject` raises.
+    """
+    return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
+
+
+def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read doccano's JSON lines: [start, end, name] in `label` or `labels`, or `entities` with `start_offset`.
+
+    path (Path): The file.
+    reading (Reading): The unit of offsets, which doccano lets its users choose; receives messages and rejects.
+    YIELDS (Record): One per object.
+    RAISES (CorpusError): As `read_cluener`.
+    """
+    return _read_spans(path, reading, "doccano")
+
+
+def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read spaCy's or Prodigy's JSON lines: a text, and `spans`, `entities` or `ents` by character.
+
+    path (Path): The file.
+    reading (Reading): The unit of offsets; receives messages and rejects.
+    YIELDS (Record): One per object; what an annotator has rejected or skipped in Prodigy is left out and counted.
+    RAISES (CorpusError): As `read_cluener`.
+    """
+    return _read_spans(path, reading, "spaCy")
+
+
+def write_doccano(record: Record, scores: list[float]) -> str:
+    """Write one record as a line that doccano imports; fields other than text and label become its metadata."""
+    data: dict[str, Any] = {"text": record.text, "label": [list(entity) for entity in record.entities]}
+    if record.doc_id:
+        data["doc_id"] = record.doc_id
+    if scores:
+        data["scores"] = [round(score, 4) for score in scores]
+    return json.dumps(data, ensure_ascii=False)
+
+
+def write_spacy_json(record: Record, scores: list[float]) -> str:
+    """Write one record as a line for spaCy or Prodigy, each span with its text."""
+    spans: list[dict[str, Any]] = [
+        {"start": start, "end": end, "label": label, "text": record.text[start:end]}
+        for start, end, label in record.entities
+    ]
+    for span, score in zip(spans, scores, strict=False):
+        span["score"] = round(score, 4)
+    meta = {key: value for key, value in (("origin", record.origin), ("doc_id", record.doc_id)) if value}
+    return json.dumps({"text": record.text, "spans": spans, "meta": meta}, ensure_ascii=False)
+
+
+def _read_spans(path: Path, reading: Reading, name: str, default: Convention = CODEPOINT) -> Iterator[Record]:
+    return resolve_offsets(lambda path, reading: _read_raw_spans(path, reading, name), path, reading, default=default)
+
+
+def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
+    """Read objects with a text and spans, in fields of any of the usual names."""
+    left_out: Counter[str] = Counter()
+    first_relation = ""
+    names = LabelNames(path, open_rows(path).features)
+
+    def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
+        nonlocal first_relation
+        if data.get("answer", "accept") not in ("accept", None):
+            left_out['objects whose `answer` is not "accept"'] += 1
+            return
+        text = find_text(data, reading.fields)
+        text.encode()  # a lone surrogate (valid in JSON) raises here
+        spans = find_spans(data, lambda number: names.label(number, origin))
+        if not spans.annotated and find_tokens_and_tags(data, reading.fields) is not None:
+            raise NotUsable("it has tags for its tokens, unlike the objects before it; convert such files apart")
+        if spans.layouts - {"object" if name == CLUENER else "list"}:
+            raise NotUsable("its spans are laid out unlike those before it; convert such files apart")
+        if isinstance(data.get("relations"), list) and data["relations"]:
+            left_out["relations"] += len(data["relations"])
+            first_relation = first_relation or origin
+        yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects)
+
+    yield from read_raw(path, reading, parse, name=name, shape=SHAPES[name])
+    for what, n in left_out.items():
+        where = f" (the first: {first_relation}): only entities are read" if what == "relations" else ""
+        reading.notify(f"{path}: {n} {what} are left out{where}.")
+
+
+def _doc_id(data: dict[str, Any]) -> str:
+    meta = data.get("meta")
+    of_meta = meta.get("doc_id") if isinstance(meta, dict) else None
+    return text_or_nothing(data.get("doc_id")) or text_or_nothing(of_meta)
+
+
+def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: str) -> Iterator[RawRecord]:
+    """Read the objects of a file by the rules of one format; an object that breaks them is rejected.
+
+    path (Path): JSON lines, one array, or Parquet.
+    reading (Reading): Receives rejects, with file and line.
+    parse (Callable): Object and origin → records, none where the object holds no annotation.
+    name (str): The format, for messages.
+    shape (str): An example of its objects, for messages.
+    YIELDS (RawRecord): Texts are strings, labels strings that are not empty, offsets whole numbers.
+    RAISES (CorpusError): For what is not a JSON object, and for lone surrogates, with file and line.
+    """
+    for origin, data in open_rows(path, reading.advance).objects:
+        try:
+            for raw in parse(data, origin):
+                "".join([raw.text, *(span.label for span in raw.spans)]).encode()  # raises for a lone surrogate
+                yield raw
+        except CorpusError:
+            raise
+        except UnicodeError as error:
+            problem = f"not a {name} object ({error})"
+            raise broken(origin, problem, ascii(data)[:60], f"Write {shape}") from None
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            reason = f": {error}" if isinstance(error, NotUsable) else f" ({error!r})"
+            reading.reject(origin, f"not a {name} object{reason}", str(data)[:60], f"Write {shape}")

@@ -1,0 +1,220 @@
+"""Read and write Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
+
+JSON-MIN, its other export, has an object for each annotation instead: the fields of the task, and beside them the
+values of its regions, in a list that is named as in the settings of the project.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...entities import Entity
+from ..offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, check_span, find_text, kind_of, text_or_nothing
+from ..records import SILENT, FieldNames, NoAnnotation, Reading, Record
+from .json_spans import read_raw
+
+SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["GPE"]}}]}]}'
+
+# Fields of JSON-MIN that are not those of a task.
+ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
+# Types of results that do not annotate characters: they need no labels.
+OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "relation")
+
+
+def is_minimal(data: dict[str, Any]) -> bool:
+    """Return whether an object is of JSON-MIN."""
+    return not isinstance(data.get("data"), dict) and (
+        "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
+    )
+
+
+def _are_regions(value: Any, needed: str = "end") -> bool:
+    """Return whether a value is a list of regions of which at least one has a key."""
+    return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
+
+
+def is_unlabelled_task(data: dict[str, Any]) -> bool:
+    """Return whether a task has no completed annotation."""
+    return not is_minimal(data) and not _finished(data)
+
+
+def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
+    for key in ("annotations", "completions"):
+        if isinstance(data.get(key), list):
+            return [annotation for annotation in data[key] if not annotation.get("was_cancelled")]
+    return []
+
+
+def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read what Label Studio exports as JSON or JSON-MIN.
+
+    A task that several people have annotated gives one record: the annotation marked as ground truth, or the first.
+
+    path (Path): The file.
+    reading (Reading): The unit of offsets and the name of the text's field; receives messages and rejects.
+    YIELDS (Record): One an annotated task.
+    RAISES (CorpusError): For what is no JSON object, or whatever `reading.reject` raises.
+    """
+    fields: Counter[str] = Counter()
+
+    def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
+        return _read(path, reading, fields)
+
+    return resolve_offsets(read, path, reading, default=CONVENTIONS["utf16"])
+
+
+def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRecord]:
+    left_out: Counter[str] = Counter()
+    last: Any = None
+
+    def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
+        nonlocal last
+        if is_minimal(data):
+            before, last = last, data.get("id")
+            if before is not None and before == last:
+                left_out["others"] += 1
+                return
+            data = _task(data)
+        if not isinstance(data["data"], dict):
+            raise NotUsable(f"`data` is {kind_of(data['data'])}, not an object")
+        done = _finished(data)
+        if not done:
+            left_out["bare"] += 1
+            return
+        left_out["others"] += len(done) - 1
+        chosen = next((annotation for annotation in done if annotation.get("ground_truth")), done[0])
+        results = [result if isinstance(result, dict) else {} for result in chosen["result"]]
+        regions = [result for result in results if result.get("type") not in OTHER_TYPES]
+        name = _text_field(data["data"], regions, reading.fields, fields)
+        text = find_text(data["data"], reading.fields._replace(text=name))
+        text.encode()  # a lone surrogate (valid in JSON) raises here
+        fields[name] += 1
+        raw = RawRecord(
+            text,
+            [],
+            f"{origin}, task {data['id']}" if "id" in data else origin,
+            text_or_nothing(data["data"].get("doc_id")),
+        )
+        for region in regions:
+            if _is_elsewhere(region, name, data["data"]):
+                reason = f"a region of the field {region['to_name']!r}; --text-field reads that one"
+                raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
+            else:
+                _add_region(region, raw)
+        yield raw
+
+    yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
+    if left_out["bare"]:
+        reading.notify(
+            f"{path}: {left_out['bare']} tasks that nobody has annotated, or that were skipped, are left out."
+        )
+    if left_out["others"]:
+        reading.notify(
+            f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
+            f"{left_out['others']} others are left out."
+        )
+
+
+def _task(data: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of JSON-MIN as a task with one annotation."""
+    regions = [{"value": value} for values in data.values() if _are_regions(values) for value in values]
+    fields = {key: value for key, value in data.items() if key not in ABOUT and not _are_regions(value)}
+    number = {"id": data["id"]} if "id" in data else {}
+    return {**number, "data": fields, "annotations": [{"result": regions}]}
+
+
+def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
+    """Return the field that holds the annotated text, whose name is in the project's settings and not in the export.
+
+    data (dict): The fields of the task.
+    regions (list[dict]): Its regions. `to_name` is mostly the name of the field; else their texts tell.
+    names (FieldNames): `text` is the answer where it is given.
+    fields (Counter[str]): How often each field was the one in the tasks before; counted up by the caller.
+    """
+    if names.text:
+        return names.text
+    targets = Counter(region["to_name"] for region in regions if isinstance(region.get("to_name"), str))
+    if "text" in data and (not targets or "text" in targets or not targets.keys() & data.keys()):
+        return "text"
+    named = [target for target, _ in targets.most_common() if target in data]
+    if named:
+        return str(named[0])
+    texts = {key: value for key, value in data.items() if isinstance(value, str) and key != "doc_id"}
+    fitting = Counter({key: sum(_may_stand(region, text) for region in regions) for key, text in texts.items()})
+    best = max(fitting.values(), default=0)
+    if best:
+        return next(key for key in texts if fitting[key] == best)
+    known = [key for key, _ in fields.most_common() if key in texts] or [key for key in TEXT_FIELDS if key in texts]
+    if known or len(texts) == 1:
+        return known[0] if known else next(iter(texts))
+    raise NotUsable(f"`data` has no `text`, and {len(texts)} other strings; name one with --text-field")
+
+
+def _may_stand(region: dict[str, Any], text: str) -> bool:
+    """Return whether a text contains the surface of a region near its offsets, in any unit of offsets."""
+    value = region.get("value")
+    surface = value.get("text") if isinstance(value, dict) else None
+    return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
+
+
+def _is_elsewhere(region: dict[str, Any], name: str, data: dict[str, Any]) -> bool:
+    target = region.get("to_name")
+    return isinstance(target, str) and target != name and target in data
+
+
+def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
+    value = region.get("value")
+    if not isinstance(value, dict):
+        raw.rejects.append(NoAnnotation(Entity(0, 0, ""), NO_LABEL))
+        return
+    surface = value.get("text")
+    labels = value.get("labels", value.get(str(region.get("type"))))
+    for label in labels if isinstance(labels, list) and labels else [labels]:
+        span, reject = check_span(
+            value.get("start"), value.get("end"), label, surface if isinstance(surface, str) else None
+        )
+        if span is not None:
+            raw.spans.append(span)
+        if reject is not None:
+            raw.rejects.append(reject)
+
+
+def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:
+    """Write one record as a task.
+
+    record (Record): The record.
+    scores (list[float]): One an entity, or none.
+    number (int): The task's id.
+    model (Optional[str]): Who found the entities: then they are a prediction to correct, else an annotation.
+    RETURNS (str): A JSON object.
+    """
+    units = {place: unit for unit, place in enumerate(boundaries(record.text, "utf16"))}
+    results: list[dict[str, Any]] = [
+        {
+            "id": f"{number}-{i}",
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {
+                "start": units[start],
+                "end": units[end],
+                "text": record.text[start:end],
+                "labels": [label],
+            },
+        }
+        for i, (start, end, label) in enumerate(record.entities)
+    ]
+    for result, score in zip(results, scores, strict=False):
+        result["score"] = round(score, 4)
+    task: dict[str, Any] = {"id": number, "data": {"text": record.text}}
+    if record.doc_id:
+        task["data"]["doc_id"] = record.doc_id
+    if model is None:
+        task["annotations"] = [{"result": results}]
+    else:
+        least = {"score": round(min(scores), 4)} if scores else {}
+        task["predictions"] = [{"model_version": model, "result": results, **least}]
+    return json.dumps(task, ensure_ascii=False)

@@ -1,0 +1,63 @@
+r"""Read the project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
+
+A line is a sentence, `# doc = name` begins a document, blank lines are ignored. A backslash escapes `[`, `]`, `\` and,
+at the beginning of a line, `#`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...entities import Entity
+from ..records import SILENT, Reading, Record, broken
+from ..text_files import numbered_lines
+
+HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
+# Groups: escaped sign, opening bracket, label, plain text, anything else.
+PART = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
+
+
+def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+    """Read a file in the inline markup, as a `ReaderT`."""
+    doc_id = ""
+    for number, line in numbered_lines(path, reading.advance):
+        origin = f"{path}:{number}"
+        if line.startswith("#"):
+            header = HEADER.fullmatch(line)
+            if header is None:
+                problem = "a line that begins with # is no document header"
+                raise broken(origin, problem, line, r"Write `# doc = name`, or \#.")
+            doc_id = header[1]
+        elif line.strip():
+            text, entities = parse_line(line, origin=origin)
+            yield Record(text, entities, origin, doc_id)
+
+
+def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
+    """Parse one marked-up sentence.
+
+    line (str): The sentence.
+    origin (str): File and line, for messages.
+    RETURNS (tuple[str, list[Entity]]): The plain text, and its entities.
+    RAISES (CorpusError): For markup that is not closed, not opened, nested, or empty.
+    """
+    text: list[str] = []
+    entities: list[Entity] = []
+    length, start = 0, None
+    for match in PART.finditer(line):
+        escaped, opening, label, plain, _ = match.groups()
+        if escaped or plain:
+            text.append(escaped or plain)
+            length += len(text[-1])
+        elif opening and start is None:
+            start = length
+        elif label and start is not None and length > start:
+            entities.append(Entity(start, length, label))
+            start = None
+        else:
+            problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
+            seen = line[match.start() : match.start() + 20]
+            raise broken(origin, problem, seen, r"Write [text](LABEL), and \[ \] \\ for the signs.")
+    if start is not None:
+        raise broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
+    return "".join(text), entities

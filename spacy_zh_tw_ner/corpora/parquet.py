@@ -1,0 +1,90 @@
+"""Read the rows of a Parquet file as JSON objects; open a file of either."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import CorpusError, Errors
+from ..extras import install_hint
+from ..untrusted import parse_json, whole_number
+from ..untrusted import reading as reading_untrusted
+from ..untrusted.documents import inflation_limit
+from .records import ignore
+from .text_files import json_objects
+
+PARQUET_MAGIC = b"PAR1"
+BATCH = 1024  # rows that are decoded at once
+
+
+class Rows(NamedTuple):
+    """Hugging Face features from Parquet metadata, or None, and origin and object of each row."""
+
+    features: Any
+    objects: Iterator[tuple[str, dict[str, Any]]]
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as Parquet does."""
+    with path.open("rb") as file:
+        return file.read(4) == PARQUET_MAGIC
+
+
+def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
+    """Open a file of JSON objects or Parquet rows.
+
+    path (Path): JSON lines, a JSON array, or Parquet.
+    advance (Callable[[float], object]): Receives how many more bytes have been read.
+    RETURNS (Rows): The objects, read one after the other.
+    RAISES (CorpusError): For Parquet that cannot be read, or without pyarrow.
+    """
+    if not is_parquet(path):
+        return Rows(None, json_objects(path, advance))
+    try:
+        from pyarrow import parquet, types
+    except ImportError:
+        raise CorpusError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
+    try:
+        file = parquet.ParquetFile(path)
+        with reading_untrusted(path):
+            features = parse_json((file.schema_arrow.metadata or {}).get(b"huggingface", b"null"))
+            _require_plausible(file.metadata, path)
+    except Exception as error:  # pyarrow has its own exception types
+        raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
+    # Columns of images and audio are not read.
+    binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    columns = [field.name for field in file.schema_arrow if not any(is_kind(field.type) for is_kind in binary)]
+    return Rows(features, _parquet_objects(path, file, columns, advance))
+
+
+def _parquet_objects(
+    path: Path, file: Any, columns: list[str], advance: Callable[[float], object]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
+    size = path.stat().st_size / max(1, file.metadata.num_rows)
+    batches = file.iter_batches(batch_size=BATCH, columns=columns)
+    while True:
+        try:
+            batch = next(batches, None)
+            found = batch.to_pylist() if batch is not None else []
+        except Exception as error:  # pyarrow has its own exception types
+            raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
+        if batch is None:
+            return
+        for data in found:
+            number += 1
+            yield f"{path}:{number}", data
+        advance(size * batch.num_rows)
+
+
+def _require_plausible(metadata: Any, path: Path) -> None:
+    """Refuse a file whose columns would take far more memory than it has bytes.
+
+    metadata (pyarrow.parquet.FileMetaData): Sizes before compression, and numbers of values before encoding: a run of
+        equal values takes few bytes however long it is.
+    """
+    limit = inflation_limit(path.stat().st_size)
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for column in map(group.column, range(group.num_columns)):
+            for value in (column.total_uncompressed_size, column.num_values):
+                whole_number(f"column {column.path_in_schema}", value, 0, limit)

@@ -1,0 +1,142 @@
+"""Remove markers of other tools from tokens: [CLS], ##ing, ▁New, and the positions of Weibo NER."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from .records import NotifyT
+from .tags import TAG, find_tokens
+
+CleanT: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[bool | None]]
+
+SPECIAL = frozenset("[CLS] [SEP] [PAD] <s> </s> <pad> <bos> <eos> <|endoftext|>".split())
+UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
+CONTINUED = re.compile(r"##(\S+)")
+BLANK = "▁"  # U+2581: SentencePiece's marker of the space before a word
+PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
+PLACED_SHARE = 0.98  # least share of tokens with positions; emoji and similar may have none
+BEGINNINGS = ("##", "[", "<", BLANK)  # prefixes of all markers, for a quick check
+OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
+INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
+PIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
+
+
+class LostText(ValueError):
+    """Raised for a sentence whose text cannot be restored."""
+
+
+def is_special(token: str) -> bool:
+    """Return whether a token is a special token of a model, such as [CLS], and not part of the text."""
+    return token in SPECIAL
+
+
+def is_piece(token: str) -> bool:
+    """Return whether a token is a wordpiece that continues the token before it."""
+    return CONTINUED.fullmatch(token) is not None
+
+
+def valid_tag(token: str, tag: str) -> str | None:
+    """Return the tag of a token, O for a special token that some tools give a tag of its own; None if it is no tag."""
+    if TAG.fullmatch(tag) or (tag == PIECE_TAG and is_piece(token)):
+        return tag
+    return "O" if is_special(token) else None
+
+
+def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
+    """Return whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
+
+    sentences (Iterable[Sequence[str]]): Tokens of each sentence.
+    RETURNS (bool): Whether nearly every token ends with 0 or one more than the token before, and some with more than 0.
+    """
+    n_tokens = n_placed = highest = 0
+    for tokens in sentences:
+        before = -1
+        for token in tokens:
+            n_tokens += 1
+            found = PLACED.fullmatch(token)
+            position = int(found[2]) if found else -1
+            n_placed += position == 0 or (position > 0 and position == before + 1)
+            before = position
+            highest = max(highest, position)
+    return highest > 0 and n_placed >= PLACED_SHARE * n_tokens
+
+
+class MarkerRemover:
+    """Remove markers from the sentences of one file, and count them.
+
+    positions (bool): Tokens end with positions, as in Weibo NER.
+    """
+
+    def __init__(self, positions: bool) -> None:
+        self.positions = positions
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, tokens: Sequence[str], tags: Sequence[str], text: str | None = None) -> CleanT:
+        """Remove the markers of one sentence.
+
+        tokens (Sequence[str]): Tokens as they are in the file.
+        tags (Sequence[str]): One tag per token.
+        text (Optional[str]): The original text, if it is known: tokens that occur in it are not markers.
+        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and for each token if a
+            space precedes it (None if the script decides), or an empty sequence if the sentence has no markers.
+        RAISES (LostText): If part of the text is lost, for example as [UNK].
+        """
+        if self.positions:
+            tokens = [self._without_position(token) for token in tokens]
+        joined = "".join(tokens)
+        marked = any(marker in joined for marker in BEGINNINGS)
+        if marked and text is not None and PIECE_TAG not in tags:
+            marked = len(find_tokens(tokens, text)) < len(tokens)
+        if not marked:
+            return tokens, tags, ()
+        clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
+        # If a sentence has SentencePiece markers, tokens without one continue the word before.
+        unmarked = False if any(token.startswith(BLANK) for token in tokens) else None
+        begun, blank = "", False  # tag and space of a token that was only ▁, for the next token
+        for token, tag in zip(tokens, tags, strict=True):
+            if token in UNKNOWN:
+                raise LostText(f"{token} replaces characters that are lost")
+            if token in SPECIAL:
+                self.counts["special tokens such as [CLS] are left out"] += 1
+                continue
+            piece = CONTINUED.fullmatch(token)
+            before: bool | None = True if blank else unmarked
+            if piece is not None:
+                token, before = piece[1], False  # noqa: PLW2901
+                tag = _continued(clean[1]) if tag == PIECE_TAG else tag  # noqa: PLW2901
+                self.counts["wordpieces such as ##ing are joined to the token before them"] += 1
+            elif token.startswith(BLANK):
+                token, before = token[1:], True  # noqa: PLW2901
+                self.counts["signs ▁ are read as blanks"] += 1
+                if not token:
+                    begun, blank = tag, True
+                    continue
+            if tag[2:] == begun[2:] and begun[:1] == "B" and tag[0] in INSIDE_TO_BEGIN:
+                tag = INSIDE_TO_BEGIN[tag[0]] + tag[1:]  # noqa: PLW2901
+            clean[2].append(before and bool(clean[0]))
+            clean[0].append(token)
+            clean[1].append(tag)
+            begun, blank = "", False
+        return clean
+
+    def _without_position(self, token: str) -> str:
+        found = PLACED.fullmatch(token)
+        self.counts["positions after characters, as in Weibo NER, are removed"] += found is not None
+        return found[1] if found else token
+
+    def report(self, path: Path, notify: NotifyT) -> None:
+        """Report what was removed from a file."""
+        if self.counts:
+            counts = "; ".join(f"{n} {what}" for what, n in self.counts.items())
+            notify(f"{path}: signs of other tools are not text: {counts}.")
+
+
+def _continued(tags: list[str]) -> str:
+    """Return the tag of a wordpiece that continues a token, and change an end tag of that token to an inside tag."""
+    if not tags or tags[-1] == "O":
+        return "O"
+    kind, label = tags[-1][0], tags[-1][1:]
+    tags[-1] = OPENED.get(kind, kind) + label
+    return "I" + label

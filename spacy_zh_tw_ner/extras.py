@@ -1,0 +1,105 @@
+"""Find out which optional packages are installed, and which pip command installs them.
+
+The command fits the way in which this package was installed.
+"""
+
+import json
+import re
+from functools import lru_cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+NAME = "spacy-zh-tw-ner"
+# Such as `pyarrow>=16; extra == "parquet"`
+REQUIREMENT = re.compile(r"""(?P<versions>(?P<package>[\w.-]+)[^;]*)(;.*\bextra == ["'](?P<extra>[\w.-]+)["'])?""")
+
+
+@lru_cache
+def has_numba() -> bool:
+    """Return whether numba is installed; it is not imported for that."""
+    return find_spec("numba") is not None
+
+
+@lru_cache
+def has_bitsandbytes() -> bool:
+    """Return whether bitsandbytes is installed; musl, and macOS on Intel, have no wheels of it."""
+    return find_spec("bitsandbytes") is not None
+
+
+@lru_cache
+def has_seqeval() -> bool:
+    """Return whether seqeval is installed, of the extra `evaluate`."""
+    return find_spec("seqeval") is not None
+
+
+@lru_cache
+def has_resvg() -> bool:
+    """Return whether resvg-py is installed, of the extra `evaluate`."""
+    return find_spec("resvg_py") is not None
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that installs an extra.
+
+    The package is on no index. So this is an installation from the folder it came from, if that is still there, and
+    else one of what the extra consists of. Square brackets are quoted, which zsh would expand.
+
+    extra (str): Such as "parquet".
+    RETURNS (str): Such as `pip install ".[parquet]"`.
+    """
+    folder = source_folder()
+    if folder is not None:
+        place = "." if folder == Path.cwd() else str(folder)
+        return f'pip install "{place}[{extra}]"'
+    needed = [f'"{requirement}"' for requirement in _requirements(extra)]
+    return f"pip install {' '.join(needed)}" if needed else f'pip install "{NAME}[{extra}]"'
+
+
+def package_hint(module: str) -> str | None:
+    """Return the command that installs a module, if its package is one that this package declares.
+
+    module (str): Such as "pyarrow.parquet".
+    RETURNS (Optional[str]): The command; None for a module of other projects.
+    """
+    package = module.partition(".")[0].replace("_", "-")
+    for requirement in _declared():
+        found = REQUIREMENT.match(requirement)
+        if found is not None and found["package"].lower() == package.lower():
+            return install_hint(found["extra"]) if found["extra"] else f"pip install {package}"
+    return None
+
+
+def source_folder() -> Path | None:
+    """Find the folder that the package was installed from, or is imported from without an installation."""
+    here = Path(__file__).resolve().parents[1]
+    if (here / "setup.cfg").is_file():
+        return here
+    found = _distribution()
+    try:
+        url = urlsplit(json.loads(found.read_text("direct_url.json") or "{}").get("url", "")) if found else None
+    except ValueError:
+        url = None
+    if url is None or url.scheme != "file":
+        return None
+    folder = Path(url2pathname(unquote(url.path)))
+    return folder if (folder / "setup.cfg").is_file() else None
+
+
+def _requirements(extra: str) -> list[str]:
+    matches = (REQUIREMENT.match(line) for line in _declared())
+    return [found["versions"].strip() for found in matches if found is not None and found["extra"] == extra]
+
+
+def _declared() -> list[str]:
+    found = _distribution()
+    return (found.requires or []) if found is not None else []
+
+
+def _distribution() -> Distribution | None:
+    try:
+        return distribution(NAME)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,215 @@
+"""Let any number of threads and forked processes predict with the same torch modules.
+
+The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode
+before it predicts and back to training mode afterwards, so a second thread can predict with dropout. Here a module is
+always in evaluation mode, except during the forward and backward passes of training, which hold an exclusive lock.
+
+    predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
+    predict ────┐     │                 │                        │
+                                        └── forward ── backward ─┘                  training mode, one thread
+
+Forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`) are prepared by hooks. Threads do not survive
+a fork, but the libraries that started them wait for them in the child:
+
+* OpenMP, by which torch computes with more than one thread, hangs at the first product in the child once the parent has
+  used it (https://github.com/pytorch/pytorch/issues/17199). A child therefore computes with one thread.
+* tokenizers turns its threads off in the child by itself, with a warning, unless TOKENIZERS_PARALLELISM is set.
+* Locks of this module may be held by threads of the parent.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial, wraps
+from threading import Condition, RLock, get_ident
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
+
+import torch
+from thinc.api import ArgsKwargs, Model, PyTorchShim
+
+PARALLELISM = "TOKENIZERS_PARALLELISM"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_loading = RLock()
+_has_set_parallelism = False
+
+
+def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let one thread at a time build or load a torch module.
+
+    transformers patches torch for all threads while it builds a model: modules that another thread builds meanwhile,
+    such as a BiLSTM, would have parameters without values.
+    """
+
+    @wraps(load)
+    def locked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with _loading:
+            return load(*args, **kwargs)
+
+    return locked
+
+
+class ModeLock:
+    """Readers-writer lock of a module: predictions share it, training passes hold it exclusively.
+
+    A copy or a pickled lock is a new, free lock. In a forked process all locks are released.
+    """
+
+    def __init__(self) -> None:
+        self.release()
+        _locks.add(self)
+
+    def release(self) -> None:
+        """Forget all threads that hold the lock."""
+        self._changed = Condition()
+        self._predictions = 0
+        self._is_prepared = False  # the first prediction has finished
+        self._trainer: int | None = None  # id of the thread that trains
+        self._depth = 0  # depth of nested training passes
+
+    @contextmanager
+    def predicting(self, module: torch.nn.Module) -> Iterator[None]:
+        """Hold the module in evaluation mode, together with other predictions.
+
+        The first prediction runs alone, because layers initialize themselves in it: bitsandbytes moves 8-bit weights
+        from one attribute to another, and meanwhile a second thread would find them in neither.
+        """
+        with self._changed:
+            self._changed.wait_for(self._may_predict)
+            self._predictions += 1
+            if module.training and self._trainer is None:
+                module.eval()
+        try:
+            yield
+            self._is_prepared = True
+        finally:
+            with self._changed:
+                self._predictions -= 1
+                self._changed.notify_all()
+
+    def _may_predict(self) -> bool:
+        if self._trainer is not None:
+            return self._trainer == get_ident()
+        return self._is_prepared or not self._predictions
+
+    @contextmanager
+    def training(self, module: torch.nn.Module) -> Iterator[None]:
+        """Hold the module exclusively in training mode; afterwards it is in evaluation mode."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
+            self._trainer = get_ident()  # from here on, no prediction begins
+            self._depth += 1
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._predictions)
+            module.train()
+            yield
+        finally:
+            if self._depth == 1:
+                module.eval()
+            with self._changed:
+                self._depth -= 1
+                if not self._depth:
+                    self._trainer, self._is_prepared = None, False
+                self._changed.notify_all()
+
+    def __reduce__(self) -> tuple[type["ModeLock"], tuple[()]]:
+        return ModeLock, ()
+
+
+_locks: WeakSet[ModeLock] = WeakSet()
+
+
+def release_all_locks() -> None:
+    """Release all locks in a forked process: the threads that held them are in the parent."""
+    global _loading  # noqa: PLW0603
+    _loading = RLock()
+    for lock in _locks:
+        lock.release()
+
+
+def guard_modules(model: Model[Any, Any]) -> None:
+    """Guard all torch modules of a thinc model that predict by thinc's shim; see `guard_shim`."""
+    for layer in model.walk():
+        for shim in layer.shims:
+            if isinstance(shim, PyTorchShim):
+                guard_shim(shim)
+
+
+def guard_shim(shim: PyTorchShim) -> None:
+    """Make a shim predict without changing the mode of its module, and train and load weights under an exclusive lock.
+
+    The methods are replaced on the instance, so that the shims of other packages, such as that of
+    spacy-curated-transformers, need not be subclasses of ours. A shim that overrides `predict` is not changed.
+    """
+    if type(shim).predict is PyTorchShim.predict and "predict" not in vars(shim):
+        lock = ModeLock()
+        vars(shim).update(
+            predict=partial(_predict, shim, lock),
+            begin_update=partial(_begin_update, shim, lock),
+            from_bytes=partial(_from_bytes, shim, lock),
+        )
+        if shim._model is not None:
+            shim._model.eval()
+
+
+def _from_bytes(shim: PyTorchShim, lock: ModeLock, data: bytes) -> PyTorchShim:
+    # An LSTM that is moved or loaded has its weights in no one piece for an instant.
+    before: Any = shim._model
+    with nullcontext() if before is None else lock.training(before):
+        type(shim).from_bytes(shim, data)  # type: ignore[no-untyped-call]
+        if shim._model is not None and shim._model is not before:
+            shim._model.eval()
+    return shim
+
+
+def _predict(shim: PyTorchShim, lock: ModeLock, inputs: ArgsKwargs) -> Any:
+    module = shim._model
+    mixed = bool(getattr(shim, "_mixed_precision", False))
+    with lock.predicting(module), torch.no_grad(), torch.autocast("cuda", enabled=mixed):
+        return module(*inputs.args, **inputs.kwargs)
+
+
+def _begin_update(
+    shim: PyTorchShim, lock: ModeLock, inputs: ArgsKwargs
+) -> tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
+    with lock.training(shim._model):
+        outputs, backprop = type(shim).begin_update(shim, inputs)
+    return outputs, partial(_backprop, shim, lock, backprop)
+
+
+def _backprop(
+    shim: PyTorchShim, lock: ModeLock, backprop: Callable[[ArgsKwargs], ArgsKwargs], gradients: ArgsKwargs
+) -> ArgsKwargs:
+    # Layers that are recomputed (gradient checkpointing) must draw the same dropout as in the forward pass.
+    with lock.training(shim._model):
+        return backprop(gradients)
+
+
+def register_hooks() -> None:
+    """Register the hooks with Python, which calls them around each `os.fork`."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+
+
+def _before() -> None:
+    global _has_set_parallelism  # noqa: PLW0603
+    if PARALLELISM not in os.environ:
+        os.environ[PARALLELISM] = "false"
+        _has_set_parallelism = True
+
+
+def _after_in_parent() -> None:
+    global _has_set_parallelism  # noqa: PLW0603
+    if _has_set_parallelism:
+        os.environ.pop(PARALLELISM, None)
+        _has_set_parallelism = False
+
+
+def _after_in_child() -> None:
+    torch.set_num_threads(1)
+    release_all_locks()
+
+
+register_hooks()

@@ -1,0 +1,126 @@
+"""Read `.spacy` files (compressed msgpack), with checks of everything that they declare."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.attrs import IDS  # type: ignore[import-not-found]
+from spacy.tokens import Doc, DocBin
+from spacy.tokens._dict_proxies import SpanGroups
+from spacy.vocab import Vocab
+
+from ..errors import CorpusError, Errors
+from . import inflate, parse_msgpack, reading, require, require_type, scan_msgpack
+
+ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` takes any number for the id of an attribute
+
+
+def spacy_files(path: Path) -> list[Path]:
+    """The `.spacy` files that a corpus consists of: a file, or the parts in a folder, in order.
+
+    spaCy's own Corpus reads both, too.
+
+    path (Path): A `.spacy` file, or a folder.
+    RETURNS (list[Path]): The files; the path itself where there is nothing of the kind, for messages.
+    """
+    if not path.is_dir():
+        return [path]
+    return sorted(path.glob("*.spacy")) or [path]
+
+
+class CheckedDocBin(DocBin):
+    """DocBin that checks sizes before it allocates memory.
+
+    path (Path): The file, for messages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def from_bytes(self, bytes_data: bytes) -> "CheckedDocBin":
+        """Read a file.
+
+        RAISES (CorpusError): For anything but the content of a `.spacy` file.
+        """
+        try:
+            with reading(self.path):
+                self._fill(require_type("the file", parse_msgpack(inflate(bytes_data)), dict))
+        except ValueError as error:
+            raise CorpusError(Errors.ZT210.format(path=self.path, reason=_reason(error))) from error
+        return self
+
+    def _fill(self, found: dict[str, Any]) -> None:
+        self.attrs = require_type("attrs", found.get("attrs"), list)
+        attrs: list[Any] = self.attrs
+        known = all(isinstance(attr, int) and attr in ATTRIBUTES for attr in attrs)
+        require(known and IDS["ORTH"] in attrs, "attrs", attrs, "ids of attributes of tokens")
+        self.strings = set(require_type("strings", found.get("strings"), list))
+        require(all(isinstance(string, str) for string in self.strings), "strings", "others", "strings")
+        lengths = np.frombuffer(require_type("lengths", found.get("lengths"), bytes), dtype="<i4")
+        spaces = np.frombuffer(require_type("spaces", found.get("spaces"), bytes), dtype=np.uint8) != 0
+        tokens = np.frombuffer(require_type("tokens", found.get("tokens"), bytes), dtype="<u8")
+        tokens = tokens.reshape(-1, len(self.attrs))
+        n_tokens = int(lengths.sum(dtype=np.int64))
+        require(bool((lengths >= 0).all()), "lengths", "below 0", "from 0")
+        require(n_tokens == len(tokens) == len(spaces), "lengths", n_tokens, f"{len(tokens)} tokens altogether")
+        ends = lengths.cumsum(dtype=np.int64)[:-1] if len(lengths) else lengths
+        self.tokens = np.split(tokens, ends) if len(lengths) else []
+        self.spaces = np.split(spaces.reshape(-1, 1), ends) if len(lengths) else []
+        n_docs = len(lengths)
+        self.cats = _one_each("cats", found.get("cats"), n_docs, dict)
+        self.flags = _one_each("flags", found.get("flags", [{}] * n_docs), n_docs, dict)
+        self.span_groups = _one_each("span_groups", found.get("span_groups", [b""] * n_docs), n_docs, bytes)
+        user_data = found.get("user_data", [None] * n_docs)
+        self.user_data = _one_each("user_data", user_data, n_docs, bytes | None)
+
+    def get_docs(self, vocab: Vocab) -> Iterator[Doc]:
+        """Build the documents, and check the strings and offsets that they refer to.
+
+        RAISES (CorpusError): For tokens, labels or spans that are not there.
+        """
+        docs = super().get_docs(vocab)
+        for number in range(1, len(self.tokens) + 1):
+            try:
+                with reading(self.path):  # once per document: a generator shares the context variables of its caller
+                    self._scan(number - 1)
+                    doc = next(docs)
+                    _check(doc)
+            except ValueError as error:
+                reason = f"document {number}: {_reason(error)}"
+                raise CorpusError(Errors.ZT210.format(path=self.path, reason=reason)) from error
+            yield doc
+
+    def _scan(self, index: int) -> None:
+        user_data = self.user_data[index]
+        if user_data is not None:
+            scan_msgpack(user_data)
+        groups = self.span_groups[index]
+        if groups and groups != SpanGroups._EMPTY_BYTES:
+            found = parse_msgpack(groups)
+            for group in found:
+                scan_msgpack(require_type("span_groups", group, bytes))
+
+
+def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
+    found = require_type(key, values, list)
+    require(len(found) == n_docs, key, f"{len(found)} of them", f"one for each of {n_docs} documents")
+    require(all(isinstance(value, kind) for value in found), key, "others", str(kind))
+    return found
+
+
+def _check(doc: Doc) -> None:
+    """Look up every string that a document refers to, and the places of its spans."""
+    for ent in doc.ents:
+        require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
+    for key, group in doc.spans.items():
+        for span in group:
+            require(0 <= span.start <= span.end <= len(doc), f"spans[{key!r}]", (span.start, span.end), "in the text")
+            require_type("the label of a span", span.label_, str)
+
+
+def _reason(error: ValueError) -> str:
+    """Return the reason of an error, without path and remedy, which ZT210 adds."""
+    cause = error.__cause__
+    return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,88 @@
+"""Check thinc models whose weights, dimensions and settings were read from a file.
+
+`Model.from_bytes` believes the file: it points references at other layers, replaces functions among the attributes by
+data, and takes arrays of any shape.
+"""
+
+import mmap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from thinc.api import Model
+
+from ..errors import Errors, UnreadableFileError
+from . import origin, require, scan_msgpack
+
+
+def scan_file(path: Path) -> None:
+    """Walk through a file of msgpack without reading what is large in it.
+
+    RAISES (UnreadableFileError): As `scan_msgpack`.
+    """
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            scan_msgpack(b"")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            scan_msgpack(view)
+
+
+@contextmanager
+def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
+    """Load a model, and make sure that its layers still are what the config says.
+
+    Names of layers, and lists of settings such as the widths of n-grams, are those of the config afterwards.
+
+    model (Model): Built from the config.
+    RAISES (UnreadableFileError): If a reference, a function, or the type of a setting has changed.
+    """
+    before = [_structure(layer) for layer in model.walk()]
+    yield
+    for layer, (name, references, attributes) in zip(model.walk(), before, strict=True):
+        layer.name = name
+        for reference, target in references.items():
+            same = layer.has_ref(reference) and layer.get_ref(reference).id == target
+            require(bool(same) or target is None, f"{name}.refs.{reference}", "another layer", "as in the config")
+        for key, value in attributes.items():
+            _require_similar(f"{name}.attrs.{key}", layer.attrs.get(key), value)
+            if isinstance(value, dict | list | tuple) and value:
+                layer.attrs[key] = value
+
+
+def require_param(layer: Model[Any, Any], name: str, shape: tuple[int | None, ...]) -> Any:
+    """Check that an array was loaded, and has a shape.
+
+    layer (Model): The layer.
+    name (str): Of the parameter.
+    shape (tuple[int | None, ...]): The shape; None where any size will do.
+    RETURNS (FloatsXd): The array.
+    RAISES (UnreadableFileError): If it is missing, of another shape, no float, or not finite.
+    """
+    array: Any = layer.get_param(name) if layer.has_param(name) else None
+    what, seen = f"{layer.name}.{name}", getattr(array, "shape", None)
+    if seen is None or len(seen) != len(shape) or any(b not in (None, a) for a, b in zip(seen, shape, strict=True)):
+        raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=what, seen=seen, expected=shape))
+    require(array.dtype == np.float32, what, array.dtype, "of float32")
+    require(bool(layer.ops.xp.isfinite(array).all()), what, "others", "finite numbers")
+    return array
+
+
+def _structure(layer: Model[Any, Any]) -> tuple[str, dict[str, int | None], dict[str, Any]]:
+    references = {name: layer.get_ref(name).id if layer.has_ref(name) else None for name in layer.ref_names}
+    return layer.name, references, dict(layer.attrs)
+
+
+def _require_similar(key: str, value: object, before: object) -> None:
+    """Check a loaded attribute: functions must be unchanged, and numbers must be numbers; None accepts any value."""
+    if isinstance(before, Callable):  # type: ignore[arg-type]
+        require(value is before, key, type(value).__name__, "the function of this layer")
+    elif isinstance(before, bool | str) or before is None:
+        require(before is None or type(value) is type(before), key, value, f"of type {type(before).__name__}")
+    elif isinstance(before, int | float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        require(is_number and bool(np.isfinite(value)), key, value, "a finite number")  # type: ignore[call-overload]
+    elif isinstance(before, dict | list | tuple):
+        is_one = isinstance(value, list | tuple) if not isinstance(before, dict) else isinstance(value, dict)
+        require(is_one, key, type(value).__name__, f"a {type(before).__name__}")

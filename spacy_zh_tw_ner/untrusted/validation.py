@@ -1,0 +1,132 @@
+"""Convert the errors of libraries that read files, and validate types and ranges of the values that were read."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
+
+MAX_REASON = 160  # characters of a library's message that are quoted
+_origin: ContextVar[str] = ContextVar("origin", default="The data")
+MAX_SEEN = 80  # characters of a value that are quoted in a message
+T = TypeVar("T")
+
+
+def origin() -> str:
+    """Return the name of the file that is being read, for messages."""
+    return _origin.get()
+
+
+@contextmanager
+def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
+    """Context manager for code that reads a file which may be damaged or hostile.
+
+    path (str | Path): The file or folder, or a description of the data.
+    message (Optional[str]): Message with {path} and {reason}; default: ZT640.
+    RAISES (UnreadableFileError): For anything raised inside, except a ZhTwNerError, an OSError (the file is missing, no
+        permission), and a GPU that is out of memory.
+    """
+    token, collects = _origin.set(str(path)), gc.isenabled()
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        if code_of(error):  # an error of ours about a setting in the file
+            raise UnreadableFileError(f"{error} (read from {path})", code_of(error)) from error
+        raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
+    except BaseException as error:
+        # A panic in Rust code (tokenizers, safetensors), which pyo3 does not derive from Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
+    finally:
+        _origin.reset(token)
+        if collects:
+            gc.enable()  # srsly.msgpack_loads leaves the garbage collector off where it raises
+
+
+def refuse(key: str, value: object, expected: str) -> NoReturn:
+    """Raise the error for an invalid value; see `require`."""
+    try:
+        seen = repr(value)
+    except Exception:  # nested too deeply, or an integer of too many digits
+        seen = type(value).__name__
+    seen = seen if len(seen) <= MAX_SEEN else f"{seen[:MAX_SEEN]}…"
+    raise UnreadableFileError(Errors.ZT644.format(origin=origin(), key=key, expected=expected, seen=seen))
+
+
+def require(ok: bool, key: str, value: object, expected: str) -> None:
+    """Raise an error unless a value is valid.
+
+    ok (bool): The value is valid.
+    key (str): Name of the value in the message.
+    value (object): The value.
+    expected (str): Description of valid values in the message.
+    RAISES (UnreadableFileError): If `ok` is False.
+    """
+    if not ok:
+        refuse(key, value, expected)
+
+
+def require_type(key: str, value: object, kind: type[T]) -> T:
+    """Return a value if it is of a type; booleans do not count as numbers.
+
+    RAISES (UnreadableFileError): If it is of another type.
+    """
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        refuse(key, value, f"of type {kind.__name__}")
+    return value
+
+
+def in_range(key: str, value: object, least: float, most: float) -> float:
+    """Return a value as float if it is a number from `least` to `most`; NaN is not.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:  # type: ignore[operator]  # checked on this line
+        refuse(key, value, f"a number from {least:g} to {most:g}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def whole_number(key: str, value: object, least: int, most: int) -> int:
+    """Return a value if it is a whole number from `least` to `most`.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        refuse(key, value, f"a whole number from {least} to {most}")
+    return value
+
+
+def require_labels(key: str, value: object) -> list[str]:
+    """Return a value if it is a list of labels: different, non-empty strings.
+
+    RAISES (UnreadableFileError): If it is not.
+    """
+    labels: Any = value
+    ok = isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
+    if not ok or len(set(labels)) != len(labels) or not all(map(_is_text, labels)):
+        refuse(key, value, "a list of different, non-empty strings")
+    return list(labels)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    """Return the type and the beginning of the message of an error, without control characters."""
+    line = " ".join(str(error)[: 4 * MAX_REASON].split())[:MAX_REASON]
+    shown = "".join(char if char.isprintable() else "�" for char in line)
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
