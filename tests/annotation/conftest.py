@@ -18,12 +18,19 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_job(tiny_pipeline: Path, tmp_path: Path) -> MakeJob:
-    def make(source: str | bytes | Path, target: str = "out.jsonl", *, suffix: str = ".jsonl", **settings: Any) -> Job:
+    def make(
+        source: str | bytes | Path,
+        target: str = "out.jsonl",
+        *,
+        suffix: str = ".jsonl",
+        pipeline: Path = tiny_pipeline,
+        **settings: Any,
+    ) -> Job:
         path = tmp_path / f"in{suffix}" if not isinstance(source, Path) else source
         if isinstance(source, str):
             source = source.encode()
         if isinstance(source, bytes):
             path.write_bytes(source)
-        return Job(path, tmp_path / target, str(tiny_pipeline), **settings)
+        return Job(path, tmp_path / target, str(pipeline), **settings)
 
     return make

@@ -11,6 +11,8 @@ from spacy_zh_tw_ner.annotation.records import Tally
 from spacy_zh_tw_ner.annotation.worker import Worker
 
 MakeJob = Callable[..., Job]
+# A process that reads it imports neither torch nor spaCy, and starts in a fraction of the time.
+EXPORTED = Path(__file__).parents[1] / "saved" / "v0_1_0" / "exported"
 
 
 def run_here(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
