@@ -41,13 +41,13 @@ def evaluate_cli(
     """
 
     from ..atomic_writes import write_whole
-    from ..components.folders import load_pipeline, pipeline_places
     from ..evaluation.bootstrap import compare_tables
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, require_seqeval, surfaces_of
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     # Everything that can be wrong with the outputs is reported before anything is computed.

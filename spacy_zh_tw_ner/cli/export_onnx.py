@@ -37,12 +37,12 @@ def export_onnx_cli(
     Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
     has passed are then rounded, and nothing is written when F falls too far.
     """
-    from ..components.folders import load_pipeline, pipeline_places
     from ..errors import Errors
     from ..evaluation.predictions import read_golds
     from ..export.export_onnx import require_onnx, write_onnx
     from ..export.quantize_onnx import quantize_onnx
     from ..outputs import output_folder, require_replaceable
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]

@@ -33,10 +33,10 @@ def init_config_cli(
     Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
     from ..atomic_writes import write_whole
-    from ..components.folders import pipeline_folder
     from ..errors import Errors, UsageError, Warnings
     from ..outputs import require_new
     from ..planning.presets import fine_tuning_config, read_config, with_settings
+    from ..recognizers.pipelines import pipeline_folder
 
     if bool(preset) == bool(source):
         raise UsageError(Errors.ZT445.format(preset=preset, source=source))

@@ -35,12 +35,12 @@ def quantize_cli(
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """
-    from ..components.folders import load_pipeline, pipeline_folder, pipeline_places
     from ..errors import CorpusError, Errors
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..evaluation.predictions import read_golds
     from ..export.quantize import default_target, require_encoder, write_quantized
     from ..outputs import output_folder, require_replaceable
+    from ..recognizers.pipelines import load_pipeline, pipeline_folder, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]

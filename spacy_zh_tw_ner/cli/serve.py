@@ -64,7 +64,7 @@ def serve_cli(
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise MissingExtraError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
-    from ..service.models import named_sources
+    from ..service.model_cache import named_sources
     from ..service.server import serve
     from ..service.settings import MIB, ServiceSettings
 

@@ -6,8 +6,8 @@ class CommandErrors:
 
     # Annotation: jobs
     ZT520 = (
-        "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "
-        "with, to go on; or delete the folder, to start anew."
+        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
+        "to continue that job, or discard it with --force."
     )
     ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
     ZT522 = "There is no file {path} to annotate. Check IN."
@@ -30,15 +30,11 @@ class CommandErrors:
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
     ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
-    ZT534 = "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu out, or name the pipeline it was made from."
 
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
-    ZT678 = (
-        "`{command}` stopped with an unexpected error, {kind}: {reason}. Run it again with --verbose for the "
-        "traceback, and report it."
-    )
+    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with its traceback, which is above."
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is required here and is not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
@@ -81,6 +77,6 @@ class CommandErrors:
         "run `{hint}`."
     )
     ZT703 = (
-        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id out, or give the "
-        "pipeline that it was exported from."
+        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id (or --gpu) out, or "
+        "give the pipeline that it was exported from."
     )

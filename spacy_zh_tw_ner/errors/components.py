@@ -81,7 +81,10 @@ class ComponentErrors:
     )
 
     # Pipelines that are not found
-    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
+    ZT531 = (
+        "There is no pipeline {name!r}: it is not a folder with a config.cfg, not an exported model, and not an "
+        "installed package. Check the name."
+    )
 
     # Long documents
     ZT611 = (

@@ -6,7 +6,6 @@ class ServiceErrors:
 
     # Requests and pipelines
     ZT501 = "{name} must be greater than 0 and finite (got {value})."
-    ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
     ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
     ZT504 = (
         "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import spacy
 
-from ..components.folders import pipeline_folder
+from ..recognizers.pipelines import pipeline_folder
 from ..training.char_corpus import CharCorpus
 from .predictions import count_exact, micro
 

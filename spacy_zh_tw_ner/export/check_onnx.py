@@ -18,7 +18,7 @@ from ..crf import decode
 from ..crf.transitions import FloatsT, Transitions
 from ..encoders import Tok2VecT
 from ..errors import Errors
-from ..onnx_runtime import import_onnxruntime
+from ..runtime.onnx_session import import_onnxruntime
 from ..transformer.batches import MicroBatch, cut_documents, make_micro_batches
 from ..transformer.model import shim_of
 

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 from ..entities import Found
 from ..errors import Errors
+from ..recognizers import Recognizer
 from ..safe_points import interrupted_by
 from .fair_queue import FairQueue, Job
-from .memory import PAUSE, Trimmer
-from .models import ModelCache
-from .readers import Reader
+from .model_cache import PAUSE, ModelCache, Trimmer
 from .request_gazetteer import FoundTooOften, RequestWords
 
 # Warm-up text, processed once as a short and once as a long text: triggers lazy loading and compilation before the
@@ -184,13 +183,13 @@ class Engine:
     def _run(self) -> None:
         try:
             name = self.names[0]
-            reader = self._models.get(name)
+            recognizer = self._models.get(name)
             for interrupt in (None, lambda: None):
                 start = time.perf_counter()
                 with interrupted_by(interrupt):
-                    _find(reader, [Job(name, WARM_UP)])
+                    _find(recognizer, [Job(name, WARM_UP)])
             self.speed = len(WARM_UP) / max(time.perf_counter() - start, 1e-6)
-            self._describe(name, reader)
+            self._describe(name, recognizer)
         except Exception as error:
             self.failed = error
             return
@@ -249,8 +248,8 @@ class Engine:
     def _read(self, jobs: list[Job]) -> Counter[str]:
         """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
-            reader = self._models.get(jobs[0].pipeline)
-            self._describe(jobs[0].pipeline, reader)
+            recognizer = self._models.get(jobs[0].pipeline)
+            self._describe(jobs[0].pipeline, recognizer)
         except Exception as error:
             log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
             for job in jobs:
@@ -258,7 +257,7 @@ class Engine:
             return Counter()
         try:
             with interrupted_by(partial(self._between_slices, jobs[0]) if jobs[0].is_long else None):
-                results = _find(reader, jobs)
+                results = _find(recognizer, jobs)
         except _Abandoned:
             _set_result(jobs[0], Stopping())
             return Counter()
@@ -277,11 +276,11 @@ class Engine:
             _set_result(job, found)
         return Counter(entity.label for found in results for entity in found)
 
-    def _describe(self, name: str, reader: Reader) -> None:
+    def _describe(self, name: str, recognizer: Recognizer) -> None:
         # `labels` is set last: readers that find it may read the others, too.
-        self.evidence_labels[name] = reader.evidence_labels
-        self.min_scores[name] = reader.min_score
-        self.labels[name] = reader.labels
+        self.evidence_labels[name] = recognizer.evidence_labels
+        self.min_scores[name] = recognizer.min_score
+        self.labels[name] = recognizer.labels
 
 
 def _set_result(job: Job, result: tuple[Found, ...] | Exception) -> None:
@@ -295,6 +294,6 @@ def _set_result(job: Job, result: tuple[Found, ...] | Exception) -> None:
         pass
 
 
-def _find(reader: Reader, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
+def _find(recognizer: Recognizer, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
     hints = [job.words.hints(job.text) if job.words is not None else None for job in jobs]
-    return reader([job.text for job in jobs], hints)
+    return recognizer([job.text for job in jobs], hints)

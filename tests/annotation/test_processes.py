@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_zh_tw_ner import devices
 from spacy_zh_tw_ner.annotation.annotate import annotate
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 WAIT = 120  # seconds, on a machine that others use
 
 
-def command(job: Job, *more: str) -> list[str]:
+def command(job: AnnotationJob, *more: str) -> list[str]:
     return [
         "annotate",
         str(job.source),
@@ -37,17 +37,17 @@ def command(job: Job, *more: str) -> list[str]:
     ]
 
 
-def finished(job: Job) -> int:
+def finished(job: AnnotationJob) -> int:
     journal = job.folder / NAME
     return max(0, journal.read_bytes().count(b"\n") - 1) if journal.exists() else 0
 
 
-def start(job: Job, *more: str) -> subprocess.Popen[bytes]:
+def start(job: AnnotationJob, *more: str) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "spacy_zh_tw_ner", *command(job, *more)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def kill_after(job: Job, stop: int) -> None:
+def kill_after(job: AnnotationJob, stop: int) -> None:
     """Start a job, and kill it when so many chunks are finished."""
     running = start(job, "--workers", "2")
     try:
@@ -140,10 +140,10 @@ def test_memory_does_not_grow_with_the_file(tiny_pipeline: Path, tiny_texts: lis
         "import re, sys\n"
         "from pathlib import Path\n"
         "from spacy_zh_tw_ner.annotation.chunks import find_chunks\n"
-        "from spacy_zh_tw_ner.annotation.job import Job\n"
-        "from spacy_zh_tw_ner.annotation.worker import Worker\n"
+        "from spacy_zh_tw_ner.annotation.job import AnnotationJob\n"
+        "from spacy_zh_tw_ner.annotation.processes import Worker\n"
         "for source in sys.argv[2:]:\n"
-        "    job = Job(Path(source), Path(source + '.out.jsonl'), sys.argv[1], chunk_size=100)\n"
+        "    job = AnnotationJob(Path(source), Path(source + '.out.jsonl'), sys.argv[1], chunk_size=100)\n"
         "    work = Worker(job)\n"
         "    for chunk in find_chunks(job)[0]: work(chunk)\n"
         "    print(re.search('VmHWM: *\\t* *([0-9]+)', Path('/proc/self/status').read_text())[1])\n"

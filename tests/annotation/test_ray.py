@@ -11,9 +11,9 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from spacy_zh_tw_ner.annotation import extras
+from spacy_zh_tw_ner.annotation import chunks
 from spacy_zh_tw_ner.annotation.annotate import annotate
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME
 
 from .helpers import EXPORTED, MakeJob, json_lines
@@ -33,11 +33,11 @@ def test_without_ray_it_says_what_to_install(make_job: MakeJob, monkeypatch: pyt
     with pytest.raises(ValueError, match=r"\[ZT530\] .*pip install \"[^ ]*\[ray\]\""):
         annotate(make_job('{"text": "好"}\n'), engine="ray", progress=False)
     with pytest.raises(ValueError, match=r"\[ZT530\] .*pip install \"[^ ]*\[parquet\]\""):
-        extras.parquet()
+        chunks.parquet()
 
 
 @pytest.fixture
-def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> Job:
+def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> AnnotationJob:
     """What the local engine makes of it."""
     pytest.importorskip("ray")
     lines = json_lines(tiny_texts * 60) + "null\n" + json_lines(tiny_texts * 60)
@@ -46,13 +46,13 @@ def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> Job:
     return job
 
 
-def start(job: Job, *more: str) -> subprocess.Popen[str]:
+def start(job: AnnotationJob, *more: str) -> subprocess.Popen[str]:
     words = ["annotate", str(job.source), str(job.target), "-p", job.pipeline, "--chunk-size", str(job.chunk_size)]
     command = [sys.executable, "-m", "spacy_zh_tw_ner", *words, "--engine", "ray", *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
-def same(job: Job, expected: Job) -> bool:
+def same(job: AnnotationJob, expected: AnnotationJob) -> bool:
     return (job.target.read_bytes(), job.rejects.read_bytes()) == (
         expected.target.read_bytes(),
         expected.rejects.read_bytes(),
@@ -60,7 +60,7 @@ def same(job: Job, expected: Job) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: Job) -> None:
+def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: AnnotationJob) -> None:
     job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     running = start(job, "--workers", "2")
     journal, until = job.folder / NAME, time.monotonic() + WAIT
@@ -96,7 +96,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Job, cluster: str) -> None:
+def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: AnnotationJob, cluster: str) -> None:
     job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     done = start(job, "--address", cluster)
     said, error = done.communicate(timeout=WAIT)
@@ -105,18 +105,18 @@ def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Job, cl
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: Job) -> None:
+def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: AnnotationJob) -> None:
     done = start(make_job(expected.source, pipeline=EXPORTED), "--address", "127.0.0.1:1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT532]" in said, "127.0.0.1:1" in said) == (1, True, True)
 
 
 @pytest.mark.slow
-def test_what_a_worker_raises_is_told(expected: Job, tmp_path: Path) -> None:
+def test_what_a_worker_raises_is_told(expected: AnnotationJob, tmp_path: Path) -> None:
     """A pipeline that cannot be loaded there."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 'zh_tw'\n")
-    job = Job(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))
+    job = AnnotationJob(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))
     done = start(job, "--workers", "1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT527]" in said) == (1, True)

@@ -15,9 +15,9 @@ from spacy.language import Language
 from spacy_zh_tw_ner import entity_decoding
 from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.runtime import Found, Recognizer, load
 from spacy_zh_tw_ner.runtime import recognizer as recognizer_module
-from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
 from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
 
@@ -34,7 +34,7 @@ def both(tiny_onnx: tuple[Path, Path]) -> tuple[Language, Recognizer]:
 
 def compare(both: tuple[Language, Recognizer], texts: list[str], hints: list[Hints | None]) -> list[tuple[Found, ...]]:
     nlp, recognizer = both
-    expected, found = SpacyReader(nlp)(texts, hints), recognizer(texts, hints)
+    expected, found = SpacyRecognizer(nlp)(texts, hints), recognizer(texts, hints)
     for one, other in zip(expected, found, strict=True):
         assert [each[:3] for each in other] == [each[:3] for each in one]
         for mine, theirs in zip(other, one, strict=True):

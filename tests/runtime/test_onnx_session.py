@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 CODE = """
-from spacy_zh_tw_ner.onnx_runtime import import_onnxruntime
+from spacy_zh_tw_ner.runtime.onnx_session import import_onnxruntime
 onnxruntime = import_onnxruntime()
 onnxruntime.InferenceSession({path!r}, providers=["CPUExecutionProvider"])
 """
-MODEL = Path(__file__).parent / "saved" / "v0_1_0" / "exported" / "model.onnx"
+MODEL = Path(__file__).parents[1] / "saved" / "v0_1_0" / "exported" / "model.onnx"
 
 
 @pytest.mark.parametrize("value", [None, "1"])

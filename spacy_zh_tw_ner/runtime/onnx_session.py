@@ -1,17 +1,20 @@
-"""Find the weight files of an ONNX graph before ONNX Runtime opens them.
+"""Open ONNX graphs: check where their weights are, then load them with ONNX Runtime, without its telemetry.
 
-A tensor may name any file, with an offset and a length ("external data"). The graph is protobuf, of which only the
-messages that hold tensors are walked through: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+A tensor may name any file, with an offset and a length ("external data"). The graph is protobuf; only the messages that
+can hold tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias
 
-from ..errors import Errors, UnreadableFileError
+from ..errors import Errors, MissingExtraError, UnreadableFileError
 from ..untrusted import inside, origin, reading, require
 
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
 DEEPEST = 32  # graphs within graphs
 SchemaT: TypeAlias = dict[int, Any]  # number of a field → the schema of the messages in it
 EXTERNAL, KEY, VALUE = 13, 1, 2  # numbers of fields: TensorProto.external_data, and both of its entries
@@ -22,6 +25,44 @@ ATTRIBUTE: SchemaT = {5: TENSOR, 6: GRAPH, 10: TENSOR, 11: GRAPH, 22: SPARSE_TEN
 NODE: SchemaT = {5: ATTRIBUTE}
 GRAPH[1] = NODE
 MODEL: SchemaT = {7: GRAPH, 20: {1: GRAPH, 2: GRAPH}, 25: {7: NODE}}
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime, an optional package.
+
+    Since 1.31 it sends events about sessions to its makers, and leaves a file `.ses` in the folder for temporary files,
+    unless this variable is set before it is imported. A user's own value is kept.
+
+    RAISES (ImportError): If it is not installed.
+    """
+    os.environ.setdefault(TELEMETRY, "1")
+    import onnxruntime
+
+    module: ModuleType = onnxruntime
+    return module
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """Load a graph for the CPU.
+
+    path (Path): The graph.
+    threads (int): CPU threads; 0 for one per core.
+    RETURNS (onnxruntime.InferenceSession): The session.
+    RAISES (ZhTwNerError): If onnxruntime is not installed, or for a graph that it cannot load.
+    """
+    try:
+        onnxruntime = import_onnxruntime()
+    except ImportError as error:
+        raise MissingExtraError(Errors.ZT632.format(path=path.parent)) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # A memory plan is kept for every shape, and nearly every batch has a shape of its own.
+    options.enable_mem_pattern = False
+    # Spinning threads would occupy cores between batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    require_own_weights(path)
+    with reading(path, Errors.ZT633):
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def require_own_weights(path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner.components.folders import pipeline_folder
+from spacy_zh_tw_ner.recognizers.pipelines import pipeline_folder
 
 
 def test_a_folder_is_where_its_config_is(tiny_pipeline: Path) -> None:
