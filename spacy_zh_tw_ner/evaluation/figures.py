@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import points, render_svg
@@ -110,7 +110,7 @@ def picture_format(path: Path) -> str:
     if suffix not in FORMATS:
         raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
-        raise ValueError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
+        raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
 
 
