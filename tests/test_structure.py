@@ -17,8 +17,6 @@ PACKAGE = "spacy_zh_tw_ner"
 SHORTEST, LONGEST = 40, 300  # lines
 
 CLASS_NAMES = {
-    "Entity": "the entity of the flow, and its JSON form in the service",
-    "Record": "a sentence of a corpus, and a line of a request to the service",
     "Comparison": "two systems under the bootstrap, and an exported model beside the pipeline",
 }
 SIZES = {
@@ -30,8 +28,6 @@ SIZES = {
     "components/crf_ner.py": "to be divided",
     "entities.py": "plain tuples that every layer imports",
     "process_memory.py": "shared by layers that import nothing else of each other",
-    "service/key.py": "to be merged",
-    "service/offsets.py": "to be merged",
     "svg.py": "to be merged",
     "training/checkpoint.py": "to be divided",
 }

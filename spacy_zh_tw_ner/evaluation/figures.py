@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import COLOURS, colour_of, element, group, polyline, render_svg, text, text_width
@@ -115,7 +115,7 @@ def picture_format(path: Path) -> str:
     if suffix not in FORMATS:
         raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
-        raise ValueError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
+        raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
 
 

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..entities import Entity
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
@@ -134,7 +134,7 @@ def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
 def require_seqeval() -> None:
     """Raise a ValueError with the command to install seqeval if it is not installed."""
     if not has_seqeval():
-        raise ValueError(Errors.ZT402.format(hint=install_hint("evaluate")))
+        raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
 
 def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
