@@ -43,36 +43,37 @@ def serve(
     threads: int = 0,
     gpu_id: int = -1,
 ) -> None:
-    """Serve pipelines until SIGTERM or SIGINT; then take no more, and answer what was taken.
+    """Serve pipelines until SIGTERM or SIGINT; then refuse new requests, and answer accepted ones.
 
-    The port is reserved at once, and opens when the first pipeline is loaded.
+    The port is reserved at once, and opened when the first pipeline is loaded.
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     settings (ServiceSettings): The limits.
-    host (str): Address to listen at.
-    port (int): Port to listen at; 0 for any that is free.
-    drain (float): Seconds to answer accepted requests on shutdown; later they get 503.
-    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
-    RAISES (ValueError, OSError): Where the first pipeline does not load, or the port cannot be opened.
+    host (str): Address to listen on.
+    port (int): Port to listen on; 0 for any free port.
+    drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
+    threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
+    RAISES (ValueError, OSError): If the first pipeline cannot be loaded, or the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in bind(host, port)]
-        _serve(sources, settings, sockets, host=host, drain=drain, threads=threads, gpu_id=gpu_id)
+        engine, metrics = create_engine(sources, settings, threads, gpu_id)
+        stack.callback(engine.stop, 1.0)
+        _run(engine, metrics, settings, sockets, host=host, drain=drain)
+    log.info("All that was taken is answered.")
 
 
-def _serve(
-    sources: Mapping[str, str],
+def _run(
+    engine: Engine,
+    metrics: Metrics,
     settings: ServiceSettings,
     sockets: list[socket.socket],
     *,
     host: str,
     drain: float,
-    threads: int,
-    gpu_id: int,
 ) -> None:
-    engine, metrics = create_engine(sources, settings, threads, gpu_id)
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -94,11 +95,7 @@ def _serve(
     port = sockets[0].getsockname()[1]
     listen(sockets, host, port)
     log.info("Serving at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-    try:
-        server.run(sockets)
-    finally:
-        engine.stop(1.0)
-    log.info("All that was taken is answered.")
+    server.run(sockets)
 
 
 class Server(uvicorn.Server):
