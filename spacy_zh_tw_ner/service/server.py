@@ -89,7 +89,7 @@ def _run(
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
     server = Server(create_app(engine, settings, metrics), engine, settings, metrics, drain=drain)
-    # uvicorn raises the signal that ended it once more, when all is done: an end that was asked for is no failure.
+    # At the end uvicorn raises the signal again, which would make an intended shutdown a failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     port = sockets[0].getsockname()[1]
@@ -158,7 +158,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     host (str): Name or address.
     port (int): The port; 0 for any that is free.
     RETURNS (list[socket.socket]): Sockets that do not listen yet.
-    RAISES (ValueError): For a host that is none of this machine, and for a port that is in use or not permitted.
+    RAISES (ServiceError): For a host that is not this machine, and a port that is in use or not permitted.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -200,7 +200,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
-    """Open the port. Another program may have opened it since it was reserved, which RAISES a ValueError."""
+    """Open the port. RAISES a ServiceError if another program has opened it since it was reserved."""
     try:
         for listener in sockets:
             listener.listen(BACKLOG)
@@ -219,10 +219,10 @@ def create_engine(
 
     sources (Mapping[str, str]): Name → folder or package.
     settings (ServiceSettings): The limits.
-    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
-    RETURNS (tuple[Engine, Metrics]): The engine, and what counts its batches.
-    RAISES (ValueError, OSError): Where the first pipeline does not load.
+    threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
+    RETURNS (tuple[Engine, Metrics]): The engine, and the metrics of its batches.
+    RAISES (ValueError, OSError): If the first pipeline cannot be loaded.
     """
     metrics = Metrics()
     load = partial(load_recognizer, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id, learn_characters=True)
