@@ -19,8 +19,9 @@ from ..crf.transitions import FloatsT, Transitions
 from ..encoders import Tok2VecT
 from ..errors import Errors
 from ..runtime.onnx_session import import_onnxruntime
-from ..transformer.batches import MicroBatch, cut_documents, make_micro_batches
+from ..transformer.batches import MicroBatch, make_micro_batches
 from ..transformer.model import shim_of
+from ..transformer.windows import cut_documents
 
 TOLERANCE = 1e-4  # of emissions, relative to the largest
 # Characters of the texts of a batch; the last text is longer than a window of the default size.
