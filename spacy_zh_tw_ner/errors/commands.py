@@ -34,10 +34,7 @@ class CommandErrors:
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
-    ZT678 = (
-        "`{command}` stopped with an unexpected error, {kind}: {reason}. Run it again with --verbose for the "
-        "traceback, and report it."
-    )
+    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with its traceback, which is above."
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is required here and is not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."

@@ -37,7 +37,7 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..encoders import Tok2VecT
 from ..encoders.torch_interop import to_torch
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import install_hint
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..transformer.backbone import Backbone
@@ -90,7 +90,7 @@ def require_onnx() -> None:
     """Check that the packages are installed. RAISES (ValueError): If one is missing."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ValueError(Errors.ZT546.format(missing=", ".join(missing), hint=install_hint("onnx")))
+        raise MissingExtraError(Errors.ZT546.format(missing=", ".join(missing), hint=install_hint("onnx")))
 
 
 def _require_characters(nlp: Language) -> None:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Errors, ZhTwNerError, code_of
+from ..errors import Errors, PipelineError, code_of
 from ..runtime.folder import is_exported
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def pipeline_folder(name: str) -> Path:
     RAISES (ZhTwNerError): If there is neither, and for an exported model.
     """
     if is_exported(Path(name)):
-        raise ZhTwNerError(Errors.ZT683.format(name=name))
+        raise PipelineError(Errors.ZT683.format(name=name))
     spec = find_spec(name) if is_installed(name) else None
     if spec is not None and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
     if not (Path(name) / "config.cfg").is_file():
-        raise ZhTwNerError(Errors.ZT531.format(name=name))
+        raise PipelineError(Errors.ZT531.format(name=name))
     return Path(name)
 
 
@@ -67,7 +67,7 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
         if code_of(error):
             raise
         reason = " ".join(str(error).split()).removesuffix(".")
-        raise ZhTwNerError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
+        raise PipelineError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
 
 
 def is_installed(name: str) -> bool:
