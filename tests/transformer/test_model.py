@@ -174,8 +174,8 @@ def test_dropout_is_the_same_when_a_micro_batch_runs_again(checkpointing: bool, 
     model = load(tiny_checkpoint("bert"), dropout=0.3, memory=memory)
     shim, docs = shim_of(model), docs_of(LINES[:5])
     seen: list[torch.Tensor] = []
-    original = shim.passes._values
-    shim.passes._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
+    original = shim.runner._values
+    shim.runner._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
     rows, backprop = model(docs, is_train=True)
     n_first = len(seen)
     state = torch.get_rng_state()
@@ -361,7 +361,7 @@ def test_nothing_is_lost_wherever_a_border_falls(overlap: int, tiny_checkpoint: 
     """
     whole, cut = (load(tiny_checkpoint("bert"), ClauseWindows(size, overlap)) for size in (500, 20))
     for model in (whole, cut):
-        shim_of(model)._model = shim_of(model).passes.backbone = Near()  # type: ignore[assignment]
+        shim_of(model)._model = shim_of(model).runner.backbone = Near()  # type: ignore[assignment]
     for shift in range(45):
         for filler in ("山", "好，", "走。"):
             (doc,) = docs_of([(filler * shift)[:shift] + "國立臺灣大學位於臺北市。" + filler * 20])
