@@ -21,7 +21,7 @@ from thinc.api import fix_random_seed
 from benchmarks.measure import machine, table
 from benchmarks.synthetic import ROOT, sentences
 from spacy_zh_tw_ner.annotation.chunks import find_chunks
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.processes import run_processes
 from spacy_zh_tw_ner.annotation.ray_data import run_ray
 
@@ -43,7 +43,7 @@ def make_pipeline(folder: Path) -> None:
     nlp.to_disk(folder)
 
 
-def work(job: Job, engine: str, workers: int) -> tuple[float, float, float]:
+def work(job: AnnotationJob, engine: str, workers: int) -> tuple[float, float, float]:
     """Seconds of the whole, of a record once all workers have begun, and of processors."""
     if engine == "local":
         run = run_processes(job, find_chunks(job)[0], workers, False)
@@ -85,7 +85,9 @@ def main() -> None:
         times: dict[tuple[str, int], list[tuple[float, float, float]]] = {c: [] for c in contestants}
         for _ in range(arguments.rounds):
             for engine, workers in contestants:
-                job = Job(folder / "in.jsonl", folder / "out.jsonl", str(folder / "pipeline"), chunk_size=CHUNK)
+                job = AnnotationJob(
+                    folder / "in.jsonl", folder / "out.jsonl", str(folder / "pipeline"), chunk_size=CHUNK
+                )
                 times[engine, workers].append(work(job, engine, workers))
     medians = {c: [statistics.median(seconds) for seconds in zip(*found, strict=True)] for c, found in times.items()}
     rows: list[tuple[object, ...]] = []

@@ -28,7 +28,7 @@ from benchmarks.synthetic import make_checkpoint, sentences
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 from spacy_zh_tw_ner.runtime import load
 
 TYPES = (
@@ -186,7 +186,7 @@ def contestants(checkpoint: Path, work: Path) -> dict[str, RunT]:
     (work / "exported").mkdir()
     write_onnx(nlp, work / "exported")
     copytree(work / "exported", work / "rounded")
-    round_onnx(nlp, work / "rounded")
+    quantize_onnx(nlp, work / "rounded")
     return {
         PEER: ckip(checkpoint),
         "transformers, batches of 1": hugging_face(checkpoint, 1),

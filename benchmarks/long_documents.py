@@ -29,11 +29,11 @@ from benchmarks.inference import FOUND, SIZES, save_checkpoint
 from benchmarks.measure import machine, table
 from benchmarks.service import memory_of
 from benchmarks.synthetic import sentences
-from spacy_zh_tw_ner.components.calibration import find_recognizer
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 
 LENGTHS = [10_000, 100_000, 1_000_000]
 EXPORTED = ", exported"
@@ -77,7 +77,7 @@ def save_pipeline(name: str, folder: Path) -> Path:
             (folder / name).mkdir()
             write_onnx(nlp, folder / name)
             if "int8" in name:
-                round_onnx(nlp, folder / name)
+                quantize_onnx(nlp, folder / name)
             return folder / name
         if name.endswith("int8"):
             write_quantized(nlp, folder / name)

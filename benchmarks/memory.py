@@ -28,10 +28,9 @@ from spacy_zh_tw_ner.planning.plan import GIB, make_plan
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
-from spacy_zh_tw_ner.transformer.backbone import equip, set_up
+from spacy_zh_tw_ner.transformer.backbone import configure, set_up
 from spacy_zh_tw_ner.transformer.hub import _model_class, _takes_pooler
-from spacy_zh_tw_ner.transformer.optimizers import build_optimizer
-from spacy_zh_tw_ner.transformer.parameter_groups import parameter_groups
+from spacy_zh_tw_ner.transformer.optimizers import build_optimizer, parameter_groups
 
 LARGEST = 1_000_000_000  # weights that a step on the CPU is given
 PARTS = ("weights", "gradients", "optimizer", "activations")
@@ -54,7 +53,7 @@ def measured(recipe: Recipe) -> int:
     config._attn_implementation_internal = settings.memory.attn_implementation
     cls = _model_class(settings.name, config)
     model = cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config)
-    backbone = equip(model, settings).train()
+    backbone = configure(model, settings).train()
     groups = parameter_groups(backbone.model, rate=1e-5, weight_decay=0.01)
     optimizer = build_optimizer(recipe.optimizer, groups)
     n = recipe.n_windows * recipe.length

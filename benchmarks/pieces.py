@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.synthetic import byte_level, unigram, wordpiece
 from benchmarks.tokenizer import sentences
-from spacy_zh_tw_ner.transformer.wordpieces import PieceTable
+from spacy_zh_tw_ner.transformer.wordpieces import WordpieceTable
 
 GOAL = 3.0
 BATCH = 64  # documents looked up at once
@@ -36,10 +36,10 @@ def theirs(tokenizer: Any, docs: list[Doc]) -> Callable[[], object]:
 
 def ours(tokenizer: Any, docs: list[Doc], *, warm: bool) -> Callable[[], object]:
     """The keys of a batch through the table; a cold one learns every character first."""
-    known = PieceTable(tokenizer)
+    known = WordpieceTable(tokenizer)
 
     def run() -> None:
-        pieces = known if warm else PieceTable(tokenizer)
+        pieces = known if warm else WordpieceTable(tokenizer)
         for batch in batches(docs):
             pieces(np.concatenate([doc.to_array(NORM) for doc in batch]), batch[0].vocab.strings)
 

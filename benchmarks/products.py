@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.service import memory_of
-from spacy_zh_tw_ner.transformer.onednn import multiply
+from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import multiply
 
 SHAPES = [(n_rows, *widths) for n_rows in (24, 64, 640) for widths in ((312, 312), (312, 1248), (1248, 312))]
 SHAPES += [(n_rows, *widths) for n_rows in (24, 256) for widths in ((768, 768), (768, 3072), (3072, 768))]

@@ -34,7 +34,7 @@ from benchmarks.synthetic import make_checkpoint, sentences, wordpiece
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import TARGETS, write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 
 ROOT = Path(__file__).parents[1]
 GOAL, GROWTH = 3.0, 0.03  # times the requests/s of one at a time; share by which memory may grow
@@ -108,7 +108,7 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
     else:
         write_onnx(nlp, folder)
         if to == "onnx-int8":
-            round_onnx(nlp, folder)
+            quantize_onnx(nlp, folder)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Return the pip command that installs an optional dependency, for the way in which this package was installed."""
+"""Find out which optional packages are installed, and which pip command installs them.
+
+The command fits the way in which this package was installed.
+"""
 
 import json
 import re
@@ -10,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 NAME = "spacy-zh-tw-ner"
+# Such as `pyarrow>=16; extra == "parquet"`
+REQUIREMENT = re.compile(r"""(?P<versions>(?P<package>[\w.-]+)[^;]*)(;.*\bextra == ["'](?P<extra>[\w.-]+)["'])?""")
 
 
 @lru_cache
@@ -53,6 +58,20 @@ def install_hint(extra: str) -> str:
     return f"pip install {' '.join(needed)}" if needed else f'pip install "{NAME}[{extra}]"'
 
 
+def package_hint(module: str) -> str | None:
+    """Return the command that installs a module, if its package is one that this package declares.
+
+    module (str): Such as "pyarrow.parquet".
+    RETURNS (Optional[str]): The command; None for a module of other projects.
+    """
+    package = module.partition(".")[0].replace("_", "-")
+    for requirement in _declared():
+        found = REQUIREMENT.match(requirement)
+        if found is not None and found["package"].lower() == package.lower():
+            return install_hint(found["extra"]) if found["extra"] else f"pip install {package}"
+    return None
+
+
 def source_folder() -> Path | None:
     """Find the folder that the package was installed from, or is imported from without an installation."""
     here = Path(__file__).resolve().parents[1]
@@ -70,10 +89,13 @@ def source_folder() -> Path | None:
 
 
 def _requirements(extra: str) -> list[str]:
+    matches = (REQUIREMENT.match(line) for line in _declared())
+    return [found["versions"].strip() for found in matches if found is not None and found["extra"] == extra]
+
+
+def _declared() -> list[str]:
     found = _distribution()
-    pattern = re.compile(rf"""^([^;]+);.*\bextra == ["']{re.escape(extra)}["']""")
-    matches = [pattern.match(line) for line in (found.requires or []) if found] if found else []
-    return [match[1].strip() for match in matches if match]
+    return (found.requires or []) if found is not None else []
 
 
 def _distribution() -> Distribution | None:

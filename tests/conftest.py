@@ -29,6 +29,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # for the processes that tests start, too
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    parser.addoption("--mutations", type=int, default=500, help="damaged files for each kind of reader (--slow)")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -68,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         callspec = getattr(item, "callspec", None)
         if callspec is not None and callspec.params.get("family", "bert") not in QUICK_FAMILIES:
             item.add_marker("slow")
+    # No process should begin with waiting for another one that trains the tiny pipeline.
+    late = {item.path for item in items if "tiny_pipeline" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in late)
     if not config.getoption("--slow"):
         skip = pytest.mark.skip(reason="slow: run with --slow")
         for item in items:
@@ -198,14 +202,14 @@ def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
 def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path, Path]:
     """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
     from spacy_zh_tw_ner.export.export_onnx import write_onnx
-    from spacy_zh_tw_ner.transformer import code_points
+    from spacy_zh_tw_ner.transformer import wordpieces
     from tests.pipelines import make_pipeline
 
     def fill(folder: Path) -> None:
         nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
         (folder / "onnx").mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+            patch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
             write_onnx(nlp, folder / "onnx")
 
     folder = once("onnx", fill)

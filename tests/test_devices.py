@@ -15,9 +15,9 @@ from spacy.training.initialize import init_nlp
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from spacy_zh_tw_ner import devices
-from spacy_zh_tw_ner.annotation.spacy_annotator import SpacyAnnotator
+from spacy_zh_tw_ner import devices, recognizers
 from spacy_zh_tw_ner.cli.main import zh_tw_ner_cli
+from spacy_zh_tw_ner.cpu_acceleration import probe
 from spacy_zh_tw_ner.devices import (
     check_gpu,
     encoder_device,
@@ -28,11 +28,9 @@ from spacy_zh_tw_ner.devices import (
 )
 from spacy_zh_tw_ner.errors import DeviceError
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
-from spacy_zh_tw_ner.service import readers
-from spacy_zh_tw_ner.service.readers import load_reader
+from spacy_zh_tw_ner.recognizers import load_recognizer
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training.loop import train
-from spacy_zh_tw_ner.transformer import onednn
 from tests.fake_gpu import Devices, fake_gpus
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
@@ -62,7 +60,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Devices]:
 @pytest.fixture(autouse=True)
 def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the CPU multiply as the simulated GPU does, for results that are equal to the last digit."""
-    monkeypatch.setattr(onednn, "IS_SERVED", False)
+    monkeypatch.setattr(probe, "onednn_product", lambda: None)
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ def trained(config: Config, output: Path, **settings: Any) -> Language:
 
 
 def weights(nlp: Language) -> dict[str, Any]:
-    return checkpoint_module._read_weights(nlp)
+    return checkpoint_module.weights_of(nlp)
 
 
 def parameters(nlp: Language) -> list[torch.nn.Parameter]:
@@ -357,18 +355,18 @@ def test_commands_without_a_gpu_fail_with_a_message(
 
 
 def test_the_service_reads_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
-    reader = load_reader(str(tiny_pipeline), max_chars=100, gpu_id=0)
+    recognizer = load_recognizer(str(tiny_pipeline), max_chars=100, gpu_id=0)
     assert runs_encoders_alone()
-    assert len(reader([TEXT], [None])) == 1
+    assert len(recognizer([TEXT], [None])) == 1
     assert gpu.copies
 
 
 def test_an_exported_folder_is_not_served_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "is_exported", lambda path: True)
+    monkeypatch.setattr(recognizers, "is_exported", lambda path: True)
     with pytest.raises(DeviceError, match=r"\[ZT703\].*--gpu-id"):
-        load_reader(str(tmp_path), max_chars=1, gpu_id=0)
+        load_recognizer(str(tmp_path), max_chars=1, gpu_id=0)
 
 
 def test_files_are_annotated_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
-    annotator = SpacyAnnotator(str(tiny_pipeline), gpu=1)
-    assert {parameter.device for parameter in parameters(annotator._nlp)} == {torch.device("cuda", 1)}
+    recognizer: Any = load_recognizer(str(tiny_pipeline), gpu_id=1)
+    assert {parameter.device for parameter in parameters(recognizer._nlp)} == {torch.device("cuda", 1)}

@@ -1,6 +1,8 @@
 """The versions that were tested lie within the ranges that are promised."""
 
+import ast
 import re
+import sys
 from configparser import ConfigParser
 from importlib.metadata import version
 from pathlib import Path
@@ -60,22 +62,44 @@ def test_nothing_is_required_twice() -> None:
         assert len(names) == len(set(names))
 
 
-def test_every_third_party_import_of_the_package_is_required() -> None:
+# What spaCy, FastAPI and pydantic need themselves, and expose
+EXPOSED = {"catalogue", "confection", "srsly", "typer", "wasabi", "starlette", "pydantic_core"}
+# Components of configs/curated.cfg; transformers imports it to load quantized weights
+NOT_IMPORTED_BY_US = {"spacy_curated_transformers", "accelerate"}
+
+
+def imported() -> set[str]:
+    """Packages that our package imports anywhere, the standard library apart."""
     import spacy_zh_tw_ner
 
-    package = Path(spacy_zh_tw_ner.__file__).parent
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
-    imported = set(re.findall(r"^\s*(?:import|from) ([a-z]\w*)", sources, re.MULTILINE))
-    required = {requirement.name.replace("-", "_") for requirement in RANGES}
-    # spaCy's own requirements, which it exposes
-    required |= {"srsly", "typer", "wasabi"}
-    # extras that the package imports where they are installed
-    required |= {
-        Requirement(line).name for line in SETUP["options.extras_require"]["fast"].split("\n") if line[:1].isalpha()
-    }
-    third_party = {"numpy", "opencc", "safetensors", "spacy", "srsly", "thinc", "torch", "tqdm", "typer", "wasabi"}
-    third_party |= {"transformers", "peft", "bitsandbytes", "numba", "scipy", "sklearn", "requests", "pandas", "yaml"}
-    assert imported & third_party <= required
+    found = set[str]()
+    for path in Path(spacy_zh_tw_ner.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            found |= {name.partition(".")[0] for name in names}
+    return found - sys.stdlib_module_names - {"spacy_zh_tw_ner"}
+
+
+def import_names(requirements: list[Requirement]) -> set[str]:
+    return {requirement.name.replace("-", "_") for requirement in requirements}
+
+
+def test_every_import_is_required_or_an_extra() -> None:
+    extras = {extra: import_names(requirements) for extra, requirements in EXTRAS.items()}
+    for_users = set().union(*(names for extra, names in extras.items() if extra not in ("test", "bench", "project")))
+    assert imported() - import_names(RANGES) - for_users == EXPOSED
+
+
+def test_nothing_is_required_that_is_not_imported() -> None:
+    assert import_names(RANGES) - imported() <= NOT_IMPORTED_BY_US
+
+
+def test_what_only_packaging_takes_is_an_extra() -> None:
+    assert import_names(EXTRAS["project"]) == {"build", "setuptools", "wheel"}
+    commands = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert '".[project]" && .venv/bin/python -m spacy project run all' in commands
 
 
 def test_python_versions_agree() -> None:

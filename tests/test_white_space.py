@@ -2,8 +2,8 @@ import sys
 
 import spacy
 
+from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 from spacy_zh_tw_ner.tokenization.folds import fold_table
-from spacy_zh_tw_ner.white_space import WHITE_SPACE
 
 
 def test_it_is_what_isspace_says() -> None:

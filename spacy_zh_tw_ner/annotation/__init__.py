@@ -1,1 +1,1 @@
-"""A file of texts → a file of entities, of any length, by several processes, resumable at any moment."""
+"""Annotate a file of texts of any size with several processes; an interrupted job can be continued."""

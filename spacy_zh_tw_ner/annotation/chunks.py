@@ -1,28 +1,29 @@
-"""The input, cut where workers can begin to read. A chunk says where it lies; nobody ships its text about."""
+"""Divide the input into chunks. A chunk is a place in the file, so that no text is sent to a worker."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..errors import Errors
-from .extras import parquet
-from .job import Job
+from ..errors import CorpusError, Errors, MissingExtraError, UnreadableFileError
+from ..extras import install_hint
+from .job import AnnotationJob
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-MAX_BYTES = 2**20  # of the lines of a chunk, so that long documents are few in it
+MAX_BYTES = 2**20  # of the lines of a chunk, so that it has few long documents
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some records that follow each other.
+    """Consecutive records.
 
     index: Number of the chunk.
-    group: Of a Parquet file, the row group; 0 of others.
-    start, stop: Of a Parquet file, rows of the group; of others, bytes of the file.
+    group: Row group of a Parquet file; 0 for other formats.
+    start, stop: Rows of the group of a Parquet file; bytes of the file for other formats.
     line: Number of its first line or row in the file, from 1.
     count: Lines or rows.
     """
@@ -35,14 +36,14 @@ class Chunk:
     count: int
 
 
-def find_chunks(job: Job) -> tuple[list[Chunk], str]:
-    """Cut the input, and take its fingerprint on the way.
+def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
+    """Divide the input, and compute its fingerprint in the same pass.
 
     RETURNS (tuple[list[Chunk], str]): The chunks, and the SHA-256 of the file.
-    RAISES (ValueError): For a Parquet file that lacks what the job needs.
+    RAISES (ZhTwNerError): For a Parquet file that lacks the columns of the job.
     """
     if job.reads == "parquet":
-        return list(_row_chunks(job)), _digest(job.source)
+        return list(_row_chunks(job)), file_digest(job.source).hexdigest()
     digest = hashlib.sha256()
     chunks: list[Chunk] = []
     start, stop, line, count = 0, 0, 1, 0
@@ -58,28 +59,45 @@ def find_chunks(job: Job) -> tuple[list[Chunk], str]:
     return chunks, digest.hexdigest()
 
 
+def parquet() -> ModuleType:
+    """Import `pyarrow.parquet`.
+
+    RAISES (ZhTwNerError): If it is not installed.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        hint = install_hint("parquet")
+        raise MissingExtraError(Errors.ZT530.format(what="Parquet", package="pyarrow", hint=hint)) from error
+    module: ModuleType = pyarrow.parquet
+    return module
+
+
 def open_parquet(path: Path) -> "ParquetFile":
-    """RAISES (ValueError): For another file."""
+    """Open a Parquet file.
+
+    RAISES (UnreadableFileError): For any other file.
+    """
     pq = parquet()
     import pyarrow as pa
 
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(Errors.ZT523.format(path=path, reason=str(error).partition(".")[0])) from error
+        raise UnreadableFileError(Errors.ZT523.format(path=path, reason=str(error).partition(".")[0])) from error
 
 
-def _row_chunks(job: Job) -> Iterator[Chunk]:
+def _row_chunks(job: AnnotationJob) -> Iterator[Chunk]:
     import pyarrow as pa
 
     with open_parquet(job.source) as file:
         columns = {field.name: field.type for field in file.schema_arrow}
         kind = columns.get(job.text_field)
         if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            said = ", ".join(f"{name} ({kind})" for name, kind in columns.items())
-            raise ValueError(Errors.ZT524.format(path=job.source, field=job.text_field, columns=said))
+            seen = ", ".join(f"{name} ({kind})" for name, kind in columns.items())
+            raise CorpusError(Errors.ZT524.format(path=job.source, field=job.text_field, columns=seen))
         if job.entities_field in columns:
-            raise ValueError(Errors.ZT525.format(path=job.source, field=job.entities_field))
+            raise CorpusError(Errors.ZT525.format(path=job.source, field=job.entities_field))
         index, line = 0, 1
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
@@ -89,9 +107,17 @@ def _row_chunks(job: Job) -> Iterator[Chunk]:
                 index, line = index + 1, line + stop - start
 
 
-def _digest(path: Path) -> str:
+def file_digest(*paths: Path, root: Path | None = None) -> "hashlib._Hash":
+    """Compute the SHA-256 of files.
+
+    paths (Path): The files, in order.
+    root (Optional[Path]): If given, the path of each file below it and its size are part of the digest.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+    for path in paths:
+        if root is not None:
+            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest

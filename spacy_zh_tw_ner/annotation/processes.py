@@ -1,5 +1,6 @@
-"""Run annotation in local worker processes, one per core or GPU."""
+"""Annotate chunks in worker processes, one per core or GPU. Workers of Ray use the same `Worker`."""
 
+import json
 import os
 import signal
 from collections import deque
@@ -11,54 +12,104 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
 
-from ..errors import Errors
+from ..atomic_writes import write_whole
+from ..errors import DeviceError, Errors, UsageError, ZhTwNerError
+from ..recognizers import load_recognizer, recognize_docs
 from .chunks import Chunk
-from .job import Job
-from .records import Tally
-from .worker import Worker
+from .job import AnnotationJob, AnnotationTally
+from .records import ChunkReader, LoadedChunk
+from .writers import WRITERS, AnnotatedRecord
 
 THREADS = "OMP_NUM_THREADS"
-_workers: list[Worker] = []  # of this process: one, once it has begun
+
+
+class Worker:
+    """Annotates chunks with a recognizer, which it loads once.
+
+    job (AnnotationJob): Input, pipeline and output.
+    gpu (int | None): Number of the GPU; None for one CPU thread: there is a process per core.
+    RAISES (ZhTwNerError): If the pipeline cannot be loaded.
+    """
+
+    def __init__(self, job: AnnotationJob, gpu: int | None = None) -> None:
+        self.job = job
+        self._recognizer = load_recognizer(
+            job.pipeline, threads=1 if gpu is None else 0, gpu_id=-1 if gpu is None else gpu
+        )
+        self._read = ChunkReader(job)
+
+    def __call__(self, chunk: Chunk) -> AnnotationTally:
+        """Annotate a chunk and write its parts."""
+        loaded, tally = self._read(chunk), AnnotationTally()
+        writer = WRITERS[self.job.writes](self.job, loaded)
+        for annotated in self._annotate(loaded):
+            writer.add(annotated)
+            tally.records += 1
+            tally.characters += len(annotated.record.text)
+            tally.entities += len(annotated.found)
+            tally.tokens += 0 if annotated.doc is None else len(annotated.doc)
+        rejects = sorted(loaded.rejects, key=lambda reject: reject.line)
+        tally.rejected = len(rejects)
+        rows = (json.dumps(r.to_json(self.job.source.name), ensure_ascii=False) + "\n" for r in rejects)
+        write_whole(self.job.part_rejects(chunk.index), "".join(rows).encode(errors="replace"))
+        write_whole(self.job.part(chunk.index), writer.to_bytes())
+        return tally
+
+    def _annotate(self, loaded: LoadedChunk) -> Iterator[AnnotatedRecord]:
+        """Yield the annotated records of a chunk in order. Records that cannot be processed become rejects."""
+        records = loaded.readable(self._recognizer.check)
+        texts = [record.text for record in records]
+        if self.job.writes == "spacy":
+            for record, (doc, found) in zip(records, recognize_docs(self._recognizer, texts), strict=True):
+                yield AnnotatedRecord(record, found, doc)
+        else:
+            for record, found in zip(records, self._recognizer(texts), strict=True):
+                yield AnnotatedRecord(record, found)
+
+
+_workers: list[Worker] = []  # the worker of this process, after it has started
 _failures: list[Exception] = []  # error of this process, if its pipeline could not be loaded
 
 
-def run_processes(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
-    """Annotate chunks in this machine's processes.
+def run_processes(
+    job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
+) -> Iterator[tuple[Chunk, AnnotationTally]]:
+    """Annotate chunks in processes of this machine.
 
-    job (Job): What to do.
-    chunks (list[Chunk]): What is left to do.
-    workers (int): Processes; 0 for one a core or, with `gpus`, one a GPU.
+    job (AnnotationJob): Input, pipeline and output.
+    chunks (list[Chunk]): Chunks that are not finished.
+    workers (int): Processes; 0 for one per core or, with `gpus`, one per GPU.
     gpus (bool): Whether each has a GPU.
-    YIELDS (tuple[Chunk, Tally]): What is finished, as it comes.
-    RAISES (ValueError): If a process was killed, or there are fewer GPUs than workers.
+    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks, in any order.
+    RAISES (ZhTwNerError): If a process was killed, or there are fewer GPUs than workers.
     """
     workers = min(_count(workers, gpus), max(1, len(chunks)))
-    # A copy of a process that has used CUDA or threads of OpenMP hangs; a new one does not.
+    # A forked process would hang if its parent has used CUDA or threads of OpenMP.
     context = get_context("spawn")
     ids: SimpleQueue[int | None] = context.SimpleQueue()
     for i in range(workers):
         ids.put(i if gpus else None)
-    left, running = deque(chunks), dict[Future[Tally], Chunk]()
+    left, running = deque(chunks), dict[Future[AnnotationTally], Chunk]()
     with _threads_of_workers(gpus), ProcessPoolExecutor(workers, context, _begin, (job, ids)) as pool:
         try:
             while left or running:
-                while left and len(running) < 2 * workers:  # one to work on, one to go on with
+                while left and len(running) < 2 * workers:  # the next chunk waits in the queue of the pool
                     chunk = left.popleft()
                     running[pool.submit(_work, chunk)] = chunk
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
         except BrokenProcessPool as error:
-            raise ValueError(Errors.ZT527.format(reason=error, folder=job.folder)) from error
+            raise ZhTwNerError(Errors.ZT527.format(reason=error, folder=job.folder)) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
 def _threads_of_workers(gpus: bool) -> Iterator[None]:
-    """Have processes that begin meanwhile compute in one thread each, in numpy, too, which asks when it is imported.
+    """Context manager: processes that start inside it compute in one thread each, in numpy too.
 
-    There is a process a core. And the last digits of a sum depend on how many threads have a part in it: so they are
-    the same on every machine, and those of Ray, which sets this for its workers itself.
+    There is a process per core. And the last digits of a sum depend on the number of threads: with one, they are the
+    same on every machine, and equal those of Ray, which sets this variable for its workers itself.
     """
     given = os.environ.get(THREADS)
     if given is None and not gpus:
@@ -71,14 +122,14 @@ def _threads_of_workers(gpus: bool) -> Iterator[None]:
 
 
 def n_cores() -> int:
-    """RETURNS (int): Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _count(workers: int, gpus: bool) -> int:
     if workers < 0:
-        remedy = "Give 1 or more, or 0 for one a core or GPU."
-        raise ValueError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
+        remedy = "Give 1 or more, or 0 for one per core or GPU."
+        raise UsageError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
     if not gpus:
         return workers or n_cores()
     import torch
@@ -86,30 +137,30 @@ def _count(workers: int, gpus: bool) -> int:
     from ..devices import check_gpu
 
     if workers > torch.cuda.device_count():
-        raise ValueError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
+        raise DeviceError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
     if not workers:
         check_gpu(0)
     return workers or torch.cuda.device_count()
 
 
-def _begin(job: Job, ids: "SimpleQueue[int | None]") -> None:
+def _begin(job: AnnotationJob, ids: "SimpleQueue[int | None]") -> None:
     Thread(target=_die_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends all of them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all workers
     try:
         _workers.append(Worker(job, ids.get()))
-    except Exception as error:  # raised by the first chunk: raised here, it would look like a worker that was killed
+    except Exception as error:  # raised by the first chunk; raised here, it would look like a killed worker
         _failures.append(error if isinstance(error, ValueError | OSError) else ValueError(repr(error)))
 
 
 def _die_with_parent() -> None:
-    """End when the parent is killed: the pool's own processes would wait for work for ever."""
+    """End when the parent is killed; the processes of the pool would wait for work for ever."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
 
-def _work(chunk: Chunk) -> Tally:
+def _work(chunk: Chunk) -> AnnotationTally:
     if _failures:
         raise _failures[0]
     return _workers[0](chunk)

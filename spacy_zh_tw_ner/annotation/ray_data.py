@@ -1,8 +1,7 @@
-"""The engine for a cluster: chunks as a dataset of Ray Data, workers as its pool of actors.
+"""Annotate chunks on a cluster: a dataset of Ray Data, whose rows are chunks, and its pool of actors.
 
-Ray moves numbers about, not texts: each worker reads its chunk from the input and writes its part beside the output, so
-that both, and the pipeline, must be where all machines see them under one path. A worker that Ray loses is started
-again by Ray, and its chunk with it.
+Ray transfers chunks, not texts: each worker reads its records from the input and writes its part next to the output.
+So input, output and pipeline must have the same paths on all machines. Ray restarts lost workers with their chunks.
 """
 
 import logging
@@ -11,25 +10,39 @@ import socket
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from ..errors import Errors
+from ..errors import DeviceError, Errors, MissingExtraError, ZhTwNerError
+from ..extras import install_hint
+from ..recognizers.pipelines import is_installed
 from ..runtime.folder import is_exported
 from .chunks import Chunk
-from .extras import ray_data
-from .job import Job
-from .processes import n_cores
-from .records import Tally
-from .worker import Worker
+from .job import AnnotationJob, AnnotationTally
+from .processes import Worker, n_cores
 
-MAX_BLOCKS = 4096  # Ray keeps books of each
-KNOCK = 10  # seconds
+MAX_BLOCKS = 4096  # Ray keeps a record of each
+CONNECT_TIMEOUT = 10  # seconds
+
+
+def ray_data() -> ModuleType:
+    """Import `ray.data`.
+
+    RAISES (ZhTwNerError): If it is not installed.
+    """
+    try:
+        import ray.data
+    except ImportError as error:
+        hint = install_hint("ray")
+        raise MissingExtraError(Errors.ZT530.format(what="--engine ray", package="Ray Data", hint=hint)) from error
+    module: ModuleType = ray.data
+    return module
 
 
 class RayWorker:
-    """A worker as Ray Data calls it: a row that is a chunk → a row with what was done."""
+    """Callable for Ray Data: takes a row with a chunk, returns the row with its counts."""
 
-    def __init__(self, job: Job, gpu: bool) -> None:
+    def __init__(self, job: AnnotationJob, gpu: bool) -> None:
         self.work = Worker(job, 0 if gpu else None)  # Ray shows each actor its own GPU only
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -39,29 +52,30 @@ class RayWorker:
 
 
 def run_ray(
-    job: Job, chunks: list[Chunk], workers: int, gpus: bool, address: str | None
-) -> Iterator[tuple[Chunk, Tally]]:
+    job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool, address: str | None
+) -> Iterator[tuple[Chunk, AnnotationTally]]:
     """Annotate chunks on Ray Data.
 
-    job (Job), chunks (list[Chunk]): What is left to do.
+    job (AnnotationJob): Input, pipeline and output.
+    chunks (list[Chunk]): Chunks that are not finished.
     workers (int): Actors; 0 for as many as the cluster has cores or, with `gpus`, GPUs.
-    gpus (bool): Whether each takes a GPU.
-    address (str | None): Of a cluster; None starts Ray on this machine.
-    YIELDS (tuple[Chunk, Tally]): What is finished, as it comes.
-    RAISES (ValueError): If Ray is not there, not reached, or gave up a chunk.
+    gpus (bool): Whether each uses a GPU.
+    address (str | None): Address of a cluster; None starts Ray on this machine.
+    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks, in any order.
+    RAISES (ZhTwNerError): If Ray is not installed, cannot be reached, or failed at a chunk.
     """
     data = ray_data()
     import ray
 
-    job = replace(job, source=job.source.resolve(), target=job.target.resolve(), pipeline=_everywhere(job.pipeline))
+    job = replace(job, source=job.source.resolve(), target=job.target.resolve(), pipeline=_absolute(job.pipeline))
     _start(workers, address)
     try:
         resource = "GPU" if gpus else "CPU"
         workers = min(workers or int(ray.cluster_resources().get(resource, 0)), len(chunks))
         if not workers:
-            raise ValueError(Errors.ZT533.format(workers=workers, gpus=0))
+            raise DeviceError(Errors.ZT533.format(workers=workers, gpus=0))
         context = data.DataContext.get_current()
-        context.enable_progress_bars = False  # there is one already
+        context.enable_progress_bars = False  # `annotate` shows one
         rows = data.from_items([asdict(chunk) for chunk in chunks], override_num_blocks=min(len(chunks), MAX_BLOCKS))
         done = rows.map(
             RayWorker,
@@ -72,43 +86,42 @@ def run_ray(
         )
         for row in done.iter_rows():
             counts = {name[5:]: int(value) for name, value in row.items() if name.startswith("done_")}
-            yield Chunk(**{name: int(row[name]) for name in Chunk.__annotations__}), Tally(**counts)
+            yield Chunk(**{name: int(row[name]) for name in Chunk.__annotations__}), AnnotationTally(**counts)
     except ray.exceptions.RayError as error:
         reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
-        raise ValueError(Errors.ZT527.format(reason=reason, folder=job.folder)) from error
+        raise ZhTwNerError(Errors.ZT527.format(reason=reason, folder=job.folder)) from error
     finally:
         ray.shutdown()
 
 
 def _start(workers: int, address: str | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # all else comes as exceptions
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # errors are raised as exceptions
     import ray
 
     settings: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        # An actor for which there is no core would be waited for without end.
+        # Ray would wait for ever to start an actor for which there is no core.
         settings |= {"include_dashboard": False, "num_cpus": max(workers, n_cores())}
     try:
-        _knock(address)
+        _require_reachable(address)
         ray.init(**settings)
     except (OSError, RuntimeError, ValueError) as error:
         where = f" at {address}" if address else ""
-        raise ValueError(Errors.ZT532.format(address=where, reason=next(iter(str(error).splitlines()), "?"))) from error
+        raise ZhTwNerError(
+            Errors.ZT532.format(address=where, reason=next(iter(str(error).splitlines()), "?"))
+        ) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def _knock(address: str | None) -> None:
-    """RAISES (OSError): If nobody answers; Ray would wait for minutes, and then end the process."""
+def _require_reachable(address: str | None) -> None:
+    """Connect once, which RAISES an OSError if nothing answers. Ray would wait for minutes, then end the process."""
     host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=KNOCK).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
-def _everywhere(pipeline: str) -> str:
-    """The name of a package, or the full path of a folder: workers have another working directory."""
-    if is_exported(Path(pipeline)):
-        return str(Path(pipeline).resolve())
-    from spacy.util import is_package
-
-    return pipeline if is_package(pipeline) else str(Path(pipeline).resolve())
+def _absolute(pipeline: str) -> str:
+    """Return the name of a package, or the full path of a folder: workers have another working directory."""
+    is_package = is_installed(pipeline) and not is_exported(Path(pipeline))
+    return pipeline if is_package else str(Path(pipeline).resolve())

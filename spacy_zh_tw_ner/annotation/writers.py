@@ -1,29 +1,194 @@
-"""Write the annotated records of a chunk, in each output format."""
+"""Write the annotated records of a chunk as a part, and join all parts to the output, in each format."""
 
 import json
 import math
-from typing import Any, Protocol
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .annotators import Annotated
-from .extras import parquet
-from .job import META, Job
-from .records import Loaded, Record
+from ..entities import Found
+from ..errors import Errors, OutputError
+from .chunks import open_parquet, parquet
+from .job import META, AnnotationJob
+from .records import InputRecord, LoadedChunk
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+GROUP_ROWS, GROUP_BYTES = 2**16, 2**26  # of a row group of the output
+DOC_BIN_BYTES = 2**32  # the longest byte string of msgpack
 
 
-class Writer(Protocol):
-    """Collects one chunk."""
+class AnnotatedRecord(NamedTuple):
+    """A record with its entities; `doc` is their document if the output is `.spacy`."""
 
-    def __init__(self, job: Job, loaded: Loaded) -> None: ...
+    record: InputRecord
+    found: Sequence[Found]
+    doc: "Doc | None" = None
 
-    def add(self, annotated: Annotated) -> None:
-        """Take a record, which is not needed afterwards."""
+
+class PartWriter(Protocol):
+    """Collects the annotated records of one chunk."""
+
+    def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None: ...
+
+    def add(self, annotated: AnnotatedRecord) -> None:
+        """Add a record; its document is not needed afterwards."""
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The part."""
+        """Return the part."""
 
 
-def entities_of(annotated: Annotated) -> list[dict[str, Any]]:
-    """RETURNS (list[dict]): Entities with offsets in code points, and scores where the pipeline gives any."""
+class JsonLinesWriter:
+    """JSON lines: all fields of the input, and the entities."""
+
+    def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
+        self.job, self.loaded = job, loaded
+        self.lines: list[bytes] = []
+
+    def add(self, annotated: AnnotatedRecord) -> None:
+        """Add a record."""
+        fields = _fields(annotated.record, self.loaded)
+        self.lines.append(_json({**fields, self.job.entities_field: _entities(annotated)}) + b"\n")
+
+    def to_bytes(self) -> bytes:
+        """Return lines in UTF-8."""
+        return b"".join(self.lines)
+
+
+class ParquetWriter:
+    """Parquet: all columns of a Parquet input; for JSON lines the text, and the other fields as JSON in `meta`."""
+
+    def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
+        self.job, self.loaded = job, loaded
+        self.records: list[InputRecord] = []
+        self.entities: list[list[dict[str, Any]]] = []
+
+    def add(self, annotated: AnnotatedRecord) -> None:
+        """Add a record."""
+        self.records.append(annotated.record)
+        self.entities.append(_entities(annotated))
+
+    def to_bytes(self) -> bytes:
+        """Return a Parquet file."""
+        import pyarrow as pa
+
+        job = self.job
+        if self.loaded.table is not None:
+            table = self.loaded.table.take(pa.array([record.row for record in self.records], pa.int64()))
+            table = table.append_column(job.entities_field, pa.array(self.entities, _entities_type()))
+        else:
+            rows = zip(self.records, self.entities, strict=True)
+            columns = [
+                {job.text_field: r.text, META: _meta(r, self.loaded, job), job.entities_field: ents} for r, ents in rows
+            ]
+            table = pa.Table.from_pylist(columns, schema=_schema(job))
+        sink = pa.BufferOutputStream()
+        parquet().write_table(table, sink)
+        return bytes(sink.getvalue())
+
+
+class DocBinWriter:
+    """`.spacy`: documents with scores in `doc.spans`, and the other fields as JSON in `doc.user_data["meta"]`."""
+
+    def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
+        from spacy.tokens import DocBin
+
+        self.job, self.loaded = job, loaded
+        self.bin = DocBin(store_user_data=True)
+
+    def add(self, annotated: AnnotatedRecord) -> None:
+        """Add a record."""
+        assert annotated.doc is not None
+        annotated.doc.user_data[META] = _meta(annotated.record, self.loaded, self.job)
+        self.bin.add(annotated.doc)
+
+    def to_bytes(self) -> bytes:
+        """Return a `DocBin`."""
+        return self.bin.to_bytes()
+
+
+WRITERS: dict[str, type[PartWriter]] = {"jsonl": JsonLinesWriter, "parquet": ParquetWriter, "spacy": DocBinWriter}
+
+
+def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
+    """Write files one after the other."""
+    for part in parts:
+        with part.open("rb") as opened:
+            shutil.copyfileobj(opened, file)
+
+
+def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
+    """Write Parquet with row groups of a usual size."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    with parquet().ParquetWriter(file, _schema(job)) as writer:
+        for part in parts:
+            waiting.append(parquet().read_table(part))
+            if sum(map(len, waiting)) >= GROUP_ROWS or sum(table.nbytes for table in waiting) >= GROUP_BYTES:
+                writer.write_table(pa.concat_tables(waiting).combine_chunks())
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks())
+
+
+def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
+    """Write one `DocBin`, which must be in memory as a whole."""
+    from spacy.tokens import DocBin
+
+    whole = DocBin(store_user_data=True)
+    for part in parts:
+        whole.merge(DocBin(store_user_data=True).from_bytes(part.read_bytes()))
+    file.write(whole.to_bytes())
+
+
+JOIN: dict[str, Callable[[AnnotationJob, Iterable[Path], IO[bytes]], None]] = {
+    "jsonl": concatenate,
+    "parquet": join_rows,
+    "spacy": join_docs,
+}
+
+
+def require_room(job: AnnotationJob, tokens: int) -> None:
+    """Check that the format of the output can hold so many tokens.
+
+    RAISES (OutputError): If it cannot.
+    """
+    if job.writes == "spacy" and tokens > doc_bin_tokens():
+        raise OutputError(Errors.ZT529.format(tokens=tokens, limit=doc_bin_tokens()))
+
+
+@cache
+def doc_bin_tokens() -> int:
+    """Return how many tokens a `DocBin` can hold."""
+    from spacy.tokens import DocBin
+
+    return DOC_BIN_BYTES // (8 * len(DocBin().attrs))
+
+
+def _schema(job: AnnotationJob) -> Any:
+    """Return the Arrow schema of a Parquet output."""
+    import pyarrow as pa
+
+    if job.reads != "parquet":
+        return pa.schema({job.text_field: pa.string(), META: pa.string(), job.entities_field: _entities_type()})
+    with open_parquet(job.source) as file:
+        return file.schema_arrow.append(pa.field(job.entities_field, _entities_type()))
+
+
+def _entities_type() -> Any:
+    """Return the Arrow type of the column of entities, see `_entities`."""
+    import pyarrow as pa
+
+    kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
+    return pa.list_(pa.struct(kinds.items()))
+
+
+def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
+    """Return entities with offsets in code points, and scores where the pipeline gives any."""
     text = annotated.record.text
     return [
         {
@@ -37,112 +202,25 @@ def entities_of(annotated: Annotated) -> list[dict[str, Any]]:
     ]
 
 
-class JsonLines:
-    """All fields as they were, and the entities behind them."""
-
-    def __init__(self, job: Job, loaded: Loaded) -> None:
-        self.job, self.loaded = job, loaded
-        self.lines: list[bytes] = []
-
-    def add(self, annotated: Annotated) -> None:
-        """Take a record."""
-        fields = _fields(annotated.record, self.loaded)
-        self.lines.append(_json({**fields, self.job.entities_field: entities_of(annotated)}) + b"\n")
-
-    def to_bytes(self) -> bytes:
-        """RETURNS (bytes): Lines in UTF-8."""
-        return b"".join(self.lines)
-
-
-class Rows:
-    """Of Parquet, all columns as they were; of JSON lines, the text, and the other fields as JSON in `meta`."""
-
-    def __init__(self, job: Job, loaded: Loaded) -> None:
-        self.job, self.loaded = job, loaded
-        self.records: list[Record] = []
-        self.entities: list[list[dict[str, Any]]] = []
-
-    def add(self, annotated: Annotated) -> None:
-        """Take a record."""
-        self.records.append(annotated.record)
-        self.entities.append(entities_of(annotated))
-
-    def to_bytes(self) -> bytes:
-        """RETURNS (bytes): A Parquet file."""
-        import pyarrow as pa
-
-        job = self.job
-        if self.loaded.table is not None:
-            table = self.loaded.table.take(pa.array([record.row for record in self.records], pa.int64()))
-            table = table.append_column(job.entities_field, pa.array(self.entities, entities_type()))
-        else:
-            rows = zip(self.records, self.entities, strict=True)
-            columns = [
-                {job.text_field: r.text, META: _meta(r, self.loaded, job), job.entities_field: ents} for r, ents in rows
-            ]
-            table = pa.Table.from_pylist(columns, schema=plain_schema(job))
-        sink = pa.BufferOutputStream()
-        parquet().write_table(table, sink)
-        return bytes(sink.getvalue())
-
-
-class Docs:
-    """spaCy's own format, with the scores in `doc.spans`, and other fields as JSON in `doc.user_data["meta"]`."""
-
-    def __init__(self, job: Job, loaded: Loaded) -> None:
-        from spacy.tokens import DocBin
-
-        self.job, self.loaded = job, loaded
-        self.bin = DocBin(store_user_data=True)
-
-    def add(self, annotated: Annotated) -> None:
-        """Take a record."""
-        doc = annotated.doc()
-        doc.user_data[META] = _meta(annotated.record, self.loaded, self.job)
-        self.bin.add(doc)
-
-    def to_bytes(self) -> bytes:
-        """RETURNS (bytes): A `DocBin`."""
-        return self.bin.to_bytes()
-
-
-WRITERS: dict[str, type[Writer]] = {"jsonl": JsonLines, "parquet": Rows, "spacy": Docs}
-
-
-def entities_type() -> Any:
-    """RETURNS (pyarrow.DataType): Of a column of what `entities_of` gives."""
-    import pyarrow as pa
-
-    kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
-    return pa.list_(pa.struct(kinds.items()))
-
-
-def plain_schema(job: Job) -> Any:
-    """RETURNS (pyarrow.Schema): Of Parquet that was none before."""
-    import pyarrow as pa
-
-    return pa.schema({job.text_field: pa.string(), META: pa.string(), job.entities_field: entities_type()})
-
-
-def _fields(record: Record, loaded: Loaded) -> dict[str, Any]:
+def _fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()
     return dict(row)
 
 
-def _meta(record: Record, loaded: Loaded, job: Job) -> str:
+def _meta(record: InputRecord, loaded: LoadedChunk, job: AnnotationJob) -> str:
     fields = _fields(record, loaded)
     return _json({name: value for name, value in fields.items() if name != job.text_field}).decode()
 
 
 def _json(value: object) -> bytes:
-    # What JSON lacks, such as the dates of Parquet, becomes a string; half of a UTF-16 pair stays escaped.
+    # Types that JSON lacks, such as the dates of Parquet, become strings; a lone surrogate stays escaped.
     try:
         return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False).encode()
     except UnicodeEncodeError:
         return json.dumps(value, default=str, allow_nan=False).encode()
-    except ValueError:  # NaN, which columns of Parquet have for "no value"
+    except ValueError:  # NaN, a missing value in some columns of Parquet
         return _json(_without_nan(value))
 
 

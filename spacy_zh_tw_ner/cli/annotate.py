@@ -41,7 +41,7 @@ def annotate_cli(
     Records that cannot be read are listed, with line and reason, in a file named after OUT with .rejects.jsonl.
     """
     from ..annotation.annotate import annotate
-    from ..annotation.job import Job
+    from ..annotation.job import AnnotationJob
     from ..runtime.folder import is_exported
 
     if gpu and engine == "local" and not is_exported(Path(model or pipeline)):
@@ -49,7 +49,7 @@ def annotate_cli(
 
         if notice := check_gpu(0):
             msg.info(notice)
-    job = Job(source, target, model or pipeline, text_field, entities_field, chunk_size)
+    job = AnnotationJob(source, target, model or pipeline, text_field, entities_field, chunk_size)
     start = time.perf_counter()
     total = annotate(job, engine=engine, workers=workers, gpus=gpu, address=address, force=force)
     seconds = time.perf_counter() - start

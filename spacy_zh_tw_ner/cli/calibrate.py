@@ -24,12 +24,13 @@ def calibrate_cli(
     """Calibrate scores by temperature scaling on held-out data: entities scored 0.8 become correct 8 times in 10."""
 
     from ..atomic_writes import write_whole
-    from ..components.calibration import calibrate, find_recognizer
-    from ..components.folders import load_pipeline, pipeline_places
+    from ..components.calibration import calibrate
+    from ..components.inspection import find_recognizer
     from ..evaluation.calibration_error import entity_confidence
     from ..evaluation.figures import draw_reliability, picture_bytes, require_picture
     from ..evaluation.predictions import predict_pairs
     from ..outputs import output_folder
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     places = pipeline_places(pipeline)

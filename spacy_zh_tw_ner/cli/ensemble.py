@@ -20,8 +20,8 @@ def ensemble_cli(
 ) -> None:
     """Average pipelines with the same labels, such as pipelines trained with different seeds or encoders."""
     from ..components.ensemble import combine
-    from ..components.folders import load_pipeline, pipeline_places
     from ..outputs import output_folder
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     with output_folder(output, force=force, inputs=pipeline_places(*pipelines)) as folder:
         nlp = combine([(name, load_pipeline(name)) for name in pipelines], min_score=min_score)

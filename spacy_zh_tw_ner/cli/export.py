@@ -44,9 +44,9 @@ def export_cli(
     What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
     """
 
-    from ..components.folders import load_pipeline, pipeline_places
     from ..corpora.export import export
     from ..outputs import require_apart
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import progress
 
     pipeline = pipeline or model

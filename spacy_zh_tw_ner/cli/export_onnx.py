@@ -10,7 +10,7 @@ from .options import FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
 from .terminal import msg, print_table
 
 if TYPE_CHECKING:
-    from ..export.quantize_onnx import Rounding
+    from ..export.quantize_onnx import QuantizedComparison
 
 
 @zh_tw_ner_cli.command("export-onnx")
@@ -37,13 +37,12 @@ def export_onnx_cli(
     Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
     has passed are then rounded, and nothing is written when F falls too far.
     """
-    from ..components.folders import load_pipeline, pipeline_places
     from ..errors import Errors
     from ..evaluation.predictions import read_golds
-    from ..export.export_onnx import write_onnx
-    from ..export.onnx_graph import require_onnx
-    from ..export.quantize_onnx import round_onnx
+    from ..export.export_onnx import require_onnx, write_onnx
+    from ..export.quantize_onnx import quantize_onnx
     from ..outputs import output_folder, require_replaceable
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
@@ -63,7 +62,7 @@ def export_onnx_cli(
         if to == "int8":
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []
             warn_of_unknown_labels(nlp, golds, dev)
-            rounding = round_onnx(nlp, folder, component, golds)
+            rounding = quantize_onnx(nlp, folder, component, golds)
             _print(rounding)
             if rounding.f_score is not None and rounding.f_score_before is not None:
                 before, after = rounding.f_score_before, rounding.f_score
@@ -72,7 +71,7 @@ def export_onnx_cli(
     msg.good(f"Wrote {output}")
 
 
-def _print(rounding: "Rounding") -> None:
+def _print(rounding: "QuantizedComparison") -> None:
     msg.info(
         f"In 8 bits {rounding.same:,} of {rounding.characters:,} random characters keep their tag; emissions differ by "
         f"up to {rounding.difference:.1%} of the largest"

@@ -33,15 +33,15 @@ def init_config_cli(
     Prints the commands that plan and train with it. Look at it, and change it, before you run them.
     """
     from ..atomic_writes import write_whole
-    from ..components.folders import pipeline_folder
-    from ..errors import Errors, PlanError, Warnings
+    from ..errors import Errors, UsageError, Warnings
     from ..outputs import require_new
     from ..planning.presets import fine_tuning_config, read_config, with_settings
+    from ..recognizers.pipelines import pipeline_folder
 
     if bool(preset) == bool(source):
-        raise PlanError(Errors.ZT445.format(preset=preset, source=source))
+        raise UsageError(Errors.ZT445.format(preset=preset, source=source))
     if source and base:
-        raise PlanError(Errors.ZT446.format(base=base, source=source))
+        raise UsageError(Errors.ZT446.format(base=base, source=source))
     require_new(target, force=force)
     config = fine_tuning_config(source, pipeline_folder(source)) if source else read_config(preset)
     if corpus is None and not (train and dev) and _is_terminal():

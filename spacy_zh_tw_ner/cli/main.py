@@ -5,6 +5,7 @@ Exit status 0: done. 1: the operation failed. 2: the command line was wrong, or 
 
 import errno
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 
 import typer
 
-from ..errors import Errors, code_of
-from ..extras import install_hint
+from ..errors import Errors, UsageError, ZhTwNerError
+from ..extras import package_hint
 from .terminal import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -33,32 +34,21 @@ REMEDIES: Mapping[int | None, str] = {
     errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
     errno.EBUSY: "Choose another path, such as a folder inside it.",
 }
-# Optional packages, by the extra that installs them
-EXTRAS = {
-    "pyarrow": "parquet",
-    "ray": "ray",
-    "numba": "fast",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "onnxscript": "onnx",
-    "fastapi": "serve",
-    "uvicorn": "serve",
-    "prometheus_client": "serve",
-    "seqeval": "evaluate",
-    "resvg_py": "evaluate",
-}
-# Errors in a value of the command line that its parser cannot check: exit status 2
-USAGE_CODES = frozenset({"ZT004", "ZT245", "ZT370", "ZT445", "ZT446", "ZT503", "ZT521", "ZT528", "ZT601"})
 AFTER_INTERRUPTION = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
     "annotate": "Run the same command again to continue where it stopped.",
 }
+SPACY_CODE = re.compile(r"\[E\d{3,4}\] ")
 VERBOSE_HELP = "Print the traceback of an error, too."
 _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=False)
 
 
 class App(typer.Typer):
-    """A command group: each command has --verbose, and errors become one message with a code, and an exit status."""
+    """A command group: each command has --verbose, and errors end it with one message and an exit status.
+
+    The errors of this package, an OSError, and spaCy's errors about a config or a file become one line with a code.
+    Any other is a mistake in the code, and shows its traceback as well.
+    """
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
         """Register a function as a command."""
@@ -83,10 +73,11 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
                 if isinstance(error, typer.BadParameter):
                     raise
                 raise typer.BadParameter(error.format_message()) from error
-            if verbose or _group_is_verbose.get():
+            message = describe(error, name)
+            if verbose or _group_is_verbose.get() or not message:
                 traceback.print_exception(error)
-            msg.fail(describe(error, name))
-            raise typer.Exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else exit_status(error)) from error
+            msg.fail(message or Errors.ZT678.format(command=name, kind=type(error).__name__))
+            raise typer.Exit(exit_status(error)) from error
 
     option = inspect.Parameter(
         "verbose",
@@ -100,40 +91,48 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return run
 
 
-def exit_status(error: BaseException) -> int:
-    """Return 2 if the command line was wrong, else 1."""
-    return 2 if code_of(error) in USAGE_CODES else 1
-
-
 def describe(error: BaseException, command: str) -> str:
-    """Return a message with a code for any exception.
+    """Return the message of an error that a user can act on, with its code.
 
     error (BaseException): The exception that ended the command.
     command (str): The name of the command.
-    RETURNS (str): The exception's own message if it has a code, else a message of `Errors` with a remedy.
+    RETURNS (str): The message; empty for any other error, of which a developer needs the traceback.
     """
-    text = str(error).strip()
-    if text.startswith("[ZT"):
-        return text
-    if isinstance(error, KeyboardInterrupt):
-        message = Errors.ZT679.format(
-            command=command, remedy=AFTER_INTERRUPTION.get(command, "Its outputs were not changed.")
-        )
+    message = ""
+    if isinstance(error, ZhTwNerError):
+        message = str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        remedy = AFTER_INTERRUPTION.get(command, "Its outputs were not changed.")
+        message = Errors.ZT679.format(command=command, remedy=remedy)
     elif isinstance(error, MemoryError):
         message = Errors.ZT681
-    elif isinstance(error, ModuleNotFoundError) and error.name is not None:
-        package = error.name.partition(".")[0]
-        hint = install_hint(EXTRAS[package]) if package in EXTRAS else f"pip install {package.replace('_', '-')}"
-        message = Errors.ZT680.format(package=package, hint=hint)
     elif isinstance(error, OSError) and error.strerror:
         remedy = REMEDIES.get(error.errno, "Check the path.")
         message = Errors.ZT676.format(path=error.filename or command, reason=error.strerror, remedy=remedy)
-    elif isinstance(error, ValueError | OSError) and text:
-        message = Errors.ZT677.format(reason=text)
-    else:
-        reason = " ".join(text.split()).removesuffix(".") or "no message"
-        message = Errors.ZT678.format(command=command, kind=type(error).__name__, reason=reason)
-    return str(message)
+    elif isinstance(error, ModuleNotFoundError) and (hint := package_hint(error.name or "")):
+        message = Errors.ZT680.format(package=(error.name or "").partition(".")[0], hint=hint)
+    elif isinstance(error, OSError) or _is_of_spacy(error):
+        message = Errors.ZT677.format(reason=str(error).strip())
+    return message
+
+
+def _is_of_spacy(error: BaseException) -> bool:
+    """Return whether spaCy raised an error about a config or a file, which has a message for users.
+
+    This is the one place that reads spaCy's messages: those with a code are for users, and have no class of their own.
+    """
+    from catalogue import RegistryError
+    from confection import ConfigValidationError
+
+    is_config = isinstance(error, ConfigValidationError | RegistryError)
+    return is_config or (isinstance(error, ValueError) and SPACY_CODE.match(str(error)) is not None)
+
+
+def exit_status(error: BaseException) -> int:
+    """Return 130 after an interruption, 2 if the command line was wrong, else 1."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return 2 if isinstance(error, UsageError) else 1
 
 
 zh_tw_ner_cli = App(

@@ -35,12 +35,12 @@ def quantize_cli(
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """
-    from ..components.folders import load_pipeline, pipeline_folder, pipeline_places
-    from ..errors import Errors
+    from ..errors import CorpusError, Errors
     from ..evaluation.footprint import folder_size, measure_footprint
     from ..evaluation.predictions import read_golds
     from ..export.quantize import default_target, require_encoder, write_quantized
     from ..outputs import output_folder, require_replaceable
+    from ..recognizers.pipelines import load_pipeline, pipeline_folder, pipeline_places
     from .terminal import warn_of_unknown_labels
 
     inputs = [*pipeline_places(pipeline), *filter(None, [dev])]
@@ -51,7 +51,7 @@ def quantize_cli(
     require_encoder(nlp, target)  # before anything is asked for that would be of no use
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not ignore_f1_drop:
-        raise ValueError(Errors.ZT545.format(path=dev))
+        raise CorpusError(Errors.ZT545.format(path=dev))
     if dev.is_file():
         warn_of_unknown_labels(nlp, read_golds(nlp, dev), dev)
 

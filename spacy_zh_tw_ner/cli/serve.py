@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, MissingExtraError, ServiceError, Warnings
 from ..extras import install_hint
 from .main import zh_tw_ner_cli
 from .terminal import msg
@@ -63,8 +63,8 @@ def serve_cli(
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
-    from ..service.models import named_sources
+        raise MissingExtraError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
+    from ..service.model_cache import named_sources
     from ..service.server import serve
     from ..service.settings import MIB, ServiceSettings
 
@@ -112,7 +112,7 @@ def _read_key(path: Path | None) -> str:
             with path.open("rb") as file:
                 data = file.read(MAX_KEY + 8)
         except OSError as error:
-            raise ValueError(Errors.ZT568.format(path=path, reason=error.strerror or error)) from None
+            raise ServiceError(Errors.ZT568.format(path=path, reason=error.strerror or error)) from None
         source = str(path)
     elif KEY_VARIABLE in os.environ:
         data, source = os.environ[KEY_VARIABLE].encode("utf-8", "surrogateescape"), KEY_VARIABLE
@@ -121,14 +121,14 @@ def _read_key(path: Path | None) -> str:
     try:
         key = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise ValueError(Errors.ZT570.format(source=source, problem="is not UTF-8", limit=MAX_KEY)) from None
+        raise ServiceError(Errors.ZT570.format(source=source, problem="is not UTF-8", limit=MAX_KEY)) from None
     if not key:
-        raise ValueError(Errors.ZT569.format(source=source))
+        raise ServiceError(Errors.ZT569.format(source=source))
     if len(data) > MAX_KEY:
-        raise ValueError(Errors.ZT570.format(source=source, problem="is too long", limit=MAX_KEY))
+        raise ServiceError(Errors.ZT570.format(source=source, problem="is too long", limit=MAX_KEY))
     if not key.isprintable():
         problem = "has several lines, or control characters"
-        raise ValueError(Errors.ZT570.format(source=source, problem=problem, limit=MAX_KEY))
+        raise ServiceError(Errors.ZT570.format(source=source, problem=problem, limit=MAX_KEY))
     return key
 
 

@@ -47,7 +47,7 @@ def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) 
     golds (Iterable[Doc]): Documents with gold entities.
     data (Path): The file that they are from.
     """
-    from ..components.unknown_labels import unknown_labels_message
+    from ..components.inspection import unknown_labels_message
 
     message = unknown_labels_message(nlp, golds)
     if message is not None:

@@ -19,8 +19,8 @@ def try_cli(
 ) -> None:
     """Load a pipeline and print the entities of one text with their scores."""
     from ..atomic_writes import write_whole
-    from ..components.folders import load_pipeline, pipeline_places
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     if output is not None:
         require_report(output, "JSON", inputs=pipeline_places(pipeline))

@@ -17,10 +17,10 @@ def visualize_cli(
 ) -> None:
     """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
     from ..atomic_writes import write_whole
-    from ..components.folders import load_pipeline, pipeline_places
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import predict_pairs
     from ..outputs import require_report
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
 
     require_report(output, "HTML", inputs=[*pipeline_places(pipeline), data])
     pairs = list(predict_pairs(load_pipeline(pipeline), data, limit=limit))

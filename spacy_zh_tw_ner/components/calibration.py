@@ -1,7 +1,6 @@
 """Calibrate a component by temperature scaling on held-out gold documents."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -9,42 +8,7 @@ from spacy.training import Example
 
 from ..crf import fit_temperature
 from ..errors import Errors
-from ..language import BATCH_CHARACTERS, divide
-from .crf_ner import CRFEntityRecognizer
-
-
-def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecognizer:
-    """Find the component in a pipeline.
-
-    nlp (Language): The pipeline.
-    name (Optional[str]): Its name; by default the first `zh_tw_crf_ner` there is.
-    RETURNS (CRFEntityRecognizer): The component.
-    RAISES (ValueError): Where there is none of this name, or it is something else.
-    """
-    for candidate, component in nlp.pipeline:
-        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
-            return component
-    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
-
-
-def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc]) -> list[Doc]:
-    """Process documents with the components before a recognizer, which may listen to them.
-
-    The pipeline itself is not changed: `nlp.select_pipes` would disable components for other threads, too.
-
-    nlp (Language): The pipeline.
-    component (CRFEntityRecognizer): One of its components.
-    docs (Iterable[Doc]): Documents of its vocabulary, which are written on.
-    RETURNS (list[Doc]): The same.
-    """
-    others: list[Any] = [other for _, other in nlp.pipeline]
-    before = others[: others.index(component)]
-    processed: list[Doc] = []
-    for batch in divide(docs, max_items=nlp.batch_size, max_characters=BATCH_CHARACTERS):
-        for other in before:
-            batch = list(other.pipe(batch)) if hasattr(other, "pipe") else [other(doc) for doc in batch]  # noqa: PLW2901
-        processed += batch
-    return processed
+from .inspection import find_recognizer, run_before
 
 
 def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> float:

@@ -18,13 +18,13 @@ from thinc.api import Config, Model, Optimizer
 
 from ..crf import Transitions, constrain, log_likelihood
 from ..crf.transitions import BoolsT, FloatsT
-from ..encoders.ragged import flatten, from_numpy, to_numpy, unflatten
-from ..entities import Entity
+from ..encoders import EmissionsT, TaggerT
+from ..encoders.torch_interop import flatten, from_numpy, to_numpy, unflatten
+from ..entities import Entity, Prediction
 from ..entity_decoding import EntityDecoder
 from ..errors import Errors
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
-from ..types import EmissionsT, Prediction, TaggerT
 from ..untrusted import (
     in_range,
     origin,
@@ -37,14 +37,11 @@ from ..untrusted import (
     scan_msgpack,
 )
 from ..untrusted.thinc_models import scan_file, unchanged_structure
-from .crf_tagger import check_tagger, resize_output
-from .edge_mask import find_white_space, mask_edges
-from .evidence import find_evidence
-from .gold import GoldProblems, GoldWarnings, read_gold
+from .crf_tagger import WithoutDecay, check_tagger, resize_output
 from .long_documents import emissions_in_stretches, predict_emissions
-from .misuse import MisuseWarnings
-from .scores import read_scores, register_extension, write_scores
-from .weight_decay import WithoutDecay
+from .recognizer_warnings import GoldWarnings, MisuseWarnings
+from .span_annotations import find_evidence, read_scores, register_extension, write_scores
+from .tag_masks import GoldProblems, find_white_space, mask_edges, read_gold
 
 DEFAULT_MODEL = Config().from_str(
     """

@@ -1,14 +1,14 @@
 """docs → emissions: model of the CRF head. It holds the transitions; decoding and gradients are in `crf`."""
 
-from collections.abc import Callable
-from typing import TypeAlias, cast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-from thinc.api import Linear, Model, chain, glorot_uniform_init, with_array, zero_init
-from thinc.types import Floats2d
+from thinc.api import Linear, Model, Optimizer, chain, glorot_uniform_init, with_array, zero_init
+from thinc.types import Floats2d, FloatsXd
 
-from ..types import EmissionsT, TaggerT, Tok2VecT
+from ..encoders import EmissionsT, TaggerT, Tok2VecT, hooks_of
 from ..untrusted import in_range, require
 from ..untrusted.thinc_models import require_param
 
@@ -128,8 +128,9 @@ def check_tagger(model: TaggerT, n_tags: int) -> None:
             if size is not None and layer.has_dim(dim):
                 require(layer.get_dim(dim) == size, f"{layer.name}.{dim}", layer.get_dim(dim), str(size))
     for layer in encoder.walk():
-        if "check" in layer.attrs:
-            layer.attrs["check"](layer)
+        hooks = hooks_of(layer)
+        if "check" in hooks:
+            hooks["check"](layer)
 
 
 def _new_id() -> int:
@@ -144,3 +145,35 @@ def _grow_all(old: ArrayT, size: int) -> ArrayT:
 
 def _grow_first(old: ArrayT, size: int) -> ArrayT:
     return np.pad(old, [(0, size - len(old)), (0, 0)])
+
+
+class WithoutDecay:
+    """Stands for an optimizer, and turns its weight decay off for the parameters of some layers.
+
+    thinc's optimizers decay whatever they are given. Transitions are scores that the corpus fixes and no weights of
+    inputs: decay pulls them to 0, where every tag follows on every other, and the more so the smaller the learning
+    rate of the encoder beside them.
+
+    optimizer (Optimizer): The one that is meant; all else is asked of it.
+    layers (Iterable[Model]): Layers whose own parameters must not decay.
+    """
+
+    def __init__(self, optimizer: Optimizer, layers: Iterable[Model[Any, Any]]) -> None:
+        self._optimizer = optimizer
+        self._spared = {(layer.id, name) for layer in layers for name in layer.param_names}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._optimizer, name)
+
+    def __call__(
+        self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
+    ) -> tuple[FloatsXd, FloatsXd]:
+        """Update one parameter; see `thinc.api.Optimizer`."""
+        decay = self._optimizer.L2
+        if key in self._spared:
+            self._optimizer.L2 = 0.0
+        try:
+            updated: tuple[FloatsXd, FloatsXd] = self._optimizer(key, weights, gradient, lr_scale=lr_scale)
+            return updated
+        finally:
+            self._optimizer.L2 = decay

@@ -23,14 +23,13 @@ from thinc.api import Config, Model
 
 from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
-from ..encoders import stretches
+from ..encoders import long_documents
+from ..entities import Prediction
 from ..errors import Errors
-from ..types import Prediction
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
-from .calibration import find_recognizer, run_before
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
+from .inspection import differences_of, find_recognizer, run_before, tokenization_of
 from .long_documents import side_by_side
-from .tokenization_settings import differences_of, tokenization_of
 
 MOST_MEMBERS = 1000
 
@@ -104,7 +103,7 @@ class CRFEnsemble(CRFEntityRecognizer):
 
     def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
         """Average the emissions of a long document; see `CRFEntityRecognizer.emissions_in_stretches`."""
-        if not stretches.is_long(doc):
+        if not long_documents.is_long(doc):
             return None
         recognizers, read = self._read([doc])
         found = [recognizer.emissions_in_stretches(copy) for recognizer, (copy,) in zip(recognizers, read, strict=True)]

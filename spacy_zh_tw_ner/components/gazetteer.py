@@ -14,7 +14,7 @@ from spacy.util import filter_spans
 from ..errors import Errors
 from ..tokenization.word_list import DEFAULT_BONUS, WordList
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
-from .evidence import write_evidence
+from .span_annotations import write_evidence
 
 
 @Language.factory(

@@ -6,8 +6,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 
 from ..crf.transitions import FloatsT
-from ..encoders import stretches
-from ..types import EmissionsT, TaggerT
+from ..encoders import EmissionsT, TaggerT, long_documents
 
 
 def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | None:
@@ -18,14 +17,14 @@ def emissions_in_stretches(model: TaggerT, doc: Doc) -> Iterator[Floats2d] | Non
     RETURNS (Optional[Iterator[Floats2d]]): (n, n_tags) each, in order, all at once where the encoder cannot do
         otherwise. None for a document that is not long.
     """
-    if not stretches.is_long(doc):
+    if not long_documents.is_long(doc):
         return None
     return _emit(model, doc)
 
 
 def _emit(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
     tok2vec, *others = model.layers
-    hidden = stretches.in_stretches(tok2vec, doc)
+    hidden = long_documents.encode_chunks(tok2vec, doc)
     for rows in tok2vec.predict([doc]) if hidden is None else hidden:
         batch = [rows]
         for layer in others:

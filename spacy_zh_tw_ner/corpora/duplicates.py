@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from unicodedata import normalize
 
+from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from ..tokenization.normalization import ScriptConverter
 from .formats.docbin import Sentence
 
 

@@ -9,8 +9,7 @@ from operator import add
 from typing import NamedTuple, cast
 
 from ..entities import Entity
-from ..tokenization.conversion import Conversion, Converter, provenance
-from ..tokenization.normalization import ScriptConverter
+from ..tokenization.conversion import Conversion, Converter, ScriptConverter, provenance
 from .records import Record
 
 N_SURFACES = 1 << 14  # cached conversions of entities

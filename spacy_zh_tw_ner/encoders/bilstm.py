@@ -11,21 +11,20 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
+from ..cpu_acceleration.probe import is_native
 from ..errors import Errors
 from ..thread_safety import one_at_a_time
-from ..types import HiddenT, Tok2VecT
 from ..untrusted import require
-from . import stretches
-from .native import is_native
-from .ragged import flatten, from_torch, group_by_length, to_torch, unflatten
-from .torch_shim import TorchShim
+from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
+from .long_documents import chunk_size, copy_tokens
+from .torch_interop import TorchShim, flatten, from_torch, group_by_length, to_torch, unflatten
 
 # Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of
 # an LSTM does not reach further, and the memory of the machine stays bounded.
 WINDOW, CONTEXT = 512, 64
 MAX_PADDED = 32_768  # tokens, with padding, that run at once
 PRECISIONS = ("fp32", "bf16")
-STRETCH = 4_096  # tokens of a long document whose hidden states are held at once: 8 windows
+CHUNK = 4_096  # tokens of a long document whose hidden states are held at once: 8 windows
 
 
 @one_at_a_time
@@ -56,16 +55,18 @@ def build_bilstm_v1(
     module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)
+    checks: EncoderHooks = {"check": check}
+    chunks: EncoderHooks = {"encode_chunks": encode_chunks}
     encode: Model[HiddenT, HiddenT] = Model(
         "bilstm",
         forward,
         shims=[TorchShim(module)],
         dims={"nO": 2 * hidden_width},
-        attrs={"precision": precision, "check": check},
+        attrs={"precision": precision, **checks},
     )
     model = cast(Tok2VecT, chain(embed, encode))
     model.set_dim("nO", 2 * hidden_width)
-    model.attrs["in_stretches"] = in_stretches
+    model.attrs.update(chunks)
     return model
 
 
@@ -77,21 +78,22 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
     require(model.attrs["precision"] in PRECISIONS, "precision", model.attrs["precision"], f"one of {PRECISIONS}")
 
 
-def in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document, some windows at a time; see `stretches`."""
+def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
+    """Encode a long document, some windows at a time; see `EncodeChunks`."""
     embed = model.layers[0]
-    reach = embed.attrs["reach"](embed) if "reach" in embed.attrs else None
-    return None if reach is None else _encode_stretches(model, doc, reach)
+    hooks = hooks_of(embed)
+    reach = hooks["reach"](embed) if "reach" in hooks else None
+    return None if reach is None else _encode_chunks(model, doc, reach)
 
 
-def _encode_stretches(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
+def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
     embed, encode = model.layers
-    found, n_windows = windows([len(doc)]), -(-stretches.slice_size(STRETCH) // WINDOW)
+    found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
     for index in range(0, len(found), n_windows):
         here = found[index : index + n_windows]
         first, end = here[0][0], here[-1][1]
         start = max(0, first - reach)
-        (vectors,) = embed.predict([stretches.copy_tokens(doc, start, min(end + reach, len(doc)))])
+        (vectors,) = embed.predict([copy_tokens(doc, start, min(end + reach, len(doc)))])
         rows = to_torch(vectors[first - start : end - start], device=_shim(encode).device)
         shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
         hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)

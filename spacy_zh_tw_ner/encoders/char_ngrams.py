@@ -5,7 +5,10 @@ Learning"), so there is no vocabulary to build or to ship, and every character h
 start at zero: an n-gram never seen in training then says nothing, where a random row would say something false.
 """
 
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -16,15 +19,19 @@ from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..errors import Errors
-from ..types import BoolsT, HiddenT, Tok2VecT
+from ..tag_scheme import BoolsT
 from ..untrusted import require
 from ..untrusted.thinc_models import require_param
-from .radicals import N_ROWS, radical_row
-from .ragged import flatten, unflatten
+from . import EncoderHooks, HiddenT, Tok2VecT
+from .torch_interop import flatten, unflatten
 
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 RowsT: TypeAlias = npt.NDArray[np.int64]
+FIRST, LAST = 0x4E00, 0x9FFF  # of the unified ideographs; those of the extensions lie elsewhere
+STARTS = sorted(ord(unicodedata.normalize("NFKC", chr(radical))) for radical in range(0x2F00, 0x2FD6))
+N_KINDS = 256
+N_ROWS = 1 + len(STARTS) + N_KINDS
 RADICAL = 0  # stands for it where 1, 2 and 3 stand for n-grams
 # (offset of the first token, number of tokens): the bigrams that end and begin at a token stand side by side.
 WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),), RADICAL: ((0, 1),)}
@@ -52,13 +59,14 @@ def build_char_ngram_embed_v1(
     if radical_width:
         tables[RADICAL] = (radical_width, N_ROWS)
     settings = {"tables": tables, "min_count": min_count, "dropout": dropout}
+    hooks: EncoderHooks = {"observe": observe, "adopt": adopt, "reach": reach, "check": check}
     model: Tok2VecT = Model(
         "char_ngram_embed",
         forward,
         init=init,
         dims={"nO": sum(width * len(WINDOWS[n]) for n, (width, _) in tables.items())},
         params={f"E{n}": None for n in tables},
-        attrs={**settings, "observe": observe, "adopt": adopt, "rare": {}, "reach": reach, "check": check},
+        attrs={**settings, "rare": {}, **hooks},
     )
     return model
 
@@ -190,3 +198,20 @@ def _mix(keys: KeysT) -> KeysT:
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return keys ^ (keys >> np.uint64(31))
+
+
+@lru_cache(maxsize=2**16)
+def radical_row(norm: str) -> int:
+    """Number the radical of a token's first character or, where it is no ideograph, its kind.
+
+    norm (str): Of the token.
+    RETURNS (int): 1 to 214 for the Kangxi radicals; behind them a kind, by general category and block of 256; 0 for
+        an empty norm.
+    """
+    if not norm:
+        return 0
+    code = ord(norm[0])
+    if FIRST <= code <= LAST:
+        return bisect_right(STARTS, code)
+    category = unicodedata.category(norm[0])
+    return 1 + len(STARTS) + (31 * (ord(category[0]) * 128 + ord(category[1])) + (code >> 8)) % N_KINDS

@@ -1,35 +1,52 @@
-"""tokens → vectors: another embedding, concatenated with features of word-list matches."""
+"""tokens → vectors: another embedding, concatenated with features of word-list matches.
 
-from collections.abc import Callable, Sequence
+Chinese has no spaces between words, and where a word begins or ends is half of what an entity is. Word lists tell
+where words may be. The classes are B, M and E of Ma et al. 2020, "Simplify the Usage of Lexicon in Chinese NER"
+(https://aclanthology.org/2020.acl-main.528/), here one of each for every length.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
+import srsly
 from spacy.tokens import Doc
-from thinc.api import Model
+from thinc.api import Model, deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..types import HiddenT, Tok2VecT
+from ..tokenization.word_list import WordIndex
+from ..untrusted import parse_msgpack, require, require_type
 from ..untrusted.thinc_models import require_param
-from .lexicon import N_CLASSES, Lexicon, read_words
+from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .masked_characters import unmasked
-from .ragged import flatten, unflatten
+from .torch_interop import flatten, unflatten
+
+LONGEST = 5  # tokens; longer words have the class of this length
+N_LENGTHS = LONGEST - 1  # words of 2, 3, 4, and 5 tokens or more
+N_CLASSES = 3 * N_LENGTHS  # a token may begin, continue or end a word
+# Sum of the squared lengths of all words, with which the time of a search grows; 350,000 words have 3 · 10**6.
+MOST_CHARACTERS = 10**8
+PlacesT: TypeAlias = npt.NDArray[np.float32]
 
 
 def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`.
 
     embed (Model[list[Doc], list[Floats2d]]): Another embedding, of known width, such as `CharNgramEmbed.v1`.
-    lists (Sequence[str]): Files with one word a line; what a token is in the words of one list is learnt apart from the
-        others'. They are read when the model is initialized, and then kept in it: a saved pipeline needs no files.
-    width (int): Width of the vector that is added.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, `width` wider than embed's.
+    lists (Sequence[str]): Files with one word a line. Each list has vectors of its own. They are read when the model is
+        initialized and saved with it: a saved pipeline needs no files.
+    width (int): Width of the vector that is concatenated.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, `width` wider than that of `embed`.
     RAISES (ValueError): Without lists, for a width below 1, or an embedding of unknown width.
     """
     if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
         known = bool(embed.has_dim("nO"))
         raise ValueError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
+    hooks: EncoderHooks = {"reach": reach, "check": check}
     model: Tok2VecT = Model(
         "lexicon_embed",
         forward,
@@ -37,13 +54,13 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
         layers=[embed],
         dims={"nO": embed.get_dim("nO") + width},
         params={"W": None},
-        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon(), "reach": reach, "check": check},
+        attrs={"lists": list(lists), "width": width, "lexicon": Lexicon(), **hooks},
     )
     return model
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Read the lists, as the vocabulary of the documents reads characters, and draw the vectors of the classes."""
+    """Read the lists, convert their words to norms by the vocabulary of the documents, and draw random vectors."""
     model.layers[0].initialize(X=X, Y=Y)
     words = [read_words(Path(path)) for path in model.attrs["lists"]]
     if X:
@@ -56,18 +73,17 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def reach(model: Tok2VecT) -> int | None:
-    """Tokens on either side of a token that its vector depends on, or None where the other embedding does not say."""
+    """Return how many tokens on either side of a token its vector depends on; see `Reach`."""
     embed = model.layers[0]
-    if "reach" not in embed.attrs:
-        return None
-    of_embed: int | None = embed.attrs["reach"](embed)
+    hooks = hooks_of(embed)
+    of_embed = hooks["reach"](embed) if "reach" in hooks else None
     return None if of_embed is None else max(of_embed, model.attrs["lexicon"].longest - 1)
 
 
 def check(model: Tok2VecT) -> None:
     """Check the vectors that were loaded.
 
-    RAISES (UnreadableFileError): If they are not those of the lists that were loaded with them.
+    RAISES (UnreadableFileError): If their number is not that of the classes of the loaded lists.
     """
     lexicon: Lexicon = model.attrs["lexicon"]
     require_param(model, "W", (N_CLASSES * len(lexicon.lists), model.attrs["width"]))
@@ -76,8 +92,8 @@ def check(model: Tok2VecT) -> None:
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
     """Add up the vectors of all classes that a token has.
 
-    Of hidden characters (`MaskedCharacters.v1`) the words are those of the text itself: were they gone, too, the model
-    would learn from texts in which hardly a word is known.
+    While `MaskedCharacters.v1` masks characters, words are matched in the text without masks: otherwise the model would
+    learn from texts in which hardly any word matches.
     """
     vectors, backprop_embed = cast(Tok2VecT, model.layers[0])(docs, is_train)
     embedded, lengths = flatten(model.ops, vectors)
@@ -96,3 +112,88 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
         return no_gradient
 
     return unflatten(model.ops, model.ops.xp.hstack([embedded, added]), lengths), backprop
+
+
+class Lexicon:
+    """Word lists that are matched against the norms of tokens.
+
+    lists (Iterable[Iterable[str]]): The words of each list, as norms: lower case, and 台 for 臺 if the pipeline folds
+        it.
+    """
+
+    def __init__(self, lists: Iterable[Iterable[str]] = ()) -> None:
+        self.lists = [sorted(set(words)) for words in lists]
+        self._index: WordIndex[int] = WordIndex()  # word → the lists that have it, one bit each
+        for index, words in enumerate(self.lists):
+            for word in words:
+                self._index[word] = (self._index.get(word) or 0) | 1 << index
+
+    @property
+    def longest(self) -> int:
+        """Number of characters of the longest word, which has no more tokens than that; 0 without words."""
+        return max((len(word) for words in self.lists for word in words), default=0)
+
+    def places(self, norms: Sequence[str]) -> PlacesT:
+        """Return the classes of each token: whether it begins, continues or ends a word of some length and list.
+
+        norms (Sequence[str]): (n_tokens,) norms of one text.
+        RETURNS (PlacesT): (n_tokens, N_CLASSES * n_lists), 1 or 0. The classes of one list are adjacent: those of words
+            that begin, by length, then of words that continue, then of words that end.
+        """
+        places = np.zeros((len(norms), len(self.lists), 3, N_LENGTHS), dtype=np.float32)
+        text = "".join(norms)
+        # Character → token that begins there; where all tokens are single characters, the same number.
+        tokens: Sequence[int] | dict[int, int] = range(len(text) + 1)
+        if not {1}.issuperset(map(len, norms)):
+            tokens = {place: token for token, place in enumerate(accumulate(map(len, norms), initial=0))}
+        for first, last, lists in self._index.find(text):
+            if isinstance(tokens, dict) and not (first in tokens and last in tokens):
+                continue
+            start, end = tokens[first], tokens[last]
+            if end - start < 2:
+                continue
+            length = min(end - start, LONGEST) - 2
+            for index in range(len(self.lists)):
+                if lists >> index & 1:
+                    places[start, index, 0, length] = 1.0
+                    places[start + 1 : end - 1, index, 1, length] = 1.0
+                    places[end - 1, index, 2, length] = 1.0
+        return places.reshape(len(norms), N_CLASSES * len(self.lists))
+
+
+@serialize_attr.register(Lexicon)
+def _to_bytes(_: Lexicon, value: Lexicon, name: str, model: Model) -> bytes:  # type: ignore[type-arg]
+    data: bytes = srsly.msgpack_dumps(value.lists)
+    return data
+
+
+@deserialize_attr.register(Lexicon)
+def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  # type: ignore[type-arg]
+    lists = require_type("lexicon", parse_msgpack(value), list)
+    for words in lists:
+        require_type("a list of the lexicon", words, list)
+        for word in words:
+            require_type("a word of the lexicon", word, str)
+    n_characters = sum(len(word) ** 2 for words in lists for word in words)
+    require(n_characters <= MOST_CHARACTERS, "lexicon", n_characters, "words of ordinary length")
+    return Lexicon(lists)
+
+
+def read_words(path: Path) -> list[str]:
+    """Read a list of words, one a line. Empty lines are ignored.
+
+    path (Path): A text file in UTF-8, with or without a byte order mark.
+    RETURNS (list[str]): The words of two characters or more.
+    RAISES (ValueError): If the file cannot be read, is not UTF-8, or has no such word.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
+    # Single spaces between words are no tokens: Taipei 101 is found as it is and as Taipei101.
+    words = [word for line in text.splitlines() if len(word := line.strip().replace(" ", "")) > 1]
+    if not words:
+        raise ValueError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))
+    return words

@@ -15,9 +15,9 @@ from spacy.tokens import Doc
 from thinc.api import Linear, Mish, Model, chain
 from thinc.types import Floats2d, Ints1d
 
-from ..types import HiddenT, Tok2VecT
-from .ragged import flatten, unflatten
-from .stretches import in_stretches, make_doc
+from . import EncoderHooks, HiddenT, Tok2VecT, long_documents
+from .long_documents import make_doc
+from .torch_interop import flatten, unflatten
 
 MASK = "\uffff"  # never a character, says Unicode, so no text holds it
 UNMASKED = "zh_tw_unmasked"  # in `doc.user_data` of a copy: the document itself
@@ -41,13 +41,14 @@ def build_masked_characters_v1(
     """
     width_in = tok2vec.get_dim("nO")
     guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))
+    hooks: EncoderHooks = {"encode_chunks": encode_chunks}
     model: Tok2VecT = Model(
         "masked_characters",
         forward,
         init=init,
         layers=[tok2vec, guess],
         dims={"nO": width_in},
-        attrs={"rate": rate, "weight": weight, "in_stretches": encode_in_stretches},
+        attrs={"rate": rate, "weight": weight, **hooks},
     )
     return model
 
@@ -58,9 +59,9 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
     model.layers[1].initialize()
 
 
-def encode_in_stretches(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document; see `stretches`."""
-    return in_stretches(model.layers[0], doc)
+def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
+    """Encode a long document; see `EncodeChunks`."""
+    return long_documents.encode_chunks(model.layers[0], doc)
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:

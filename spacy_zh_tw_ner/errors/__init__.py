@@ -1,65 +1,86 @@
-"""Messages of all errors and warnings, each with a code that can be searched for.
+"""Messages of all errors and warnings, each with a code that can be searched for, and the exception classes.
 
-A message says what happened, the value seen, and what to do.
+A message says what is wrong with which value, and what to do.
 """
 
 from typing import Any
 
-from .commands import CommandMessages
-from .corpora import CorpusMessages
-from .devices import DeviceMessages
-from .encoders import EncoderMessages
+from .commands import CommandErrors
+from .components import ComponentErrors, ComponentWarnings
+from .corpora import CorpusErrors
+from .encoders import EncoderErrors, EncoderWarnings
 from .exceptions import (
+    BaseModelError,
     CorpusError,
     DeviceError,
+    Message,
+    MissingExtraError,
+    OutOfMemoryError,
     OutputError,
+    PipelineError,
+    PipelineMismatchError,
     PlanError,
+    ServiceError,
+    SettingError,
+    TextError,
     TrainingError,
+    UnknownFormatError,
     UnreadableFileError,
+    UsageError,
     ZhTwNerError,
     code_of,
 )
-from .files import FileMessages
-from .pipeline import PipelineMessages
-from .serving import ServingMessages
-from .training import TrainingMessages
-from .warnings import WarningMessages
+from .exports import ExportErrors
+from .files import FileErrors
+from .serving import ServiceErrors, ServiceWarnings
+from .training import TrainingErrors, TrainingWarnings
 
 
 class _Coded(type):
-    """Put the attribute's name in front of the message: `Errors.ZT001` reads "[ZT001] …"."""
+    """Return messages with their code: `Errors.ZT001` reads "[ZT001] …"."""
 
     def __getattribute__(cls, name: str) -> Any:
         message = super().__getattribute__(name)
-        return f"[{name}] {message}" if name.startswith("ZT") else message
+        return Message(f"[{name}] {message}", name) if name.startswith("ZT") else message
 
 
 class Errors(
-    PipelineMessages,
-    CorpusMessages,
-    EncoderMessages,
-    TrainingMessages,
-    ServingMessages,
-    DeviceMessages,
-    CommandMessages,
-    FileMessages,
+    ComponentErrors,
+    CorpusErrors,
+    EncoderErrors,
+    TrainingErrors,
+    ExportErrors,
+    ServiceErrors,
+    CommandErrors,
+    FileErrors,
     metaclass=_Coded,
 ):
     """Messages for `raise`; fill them with `.format(...)`."""
 
 
-class Warnings(WarningMessages, metaclass=_Coded):
+class Warnings(ComponentWarnings, EncoderWarnings, TrainingWarnings, ServiceWarnings, metaclass=_Coded):
     """Messages for `warnings.warn`, and for logs; fill them as well."""
 
 
 __all__ = [
+    "BaseModelError",
     "CorpusError",
     "DeviceError",
     "Errors",
+    "Message",
+    "MissingExtraError",
+    "OutOfMemoryError",
     "OutputError",
+    "PipelineError",
+    "PipelineMismatchError",
     "PlanError",
+    "ServiceError",
+    "SettingError",
+    "TextError",
     "TrainingError",
+    "UnknownFormatError",
     "UnreadableFileError",
+    "UsageError",
     "Warnings",
     "ZhTwNerError",
     "code_of",

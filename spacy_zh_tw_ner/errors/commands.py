@@ -1,33 +1,45 @@
-"""Messages of commands: outputs, options, and errors that end a command."""
+"""Messages of commands: annotation of files, errors that end a command, and devices."""
 
 
-class CommandMessages:
+class CommandErrors:
     """Part of `Errors`."""
 
-    # Outputs
-    ZT670 = "{path} exists already. Replace it with --force (in Python: force=True), or choose another output."
-    ZT671 = (
-        "{path} exists and was not written by this package ({seen}). It is never replaced, not even with --force. "
-        "Choose another output, or remove it yourself."
+    # Annotation: jobs
+    ZT520 = (
+        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
+        "to continue that job, or discard it with --force."
     )
-    ZT672 = (
-        "{path} contains files that this package did not write: {names}. Replacing the folder would delete them. Move "
-        "them, or choose another output."
+    ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
+    ZT522 = "There is no file {path} to annotate. Check IN."
+    ZT523 = "{path} is no Parquet file that can be read: {reason}. Check IN."
+    ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
+    ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
+    ZT526 = (
+        "{path} was changed while it was read: its size or time of change is another. Nothing was put together. "
+        "Start again when it is complete."
     )
-    ZT673 = "The output {path} {relation} the input {input} and would overwrite it. Choose another output."
-    ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
+    ZT527 = (
+        "A worker ended before its work: it was killed, or ran out of memory ({reason}). What is finished is kept in "
+        "{folder}; the same command goes on from there, perhaps with fewer --workers or a smaller --chunk-size."
+    )
+    ZT528 = "{setting}={value} is not possible. {remedy}"
+    ZT529 = (
+        "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
+        ".parquet, or cut IN into several files."
+    )
+    ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
+    ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
+    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
 
-    ZT684 = (
-        "{path} holds a training run already ({found}). Continue it with --resume, replace it with --force, or "
-        "choose another output."
-    )
+    # Errors that end a command
+    ZT676 = "{path}: {reason}. {remedy}"
+    ZT677 = "{reason}"
+    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with its traceback, which is above."
+    ZT679 = "`{command}` was interrupted. {remedy}"
+    ZT680 = "{package} is required here and is not installed. Run `{hint}`."
+    ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
-    ZT731 = (
-        "{path} has no {checkpoint} to continue from, but already holds {found}. Replace these with --force, or "
-        "choose another output."
-    )
-
-    # Annotation
+    # Annotation: input
     ZT685 = (
         "{path} exists already: a finished job, or another file. Annotate again with --force (in Python: force=True), "
         "or choose another output."
@@ -47,24 +59,24 @@ class CommandMessages:
         "with --text-field."
     )
 
-    # Errors that end a command
-    ZT675 = "{path}: {reason}."
-    ZT676 = "{path}: {reason}. {remedy}"
-    ZT677 = "{reason}"
-    ZT678 = (
-        "`{command}` stopped with an unexpected error, {kind}: {reason}. Run it again with --verbose for the "
-        "traceback, and report it."
+    # Packages that components of other projects need
+    ZT695 = "The component {factory!r} needs {package}, which is not installed. Run `pip install {package}`."
+    ZT696 = (
+        "The component {name!r} cannot be trained with numpy {numpy}: spacy-curated-transformers 0.3.1 fails with "
+        'numpy 2.4 and later. Run `pip install "numpy<2.4"` for training; the result predicts with any numpy.'
     )
-    ZT679 = "`{command}` was interrupted. {remedy}"
-    ZT680 = "{package} is required here and is not installed. Run `{hint}`."
-    ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
-    # Pipelines that a command loads
-    ZT682 = (
-        "The pipeline {name!r} cannot be loaded ({kind}: {reason}). Check that it was copied completely, and that the "
-        "packages of its components are installed."
+    # Devices
+    ZT700 = (
+        "No GPU can be used ({reason}). Run on the CPU (without --gpu-id), or install a GPU driver and a torch built "
+        "for its CUDA version: https://pytorch.org/get-started."
     )
-    ZT683 = (
-        "{name!r} is an exported model (`export-onnx`), and this command needs a spaCy pipeline. Give the pipeline "
-        "that it was exported from."
+    ZT701 = "There is no GPU {gpu_id}: torch finds {n}, numbered from 0. Give a number from 0 to {last}."
+    ZT702 = (
+        "CuPy {problem}: the encoder runs on {device}, the rest of spaCy on the CPU. To run all of it on the GPU, "
+        "run `{hint}`."
+    )
+    ZT703 = (
+        "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id (or --gpu) out, or "
+        "give the pipeline that it was exported from."
     )

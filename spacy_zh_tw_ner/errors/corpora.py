@@ -1,14 +1,11 @@
 """Messages about corpora: reading, conversion and evaluation."""
 
 
-class CorpusMessages:
+class CorpusErrors:
     """Part of `Errors`."""
 
     # Corpora
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
-    ZT730 = (
-        "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`, or name another."
-    )
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
     ZT204 = "{path} holds {n} sentences and not one entity: nothing could be learnt. Check its format: {format}."
@@ -27,10 +24,9 @@ class CorpusMessages:
     )
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
     ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
-    ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
 
-    # Formats of corpora
+    # Formats
     ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
     ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
     ZT223 = (
@@ -39,6 +35,8 @@ class CorpusMessages:
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
     ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
+
+    # Export
     ZT230 = (
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
         "a .spacy file with `convert --max-rejects` first."
@@ -49,11 +47,7 @@ class CorpusMessages:
     ZT234 = "There is no text to write to {path}."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
 
-    # Augmentation
-    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
-    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
-
-    # Corpora in
+    # Conversion
     ZT243 = (
         "{origin}: the label {number} is a number, and its name is not known. Put the names in a file in the same "
         'folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
@@ -70,3 +64,10 @@ class CorpusMessages:
         "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
+    ZT410 = "{path} does not hold scores. Write them with `evaluate PIPELINE DATA --output {path}`."
+
+    # Folders of corpora
+    ZT730 = (
+        "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`, or name another."
+    )
+    ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."

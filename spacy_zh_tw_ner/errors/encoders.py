@@ -1,10 +1,10 @@
-"""Messages of encoders and what is done to them."""
+"""Messages about encoders, base models, and what quantization and saving do to them."""
 
 
-class EncoderMessages:
+class EncoderErrors:
     """Part of `Errors`."""
 
-    # Encoders
+    # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "
         "this order, as [128, 64, 0]; at least one width must not be 0."
@@ -18,21 +18,8 @@ class EncoderMessages:
         "This BiLSTM has precision={precision!r}, which `quantize` gave it, and does not train. Train the pipeline "
         "that it was made from."
     )
-    ZT556 = (
-        "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths begin at the folder that "
-        "training was started in."
-    )
-    ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at {at}. Save it as UTF-8, one word a line."
-    ZT558 = (
-        "The word list {path} has {n_lines} lines and no word of two characters or more. Give one word a line, or take "
-        "it out of `lists` of LexiconEmbed."
-    )
-    ZT559 = (
-        "LexiconEmbed has lists={lists!r} and width={width}, and an embedding '{embed}' whose width is known: {known}. "
-        'Give at least one file, as ["words.txt"], a width of 1 or more, and an embedding of fixed width.'
-    )
 
-    # The base of a Transformer
+    # Transformer: tokenizer, windows, training
     ZT310 = (
         "{kind} is a slow tokenizer, which cannot say which pieces belong to which character. Save it as a fast one: "
         "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
@@ -53,6 +40,8 @@ class EncoderMessages:
         "What is resumed was trained by an optimizer of torch, and {kind} has none. Keep "
         '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
     )
+
+    # Transformer: base model and settings
     ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
     ZT321 = (
         "The base {name!r} (revision {revision}) could not be read: {reason} Looked in: {where}. Check `name` and "
@@ -114,13 +103,64 @@ class EncoderMessages:
         "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start afresh."
     )
     ZT339 = "These bytes hold no transformer that this version can read (format {seen!r}, expected {expected})."
+    ZT340 = (
+        "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
+        "give a `name` whose tokenizer and weights match."
+    )
+
+    # Memory
+    ZT341 = (
+        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch which '
+        "does not fit runs in parts."
+    )
+    ZT342 = (
+        "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
+        "get_spans.size, a lora block, or a smaller base; `zh-tw-ner plan` tells what each of them gives."
+    )
+    ZT343 = (
+        'Memory ran out when {name} made its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", a '
+        "lora block, or more memory.freeze_layers."
+    )
+
+    # Quantized weights
+    ZT540 = (
+        'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '
+        "the pipeline that they were made from."
+    )
+
+    # Word lists
+    ZT556 = (
+        "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths begin at the folder that "
+        "training was started in."
+    )
+    ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at {at}. Save it as UTF-8, one word a line."
+    ZT558 = (
+        "The word list {path} has {n_lines} lines and no word of two characters or more. Give one word a line, or take "
+        "it out of `lists` of LexiconEmbed."
+    )
+    ZT559 = (
+        "LexiconEmbed has lists={lists!r} and width={width}, and an embedding '{embed}' whose width is known: {known}. "
+        'Give at least one file, as ["words.txt"], a width of 1 or more, and an embedding of fixed width.'
+    )
+
+    # Large weights in files of their own
     ZT620 = (
         "The weights are in a file of their own ({folder}/{name}), and these bytes are only what stood beside it. Load "
         "the whole pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
     )
     ZT621 = "The weights of the pipeline should be in {path}, which is not there. Copy its folder with all files."
     ZT622 = "{path} ends before its last weights: it was not copied to its end. Copy it again."
-    ZT340 = (
-        "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
-        "give a `name` whose tokenizer and weights match."
+
+
+class EncoderWarnings:
+    """Part of `Warnings`."""
+
+    # Precision and memory
+    ZT920 = (
+        "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
+        "Choose {other!r}."
+    )
+    ZT930 = (
+        "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
+        "the same."
     )

@@ -1,9 +1,10 @@
-"""Messages about files that are damaged or hostile."""
+"""Messages about files that are damaged or hostile, and about outputs."""
 
 
-class FileMessages:
+class FileErrors:
     """Part of `Errors`."""
 
+    # Damaged or hostile files
     ZT640 = "{path} cannot be read: {reason}. The file is damaged or incomplete: copy it again from its source."
     ZT641 = (
         "{origin} contains the file name {name!r}. Only names without a folder are accepted. The file is damaged or "
@@ -37,4 +38,28 @@ class FileMessages:
     ZT649 = (
         "{origin}: {what} has the shape {seen}, expected {expected}. The file belongs to another config, or is "
         "damaged: copy the whole folder again from its source."
+    )
+
+    # Outputs
+    ZT670 = "{path} exists already. Replace it with --force (in Python: force=True), or choose another output."
+    ZT671 = (
+        "{path} exists and was not written by this package ({seen}). It is never replaced, not even with --force. "
+        "Choose another output, or remove it yourself."
+    )
+    ZT672 = (
+        "{path} contains files that this package did not write: {names}. Replacing the folder would delete them. Move "
+        "them, or choose another output."
+    )
+    ZT673 = "The output {path} {relation} the input {input} and would overwrite it. Choose another output."
+    ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
+    ZT675 = "{path}: {reason}."
+
+    # Folders of training runs
+    ZT684 = (
+        "{path} holds a training run already ({found}). Continue it with --resume, replace it with --force, or "
+        "choose another output."
+    )
+    ZT731 = (
+        "{path} has no {checkpoint} to continue from, but already holds {found}. Replace these with --force, or "
+        "choose another output."
     )

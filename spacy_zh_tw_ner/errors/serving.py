@@ -1,12 +1,11 @@
-"""Messages of the service, and of annotating files."""
+"""Messages of the service."""
 
 
-class ServingMessages:
+class ServiceErrors:
     """Part of `Errors`."""
 
-    # The service
+    # Requests and pipelines
     ZT501 = "{name} must be greater than 0 and finite (got {value})."
-    ZT502 = "There is no pipeline {source!r}: no folder, and no installed package. Check the name."
     ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
     ZT504 = (
         "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
@@ -27,8 +26,9 @@ class ServingMessages:
     ZT517 = "The service answers no such request: {problem}. What it answers stands at /docs."
     ZT518 = "The service is not ready: {reason}."
     ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
-
     ZT535 = "The service is shutting down and has not processed this text. Send it again when the service is back."
+
+    # Connections and keys
     ZT561 = "Port {port} of {host} is in use by another program. Stop that program, or choose another port with --port."
     ZT562 = "The service cannot listen at --host {host}: {reason}. Give an address of this machine, such as 127.0.0.1."
     ZT563 = "The request line and headers are longer than {limit:,} bytes. Send less; texts go in the body."
@@ -57,7 +57,7 @@ class ServingMessages:
         "--allow-host {host!r} is not a host name. Give names without scheme and port: ner.example.tw, *.example.tw."
     )
 
-    # Words that a request brings
+    # Gazetteers of requests
     ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."
     ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."
     ZT609 = (
@@ -69,40 +69,17 @@ class ServingMessages:
         "those that lie within others."
     )
 
-    # Annotation of files
-    ZT520 = (
-        "{folder} holds the half of another job: its {what} was {seen}, and now is {expected}. Give what it was begun "
-        "with, to go on; or delete the folder, to start anew."
-    )
-    ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
-    ZT522 = "There is no file {path} to annotate. Check IN."
-    ZT523 = "{path} is no Parquet file that can be read: {reason}. Check IN."
-    ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
-    ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
-    ZT526 = (
-        "{path} was changed while it was read: its size or time of change is another. Nothing was put together. "
-        "Start again when it is complete."
-    )
-    ZT527 = (
-        "A worker ended before its work: it was killed, or ran out of memory ({reason}). What is finished is kept in "
-        "{folder}; the same command goes on from there, perhaps with fewer --workers or a smaller --chunk-size."
-    )
-    ZT528 = "{setting}={value} is not possible. {remedy}"
-    ZT529 = (
-        "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
-        ".parquet, or cut IN into several files."
-    )
-    ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
-    ZT531 = "There is no pipeline '{name}': it is no folder with a config.cfg, and no installed package."
-    ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
-    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
-    ZT534 = "{pipeline} was written by `export-onnx`, for CPUs. Leave --gpu out, or name the pipeline it was made from."
 
-    # Folders of `export-onnx`
-    ZT630 = "{path} is no folder of `export-onnx`: there have to be {files}. Write it with `zh-tw-ner export-onnx`."
-    ZT631 = (
-        "{path} is of format {seen!r}, written by {by}, which this version does not read. Write it again with "
-        "`zh-tw-ner export-onnx`, or update this package."
+class ServiceWarnings:
+    """Part of `Warnings`."""
+
+    # Limits
+    ZT960 = (
+        "The limit of open files is {limit}: the service holds {connections} connections and {requests} requests at a "
+        "time, fewer than configured. Raise it with `ulimit -n`."
     )
-    ZT632 = "{path} takes ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
-    ZT633 = "{path} cannot be read ({reason}). Was it copied whole? Write it again with `zh-tw-ner export-onnx`."
+    ZT961 = (
+        "At {speed:,.0f} characters a second, a text of {chars:,} characters takes about {needed:.0f} s, and the "
+        "service gives up after {allowed:.0f} s. Lower --max-chars to {possible:,}, or raise --timeout."
+    )
+    ZT962 = "No API key is set: anyone who can reach {host} may use the service. Set one with --api-key-file."

@@ -1,10 +1,28 @@
-"""Messages of training, and of planning it."""
+"""Messages about training, and planning it."""
 
 
-class TrainingMessages:
+class TrainingErrors:
     """Part of `Errors`."""
 
-    # Training
+    # Augmentation
+    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
+    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
+
+    # Encoders of other pipelines
+    ZT375 = (
+        "'{name}' cuts or reads text otherwise than the pipeline that is to start from it: {differences}. Train with "
+        "its [nlp.tokenizer], or set start_from to null."
+    )
+    ZT376 = (
+        "The encoder of '{name}' cannot be started from: it has {other}, where this one has {one}. Train with the "
+        "[components.ner.model.tok2vec] of its config.cfg, or set start_from to null."
+    )
+    ZT377 = (
+        "The component '{component}' has no encoder of its own, it listens to another component. Take that over as a "
+        'whole: `[components.transformer]` with `source = "{name}"`.'
+    )
+
+    # Runs and checkpoints
     ZT401 = (
         "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
@@ -27,7 +45,6 @@ class TrainingMessages:
     )
     ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
     ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
-
     ZT445 = (
         "Give one of --preset and --source (got --preset {preset!r} and --source {source!r}): a preset to train from a "
         "base model or from scratch, a source to train a pipeline further."
@@ -53,4 +70,37 @@ class TrainingMessages:
     ZT606 = (
         "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
         "spacy.batch_by_padded.v1, or give --batch."
+    )
+
+
+class TrainingWarnings:
+    """Part of `Warnings`."""
+
+    # Runs
+    ZT921 = (
+        "The loss of {names} is no finite number any more: nothing is left to train, and spaCy cannot save it (it "
+        'stops with "Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+    )
+    ZT922 = (
+        "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
+    )
+    ZT923 = (
+        "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
+        "({before:.4f} → {now:.4f}): what is learnt is not what is scored. Likely: {hints}."
+    )
+    ZT924 = (
+        "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
+        "there, or set `path` in [training.logger] to another folder."
+    )
+    ZT925 = (
+        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: the run ends before its rate is "
+        "reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
+        '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
+    )
+    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely: {hints}."
+
+    # Configs
+    ZT955 = (
+        "The config names files that do not exist yet: {paths}. Write them with `python -m spacy zh-tw-ner convert`, "
+        "or correct [paths] in the config."
     )

@@ -1,39 +1,52 @@
-"""A token classification checkpoint → a pipeline that finds what the checkpoint finds, without training.
+"""Convert a token classification checkpoint to a pipeline that finds the same entities, without training.
 
-Tags are worth what the checkpoint's classifier says, and transitions nothing, so that the best legal path is the most
-probable label of every character wherever these labels are legal together.
+The head has the weights of the checkpoint's classifier, and all transitions are 0, so that the best legal path has the
+most probable label of each character wherever these labels are legal together.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import spacy
+import torch
 from spacy.language import Language
 from spacy.training import Example
 from thinc.types import Floats2d
 
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
+from ..components.inspection import find_recognizer
 from ..errors import Errors
-from ..transformer.classifier import Classifier, read_classifier
+from ..transformer.hub import loading, read_config
 
-# What the letters of BIO, BIOES, BMES and BILOU are here
+HEADS = ("classifier", "score")  # names of the classifier in the families
+# The letters of BIO, BIOES, BMES and BILOU → those of BIOES
 KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
-# Which letter stands in for one that a scheme lacks: BIO's I is our I and our E, its B is our B and our S.
+# Letters that replace one that a scheme lacks: BIO's I is our I and our E, its B is our B and our S.
 STAND_INS = {"B": "BI", "I": "IB", "E": "EI", "S": "SBI"}
+
+
+class Classifier(NamedTuple):
+    """Classifier of a checkpoint.
+
+    labels: As the checkpoint writes them, such as "B-ORG". weight: (n_labels, width). bias: (n_labels,).
+    """
+
+    labels: list[str]
+    weight: torch.Tensor
+    bias: torch.Tensor
 
 
 def pipeline_from_hf(
     name: str, *, revision: str | None = None, size: int = 254, overlap: int = 16, save_dtype: str | None = None
 ) -> Language:
-    """Make a pipeline of a checkpoint.
+    """Convert a checkpoint to a pipeline.
 
     name (str): Id on the Hugging Face Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    size (int), overlap (int): Of the windows, in pieces.
-    save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
+    size (int), overlap (int): Of the windows, in wordpieces.
+    save_dtype (Optional[str]): "fp16" or "bf16" halves the size on disk.
     RETURNS (Language): With the components `transformer`, `ner` and `doc_cleaner`.
     RAISES (ValueError): As `read_classifier`, and for labels in no known scheme.
     """
@@ -47,7 +60,7 @@ def pipeline_from_hf(
     tok2vec = listener | {"pooling": {"@layers": "reduce_mean.v1"}}
     head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
-    # Hidden states take kilobytes a character, and would stay for as long as a document does.
+    # Hidden states take kilobytes a character, and are kept as long as a document.
     nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}, "silent": True})
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
@@ -56,14 +69,64 @@ def pipeline_from_hf(
     return nlp
 
 
-def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name: str) -> list[str]:
-    """Put the rows of a classifier in place of a component's own.
+def create_init_from_hf_v1(
+    name: str, revision: str | None = None, component: str | None = None
+) -> Callable[[Language], None]:
+    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`, for `after_init` in [initialize]: fine-tuning begins there.
 
-    component (CRFEntityRecognizer): Initialized. Labels that the classifier lacks keep what they have.
-    classifier (Classifier): Of a checkpoint whose encoder the component stands behind.
+    name (str): The checkpoint that the encoder is from.
+    revision (Optional[str]): Branch, tag or commit on the Hub.
+    component (Optional[str]): Name of the recognizer, if there are several.
+    RETURNS (Callable[[Language], None]): Called by spaCy after the pipeline is initialized.
+    """
+
+    def init_from_hf(nlp: Language) -> None:
+        copy_classifier(find_recognizer(nlp, component), read_classifier(name, revision), name)
+
+    return init_from_hf
+
+
+def read_classifier(name: str, revision: str | None = None) -> Classifier:
+    """Read the classifier of a checkpoint from the Hub, its cache or a folder.
+
+    name (str): Id on the Hub, or a folder.
+    revision (Optional[str]): Branch, tag or commit on the Hub.
+    RETURNS (Classifier): Its labels and weights, float32.
+    RAISES (ValueError): If it is no token classification checkpoint, its labels have no names, or its head is more
+        than one linear layer.
+    """
+    from transformers import AutoModelForTokenClassification
+
+    config = read_config(name, revision)
+    with loading(name, revision):
+        model, info = AutoModelForTokenClassification.from_pretrained(
+            name,
+            config=config,
+            revision=revision or "main",
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+    if any(key.startswith(HEADS) for key in info["missing_keys"]):
+        raise ValueError(Errors.ZT350.format(name=name, kinds=", ".join(config.architectures or ["unknown"])))
+    head = next((getattr(model, attribute) for attribute in HEADS if hasattr(model, attribute)), None)
+    if not isinstance(head, torch.nn.Linear):
+        raise ValueError(Errors.ZT351.format(name=name, kind=type(head).__name__))
+    labels = [str(config.id2label[i]) for i in range(head.out_features)]
+    if all(label.startswith("LABEL_") for label in labels):
+        raise ValueError(Errors.ZT352.format(name=name, labels=", ".join(labels[:5])))
+    bias = head.bias if head.bias is not None else torch.zeros(head.out_features)
+    return Classifier(labels, head.weight.detach().clone(), bias.detach().clone())
+
+
+def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name: str) -> list[str]:
+    """Copy the rows of a classifier into a component's head, and set its transitions to 0.
+
+    component (CRFEntityRecognizer): Initialized. Labels that the classifier lacks keep their weights.
+    classifier (Classifier): Of the checkpoint that the component's encoder is from.
     name (str): Of the checkpoint, for messages.
-    RETURNS (list[str]): The labels that were found.
-    RAISES (ValueError): If the width is another, or no label is known to both.
+    RETURNS (list[str]): The labels that both have.
+    RAISES (ValueError): If the widths differ, or no label is in both.
     """
     rows: dict[tuple[str, str], int] = {}
     for i, parsed in enumerate(_parse(name, classifier.labels)):
@@ -89,29 +152,12 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
     return found
 
 
-def create_init_from_hf_v1(
-    name: str, revision: str | None = None, component: str | None = None
-) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`, for `after_init` in [initialize]: fine-tuning begins there.
-
-    name (str): The checkpoint that the encoder is from.
-    revision (Optional[str]): Branch, tag or commit on the Hub.
-    component (Optional[str]): Name of the recognizer, if there are several.
-    RETURNS (Callable[[Language], None]): What spaCy calls once the pipeline is initialized.
-    """
-
-    def init_from_hf(nlp: Language) -> None:
-        copy_classifier(find_recognizer(nlp, component), read_classifier(name, revision), name)
-
-    return init_from_hf
-
-
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 
 def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
-    """Kind and label of each; ("O", "") outside of any."""
+    """Split each label into kind and label; ("O", "") outside of entities."""
     parsed = []
     for text in labels:
         match = re.fullmatch(r"([BIMELSU])[-_](.+)", text, flags=re.IGNORECASE)
@@ -120,7 +166,7 @@ def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
         elif match:
             parsed.append((KINDS[match[1].upper()], match[2]))
         elif text.upper() in ("X", "PAD", "[PAD]", "[CLS]", "[SEP]", "<PAD>"):
-            parsed.append(("", ""))  # what trainers put where no character is
+            parsed.append(("", ""))  # used by trainers for positions without a character
         else:
             raise ValueError(Errors.ZT355.format(name=name, label=text))
     return parsed

@@ -13,13 +13,13 @@ import torch
 from spacy.language import Language
 from thinc.api import Config, Model
 
+from ..cpu_acceleration.probe import is_native
 from ..encoders.bilstm import BiLSTM
-from ..encoders.native import is_native
 from ..errors import Errors
 from ..outputs import require_replaceable
-from ..transformer.checkpoint import merge
-from ..transformer.layers import layers_of, shares_layers
+from ..transformer.base_model import layers_of, shares_layers
 from ..transformer.pipe import IN_HEAD
+from ..transformer.serialization import merge
 from ..transformer.settings import QuantizationSettings
 from ..transformer.shim import BackboneShim
 

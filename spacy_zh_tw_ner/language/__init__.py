@@ -13,15 +13,15 @@ from spacy.tokens import Doc
 from spacy.util import ensure_path
 from thinc.api import Config, Model, Optimizer
 
-from .. import thread_safety  # noqa: F401  (registers its hooks)
 from ..errors import Warnings
 from ..large_files import large_files_from, large_files_to
 from ..thread_safety import guard_modules
-from ..tokenization.span_groups import CharacterSpans
 from ..untrusted import reading, scan_msgpack
 from ..untrusted.thinc_models import scan_file
 from .defaults import TraditionalChineseDefaults
 from .optimizer import create_optimizer
+from .required_packages import require_factory, require_trainable
+from .span_groups import CharacterSpans
 
 BATCH_CHARACTERS = 32_768
 # Environment variables of torch.load; only users set the second one.
@@ -93,9 +93,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         _warn_of_order(self)
         return component
 
-    def create_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Create a component as spaCy does; torch modules in it predict safely in threads."""
-        return _guard(super().create_pipe(*args, **kwargs))
+    def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
+        """Create a component as spaCy does; torch modules in it predict safely in threads.
+
+        RAISES (MissingExtraError): If the package of the component is not installed.
+        """
+        require_factory(self, factory_name, kwargs.get("config") or {})
+        return _guard(super().create_pipe(factory_name, *args, **kwargs))
 
     def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
@@ -108,6 +112,15 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         for _, component in self.components:
             _guard(component)
         return optimizer
+
+    def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
+        """Update the pipeline as spaCy does.
+
+        RAISES (PipelineError): If a component cannot be trained with the numpy that is installed.
+        """
+        exclude = tuple(exclude)
+        require_trainable(self, exclude)
+        return super().update(*args, exclude=exclude, **kwargs)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the pipeline to a directory as spaCy does, with large weights in separate files."""

@@ -12,8 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..transformer.backbone import Backbone
-from ..transformer.gradient_checkpointing import checkpoint_layers
-from ..transformer.precision import DTYPES
+from ..transformer.memory import DTYPES, checkpoint_layers
 from ..transformer.settings import QuantizationSettings
 
 

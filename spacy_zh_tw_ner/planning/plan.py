@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from ..transformer.backbone import Backbone, equip, set_up
+from ..transformer.backbone import Backbone, configure, set_up
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
 from .base_models import config_of
@@ -101,7 +101,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     model = empty_model(settings.name, config, attn_implementation=settings.memory.attn_implementation)
     if settings.quantization is not None:
         pack_linear(model, settings.quantization, settings.memory.precision)
-    return equip(model, settings)
+    return configure(model, settings)
 
 
 def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:

@@ -1,11 +1,13 @@
-"""text → entities from a folder of `export-onnx`, with numpy and ONNX Runtime: no torch, no spaCy.
+"""Recognize entities with an exported model (`export-onnx`), with numpy and ONNX Runtime alone: no torch, no spaCy.
 
-    text ──characters──▶ tokens ──windows──▶ pieces ──session──▶ emissions ──chain──▶ entities (+ scores)
+    text ──▶ characters ──windows──▶ wordpieces ──session──▶ emissions ──CRF──▶ entities (+ scores)
 
-What it finds is what the pipeline finds from which the folder was written, in a third of the memory.
+The entities are those of the pipeline that was exported; the memory is a third of that of the pipeline.
 """
 
 from ..entities import Found
-from .recognizer import Recognizer, load
+from .recognizer import ExportedRecognizer, load
 
-__all__ = ["Found", "Recognizer", "load"]
+Recognizer = ExportedRecognizer  # its name in version 0.1
+
+__all__ = ["ExportedRecognizer", "Found", "Recognizer", "load"]

@@ -7,22 +7,22 @@ import numpy as np
 
 from ..entities import Entity, Found, Prediction
 from ..entity_decoding import NO_EVIDENCE, EntityDecoder, Evidence, make_evidence
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..safe_points import is_interruptible
 from ..tag_scheme import TagScheme, WhiteSpace
 from ..tokenization.word_list import Hints
-from .characters import Characters, IndicesT, read_characters
-from .emitter import EmissionsT, Emitter
+from .emissions import Characters, EmissionsT, Emitter, IndicesT, code_points, read_characters
 from .folder import Exported, read_folder
 
 LONG = 8_192  # tokens of a text whose emissions go to disk
 SLICED = 1_024  # the same where other work may interrupt
+BATCH_CHARS = 16_384  # characters of the texts whose emissions are in memory together
 
 
-class Recognizer:
-    """Finds the entities that the exported pipeline would find.
+class ExportedRecognizer:
+    """Recognizer of an exported model; finds the entities that its pipeline would find.
 
-    exported (Exported): Pieces, tags and transitions.
+    exported (Exported): Wordpieces, labels and transitions.
     emitter (Emitter): Computes emissions.
     """
 
@@ -34,82 +34,101 @@ class Recognizer:
             self._scheme, exported.transitions, temperature=exported.temperature, min_score=exported.min_score
         )
 
-    def __call__(self, texts: Sequence[str], hints: Sequence[Hints | None] | None = None) -> list[tuple[Found, ...]]:
-        """Find the entities of texts.
+    def __call__(
+        self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
+    ) -> list[tuple[Found, ...]]:
+        """Recognize the entities of texts.
 
-        texts (Sequence[str]): Of any length; of long ones only a part is held at a time.
-        hints (Optional[Sequence[Optional[Hints]]]): Probable entities of each text.
-        RETURNS (list[tuple[Found, ...]]): One for each text, in its order.
-        RAISES (ValueError): For a text that is not valid Unicode, and hints with a label that the pipeline lacks.
+        texts (Sequence[str]): Any number, of any length; a part of them is in memory at a time.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches in each text.
+        RETURNS (list[tuple[Found, ...]]): One for each text.
+        RAISES (ZhTwNerError): For a text that is not valid Unicode, and for matches with a label that the model lacks.
         """
-        read = [read_characters(text, self._exported) for text in texts]
+        matches = gazetteers if gazetteers is not None else [None] * len(texts)
+        return [found for some in _batches(zip(texts, matches, strict=True)) for found in self._recognize(some)]
+
+    def check(self, text: str) -> None:
+        """Raise a ZhTwNerError if a text is not valid Unicode."""
+        code_points(text)
+
+    def _recognize(self, texts: Sequence[tuple[str, Hints | None]]) -> list[tuple[Found, ...]]:
+        read = [read_characters(text, self._exported) for text, _ in texts]
         short = iter(self._emitter([characters for characters in read if not _is_long(characters)]))
-        hinted = hints if hints is not None else [None] * len(read)
         return [
-            self._entities(
-                characters, self._emitter.stretches(characters) if _is_long(characters) else next(short), hint
-            )
-            for characters, hint in zip(read, hinted, strict=True)
+            self._decode(characters, self._emitter.chunks(characters) if _is_long(characters) else next(short), hints)
+            for characters, (_, hints) in zip(read, texts, strict=True)
         ]
 
-    def _entities(
+    def _decode(
         self, characters: Characters, emissions: EmissionsT | Iterator[EmissionsT], hints: Hints | None
     ) -> tuple[Found, ...]:
         if not len(characters.offsets):
             return ()
-        places = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
+        matches = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
         is_fixed = hints is not None and hints.override
-        evidence = NO_EVIDENCE if hints is None or is_fixed else self._evidence(places, hints.bonus)
+        evidence = NO_EVIDENCE if hints is None or is_fixed else self._evidence(matches, hints.bonus)
         if isinstance(emissions, np.ndarray):
-            (scores,) = self._prepared([emissions], characters, evidence)
+            (scores,) = self._prepare([emissions], characters, evidence)
             (prediction,) = self._decoder.decode(scores, [len(scores)])
         else:
-            prediction = self._decoder.decode_long(self._prepared(emissions, characters, evidence))
-        kept = _without_overlap(places) if is_fixed else set()
+            prediction = self._decoder.decode_long(self._prepare(emissions, characters, evidence))
+        kept = _without_overlap(matches) if is_fixed else set()
         return tuple(_found(prediction, kept, characters.offsets))
 
-    def _prepared(
-        self, slices: Iterable[EmissionsT], characters: Characters, evidence: Evidence
+    def _prepare(
+        self, chunks: Iterable[EmissionsT], characters: Characters, evidence: Evidence
     ) -> Iterator[EmissionsT]:
         first = 0
-        for emissions in slices:
+        for emissions in chunks:
             is_white_space = characters.is_white_space[first : first + len(emissions)]
             white_space = WhiteSpace(is_white_space, is_white_space, is_white_space)
             yield self._decoder.prepare(emissions, white_space, evidence, first)
             first += len(emissions)
 
-    def _evidence(self, places: Sequence[Entity], bonus: float) -> Evidence:
-        cells = [(place.start + i, tag) for place in places for i, tag in enumerate(self._scheme.path(place))]
+    def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
+        cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]
         return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
+
+
+def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0) -> ExportedRecognizer:
+    """Load an exported model.
+
+    folder (str | Path): The folder that `export-onnx` wrote.
+    min_score (Optional[float]): Lowest score of an entity, 0 for the best path; by default that of the pipeline.
+    threads (int): CPU threads; 0 for one per core.
+    RETURNS (ExportedRecognizer): The recognizer.
+    RAISES (ZhTwNerError): For any other folder, a score out of range, or without onnxruntime.
+    """
+    exported = read_folder(Path(folder))
+    if min_score is not None:
+        if not 0.0 <= min_score <= 1.0:
+            raise SettingError(Errors.ZT112.format(name="min_score", value=min_score, remedy="Give 0 to 1."))
+        exported = exported._replace(min_score=min_score)
+    return ExportedRecognizer(exported, Emitter(Path(folder), exported, threads))
+
+
+def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[str, Hints | None]]]:
+    batch: list[tuple[str, Hints | None]] = []
+    n_chars = 0
+    for text, hints in texts:
+        if batch and n_chars + len(text) > BATCH_CHARS:
+            yield batch
+            batch, n_chars = [], 0
+        batch.append((text, hints))
+        n_chars += len(text)
+    if batch:
+        yield batch
 
 
 def _is_long(characters: Characters) -> bool:
     return len(characters.offsets) > (SLICED if is_interruptible() else LONG)
 
 
-def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0) -> Recognizer:
-    """Load what `export-onnx` has written.
-
-    folder (str | Path): The folder.
-    min_score (Optional[float]): In place of that which the pipeline had: 0 for the best path, else what an entity must
-        be worth.
-    threads (int): CPU threads; 0 for one a core.
-    RETURNS (Recognizer): Finds entities.
-    RAISES (ValueError): For another folder, a score that is none, or without onnxruntime.
-    """
-    exported = read_folder(Path(folder))
-    if min_score is not None:
-        if not 0.0 <= min_score <= 1.0:
-            raise ValueError(Errors.ZT112.format(name="min_score", value=min_score, remedy="Give 0 to 1."))
-        exported = exported._replace(min_score=min_score)
-    return Recognizer(exported, Emitter(Path(folder), exported, threads))
-
-
 def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[Entity]:
-    """Places that begin and end with a token."""
+    """Return the matches that begin and end with a token, by token."""
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
-        raise ValueError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
+        raise SettingError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
     bounds = [(place.start, place.end - 1) for place in hints.places]
     found = np.searchsorted(offsets, np.array(bounds, dtype=np.int64).reshape(-1, 2)).tolist()
     return [

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, ServiceError, Warnings
+from ..recognizers import load_recognizer
 from .app import create_app
 from .connections import ACCEPTS, MAX_HEADER, Connection, ConnectionPool, fit_to_open_files
 from .engine import Engine
 from .metrics import Metrics
-from .models import ModelCache
-from .readers import load_reader
+from .model_cache import ModelCache
 from .settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise ValueError(Errors.ZT562.format(host=host, reason=_reason(error))) from None
+        raise ServiceError(Errors.ZT562.format(host=host, reason=_reason(error))) from None
     sockets: list[socket.socket] = []
     failed: OSError | None = None
     for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -196,10 +196,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
         listener.close()
     assert failed is not None
     if failed.errno == errno.EADDRINUSE:
-        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+        raise ServiceError(Errors.ZT561.format(host=host, port=port)) from None
     if failed.errno in (errno.EACCES, errno.EPERM):
-        raise ValueError(Errors.ZT573.format(port=port, reason=_reason(failed))) from None
-    raise ValueError(Errors.ZT562.format(host=host, reason=_reason(failed))) from None
+        raise ServiceError(Errors.ZT573.format(port=port, reason=_reason(failed))) from None
+    raise ServiceError(Errors.ZT562.format(host=host, reason=_reason(failed))) from None
 
 
 def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
@@ -208,7 +208,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
         for listener in sockets:
             listener.listen(BACKLOG)
     except OSError:
-        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+        raise ServiceError(Errors.ZT561.format(host=host, port=port)) from None
 
 
 def _reason(error: Exception) -> str:
@@ -228,7 +228,7 @@ def create_engine(
     RAISES (ValueError, OSError): Where the first pipeline does not load.
     """
     metrics = Metrics()
-    load = partial(load_reader, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id)
+    load = partial(load_recognizer, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id, learn_characters=True)
     engine = Engine(
         ModelCache(sources, settings.max_models, load),
         batch_chars=settings.batch_chars,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import srsly
+from spacy.lang.norm_exceptions import BASE_NORMS
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
@@ -13,8 +14,8 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require, require_type
-from .folds import fold_table, lower
-from .normalization import ScriptConverter, plain_norms
+from .conversion import ScriptConverter
+from .folds import VARIANTS, WIDTHS, fold_table, lower
 
 # Runs that `group` keeps together, in either width.
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
@@ -171,6 +172,18 @@ class CharTokenizer(DummyTokenizer):
         if found["script"] is not None:
             require_type("script", found["script"], str)
         self._configure(**found)
+
+
+def plain_norms() -> dict[str, str]:
+    """The norms of all characters that any fold could have touched, without folds.
+
+    spaCy's own base norms turn ， into a comma and 。 into a full stop. Here every character is its own norm unless a
+    fold says otherwise.
+
+    RETURNS (dict[str, str]): One character → its lower case.
+    """
+    touched = [char for char in BASE_NORMS if len(char) == 1]
+    return {char: lower(char) for char in [*touched, *WIDTHS, *VARIANTS, "İ"]}
 
 
 def create_char_tokenizer_v1(

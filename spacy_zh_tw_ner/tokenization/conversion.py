@@ -150,6 +150,34 @@ class Converter:
         return Converter, (self.script, self.exceptions)
 
 
+class ScriptConverter:
+    """Converts the script of a text without changing its length, as `norm_` needs it.
+
+    Position i of the result always stands for position i of the text: a word that OpenCC replaces by one of another
+    length is converted a character at a time.
+
+    script (str): An OpenCC configuration, such as "s2tw".
+    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    """
+
+    def __init__(self, script: str) -> None:
+        self._converter = Converter(script)
+
+    def __call__(self, text: str) -> str:
+        """Text → text of the same length."""
+        converted, offsets = self._converter(text)
+        if isinstance(offsets, range):
+            return converted
+        chars = []
+        for char, start, end in zip(text, offsets, offsets[1:], strict=False):
+            chars.append(self._alone(char) if start is None or end != start + 1 else converted[start])
+        return "".join(chars)
+
+    def _alone(self, char: str) -> str:
+        converted = self._converter.alone(char)
+        return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
+
+
 @cache
 def load_opencc(script: str) -> Any:
     """Load a configuration once, which takes OpenCC a quarter of a second.

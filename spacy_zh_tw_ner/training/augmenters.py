@@ -11,8 +11,8 @@ from spacy.training import Example
 from thinc.types import Ints2d
 
 from ..errors import Errors
+from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from ..tokenization.normalization import ScriptConverter
 from .char_corpus import AugmenterT
 
 POOL = 20_000  # surfaces kept a label

@@ -8,10 +8,8 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model
 
-from ..components.calibration import find_recognizer
 from ..components.crf_ner import CRFEntityRecognizer
-from ..components.tokenization_settings import differences_of, tokenization_of
-from ..components.unknown_labels import count_labels
+from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
 from ..errors import Errors
 
 CorpusT = Callable[[Language], Iterable[Example]]

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
+from ..cpu_acceleration.onednn_linear import use_onednn
 from ..errors import Errors
-from .bidirectional import full_mask, is_decoder
-from .freezing import freeze
-from .gradient_checkpointing import checkpoint_layers
-from .hub import Base, read_config, read_model
-from .lora import add_lora
-from .onednn import use_onednn
-from .precision import DTYPES, halve_frozen, warn_if_emulated
-from .quantization import INT8_CPU, quantization_config, quantization_told, require_quantization, tame
+from .base_model import Base, bidirectional_mask, is_decoder
+from .hub import read_config, read_model
+from .lora import add_lora, load_adapter
+from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, warn_if_emulated
+from .quantization import (
+    INT8_CPU,
+    normalize_quantized,
+    quantization_config,
+    require_quantization,
+    translate_quantization_errors,
+)
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
-from .weights import Weights, fingerprint, load_adapter
+from .weights import Weights, fingerprint
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -80,7 +84,7 @@ class Backbone(nn.Module):
             )
         dtype = DTYPES[self.settings.memory.precision]
         if self.settings.attention == "bidirectional" and is_decoder(self.model):
-            attention_mask = full_mask(attention_mask, dtype)
+            attention_mask = bidirectional_mask(attention_mask, dtype)
         with torch.autocast(input_ids.device.type, dtype=dtype, enabled=dtype != torch.float32):
             hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return cast(torch.Tensor, hidden.float())
@@ -139,7 +143,7 @@ def build_backbone(
         int8_cpu = settings.quantization.kind == INT8_CPU
         quantized = None if int8_cpu else quantization_config(settings.quantization, memory.precision)
     set_up(config, settings.dropout)
-    with quantization_told(settings.quantization, device):
+    with translate_quantization_errors(settings.quantization, device):
         model = read_model(
             settings.name,
             settings.revision,
@@ -152,16 +156,16 @@ def build_backbone(
         )
     if settings.attention == "causal" and not is_decoder(model):
         raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))
-    tame(model, memory.precision)
+    normalize_quantized(model, memory.precision)
     if settings.lora is not None and weights is None:
         settings = replace(settings, base_hash=_identify(model, settings))
-    backbone = equip(model, settings)
+    backbone = configure(model, settings)
     if settings.lora is not None and adapter is not None:
         load_adapter(model, settings.lora.bias, adapter)
     return backbone
 
 
-def equip(model: Base, settings: BackboneSettings) -> Backbone:
+def configure(model: Base, settings: BackboneSettings) -> Backbone:
     """Add to a base what the settings say: adapters, frozen layers, checkpointing, frozen weights in half precision.
 
     model (Base): Quantised already, if the settings say so.

@@ -8,10 +8,10 @@ import torch
 from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 
-from ..encoders.ragged import group_by_length
+from ..encoders.torch_interop import group_by_length
 from ..tokenization.clause_cuts import Window
 from .windows import ClauseWindows, SpanGetterT, windows_of_spans
-from .wordpieces import IdsT, Pieces, PieceTable
+from .wordpieces import IdsT, Wordpieces, WordpieceTable
 
 MAX_PADDED = 16_384  # pieces with padding that run at once where nothing is trained
 # Longer windows are padded to a multiple of eight, so that long documents ask for memory in few sizes, which leave few
@@ -70,7 +70,7 @@ class Cut(NamedTuple):
     windows: Of all documents in turn, counted through all tokens.
     """
 
-    pieces: Pieces
+    pieces: Wordpieces
     before: IdsT
     windows: Sequence[Window]
 
@@ -96,19 +96,19 @@ class Cut(NamedTuple):
         start, end = windows[0].start, max(window.end for window in windows)
         pieces = slice(int(self.before[start]), int(self.before[end]))
         return Cut(
-            Pieces(self.pieces.ids[pieces], self.pieces.counts[start:end]),
+            Wordpieces(self.pieces.ids[pieces], self.pieces.counts[start:end]),
             self.before[start : end + 1] - self.before[start],
             [Window(*(token - start for token in window)) for window in windows],
         )
 
 
 def cut_documents(
-    docs: Sequence[Doc], table: PieceTable, get_spans: SpanGetterT, *, max_length: int | None = None
+    docs: Sequence[Doc], table: WordpieceTable, get_spans: SpanGetterT, *, max_length: int | None = None
 ) -> Cut:
     """Look up the pieces of documents, and cut them into windows.
 
     docs (Sequence[Doc]): Any, empty ones included.
-    table (PieceTable): Gives the pieces.
+    table (WordpieceTable): Gives the pieces.
     get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): Says where to cut. `ClauseWindows` counts in pieces.
     max_length (Optional[int]): Pieces that the model takes, special ones included.
     RETURNS (Cut): Every token is asked of one window.
@@ -116,7 +116,7 @@ def cut_documents(
     norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
     strings = docs[0].vocab.strings if docs else None
     if strings is None or not len(norms):
-        return Cut(Pieces(np.empty(0, np.int32), np.empty(0, np.int32)), np.zeros(1, np.int32), [])
+        return Cut(Wordpieces(np.empty(0, np.int32), np.empty(0, np.int32)), np.zeros(1, np.int32), [])
     pieces = table(norms, strings)
     size = None if max_length is None else max_length - table.n_special
     bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
@@ -139,7 +139,7 @@ def cut_documents(
 
 def make_micro_batches(
     cut: Cut,
-    table: PieceTable,
+    table: WordpieceTable,
     *,
     max_windows: int | None = None,
     max_padded: int | None = None,
@@ -148,7 +148,7 @@ def make_micro_batches(
     """Put windows of about one length together.
 
     cut (Cut): Some documents.
-    table (PieceTable): That it was cut by.
+    table (WordpieceTable): That it was cut by.
     max_windows (Optional[int]): That run at once, at most.
     max_padded (Optional[int]): Pieces with padding that run at once, at most; never more than MAX_PADDED.
     max_length (Optional[int]): Pieces of a window that the model takes, with special ones and padding.
@@ -162,7 +162,7 @@ def make_micro_batches(
     return [_micro_batch([cut.windows[i] for i in group], lengths[group[0]], cut, table) for group in groups]
 
 
-def _micro_batch(group: Sequence[Window], length: int, cut: Cut, table: PieceTable) -> MicroBatch:
+def _micro_batch(group: Sequence[Window], length: int, cut: Cut, table: WordpieceTable) -> MicroBatch:
     pieces, before = cut.pieces, cut.before
     bounds = before[np.array(group)]  # (n_windows, 4) by piece
     sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)

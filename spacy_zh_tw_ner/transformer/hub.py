@@ -3,30 +3,21 @@
 Everything that transformers raises on the way becomes one sentence here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
-from unittest.mock import patch
 
 import torch
-from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
 from ..untrusted import origin
-from .int8 import fill, round_linear_layers
+from .base_model import Base
+from .quantization import load_for_cpu, quantize_for_cpu
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedTokenizerBase
-
-
-class Base(nn.Module):
-    """A `transformers.PreTrainedModel`, as a type checker should see it. Nothing is ever made of this class."""
-
-    config: Any
-    get_input_embeddings: Callable[[], nn.Embedding]
 
 
 def read_config(name: str, revision: str | None) -> "PretrainedConfig":
@@ -82,7 +73,9 @@ def read_model(
     if weights is not None and quantization is None and not int8_cpu:
         _require_shapes(name, config, weights)
     if int8_cpu and weights is not None:
-        return _filled(cls, config, weights, {"attn_implementation": _attention(cls, attn_implementation), **kwargs})
+        return _load_for_cpu(
+            cls, config, weights, {"attn_implementation": _attention(cls, attn_implementation), **kwargs}
+        )
     with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
@@ -101,7 +94,7 @@ def read_model(
             Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
         )
     if int8_cpu:
-        round_linear_layers(model)
+        quantize_for_cpu(model)
     return cast(Base, model if quantization is not None else model.to(device))
 
 
@@ -156,16 +149,17 @@ def _attention(cls: Any, wanted: str | None) -> str | None:
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
-def _filled(
+def _load_for_cpu(
     cls: Any, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], kwargs: Mapping[str, Any]
 ) -> Base:
-    """Make a model around weights that are rounded already: float32 ones for them never exist."""
+    """Build a model around 8-bit weights, without ever allocating them in float32."""
+    from accelerate import init_empty_weights
     from transformers.modeling_utils import no_init_weights
 
-    # Numbers that are drawn only to be replaced would take time, and on `meta`, torch's compiler.
-    with no_init_weights(), _on_meta():
+    # Buffers, such as position ids, are in no file and keep their values.
+    with no_init_weights(), init_empty_weights(include_buffers=False):
         model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
-    fill(model, weights)
+    load_for_cpu(model, weights)
     missing = [key for key, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
     if missing:
         raise UnreadableFileError(
@@ -174,23 +168,6 @@ def _filled(
             )
         )
     return cast(Base, model.eval())
-
-
-@contextmanager
-def _on_meta() -> Iterator[None]:
-    """Give parameters that this thread makes shapes and no numbers.
-
-    Buffers, such as the numbers of positions, are in no file and get both.
-    """
-    register, thread = nn.Module.register_parameter, get_ident()
-
-    def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
-        if param is not None and get_ident() == thread:
-            param = nn.Parameter(param.to("meta"), requires_grad=False)
-        register(module, name, param)
-
-    with patch.object(nn.Module, "register_parameter", register_on_meta):
-        yield
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:

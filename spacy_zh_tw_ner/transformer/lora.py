@@ -1,13 +1,16 @@
-"""Low-rank adapters, put into a model in place by peft."""
+"""Low-rank adapters: injected in place by peft, read and written by the names of the model without adapters."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import nn
 
 from ..errors import Errors
-from .hub import Base
-from .quantization import hush
+from .base_model import Base
+from .quantization import silence_bitsandbytes
 from .settings import LoraSettings
 
-# What Hu et al. (2021, section 4.2) adapt, the query and value projections, by the family's own names for them
+# Hu et al. (2021, section 4.2) adapt the query and value projections; these are their names in each family.
 TARGETS = {
     "albert": ("query", "value"),
     "bert": ("query", "value"),
@@ -29,12 +32,13 @@ TARGETS = {
 
 
 def add_lora(model: Base, settings: LoraSettings) -> None:
-    """Put adapters beside linear layers. From then on they train, and of the rest what `bias` says.
+    """Inject adapters into linear layers. From then on they train, and of the rest what `bias` says.
 
     ALBERT's layers share one set of weights, and so one set of adapters.
-    RAISES (ValueError): For a target that names no linear layer, or a family whose usual ones are not known.
+
+    RAISES (ValueError): If a target names no linear layer, or the default targets of the family are not known.
     """
-    hush()  # peft imports it
+    silence_bitsandbytes()  # peft imports it
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(
@@ -47,28 +51,32 @@ def add_lora(model: Base, settings: LoraSettings) -> None:
     )
     inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
-        if is_adapter(name):  # beside 4-bit weights, peft makes them in half precision, which rounds small steps away
+        if is_adapter(name):  # for 4-bit weights, peft makes them in half precision, which rounds small updates to 0
             parameter.data = parameter.data.float()
 
 
-def adapted(module: nn.Module) -> bool:
-    """Whether a module is a linear layer with adapters beside it, which it calls its `base_layer`."""
+def is_adapted(module: nn.Module) -> bool:
+    """Return whether a module is a linear layer with adapters; the layer itself is its `base_layer`."""
     return hasattr(module, "base_layer") and hasattr(module, "lora_A")
 
 
 def is_adapter(name: str) -> bool:
-    """Whether a parameter of this name belongs to an adapter."""
+    """Return whether a parameter of this name belongs to an adapter."""
     return ".lora_" in name
 
 
-def adapter_parameters(model: nn.Module, bias: str) -> dict[str, nn.Parameter]:
-    """Find what LoRA trains, by what the settings say: frozen for now or not.
+def plain_name(name: str) -> str:
+    """Return the name of a parameter in the model without adapters."""
+    return name.replace(".base_layer.", ".")
 
-    bias (str): As in the settings.
-    RETURNS (dict[str, nn.Parameter]): By the names the model has without adapters.
+
+def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
+    """Return the adapters, and the biases that train with them, by the names in the model without adapters.
+
+    bias (str): As in the settings. Parameters count whether they are frozen or not.
     """
     return {
-        plain_name(name): parameter
+        plain_name(name): parameter.detach()
         for name, parameter in model.named_parameters()
         if is_adapter(name)
         or (bias == "all" and name.endswith(".bias"))
@@ -76,9 +84,18 @@ def adapter_parameters(model: nn.Module, bias: str) -> dict[str, nn.Parameter]:
     }
 
 
-def plain_name(name: str) -> str:
-    """Name a parameter as before the adapters came."""
-    return name.replace(".base_layer.", ".")
+def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy saved adapters into a model.
+
+    RAISES (ValueError): If a name or shape is not that of this model's adapters.
+    """
+    own = adapter_weights(model, bias)
+    wrong = sorted(own.keys() ^ weights.keys())
+    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
+    if wrong:
+        raise ValueError(Errors.ZT335.format(name=wrong[0], count=len(wrong)))
+    for name, parameter in own.items():
+        parameter.copy_(weights[name])
 
 
 def _targets(model: Base, settings: LoraSettings) -> tuple[str, ...]:

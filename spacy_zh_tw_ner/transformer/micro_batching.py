@@ -23,7 +23,7 @@ from ..errors import Errors, Warnings
 from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
-from .out_of_memory import attempt, is_out_of_memory
+from .memory import attempt, is_out_of_memory
 from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]

@@ -7,15 +7,15 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
+from ..encoders import HiddenT, Tok2VecT
+from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
 from ..safe_points import is_interruptible
-from ..types import HiddenT, Tok2VecT
 from .batches import Cut, cut_documents, make_micro_batches
-from .checkpoint import SAVES
+from .serialization import SAVES
 from .settings import BackboneSettings, require_choice
 from .shim import BackboneShim
 from .windows import ClauseWindows, SpanGetterT
-from .wordpieces import MAX_PIECES
+from .wordpieces import MAX_WORDPIECES
 
 STRETCH = 2_048  # tokens of a long document whose hidden states are held at once
 SLICE = 512  # the same where other work may interrupt: about one window
@@ -29,14 +29,15 @@ def build_token_encoder(
     settings (BackboneSettings): Which base, and what is done to it. It is loaded when the model is initialized.
     get_spans (Callable): How documents are cut. Where the spans of spacy-transformers overlap, each token is taken from
         the span in which it stands most centrally.
-    save (str), save_dtype (Optional[str]): See `checkpoint.pack`.
+    save (str), save_dtype (Optional[str]): See `serialization.pack`.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its pieces' hidden states.
     RAISES (ValueError): For a `save` or `save_dtype` that there is not.
     """
     require_choice("save", save, SAVES)
     require_choice("save_dtype", save_dtype, (None, "fp16", "bf16"))
-    size = get_spans.size if isinstance(get_spans, ClauseWindows) else 4 * MAX_PIECES
-    shim = BackboneShim(settings, save=save, save_dtype=save_dtype, max_pieces=max(1, min(MAX_PIECES, size // 4)))
+    size = get_spans.size if isinstance(get_spans, ClauseWindows) else 4 * MAX_WORDPIECES
+    limit = max(1, min(MAX_WORDPIECES, size // 4))
+    shim = BackboneShim(settings, save=save, save_dtype=save_dtype, max_wordpieces=limit)
     model: Tok2VecT = Model(
         "token_encoder", forward, init=init, shims=[shim], dims={"nO": None}, attrs={"get_spans": get_spans}
     )

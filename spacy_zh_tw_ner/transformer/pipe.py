@@ -8,9 +8,8 @@ from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
-from ..encoders import stretches
-from ..encoders.ragged import flatten, from_torch, to_torch, unflatten
-from ..types import HiddenT, Tok2VecT
+from ..encoders import EncoderHooks, HiddenT, Tok2VecT, long_documents
+from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
 from .model import build_token_encoder, encode_in_stretches
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .windows import SpanGetterT
@@ -37,8 +36,8 @@ def build_transformer_model_v1(
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
-    `doc._.trf_data` holds one vector a token, windows merged and pieces pooled, so that a listener has nothing left to
-    do but to pass it on; of a document of more than `stretches.LONG` tokens, how to have them in stretches.
+    `doc._.trf_data` holds one vector a token, with windows merged and wordpieces pooled, so that a listener only passes
+    it on. For a document of more than `long_documents.LONG` tokens it holds a function that computes them in chunks.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
@@ -78,7 +77,7 @@ def forward(
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
     """Encode documents, and wrap what comes out."""
     encoder = cast(Tok2VecT, model.layers[0])
-    if not is_train and any(map(stretches.is_long, docs)):
+    if not is_train and any(map(long_documents.is_long, docs)):
         return _wrap_with_long(model, docs), _no_backprop
     hidden, backprop_hidden = encoder(docs, is_train)
     lengths = [len(doc) for doc in docs]
@@ -116,11 +115,11 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
-    short = iter(encoder.predict([doc for doc in docs if not stretches.is_long(doc)]))
+    short = iter(encoder.predict([doc for doc in docs if not long_documents.is_long(doc)]))
     empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
-    batch = _wrap(model, docs, [empty if stretches.is_long(doc) else next(short) for doc in docs])
+    batch = _wrap(model, docs, [empty if long_documents.is_long(doc) else next(short) for doc in docs])
     batch.cached_doc_data = [
-        LongData(len(doc), encode_in_stretches(encoder, doc)) if stretches.is_long(doc) else data
+        LongData(len(doc), encode_in_stretches(encoder, doc)) if long_documents.is_long(doc) else data
         for doc, data in zip(docs, batch.doc_data, strict=True)
     ]
     return batch
@@ -161,12 +160,13 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     from spacy_transformers.layers.split_trf import split_trf_batch
 
     replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
-    replacement.attrs["in_stretches"] = in_stretches
+    hooks: EncoderHooks = {"encode_chunks": encode_chunks}
+    replacement.attrs.update(hooks)
     return replacement
 
 
-def in_stretches(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
-    """Encode a long document; see `stretches`."""
+def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
+    """Encode a long document; see `EncodeChunks`."""
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])

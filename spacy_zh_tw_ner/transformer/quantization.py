@@ -1,10 +1,10 @@
-"""Base weights in 4 or 8 bits: by bitsandbytes, or by `int8`.
+"""Quantize base weights to 4 or 8 bits: by bitsandbytes, or for CPUs by `cpu_acceleration.int8_linear`.
 
-QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is nothing but adapters on such a base.
+QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is adapters on such a base.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -12,45 +12,46 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..cpu_acceleration.int8_linear import SCALE, Int8Linear
+from ..errors import Errors, UnreadableFileError
 from ..extras import has_bitsandbytes
-from .int8 import SCALE, Int8Linear
-from .precision import DTYPES
+from ..untrusted import origin, require
+from .memory import DTYPES, halve_embedding
 from .settings import QuantizationSettings
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
 
-INT8_CPU = "int8_cpu"  # the kind that is not bitsandbytes'
+INT8_CPU = "int8_cpu"  # the one kind that does not use bitsandbytes
 
 
 def require_quantization(settings: QuantizationSettings, device: torch.device) -> None:
-    """Make sure that quantised weights can be made and used here.
+    """Check that weights can be quantized and used on a device.
 
-    RAISES (ValueError): Without bitsandbytes, or on a device that it does not serve.
+    RAISES (ValueError): If bitsandbytes is missing or does not run on the device.
     """
     if settings.kind == INT8_CPU:
         if device.type != "cpu":
             raise ValueError(Errors.ZT540.format(device=device))
         return
-    hush()
+    silence_bitsandbytes()
     if not has_bitsandbytes():
         raise ValueError(Errors.ZT327.format(kind=settings.kind))
-    with quantization_told(settings, device):
+    with translate_quantization_errors(settings, device):
         import bitsandbytes.functional as F
 
-        probe = torch.ones(64, 64, dtype=torch.float16, device=device)
+        example = torch.ones(64, 64, dtype=torch.float16, device=device)
         if settings.kind == "int8":
-            F.int8_vectorwise_quant(probe)
+            F.int8_vectorwise_quant(example)
         else:
-            F.quantize_4bit(probe, quant_type=settings.kind, compress_statistics=settings.double_quant)
+            F.quantize_4bit(example, quant_type=settings.kind, compress_statistics=settings.double_quant)
 
 
 @contextmanager
-def quantization_told(settings: QuantizationSettings | None, device: torch.device) -> Iterator[None]:
-    """Turn what bitsandbytes raises where it cannot run, or with a transformers that does not know it, into a sentence.
+def translate_quantization_errors(settings: QuantizationSettings | None, device: torch.device) -> Iterator[None]:
+    """Convert the errors of bitsandbytes where it cannot run, or does not support this transformers.
 
-    settings (QuantizationSettings | None): Nothing is turned without.
+    settings (QuantizationSettings | None): If None, nothing is converted.
     """
     try:
         yield
@@ -61,20 +62,20 @@ def quantization_told(settings: QuantizationSettings | None, device: torch.devic
         raise ValueError(Errors.ZT328.format(kind=settings.kind, device=device, reason=reason)) from error
 
 
-def hush() -> None:
-    """Keep bitsandbytes from advising to install more, and from saying at each layer that int8 multiplies in fp16."""
+def silence_bitsandbytes() -> None:
+    """Keep bitsandbytes from advising to install more, and from logging at each layer that int8 multiplies in fp16."""
     for name in ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def quantization_config(settings: QuantizationSettings, precision: str) -> "BitsAndBytesConfig":
-    """Say it in the words of transformers.
+    """Convert settings to those of transformers.
 
-    precision (str): What `compute_dtype="auto"` stands for.
+    precision (str): The precision for `compute_dtype="auto"`.
     """
     from transformers import BitsAndBytesConfig
 
-    # Left alone, transformers keeps the last module as it is, for a head: of ALBERT, a third of all weights.
+    # By default, transformers does not quantize the last module, taken for a head: in ALBERT, a third of all weights.
     skip: list[str] = []
     if settings.kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
@@ -87,14 +88,14 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
     )
 
 
-def tame(model: nn.Module, precision: str) -> None:
-    """Make quantised layers behave as plain ones do.
+def normalize_quantized(model: nn.Module, precision: str) -> None:
+    """Make quantized layers behave as plain ones do.
 
-    On a CPU with AVX512-BF16, evaluation repacks 4-bit weights: it rounds their scales to bfloat16 in place, which no
-    saving or training undoes, and fails on layers whose width is no multiple of 64, as those of ALBERT tiny are.
-    Not here. And under autocast, what they give is in half precision, as of any linear layer.
+    On a CPU with AVX512-BF16, evaluation repacks 4-bit weights: it rounds their scales to bfloat16 in place, which
+    cannot be undone for saving or training, and fails for widths that are no multiple of 64, as in ALBERT tiny. It is
+    switched off. Under autocast, outputs are in half precision, as with any linear layer.
 
-    precision (str): What autocast is set to.
+    precision (str): The precision of autocast.
     """
     for layer in model.modules():
         if is_quantized(layer):
@@ -108,16 +109,12 @@ def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], 
 
 
 def is_quantized(module: nn.Module) -> bool:
-    """Whether a layer holds its weight in 4 or 8 bits."""
+    """Return whether a layer has its weight in 4 or 8 bits."""
     return isinstance(module, Int8Linear) or type(module).__module__.startswith("bitsandbytes.")
 
 
 def plain_weight(layer: nn.Module) -> torch.Tensor:
-    """Give the weight of a linear layer as numbers.
-
-    layer (nn.Module): Quantised or not.
-    RETURNS (torch.Tensor): float32, (n_out, n_in)
-    """
+    """Return the weight of a linear layer, quantized or not, as float32, (n_out, n_in)."""
     if isinstance(layer, Int8Linear):
         parts = layer.parts()
         return parts["weight"] * parts[SCALE][:, None]
@@ -126,8 +123,66 @@ def plain_weight(layer: nn.Module) -> torch.Tensor:
         import bitsandbytes.functional as F
 
         if weight.dtype == torch.int8:
-            # The scales stand with the weight, or with the layer once it has run; the state dict knows.
+            # The weight has the scales, or the layer once it has run; the state dict has them in both cases.
             weight = F.int8_vectorwise_dequant(weight.detach(), layer.state_dict()["SCB"])
         else:
             weight = F.dequantize_4bit(weight.detach(), weight.quant_state)
     return cast(torch.Tensor, weight.detach().float())
+
+
+def quantize_for_cpu(model: nn.Module) -> None:
+    """Replace each linear layer by an `Int8Linear`, in place."""
+    for path, layer in list(model.named_modules()):
+        if type(layer) is nn.Linear:
+            _replace(model, path, Int8Linear.rounded(layer))
+
+
+def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Load weights into a model without any, and quantize linear layers whose weights are not quantized yet.
+
+    model (nn.Module): With parameters on the meta device.
+    weights (Mapping[str, torch.Tensor]): As `state_dict` returned them, before or after quantization. With
+        `StoredTensors`, no weight is in memory twice.
+    RAISES (UnreadableFileError): If quantized weights have other shapes or types than the model's layers.
+    """
+    packed = set[str]()
+    for path, layer in list(model.named_modules()):
+        if type(layer) is nn.Linear and f"{path}.{SCALE}" in weights:
+            names = [f"{path}.{part}" for part in ("weight", SCALE, "bias")]
+            packed.update(names)
+            weight, scale, bias = map(weights.get, names)
+            _require_fits(path, layer, weight, scale, bias)
+            assert weight is not None
+            assert scale is not None
+            _replace(model, path, Int8Linear(weight, scale.float(), None if bias is None else bias.float()))
+    halves = {f"{path}.weight" for path, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+    others = {name: weights[name] for name in weights if name not in packed}
+    own = {name: tensor if name in halves else tensor.float() for name, tensor in others.items()}
+    model.load_state_dict(own, strict=False, assign=True)
+    quantize_for_cpu(model)
+    for layer in model.modules():
+        if isinstance(layer, nn.Embedding):
+            halve_embedding(layer, torch.float16)
+
+
+def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> None:
+    """Check that a quantized layer has the shapes of the one that it replaces: torch's operators do not check."""
+    shapes = (layer.weight.shape, layer.weight.shape[:1], None if layer.bias is None else layer.bias.shape)
+    for part, tensor, shape in zip(("weight", SCALE, "bias"), found, shapes, strict=True):
+        seen = None if tensor is None else tensor.shape
+        if seen != shape:
+            key, expected = f"{path}.{part}", shape and tuple(shape)
+            raise UnreadableFileError(
+                Errors.ZT649.format(origin=origin(), what=key, seen=seen and tuple(seen), expected=expected)
+            )
+    weight, scale, _ = found
+    if weight is not None:
+        require(weight.dtype == torch.int8, f"{path}.weight", weight.dtype, "of int8")
+    if scale is not None:
+        in_range = bool((scale.float() > 0).all() and scale.isfinite().all())
+        require(in_range, f"{path}.{SCALE}", "others", "finite numbers above 0")
+
+
+def _replace(model: nn.Module, path: str, layer: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, layer)

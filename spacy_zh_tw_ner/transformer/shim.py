@@ -12,17 +12,18 @@ from thinc.shims.shim import Shim
 from thinc.util import xp2torch
 
 from ..devices import encoder_device
-from ..encoders.torch_shim import update_by_thinc
+from ..encoders.torch_interop import update_by_thinc
 from ..errors import Errors
 from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
-from .checkpoint import from_bytes, pack, require_packable, to_bytes, unpack
 from .hub import read_tokenizer
 from .micro_batching import Passes
-from .optimizers import EncoderOptimizer, state_from_bytes, state_to_bytes
+from .optimizer_state import state_from_bytes, state_to_bytes
+from .optimizers import EncoderOptimizer
+from .serialization import from_bytes, pack, require_packable, to_bytes, unpack
 from .settings import BackboneSettings
-from .wordpieces import PieceTable
+from .wordpieces import WordpieceTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,13 +34,13 @@ class BackboneShim(Shim):
 
     settings (BackboneSettings): What the config says; nothing is loaded before `load` or `from_bytes`.
     save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `checkpoint.pack`.
-    max_pieces (int): Of one token.
+    max_wordpieces (int): Of one token.
     """
 
-    def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_pieces: int) -> None:
+    def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_wordpieces: int) -> None:
         super().__init__(None)
-        self.settings, self.save, self.save_dtype, self.max_pieces = settings, save, save_dtype, max_pieces
-        self._table: PieceTable | None = None
+        self.settings, self.save, self.save_dtype, self.max_wordpieces = settings, save, save_dtype, max_wordpieces
+        self._table: WordpieceTable | None = None
         self._passes: Passes | None = None
         self._scaler: torch.amp.GradScaler | None = None
 
@@ -56,7 +57,7 @@ class BackboneShim(Shim):
         return cast(Backbone, self._model)
 
     @property
-    def table(self) -> PieceTable:
+    def table(self) -> WordpieceTable:
         """Pieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
         if self._table is None:
             raise ValueError(Errors.ZT313.format(name=self.settings.name))
@@ -98,7 +99,7 @@ class BackboneShim(Shim):
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Take a backbone that is there already, and forget what was learnt about another's gradients."""
-        self._model, self._table = backbone, PieceTable(tokenizer, self.max_pieces)
+        self._model, self._table = backbone, WordpieceTable(tokenizer, self.max_wordpieces)
         self._passes = Passes(backbone, self._scale)
         self._optimizer = self._scaler = None
 

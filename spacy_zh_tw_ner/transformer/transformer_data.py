@@ -45,8 +45,8 @@ class LongData(TransformerData):
     def __init__(self, n_tokens: int, encode: Callable[[], Iterator[Floats2d]]) -> None:
         self.n_tokens, self._encode = n_tokens, encode
 
-    def stretches(self) -> Iterator[TransformerData]:
-        """YIELDS (TransformerData): The data of each stretch, as of a document of its own."""
+    def chunks(self) -> Iterator[TransformerData]:
+        """YIELDS (TransformerData): The data of each chunk, as of a document of its own."""
         return map(data_of, self._encode())
 
     @property

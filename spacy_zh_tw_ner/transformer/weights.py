@@ -1,32 +1,50 @@
-"""The weights of a base and of its adapters, by the names that the family's plain model has for them."""
+"""Weights of a base by name: taken from a model, merged with adapters, hashed, and read from safetensors."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias, cast
 
+import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from ..errors import Errors
-from .lora import adapted, adapter_parameters, is_adapter, plain_name
+from ..errors import Errors, UnreadableFileError
+from ..untrusted import safetensors_entries
+from .lora import is_adapted, is_adapter, plain_name
 from .quantization import is_quantized, plain_weight
 
-Weights = dict[str, torch.Tensor]
+Weights: TypeAlias = dict[str, torch.Tensor]
+SourceT: TypeAlias = bytes | memoryview | Path
+SAFETENSORS_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 def base_weights(model: nn.Module) -> Weights:
-    """Give the base without its adapters; quantised layers with all that bitsandbytes needs to have them again."""
+    """Return the weights without adapters; of quantized layers, all that bitsandbytes needs to restore them."""
     return {plain_name(name): tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
 
 
 def merged_weights(model: nn.Module) -> Weights:
-    """Add each adapter's update to the weight beside it.
+    """Return the weights with the update of each adapter added.
 
-    RETURNS (dict[str, torch.Tensor]): float32. Quantised layers come out as plain ones, for the update would not
-        survive another rounding: what is merged needs no bitsandbytes any more.
+    RETURNS (dict[str, torch.Tensor]): float32. Quantized layers become plain ones, since the updates would not survive
+        another rounding: merged weights do not need bitsandbytes.
     """
     weights = base_weights(model)
     for path, layer in model.named_modules():
-        if adapted(layer):
+        if is_adapted(layer):
             weight = plain_weight(layer.base_layer) + layer.get_delta_weight("default").detach()
         elif is_quantized(layer) and not path.endswith(".base_layer"):
             weight = plain_weight(layer)
@@ -38,27 +56,8 @@ def merged_weights(model: nn.Module) -> Weights:
     return {name: tensor.float() for name, tensor in weights.items()}
 
 
-def adapter_weights(model: nn.Module, bias: str) -> Weights:
-    """Give the adapters, and the biases that train with them."""
-    return {name: parameter.detach() for name, parameter in adapter_parameters(model, bias).items()}
-
-
-def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor]) -> None:
-    """Put adapters in place.
-
-    RAISES (ValueError): If they are not those of this model, to the last name and shape.
-    """
-    own = adapter_parameters(model, bias)
-    wrong = sorted(own.keys() ^ weights.keys())
-    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
-    if wrong:
-        raise ValueError(Errors.ZT335.format(name=wrong[0], count=len(wrong)))
-    for name, parameter in own.items():
-        parameter.data.copy_(weights[name])
-
-
-def unquantized(model: nn.Module) -> Weights:
-    """Give what quantisation leaves alone: embeddings, norms and biases; of a plain base, all of it."""
+def unquantized_weights(model: nn.Module) -> Weights:
+    """Return the weights that quantization leaves unchanged: embeddings, norms and biases; of a plain base, all."""
     packed = tuple(f"{path}." for path, layer in model.named_modules() if is_quantized(layer))
     return {
         name: tensor
@@ -68,14 +67,65 @@ def unquantized(model: nn.Module) -> Weights:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Tell one base from another.
+    """Return a hash that identifies a base.
 
     model (nn.Module): As loaded, in float32 and without adapters.
-    RETURNS (str): SHA-256 over name, shape and bytes of each weight that is not quantised, by order of names.
-        Quantised ones are left out because two devices need not round alike.
+    RETURNS (str): SHA-256 over name, shape and bytes of each weight that is not quantized, in the order of names. Two
+        devices may round quantized weights differently.
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(unquantized(model).items()):
+    for name, tensor in sorted(unquantized_weights(model).items()):
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
+
+
+class StoredTensors(Mapping[str, torch.Tensor]):
+    """Tensors in the safetensors format. Each is read when it is looked up, into memory of its own.
+
+    source (bytes | memoryview | Path): What `safetensors.torch.save` returned, or a file with it.
+    RAISES (UnreadableFileError): If the header contradicts the file.
+    """
+
+    def __init__(self, source: SourceT) -> None:
+        self._source = source
+        if isinstance(source, Path):
+            with source.open("rb") as file:
+                self._entries = safetensors_entries(source.stat().st_size, lambda _, size: file.read(size))
+        else:
+            view = memoryview(source)
+            self._entries = safetensors_entries(len(view), lambda start, size: bytes(view[start : start + size]))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        entry = self._entries[name]
+        if isinstance(self._source, Path):
+            try:  # open it for each tensor, since what is mapped of an open file counts as memory of the process
+                with safe_open(self._source, "pt") as file:
+                    return cast(torch.Tensor, file.get_tensor(name).clone())
+            except SafetensorError as error:
+                raise UnreadableFileError(Errors.ZT622.format(path=self._source)) from error
+        tensor = torch.empty(entry.shape, dtype=SAFETENSORS_DTYPES[entry.dtype])
+        if tensor.numel():
+            numbers = np.frombuffer(self._source, np.uint8, tensor.nbytes, entry.start)
+            tensor.reshape(-1).view(torch.uint8).numpy()[:] = numbers
+        return tensor
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor without reading it."""
+        return self._entries[name].shape
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def read_tensors(source: SourceT) -> Weights:
+    """Read all tensors, floats as float32. `safetensors.torch.load` would hold all bytes twice meanwhile.
+
+    source (bytes | memoryview | Path): See `StoredTensors`.
+    """
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in StoredTensors(source).items()
+    }

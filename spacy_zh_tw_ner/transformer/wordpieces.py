@@ -1,14 +1,17 @@
-"""tokens → pieces: each token's ids, looked up by its norm.
+"""Look up the wordpieces of tokens by their norms.
 
-A token is one character, mostly, and there are a few thousand of them: the tokenizer of the model cuts each of them
-once, as `is_split_into_words` does, and from then on a batch is one search in a sorted table.
+Most tokens are one character, and there are a few thousand of them: the model's tokenizer splits each of them once, as
+with `is_split_into_words`, and from then on a batch is one search in a sorted table.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.strings import StringStore
+from spacy.tokens import Doc
 
 from ..errors import Errors
 
@@ -17,14 +20,23 @@ if TYPE_CHECKING:
 
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 IdsT: TypeAlias = npt.NDArray[np.int32]
-NEIGHBOUR = "中"  # stands before each token that is cut, which so is never the first of its sentence
-MAX_TOKENS = 100_000  # that are remembered
-MAX_PIECES = 32
-AT_ONCE = 65_536  # tokens that are looked up: a step takes many times the memory of what it finds
+NEIGHBOUR = "中"  # precedes each token that is split, so that none is the first of its sentence
+MAX_TOKENS = 100_000  # in the table
+MAX_WORDPIECES = 32
+AT_ONCE = 65_536  # tokens in one lookup, which takes many times the memory of its result
+
+N_CODE_POINTS = 0x110000
+# The planes of writing systems, and variation selectors. The rest has no characters, or private ones.
+RANGES = ((0, 0x20000), (0x20000, 0x34000), (0xE0000, 0xE0200))
+STEP = 0x4000
+SURROGATES = range(0xD800, 0xE000)
 
 
-class Pieces(NamedTuple):
-    """ids: (n_pieces,) of all tokens, one behind the other. counts: (n_tokens,) how many each has, 1 or more."""
+class Wordpieces(NamedTuple):
+    """Wordpieces of tokens.
+
+    ids: (n_wordpieces,) of all tokens in order. counts: (n_tokens,) number of wordpieces of each token, 1 or more.
+    """
 
     ids: IdsT
     counts: IdsT
@@ -32,7 +44,7 @@ class Pieces(NamedTuple):
 
 class _Table(NamedTuple):
     keys: KeysT  # (n,) sorted
-    firsts: IdsT  # (n,) where the ids of each begin
+    firsts: IdsT  # (n,) index of the first id of each key
     counts: IdsT  # (n,)
     ids: IdsT
 
@@ -40,69 +52,69 @@ class _Table(NamedTuple):
 _EMPTY = _Table(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32))
 
 
-class PieceTable:
-    """The pieces that a model's tokenizer makes of single tokens.
+class WordpieceTable:
+    """Cache of the wordpieces that a model's tokenizer splits single tokens into.
 
     Threads may share one: the table is never changed, only replaced.
 
     tokenizer (PreTrainedTokenizerBase): A fast one.
-    max_pieces (int): Of one token; the rest is cut off. Nothing but a long run of Latin letters comes near it.
-    RAISES (ValueError): If it is slow, or knows no id for padding or for what it cannot read.
+    max_wordpieces (int): Of one token; the rest is dropped. Only long runs of Latin letters have so many.
+    RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_pieces: int = MAX_PIECES) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_wordpieces: int = MAX_WORDPIECES) -> None:
         if not tokenizer.is_fast:
             raise ValueError(Errors.ZT310.format(kind=type(tokenizer).__name__))
-        self.tokenizer, self.max_pieces = tokenizer, max_pieces
+        self.tokenizer, self.max_wordpieces = tokenizer, max_wordpieces
         self.pad_id = _first_id(tokenizer, "pad_token_id", "eos_token_id", "unk_token_id")
-        # A byte-level tokenizer knows every byte and has no [UNK]; what it drops altogether reads as padding does.
+        # A byte-level tokenizer has ids for all bytes and no [UNK]; characters that it drops are encoded as padding.
         self.unknown_id = _first_id(tokenizer, "unk_token_id", "pad_token_id", "eos_token_id")
         self.prefix, self.suffix = _special_ids(tokenizer)
         self._table = _EMPTY
 
     @property
     def n_special(self) -> int:
-        """Special pieces around each window."""
+        """Number of special wordpieces around each window."""
         return len(self.prefix) + len(self.suffix)
 
-    def __call__(self, norms: KeysT, strings: StringStore) -> Pieces:
+    def __call__(self, norms: KeysT, strings: StringStore) -> Wordpieces:
         """Look tokens up.
 
         norms (KeysT): (n_tokens,) keys of the norms.
-        strings (StringStore): Where the keys are from.
-        RETURNS (Pieces): One or more for each token.
+        strings (StringStore): Resolves the keys.
+        RETURNS (Wordpieces): One or more for each token.
         """
         if len(norms) <= AT_ONCE:
             return self._look_up(norms, strings)
         found = [self._look_up(norms[first : first + AT_ONCE], strings) for first in range(0, len(norms), AT_ONCE)]
-        return Pieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        return Wordpieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
-    def _look_up(self, norms: KeysT, strings: StringStore) -> Pieces:
+    def _look_up(self, norms: KeysT, strings: StringStore) -> Wordpieces:
         table = self._table
         places = _find(table, norms)
         if places is None:
-            table = self._table = self._learn(table, np.unique(norms), strings)
+            table = self._table = self._extended(table, np.unique(norms), strings)
             places = _find(table, norms)
             assert places is not None
         counts = table.counts[places]
         ends = np.cumsum(counts)
         if len(ends) and ends[-1] == len(ends):
-            return Pieces(table.ids[table.firsts[places]], counts)
-        # shape: (n_pieces,) where the token of each begins in the table, and how far into it the piece is
+            return Wordpieces(table.ids[table.firsts[places]], counts)
+        # (n_wordpieces,) position of each wordpiece within its token
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-        return Pieces(table.ids[np.repeat(table.firsts[places], counts) + within], counts)
+        return Wordpieces(table.ids[np.repeat(table.firsts[places], counts) + within], counts)
 
-    def _learn(self, table: _Table, norms: KeysT, strings: StringStore) -> _Table:
-        """A table that holds these, too. Where it grows too large, what it held before is forgotten."""
+    def _extended(self, table: _Table, norms: KeysT, strings: StringStore) -> _Table:
+        """Return a table with these norms added. If it would be too large, former entries are dropped."""
         if len(table.keys) + len(norms) > MAX_TOKENS:
             table = _EMPTY
         new = norms[~np.isin(norms, table.keys)]
-        cut = self._cut([strings[key] for key in new.tolist()])
-        counts = np.array([len(ids) for ids in cut], dtype=np.int32)
+        split = self._split([strings[key] for key in new.tolist()])
+        counts = np.array([len(ids) for ids in split], dtype=np.int32)
         firsts = (len(table.ids) + np.cumsum(counts) - counts).astype(np.int32)
         keys = np.concatenate([table.keys, new])
         order = np.argsort(keys)
-        flat = np.array([id_ for ids in cut for id_ in ids], dtype=np.int32)
+        flat = np.array([id_ for ids in split for id_ in ids], dtype=np.int32)
         return _Table(
             keys[order],
             np.concatenate([table.firsts, firsts])[order],
@@ -110,8 +122,8 @@ class PieceTable:
             np.concatenate([table.ids, flat]),
         )
 
-    def _cut(self, words: list[str]) -> list[list[int]]:
-        """Have the tokenizer cut words; each stands behind another, as in a sentence."""
+    def _split(self, words: list[str]) -> list[list[int]]:
+        """Have the tokenizer split words, each after a neighbour, as in a sentence."""
         if not words:
             return []
         encoded = self.tokenizer(
@@ -120,12 +132,43 @@ class PieceTable:
         found = []
         for i, ids in enumerate(encoded["input_ids"]):
             own = [id_ for id_, word in zip(ids, encoded.word_ids(i), strict=True) if word == 1]
-            found.append(own[: self.max_pieces] or [self.unknown_id])
+            found.append(own[: self.max_wordpieces] or [self.unknown_id])
         return found
 
 
+class CodePointWordpieces(NamedTuple):
+    """Wordpieces of all code points.
+
+    ids: int32, (n,) in the order of the code points. counts: int32, (0x110000,) number of wordpieces of each.
+    """
+
+    ids: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
+
+
+def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc]) -> CodePointWordpieces:
+    """Split every character as a pipeline does, norm included, for readers that have no tokenizer.
+
+    table (WordpieceTable): Wordpieces of norms.
+    tokenize (Callable[[str], Doc]): Makes each character one token, whatever its neighbours are.
+    RETURNS (CodePointWordpieces): One or more for each. Surrogates have those of U+FFFD, and code points outside the
+        planes of writing systems the id of unknown characters.
+    """
+    ids, counts, done = [], np.ones(N_CODE_POINTS, dtype=np.int32), 0
+    for start, end in [(n, min(n + STEP, last)) for first, last in RANGES for n in range(first, last, STEP)]:
+        chars = (chr(c) if c not in SURROGATES else "\ufffd" for c in range(start, end))
+        # Of two spaces between tokens, the second is a token.
+        doc = tokenize("".join(chars).replace(" ", "  "))
+        wordpieces = table(cast(KeysT, doc.to_array(NORM)), doc.vocab.strings)
+        counts[start:end] = wordpieces.counts
+        ids += [np.full(start - done, table.unknown_id), wordpieces.ids]
+        done = end
+    ids.append(np.full(N_CODE_POINTS - done, table.unknown_id))
+    return CodePointWordpieces(np.concatenate(ids).astype(np.int32), counts)
+
+
 def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
-    """Places of keys in a table, or None where one is missing."""
+    """Return the indices of keys in a table, or None if one is missing."""
     if not len(table.keys):
         return None if len(norms) else np.empty(0, dtype=np.int64)
     places = np.searchsorted(table.keys, norms)
@@ -141,7 +184,7 @@ def _first_id(tokenizer: "PreTrainedTokenizerBase", *names: str) -> int:
 
 
 def _special_ids(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
-    """Ids that the tokenizer puts before and behind a sequence, such as [CLS] and [SEP]."""
+    """Return the ids that the tokenizer adds before and after a sequence, such as [CLS] and [SEP]."""
     encoded = tokenizer([NEIGHBOUR], is_split_into_words=True)
     ids, words = list(encoded["input_ids"]), encoded.word_ids()
     own = [i for i, word in enumerate(words) if word is not None]

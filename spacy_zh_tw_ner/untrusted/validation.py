@@ -38,7 +38,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
         if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":
             raise
         if code_of(error):  # an error of ours about a setting in the file
-            raise UnreadableFileError(f"{error} (read from {path})") from error
+            raise UnreadableFileError(f"{error} (read from {path})", code_of(error)) from error
         raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
     except BaseException as error:
         # A panic in Rust code (tokenizers, safetensors), which pyo3 does not derive from Exception.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spacy_zh_tw_ner.annotation import annotate as module
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 
 from .helpers import MakeJob, run_here
 
@@ -18,12 +18,19 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_job(tiny_pipeline: Path, tmp_path: Path) -> MakeJob:
-    def make(source: str | bytes | Path, target: str = "out.jsonl", *, suffix: str = ".jsonl", **settings: Any) -> Job:
+    def make(
+        source: str | bytes | Path,
+        target: str = "out.jsonl",
+        *,
+        suffix: str = ".jsonl",
+        pipeline: Path = tiny_pipeline,
+        **settings: Any,
+    ) -> AnnotationJob:
         path = tmp_path / f"in{suffix}" if not isinstance(source, Path) else source
         if isinstance(source, str):
             source = source.encode()
         if isinstance(source, bytes):
             path.write_bytes(source)
-        return Job(path, tmp_path / target, str(tiny_pipeline), **settings)
+        return AnnotationJob(path, tmp_path / target, str(pipeline), **settings)
 
     return make

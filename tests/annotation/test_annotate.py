@@ -17,9 +17,8 @@ from spacy_zh_tw_ner.annotation import annotate as module
 from spacy_zh_tw_ner.annotation import processes
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.chunks import Chunk
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob, AnnotationTally
 from spacy_zh_tw_ner.annotation.journal import NAME
-from spacy_zh_tw_ner.annotation.records import Tally
 from spacy_zh_tw_ner.errors import OutputError
 
 from .helpers import MakeJob, json_lines, rows_of, run_here
@@ -139,7 +138,7 @@ def test_a_finished_job_says_so_and_takes_force(make_job: MakeJob) -> None:
 def test_a_second_run_into_one_output_says_so(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     job, messages = make_job('{"text": "在臺北市"}\n'), []
 
-    def run(*arguments: Any) -> Iterator[tuple[Chunk, Tally]]:
+    def run(*arguments: Any) -> Iterator[tuple[Chunk, AnnotationTally]]:
         with pytest.raises(OutputError) as caught:
             annotate(job, force=True, progress=False)
         messages.append(str(caught.value))
@@ -218,7 +217,9 @@ def test_half_a_character_beside_the_text_stays(make_job: MakeJob) -> None:
 def stop_after(n: int) -> object:
     """An engine that is interrupted once it has told of n chunks, while the next one is written already."""
 
-    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+    def run(
+        job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
+    ) -> Iterator[tuple[Chunk, AnnotationTally]]:
         for i, done in enumerate(run_here(job, chunks, workers, gpus)):
             if i == n:
                 raise KeyboardInterrupt
@@ -260,7 +261,9 @@ def test_finished_chunks_are_not_done_again(
             annotate(job, progress=False)
     seen: list[int] = []
 
-    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+    def run(
+        job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
+    ) -> Iterator[tuple[Chunk, AnnotationTally]]:
         seen.extend(chunk.index for chunk in chunks)
         return run_here(job, chunks, workers, gpus)
 
@@ -287,7 +290,7 @@ def test_a_resume_with_something_else_is_refused(
     else:
         nlp = spacy.blank("zh_tw")
         nlp.to_disk(tmp_path / "blank")
-        other, what = Job(job.source, job.target, str(tmp_path / "blank"), chunk_size=4), "pipeline"
+        other, what = AnnotationJob(job.source, job.target, str(tmp_path / "blank"), chunk_size=4), "pipeline"
     with pytest.raises(ValueError, match=rf"\[ZT520\] .*{what}"):
         annotate(other, progress=False)
     assert sorted(job.folder.iterdir()) == before
@@ -299,7 +302,9 @@ def test_a_resume_with_something_else_is_refused(
 def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_job('{"text": "好"}\n')
 
-    def run(job: Job, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[tuple[Chunk, Tally]]:
+    def run(
+        job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
+    ) -> Iterator[tuple[Chunk, AnnotationTally]]:
         with job.source.open("a") as file:
             file.write("{}\n")
         return run_here(job, chunks, workers, gpus)
@@ -311,9 +316,9 @@ def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch
 
 
 def test_more_than_a_doc_bin_holds_is_refused_early(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spacy_zh_tw_ner.annotation import assembly
+    from spacy_zh_tw_ner.annotation import writers
 
-    monkeypatch.setattr(assembly, "doc_bin_tokens", lambda: 3)
+    monkeypatch.setattr(writers, "doc_bin_tokens", lambda: 3)
     job = make_job('{"text": "在臺北市"}\n', "out.spacy")
     with pytest.raises(ValueError, match=r"\[ZT529\]"):
         annotate(job, progress=False)
@@ -339,7 +344,7 @@ def test_a_missing_input_or_pipeline_is_named(make_job: MakeJob, tmp_path: Path)
         make_job(tmp_path / "nowhere.jsonl")
     job = make_job("")
     with pytest.raises(ValueError, match=r"\[ZT531\]"):
-        annotate(Job(job.source, job.target, "nowhere"), progress=False)
+        annotate(AnnotationJob(job.source, job.target, "nowhere"), progress=False)
     with pytest.raises(ValueError, match=r"\[ZT528\].*engine"):
         annotate(job, engine="spark", progress=False)
 

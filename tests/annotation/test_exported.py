@@ -12,11 +12,11 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_zh_tw_ner.annotation import exported_annotator
 from spacy_zh_tw_ner.annotation.annotate import annotate
-from spacy_zh_tw_ner.annotation.annotators import load_annotator
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import Journal, identify
+from spacy_zh_tw_ner.annotation.processes import Worker
+from spacy_zh_tw_ner.runtime import recognizer
 
 from .helpers import MakeJob, json_lines, rows_of
 
@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def jobs(make_job: MakeJob, tiny_onnx: tuple[Path, Path], tiny_texts: list[str]) -> tuple[Job, Job]:
+def jobs(make_job: MakeJob, tiny_onnx: tuple[Path, Path], tiny_texts: list[str]) -> tuple[AnnotationJob, AnnotationJob]:
     """The same of a pipeline, and of what was exported of it."""
     job = make_job(json_lines([*tiny_texts, "", "臺 北"]), chunk_size=4)
     pipeline, folder = tiny_onnx
@@ -48,15 +48,15 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     return one == other
 
 
-def test_json_lines_are_the_same(jobs: tuple[Job, Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exported_annotator, "AT_ONCE", 40)
+def test_json_lines_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognizer, "BATCH_CHARS", 40)
     tallies = [annotate(job, progress=False) for job in jobs]
     assert same(*(rows_of(job.target) for job in jobs))
     assert tallies[0].entities == tallies[1].entities
     assert tallies[0].records == tallies[1].records
 
 
-def test_docs_are_the_same(jobs: tuple[Job, Job]) -> None:
+def test_docs_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
     found = []
     for job in (replace(job, target=job.target.with_suffix(".spacy")) for job in jobs):
         annotate(job, progress=False)
@@ -84,12 +84,14 @@ def test_half_a_character_is_rejected_alone(make_job: MakeJob, tiny_onnx: tuple[
     assert "[ZT001]" in rejected["reason"]
 
 
-def test_a_gpu_is_refused(jobs: tuple[Job, Job]) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT534\] .*--gpu"):
-        load_annotator(jobs[1], gpu=0)
+def test_a_gpu_is_refused(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT703\] .*--gpu"):
+        Worker(jobs[1], gpu=0)
 
 
-def test_a_folder_that_has_changed_meanwhile_is_noticed(jobs: tuple[Job, Job], tmp_path: Path) -> None:
+def test_a_folder_that_has_changed_meanwhile_is_noticed(
+    jobs: tuple[AnnotationJob, AnnotationJob], tmp_path: Path
+) -> None:
     folder = tmp_path / "exported"
     shutil.copytree(jobs[1].pipeline, folder)
     job = replace(jobs[1], pipeline=str(folder))
@@ -100,7 +102,7 @@ def test_a_folder_that_has_changed_meanwhile_is_noticed(jobs: tuple[Job, Job], t
         annotate(job, progress=False)
 
 
-def test_the_command_needs_neither_spacy_nor_torch(jobs: tuple[Job, Job], tmp_path: Path) -> None:
+def test_the_command_needs_neither_spacy_nor_torch(jobs: tuple[AnnotationJob, AnnotationJob], tmp_path: Path) -> None:
     expected, job = jobs
     annotate(expected, progress=False)
     script = tmp_path / "annotate.py"  # worker processes read it again

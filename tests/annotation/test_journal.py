@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME, Journal
 from spacy_zh_tw_ner.errors import UnreadableFileError
 
@@ -13,9 +13,9 @@ GOOD = {"chunk": 0, "records": 1, "characters": 1, "entities": 0, "rejected": 0,
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> AnnotationJob:
     (tmp_path / "in.jsonl").write_text('{"text": "好"}\n', encoding="utf-8")
-    return Job(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "pipeline")
+    return AnnotationJob(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "pipeline")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def job(tmp_path: Path) -> Job:
     ],
     ids=range(36),
 )
-def test_a_damaged_line_is_told(line: str, job: Job) -> None:
+def test_a_damaged_line_is_told(line: str, job: AnnotationJob) -> None:
     job.folder.mkdir()
     for text in (f"{json.dumps({'a': 1})}\n{line}\n", f"{line}\n" if not line.startswith('{"') else ""):
         (job.folder / NAME).write_text(text, encoding="utf-8")
@@ -40,7 +40,7 @@ def test_a_damaged_line_is_told(line: str, job: Job) -> None:
                 Journal(job, {"a": 1})
 
 
-def test_a_good_line_is_read(job: Job) -> None:
+def test_a_good_line_is_read(job: AnnotationJob) -> None:
     job.folder.mkdir()
     (job.folder / NAME).write_text(f"{json.dumps({'a': 1})}\n{json.dumps(GOOD)}\n", encoding="utf-8")
     job.part(0).touch()

@@ -8,7 +8,7 @@ import pytest
 
 from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.chunks import find_chunks
-from spacy_zh_tw_ner.annotation.readers import Reader
+from spacy_zh_tw_ner.annotation.records import ChunkReader
 
 from .helpers import MakeJob, json_lines, rows_of
 
@@ -76,7 +76,7 @@ def test_chunks_cover_every_row_once_in_any_order_of_reading(make_job: MakeJob, 
     rows = pq.read_table(source).column("small").to_pylist()
     assert [chunk.line for chunk in chunks] == [1, 4, 7, 8, 11, 14, 15, 18]
     for order in (chunks, chunks[::-1], [*chunks[::2], *chunks[1::2]]):
-        read = Reader(job)
+        read = ChunkReader(job)
         found = {chunk.line: read(chunk).table.column("small").to_pylist() for chunk in order}
         assert [row for line in sorted(found) for row in found[line]] == rows
 

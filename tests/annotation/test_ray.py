@@ -11,12 +11,12 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from spacy_zh_tw_ner.annotation import extras
+from spacy_zh_tw_ner.annotation import chunks
 from spacy_zh_tw_ner.annotation.annotate import annotate
-from spacy_zh_tw_ner.annotation.job import Job
+from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME
 
-from .helpers import MakeJob, json_lines
+from .helpers import EXPORTED, MakeJob, json_lines
 
 WAIT = 300
 HEAD = """
@@ -33,26 +33,26 @@ def test_without_ray_it_says_what_to_install(make_job: MakeJob, monkeypatch: pyt
     with pytest.raises(ValueError, match=r"\[ZT530\] .*pip install \"[^ ]*\[ray\]\""):
         annotate(make_job('{"text": "好"}\n'), engine="ray", progress=False)
     with pytest.raises(ValueError, match=r"\[ZT530\] .*pip install \"[^ ]*\[parquet\]\""):
-        extras.parquet()
+        chunks.parquet()
 
 
 @pytest.fixture
-def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> Job:
+def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> AnnotationJob:
     """What the local engine makes of it."""
     pytest.importorskip("ray")
     lines = json_lines(tiny_texts * 60) + "null\n" + json_lines(tiny_texts * 60)
-    job = make_job(lines, "expected.jsonl", chunk_size=20)
+    job = make_job(lines, "expected.jsonl", pipeline=EXPORTED, chunk_size=20)
     annotate(job, progress=False)
     return job
 
 
-def start(job: Job, *more: str) -> subprocess.Popen[str]:
+def start(job: AnnotationJob, *more: str) -> subprocess.Popen[str]:
     words = ["annotate", str(job.source), str(job.target), "-p", job.pipeline, "--chunk-size", str(job.chunk_size)]
-    command = [sys.executable, "-m", "spacy", "zh-tw-ner", *words, "--engine", "ray", *more]
+    command = [sys.executable, "-m", "spacy_zh_tw_ner", *words, "--engine", "ray", *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
-def same(job: Job, expected: Job) -> bool:
+def same(job: AnnotationJob, expected: AnnotationJob) -> bool:
     return (job.target.read_bytes(), job.rejects.read_bytes()) == (
         expected.target.read_bytes(),
         expected.rejects.read_bytes(),
@@ -60,8 +60,8 @@ def same(job: Job, expected: Job) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: Job) -> None:
-    job = make_job(expected.source, chunk_size=20)
+def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: AnnotationJob) -> None:
+    job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     running = start(job, "--workers", "2")
     journal, until = job.folder / NAME, time.monotonic() + WAIT
     while not (journal.exists() and journal.read_bytes().count(b"\n") > 2) and time.monotonic() < until:
@@ -96,8 +96,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Job, cluster: str) -> None:
-    job = make_job(expected.source, chunk_size=20)
+def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: AnnotationJob, cluster: str) -> None:
+    job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     done = start(job, "--address", cluster)
     said, error = done.communicate(timeout=WAIT)
     assert done.returncode == 0, said + error
@@ -105,18 +105,18 @@ def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Job, cl
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: Job) -> None:
-    done = start(make_job(expected.source), "--address", "127.0.0.1:1")
+def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: AnnotationJob) -> None:
+    done = start(make_job(expected.source, pipeline=EXPORTED), "--address", "127.0.0.1:1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT532]" in said, "127.0.0.1:1" in said) == (1, True, True)
 
 
 @pytest.mark.slow
-def test_what_a_worker_raises_is_told(expected: Job, tmp_path: Path) -> None:
+def test_what_a_worker_raises_is_told(expected: AnnotationJob, tmp_path: Path) -> None:
     """A pipeline that cannot be loaded there."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 'zh_tw'\n")
-    job = Job(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))
+    job = AnnotationJob(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))
     done = start(job, "--workers", "1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT527]" in said) == (1, True)

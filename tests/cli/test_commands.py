@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 import typer
+from catalogue import RegistryError
+from confection import ConfigValidationError
+from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner import __version__
-from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
+from spacy_zh_tw_ner.cli import main
 from spacy_zh_tw_ner.cli.main import App
 from spacy_zh_tw_ner.cli.terminal import msg
+from spacy_zh_tw_ner.errors import CorpusError, Errors, UsageError
 from spacy_zh_tw_ner.extras import install_hint
 
-from .test_cli import fails, misused, plain, run, succeeds
+from .helpers import COMMANDS, fails, misused, plain, run, succeeds
 
-COMMANDS: dict[str, Any] = typer.main.get_command(zh_tw_ner_cli).commands  # type: ignore[attr-defined]
 # What each takes where it needs more than names of files that do not exist
 REQUIRED = {
     "export": ["--format", "jsonl"],
@@ -134,22 +137,8 @@ def test_verbose_shows_the_traceback(where: tuple[str, ...]) -> None:
     assert "Traceback" not in run("try", "nowhere").output
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "status"),
-    [
-        (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
-        (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
-        (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), install_hint("parquet"), 1),
-        (ModuleNotFoundError("No module named 'some_thing'", name="some_thing"), "pip install some-thing", 1),
-        (MemoryError(), "[ZT681]", 1),
-        (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
-        (KeyError("x"), "[ZT678] `fail` stopped with an unexpected error, KeyError: 'x'.", 1),
-        (RecursionError("too deep"), "[ZT678]", 1),
-        (KeyboardInterrupt(), "[ZT679]", 130),
-        (typer.BadParameter("wrong"), "wrong", 2),
-    ],
-)
-def test_whatever_stops_a_command_is_one_message(error: BaseException, code: str, status: int) -> None:
+def failing(error: BaseException) -> Result:
+    """What a command prints that an error ends."""
     app = App()
 
     @app.command("fail")
@@ -157,13 +146,52 @@ def test_whatever_stops_a_command_is_one_message(error: BaseException, code: str
         raise error
 
     app.callback()(main.zh_tw_ner_group)
-    from typer.testing import CliRunner
+    return CliRunner().invoke(app, ["fail"])
 
-    result = CliRunner().invoke(app, ["fail"])
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (CorpusError(Errors.ZT203.format(path="a")), "[ZT203] a holds no sentence.", 1),
+        (UsageError(Errors.ZT245.format(value="8")), "[ZT245] --split must be", 2),
+        (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
+        (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
+        (OSError("[E050] Can't find model"), "[ZT677] [E050] Can't find model", 1),
+        (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), install_hint("parquet"), 1),
+        (ModuleNotFoundError("No module named 'peft'", name="peft.utils"), "pip install peft", 1),
+        (MemoryError(), "[ZT681]", 1),
+        (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
+        (ConfigValidationError(desc="[training] is no section"), "[ZT677] Config validation error [training] is", 1),
+        (RegistryError("[E893] Could not find function"), "[ZT677] [E893] Could not find function", 1),
+        (KeyboardInterrupt(), "[ZT679]", 130),
+        (typer.BadParameter("wrong"), "wrong", 2),
+    ],
+)
+def test_what_a_user_can_act_on_is_one_message(error: BaseException, code: str, status: int) -> None:
+    result = failing(error)
     assert result.exit_code == status
     said = " ".join(plain(result.output).split())
     assert code in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("x"),
+        RecursionError("too deep"),
+        ValueError("operands could not be broadcast together with shapes (2,) (3,)"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"),
+        ModuleNotFoundError("No module named 'some_thing'", name="some_thing"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_mistake_in_the_code_shows_its_traceback(error: BaseException) -> None:
+    result = failing(error)
+    assert result.exit_code == 1
+    assert "Traceback" in result.output
+    assert str(error) in result.output
+    assert f"[ZT678] `fail` stopped with an unexpected error, {type(error).__name__}." in result.output
 
 
 def test_a_message_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:

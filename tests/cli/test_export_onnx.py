@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.export import export_onnx, quantize_onnx
-from spacy_zh_tw_ner.export.quantize_onnx import Rounding
-from spacy_zh_tw_ner.transformer import code_points
+from spacy_zh_tw_ner.export.quantize_onnx import QuantizedComparison
+from spacy_zh_tw_ner.transformer import wordpieces
 from tests.pipelines import ENTITIES, SENTENCE
 
 
 @pytest.fixture(autouse=True)
 def _written_before(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the graph that is there already instead of another, which takes seconds."""
-    monkeypatch.setattr(code_points, "RANGES", ((0x4E00, 0x6000),))
+    monkeypatch.setattr(wordpieces, "RANGES", ((0x4E00, 0x6000),))
     graph = tiny_onnx[1] / "model.onnx"
     monkeypatch.setattr(export_onnx, "write_graph", lambda emitter, path: shutil.copy(graph, path))
 
@@ -63,11 +63,11 @@ def dev(tmp_path: Path) -> Path:
     return tmp_path / "dev.spacy"
 
 
-def fall(nlp: Language, folder: Path, name: str | None, golds: list[Doc]) -> Rounding:
+def fall(nlp: Language, folder: Path, name: str | None, golds: list[Doc]) -> QuantizedComparison:
     """Pretend that F falls by a point."""
-    return (
-        Rounding(2**20, 2**22, 0.01, 100, 99, 2.0, 1.0, 79.0, 80.0) if golds else Rounding(1, 1, 0.01, 1, 1, 1.0, 1.0)
-    )
+    sizes = {"size": 2**20, "size_before": 2**22}
+    scores = {"f_score": 79.0, "f_score_before": 80.0} if golds else {}
+    return QuantizedComparison(0.01, characters=100, same=99, speed=2.0, speed_before=1.0, **sizes, **scores)
 
 
 def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: 
 def test_8_bits_that_lose_much_are_refused_unless_forced(
     tiny_onnx: tuple[Path, Path], dev: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(quantize_onnx, "round_onnx", fall)
+    monkeypatch.setattr(quantize_onnx, "quantize_onnx", fall)
     arguments = (tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
     code, said = run(*arguments)
     assert (code, "[ZT543]" in said, "falls by 1.00, from 80.00 to 79.00" in said) == (1, True, True)
@@ -97,7 +97,7 @@ def test_8_bits_that_lose_much_are_refused_unless_forced(
 
 
 def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(quantize_onnx, "round_onnx", fall)
+    monkeypatch.setattr(quantize_onnx, "quantize_onnx", fall)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8")
     assert (code, "[ZT545]" in said, (tmp_path / "out").exists()) == (1, True, False)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--ignore-f1-drop")

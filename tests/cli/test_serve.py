@@ -91,13 +91,13 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),
     [
-        (["no_such_pipeline"], "ZT502", 1),
+        (["no_such_pipeline"], "ZT531", 1),
         (["{tiny}", "model-best={tiny}"], "ZT503", 2),
         (["{tiny}", "--max-models-mib", "0"], "ZT501", 2),
         (["{tiny}", "--timeout", "0"], "ZT501", 2),
         (["{tiny}", "--write-timeout", "nan"], "ZT501", 2),
         (["{tiny}", "--allow-host", "http://a"], "ZT574", 2),
-        (["{empty}", "--port", "0"], "E053", 1),
+        (["{empty}", "--port", "0"], "ZT531", 1),
         (["{tiny}", "--host", "no such host"], "ZT562", 1),
         (["{tiny}", "--host", "192.0.2.1"], "ZT562", 1),
         (["{tiny}", "--port", "{taken}"], "ZT561", 1),

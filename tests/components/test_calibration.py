@@ -8,7 +8,8 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
+from spacy_zh_tw_ner.components.calibration import calibrate
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.crf import at_temperature, log_likelihood
 
 from .test_crf_ner import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored

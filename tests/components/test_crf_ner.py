@@ -13,10 +13,9 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import Adam, fix_random_seed
 
-from spacy_zh_tw_ner.components import scores as scores_module
+from spacy_zh_tw_ner.components import span_annotations as scores_module
 from spacy_zh_tw_ner.components.crf_ner import CRFEntityRecognizer, make_ner_scorer, score_ner
-from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.types import Prediction
+from spacy_zh_tw_ner.entities import Entity, Prediction
 
 SENTENCES: list[tuple[str, list[tuple[int, int, str]]]] = [
     ("蔡英文總統在臺北市接見台積電董事長。", [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]),

@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 from thinc.api import Adam, Model
 
 from spacy_zh_tw_ner.components.crf_tagger import build_crf_tagger_v1, resize_output
+from spacy_zh_tw_ner.encoders import HiddenT, TaggerT, Tok2VecT
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
-from spacy_zh_tw_ner.types import HiddenT, TaggerT, Tok2VecT
 
 PARAMS = ("matrix", "start", "end")
 

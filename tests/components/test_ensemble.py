@@ -11,8 +11,9 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.components.calibration import calibrate, find_recognizer
+from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.crf import Transitions, at_temperature
 from spacy_zh_tw_ner.entities import Entity
 

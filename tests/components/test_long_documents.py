@@ -16,12 +16,12 @@ from thinc.api import fix_random_seed
 
 from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner import entity_decoding
-from spacy_zh_tw_ner.components.calibration import find_recognizer
 from spacy_zh_tw_ner.components.ensemble import combine
-from spacy_zh_tw_ner.components.evidence import write_evidence
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.components.long_documents import predict_emissions, side_by_side
+from spacy_zh_tw_ner.components.span_annotations import write_evidence
 from spacy_zh_tw_ner.crf import LongSequence
-from spacy_zh_tw_ner.encoders import bilstm, stretches
+from spacy_zh_tw_ner.encoders import bilstm, long_documents
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.safe_points import interrupted_by
 from spacy_zh_tw_ner.transformer import model as transformer
@@ -62,9 +62,9 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has more than 512 tokens, in stretches of 256, of which the CRF reads 99 at once."""
-    for encoder in (bilstm, transformer):
-        monkeypatch.setattr(encoder, "STRETCH", 256)
-    monkeypatch.setattr(stretches, "LONG", 512)
+    monkeypatch.setattr(bilstm, "CHUNK", 256)
+    monkeypatch.setattr(transformer, "STRETCH", 256)
+    monkeypatch.setattr(long_documents, "LONG", 512)
     monkeypatch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=99))
 
 
@@ -93,7 +93,7 @@ def test_entities_and_scores_are_the_same(nlp: Language, monkeypatch: pytest.Mon
 def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
     find_recognizer(nlp).min_score = min_score
     whole = ents(list(nlp.pipe(TEXTS)))
-    monkeypatch.setattr(stretches, "SLICED", 256)
+    monkeypatch.setattr(long_documents, "CHUNK", 256)
     monkeypatch.setattr(transformer, "SLICE", 100)
     between: list[Doc] = []
     with interrupted_by(lambda: between.append(nlp(TEXTS[2][:50]))):
@@ -217,7 +217,7 @@ def test_the_emissions_of_all_are_there_for_whoever_asks(nlp: Language, monkeypa
 
 def test_who_asks_for_all_gets_all(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = nlp(TEXTS[2])._.trf_data
-    monkeypatch.setattr(stretches, "LONG", 10_000)
+    monkeypatch.setattr(long_documents, "LONG", 10_000)
     expected = nlp(TEXTS[2])._.trf_data
     assert found.width == expected.width
     np.testing.assert_allclose(found.tensors[0], expected.tensors[0], atol=1e-5)

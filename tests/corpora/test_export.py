@@ -10,13 +10,12 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.components.scores import register_extension, write_scores
+from spacy_zh_tw_ner.components.span_annotations import register_extension, write_scores
 from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 from spacy_zh_tw_ner.corpora.export import WRITERS, Proposal, export, most_uncertain_first, propose
 from spacy_zh_tw_ner.corpora.records import Record
-from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.errors import CorpusError, OutputError
-from spacy_zh_tw_ner.types import Prediction
 
 GOLD = "# doc = a\n[𠮷野家](ORG)在[臺北市](GPE)。\n好天氣。\n"
 TEXTS = ["甲乙0.9", "甲0.3乙", "丙丁", "甲0.6"]

@@ -13,9 +13,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Adam, Model, fix_random_seed
 
+from spacy_zh_tw_ner.encoders import Tok2VecT
 from spacy_zh_tw_ner.encoders.bilstm import CONTEXT, WINDOW, BiLSTM, build_bilstm_v1, windows
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
-from spacy_zh_tw_ner.types import Tok2VecT
 
 WIDTH, HIDDEN = 6, 5
 
@@ -267,7 +267,7 @@ def test_it_comes_back_from_bytes_as_safetensors(nlp: Language) -> None:
     for seen, expected in zip(again.predict(docs), model.predict(docs), strict=True):
         assert (seen == expected).all()
 
-    from spacy_zh_tw_ner.encoders.torch_shim import _serialize
+    from spacy_zh_tw_ner.encoders.torch_interop import _serialize
 
     (source,) = [shim for layer in model.walk() for shim in layer.shims]
     tensors = load(_serialize(source._model))

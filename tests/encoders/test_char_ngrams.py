@@ -14,9 +14,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1, look_up, ngram_keys, observe
-from spacy_zh_tw_ner.encoders.radicals import radical_row
-from spacy_zh_tw_ner.types import Tok2VecT
+from spacy_zh_tw_ner.encoders import Tok2VecT
+from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1, look_up, ngram_keys, observe, radical_row
 
 TEXTS = ["臺北市", "臺北市政府", "", "市"]
 

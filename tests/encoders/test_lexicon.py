@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.encoders.lexicon import LONGEST, N_CLASSES, N_LENGTHS, Lexicon, read_words
+from spacy_zh_tw_ner.encoders.lexicon_embed import LONGEST, N_CLASSES, N_LENGTHS, Lexicon, read_words
 
 CHARACTERS = "台北市大"  # so few that words overlap, repeat and begin one another
 BEGINS, GOES_ON, ENDS = range(3)

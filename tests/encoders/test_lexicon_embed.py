@@ -10,11 +10,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_zh_tw_ner.encoders import Tok2VecT
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
-from spacy_zh_tw_ner.encoders.lexicon import N_CLASSES
-from spacy_zh_tw_ner.encoders.lexicon_embed import build_lexicon_embed_v1
+from spacy_zh_tw_ner.encoders.lexicon_embed import N_CLASSES, build_lexicon_embed_v1
 from spacy_zh_tw_ner.encoders.masked_characters import build_masked_characters_v1
-from spacy_zh_tw_ner.types import Tok2VecT
 
 NAME = "spacy-zh-tw-ner.LexiconEmbed.v1"
 TEXTS = ["在臺北市政府", "", "市"]

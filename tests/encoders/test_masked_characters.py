@@ -11,10 +11,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Adam, Model, fix_random_seed
 
+from spacy_zh_tw_ner.encoders import HiddenT, Tok2VecT
 from spacy_zh_tw_ner.encoders.bilstm import build_bilstm_v1
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
 from spacy_zh_tw_ner.encoders.masked_characters import MASK, build_masked_characters_v1
-from spacy_zh_tw_ner.types import HiddenT, Tok2VecT
 
 TEXT = "國立臺灣大學位於臺北市大安區，是一所 國立大學。"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.encoders.radicals import N_ROWS, STARTS, radical_row
+from spacy_zh_tw_ner.encoders.char_ngrams import N_ROWS, STARTS, radical_row
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,11 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_zh_tw_ner.components.scores import write_scores
+from spacy_zh_tw_ner.components.span_annotations import write_scores
 from spacy_zh_tw_ner.crf import reliability
-from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.evaluation.calibration_error import Confidence, entity_confidence
 from spacy_zh_tw_ner.evaluation.figures import draw_reliability
-from spacy_zh_tw_ner.types import Prediction
 
 NLP = spacy.blank("zh_tw")
 EntsT = list[tuple[int, int, str]]
@@ -79,8 +78,8 @@ def test_the_picture_is_svg_with_a_point_a_bin_and_titles_escaped() -> None:
     tags = [element.tag.rpartition("}")[2] for element in root.iter()]
     assert tags.count("circle") == 5
     texts = [element.text for element in root.iter() if element.text]
-    assert {"before <T>", "空", "each stretch: 8 entities", "no entities"} <= set(texts)
-    points = re.findall(r'<circle class="point" cx="([\d.]+)" cy="([\d.]+)"', svg)
+    assert {"before <T>", "空", "each bin: 8 entities", "no entities"} <= set(texts)
+    points = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)
     expected = [
         (240 * c, 240 * (1 - a)) for c, a in zip(found.confidence.tolist(), found.accuracy.tolist(), strict=True)
     ]

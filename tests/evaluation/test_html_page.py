@@ -16,10 +16,9 @@ from spacy.tokens import Doc, Span
 from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
-from spacy_zh_tw_ner.components.scores import write_scores
-from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.components.span_annotations import write_scores
+from spacy_zh_tw_ner.entities import Entity, Prediction
 from spacy_zh_tw_ner.evaluation.html_page import render_page
-from spacy_zh_tw_ner.types import Prediction
 
 NLP = spacy.blank("zh_tw")
 SCRIPT = "<script>alert('臺')</script>"

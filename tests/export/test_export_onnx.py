@@ -11,13 +11,14 @@ import spacy
 import torch
 from spacy.language import Language
 
-from spacy_zh_tw_ner.export import export_onnx, onnx_graph
+from spacy_zh_tw_ner.cpu_acceleration import probe
+from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import OneDnnLinear
+from spacy_zh_tw_ner.export import export_onnx
 from spacy_zh_tw_ner.export.check_onnx import TOLERANCE, Session, check_onnx
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
-from spacy_zh_tw_ner.export.quantize_onnx import round_onnx
-from spacy_zh_tw_ner.transformer import code_points
-from spacy_zh_tw_ner.transformer.onednn import IS_SERVED, OneDnnLinear
+from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
+from spacy_zh_tw_ner.transformer import wordpieces
 from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
@@ -28,7 +29,7 @@ NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}
 
 @pytest.fixture(autouse=True)
 def _few_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_points, "RANGES", ((0, 0x3400), (0x4E00, 0x6000)))
+    monkeypatch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0x6000)))
 
 
 @pytest.fixture
@@ -96,16 +97,16 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
         "both ways": {"attention": "bidirectional"},
         "lora": {"lora": LORA},
         "half": {"memory": HALF},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spacy_zh_tw_ner.transformer.precision.is_native", lambda *args: True)
+        patch.setattr("spacy_zh_tw_ner.transformer.memory.is_native", lambda *args: True)
         nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "pipeline", **settings.get(kind, {}))
     (tmp_path / "onnx").mkdir()
     found = write_onnx(nlp, tmp_path / "onnx")
     assert found.difference < TOLERANCE
     assert min(found.speed, found.speed_before) > 0
-    rounding = round_onnx(nlp, tmp_path / "onnx")
+    rounding = quantize_onnx(nlp, tmp_path / "onnx")
     assert rounding.same > 0.9 * rounding.characters
 
 
@@ -113,12 +114,12 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
 def test_weights_beyond_one_file_stand_beside_it(
     tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(onnx_graph, "ONE_FILE", 1000)
+    monkeypatch.setattr(export_onnx, "ONE_FILE", 1000)
     nlp = spacy.load(tiny_onnx[0])
     write_onnx(nlp, tmp_path)
     size = (tmp_path / "model.onnx.data").stat().st_size
     assert size > (tmp_path / "model.onnx").stat().st_size
-    assert round_onnx(nlp, tmp_path).size_before > size > (tmp_path / "model.onnx.data").stat().st_size
+    assert quantize_onnx(nlp, tmp_path).size_before > size > (tmp_path / "model.onnx.data").stat().st_size
 
 
 def test_a_bilstm_is_refused(tiny_nlp: Language, tmp_path: Path) -> None:
@@ -146,7 +147,8 @@ def test_4_bits_are_refused_until_saved_as_said(base: Path, monkeypatch: pytest.
     plain = spacy.load(tmp_path / "plain")
     write_onnx(plain, tmp_path)
     linear = {layer for layer in map(type, written[0].modules()) if "Linear" in layer.__name__}
-    assert linear == {torch.nn.Linear} | ({OneDnnLinear} if IS_SERVED else set())  # the head's, and the encoder's
+    own = {OneDnnLinear} if probe.onednn_product() else set()
+    assert linear == {torch.nn.Linear} | own  # the head's, and the encoder's
     assert [ent.text for ent in plain(SENTENCE).ents] == [ent.text for ent in nlp(SENTENCE).ents]
 
 
@@ -172,6 +174,6 @@ def test_a_family_that_torch_cannot_write_is_told(
 
 
 def test_missing_packages_are_named(tiny_nlp: Language, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(onnx_graph, "find_spec", lambda name: None if name == "onnxscript" else True)
+    monkeypatch.setattr(export_onnx, "find_spec", lambda name: None if name == "onnxscript" else True)
     with pytest.raises(ValueError, match=r"\[ZT546\] .*\(onnxscript\)"):
         write_onnx(tiny_nlp, tmp_path)

@@ -11,11 +11,12 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Config
 
+from spacy_zh_tw_ner.cpu_acceleration.int8_linear import Int8Linear
 from spacy_zh_tw_ner.encoders import bilstm
 from spacy_zh_tw_ner.evaluation.footprint import folder_size
 from spacy_zh_tw_ner.export import quantize
 from spacy_zh_tw_ner.export.quantize import write_quantized
-from spacy_zh_tw_ner.transformer.int8 import Int8Linear
+from spacy_zh_tw_ner.transformer import memory
 from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
@@ -40,7 +41,7 @@ def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
 def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_path: Path) -> None:
     settings: dict[str, dict[str, Any]] = {
         "plain": {},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
         "lora": {"lora": LORA, "save": "adapter"},
         "nf4": {"lora": LORA, "quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}},
         "half": {"memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "precision": "bf16", "freeze_layers": 1}},
@@ -68,10 +69,9 @@ def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_pa
 def test_bf16_finds_the_same_in_half_the_memory(
     tiny_checkpoint: Callable[[str], Path], family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spacy_zh_tw_ner.transformer import precision
 
     monkeypatch.setattr(quantize, "is_native", lambda *args: True)
-    monkeypatch.setattr(precision, "is_native", lambda *args: True)
+    monkeypatch.setattr(memory, "is_native", lambda *args: True)
     nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "before")
     expected = found(nlp)
     write_quantized(nlp, tmp_path / "after", "bf16")

@@ -21,7 +21,7 @@ from spacy_zh_tw_ner.planning.plan import (
 )
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
-from spacy_zh_tw_ner.transformer.backbone import Backbone, equip, set_up
+from spacy_zh_tw_ner.transformer.backbone import Backbone, configure, set_up
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 
@@ -84,7 +84,7 @@ def test_it_says_what_the_profiler_measures(name: str, sizes: dict[str, int], mo
     from transformers import AutoModel
 
     settings = CASES[name]
-    real = equip(AutoModel.from_config(config(sizes, settings), add_pooling_layer=False), settings)
+    real = configure(AutoModel.from_config(config(sizes, settings), add_pooling_layer=False), settings)
     monkeypatch.setattr(plan_module, "config_of", lambda *args: config(sizes, settings))
     backbone_on_meta.cache_clear()
     planned = step_peak(backbone_on_meta(settings), 6, 96, device="cpu", accumulates=False)
@@ -178,10 +178,11 @@ def test_two_shallow_models_tell_of_the_deep_one() -> None:
 @pytest.mark.parametrize("name", ["12gb-base", "12gb-large-lora"])
 def test_the_largest_batch_fits_and_a_tenth_more_does_not(name: str) -> None:
     own, vram = read_recipe(read_config(name)), 6.0
-    for length, n in largest_batches(own, vram).items():
-        if length >= 128:
-            assert make_plan(replace(own, n_windows=int(n * 0.93), length=length)).fits(vram)
-            assert not make_plan(replace(own, n_windows=int(n * 1.1) + 1, length=length)).fits(vram)
+    batches = {length: n for length, n in largest_batches(own, vram).items() if length >= 128}
+    assert batches
+    for length, n in batches.items():
+        assert make_plan(replace(own, n_windows=int(n * 0.93), length=length)).fits(vram)
+        assert not make_plan(replace(own, n_windows=int(n * 1.1) + 1, length=length)).fits(vram)
 
 
 def test_a_batch_that_does_not_fit_is_planned_in_parts() -> None:

@@ -14,7 +14,7 @@ import pytest
 from spacy_zh_tw_ner.errors import UnreadableFileError
 from spacy_zh_tw_ner.runtime import load
 from spacy_zh_tw_ner.runtime.folder import read_folder
-from spacy_zh_tw_ner.runtime.graph_file import require_own_weights
+from spacy_zh_tw_ner.runtime.onnx_session import require_own_weights
 
 SAVED = Path(__file__).parents[1] / "saved" / "v0_1_0" / "exported"
 ABOUT = json.loads((SAVED / "pipeline.json").read_bytes())

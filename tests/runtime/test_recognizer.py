@@ -15,11 +15,11 @@ from spacy.language import Language
 from spacy_zh_tw_ner import entity_decoding
 from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.runtime import Found, Recognizer, load
 from spacy_zh_tw_ner.runtime import recognizer as recognizer_module
-from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
+from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
-from spacy_zh_tw_ner.white_space import WHITE_SPACE
 
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 TEXTS = ["", " ", "好", SENTENCE, f"  {SENTENCE} A1  \n", SENTENCE * 40, "臺 北 市 ", "\u3000🙂é İ", "x" * 700]
@@ -34,7 +34,7 @@ def both(tiny_onnx: tuple[Path, Path]) -> tuple[Language, Recognizer]:
 
 def compare(both: tuple[Language, Recognizer], texts: list[str], hints: list[Hints | None]) -> list[tuple[Found, ...]]:
     nlp, recognizer = both
-    expected, found = SpacyReader(nlp)(texts, hints), recognizer(texts, hints)
+    expected, found = SpacyRecognizer(nlp)(texts, hints), recognizer(texts, hints)
     for one, other in zip(expected, found, strict=True):
         assert [each[:3] for each in other] == [each[:3] for each in one]
         for mine, theirs in zip(other, one, strict=True):

@@ -27,7 +27,7 @@ from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.runtime import load
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, train
-from spacy_zh_tw_ner.transformer import code_points
+from spacy_zh_tw_ner.transformer import wordpieces
 from tests.pipelines import SENTENCE, make_pipeline
 from tests.tiny import TINY, tiny_config
 
@@ -44,7 +44,7 @@ def make_transformers() -> None:
     make_pipeline(base, Path("transformer_adapter"), lora=LORA, save="adapter")
     make_pipeline(base, Path("transformer_in_head"), inside_head=True)
     write_quantized(spacy.load("transformer_full"), _folder("transformer_int8"))
-    code_points.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
+    wordpieces.RANGES = ((0, 0x500), (0x3000, 0x3100), (0x4E00, 0xA000), (0xFF00, 0xFFF0))
     write_onnx(spacy.load("transformer_full"), _folder("exported"))
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.entities import Found
+from spacy_zh_tw_ner.recognizers import load_recognizer
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.safe_points import interrupted_by, is_interruptible, safe_point
 from spacy_zh_tw_ner.service.engine import WARM_UP, Batch, Engine, QueueFull, Stopping, Unreadable
 from spacy_zh_tw_ner.service.fair_queue import TEXT_COST
-from spacy_zh_tw_ner.service.models import ModelCache
-from spacy_zh_tw_ner.service.readers import load_reader
-from spacy_zh_tw_ner.service.spacy_reader import SpacyReader
+from spacy_zh_tw_ner.service.model_cache import ModelCache
 
-load = partial(load_reader, max_chars=1_000_000)
+load = partial(load_recognizer, max_chars=1_000_000)
 SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 
 
@@ -34,16 +34,17 @@ class Gate:
         self.nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "台"}])  # type: ignore[attr-defined]
         pipe = self.nlp.pipe
 
-        def gated(docs: list[Doc], *, batch_size: int) -> Iterator[Doc]:
+        def gated(stream: Iterable[Doc]) -> Iterator[Doc]:
+            docs = list(stream)
             texts = [doc.text for doc in docs]
             if texts == [WARM_UP]:
-                return pipe(docs, batch_size=batch_size)
+                return pipe(docs)
             self.batches.append(texts)
             self.entered.set()
             assert self.open.wait(10)
             if any("毒" in text for text in texts):
                 raise RuntimeError(f"不得記錄 {texts}")
-            return pipe(docs, batch_size=batch_size)
+            return pipe(docs)
 
         self.nlp.pipe = gated  # type: ignore[assignment,method-assign]
 
@@ -54,7 +55,10 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
 
     def build(gate: Gate, names: str = "a", **settings: int) -> Engine:
         (tmp_path / "files").mkdir(exist_ok=True)
-        models = ModelCache({name: str(tmp_path / "files") for name in names}, 1, lambda source: SpacyReader(gate.nlp))
+        (tmp_path / "files" / "config.cfg").touch()
+        models = ModelCache(
+            {name: str(tmp_path / "files") for name in names}, 1, lambda source: SpacyRecognizer(gate.nlp)
+        )
         engine = Engine(models, **{"batch_chars": 1_000, "queue_chars": 10_000, **settings})
         engines.append(engine)
         engine.start()
@@ -177,10 +181,11 @@ def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
 
 
 def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.cfg").touch()
     engine = Engine(ModelCache({"a": str(tmp_path)}, 1, load), batch_chars=1, queue_chars=1)
     engine.start()
     assert engine.ready.wait(10)
-    assert "E053" in str(engine.failed)  # there is no config.cfg
+    assert "[ZT682]" in str(engine.failed)
 
 
 def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
@@ -222,47 +227,50 @@ class Sliced:
 
 @pytest.fixture
 def sliced(tmp_path: Path) -> Iterator[tuple[Engine, Sliced]]:
-    reader = Sliced()
-    engine = Engine(ModelCache({"a": str(tmp_path)}, 1, lambda source: reader), batch_chars=1_000, queue_chars=50_000)
+    (tmp_path / "config.cfg").touch()
+    recognizer = Sliced()
+    engine = Engine(
+        ModelCache({"a": str(tmp_path)}, 1, lambda source: recognizer), batch_chars=1_000, queue_chars=50_000
+    )
     engine.start()
     assert engine.ready.wait(10)
-    yield engine, reader
+    yield engine, recognizer
     engine.abandon()
-    reader.slices.release(1_000)
+    recognizer.slices.release(1_000)
     engine.stop(10)
 
 
 def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Engine, Sliced]) -> None:
-    engine, reader = sliced
+    engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 100_000])
-    assert reader.entered.wait(10)
+    assert recognizer.entered.wait(10)
     (later,) = engine.submit("a", ["後" * 100_000])
     (half,) = engine.submit("a", ["半" * 10_000])
     (short,) = engine.submit("a", ["短"])
-    reader.slices.release(1)  # of the long one: the half begins
-    reader.slices.release(10)  # of the half, and between them the short one
+    recognizer.slices.release(1)  # of the long one: the half begins
+    recognizer.slices.release(10)  # of the half, and between them the short one
     assert (half.future.result(10), short.future.result(10)) == ((), ())
     assert not long.future.done()
-    reader.slices.release(1_000)
+    recognizer.slices.release(1_000)
     assert (long.future.result(10), later.future.result(10)) == ((), ())
-    assert reader.done == ["短", "半", "長", "後"]
+    assert recognizer.done == ["短", "半", "長", "後"]
 
 
 def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced]) -> None:
-    engine, reader = sliced
+    engine, recognizer = sliced
     jobs = engine.submit("a", ["長" * 1_000_000])
-    assert reader.entered.wait(10)
+    assert recognizer.entered.wait(10)
     engine.withdraw(jobs)
-    reader.slices.release(1)
+    recognizer.slices.release(1)
     (next_,) = engine.submit("a", ["短"])
     assert next_.future.result(10) == ()
-    assert reader.done == ["短"]
+    assert recognizer.done == ["短"]
 
 
 def test_what_has_no_time_left_is_told_so_at_once(sliced: tuple[Engine, Sliced]) -> None:
-    engine, reader = sliced
+    engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 1_000_000])
-    assert reader.entered.wait(10)
+    assert recognizer.entered.wait(10)
     (short,) = engine.submit("a", ["短"])
     engine.abandon()
     for job in (long, short):
@@ -275,24 +283,24 @@ def test_what_has_no_time_left_is_told_so_at_once(sliced: tuple[Engine, Sliced])
 @pytest.mark.parametrize("min_score", [0.0, 0.3])
 def test_a_text_read_in_slices_has_the_same_entities(tiny_pipeline: Path, min_score: float) -> None:
     nlp = spacy.load(tiny_pipeline, config={"components.ner.min_score": min_score})
-    reader, text, calls = SpacyReader(nlp), f"{SENTENCE}我們 去吃飯。" * 200, []
-    (whole,) = reader([text], [None])
-    with interrupted_by(lambda: calls.extend(reader([SENTENCE, "𠮷"], [None, None]))):
-        (sliced_,) = reader([text], [None])
+    recognizer, text, calls = SpacyRecognizer(nlp), f"{SENTENCE}我們 去吃飯。" * 200, []
+    (whole,) = recognizer([text], [None])
+    with interrupted_by(lambda: calls.extend(recognizer([SENTENCE, "𠮷"], [None, None]))):
+        (sliced_,) = recognizer([text], [None])
     assert len(calls) > 5
     assert [found[:3] for found in sliced_] == [found[:3] for found in whole]
     assert [found.score for found in sliced_] == pytest.approx([found.score for found in whole], abs=1e-4)
     assert len(whole) == 600
     assert len(calls[0]) == 3
-    assert reader.min_score == min_score
+    assert recognizer.min_score == min_score
 
 
 def test_a_long_text_keeps_what_an_earlier_component_has_found(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
     nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "GPE", "pattern": "總"}])  # type: ignore[attr-defined]
-    reader, text = SpacyReader(nlp), SENTENCE * 100
-    (whole,) = reader([text], [None])
+    recognizer, text = SpacyRecognizer(nlp), SENTENCE * 100
+    (whole,) = recognizer([text], [None])
     with interrupted_by(lambda: None):
-        (sliced_,) = reader([text], [None])
+        (sliced_,) = recognizer([text], [None])
     assert [found[:3] for found in sliced_] == [found[:3] for found in whole]
     assert Found(3, 4, "GPE", None) in whole

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from spacy_zh_tw_ner.recognizers import load_recognizer
 from spacy_zh_tw_ner.safe_points import interrupted_by
-from spacy_zh_tw_ner.service.readers import load_reader
 
 from .conftest import Running, free_port, running
 from .test_app import SENTENCE, found, refused
@@ -93,7 +93,7 @@ def test_what_is_no_such_folder_is_said(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"")
     (tmp_path / "pipeline.json").write_text('{"format": 99, "made_by": "9.9"}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"\[ZT631\].*format 99, written by 9.9"):
-        load_reader(str(tmp_path), max_chars=1)
+        load_recognizer(str(tmp_path), max_chars=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(ValueError, match=r"\[ZT632\]"):
@@ -107,11 +107,11 @@ def test_what_was_not_copied_whole_is_said(exported: Path, tmp_path: Path, name:
     for part in (whole[: len(whole) // 2], b""):
         (folder / name).write_bytes(part)
         with pytest.raises(ValueError, match=r"\[ZT6(33\].*onnx.*export-onnx|43\].*onnx)"):
-            load_reader(str(folder), max_chars=1)
+            load_recognizer(str(folder), max_chars=1)
 
 
 def test_a_text_read_in_slices_has_the_same_entities(exported: Path) -> None:
-    recognizer, text = load_reader(str(exported), max_chars=100_000), SENTENCE * 120
+    recognizer, text = load_recognizer(str(exported), max_chars=100_000), SENTENCE * 120
     calls: list[int] = []
     (whole,) = recognizer([text], [None])
     with interrupted_by(lambda: calls.append(len(recognizer([SENTENCE], [None])[0]))):

@@ -9,11 +9,11 @@ import pytest
 import spacy
 from spacy.language import Language
 
-from spacy_zh_tw_ner.components.evidence import EVIDENCE_KEY
+from spacy_zh_tw_ner.components.span_annotations import EVIDENCE_KEY
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.service.engine import Engine, Unreadable
-from spacy_zh_tw_ner.service.models import ModelCache
-from spacy_zh_tw_ner.service.request_gazetteer import RequestWords
-from spacy_zh_tw_ner.service.spacy_reader import SpacyReader, evidence_labels
+from spacy_zh_tw_ner.service.model_cache import ModelCache
+from spacy_zh_tw_ner.service.request_gazetteer import RequestGazetteer
 from spacy_zh_tw_ner.tokenization.word_list import WordList
 
 from .conftest import Running, running
@@ -55,10 +55,10 @@ def test_no_words_change_nothing(service: Running) -> None:
 
 def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
-    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyReader(nlp))
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(nlp))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
-    forced = RequestWords(WordList({"PERSON": ["投資"]}), 2.0, True)
-    hinted = RequestWords(WordList({"ORG": ["臺飛投資"]}), 30.0, False)
+    forced = RequestGazetteer(WordList({"PERSON": ["投資"]}), 2.0, True)
+    hinted = RequestGazetteer(WordList({"ORG": ["臺飛投資"]}), 30.0, False)
     expected = [(), ((5, 7, "PERSON"),), ((3, 7, "ORG"),)]
     jobs = [engine.submit("tiny", [UNKNOWN], own)[0] for own in (None, forced, hinted) for _ in range(3)]
     batches: list[Any] = []
@@ -77,9 +77,9 @@ def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> N
 
 
 def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline: Path) -> None:
-    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyReader(spacy.load(source)))
+    models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(spacy.load(source)))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
-    nested = RequestWords(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
+    nested = RequestGazetteer(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
     (before,), (bad,), (after,) = (
         engine.submit("tiny", [text], own) for text, own in ((SENTENCE, None), ("台" * 500, nested), (SENTENCE, nested))
     )
@@ -140,8 +140,8 @@ def test_a_pipeline_that_weighs_nothing_takes_entities_only(tmp_path: Path) -> N
 
 
 def test_evidence_is_for_labels_that_all_heads_know(tiny_nlp: Language) -> None:
-    assert evidence_labels(tiny_nlp) == ("GPE", "ORG", "PERSON")
-    assert evidence_labels(spacy.blank("zh_tw")) == ()
+    assert SpacyRecognizer(tiny_nlp).evidence_labels == ("GPE", "ORG", "PERSON")
+    assert SpacyRecognizer(spacy.blank("zh_tw")).evidence_labels == ()
 
 
 def test_the_description_holds_the_words_without_pointers(service: Running) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.tokenization.char_tokenizer import plain_norms
+from spacy_zh_tw_ner.tokenization.conversion import ScriptConverter
 from spacy_zh_tw_ner.tokenization.folds import FOLDS, VARIANTS, WIDTHS, fold_table
-from spacy_zh_tw_ner.tokenization.normalization import ScriptConverter, plain_norms
 
 SCRIPTS = ("s2t", "s2tw", "t2tw", "tw2t", "t2s", "tw2s", "s2twp", "tw2sp")
 WORDS = [*"国台湾后发里面头干么着 臺灣ａA1，\n\x00", "互联网", "打印机", "鼠标", "首席技术官", "網際網路"]

@@ -12,7 +12,7 @@ from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from thinc.api import fix_random_seed
 
-from spacy_zh_tw_ner.components.calibration import find_recognizer
+from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.training.initialization import copy_encoder, create_start_from_v1
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"

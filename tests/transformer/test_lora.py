@@ -8,8 +8,8 @@ import torch
 
 from spacy_zh_tw_ner.transformer import lora
 from spacy_zh_tw_ner.transformer.backbone import load_backbone
+from spacy_zh_tw_ner.transformer.base_model import shares_layers
 from spacy_zh_tw_ner.transformer.hub import read_config
-from spacy_zh_tw_ner.transformer.layers import shares_layers
 from spacy_zh_tw_ner.transformer.settings import LoraSettings
 from spacy_zh_tw_ner.transformer.weights import base_weights, merged_weights
 
@@ -88,7 +88,7 @@ def test_biases_train_as_asked(bias: str, count: int, make_checkpoint: Make, bat
     assert sum(name.endswith(".bias") for name in names) == count - (bias == "all")
     assert len(names) == 8 + count - (bias == "all")
     step(backbone, batch)
-    assert len(lora.adapter_parameters(backbone.model, bias)) == len(names)
+    assert len(lora.adapter_weights(backbone.model, bias)) == len(names)
 
 
 @pytest.mark.parametrize("rslora", [False, True])

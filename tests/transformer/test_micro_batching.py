@@ -13,10 +13,10 @@ from spacy.tokens import Doc
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spacy_zh_tw_ner.transformer import micro_batching, optimizers
+from spacy_zh_tw_ner.transformer.memory import attempt, is_out_of_memory
 from spacy_zh_tw_ner.transformer.micro_batching import Passes
 from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, EncoderOptimizer
-from spacy_zh_tw_ner.transformer.out_of_memory import attempt, is_out_of_memory
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 

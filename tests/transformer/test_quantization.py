@@ -7,9 +7,9 @@ import torch
 
 from spacy_zh_tw_ner.transformer import optimizers, quantization
 from spacy_zh_tw_ner.transformer.backbone import load_backbone
-from spacy_zh_tw_ner.transformer.checkpoint import pack, packed_size, unpack
 from spacy_zh_tw_ner.transformer.hub import read_tokenizer
 from spacy_zh_tw_ner.transformer.quantization import is_quantized, plain_weight
+from spacy_zh_tw_ner.transformer.serialization import pack, packed_size, unpack
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings, QuantizationSettings
 from spacy_zh_tw_ner.transformer.weights import base_weights, merged_weights
 

@@ -1,8 +1,9 @@
-"""Pieces: the ids that the tokenizer itself gives a word in the middle of a sentence."""
+"""Wordpieces: the ids that the tokenizer itself gives a word in the middle of a sentence."""
 
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.attrs import NORM
 from spacy.tokens import Doc
+from transformers import AutoTokenizer
 
 from benchmarks.synthetic import byte_level, sentences, unigram, wordpiece
 from spacy_zh_tw_ner.transformer import wordpieces as module
-from spacy_zh_tw_ner.transformer.wordpieces import Pieces, PieceTable
+from spacy_zh_tw_ner.transformer.wordpieces import (
+    N_CODE_POINTS,
+    CodePointWordpieces,
+    Wordpieces,
+    WordpieceTable,
+    code_point_wordpieces,
+)
 
 NLP = spacy.blank("zh_tw")
 MAKERS: dict[str, Callable[[], Any]] = {"WordPiece": wordpiece, "Unigram": unigram, "byte-level BPE": byte_level}
@@ -54,7 +62,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Any:
     return MAKERS[request.param]()
 
 
-def look_up(table: PieceTable, doc: Doc) -> Pieces:
+def look_up(table: WordpieceTable, doc: Doc) -> Wordpieces:
     return table(doc.to_array(NORM), doc.vocab.strings)
 
 
@@ -70,7 +78,7 @@ def expected_of(tokenizer: Any, words: list[str], unknown: int) -> tuple[list[in
 
 
 def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
-    table = PieceTable(tokenizer)
+    table = WordpieceTable(tokenizer)
     for text in [*list(sentences())[:200], *NASTY]:
         doc = NLP.make_doc(text)
         found = look_up(table, doc)
@@ -80,7 +88,7 @@ def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize("make", list(MAKERS.values()), ids=list(MAKERS))
 def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None:
-    table = PieceTable(make())
+    table = WordpieceTable(make())
 
     @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
     def check(text: str) -> None:
@@ -97,7 +105,7 @@ def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None
 
 def test_the_table_is_bounded_and_goes_on(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOKENS", 50)
-    table = PieceTable(tokenizer)
+    table = WordpieceTable(tokenizer)
     for text in list(sentences())[:60]:
         doc = NLP.make_doc(text)
         found = look_up(table, doc)
@@ -108,26 +116,26 @@ def test_the_table_is_bounded_and_goes_on(tokenizer: Any, monkeypatch: pytest.Mo
 def test_a_token_has_so_many_pieces_at_most() -> None:
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"group": ["latin"]}}})
     doc = nlp.make_doc("abcdefghijklmnopqrstuvw好")
-    found = PieceTable(byte_level(), max_pieces=3)(doc.to_array(NORM), doc.vocab.strings)
+    found = WordpieceTable(byte_level(), max_wordpieces=3)(doc.to_array(NORM), doc.vocab.strings)
     assert found.counts.tolist()[0] == 3
 
 
 def test_pieces_do_not_depend_on_the_vocabulary(tokenizer: Any) -> None:
-    table = PieceTable(tokenizer)
+    table = WordpieceTable(tokenizer)
     one, two = (spacy.blank("zh_tw").make_doc("臺北市") for _ in range(2))
     np.testing.assert_array_equal(look_up(table, one).ids, look_up(table, two).ids)
 
 
 def test_special_pieces_are_those_of_the_tokenizer() -> None:
-    bert, qwen = PieceTable(wordpiece()), PieceTable(byte_level())
+    bert, qwen = WordpieceTable(wordpiece()), WordpieceTable(byte_level())
     convert = bert.tokenizer.convert_tokens_to_ids
     assert (bert.prefix, bert.suffix, bert.pad_id) == ([convert("[CLS]")], [convert("[SEP]")], convert("[PAD]"))
     assert (qwen.prefix, qwen.suffix, qwen.n_special) == ([], [], 0)
 
 
 def test_threads_may_share_a_table(tokenizer: Any) -> None:
-    table, lines = PieceTable(tokenizer), list(sentences())[:120]
-    expected = [look_up(PieceTable(tokenizer), NLP.make_doc(line)).ids.tolist() for line in lines[:3]]
+    table, lines = WordpieceTable(tokenizer), list(sentences())[:120]
+    expected = [look_up(WordpieceTable(tokenizer), NLP.make_doc(line)).ids.tolist() for line in lines[:3]]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
@@ -147,13 +155,59 @@ def test_tokenizers_that_cannot_serve_are_refused() -> None:
     slow = wordpiece()
     slow.__class__ = type("Slow", (type(slow),), {"is_fast": False})
     with pytest.raises(ValueError, match=r"\[ZT310\] Slow is a slow tokenizer"):
-        PieceTable(slow)
+        WordpieceTable(slow)
     bare = byte_level()
     bare.pad_token = bare.eos_token = bare.unk_token = None
     with pytest.raises(ValueError, match=r"\[ZT311\] Qwen2TokenizerFast has none of pad_token_id"):
-        PieceTable(bare)
+        WordpieceTable(bare)
 
 
 def test_nothing_is_nothing(tokenizer: Any) -> None:
-    found = look_up(PieceTable(tokenizer), NLP.make_doc(""))
+    found = look_up(WordpieceTable(tokenizer), NLP.make_doc(""))
     assert (len(found.ids), len(found.counts)) == (0, 0)
+
+
+RANGES = ((0, 0x3400), (0x4E00, 0x5000), (0xD7FF, 0xE001), (0x1F600, 0x1F650))
+NLP = spacy.blank("zh_tw")
+
+
+@pytest.fixture(scope="module", params=["bert", "qwen2"])
+def both(
+    request: pytest.FixtureRequest, tiny_checkpoint: Callable[[str], Path]
+) -> tuple[WordpieceTable, CodePointWordpieces]:
+    table = WordpieceTable(AutoTokenizer.from_pretrained(tiny_checkpoint(request.param)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RANGES", RANGES)
+        return table, code_point_wordpieces(table, NLP.tokenizer)
+
+
+def of(found: CodePointWordpieces, char: str) -> list[int]:
+    first = int(found.counts[: ord(char)].sum())
+    return found.ids[first : first + found.counts[ord(char)]].tolist()  # type: ignore[no-any-return]
+
+
+known = st.sampled_from([c for range_ in RANGES for c in range(*range_) if not 0xD800 <= c < 0xE000])
+
+
+@given(code=known)
+def test_a_character_has_the_pieces_of_its_norm(code: int, both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
+    table, found = both
+    doc = NLP.make_doc(chr(code))
+    assert of(found, chr(code)) == table(doc.to_array(NORM), doc.vocab.strings).ids.tolist()
+
+
+def test_norms_are_in_them(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
+    _, found = both
+    assert of(found, "A") == of(found, "a") != of(found, "b")
+
+
+def test_there_is_something_for_every_code_point(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
+    table, found = both
+    assert len(found.counts) == N_CODE_POINTS
+    assert found.counts.min() == 1
+    assert found.counts.sum() == len(found.ids)
+    assert of(found, chr(N_CODE_POINTS - 1)) == of(found, "\u4dff") == [table.unknown_id]
+    first = int(found.counts[:0xD800].sum())
+    doc = NLP.make_doc("\ufffd")
+    replaced = table(doc.to_array(NORM), doc.vocab.strings).ids
+    assert np.array_equal(found.ids[first : first + len(replaced)], replaced)

@@ -165,7 +165,7 @@ def _more_components(folder: Path) -> list[Case]:
 
     from spacy_zh_tw_ner.components.ensemble import combine
     from spacy_zh_tw_ner.components.gazetteer import Gazetteer
-    from spacy_zh_tw_ner.encoders.lexicon import Lexicon, _from_bytes
+    from spacy_zh_tw_ner.encoders.lexicon_embed import Lexicon, _from_bytes
 
     words = {"GPE": ["臺北市", "新竹"], "ORG": ["台積電"]}
     gazetteer, file = Gazetteer(words), folder / "gazetteer"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from spacy_zh_tw_ner.errors import UnreadableFileError
-from spacy_zh_tw_ner.transformer.lazy_safetensors import StoredTensors, read_tensors
+from spacy_zh_tw_ner.transformer.weights import StoredTensors, read_tensors
 from spacy_zh_tw_ner.untrusted import read_npz, reading
 
 ENTRY: dict[str, Any] = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}

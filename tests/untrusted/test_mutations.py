@@ -1,4 +1,4 @@
-"""Two thousand mutations of good files for each kind of reader: only our errors, bounded memory, nothing outside."""
+"""Mutations of good files for each kind of reader: only our errors, bounded memory, nothing outside."""
 
 import json
 import os
@@ -11,7 +11,6 @@ from typing import IO, Any
 
 import pytest
 
-COUNT = 2_000
 LONGEST = 60.0  # seconds for one file, on a busy machine
 STARTS = 5  # of the process, which begins behind the file that has ended it
 ROOT = Path(__file__).parents[2]
@@ -24,24 +23,25 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_mutated_files_do_no_harm(reader: str, tmp_path: Path) -> None:
+def test_mutated_files_do_no_harm(reader: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    count: int = request.config.getoption("mutations")
     first, problems, results = 0, list[str](), list[str]()
     for start in range(STARTS):
         sandbox = tmp_path / f"sandbox{start}"
         (sandbox / "temporary").mkdir(parents=True)
-        done, ended = _run(reader, sandbox, first, COUNT - first)
+        done, ended = _run(reader, sandbox, first, count - first)
         problems += [f"{line['end']} {line['case']}: {line['problem']}" for line in done if line["problem"]]
         results += [line["result"] for line in done]
         assert list((sandbox / "temporary").iterdir()) == [], "temporary files are left"
         assert sorted(path.name for path in sandbox.iterdir()) == ["input", "temporary"]
         first += len(done)
-        if first == COUNT:
+        if first == count:
             break
         problems.append(f"{first}: {ended}")
         first += 1
     assert problems == []
-    assert len(results) == COUNT
-    assert results.count("read") > COUNT // 50, "hardly any file is good enough to be read"
+    assert len(results) == count
+    assert results.count("read") > count // 50, "hardly any file is good enough to be read"
     assert len(set(results)) > 1
 
 

@@ -15,7 +15,7 @@ from thinc.api import Model
 
 from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.components.gazetteer import Gazetteer
-from spacy_zh_tw_ner.encoders.lexicon import Lexicon, _from_bytes
+from spacy_zh_tw_ner.encoders.lexicon_embed import Lexicon, _from_bytes
 from spacy_zh_tw_ner.errors import UnreadableFileError, ZhTwNerError
 
 from .mutations import Blob, to_msgpack

@@ -20,8 +20,8 @@ from srsly.msgpack import Packer
 
 from ...entities import Entity
 from ...errors import CorpusError, Errors
+from ...tag_scheme import BoolsT
 from ...tokenization.char_tokenizer import CharTokenizer
-from ...types import BoolsT
 from ...untrusted.docbins import CheckedDocBin, spacy_files
 from ..records import SILENT, Reading, Record, broken
 

@@ -1,0 +1,167 @@
+"""Read and write the span groups of a document: scores of entities, and evidence for the recognizer.
+
+* `doc.spans["ner"].attrs["scores"]` has one score per span of that group; a DocBin keeps it. `span._.score` reads it.
+  Scores are also in `doc.user_data`, spaCy's storage of extension attributes, which `Doc.from_docs`,
+  `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` keep.
+* `doc.spans["gazetteer"]` has spans that are probably entities, and `attrs["bonuses"]` one bonus per span.
+"""
+
+import warnings
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, cast
+
+from spacy.tokens import Doc, Span
+
+from ..entities import Entity, Prediction
+from ..entity_decoding import Evidence, make_evidence
+from ..errors import Errors, Warnings
+from ..language.span_groups import CharacterSpans
+from ..tag_scheme import TagScheme
+from ..tokenization.word_list import DEFAULT_BONUS
+
+SPANS_KEY = "ner"
+SCORES = "scores"
+EXTENSION = "score"
+EVIDENCE_KEY = "gazetteer"
+BONUSES = "bonuses"
+KeyT = tuple[str, str, int, int]
+
+
+def get_score(span: Span) -> float | None:
+    """Look up the score of an entity.
+
+    span (Span): A span of any document.
+    RETURNS (Optional[float]): Its probability, or None where no `zh_tw_crf_ner` has found this very entity. An entity
+        whose borders retokenizing has moved keeps its score.
+    """
+    group = _scored_group(span.doc)
+    if group is None:
+        return _stored_score(span)
+    scores = group.attrs[SCORES]
+    candidates = list(_starting_at(group, span.start))
+    for index in candidates:
+        if (group[index].end, group[index].label) == (span.end, span.label):
+            return float(scores[index])
+    # A merged token that holds only a part of an entity has made it smaller or larger.
+    for index in _overlapping(group, span):
+        if group[index].label == span.label and not group.is_aligned(index):
+            return float(scores[index])
+    return None
+
+
+def _scored_group(doc: Doc) -> CharacterSpans | None:
+    """Return the span group of scores; one that was read from bytes is replaced by one that survives retokenizing."""
+    group: Any = dict(doc.spans).get(SPANS_KEY)
+    if group is None or len(group.attrs.get(SCORES, ())) != len(group):
+        return None
+    if not isinstance(group, CharacterSpans):
+        doc.spans[SPANS_KEY] = group = CharacterSpans.of(group)
+    return cast(CharacterSpans, group)
+
+
+def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
+    # The group is sorted by position. Two entities in one merged token have the same start.
+    first = bisect_left(group, start, key=lambda entity: entity.start)
+    while first < len(group) and group[first].start == start:
+        yield first
+        first += 1
+
+
+def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
+    last = bisect_right(group, span.end - 1, key=lambda entity: entity.start)
+    while last and group[last - 1].end > span.start:
+        last -= 1
+        yield last
+
+
+def _stored_score(span: Span) -> float | None:
+    """Read a score from `doc.user_data`, which has no labels: it belongs to the entity of the document."""
+    score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
+    if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
+        return None
+    return float(score)
+
+
+def _key(span: Span) -> KeyT:
+    """Where spaCy stores the value of a span's extension attribute."""
+    return ("._.", EXTENSION, span.start_char, span.end_char)
+
+
+def register_extension() -> None:
+    """Define `Span._.score` once; warn where another package's definition would hide ours."""
+    if not Span.has_extension(EXTENSION):
+        Span.set_extension(EXTENSION, getter=get_score)
+    elif Span.get_extension(EXTENSION)[2] is not get_score:
+        warnings.warn(Warnings.ZT901.format(key=SPANS_KEY), stacklevel=2)
+
+
+def read_scores(doc: Doc) -> dict[Entity, float]:
+    """Read the entities that have been scored, on the tokens that the document has now."""
+    group = _scored_group(doc)
+    if group is None:
+        return {}
+    entities = (Entity(span.start, span.end, span.label_) for span in group)
+    return dict(zip(entities, map(float, group.attrs[SCORES]), strict=True))
+
+
+def write_scores(doc: Doc, prediction: Prediction) -> None:
+    """Keep the predicted entities and their scores on the document."""
+    spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
+    scores = list(prediction.scores)
+    doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={SCORES: scores})
+    user_data: dict[Any, Any] = doc.user_data
+    for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", EXTENSION)]:
+        del user_data[key]
+    user_data.update(zip(map(_key, spans), scores, strict=True))
+
+
+def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
+    """Add spans to the evidence of a document.
+
+    doc (Doc): The document.
+    spans (Iterable[Span]): Any, also overlapping ones.
+    bonus (float): What each of their tokens adds to the score of its tag, in log-odds.
+    """
+    new = list(spans)
+    earlier = list(doc.spans.get(EVIDENCE_KEY, []))
+    bonuses = [*_bonuses(doc), *[bonus] * len(new)]
+    attrs = {BONUSES: bonuses}
+    doc.spans[EVIDENCE_KEY] = CharacterSpans(doc, name=EVIDENCE_KEY, spans=[*earlier, *new], attrs=attrs)
+
+
+def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
+    """Read the evidence of documents.
+
+    A path gains the bonus once a token where its tag is that of the span, so whole spans gain most, and long words more
+    than short ones.
+
+    docs (Sequence[Doc]): The documents.
+    scheme (TagScheme): What the tags mean.
+    RETURNS (Evidence): Rows count through all documents.
+    RAISES (ValueError): For a label that is not in the scheme.
+    """
+    rows: list[int] = []
+    tags: list[int] = []
+    bonuses: list[float] = []
+    for doc, first in zip(docs, accumulate(map(len, docs), initial=0), strict=False):
+        for span, bonus in zip(doc.spans.get(EVIDENCE_KEY, ()), _bonuses(doc), strict=True):
+            if span.label_ not in scheme.labels:
+                raise ValueError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
+            path = scheme.path(Entity(span.start, span.end, span.label_))
+            rows += range(first + span.start, first + span.end)
+            tags += path
+            bonuses += [bonus] * len(path)
+    return make_evidence(rows, tags, bonuses)
+
+
+def _bonuses(doc: Doc) -> list[float]:
+    """The bonus of each span that is evidence already."""
+    if EVIDENCE_KEY not in doc.spans:
+        return []
+    group = doc.spans[EVIDENCE_KEY]
+    bonuses: list[float] = group.attrs.get(BONUSES, [DEFAULT_BONUS] * len(group))
+    if len(bonuses) != len(group):
+        raise ValueError(Errors.ZT363.format(key=EVIDENCE_KEY, bonuses=len(bonuses), spans=len(group)))
+    return bonuses

@@ -1,0 +1,114 @@
+"""Masks of the tags that each token may have: by white space, and by gold annotations.
+
+No entity begins or ends with white space. Training and decoding use the same mask, so probabilities are those of the
+paths that can be decoded. It is computed from the text of the tokens, and not part of a saved pipeline.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+from spacy.attrs import ENT_IOB, LENGTH, ORTH  # type: ignore[import-not-found]
+from spacy.strings import StringStore
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..crf import constrain_emissions
+from ..crf.transitions import FloatsT
+from ..entities import Entity
+from ..tag_scheme import WHITE_SPACE, BoolsT, TagScheme, WhiteSpace, trim_white_space, whole_entities
+
+IOB_OUTSIDE = 2  # of token.ent_iob
+_IDS = np.sort(np.array([StringStore().add(character) for character in WHITE_SPACE], dtype=np.uint64))
+
+
+def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
+    """Find white space in tokens.
+
+    parts (Sequence[Doc | Span]): Documents or parts of them, with tokens of any length.
+    RETURNS (WhiteSpace): (n_tokens,) masks for the concatenated tokens of all parts.
+    """
+    some: list[Any] = [part for part in parts if len(part)]  # spaCy's types lack `Span.to_array`
+    attributes = [part.to_array([ORTH, LENGTH]) for part in some]
+    if not attributes:
+        nothing = np.zeros(0, dtype=bool)
+        return WhiteSpace(nothing, nothing, nothing)
+    ids, lengths = np.concatenate(attributes).T
+    # Most tokens are one character, looked up by its id: searchsorted finds the position of the id if it is there.
+    whole = _IDS[np.searchsorted(_IDS, ids).clip(max=len(_IDS) - 1)] == ids
+    several = lengths > 1
+    if not several.any():
+        return WhiteSpace(whole, whole, whole)
+    first, last = whole.copy(), whole.copy()
+    bounds = accumulate(map(len, some), initial=0)
+    for part, (begin, end) in zip(some, pairwise(bounds), strict=True):
+        for token in np.flatnonzero(several[begin:end]).tolist():
+            text = part[token].text
+            first[begin + token], last[begin + token] = text[0].isspace(), text[-1].isspace()
+            whole[begin + token] = text.isspace()
+    return WhiteSpace(first, last, whole)
+
+
+def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagScheme) -> FloatsT:
+    """Forbid the tags that would make white space the first or last character of an entity.
+
+    emissions (np.ndarray): (n_tokens, n_tags) of all parts, in their order.
+    parts (Sequence[Doc | Span]): Documents or parts of them.
+    scheme (TagScheme): What the tags mean.
+    RETURNS (np.ndarray): (n_tokens, n_tags); the same array if there is no white space.
+    """
+    return constrain_emissions(emissions, *scheme.illegal_cells(find_white_space(parts)))
+
+
+@dataclass
+class GoldProblems:
+    """Gold entities that cannot be used as they are annotated.
+
+    n_unusable, first_unusable: Annotations that fit no legal tag sequence, and the text of the first.
+    n_trimmed, first_trimmed: Entities with white space at an edge, and the first of them.
+    labels: Entities by label, of labels that are not in the tag scheme.
+    """
+
+    n_unusable: int = 0
+    first_unusable: str = ""
+    n_trimmed: int = 0
+    first_trimmed: str = ""
+    labels: Counter[str] = field(default_factory=Counter)
+
+
+def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
+    """Read the gold of documents.
+
+    White space at the edges of an entity is taken off, since no legal path has it there.
+
+    examples (Iterable[Example]): The documents; those that are predicted have the tokens.
+    scheme (TagScheme): What the tags mean.
+    RETURNS (tuple[np.ndarray, GoldProblems]): (n_rows, n_tags) bool, and what was not used as it is.
+    """
+    allowed, problems = [], GoldProblems()
+    for example in examples:
+        gold, n_unusable = example.reference, 0
+        if np.array_equal(gold.to_array(ORTH), example.predicted.to_array(ORTH)):
+            # The usual case: equal tokens. Computing spaCy's alignment would take a tenth of the training time.
+            entities = [Entity(ent.start, ent.end, ent.label_) for ent in gold.ents]
+            outside = gold.to_array(ENT_IOB) == IOB_OUTSIDE
+        else:
+            biluo = example.get_aligned_ner()
+            entities, n_unusable = whole_entities(biluo)
+            outside = np.array([tag == "O" for tag in biluo], dtype=bool)
+        problems.labels.update(entity.label for entity in entities if entity.label not in scheme.labels)
+        if entities:
+            white_space = find_white_space([example.predicted])
+            entities, outside, trimmed, n_left_out = trim_white_space(entities, outside, white_space)
+            if trimmed and not problems.n_trimmed:
+                problems.first_trimmed = example.predicted[trimmed[0].start : trimmed[0].end].text
+            problems.n_trimmed += len(trimmed)
+            n_unusable += n_left_out
+        if n_unusable and not problems.n_unusable:
+            problems.first_unusable = gold.text[:40]
+        problems.n_unusable += n_unusable
+        allowed.append(scheme.allowed_by(entities, outside))
+    return np.concatenate(allowed), problems

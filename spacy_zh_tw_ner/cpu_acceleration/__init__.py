@@ -1,0 +1,1 @@
+"""CPU accelerations that use private names of torch, each with a fallback to public operators."""

@@ -1,0 +1,107 @@
+"""Linear layers in float32 on CPUs with AVX-512: multiplied by oneDNN, where torch would use MKL.
+
+MKL gives AMD's processors no AVX-512: on an EPYC with it, one thread, torch 2.13, oneDNN has 1.2 (24 rows of 312
+numbers) to 2.3 times MKL's speed (256 rows of 3,072), as `python -m benchmarks.products` prints. With AVX2 alone it
+has 0.8 to 1.2 times, and torch is left as it is. Weights are not packed, so that memory holds them once; packed
+weights would be a third faster for few rows.
+
+oneDNN compiles a kernel for each number of rows, and caches it: half a millisecond and half a MiB or more. So rows are
+padded to one of few numbers.
+"""
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from . import probe
+
+SMALLEST = 8  # rows
+PARTS = 8  # numbers of rows from one power of 2 to the next
+
+
+class OneDnnLinear(nn.Linear):
+    """A linear layer that uses oneDNN for float32 on a CPU, and torch for all else: autocast, tracing, no rows."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(…, n_in) → (…, n_out)"""
+        if not _is_served(inputs, self.weight):
+            return super().forward(inputs)
+        if torch.is_grad_enabled():
+            product = _Product.apply(inputs, self.weight, self.bias)  # type: ignore[no-untyped-call]
+            return cast(torch.Tensor, product)
+        return multiply(inputs, self.weight, self.bias)
+
+
+def use_onednn(model: nn.Module) -> None:
+    """Replace the class of a model's linear layers where oneDNN is faster. Weights, names and hooks stay."""
+    if probe.onednn_product() is not None:
+        for layer in model.modules():
+            if type(layer) is nn.Linear:
+                layer.__class__ = OneDnnLinear
+
+
+def multiply(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Multiply without a graph.
+
+    inputs (torch.Tensor): float32, (…, n_in), on the CPU.
+    weight (torch.Tensor): float32, (n_out, n_in). bias (torch.Tensor | None): float32, (n_out,)
+    RETURNS (torch.Tensor): float32, (…, n_out)
+    """
+    return _product_of(_padded(inputs), weight, bias, inputs.shape[:-1])
+
+
+def padded_rows(n_rows: int) -> int:
+    """Return the number of rows that are multiplied for `n_rows`: at most an eighth more, or 7."""
+    step = max(SMALLEST, (1 << max(0, (n_rows - 1).bit_length() - 1)) // PARTS)
+    return -(-n_rows // step) * step
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        needs_inputs, needs_weight, _ = ctx.needs_input_grad
+        ctx.save_for_backward(inputs if needs_weight else None, weight if needs_inputs else None)
+        return multiply(inputs, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        inputs, weight = ctx.saved_tensors
+        needs_inputs, needs_weight, needs_bias = ctx.needs_input_grad
+        rows = _padded(gradient)  # (n_padded, n_out)
+        return (
+            _product_of(rows, weight.t(), None, gradient.shape[:-1]) if needs_inputs else None,
+            _onednn(rows.t(), _padded(inputs).t(), None) if needs_weight else None,  # (n_out, n_in)
+            rows.sum(0) if needs_bias else None,
+        )
+
+
+def _product_of(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: torch.Size) -> torch.Tensor:
+    """(n_padded, n_in) → (*shape, n_out), without the padding."""
+    return _onednn(rows, weight, bias)[: shape.numel()].view(*shape, len(weight))
+
+
+def _onednn(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    product: Any = probe.onednn_product()
+    return cast(torch.Tensor, product(rows, weight, bias, "none", [], ""))
+
+
+def _padded(inputs: torch.Tensor) -> torch.Tensor:
+    """(…, width) → (n_padded, width), with rows of zeros at the end."""
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    more = padded_rows(len(rows)) - len(rows)
+    return F.pad(rows, (0, 0, 0, more)) if more else rows
+
+
+def _is_served(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
+    return (
+        inputs.is_cpu
+        and inputs.numel() > 0
+        and inputs.dtype == weight.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and probe.onednn_product() is not None
+    )

@@ -1,0 +1,76 @@
+"""Messages about pipelines made from checkpoints, quantized pipelines, and exported models."""
+
+
+class ExportErrors:
+    """Part of `Errors`."""
+
+    # Checkpoints with a head
+    ZT350 = (
+        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
+        "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
+    )
+    ZT351 = "The head of '{name}' is a {kind}, not one linear layer, and cannot become emissions."
+    ZT352 = "The labels of '{name}' have no names ({labels} …). Set `id2label` in its config.json."
+    ZT353 = "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they are no pair."
+    ZT354 = "'{name}' and the component have no label in common. It has {seen}; the component {expected}."
+    ZT355 = (
+        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
+        "before a name."
+    )
+
+    # Quantized pipelines
+    ZT541 = (
+        "The pipeline has no {encoders} of this package for --to {to}. Its components: {names}. A Transformer takes "
+        "int8 and bf16, a BiLSTM bf16."
+    )
+    ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
+    ZT543 = (
+        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
+        "was written. Accept it with --ignore-f1-drop, or choose --to {instead}."
+    )
+    ZT544 = (
+        "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or give "
+        "--ignore-f1-drop."
+    )
+    ZT545 = (
+        "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
+        "here ({path}). Give --dev, or --ignore-f1-drop to go without."
+    )
+
+    # Pipelines as ONNX
+    ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
+    ZT547 = (
+        "The component '{name}' does not read the hidden states of a Transformer of this package as they are, and "
+        "nothing else is written as ONNX: TransformerModel.v1 behind a TransformerListener, or Tok2VecTransformer.v1. "
+        "A BiLSTM reads hashes that only spaCy makes; it is small and fast as it is."
+    )
+    ZT548 = (
+        "The weights of this pipeline are in 8 bits for torch, which ONNX has in another way. Export the pipeline that "
+        "it was made from, with --to int8."
+    )
+    ZT549 = (
+        "The pipeline's tokens are not made by CharTokenizer of single characters ({seen}), and could not be made "
+        "without spaCy. Train with group = [] and script = null; convert the script of texts before they are read."
+    )
+    ZT550 = (
+        "torch cannot write a Transformer of the family '{family}' as ONNX: {reason} BERT, ALBERT, ELECTRA, "
+        "DeBERTa-v2, Qwen2 and LLaMA are tested."
+    )
+    ZT551 = (
+        "What was written as ONNX is not what the pipeline is: emissions differ by {difference:.1e} of the largest "
+        "({tolerance:.0e} is allowed), and {other} of {total} tags are others. Nothing was written. Try the versions "
+        "of constraints.txt."
+    )
+    ZT552 = (
+        "The weights of this pipeline are quantised ({kind}), which ONNX does not know. Save it with plain weights "
+        'first: spacy.load(PIPELINE, config={{"components.transformer.model.save": "merged"}}).to_disk(PLAIN).'
+    )
+
+    # Exported models
+    ZT630 = "{path} is no folder of `export-onnx`: there have to be {files}. Write it with `zh-tw-ner export-onnx`."
+    ZT631 = (
+        "{path} is of format {seen!r}, written by {by}, which this version does not read. Write it again with "
+        "`zh-tw-ner export-onnx`, or update this package."
+    )
+    ZT632 = "{path} takes ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
+    ZT633 = "{path} cannot be read ({reason}). Was it copied whole? Write it again with `zh-tw-ner export-onnx`."

@@ -1,0 +1,155 @@
+"""Recognize entities with a spaCy pipeline."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from spacy.attrs import LENGTH, NORM, SPACY  # type: ignore[import-not-found]
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..components.crf_ner import CRFEntityRecognizer
+from ..components.gazetteer import write_found
+from ..components.span_annotations import get_score
+from ..devices import require_gpu
+from ..entities import Found, Prediction
+from ..export.quantize import backbone_shims
+from ..process_memory import limit_primitive_cache
+from ..safe_points import is_interruptible, safe_point
+from ..tokenization.word_list import Hints
+from .pipelines import load_pipeline
+
+ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *range(0xA1, 0xFF))
+
+
+class SpacyRecognizer:
+    """Recognizer of a spaCy pipeline; see `Recognizer`.
+
+    Texts are processed in a memory zone, whose strings and lexemes are freed at its end. So each text pays again for
+    each of its characters, a fifth of the time of a short one, unless they were learned before.
+
+    nlp (Language): The pipeline.
+    """
+
+    def __init__(self, nlp: Language) -> None:
+        self._nlp = nlp
+        self._ner = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
+        writers = [(i, name) for i, name in enumerate(nlp.pipe_names) if "doc.ents" in nlp.get_pipe_meta(name).assigns]
+        self._last_writer = max((i for i, _ in writers), default=-1)
+        self.labels = tuple(sorted({label for _, name in writers for label in nlp.pipe_labels.get(name, ())}))
+        heads = [set(pipe.labels) for pipe in self._ner]
+        self.evidence_labels = tuple(sorted(set.intersection(*heads))) if heads else ()
+        self.min_score = min((pipe.min_score for pipe in self._ner), default=0.0)
+
+    def __call__(
+        self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
+    ) -> list[tuple[Found, ...]]:
+        """Recognize the entities of texts; see `Recognizer`."""
+        with self._memory_zone():
+            docs = self._make_docs(texts, gazetteers if gazetteers is not None else [None] * len(texts))
+            if is_interruptible():
+                return [self._recognize_in_slices(doc) for doc in docs]
+            return [_entities(doc) for doc in self._nlp.pipe(docs)]
+
+    def check(self, text: str) -> None:
+        """Raise a ValueError if a text is not valid Unicode, or longer than `nlp.max_length`."""
+        if len(text) > self._nlp.max_length or not _is_unicode(text):
+            self._nlp.make_doc(text)
+
+    def docs(self, texts: Sequence[str]) -> Iterator[tuple[Doc, tuple[Found, ...]]]:
+        """Yield the document of each text with all annotations, valid until the next one, and its entities."""
+        with self._memory_zone():
+            for doc in self._nlp.pipe(texts):
+                yield doc, _entities(doc)
+
+    def learn_characters(self) -> None:
+        """Put the usual characters into the vocabulary, and their wordpieces into the tables, for good.
+
+        It takes about half a second and a few MiB.
+        """
+        doc = self._nlp.make_doc("".join(big5())[: self._nlp.max_length])
+        for shim in backbone_shims(self._nlp):
+            shim.table(np.asarray(doc.to_array(NORM), dtype=np.uint64), self._nlp.vocab.strings)
+
+    def _make_docs(self, texts: Sequence[str], gazetteers: Sequence[Hints | None]) -> Iterator[Doc]:
+        for text, hints in zip(texts, gazetteers, strict=True):
+            doc = self._nlp.make_doc(text)
+            if hints is not None:
+                _write_matches(doc, hints)
+            yield doc
+
+    @contextmanager
+    def _memory_zone(self) -> Iterator[None]:
+        """Open a memory zone, unless this batch is processed within a long text, whose zone must stay whole."""
+        if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
+            yield
+        else:
+            with self._nlp.memory_zone():
+                yield
+
+    def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
+        """Process one long document with safe points, where possible without writing its entities on it.
+
+        For the entities of a million characters spaCy holds the GIL for a tenth of a second at a time.
+        """
+        for index, (_, pipe) in enumerate(self._nlp.pipeline):
+            if index == self._last_writer and isinstance(pipe, CRFEntityRecognizer) and not doc.ents:
+                (prediction,) = pipe.predict([doc])
+                return _from_prediction(doc, prediction)
+            doc = pipe(doc)
+            safe_point()
+        return _entities(doc)
+
+
+def load_spacy_recognizer(
+    source: str, *, max_chars: int, threads: int, gpu_id: int, learn_characters: bool
+) -> SpacyRecognizer:
+    """Load a spaCy pipeline; see `load_recognizer`."""
+    if gpu_id >= 0:
+        require_gpu(gpu_id)
+    limit_primitive_cache()  # which makes a single short text about a seventh slower
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    nlp = load_pipeline(source)
+    nlp.max_length = max(nlp.max_length, max_chars)
+    recognizer = SpacyRecognizer(nlp)
+    if learn_characters:
+        recognizer.learn_characters()
+    return recognizer
+
+
+def big5() -> list[str]:
+    """List the printable characters of ASCII and Big5, which nearly all text in Taiwan consists of."""
+    pairs = (bytes((lead, trail)).decode("big5", "replace") for lead in LEAD for trail in TRAIL)
+    return list(dict.fromkeys([*map(chr, ASCII), *(char for char in pairs if len(char) == 1 and char.isprintable())]))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_matches(doc: Doc, hints: Hints) -> None:
+    spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
+    # A pipeline may have tokens of several characters, within which no match can begin.
+    whole = [span for span in spans if span is not None]
+    write_found(doc, whole, bonus=hints.bonus, override=hints.override)
+
+
+def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
+    # shape: (n_tokens + 1,) the first character of each token
+    bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
+    lengths = doc.to_array([LENGTH])
+    return tuple(
+        Found(int(bounds[ent.start]), int(bounds[ent.end - 1] + lengths[ent.end - 1]), ent.label, score)
+        for ent, score in zip(prediction.ents, prediction.scores, strict=True)
+    )
+
+
+def _entities(doc: Doc) -> tuple[Found, ...]:
+    return tuple(Found(ent.start_char, ent.end_char, ent.label_, get_score(ent)) for ent in doc.ents)

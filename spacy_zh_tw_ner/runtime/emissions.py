@@ -1,0 +1,185 @@
+"""Compute the emissions of texts with ONNX Runtime, in batches of windows.
+
+    text ──▶ characters ──▶ wordpiece ids ──windows──▶ batches ──session──▶ emissions
+
+Characters and wordpieces equal those of `CharTokenizer` and of the tokenizer of the base model.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Errors, TextError, UnreadableFileError
+from ..safe_points import safe_point
+from ..tag_scheme import WHITE_SPACE
+from ..tokenization.clause_cuts import CLAUSE_ENDS, Window, cut_at_clauses
+from ..untrusted import origin, reading
+from .folder import GRAPH, Exported
+from .onnx_session import open_session
+
+IndicesT: TypeAlias = npt.NDArray[np.int32]
+EmissionsT: TypeAlias = npt.NDArray[np.float32]
+# Wordpieces with padding per run: one long window, or some sentences. More are no faster, and need more memory.
+MAX_PADDED = 256
+SPACE = ord(" ")
+_WHITE_SPACE = np.array(sorted(map(ord, WHITE_SPACE)), dtype=np.uint32)
+_CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
+
+
+class Characters(NamedTuple):
+    """The tokens of a text, each one character long.
+
+    offsets: (n_tokens,) place of each in the text.
+    ids: (n_wordpieces,) wordpiece ids of all tokens. counts: (n_tokens,) wordpieces of each.
+    clause_ends: indices of the tokens that end a clause, in order. is_white_space: (n_tokens,) bool.
+    """
+
+    offsets: IndicesT
+    ids: IndicesT
+    counts: IndicesT
+    clause_ends: npt.NDArray[np.int64]
+    is_white_space: npt.NDArray[np.bool_]
+
+
+def code_points(text: str) -> npt.NDArray[np.uint32]:
+    """Return the (n_characters,) code points of a text.
+
+    RAISES (ZhTwNerError): For a lone surrogate.
+    """
+    try:
+        return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    except UnicodeEncodeError as error:
+        raise TextError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
+
+
+def read_characters(text: str, exported: Exported) -> Characters:
+    """Cut a text into tokens, and look up their wordpieces.
+
+    text (str): Any text that is valid Unicode.
+    exported (Exported): Holds the wordpieces of all code points.
+    RETURNS (Characters): A token for every code point except single spaces between two tokens.
+    RAISES (ZhTwNerError): For a lone surrogate.
+    """
+    codes = code_points(text)
+    is_space = codes == SPACE
+    # A space after one token and before another belongs to the first.
+    between = is_space.copy()
+    between[1:] &= ~is_space[:-1]
+    between[:1] = between[-1:] = False
+    offsets = np.flatnonzero(~between).astype(np.int32)
+    codes = codes[offsets]
+    counts = exported.counts[codes]  # (n_tokens,)
+    ends = np.cumsum(counts, dtype=np.int32)
+    # (n_wordpieces,) distance from the place of each in this text to its place among those of all code points
+    shifts = np.repeat(exported.firsts[codes] - (ends - counts), counts)
+    ids = exported.ids[shifts + np.arange(counts.sum(), dtype=np.int32)]
+    clause_ends = np.flatnonzero(np.isin(codes, _CLAUSE_ENDS))
+    return Characters(offsets, ids, counts, clause_ends, np.isin(codes, _WHITE_SPACE))
+
+
+class _TextWindow(NamedTuple):
+    """A window with its wordpieces.
+
+    text: Index of the text. ids: All wordpieces of the window, with prefix and suffix.
+    starts, counts: (n_own_tokens,) first wordpiece in `ids` and number of wordpieces of each own token.
+    """
+
+    text: int
+    window: Window
+    ids: IndicesT
+    starts: IndicesT
+    counts: IndicesT
+
+
+class Emitter:
+    """Computes emissions.
+
+    folder (Path): Folder of the exported model.
+    exported (Exported): Its settings.
+    threads (int): CPU threads; 0 for one per core.
+    RAISES (ZhTwNerError): If onnxruntime is not installed, or cannot load the graph.
+    """
+
+    def __init__(self, folder: Path, exported: Exported, threads: int = 0) -> None:
+        self._exported, self._path = exported, folder / GRAPH
+        self._session = open_session(folder / GRAPH, threads)
+        with reading(folder / GRAPH, Errors.ZT633):
+            self._require_matching_graph()
+
+    def _require_matching_graph(self) -> None:
+        """Run the graph on the largest wordpiece id, which fails if the graph has fewer embeddings.
+
+        RAISES (UnreadableFileError): If the graph does not give emissions for the tags of the folder.
+        """
+        known = self._exported
+        ids = np.array([[*known.prefix, int(known.ids.max()), *known.suffix, known.pad]], dtype=np.int64)
+        (found,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        shape = (*ids.shape, known.n_tags)
+        if found.shape != shape:
+            raise UnreadableFileError(
+                Errors.ZT649.format(origin=origin(), what="the output", seen=found.shape, expected=shape)
+            )
+
+    def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
+        """Compute the (n_tokens, n_tags) emissions of each text."""
+        emissions = [np.empty((len(text.counts), self._exported.n_tags), dtype=np.float32) for text in texts]
+        windows = [window for index, text in enumerate(texts) for window in self._cut(text, index)]
+        # Windows of similar lengths share a batch, which needs less padding.
+        for batch in _batches(sorted(windows, key=lambda window: -len(window.ids))):
+            for (text, window, *_), found in zip(batch, self._run(batch), strict=True):
+                emissions[text][window.own_start : window.own_end] = found
+        return emissions
+
+    def chunks(self, text: Characters) -> Iterator[EmissionsT]:
+        """Compute the emissions of a text, (n, n_tags) at a time, in order."""
+        for batch in _batches(self._cut(text)):
+            yield from self._run(batch)
+            safe_point()
+
+    def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
+        known = self._exported
+        # shape: (n_tokens + 1,) wordpieces before each token
+        before = np.concatenate([[0], np.cumsum(text.counts)], dtype=np.int32)
+        for window in cut_at_clauses(text.counts, text.clause_ends, size=known.size, overlap=known.overlap):
+            ids = text.ids[before[window.start] : before[window.end]]
+            own = slice(window.own_start, window.own_end)
+            yield _TextWindow(
+                index,
+                window,
+                np.concatenate([known.prefix, ids, known.suffix]),
+                before[own] - before[window.start] + len(known.prefix),
+                text.counts[own],
+            )
+
+    def _run(self, batch: Sequence[_TextWindow]) -> Iterator[EmissionsT]:
+        """Yield the (n_own_tokens, n_tags) emissions of each window."""
+        lengths = np.array([len(window.ids) for window in batch])
+        input_ids = np.full((len(batch), lengths.max()), self._exported.pad, dtype=np.int64)
+        for row, window in zip(input_ids, batch, strict=True):
+            row[: len(window.ids)] = window.ids
+        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        with reading(self._path, Errors.ZT633):
+            (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+        for rows, window in zip(found, batch, strict=True):
+            end = int(window.starts[-1] + window.counts[-1])
+            # The mean over the wordpieces of a token is exact, because the head is linear.
+            emissions: EmissionsT = np.add.reduceat(rows[:end], window.starts)
+            emissions /= window.counts[:, None]
+            yield emissions
+
+
+def _batches(windows: Iterable[_TextWindow]) -> Iterator[list[_TextWindow]]:
+    """Yield as many windows at a time as fit, padded to the longest."""
+    batch: list[_TextWindow] = []
+    longest = 0
+    for window in windows:
+        longest = max(longest, len(window.ids))
+        if batch and (len(batch) + 1) * longest > MAX_PADDED:
+            yield batch
+            batch, longest = [], len(window.ids)
+        batch.append(window)
+    if batch:
+        yield batch

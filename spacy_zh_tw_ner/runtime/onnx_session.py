@@ -1,0 +1,139 @@
+"""Open ONNX graphs: check where their weights are, then load them with ONNX Runtime, without its telemetry.
+
+A tensor may name any file, with an offset and a length ("external data"). The graph is protobuf; only the messages that
+can hold tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+"""
+
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from ..errors import Errors, MissingExtraError, UnreadableFileError
+from ..untrusted import inside, origin, reading, require
+
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+DEEPEST = 32  # graphs within graphs
+SchemaT: TypeAlias = dict[int, Any]  # number of a field → the schema of the messages in it
+EXTERNAL, KEY, VALUE = 13, 1, 2  # numbers of fields: TensorProto.external_data, and both of its entries
+TENSOR: SchemaT = {}
+SPARSE_TENSOR: SchemaT = {1: TENSOR, 2: TENSOR}
+GRAPH: SchemaT = {5: TENSOR, 15: SPARSE_TENSOR}
+ATTRIBUTE: SchemaT = {5: TENSOR, 6: GRAPH, 10: TENSOR, 11: GRAPH, 22: SPARSE_TENSOR, 23: SPARSE_TENSOR}
+NODE: SchemaT = {5: ATTRIBUTE}
+GRAPH[1] = NODE
+MODEL: SchemaT = {7: GRAPH, 20: {1: GRAPH, 2: GRAPH}, 25: {7: NODE}}
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime, an optional package.
+
+    Since 1.31 it sends events about sessions to its makers, and leaves a file `.ses` in the folder for temporary files,
+    unless this variable is set before it is imported. A user's own value is kept.
+
+    RAISES (ImportError): If it is not installed.
+    """
+    os.environ.setdefault(TELEMETRY, "1")
+    import onnxruntime
+
+    module: ModuleType = onnxruntime
+    return module
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """Load a graph for the CPU.
+
+    path (Path): The graph.
+    threads (int): CPU threads; 0 for one per core.
+    RETURNS (onnxruntime.InferenceSession): The session.
+    RAISES (ZhTwNerError): If onnxruntime is not installed, or for a graph that it cannot load.
+    """
+    try:
+        onnxruntime = import_onnxruntime()
+    except ImportError as error:
+        raise MissingExtraError(Errors.ZT632.format(path=path.parent)) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # A memory plan is kept for every shape, and nearly every batch has a shape of its own.
+    options.enable_mem_pattern = False
+    # Spinning threads would occupy cores between batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    require_own_weights(path)
+    with reading(path, Errors.ZT633):
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def require_own_weights(path: Path) -> None:
+    """Check that all weights of a graph are in it, or in files of its folder that are long enough.
+
+    path (Path): The graph.
+    RAISES (UnreadableFileError): For a name that leads out of the folder, bytes that a file does not have, or data that
+        is no protobuf.
+    """
+    with reading(path, Errors.ZT633), path.open("rb") as file:
+        require(path.stat().st_size > 0, "the graph", 0, "a file with content")
+        # It is closed with its last view, of which an error's traceback may hold one.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        for tensor in _messages(memoryview(mapped), MODEL, DEEPEST):
+            _require_inside(path.parent, tensor)
+
+
+def _require_inside(folder: Path, tensor: memoryview) -> None:
+    places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
+    if not places:
+        return
+    path = inside(folder, places.get("location"))
+    require(path.is_file(), "external_data.location", path.name, "a file in the folder of the graph")
+    start, length = (int(places.get(name, "0")) for name in ("offset", "length"))
+    size = path.stat().st_size
+    if start < 0 or length < 0 or start + length > size:
+        what = f"the weights at byte {start}"
+        raise UnreadableFileError(
+            Errors.ZT645.format(origin=origin(), what=what, claimed=start + length, available=size)
+        )
+
+
+def _text(message: memoryview, number: int) -> str:
+    return next((bytes(value).decode() for n, value in _fields(message) if n == number), "")
+
+
+def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memoryview]:
+    """Yield the tensors in a message."""
+    require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} graphs within each other")
+    for number, value in _fields(message):
+        inner = schema.get(number)
+        if inner is TENSOR:
+            yield value
+        elif inner is not None:
+            yield from _messages(value, inner, depth - 1)
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the length-delimited fields of a message: https://protobuf.dev/programming-guides/encoding."""
+    place, end = 0, len(message)
+    while place < end:
+        key, place = _varint(message, place)
+        kind = key & 7
+        if kind == 0:
+            _, place = _varint(message, place)
+        elif kind == 2:
+            length, place = _varint(message, place)
+            require(place + length <= end, "the graph", length, f"a field of at most {end - place} bytes")
+            yield key >> 3, message[place : place + length]
+            place += length
+        else:
+            require(kind in (1, 5), "the graph", kind, "protobuf")
+            place += 8 if kind == 1 else 4
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        require(place < len(message) and shift < 70, "the graph", shift, "protobuf")
+        byte = message[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place

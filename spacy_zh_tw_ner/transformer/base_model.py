@@ -1,0 +1,76 @@
+"""Base models of any family: their type, their layers, and the direction of their attention."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+# Added to an attention score, it leaves nothing after the softmax; the sum is finite in float16.
+MASKED_SCORE = -30_000.0
+
+
+class Base(nn.Module):
+    """A `transformers.PreTrainedModel` as a type checker should see it. It is never instantiated."""
+
+    config: Any
+    get_input_embeddings: Callable[[], nn.Embedding]
+
+
+def layers_of(model: Base) -> nn.ModuleList:
+    """Find the stack of Transformer layers.
+
+    RETURNS (nn.ModuleList): The layers, in the order in which they run. ALBERT has one layer, which runs many times.
+    """
+    return _stack(model)[1]
+
+
+def depths(model: Base) -> dict[str, int]:
+    """Return the depth of each parameter.
+
+    RETURNS (dict[str, int]): For each name, 0 for embeddings, i + 1 for layer i, and n + 1 for what follows n layers.
+    """
+    path, layers = _stack(model)
+    found = {}
+    for name, _ in model.named_parameters():
+        if name.startswith(f"{path}."):
+            found[name] = int(name[len(path) + 1 :].partition(".")[0]) + 1
+        else:
+            # "embeddings", "embed_tokens", ELECTRA's "embeddings_project", DeBERTa's "rel_embeddings", …
+            found[name] = 0 if "embed" in name else len(layers) + 1
+    return found
+
+
+def shares_layers(model: Base) -> bool:
+    """Return whether layers share their weights, as in ALBERT."""
+    return bool(len(layers_of(model)) < model.config.num_hidden_layers)
+
+
+def is_decoder(model: Base) -> bool:
+    """Return whether attention is causal unless a mask says otherwise."""
+    return any(getattr(module, "is_causal", False) for module in model.modules())
+
+
+def bidirectional_mask(attention_mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Build a mask with which a decoder attends in both directions.
+
+    Without padding, a decoder drops a two-dimensional mask and runs its causal kernel; a mask with one row a query is
+    passed on as it is, in sdpa and eager attention.
+
+    attention_mask (torch.Tensor): (batch, length), 1 for wordpieces and 0 for padding.
+    dtype (torch.dtype): Type of the attention scores.
+    RETURNS (torch.Tensor): (batch, 1, length, length), added to the attention scores.
+    """
+    b, t = attention_mask.shape
+    padding = (attention_mask == 0)[:, None, None, :].expand(b, 1, t, t)
+    return torch.zeros(b, 1, t, t, dtype=dtype, device=attention_mask.device).masked_fill(padding, MASKED_SCORE)
+
+
+def _stack(model: Base) -> tuple[str, nn.ModuleList]:
+    # ALBERT's config counts how often layers run, and, as groups, how many there are.
+    n = getattr(model.config, "num_hidden_groups", model.config.num_hidden_layers)
+    return next(
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == n
+    )

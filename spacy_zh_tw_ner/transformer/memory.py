@@ -1,0 +1,133 @@
+"""Apply memory settings: half precision, frozen layers, gradient checkpointing, recovery from out-of-memory errors."""
+
+import gc
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint, noop_context_fn
+
+from ..cpu_acceleration.probe import is_native
+from ..errors import Errors, Warnings
+from .base_model import Base, depths, layers_of, shares_layers
+
+T = TypeVar("T")
+ContextsT: TypeAlias = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+# Messages of out-of-memory errors without a class of their own: on a CPU, and from cuBLAS and cuDNN.
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def warn_if_emulated(precision: str, device: torch.device) -> None:
+    """Warn if a device emulates this precision, so that it is slower than float32."""
+    if precision != "fp32" and not is_native(precision, device):
+        other = "fp16" if device.type == "cuda" else "fp32"
+        warnings.warn(Warnings.ZT920.format(precision=precision, device=device, other=other), stacklevel=2)
+
+
+def halve_frozen(model: Base, precision: str) -> None:
+    """Convert frozen weights to half precision where that changes no result.
+
+    Autocast rounds the weights of linear layers in each step anyway: rounded once, they take half the memory. It does
+    not round embeddings, so these are converted only if the checkpoint has them in half precision.
+    """
+    if precision == "fp32":
+        return
+    dtype = DTYPES[precision]
+    for part in model.modules():
+        if type(part) is nn.Linear and not part.weight.requires_grad:
+            part.weight.data = part.weight.data.to(dtype)
+        elif isinstance(part, nn.Embedding) and not part.weight.requires_grad:
+            # On the meta device there are no values to compare: the config says which type they have.
+            halve_embedding(part, dtype, is_half_on_meta=getattr(model.config, "torch_dtype", None) == dtype)
+
+
+def halve_embedding(part: nn.Embedding, dtype: torch.dtype, *, is_half_on_meta: bool = False) -> None:
+    """Convert an embedding to half precision if no value changes; its output stays float32.
+
+    part (nn.Embedding): Frozen.
+    dtype (torch.dtype): The half precision.
+    is_half_on_meta (bool): The answer for an embedding without values.
+    """
+    halved = part.weight.data.to(dtype)
+    same = halved.dtype == part.weight.dtype
+    if same or (is_half_on_meta if halved.is_meta else torch.equal(halved.float(), part.weight.data)):
+        part.weight.data = halved
+        part.register_forward_hook(_to_float)
+
+
+def _to_float(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    return output.float()
+
+
+def freeze(model: Base, n: int) -> None:
+    """Freeze the embeddings and the first layers, with the adapters in them.
+
+    n (int): Number of layers; 0 freezes nothing, the embeddings included.
+    RAISES (ValueError): If the model has fewer layers, or its layers share their weights.
+    """
+    if not n:
+        return
+    if shares_layers(model):
+        raise ValueError(Errors.ZT329.format(n=n, family=model.config.model_type))
+    if n > len(layers_of(model)):
+        raise ValueError(Errors.ZT330.format(n=n, layers=len(layers_of(model))))
+    parameters = dict(model.named_parameters())
+    for name, depth in depths(model).items():
+        if depth <= n:
+            parameters[name].requires_grad_(False)
+
+
+def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> None:
+    """Discard the activations of each layer in training, and compute them again for the backward pass.
+
+    Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost". transformers supports it for some families and
+    not for ALBERT. The variant without re-entrance needs no input that requires a gradient, so that it works with
+    frozen embeddings, LoRA and quantized weights.
+
+    contexts (Callable): Returns the context managers of the first and of the second forward pass of a layer.
+    """
+    for layer in layers_of(model):
+        layer.forward = partial(_run_layer, layer, contexts)
+
+
+def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any) -> Any:
+    forward = partial(type(layer).forward, layer)
+    if layer.training and torch.is_grad_enabled():
+        return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
+    return forward(*args, **kwargs)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory has run out."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+    )
+
+
+def attempt(run: Callable[[], T]) -> tuple[T] | None:
+    """Run a function that may need more memory than there is.
+
+    run (Callable[[], T]): The function. If it fails, it must leave nothing that keeps it from running again.
+    RETURNS (tuple[T] | None): Its result, in a tuple; None if memory ran out, after all of it has been freed.
+    RAISES: Any other error of the function.
+    """
+    try:
+        return (run(),)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    # Only here is the traceback gone, which held on to the tensors of every frame.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None

@@ -1,0 +1,44 @@
+"""Recognizer of a spaCy pipeline: labels, and characters that are known before the first text."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+
+from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.quantize import backbone_shims
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer, big5
+
+
+def test_big5_is_what_taiwan_writes() -> None:
+    characters = big5()
+    assert len(characters) == len(set(characters)) > 13_000
+    assert set("臺台灣鼎，。「」Aa0!") <= set(characters)
+    assert not set(" \n们") & set(characters)
+
+
+def test_a_text_of_usual_characters_teaches_nothing(
+    tiny_checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nlp: Language = pipeline_from_hf(str(tiny_checkpoint("bert")))
+    SpacyRecognizer(nlp).learn_characters()
+    (shim,) = backbone_shims(nlp)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(shim.table, "_extended", refuse)
+    n_lexemes = len(nlp.vocab)
+    with nlp.memory_zone():
+        nlp("國立臺灣大學（NTU）位於臺北市大安區。")
+        assert len(nlp.vocab) == n_lexemes
+
+
+def test_labels_are_those_of_components_that_set_entities(tiny_nlp: Language) -> None:
+    assert SpacyRecognizer(tiny_nlp).labels == ("GPE", "ORG", "PERSON")
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "LAW", "pattern": "民法"}])  # type: ignore[attr-defined]
+    nlp.add_pipe("textcat").add_label("POLITICS")  # type: ignore[attr-defined]
+    assert SpacyRecognizer(nlp).labels == ("LAW",)

@@ -1,0 +1,33 @@
+"""Positions in the unit of the client."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_zh_tw_ner.service.responses import OffsetConverter, OffsetUnit
+
+FAMILY = "𠮷野家台北👨🏻‍🚒消防局"
+UNITS: list[tuple[OffsetUnit, str, int]] = [
+    ("codepoint", "utf-32-le", 4),
+    ("utf16", "utf-16-le", 2),
+    ("utf8", "utf-8", 1),
+]
+
+
+@pytest.mark.parametrize(("unit", "start"), [("codepoint", 9), ("utf16", 13), ("utf8", 31)])
+def test_each_unit_counts_in_its_own_way(unit: OffsetUnit, start: int) -> None:
+    at = FAMILY.index("消防局")
+    assert OffsetConverter(FAMILY, unit)(at) == start
+
+
+@pytest.mark.parametrize(("unit", "codec", "width"), UNITS)
+@given(data=st.data(), text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_slice_of_the_encoded_text_is_the_same_text(
+    unit: OffsetUnit, codec: str, width: int, data: st.DataObject, text: str
+) -> None:
+    offsets = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8)))
+    converted = list(map(OffsetConverter(text, unit), offsets))
+    encoded = text.encode(codec)
+    for i in range(len(offsets) - 1):
+        piece = encoded[converted[i] * width : converted[i + 1] * width].decode(codec)
+        assert piece == text[offsets[i] : offsets[i + 1]]
