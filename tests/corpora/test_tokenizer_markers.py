@@ -45,7 +45,7 @@ def test_signs_are_removed_and_told(rows: str, form: str, tmp_path: Path) -> Non
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
     assert len(done.told) == 1
-    assert "signs of other tools are not text" in done.told[0]
+    assert "markers of other tools are not text" in done.told[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])

@@ -10,7 +10,15 @@ from pathlib import Path
 from ..records import SILENT, Reading, Record, broken
 from ..tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 from ..text_files import numbered_lines
-from ..tokenizer_markers import PIECE_TAG, LostText, MarkerRemover, have_positions, is_piece, is_special, valid_tag
+from ..tokenizer_markers import (
+    WORDPIECE_TAG,
+    LostText,
+    MarkerRemover,
+    have_positions,
+    is_special,
+    is_wordpiece,
+    valid_tag,
+)
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
@@ -37,7 +45,7 @@ def split_row(line: str) -> list[str]:
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
     """Find the column that holds tags in more than half of the rows; the last one, after POS tags and chunks."""
-    rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
+    rows = [row for row in rows if not (is_special(row[0]) or (is_wordpiece(row[0]) and WORDPIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
     best = max(counts[1:], default=0)
@@ -167,7 +175,7 @@ def _sentence(
             raise broken(origin, "the token is not next in `# text`", token, remedy)
         rest = text[spans[-1][1] if spans else 0 :]
         if rest.strip():
-            raise broken(f"{path}:{first}", "`# text` goes on behind the last token", rest, remedy)
+            raise broken(f"{path}:{first}", "`# text` continues after the last token", rest, remedy)
     entities, n_repaired = decode_tags(tags, spans)
     repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)

@@ -115,9 +115,9 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             yield record
         reading.advance(file.stat().st_size)
     if n_spaced:
-        reading.notify(f"{path}: in {n_spaced} documents a blank behind each Chinese character was taken out.")
+        reading.notify(f"{path}: in {n_spaced} documents a blank after each Chinese character was removed.")
     if n_unknown:
-        reading.notify(f"{path}: {n_unknown} documents with tokens that nobody has annotated are left out.")
+        reading.notify(f"{path}: {n_unknown} documents with tokens without annotation are left out.")
 
 
 def _is_spaced(docs: Iterable[Doc]) -> bool:

@@ -53,7 +53,7 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): The unit of offsets; receives messages and rejects.
-    YIELDS (Record): One per object; what an annotator has rejected or skipped in Prodigy is left out and counted.
+    YIELDS (Record): One per object; objects rejected or skipped in Prodigy are left out and counted.
     RAISES (CorpusError): As `read_cluener`.
     """
     return _read_spans(path, reading, "spaCy")
@@ -109,9 +109,9 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
         yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects)
 
     yield from read_raw(path, reading, parse, name=name, shape=SHAPES[name])
-    for what, n in left_out.items():
-        where = f" (the first: {first_relation}): only entities are read" if what == "relations" else ""
-        reading.notify(f"{path}: {n} {what} are left out{where}.")
+    for kind, n in left_out.items():
+        where = f" (the first: {first_relation}): only entities are read" if kind == "relations" else ""
+        reading.notify(f"{path}: {n} {kind} are left out{where}.")
 
 
 def _doc_id(data: dict[str, Any]) -> str:
@@ -129,7 +129,7 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
     name (str): The format, for messages.
     shape (str): An example of its objects, for messages.
     YIELDS (RawRecord): Texts are strings, labels strings that are not empty, offsets whole numbers.
-    RAISES (CorpusError): For what is not a JSON object, and for lone surrogates, with file and line.
+    RAISES (CorpusError): For a value that is not a JSON object, and for lone surrogates, with file and line.
     """
     for origin, data in open_rows(path, reading.advance).objects:
         try:

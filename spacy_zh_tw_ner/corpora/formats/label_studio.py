@@ -100,7 +100,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
     if n_bare:
-        reading.notify(f"{path}: {n_bare} tasks that nobody has annotated, or that were skipped, are left out.")
+        reading.notify(f"{path}: {n_bare} tasks without an annotation, or that were skipped, are left out.")
     if n_others:
         reading.notify(
             f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
