@@ -61,12 +61,15 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 def write_doccano(record: Record, scores: list[float]) -> str:
     """Write one record as a line that doccano imports; fields other than text and label become its metadata."""
-    data: dict[str, Any] = {"text": record.text, "label": [list(entity) for entity in record.entities]}
-    if record.doc_id:
-        data["doc_id"] = record.doc_id
-    if scores:
-        data["scores"] = [round(score, 4) for score in scores]
-    return json.dumps(data, ensure_ascii=False)
+    data = {"text": record.text, "label": [list(entity) for entity in record.entities]}
+    return json_line(data, record, scores)
+
+
+def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
+    """Write an object as a line of JSON, with the document and the scores of its record."""
+    document = {"doc_id": record.doc_id} if record.doc_id else {}
+    rounded = {"scores": [round(score, 4) for score in scores]} if scores else {}
+    return json.dumps({**data, **document, **rounded}, ensure_ascii=False)
 
 
 def write_spacy_json(record: Record, scores: list[float]) -> str:
