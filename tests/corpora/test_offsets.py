@@ -1,4 +1,4 @@
-"""Code points, UTF-16 units and graphemes are told apart, and never silently."""
+"""Code points, UTF-16 units and graphemes are distinguished, and the choice is reported."""
 
 from collections.abc import Iterator
 from pathlib import Path

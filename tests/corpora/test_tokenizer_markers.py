@@ -1,4 +1,4 @@
-"""What other tools put into tokens is no text: it is removed where that is unambiguous, and always told."""
+"""Markers of other tools in tokens are removed if that is unambiguous, and always reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`.spacy` files: our own, other people's, and what `spacy convert` makes of Chinese."""
+"""`.spacy` files: our own, those of others, and those of `spacy convert` with a blank after each character."""
 
 from pathlib import Path
 
