@@ -14,7 +14,7 @@ from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..outputs import require_apart, require_new
-from .annotation_checks import Tally
+from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
 from .formats.brat import write_brat
 from .formats.columns import write_columns
@@ -139,9 +139,8 @@ def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
         found: list[Entity] = []
         scores: list[float] = []
         for ent in doc.ents:
-            start = ent.start_char + len(ent.text) - len(ent.text.lstrip())
             if ent.text.strip():
-                found.append(Entity(start, start + len(ent.text.strip()), ent.label_))
+                found.append(trim(Entity(ent.start_char, ent.end_char, ent.label_), record.text))
                 score = ent._.score if ent.has_extension("score") else None
                 scores += [] if score is None else [score]
         proposed = Record(record.text, found, record.origin, record.doc_id)
