@@ -1,4 +1,4 @@
-"""Annotated files → `.spacy`: whole or not at all, and nothing lost silently."""
+"""Conversion to `.spacy`: all or nothing, and every lost annotation is reported."""
 
 import json
 import tracemalloc
