@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from ..atomic_writes import claimed, resolve, write_streamed
-from ..errors import Errors, OutputError, ZhTwNerError
+from ..errors import CorpusError, Errors, OutputError, UsageError, ZhTwNerError
 from ..outputs import require_apart, require_report
 from ..recognizers.pipelines import pipeline_places, source_folder
 from .chunks import Chunk, find_chunks, parquet
@@ -48,7 +48,7 @@ def annotate(
     """
     if engine not in ENGINES:
         remedy = f"Choose from {', '.join(ENGINES)}."
-        raise ZhTwNerError(Errors.ZT528.format(setting="--engine", value=engine, remedy=remedy))
+        raise UsageError(Errors.ZT528.format(setting="--engine", value=engine, remedy=remedy))
     _require_outputs(job, force)
     if "parquet" in (job.reads, job.writes):
         parquet()
@@ -77,7 +77,7 @@ def _annotate(
                 require_room(job, total.tokens)
                 bar.update(chunk.count)
         if _stamp(job) != before:
-            raise ZhTwNerError(Errors.ZT526.format(path=job.source))
+            raise CorpusError(Errors.ZT526.format(path=job.source))
         _assemble(job, len(chunks), total)
         journal.remove()
     if not total.records:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError
+from ..errors import CorpusError, Errors, MissingExtraError, UnreadableFileError
 from ..extras import install_hint
 from .job import AnnotationJob
 
@@ -68,7 +68,7 @@ def parquet() -> ModuleType:
         import pyarrow.parquet
     except ImportError as error:
         hint = install_hint("parquet")
-        raise ZhTwNerError(Errors.ZT530.format(what="Parquet", package="pyarrow", hint=hint)) from error
+        raise MissingExtraError(Errors.ZT530.format(what="Parquet", package="pyarrow", hint=hint)) from error
     module: ModuleType = pyarrow.parquet
     return module
 
@@ -95,9 +95,9 @@ def _row_chunks(job: AnnotationJob) -> Iterator[Chunk]:
         kind = columns.get(job.text_field)
         if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             seen = ", ".join(f"{name} ({kind})" for name, kind in columns.items())
-            raise ZhTwNerError(Errors.ZT524.format(path=job.source, field=job.text_field, columns=seen))
+            raise CorpusError(Errors.ZT524.format(path=job.source, field=job.text_field, columns=seen))
         if job.entities_field in columns:
-            raise ZhTwNerError(Errors.ZT525.format(path=job.source, field=job.entities_field))
+            raise CorpusError(Errors.ZT525.format(path=job.source, field=job.entities_field))
         index, line = 0, 1
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import CorpusError, Errors, UsageError
 
 READS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 WRITES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".spacy": "spacy"}
@@ -48,15 +48,15 @@ class AnnotationJob:
     def __post_init__(self) -> None:
         for role, path, formats in (("IN", self.source, READS), ("OUT", self.target, WRITES)):
             if path.suffix.lower() not in formats:
-                raise ZhTwNerError(Errors.ZT521.format(role=role, path=path, choices=", ".join(formats)))
+                raise UsageError(Errors.ZT521.format(role=role, path=path, choices=", ".join(formats)))
         if self.chunk_size < 1:
             remedy = "Give 1 or more."
-            raise ZhTwNerError(Errors.ZT528.format(setting="--chunk-size", value=self.chunk_size, remedy=remedy))
+            raise UsageError(Errors.ZT528.format(setting="--chunk-size", value=self.chunk_size, remedy=remedy))
         if len({self.text_field, self.entities_field, META}) < 3:
             setting, remedy = "--entities-field", f"Texts and entities need two fields, and neither may be {META!r}."
-            raise ZhTwNerError(Errors.ZT528.format(setting=setting, value=self.entities_field, remedy=remedy))
+            raise UsageError(Errors.ZT528.format(setting=setting, value=self.entities_field, remedy=remedy))
         if not self.source.is_file():
-            raise ZhTwNerError(Errors.ZT522.format(path=self.source))
+            raise CorpusError(Errors.ZT522.format(path=self.source))
 
     @property
     def reads(self) -> str:
@@ -115,7 +115,7 @@ def require_readable(job: AnnotationJob) -> None:
         is_all = not file.read(1)
     for signature, seen in SIGNATURES.items():
         if start.startswith(signature):
-            raise ZhTwNerError(Errors.ZT688.format(path=job.source, seen=seen))
+            raise CorpusError(Errors.ZT688.format(path=job.source, seen=seen))
     if job.reads == "jsonl":
         _require_objects(job, start.removeprefix(BOM), is_all)
 
@@ -126,12 +126,12 @@ def _require_objects(job: AnnotationJob, start: bytes, is_all: bool) -> None:
         lines.pop()  # the last line may be cut off
     lines = [line for line in lines if line.strip()]
     if start.lstrip().startswith(b"[") and (len(lines) < 2 or not isinstance(_parse(lines[0]), list)):
-        raise ZhTwNerError(Errors.ZT689.format(path=job.source))
+        raise CorpusError(Errors.ZT689.format(path=job.source))
     records = [record for record in map(_parse, lines) if isinstance(record, dict)]
     if records and not any(job.text_field in record for record in records):
         fields = list(dict.fromkeys(name for record in records for name in record))
         seen = ", ".join(fields[:10]) or "none"
-        raise ZhTwNerError(Errors.ZT690.format(path=job.source, n=len(records), field=job.text_field, fields=seen))
+        raise CorpusError(Errors.ZT690.format(path=job.source, n=len(records), field=job.text_field, fields=seen))
 
 
 def _parse(line: bytes) -> Any:

@@ -13,7 +13,7 @@ from multiprocessing.queues import SimpleQueue
 from threading import Thread
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, ZhTwNerError
+from ..errors import DeviceError, Errors, UsageError, ZhTwNerError
 from ..recognizers import load_recognizer, recognize_docs
 from .chunks import Chunk
 from .job import AnnotationJob, AnnotationTally
@@ -129,7 +129,7 @@ def n_cores() -> int:
 def _count(workers: int, gpus: bool) -> int:
     if workers < 0:
         remedy = "Give 1 or more, or 0 for one per core or GPU."
-        raise ZhTwNerError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
+        raise UsageError(Errors.ZT528.format(setting="--workers", value=workers, remedy=remedy))
     if not gpus:
         return workers or n_cores()
     import torch
@@ -137,7 +137,7 @@ def _count(workers: int, gpus: bool) -> int:
     from ..devices import check_gpu
 
     if workers > torch.cuda.device_count():
-        raise ZhTwNerError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
+        raise DeviceError(Errors.ZT533.format(workers=workers, gpus=torch.cuda.device_count()))
     if not workers:
         check_gpu(0)
     return workers or torch.cuda.device_count()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import DeviceError, Errors, MissingExtraError, ZhTwNerError
 from ..extras import install_hint
 from ..recognizers.pipelines import is_installed
 from ..runtime.folder import is_exported
@@ -34,7 +34,7 @@ def ray_data() -> ModuleType:
         import ray.data
     except ImportError as error:
         hint = install_hint("ray")
-        raise ZhTwNerError(Errors.ZT530.format(what="--engine ray", package="Ray Data", hint=hint)) from error
+        raise MissingExtraError(Errors.ZT530.format(what="--engine ray", package="Ray Data", hint=hint)) from error
     module: ModuleType = ray.data
     return module
 
@@ -73,7 +73,7 @@ def run_ray(
         resource = "GPU" if gpus else "CPU"
         workers = min(workers or int(ray.cluster_resources().get(resource, 0)), len(chunks))
         if not workers:
-            raise ZhTwNerError(Errors.ZT533.format(workers=workers, gpus=0))
+            raise DeviceError(Errors.ZT533.format(workers=workers, gpus=0))
         context = data.DataContext.get_current()
         context.enable_progress_bars = False  # `annotate` shows one
         rows = data.from_items([asdict(chunk) for chunk in chunks], override_num_blocks=min(len(chunks), MAX_BLOCKS))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import CorpusError, Errors
 from ..untrusted import reading
 from .chunks import Chunk, open_parquet
 from .job import BOM, AnnotationJob
@@ -155,7 +155,7 @@ class ChunkReader:
             self._next = (chunk.group, start + len(table))
             if start == chunk.start:
                 return table
-        raise ZhTwNerError(Errors.ZT526.format(path=self.job.source))
+        raise CorpusError(Errors.ZT526.format(path=self.job.source))
 
     def _group(self, group: int) -> Iterator[tuple[int, Any]]:
         """Yield tables of `chunk_size` rows, the last one with the rest; Arrow's own batches may be smaller."""

@@ -22,7 +22,7 @@ from ..encoders import EmissionsT, TaggerT
 from ..encoders.torch_interop import flatten, from_numpy, to_numpy, unflatten
 from ..entities import Entity, Prediction
 from ..entity_decoding import EntityDecoder
-from ..errors import Errors
+from ..errors import Errors, PipelineError, SettingError
 from ..process_memory import limit_primitive_cache
 from ..tag_scheme import TagScheme
 from ..untrusted import (
@@ -137,10 +137,10 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         scorer: ScorerT | None = score_ner,
     ) -> None:
         if not 0.0 <= min_score <= 1.0:
-            raise ValueError(Errors.ZT106.format(value=min_score))
+            raise SettingError(Errors.ZT106.format(value=min_score))
         if not 0.0 <= label_smoothing < 1.0:
             remedy = "Give at least 0 and less than 1."
-            raise ValueError(Errors.ZT112.format(name="label_smoothing", value=label_smoothing, remedy=remedy))
+            raise SettingError(Errors.ZT112.format(name="label_smoothing", value=label_smoothing, remedy=remedy))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -171,7 +171,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
     @temperature.setter
     def temperature(self, value: float) -> None:
         if not 0.0 < value < math.inf:
-            raise ValueError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
+            raise SettingError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
         self.cfg["temperature"] = float(value)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
@@ -230,7 +230,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         RAISES (ValueError): For anything but a non-empty string.
         """
         if not isinstance(label, str) or not label:
-            raise ValueError(Errors.ZT107.format(value=label))
+            raise SettingError(Errors.ZT107.format(value=label))
         if label in self.labels:
             return 0
         self.cfg["labels"].append(label)
@@ -268,7 +268,7 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
         for label in labels:
             self.add_label(label)
         if not self.labels:
-            raise ValueError(Errors.ZT101.format(name=self.name))
+            raise PipelineError(Errors.ZT101.format(name=self.name))
         sample = [example.predicted for example in islice(get_examples(), 10)]
         resize_output(self.model, len(self.scheme))
         self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)
@@ -299,9 +299,9 @@ class CRFEntityRecognizer(TrainablePipe):  # type: ignore[misc]  # spaCy ships i
 
     def _require_trained(self) -> None:
         if not self.labels:
-            raise ValueError(Errors.ZT116.format(name=self.name, missing="no labels"))
+            raise PipelineError(Errors.ZT116.format(name=self.name, missing="no labels"))
         if self.model.has_ref("output_layer") and not self.model.get_ref("output_layer").has_param("W"):
-            raise ValueError(Errors.ZT116.format(name=self.name, missing="no weights"))
+            raise PipelineError(Errors.ZT116.format(name=self.name, missing="no weights"))
 
     def _predict_short(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
         if not docs:

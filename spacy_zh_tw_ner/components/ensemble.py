@@ -25,7 +25,7 @@ from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
 from ..encoders import long_documents
 from ..entities import Prediction
-from ..errors import Errors
+from ..errors import Errors, PipelineError, PipelineMismatchError, UsageError
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
 from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
 from .inspection import differences_of, find_recognizer, run_before, tokenization_of
@@ -190,7 +190,7 @@ class CRFEnsemble(CRFEntityRecognizer):
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
     def _cannot_train(self, *_: Any, **__: Any) -> NoReturn:
-        raise ValueError(Errors.ZT373.format(name=self.name, n=len(self.members)))
+        raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
     add_label = initialize = update = get_loss = finish_update = _cannot_train
 
@@ -212,16 +212,20 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     RAISES (ValueError): For fewer than two, and for labels or tokenizers that differ.
     """
     if len(members) < 2:
-        raise ValueError(Errors.ZT370.format(n=len(members)))
+        raise UsageError(Errors.ZT370.format(n=len(members)))
     (first_name, first), *others = members
     recognizer = find_recognizer(first)
     for name, other in others:
         ours, theirs = set(recognizer.labels), set(find_recognizer(other).labels)
         if ours != theirs:
             only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
-            raise ValueError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
+            raise PipelineMismatchError(
+                Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1])
+            )
         if differences := differences_of(tokenization_of(first), tokenization_of(other)):
-            raise ValueError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
+            raise PipelineMismatchError(
+                Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences))
+            )
     config = first.config.interpolate()["nlp"]
     nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
     source, target = cast(Any, first.tokenizer), cast(Any, nlp.tokenizer)

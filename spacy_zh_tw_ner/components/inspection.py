@@ -7,7 +7,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, PipelineError
 from ..language import BATCH_CHARACTERS, divide
 from .crf_ner import CRFEntityRecognizer
 
@@ -23,7 +23,7 @@ def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecogniz
     for candidate, component in nlp.pipeline:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component
-    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
+    raise PipelineError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
 
 
 def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc]) -> list[Doc]:

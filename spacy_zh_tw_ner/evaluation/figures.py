@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError, SettingError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import points, render_svg
@@ -108,9 +108,9 @@ def picture_format(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
+        raise SettingError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
-        raise ValueError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
+        raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
 
 

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..entities import Entity
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
@@ -143,7 +143,7 @@ def require_seqeval() -> None:
     RAISES (ValueError): With how to install it.
     """
     if not has_seqeval():
-        raise ValueError(Errors.ZT402.format(hint=install_hint("evaluate")))
+        raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
 
 def seqeval_reports(documents: Sequence[Compared]) -> dict[str, dict[str, dict[str, float]]]:

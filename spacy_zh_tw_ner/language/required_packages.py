@@ -8,7 +8,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.util import registry
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import Errors, MissingExtraError, ZhTwNerError
 
 CURATED = "curated_transformer"
 # Components of other projects, by the package that has their factories
@@ -29,7 +29,7 @@ def require_factory(nlp: Language, factory: str, config: Mapping[str, Any]) -> N
     if package is None and not hasattr(registry, "span_getters") and _has_key(config, "@span_getters"):
         package = PACKAGES["transformer"]  # a Transformer inside the head is cut into windows by it
     if package is not None:
-        raise ZhTwNerError(Errors.ZT695.format(factory=factory, package=package))
+        raise MissingExtraError(Errors.ZT695.format(factory=factory, package=package))
 
 
 def require_trainable(nlp: Language, exclude: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Errors, ZhTwNerError, code_of
+from ..errors import Errors, PipelineError, ZhTwNerError
 from ..runtime.folder import is_exported
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def source_folder(name: str) -> Path:
 
     name (str): Folder, or name of an installed package.
     RETURNS (Path): The folder, or that of the package.
-    RAISES (ZhTwNerError): If there is neither.
+    RAISES (PipelineError): If there is neither.
     """
     return Path(name) if is_exported(Path(name)) else pipeline_folder(name)
 
@@ -27,15 +27,15 @@ def pipeline_folder(name: str) -> Path:
 
     name (str): Folder, or name of an installed package, which takes precedence over a folder of the same name.
     RETURNS (Path): The folder, or that of the package.
-    RAISES (ZhTwNerError): If there is neither, and for an exported model.
+    RAISES (PipelineError): If there is neither, and for an exported model.
     """
     if is_exported(Path(name)):
-        raise ZhTwNerError(Errors.ZT683.format(name=name))
+        raise PipelineError(Errors.ZT683.format(name=name))
     spec = find_spec(name) if is_installed(name) else None
     if spec is not None and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
     if not (Path(name) / "config.cfg").is_file():
-        raise ZhTwNerError(Errors.ZT531.format(name=name))
+        raise PipelineError(Errors.ZT531.format(name=name))
     return Path(name)
 
 
@@ -54,20 +54,18 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
 
     name (str): Folder, or name of an installed package.
     settings (Any): For `spacy.load`.
-    RAISES (ZhTwNerError): If there is none, or if it cannot be loaded.
+    RAISES (PipelineError): If there is none, or if it cannot be loaded.
     """
     import spacy
 
     pipeline_folder(name)
     try:
         return spacy.load(name, **settings)
-    except MemoryError:
+    except (MemoryError, ZhTwNerError):
         raise
-    except Exception as error:
-        if code_of(error):
-            raise
+    except Exception as error:  # a damaged folder may make spaCy raise anything
         reason = " ".join(str(error).split()).removesuffix(".")
-        raise ZhTwNerError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
+        raise PipelineError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
 
 
 def is_installed(name: str) -> bool:

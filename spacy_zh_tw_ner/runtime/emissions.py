@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError
+from ..errors import Errors, TextError, UnreadableFileError
 from ..safe_points import safe_point
 from ..tag_scheme import WHITE_SPACE
 from ..tokenization.clause_cuts import CLAUSE_ENDS, Window, cut_at_clauses
@@ -52,7 +52,7 @@ def code_points(text: str) -> npt.NDArray[np.uint32]:
     try:
         return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     except UnicodeEncodeError as error:
-        raise ZhTwNerError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
+        raise TextError(Errors.ZT001.format(code=ord(text[error.start]), index=error.start)) from None
 
 
 def read_characters(text: str, exported: Exported) -> Characters:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError
+from ..errors import Errors, MissingExtraError, UnreadableFileError
 from ..untrusted import inside, origin, reading, require
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
@@ -53,7 +53,7 @@ def open_session(path: Path, threads: int) -> Any:
     try:
         onnxruntime = import_onnxruntime()
     except ImportError as error:
-        raise ZhTwNerError(Errors.ZT632.format(path=path.parent)) from error
+        raise MissingExtraError(Errors.ZT632.format(path=path.parent)) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # A memory plan is kept for every shape, and nearly every batch has a shape of its own.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..entities import Entity, Found, Prediction
 from ..entity_decoding import NO_EVIDENCE, EntityDecoder, Evidence, make_evidence
-from ..errors import Errors, ZhTwNerError
+from ..errors import Errors, SettingError
 from ..safe_points import is_interruptible
 from ..tag_scheme import TagScheme, WhiteSpace
 from ..tokenization.word_list import Hints
@@ -102,7 +102,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
     exported = read_folder(Path(folder))
     if min_score is not None:
         if not 0.0 <= min_score <= 1.0:
-            raise ZhTwNerError(Errors.ZT112.format(name="min_score", value=min_score, remedy="Give 0 to 1."))
+            raise SettingError(Errors.ZT112.format(name="min_score", value=min_score, remedy="Give 0 to 1."))
         exported = exported._replace(min_score=min_score)
     return ExportedRecognizer(exported, Emitter(Path(folder), exported, threads))
 
@@ -128,7 +128,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
     """Return the matches that begin and end with a token, by token."""
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
-        raise ZhTwNerError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
+        raise SettingError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
     bounds = [(place.start, place.end - 1) for place in hints.places]
     found = np.searchsorted(offsets, np.array(bounds, dtype=np.int64).reshape(-1, 2)).tolist()
     return [

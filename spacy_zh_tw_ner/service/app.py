@@ -64,7 +64,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _queue_full(request: Request, error: Exception) -> Response:
     assert isinstance(error, QueueFull)
-    return Refusal(429, str(error), error.retry_after).response()
+    return Refusal(429, error.message, error.retry_after).response()
 
 
 def _invalid(request: Request, error: Exception) -> Response:

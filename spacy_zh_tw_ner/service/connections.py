@@ -21,7 +21,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, ServiceError, Warnings
 
 MAX_HEADER = 32_768  # bytes of a request line with its headers
 PIECE = 8_192  # bytes parsed at a time before a request begins
@@ -239,7 +239,7 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
         return connections, max_requests
     allowed = limit - open_files - ARRIVING - FILES
     if allowed < 2 * SPARE:
-        raise ValueError(Errors.ZT567.format(limit=limit, needed=limit - allowed + 2 * SPARE))
+        raise ServiceError(Errors.ZT567.format(limit=limit, needed=limit - allowed + 2 * SPARE))
     requests = min(max_requests, allowed - SPARE)
     warn(Warnings.ZT960.format(limit=limit, connections=allowed, requests=requests))
     return allowed, requests

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..entities import Found
-from ..errors import Errors
+from ..errors import Errors, ServiceError
 from ..recognizers import Recognizer
 from ..safe_points import interrupted_by
 from .fair_queue import FairQueue, Job
@@ -25,7 +25,7 @@ WARM_UP = "臺北" * 550
 log = logging.getLogger(__name__)
 
 
-class QueueFull(Exception):
+class QueueFull(ServiceError):
     """More waits than may; come again after so many seconds."""
 
     def __init__(self, retry_after: int) -> None:
@@ -33,15 +33,15 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
-class Unreadable(Exception):
+class Unreadable(ServiceError):
     """A text at which the pipeline fails."""
 
 
-class NotLoaded(Exception):
+class NotLoaded(ServiceError):
     """A pipeline that cannot be loaded."""
 
 
-class Stopping(Exception):
+class Stopping(ServiceError):
     """The service is shutting down, and the time to answer accepted requests is over."""
 
     def __init__(self) -> None:
@@ -265,7 +265,7 @@ class Engine:
             if len(jobs) > 1:  # one of them is to blame; the others get their answer
                 return sum((self._read([job]) for job in jobs), Counter[str]())
             if isinstance(error, FoundTooOften):
-                _set_result(jobs[0], Unreadable(str(error)))
+                _set_result(jobs[0], Unreadable(error.message))
                 return Counter()
             # The message of an error may quote the text, and is kept out of logs and answers for that.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])

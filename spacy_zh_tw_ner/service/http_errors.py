@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
-from ..errors import Errors
+from ..errors import Errors, ServiceError
 from .event_loop import COUNTED, count_values
 from .settings import ServiceSettings
 
@@ -20,7 +20,7 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
-class Refusal(Exception):
+class Refusal(ServiceError):
     """An answer that is no success.
 
     status (int): HTTP status.
@@ -35,8 +35,7 @@ class Refusal(Exception):
     @property
     def body(self) -> dict[str, dict[str, str]]:
         """The object that is sent."""
-        message = str(self)
-        return {"error": {"code": message[1 : message.index("]")], "message": message}}
+        return {"error": {"code": self.code, "message": str(self)}}
 
     def response(self) -> JSONResponse:
         """The answer as it is sent."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import Errors, PipelineError, UsageError
 from ..process_memory import find_trim
 from ..recognizers import Recognizer
 from ..recognizers.pipelines import source_folder
@@ -30,7 +30,7 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
             name, source = Path(argument).resolve().name if Path(argument).is_dir() else argument, argument
         source_folder(source)
         if name in sources or not name:
-            raise ZhTwNerError(Errors.ZT503.format(name=name, argument=argument))
+            raise UsageError(Errors.ZT503.format(name=name, argument=argument))
         sources[name] = source
     return sources
 
@@ -54,7 +54,7 @@ class ModelCache:
         self._pipelines: OrderedDict[str, Recognizer] = OrderedDict()
         for name, size in self._sizes.items():
             if size > limit:
-                raise ZhTwNerError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
+                raise PipelineError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
 
     @property
     def loaded(self) -> tuple[str, ...]:

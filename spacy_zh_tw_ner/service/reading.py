@@ -115,11 +115,11 @@ async def _wait(job: Job) -> tuple[Found, ...]:
     try:
         return await asyncio.wrap_future(job.future)
     except Unreadable as error:
-        raise Refusal(422, str(error)) from error
+        raise Refusal(422, error.message) from error
     except NotLoaded as error:
-        raise Refusal(503, str(error)) from error
+        raise Refusal(503, error.message) from error
     except Stopping as error:
-        raise Refusal(503, str(error), retry_after=1) from error
+        raise Refusal(503, error.message, retry_after=1) from error
 
 
 async def _in_time(job: Job, timeout: float) -> tuple[Found, ...]:
@@ -192,7 +192,7 @@ class Stream:
                 words = await own_words(record.gazetteer, self._pipeline, self._engine, self._settings)
             return sent, await self._submit(record.text, words)
         except QueueFull as full:
-            return sent, Refusal(429, str(full))
+            return sent, Refusal(429, full.message)
         except Refusal as refusal:
             return sent, refusal
 
@@ -203,7 +203,7 @@ class Stream:
                 return self._engine.submit(self._pipeline, [text], words, owner=self)[0]
             except QueueFull as full:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Refusal(429, str(full)) from full
+                    raise Refusal(429, full.message) from full
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:

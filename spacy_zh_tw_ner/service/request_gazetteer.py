@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Errors
+from ..errors import Errors, ServiceError
 from ..tokenization.word_list import Hints, WordList
 from .http_errors import Refusal
 from .settings import ServiceSettings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPARE_PLACES = 1_000
 
 
-class FoundTooOften(Exception):
+class FoundTooOften(ServiceError):
     """Words at more places than a text can hold, but for those that lie within others."""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, ServiceError, Warnings
 from ..recognizers import load_recognizer
 from .app import create_app
 from .connections import ACCEPTS, MAX_HEADER, Connection, ConnectionPool, fit_to_open_files
@@ -166,7 +166,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise ValueError(Errors.ZT562.format(host=host, reason=_reason(error))) from None
+        raise ServiceError(Errors.ZT562.format(host=host, reason=_reason(error))) from None
     sockets: list[socket.socket] = []
     failed: OSError | None = None
     for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -196,10 +196,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
         listener.close()
     assert failed is not None
     if failed.errno == errno.EADDRINUSE:
-        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+        raise ServiceError(Errors.ZT561.format(host=host, port=port)) from None
     if failed.errno in (errno.EACCES, errno.EPERM):
-        raise ValueError(Errors.ZT573.format(port=port, reason=_reason(failed))) from None
-    raise ValueError(Errors.ZT562.format(host=host, reason=_reason(failed))) from None
+        raise ServiceError(Errors.ZT573.format(port=port, reason=_reason(failed))) from None
+    raise ServiceError(Errors.ZT562.format(host=host, reason=_reason(failed))) from None
 
 
 def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
@@ -208,7 +208,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
         for listener in sockets:
             listener.listen(BACKLOG)
     except OSError:
-        raise ValueError(Errors.ZT561.format(host=host, port=port)) from None
+        raise ServiceError(Errors.ZT561.format(host=host, port=port)) from None
 
 
 def _reason(error: Exception) -> str:

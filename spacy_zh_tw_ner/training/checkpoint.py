@@ -20,7 +20,7 @@ from thinc.api import Config, Model, Optimizer
 from thinc.types import FloatsXd
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, TrainingError, ZhTwNerError
+from ..errors import Errors, TrainingError
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
 
@@ -259,7 +259,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
         known_names = {f"{name}/{place}" for place, *_ in _parameters(nlp) for name in MOMENTS}
         unknown = arrays.keys() - known_names - {f"torch/{place}" for place, _ in _backbones(nlp)}
         if unknown:
-            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
+            raise TrainingError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
         for place, key, model, parameter in _parameters(nlp):
             for name in MOMENTS:
                 found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)

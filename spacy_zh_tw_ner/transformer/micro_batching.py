@@ -23,7 +23,7 @@ from ..errors import Errors, Warnings
 from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
-from .memory import attempt, is_out_of_memory
+from .memory import TorchOutOfMemoryError, attempt, is_out_of_memory
 from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
@@ -79,7 +79,7 @@ class Passes:
         batches (Sequence[MicroBatch]): All windows.
         n_tokens (int): Of all documents.
         RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
-        RAISES (torch.OutOfMemoryError): If not even one window fits.
+        RAISES (TorchOutOfMemoryError): If not even one window fits.
         """
         hidden, waiting = self._zeros(n_tokens), list(reversed(batches))
         with self._mode.predicting(self.backbone), torch.inference_mode():
@@ -99,7 +99,7 @@ class Passes:
         """Encode for training.
 
         RETURNS (tuple[torch.Tensor, Callable]): As `run`, and what takes the gradient of that, once.
-        RAISES (torch.OutOfMemoryError): As `run`; where `micro_batch` is null, whenever memory runs out.
+        RAISES (TorchOutOfMemoryError): As `run`; where `micro_batch` is null, whenever memory runs out.
         """
         total = sum(batch.size for batch in batches)
         fits = self.train_limit is None or total <= self.train_limit
@@ -229,7 +229,7 @@ class Passes:
             return (run(),)
         except RuntimeError as error:
             if is_out_of_memory(error):
-                raise torch.OutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
+                raise TorchOutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
             raise
 
     def _tried(
@@ -254,8 +254,8 @@ class Passes:
         return smaller
 
 
-def _too_large(batch: MicroBatch) -> torch.OutOfMemoryError:
-    return torch.OutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
+def _too_large(batch: MicroBatch) -> TorchOutOfMemoryError:
+    return TorchOutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
 
 
 def _random_state(device: torch.device) -> RandomT:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from spacy.attrs import ORTH  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..tokenization.clause_cuts import CLAUSE_ENDS, CountsT, Window, cut_at_clauses
 
 SpanGetterT = Callable[[Iterable[Doc]], list[list[Span]]]
@@ -27,7 +27,7 @@ class ClauseWindows:
 
     def __post_init__(self) -> None:
         if not 0 <= 4 * self.overlap <= self.size:
-            raise ValueError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
+            raise SettingError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
         """Cut as if each token were one piece: what spacy-transformers asks of a `get_spans`."""

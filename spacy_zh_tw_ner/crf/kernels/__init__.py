@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import Errors
+from ...errors import Errors, MissingExtraError
 from ...extras import has_numba, install_hint
 from ..layout import Layout
 from ..transitions import Transitions
@@ -54,7 +54,7 @@ def kernels_for(compiled: bool | None) -> Kernels | None:
     RAISES (ValueError): If `compiled` is True and numba is not installed.
     """
     if compiled and not has_numba():
-        raise ValueError(Errors.ZT110.format(hint=install_hint("fast")))
+        raise MissingExtraError(Errors.ZT110.format(hint=install_hint("fast")))
     return None if compiled is False or not has_numba() else _load_kernels()
 
 
