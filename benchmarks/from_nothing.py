@@ -36,7 +36,8 @@ from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
 from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.evaluation.calibration_error import entity_confidence
-from spacy_zh_tw_ner.evaluation.predictions import count_exact, micro, predict_pairs
+from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
+from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 
 
 class Run(NamedTuple):
@@ -143,11 +144,6 @@ def train(config: Path, data: Path, output: Path, *options: object, seconds: flo
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(command, check=True, timeout=seconds, env=environment, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
-
-
-def f_of(pairs: Iterable[tuple[Doc, Doc]]) -> float:
-    """Micro F of exact spans, in percent."""
-    return 100 * micro(count_exact(pairs)).f_score
 
 
 def calibrated(pipeline: Path, data: Path) -> list[tuple[Doc, Doc]]:
@@ -284,7 +280,7 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
         runs = {OURS: (ours, seconds)}
         if run.files[1] != run.files[2]:
             pairs = calibrated(ours, data)
-            print(f"calibrated on dev: error {entity_confidence(pairs)}, F {f_of(pairs):.2f}", flush=True)
+            print(f"calibrated on dev: error {entity_confidence(pairs)}, F {micro_f(pairs):.2f}", flush=True)
             pooled += pairs
         if peer:
             output = work / f"peer-{name}-{seed}"
@@ -292,14 +288,14 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
             taken = train(work / "peer.cfg", data, output, *options, seconds=seconds)
             runs["spaCy ner + HashEmbedCNN"] = (output / "model-best", taken)
         for who, (model, taken) in runs.items():
-            scores.setdefault(who, []).append(f_of(predict_pairs(spacy.load(model), data / "test.spacy")))
+            scores.setdefault(who, []).append(micro_f(predict_pairs(spacy.load(model), data / "test.spacy")))
             rows.append((name, who, seed, f"{taken:.0f}", f"{scores[who][-1]:.2f}", goal))
             print(rows[-1], flush=True)
     if pooled:
         print(f"all seeds, calibrated on dev: error {entity_confidence(pooled)}", flush=True)
     if run.calibrated_by is not None:
         pairs = calibrated_by(train_ours(run.calibrated_by, seeds[0], work)[0], pipelines, data)
-        print(f"all seeds, so calibrated: error {entity_confidence(pairs)}, F {f_of(pairs):.2f}", flush=True)
+        print(f"all seeds, so calibrated: error {entity_confidence(pairs)}, F {micro_f(pairs):.2f}", flush=True)
     for who, values in scores.items() if len(seeds) > 1 else ():
         t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
         half = t * statistics.stdev(values) / len(values) ** 0.5
@@ -308,7 +304,7 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
         pipelines += [train_ours(run.beside, seed, work)[0] for seed in seeds]
     if len(pipelines) > 1:
         members = [(path.parent.name, spacy.load(path)) for path in pipelines]
-        f_score = f_of(predict_pairs(combine(members), data / "test.spacy"))
+        f_score = micro_f(predict_pairs(combine(members), data / "test.spacy"))
         rows.append((name, OURS, f"ensemble of {len(members)}", "", f"{f_score:.2f}", goal))
     return rows
 

@@ -21,6 +21,7 @@ def make_checkpoint(
     *,
     layers: int = 2,
     hidden: int = 32,
+    inner: int = 0,
     heads: int = 4,
     seed: int = 0,
     labels: Sequence[str] = ("O", "B-GPE", "I-GPE"),
@@ -32,6 +33,7 @@ def make_checkpoint(
     """Save a token classification checkpoint, from which an encoder alone can be loaded, too.
 
     family (str): One of `FAMILIES`.
+    inner (int): Width inside the feed-forward layers; 0 for four times that of the hidden states.
     tokenizer (PreTrainedTokenizerFast): By default the kind that the family has.
     noise (float): What is added to all weights. Biases and norms start alike, and would hide mistakes.
     dtype (str): How the weights are saved.
@@ -49,7 +51,7 @@ def make_checkpoint(
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=heads,
-        intermediate_size=4 * hidden,
+        intermediate_size=inner or 4 * hidden,
         max_position_embeddings=max_length,
         pad_token_id=tokenizer.pad_token_id,
         id2label=dict(enumerate(labels)),

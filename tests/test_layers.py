@@ -48,3 +48,9 @@ def test_a_broken_layer_would_be_noticed(tmp_path: Path) -> None:
     done = lint(tmp_path / "setup.cfg", ROOT)
     assert done.returncode == 1
     assert "1 broken" in done.stdout
+
+
+def test_benchmarks_import_nothing_of_the_tests() -> None:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.py")}
+    assert "synthetic.py" in sources  # which the tests import
+    assert [name for name, text in sources.items() if re.search(r"^\s*(from|import) tests\b", text, re.MULTILINE)] == []

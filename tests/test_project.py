@@ -101,7 +101,9 @@ def test_commands_of_ours_are_there_with_their_options() -> None:
 def test_options_of_training_are_there() -> None:
     config = load_config(ROOT / "configs" / f"{RAW['vars']['config']}.cfg")
     (line,) = (line for name, line in scripts(RAW) if name == "train")
-    for option in re.findall(r"--(\w+\.\w+)", line):
+    options = re.findall(r"--(\w+\.\w+)", line)
+    assert len(options) >= 3
+    for option in options:
         section, _, key = option.partition(".")
         assert key in config[section]
 

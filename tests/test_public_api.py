@@ -344,7 +344,9 @@ def test_spacy_finds_every_name() -> None:
 
 def test_every_config_names_only_what_is_there() -> None:
     names = {name.partition("/")[2] for name in NAMES}
-    for path in (ROOT / "configs").glob("*.cfg"):
+    configs = list((ROOT / "configs").glob("*.cfg"))
+    assert configs
+    for path in configs:
         ours = set(re.findall(r'"(spacy-zh-tw-ner\.[^"]+|zh_tw\w*)"', path.read_text(encoding="utf-8")))
         assert ours <= names
 

@@ -63,7 +63,7 @@ def test_nothing_is_required_twice() -> None:
 
 
 # What spaCy, FastAPI and pydantic need themselves, and expose
-EXPOSED = {"srsly", "typer", "wasabi", "starlette", "pydantic_core"}
+EXPOSED = {"catalogue", "confection", "srsly", "typer", "wasabi", "starlette", "pydantic_core"}
 # Components of configs/curated.cfg; transformers imports it to load quantized weights
 NOT_IMPORTED_BY_US = {"spacy_curated_transformers", "accelerate"}
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import find_transformer
-from tests.cli.test_cli import succeeds
+from tests.cli.helpers import succeeds
 from tests.test_configs import CONFIGS, FAMILIES, sizes_of
 
 WHOLE = [path.stem for path in CONFIGS]

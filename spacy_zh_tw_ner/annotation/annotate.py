@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from ..atomic_writes import claimed, resolve, write_streamed
-from ..errors import CorpusError, Errors, OutputError, UsageError, ZhTwNerError
+from ..errors import CorpusError, Errors, OutputError, UsageError
 from ..outputs import require_apart, require_report
 from ..recognizers.pipelines import pipeline_places, source_folder
 from .chunks import Chunk, find_chunks, parquet
@@ -81,7 +81,7 @@ def _annotate(
         _assemble(job, len(chunks), total)
         journal.remove()
     if not total.records:
-        raise ZhTwNerError(_nothing_read(job, total))
+        raise CorpusError(_nothing_read(job, total))
     return total
 
 
@@ -102,10 +102,10 @@ def _require_outputs(job: AnnotationJob, force: bool) -> None:
 
 def _nothing_read(job: AnnotationJob, total: AnnotationTally) -> str:
     if not total.rejected:
-        return str(Errors.ZT686.format(path=job.source))
+        return Errors.ZT686.format(path=job.source)
     with job.rejects.open(encoding="utf-8") as file:
         reason = json.loads(file.readline())["reason"]
-    return str(Errors.ZT687.format(path=job.source, n=total.rejected, reason=reason, rejects=job.rejects))
+    return Errors.ZT687.format(path=job.source, n=total.rejected, reason=reason, rejects=job.rejects)
 
 
 def _run(

@@ -41,7 +41,7 @@ def evaluate_cli(
     """
 
     from ..atomic_writes import write_whole
-    from ..evaluation.bootstrap import compare_tables
+    from ..evaluation.bootstrap import compare_counts
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import read_golds
@@ -72,7 +72,7 @@ def evaluate_cli(
         reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
-        (first, second): compare_tables(reports[first].table, reports[second].table, resamples=resamples, seed=seed)
+        (first, second): compare_counts(reports[first].table, reports[second].table, resamples=resamples, seed=seed)
         for first, second in combinations(reports, 2)
     }
     _print_comparisons(compared)

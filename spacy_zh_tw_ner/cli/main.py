@@ -121,7 +121,7 @@ def _is_of_spacy(error: BaseException) -> bool:
 
     This is the one place that reads spaCy's messages: those with a code are for users, and have no class of their own.
     """
-    from catalogue import RegistryError  # type: ignore[import-untyped]
+    from catalogue import RegistryError
     from confection import ConfigValidationError
 
     is_config = isinstance(error, ConfigValidationError | RegistryError)

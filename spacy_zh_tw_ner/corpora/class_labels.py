@@ -1,7 +1,7 @@
 """Find the names of tags and labels that a data set writes as numbers."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # of YAML, by which a small file describe
 class LabelNames:
     """Names of numeric tags and labels of one data file, searched when the first number occurs.
 
-    path (Path): The file of data.
+    path (Path): The data file.
     features (Any): A description of features in the file itself, or None.
     """
 
@@ -43,7 +43,7 @@ class LabelNames:
 
         field (str): The field that holds the numbers.
         origin (str): File and line of the first number, for the message.
-        RAISES (CorpusError): Where nothing names them, or a file of names is broken.
+        RAISES (CorpusError): If nothing names them, or a file of names is broken.
         """
         if field not in self._tags:
             found = (find_names(described, field) for described in self._descriptions())
@@ -56,7 +56,7 @@ class LabelNames:
     def label(self, number: int, origin: str) -> str:
         """Return the label with a number.
 
-        RAISES (CorpusError): Where nothing names it.
+        RAISES (CorpusError): If nothing names it.
         """
         if self._labels is None:
             found = (find_label_names(described) for described in self._descriptions())
@@ -92,7 +92,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_card(path: Path) -> Any:
-    """Return `dataset_info` in the head of a data set's card; None where there is none."""
+    """Return `dataset_info` in the head of a data set's card, or None."""
     from srsly import yaml_loads
 
     if not path.is_file():
@@ -114,24 +114,22 @@ def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[st
     value (Any): A list of names; {name: number} or {number: name}; or an object that holds one of these, at any depth,
         under the name of the field, `names`, `label_names` or `id2label`, or in a list of features with names.
     field (str): The field whose tags are numbers.
-    depth (int): How deep to look.
+    depth (int): Levels of nesting to search.
     RETURNS (Optional[list[str]]): The names by number.
     """
-    if depth == 0:
+    if depth == 0 or not isinstance(value, list | dict):
         return None
     if isinstance(value, list):
         if value and all(isinstance(name, str) and TAG.fullmatch(name) for name in value):
             return value
-        named = [inner for inner in value if isinstance(inner, dict)]
-        named.sort(key=lambda inner: inner.get("name") != field)
-        found = (find_names(inner, field, depth - 1) for inner in named)
-        return next((names for names in found if names is not None), None)
-    if not isinstance(value, dict):
-        return None
-    by_number = _by_number(value)
-    if by_number and all(map(TAG.fullmatch, by_number.values())):
-        return [by_number[i] for i in range(len(by_number))] if set(by_number) == set(range(len(by_number))) else None
-    found = (find_names(inner, field, depth - 1) for inner in _in_order(value, (field, *NAMES)))
+        inner = sorted((v for v in value if isinstance(v, dict)), key=lambda v: v.get("name") != field)
+    else:
+        by_number = _by_number(value)
+        if by_number and all(map(TAG.fullmatch, by_number.values())):
+            return [by_number[i] for i in sorted(by_number)] if set(by_number) == set(range(len(by_number))) else None
+        first = (field, *NAMES)
+        inner = [*(value[key] for key in first if key in value), *(v for k, v in value.items() if k not in first)]
+    found = (find_names(described, field, depth - 1) for described in inner)
     return next((names for names in found if names is not None), None)
 
 
@@ -140,34 +138,31 @@ def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
 
     value (Any): A list of names, {name: number}, {number: name}, a list of objects with `id` and `text` or `name` as
         doccano exports, or an object that holds one of these under `names`, `label_names` or `id2label`.
-    depth (int): How deep to look.
-    RETURNS (dict[int, str]): Empty where there are none.
+    depth (int): Levels of nesting to search.
+    RETURNS (dict[int, str]): Empty if there are none.
     """
     if depth == 0 or not isinstance(value, list | dict):
         return {}
     if isinstance(value, list):
         if value and all(isinstance(name, str) for name in value):
             return dict(enumerate(value))
-        ids = {inner.get("id"): inner.get("text") or inner.get("name") for inner in value if isinstance(inner, dict)}
+        ids = {v.get("id"): v.get("text") or v.get("name") for v in value if isinstance(v, dict)}
         named = {number: name for number, name in ids.items() if type(number) is int and isinstance(name, str)}
-        inner_names = (find_label_names(inner, depth - 1) for inner in value)
-        return named if len(named) == len(value) else next((names for names in inner_names if names), {})
-    by_number = _by_number(value)
-    if by_number and sorted(by_number) in (list(range(len(value))), list(range(1, len(value) + 1))):
-        return by_number
-    first = [value[key] for key in NAMES if key in value]
-    # Other lists of strings are not lists of label names.
-    others = [v for k, v in value.items() if k not in NAMES and (isinstance(v, dict) or _is_list_of_objects(v))]
-    return next((names for inner in [*first, *others] if (names := find_label_names(inner, depth - 1))), {})
+        if len(named) == len(value):
+            return named
+        inner = value
+    else:
+        by_number = _by_number(value)
+        if by_number and sorted(by_number) in (list(range(len(value))), list(range(1, len(value) + 1))):
+            return by_number
+        # Other lists of strings are not lists of label names.
+        others = [v for k, v in value.items() if k not in NAMES and (isinstance(v, dict) or _is_list_of_objects(v))]
+        inner = [*(value[key] for key in NAMES if key in value), *others]
+    return next((names for described in inner if (names := find_label_names(described, depth - 1))), {})
 
 
 def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(inner, dict) for inner in value)
-
-
-def _in_order(value: dict[Any, Any], first: Sequence[str]) -> list[Any]:
-    """Return the values of an object, those of some keys first."""
-    return [*(value[key] for key in first if key in value), *(v for k, v in value.items() if k not in first)]
 
 
 def _by_number(value: dict[Any, Any]) -> dict[int, str]:

@@ -16,20 +16,22 @@ from .records import SILENT, USUAL_FIELDS, FieldNames, NotifyT, Reading, Record,
 from .script_conversion import CONVERTED, KEPT, LOOKED_AT, RecordConverter, ScriptDecision, record_converter
 from .splits import SplitPlan, assign, data_files, locate, parse_ratio, plan_splits, splits_in
 
-HELD_OUT = 10  # without a test split, every tenth sentence of train becomes dev
+HELD_OUT = 10  # without a dev split, every tenth sentence of train becomes dev
+
+RouteT: TypeAlias = Callable[[Path, int], Path]
 
 
 @dataclass(frozen=True)
 class ConvertSettings:
-    """How to convert.
+    """Settings of a conversion.
 
     format (str): A key of FORMATS, or "auto".
     script (str): An OpenCC configuration, "none" or "auto".
     offsets (str): A key of `offsets.CONVENTIONS`, or "auto".
     max_rejects (int): Annotations and records that may be rejected.
     fields (FieldNames): Names of fields of JSON and Parquet, where they are not the usual ones.
-    split (str): Ratio by which one export is split, such as "8:1:1"; empty for none.
-    seed (int): Of the split.
+    split (str): Ratio by which one corpus is split, such as "8:1:1"; empty for none.
+    seed (int): Seed of the split.
     """
 
     format: str = "auto"
@@ -52,15 +54,14 @@ def convert(
 ) -> dict[Path, Tally]:
     """Convert a file, or a folder of train, dev and test, in memory that does not grow with its size.
 
-    source (Path): The file or folder; a folder that is not there is looked for in $ZH_TW_NER_CORPORA.
+    source (Path): The file or folder; a missing folder is searched in $ZH_TW_NER_CORPORA.
     target (Path): A `.spacy` file, for one corpus, or a folder, for its splits.
-    settings (ConvertSettings): How to read.
-    force (bool): Replace .spacy files that exist.
-    notify (Callable[[str], object]): Is told what a user should know.
-    advance (Callable[[float], object]): Is told how many more bytes have been read.
-    RETURNS (dict[Path, Tally]): What was written, and what happened to its annotations.
-    RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then nothing is written but
-        rejects.jsonl.
+    settings (ConvertSettings): Settings.
+    force (bool): Replace existing .spacy files.
+    notify (Callable[[str], object]): Receives messages to the user.
+    advance (Callable[[float], object]): Receives how many more bytes have been read.
+    RETURNS (dict[Path, Tally]): Outputs, and the counts of their annotations.
+    RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then only rejects.jsonl is written.
     """
     if settings.format not in ("auto", *FORMATS):
         raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
@@ -80,7 +81,9 @@ def convert(
                     goes_to = route(path, i)
                     writers[goes_to].add(record)
                     if goes_to is not path:
-                        _move(record, tallies[path], tallies[goes_to])
+                        for tally, sign in ((tallies[path], -1), (tallies[goes_to], 1)):
+                            tally.sentences += sign
+                            tally.entities += sign * len(record.entities)
                     rejects.take(tallies[path])
                 rejects.take(tallies[path])
         if rejects.n_written:
@@ -88,13 +91,13 @@ def convert(
             put_in_place(folder / "rejects.jsonl", resolve(report))
         elif report.is_file():
             report.unlink()
-        _check(source, settings, tallies, rejects, report)
+        _require_annotations(source, settings, tallies, rejects, report)
         for path, writer in writers.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             put_in_place(writer.close(), resolve(path))
     for path in writers:
         if path.is_dir():
-            notify(f"{path} is a folder of several files, which is read like a file.")
+            notify(f"{path} is a folder of several files, and can be used like a file.")
     return tallies
 
 
@@ -129,12 +132,12 @@ def read_records(
     """Read files of any known format.
 
     paths (list[Path]): The files.
-    settings (ConvertSettings): How to read.
+    settings (ConvertSettings): Settings.
     tally (Tally): Counts and rejects, added to.
     reading (Reading): Receives messages and progress.
-    decision (Optional[ScriptDecision]): What earlier files of the corpus have shown of its script.
+    decision (Optional[ScriptDecision]): Evidence of earlier files of the corpus for its script.
     YIELDS (Record): Checked records.
-    RAISES (CorpusError): For a file that is not there or cannot be read.
+    RAISES (CorpusError): For a file that is missing or cannot be read.
     """
     decision = decision or ScriptDecision()
     reading = replace(reading, reject=tally.reject_record)
@@ -162,11 +165,8 @@ def read_records(
         tally.conversions[converter.converted_by] += converter.rescued
 
 
-RouteT: TypeAlias = Callable[[Path, int], Path]
-
-
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
-    """SplitPlan outputs, and return a function that assigns each record to one."""
+    """Return the plan of the outputs, and a function that assigns each record to one: output and number → output."""
     if settings.split:
         return _plan_random_split(source, target, settings, notify)
     plan = plan_splits(source, target, notify, is_unlabelled=lambda path: is_unlabelled_file(path, settings.fields))
@@ -200,34 +200,21 @@ def _plan_random_split(
     assignment = assign(records, ratio, settings.seed)
     notify(assignment.report(settings.split, settings.seed))
     targets = [target / f"{name}.spacy" for name in assignment.names]
-    return SplitPlan({targets[0]: files} | {path: [] for path in targets[1:]}), lambda _, i: targets[
-        assignment.splits[i]
-    ]
+    plan = SplitPlan({targets[0]: files} | {path: [] for path in targets[1:]})
+    return plan, lambda _, number: targets[assignment.splits[number]]
 
 
-def _move(record: Record, tally: Tally, other: Tally) -> None:
-    for mine, sign in ((tally, -1), (other, 1)):
-        mine.sentences += sign
-        mine.entities += sign * len(record.entities)
-
-
-def _check(
+def _require_annotations(
     source: Path, settings: ConvertSettings, tallies: dict[Path, Tally], rejects: RejectsWriter, report: Path
 ) -> None:
-    if rejects.n > settings.max_rejects:
-        raise CorpusError(
-            Errors.ZT208.format(
-                rejected=rejects.n,
-                total=sum(tally.entities for tally in tallies.values()) + rejects.n,
-                limit=settings.max_rejects,
-                report=report,
-                first=rejects.describe_first(),
-            )
-        )
+    limit = settings.max_rejects
+    if rejects.n > limit:
+        first = rejects.describe_first()
+        total = sum(tally.entities for tally in tallies.values()) + rejects.n
+        raise CorpusError(Errors.ZT208.format(rejected=rejects.n, total=total, limit=limit, report=report, first=first))
     for path, tally in tallies.items():
+        name = f"{path.stem} of {source}"
         if not tally.sentences:
-            raise CorpusError(Errors.ZT203.format(path=f"{path.stem} of {source}"))
+            raise CorpusError(Errors.ZT203.format(path=name))
         if not tally.entities:
-            raise CorpusError(
-                Errors.ZT204.format(path=f"{path.stem} of {source}", n=tally.sentences, format=settings.format)
-            )
+            raise CorpusError(Errors.ZT204.format(path=name, n=tally.sentences, format=settings.format))

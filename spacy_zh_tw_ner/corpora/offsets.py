@@ -1,9 +1,9 @@
 """Convert offsets as tools write them to offsets in code points, ends exclusive.
 
-Python counts code points, JavaScript UTF-16 units, and some tools what a reader sees as one character (graphemes, as in
-UAX #29, where CR LF is one). The three differ after characters such as 𠮷 and 👨‍👩‍👧 only. Tools that normalize line
-ends count CR LF as one in any unit: such conventions have "-lf" in their names. Where a format repeats the annotated
-text, the slices decide; where it does not, only an offset that is impossible otherwise does.
+Python counts code points, JavaScript UTF-16 units, and some tools graphemes (UAX #29, where CR LF is one). The three
+differ only after characters such as 𠮷 and 👨‍👩‍👧. Tools that normalize line ends count CR LF as one in any unit: such
+conventions have "-lf" in their names. If a format repeats the annotated text, the slices decide on the convention; if
+not, only an offset that is impossible otherwise does.
 """
 
 import re
@@ -22,7 +22,7 @@ from .records import Reading, Record, Reject, ignore
 class RawSpan(NamedTuple):
     """An annotation as it is in the file, before offsets are converted.
 
-    surface: Its text, where the format repeats it.
+    surface: Its text, if the format repeats it.
     gaps: Places between its fragments, in brat; they must hold nothing but white space.
     origin: Its own line, for the message about gaps.
     """
@@ -37,7 +37,7 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A record whose offsets are in whatever unit its file uses."""
+    """A record whose offsets are in the unit of its file."""
 
     text: str
     spans: list[RawSpan]
@@ -47,7 +47,7 @@ class RawRecord:
 
 
 class Convention(NamedTuple):
-    """Unit of offsets; whether the end names the last character, and whether CR LF counts as one."""
+    """Unit of offsets; whether the end is the last character (inclusive), and whether CR LF counts as one."""
 
     unit: str
     inclusive: bool
@@ -66,7 +66,7 @@ CONVENTIONS = {
     str(c): c for inclusive in (False, True) for c in (Convention(unit, inclusive, crlf) for unit, crlf in COUNTS)
 }
 CODEPOINT, CODEPOINT_INCLUSIVE = CONVENTIONS["codepoint"], CONVENTIONS["codepoint-inclusive"]
-# Every one of these is one UTF-16 unit and one grapheme, whatever stands beside it.
+# Each of these characters is one UTF-16 unit and one grapheme, whatever its neighbours are.
 PLAIN = re.compile(r"[\n -~\xa0-\u02ff\u2000-\u200a\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\ua4cf！-ﾝ]*")
 INSIDE_A_PAIR = -1
 LINE_BREAKS = str.maketrans(dict.fromkeys("\n\r\t\x0b\x0c\x85\u2028\u2029", " "))
@@ -93,13 +93,13 @@ def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]
             for p in ((i, INSIDE_A_PAIR) if char > wide else (i,))
         ]
         return [*starts, len(text)]
-    import regex  # comes with transformers
+    import regex
 
     return [*(match.start() for match in regex.finditer(r"\X", text)), len(text)]
 
 
 def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
-    """Convert one span to code points; None where it is outside of its text, empty, or ends inside a character."""
+    """Convert one span to code points; None if it is outside of its text, empty, or ends inside a character."""
     starts = boundaries(text, convention.unit, convention.crlf_is_one)
     end = span.end + convention.inclusive
     if not (0 <= span.start < end < len(starts)) or INSIDE_A_PAIR in (starts[span.start], starts[end]):
@@ -110,13 +110,13 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
 def resolve_offsets(
     read: RawReaderT, path: Path, reading: Reading, *, default: Convention = CODEPOINT
 ) -> Iterator[Record]:
-    """Read a file whose unit of offsets is not known beforehand: once to find it out, and once to use it.
+    """Read a file twice: once to find its convention for offsets, and once to convert them.
 
     read (RawReaderT): The format's own reader.
     path (Path): The file.
-    reading (Reading): `offsets` may name the convention; `notify` is told of any but the default.
-    default (Convention): What the format is said to use.
-    YIELDS (Record): Entities in code points. What fits no convention is among the record's rejects.
+    reading (Reading): `offsets` may name the convention; `notify` receives any other than the default.
+    default (Convention): The documented convention of the format.
+    YIELDS (Record): Entities in code points. Spans that fit no convention are among the record's rejects.
     RAISES (CorpusError): For an unknown convention, and whatever the reader raises.
     """
     half = replace(reading, advance=lambda n: reading.advance(n / 2))
@@ -134,33 +134,34 @@ def resolve_offsets(
 
 
 class _Survey:
-    """What the spans of a file say about its convention."""
+    """Evidence in the spans of a file for its convention."""
 
     def __init__(self, default: Convention) -> None:
         self.default = default
         self.votes: Counter[Convention] = Counter()
-        self.n_with_surface = self.n_behind = 0
+        self.n_with_surface = self.n_ambiguous = 0
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
+        """Count which conventions the spans of a record fit."""
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:
                 self.n_with_surface += 1
-                if plain:  # all units are equal, so only the end is ambiguous
-                    fits = {c: _fit(span, raw.text, c) for c in (CODEPOINT, CODEPOINT_INCLUSIVE)}
+                # In a plain text all units are equal, so only the end is ambiguous.
+                tried = (CODEPOINT, CODEPOINT_INCLUSIVE) if plain else CONVENTIONS.values()
+                fits = {c: _fit(span, raw.text, c) for c in tried}
+                if plain:
                     fits = {c: fits[CODEPOINT_INCLUSIVE if c.inclusive else CODEPOINT] for c in CONVENTIONS.values()}
-                else:
-                    fits = {c: _fit(span, raw.text, c) for c in CONVENTIONS.values()}
                 best = min(fits.values())
                 self.votes.update(c for c, fit in fits.items() if fit == best < NO_FIT)
             elif not plain:
                 places = {c: place(span, raw.text, c) for c in CONVENTIONS.values() if not c.inclusive}
-                self.n_behind += len(set(places.values())) > 1
+                self.n_ambiguous += len(set(places.values())) > 1
                 self.n_impossible.update(str(c) for c, entity in places.items() if entity is None)
 
     def decide(self, path: Path, reading: Reading) -> Convention:
-        """Choose, and say so wherever the choice could be another one."""
+        """Choose a convention, and report it if it is not the default or if another one is possible."""
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
             if best != self.default:
@@ -174,12 +175,12 @@ class _Survey:
             if self.n_impossible[default] and not self.n_impossible[unit]:
                 reading.notify(
                     f"{path}: offsets are read as {unit}: as {self.default}, {self.n_impossible[default]} "
-                    "spans could not stand in their texts. Set --offsets if that is wrong."
+                    "spans are impossible in their texts. Set --offsets if that is wrong."
                 )
                 return CONVENTIONS[unit]
-        if self.n_behind:
+        if self.n_ambiguous:
             reading.notify(
-                f"{path}: offsets are read as {self.default}. For {self.n_behind} spans, which follow characters "
+                f"{path}: offsets are read as {self.default}. For {self.n_ambiguous} spans, which follow characters "
                 "such as 𠮷 or 👍🏽, or CR LF, another way of counting would mean another place, and the file does not "
                 "repeat their texts: look at one of them, and set --offsets if it is wrong."
             )
@@ -193,11 +194,15 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
         entity = place(span, raw.text, found) if found else None
         reason = ""
         if found is None:
-            reason = f"the file says {span.surface!r}, and {_stands(span, raw.text, chosen)} stands there"
+            seen = place(span, raw.text, chosen)
+            there = repr(raw.text[seen.start : seen.end]) if seen else "nothing"
+            reason = f"the file says {span.surface!r}, but the text has {there} there"
         elif entity is None:
             reason = f"outside the text of {len(raw.text)} characters, or empty (offsets in {chosen})"
         if span.gaps and not (found and entity and _gaps_are_white(span, raw.text, found)):
-            reason = f"discontinuous ({_fragments(span)}), {span.origin}"
+            borders = [span.start, *(border for gap in span.gaps for border in gap), span.end]
+            fragments = ";".join(f"{start} {end}" for start, end in zip(borders[::2], borders[1::2], strict=True))
+            reason = f"discontinuous ({fragments}), {span.origin}"
         if entity is None or reason:
             record.rejects.append(Reject(Entity(span.start, span.end, span.label), reason))
             continue
@@ -218,21 +223,10 @@ def _best_convention(
     return best if fits[best] < NO_FIT else None
 
 
-def _fragments(span: RawSpan) -> str:
-    """Write the fragments of a discontinuous span as brat does, joined without the gaps."""
-    borders = [span.start, *(border for gap in span.gaps for border in gap), span.end]
-    return ";".join(f"{start} {end}" for start, end in zip(borders[::2], borders[1::2], strict=True))
-
-
 def _gaps_are_white(span: RawSpan, text: str, convention: Convention) -> bool:
     starts = boundaries(text, convention.unit, convention.crlf_is_one)
     gaps = [(starts[start + convention.inclusive], starts[end]) for start, end in span.gaps]
     return not any(INSIDE_A_PAIR in gap or text[gap[0] : gap[1]].strip() for gap in gaps)
-
-
-def _stands(span: RawSpan, text: str, convention: Convention) -> str:
-    seen = place(span, text, convention)
-    return repr(text[seen.start : seen.end]) if seen else "nothing"
 
 
 EXACT, SAME_LENGTH, COLLAPSED, NO_FIT = range(4)
@@ -242,9 +236,9 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     r"""Compare the text at a span with the surface in the file.
 
     Tools write a line break as a blank, or as a backslash and an n; browsers collapse white space and cut it off at the
-    edges. Whatever the file says is exact is taken first, so that this never decides where there is a better place.
+    edges. An exact match is always preferred, so these rules never overrule a better place.
 
-    RETURNS (int): EXACT, SAME_LENGTH where only line breaks differ, COLLAPSED where only white space does, or NO_FIT.
+    RETURNS (int): EXACT, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space does, or NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:
@@ -252,7 +246,7 @@ def _fit(span: RawSpan, text: str, convention: Convention) -> int:
     seen = text[entity.start : entity.end]
     if seen == span.surface:
         return EXACT
-    said = span.surface.replace("\\n", " ")
-    if seen.translate(LINE_BREAKS) == said.translate(LINE_BREAKS):
+    surface = span.surface.replace("\\n", " ")
+    if seen.translate(LINE_BREAKS) == surface.translate(LINE_BREAKS):
         return SAME_LENGTH
-    return COLLAPSED if "".join(seen.split()) == "".join(said.split()) != "" else NO_FIT
+    return COLLAPSED if "".join(seen.split()) == "".join(surface.split()) != "" else NO_FIT

@@ -1,4 +1,4 @@
-"""Read the objects of a JSON file or the rows of a Parquet file."""
+"""Read the rows of a Parquet file as JSON objects; open a file of either."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ BATCH = 1024  # rows that are decoded at once
 
 
 class Rows(NamedTuple):
-    """Rows of a file: Hugging Face features from Parquet metadata, or None, and origin and object of each row."""
+    """Hugging Face features from Parquet metadata, or None, and origin and object of each row."""
 
     features: Any
     objects: Iterator[tuple[str, dict[str, Any]]]
@@ -34,13 +34,11 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
 
     path (Path): JSON lines, a JSON array, or Parquet.
     advance (Callable[[float], object]): Receives how many more bytes have been read.
-    RETURNS (Rows): The objects, read as they are asked for.
+    RETURNS (Rows): The objects, read one after the other.
     RAISES (CorpusError): For Parquet that cannot be read, or without pyarrow.
     """
-    return _open_parquet(path, advance) if is_parquet(path) else Rows(None, json_objects(path, advance))
-
-
-def _open_parquet(path: Path, advance: Callable[[float], object]) -> Rows:
+    if not is_parquet(path):
+        return Rows(None, json_objects(path, advance))
     try:
         from pyarrow import parquet, types
     except ImportError:
@@ -55,25 +53,27 @@ def _open_parquet(path: Path, advance: Callable[[float], object]) -> Rows:
     # Columns of images and audio are not read.
     binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     columns = [field.name for field in file.schema_arrow if not any(is_kind(field.type) for is_kind in binary)]
+    return Rows(features, _parquet_objects(path, file, columns, advance))
 
-    def objects() -> Iterator[tuple[str, dict[str, Any]]]:
-        number = 0
-        size = path.stat().st_size / max(1, file.metadata.num_rows)
-        batches = file.iter_batches(batch_size=BATCH, columns=columns)
-        while True:
-            try:
-                batch = next(batches, None)
-                found = batch.to_pylist() if batch is not None else []
-            except Exception as error:  # pyarrow has its own exception types
-                raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-            if batch is None:
-                return
-            for data in found:
-                number += 1
-                yield f"{path}:{number}", data
-            advance(size * batch.num_rows)
 
-    return Rows(features, objects())
+def _parquet_objects(
+    path: Path, file: Any, columns: list[str], advance: Callable[[float], object]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
+    size = path.stat().st_size / max(1, file.metadata.num_rows)
+    batches = file.iter_batches(batch_size=BATCH, columns=columns)
+    while True:
+        try:
+            batch = next(batches, None)
+            found = batch.to_pylist() if batch is not None else []
+        except Exception as error:  # pyarrow has its own exception types
+            raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
+        if batch is None:
+            return
+        for data in found:
+            number += 1
+            yield f"{path}:{number}", data
+        advance(size * batch.num_rows)
 
 
 def _require_plausible(metadata: Any, path: Path) -> None:
@@ -85,7 +85,6 @@ def _require_plausible(metadata: Any, path: Path) -> None:
     limit = inflation_limit(path.stat().st_size)
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
-        for j in range(group.num_columns):
-            column = group.column(j)
+        for column in map(group.column, range(group.num_columns)):
             for value in (column.total_uncompressed_size, column.num_values):
                 whole_number(f"column {column.path_in_schema}", value, 0, limit)

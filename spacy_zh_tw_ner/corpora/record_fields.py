@@ -26,6 +26,15 @@ SURFACE = ("text", "surface", "word", "mention")
 WHOLE = re.compile("[0-9]{1,15}")
 LARGEST = 10**15  # limit of offsets written as floats
 NO_LABEL = "a region without a label"
+KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    str: "a string",
+    dict: "an object",
+}
 
 
 class NotUsable(ValueError):
@@ -57,15 +66,7 @@ class Spans(NamedTuple):
 
 def kind_of(value: object) -> str:
     """Describe the JSON type of a value, for messages."""
-    names = {
-        type(None): "null",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        str: "a string",
-    }
-    return names.get(type(value), "an object" if isinstance(value, dict) else type(value).__name__)
+    return KINDS.get(type(value), type(value).__name__)
 
 
 def text_or_nothing(value: object) -> str:
@@ -104,9 +105,8 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
     present = [field for field in tokens_fields if isinstance(data.get(field), list)]
     pairs = [(field, tags) for field in present for tags in _tags_fields(field, names) if tags in data]
     for tokens, tags in pairs:
-        values = data[tags]
-        if isinstance(values, list) and len(values) == len(data[tokens]) and _are_tags(values):
-            return TokensAndTags(data[tokens], values, tags)
+        if _are_tags_of(data[tags], data[tokens]):
+            return TokensAndTags(data[tokens], data[tags], tags)
     for tokens, tags in pairs:
         expected = names.tags is not None or tags == TAGS_FIELDS[0]
         if (expected and isinstance(data[tags], list)) or (data[tags] is None and _are_strings(data[tokens])):
@@ -115,9 +115,8 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
         return None
     text = next((data[field] for field in TEXT_FIELDS if isinstance(data.get(field), str)), "")
     for tags in _tags_fields("text", names):
-        values = data.get(tags)
-        if text and isinstance(values, list) and len(values) == len(text) and _are_tags(values):
-            return TokensAndTags(list(text), values, tags)
+        if text and _are_tags_of(data.get(tags), text):
+            return TokensAndTags(list(text), data[tags], tags)
     return None
 
 
@@ -127,7 +126,9 @@ def _tags_fields(tokens_field: str, names: FieldNames) -> tuple[str, ...]:
     return (f"{tokens_field}_label", f"{tokens_field}_labels", f"{tokens_field}_tags", *TAGS_FIELDS)
 
 
-def _are_tags(values: list[Any]) -> bool:
+def _are_tags_of(values: Any, tokens: Sequence[Any]) -> bool:
+    if not isinstance(values, list) or len(values) != len(tokens):
+        return False
     return all(type(value) is int or (isinstance(value, str) and TAG.fullmatch(value)) for value in values)
 
 
@@ -144,12 +145,9 @@ def span_fields(data: ObjectT) -> Iterator[tuple[str, Any]]:
     for field, value in data.items():
         if value is None or (field == "label" and isinstance(value, str)):
             continue
-        if field in SPANS_FIELDS or (field not in OTHER_FIELDS and _is_list_of_spans(value)):
+        is_list_of_spans = isinstance(value, list) and any(map(_looks_like_span, value))
+        if field in SPANS_FIELDS or (field not in OTHER_FIELDS and is_list_of_spans):
             yield field, value
-
-
-def _is_list_of_spans(value: Any) -> bool:
-    return isinstance(value, list) and any(map(_looks_like_span, value))
 
 
 def _looks_like_span(value: Any) -> bool:
@@ -168,12 +166,13 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
     RETURNS (Spans): With labels as names, and offsets as whole numbers.
     RAISES (NotUsable): For a field that is neither a list of spans nor an object of labels.
     """
-    found = Spans([], [], any(True for _ in span_fields(data)), set())
-    for field, value in span_fields(data):
+    fields = list(span_fields(data))
+    found = Spans([], [], bool(fields), set())
+    for field, value in fields:
         if value:
             found.layouts.add("object" if isinstance(value, dict) and not _is_object_of_lists(value) else "list")
-        for item in _items(field, value):
-            _add(item, found, name_of)
+        for item, surface in _items(field, value):
+            _add(item, surface, found, name_of)
     return found
 
 
@@ -209,43 +208,42 @@ def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None
                 yield [*(place if isinstance(place, list) else [place]), label], surface
 
 
-def _add(item: tuple[Any, str | None], found: Spans, name_of: Callable[[int], str]) -> None:
-    value, surface = item
+def _add(value: Any, surface: str | None, found: Spans, name_of: Callable[[int], str]) -> None:
     if isinstance(value, dict):
-        start, end, label = (next((value[key] for key in keys if key in value), None) for keys in (START, END, LABEL))
+        start, end, labels = (next((value[key] for key in keys if key in value), None) for keys in (START, END, LABEL))
         surface = next((value[key] for key in SURFACE if isinstance(value.get(key), str)), None)
     elif isinstance(value, list) and len(value) == 3:
-        start, end, label = value
+        start, end, labels = value
     else:
         found.rejects.append(Reject(Entity(0, 0, ""), f"{kind_of(value)} is not a span: {str(value)[:60]}"))
         return
-    for name in label if isinstance(label, list) and label else [label]:
-        span, reject = check_span(start, end, name_of(name) if type(name) is int else name, surface)
-        if span is not None:
-            found.usable.append(span)
-        if reject is not None:
-            found.rejects.append(reject)
+    for label in labels if isinstance(labels, list) and labels else [labels]:
+        checked = check_span(start, end, name_of(label) if type(label) is int else label, surface)
+        if isinstance(checked, RawSpan):
+            found.usable.append(checked)
+        else:
+            found.rejects.append(checked)
 
 
-def check_span(start: object, end: object, label: object, surface: str | None) -> tuple[RawSpan | None, Reject | None]:
+def check_span(start: object, end: object, label: object, surface: str | None) -> RawSpan | Reject:
     """Check the types of a span.
 
     start, end (object): Must be whole numbers, also as 3.0 or "3".
     label (object): Must be a string. A region without a label or offsets is not an annotation (NoAnnotation).
     surface (Optional[str]): The annotated text, if the file repeats it.
-    RETURNS (tuple[Optional[RawSpan], Optional[Reject]]): Either a span or a reject.
+    RETURNS (Union[RawSpan, Reject]): The span, or the reason against it.
     """
     first, last = _whole_number(start), _whole_number(end)
     place = Entity(first or 0, last or 0, str(label or "")[:60])
     if label is None or label in ("", []):
-        return None, NoAnnotation(place, NO_LABEL)
+        return NoAnnotation(place, NO_LABEL)
     if start is None or end is None:
-        return None, NoAnnotation(place, "a region without a place")
+        return NoAnnotation(place, "a region without a place")
     if first is None or last is None:
-        return None, Reject(place, f"offsets {start!r} and {end!r} are not whole numbers")
+        return Reject(place, f"offsets {start!r} and {end!r} are not whole numbers")
     if not isinstance(label, str):
-        return None, Reject(place, f"label {label!r} is not a name")
-    return RawSpan(first, last, label, surface), None
+        return Reject(place, f"label {label!r} is not a name")
+    return RawSpan(first, last, label, surface)
 
 
 def _whole_number(value: object) -> int | None:

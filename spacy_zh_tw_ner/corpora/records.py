@@ -1,9 +1,9 @@
-"""Record that every corpus reader yields: a text, its entities by character, and its file and line."""
+"""Records (a text, its entities by character, its file and line) and the interface of the functions that read them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..entities import Entity
 from ..errors import CorpusError, Errors
@@ -24,7 +24,7 @@ class Reject(NamedTuple):
 class NoAnnotation(Reject):
     """A region that annotates nothing, such as one without a label.
 
-    It is listed with the rejects, and does not count against `max_rejects`.
+    It is listed with the rejects, but does not count against `max_rejects`.
     """
 
 
@@ -35,10 +35,10 @@ class Record:
     text (str): The text.
     entities (list[Entity]): Offsets in code points, ends exclusive; not yet checked.
     origin (str): File and line, for messages.
-    doc_id (str): The document that it belongs to, where the format says so.
-    repairs (list[str]): What the reader had to mend.
-    converted_by (str): What has converted its script, such as "OpenCC 1.4.2 s2tw"; empty for a text as it was.
-    rejects (list[Reject]): What the reader could not use.
+    doc_id (str): The document that it belongs to, if the format has documents.
+    repairs (list[str]): Corrections made by the reader.
+    converted_by (str): Converter of its script, such as "OpenCC 1.4.2 s2tw"; empty for an original text.
+    rejects (list[Reject]): Annotations that the reader could not use.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Record:
 
 
 def ignore(*_: object) -> None:
-    """Take no notice."""
+    """Do nothing."""
 
 
 def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    """Return the error for a place in a file that cannot be read. A line may have a million characters."""
+    """Return the error for a place in a file that cannot be read; long lines are cut in its message."""
     seen = seen if len(seen) <= LONGEST_SEEN else f"{seen[:LONGEST_SEEN]}…"
     return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
 
@@ -78,14 +78,14 @@ USUAL_FIELDS = FieldNames()
 
 @dataclass(frozen=True)
 class Reading:
-    """Settings of a reader, and the callbacks that it reports to.
+    """Settings and callbacks of a reader.
 
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`, or "auto".
     notify (Callable[[str], object]): Receives messages about a whole file.
     advance (Callable[[float], object]): Receives how many more bytes have been read.
     fields (FieldNames): Names of fields, where they are not the usual ones.
-    reject (Callable[[str, str, str, str], object]): Receives origin, problem, what was seen and the remedy for each
-        record that cannot be used; by default it raises a CorpusError.
+    reject (Callable[[str, str, str, str], object]): Receives origin, problem, the text in the file and the remedy for
+        each record that cannot be used; by default it raises a CorpusError.
     """
 
     offsets: str = "auto"
@@ -97,4 +97,17 @@ class Reading:
 
 SILENT = Reading()
 
-ReaderT: TypeAlias = Callable[[Path, Reading], Iterator[Record]]
+
+class ReaderT(Protocol):
+    """Interface of the reader of a format."""
+
+    def __call__(self, path: Path, reading: Reading = SILENT) -> Iterator[Record]:
+        """Read a file, in memory that does not grow with its size if the format allows it.
+
+        path (Path): The file.
+        reading (Reading): Settings; receives messages, progress and rejected records.
+        YIELDS (Record): One per sentence, line, object or task, with its entities not yet checked.
+        RAISES (CorpusError): For a place that is not of the format, with file and line, or whatever `reading.reject`
+            raises.
+        """
+        ...

@@ -12,19 +12,19 @@ from ..untrusted.documents import nests_deeper
 from .records import broken, ignore
 
 CHUNK = 1 << 18  # bytes read at once
-BETWEEN = re.compile(r"[\s,]*")
+SEPARATORS = re.compile(r"[\s,]*")
 ARRAY = re.compile(r"\s*\[\s*(?=[{\]]|$)")
-# A decoder that fails this near to the end of what has been read may only lack the rest of an escape or a literal.
+# An error this close to the end of the buffer may only be an incomplete escape or literal.
 NEAR_THE_END = 16
 
 
 def numbered_lines(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[int, str]]:
-    r"""Read a UTF-8 text file a line at a time.
+    r"""Read a UTF-8 text file one line at a time.
 
-    Only line feeds end a line: U+2028, U+0085 and form feeds stay where they are. A BOM and carriage returns go.
+    Only line feeds end a line: U+2028, U+0085 and form feeds are text. A BOM and carriage returns are removed.
 
     path (Path): The file.
-    advance (Callable[[float], object]): Is told how many more bytes have been read.
+    advance (Callable[[float], object]): Receives how many more bytes have been read.
     YIELDS (tuple[int, str]): Number from 1, and the line without its end.
     RAISES (CorpusError): For bytes that are not UTF-8.
     """
@@ -39,36 +39,6 @@ def numbered_lines(path: Path, advance: Callable[[float], object] = ignore) -> I
         number += len(lines)
     if rest:
         yield number + 1, rest.removesuffix("\r")
-
-
-def is_json_array(path: Path) -> bool:
-    """Return whether a file begins as an array of objects does: markup may begin with a bracket, too."""
-    with path.open("rb") as file:
-        return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None
-
-
-def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read the objects of a JSON file: one a line, or all in one array.
-
-    path (Path): The file.
-    advance (Callable[[float], object]): Is told how many more bytes have been read.
-    YIELDS (tuple[str, dict]): File and line where the object begins, and the object.
-    RAISES (CorpusError): For what is no JSON object, or not UTF-8.
-    """
-    if is_json_array(path):
-        values = _array(path, advance)
-    else:
-        values = ((f"{path}:{number}", line) for number, line in numbered_lines(path, advance) if line.strip())
-    for origin, value in values:
-        try:
-            data = json.loads(value) if isinstance(value, str) else value
-        except (ValueError, RecursionError) as error:
-            raise broken(origin, f"not JSON ({error})", value[:60], "Write one object a line.") from None
-        if nests_deeper(data):
-            raise broken(origin, "nested too deeply", type(data).__name__, "Write one object a line.")
-        if not isinstance(data, dict):
-            raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
-        yield origin, data
 
 
 def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str]:
@@ -91,8 +61,38 @@ def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str
             advance(len(raw))
 
 
+def is_json_array(path: Path) -> bool:
+    """Return whether a file begins as an array of objects does, and not as markup, which may begin with a bracket."""
+    with path.open("rb") as file:
+        return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None
+
+
+def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the objects of a JSON file: one per line, or all in one array.
+
+    path (Path): The file.
+    advance (Callable[[float], object]): Receives how many more bytes have been read.
+    YIELDS (tuple[str, dict]): File and line where the object begins, and the object.
+    RAISES (CorpusError): For values that are not JSON objects, and bytes that are not UTF-8.
+    """
+    if is_json_array(path):
+        values = _array(path, advance)
+    else:
+        values = ((f"{path}:{number}", line) for number, line in numbered_lines(path, advance) if line.strip())
+    for origin, value in values:
+        try:
+            data = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:
+            raise broken(origin, f"not JSON ({error})", value[:60], "Write one object a line.") from None
+        if nests_deeper(data):
+            raise broken(origin, "nested too deeply", type(data).__name__, "Write one object a line.")
+        if not isinstance(data, dict):
+            raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
+        yield origin, data
+
+
 def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str, Any]]:
-    """The values of an array, each as soon as its last character has been read."""
+    """Yield the values of an array, each as soon as its last character has been read."""
     decode = json.JSONDecoder().raw_decode
     buffer, position, line, begun = "", 0, 1, False
     failure: json.JSONDecodeError | None = None
@@ -104,7 +104,7 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
             position, begun = buffer.index("[") + 1, True
             line += buffer.count("\n", 0, position)
         while True:
-            start = BETWEEN.match(buffer, position).end()  # type: ignore[union-attr]  # it matches nothing, too
+            start = SEPARATORS.match(buffer, position).end()  # type: ignore[union-attr]  # it also matches nothing
             line += buffer.count("\n", position, start)
             position = start
             if buffer.startswith("]", start):

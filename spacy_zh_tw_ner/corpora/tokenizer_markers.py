@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .records import NotifyT
-from .tags import find_tokens
+from .tags import TAG, find_tokens
 
 CleanT: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[bool | None]]
 
@@ -23,6 +23,10 @@ INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
 PIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
 
 
+class LostText(ValueError):
+    """Raised for a sentence whose text cannot be restored."""
+
+
 def is_special(token: str) -> bool:
     """Return whether a token is a special token of a model, such as [CLS], and not part of the text."""
     return token in SPECIAL
@@ -33,10 +37,17 @@ def is_piece(token: str) -> bool:
     return CONTINUED.fullmatch(token) is not None
 
 
+def valid_tag(token: str, tag: str) -> str | None:
+    """Return the tag of a token, O for a special token that some tools give a tag of its own; None if it is no tag."""
+    if TAG.fullmatch(tag) or (tag == PIECE_TAG and is_piece(token)):
+        return tag
+    return "O" if is_special(token) else None
+
+
 def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
     """Return whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
 
-    sentences (Iterable[Sequence[str]]): Tokens, a sentence each.
+    sentences (Iterable[Sequence[str]]): Tokens of each sentence.
     RETURNS (bool): Whether nearly every token ends with 0 or one more than the token before, and some with more than 0.
     """
     n_tokens = n_placed = highest = 0
@@ -52,11 +63,7 @@ def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
     return highest > 0 and n_placed >= PLACED_SHARE * n_tokens
 
 
-class LostText(ValueError):
-    """A sentence whose text cannot be restored."""
-
-
-class SignRemover:
+class MarkerRemover:
     """Remove markers from the sentences of one file, and count them.
 
     positions (bool): Tokens end with positions, as in Weibo NER.
@@ -79,14 +86,14 @@ class SignRemover:
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]
         joined = "".join(tokens)
-        signed = any(sign in joined for sign in BEGINNINGS)
-        if signed and text is not None and PIECE_TAG not in tags:
-            signed = len(find_tokens(tokens, text)) < len(tokens)
-        if not signed:
+        marked = any(marker in joined for marker in BEGINNINGS)
+        if marked and text is not None and PIECE_TAG not in tags:
+            marked = len(find_tokens(tokens, text)) < len(tokens)
+        if not marked:
             return tokens, tags, ()
         clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
         # If a sentence has SentencePiece markers, tokens without one continue the word before.
-        unsigned = False if any(token.startswith(BLANK) for token in tokens) else None
+        unmarked = False if any(token.startswith(BLANK) for token in tokens) else None
         begun, blank = "", False  # tag and space of a token that was only ▁, for the next token
         for token, tag in zip(tokens, tags, strict=True):
             if token in UNKNOWN:
@@ -95,7 +102,7 @@ class SignRemover:
                 self.counts["special tokens such as [CLS] are left out"] += 1
                 continue
             piece = CONTINUED.fullmatch(token)
-            before: bool | None = True if blank else unsigned
+            before: bool | None = True if blank else unmarked
             if piece is not None:
                 token, before = piece[1], False  # noqa: PLW2901
                 tag = _continued(clean[1]) if tag == PIECE_TAG else tag  # noqa: PLW2901

@@ -64,6 +64,7 @@ class CorpusErrors:
         "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or take SVG, which every browser shows."
     )
     ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
+    ZT410 = "{path} does not hold scores. Write them with `evaluate PIPELINE DATA --output {path}`."
 
     # Folders of corpora
     ZT730 = (

@@ -7,20 +7,20 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..crf import Reliability, chance_error, reliability
-from .predictions import doc_entities, entity_of, known_entities
+from .predictions import compare, entity_of
 
-N_BINS = 10  # with as many entities each; Naeini et al. (2015), whose measure it is, take as many
+N_BINS = 10  # with equally many entities each; Naeini et al. (2015), who propose the measure, use as many
 
 
 class Confidence(NamedTuple):
-    """reliability: By bin. by_chance: The calibration error that scores would have that are exactly right."""
+    """reliability: By bin. by_chance: The calibration error to expect of perfectly calibrated scores."""
 
     reliability: Reliability
     by_chance: float
 
     @property
     def error(self) -> float:
-        """The expected calibration error."""
+        """Return the expected calibration error."""
         return self.reliability.expected_calibration_error
 
     @property
@@ -29,7 +29,7 @@ class Confidence(NamedTuple):
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:
-        """Both errors, and one object a bin."""
+        """Return both errors, and one object per bin."""
         names = ("lowest", "highest", "confidence", "accuracy")
         bins = [
             {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}
@@ -38,26 +38,27 @@ class Confidence(NamedTuple):
         return {"expected_calibration_error": round(self.error, 4), "by_chance": round(self.by_chance, 4), "bins": bins}
 
     def __str__(self) -> str:
-        return f"{self.error:.4f} (scores that are exactly right: {self.by_chance:.4f})"
+        return f"{self.error:.4f} (expected by chance if perfectly calibrated: {self.by_chance:.4f})"
 
 
 def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = N_BINS) -> Confidence:
-    """Compare the scores of predicted entities with how many of them are right.
+    """Compare the scores of predicted entities with the share of them that is right.
 
-    pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in what the
-        gold leaves open, are passed over.
-    n_bins (int): At most so many bins.
-    RETURNS (Confidence): What the scores are worth.
+    pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in
+        unannotated text, are left out.
+    n_bins (int): Largest number of bins.
+    RETURNS (Confidence): Reliability by bin.
     """
+    pairs = list(pairs)
     scores: list[float] = []
     correct: list[bool] = []
-    for gold, predicted in pairs:
-        expected, known = doc_entities(gold), known_entities(gold, predicted)
+    for (_, predicted), document in zip(pairs, compare(pairs), strict=True):
         for ent in predicted.ents:
             entity, score = entity_of(ent), ent._.score if ent.has_extension("score") else None
-            if score is not None and entity in known:
+            if score is not None and entity in document.found:
                 scores.append(score)
-                correct.append(entity in expected)
+                correct.append(entity in document.expected)
     found = np.array(scores, dtype=np.float64)
-    right = np.array(correct, dtype=bool)
-    return Confidence(reliability(found, right, n_bins=n_bins), chance_error(found, n_bins=n_bins))
+    return Confidence(
+        reliability(found, np.array(correct, dtype=bool), n_bins=n_bins), chance_error(found, n_bins=n_bins)
+    )

@@ -9,19 +9,20 @@ from pathlib import Path
 import spacy
 
 from ..recognizers.pipelines import pipeline_folder
-from ..training.char_corpus import CharCorpus
-from .predictions import count_exact, micro
+from ..training.measures import peak_resident_memory
+from .entity_counts import micro_f
+from .predictions import read_golds
 
-WARM_UP = 8  # texts that are read before the clock starts
+N_WARM_UP = 8  # texts that are predicted before the measurement
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What was measured.
+    """Measurements of a pipeline.
 
     size (int): Bytes of the folder.
-    peak (int | None): Bytes of memory that the process had at most; None where the system does not say.
-    speed (float): Characters a second, on one thread.
+    peak (int | None): Highest memory of the process in bytes; None where the system does not report it.
+    speed (float): Characters per second, on one thread.
     f_score (float): Micro F of exact spans, 0 to 100.
     """
 
@@ -36,7 +37,7 @@ def measure_footprint(pipeline: str, corpus: Path) -> Footprint:
 
     pipeline (str): Its folder, or the name of its package.
     corpus (Path): A `.spacy` file.
-    RETURNS (Footprint): What was measured.
+    RETURNS (Footprint): The measurements.
     RAISES (CorpusError): For a corpus that cannot be read.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -53,20 +54,11 @@ def _measure(pipeline: str, corpus: Path) -> Footprint:
 
     torch.set_num_threads(1)
     nlp = spacy.load(pipeline)
-    golds = [example.reference for example in CharCorpus(corpus)(nlp)]
+    golds = list(read_golds(nlp, corpus))
     texts = [gold.text for gold in golds]
-    list(nlp.pipe(texts[:WARM_UP]))
+    list(nlp.pipe(texts[:N_WARM_UP]))
     start = time.perf_counter()
     docs = list(nlp.pipe(texts))
     speed = sum(map(len, texts)) / max(time.perf_counter() - start, 1e-9)
-    f_score = 100 * micro(count_exact(zip(golds, docs, strict=True))).f_score
-    return Footprint(folder_size(pipeline_folder(pipeline)), _peak(), speed, f_score)
-
-
-def _peak() -> int | None:
-    # `getrusage` would count what the parent had when it started this process.
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
+    f_score = micro_f(zip(golds, docs, strict=True))
+    return Footprint(folder_size(pipeline_folder(pipeline)), peak_resident_memory(), speed, f_score)

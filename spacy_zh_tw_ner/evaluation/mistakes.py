@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..entities import Entity
-from .predictions import Compared
+from .predictions import ComparedDoc
 
 KINDS = ("missed", "spurious", "boundary", "type", "both")
 
 
 class Mistake(NamedTuple):
-    """kind: One of KINDS. expected: The gold entity, None if spurious. found: What was predicted, None if missed."""
+    """kind: One of KINDS. expected: The gold entity, None if spurious. found: The predicted one, None if missed."""
 
     kind: str
     expected: Entity | None
@@ -22,17 +22,17 @@ class Mistake(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """The labels that take part in it."""
+        """Return the labels of both entities."""
         return {entity.label for entity in (self.expected, self.found) if entity is not None}
 
 
-def find_mistakes(document: Compared) -> list[Mistake]:
-    """Pair the wrong entities of a document with the gold ones that they stand for, each with one at most.
+def find_mistakes(document: ComparedDoc) -> list[Mistake]:
+    """Pair wrong entities with the gold entities that they are predicted for, one to one.
 
     The same characters under another label are a mistake of "type", an overlap under the same label one of
-    "boundary", an overlap under another label "both". What is left is "missed" or "spurious".
+    "boundary", an overlap under another label "both". The others are "missed" or "spurious".
 
-    document (Compared): The document.
+    document (ComparedDoc): The document.
     RETURNS (list[Mistake]): In the order of the text.
     """
     missed, spurious = set(document.expected - document.found), set(document.found - document.expected)
@@ -49,17 +49,23 @@ def find_mistakes(document: Compared) -> list[Mistake]:
     return sorted(mistakes, key=lambda mistake: (mistake.expected or mistake.found or (0,))[0])
 
 
+def count_mistakes(documents: Iterable[ComparedDoc]) -> dict[str, int]:
+    """Count the mistakes of each kind, in the order of KINDS."""
+    counts = Counter(mistake.kind for document in documents for mistake in find_mistakes(document))
+    return {kind: counts[kind] for kind in KINDS}
+
+
 def overlapping(
     expected: Iterable[Entity], found: Iterable[Entity], *, same_label: bool
 ) -> list[tuple[Entity, Entity]]:
     """Pair entities that share a character, one to one, and as many as possible.
 
-    Neither side overlaps itself, so the two can be walked along together: of two that cannot be paired, the one that
-    ends first meets nothing that comes later.
+    Neither side overlaps itself, so that one pass over both is enough: of two entities that cannot be paired, the one
+    that ends first overlaps no later one.
 
     expected (Iterable[Entity]): Gold entities.
     found (Iterable[Entity]): Predicted entities.
-    same_label (bool): Whether a pair must have one label, or two.
+    same_label (bool): Whether the labels of a pair must be equal, or must differ.
     RETURNS (list[tuple[Entity, Entity]]): Gold and predicted entity, in order.
     """
     left, right = sorted(expected), sorted(found)
@@ -78,11 +84,12 @@ def overlapping(
 
 
 class Confusion(NamedTuple):
-    """Which label became which.
+    """Gold labels by predicted labels.
 
-    labels: Rows and columns; one more row stands for what the gold has not, one more column for what was not found.
-    exact: (n_labels + 1, n_labels + 1), entities by gold and predicted label whose boundaries agree.
-    inexact: The same for those that overlap only.
+    labels: Of the rows (gold) and columns (predicted). An additional last row counts spurious entities, an additional
+        last column missed ones.
+    exact: (n_labels + 1, n_labels + 1), entities whose boundaries agree.
+    inexact: The same shape, entities that only overlap.
     """
 
     labels: tuple[str, ...]
@@ -90,14 +97,19 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Labels and both matrices, a row a gold label; the last row is spurious, the last column missed."""
+        """Return labels and both matrices, one row per gold label; the last row is spurious, the last column missed."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
+    def row_shares(self) -> npt.NDArray[np.float64]:
+        """Return the share of its row that each cell holds; (n_labels + 1, n_labels + 1), 0 in an empty row."""
+        totals = self.exact + self.inexact
+        return np.asarray(totals / np.maximum(1, totals.sum(axis=1, keepdims=True)))
 
-def confusion(documents: Iterable[Compared]) -> Confusion:
+
+def confusion(documents: Iterable[ComparedDoc]) -> Confusion:
     """Count which gold label was predicted as which.
 
-    documents (Iterable[Compared]): What was predicted, and the gold.
+    documents (Iterable[ComparedDoc]): Gold and predicted entities.
     RETURNS (Confusion): Two matrices, over the labels of both sides.
     """
     exact: Counter[tuple[str | None, str | None]] = Counter()

@@ -1,6 +1,5 @@
-"""A pipeline on gold documents → everything that is said of it."""
+"""Evaluate a pipeline on gold documents: scores with intervals, mistakes, calibration, and seqeval's report."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,21 +13,24 @@ from ..errors import Errors, MissingExtraError
 from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
-from .entity_counts import Table, by_length, by_surface, tabulate, tabulate_boundaries, tabulate_types
-from .mistakes import KINDS, Confusion, confusion, find_mistakes
-from .predictions import Compared, compare, predict_golds
+from .entity_counts import EntityCounts, by_length, by_surface, count_boundaries, count_entities, count_types
+from .mistakes import Confusion, confusion, count_mistakes
+from .predictions import ComparedDoc, compare, predict_golds
 from .script_robustness import ScriptScores, script_scores
+
+MODES = ("strict", "default")  # of seqeval
+SeqevalT = dict[str, dict[str, float]]  # label or kind of average → precision, recall, f1-score, support
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What is asked for.
+    """Settings of an evaluation.
 
     resamples (int): How often documents are drawn, for the intervals.
     seed (int): Of the draws.
-    known (frozenset[str] | None): The surfaces of the training data, to tell seen entities from unseen.
-    scripts (bool): Predict in other scripts, too, which takes two more passes.
-    seqeval (bool): Ask seqeval for its report, too.
+    known (frozenset[str] | None): The surfaces of the training data, to separate seen from unseen entities.
+    scripts (bool): Predict in other scripts as well, which takes two more passes.
+    seqeval (bool): Add seqeval's report.
     """
 
     resamples: int = RESAMPLES
@@ -40,26 +42,26 @@ class EvaluateSettings:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """What is said of a pipeline.
+    """All results of an evaluation.
 
     pairs (list[tuple[Doc, Doc]]): Gold and predicted documents.
-    documents (list[Compared]): The same, as sets of entities.
-    table (Table): Exact entities by document and label; what pipelines are compared by.
+    documents (list[ComparedDoc]): The same, as sets of entities.
+    table (EntityCounts): Exact entities by document and label, by which pipelines are compared.
     exact (Summary): Entities whose boundaries and label are right.
     boundary (Scores): Entities whose boundaries are right.
-    types (Summary): Entities whose label is right, and which overlap.
+    types (Summary): Entities that overlap one of the same label.
     lengths (dict[str, Scores]): Exact entities by number of characters.
     surfaces (dict[str, Scores]): Exact entities by whether the training data has them; empty where it is not known.
     scripts (dict[str, ScriptScores]): Exact entities in other scripts; empty if not asked for.
-    mistakes (dict[str, int]): How many of each kind.
-    matrix (Confusion): Which label became which.
-    confidence (Confidence): How far scores can be believed.
+    mistakes (dict[str, int]): Number of mistakes of each kind.
+    matrix (Confusion): Gold labels by predicted labels.
+    confidence (Confidence): Calibration of the scores.
     seqeval (dict): seqeval's report, by mode; empty if not asked for.
     """
 
     pairs: list[tuple[Doc, Doc]]
-    documents: list[Compared]
-    table: Table
+    documents: list[ComparedDoc]
+    table: EntityCounts
     exact: Summary
     boundary: Scores
     types: Summary
@@ -69,20 +71,20 @@ class EvaluationReport:
     mistakes: dict[str, int]
     matrix: Confusion
     confidence: Confidence
-    seqeval: dict[str, dict[str, dict[str, float]]]
+    seqeval: dict[str, SeqevalT]
 
     def to_json(self) -> dict[str, object]:
-        """As plain objects; what was not asked for is null."""
-        exact, types = self.exact, self.types
+        """Return plain objects; null for what was not asked for."""
+        exact, types = self.exact.to_json(), self.types.to_json()
         return {
             "documents": len(self.documents),
-            "micro": exact.micro.to_json(),
-            "macro": exact.macro.to_json(),
-            "per_type": _json(exact.groups),
+            "micro": exact["micro"],
+            "macro": exact["macro"],
+            "per_type": exact["groups"],
             "boundary": self.boundary.to_json(),
-            "type": {"micro": types.micro.to_json(), "macro": types.macro.to_json(), "per_type": _json(types.groups)},
-            "by_length": _json(self.lengths),
-            "by_surface": _json(self.surfaces) or None,
+            "type": {"micro": types["micro"], "macro": types["macro"], "per_type": types["groups"]},
+            "by_length": {name: scores.to_json() for name, scores in self.lengths.items()},
+            "by_surface": {name: scores.to_json() for name, scores in self.surfaces.items()} or None,
             "by_script": {name: scores.to_json() for name, scores in self.scripts.items()} or None,
             "mistakes": self.mistakes,
             "confusion": self.matrix.to_json(),
@@ -96,90 +98,75 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
 
     nlp (Language): The pipeline.
     golds (list[Doc]): The documents.
-    settings (EvaluateSettings): What is asked for.
-    RETURNS (EvaluationReport): What is said of it.
-    RAISES (ValueError): Where seqeval is asked for and not installed.
+    settings (EvaluateSettings): Settings.
+    RETURNS (EvaluationReport): All results.
+    RAISES (ValueError): If seqeval's report is asked for and seqeval is not installed.
     """
     pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
     documents = compare(pairs)
-    table = tabulate(documents)
+    table = count_entities(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}
-    kinds = Counter(mistake.kind for document in documents for mistake in find_mistakes(document))
     surfaces = {}
     if settings.known is not None:
-        surfaces = summarize(tabulate(documents, by_surface(settings.known)), **draws).groups
+        surfaces = summarize(count_entities(documents, by_surface(settings.known)), **draws).groups
     return EvaluationReport(
         pairs=pairs,
         documents=documents,
         table=table,
         exact=summarize(table, **draws),
-        boundary=summarize(tabulate_boundaries(documents), **draws).micro,
-        types=summarize(tabulate_types(documents), **draws),
-        lengths=summarize(tabulate(documents, by_length), **draws).groups,
+        boundary=summarize(count_boundaries(documents), **draws).micro,
+        types=summarize(count_types(documents), **draws),
+        lengths=summarize(count_entities(documents, by_length), **draws).groups,
         surfaces=surfaces,
         scripts=script_scores(nlp, golds, table, **draws) if settings.scripts else {},
-        mistakes={kind: kinds[kind] for kind in KINDS},
+        mistakes=count_mistakes(documents),
         matrix=confusion(documents),
         confidence=entity_confidence(pairs),
         seqeval=seqeval_reports(documents) if settings.seqeval else {},
     )
 
 
-def surfaces_of(docs: list[Doc]) -> frozenset[str]:
-    """The characters of every entity of documents."""
+def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
+    """Return the characters of every entity of documents."""
     return frozenset(ent.text for doc in docs for ent in doc.ents)
 
 
-def _json(groups: dict[str, Scores]) -> dict[str, object]:
-    return {name: scores.to_json() for name, scores in groups.items()}
-
-
-MODES = ("strict", "default")
-
-
 def require_seqeval() -> None:
-    """Raise where seqeval is not installed.
-
-    RAISES (ValueError): With how to install it.
-    """
+    """Raise a ValueError with the command to install seqeval if it is not installed."""
     if not has_seqeval():
         raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
 
-def seqeval_reports(documents: Sequence[Compared]) -> dict[str, dict[str, dict[str, float]]]:
-    """Score with seqeval, in both of its modes.
+def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
+    """Compute seqeval's classification report, which most papers cite, in both of its modes.
 
-    "strict" takes legal IOB2 tags only as entities, "default" reads tags as conlleval does. From entities, as here,
-    every tag is legal, so the two agree; they differ for taggers that write tags of their own.
+    "strict" takes only legal IOB2 tags as entities, "default" reads tags as conlleval does. Tags that are written from
+    entities, as here, are always legal, so that the two agree; they differ for taggers that predict tags.
 
-    documents (Sequence[Compared]): What was predicted, and the gold.
+    documents (Sequence[ComparedDoc]): Gold and predicted entities.
     RETURNS (dict): By mode, then by label and kind of average: precision, recall, f1-score and support, as shares.
-    RAISES (ValueError): Where seqeval is not installed.
+    RAISES (ValueError): If seqeval is not installed.
     """
     require_seqeval()
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
     if not any(document.expected or document.found for document in documents):
-        return {mode: {} for mode in MODES}  # seqeval takes no data without an entity
+        return {mode: {} for mode in MODES}  # seqeval refuses data without an entity
     gold = [iob2_tags(document.expected, len(document.text)) for document in documents]
     predicted = [iob2_tags(document.found, len(document.text)) for document in documents]
-    strict: dict[str, Any] = {"mode": "strict", "scheme": IOB2}
-    return {
-        mode: {
-            name: {key: float(value) for key, value in row.items()}
-            for name, row in classification_report(
-                gold, predicted, output_dict=True, zero_division=0, **(strict if mode == "strict" else {})
-            ).items()
-        }
-        for mode in MODES
-    }
+    options: dict[str, dict[str, Any]] = {"strict": {"mode": "strict", "scheme": IOB2}, "default": {}}
+    reports = {}
+    for mode in MODES:
+        rows = classification_report(gold, predicted, output_dict=True, zero_division=0, **options[mode])
+        reports[mode] = {name: {key: float(value) for key, value in row.items()} for name, row in rows.items()}
+    return reports
 
 
 def iob2_tags(entities: Iterable[Entity], length: int) -> list[str]:
-    """Write entities as one IOB2 tag a character.
+    """Write entities as one IOB2 tag per character.
 
-    entities (Iterable[Entity]): By character.
+    entities (Iterable[Entity]): With offsets in characters.
     length (int): Of the text.
     RETURNS (list[str]): The tags.
     """

@@ -1,4 +1,4 @@
-"""Gold documents → the same in another script, so that what a pipeline loses by it can be measured."""
+"""Measure what a pipeline loses on the same documents in another script."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from spacy.tokens import Doc
 
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
-from .bootstrap import Difference, Scores, compare_tables, summarize
-from .entity_counts import Table, tabulate
+from .bootstrap import Difference, Scores, compare_counts, summarize
+from .entity_counts import EntityCounts, count_entities
 from .predictions import compare, predict_golds
 
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
@@ -17,48 +17,25 @@ ENTITY_ATTRIBUTES: list[int | str] = ["ENT_IOB", "ENT_TYPE"]
 
 
 class ScriptScores(NamedTuple):
-    """changed: How many documents read otherwise. scores: On all of them. difference: To the script that they have."""
+    """changed: Number of documents that differ. scores: On all of them. difference: To the original script."""
 
     changed: int
     scores: Scores
     difference: Difference
 
     def to_json(self) -> dict[str, object]:
-        """As plain objects."""
+        """Return plain objects."""
         return {"changed": self.changed, **self.scores.to_json(), "difference": self.difference.to_json()}
 
 
-def swap_variants(text: str) -> str:
-    """Write every character that Taiwan writes in two ways in the other way, 台 as 臺 and 臺 as 台."""
-    return "".join(SWAPS.get(char, char) for char in text)
-
-
-def script_conversions() -> dict[str, Callable[[str], str]]:
-    """Name → text to text of the same length: variants swapped, and Simplified."""
-    return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
-
-
-def rewrite(gold: Doc, convert: Callable[[str], str]) -> Doc:
-    """Write a gold document in another script.
-
-    gold (Doc): The document.
-    convert (Callable[[str], str]): Text → text of the same length.
-    RETURNS (Doc): With the same tokens, entities and gaps in the annotation, at the same places.
-    """
-    text = convert(gold.text)
-    words = [text[token.idx : token.idx + len(token)] for token in gold]
-    rewritten = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
-    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))  # type: ignore[arg-type]
-
-
 def script_scores(
-    nlp: Language, golds: list[Doc], as_written: Table, *, resamples: int, seed: int
+    nlp: Language, golds: list[Doc], as_written: EntityCounts, *, resamples: int, seed: int
 ) -> dict[str, ScriptScores]:
     """Score a pipeline on documents in other scripts.
 
     nlp (Language): The pipeline.
     golds (list[Doc]): The gold documents.
-    as_written (Table): The pipeline's exact entities on them as they are.
+    as_written (EntityCounts): The pipeline's exact entities on them as they are.
     resamples (int): How often documents are drawn, for the intervals.
     seed (int): Of the draws.
     RETURNS (dict[str, ScriptScores]): By name of the conversion.
@@ -66,10 +43,33 @@ def script_scores(
     found = {}
     for name, convert in script_conversions().items():
         rewritten = [rewrite(gold, convert) for gold in golds]
-        table = tabulate(compare(predict_golds(nlp, rewritten)))
+        table = count_entities(compare(predict_golds(nlp, rewritten)))
         found[name] = ScriptScores(
             sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
             summarize(table, resamples=resamples, seed=seed).micro,
-            compare_tables(as_written, table, resamples=resamples, seed=seed).micro,
+            compare_counts(as_written, table, resamples=resamples, seed=seed).micro,
         )
     return found
+
+
+def script_conversions() -> dict[str, Callable[[str], str]]:
+    """Return conversions that keep the length of a text, by name: variants swapped, and Simplified."""
+    return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
+
+
+def swap_variants(text: str) -> str:
+    """Write every character that Taiwan writes in two ways in the other way, 台 as 臺 and 臺 as 台."""
+    return "".join(SWAPS.get(char, char) for char in text)
+
+
+def rewrite(gold: Doc, convert: Callable[[str], str]) -> Doc:
+    """Convert a gold document to another script.
+
+    gold (Doc): The document.
+    convert (Callable[[str], str]): Text → text of the same length.
+    RETURNS (Doc): With the same tokens, entities and unannotated tokens.
+    """
+    text = convert(gold.text)
+    words = [text[token.idx : token.idx + len(token)] for token in gold]
+    rewritten = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
+    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))  # type: ignore[arg-type]

@@ -96,7 +96,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
         """Create a component as spaCy does; torch modules in it predict safely in threads.
 
-        RAISES (ZhTwNerError): If the package of the component is not installed.
+        RAISES (MissingExtraError): If the package of the component is not installed.
         """
         require_factory(self, factory_name, kwargs.get("config") or {})
         return _guard(super().create_pipe(factory_name, *args, **kwargs))
@@ -116,7 +116,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
         """Update the pipeline as spaCy does.
 
-        RAISES (ZhTwNerError): If a component cannot be trained with the numpy that is installed.
+        RAISES (PipelineError): If a component cannot be trained with the numpy that is installed.
         """
         exclude = tuple(exclude)
         require_trainable(self, exclude)

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.util import registry
 
-from ..errors import Errors, MissingExtraError, ZhTwNerError
+from ..errors import Errors, MissingExtraError, PipelineError
 
 CURATED = "curated_transformer"
 # Components of other projects, by the package that has their factories
@@ -23,7 +23,7 @@ def require_factory(nlp: Language, factory: str, config: Mapping[str, Any]) -> N
     nlp (Language): The pipeline.
     factory (str): The name of the component's factory.
     config (Mapping[str, Any]): The component's part of the config.
-    RAISES (ZhTwNerError): If the package is not installed.
+    RAISES (MissingExtraError): If the package is not installed.
     """
     package = PACKAGES.get(factory) if not nlp.has_factory(factory) else None
     if package is None and not hasattr(registry, "span_getters") and _has_key(config, "@span_getters"):
@@ -40,14 +40,14 @@ def require_trainable(nlp: Language, exclude: Collection[str]) -> None:
 
     nlp (Language): The pipeline.
     exclude (Collection[str]): Names of components that are not trained.
-    RAISES (ZhTwNerError): If training would fail.
+    RAISES (PipelineError): If training would fail.
     """
     names = [name for name in nlp.pipe_names if name not in exclude and nlp.get_pipe_meta(name).factory == CURATED]
     if not names or np.lib.NumpyVersion(np.__version__) < "2.4.0":
         return
     model: Any = getattr(nlp.get_pipe(names[0]), "model", None)
     if version(PACKAGES[CURATED]) == "0.3.1" and model.ops.xp is np:
-        raise ZhTwNerError(Errors.ZT696.format(name=names[0], numpy=np.__version__))
+        raise PipelineError(Errors.ZT696.format(name=names[0], numpy=np.__version__))
 
 
 def _has_key(config: Any, key: str) -> bool:

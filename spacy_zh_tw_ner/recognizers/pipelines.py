@@ -17,7 +17,7 @@ def source_folder(name: str) -> Path:
 
     name (str): Folder, or name of an installed package.
     RETURNS (Path): The folder, or that of the package.
-    RAISES (PipelineError): If there is neither.
+    RAISES (ZhTwNerError): If there is neither.
     """
     return Path(name) if is_exported(Path(name)) else pipeline_folder(name)
 
@@ -27,7 +27,7 @@ def pipeline_folder(name: str) -> Path:
 
     name (str): Folder, or name of an installed package, which takes precedence over a folder of the same name.
     RETURNS (Path): The folder, or that of the package.
-    RAISES (PipelineError): If there is neither, and for an exported model.
+    RAISES (ZhTwNerError): If there is neither, and for an exported model.
     """
     if is_exported(Path(name)):
         raise PipelineError(Errors.ZT683.format(name=name))
@@ -54,7 +54,7 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
 
     name (str): Folder, or name of an installed package.
     settings (Any): For `spacy.load`.
-    RAISES (PipelineError): If there is none, or if it cannot be loaded.
+    RAISES (ZhTwNerError): If there is none, or if it cannot be loaded.
     """
     import spacy
 

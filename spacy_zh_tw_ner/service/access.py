@@ -1,12 +1,16 @@
-"""ASGI middleware: authentication, admission limits, access log, metrics, and security headers."""
+"""Check API keys; and ASGI middleware: admission limits, access log, metrics, and security headers."""
 
 import asyncio
+import hmac
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeAlias
 from uuid import uuid4
 
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,15 +35,41 @@ CLIENT_GONE = 499
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # Requested by address, not by name: a kubelet sends the address of the pod as `Host`.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
+BEARER = HTTPBearer(auto_error=False)
+HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="For clients that have no Bearer.")
+CheckT: TypeAlias = Callable[..., Any]
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 log = logging.getLogger(__name__)
 
 
-class Access:
-    """ASGI middleware; a line of its log holds method, route, status and time, and nothing that a client wrote.
+def key_checker(key: str) -> CheckT:
+    """Make a dependency of routes that refuses, with 401, requests without the key.
 
-    app (ASGIApp): What answers.
-    metrics (Metrics): What counts.
+    key (str): The key; empty for a service without one, whose OpenAPI document then has none.
+    RETURNS (Callable): The dependency.
+    """
+
+    async def check(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+        header: Annotated[str | None, Security(HEADER)],
+    ) -> None:
+        sent = bearer.credentials if bearer is not None else header
+        # Headers are bytes, decoded as Latin-1. Comparison in constant time reveals nothing about the key.
+        if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
+            raise Refusal(401, Errors.ZT514.format(seen="none came" if sent is None else "another one came"))
+
+    return check if key else _accept_all
+
+
+async def _accept_all() -> None:
+    """Accept all. It is a coroutine, since FastAPI calls plain functions in a thread pool."""
+
+
+class Access:
+    """ASGI middleware. The log has method, route, status and time of a request, and nothing that a client wrote.
+
+    app (ASGIApp): The application.
+    metrics (Metrics): Counts requests.
     max_requests (int): Requests at a time; more get 429. Probes are not counted.
     hosts (Sequence[str]): Names that `Host` may have, "*.example.tw" for all below it; empty for any.
     """

@@ -1,4 +1,7 @@
-"""The service as an ASGI application."""
+"""The service as an ASGI application. Its pages are files in `pages`, which load nothing from other sites."""
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -8,24 +11,34 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..errors import Errors
-from .access import Access
+from .access import Access, key_checker
 from .engine import Engine, QueueFull
-from .http_errors import Refusal, problem_of
-from .key import key_checker
+from .http_errors import Refusal, describe_invalid
 from .metrics import Metrics
-from .operations import operations
-from .pages import add_pages
-from .routes import entity_routes
+from .routes import entity_routes, operation_routes
 from .schema import Options
 from .settings import ServiceSettings
+
+# route → file and type; nothing else of the folder is served
+PAGES = {
+    "/": ("index.html", "text/html"),
+    "/docs": ("docs.html", "text/html"),
+    "/app.js": ("app.js", "text/javascript"),
+    "/highlight.js": ("highlight.js", "text/javascript"),
+    "/own-words.js": ("own-words.js", "text/javascript"),
+    "/words.js": ("words.js", "text/javascript"),
+    "/docs.js": ("docs.js", "text/javascript"),
+    "/style.css": ("style.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
 
 
 def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> FastAPI:
     """Build the service.
 
-    engine (Engine): Reads texts; starting and stopping it is the caller's.
+    engine (Engine): The engine, which the caller starts and stops.
     settings (ServiceSettings): The limits.
-    metrics (Metrics): The figures.
+    metrics (Metrics): The metrics.
     RETURNS (FastAPI): An ASGI application.
     """
     app = FastAPI(
@@ -38,8 +51,8 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
     )
     check_key = key_checker(settings.api_key)
     app.include_router(entity_routes(engine, settings, check_key))
-    app.include_router(operations(engine, metrics, check_key))
-    add_pages(app)
+    app.include_router(operation_routes(engine, metrics, check_key))
+    _add_pages(app)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -64,14 +77,14 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _queue_full(request: Request, error: Exception) -> Response:
     assert isinstance(error, QueueFull)
-    return Refusal(429, error.message, error.retry_after).response()
+    return Refusal(429, error.args[0], error.retry_after).response()
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    """Parameters of the URL that are not what they should be."""
+    """Answer a request with invalid parameters in its URL."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    return Refusal(422, problem_of(first["loc"][1:], first, set(Options.model_fields))).response()
+    return Refusal(422, describe_invalid(first["loc"][1:], first, set(Options.model_fields))).response()
 
 
 def _no_such(request: Request, error: Exception) -> Response:
@@ -79,3 +92,17 @@ def _no_such(request: Request, error: Exception) -> Response:
     response = Refusal(error.status_code, Errors.ZT517.format(problem=error.detail)).response()
     response.headers.update(error.headers or {})
     return response
+
+
+def _add_pages(app: FastAPI) -> None:
+    """Add a route for each page."""
+    for route, (name, media_type) in PAGES.items():
+        content = files(__package__).joinpath("pages", name).read_bytes()
+        app.add_api_route(route, _serve(content, media_type), include_in_schema=False)
+
+
+def _serve(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+    async def serve() -> Response:
+        return Response(content, media_type=media_type)
+
+    return serve

@@ -22,6 +22,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import Errors, ServiceError, Warnings
+from .http_errors import Refusal
 
 MAX_HEADER = 32_768  # bytes of a request line with its headers
 PIECE = 8_192  # bytes parsed at a time before a request begins
@@ -216,7 +217,7 @@ class Connection(H11Protocol):
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
         """Send a response outside of a request, and close."""
-        body = json.dumps({"error": {"code": message[1 : message.index("]")], "message": message}}).encode()
+        body = json.dumps(Refusal(status, message).body).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"

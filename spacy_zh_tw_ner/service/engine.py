@@ -15,9 +15,9 @@ from ..entities import Found
 from ..errors import Errors, ServiceError
 from ..recognizers import Recognizer
 from ..safe_points import interrupted_by
-from .fair_queue import FairQueue, Job
+from .fair_queue import FairQueue, QueuedText
 from .model_cache import PAUSE, ModelCache, Trimmer
-from .request_gazetteer import FoundTooOften, RequestWords
+from .request_gazetteer import FoundTooOften, RequestGazetteer
 
 # Warm-up text, processed once as a short and once as a long text: triggers lazy loading and compilation before the
 # first request, and measures the speed of the pipeline.
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class QueueFull(ServiceError):
-    """More waits than may; come again after so many seconds."""
+    """The queue is full; `retry_after` is an estimate in seconds."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(Errors.ZT510.format(seconds=retry_after))
@@ -53,7 +53,7 @@ class _Abandoned(BaseException):
 
 
 class Batch(NamedTuple):
-    """What `on_batch` is told of each batch."""
+    """Figures of a batch, for `on_batch`."""
 
     pipeline: str
     n_texts: int
@@ -63,15 +63,15 @@ class Batch(NamedTuple):
 
 
 class Engine:
-    """The queue, and the thread that empties it.
+    """The queue, and the inference thread that processes it.
 
-    No batch waits for company: under load, texts gather while the one before is read, and a lone text starts at once.
-    At the safe points of a long text the thread processes texts of less than half its length, which may be long again.
-    So at most log2(length of the longest text) texts are in progress at a time.
+    Batches are dynamic: under load, texts gather while the batch before is processed; a lone text starts at once. At
+    the safe points of a long text the thread processes texts of less than half its length, which may be long again. So
+    at most log2(length of the longest text) texts are in progress at a time.
 
-    models (ModelCache): The pipelines. Only the thread touches them.
-    batch_chars (int): Characters of a batch; a longer text goes alone.
-    queue_chars (int): Characters that may wait. A request for an empty queue is always taken.
+    models (ModelCache): The pipelines; used by the thread only.
+    batch_chars (int): Largest cost of a batch in characters; a longer text is processed alone.
+    queue_chars (int): Largest cost of the queue in characters. An empty queue accepts any request.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -86,7 +86,7 @@ class Engine:
         self._models, self._on_batch = models, on_batch
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
         self._queue = FairQueue()
-        self._running: list[Job] = []  # texts in progress; those of nested batches are last
+        self._running: list[QueuedText] = []  # texts in progress; those of nested batches are last
         self._nested_seconds = 0.0  # spent on nested batches since the current one began
         self._changed = threading.Condition()  # its lock may be taken twice
         self._closed = False
@@ -116,13 +116,13 @@ class Engine:
             return len(self._queue), self._queue.cost
 
     def start(self) -> None:
-        """Load the first pipeline and begin to read; `ready` is set when the first text may come."""
+        """Start the thread, which loads the first pipeline; `ready` is set when that is done, or has failed."""
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Read what waits, and end; whatever comes now is refused.
+        """Process the queue, refuse new texts, and end the thread.
 
-        timeout (Optional[float]): Seconds to wait for that. What is left then is cancelled.
+        timeout (Optional[float]): Seconds to wait for that; then all texts that are left are cancelled.
         """
         with self._changed:
             self._closed = True
@@ -138,44 +138,44 @@ class Engine:
             self._closed = True
             left = [*self._queue.clear(), *self._running]
             self._changed.notify_all()
-        for job in left:
-            job.abandoned = True
-            _set_result(job, Stopping())
+        for queued in left:
+            queued.abandoned = True
+            _set_result(queued, Stopping())
 
     def submit(
-        self, pipeline: str, texts: Sequence[str], words: RequestWords | None = None, owner: Hashable = None
-    ) -> list[Job]:
-        """Put texts in the queue, all or none.
+        self, pipeline: str, texts: Sequence[str], gazetteer: RequestGazetteer | None = None, owner: Hashable = None
+    ) -> list[QueuedText]:
+        """Add texts to the queue, all or none.
 
         pipeline (str): Name of a pipeline.
         texts (Sequence[str]): The texts.
-        words (Optional[RequestWords]): Words for these texts alone.
+        gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
         owner (Hashable): Texts of different owners are processed in turn; by default each call is an owner.
-        RETURNS (list[Job]): One a text.
-        RAISES (QueueFull): Where there is no room for them.
+        RETURNS (list[QueuedText]): One for each text.
+        RAISES (QueueFull): If there is no room for them.
         """
-        jobs = [Job(pipeline, text, words) for text in texts]
+        added = [QueuedText(pipeline, text, gazetteer) for text in texts]
         with self._changed:
-            if self._closed or not self._queue.has_room(jobs, self._queue_chars):
+            if self._closed or not self._queue.has_room(added, self._queue_chars):
                 raise self._full()
-            self._queue.add(object() if owner is None else owner, jobs)
+            self._queue.add(object() if owner is None else owner, added)
             self._changed.notify_all()
-        return jobs
+        return added
 
     def check_room(self) -> None:
         """Raise QueueFull if a short text would not be accepted now."""
         with self._changed:
-            if self._closed or not self._queue.has_room([Job("", "")], self._queue_chars):
+            if self._closed or not self._queue.has_room([QueuedText("", "")], self._queue_chars):
                 raise self._full()
 
     def _full(self) -> QueueFull:
         return QueueFull(min(60, max(1, math.ceil(self._queue.cost / self.speed))))
 
-    def withdraw(self, jobs: Sequence[Job]) -> None:
+    def withdraw(self, texts: Sequence[QueuedText]) -> None:
         """Withdraw texts whose results are no longer needed; a long text in progress ends at its next safe point."""
-        for job in jobs:
-            job.abandoned = True
-        gone = {job for job in jobs if job.future.cancel()}
+        for queued in texts:
+            queued.abandoned = True
+        gone = {queued for queued in texts if queued.future.cancel()}
         if gone:
             with self._changed:
                 self._queue.remove(gone)
@@ -187,7 +187,7 @@ class Engine:
             for interrupt in (None, lambda: None):
                 start = time.perf_counter()
                 with interrupted_by(interrupt):
-                    _find(recognizer, [Job(name, WARM_UP)])
+                    _find(recognizer, [QueuedText(name, WARM_UP)])
             self.speed = len(WARM_UP) / max(time.perf_counter() - start, 1e-6)
             self._describe(name, recognizer)
         except Exception as error:
@@ -196,14 +196,14 @@ class Engine:
         finally:
             self._memory.used()
             self.ready.set()
-        while jobs := self._take():
-            self._work(jobs)
+        while batch := self._take():
+            self._work(batch)
             self._memory.used()
 
     def _has_work(self) -> bool:
         return bool(self._queue) or self._closed
 
-    def _take(self) -> list[Job]:
+    def _take(self) -> list[QueuedText]:
         """Wait for the next batch; empty at the end."""
         with self._changed:
             while True:
@@ -215,85 +215,85 @@ class Engine:
                 if started := self._start(math.inf):
                     return started
 
-    def _start(self, below: float) -> list[Job]:
+    def _start(self, below: float) -> list[QueuedText]:
         """Take the next batch, without texts that have been withdrawn."""
         taken = self._queue.take(self._batch_chars, below)
-        return [job for job in taken if job.future.set_running_or_notify_cancel()]
+        return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
-    def _between_slices(self, job: Job) -> None:
+    def _between_slices(self, queued: QueuedText) -> None:
         """Process a batch of shorter texts at a safe point of a long one."""
-        if job.abandoned:
+        if queued.abandoned:
             raise _Abandoned
         with self._changed:
-            jobs = self._start(below=job.cost / 2)
-        if jobs:
-            self._work(jobs)
+            batch = self._start(below=queued.cost / 2)
+        if batch:
+            self._work(batch)
 
-    def _work(self, jobs: list[Job]) -> None:
+    def _work(self, batch: list[QueuedText]) -> None:
         """Process a batch, and report it without the time of nested batches."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
-            self._running += jobs
+            self._running += batch
         start = time.perf_counter()
-        labels = self._read(jobs)
+        labels = self._read(batch)
         total = time.perf_counter() - start
-        seconds, cost = max(total - self._nested_seconds, 1e-6), sum(job.cost for job in jobs)
+        seconds, cost = max(total - self._nested_seconds, 1e-6), sum(queued.cost for queued in batch)
         self._nested_seconds = outer + total
         with self._changed:
-            del self._running[-len(jobs) :]
+            del self._running[-len(batch) :]
         self.speed += 0.2 * (cost / seconds - self.speed)
-        n_chars = sum(len(job.text) for job in jobs)
-        self._on_batch(Batch(jobs[0].pipeline, len(jobs), n_chars, seconds, labels))
+        n_chars = sum(len(queued.text) for queued in batch)
+        self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
 
-    def _read(self, jobs: list[Job]) -> Counter[str]:
+    def _read(self, batch: list[QueuedText]) -> Counter[str]:
         """Read texts that have one pipeline in common, give each its result, and count labels."""
         try:
-            recognizer = self._models.get(jobs[0].pipeline)
-            self._describe(jobs[0].pipeline, recognizer)
+            recognizer = self._models.get(batch[0].pipeline)
+            self._describe(batch[0].pipeline, recognizer)
         except Exception as error:
-            log.error("the pipeline %s does not load: %s", jobs[0].pipeline, error)
-            for job in jobs:
-                _set_result(job, NotLoaded(Errors.ZT518.format(reason=f"{jobs[0].pipeline} does not load")))
+            log.error("the pipeline %s does not load: %s", batch[0].pipeline, error)
+            for queued in batch:
+                _set_result(queued, NotLoaded(Errors.ZT518.format(reason=f"{batch[0].pipeline} does not load")))
             return Counter()
         try:
-            with interrupted_by(partial(self._between_slices, jobs[0]) if jobs[0].is_long else None):
-                results = _find(recognizer, jobs)
+            with interrupted_by(partial(self._between_slices, batch[0]) if batch[0].is_long else None):
+                results = _find(recognizer, batch)
         except _Abandoned:
-            _set_result(jobs[0], Stopping())
+            _set_result(batch[0], Stopping())
             return Counter()
         except Exception as error:
-            if len(jobs) > 1:  # one of them is to blame; the others get their answer
-                return sum((self._read([job]) for job in jobs), Counter[str]())
+            if len(batch) > 1:  # one text caused it; the others get their entities
+                return sum((self._read([queued]) for queued in batch), Counter[str]())
             if isinstance(error, FoundTooOften):
-                _set_result(jobs[0], Unreadable(error.message))
+                _set_result(batch[0], Unreadable(error.args[0]))
                 return Counter()
-            # The message of an error may quote the text, and is kept out of logs and answers for that.
+            # The message of an error may quote the text, so it is neither logged nor sent.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
-            log.error("text of %d characters failed: %s in %s", len(jobs[0].text), type(error).__name__, frames)
-            _set_result(jobs[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
+            log.error("text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
+            _set_result(batch[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
-        for job, found in zip(jobs, results, strict=True):
-            _set_result(job, found)
+        for queued, found in zip(batch, results, strict=True):
+            _set_result(queued, found)
         return Counter(entity.label for found in results for entity in found)
 
     def _describe(self, name: str, recognizer: Recognizer) -> None:
-        # `labels` is set last: readers that find it may read the others, too.
+        # `labels` is set last: a thread that finds it may use the others.
         self.evidence_labels[name] = recognizer.evidence_labels
         self.min_scores[name] = recognizer.min_score
         self.labels[name] = recognizer.labels
 
 
-def _set_result(job: Job, result: tuple[Found, ...] | Exception) -> None:
+def _set_result(queued: QueuedText, result: tuple[Found, ...] | Exception) -> None:
     """Set the result of a text, unless `abandon` has set it before."""
     try:
         if isinstance(result, Exception):
-            job.future.set_exception(result)
+            queued.future.set_exception(result)
         else:
-            job.future.set_result(result)
+            queued.future.set_result(result)
     except InvalidStateError:
         pass
 
 
-def _find(recognizer: Recognizer, jobs: Sequence[Job]) -> list[tuple[Found, ...]]:
-    hints = [job.words.hints(job.text) if job.words is not None else None for job in jobs]
-    return recognizer([job.text for job in jobs], hints)
+def _find(recognizer: Recognizer, batch: Sequence[QueuedText]) -> list[tuple[Found, ...]]:
+    hints = [queued.gazetteer.hints(queued.text) if queued.gazetteer is not None else None for queued in batch]
+    return recognizer([queued.text for queued in batch], hints)

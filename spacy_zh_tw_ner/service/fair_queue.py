@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 
 from ..entities import Found
-from .request_gazetteer import RequestWords
+from .request_gazetteer import RequestGazetteer
 
 # Cost of a text in addition to its characters, so that a million empty texts are not free.
 TEXT_COST = 16
@@ -13,16 +13,16 @@ TEXT_COST = 16
 SLICED_CHARS = 2_048
 
 
-class Job:
-    """A queued text with the gazetteer words of its request. `future` holds the entities when they are found.
+class QueuedText:
+    """A queued text with the gazetteer of its request. `future` holds the entities when they are found.
 
     `abandoned` is set when the result is no longer needed: a long text in progress ends at its next safe point.
     """
 
-    __slots__ = ("abandoned", "cost", "future", "pipeline", "text", "words")
+    __slots__ = ("abandoned", "cost", "future", "gazetteer", "pipeline", "text")
 
-    def __init__(self, pipeline: str, text: str, words: RequestWords | None = None) -> None:
-        self.pipeline, self.text, self.words = pipeline, text, words
+    def __init__(self, pipeline: str, text: str, gazetteer: RequestGazetteer | None = None) -> None:
+        self.pipeline, self.text, self.gazetteer = pipeline, text, gazetteer
         self.cost = len(text) + TEXT_COST
         self.abandoned = False
         self.future: Future[tuple[Found, ...]] = Future()
@@ -49,7 +49,7 @@ class FairQueue:
     """
 
     def __init__(self) -> None:
-        self._owners: OrderedDict[Hashable, deque[Job]] = OrderedDict()
+        self._owners: OrderedDict[Hashable, deque[QueuedText]] = OrderedDict()
         self._waiting = Counter[int]()  # size class → cost of its texts
 
     def __len__(self) -> int:
@@ -63,72 +63,72 @@ class FairQueue:
         """Return the total cost of all queued texts."""
         return self._waiting.total()
 
-    def has_room(self, jobs: Iterable[Job], limit: int) -> bool:
+    def has_room(self, texts: Iterable[QueuedText], limit: int) -> bool:
         """Return whether texts may be added.
 
         The limit holds for each size class separately, so that long texts do not keep shorter ones out. A class without
         queued texts accepts any number.
 
-        jobs (Iterable[Job]): The texts.
+        texts (Iterable[QueuedText]): The texts.
         limit (int): Largest cost of the queued texts of a size class.
         """
         added = Counter[int]()
-        for job in jobs:
-            added[job.size_class] += job.cost
+        for queued in texts:
+            added[queued.size_class] += queued.cost
         return all(not self._waiting[size] or self._waiting[size] + cost <= limit for size, cost in added.items())
 
-    def add(self, owner: Hashable, jobs: Sequence[Job]) -> None:
+    def add(self, owner: Hashable, texts: Sequence[QueuedText]) -> None:
         """Append texts to the sub-queue of an owner."""
-        if jobs:
-            self._owners.setdefault(owner, deque()).extend(jobs)
-        for job in jobs:
-            self._waiting[job.size_class] += job.cost
+        if texts:
+            self._owners.setdefault(owner, deque()).extend(texts)
+        for queued in texts:
+            self._waiting[queued.size_class] += queued.cost
 
-    def remove(self, gone: set[Job]) -> None:
+    def remove(self, gone: set[QueuedText]) -> None:
         """Remove texts from all sub-queues."""
-        for owner, jobs in list(self._owners.items()):
-            kept = deque(job for job in jobs if job not in gone)
-            for job in jobs:
-                self._waiting[job.size_class] -= job.cost if job in gone else 0
+        for owner, texts in list(self._owners.items()):
+            kept = deque(queued for queued in texts if queued not in gone)
+            for queued in texts:
+                self._waiting[queued.size_class] -= queued.cost if queued in gone else 0
             if kept:
                 self._owners[owner] = kept
             else:
                 del self._owners[owner]
 
-    def clear(self) -> list[Job]:
+    def clear(self) -> list[QueuedText]:
         """Remove and return all texts."""
-        jobs = [job for of_owner in self._owners.values() for job in of_owner]
+        texts = [queued for of_owner in self._owners.values() for queued in of_owner]
         self._owners.clear()
         self._waiting.clear()
-        return jobs
+        return texts
 
-    def take(self, budget: int, below: float = float("inf")) -> list[Job]:
+    def take(self, budget: int, below: float = float("inf")) -> list[QueuedText]:
         """Take the next batch: texts for one pipeline, one of each owner in turn, up to a budget; or one long text.
 
         Texts for one pipeline keep their order, except that texts that cost `below` or more are skipped.
 
         budget (int): Largest total cost of the batch; the first text may exceed it.
         below (float): Only texts that cost less are taken.
-        RETURNS (list[Job]): Empty if there is none.
+        RETURNS (list[QueuedText]): Empty if there is none.
         """
-        taken: list[Job] = []
+        taken: list[QueuedText] = []
         cost, turns = 0, deque(self._owners)
         while turns and cost < budget:
             owner = turns.popleft()
-            jobs = self._owners[owner]
-            job = jobs[0]
-            if job.cost >= below or (taken and job.pipeline != taken[0].pipeline):
+            texts = self._owners[owner]
+            queued = texts[0]
+            if queued.cost >= below or (taken and queued.pipeline != taken[0].pipeline):
                 continue  # the owner keeps its place
-            if taken and (job.is_long or cost + job.cost > budget):
+            if taken and (queued.is_long or cost + queued.cost > budget):
                 break
-            taken.append(jobs.popleft())
-            cost += job.cost
-            self._waiting[job.size_class] -= job.cost
-            if jobs:
+            taken.append(texts.popleft())
+            cost += queued.cost
+            self._waiting[queued.size_class] -= queued.cost
+            if texts:
                 self._owners.move_to_end(owner)
                 turns.append(owner)
             else:
                 del self._owners[owner]
-            if job.is_long:
+            if queued.is_long:
                 break
         return taken

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import Errors, PipelineError, UsageError
+from ..errors import Errors, SettingError, UsageError
 from ..process_memory import find_trim
 from ..recognizers import Recognizer
 from ..recognizers.pipelines import source_folder
@@ -54,7 +54,7 @@ class ModelCache:
         self._pipelines: OrderedDict[str, Recognizer] = OrderedDict()
         for name, size in self._sizes.items():
             if size > limit:
-                raise PipelineError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
+                raise SettingError(Errors.ZT504.format(name=name, size=size / 2**20, limit=limit / 2**20))
 
     @property
     def loaded(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The words that a request brings: checked, found in its texts alone, and gone with them."""
+"""Gazetteer of a request: its words are checked, and found in its texts alone."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,25 +9,28 @@ from .http_errors import Refusal
 from .settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from .schema import OwnWords
+    from .schema import GazetteerWords
 
-# Words that lie within one another, 台 and 台台 and so on, are found at many places of few characters.
+# Matches in addition to one per character. Words within one another (台, 台台, …) match more often than that.
 SPARE_PLACES = 1_000
 
 
 class FoundTooOften(ServiceError):
-    """Words at more places than a text can hold, but for those that lie within others."""
+    """A gazetteer whose words match so often that the matches would fill the memory."""
 
 
-class RequestWords(NamedTuple):
-    """The words of a request, and what they are worth; see `Hints`."""
+class RequestGazetteer(NamedTuple):
+    """The words of a request, and their weight; see `Hints`."""
 
     words: WordList
     bonus: float
     override: bool
 
     def hints(self, text: str) -> Hints:
-        """Find the words in one of its texts. RAISES (FoundTooOften): Where they would fill the memory."""
+        """Find the words in one text of the request.
+
+        RAISES (FoundTooOften): If there are too many matches.
+        """
         limit = len(text) + SPARE_PLACES
         places = tuple(islice(self.words.find(text), limit + 1))
         if len(places) > limit:
@@ -35,25 +38,25 @@ class RequestWords(NamedTuple):
         return Hints(places, self.bonus, self.override)
 
 
-def request_words(asked: "OwnWords | None", settings: ServiceSettings) -> RequestWords | None:
-    """Make the words of a request ready to be found.
+def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> RequestGazetteer | None:
+    """Check the words of a request.
 
-    asked (Optional[OwnWords]): The words.
-    settings (ServiceSettings): Says how many and how long they may be.
-    RETURNS (Optional[RequestWords]): Finds them; None where there are none.
+    words (GazetteerWords): The words.
+    settings (ServiceSettings): The limits of their number and length.
+    RETURNS (Optional[RequestGazetteer]): Finds the words; None if there are none.
     RAISES (Refusal): 422.
     """
-    count = sum(map(len, asked.words.values())) if asked is not None else 0
-    if asked is None or not count:
+    count = sum(map(len, words.words.values()))
+    if not count:
         return None
     if count > settings.max_words:
         raise Refusal(422, Errors.ZT607.format(count=count, limit=settings.max_words))
-    for label, words in asked.words.items():
-        for number, word in enumerate(words, start=1):
+    for label, of_label in words.words.items():
+        for number, word in enumerate(of_label, start=1):
             problem = _problem(word, settings.max_word_chars)
             if problem:
                 raise Refusal(422, Errors.ZT608.format(number=number, label=label[:80], problem=problem))
-    return RequestWords(WordList(asked.words), asked.bonus, asked.override)
+    return RequestGazetteer(WordList(words.words), words.bonus, words.override)
 
 
 def _problem(word: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""Routes that recognize entities in texts, and the route that lists pipelines."""
+"""Routes: entities of texts, a description of the service, probes and metrics."""
 
 import json
 from collections.abc import Sequence
@@ -10,27 +10,27 @@ from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import Errors
-from .engine import Engine
-from .event_loop import Pause
-from .http_errors import Refusal, check_values, parse, read_body
-from .key import CheckT
-from .lines_response import NDJSON, LinesResponse
-from .offsets import OffsetUnit
-from .reading import Stream, check_length, check_options, divide, own_words, read_texts
+from .access import CheckT
+from .engine import Engine, QueueFull
+from .http_errors import Refusal
+from .inference import check_length, check_options, recognize, request_gazetteer
+from .metrics import Metrics
+from .request_body import check_values, parse, read_body
+from .responses import Pause, dump, dump_entities
 from .schema import (
     EntitiesAnswer,
     EntitiesRequest,
+    OffsetUnit,
     Options,
     Pipeline,
-    Record,
     Refused,
     Service,
-    StreamWords,
-    dump,
-    dump_entities,
+    StreamHeader,
+    StreamLine,
     request_examples,
 )
 from .settings import ServiceSettings
+from .streaming import NDJSON, LinesResponse, StreamAnswer, divide
 
 JSON = "application/json"
 LINES = (
@@ -51,7 +51,7 @@ REFUSALS = {
 
 
 def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
-    """The two routes that read texts, and the one that says what there is to read them with."""
+    """Build the routes `/v1/entities`, `/v1/entities/stream` and `/v1/service`."""
     router = APIRouter(
         prefix="/v1",
         tags=["entities"],
@@ -81,9 +81,9 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
             raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
         for i, text in enumerate(texts):
             check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
-        words = await own_words(asked.gazetteer, pipeline, engine, settings)
+        gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
         seconds = settings.seconds_for(sum(map(len, texts)))
-        found = await read_texts(request.receive, engine, pipeline, texts, seconds, words) if texts else []
+        found = await recognize(request.receive, engine, pipeline, texts, seconds, gazetteer) if texts else []
         check_options(asked, engine)  # the labels are known now
         pause = Pause()
         results = [
@@ -109,10 +109,10 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
     ) -> LinesResponse:
         options = Options(pipeline=pipeline, offset_unit=offset_unit, labels=labels, min_score=min_score)
         name = check_options(options, engine)
-        gazetteer, lines = divide(await read_body(request, NDJSON, settings))
+        words, lines = divide(await read_body(request, NDJSON, settings))
         engine.check_room()
-        words = await own_words(gazetteer, name, engine, settings)
-        return LinesResponse(Stream(engine, name, options, settings, words).answer(lines))
+        gazetteer = await request_gazetteer(words, name, engine, settings)
+        return LinesResponse(StreamAnswer(engine, name, options, settings, gazetteer).answer(lines))
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)
     async def describe() -> Service:
@@ -132,6 +132,45 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
     return router
 
 
+def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> APIRouter:
+    """Build the routes `/healthz`, `/readyz` and `/metrics`, which are answered under any load, see `access.PROBES`."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="Whether the process lives", response_model=dict[str, str])
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get(
+        "/readyz",
+        summary="Whether a request would be taken now",
+        response_model=dict[str, str],
+        responses={503: {"model": Refused, "description": "It would not."}},
+    )
+    async def ready() -> dict[str, str]:
+        if not engine.ready.is_set() or engine.failed is not None:
+            raise Refusal(503, Errors.ZT518.format(reason="the pipeline is not loaded"), retry_after=1)
+        try:
+            engine.check_room()
+        except QueueFull as full:
+            raise Refusal(503, Errors.ZT518.format(reason="its queue is full"), full.retry_after) from full
+        return {"status": "ready"}
+
+    @router.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        dependencies=[Depends(check_key)],
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            401: {"model": Refused, "description": "The key is missing or wrong."},
+        },
+    )
+    async def figures() -> Response:
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
 def _request_schema(settings: ServiceSettings, labels: Sequence[str]) -> dict[str, Any]:
     schema = _without_pointers(EntitiesRequest)
     schema["examples"] = request_examples(labels)
@@ -142,7 +181,7 @@ def _request_schema(settings: ServiceSettings, labels: Sequence[str]) -> dict[st
 
 
 def _lines_schema() -> dict[str, Any]:
-    schema, first = _without_pointers(Record), _without_pointers(StreamWords)
+    schema, first = _without_pointers(StreamLine), _without_pointers(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
     return {
         "type": "string",
@@ -154,7 +193,7 @@ def _lines_schema() -> dict[str, Any]:
 
 
 def _without_pointers(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a model; pointers would lead elsewhere in the document that it becomes a part of."""
+    """Return the schema of a model without references, which would be wrong inside the OpenAPI document."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 

@@ -1,16 +1,12 @@
 """Request and response models, from which the OpenAPI document is generated."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictStr, field_validator, model_validator
 
-from ..entities import Found
 from ..tokenization.word_list import DEFAULT_BONUS
-from .event_loop import Pause
-from .offsets import OffsetConverter, OffsetUnit
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 _FOUND: list[JsonValue] = [
@@ -18,9 +14,9 @@ _FOUND: list[JsonValue] = [
     {"start": 6, "end": 9, "label": "GPE", "score": 0.991, "text": "臺北市"},
     {"start": 11, "end": 14, "label": "ORG", "score": 0.987, "text": "台積電"},
 ]
-MAX_LABELS = 1_000  # of the words of a request
-DUMPED = 500  # entities that are written in one step
-MAX_BONUS = 100.0  # beyond any score a model gives; float32 still adds it up
+MAX_LABELS = 1_000  # of the gazetteer of a request
+MAX_BONUS = 100.0  # greater than any emission of a model, and sums of it are exact enough in float32
+OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
 # fail_fast: millions of wrong elements would produce millions of errors, half a minute of work for 8 MiB.
 StringsT = Annotated[list[StrictStr], Field(fail_fast=True)]
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
@@ -34,7 +30,7 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 class Options(BaseModel):
-    """What is asked of every text of a request."""
+    """Options for every text of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,10 +47,10 @@ class Options(BaseModel):
     )
 
 
-class OwnWords(BaseModel):
+class GazetteerWords(BaseModel):
     """Words that this request knows; they touch no other."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title="OwnWords")
 
     words: dict[StrictStr, StringsT] = Field(
         max_length=MAX_LABELS,
@@ -82,7 +78,7 @@ class EntitiesRequest(Options):
     )
 
     text: TextT | None = Field(None, json_schema_extra=_without_null)
-    gazetteer: OwnWords | None = Field(None, description="Words that this request knows.")
+    gazetteer: GazetteerWords | None = Field(None, description="Words that this request knows.")
     texts: Annotated[list[TextT], Field(fail_fast=True)] | None = Field(
         None, description="Many texts, in place of `text`.", json_schema_extra=_without_null
     )
@@ -102,22 +98,24 @@ class EntitiesRequest(Options):
         return [self.text] if self.text is not None else self.texts or []
 
 
-class StreamWords(BaseModel):
+class StreamHeader(BaseModel):
     """The first line of a stream, where it has words for all others."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title="StreamWords")
 
-    gazetteer: OwnWords
+    gazetteer: GazetteerWords
 
 
-class Record(BaseModel):
+class StreamLine(BaseModel):
     """A line of a stream."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"id": 17, "text": TEXT}]})
+    model_config = ConfigDict(
+        extra="ignore", title="Record", json_schema_extra={"examples": [{"id": 17, "text": TEXT}]}
+    )
 
     text: TextT
     id: JsonValue = Field(None, description="Comes back as it is; need not be unique.")
-    gazetteer: OwnWords | None = Field(None, description="For this line, in place of those of the first line.")
+    gazetteer: GazetteerWords | None = Field(None, description="For this line, in place of those of the first line.")
 
     @field_validator("id")
     @classmethod
@@ -129,10 +127,11 @@ class Record(BaseModel):
         return value
 
 
-class Entity(BaseModel):
+class EntityAnswer(BaseModel):
     """A named entity."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_FOUND[0]]})
+    __qualname__ = "Entity"  # its name in the OpenAPI document
+    model_config = ConfigDict(title="Entity", json_schema_extra={"examples": [_FOUND[0]]})
 
     start: int = Field(ge=0)
     end: int = Field(ge=0, description="Exclusive.")
@@ -144,7 +143,7 @@ class Entity(BaseModel):
 class Entities(BaseModel):
     """The entities of one text, in its order."""
 
-    entities: list[Entity]
+    entities: list[EntityAnswer]
 
 
 class EntitiesAnswer(BaseModel):
@@ -197,23 +196,6 @@ class Service(BaseModel):
     max_body: int
 
 
-def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
-    """Yield entities of a response: filtered, with offsets in the unit that the client chose.
-
-    text (str): The text.
-    found (tuple[Found, ...]): What the pipeline found, in order.
-    options (Options): What was asked for.
-    YIELDS (dict[str, Any]): Objects as `Entity` describes them.
-    """
-    convert = OffsetConverter(text, options.offset_unit)
-    for start, end, label, score in found:
-        if options.labels is not None and label not in options.labels:
-            continue
-        if score is None or score >= options.min_score:
-            span = {"start": convert(start), "end": convert(end)}
-            yield {**span, "label": label, "score": score, "text": text[start:end]}
-
-
 def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
     """Return example requests for a pipeline.
 
@@ -224,23 +206,3 @@ def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
         label = "ORG" if "ORG" in labels else labels[0]
         examples.append({"text": TEXT, "gazetteer": {"words": {label: ["臺積電"]}, "override": True}})
     return examples
-
-
-async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
-    """Serialize entities as a JSON array, with pauses for other tasks: there may be a hundred thousand entities.
-
-    text (str), found (tuple[Found, ...]), options (Options): As of `entities`.
-    pause (Pause): Lets other tasks run.
-    RETURNS (bytes): UTF-8.
-    """
-    parts: list[bytes] = []
-    sent = entities(text, found, options)
-    while some := list(islice(sent, DUMPED)):
-        parts.append(dump(some)[1:-1])
-        await pause()
-    return b"[" + b",".join(parts) + b"]"
-
-
-def dump(value: Any) -> bytes:
-    """Serialize a value as JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Reports of a run → one SVG picture: loss, scores, learning rates and memory over the steps."""
+"""Draw the curves of a run as SVG: loss, scores, learning rates and memory over the steps."""
 
 import math
 import sys
@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from ..svg import points, render_svg
+from ..svg import colour_of, element, group, polyline, render_svg, text
 from .progress import ProgressReport
 
 WIDTH, HEIGHT, LEFT, TOP, GAP_X, GAP_Y = 340, 170, 56, 52, 84, 92  # of one panel and around it, in pixels
-COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280")
-STYLE = """
-.line { fill: none; stroke-width: 2; stroke-linejoin: round } .grid { stroke: #e2e8f0 }
-.told { stroke: #c53030; stroke-dasharray: 3 3 }
-"""
+SMALL: dict[str, object] = {"font_size": 11, "fill": "#666"}
 
 
 class Curve(NamedTuple):
@@ -24,106 +20,105 @@ class Curve(NamedTuple):
     values: Sequence[float | None]
 
 
+class Panel(NamedTuple):
+    """A diagram: its title, its curves, and the value at its top."""
+
+    title: str
+    curves: list[Curve]
+    top: float
+
+
 def draw_curves(reports: Sequence[ProgressReport]) -> str:
     """Draw four panels, each over the steps.
 
-    Learning rates of several parts lie orders of magnitude apart: each is drawn as a share of its own highest. A red
-    dashed line stands where a pitfall was told.
+    Learning rates of several parts differ by orders of magnitude: each is drawn as a share of its own maximum. A red
+    dashed line marks each step with a warning.
 
     reports (Sequence[ProgressReport]): Of one run, at least one.
     RETURNS (str): SVG.
     """
     panels = [_loss(reports), _scores(reports), _rates(reports), _memory(reports)]
-    last = max(1, reports[-1].step)
-    told = [WIDTH * report.step / last for report in reports if report.warnings]
-    drawn = []
-    for i, (title, curves, top) in enumerate(panels):
-        at = LEFT + (i % 2) * (WIDTH + GAP_X), TOP + (i // 2) * (HEIGHT + GAP_Y)
-        drawn.append(f'<g transform="translate({at[0]},{at[1]})">{_panel(title, curves, top, reports, told)}</g>')
-    width, height = LEFT + 2 * WIDTH + GAP_X + 24, TOP + 2 * HEIGHT + GAP_Y + 48
-    return render_svg(width, height, "".join(drawn), STYLE)
+    drawn = [
+        group(LEFT + (i % 2) * (WIDTH + GAP_X), TOP + (i // 2) * (HEIGHT + GAP_Y), *_draw_panel(panel, reports))
+        for i, panel in enumerate(panels)
+    ]
+    return render_svg(LEFT + 2 * WIDTH + GAP_X + 24, TOP + 2 * HEIGHT + GAP_Y + 48, drawn)
 
 
-PanelT = tuple[str, list[Curve], float]
-
-
-def _loss(reports: Sequence[ProgressReport]) -> PanelT:
-    # Before it has learnt anything, a pipeline is so much worse than ever after that all else would lie flat.
+def _loss(reports: Sequence[ProgressReport]) -> Panel:
+    # The loss before the first update is so high that all later values would form a flat line.
     losses = [report.loss if report.step or len(reports) == 1 else None for report in reports]
     highest = max((loss for loss in losses if loss is not None and math.isfinite(loss)), default=1.0)
-    return "loss per character", [Curve("", losses)], highest
+    return Panel("loss per character", [Curve("", losses)], highest)
 
 
-def _scores(reports: Sequence[ProgressReport]) -> PanelT:
+def _scores(reports: Sequence[ProgressReport]) -> Panel:
     curves = [Curve("F", [report.f for report in reports])]
     curves += [Curve("P", [report.p for report in reports]), Curve("R", [report.r for report in reports])]
     best = max((report for report in reports if report.f is not None), key=lambda report: report.f or 0.0, default=None)
-    title = "score" if best is None else f"best F {best.f:.2f}, step {best.step}"
-    return title, curves, 100.0
+    return Panel("score" if best is None else f"best F {best.f:.2f}, step {best.step}", curves, 100.0)
 
 
-def _rates(reports: Sequence[ProgressReport]) -> PanelT:
+def _rates(reports: Sequence[ProgressReport]) -> Panel:
     curves = []
     for part in reports[-1].rates:
         rates = [report.rates.get(part, 0.0) for report in reports]
         highest = max(rates) or 1.0
         name = f"{highest:.2g} at most" if part == "all" else f"{part}, {highest:.2g} at most"
         curves.append(Curve(name, [100 * rate / highest for rate in rates]))
-    return "learning rate, %", curves, 100.0
+    return Panel("learning rate, %", curves, 100.0)
 
 
-def _memory(reports: Sequence[ProgressReport]) -> PanelT:
+def _memory(reports: Sequence[ProgressReport]) -> Panel:
     sizes = [report.peak_memory_mib for report in reports]
     highest = max((size for size in sizes if size is not None), default=0.0)
     name = next((report.memory for report in reports[::-1] if report.memory), "unknown")
     of = {"GPU": "on the GPU", "RSS": "of the process"}.get(name, name)
-    return f"peak memory {of}, MiB", [Curve(f"{highest:.0f} at the end", sizes)], highest
+    return Panel(f"peak memory {of}, MiB", [Curve(f"{highest:.0f} at the end", sizes)], highest)
 
 
-def _panel(title: str, curves: list[Curve], top: float, reports: Sequence[ProgressReport], told: list[float]) -> str:
-    ticks = _ticks(top)
-    top = max(top, ticks[-1])
-    last = max(1, reports[-1].step)
-    parts = [f'<text class="title" y="-26">{escape(title)}</text>']
-    parts.append(f'<rect class="frame" width="{WIDTH}" height="{HEIGHT}"/>')
+def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
+    ticks, last = _ticks(panel.top), max(1, reports[-1].step)
+    top = max(panel.top, ticks[-1])
+    parts = [text(0, -26, panel.title, font_size=14, font_weight=600)]
+    parts.append(element("rect", width=WIDTH, height=HEIGHT, fill="#fff", stroke="#999"))
     for tick in ticks:
         y = HEIGHT * (1 - tick / top)
-        parts.append(f'<line class="grid" x1="1" x2="{WIDTH - 1}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="axis" x="-6" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(element("line", x1=1, x2=WIDTH - 1, y1=y, y2=y, stroke="#e2e8f0"))
+        parts.append(text(-6, y + 4, f"{tick:g}", text_anchor="end", **SMALL))
     for tick in _ticks(last):
-        x = WIDTH * tick / last
-        parts.append(f'<text class="axis" x="{x:.1f}" y="{HEIGHT + 16}" text-anchor="middle">{tick:g}</text>')
-    parts += [f'<line class="told" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}"/>' for x in told]
-    # The first curve lies above the others.
-    for i, curve in reversed(list(enumerate(curves))):
-        parts += _lines(curve, COLOURS[i % len(COLOURS)], top, reports)
-    names = [(curve.name, COLOURS[i % len(COLOURS)]) for i, curve in enumerate(curves) if curve.name]
-    legend = "   ".join(f'<tspan style="fill:{colour}">{escape(name)}</tspan>' for name, colour in names)
-    parts.append(f'<text y="-9" xml:space="preserve">{legend}</text>')
-    return "".join(parts)
+        parts.append(text(WIDTH * tick / last, HEIGHT + 16, f"{tick:g}", text_anchor="middle", **SMALL))
+    for report in reports:
+        if report.warnings:
+            x = WIDTH * report.step / last
+            parts.append(
+                element("line", class_="warning", x1=x, x2=x, y1=0, y2=HEIGHT, stroke="#c53030", stroke_dasharray="3 3")
+            )
+    # The first curve is drawn above the others.
+    for i, curve in reversed(list(enumerate(panel.curves))):
+        parts += _draw_curve(curve, colour_of(i), top, reports)
+    names = [element("tspan", escape(curve.name), fill=colour_of(i)) for i, curve in enumerate(panel.curves)]
+    parts.append(element("text", "   ".join(names), **{"y": -9, "font_size": 12, "xml:space": "preserve"}))
+    return parts
 
 
-def _lines(curve: Curve, colour: str, top: float, reports: Sequence[ProgressReport]) -> list[str]:
-    """A line over each stretch of reports that have a value; a single one is a dot."""
+def _draw_curve(curve: Curve, colour: str, top: float, reports: Sequence[ProgressReport]) -> list[str]:
+    """Draw a line through each sequence of reports that have a value; a single one is a dot."""
     last = max(1, reports[-1].step)
-    stretches: list[list[tuple[float, float]]] = [[]]
+    paths: list[list[tuple[float, float]]] = [[]]
     for report, value in zip(reports, curve.values, strict=True):
         if value is None or not math.isfinite(value):
-            stretches.append([])
+            paths.append([])
         else:
-            y = HEIGHT * (1 - value / top) if top else HEIGHT
-            stretches[-1].append((WIDTH * report.step / last, y))
-    drawn = []
-    for path in filter(None, stretches):
-        if len(path) == 1:
-            drawn.append(f'<circle cx="{path[0][0]:.1f}" cy="{path[0][1]:.1f}" r="3" fill="{colour}"/>')
-        else:
-            drawn.append(f'<polyline class="line" style="stroke:{colour}" points="{points(path)}"/>')
-    return drawn
+            paths[-1].append((WIDTH * report.step / last, HEIGHT * (1 - value / top) if top else HEIGHT))
+    return [
+        polyline(path, colour) if len(path) > 1 else element("circle", cx=path[0][0], cy=path[0][1], r=3, fill=colour)
+        for path in filter(None, paths)
+    ]
 
 
 def _ticks(top: float) -> list[float]:
-    """Round values from 0 up to the highest, three to six of them."""
+    """Return round values from 0 up to the highest, three to six of them."""
     if not top >= sys.float_info.min:  # of smaller numbers the half may be 0
         return [0.0, 1.0]
     power = 10.0 ** math.floor(math.log10(top / 2))

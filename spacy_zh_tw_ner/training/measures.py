@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -16,41 +17,44 @@ from .optimizers import GroupedOptimizer
 MIB = 2**20
 
 
-class Memory(NamedTuple):
-    """The most that was taken until now, in MiB, and of what: "GPU" or "RSS", the memory of the process."""
+class PeakMemory(NamedTuple):
+    """The highest memory so far in MiB, and whose it is: "GPU", or "RSS" of the process."""
 
     mib: float
     of: str
 
 
-def peak_memory() -> Memory | None:
-    """Look up the highest memory so far: what torch had allocated on the GPU, or else the whole process in RAM.
+def peak_memory() -> PeakMemory | None:
+    """Return the highest memory so far: the allocations of torch on the GPU, or else the process in RAM.
 
-    RETURNS (Optional[Memory]): None where the system does not say (Windows).
+    RETURNS (Optional[PeakMemory]): None where the system does not report it (Windows).
     """
     if torch.cuda.is_available() and (allocated := torch.cuda.max_memory_allocated()):
-        return Memory(allocated / MIB, "GPU")
-    try:
-        # Unlike getrusage, this does not begin with what the parent process had.
-        high_water = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
-        if high_water:
-            return Memory(int(high_water[1]) / 1024, "RSS")
-    except OSError:
-        pass
+        return PeakMemory(allocated / MIB, "GPU")
+    resident = peak_resident_memory()
+    return None if resident is None else PeakMemory(resident / MIB, "RSS")
+
+
+def peak_resident_memory() -> int | None:
+    """Return the highest resident memory of this process in bytes; None on Windows."""
+    with suppress(OSError):
+        # On Linux; getrusage would begin with the memory of the parent process.
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        if high_water := re.search(r"VmHWM:\s+(\d+) kB", status):
+            return int(high_water[1]) * 1024
     if sys.platform == "win32":
         return None
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MIB, "RSS")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class Rates:
-    """The learning rates of every step.
+    """Learning rates of every step.
 
-    A logger is not given the optimizer. The rates follow from the config, so a second optimizer is made of it, which
-    holds no weights and only runs through its schedules. What is not seen is what lies behind a rate: the factors of
-    `layer_decay` and `lora_rate`, and steps that fp16 left out.
+    A logger is not given the optimizer. The rates follow from the config: a second optimizer is built from it, which
+    holds no weights and only advances its schedules. Not included are the factors `layer_decay` and `lora_rate`, and
+    steps that fp16 skips.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -61,7 +65,7 @@ class Rates:
         self._step = 0
 
     def at(self, step: int) -> dict[str, float]:
-        """Look up the rates with which a step was made; steps may not go backwards.
+        """Return the rates of a step; steps must not decrease.
 
         step (int): From 0, as spaCy counts.
         RETURNS (dict[str, float]): Of "encoder" and "head", or of "all" where one rate serves all.
@@ -76,7 +80,7 @@ class Rates:
 
 
 class Pace:
-    """How fast training goes, and how long it still takes.
+    """Speed and remaining time of a run.
 
     max_steps (int): As in [training]; 0 for no limit.
     max_epochs (int): As in [training]; 0 or −1 for no limit.
@@ -93,18 +97,15 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Since training began, without the time between the end of a process and its resumption."""
+        """Return the duration of training, without the time between the end of a process and its resumption."""
         return self._earlier + self._clock() - self._began
 
     def start_at(self, *, words: int, seconds: float) -> None:
-        """Count from where a run was resumed.
-
-        words (int): Tokens seen before. seconds (float): That the run took before.
-        """
+        """Continue the counts of a resumed run: tokens seen and seconds taken before."""
         self._words, self._earlier = words, seconds
 
     def step(self) -> None:
-        """Note a step that was not evaluated."""
+        """Count a step that was not evaluated."""
         now = self._clock()
         self._training, self._n_steps, self._last = self._training + now - self._last, self._n_steps + 1, now
 
@@ -112,15 +113,15 @@ class Pace:
         """Compute the speed of training since `resume`, without the evaluation at the end.
 
         words (int): Tokens since training began, the evaluated step included.
-        RETURNS (Optional[float]): None where each step was evaluated, as the first is: the two cannot be told apart.
+        RETURNS (Optional[float]): None if each step was evaluated, as the first is: the two times cannot be separated.
         """
         share = self._n_steps / (self._n_steps + 1)
         return (words - self._words) * share / self._training if self._training else None
 
     def last_step(self, step: int, epoch: int) -> float | None:
-        """Say at which step training ends if `patience` does not end it, or None where nothing else does.
+        """Return the step at which training ends unless `patience` ends it, or None without such a limit.
 
-        Where it ends after so many epochs, the steps of one are known only roughly, and better with each.
+        If the number of epochs is limited, the steps of one are only estimated, and better with each epoch.
         """
         low, high = self._epoch_bounds
         self._epoch_bounds = max(low, step / (epoch + 1)), min(high, step / epoch if epoch else high)
@@ -132,7 +133,7 @@ class Pace:
         return min(ends, default=None)
 
     def seconds_left(self, step: int, last_step: float | None) -> float | None:
-        """Estimate from the steps since the first evaluation, all later evaluations included."""
+        """Estimate the remaining time from the steps since the first evaluation, later evaluations included."""
         now = self._clock()
         if self._first is None:
             self._first = step, now
@@ -142,18 +143,19 @@ class Pace:
         return (now - began) / (step - first) * max(0.0, last_step - step)
 
     def resume(self, words: int) -> None:
-        """Go on after an evaluation."""
+        """Continue after an evaluation."""
         self._training, self._n_steps, self._words, self._last = 0.0, 0, words, self._clock()
 
 
 def losses_per_character(nlp: Language, losses: dict[str, Any], characters: int) -> tuple[float, dict[str, float]]:
-    """Divide spaCy's sums, so that they can be compared whatever was summed.
+    """Divide spaCy's sums of losses by the number of characters, so that they can be compared.
 
     nlp (Language): The pipeline.
     losses (dict): By component.
-    characters (int): Tokens that they are of.
-    RETURNS (tuple[float, dict[str, float]]): Of the components that predict something, together; and of each. What
-        others listen to, such as a Transformer, reports the size of its gradient, which is no loss.
+    characters (int): Number of tokens.
+    RETURNS (tuple[float, dict[str, float]]): The sum over components that predict something, and the loss of each
+        component. A component with listeners, such as a Transformer, reports the size of its gradient, which is no
+        loss.
     """
     each = {name: float(loss) / max(1, characters) for name, loss in losses.items()}
     listened = {name for name, component in nlp.pipeline if getattr(component, "listening_components", None)}

@@ -19,13 +19,18 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def make_job(tiny_pipeline: Path, tmp_path: Path) -> MakeJob:
     def make(
-        source: str | bytes | Path, target: str = "out.jsonl", *, suffix: str = ".jsonl", **settings: Any
+        source: str | bytes | Path,
+        target: str = "out.jsonl",
+        *,
+        suffix: str = ".jsonl",
+        pipeline: Path = tiny_pipeline,
+        **settings: Any,
     ) -> AnnotationJob:
         path = tmp_path / f"in{suffix}" if not isinstance(source, Path) else source
         if isinstance(source, str):
             source = source.encode()
         if isinstance(source, bytes):
             path.write_bytes(source)
-        return AnnotationJob(path, tmp_path / target, str(tiny_pipeline), **settings)
+        return AnnotationJob(path, tmp_path / target, str(pipeline), **settings)
 
     return make

@@ -10,6 +10,8 @@ from spacy_zh_tw_ner.annotation.job import AnnotationJob, AnnotationTally
 from spacy_zh_tw_ner.annotation.processes import Worker
 
 MakeJob = Callable[..., AnnotationJob]
+# A process that reads it imports neither torch nor spaCy, and starts in a fraction of the time.
+EXPORTED = Path(__file__).parents[1] / "saved" / "v0_1_0" / "exported"
 
 
 def run_here(

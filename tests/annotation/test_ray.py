@@ -16,7 +16,7 @@ from spacy_zh_tw_ner.annotation.annotate import annotate
 from spacy_zh_tw_ner.annotation.job import AnnotationJob
 from spacy_zh_tw_ner.annotation.journal import NAME
 
-from .helpers import MakeJob, json_lines
+from .helpers import EXPORTED, MakeJob, json_lines
 
 WAIT = 300
 HEAD = """
@@ -41,14 +41,14 @@ def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> Annotation
     """What the local engine makes of it."""
     pytest.importorskip("ray")
     lines = json_lines(tiny_texts * 60) + "null\n" + json_lines(tiny_texts * 60)
-    job = make_job(lines, "expected.jsonl", chunk_size=20)
+    job = make_job(lines, "expected.jsonl", pipeline=EXPORTED, chunk_size=20)
     annotate(job, progress=False)
     return job
 
 
 def start(job: AnnotationJob, *more: str) -> subprocess.Popen[str]:
     words = ["annotate", str(job.source), str(job.target), "-p", job.pipeline, "--chunk-size", str(job.chunk_size)]
-    command = [sys.executable, "-m", "spacy", "zh-tw-ner", *words, "--engine", "ray", *more]
+    command = [sys.executable, "-m", "spacy_zh_tw_ner", *words, "--engine", "ray", *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
@@ -61,7 +61,7 @@ def same(job: AnnotationJob, expected: AnnotationJob) -> bool:
 
 @pytest.mark.slow
 def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: AnnotationJob) -> None:
-    job = make_job(expected.source, chunk_size=20)
+    job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     running = start(job, "--workers", "2")
     journal, until = job.folder / NAME, time.monotonic() + WAIT
     while not (journal.exists() and journal.read_bytes().count(b"\n") > 2) and time.monotonic() < until:
@@ -97,7 +97,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: AnnotationJob, cluster: str) -> None:
-    job = make_job(expected.source, chunk_size=20)
+    job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     done = start(job, "--address", cluster)
     said, error = done.communicate(timeout=WAIT)
     assert done.returncode == 0, said + error
@@ -106,7 +106,7 @@ def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Annotat
 
 @pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: AnnotationJob) -> None:
-    done = start(make_job(expected.source), "--address", "127.0.0.1:1")
+    done = start(make_job(expected.source, pipeline=EXPORTED), "--address", "127.0.0.1:1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT532]" in said, "127.0.0.1:1" in said) == (1, True, True)
 

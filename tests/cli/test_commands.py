@@ -14,15 +14,14 @@ from confection import ConfigValidationError
 from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner import __version__
-from spacy_zh_tw_ner.cli import main, zh_tw_ner_cli
+from spacy_zh_tw_ner.cli import main
 from spacy_zh_tw_ner.cli.main import App
 from spacy_zh_tw_ner.cli.terminal import msg
 from spacy_zh_tw_ner.errors import CorpusError, Errors, UsageError
 from spacy_zh_tw_ner.extras import install_hint
 
-from .test_cli import fails, misused, plain, run, succeeds
+from .helpers import COMMANDS, fails, misused, plain, run, succeeds
 
-COMMANDS: dict[str, Any] = typer.main.get_command(zh_tw_ner_cli).commands  # type: ignore[attr-defined]
 # What each takes where it needs more than names of files that do not exist
 REQUIRED = {
     "export": ["--format", "jsonl"],
@@ -121,7 +120,7 @@ def test_an_option_has_one_meaning_everywhere() -> None:
 
 def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
     writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"plan", "quantize", "train"}
+    writers |= {"model-card", "plan", "quantize", "train"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 

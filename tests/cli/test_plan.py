@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 
-from .test_cli import fails, misused, plain, run, succeeds
+from .helpers import fails, misused, plain, run, succeeds
 
 
 def test_a_plan_is_a_table_with_a_verdict() -> None:

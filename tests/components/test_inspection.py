@@ -13,7 +13,7 @@ from spacy.training import Example
 from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.components.inspection import unknown_labels_message
-from tests.cli.test_cli import run, succeeds
+from tests.cli.helpers import run, succeeds
 
 TEXT = "林佳龍依著作權法在台中市。"
 ENTITIES = [(0, 3, "PERSON"), (4, 8, "LAW"), (9, 12, "GPE")]

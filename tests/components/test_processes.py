@@ -34,10 +34,12 @@ def equal(one, other):
 if __name__ == "__main__":
     warnings.simplefilter("error", UserWarning)
     method, *folders = sys.argv[1:]
+    # A forked process has the threads' locks of its parent; the others begin anew.
+    states = (False, True) if method == "fork" else (True,)
     multiprocessing.set_start_method(method)
     texts = sys.stdin.read().split("\\0")
     for folder in folders:
-        for warm in (False, True):
+        for warm in states:
             nlp = spacy.load(folder)
             if warm:
                 list(nlp.pipe(texts))
@@ -92,8 +94,9 @@ def run(method: str, folders: list[Path], tmp_path: Path, seconds: float) -> lis
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has spawn only")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_it_runs_in_processes(method: str, folder_of: Callable[[str], Path], tmp_path: Path) -> None:
-    names = list(ARCHITECTURES) if method == "fork" else ["MaskedCharacters", "ensemble"]
+    names = list(ARCHITECTURES) if method == "fork" else ["ensemble"]  # which holds a Transformer, too
     folders = [folder_of(name) for name in names]
     lines = run(method, folders, tmp_path, seconds=400)
-    expected = [f"{folder} {state} 24 24 True" for folder in folders for state in ("cold", "warm")]
+    states = ("cold", "warm") if method == "fork" else ("warm",)
+    expected = [f"{folder} {state} 24 24 True" for folder in folders for state in states]
     assert lines == expected

@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer
 from tests.pipelines import ARCHITECTURES, LABELS, SENTENCE, TEXTS, scored
 
 N_THREADS = 8
-FAST = ("MaskedCharacters", "ensemble")
+FAST = ("MaskedCharacters",)
 CASES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
 
 

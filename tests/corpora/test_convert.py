@@ -318,7 +318,7 @@ def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
     tallies = convert(source, target, ConvertSettings(), notify=told.append)
     assert [name for name in written(target) if "0" not in name] == ["dev.spacy", "test.spacy", "train.spacy"]
     assert [path.is_dir() for path in tallies] == [True, False, False]
-    assert told[-1] == f"{target / 'train.spacy'} is a folder of several files, which is read like a file."
+    assert told[-1] == f"{target / 'train.spacy'} is a folder of several files, and can be used like a file."
     assert tallies[target / "train.spacy"].sentences == 22
     found = [doc.text for part in sorted((target / "train.spacy").iterdir()) for doc in read(part)]
     assert found == [f"甲{i}" for i in range(25) if i % 10]

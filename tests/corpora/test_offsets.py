@@ -61,7 +61,7 @@ def test_the_unit_is_that_of_most_spans_and_the_others_are_mended_and_counted() 
     assert record.entities == [Entity(9, 12, "ORG")] * 3
     assert record.repairs == ["'消防局' has offsets in codepoint"]
     assert [tuple(reject) for reject in record.rejects] == [
-        (Entity(0, 1, "X"), "the file says '家', and nothing stands there")
+        (Entity(0, 1, "X"), "the file says '家', but the text has nothing there")
     ]
     assert "utf16: so 2 of 4" in told[0]
 
@@ -91,7 +91,7 @@ def test_without_surfaces_an_impossible_offset_tells_utf16() -> None:
     found, told = resolve(first, RawRecord(TEXT, [span("utf16", surface=None)], "a:2"))
     assert [record.entities for record in found] == [[Entity(1, 3, "ORG")], [Entity(9, 12, "ORG")]]
     assert told == [
-        f"{PATH}: offsets are read as utf16: as codepoint, 1 spans could not stand in their texts. "
+        f"{PATH}: offsets are read as utf16: as codepoint, 1 spans are impossible in their texts. "
         "Set --offsets if that is wrong."
     ]
 
@@ -129,7 +129,7 @@ def test_the_unit_can_be_given(unit: str) -> None:
         (record,), told = resolve(RawRecord(TEXT, [span(unit, surface=surface)], "a:1"), offsets=unit)
         assert (record.entities, told) == ([Entity(9, 12, "ORG")], [])
     (record,), _ = resolve(RawRecord(TEXT, [span("utf16")], "a:1"), offsets="codepoint")
-    assert [reject.reason for reject in record.rejects] == ["the file says '消防局', and nothing stands there"]
+    assert [reject.reason for reject in record.rejects] == ["the file says '消防局', but the text has nothing there"]
 
 
 def test_an_unknown_unit_names_the_choices() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc
 
 TEXT = "臺北市政府警察局大安分局"
 
@@ -17,16 +17,16 @@ def entities(draw: st.DrawFn, length: int = len(TEXT)) -> frozenset[Entity]:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Compared:
+def documents(draw: st.DrawFn) -> ComparedDoc:
     expected = draw(entities())
     # As a pipeline is: often right.
-    return Compared(TEXT, expected, draw(st.one_of(st.just(expected), entities())))
+    return ComparedDoc(TEXT, expected, draw(st.one_of(st.just(expected), entities())))
 
 
-def document(expected: str, found: str) -> Compared:
+def document(expected: str, found: str) -> ComparedDoc:
     """Of one sign a character: "Aa.B" is an A of two characters, and a B of the fourth."""
     length = max(len(expected), len(found))
-    return Compared(TEXT[:length], _entities(expected), _entities(found))
+    return ComparedDoc(TEXT[:length], _entities(expected), _entities(found))
 
 
 def _entities(drawn: str) -> frozenset[Entity]:

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.evaluation import bootstrap
 from spacy_zh_tw_ner.evaluation.bootstrap import interval, resampled_sums, shares, summarize
-from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
-from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.entity_counts import count_entities
+from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc
 
 from .helpers import document, documents
 
 
 @given(st.lists(documents(), min_size=1, max_size=6))
-def test_scores_are_those_of_counting_entities(found: list[Compared]) -> None:
-    summary = summarize(tabulate(found), resamples=20)
+def test_scores_are_those_of_counting_entities(found: list[ComparedDoc]) -> None:
+    summary = summarize(count_entities(found), resamples=20)
     f_scores = []
     for label, scores in summary.groups.items():
         expected = [(i, e) for i, one in enumerate(found) for e in one.expected if e.label == label]
@@ -32,8 +32,8 @@ def test_scores_are_those_of_counting_entities(found: list[Compared]) -> None:
 
 
 @given(st.lists(documents(), min_size=1, max_size=6), st.integers(0, 3))
-def test_an_interval_holds_the_score(found: list[Compared], seed: int) -> None:
-    summary = summarize(tabulate(found), resamples=200, seed=seed)
+def test_an_interval_holds_the_score(found: list[ComparedDoc], seed: int) -> None:
+    summary = summarize(count_entities(found), resamples=200, seed=seed)
     for scores in (summary.micro, *summary.groups.values()):
         for value, low, high in scores[:3]:
             assert 0 <= low <= value + 1e-9
@@ -56,7 +56,7 @@ def test_a_seed_decides_and_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch
     whole = resampled_sums(counts, resamples=50, seed=3)
     assert (resampled_sums(counts, resamples=50, seed=3) == whole).all()
     assert (resampled_sums(counts, resamples=50, seed=4) != whole).any()
-    monkeypatch.setattr(bootstrap, "AT_ONCE", 10)  # one draw at a time
+    monkeypatch.setattr(bootstrap, "MAX_DRAWS", 10)  # one draw at a time
     assert (resampled_sums(counts, resamples=50, seed=3) == whole).all()
 
 
@@ -66,7 +66,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     covered = 0
     for _ in range(200):
         found = [document("A", "A" if right else ".") for right in rng.random(150) < 0.7]
-        _, low, high = summarize(tabulate(found), resamples=200).micro.r
+        _, low, high = summarize(count_entities(found), resamples=200).micro.r
         covered += low <= 0.7 <= high
     assert 0.9 <= covered / 200 <= 0.99
 
@@ -74,7 +74,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 def test_more_documents_give_narrower_intervals() -> None:
     def width(n: int) -> float:
         found = [document("A", "A"), document("A", ".")] * n
-        _, low, high = summarize(tabulate(found)).micro.f
+        _, low, high = summarize(count_entities(found)).micro.f
         return high - low
 
     assert width(200) < 0.4 * width(20)
@@ -96,8 +96,8 @@ def test_an_interval_passes_over_what_is_no_number() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [document("...", "...")]])
-def test_nothing_scores_zero(found: list[Compared]) -> None:
-    summary = summarize(tabulate(found), resamples=10)
+def test_nothing_scores_zero(found: list[ComparedDoc]) -> None:
+    summary = summarize(count_entities(found), resamples=10)
     assert summary.groups == {}
     assert summary.micro == summary.macro
     assert summary.micro.to_json() == {

@@ -78,8 +78,8 @@ def test_the_picture_is_svg_with_a_point_a_bin_and_titles_escaped() -> None:
     tags = [element.tag.rpartition("}")[2] for element in root.iter()]
     assert tags.count("circle") == 5
     texts = [element.text for element in root.iter() if element.text]
-    assert {"before <T>", "空", "each stretch: 8 entities", "no entities"} <= set(texts)
-    points = re.findall(r'<circle class="point" cx="([\d.]+)" cy="([\d.]+)"', svg)
+    assert {"before <T>", "空", "each bin: 8 entities", "no entities"} <= set(texts)
+    points = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)
     expected = [
         (240 * c, 240 * (1 - a)) for c, a in zip(found.confidence.tolist(), found.accuracy.tolist(), strict=True)
     ]

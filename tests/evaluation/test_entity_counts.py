@@ -10,25 +10,25 @@ from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation.entity_counts import (
     LENGTHS,
     LONGER,
-    Table,
+    EntityCounts,
     by_length,
     by_surface,
-    tabulate,
-    tabulate_boundaries,
-    tabulate_types,
+    count_boundaries,
+    count_entities,
+    count_types,
 )
-from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc
 
 from .helpers import document, documents
 
 
-def totals(table: Table) -> dict[str, tuple[int, ...]]:
+def totals(table: EntityCounts) -> dict[str, tuple[int, ...]]:
     return {name: tuple(map(int, table.counts[:, i].sum(axis=0))) for i, name in enumerate(table.groups)}
 
 
 @given(st.lists(documents(), max_size=4))
-def test_counts_are_those_of_counting_one_by_one(found: list[Compared]) -> None:
-    table = tabulate(found)
+def test_counts_are_those_of_counting_one_by_one(found: list[ComparedDoc]) -> None:
+    table = count_entities(found)
     assert table.counts.shape == (len(found), len(table.groups), 3)
     for i, one in enumerate(found):
         for j, label in enumerate(table.groups):
@@ -39,28 +39,28 @@ def test_counts_are_those_of_counting_one_by_one(found: list[Compared]) -> None:
 
 
 @given(st.lists(documents(), max_size=4), st.sampled_from([by_length, by_surface(frozenset("臺北市"))]))
-def test_a_grouping_only_sorts(found: list[Compared], group: object) -> None:
-    one = totals(tabulate(found, lambda entity, surface: "all")).get("all", (0, 0, 0))
-    parts = totals(tabulate(found, group)).values()  # type: ignore[arg-type]
+def test_a_grouping_only_sorts(found: list[ComparedDoc], group: object) -> None:
+    one = totals(count_entities(found, lambda entity, surface: "all")).get("all", (0, 0, 0))
+    parts = totals(count_entities(found, group)).values()  # type: ignore[arg-type]
     assert tuple(map(sum, zip(*parts, strict=True))) == (one if parts else ())
 
 
 def test_boundaries_count_without_labels() -> None:
-    table = tabulate_boundaries([document("Aa.Bb.Cc", "Bb.B..Cc")])
+    table = count_boundaries([document("Aa.Bb.Cc", "Bb.B..Cc")])
     assert totals(table) == {"boundary": (2, 1, 1)}
 
 
 def test_types_count_where_characters_are_shared() -> None:
-    table = tabulate_types([document("Aaa.Bb.C", "Aa..Aa..")])
+    table = count_types([document("Aaa.Bb.C", "Aa..Aa..")])
     assert totals(table) == {"A": (1, 1, 0), "B": (0, 0, 1), "C": (0, 0, 1)}
 
 
 def test_one_long_prediction_finds_one_entity() -> None:
-    assert totals(tabulate_types([document("Aa.Aa", "Aaaaa")])) == {"A": (1, 0, 1)}
+    assert totals(count_types([document("Aa.Aa", "Aaaaa")])) == {"A": (1, 0, 1)}
 
 
 @given(documents())
-def test_as_many_types_as_possible_are_paired(one: Compared) -> None:
+def test_as_many_types_as_possible_are_paired(one: ComparedDoc) -> None:
     """Against all ways of pairing."""
     edges = [(a, b) for a in one.expected for b in one.found if a.label == b.label and a.start < b.end > a.start]
     edges = [(a, b) for a, b in edges if b.start < a.end]
@@ -69,17 +69,17 @@ def test_as_many_types_as_possible_are_paired(one: Compared) -> None:
         return all(a != c and b != d for (a, b), (c, d) in combinations(chosen, 2))
 
     most = max(size for size in range(len(edges) + 1) if any(map(is_pairing, combinations(edges, size))))
-    table = tabulate_types([one])
+    table = count_types([one])
     assert table.counts[..., 0].sum() == most
     assert table.counts[..., [0, 1]].sum() == len(one.found)
     assert table.counts[..., [0, 2]].sum() == len(one.expected)
 
 
 @given(documents())
-def test_what_is_exact_is_right_by_boundary_and_by_type(one: Compared) -> None:
-    right = tabulate([one]).counts[..., 0].sum()
-    assert right <= tabulate_boundaries([one]).counts[..., 0].sum()
-    assert right <= tabulate_types([one]).counts[..., 0].sum()
+def test_what_is_exact_is_right_by_boundary_and_by_type(one: ComparedDoc) -> None:
+    right = count_entities([one]).counts[..., 0].sum()
+    assert right <= count_boundaries([one]).counts[..., 0].sum()
+    assert right <= count_types([one]).counts[..., 0].sum()
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_a_surface_is_seen_whatever_its_label_was() -> None:
 
 
 def test_no_document_and_no_entity_give_a_table_of_nothing() -> None:
-    assert tabulate([]).counts.shape == (0, 0, 3)
-    assert tabulate([document("...", "...")]).counts.shape == (1, 0, 3)
+    assert count_entities([]).counts.shape == (0, 0, 3)
+    assert count_entities([document("...", "...")]).counts.shape == (1, 0, 3)

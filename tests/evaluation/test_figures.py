@@ -9,7 +9,7 @@ import pytest
 from spacy_zh_tw_ner.errors import OutputError
 from spacy_zh_tw_ner.evaluation import figures
 from spacy_zh_tw_ner.evaluation.bootstrap import Summary, summarize
-from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
+from spacy_zh_tw_ner.evaluation.entity_counts import count_entities
 from spacy_zh_tw_ner.evaluation.figures import (
     PLOT,
     draw_confusion,
@@ -19,12 +19,13 @@ from spacy_zh_tw_ner.evaluation.figures import (
     require_picture,
 )
 from spacy_zh_tw_ner.evaluation.mistakes import confusion
+from spacy_zh_tw_ner.svg import COLOURS
 
 from .helpers import document
 
 
 def summary(*found: tuple[str, str]) -> Summary:
-    return summarize(tabulate([document(*one) for one in found]), resamples=50)
+    return summarize(count_entities([document(*one) for one in found]), resamples=50)
 
 
 def elements(svg: str, tag: str) -> list[ElementTree.Element]:
@@ -38,10 +39,10 @@ def texts(svg: str) -> list[str]:
 def test_bars_are_as_long_as_the_scores_and_hold_their_intervals() -> None:
     found = summary(("A.B", "A.B"), ("A.B", "A.."), ("A..", "..."), ("B..", "B.."))
     svg = draw_scores({"one": found})
-    bars = [float(bar.get("width", "")) for bar in elements(svg, "rect") if bar.get("fill") == figures.COLOURS[0]]
+    bars = [float(bar.get("width", "")) for bar in elements(svg, "rect") if bar.get("fill") == COLOURS[0]]
     scores = [found.micro, found.macro, *found.groups.values()]
     assert bars == pytest.approx([PLOT * one.f.value for one in scores], abs=0.06)
-    left = float(next(b for b in elements(svg, "rect") if b.get("fill") == figures.COLOURS[0]).get("x", ""))
+    left = float(next(b for b in elements(svg, "rect") if b.get("fill") == COLOURS[0]).get("x", ""))
     ends = [re.findall(r"M([\d.]+) [\d.]+H([\d.]+)", path.get("d", ""))[0] for path in elements(svg, "path")]
     drawn = [((float(low) - left) / PLOT, (float(high) - left) / PLOT) for low, high in ends]
     assert drawn == [pytest.approx(one.f[1:], abs=2e-4) for one in scores]
@@ -54,7 +55,7 @@ def test_pipelines_stand_side_by_side_with_a_legend() -> None:
     assert {"first <1>", "第二", "A", "B"} <= set(texts(svg))
     fills = [bar.get("fill") for bar in elements(svg, "rect")]
     # micro, macro, its labels, and the legend; the first has no B
-    assert (fills.count(figures.COLOURS[0]), fills.count(figures.COLOURS[1])) == (4, 5)
+    assert (fills.count(COLOURS[0]), fills.count(COLOURS[1])) == (4, 5)
     assert "one" not in texts(draw_scores({"one": one}))
 
 

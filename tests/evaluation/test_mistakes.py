@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation.mistakes import KINDS, Mistake, confusion, find_mistakes
-from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc
 
 from .helpers import document, documents
 
@@ -41,7 +41,7 @@ def test_a_mistake_says_what_stood_and_what_was_found() -> None:
 
 
 @given(documents())
-def test_every_wrong_entity_is_in_one_mistake(one: Compared) -> None:
+def test_every_wrong_entity_is_in_one_mistake(one: ComparedDoc) -> None:
     mistakes = find_mistakes(one)
     expected = [m.expected for m in mistakes if m.expected]
     found = [m.found for m in mistakes if m.found]
@@ -51,7 +51,7 @@ def test_every_wrong_entity_is_in_one_mistake(one: Compared) -> None:
 
 
 @given(st.lists(documents(), max_size=3))
-def test_the_matrix_holds_every_entity_once(found: list[Compared]) -> None:
+def test_the_matrix_holds_every_entity_once(found: list[ComparedDoc]) -> None:
     labels, exact, inexact = confusion(found)
     both = exact + inexact
     for i, label in enumerate(labels):

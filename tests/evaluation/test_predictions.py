@@ -1,4 +1,6 @@
-"""Exact spans are counted as spaCy and conlleval count them."""
+"""Gold and predicted documents are compared by character, and exact entities are counted as spaCy and conlleval do."""
+
+from pathlib import Path
 
 import pytest
 import spacy
@@ -10,7 +12,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, offsets_to_biluo_tags
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.evaluation.predictions import Counts, count_exact, doc_entities, micro
+from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.evaluation.bootstrap import Summary, summarize
+from spacy_zh_tw_ner.evaluation.entity_counts import count_entities, micro_f
+from spacy_zh_tw_ner.evaluation.predictions import compare, entity_of, read_golds
 
 NLP = spacy.blank("zh_tw")
 EntsT = list[tuple[int, int, str]]
@@ -40,33 +45,42 @@ def pairs(draw: st.DrawFn) -> list[tuple[Doc, Doc]]:
     return found
 
 
+def counts(found: list[tuple[Doc, Doc]]) -> dict[str, list[int]]:
+    """Right, wrong and missed entities, by label."""
+    table = count_entities(compare(found))
+    return dict(zip(table.groups, table.counts.sum(axis=0).tolist(), strict=True))
+
+
+def scores(found: list[tuple[Doc, Doc]]) -> Summary:
+    return summarize(count_entities(compare(found)), resamples=1)
+
+
 @given(pairs())
-def test_counts_are_those_of_spacy(found: list[tuple[Doc, Doc]]) -> None:
-    by_label = count_exact(found)
-    scores = get_ner_prf([Example(predicted, gold) for gold, predicted in found])
-    for label, counts in by_label.items():
-        expected = scores["ents_per_type"][label]
-        assert (counts.precision, counts.recall) == pytest.approx((expected["p"], expected["r"]))
-        assert counts.f_score == pytest.approx(expected["f"])
-    assert list(by_label) == sorted(scores["ents_per_type"] or {})
+def test_scores_are_those_of_spacy(found: list[tuple[Doc, Doc]]) -> None:
+    ours, examples = scores(found), [Example(predicted, gold) for gold, predicted in found]
+    theirs = get_ner_prf(examples)
+    for label, (p, r, f, _) in ours.groups.items():
+        expected = theirs["ents_per_type"][label]
+        assert (p.value, r.value, f.value) == pytest.approx((expected["p"], expected["r"], expected["f"]))
+    assert list(ours.groups) == sorted(theirs["ents_per_type"] or {})
     if found:
-        total = micro(by_label)
-        assert total.f_score == pytest.approx(scores["ents_f"] or 0.0)
-        spans = Scorer.score_spans([Example(predicted, gold) for gold, predicted in found], "ents")
-        assert (total.precision, total.recall) == pytest.approx((spans["ents_p"] or 0.0, spans["ents_r"] or 0.0))
+        assert ours.micro.f.value == pytest.approx(theirs["ents_f"] or 0.0)
+        assert micro_f(found) == pytest.approx(100 * (theirs["ents_f"] or 0.0))
+        spans = Scorer.score_spans(examples, "ents")
+        expected = (spans["ents_p"] or 0.0, spans["ents_r"] or 0.0)
+        assert (ours.micro.p.value, ours.micro.r.value) == pytest.approx(expected)
 
 
 @given(pairs())
-def test_counts_are_those_of_conlleval_on_strict_tags(found: list[tuple[Doc, Doc]]) -> None:
+def test_scores_are_those_of_conlleval_on_strict_tags(found: list[tuple[Doc, Doc]]) -> None:
     seqeval = pytest.importorskip("seqeval.metrics.v1")
     iob2 = pytest.importorskip("seqeval.scheme").IOB2
     gold, predicted = ([_iob2(pair[i]) for pair in found] for i in (0, 1))
-    total = micro(count_exact(found))
-    if total.tp + total.fp + total.fn:  # seqeval takes no empty list
+    if counts(found):  # seqeval takes no empty list
         p, r, f, _ = seqeval.precision_recall_fscore_support(
             gold, predicted, average="micro", scheme=iob2, zero_division=0
         )
-        assert (total.precision, total.recall, total.f_score) == pytest.approx((p, r, f))
+        assert tuple(estimate.value for estimate in scores(found).micro[:3]) == pytest.approx((p, r, f))
 
 
 def _iob2(doc: Doc) -> list[str]:
@@ -77,60 +91,64 @@ def _iob2(doc: Doc) -> list[str]:
 def test_a_wrong_end_or_label_is_both_wrong_and_missed() -> None:
     gold = make("臺北市的台積電和我", [(0, 3, "GPE"), (4, 7, "ORG"), (8, 9, "PERSON")])
     predicted = make("臺北市的台積電和我", [(0, 2, "GPE"), (4, 7, "PRODUCT"), (8, 9, "PERSON")])
-    assert count_exact([(gold, predicted)]) == {
-        "GPE": Counts(0, 1, 1),
-        "ORG": Counts(0, 0, 1),
-        "PERSON": Counts(1, 0, 0),
-        "PRODUCT": Counts(0, 1, 0),
+    assert counts([(gold, predicted)]) == {
+        "GPE": [0, 1, 1],
+        "ORG": [0, 0, 1],
+        "PERSON": [1, 0, 0],
+        "PRODUCT": [0, 1, 0],
     }
 
 
-def test_documents_are_told_apart() -> None:
+def test_entities_are_compared_within_their_document() -> None:
     gold, predicted = make("臺北", [(0, 2, "GPE")]), make("臺北", [])
-    assert count_exact([(gold, predicted), (predicted, gold)]) == {"GPE": Counts(0, 1, 1)}
+    assert counts([(gold, predicted), (predicted, gold)]) == {"GPE": [0, 1, 1]}
 
 
 def test_documents_tokenized_in_two_ways_compare() -> None:
     gold = Doc(NLP.vocab, words=["臺北市", "的", "夏天"], spaces=[False] * 3, ents=["B-GPE", "O", "O"])
-    assert count_exact([(gold, make("臺北市的夏天", [(0, 3, "GPE")]))]) == {"GPE": Counts(1, 0, 0)}
-    assert doc_entities(gold) == {Entity(0, 3, "GPE")}
+    assert counts([(gold, make("臺北市的夏天", [(0, 3, "GPE")]))]) == {"GPE": [1, 0, 0]}
+    assert [entity_of(ent) for ent in gold.ents] == [Entity(0, 3, "GPE")]
 
 
-def test_documents_without_gold_are_passed_over() -> None:
+def test_documents_without_gold_are_left_out() -> None:
     unknown = NLP.make_doc("臺北市")
-    assert count_exact([(unknown, make("臺北市", [(0, 3, "GPE")]))]) == {}
-    assert count_exact([(make("臺北市", []), make("臺北市", [(0, 3, "GPE")]))]) == {"GPE": Counts(0, 1, 0)}
+    assert counts([(unknown, make("臺北市", [(0, 3, "GPE")]))]) == {}
+    assert counts([(make("臺北市", []), make("臺北市", [(0, 3, "GPE")]))]) == {"GPE": [0, 1, 0]}
 
 
-def test_what_the_gold_leaves_open_is_neither_right_nor_wrong() -> None:
+def test_predictions_in_unannotated_text_are_neither_right_nor_wrong() -> None:
     gold = NLP.make_doc("臺北市的台積電")
     gold.set_ents([Span(gold, 0, 3, label="GPE")], default="missing")
     predicted = make("臺北市的台積電", [(0, 3, "GPE"), (4, 7, "ORG")])
-    scores = get_ner_prf([Example(predicted, gold)])
-    assert (scores["ents_p"], scores["ents_r"]) == (1.0, 1.0)
-    total = micro(count_exact([(gold, predicted)]))
-    assert (total.precision, total.recall) == (1.0, 1.0)
+    theirs = get_ner_prf([Example(predicted, gold)])
+    assert (theirs["ents_p"], theirs["ents_r"]) == (1.0, 1.0)
+    micro = scores([(gold, predicted)]).micro
+    assert (micro.p.value, micro.r.value) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("found", [[], [(make("好", []), make("好", []))], [(make("", []), make("", []))]])
 def test_no_predictions_give_zero_and_not_nan(found: list[tuple[Doc, Doc]]) -> None:
-    total = micro(count_exact(found))
-    assert (total.precision, total.recall, total.f_score) == (0.0, 0.0, 0.0)
+    assert [estimate.value for estimate in scores(found).micro[:3]] == [0.0, 0.0, 0.0]
+    assert micro_f(found) == 0.0
 
 
-def test_shares_are_given_as_percentages_with_two_digits() -> None:
-    assert Counts(2, 1, 1).to_json() == {"p": 66.67, "r": 66.67, "f": 66.67, "gold": 3}
-    assert Counts(1, 0, 2).to_json() == {"p": 100.0, "r": 33.33, "f": 50.0, "gold": 3}
-    assert Counts().to_json() == {"p": 0.0, "r": 0.0, "f": 0.0, "gold": 0}
-
-
-def test_micro_adds_up_labels() -> None:
-    assert micro({"A": Counts(1, 2, 3), "B": Counts(10, 20, 30)}) == Counts(11, 22, 33)
+def test_shares_are_written_as_percentages_with_two_digits() -> None:
+    gold = make("臺北市的台積電和我", [(0, 3, "A"), (4, 7, "A"), (8, 9, "A")])
+    predicted = make("臺北市的台積電和我", [(0, 3, "A"), (4, 7, "A"), (7, 8, "A")])
+    found = scores([(gold, predicted)]).to_json()["groups"]["A"]  # type: ignore[index]
+    assert {key: found[key] for key in ("p", "r", "f", "gold")} == {"p": 66.67, "r": 66.67, "f": 66.67, "gold": 3}
+    found = scores([(gold, make(gold.text, [(0, 3, "A")]))]).to_json()["micro"]
+    assert {key: found[key] for key in ("p", "r", "f", "gold")} == {"p": 100.0, "r": 33.33, "f": 50.0, "gold": 3}  # type: ignore[index]
 
 
 def test_a_pipeline_is_scored_as_nlp_evaluate_scores_it(tiny_nlp: Language) -> None:
     texts = ["蔡英文在臺北市。", "鴻海的郭台銘去台中市。", "好"]
     golds = [make(text, ents) for text, ents in zip(texts, [[(0, 3, "PERSON")], [(0, 2, "GPE")], []], strict=True)]
-    total = micro(count_exact((gold, tiny_nlp(gold.text)) for gold in golds))
-    scores = tiny_nlp.evaluate([Example(tiny_nlp.make_doc(gold.text), gold) for gold in golds])
-    assert total.f_score == pytest.approx(scores["ents_f"])
+    evaluated = tiny_nlp.evaluate([Example(tiny_nlp.make_doc(gold.text), gold) for gold in golds])
+    assert micro_f((gold, tiny_nlp(gold.text)) for gold in golds) == pytest.approx(100 * evaluated["ents_f"])
+
+
+def test_a_folder_with_several_splits_is_refused(nlp: Language, tiny_corpus: Path) -> None:
+    with pytest.raises(CorpusError, match=r"\[ZT732\] .*train\.spacy, dev\.spacy, test\.spacy"):
+        read_golds(nlp, tiny_corpus)
+    assert len(list(read_golds(nlp, tiny_corpus / "dev.spacy"))) == 8

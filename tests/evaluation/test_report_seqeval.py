@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.evaluation import report as report_module
 from spacy_zh_tw_ner.evaluation.bootstrap import summarize
-from spacy_zh_tw_ner.evaluation.entity_counts import tabulate
-from spacy_zh_tw_ner.evaluation.predictions import Compared
+from spacy_zh_tw_ner.evaluation.entity_counts import count_entities
+from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc
 from spacy_zh_tw_ner.evaluation.report import MODES, iob2_tags, seqeval_reports
 
 from .helpers import document, documents
 
 
 @given(st.lists(documents(), max_size=4))
-def test_both_modes_agree_with_ours(found: list[Compared]) -> None:
+def test_both_modes_agree_with_ours(found: list[ComparedDoc]) -> None:
     pytest.importorskip("seqeval")
-    summary = summarize(tabulate(found), resamples=2)
+    summary = summarize(count_entities(found), resamples=2)
     reports = seqeval_reports(found)
     assert list(reports) == list(MODES)
     for report in reports.values():

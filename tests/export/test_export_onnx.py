@@ -97,7 +97,7 @@ def test_it_writes_every_kind(tiny_checkpoint: Callable[[str], Path], kind: str,
         "both ways": {"attention": "bidirectional"},
         "lora": {"lora": LORA},
         "half": {"memory": HALF},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spacy_zh_tw_ner.transformer.memory.is_native", lambda *args: True)

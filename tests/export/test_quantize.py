@@ -41,7 +41,7 @@ def base(tiny_checkpoint: Callable[[str], Path]) -> Path:
 def test_int8_finds_the_same_from_a_smaller_folder(base: Path, kind: str, tmp_path: Path) -> None:
     settings: dict[str, dict[str, Any]] = {
         "plain": {},
-        "in the head": {"in_head": True},
+        "in the head": {"inside_head": True},
         "lora": {"lora": LORA, "save": "adapter"},
         "nf4": {"lora": LORA, "quantization": {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4"}},
         "half": {"memory": {"@misc": "spacy-zh-tw-ner.memory.v1", "precision": "bf16", "freeze_layers": 1}},

@@ -9,7 +9,7 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_zh_tw_ner.errors import ZhTwNerError
+from spacy_zh_tw_ner.errors import MissingExtraError, PipelineError
 from tests.pipelines import LABELS, SENTENCE, curated
 
 
@@ -27,7 +27,7 @@ def test_curated_transformers_are_trained_with_older_numpy_only(
         assert update(nlp, [])["transformer"] > 0
         nlp = curated(tiny_checkpoint("bert"))
     monkeypatch.setattr(np, "__version__", "2.4.0")
-    with pytest.raises(ZhTwNerError, match=r'\[ZT696\] .*transformer.* numpy 2\.4\.0.*`pip install "numpy<2\.4"`'):
+    with pytest.raises(PipelineError, match=r'\[ZT696\] .*transformer.* numpy 2\.4\.0.*`pip install "numpy<2\.4"`'):
         update(nlp, [])
     assert [ent.text for ent in nlp(SENTENCE).ents] == found  # nothing was changed, and it predicts
 
@@ -47,7 +47,7 @@ def test_a_factory_that_nobody_has_keeps_the_error_of_spacy(nlp: Language) -> No
 
 def test_a_missing_factory_names_its_package(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Language, "has_factory", classmethod(lambda cls, name: False))
-    with pytest.raises(ZhTwNerError, match=r"\[ZT695\] .*`pip install spacy-curated-transformers`"):
+    with pytest.raises(MissingExtraError, match=r"\[ZT695\] .*`pip install spacy-curated-transformers`"):
         nlp.add_pipe("curated_transformer")
 
 

@@ -29,7 +29,7 @@ def test_a_text_of_usual_characters_teaches_nothing(
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(shim.table, "_learn", refuse)
+    monkeypatch.setattr(shim.table, "_extended", refuse)
     n_lexemes = len(nlp.vocab)
     with nlp.memory_zone():
         nlp("國立臺灣大學（NTU）位於臺北市大安區。")

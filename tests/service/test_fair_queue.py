@@ -5,20 +5,20 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.service.fair_queue import SLICED_CHARS, TEXT_COST, FairQueue, Job
+from spacy_zh_tw_ner.service.fair_queue import SLICED_CHARS, TEXT_COST, FairQueue, QueuedText
 
 LONG = "長" * (SLICED_CHARS + 1)
 
 
-def texts(jobs: list[Job]) -> list[str]:
+def texts(jobs: list[QueuedText]) -> list[str]:
     return [job.text for job in jobs]
 
 
 def test_a_small_request_does_not_wait_for_a_thousand_texts_of_another() -> None:
     queue = FairQueue()
-    queue.add("big", [Job("a", f"{i}") for i in range(1_000)])
-    queue.add("small", [Job("a", "小")])
-    queue.add("stream", [Job("a", "一"), Job("a", "二")])
+    queue.add("big", [QueuedText("a", f"{i}") for i in range(1_000)])
+    queue.add("small", [QueuedText("a", "小")])
+    queue.add("stream", [QueuedText("a", "一"), QueuedText("a", "二")])
     assert texts(queue.take(6 * (TEXT_COST + 1))) == ["0", "小", "一", "1", "二", "2"]
     assert texts(queue.take(2 * (TEXT_COST + 1))) == ["3", "4"]
     assert len(queue) == 995
@@ -27,9 +27,9 @@ def test_a_small_request_does_not_wait_for_a_thousand_texts_of_another() -> None
 def test_a_long_text_goes_alone_and_one_that_is_too_long_keeps_its_place() -> None:
     queue = FairQueue()
     for owner, text in enumerate(["一", LONG, "二"]):
-        queue.add(owner, [Job("a", text)])
+        queue.add(owner, [QueuedText("a", text)])
     assert texts(queue.take(10_000, below=1_000)) == ["一", "二"]
-    queue.add("x", [Job("a", "三")])
+    queue.add("x", [QueuedText("a", "三")])
     assert texts(queue.take(10_000)) == [LONG]
     assert texts(queue.take(10_000)) == ["三"]
     assert not queue
@@ -38,11 +38,11 @@ def test_a_long_text_goes_alone_and_one_that_is_too_long_keeps_its_place() -> No
 
 def test_long_texts_that_wait_keep_no_short_one_out() -> None:
     queue = FairQueue()
-    queue.add(1, [Job("a", LONG), Job("a", LONG)])
-    assert queue.has_room([Job("a", "一")], limit=1_000)
-    assert not queue.has_room([Job("a", LONG)], limit=1_000)
-    queue.add(2, [Job("a", "一" * 990)])
-    assert not queue.has_room([Job("a", "一")], limit=1_000)
+    queue.add(1, [QueuedText("a", LONG), QueuedText("a", LONG)])
+    assert queue.has_room([QueuedText("a", "一")], limit=1_000)
+    assert not queue.has_room([QueuedText("a", LONG)], limit=1_000)
+    queue.add(2, [QueuedText("a", "一" * 990)])
+    assert not queue.has_room([QueuedText("a", "一")], limit=1_000)
 
 
 @given(
@@ -54,7 +54,7 @@ def test_nothing_is_lost_and_the_texts_of_an_owner_stay_in_order(
     asked: list[tuple[int, str, int]], budget: int, withdrawn: set[int]
 ) -> None:
     queue, expected, seen = FairQueue(), defaultdict(list), defaultdict(list)
-    jobs = {Job(pipeline, "x" * length): owner for owner, pipeline, length in asked}
+    jobs = {QueuedText(pipeline, "x" * length): owner for owner, pipeline, length in asked}
     for job, owner in jobs.items():
         queue.add(owner, [job])
     gone = {job for i, job in enumerate(jobs) if i in withdrawn}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.service import connections
-from spacy_zh_tw_ner.service.event_loop import CHUNK, count_values
+from spacy_zh_tw_ner.service.request_body import CHUNK, count_values
 from spacy_zh_tw_ner.service.server import bind, listen
 from spacy_zh_tw_ner.service.settings import ServiceSettings
 

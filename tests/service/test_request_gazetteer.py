@@ -13,7 +13,7 @@ from spacy_zh_tw_ner.components.span_annotations import EVIDENCE_KEY
 from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 from spacy_zh_tw_ner.service.engine import Engine, Unreadable
 from spacy_zh_tw_ner.service.model_cache import ModelCache
-from spacy_zh_tw_ner.service.request_gazetteer import RequestWords
+from spacy_zh_tw_ner.service.request_gazetteer import RequestGazetteer
 from spacy_zh_tw_ner.tokenization.word_list import WordList
 
 from .conftest import Running, running
@@ -57,8 +57,8 @@ def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> N
     nlp = spacy.load(tiny_pipeline)
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(nlp))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
-    forced = RequestWords(WordList({"PERSON": ["投資"]}), 2.0, True)
-    hinted = RequestWords(WordList({"ORG": ["臺飛投資"]}), 30.0, False)
+    forced = RequestGazetteer(WordList({"PERSON": ["投資"]}), 2.0, True)
+    hinted = RequestGazetteer(WordList({"ORG": ["臺飛投資"]}), 30.0, False)
     expected = [(), ((5, 7, "PERSON"),), ((3, 7, "ORG"),)]
     jobs = [engine.submit("tiny", [UNKNOWN], own)[0] for own in (None, forced, hinted) for _ in range(3)]
     batches: list[Any] = []
@@ -79,7 +79,7 @@ def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> N
 def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline: Path) -> None:
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(spacy.load(source)))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
-    nested = RequestWords(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
+    nested = RequestGazetteer(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
     (before,), (bad,), (after,) = (
         engine.submit("tiny", [text], own) for text, own in ((SENTENCE, None), ("台" * 500, nested), (SENTENCE, nested))
     )

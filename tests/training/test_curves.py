@@ -83,7 +83,7 @@ def test_what_was_told_is_marked_in_every_panel() -> None:
     reports = run(5)
     reports[2] = replace(reports[2], warnings=("[ZT922] …",))
     for panel in panels(reports):
-        (mark,) = panel.findall(f"{SVG}line[@class='told']")
+        (mark,) = panel.findall(f"{SVG}line[@class='warning']")
         assert float(mark.attrib["x1"]) == WIDTH / 2
 
 

@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.training.initialization import create_add_labels_v1
-from tests.cli.test_cli import fails, misused, succeeds
+from tests.cli.helpers import fails, misused, succeeds
 
 LAWS = [
     ("林佳龍依著作權法在台中市。", [(0, 3, "PERSON"), (4, 8, "LAW"), (9, 12, "GPE")]),

@@ -29,7 +29,7 @@ def make_checkpoint(once: Callable[[str, Callable[[Path], object]], Path]) -> Ca
     def make(family: str = "bert", *, layers: int = 2, hidden: int = 32, seed: int = 0, dtype: str = "float32") -> Path:
         def fill(folder: Path) -> None:
             characters = of_wordpieces([*SPECIAL, *(chr(0x4E00 + i) for i in range(ROWS - len(SPECIAL)))])
-            sizes = {"layers": layers, "hidden": hidden, "max_length": 64, "seed": seed}
+            sizes = {"layers": layers, "hidden": hidden, "inner": 2 * hidden, "max_length": 64, "seed": seed}
             synthetic.make_checkpoint(folder, family, tokenizer=characters, noise=0.1, dtype=dtype, **sizes)
 
         return once(f"checkpoint-{family}-{layers}-{hidden}-{seed}-{dtype}", fill)

@@ -1,4 +1,4 @@
-"""Read and write brat's standoff: a `.txt` file, and its entities in an `.ann` file of the same name."""
+"""Read and write brat's standoff format: a `.txt` file, and its entities in an `.ann` file of the same name."""
 
 import re
 from collections import Counter
@@ -25,13 +25,10 @@ OTHERS = {
 
 
 def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a text with its annotations.
+    """Read a text with its annotations, as a `ReaderT`: one record with the whole text as it is in the file.
 
     path (Path): The `.txt` or the `.ann` file.
-    reading (Reading): The unit of offsets; receives a message about relations and the like.
-    YIELDS (Record): One, with the whole text as it is in the file. Spans with anything but white space between their
-        fragments are among its rejects.
-    RAISES (CorpusError): Where one file of the two is missing, or a line is no annotation.
+    RAISES (CorpusError): If one of the two files is missing, or a line is not an annotation.
     """
     return resolve_offsets(_read, path, reading)
 
@@ -41,7 +38,7 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
     for needed in (source, annotations):
         if not needed.is_file():
             raise CorpusError(Errors.ZT202.format(path=needed, remedy="brat needs a .txt and an .ann of one name."))
-    raw = RawRecord(read_text(source), [], str(annotations), path.stem)
+    raw = RawRecord(_read_text(source), [], str(annotations), path.stem)
     left_out: Counter[str] = Counter()
     for number, line in numbered_lines(annotations):
         if not line.strip():
@@ -66,8 +63,8 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
     yield raw
 
 
-def read_text(path: Path) -> str:
-    """The whole of a UTF-8 file as it is, carriage returns included: offsets count them."""
+def _read_text(path: Path) -> str:
+    """Read a UTF-8 file unchanged, with its carriage returns, which offsets count."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8").removeprefix("\ufeff")

@@ -3,21 +3,21 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from ..records import SILENT, Reading, Record, broken
 from ..tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 from ..text_files import numbered_lines
-from ..tokenizer_markers import PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
+from ..tokenizer_markers import PIECE_TAG, LostText, MarkerRemover, have_positions, is_piece, is_special, valid_tag
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
-SURVEYED = 5_000  # lines that tell which column holds the tags, and their scheme
+N_SURVEYED = 5_000  # lines that decide which column holds the tags, and their scheme
 ASCII_WHITE = " \t\r"
 BLANKS = re.compile(" +")
 DOCSTART = "-DOCSTART-"
-REMEMBERED = 200_000  # different lines; most lines of a corpus are one of a few thousand
+N_CACHED = 200_000  # different lines; most lines of a corpus are one of a few thousand
 
 
 def split_row(line: str) -> list[str]:
@@ -35,7 +35,7 @@ def split_row(line: str) -> list[str]:
 
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
-    """Find the column that holds tags in more than half of the rows; the last one, behind POS tags and chunks."""
+    """Find the column that holds tags in more than half of the rows; the last one, after POS tags and chunks."""
     rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
@@ -44,11 +44,10 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def is_comment(line: str, column: int | None = None) -> bool:
-    """Tell a comment from a hash that is the first token of its sentence.
+    """Return whether a line is a comment, and not a hash that is the first token of its sentence.
 
     line (str): The line.
-    column (Optional[int]): The column that holds tags, where it is known.
-    RETURNS (bool): Whether it is a comment.
+    column (Optional[int]): The column that holds tags, if it is known.
     """
     if not line.startswith("#"):
         return False
@@ -62,7 +61,7 @@ def is_comment(line: str, column: int | None = None) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What holds for a whole file."""
+    """Columns and scheme of a file."""
 
     tag: int | None
     token: int
@@ -71,8 +70,8 @@ class _Layout:
     documents: bool = False  # separated by -DOCSTART-
 
 
-class _Rows(dict[str, tuple[str, str] | None]):
-    """Line → token and tag; None for what parts sentences. Lines repeat, so most are looked up and not cut again."""
+class _RowCache(dict[str, tuple[str, str] | None]):
+    """Line → token and tag, or None for the end of a sentence. Lines repeat, so most need not be split again."""
 
     def __init__(self, layout: _Layout) -> None:
         super().__init__()
@@ -84,36 +83,32 @@ class _Rows(dict[str, tuple[str, str] | None]):
         row, column = split_row(line), self.layout.tag
         if column is None or len(row) <= column:
             raise ValueError(" ".join(row))
-        token, tag = row[self.layout.token], row[column]
-        if not TAG.fullmatch(tag):
-            if is_special(token):
-                tag = "O"  # some tools give [CLS] a tag of its own
-            elif tag != PIECE_TAG or not is_piece(token):
-                raise ValueError(" ".join(row))
-        if len(self) >= REMEMBERED:
+        token = row[self.layout.token]
+        tag = valid_tag(token, row[column])
+        if tag is None:
+            raise ValueError(" ".join(row))
+        if len(self) >= N_CACHED:
             self.clear()
         self[line] = found = (token, tag)
         return found
 
 
 def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file of one token and tag a line, with blank lines between sentences.
+    """Read a file of one token and tag per line, with blank lines between sentences, as a `ReaderT`.
 
-    A `# text =` comment gives the sentence's own spacing; without one the tokens are joined as Chinese is written.
+    A `# text =` comment gives the spacing of its sentence; without one, the tokens are joined as Chinese is written.
 
-    path (Path): The file.
-    reading (Reading): Who is told.
-    YIELDS (Record): One a sentence.
-    RAISES (CorpusError): For a line without a tag, or tokens that are not those of their text.
+    RAISES (CorpusError): For a line without a tag, or tokens that differ from their text.
     """
     layout = _survey(path)
     if layout.iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    parse, remove_signs = _Rows(layout), SignRemover(layout.positions)
+    parse, remove_markers = _RowCache(layout), MarkerRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
     doc_id, first, n_documents = "", 0, 0
-    for number, line in _ended(path, reading):
+    # A blank line ends the last sentence.
+    for number, line in chain(numbered_lines(path, reading.advance), [(0, "")]):
         if not rows and is_comment(line, layout.tag):
             comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
             text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
@@ -128,7 +123,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             rows.append(row)
         elif rows:
             try:
-                record = _sentence(path, first, rows, text, remove_signs)
+                record = _sentence(path, first, rows, text, remove_markers)
             except LostText as error:
                 remedy = "Take the text from before it was cut into wordpieces."
                 reading.reject(f"{path}:{first}", str(error), "".join(token for token, _ in rows)[:60], remedy)
@@ -142,30 +137,24 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
         if layout.documents and line.startswith(DOCSTART):
             n_documents += 1
             doc_id = f"{path.stem}-{n_documents}"
-    remove_signs.report(path, reading.notify)
-
-
-def _ended(path: Path, reading: Reading) -> Iterator[tuple[int, str]]:
-    """The lines, and a blank one that ends the last sentence."""
-    yield from numbered_lines(path, reading.advance)
-    yield 0, ""
+    remove_markers.report(path, reading.notify)
 
 
 def _survey(path: Path) -> _Layout:
     sentences: list[list[list[str]]] = [[]]
     n_documents = 0
-    for _, line in islice(numbered_lines(path), SURVEYED):
+    for _, line in islice(numbered_lines(path), N_SURVEYED):
         n_documents += line.startswith(DOCSTART)
         if not line.strip() or line.startswith(DOCSTART):
             sentences.append([])
         elif sentences[-1] or not is_comment(line):
             sentences[-1].append(split_row(line))
     sentences = [rows for rows in sentences if rows]
-    # Where most of a file is wrong, its first sentence says what was meant.
+    # If most of a file is wrong, its first sentence shows the intended column.
     column = tag_column([row for rows in sentences for row in rows]) or tag_column(next(iter(sentences), []))
     if column is None:
         return _Layout(None, 0, iob1=False)
-    # Words stand in the first column, or behind a counter, as in CoNLL-U.
+    # Words are in the first column, or after a counter, as in CoNLL-U.
     counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
     tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
     positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
@@ -174,9 +163,9 @@ def _survey(path: Path) -> _Layout:
 
 
 def _sentence(
-    path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_signs: SignRemover
+    path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_markers: MarkerRemover
 ) -> Record:
-    tokens, tags, blanks = remove_signs(*_unzipped(rows), text)
+    tokens, tags, blanks = remove_markers([token for token, _ in rows], [tag for _, tag in rows], text)
     if text is None:
         text, spans = join_tokens(tokens, blanks)
     else:
@@ -185,26 +174,21 @@ def _sentence(
         if len(spans) < len(tokens):
             origin, token = f"{path}:{first + len(spans)}", tokens[len(spans)]
             raise broken(origin, "the token is not next in `# text`", token, remedy)
-        if text[spans[-1][1] if spans else 0 :].strip():
-            problem = "`# text` goes on behind the last token"
-            raise broken(f"{path}:{first}", problem, text[spans[-1][1] :], remedy)
+        rest = text[spans[-1][1] if spans else 0 :]
+        if rest.strip():
+            raise broken(f"{path}:{first}", "`# text` goes on behind the last token", rest, remedy)
     entities, n_repaired = decode_tags(tags, spans)
     repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)
 
 
-def _unzipped(rows: list[tuple[str, str]]) -> tuple[Sequence[str], Sequence[str]]:
-    tokens, tags = zip(*rows, strict=True)
-    return tokens, tags
-
-
 def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
-    """Write one record as a token and its tag a line: every character that is not white space is a token.
+    """Write one record as one token and tag per line: every character that is not white space is a token.
 
-    record (Record): Its text holds no line feed, and something else than white space.
+    record (Record): Its text has no line feed, and is not only white space.
     scheme (str): "bio" or "bioes".
-    comments (Sequence[str]): Lines to go before it, without their signs.
-    RETURNS (str): Lines, a blank one last.
+    comments (Sequence[str]): Comments before it, without their signs.
+    RETURNS (str): Lines, the last one blank.
     """
     spans = [(i, i + 1) for i, char in enumerate(record.text) if not char.isspace()]
     tags = encode_tags(record.entities, spans, scheme)

@@ -11,11 +11,11 @@ from ..class_labels import TAGS, LabelNames
 from ..parquet import open_rows
 from ..record_fields import TEXT_FIELDS, NotUsable, find_text, find_tokens_and_tags, text_or_nothing
 from ..records import SILENT, FieldNames, Reading, Record, broken
-from ..tags import TAG, SpanT, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
-from ..tokenizer_markers import BLANK, PIECE_TAG, LostText, SignRemover, have_positions, is_piece, is_special
+from ..tags import SpanT, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
+from ..tokenizer_markers import BLANK, LostText, MarkerRemover, have_positions, valid_tag
 
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
-SURVEYED = 1000  # objects that tell whether the tags are IOB1
+N_SURVEYED = 1000  # objects that decide whether the tags are IOB1
 
 
 class _Row(NamedTuple):
@@ -29,43 +29,42 @@ class _Row(NamedTuple):
 
 
 def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read tokens and tags; numbers need names, in the file itself (Parquet) or in a file in its folder.
+    """Read tokens and tags of JSON objects or Parquet rows, as a `ReaderT`.
 
-    Tokens are joined as Chinese is written, or found in the text of the object where it has one.
+    Tokens are joined as Chinese is written, or found in the text of the object if it has one.
 
-    path (Path): JSON lines, a JSON array, or Parquet.
-    reading (Reading): The names of the fields; receives messages and rejects.
-    YIELDS (Record): One an object.
-    RAISES (CorpusError): For numbers without names, Parquet without pyarrow, or whatever `reading.reject` raises.
+    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder, and
+        for Parquet without pyarrow.
     """
     parsed = _parsed(path, reading)
-    first = list(islice(parsed, SURVEYED))
+    first = list(islice(parsed, N_SURVEYED))
     if first and all(row.tags is None and not row.tokenized for row in first):
         raise broken(first[0].origin, "not tokens and tags ('tokens')", str(first[0].data)[:60], f"Write {SHAPE}.")
     iob1 = is_iob1(row.tags for row in first if row.tags is not None)
     if iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    remove_signs = SignRemover(have_positions(row.tokens for row in first))
+    remove_markers = MarkerRemover(have_positions(row.tokens for row in first))
     for row in _chained(first, parsed):
+        doc_id = text_or_nothing(row.data.get("doc_id"))
         if row.tags is None:
             text, _ = _place(row.tokens, [], row, reading.fields)
-            yield Record(text, [], row.origin, text_or_nothing(row.data.get("doc_id")))
+            yield Record(text, [], row.origin, doc_id)
             continue
         try:
             known = row.data.get(reading.fields.text or "text")
-            tokens, tags, blanks = remove_signs(row.tokens, row.tags, known if isinstance(known, str) else None)
+            tokens, tags, blanks = remove_markers(row.tokens, row.tags, known if isinstance(known, str) else None)
             text, spans = _place(tokens, blanks, row, reading.fields)
         except (LostText, NotUsable) as error:
             reading.reject(row.origin, str(error), str(row.data)[:60], "Correct the tokens, or remove the object.")
             continue
         entities, n_repaired = decode_tags(tags, spans)
         repairs = [f"{n_repaired} tags without a beginning"] if n_repaired and not iob1 else []
-        yield Record(text, entities, row.origin, text_or_nothing(row.data.get("doc_id")), repairs)
-    remove_signs.report(path, reading.notify)
+        yield Record(text, entities, row.origin, doc_id, repairs)
+    remove_markers.report(path, reading.notify)
 
 
 def _chained(first: list[_Row], others: Iterator[_Row]) -> Iterator[_Row]:
-    """Yield rows that have been read ahead, then the others."""
+    """Yield rows that have been read ahead, and free their memory, then the others."""
     yield from first
     first.clear()
     yield from others
@@ -78,8 +77,8 @@ def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:
         try:
             yield _parse(origin, data, names, reading.fields)
         except UnicodeError:
-            remedy = f"Write {SHAPE}."
-            raise broken(origin, "not tokens and tags (a lone surrogate)", ascii(data)[:60], remedy) from None
+            problem = "not tokens and tags (a lone surrogate)"
+            raise broken(origin, problem, ascii(data)[:60], f"Write {SHAPE}.") from None
         except CorpusError:
             raise
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
@@ -89,18 +88,18 @@ def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:
 def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNames) -> _Row:
     found = find_tokens_and_tags(data, fields)
     if found is None:
-        if not {fields.tokens or "tokens", fields.tags or TAGS}.isdisjoint(data):
-            missing = fields.tokens or "tokens", fields.tags or TAGS
-            raise KeyError(next(name for name in (*missing, missing[0]) if not isinstance(data.get(name), list)))
+        expected = fields.tokens or "tokens", fields.tags or TAGS
+        if not data.keys().isdisjoint(expected):
+            raise KeyError(next(name for name in (*expected, expected[0]) if not isinstance(data.get(name), list)))
         text = find_text(data, fields) if "text" in data else ""
         if not text:
-            raise KeyError(fields.tokens or "tokens")
-        text.encode()
+            raise KeyError(expected[0])
+        text.encode()  # raises for a lone surrogate
         return _Row(origin, [text], None, data, tokenized=False)
     tokens = list(found.tokens)
-    wrong = next((token for token in tokens if not isinstance(token, str)), None)
-    if tokens and any(not isinstance(token, str) for token in tokens):
-        raise TypeError(f"the token {wrong!r} is not text")
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"the token {token!r} is not text")
     "".join(tokens).encode()
     if found.tags is None:
         return _Row(origin, tokens, None, data)
@@ -113,11 +112,9 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
             raise ValueError(f"tags from {min(tags)} to {max(tags)}, but {len(by_number)} names")
         tags = [by_number[tag] for tag in tags]
     for i, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
-        if not TAG.fullmatch(tag):
-            if is_special(token):
-                tags[i] = "O"  # some tools give [CLS] a tag of its own
-            elif tag != PIECE_TAG or not is_piece(token):
-                raise ValueError(f"{tag!r} is no tag such as O or B-PER")
+        tags[i] = valid_tag(token, tag)
+        if tags[i] is None:
+            raise ValueError(f"{tag!r} is no tag such as O or B-PER")
     return _Row(origin, tokens, tags, data)
 
 
@@ -132,12 +129,11 @@ def _place(
         text = row.data.get(field)
         if isinstance(text, str):
             spans = find_tokens(tokens, text)
-            if len(spans) == len(tokens) and not text[spans[-1][1] if spans else 0 :].strip():
+            is_whole = len(spans) == len(tokens)
+            if is_whole and (field == strict or not text[spans[-1][1] if spans else 0 :].strip()):
                 return text, spans
-            if field == strict and len(spans) < len(tokens):
-                raise NotUsable(f"the token is not next in `{field}`: {tokens[len(spans)]!r}")
             if field == strict:
-                return text, spans
+                raise NotUsable(f"the token is not next in `{field}`: {tokens[len(spans)]!r}")
     return join_tokens(tokens, blanks)
 
 
@@ -146,7 +142,7 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
     if BLANK in record.text:
-        data["text"] = record.text  # else it would be read as a sign of SentencePiece
+        data["text"] = record.text  # else ▁ would be read as SentencePiece's marker
     if record.doc_id:
         data["doc_id"] = record.doc_id
     if scores:

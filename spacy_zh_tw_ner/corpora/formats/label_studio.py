@@ -1,7 +1,7 @@
 """Read and write Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
 
-JSON-MIN, its other export, has an object for each annotation instead: the fields of the task, and beside them the
-values of its regions, in a list that is named as in the settings of the project.
+JSON-MIN, its other export, has one object per annotation: the fields of the task, and lists of the values of its
+regions, named as in the settings of the project.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...entities import Entity
-from ..offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from ..offsets import CONVENTIONS, RawRecord, RawSpan, boundaries, resolve_offsets
 from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, check_span, find_text, kind_of, text_or_nothing
 from ..records import SILENT, FieldNames, NoAnnotation, Reading, Record
 from .json_spans import read_raw
@@ -49,16 +49,11 @@ def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read what Label Studio exports as JSON or JSON-MIN.
+    """Read annotated tasks, exported as JSON or JSON-MIN, as a `ReaderT`.
 
     A task that several people have annotated gives one record: the annotation marked as ground truth, or the first.
-
-    path (Path): The file.
-    reading (Reading): The unit of offsets and the name of the text's field; receives messages and rejects.
-    YIELDS (Record): One an annotated task.
-    RAISES (CorpusError): For what is no JSON object, or whatever `reading.reject` raises.
     """
-    fields: Counter[str] = Counter()
+    fields: Counter[str] = Counter()  # kept between the two passes over the file
 
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         return _read(path, reading, fields)
@@ -67,54 +62,49 @@ def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
 
 def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRecord]:
-    left_out: Counter[str] = Counter()
+    n_bare = n_others = 0
     last: Any = None
 
     def parse(data: dict[str, Any], origin: str) -> Iterator[RawRecord]:
-        nonlocal last
+        nonlocal last, n_bare, n_others
         if is_minimal(data):
             before, last = last, data.get("id")
             if before is not None and before == last:
-                left_out["others"] += 1
+                n_others += 1
                 return
             data = _task(data)
         if not isinstance(data["data"], dict):
             raise NotUsable(f"`data` is {kind_of(data['data'])}, not an object")
-        done = _finished(data)
-        if not done:
-            left_out["bare"] += 1
+        finished = _finished(data)
+        if not finished:
+            n_bare += 1
             return
-        left_out["others"] += len(done) - 1
-        chosen = next((annotation for annotation in done if annotation.get("ground_truth")), done[0])
+        n_others += len(finished) - 1
+        chosen = next((annotation for annotation in finished if annotation.get("ground_truth")), finished[0])
         results = [result if isinstance(result, dict) else {} for result in chosen["result"]]
         regions = [result for result in results if result.get("type") not in OTHER_TYPES]
         name = _text_field(data["data"], regions, reading.fields, fields)
         text = find_text(data["data"], reading.fields._replace(text=name))
         text.encode()  # a lone surrogate (valid in JSON) raises here
         fields[name] += 1
-        raw = RawRecord(
-            text,
-            [],
-            f"{origin}, task {data['id']}" if "id" in data else origin,
-            text_or_nothing(data["data"].get("doc_id")),
-        )
+        origin = f"{origin}, task {data['id']}" if "id" in data else origin
+        raw = RawRecord(text, [], origin, text_or_nothing(data["data"].get("doc_id")))
         for region in regions:
-            if _is_elsewhere(region, name, data["data"]):
-                reason = f"a region of the field {region['to_name']!r}; --text-field reads that one"
+            target = region.get("to_name")
+            if isinstance(target, str) and target != name and target in data["data"]:
+                reason = f"a region of the field {target!r}; --text-field reads that one"
                 raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
             else:
                 _add_region(region, raw)
         yield raw
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
-    if left_out["bare"]:
-        reading.notify(
-            f"{path}: {left_out['bare']} tasks that nobody has annotated, or that were skipped, are left out."
-        )
-    if left_out["others"]:
+    if n_bare:
+        reading.notify(f"{path}: {n_bare} tasks that nobody has annotated, or that were skipped, are left out.")
+    if n_others:
         reading.notify(
             f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
-            f"{left_out['others']} others are left out."
+            f"{n_others} others are left out."
         )
 
 
@@ -130,9 +120,9 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
     """Return the field that holds the annotated text, whose name is in the project's settings and not in the export.
 
     data (dict): The fields of the task.
-    regions (list[dict]): Its regions. `to_name` is mostly the name of the field; else their texts tell.
-    names (FieldNames): `text` is the answer where it is given.
-    fields (Counter[str]): How often each field was the one in the tasks before; counted up by the caller.
+    regions (list[dict]): Its regions. `to_name` is mostly the name of the field; else their texts decide.
+    names (FieldNames): `text` is returned if it is given.
+    fields (Counter[str]): How often each field held the text in the tasks before.
     """
     if names.text:
         return names.text
@@ -143,26 +133,21 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
     if named:
         return str(named[0])
     texts = {key: value for key, value in data.items() if isinstance(value, str) and key != "doc_id"}
-    fitting = Counter({key: sum(_may_stand(region, text) for region in regions) for key, text in texts.items()})
-    best = max(fitting.values(), default=0)
-    if best:
-        return next(key for key in texts if fitting[key] == best)
+    fitting = {key: sum(_contains(text, region) for region in regions) for key, text in texts.items()}
+    best = max(fitting, key=fitting.__getitem__, default="")
+    if fitting.get(best):
+        return best
     known = [key for key, _ in fields.most_common() if key in texts] or [key for key in TEXT_FIELDS if key in texts]
     if known or len(texts) == 1:
         return known[0] if known else next(iter(texts))
     raise NotUsable(f"`data` has no `text`, and {len(texts)} other strings; name one with --text-field")
 
 
-def _may_stand(region: dict[str, Any], text: str) -> bool:
-    """Return whether a text contains the surface of a region near its offsets, in any unit of offsets."""
+def _contains(text: str, region: dict[str, Any]) -> bool:
+    """Return whether a text contains the surface of a region, apart from white space."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
-
-
-def _is_elsewhere(region: dict[str, Any], name: str, data: dict[str, Any]) -> bool:
-    target = region.get("to_name")
-    return isinstance(target, str) and target != name and target in data
 
 
 def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
@@ -170,25 +155,23 @@ def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
     if not isinstance(value, dict):
         raw.rejects.append(NoAnnotation(Entity(0, 0, ""), NO_LABEL))
         return
-    surface = value.get("text")
+    surface = value["text"] if isinstance(value.get("text"), str) else None
     labels = value.get("labels", value.get(str(region.get("type"))))
     for label in labels if isinstance(labels, list) and labels else [labels]:
-        span, reject = check_span(
-            value.get("start"), value.get("end"), label, surface if isinstance(surface, str) else None
-        )
-        if span is not None:
-            raw.spans.append(span)
-        if reject is not None:
-            raw.rejects.append(reject)
+        checked = check_span(value.get("start"), value.get("end"), label, surface)
+        if isinstance(checked, RawSpan):
+            raw.spans.append(checked)
+        else:
+            raw.rejects.append(checked)
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:
     """Write one record as a task.
 
     record (Record): The record.
-    scores (list[float]): One an entity, or none.
+    scores (list[float]): One per entity, or none.
     number (int): The task's id.
-    model (Optional[str]): Who found the entities: then they are a prediction to correct, else an annotation.
+    model (Optional[str]): The pipeline that predicted the entities, for correction; None for annotations of people.
     RETURNS (str): A JSON object.
     """
     units = {place: unit for unit, place in enumerate(boundaries(record.text, "utf16"))}
@@ -198,12 +181,7 @@ def write_label_studio(record: Record, scores: list[float], *, number: int, mode
             "from_name": "label",
             "to_name": "text",
             "type": "labels",
-            "value": {
-                "start": units[start],
-                "end": units[end],
-                "text": record.text[start:end],
-                "labels": [label],
-            },
+            "value": {"start": units[start], "end": units[end], "text": record.text[start:end], "labels": [label]},
         }
         for i, (start, end, label) in enumerate(record.entities)
     ]

@@ -1,7 +1,7 @@
-r"""The project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
+r"""Read the project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
 
-A line is a sentence, `# doc = name` begins a document, blank lines part. A backslash takes the meaning from `[`, `]`,
-`\` and, at the beginning of a line, `#`.
+A line is a sentence, `# doc = name` begins a document, blank lines are ignored. A backslash escapes `[`, `]`, `\` and,
+at the beginning of a line, `#`.
 """
 
 import re
@@ -13,38 +13,28 @@ from ..records import SILENT, Reading, Record, broken
 from ..text_files import numbered_lines
 
 HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
-PIECE = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
+# Groups: escaped sign, opening bracket, label, plain text, anything else.
+PART = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
 
 
 def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file in the inline markup.
-
-    path (Path): The file.
-    reading (Reading): Who is told.
-    YIELDS (Record): One a sentence.
-    RAISES (CorpusError): For a line that cannot be read, with its number.
-    """
+    """Read a file in the inline markup, as a `ReaderT`."""
     doc_id = ""
     for number, line in numbered_lines(path, reading.advance):
-        if not line.strip():
-            continue
+        origin = f"{path}:{number}"
         if line.startswith("#"):
             header = HEADER.fullmatch(line)
             if header is None:
-                raise broken(
-                    f"{path}:{number}",
-                    "a line that begins with # is no document header",
-                    line,
-                    r"Write `# doc = name`, or \#.",
-                )
+                problem = "a line that begins with # is no document header"
+                raise broken(origin, problem, line, r"Write `# doc = name`, or \#.")
             doc_id = header[1]
-            continue
-        text, entities = parse_line(line, origin=f"{path}:{number}")
-        yield Record(text, entities, f"{path}:{number}", doc_id)
+        elif line.strip():
+            text, entities = parse_line(line, origin=origin)
+            yield Record(text, entities, origin, doc_id)
 
 
 def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
-    """Read one marked-up sentence.
+    """Parse one marked-up sentence.
 
     line (str): The sentence.
     origin (str): File and line, for messages.
@@ -54,7 +44,7 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
     text: list[str] = []
     entities: list[Entity] = []
     length, start = 0, None
-    for match in PIECE.finditer(line):
+    for match in PART.finditer(line):
         escaped, opening, label, plain, _ = match.groups()
         if escaped or plain:
             text.append(escaped or plain)
@@ -66,12 +56,8 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
             start = None
         else:
             problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
-            raise broken(
-                origin,
-                problem,
-                line[match.start() : match.start() + 20],
-                r"Write [text](LABEL), and \[ \] \\ for the signs.",
-            )
+            seen = line[match.start() : match.start() + 20]
+            raise broken(origin, problem, seen, r"Write [text](LABEL), and \[ \] \\ for the signs.")
     if start is not None:
         raise broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
     return "".join(text), entities

@@ -13,10 +13,12 @@ from . import LANES, jit, padded
 Array = npt.NDArray[Any]
 
 BLOCK = 32  # rows of an outer product that fit into the L1 cache
+SMALLEST, LARGEST = 1e-200, 1e200  # range of a product of float32 scales, with room for one more
 FLOOR, LOWEST_EXPONENT = np.float32(PENALTY / 2), np.float32(-87)
 
 # `reassoc` lets the compiler vectorize sums. NaN and infinity must be kept: they mark sequences that are not stable.
 compiled = jit("contract", "reassoc", "nsz", "arcp")
+compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
 
 
 @compiled
@@ -106,7 +108,7 @@ def run_recursion(
                     value[j] = scaled * potential[j]
 
 
-@compiled
+@compiled_finite
 def exp(x: Any) -> Any:
     """e^x of a float32 x ≤ 0 within 3e-7 of its value, and 0 below −87.
 
@@ -128,18 +130,24 @@ def exp(x: Any) -> Any:
     return p * power if x > LOWEST_EXPONENT else np.float32(0)
 
 
-@compiled
-def load(emissions: Array, first: int, length: int, potentials: Array, there: int) -> float:
-    """Write φ, exp(emission − maximum of its row), to padded rows, and return the sum of the maxima."""
+@compiled_finite
+def load(emissions: Array, first: int, length: int, potentials: Array, there: int, peaks: Array) -> float:
+    """Write φ, exp(emission − maximum of its row), to padded rows, and return the sum of the maxima.
+
+    peaks: (length or more,) overwritten. The second loop would wait for each maximum if it were part of the first.
+    """
     n_tags, total = emissions.shape[1], 0.0
     for t in range(length):
-        row, out = emissions[first + t], potentials[there + t]
+        row = emissions[first + t]
         peak: Any = FLOOR
         for j in range(n_tags):
             peak = max(peak, row[j])
+        peaks[t] = peak
+        total += peak
+    for t in range(length):
+        row, out, peak = emissions[first + t], potentials[there + t], peaks[t]
         for j in range(n_tags):
             out[j] = exp(row[j] - peak)
-        total += peak
     return total
 
 
@@ -193,12 +201,12 @@ def run_expectations(
         firsts = np.cumsum(here) - here
         for lane in range(len(here)):
             row = first_rows[group + lane]
-            log_z[group + lane] = load(emissions, row, here[lane], potentials, firsts[lane])
-        run_recursion(potentials, firsts, 1, here, forward, begin, alpha, alpha, scale)
+            log_z[group + lane] = load(emissions, row, here[lane], potentials, firsts[lane], scale)
+        run_recursion(potentials, firsts, 1, here, forward, begin, beta, alpha, scale)
         run_recursion(potentials, firsts + here - 1, -1, here, backward, end, beta, incoming, backward_scale)
         for lane in range(len(here)):
             sequence, first, overlap = group + lane, firsts[lane], np.float32(0)
-            stable[sequence] = True
+            stable[sequence], product = True, 1.0
             for t in range(here[lane]):
                 row, out = first + t, marginals[first_rows[sequence] + t]
                 one, other = alpha[row], beta[row]
@@ -213,8 +221,11 @@ def run_expectations(
                 inverse /= backward_scale[row]
                 for j in range(width):  # α becomes the left factor of the expected counts
                     one[j] *= inverse
-                log_z[sequence] += np.log(float(scale[row]))
-            log_z[sequence] += np.log(float(overlap))
+                product *= scale[row]  # one logarithm for many rows
+                if not SMALLEST < product < LARGEST:
+                    log_z[sequence] += np.log(product)
+                    product = 1.0
+            log_z[sequence] += np.log(product) + np.log(float(overlap))
             if stable[sequence] and counted[sequence]:
                 add_products(alpha[first:], incoming[first + 1 :], here[lane] - 1, counts)
 
@@ -228,7 +239,7 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
     wide = padded(potentials, 0.0)
     alpha, beta, incoming = (np.empty_like(wide) for _ in range(3))
     scale, backward_scale = (np.empty(len(wide), wide.dtype) for _ in range(2))
-    run_recursion(wide, lasts - lengths + 1, 1, lengths, forward, begin, alpha, alpha, scale)
+    run_recursion(wide, lasts - lengths + 1, 1, lengths, forward, begin, beta, alpha, scale)
     run_recursion(wide, lasts, -1, lengths, backward, end, beta, incoming, backward_scale)
     rows = layout.n_rows
     return alpha[:rows, :n_tags], scale[:rows], beta[:rows, :n_tags], backward_scale[:rows], incoming[:rows, :n_tags]

@@ -103,7 +103,7 @@ def test_repairs_are_counted_and_iob1_is_told(tmp_path: Path) -> None:
 
 
 def test_no_row_is_lost_behind_those_that_are_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacy_zh_tw_ner.corpora.formats.hugging_face.SURVEYED", 2)
+    monkeypatch.setattr("spacy_zh_tw_ner.corpora.formats.hugging_face.N_SURVEYED", 2)
     found = read(tmp_path, *({"tokens": [char], "ner_tags": ["O"]} for char in "甲乙丙丁戊"))
     assert [record.text for record in found] == list("甲乙丙丁戊")
 

@@ -71,7 +71,7 @@ def test_a_surface_that_stands_elsewhere_is_rejected(first: int, last: int, stan
     assert record.entities == []
     ((entity, reason),) = record.rejects
     assert entity == Entity(first, last, "name")
-    assert reason == f"the file says '彭小軍', and {stands_there} stands there"
+    assert reason == f"the file says '彭小軍', but the text has {stands_there} there"
 
 
 def test_one_end_written_exclusive_is_mended_and_told(tmp_path: Path) -> None:

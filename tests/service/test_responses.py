@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.service.offsets import OffsetConverter, OffsetUnit
+from spacy_zh_tw_ner.service.responses import OffsetConverter, OffsetUnit
 
 FAMILY = "𠮷野家台北👨🏻‍🚒消防局"
 UNITS: list[tuple[OffsetUnit, str, int]] = [

@@ -1,0 +1,50 @@
+"""`model-card PIPELINE OUT`: describe a pipeline for the people who will use it."""
+
+from pathlib import Path
+
+import typer
+
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
+from .terminal import msg
+
+
+@zh_tw_ner_cli.command("model-card")
+def model_card_cli(
+    pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
+    output: Path = typer.Argument(..., help="An .md file, or a folder for a copy of the pipeline with the card."),
+    metrics: Path | None = typer.Option(None, "--metrics", help="Scores that `evaluate --output` wrote."),
+    name: str = typer.Option("", "--name", help="Name under which the pipeline is installed, such as zh_tw_ner."),
+    corpus: str = typer.Option("", "--corpus", help="Name of the training corpus."),
+    corpus_license: str = typer.Option("", "--corpus-license", help="Licence of the corpus."),
+    license_: str = typer.Option("", "--license", help="Licence of the pipeline."),
+    force: bool = FORCE_FOLDER,
+) -> None:
+    """Write a model card: labels, corpus and licence, scores by label, calibration, limits, and how to cite.
+
+    A folder as OUT becomes a copy of the pipeline whose README.md is the card and whose meta.json names description,
+    licence and corpus; `spacy package` takes them over.
+    """
+    import shutil
+
+    from ..atomic_writes import write_whole
+    from ..evaluation.model_card import CardDetails, read_metrics, render_model_card, write_card_into
+    from ..outputs import output_folder, require_new
+    from ..recognizers.pipelines import pipeline_folder, pipeline_places
+    from ..untrusted import parse_json
+
+    source = pipeline_folder(pipeline)
+    if not (source / "config.cfg").is_file():  # a package holds its pipeline in a subfolder
+        source = next(source.glob("*/config.cfg")).parent
+    details = CardDetails(name or source.name, corpus, corpus_license, license_)
+    scores = read_metrics(metrics) if metrics is not None else None
+    inputs = [*pipeline_places(pipeline), *([metrics] if metrics else [])]
+    if output.suffix == ".md":
+        require_new(output, force=force, inputs=inputs)
+        meta = parse_json((source / "meta.json").read_bytes())
+        write_whole(output, render_model_card(meta, details, scores).encode())
+    else:
+        with output_folder(output, force=force, inputs=inputs) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+            write_card_into(folder, details, scores)
+    msg.good(f"Wrote {output}.")

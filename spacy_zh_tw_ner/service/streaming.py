@@ -1,0 +1,180 @@
+"""Streams: a line of JSON for each text, sent as soon as it is ready."""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from pydantic_core import from_json
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .engine import Engine, QueueFull
+from .fair_queue import QueuedText
+from .http_errors import ClientGone, Refusal
+from .inference import await_in_time, check_length, check_options, disconnect, request_gazetteer
+from .request_body import check_values, parse
+from .request_gazetteer import RequestGazetteer
+from .responses import Pause, dump, dump_entities
+from .schema import GazetteerWords, Options, StreamHeader, StreamLine
+from .settings import ServiceSettings
+
+NDJSON = "application/x-ndjson"
+RETRY = 0.05  # seconds until a stream tries again to add a text to a full queue
+LINE = re.compile(rb"[^\n]+")
+MAX_HEADER_LINE = 1 << 20  # bytes of a first line with a gazetteer
+
+
+class StreamAnswer:
+    """Answers to lines of JSON, one line each, in order. The answer to an invalid line is its error.
+
+    Memory is bounded by the request and the lines read ahead, whatever their number.
+
+    engine (Engine): The engine.
+    pipeline (str): Name of the pipeline.
+    options (Options): Options for every line.
+    settings (ServiceSettings): The limits.
+    gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines without one of their own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: str,
+        options: Options,
+        settings: ServiceSettings,
+        gazetteer: RequestGazetteer | None = None,
+    ) -> None:
+        self._engine, self._pipeline, self._options, self._settings = engine, pipeline, options, settings
+        self._gazetteer, self._pause = gazetteer, Pause()
+        self._ahead: deque[tuple[dict[str, Any], QueuedText | Refusal]] = deque()
+
+    async def answer(self, lines: Iterable[bytes]) -> AsyncIterator[bytes]:
+        """Yield lines as they are ready."""
+        try:
+            ahead, index = 0, 0
+            for line in lines:
+                await self._pause()
+                if not line.strip():
+                    continue
+                self._ahead.append(await self._ask(index, line))
+                index += 1
+                ahead += len(line)
+                # The current batch and the next one.
+                while self._ahead and ahead > 2 * self._settings.batch_chars:
+                    yield await self._next()
+                    ahead = sum(queued.cost for _, queued in self._ahead if isinstance(queued, QueuedText))
+            while self._ahead:
+                yield await self._next()
+        finally:
+            self._engine.withdraw([queued for _, queued in self._ahead if isinstance(queued, QueuedText)])
+
+    async def _ask(self, index: int, line: bytes) -> tuple[dict[str, Any], QueuedText | Refusal]:
+        head: dict[str, Any] = {"index": index}
+        try:
+            await check_values(line, self._settings.max_values)
+            parsed = parse(StreamLine, line)
+            head["id"] = parsed.id
+            check_length(parsed.text, "text", self._settings.max_chars)
+            gazetteer = self._gazetteer
+            if parsed.gazetteer is not None:
+                gazetteer = await request_gazetteer(parsed.gazetteer, self._pipeline, self._engine, self._settings)
+            return head, await self._submit(parsed.text, gazetteer)
+        except QueueFull as full:
+            return head, Refusal(429, full.args[0])
+        except Refusal as refusal:
+            return head, refusal
+
+    async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
+        deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
+        while True:
+            try:
+                return self._engine.submit(self._pipeline, [text], gazetteer, owner=self)[0]
+            except QueueFull:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(RETRY)
+
+    async def _next(self) -> bytes:
+        """Return the oldest answer, and those after it that are ready."""
+        lines = [await self._line(*self._ahead[0])]
+        self._ahead.popleft()
+        while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
+            lines.append(await self._line(*self._ahead.popleft()))
+        return b"".join(lines)
+
+    async def _line(self, head: dict[str, Any], queued: QueuedText | Refusal) -> bytes:
+        if isinstance(queued, Refusal):
+            return dump(head | queued.body) + b"\n"
+        try:
+            found = await await_in_time(queued, self._settings.seconds_for(len(queued.text)))
+            check_options(self._options, self._engine)  # the labels are known now
+        except Refusal as refusal:
+            self._engine.withdraw([queued])
+            return dump(head | refusal.body) + b"\n"
+        dumped = await dump_entities(queued.text, found, self._options, self._pause)
+        return dump(head)[:-1] + b',"entities":' + dumped + b"}\n"
+
+
+class LinesResponse(Response):
+    """Response of JSON lines.
+
+    lines (AsyncIterator[bytes]): One or more complete lines per item. It is closed even if sending fails.
+    status_code (int): HTTP status.
+    """
+
+    def __init__(self, lines: AsyncIterator[bytes], status_code: int = 200) -> None:
+        super().__init__(status_code=status_code, media_type=NDJSON)
+        del self.headers["content-length"]
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines.
+
+        RAISES (ClientGone): If the client disconnects before the last line.
+        """
+        sending = asyncio.ensure_future(self._send(send))
+        gone = asyncio.ensure_future(disconnect(receive))
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ClientGone
+            sending.result()
+        finally:
+            gone.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            async for lines in self._lines:
+                await send({"type": "http.response.body", "body": lines, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            aclose = getattr(self._lines, "aclose", None)
+            if aclose is not None:
+                await aclose()
+
+
+def divide(body: bytes) -> tuple[GazetteerWords | None, Iterator[bytes]]:
+    """Divide the body of a stream into its header and its lines.
+
+    body (bytes): All lines.
+    RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the first line, if that has no text;
+        and the lines with texts, some of which may be blank.
+    RAISES (Refusal): 422 for an invalid gazetteer.
+    """
+    # One by one: a list of eight million lines would block the event loop.
+    lines = (match.group() for match in LINE.finditer(body))
+    first = next((line for line in lines if line.strip()), b"")
+    if len(first) <= MAX_HEADER_LINE and b'"gazetteer"' in first:
+        try:
+            fields = from_json(first)
+        except ValueError:  # reported in the response to this line
+            fields = None
+        if isinstance(fields, dict) and "gazetteer" in fields and "text" not in fields:
+            return parse(StreamHeader, first).gazetteer, lines
+    return None, chain([first], lines)

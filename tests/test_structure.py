@@ -1,0 +1,200 @@
+"""Structure of the package: sizes of modules, names of classes, import circles, and imports that are ruled out.
+
+Exceptions are listed by name, with the reason. An exception that is no longer needed fails its test, too.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "spacy_zh_tw_ner"
+SHORTEST, LONGEST = 40, 300  # lines
+
+CLASS_NAMES = {
+    "Comparison": "two systems under the bootstrap, and an exported model beside the pipeline",
+}
+SIZES = {
+    "cli/ensemble.py": "one file for each command",
+    "cli/from_hf.py": "one file for each command",
+    "cli/visualize.py": "one file for each command",
+    "cli/in_spacy.py": "the entry point of `python -m spacy`",
+    "components/calibration.py": "to be merged",
+    "components/crf_ner.py": "to be divided",
+    "entities.py": "plain tuples that every layer imports",
+    "process_memory.py": "shared by layers that import nothing else of each other",
+    "svg.py": "to be merged",
+    "training/checkpoint.py": "to be divided",
+}
+CODES_IN_COMPARISONS = {"corpora/export.py": "to be replaced by an exception class"}
+
+
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Return the syntax tree of each module, by its path in the package."""
+    folder = ROOT / PACKAGE
+    return {path.relative_to(folder): parse(path) for path in sorted(folder.rglob("*.py"))}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module, module: str = "", *, is_package: bool = False) -> Iterator[str]:
+    """Yield the dotted names that a module imports, wherever in it: modules, or names in modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
+            source = ".".join([*base, *filter(None, [node.module])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def at_module_level(tree: ast.Module) -> ast.Module:
+    """Return the tree without functions, whose imports run later. Blocks of `if TYPE_CHECKING` remain."""
+
+    class WithoutFunctions(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+            return None
+
+        visit_AsyncFunctionDef = visit_FunctionDef
+
+    return WithoutFunctions().visit(tree)
+
+
+def dotted(path: Path) -> str:
+    parts = [PACKAGE, *path.with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return the modules of the package that each of them imports at module level."""
+    names = {dotted(path) for path in modules()}
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        module = dotted(path)
+        tree = at_module_level(parse(ROOT / PACKAGE / path))
+        found = imported(tree, module, is_package=path.name == "__init__.py")
+        targets = (name if name in names else name.rpartition(".")[0] for name in found)
+        graph[module] = {name for name in targets if name in names and name != module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Return the strongly connected components of more than one module (Tarjan 1972)."""
+    found: list[set[str]] = []
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(node: str) -> None:
+        index[node] = lowest[node] = len(index)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                lowest[node] = min(lowest[node], lowest[other])
+        if lowest[node] == index[node]:
+            component = set(stack[stack.index(node) :])
+            del stack[stack.index(node) :]
+            if len(component) > 1:
+                found.append(component)
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def assert_only(offenders: dict[str, str], exceptions: dict[str, str]) -> None:
+    """Assert that the offenders are the exceptions, none more and none fewer."""
+    new = {name: why for name, why in offenders.items() if name not in exceptions}
+    assert not new
+    assert not exceptions.keys() - offenders.keys(), "no longer needed: remove from the list"
+
+
+def test_a_class_name_is_used_once() -> None:
+    places = defaultdict(list)
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path))
+    assert_only({name: ", ".join(paths) for name, paths in places.items() if len(paths) > 1}, CLASS_NAMES)
+
+
+def test_modules_have_40_to_300_lines() -> None:
+    sizes = {
+        path.as_posix(): len((ROOT / PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()
+    }
+    shims = {path.as_posix() for path in modules() if path.parts[0] == "pipeline"}
+    free = {name for name in sizes if Path(name).name in {"__init__.py", "__main__.py"}} | shims
+    wrong = {name: f"{n} lines" for name, n in sizes.items() if n > LONGEST or (n < SHORTEST and name not in free)}
+    assert_only(wrong, SIZES)
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles(import_graph()) == []
+
+
+def test_circles_would_be_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set()}) == [{"a", "b", "c"}]
+    graph = import_graph()
+    assert f"{PACKAGE}.crf.layout" in graph[f"{PACKAGE}.crf.likelihood"]
+    assert f"{PACKAGE}.crf" in graph[f"{PACKAGE}.entity_decoding"]
+
+
+def test_the_package_imports_no_test_library() -> None:
+    libraries = {"unittest", "pytest", "hypothesis"}
+    found = [(str(path), name) for path, tree in modules().items() for name in imported(tree)]
+    assert [(path, name) for path, name in found if name.split(".")[0] in libraries] == []
+
+
+def test_benchmarks_import_nothing_of_the_tests() -> None:
+    in_tests = {"tests", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    files = sorted((ROOT / "benchmarks").glob("*.py"))
+    assert files
+    found = [(path.name, name) for path in files for name in imported(parse(path))]
+    assert [(path, name) for path, name in found if name.split(".")[0] in in_tests] == []
+
+
+def test_no_decision_is_made_by_the_code_in_a_message() -> None:
+    offenders = {}
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if searches_for_code(node):
+                offenders[path.as_posix()] = f"line {node.lineno}: {ast.unparse(node)}"  # type: ignore[attr-defined]
+    assert_only(offenders, CODES_IN_COMPARISONS)
+
+
+def searches_for_code(node: ast.AST) -> bool:
+    """Return whether a comparison, a method of strings or a function of `re` has a code such as "[ZT205]"."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if name not in {"startswith", "find", "index", "count", "search", "match", "fullmatch", "removeprefix"}:
+            return False
+    elif not isinstance(node, ast.Compare):
+        return False
+    constants = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return any(isinstance(value, str) and re.match(r"\\?\[?ZT\d", value) is not None for value in constants)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ('"[ZT205]" in str(error)', True),
+        ('message.startswith("[ZT205]")', True),
+        (r're.search("\\[ZT205", message)', True),
+        ('error.code == "ZT205"', True),
+        ('raise_("[ZT205] wrong")', False),
+        ('"ZT" in name', False),
+    ],
+)
+def test_searches_for_codes_would_be_found(code: str, expected: bool) -> None:
+    assert any(map(searches_for_code, ast.walk(ast.parse(code)))) is expected
