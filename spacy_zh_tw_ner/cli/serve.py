@@ -9,7 +9,6 @@ from pathlib import Path
 import typer
 
 from ..errors import Errors, MissingExtraError, ServiceError, UsageError, Warnings
-from ..extras import install_hint
 from .main import zh_tw_ner_cli
 from .terminal import msg
 
@@ -63,6 +62,8 @@ def serve_cli(
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
+        from ..extras import install_hint
+
         raise MissingExtraError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
     from ..service.model_cache import named_sources
     from ..service.server import serve
