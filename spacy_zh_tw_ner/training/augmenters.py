@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.types import Ints2d
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
 from .char_corpus import AugmenterT
@@ -91,10 +91,10 @@ class ScriptVariants:
     ) -> None:
         for name, share in (("level", level), ("script_level", script_level)):
             if not 0.0 <= share <= 1.0:
-                raise ValueError(Errors.ZT241.format(name=name, value=share))
+                raise SettingError(Errors.ZT241.format(name=name, value=share))
         for pair in pairs.items():
             if [len(form) for form in pair] != [1, 1]:
-                raise ValueError(Errors.ZT242.format(pair=pair))
+                raise SettingError(Errors.ZT242.format(pair=pair))
         self.level = level
         self.script_level = script_level if scripts else 0.0
         self.converters = [ScriptConverter(script) for script in scripts] if self.script_level else []
