@@ -86,7 +86,7 @@ def trained(config: Config, output: Path, **settings: Any) -> Language:
 
 
 def weights(nlp: Language) -> dict[str, Any]:
-    return checkpoint_module._read_weights(nlp)
+    return checkpoint_module.weights_of(nlp)
 
 
 def parameters(nlp: Language) -> list[torch.nn.Parameter]:

@@ -1,7 +1,7 @@
 """Save and load checkpoints: one file with everything that a run needs to continue exactly.
 
-Weights that train, the optimizers' memory (see `resume`), random numbers, how far the corpus was read, and what was
-scored. What does not train comes from where it came from at first, so that the file is small where little trains.
+It holds the weights that train, the state of the optimizers, the states of the random numbers, and the position in the
+corpus. Weights that do not train are initialized as in the first run, so that the file is small if few weights train.
 """
 
 import json
@@ -17,26 +17,28 @@ import torch
 from safetensors.numpy import load, save
 from spacy.language import Language
 from thinc.api import Config, Model, Optimizer
-from thinc.types import FloatsXd
 
 from ..atomic_writes import write_whole
 from ..errors import Errors, TrainingError, ZhTwNerError
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
 
+ArrayT: TypeAlias = np.ndarray[Any, Any]
+
 FORMAT = 1
-MOST_STEPS = 10_000_000  # schedules advance step by step, which takes a second per 100,000 steps
-# What may differ between a run and its resumption: where things are, and how they are reported
-FREE = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
+MAX_STEPS = 10_000_000  # schedules advance step by step, which takes a second per 100,000 steps
+# Settings that a resumed run may change: paths, and how progress is reported
+FREE_SETTINGS = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
+MOMENTS = ("mom1", "mom2", "averages")
 
 
 @dataclass
 class Position:
-    """How far a run has come.
+    """Progress of a run.
 
     step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
     losses: Since the last evaluation. evaluated_words: Tokens seen at the last evaluation; None in checkpoints of 0.1,
-    which do not have it.
+    which lack it.
     """
 
     step: int = 0
@@ -47,35 +49,75 @@ class Position:
     evaluated_words: int | None = 0
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a pipeline.
+
+    place: Name of its weights in a checkpoint, built from the component and the index of the layer in its model, which
+    are the same in every process. moments_place: Name of its moments there. layer: Its layer. key: Its key in thinc's
+    optimizers, which is new in every process. tensor: A parameter of torch; None for one of thinc.
+    """
+
+    place: str
+    moments_place: str
+    layer: Model[Any, Any]
+    key: tuple[int, str]
+    tensor: torch.nn.Parameter | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Return whether training changes it."""
+        return self.tensor is None or self.tensor.requires_grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return its shape."""
+        return tuple((self.layer.get_param(self.key[1]) if self.tensor is None else self.tensor).shape)
+
+    def read(self) -> ArrayT:
+        """Return its values."""
+        if self.tensor is not None:
+            return cast(ArrayT, self.tensor.detach().cpu().numpy())
+        values = self.layer.ops.to_numpy(self.layer.get_param(self.key[1]))  # type: ignore[no-untyped-call]
+        return cast(ArrayT, values)
+
+    def write(self, values: ArrayT) -> None:
+        """Replace its values by others of the same shape and type."""
+        if self.tensor is not None:
+            self.tensor.data.copy_(torch.from_numpy(values))
+        else:
+            self.layer.set_param(self.key[1], self.layer.ops.asarray_f(cast(Any, values)))
+
+
 def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
-    """Write a checkpoint, whole or not at all: an older one stays until the new one is there.
+    """Write a checkpoint atomically: an older one stays until the new one is complete.
 
     path (Path): The file.
     nlp (Language): The pipeline that is trained.
-    optimizer (Optimizer): What trains it.
-    position (Position): How far it has come.
+    optimizer (Optimizer): Its optimizer.
+    position (Position): The progress of the run.
     """
-    arrays = {f"weight/{place}": np.ascontiguousarray(weight) for place, weight in _read_weights(nlp).items()}
-    arrays["optimizer"] = np.frombuffer(optimizer_to_bytes(nlp, optimizer, position.step), dtype=np.uint8)
+    arrays = {f"weight/{place}": np.ascontiguousarray(weights) for place, weights in weights_of(nlp).items()}
+    arrays["optimizer"] = _to_array(optimizer_to_bytes(nlp, optimizer, position.step))
     arrays |= {f"random/{name}": state for name, state in _random_states().items()}
     said = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str(), "python": _python_state()}
-    arrays["said"] = np.frombuffer(json.dumps(said).encode(), dtype=np.uint8)
+    arrays["said"] = _to_array(json.dumps(said).encode())
     write_whole(path, save(arrays))
 
 
 def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position:
-    """Take a run up again.
+    """Restore a run.
 
     path (Path): From `save_checkpoint`.
-    nlp (Language): Freshly initialized from the same config; gets the weights.
-    optimizer (Optimizer): Fresh; gets its memory.
-    RETURNS (Position): How far the run had come. The random numbers go on from there, too.
+    nlp (Language): Freshly initialized from the same config; its weights are replaced.
+    optimizer (Optimizer): Fresh; its state is replaced.
+    RETURNS (Position): The progress of the run. The states of the random numbers are restored as well.
     RAISES (TrainingError): If the file belongs to another config or other weights.
     RAISES (UnreadableFileError): If it is damaged, or no checkpoint.
     """
     with reading(path, Errors.ZT440):
         arrays = load(path.read_bytes())
-        said = require_type("said", parse_json(_bytes_in(arrays.pop("said"))), dict)
+        said = require_type("said", parse_json(_to_bytes(arrays.pop("said"))), dict)
         whole_number("format", said.get("format"), FORMAT, FORMAT)
         position = _position(said.get("position"))
         differences = config_differences(Config().from_str(require_type("config", said.get("config"), str)), nlp.config)
@@ -83,49 +125,107 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
             raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences)))
         weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
         _write_weights(nlp, weights, path)
-        optimizer_from_bytes(nlp, optimizer, _bytes_in(arrays["optimizer"]), step=position.step)
+        optimizer_from_bytes(nlp, optimizer, _to_bytes(arrays["optimizer"]), step=position.step)
         _restore_random(arrays, said.get("python"))
     return position
 
 
-def _position(found: object) -> Position:
-    """Check the position of a run that was read from a checkpoint."""
-    names = set(vars(Position()))
-    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
-    require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
-    results = []
-    for result in require_type("position.results", values["results"], list):
-        require(isinstance(result, list) and len(result) == 2, "position.results", result, "pairs of score and step")
-        score = in_range("position.results", result[0], -1e9, 1e9)
-        results.append((score, whole_number("position.results", result[1], 0, MOST_STEPS)))
-    losses = require_type("position.losses", values["losses"], dict)
-    for name, loss in losses.items():
-        require(isinstance(loss, int | float), f"position.losses.{name}", loss, "a number")
-    step = whole_number("position.step", values["step"], 0, MOST_STEPS)
-    words = whole_number("position.words", values["words"], 0, 2**62)
-    if values["evaluated_words"] is None:
-        # Assume batches of one size, which the batcher aims at.
-        evaluated_words = round(words * (results[-1][1] + 1 if results else 0) / max(1, step))
-    else:
-        evaluated_words = whole_number("position.evaluated_words", values["evaluated_words"], 0, 2**62)
-    return Position(
-        step=step,
-        words=words,
-        seconds=in_range("position.seconds", values["seconds"], 0.0, 1e12),
-        results=results,
-        losses=losses,
-        evaluated_words=evaluated_words,
-    )
+def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
+    """Serialize the state of optimizers: moments and averages of thinc's, and the torch optimizer of a Transformer.
+
+    nlp (Language): The pipeline that is trained.
+    optimizer (Optimizer): thinc's, or a `GroupedOptimizer`.
+    step (int): Updates so far.
+    RETURNS (bytes): As safetensors.
+    """
+    arrays: dict[str, ArrayT] = {}
+    counts: dict[str, int] = {}
+    for parameter in parameters_of(nlp):
+        for name in MOMENTS:
+            moments = getattr(optimizer, name) or {}
+            if parameter.key in moments:
+                values = parameter.layer.ops.to_numpy(moments[parameter.key])  # type: ignore[no-untyped-call]
+                arrays[f"{name}/{parameter.moments_place}"] = np.ascontiguousarray(values)
+        if parameter.key in optimizer.nr_update:
+            counts[parameter.moments_place] = optimizer.nr_update[parameter.key]
+    for place, shim in _backbones(nlp):
+        arrays[f"torch/{place}"] = _to_array(shim.optimizer_to_bytes())
+    return save({"said": _to_array(json.dumps({"step": step, "counts": counts}).encode()), **arrays})
 
 
-def _bytes_in(array: Any) -> bytes:
-    require(array.dtype == np.uint8 and array.ndim == 1, "an array of bytes", array.dtype, "of uint8")
-    data: bytes = array.tobytes()
-    return data
+def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, step: int | None = None) -> int:
+    """Restore the state of optimizers, and advance their schedules.
+
+    nlp (Language): The pipeline, with the weights of that time.
+    optimizer (Optimizer): Fresh, from the same config.
+    data (bytes): From `optimizer_to_bytes`.
+    step (Optional[int]): Updates so far according to the checkpoint, with which the data must agree.
+    RETURNS (int): Updates so far.
+    RAISES (ValueError): If the pipeline has other parameters.
+    RAISES (UnreadableFileError): If the data is damaged.
+    """
+    with reading(origin()):
+        arrays = load(data)
+        said = require_type("said", parse_json(arrays.pop("said").tobytes()), dict)
+        counts = require_type("counts", said.get("counts"), dict)
+        n_steps = whole_number("step", said.get("step"), 0, 2**31)
+        require(step in (None, n_steps), "step", n_steps, f"{step}, as in the position")
+        parameters = list(parameters_of(nlp))
+        known = {f"{name}/{parameter.moments_place}" for parameter in parameters for name in MOMENTS}
+        unknown = arrays.keys() - known - {f"torch/{place}" for place, _ in _backbones(nlp)}
+        if unknown:
+            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
+        for parameter in parameters:
+            place = parameter.moments_place
+            for name in MOMENTS:
+                found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
+                if found is not None and moments is not None:
+                    # In thinc's optimizers some moments are flat.
+                    fits = found.dtype == np.float32 and found.size == math.prod(parameter.shape)
+                    require(fits, f"{name}/{place}", found.shape, f"floats of shape {parameter.shape}")
+                    moments[parameter.key] = parameter.layer.ops.asarray_f(cast(Any, found))
+            if place in counts:
+                optimizer.nr_update[parameter.key] = whole_number(f"counts.{place}", counts[place], 0, 2**31)
+        for place, shim in _backbones(nlp):
+            state = arrays.pop(f"torch/{place}", None)
+            if state is not None and len(state):
+                shim.optimizer_from_bytes(state.tobytes(), optimizer)
+    for _ in range(n_steps):
+        optimizer.step_schedules()  # type: ignore[no-untyped-call]
+    return n_steps
+
+
+def weights_of(nlp: Language) -> dict[str, ArrayT]:
+    """Return the weights that train, by their names in a checkpoint."""
+    return {parameter.place: parameter.read() for parameter in parameters_of(nlp) if parameter.is_trained}
+
+
+def parameters_of(nlp: Language) -> Iterator[Parameter]:
+    """Yield all parameters of all components."""
+    for place, layer in layers_of(nlp):
+        for name in layer.param_names:
+            if layer.has_param(name):
+                yield Parameter(f"{place}.{name}", f"{place}.{name}", layer, (layer.id, name))
+        for i, shim in enumerate(layer.shims):
+            if isinstance(shim._model, torch.nn.Module):
+                for name, tensor in shim._model.named_parameters():
+                    places = f"{place}.torch.{i}.{name}", f"{place}.shim{i}.{name}"
+                    yield Parameter(*places, layer, (shim.id, name), tensor)
+
+
+def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
+    """Yield all layers of all components, each with a name that is the same in every process."""
+    for name, component in nlp.pipeline:
+        model = getattr(component, "model", None)
+        if isinstance(model, Model):
+            yield from ((f"{name}.{i}", layer) for i, layer in enumerate(model.walk()))
 
 
 def config_differences(one: Config, two: Config) -> list[str]:
-    """What two configs say differently, but for what may differ; the first five, as `path: one → two`."""
+    """Compare the settings that a resumed run must keep.
+
+    RETURNS (list[str]): The first five that differ, as `path: one → two`, and how many more do.
+    """
 
     def flat(config: Any, before: str = "") -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -139,48 +239,48 @@ def config_differences(one: Config, two: Config) -> list[str]:
     differing = [
         f"{path}: {a.get(path, 'nothing')} → {b.get(path, 'nothing')}"
         for path in sorted(a.keys() | b.keys())
-        if a.get(path) != b.get(path) and not path.startswith(FREE) and str(b.get(path)) not in values
+        if a.get(path) != b.get(path) and not path.startswith(FREE_SETTINGS) and str(b.get(path)) not in values
     ]
     return differing[:5] + ([f"and {len(differing) - 5} more"] if len(differing) > 5 else [])
 
 
-def _read_weights(nlp: Language) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
     for place, layer in layers_of(nlp):
-        for name in layer.param_names:
-            if layer.has_param(name):
-                found[f"{place}.{name}"] = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
-        for name, tensor in _torch_weights(layer):
-            found[f"{place}.torch.{name}"] = tensor.detach().cpu().numpy()
-    return found
+        yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
-def _write_weights(nlp: Language, weights: dict[str, Any], path: Path) -> None:
-    own = _read_weights(nlp)
+def _position(found: Any) -> Position:
+    """Check a position that was read from a checkpoint."""
+    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
+    names = set(vars(Position()))
+    require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
+    results = []
+    for result in require_type("position.results", values["results"], list):
+        require(isinstance(result, list) and len(result) == 2, "position.results", result, "pairs of score and step")
+        score = in_range("position.results", result[0], -1e9, 1e9)
+        results.append((score, whole_number("position.results", result[1], 0, MAX_STEPS)))
+    losses = require_type("position.losses", values["losses"], dict)
+    for name, loss in losses.items():
+        require(isinstance(loss, int | float), f"position.losses.{name}", loss, "a number")
+    step = whole_number("position.step", values["step"], 0, MAX_STEPS)
+    words = whole_number("position.words", values["words"], 0, 2**62)
+    if values["evaluated_words"] is None:
+        # Assume batches of one size, which the batcher aims at.
+        evaluated_words = round(words * (results[-1][1] + 1 if results else 0) / max(1, step))
+    else:
+        evaluated_words = whole_number("position.evaluated_words", values["evaluated_words"], 0, 2**62)
+    seconds = in_range("position.seconds", values["seconds"], 0.0, 1e12)
+    return Position(step, words, seconds, results, losses, evaluated_words)
+
+
+def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> None:
+    own = {parameter.place: parameter for parameter in parameters_of(nlp) if parameter.is_trained}
     wrong = sorted(own.keys() ^ weights.keys())
-    wrong += [place for place in own if place in weights and _kind(own[place]) != _kind(weights[place])]
+    wrong += [place for place in own if place in weights and _kind(own[place].read()) != _kind(weights[place])]
     if wrong:
         raise TrainingError(Errors.ZT442.format(path=path, n=len(wrong), first=wrong[0]))
-    for place, layer in layers_of(nlp):
-        for name in layer.param_names:
-            if layer.has_param(name):
-                layer.set_param(name, layer.ops.asarray_f(cast(FloatsXd, weights[f"{place}.{name}"])))
-        for name, tensor in _torch_weights(layer):
-            tensor.data.copy_(torch.from_numpy(weights[f"{place}.torch.{name}"]))
-
-
-def _kind(array: Any) -> tuple[Any, ...]:
-    return array.shape, array.dtype
-
-
-def _torch_weights(layer: Any) -> list[tuple[str, torch.Tensor]]:
-    return [
-        (f"{i}.{name}", parameter)
-        for i, shim in enumerate(layer.shims)
-        if isinstance(shim._model, torch.nn.Module)
-        for name, parameter in shim._model.named_parameters()
-        if parameter.requires_grad
-    ]
+    for place, parameter in own.items():
+        parameter.write(weights[place])
 
 
 def _python_state() -> Any:
@@ -188,14 +288,14 @@ def _python_state() -> Any:
     return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
 
 
-def _random_states() -> dict[str, Any]:
+def _random_states() -> dict[str, ArrayT]:
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state().numpy()
     return states
 
 
-def _restore_random(arrays: dict[str, Any], python: Any) -> None:
+def _restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
     require_type("python", python, dict)
     version, numbers, gauss = python["random"]
     random.setstate((version, tuple(numbers), gauss))
@@ -211,94 +311,14 @@ def _restore_random(arrays: dict[str, Any], python: Any) -> None:
         torch.cuda.set_rng_state(torch.from_numpy(arrays["random/cuda"]))
 
 
-KeyT: TypeAlias = tuple[int, str]
-MOMENTS = ("mom1", "mom2", "averages")
+def _kind(array: ArrayT) -> tuple[Any, ...]:
+    return array.shape, array.dtype
 
 
-def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
-    """Give what is needed to go on, beside the weights: moments, averages, and the torch optimizer of a Transformer.
-
-    nlp (Language): The pipeline that is trained.
-    optimizer (Optimizer): thinc's, or a `GroupedOptimizer`.
-    step (int): Updates so far.
-    RETURNS (bytes): As safetensors.
-    """
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    counts: dict[str, int] = {}
-    for place, key, model, _ in _parameters(nlp):
-        for name in MOMENTS:
-            moments = getattr(optimizer, name) or {}
-            if key in moments:
-                found = model.ops.to_numpy(moments[key])  # type: ignore[no-untyped-call]
-                arrays[f"{name}/{place}"] = np.ascontiguousarray(found)
-        if key in optimizer.nr_update:
-            counts[place] = optimizer.nr_update[key]
-    for place, shim in _backbones(nlp):
-        arrays[f"torch/{place}"] = np.frombuffer(shim.optimizer_to_bytes(), dtype=np.uint8)
-    said = json.dumps({"step": step, "counts": counts}).encode()
-    return save({"said": np.frombuffer(said, dtype=np.uint8), **arrays})
+def _to_array(data: bytes) -> ArrayT:
+    return np.frombuffer(data, dtype=np.uint8)
 
 
-def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, step: int | None = None) -> int:
-    """Have a new optimizer remember, and bring its schedules to where they were.
-
-    nlp (Language): The pipeline, loaded with the weights of that time.
-    optimizer (Optimizer): Fresh, from the same config.
-    data (bytes): From `optimizer_to_bytes`.
-    step (Optional[int]): How many updates there were, where another part of the file says so, too.
-    RETURNS (int): Updates so far.
-    RAISES (ValueError): If the pipeline has other parameters.
-    RAISES (UnreadableFileError): If the data is damaged.
-    """
-    with reading(origin()):
-        arrays = load(data)
-        said = require_type("said", parse_json(arrays.pop("said").tobytes()), dict)
-        counts = require_type("counts", said.get("counts"), dict)
-        known = whole_number("step", said.get("step"), 0, 2**31)
-        require(step in (None, known), "step", known, f"{step}, as in the position")
-        known_names = {f"{name}/{place}" for place, *_ in _parameters(nlp) for name in MOMENTS}
-        unknown = arrays.keys() - known_names - {f"torch/{place}" for place, _ in _backbones(nlp)}
-        if unknown:
-            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
-        for place, key, model, parameter in _parameters(nlp):
-            for name in MOMENTS:
-                found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
-                if found is not None and moments is not None:
-                    shape = tuple(parameter.shape)
-                    fits = found.dtype == np.float32 and found.size == math.prod(shape)
-                    require(fits, f"{name}/{place}", found.shape, f"floats of shape {shape}")
-                    moments[key] = model.ops.asarray_f(cast(FloatsXd, found))
-            if place in counts:
-                optimizer.nr_update[key] = whole_number(f"counts.{place}", counts[place], 0, 2**31)
-        for place, shim in _backbones(nlp):
-            state = arrays.pop(f"torch/{place}", None)
-            if state is not None and len(state):
-                shim.optimizer_from_bytes(state.tobytes(), optimizer)
-    for _ in range(known):
-        optimizer.step_schedules()  # type: ignore[no-untyped-call]
-    return known
-
-
-def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
-    """All layers of all components, each under a name that it has in every process."""
-    for name, component in nlp.pipeline:
-        model = getattr(component, "model", None)
-        if isinstance(model, Model):
-            yield from ((f"{name}.{i}", layer) for i, layer in enumerate(model.walk()))
-
-
-def _parameters(nlp: Language) -> Iterator[tuple[str, KeyT, Model[Any, Any], Any]]:
-    """The place of each parameter, the key that thinc has for it in this process, its layer, and the parameter."""
-    for place, layer in layers_of(nlp):
-        for name in layer.param_names:
-            if layer.has_param(name):
-                yield f"{place}.{name}", (layer.id, name), layer, layer.get_param(name)
-        for i, shim in enumerate(layer.shims):
-            if isinstance(shim._model, torch.nn.Module):
-                for name, parameter in shim._model.named_parameters():
-                    yield f"{place}.shim{i}.{name}", (shim.id, name), layer, parameter
-
-
-def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
-    for place, layer in layers_of(nlp):
-        yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))
+def _to_bytes(array: ArrayT) -> bytes:
+    require(array.dtype == np.uint8 and array.ndim == 1, "an array of bytes", array.dtype, "of uint8")
+    return array.tobytes()

@@ -77,7 +77,7 @@ def stop_after(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def weights(nlp: Language) -> dict[str, Any]:
-    return checkpoint_module._read_weights(nlp)
+    return checkpoint_module.weights_of(nlp)
 
 
 @pytest.mark.parametrize("name", ["small", "with_transformer"])
