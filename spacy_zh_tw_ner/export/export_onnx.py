@@ -70,7 +70,7 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Comparis
         tokens of several characters; or if the export finds other tags.
     """
     require_onnx()
-    ner = find_recognizer(nlp, name)
+    ner = find_recognizer(nlp, name, CRFEntityRecognizer)
     _require_characters(nlp)
     encoder = find_encoder(nlp, ner)
     shim = shim_of(encoder)

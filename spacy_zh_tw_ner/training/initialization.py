@@ -15,6 +15,7 @@ from thinc.api import Model
 
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
+from ..encoders import hooks_of
 from ..errors import Errors
 
 CorpusT = Callable[[Language], Iterable[Example]]
@@ -68,7 +69,7 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
         raise ValueError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
-    recognizers = [find_recognizer(nlp, component) for nlp in (target, source)]
+    recognizers = [find_recognizer(nlp, component, CRFEntityRecognizer) for nlp in (target, source)]
     ours, theirs = (list(recognizer.model.get_ref("tok2vec").walk()) for recognizer in recognizers)
     if not any(layer.param_names or layer.shims for layer in ours):
         raise ValueError(Errors.ZT377.format(component=recognizers[0].name, name=name))
@@ -82,8 +83,9 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
             layer.set_param(param, known.get_param(param).copy())
         for shim, trained in zip(layer.shims, known.shims, strict=True):
             shim.from_bytes(trained.to_bytes())  # type: ignore[no-untyped-call]
-        if "adopt" in layer.attrs:
-            layer.attrs["adopt"](layer, known)
+        hooks = hooks_of(layer)
+        if "adopt" in hooks:
+            hooks["adopt"](layer, known)
 
 
 def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
