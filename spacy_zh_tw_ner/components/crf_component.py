@@ -134,7 +134,7 @@ class CRFComponent(Pipe):
         YIELDS (Doc): The documents, in order.
         """
         handle_error = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
+        for docs in minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
             try:
                 self.set_annotations(docs, self.predict(docs))
                 yield from docs
@@ -210,7 +210,7 @@ class CRFComponent(Pipe):
         rows, lengths = self.emissions(docs)
         return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
-    def gold(self, examples: Iterable[Example]) -> BoolsT:
+    def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
         """Return the tags that gold annotations allow for each token of the documents: (n_rows, n_tags) bool."""
         mask, problems = read_gold(examples, self.scheme)
         self.warnings.check_gold(problems, self.labels)
