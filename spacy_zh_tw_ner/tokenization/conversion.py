@@ -12,7 +12,10 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    UsageError,
+)
 
 # OpenCC converts the first to the second, but Taiwan writes both: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in
 # names. These characters of the source are kept. 颱風 is no exception: OpenCC does not convert 台风 to 臺.
@@ -190,7 +193,7 @@ def load_opencc(script: str) -> Any:
 
     choices = sorted(name.removesuffix(".json") for name in opencc.CONFIGS)
     if script not in choices:
-        raise ZhTwNerError(Errors.ZT004.format(value=script, choices=choices))
+        raise UsageError(Errors.ZT004.format(value=script, choices=choices))
     return opencc.OpenCC(script)
 
 
