@@ -16,7 +16,11 @@ from spacy.tokens import Doc, Span
 
 from ..entities import Entity, Prediction
 from ..entity_decoding import Evidence, make_evidence
-from ..errors import Errors, SettingError, Warnings
+from ..errors import (
+    Errors,
+    SettingError,
+    Warnings,
+)
 from ..language.span_groups import CharacterSpans
 from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
@@ -140,7 +144,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     docs (Sequence[Doc]): The documents.
     scheme (TagScheme): What the tags mean.
     RETURNS (Evidence): Rows count through all documents.
-    RAISES (ValueError): For a label that is not in the scheme.
+    RAISES (ZhTwNerError): For a label that is not in the scheme.
     """
     rows: list[int] = []
     tags: list[int] = []

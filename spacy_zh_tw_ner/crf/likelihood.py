@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import Errors, SettingError
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from .forward_backward import compute_expectations, run_forward_backward, sum_outer_products
 from .kernels import Kernels, kernels_for
 from .layout import IndicesT, Layout, check_finite, check_shapes
@@ -150,7 +153,8 @@ def _log_likelihood(
     illegal = gold.impossible | (gold.known & (log_gold < PENALTY / 2))
     if illegal.any():
         raise SettingError(Errors.ZT105.format(index=int(np.flatnonzero(illegal)[0])))
-    if not counted.all():
+    others = np.flatnonzero(~counted)  # not annotated, or not stable
+    if len(others):
         gradient[~counted[layout.sequences]] = 0.0
     # The observed counts of a known path are 1 for each of its tags and transitions.
     observed = (counted & gold.known)[layout.sequences].astype(np.float32)
@@ -162,7 +166,7 @@ def _log_likelihood(
         gradient,
         Transitions(matrix, gradient[layout.firsts].sum(0), gradient[layout.lasts].sum(0)),
     )
-    for sequence in np.flatnonzero(~counted & ~gold.unknown).tolist():
+    for sequence in others[~gold.unknown[others]].tolist():
         _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask)
     return result
 

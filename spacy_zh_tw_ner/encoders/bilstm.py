@@ -12,7 +12,11 @@ from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
 from ..cpu_acceleration.probe import is_native
-from ..errors import Errors, PipelineError, SettingError
+from ..errors import (
+    Errors,
+    PipelineError,
+    SettingError,
+)
 from ..thread_safety import one_at_a_time
 from ..untrusted import require
 from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
@@ -46,7 +50,7 @@ def build_bilstm_v1(
     precision (str): "fp32", or what `quantize --to bf16` makes of it: "bf16", which does not train. Where the CPU has
         no bfloat16, that is float32 again, with rounded weights.
     RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
-    RAISES (ValueError): For another depth or precision, or an embedding of unknown width.
+    RAISES (ZhTwNerError): For another depth or precision, or an embedding of unknown width.
     """
     if precision not in PRECISIONS:
         raise SettingError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))

@@ -109,6 +109,12 @@ class ComponentErrors:
         "that it was exported from."
     )
 
+    # An ensemble where a component with a model is needed
+    ZT943 = (
+        "'{name}' is an ensemble, which has no model of its own. Use one of its pipelines: the folders 0, 1, … in the "
+        "folder '{name}' of the saved ensemble."
+    )
+
 
 class ComponentWarnings:
     """Part of `Warnings`."""

@@ -47,7 +47,7 @@ class TrainingErrors:
     ZT444 = '{path} = "bf16", which {name} does not support (GPUs do since RTX 30 and A100). Set "fp16".'
     ZT445 = (
         "Give one of --preset and --source (got --preset {preset!r} and --source {source!r}): a preset to train from a "
-        "base model or from scratch, a source to train a pipeline further."
+        "base model or from scratch ({names}), a source to train a pipeline further."
     )
     ZT446 = (
         "--base {base!r} cannot be combined with --source {source!r}, whose own encoder is trained further. Leave "

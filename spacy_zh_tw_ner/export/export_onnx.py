@@ -49,7 +49,7 @@ from ..transformer.shim import BackboneShim
 from ..transformer.windows import ClauseWindows
 from ..transformer.wordpieces import code_point_wordpieces
 from ..untrusted import sha256_of
-from .check_onnx import Comparison, check_onnx
+from .check_onnx import ExportComparison, check_onnx
 
 FORMAT = 1
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -59,18 +59,18 @@ ONE_FILE = 2**31 - 2**26  # bytes of weights; protobuf holds no more than 2 GiB
 LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
-def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Comparison:
+def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> ExportComparison:
     """Export a pipeline, and check that the export finds the same entities.
 
     nlp (Language): The pipeline, on the CPU. It is changed: adapters are merged, and half precision becomes float32.
     folder (Path): An empty folder.
     name (Optional[str]): The component, if there are several `zh_tw_crf_ner`.
-    RETURNS (Comparison): Differences between the emissions of pipeline and export, and the speed of both.
+    RETURNS (ExportComparison): Differences between the emissions of pipeline and export, and the speed of both.
     RAISES (ValueError): For what cannot be exported: another encoder than a Transformer of ours, quantized weights,
         tokens of several characters; or if the export finds other tags.
     """
     require_onnx()
-    ner = find_recognizer(nlp, name)
+    ner = find_recognizer(nlp, name, CRFEntityRecognizer)
     _require_characters(nlp)
     encoder = find_encoder(nlp, ner)
     shim = shim_of(encoder)

@@ -64,7 +64,7 @@ def pipeline_from_hf(
     nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}, "silent": True})
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
-    copy_classifier(find_recognizer(nlp), classifier, name)
+    copy_classifier(find_recognizer(nlp, None, CRFEntityRecognizer), classifier, name)
     nlp.meta |= {"name": "ner", "description": f"{name} as a spaCy pipeline", "sources": [{"name": name}]}
     return nlp
 
@@ -81,7 +81,7 @@ def create_init_from_hf_v1(
     """
 
     def init_from_hf(nlp: Language) -> None:
-        copy_classifier(find_recognizer(nlp, component), read_classifier(name, revision), name)
+        copy_classifier(find_recognizer(nlp, component, CRFEntityRecognizer), read_classifier(name, revision), name)
 
     return init_from_hf
 

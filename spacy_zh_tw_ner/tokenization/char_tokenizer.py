@@ -12,7 +12,11 @@ from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
-from ..errors import Errors, SettingError, TextError
+from ..errors import (
+    Errors,
+    SettingError,
+    TextError,
+)
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require, require_type
 from .conversion import ScriptConverter
 from .folds import VARIANTS, WIDTHS, fold_table, lower
@@ -80,7 +84,7 @@ class CharTokenizer(DummyTokenizer):
 
         text (str): Any text that is valid Unicode.
         RETURNS (Doc): A document whose `text` equals the input.
-        RAISES (ValueError): For a lone surrogate, which spaCy's string store cannot hold.
+        RAISES (ZhTwNerError): For a lone surrogate, which spaCy's string store cannot hold.
         """
         try:
             words, spaces = self._split(text)

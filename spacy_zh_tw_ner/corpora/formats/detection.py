@@ -135,7 +135,7 @@ def _reasons(head: _Head) -> dict[str, str]:
     """Return, for each format in the order of FORMATS, why a file is not of it; an empty string if it may be."""
     return {
         "spacy": "not zlib data",
-        "brat": "no .ann file beside it",
+        "brat": "no .ann file of the same name",
         **{name: _why_not_json(head, why_not) for name, why_not in _JSON.items()},
         "columns": _why_not_columns(head),
         "markup": _why_not_markup(head),
