@@ -98,7 +98,7 @@ def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline
         (words("好", ""), "ZT608", "word 2 of the label 'ORG' is empty"),
         (words(" 好"), "ZT608", "white space at an edge"),
         ({"words": {"NO": ["好"]}}, "ZT516", "'NO'. It has: GPE, ORG, PERSON"),
-        ({"words": {"": ["好"]}, "override": True}, "ZT516", "the label ''. It knows"),
+        ({"words": {"": ["好"]}, "override": True}, "ZT516", "the label ''. It has"),
         (words(), None, ""),
         ({}, "ZT508", "gazetteer.words: "),
         ([], "ZT508", "gazetteer: "),
