@@ -11,7 +11,7 @@ from spacy.language import DEFAULT_CONFIG, Language
 from spacy.util import registry
 from thinc.api import Config
 
-from ..errors import Errors, PlanError
+from ..errors import Errors, PlanError, UsageError
 
 READER = "spacy-zh-tw-ner.CharCorpus.v1"
 MAX_STEPS, EVAL_FREQUENCY = 600, 50
@@ -76,7 +76,7 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
-            raise PlanError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
+            raise UsageError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
         block[last] = value
     return changed
 

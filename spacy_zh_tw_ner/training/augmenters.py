@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.types import Ints2d
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
 from .char_corpus import AugmenterT
@@ -78,7 +78,7 @@ class ScriptVariants:
     script_level (float): Share of the documents that are converted as a whole to one of `scripts` before that.
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Mapping[str, str]): One form of a character → the other; replaced in both directions.
-    RAISES (ValueError): For a share out of range, a pair that is not of single characters, or an unknown script.
+    RAISES (SettingError): For a share out of range, a pair that is not of single characters, or an unknown script.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class ScriptVariants:
     ) -> None:
         for name, share in (("level", level), ("script_level", script_level)):
             if not 0.0 <= share <= 1.0:
-                raise ValueError(Errors.ZT241.format(name=name, value=share))
+                raise SettingError(Errors.ZT241.format(name=name, value=share))
         for pair in pairs.items():
             if [len(form) for form in pair] != [1, 1]:
-                raise ValueError(Errors.ZT242.format(pair=pair))
+                raise SettingError(Errors.ZT242.format(pair=pair))
         self.level = level
         self.script_level = script_level if scripts else 0.0
         self.converters = [ScriptConverter(script) for script in scripts] if self.script_level else []

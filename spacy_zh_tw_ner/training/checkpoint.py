@@ -19,7 +19,7 @@ from spacy.language import Language
 from thinc.api import Config, Model, Optimizer
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, TrainingError, ZhTwNerError
+from ..errors import Errors, TrainingError
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
 from .run_checks import config_differences
@@ -160,7 +160,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
     data (bytes): From `optimizer_to_bytes`.
     step (Optional[int]): Updates so far according to the checkpoint, with which the data must agree.
     RETURNS (int): Updates so far.
-    RAISES (ValueError): If the pipeline has other parameters.
+    RAISES (TrainingError): If the pipeline has other parameters.
     RAISES (UnreadableFileError): If the data is damaged.
     """
     with reading(origin()):
@@ -173,7 +173,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
         known = {f"{name}/{parameter.moments_place}" for parameter in parameters for name in MOMENTS}
         unknown = arrays.keys() - known - {f"torch/{place}" for place, _ in _backbones(nlp)}
         if unknown:
-            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
+            raise TrainingError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
         for parameter in parameters:
             place = parameter.moments_place
             for name in MOMENTS:

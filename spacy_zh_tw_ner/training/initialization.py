@@ -16,7 +16,7 @@ from thinc.api import Model
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
 from ..encoders import hooks_of
-from ..errors import Errors
+from ..errors import Errors, PipelineError, PipelineMismatchError
 
 CorpusT = Callable[[Language], Iterable[Example]]
 
@@ -65,19 +65,20 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     target (Language): An initialized one with the same encoder, whatever its labels.
     name (str): Of the source, for messages.
     component (Optional[str]): Name of the recognizer in both, see `find_recognizer`.
-    RAISES (ValueError): If one has no recognizer, if they read text differently, or if the encoders differ.
+    RAISES (PipelineError): If one has no recognizer, or the target no weights to replace.
+    RAISES (PipelineMismatchError): If they tokenize text differently, or the encoders differ.
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
-        raise ValueError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
+        raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
     recognizers = [find_recognizer(nlp, component, CRFEntityRecognizer) for nlp in (target, source)]
     ours, theirs = (list(recognizer.model.get_ref("tok2vec").walk()) for recognizer in recognizers)
     if not any(layer.param_names or layer.shims for layer in ours):
-        raise ValueError(Errors.ZT377.format(component=recognizers[0].name, name=name))
+        raise PipelineError(Errors.ZT377.format(component=recognizers[0].name, name=name))
     shapes = [[_shape(layer) for layer in layers] for layers in (ours, theirs)]
     if shapes[0] != shapes[1]:
         pairs = zip(*([*of_one, "nothing"] for of_one in shapes), strict=False)
         one, other = next(pair for pair in pairs if pair[0] != pair[1])
-        raise ValueError(Errors.ZT376.format(name=name, one=one, other=other))
+        raise PipelineMismatchError(Errors.ZT376.format(name=name, one=one, other=other))
     for layer, known in zip(ours, theirs, strict=True):
         for param in known.param_names:
             layer.set_param(param, known.get_param(param).copy())
@@ -93,7 +94,9 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component
-    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.component_names) or "none"))
+    raise PipelineError(
+        Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.component_names) or "none")
+    )
 
 
 def _shape(layer: Model[Any, Any]) -> str:

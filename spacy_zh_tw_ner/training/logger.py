@@ -11,7 +11,7 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, Warnings
+from ..errors import Errors, OutputError, Warnings
 from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls
@@ -34,11 +34,11 @@ def create_progress_logger_v1(
         default the one given as `--output`.
     progress_bar (bool): Whether to show one on a terminal.
     RETURNS (Callable): Called by spaCy's training loop with the pipeline, stdout and stderr.
-    RAISES (ValueError): For a path that cannot be a folder.
+    RAISES (OutputError): For a path that cannot be a folder.
     """
     folder = Path(path) if path is not None else None
     if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
-        raise ValueError(Errors.ZT430.format(path=folder))
+        raise OutputError(Errors.ZT430.format(path=folder))
 
     def setup(nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr) -> LoggerT:
         logger = ProgressLogger(nlp, stdout, stderr, folder=folder, progress_bar=progress_bar)
