@@ -7,7 +7,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..crf import fit_temperature
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    CorpusError,
+    Errors,
+)
 from .inspection import find_recognizer, run_before
 
 
@@ -26,7 +29,7 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     # Without gold entities the likelihood is largest at temperature 0, and all scores would be 1.
     if not any(ent.label_ in component.labels for gold in golds for ent in gold.ents):
         labels = ", ".join(component.labels) or "none"
-        raise ZhTwNerError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))
+        raise CorpusError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))
     docs = run_before(nlp, component, (nlp.make_doc(gold.text) for gold in golds))
     examples = [Example(doc, gold) for doc, gold in zip(docs, golds, strict=True)]
     component.temperature = fit_temperature(*component.potentials(docs), component.gold(examples))

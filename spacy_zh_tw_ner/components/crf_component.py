@@ -20,7 +20,10 @@ from ..crf.transitions import BoolsT, FloatsT
 from ..encoders.long_documents import map_by_length
 from ..entities import Entity, Prediction
 from ..entity_decoding import EntityDecoder
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from ..tag_scheme import TagScheme
 from ..untrusted import in_range, require_labels
 from .recognizer_warnings import RecognizerWarnings
@@ -58,7 +61,7 @@ class CRFComponent(Pipe):
     def _configure(self, vocab: Vocab, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None) -> None:
         """Set what all subclasses have. Not `__init__`: spaCy's classes in C have arguments of their own."""
         if not 0.0 <= min_score <= 1.0:
-            raise ZhTwNerError(Errors.ZT106.format(value=min_score))
+            raise SettingError(Errors.ZT106.format(value=min_score))
         self.vocab, self.name, self.scorer = vocab, name, scorer
         self.cfg = {"labels": [], "temperature": 1.0}
         # Not in cfg, which is saved: a config passed to `spacy.load` must override the value used in training.
@@ -109,7 +112,7 @@ class CRFComponent(Pipe):
     @temperature.setter
     def temperature(self, value: float) -> None:
         if not 0.0 < value < math.inf:
-            raise ZhTwNerError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
+            raise SettingError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
         self.cfg["temperature"] = float(value)
 
     def _check_loaded(self) -> None:
@@ -134,7 +137,7 @@ class CRFComponent(Pipe):
         YIELDS (Doc): The documents, in order.
         """
         handle_error = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
+        for docs in minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
             try:
                 self.set_annotations(docs, self.predict(docs))
                 yield from docs

@@ -17,7 +17,11 @@ from ..crf import Transitions, constrain, log_likelihood
 from ..crf.transitions import FloatsT
 from ..encoders import EmissionsT, TaggerT, hooks_of
 from ..encoders.torch_interop import flatten, from_numpy, to_numpy, unflatten
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    PipelineError,
+    SettingError,
+)
 from ..process_memory import limit_primitive_cache
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require, require_type, scan_msgpack
 from ..untrusted.thinc_models import scan_file, unchanged_structure
@@ -107,7 +111,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         self._configure(vocab, name, min_score, overwrite, scorer)
         if not 0.0 <= label_smoothing < 1.0:
             remedy = "Give at least 0 and less than 1."
-            raise ZhTwNerError(Errors.ZT112.format(name="label_smoothing", value=label_smoothing, remedy=remedy))
+            raise SettingError(Errors.ZT112.format(name="label_smoothing", value=label_smoothing, remedy=remedy))
         self.model, self.label_smoothing = model, label_smoothing
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
@@ -133,9 +137,9 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
 
     def _require_trained(self) -> None:
         if not self.labels:
-            raise ZhTwNerError(Errors.ZT116.format(name=self.name, missing="no labels"))
+            raise PipelineError(Errors.ZT116.format(name=self.name, missing="no labels"))
         if self.model.has_ref("output_layer") and not self.model.get_ref("output_layer").has_param("W"):
-            raise ZhTwNerError(Errors.ZT116.format(name=self.name, missing="no weights"))
+            raise PipelineError(Errors.ZT116.format(name=self.name, missing="no weights"))
 
     def add_label(self, label: str) -> int:
         """Add a label, before or after training. Trained weights are kept.
@@ -145,7 +149,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         RAISES (ZhTwNerError): For anything but a non-empty string.
         """
         if not isinstance(label, str) or not label:
-            raise ZhTwNerError(Errors.ZT107.format(value=label))
+            raise SettingError(Errors.ZT107.format(value=label))
         if label in self.labels:
             return 0
         self.cfg["labels"].append(label)
@@ -184,7 +188,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         for label in labels:
             self.add_label(label)
         if not self.labels:
-            raise ZhTwNerError(Errors.ZT101.format(name=self.name))
+            raise PipelineError(Errors.ZT101.format(name=self.name))
         sample = [example.predicted for example in islice(get_examples(), 10)]
         resize_output(self.model, len(self.scheme))
         self.model.initialize(X=[doc for doc in sample if len(doc)] or sample)

@@ -23,7 +23,12 @@ from thinc.api import Config
 
 from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    PipelineError,
+    UsageError,
+    ZhTwNerError,
+)
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
 from .crf_component import CRFComponent, ScorerT, score_ner
 from .inspection import differences_of, find_recognizer, run_before, tokenization_of
@@ -175,7 +180,7 @@ class CRFEnsemble(CRFComponent):
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
     def _refuse_training(self, *_: Any, **__: Any) -> NoReturn:
-        raise ZhTwNerError(Errors.ZT373.format(name=self.name, n=len(self.members)))
+        raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
     # spaCy would skip a component without these methods silently.
     initialize = update = add_label = _refuse_training
@@ -214,7 +219,7 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     RAISES (ZhTwNerError): For fewer than two pipelines, and for labels or tokenizers that differ.
     """
     if len(members) < 2:
-        raise ZhTwNerError(Errors.ZT370.format(n=len(members)))
+        raise UsageError(Errors.ZT370.format(n=len(members)))
     (first_name, first), *others = members
     recognizer = find_recognizer(first)
     for name, other in others:

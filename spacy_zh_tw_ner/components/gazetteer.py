@@ -11,7 +11,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from ..tokenization.word_list import DEFAULT_BONUS, WordList
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .span_annotations import write_evidence
@@ -51,7 +54,7 @@ class Gazetteer(Pipe):
         name: str = "gazetteer",
     ) -> None:
         if not 0.0 < bonus < math.inf:
-            raise ZhTwNerError(Errors.ZT361.format(value=bonus))
+            raise SettingError(Errors.ZT361.format(value=bonus))
         self.name = name
         self.bonus, self.override = bonus, override
         self._list = WordList(words or {})

@@ -17,7 +17,11 @@ from spacy.tokens import Doc
 from thinc.api import Model, deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    CorpusError,
+    Errors,
+    SettingError,
+)
 from ..tokenization.word_list import WordIndex
 from ..untrusted import parse_msgpack, require, require_type
 from ..untrusted.thinc_models import require_param
@@ -45,7 +49,7 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
     """
     if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
         known = bool(embed.has_dim("nO"))
-        raise ZhTwNerError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
+        raise SettingError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
     hooks: EncoderHooks = {"reach": reach, "check": check}
     model: Tok2VecT = Model(
         "lexicon_embed",
@@ -190,11 +194,11 @@ def read_words(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ZhTwNerError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
+        raise CorpusError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
     except UnicodeDecodeError as error:
-        raise ZhTwNerError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
+        raise CorpusError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
     # Single spaces between words are no tokens: Taipei 101 is found as it is and as Taipei101.
     words = [word for line in text.splitlines() if len(word := line.strip().replace(" ", "")) > 1]
     if not words:
-        raise ZhTwNerError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))
+        raise CorpusError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))
     return words

@@ -39,7 +39,7 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..components.tag_masks import find_white_space
 from ..entity_decoding import EntityDecoder
-from .check_onnx import Comparison, Session, compare, random_texts
+from .check_onnx import ExportComparison, Session, compare, random_texts
 from .export_onnx import find_encoder, write_metadata
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ PAGE = 4096  # bytes; mapped tensors begin at multiples of it
 
 
 @dataclass(frozen=True)
-class QuantizedComparison(Comparison):
+class QuantizedComparison(ExportComparison):
     """Differences between a graph in 8 bits and the one in float32, called `before`.
 
     size, size_before (int): Bytes of the graph and its weights.

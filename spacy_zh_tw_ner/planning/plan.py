@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from ..transformer.backbone import Backbone, configure, set_up
+from ..transformer.backbone import Backbone, configure, prepare_config
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
 from .base_models import config_of
@@ -96,7 +96,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     """Build a backbone on torch's `meta` device, with all its layers or `n_layers`."""
     config = config_of(settings.name, settings.revision)
     config.num_hidden_layers = n_layers or config.num_hidden_layers
-    set_up(config, settings.dropout)
+    prepare_config(config, settings.dropout)
     model = empty_model(settings.name, config, attn_implementation=settings.memory.attn_implementation)
     if settings.quantization is not None:
         pack_linear(model, settings.quantization, settings.memory.precision)

@@ -12,7 +12,10 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    UsageError,
+)
 
 # OpenCC makes the second of the first, which Taiwan writes, too: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in names.
 # Where the source has the first, it stays. 颱風 is no exception, because what OpenCC makes of 台风 is not 臺.
@@ -190,7 +193,7 @@ def load_opencc(script: str) -> Any:
 
     choices = sorted(name.removesuffix(".json") for name in opencc.CONFIGS)
     if script not in choices:
-        raise ZhTwNerError(Errors.ZT004.format(value=script, choices=choices))
+        raise UsageError(Errors.ZT004.format(value=script, choices=choices))
     return opencc.OpenCC(script)
 
 

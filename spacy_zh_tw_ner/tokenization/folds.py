@@ -1,6 +1,9 @@
 """Character folding: Ａ to a, 臺 to 台."""
 
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    SettingError,
+)
 
 # Letters, digits and the signs that Taiwanese text writes in either width. Sentence punctuation (，。！？：；（）)
 # stays as it is: there the full width is the norm, and pre-trained models have seen no other.
@@ -38,6 +41,6 @@ def fold_table(names: list[str]) -> dict[str, str]:
     table: dict[str, str] = {}
     for name in names:
         if name not in FOLDS:
-            raise ZhTwNerError(Errors.ZT003.format(value=name, choices=sorted(FOLDS)))
+            raise SettingError(Errors.ZT003.format(value=name, choices=sorted(FOLDS)))
         table.update({char: norm.lower() for char, norm in FOLDS[name].items()})
     return table

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from ..entities import Entity
-from ..errors import Errors, ZhTwNerError
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from .folds import fold_table, lower
 
 DEFAULT_BONUS = 2.0
@@ -121,12 +124,12 @@ class WordList:
         RAISES (ZhTwNerError): If the label or a word is empty or not a string, or a word has white space at an edge.
         """
         if not isinstance(label, str) or not label:
-            raise ZhTwNerError(Errors.ZT107.format(value=label))
+            raise SettingError(Errors.ZT107.format(value=label))
         if isinstance(words, str):
-            raise ZhTwNerError(Errors.ZT362.format(label=label, value=words))
+            raise SettingError(Errors.ZT362.format(label=label, value=words))
         for word in words:
             if not isinstance(word, str) or not word or word != word.strip():
-                raise ZhTwNerError(Errors.ZT362.format(label=label, value=word))
+                raise SettingError(Errors.ZT362.format(label=label, value=word))
             folded = word.translate(self._folds)
             labels = self._index.get(folded)
             if labels is None:

@@ -62,7 +62,7 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
 def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has more than 512 tokens, in stretches of 256, of which the CRF reads 99 at once."""
     monkeypatch.setattr(bilstm, "CHUNK", 256)
-    monkeypatch.setattr(transformer, "STRETCH", 256)
+    monkeypatch.setattr(transformer, "CHUNK", 256)
     monkeypatch.setattr(long_documents, "LONG", 512)
     monkeypatch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=99))
 
@@ -93,7 +93,7 @@ def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch
     find_recognizer(nlp).min_score = min_score
     whole = ents(list(nlp.pipe(TEXTS)))
     monkeypatch.setattr(long_documents, "CHUNK", 256)
-    monkeypatch.setattr(transformer, "SLICE", 100)
+    monkeypatch.setattr(transformer, "INTERRUPTIBLE_CHUNK", 100)
     between: list[Doc] = []
     with interrupted_by(lambda: between.append(nlp(TEXTS[2][:50]))):
         assert ents(list(nlp.pipe(TEXTS))) == whole
@@ -123,9 +123,9 @@ def test_a_heads_own_transformer(nlp: Language, monkeypatch: pytest.MonkeyPatch,
     nlp.replace_listeners("transformer", "ner", ["model.tok2vec"])
     nlp.remove_pipe("transformer")
     become_long(monkeypatch)
-    passes = next(layer for layer in find_recognizer(nlp).model.walk() if layer.name == "token_encoder").shims[0].passes
-    run, sizes = passes.run, []
-    monkeypatch.setattr(passes, "run", lambda batches, n: sizes.append(n) or run(batches, n))
+    runner = next(layer for layer in find_recognizer(nlp).model.walk() if layer.name == "token_encoder").shims[0].runner
+    run, sizes = runner.run, []
+    monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
     assert ents(list(nlp.pipe(TEXTS))) == expected
     assert max(sizes) <= 300
 
@@ -181,9 +181,9 @@ def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]])
 
 def test_hidden_states_are_never_there_as_a_whole(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = nlp.get_pipe("transformer").model.layers[0]  # type: ignore[attr-defined]
-    passes, sizes = encoder.shims[0].passes, []
-    run = passes.run
-    monkeypatch.setattr(passes, "run", lambda batches, n: sizes.append(n) or run(batches, n))
+    runner, sizes = encoder.shims[0].runner, []
+    run = runner.run
+    monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
     doc = nlp(TEXTS[2])
     assert len(doc) <= sum(sizes) <= 1.2 * len(doc)  # with what windows read of each other
     assert max(sizes) <= 300
