@@ -64,4 +64,4 @@ def _problem(word: str, limit: int) -> str:
         return "is empty"
     if word != word.strip():
         return "has white space at an edge"
-    return f"has {len(word):,} characters, where {limit:,} may be" if len(word) > limit else ""
+    return f"has {len(word):,} characters, and at most {limit:,} are allowed" if len(word) > limit else ""

@@ -77,7 +77,9 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         del body
         pipeline, texts = check_options(asked, engine), asked.all_texts()
         if len(texts) > settings.max_texts:
-            problem = f"{len(texts):,} texts, where {settings.max_texts:,} may come; /v1/entities/stream takes more"
+            problem = (
+                f"{len(texts):,} texts, and at most {settings.max_texts:,} are allowed; /v1/entities/stream takes more"
+            )
             raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
         for i, text in enumerate(texts):
             check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)

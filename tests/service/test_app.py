@@ -122,7 +122,7 @@ def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> No
         (b'{"text": "a", "labels": ["NO"]}', 422, "ZT516", "'NO'. It has: GPE, ORG, PERSON"),
         (b'{"text": "%s"}' % (b"a" * 10_001), 422, "ZT508", "text: longer than 10,000 characters"),
         (b'{"texts": ["a", "%s"]}' % (b"a" * 10_001), 422, "ZT508", "texts.1: longer"),
-        (json.dumps({"texts": ["好"] * 10_000}).encode(), 422, "ZT508", "10,000 texts, where 100 may come"),
+        (json.dumps({"texts": ["好"] * 10_000}).encode(), 422, "ZT508", "10,000 texts, and at most 100 are allowed"),
         (b'{"text": "%s"}' % (b"a" * 10_000_000), 413, "ZT507", "longer than 1,000,000 bytes"),
     ],
 )
