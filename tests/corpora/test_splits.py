@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.splits import assign, data_files, find_splits, parse_ratio
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, UsageError
 from tests.corpora.conversions import (
     BOTH,
     CHARACTERS,
@@ -254,7 +254,7 @@ def test_fewer_texts_than_splits_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["8", "", "a:b", "8:1:0", "1:1:1:1", "nan:1", "inf:1", "-1:2", "8:1:1:", "8/1/1"])
 def test_a_ratio_that_is_none_is_named(value: str) -> None:
-    with pytest.raises(CorpusError, match=r"^\[ZT245\] .*8:1:1") as caught:
+    with pytest.raises(UsageError, match=r"^\[ZT245\] .*8:1:1") as caught:
         parse_ratio(value)
     assert repr(value) in str(caught.value)
 
