@@ -63,16 +63,13 @@ def check_record(record: Record, tally: Tally) -> Record:
         if not 0 <= entity.start < entity.end <= len(record.text):
             _reject(tally, record, entity, f"outside the text of {len(record.text)} characters, or empty")
             continue
-        surface = record.text[entity.start : entity.end]
-        if surface.isspace():
+        trimmed = trim(entity, record.text)
+        if trimmed.start == trimmed.end:
             _reject(tally, record, entity, "nothing but white space")
             continue
-        if surface != surface.strip():
-            start = entity.start + len(surface) - len(surface.lstrip())
-            entity = Entity(start, start + len(surface.strip()), entity.label)  # noqa: PLW2901
-            tally.repaired += 1
-        tally.duplicates += entity in sound
-        sound[entity] = None
+        tally.repaired += trimmed != entity
+        tally.duplicates += trimmed in sound
+        sound[trimmed] = None
     kept: list[Entity] = []
     for entity in sorted(sound, key=lambda e: (e.start - e.end, e.start)):
         # `kept` is sorted and without overlaps, so only the two neighbours can overlap.
@@ -84,6 +81,13 @@ def check_record(record: Record, tally: Tally) -> Record:
             _reject(tally, record, entity, f"overlaps {rival.label} at {rival.start}–{rival.end}")
     tally.entities += len(kept)
     return replace(record, entities=kept)
+
+
+def trim(entity: Entity, text: str) -> Entity:
+    """Cut white space off the edges of an entity; one that has nothing else becomes empty."""
+    surface = text[entity.start : entity.end]
+    start = entity.start + len(surface) - len(surface.lstrip())
+    return Entity(start, start + len(surface.strip()), entity.label)
 
 
 def _reject(tally: Tally, record: Record, entity: Entity, reason: str, *, is_annotation: bool = True) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from spacy.language import Language
 
 from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, UnknownFormatError
 from ..outputs import require_apart, require_new
-from .annotation_checks import Tally
+from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
 from .formats.brat import write_brat
 from .formats.columns import write_columns
@@ -32,8 +32,6 @@ JSON_LINES: dict[str, Callable[[Record, list[float]], str]] = {
     "jsonl": write_spacy_json,
 }
 SPACE = re.compile(r"\s")
-
-ScoredT: TypeAlias = tuple[Record, list[float]]
 
 
 class Proposal(NamedTuple):
@@ -117,9 +115,7 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
     try:
         first = list(islice(records, 1))
-    except CorpusError as error:
-        if "[ZT205]" not in str(error):
-            raise
+    except UnknownFormatError:
         reading.notify(f"{path} is in no format of annotations: each line is read as a text.")
         lines = numbered_lines(path, reading.advance)
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())
@@ -141,9 +137,8 @@ def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
         found: list[Entity] = []
         scores: list[float] = []
         for ent in doc.ents:
-            start = ent.start_char + len(ent.text) - len(ent.text.lstrip())
             if ent.text.strip():
-                found.append(Entity(start, start + len(ent.text.strip()), ent.label_))
+                found.append(trim(Entity(ent.start_char, ent.end_char, ent.label_), record.text))
                 score = ent._.score if ent.has_extension("score") else None
                 scores += [] if score is None else [score]
         proposed = Record(record.text, found, record.origin, record.doc_id)
@@ -191,7 +186,7 @@ def why_not(record: Record, format: str) -> str:
 
 
 def write_corpus(
-    records: Iterable[ScoredT],
+    records: Iterable[tuple[Record, list[float]]],
     target: Path,
     format: str,
     *,
@@ -224,7 +219,11 @@ def write_corpus(
     def numbered() -> Iterator[tuple[int, Record, list[float]]]:
         nonlocal n_records
         for record, scores in records:
-            _require_writable(record, format)
+            reason = why_not(record, format)
+            if reason:
+                able = ", ".join(name for name in WRITERS if not why_not(record, name))
+                values = {"origin": record.origin, "text": record.text[:40], "reason": reason, "able": able}
+                raise CorpusError(Errors.ZT235.format(format=format, **values))
             n_records += 1
             yield n_records, record, scores
 
@@ -244,14 +243,6 @@ def write_corpus(
             raise CorpusError(Errors.ZT234.format(path=target))
         put_in_place(written, place)
     return n_records
-
-
-def _require_writable(record: Record, format: str) -> None:
-    reason = why_not(record, format)
-    if reason:
-        able = ", ".join(name for name in WRITERS if not why_not(record, name))
-        values = {"format": format, "origin": record.origin, "reason": reason, "text": record.text[:40], "able": able}
-        raise CorpusError(Errors.ZT235.format(**values))
 
 
 def _lines(records: Iterator[tuple[int, Record, list[float]]], format: str, model: str | None) -> Iterator[str]:

@@ -166,8 +166,8 @@ class _Survey:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
             if best != self.default:
                 reading.notify(
-                    f"{path}: offsets are read as {best}: so {self.votes[best]} of {self.n_with_surface} spans are "
-                    f"what the file says they are, and {self.votes[self.default]} as {self.default}."
+                    f"{path}: offsets are read as {best}: {self.votes[best]} of {self.n_with_surface} spans then "
+                    f"match the texts in the file, and {self.votes[self.default]} as {self.default}."
                 )
             return best
         for unit in ("codepoint", "utf16"):

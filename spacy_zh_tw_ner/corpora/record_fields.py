@@ -218,32 +218,31 @@ def _add(value: Any, surface: str | None, found: Spans, name_of: Callable[[int],
         found.rejects.append(Reject(Entity(0, 0, ""), f"{kind_of(value)} is not a span: {str(value)[:60]}"))
         return
     for label in labels if isinstance(labels, list) and labels else [labels]:
-        checked = check_span(start, end, name_of(label) if type(label) is int else label, surface)
-        if isinstance(checked, RawSpan):
-            found.usable.append(checked)
-        else:
-            found.rejects.append(checked)
+        add_span(start, end, name_of(label) if type(label) is int else label, surface, found.usable, found.rejects)
 
 
-def check_span(start: object, end: object, label: object, surface: str | None) -> RawSpan | Reject:
-    """Check the types of a span.
+def add_span(
+    start: object, end: object, label: object, surface: str | None, usable: list[RawSpan], rejects: list[Reject]
+) -> None:
+    """Check the types of a span, and add it to the usable spans or, with the reason, to the rejects.
 
     start, end (object): Must be whole numbers, also as 3.0 or "3".
     label (object): Must be a string. A region without a label or offsets is not an annotation (NoAnnotation).
     surface (Optional[str]): The annotated text, if the file repeats it.
-    RETURNS (Union[RawSpan, Reject]): The span, or the reason against it.
+    usable (list[RawSpan]), rejects (list[Reject]): The lists.
     """
     first, last = _whole_number(start), _whole_number(end)
     place = Entity(first or 0, last or 0, str(label or "")[:60])
     if label is None or label in ("", []):
-        return NoAnnotation(place, NO_LABEL)
-    if start is None or end is None:
-        return NoAnnotation(place, "a region without a place")
-    if first is None or last is None:
-        return Reject(place, f"offsets {start!r} and {end!r} are not whole numbers")
-    if not isinstance(label, str):
-        return Reject(place, f"label {label!r} is not a name")
-    return RawSpan(first, last, label, surface)
+        rejects.append(NoAnnotation(place, NO_LABEL))
+    elif start is None or end is None:
+        rejects.append(NoAnnotation(place, "a region without a place"))
+    elif first is None or last is None:
+        rejects.append(Reject(place, f"offsets {start!r} and {end!r} are not whole numbers"))
+    elif not isinstance(label, str):
+        rejects.append(Reject(place, f"label {label!r} is not a name"))
+    else:
+        usable.append(RawSpan(first, last, label, surface))
 
 
 def _whole_number(value: object) -> int | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from operator import add
 from typing import NamedTuple, cast
@@ -44,34 +44,24 @@ class ScriptCounter:
     """
 
     def __init__(self) -> None:
-        self._scripts = _Scripts()
+        self._is_simplified, self._to_simplified = simplified_test(), ScriptConverter("t2s")
+        self._script = cache(self._script_of)
 
     def __call__(self, text: str) -> ScriptCounts:
         """Text → its counts."""
         if text.isascii():
             return ScriptCounts(0, 0, 0)
-        scripts = [self._scripts[char] for char in text]
+        scripts = list(map(self._script, text))
         japanese = JAPANESE in scripts and KANA.search(text) is None
-        different = len({char for char in text if self._scripts[char] == JAPANESE}) if japanese else 0
+        different = len({char for char in text if self._script(char) == JAPANESE}) if japanese else 0
         return ScriptCounts(scripts.count(SIMPLIFIED), scripts.count(TRADITIONAL), different)
 
-
-class _Scripts(dict[str, int]):
-    """Character → the script that uses it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._is_simplified, self._to_simplified = simplified_test(), ScriptConverter("t2s")
-
-    def __missing__(self, char: str) -> int:
-        script = OTHER
-        if char >= "\u2e80" and char not in SHARED:
-            if self._is_simplified(char):
-                script = JAPANESE if _encodes(char, "shift_jis") else SIMPLIFIED
-            elif self._to_simplified(char) != char and not _encodes(char, "gb2312"):
-                script = TRADITIONAL
-        self[char] = script
-        return script
+    def _script_of(self, char: str) -> int:
+        if char < "\u2e80" or char in SHARED:
+            return OTHER
+        if self._is_simplified(char):
+            return JAPANESE if _encodes(char, "shift_jis") else SIMPLIFIED
+        return TRADITIONAL if self._to_simplified(char) != char and not _encodes(char, "gb2312") else OTHER
 
 
 def simplified_test() -> Callable[[str], bool]:
@@ -82,14 +72,7 @@ def simplified_test() -> Callable[[str], bool]:
     RETURNS (Callable[[str], bool]): Character → whether it is.
     """
     to_traditional = ScriptConverter("s2t")
-    known: dict[str, bool] = {}
-
-    def is_simplified(char: str) -> bool:
-        if char not in known:
-            known[char] = not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950")
-        return known[char]
-
-    return is_simplified
+    return cache(lambda char: not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950"))
 
 
 def _encodes(char: str, encoding: str) -> bool:

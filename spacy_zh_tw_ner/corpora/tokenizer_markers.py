@@ -20,7 +20,7 @@ PLACED_SHARE = 0.98  # least share of tokens with positions; emoji and similar m
 BEGINNINGS = ("##", "[", "<", BLANK)  # prefixes of all markers, for a quick check
 OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
-PIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
+WORDPIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
 
 
 class LostText(ValueError):
@@ -32,14 +32,14 @@ def is_special(token: str) -> bool:
     return token in SPECIAL
 
 
-def is_piece(token: str) -> bool:
+def is_wordpiece(token: str) -> bool:
     """Return whether a token is a wordpiece that continues the token before it."""
     return CONTINUED.fullmatch(token) is not None
 
 
 def valid_tag(token: str, tag: str) -> str | None:
     """Return the tag of a token, O for a special token that some tools give a tag of its own; None if it is no tag."""
-    if TAG.fullmatch(tag) or (tag == PIECE_TAG and is_piece(token)):
+    if TAG.fullmatch(tag) or (tag == WORDPIECE_TAG and is_wordpiece(token)):
         return tag
     return "O" if is_special(token) else None
 
@@ -87,7 +87,7 @@ class MarkerRemover:
             tokens = [self._without_position(token) for token in tokens]
         joined = "".join(tokens)
         marked = any(marker in joined for marker in BEGINNINGS)
-        if marked and text is not None and PIECE_TAG not in tags:
+        if marked and text is not None and WORDPIECE_TAG not in tags:
             marked = len(find_tokens(tokens, text)) < len(tokens)
         if not marked:
             return tokens, tags, ()
@@ -101,15 +101,15 @@ class MarkerRemover:
             if token in SPECIAL:
                 self.counts["special tokens such as [CLS] are left out"] += 1
                 continue
-            piece = CONTINUED.fullmatch(token)
+            continued = CONTINUED.fullmatch(token)
             before: bool | None = True if blank else unmarked
-            if piece is not None:
-                token, before = piece[1], False  # noqa: PLW2901
-                tag = _continued(clean[1]) if tag == PIECE_TAG else tag  # noqa: PLW2901
+            if continued is not None:
+                token, before = continued[1], False  # noqa: PLW2901
+                tag = _continued(clean[1]) if tag == WORDPIECE_TAG else tag  # noqa: PLW2901
                 self.counts["wordpieces such as ##ing are joined to the token before them"] += 1
             elif token.startswith(BLANK):
                 token, before = token[1:], True  # noqa: PLW2901
-                self.counts["signs ▁ are read as blanks"] += 1
+                self.counts["markers ▁ are read as blanks"] += 1
                 if not token:
                     begun, blank = tag, True
                     continue
@@ -127,10 +127,10 @@ class MarkerRemover:
         return found[1] if found else token
 
     def report(self, path: Path, notify: NotifyT) -> None:
-        """Report what was removed from a file."""
+        """Report the removed markers of a file."""
         if self.counts:
-            counts = "; ".join(f"{n} {what}" for what, n in self.counts.items())
-            notify(f"{path}: signs of other tools are not text: {counts}.")
+            counts = "; ".join(f"{n} {kind}" for kind, n in self.counts.items())
+            notify(f"{path}: markers of other tools are not text: {counts}.")
 
 
 def _continued(tags: list[str]) -> str:

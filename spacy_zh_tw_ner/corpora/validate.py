@@ -97,15 +97,7 @@ def validate(folder: Path, *, window: int = WINDOW) -> ValidationReport:
             path = folder / f"{split}.spacy"
             report.errors.append(Errors.ZT204.format(path=path, n=counts.sentences, format=".spacy"))
     report.errors += _unknown_labels(splits)
-    report.warnings += [
-        *_few_examples(report.splits["train"]),
-        *_edge_messages(report.edges),
-        *_duplicate_messages(report.repeated),
-        *_length_messages(report),
-        *_script_messages(report.splits),
-        *_left_out_messages(report.left_out),
-        *_only_here_messages(report.only_here),
-    ]
+    report.warnings += _warnings(report)
     return report
 
 
@@ -136,9 +128,33 @@ def _unknown_labels(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
     return [Errors.ZT209.format(origin=origin, label=label, split=split) for (split, label), origin in first.items()]
 
 
-def _few_examples(train: SplitReport) -> list[str]:
-    few = {label: n for label, n in train.labels.items() if n < FEW}
-    return [f"train has only {n} examples of {label}: expect it to be missed." for label, n in few.items()]
+def _warnings(report: ValidationReport) -> list[str]:
+    messages = [
+        f"train has only {n} examples of {label}: expect it to be missed."
+        for label, n in report.splits["train"].labels.items()
+        if n < FEW
+    ]
+    messages += [*_edge_messages(report.edges), *_duplicate_messages(report.repeated)]
+    messages += [
+        f"{counts.over_window} sentences of {split} are longer than {report.window} characters, the longest "
+        f"{counts.lengths['100 %']}: they are read in several windows. Set a larger window, or cut them."
+        for split, counts in report.splits.items()
+        if counts.over_window > LONG * counts.sentences
+    ]
+    messages += [
+        f"{100 * counts.simplified:.1f} % of the characters of {split} are Simplified. "
+        "Convert them: `python -m spacy zh-tw-ner convert … --script s2tw`."
+        for split, counts in report.splits.items()
+        if counts.simplified > SIMPLIFIED
+    ]
+    messages += [
+        f"{split} leaves names unannotated: {found.differing} of the {found.found} times ({100 * found.share:.1f} %) "
+        f"that a name which {'the rest of train' if split == 'train' else 'train'} annotates occurs in it, "
+        f"{_first_names(found)}."
+        for split, found in report.left_out.items()
+        if found.share > UNEVEN
+    ]
+    return messages + _only_here_messages(report.only_here)
 
 
 def _edge_messages(edges: Iterable[Edge]) -> list[str]:
@@ -180,34 +196,6 @@ def _other_forms(duplicates: Sequence[Duplicate]) -> str:
     counts = Counter(one.how for one in duplicates)
     forms = [f"{counts[how]} in another {how}" for how in ("width", "script") if counts[how]]
     return f" Of them {' and '.join(forms)}." if forms else ""
-
-
-def _length_messages(report: ValidationReport) -> list[str]:
-    return [
-        f"{counts.over_window} sentences of {split} are longer than {report.window} characters, the longest "
-        f"{counts.lengths['100 %']}: they are read in several windows. Set a larger window, or cut them."
-        for split, counts in report.splits.items()
-        if counts.over_window > LONG * counts.sentences
-    ]
-
-
-def _script_messages(splits: Mapping[str, SplitReport]) -> list[str]:
-    return [
-        f"{100 * counts.simplified:.1f} % of the characters of {split} are Simplified. "
-        "Convert them: `python -m spacy zh-tw-ner convert … --script s2tw`."
-        for split, counts in splits.items()
-        if counts.simplified > SIMPLIFIED
-    ]
-
-
-def _left_out_messages(left_out: Mapping[str, Inconsistency]) -> list[str]:
-    return [
-        f"{split} leaves names unannotated: {found.differing} of the {found.found} times ({100 * found.share:.1f} %) "
-        f"that a name which {'the rest of train' if split == 'train' else 'train'} annotates occurs in it, "
-        f"{_first_names(found)}."
-        for split, found in left_out.items()
-        if found.share > UNEVEN
-    ]
 
 
 def _only_here_messages(only_here: Mapping[str, Inconsistency]) -> list[str]:

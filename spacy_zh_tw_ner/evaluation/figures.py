@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors, MissingExtraError
+from ..errors import Errors, MissingExtraError, SettingError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import COLOURS, colour_of, element, group, polyline, render_svg, text, text_width
@@ -109,11 +109,12 @@ def picture_format(path: Path) -> str:
 
     path (Path): Where it will be written.
     RETURNS (str): One of FORMATS.
-    RAISES (ValueError): For another one, and for a PNG if resvg-py is not installed.
+    RAISES (SettingError): For another one.
+    RAISES (MissingExtraError): For a PNG if resvg-py is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
+        raise SettingError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
         raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix
@@ -124,8 +125,7 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
 
     path (Path): Where it will be written.
     inputs (Iterable[Path]): Files and folders that it must not replace.
-    RAISES (ValueError): See `picture_format`.
-    RAISES (OutputError): See `require_report`.
+    RAISES (ZhTwNerError): See `picture_format` and `require_report`.
     """
     require_report(path, picture_format(path).removeprefix(".").upper(), inputs=inputs)
 

@@ -17,7 +17,7 @@ from ..components.inspection import run_before
 from ..crf import decode
 from ..crf.transitions import FloatsT, Transitions
 from ..encoders import Tok2VecT
-from ..errors import Errors
+from ..errors import Errors, PipelineError
 from ..runtime.onnx_session import import_onnxruntime
 from ..transformer.batches import MicroBatch, make_micro_batches
 from ..transformer.model import shim_of
@@ -66,7 +66,7 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
     found = compare(nlp, texts, ner.transitions(), of_pipeline, session.emissions)
     other = found.characters - found.same
     if not found.difference <= TOLERANCE or other:
-        raise ValueError(
+        raise PipelineError(
             Errors.ZT551.format(difference=found.difference, tolerance=TOLERANCE, other=other, total=found.characters)
         )
     return found

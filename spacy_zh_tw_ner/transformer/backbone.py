@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from ..cpu_acceleration.onednn_linear import use_onednn
-from ..errors import Errors
+from ..errors import (
+    BaseModelError,
+    Errors,
+    PipelineMismatchError,
+    SettingError,
+)
 from .base_model import Base, bidirectional_mask, is_decoder
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
@@ -78,7 +83,7 @@ class Backbone(nn.Module):
         if not input_ids.numel():
             return torch.zeros(*input_ids.shape, self.width, device=input_ids.device)
         if self.max_length is not None and input_ids.shape[1] > self.max_length:
-            raise ValueError(
+            raise SettingError(
                 Errors.ZT331.format(length=input_ids.shape[1], name=self.settings.name, limit=self.max_length)
             )
         dtype = DTYPES[self.settings.memory.precision]
@@ -139,7 +144,7 @@ def build_backbone(
             int8_cpu=int8_cpu,
         )
     if settings.attention == "causal" and not is_decoder(model):
-        raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))
+        raise SettingError(Errors.ZT334.format(name=settings.name, family=config.model_type))
     normalize_quantized(model, memory.precision)
     if settings.lora is not None and weights is None:
         settings = replace(settings, base_hash=_identify(model, settings))
@@ -184,14 +189,14 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
     wordpieces = max(tokenizer.get_vocab().values()) + 1
     rows = backbone.model.get_input_embeddings().num_embeddings
     if wordpieces > rows:
-        raise ValueError(Errors.ZT340.format(name=backbone.settings.name, pieces=wordpieces, rows=rows))
+        raise BaseModelError(Errors.ZT340.format(name=backbone.settings.name, pieces=wordpieces, rows=rows))
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
     """Return the hash of a base, and check that it is the one that the adapters were trained on."""
     found = fingerprint(model)
     if settings.base_hash not in (None, found):
-        raise ValueError(
+        raise PipelineMismatchError(
             Errors.ZT333.format(
                 name=settings.name, revision=settings.revision, expected=settings.base_hash, found=found
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
+from ..errors import BaseModelError, Errors, UnreadableFileError, ZhTwNerError
 from ..untrusted import origin
 from .base_model import Base
 from .quantization import load_for_cpu, quantize_for_cpu
@@ -170,7 +170,7 @@ def _model_class(name: str, config: "PretrainedConfig") -> Any:
     from transformers import MODEL_MAPPING
 
     if type(config) not in MODEL_MAPPING or config.is_encoder_decoder:
-        raise ValueError(Errors.ZT324.format(name=name, family=config.model_type))
+        raise BaseModelError(Errors.ZT324.format(name=name, family=config.model_type))
     return MODEL_MAPPING[type(config)]
 
 
@@ -190,19 +190,18 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
     logging.set_verbosity_error()
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, ZhTwNerError):
         raise
     except Exception as error:
-        if code_of(error):
-            raise
+        # The one place that reads messages of transformers: these two cases have no class of their own there.
         if isinstance(error, RuntimeError) and "size mismatch" in str(error):
-            raise ZhTwNerError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
+            raise BaseModelError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
         if isinstance(error, passing) and not isinstance(error, RecursionError):
             raise
         if "trust_remote_code" in str(error):
-            raise ZhTwNerError(Errors.ZT648.format(name=name)) from error
+            raise BaseModelError(Errors.ZT648.format(name=name)) from error
         where = "HF_HUB_OFFLINE is set: the cache and folders only" if is_offline_mode() else "the Hugging Face Hub"
-        raise ZhTwNerError(
+        raise BaseModelError(
             Errors.ZT321.format(name=name, revision=revision or "newest", where=where, reason=_first_line(error))
         ) from error
     finally:

@@ -33,7 +33,7 @@ from ..errors import Errors, Warnings
 from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
-from .memory import attempt, is_out_of_memory
+from .memory import TorchOutOfMemoryError, attempt, is_out_of_memory
 from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
@@ -240,7 +240,7 @@ class MicroBatchRunner:
             return (run(),)
         except RuntimeError as error:
             if is_out_of_memory(error):
-                raise torch.OutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
+                raise TorchOutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
             raise
 
     def _encode(
@@ -265,8 +265,8 @@ class MicroBatchRunner:
         return smaller
 
 
-def _too_large(batch: MicroBatch) -> torch.OutOfMemoryError:
-    return torch.OutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
+def _too_large(batch: MicroBatch) -> TorchOutOfMemoryError:
+    return TorchOutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
 
 
 def _random_state(device: torch.device) -> RandomT:

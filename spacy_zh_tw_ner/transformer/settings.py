@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 QUANTIZATIONS = ("nf4", "fp4", "int8", "int8_cpu")
@@ -16,7 +16,7 @@ ATTENTIONS = (None, "causal", "bidirectional")
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
     if not ok:
-        raise ValueError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
+        raise SettingError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
 
 
 def require_choice(setting: str, value: object, choices: tuple[str | None, ...]) -> None:

@@ -13,7 +13,12 @@ from thinc.util import xp2torch
 
 from ..devices import encoder_device
 from ..encoders.torch_interop import update_by_thinc
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    PipelineError,
+    SettingError,
+    TrainingError,
+)
 from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
@@ -68,7 +73,7 @@ class BackboneShim(Shim):
 
     def _loaded(self, part: T | None) -> T:
         if part is None:
-            raise ValueError(Errors.ZT313.format(name=self.settings.name))
+            raise PipelineError(Errors.ZT313.format(name=self.settings.name))
         return part
 
     @property
@@ -113,7 +118,7 @@ class BackboneShim(Shim):
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
             if self.scaler.is_enabled():
-                raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
+                raise SettingError(Errors.ZT314.format(precision=self.settings.memory.precision))
             for name, parameter in trained.items():
                 update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
@@ -137,7 +142,7 @@ class BackboneShim(Shim):
         """
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
-            raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
+            raise TrainingError(Errors.ZT315.format(kind=type(optimizer).__name__))
         with reading(origin()):
             parts = require_type("the optimizer", parse_msgpack(data), dict)
             scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)

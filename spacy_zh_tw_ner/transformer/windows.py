@@ -22,7 +22,7 @@ import numpy.typing as npt
 from spacy.attrs import NORM, ORTH  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..tokenization.clause_cuts import CLAUSE_ENDS, CountsT, Window, cut_at_clauses
 from .wordpieces import IdsT, Wordpieces, WordpieceTable
 
@@ -42,7 +42,7 @@ class ClauseWindows:
 
     def __post_init__(self) -> None:
         if not 0 <= 4 * self.overlap <= self.size:
-            raise ValueError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
+            raise SettingError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
         """Cut as if each token were one wordpiece, for callers in spacy-transformers."""

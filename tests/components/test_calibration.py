@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.crf import at_temperature, log_likelihood
 
-from .test_crf_ner import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored
+from .training_data import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored
 
 WRONG = [(text, ents[:1]) for text, ents in SENTENCES]  # gold that misses most of what was learnt
 
@@ -30,7 +30,7 @@ def test_the_temperature_is_the_one_under_which_the_gold_is_most_probable(sure: 
     found = calibrate(sure, golds(sure, WRONG))
     component = find_recognizer(sure)
     docs = [sure.make_doc(text) for text in TEXTS]
-    gold = component.gold(Example(doc, g) for doc, g in zip(docs, golds(sure, WRONG), strict=True))
+    gold = component.gold_mask(Example(doc, g) for doc, g in zip(docs, golds(sure, WRONG), strict=True))
     rows, lengths, transitions = component.potentials(docs)
 
     def likelihood(temperature: float) -> float:

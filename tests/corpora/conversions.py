@@ -1,4 +1,4 @@
-"""Convert small corpora that tests write, and say what became of them."""
+"""Write small corpora, convert them, and return documents, messages, counts and rejects."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ SPANS = [{"start": 0, "end": 3, "label": "PERSON"}, {"start": 4, "end": 7, "labe
 
 
 class Converted(NamedTuple):
-    """Documents of each split, what was told, counts of all splits, and the list of rejects."""
+    """Documents of each split, messages, counts of all splits, and the list of rejects."""
 
     splits: dict[str, DocsT]
     told: list[str]
@@ -31,18 +31,18 @@ class Converted(NamedTuple):
 
     @property
     def docs(self) -> DocsT:
-        """Those of the only split."""
+        """Documents of the only split."""
         (docs,) = self.splits.values()
         return docs
 
     @property
     def rejected(self) -> int:
-        """Of all splits."""
+        """Number of rejects of all splits."""
         return sum(tally.rejected for tally in self.tallies)
 
 
 def lines(*values: object) -> str:
-    """JSON lines."""
+    """Return values as JSON lines."""
     return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 
@@ -81,6 +81,6 @@ def convert_path(source: Path, target: Path, **settings: Any) -> Converted:
 
 
 def read(path: Path) -> DocsT:
-    """The texts and entities of a `.spacy` file."""
+    """Return the texts and entities of a `.spacy` file."""
     docs = DocBin().from_disk(path).get_docs(spacy.blank("zh_tw").vocab)
     return [(doc.text, [(ent.text, ent.label_) for ent in doc.ents]) for doc in docs]

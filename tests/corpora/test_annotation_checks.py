@@ -1,4 +1,4 @@
-"""Annotations that cannot be used are mended or rejected, and counted."""
+"""Annotations that cannot be used are repaired or rejected, and counted."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Names annotated here and not there."""
+"""Names that are annotated in one place and not in another."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Entities whose edges are hardly part of a name."""
+"""Entities whose first or last character is unlikely to belong to a name."""
 
 import pytest
 

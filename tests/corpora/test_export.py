@@ -1,4 +1,4 @@
-"""Annotations, and a pipeline's proposals, for labelling tools."""
+"""Export of annotations, and of predictions for correction, to annotation tools."""
 
 import json
 from collections.abc import Iterator

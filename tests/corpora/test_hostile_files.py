@@ -1,4 +1,4 @@
-"""Corpora that nest without end, grow without end, or have impossible numbers are told with file and line."""
+"""Files with endless nesting, decompression bombs or impossible numbers are errors with file and line."""
 
 import json
 import zlib

@@ -1,4 +1,4 @@
-"""Whatever JSON holds under the names that tools use, only our errors come of it, and no text that was not there."""
+"""Arbitrary JSON under the field names of tools: only CorpusError is raised, and no text is invented."""
 
 import json
 from pathlib import Path

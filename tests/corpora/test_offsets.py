@@ -1,4 +1,4 @@
-"""Code points, UTF-16 units and graphemes are told apart, and never silently."""
+"""Code points, UTF-16 units and graphemes are distinguished, and the choice is reported."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_the_surface_tells_the_unit(unit: str, inclusive: bool) -> None:
         assert told == []
     else:
         assert told == [
-            f"{PATH}: offsets are read as {name}: so 1 of 1 spans are what the file says they are, and 0 as codepoint."
+            f"{PATH}: offsets are read as {name}: 1 of 1 spans then match the texts in the file, and 0 as codepoint."
         ]
 
 
@@ -63,14 +63,14 @@ def test_the_unit_is_that_of_most_spans_and_the_others_are_mended_and_counted() 
     assert [tuple(reject) for reject in record.rejects] == [
         (Entity(0, 1, "X"), "the file says '家', but the text has nothing there")
     ]
-    assert "utf16: so 2 of 4" in told[0]
+    assert "utf16: 2 of 4" in told[0]
 
 
 def test_plain_text_says_nothing_of_the_unit() -> None:
     plain = RawRecord("台北消防局", [RawSpan(2, 5, "ORG", "消防局")] * 5, "a:1")
     found, told = resolve(plain, RawRecord(TEXT, [span("grapheme")], "a:2"))
     assert found[1].entities == [Entity(9, 12, "ORG")]
-    assert "read as grapheme: so 6 of 6 spans" in told[0]
+    assert "read as grapheme: 6 of 6 spans" in told[0]
 
 
 def test_of_several_that_fit_the_default_is_taken() -> None:
@@ -194,7 +194,7 @@ def test_white_space_alone_never_decides_against_what_is_exact() -> None:
     spans = [RawSpan(0, 2, "X", "台北"), RawSpan(3, 5, "X", "台中")]
     (record,), told = resolve(RawRecord("台北 台中 ", spans, "a:1"), default="codepoint-inclusive")
     assert record.entities == [Entity(0, 2, "X"), Entity(3, 5, "X")]
-    assert "offsets are read as codepoint: so 2 of 2" in told[0]
+    assert "offsets are read as codepoint: 2 of 2" in told[0]
     (record,), told = resolve(RawRecord("台北 台中", [RawSpan(0, 1, "X", "台 北")], "a:1"))
     assert record.entities == [Entity(0, 2, "X")]
 

@@ -1,4 +1,4 @@
-"""One place finds the text, the tokens, the tags and the spans of a record, whatever its tool calls them."""
+"""Text, tokens, tags and spans of an object are found under the field names of any tool."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Simplified → Traditional, with the annotations kept in place."""
+"""Detection of Simplified Chinese, and conversion to Traditional with the annotations in place."""
 
 import json
 from collections.abc import Iterable

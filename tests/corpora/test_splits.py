@@ -1,4 +1,4 @@
-"""Splits that are found in folders, and splits that are made of one export."""
+"""Splits that are found in folders, and random splits of one corpus."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lines and JSON objects, a piece of the file at a time."""
+"""Lines and JSON objects, read in chunks."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What other tools put into tokens is no text: it is removed where that is unambiguous, and always told."""
+"""Markers of other tools in tokens are removed if that is unambiguous, and always reported."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_signs_are_removed_and_told(rows: str, form: str, tmp_path: Path) -> Non
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
     assert len(done.told) == 1
-    assert "signs of other tools are not text" in done.told[0]
+    assert "markers of other tools are not text" in done.told[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])

@@ -1,4 +1,4 @@
-"""Planted faults are found, with where they stand."""
+"""Planted faults are found, with file and line."""
 
 import json
 from pathlib import Path

@@ -20,17 +20,13 @@ from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, MemorySettings
 from spacy_zh_tw_ner.transformer.shim import BackboneShim
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
+from tests import pipelines
 
 NLP = spacy.blank("zh_tw")
 LINES = list(sentences())
 TEXTS = [LINES[0], "", LINES[1][:3], " ", LINES[2] + LINES[3], "\n"]
 WINDOWS = ClauseWindows(64, 8)
 CheckpointT = Callable[[str], Path]
-LISTENER = {
-    "@architectures": "spacy-transformers.TransformerListener.v1",
-    "grad_factor": 1.0,
-    "pooling": {"@layers": "reduce_mean.v1"},
-}
 SENTENCES: list[tuple[str, list[tuple[int, int, str]]]] = [
     ("蔡英文總統在臺北市接見台積電董事長。", [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]),
     ("鴻海在土城區設廠，郭台銘沒有到場。", [(0, 2, "ORG"), (3, 6, "GPE"), (9, 12, "PERSON")]),
@@ -53,11 +49,8 @@ def block(name: str, **settings: Any) -> dict[str, Any]:
 
 def pipeline(base: Path, **settings: Any) -> Language:
     nlp = spacy.blank("zh_tw")
-    windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1", "size": 64, "overlap": 8}
-    model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(base), "get_spans": windows}
-    nlp.add_pipe("transformer", config={"model": model | settings})
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": LISTENER}
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    pipelines.add_transformer(nlp, base, **{"get_spans": pipelines.WINDOWS | {"size": 64, "overlap": 8}} | settings)
+    pipelines.add_head(nlp, pipelines.LISTENER)
     return nlp
 
 

@@ -3,13 +3,22 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
 from ..records import SILENT, Reading, Record, broken
 from ..tags import TAG, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 from ..text_files import numbered_lines
-from ..tokenizer_markers import PIECE_TAG, LostText, MarkerRemover, have_positions, is_piece, is_special, valid_tag
+from ..tokenizer_markers import (
+    WORDPIECE_TAG,
+    LostText,
+    MarkerRemover,
+    have_positions,
+    is_special,
+    is_wordpiece,
+    valid_tag,
+)
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
@@ -36,7 +45,7 @@ def split_row(line: str) -> list[str]:
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
     """Find the column that holds tags in more than half of the rows; the last one, after POS tags and chunks."""
-    rows = [row for row in rows if not (is_special(row[0]) or (is_piece(row[0]) and PIECE_TAG in row[1:]))]
+    rows = [row for row in rows if not (is_special(row[0]) or (is_wordpiece(row[0]) and WORDPIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
     best = max(counts[1:], default=0)
@@ -70,29 +79,6 @@ class _Layout:
     documents: bool = False  # separated by -DOCSTART-
 
 
-class _RowCache(dict[str, tuple[str, str] | None]):
-    """Line → token and tag, or None for the end of a sentence. Lines repeat, so most need not be split again."""
-
-    def __init__(self, layout: _Layout) -> None:
-        super().__init__()
-        self.layout = layout
-
-    def __missing__(self, line: str) -> tuple[str, str] | None:
-        if not line.strip() or line.startswith(DOCSTART):
-            return None
-        row, column = split_row(line), self.layout.tag
-        if column is None or len(row) <= column:
-            raise ValueError(" ".join(row))
-        token = row[self.layout.token]
-        tag = valid_tag(token, row[column])
-        if tag is None:
-            raise ValueError(" ".join(row))
-        if len(self) >= N_CACHED:
-            self.clear()
-        self[line] = found = (token, tag)
-        return found
-
-
 def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a file of one token and tag per line, with blank lines between sentences, as a `ReaderT`.
 
@@ -103,7 +89,8 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     layout = _survey(path)
     if layout.iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    parse, remove_markers = _RowCache(layout), MarkerRemover(layout.positions)
+    parse = lru_cache(N_CACHED)(lambda line: _parse(line, layout))
+    remove_markers = MarkerRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
     doc_id, first, n_documents = "", 0, 0
@@ -114,7 +101,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
             continue
         try:
-            row = parse[line]
+            row = parse(line)
         except ValueError as error:
             remedy = "Write a token and its tag."
             raise broken(f"{path}:{number}", "no tag such as O or B-PER in this line", str(error), remedy) from None
@@ -162,6 +149,18 @@ def _survey(path: Path) -> _Layout:
     return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
 
 
+def _parse(line: str, layout: _Layout) -> tuple[str, str] | None:
+    """Return token and tag, or None for the end of a sentence. Raise a ValueError with the row if it has no tag."""
+    if not line.strip() or line.startswith(DOCSTART):
+        return None
+    row, column = split_row(line), layout.tag
+    if column is not None and column < len(row):
+        tag = valid_tag(row[layout.token], row[column])
+        if tag is not None:
+            return row[layout.token], tag
+    raise ValueError(" ".join(row))
+
+
 def _sentence(
     path: Path, first: int, rows: list[tuple[str, str]], text: str | None, remove_markers: MarkerRemover
 ) -> Record:
@@ -176,7 +175,7 @@ def _sentence(
             raise broken(origin, "the token is not next in `# text`", token, remedy)
         rest = text[spans[-1][1] if spans else 0 :]
         if rest.strip():
-            raise broken(f"{path}:{first}", "`# text` goes on behind the last token", rest, remedy)
+            raise broken(f"{path}:{first}", "`# text` continues after the last token", rest, remedy)
     entities, n_repaired = decode_tags(tags, spans)
     repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)

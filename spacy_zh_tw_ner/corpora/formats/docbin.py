@@ -7,6 +7,7 @@ which spaCy's own Corpus reads one after the other.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -114,9 +115,9 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             yield record
         reading.advance(file.stat().st_size)
     if n_spaced:
-        reading.notify(f"{path}: in {n_spaced} documents a blank behind each Chinese character was taken out.")
+        reading.notify(f"{path}: in {n_spaced} documents a blank after each Chinese character was removed.")
     if n_unknown:
-        reading.notify(f"{path}: {n_unknown} documents with tokens that nobody has annotated are left out.")
+        reading.notify(f"{path}: {n_unknown} documents with tokens without annotation are left out.")
 
 
 def _is_spaced(docs: Iterable[Doc]) -> bool:
@@ -167,7 +168,7 @@ class SpacyWriter:
         self._tokenizer = CharTokenizer(Vocab())
         self.n_characters = self.n_records = self.n_files = 0
         self._bin = _empty_docbin()
-        self._keys = _Keys(self._tokenizer.vocab)
+        self._key = cache(self._tokenizer.vocab.strings.add)
         self._pack = Packer(use_bin_type=True).pack
         folder.mkdir(parents=True)
 
@@ -184,7 +185,7 @@ class SpacyWriter:
         for (first, last), (_, _, label) in zip(places, record.entities, strict=True):
             tokens[first:last, 1] = INSIDE
             tokens[first, 1] = BEGIN
-            tokens[first:last, 2] = self._keys[label]
+            tokens[first:last, 2] = self._key(label)
             self._bin.strings.add(label)
         user_data = {ORIGIN: record.origin, DOC_ID: record.doc_id}
         if record.converted_by:
@@ -202,7 +203,7 @@ class SpacyWriter:
     def _tokens(self, record: Record) -> tuple[KeysT, BoolsT, list[tuple[int, int]]]:
         """Return keys of tokens (n,), whether a blank follows each (n, 1), and entities by token."""
         if " " not in record.text:  # then every character is a token, and no Doc is needed
-            keys = np.array([self._keys[char] for char in record.text], dtype=np.uint64)
+            keys = np.array(list(map(self._key, record.text)), dtype=np.uint64)
             return keys, np.zeros((len(keys), 1), dtype=bool), [(start, end) for start, end, _ in record.entities]
         doc = self._tokenizer(record.text)  # no limit of a million characters, unlike `nlp.make_doc`
         columns = doc.to_array(["ORTH", "SPACY"])
@@ -225,18 +226,6 @@ class SpacyWriter:
         self.n_files += 1
         (self.folder / _shard_name(self.n_files)).write_bytes(self._bin.to_bytes())
         self._bin, self.n_characters = _empty_docbin(), 0
-
-
-class _Keys(dict[str, int]):
-    """String → its key in the vocabulary."""
-
-    def __init__(self, vocab: Vocab) -> None:
-        super().__init__()
-        self.vocab = vocab
-
-    def __missing__(self, string: str) -> int:
-        self[string] = key = self.vocab.strings.add(string)
-        return key
 
 
 def _empty_docbin() -> DocBin:

@@ -1,6 +1,5 @@
 """Read and write Hugging Face's token classification: tokens and tags, as JSON lines or Parquet, by name or number."""
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..record_fields import TEXT_FIELDS, NotUsable, find_text, find_tokens_and_t
 from ..records import SILENT, FieldNames, Reading, Record, broken
 from ..tags import SpanT, decode_tags, encode_tags, find_tokens, is_iob1, join_tokens
 from ..tokenizer_markers import BLANK, LostText, MarkerRemover, have_positions, valid_tag
+from .json_spans import json_line
 
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
 N_SURVEYED = 1000  # objects that decide whether the tags are IOB1
@@ -143,8 +143,4 @@ def write_hugging_face(record: Record, scores: list[float]) -> str:
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
     if BLANK in record.text:
         data["text"] = record.text  # else ▁ would be read as SentencePiece's marker
-    if record.doc_id:
-        data["doc_id"] = record.doc_id
-    if scores:
-        data["scores"] = [round(score, 4) for score in scores]
-    return json.dumps(data, ensure_ascii=False)
+    return json_line(data, record, scores)

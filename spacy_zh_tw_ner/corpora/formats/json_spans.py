@@ -53,7 +53,7 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
     path (Path): The file.
     reading (Reading): The unit of offsets; receives messages and rejects.
-    YIELDS (Record): One per object; what an annotator has rejected or skipped in Prodigy is left out and counted.
+    YIELDS (Record): One per object; objects rejected or skipped in Prodigy are left out and counted.
     RAISES (CorpusError): As `read_cluener`.
     """
     return _read_spans(path, reading, "spaCy")
@@ -61,12 +61,15 @@ def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 def write_doccano(record: Record, scores: list[float]) -> str:
     """Write one record as a line that doccano imports; fields other than text and label become its metadata."""
-    data: dict[str, Any] = {"text": record.text, "label": [list(entity) for entity in record.entities]}
-    if record.doc_id:
-        data["doc_id"] = record.doc_id
-    if scores:
-        data["scores"] = [round(score, 4) for score in scores]
-    return json.dumps(data, ensure_ascii=False)
+    data = {"text": record.text, "label": [list(entity) for entity in record.entities]}
+    return json_line(data, record, scores)
+
+
+def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
+    """Write an object as a line of JSON, with the document and the scores of its record."""
+    document = {"doc_id": record.doc_id} if record.doc_id else {}
+    rounded = {"scores": [round(score, 4) for score in scores]} if scores else {}
+    return json.dumps({**data, **document, **rounded}, ensure_ascii=False)
 
 
 def write_spacy_json(record: Record, scores: list[float]) -> str:
@@ -109,9 +112,9 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
         yield RawRecord(text, spans.usable, origin, _doc_id(data), spans.rejects)
 
     yield from read_raw(path, reading, parse, name=name, shape=SHAPES[name])
-    for what, n in left_out.items():
-        where = f" (the first: {first_relation}): only entities are read" if what == "relations" else ""
-        reading.notify(f"{path}: {n} {what} are left out{where}.")
+    for kind, n in left_out.items():
+        where = f" (the first: {first_relation}): only entities are read" if kind == "relations" else ""
+        reading.notify(f"{path}: {n} {kind} are left out{where}.")
 
 
 def _doc_id(data: dict[str, Any]) -> str:
@@ -129,7 +132,7 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
     name (str): The format, for messages.
     shape (str): An example of its objects, for messages.
     YIELDS (RawRecord): Texts are strings, labels strings that are not empty, offsets whole numbers.
-    RAISES (CorpusError): For what is not a JSON object, and for lone surrogates, with file and line.
+    RAISES (CorpusError): For a value that is not a JSON object, and for lone surrogates, with file and line.
     """
     for origin, data in open_rows(path, reading.advance).objects:
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...entities import Entity
-from ..offsets import CONVENTIONS, RawRecord, RawSpan, boundaries, resolve_offsets
-from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, check_span, find_text, kind_of, text_or_nothing
+from ..offsets import CONVENTIONS, RawRecord, boundaries, resolve_offsets
+from ..record_fields import NO_LABEL, TEXT_FIELDS, NotUsable, add_span, find_text, kind_of, text_or_nothing
 from ..records import SILENT, FieldNames, NoAnnotation, Reading, Record
 from .json_spans import read_raw
 
@@ -100,7 +100,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
     if n_bare:
-        reading.notify(f"{path}: {n_bare} tasks that nobody has annotated, or that were skipped, are left out.")
+        reading.notify(f"{path}: {n_bare} tasks without an annotation, or that were skipped, are left out.")
     if n_others:
         reading.notify(
             f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
@@ -158,11 +158,7 @@ def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
     surface = value["text"] if isinstance(value.get("text"), str) else None
     labels = value.get("labels", value.get(str(region.get("type"))))
     for label in labels if isinstance(labels, list) and labels else [labels]:
-        checked = check_span(value.get("start"), value.get("end"), label, surface)
-        if isinstance(checked, RawSpan):
-            raw.spans.append(checked)
-        else:
-            raw.rejects.append(checked)
+        add_span(value.get("start"), value.get("end"), label, surface, raw.spans, raw.rejects)
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:

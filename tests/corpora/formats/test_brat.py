@@ -1,4 +1,4 @@
-"""brat's pairs of files."""
+"""brat: pairs of a text and its annotations."""
 
 from pathlib import Path
 

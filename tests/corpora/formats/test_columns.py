@@ -1,4 +1,4 @@
-"""One token and its tag a line, in all the ways people write it."""
+"""Columns of tokens and tags, in all common layouts."""
 
 from pathlib import Path
 

@@ -101,7 +101,7 @@ def test_every_format_says_why_it_failed(tmp_path: Path) -> None:
         guess_format(path)
     for reason in (
         "spacy (not zlib data)",
-        "brat (no .ann file beside it)",
+        "brat (no .ann file of the same name)",
         "label-studio (an object without `data`)",
         "hf (an object without `tokens` and `ner_tags`)",
         "doccano (no list in `label` or `labels`, and no `entities` with `start_offset`)",

@@ -1,4 +1,4 @@
-"""`.spacy` files: our own, other people's, and what `spacy convert` makes of Chinese."""
+"""`.spacy` files: our own, those of others, and those of `spacy convert` with a blank after each character."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_blanks_that_spacy_convert_puts_between_characters_are_taken_out(tmp_pat
         ("5G在New York", [Entity(0, 2, "X"), Entity(3, 11, "GPE")]),
     ]
     assert [record.repairs for record in found] == [["blanks between characters"]] * 2
-    assert told == [f"{tmp_path / 'a.spacy'}: in 2 documents a blank behind each Chinese character was taken out."]
+    assert told == [f"{tmp_path / 'a.spacy'}: in 2 documents a blank after each Chinese character was removed."]
 
 
 def test_blanks_of_our_own_files_stay(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_documents_that_nobody_has_annotated_are_left_out_and_told(tmp_path: Pat
     told: list[str] = []
     found = read(save(tmp_path / "a.spacy", bare, partly, empty, outside), told)
     assert [record.text for record in found] == ["", "丙"]
-    assert told == [f"{tmp_path / 'a.spacy'}: 2 documents with tokens that nobody has annotated are left out."]
+    assert told == [f"{tmp_path / 'a.spacy'}: 2 documents with tokens without annotation are left out."]
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"PAR1", "好".encode()])

@@ -90,7 +90,7 @@ def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
     assert record.entities == [Entity(0, 3, "name"), Entity(6, 8, "place")]
     assert record.repairs == []
     assert told == [
-        f"{path}: offsets are read as codepoint: so 2 of 2 spans are what the file says they are, "
+        f"{path}: offsets are read as codepoint: 2 of 2 spans then match the texts in the file, "
         "and 0 as codepoint-inclusive."
     ]
 

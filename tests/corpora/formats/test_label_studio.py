@@ -67,7 +67,7 @@ def test_tasks_that_nobody_has_annotated_are_left_out_and_told(tmp_path: Path) -
     (record,) = read(tmp_path, task(), skipped, predicted, task([], text="好"), told=told)
     assert (record.text, record.entities) == ("好", [])
     assert len(told) == 1
-    assert "3 tasks that nobody has annotated" in told[0]
+    assert "3 tasks without an annotation" in told[0]
 
 
 def test_other_answers_than_labels_are_no_entities(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The inline markup, both ways."""
+"""The inline markup in both directions."""
 
 from pathlib import Path
 
