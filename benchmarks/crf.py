@@ -90,8 +90,8 @@ def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
     )
 
 
-def other_peers(batch: Batch, folder: Path) -> tuple[dict[str, Run], dict[str, Run]]:
-    """Training steps and decodings of the peers that are installed, beside pytorch-crf."""
+def other_peers(batch: Batch, folder: Path, missing: set[str]) -> tuple[dict[str, Run], dict[str, Run]]:
+    """Return training steps and decodings of the further peers, and add those that cannot be imported to `missing`."""
     training: dict[str, Run] = {}
     decoding: dict[str, Run] = {}
     n_tags, leaf = batch.emissions.shape[2], batch.emissions.clone().requires_grad_()
@@ -109,15 +109,15 @@ def other_peers(batch: Batch, folder: Path) -> tuple[dict[str, Run], dict[str, R
 
         linear = _with_scores(LinearCRF(n_tags, batch_first=True), batch.transitions)
         training["linear-crf-torch"] = train(linear, lambda: linear(leaf, batch.tags, batch.mask))
-    except ImportError:
-        print("linear-crf-torch is not installed")
+    except ImportError as error:
+        missing.add(f"linear-crf-torch ({error})")
     try:
         from pytorchcrf import CRF
 
         fast = _with_scores(CRF(n_tags, batch_first=True), batch.transitions)
         decoding["pytorchcrf"] = torch.no_grad()(lambda: fast.decode(batch.emissions, batch.mask))
-    except ImportError:
-        print("pytorchcrf is not installed")
+    except ImportError as error:
+        missing.add(f"pytorchcrf ({error})")
     try:
         from edsnlp.pipes.trainable.layers.crf import LinearChainCRF
 
@@ -125,12 +125,12 @@ def other_peers(batch: Batch, folder: Path) -> tuple[dict[str, Run], dict[str, R
         target = torch.nn.functional.one_hot(batch.tags, n_tags).bool()
         training["EDS-NLP"] = train(eds, lambda: eds(leaf, batch.mask, target).sum())
         decoding["EDS-NLP"] = torch.no_grad()(lambda: eds.decode(batch.emissions, batch.mask))
-    except ImportError:
-        print("edsnlp is not installed")
+    except ImportError as error:
+        missing.add(f"EDS-NLP ({error})")
     try:
         decoding["CRFsuite (C)"] = _crfsuite(batch, folder)
-    except ImportError:
-        print("python-crfsuite is not installed")
+    except ImportError as error:
+        missing.add(f"CRFsuite ({error})")
     return training, decoding
 
 
@@ -177,11 +177,12 @@ def cells(times: dict[str, float], names: list[str], goals: dict[str, int]) -> l
 def speed(rounds: int) -> None:
     """Print the tables of time: milliseconds, and in brackets how many times as fast as pytorch-crf."""
     training, decoding, scoring = [], [], []
+    missing: set[str] = set()
     with TemporaryDirectory() as folder:
         for shape in SHAPES:
             batch = make_batch(*shape)
             train, best_path = contestants(batch)
-            others, other_paths = other_peers(batch, Path(folder))
+            others, other_paths = other_peers(batch, Path(folder), missing)
             settings: dict[str, Any] = {"rounds": rounds, "at_least": 0.05, "clock": time.process_time}
             small = shape[2] < 41
             goals = {"numba": 25} if small else {"numpy": 18, "numba": 45}
@@ -198,6 +199,8 @@ def speed(rounds: int) -> None:
                 **settings,
             )
             scoring.append((shape, *(f"{seconds * 1e6 / len(batch.rows):.2f}" for seconds in posteriors.values())))
+    for peer in sorted(missing):
+        print(f"Without {peer}")
     print("\n## Training step: loss and all gradients, ms (times as fast as pytorch-crf, floor)\n")
     print(table(training, ("(B, T, K)", *runs)))
     print("\n## Viterbi, ms (times as fast as pytorch-crf, floor)\n")

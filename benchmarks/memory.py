@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from thinc.api import fix_random_seed
 from torch.profiler import ProfilerActivity, profile
+from transformers import AutoModel
 
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.synthetic import make_checkpoint
@@ -28,8 +29,8 @@ from spacy_zh_tw_ner.planning.plan import GIB, make_plan
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
-from spacy_zh_tw_ner.transformer.backbone import configure, set_up
-from spacy_zh_tw_ner.transformer.hub import _model_class, _takes_pooler
+from spacy_zh_tw_ner.transformer.backbone import configure, prepare_config
+from spacy_zh_tw_ner.transformer.hub import _model_class, _without_pooler
 from spacy_zh_tw_ner.transformer.optimizers import build_optimizer, parameter_groups
 
 LARGEST = 1_000_000_000  # weights that a step on the CPU is given
@@ -49,10 +50,9 @@ def measured(recipe: Recipe) -> int:
     """Bytes of weights, gradients, states and activations at the peak of a real step."""
     settings = recipe.settings
     config = config_of(settings.name)
-    set_up(config, settings.dropout)
-    config._attn_implementation_internal = settings.memory.attn_implementation
-    cls = _model_class(settings.name, config)
-    model = cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config)
+    prepare_config(config, settings.dropout)
+    pooler = _without_pooler(_model_class(settings.name, config))
+    model = AutoModel.from_config(config, attn_implementation=settings.memory.attn_implementation, **pooler)
     backbone = configure(model, settings).train()
     groups = parameter_groups(backbone.model, rate=1e-5, weight_decay=0.01)
     optimizer = build_optimizer(recipe.optimizer, groups)

@@ -9,8 +9,7 @@ states and their gradients are copied between the two once a batch.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from platform import system
 
@@ -68,19 +67,6 @@ def require_cpu() -> None:
     """Use the CPU for pipelines that are created or loaded from now on."""
     _choice.device = None
     _thinc_cpu()
-
-
-@contextmanager
-def encoders_on(device: str | torch.device) -> Iterator[None]:
-    """Context manager: use a device for encoders, and only these, that are created or loaded inside the block.
-
-    device (str | torch.device): Any of torch's, as "cuda:1".
-    """
-    before, _choice.device = _choice.device, torch.device(device)
-    try:
-        yield
-    finally:
-        _choice.device = before
 
 
 def runs_encoders_alone() -> bool:

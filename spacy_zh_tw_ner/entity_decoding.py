@@ -2,8 +2,8 @@
 
     emissions ──temperature──evidence──white space──▶ scores ──CRF──▶ tags (+ marginals) ──tag scheme──▶ entities
 
-`EntityDecoder.prepare` computes the scores for any slice of a text, so short and long texts use the same code: short
-texts in one array, long texts slice by slice into a `DiskArray`.
+Short texts are decoded in batches, from one array. Long texts are decoded one at a time, from chunks of emissions, with
+their scores on disk. Temperature, evidence and white space are handled here alone, in the same way for both.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,9 +59,9 @@ NO_EVIDENCE = make_evidence([], [], [])
 def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> FloatsT:
     """Add bonuses to emissions. If one tag of one token has several bonuses, the highest counts.
 
-    emissions (np.ndarray): (n_rows, n_tags) of a text, or of a slice of it.
+    emissions (np.ndarray): (n_rows, n_tags) of a text, or of a chunk of it.
     evidence (Evidence): Of the whole text.
-    first (int): Number of rows of the text before the slice.
+    first (int): Number of rows of the text before the chunk.
     RETURNS (np.ndarray): (n_rows, n_tags); the same array if there is no evidence.
     """
     start, end = np.searchsorted(evidence.rows, [first, first + len(emissions)]).tolist()
@@ -93,30 +93,23 @@ class EntityDecoder:
         nothing = np.empty((0, len(scheme)), np.float32)
         _, self._transitions = at_temperature(nothing, transitions, temperature)
 
-    def prepare(self, emissions: FloatsT, white_space: WhiteSpace, evidence: Evidence, first: int = 0) -> FloatsT:
-        """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
-
-        emissions (np.ndarray): (n_rows, n_tags) of a text, or of a slice of it.
-        white_space (WhiteSpace): White space in these rows.
-        evidence (Evidence): Of the whole text.
-        first (int): Rows of the text before the slice.
-        RETURNS (np.ndarray): (n_rows, n_tags) float32.
-        """
-        # NaN and infinity are kept, so that the CRF raises an error.
-        bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
-        cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
-        # Evidence first: a bonus must not lift the penalty of a forbidden tag.
-        raised = add_evidence(cooled, evidence, first)
-        return constrain_emissions(raised, *self._scheme.illegal_cells(white_space))
-
-    def decode(self, scores: FloatsT, lengths: Sequence[int]) -> list[Prediction]:
+    def decode(
+        self,
+        emissions: FloatsT,
+        lengths: Sequence[int],
+        white_space: WhiteSpace | None = None,
+        evidence: Evidence = NO_EVIDENCE,
+    ) -> list[Prediction]:
         """Decode the entities of texts.
 
-        scores (np.ndarray): (n_rows, n_tags) of all texts, from `prepare`.
+        emissions (np.ndarray): (n_rows, n_tags) of all texts.
         lengths (Sequence[int]): Number of rows of each text.
+        white_space (Optional[WhiteSpace]): White space in these rows; None if there is none.
+        evidence (Evidence): Evidence for these rows.
         RETURNS (list[Prediction]): One for each text.
-        RAISES (ValueError): If scores are not finite, or a text has no legal path.
+        RAISES (ZhTwNerError): If emissions are not finite, or a text has no legal path.
         """
+        scores = self._scores(emissions, white_space, evidence)
         posterior = infer(scores, lengths, self._transitions)
         if self._min_score:
             found = self._read(probable_segments(posterior, self._scheme.patterns(), self._min_score))
@@ -128,18 +121,44 @@ class EntityDecoder:
             found = iter(zip(entities, posterior.path_probabilities(tags, starts, ends).tolist(), strict=True))
         return list(_by_text(found, lengths))
 
-    def decode_long(self, slices: Iterable[FloatsT]) -> Prediction:
-        """Decode the entities of one long text from slices of its scores, in bounded memory.
+    def decode_long(
+        self, chunks: Iterable[FloatsT], white_space: WhiteSpace | None = None, evidence: Evidence = NO_EVIDENCE
+    ) -> Prediction:
+        """Decode the entities of one long text from chunks of its emissions, in bounded memory.
 
-        slices (Iterable[np.ndarray]): (n, n_tags) in order, from `prepare`.
+        chunks (Iterable[np.ndarray]): (n, n_tags) in order.
+        white_space (Optional[WhiteSpace]): White space in the text; None if there is none.
+        evidence (Evidence): Evidence for the text.
         RETURNS (Prediction): Equal to that of `decode` for the whole text.
-        RAISES (ValueError): If scores cannot be written to disk, or are not finite.
+        RAISES (ZhTwNerError): If scores cannot be written to disk, or are not finite.
         """
         with DiskArray(len(self._scheme)) as rows:
-            for scores in slices:
-                rows.append(scores)
+            first = 0
+            for emissions in chunks:
+                rows.append(self._scores(emissions, white_space, evidence, first))
+                first += len(emissions)
                 safe_point()
             return self._decode_rows(rows)
+
+    def _scores(
+        self, emissions: FloatsT, white_space: WhiteSpace | None, evidence: Evidence, first: int = 0
+    ) -> FloatsT:
+        """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
+
+        emissions (np.ndarray): (n_rows, n_tags) of a text, or of a chunk of it.
+        white_space (Optional[WhiteSpace]), evidence (Evidence): Of the whole text.
+        first (int): Rows of the text before the chunk.
+        RETURNS (np.ndarray): (n_rows, n_tags) float32.
+        """
+        # NaN and infinity are kept, so that the CRF raises an error.
+        bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
+        cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
+        # Evidence first: a bonus must not lift the penalty of a forbidden tag.
+        raised = add_evidence(cooled, evidence, first)
+        if white_space is None:
+            return raised
+        here = WhiteSpace(*(mask[first : first + len(emissions)] for mask in white_space))
+        return constrain_emissions(raised, *self._scheme.illegal_cells(here))
 
     def _decode_rows(self, rows: RowsT) -> Prediction:
         long = LongSequence(rows, self._transitions)

@@ -5,7 +5,7 @@ The command fits the way in which this package was installed.
 
 import json
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,27 +18,15 @@ REQUIREMENT = re.compile(r"""(?P<versions>(?P<package>[\w.-]+)[^;]*)(;.*\bextra 
 
 
 @lru_cache
-def has_numba() -> bool:
-    """Return whether numba is installed; it is not imported for that."""
-    return find_spec("numba") is not None
+def is_installed(module: str) -> bool:
+    """Return whether a module is installed, without importing it."""
+    return find_spec(module) is not None
 
 
-@lru_cache
-def has_bitsandbytes() -> bool:
-    """Return whether bitsandbytes is installed; musl, and macOS on Intel, have no wheels of it."""
-    return find_spec("bitsandbytes") is not None
-
-
-@lru_cache
-def has_seqeval() -> bool:
-    """Return whether seqeval is installed, of the extra `evaluate`."""
-    return find_spec("seqeval") is not None
-
-
-@lru_cache
-def has_resvg() -> bool:
-    """Return whether resvg-py is installed, of the extra `evaluate`."""
-    return find_spec("resvg_py") is not None
+has_numba = partial(is_installed, "numba")
+has_bitsandbytes = partial(is_installed, "bitsandbytes")  # musl, and macOS on Intel, have no wheels of it
+has_seqeval = partial(is_installed, "seqeval")
+has_resvg = partial(is_installed, "resvg_py")
 
 
 def install_hint(extra: str) -> str:

@@ -21,7 +21,6 @@ from spacy_zh_tw_ner.cpu_acceleration import probe
 from spacy_zh_tw_ner.devices import (
     check_gpu,
     encoder_device,
-    encoders_on,
     require_cpu,
     require_gpu,
     runs_encoders_alone,
@@ -233,14 +232,6 @@ def test_another_gpu_can_be_chosen(bilstm: Config, gpu: Devices) -> None:
     assert require_gpu(1) == torch.device("cuda", 1) == encoder_device()
     assert torch.cuda.current_device() == 1
     assert {parameter.device for parameter in parameters(init_nlp(bilstm.interpolate()))} == {torch.device("cuda", 1)}
-
-
-def test_encoders_are_put_on_a_device_in_a_block() -> None:
-    assert not runs_encoders_alone()
-    with encoders_on("cuda:1"):
-        assert encoder_device() == torch.device("cuda", 1)
-        assert runs_encoders_alone()
-    assert encoder_device() == torch.device("cpu")
 
 
 def test_no_gpu_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from spacy_zh_tw_ner.crf import (
     probable_segments,
 )
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.entity_decoding import NO_EVIDENCE, EntityDecoder
+from spacy_zh_tw_ner.entity_decoding import EntityDecoder
 from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace
 
 SCHEME = TagScheme(["LOC", "PER"])
@@ -130,7 +130,7 @@ def test_emissions_of_any_finite_size_decode(
     if not compiled:
         monkeypatch.setattr("spacy_zh_tw_ner.crf.kernels.has_numba", lambda: False)
     decoder = EntityDecoder(SCHEME, transitions, temperature=temperature, min_score=min_score)
-    no = np.zeros(12, dtype=bool)
+    white_space = WhiteSpace(*[np.zeros(12, dtype=bool)] * 3)
     rng = np.random.default_rng(0)
     emissions = np.full((12, len(SCHEME)), -size, np.float32)
     signs = rng.choice([-size, size], (12, len(SCHEME))).astype(np.float32)
@@ -138,8 +138,8 @@ def test_emissions_of_any_finite_size_decode(
     one[4] = -size
     one[4, SCHEME.path(Entity(4, 5, "PER"))] = size
     for rows in (emissions, -emissions, signs, one):
-        scores = decoder.prepare(rows, WhiteSpace(no, no, no), NO_EVIDENCE)
-        short, long = decoder.decode(scores, [7, 5]), decoder.decode_long([scores[:5], scores[5:]])
+        short = decoder.decode(rows, [7, 5], white_space)
+        long = decoder.decode_long([rows[:5], rows[5:]], white_space)
         assert all(0.0 <= score <= 1.0 for prediction in (*short, long) for score in prediction.scores)
         if rows is one:
             assert (4, 5, "PER") in short[0].ents
@@ -148,18 +148,17 @@ def test_emissions_of_any_finite_size_decode(
 
 def test_emissions_that_are_not_finite_are_refused(transitions: Transitions) -> None:
     decoder = EntityDecoder(SCHEME, transitions)
-    no = np.zeros(1, dtype=bool)
     for value in (np.inf, -np.inf, np.nan):
         emissions = np.full((1, len(SCHEME)), value, np.float32)
         with pytest.raises(ValueError, match="ZT102"):
-            decoder.decode(decoder.prepare(emissions, WhiteSpace(no, no, no), NO_EVIDENCE), [1])
+            decoder.decode(emissions, [1])
 
 
 @pytest.mark.parametrize("min_score", [0.0, 0.3])
 def test_no_documents_give_none(min_score: float, transitions: Transitions) -> None:
     decoder, none, no = EntityDecoder(SCHEME, transitions, min_score=min_score), np.zeros((0, 9), np.float32), []
     no_rows = np.zeros(0, dtype=bool)
-    assert len(decoder.prepare(none, WhiteSpace(no_rows, no_rows, no_rows), NO_EVIDENCE)) == 0
+    assert decoder.decode(none, no, WhiteSpace(no_rows, no_rows, no_rows)) == []
     assert decoder.decode(none, no) == []
     assert decoder.decode(none, [0, 0]) == [((), ()), ((), ())]
     assert decoder.decode_long([]) == decoder.decode_long([none]) == ((), ())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CorpusError, Errors, MissingExtraError, UnreadableFileError
 from ..extras import install_hint
+from ..untrusted import sha256_of
 from .job import AnnotationJob
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
     RAISES (ZhTwNerError): For a Parquet file that lacks the columns of the job.
     """
     if job.reads == "parquet":
-        return list(_row_chunks(job)), file_digest(job.source).hexdigest()
+        return list(_row_chunks(job)), sha256_of(job.source)
     digest = hashlib.sha256()
     chunks: list[Chunk] = []
     start, stop, line, count = 0, 0, 1, 0
@@ -105,19 +106,3 @@ def _row_chunks(job: AnnotationJob) -> Iterator[Chunk]:
                 stop = min(rows, start + job.chunk_size)
                 yield Chunk(index, group, start, stop, line, stop - start)
                 index, line = index + 1, line + stop - start
-
-
-def file_digest(*paths: Path, root: Path | None = None) -> "hashlib._Hash":
-    """Compute the SHA-256 of files.
-
-    paths (Path): The files, in order.
-    root (Optional[Path]): If given, the path of each file below it and its size are part of the digest.
-    """
-    digest = hashlib.sha256()
-    for path in paths:
-        if root is not None:
-            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    return digest

@@ -4,6 +4,7 @@ A chunk is entered after its parts were renamed into place. A chunk whose proces
 again, which writes the same bytes to the same files.
 """
 
+import hashlib
 import json
 import re
 from contextlib import suppress
@@ -16,8 +17,7 @@ from .. import __version__
 from ..atomic_writes import write_whole
 from ..errors import Errors, OutputError, UnreadableFileError
 from ..recognizers.pipelines import source_folder
-from ..untrusted import parse_json, reading, require, require_type, whole_number
-from .chunks import file_digest
+from ..untrusted import parse_json, reading, require, require_type, sha256_of, whole_number
 from .job import AnnotationJob, AnnotationTally
 
 NAME = "journal.jsonl"
@@ -45,8 +45,10 @@ def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
 
 
 def _folder_digest(folder: Path) -> str:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return file_digest(*paths, root=folder).hexdigest()
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\0".encode())
+    return digest.hexdigest()
 
 
 class Journal:

@@ -37,7 +37,7 @@ def export_onnx_cli(
     Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
     has passed are then rounded, and nothing is written when F falls too far.
     """
-    from ..errors import Errors
+    from ..errors import CorpusError, Errors
     from ..evaluation.predictions import read_golds
     from ..export.export_onnx import require_onnx, write_onnx
     from ..export.quantize_onnx import quantize_onnx
@@ -51,7 +51,7 @@ def export_onnx_cli(
     nlp = load_pipeline(pipeline)
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if to == "int8" and not dev.is_file() and not ignore_f1_drop:
-        raise ValueError(Errors.ZT545.format(path=dev))
+        raise CorpusError(Errors.ZT545.format(path=dev))
 
     with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
         agreement = write_onnx(nlp, folder, component)

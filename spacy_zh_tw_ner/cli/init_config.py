@@ -35,11 +35,11 @@ def init_config_cli(
     from ..atomic_writes import write_whole
     from ..errors import Errors, UsageError, Warnings
     from ..outputs import require_new
-    from ..planning.presets import fine_tuning_config, read_config, with_settings
+    from ..planning.presets import fine_tuning_config, preset_names, read_config, with_settings
     from ..recognizers.pipelines import pipeline_folder
 
     if bool(preset) == bool(source):
-        raise UsageError(Errors.ZT445.format(preset=preset, source=source))
+        raise UsageError(Errors.ZT445.format(preset=preset, source=source, names=", ".join(preset_names())))
     if source and base:
         raise UsageError(Errors.ZT446.format(base=base, source=source))
     require_new(target, force=force)

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import typer
 
 from ..errors import Errors, UsageError, ZhTwNerError
-from ..extras import package_hint
 from .terminal import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -98,6 +97,8 @@ def describe(error: BaseException, command: str) -> str:
     command (str): The name of the command.
     RETURNS (str): The message; empty for any other error, of which a developer needs the traceback.
     """
+    from ..extras import package_hint
+
     message = ""
     if isinstance(error, ZhTwNerError):
         message = str(error)

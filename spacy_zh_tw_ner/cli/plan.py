@@ -84,11 +84,11 @@ def _show(report: "PlanReport") -> None:
         )
     largest = ", ".join(f"{n} × {length}" for length, n in report.largest.items() if n)
     print(f"The largest batches that fit: {largest}" if largest else "Not even one window fits.")
-    if report.rungs:
+    if report.reductions:
         print("What to change, in this order:")
-        ladder = [(str(r.level), r.what, _gib(r.plan.total)) for r in report.rungs]
+        ladder = [(str(r.level), r.change, _gib(r.plan.total)) for r in report.reductions]
         print_table(ladder, header=("level", "change", "total"), aligns="llr")
-        if not report.rungs[-1].plan.fits(report.vram):
+        if not report.reductions[-1].plan.fits(report.vram):
             msg.fail("Even so it does not fit: take a smaller base.")
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import typer
 
-from ..errors import Errors, MissingExtraError, ServiceError, Warnings
-from ..extras import install_hint
+from ..errors import Errors, MissingExtraError, ServiceError, UsageError, Warnings
 from .main import zh_tw_ner_cli
 from .terminal import msg
 
@@ -63,6 +62,8 @@ def serve_cli(
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
+        from ..extras import install_hint
+
         raise MissingExtraError(Errors.ZT505.format(missing=", ".join(missing), hint=install_hint("serve")))
     from ..service.model_cache import named_sources
     from ..service.server import serve
@@ -70,30 +71,27 @@ def serve_cli(
 
     for name in hosts:
         if not HOST.fullmatch(name):
-            raise typer.BadParameter(Errors.ZT574.format(host=name))
+            raise UsageError(Errors.ZT574.format(host=name))
     api_key = _read_key(api_key_file)
-    try:
-        settings = ServiceSettings(
-            batch_chars=batch_chars,
-            queue_chars=queue_chars,
-            max_requests=max_requests,
-            max_connections=max_connections,
-            max_body=max_body_mib * MIB,
-            max_texts=max_texts,
-            max_chars=max_chars,
-            max_words=max_words,
-            max_word_chars=max_word_chars,
-            max_models=max_models_mib * MIB,
-            timeout=timeout,
-            header_timeout=header_timeout,
-            body_timeout=body_timeout,
-            write_timeout=write_timeout,
-            api_key=api_key,
-            origins=tuple(origins),
-            hosts=tuple(hosts),
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    settings = ServiceSettings(
+        batch_chars=batch_chars,
+        queue_chars=queue_chars,
+        max_requests=max_requests,
+        max_connections=max_connections,
+        max_body=max_body_mib * MIB,
+        max_texts=max_texts,
+        max_chars=max_chars,
+        max_words=max_words,
+        max_word_chars=max_word_chars,
+        max_models=max_models_mib * MIB,
+        timeout=timeout,
+        header_timeout=header_timeout,
+        body_timeout=body_timeout,
+        write_timeout=write_timeout,
+        api_key=api_key,
+        origins=tuple(origins),
+        hosts=tuple(hosts),
+    )
     if not api_key and not _is_loopback(host):
         msg.warn(Warnings.ZT962.format(host=host))
     serve(named_sources(pipelines), settings, host=host, port=port, drain=drain, threads=threads, gpu_id=gpu_id)

@@ -37,8 +37,7 @@ def train_cli(
     from ..planning.presets import read_config, with_settings
     from ..training.char_corpus import CharCorpus, read_gold_docs
     from ..training.loop import train
-    from ..training.pitfalls import long_warm_ups
-    from ..training.run_checks import require_precision, require_run_folder
+    from ..training.run_checks import long_warm_ups, require_precision, require_run_folder
     from .terminal import warn_of_unknown_labels
 
     if resume and force:

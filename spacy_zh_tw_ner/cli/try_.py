@@ -1,4 +1,4 @@
-"""`try PIPELINE TEXT`: what an installed pipeline finds in a sentence."""
+"""`try PIPELINE TEXT`: the entities of one text."""
 
 import json
 from pathlib import Path
@@ -13,22 +13,20 @@ EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
 
 @zh_tw_ner_cli.command("try")
 def try_cli(
-    pipeline: str = typer.Argument("zh_tw_ner", help="Folder or package name of a pipeline."),
-    text: str = typer.Argument(EXAMPLE, help="The text to read."),
+    pipeline: str = typer.Argument("zh_tw_ner", help="spaCy pipeline (folder or package) or exported model."),
+    text: str = typer.Argument(EXAMPLE, help="The text."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write the entities as JSON, too."),
 ) -> None:
-    """Load a pipeline and print the entities of one text with their scores."""
+    """Print the entities of one text, with their scores."""
     from ..atomic_writes import write_whole
     from ..outputs import require_report
-    from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from ..recognizers import load_recognizer
+    from ..recognizers.pipelines import pipeline_places
 
     if output is not None:
         require_report(output, "JSON", inputs=pipeline_places(pipeline))
-    doc = load_pipeline(pipeline)(text)
-    found = [
-        {"text": ent.text, "label": ent.label_, "score": ent._.score if ent.has_extension("score") else None}
-        for ent in doc.ents
-    ]
+    (entities,) = load_recognizer(pipeline)([text])
+    found = [{"text": text[ent.start : ent.end], "label": ent.label, "score": ent.score} for ent in entities]
     msg.text(text)
     print_table(
         [(e["text"], e["label"], f"{e['score']:.3f}" if e["score"] is not None else "") for e in found],

@@ -7,7 +7,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..crf import fit_temperature
-from ..errors import Errors
+from ..errors import (
+    CorpusError,
+    Errors,
+)
 from .inspection import find_recognizer, run_before
 
 
@@ -20,13 +23,13 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     golds (Sequence[Doc]): Held-out documents with gold entities, on which it was not trained.
     name (Optional[str]): The component, see `find_recognizer`.
     RETURNS (float): The temperature. Above 1 the component was too sure of itself.
-    RAISES (ValueError): Where no document has an entity with a label of the component.
+    RAISES (ZhTwNerError): Where no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)
     # Without gold entities the likelihood is largest at temperature 0, and all scores would be 1.
     if not any(ent.label_ in component.labels for gold in golds for ent in gold.ents):
         labels = ", ".join(component.labels) or "none"
-        raise ValueError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))
+        raise CorpusError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))
     docs = run_before(nlp, component, (nlp.make_doc(gold.text) for gold in golds))
     examples = [Example(doc, gold) for doc, gold in zip(docs, golds, strict=True)]
     component.temperature = fit_temperature(*component.potentials(docs), component.gold(examples))

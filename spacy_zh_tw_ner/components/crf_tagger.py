@@ -1,14 +1,16 @@
 """docs → emissions: model of the CRF head. It holds the transitions; decoding and gradients are in `crf`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+from spacy.tokens import Doc
 from thinc.api import Linear, Model, Optimizer, chain, glorot_uniform_init, with_array, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..encoders import EmissionsT, TaggerT, Tok2VecT, hooks_of
+from ..encoders.long_documents import encode_chunks
 from ..untrusted import in_range, require
 from ..untrusted.thinc_models import require_param
 
@@ -18,12 +20,12 @@ CURATED_LISTENERS = ("last_transformer_layer_listener", "scalar_weighting_listen
 
 
 def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rate: float = 1.0) -> TaggerT:
-    """Registered as `spacy-zh-tw-ner.CRFTagger.v1`: any token-to-vector model, a linear layer, and transitions.
+    """Registered as `spacy-zh-tw-ner.CRFTagger.v1`: an encoder, a linear layer, and transitions.
 
-    tok2vec (Model[list[Doc], list[Floats2d]]): Anything that gives each token a vector, listeners included.
+    tok2vec (Model[list[Doc], list[Floats2d]]): Any encoder or listener.
     nO (Optional[int]): Number of tags; set by the component when it learns its labels.
-    transition_rate (float): The transitions learn this many times faster than the rest. Beside an encoder that learns
-        at 2e-5 they would otherwise hardly move.
+    transition_rate (float): Learning rate of the transitions, relative to that of the rest. With the 2e-5 of a
+        pre-trained encoder they would otherwise hardly change.
     RETURNS (Model[list[Doc], list[Floats2d]]): One array of emissions a document.
     """
     if tok2vec.name in CURATED_LISTENERS:
@@ -41,7 +43,7 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
 
 
 def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, EmissionsT]:
-    """A layer that passes emissions through and holds `matrix`, `start` and `end`, zero at first.
+    """Build a layer that returns its input and holds `matrix`, `start` and `end`, initially zero.
 
     The scores are `rate` times the parameters. An optimizer such as Adam moves each parameter by about the learning
     rate, whatever its gradient's size, and so the scores by `rate` times that.
@@ -80,8 +82,24 @@ def _init_transitions(
             model.set_param(name, zero_init(model.ops, shape))
 
 
+def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
+    """Compute the emissions of a long document.
+
+    model (Model[list[Doc], list[Floats2d]]): The head's model. The layers after the encoder see one token at a time.
+    doc (Doc): The document.
+    YIELDS (Floats2d): (n, n_tags) in order; all at once if the encoder cannot encode in chunks.
+    """
+    tok2vec, *others = model.layers
+    hidden = encode_chunks(tok2vec, doc)
+    for rows in tok2vec.predict([doc]) if hidden is None else hidden:
+        batch = [rows]
+        for layer in others:
+            batch = layer.predict(batch)
+        yield batch[0]
+
+
 def resize_output(model: TaggerT, n_tags: int) -> None:
-    """Make room for more tags behind those that are there, which keep their scores.
+    """Append tags; the existing ones keep their weights.
 
     model (Model): The head's model, before or after its initialization.
     n_tags (int): New number of tags.
@@ -93,9 +111,9 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
     for layer, name, _ in params:
         if layer.has_param(name):
             old[layer.id, name] = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
-            # thinc changes no dimension of a layer that has parameters.
+            # thinc does not change dimensions of a layer with parameters.
             layer.set_param(name, None)
-    # An optimizer keeps its moments under a layer's id. With their shapes gone, they must not be found again.
+    # Optimizers store moments by the id of a layer. Those of the former shapes must not be used again.
     for layer in (output_layer, transitions):
         former, layer.id = layer.id, _new_id()
         old |= {(layer.id, name): array for (id_, name), array in old.items() if id_ == former}
@@ -107,10 +125,10 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 
 
 def check_tagger(model: TaggerT, n_tags: int) -> None:
-    """Check the arrays of a head that was loaded.
+    """Check the arrays of a loaded head.
 
     model (Model): The head's model.
-    n_tags (int): Tags of the labels that were loaded with it.
+    n_tags (int): Number of tags of the loaded labels.
     RAISES (UnreadableFileError): For other shapes, types, or transitions and weights that are not finite.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
@@ -148,19 +166,18 @@ def _grow_first(old: ArrayT, size: int) -> ArrayT:
 
 
 class WithoutDecay:
-    """Stands for an optimizer, and turns its weight decay off for the parameters of some layers.
+    """Wraps an optimizer, and turns its weight decay off for the parameters of some layers.
 
-    thinc's optimizers decay whatever they are given. Transitions are scores that the corpus fixes and no weights of
-    inputs: decay pulls them to 0, where every tag follows on every other, and the more so the smaller the learning
-    rate of the encoder beside them.
+    thinc's optimizers apply weight decay to all parameters. Transitions are not weights of inputs: decay would pull
+    their scores to 0, where all transitions are equally probable.
 
-    optimizer (Optimizer): The one that is meant; all else is asked of it.
+    optimizer (Optimizer): The optimizer, which gets all other attributes and calls.
     layers (Iterable[Model]): Layers whose own parameters must not decay.
     """
 
     def __init__(self, optimizer: Optimizer, layers: Iterable[Model[Any, Any]]) -> None:
         self._optimizer = optimizer
-        self._spared = {(layer.id, name) for layer in layers for name in layer.param_names}
+        self._exempt = {(layer.id, name) for layer in layers for name in layer.param_names}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
@@ -170,7 +187,7 @@ class WithoutDecay:
     ) -> tuple[FloatsXd, FloatsXd]:
         """Update one parameter; see `thinc.api.Optimizer`."""
         decay = self._optimizer.L2
-        if key in self._spared:
+        if key in self._exempt:
             self._optimizer.L2 = 0.0
         try:
             updated: tuple[FloatsXd, FloatsXd] = self._optimizer(key, weights, gradient, lr_scale=lr_scale)

@@ -1,11 +1,11 @@
 """The component `zh_tw_crf_ensemble`: several pipelines that decode as one.
 
-Each member is a whole pipeline, encoder and head, with a vocabulary of its own. What is averaged are the scores of
-their CRFs, emissions and transitions, each divided by its member's temperature. The result is a CRF again, whose
-distribution is the normalised geometric mean of theirs (Smith, Cohn and Osborne 2005, "Logarithmic Opinion Pools for
-Conditional Random Fields"). So the best path, the marginals of spans, `min_score` and calibration are as exact as
-those of one pipeline, and no entity is illegal. An average of the marginals themselves would be a mixture, which has
-no transitions: tags that are each the likeliest of their token need not be a legal path.
+Each member is a whole pipeline, encoder and head, with a vocabulary of its own. The scores of their CRFs are averaged:
+emissions and transitions, each divided by its member's temperature. The result is a CRF again, whose distribution is
+the normalized geometric mean of theirs (Smith, Cohn and Osborne 2005, "Logarithmic Opinion Pools for Conditional Random
+Fields"). So the best path, the marginals of spans, `min_score` and calibration are as exact as those of one pipeline,
+and no entity is illegal. An average of the marginals themselves would be a mixture without transitions, in which the
+most probable tags of all tokens need not be a legal path.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,17 +19,19 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ensure_path, load_model_from_config
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
-from ..encoders import long_documents
-from ..entities import Prediction
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    PipelineError,
+    UsageError,
+    ZhTwNerError,
+)
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
-from .crf_ner import CRFEntityRecognizer, ScorerT, score_ner
+from .crf_component import CRFComponent, ScorerT, score_ner
 from .inspection import differences_of, find_recognizer, run_before, tokenization_of
-from .long_documents import side_by_side
 
 MOST_MEMBERS = 1000
 
@@ -47,17 +49,17 @@ MOST_MEMBERS = 1000
 def make_crf_ensemble(
     nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
 ) -> "CRFEnsemble":
-    """Build the component, without members: `combine` puts them in, and loading does."""
+    """Build the component without members, which `combine` and loading set."""
     return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
 
 
-class CRFEnsemble(CRFEntityRecognizer):
-    """An entity recognizer that is several, and learns nothing itself.
+class CRFEnsemble(CRFComponent):
+    """An entity recognizer that averages the CRFs of several pipelines; it has nothing to train.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
-    min_score (float), overwrite (bool), scorer (Optional[Callable]): As of `CRFEntityRecognizer`. Those of the members
-        have no effect.
+    min_score (float), overwrite (bool), scorer (Optional[Callable]): See `CRFComponent`. Those of the members have no
+        effect.
     """
 
     def __init__(
@@ -69,46 +71,34 @@ class CRFEnsemble(CRFEntityRecognizer):
         overwrite: bool = False,
         scorer: ScorerT | None = score_ner,
     ) -> None:
-        model: Model[Any, Any] = Model("ensemble", self._cannot_train)
-        super().__init__(vocab, model, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
+        self._configure(vocab, name, min_score, overwrite, scorer)
         self.members: list[Language] = []
 
-    @property
-    def is_trainable(self) -> bool:
-        """Its members are trained, each by itself."""
-        return False
-
     def set_members(self, members: Sequence[Language]) -> None:
-        """Take pipelines in, whole.
+        """Set the pipelines.
 
-        members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`.
+        members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`. They are not copied.
         """
         self.members = list(members)
         self.cfg["labels"] = list(find_recognizer(members[0]).labels)
 
-    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
-        """Find the entities of some documents without touching them.
-
-        RAISES (ValueError): Where it has no members.
-        """
+    def _require_trained(self) -> None:
         if not self.members:
-            self._cannot_train()
-        return super().predict(docs)
+            self._refuse_training()
 
-    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
-        """Average the emissions of the members; see `CRFEntityRecognizer.emissions`."""
-        recognizers, read = self._read(docs)
-        found = [recognizer.emissions(copies)[0] for recognizer, copies in zip(recognizers, read, strict=True)]
-        return self._average_emissions(recognizers, found), [len(doc) for doc in docs]
+    def batch_emissions(self, docs: list[Doc]) -> FloatsT:
+        """Average the emissions of the members."""
+        recognizers, copies = self._process(docs)
+        found = [
+            recognizer.batch_emissions(of_member) for recognizer, of_member in zip(recognizers, copies, strict=True)
+        ]
+        return self._average(recognizers, found)
 
-    def emissions_in_stretches(self, doc: Doc) -> Iterator[FloatsT] | None:
-        """Average the emissions of a long document; see `CRFEntityRecognizer.emissions_in_stretches`."""
-        if not long_documents.is_long(doc):
-            return None
-        recognizers, read = self._read([doc])
-        found = [recognizer.emissions_in_stretches(copy) for recognizer, (copy,) in zip(recognizers, read, strict=True)]
-        together = side_by_side([parts for parts in found if parts is not None])
-        return (self._average_emissions(recognizers, rows) for rows in together)
+    def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
+        """Average the emissions of the members for a long document."""
+        recognizers, copies = self._process([doc])
+        found = [recognizer.emission_chunks(copy) for recognizer, (copy,) in zip(recognizers, copies, strict=True)]
+        return (self._average(recognizers, chunks) for chunks in align_chunks(found))
 
     def transitions(self) -> Transitions:
         """Average the transitions of the members, each at the temperature of its member."""
@@ -119,41 +109,41 @@ class CRFEnsemble(CRFEntityRecognizer):
             _, cooled = at_temperature(nothing, recognizer.transitions(), recognizer.temperature)
             order = self._tag_order(recognizer)
             found.append(Transitions(cooled.matrix[order][:, order], cooled.start[order], cooled.end[order]))
-        # Forbidden transitions are the same in all members, so their mean is still far below any score.
+        # Illegal transitions are the same in all members, so their mean is still far below any score.
         return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
-    def _read(self, docs: list[Doc]) -> tuple[list[CRFEntityRecognizer], list[list[Doc]]]:
-        """The recognizer of each member, and copies of documents that have passed what stands before it."""
+    def _process(self, docs: list[Doc]) -> tuple[list[CRFComponent], list[list[Doc]]]:
+        """Return the recognizer of each member, and copies of the documents processed by the components before it."""
         recognizers = [find_recognizer(member) for member in self.members]
-        # What it listens to writes on the documents, which is no one else's business.
-        read = [
+        # Copies, because these components write on the documents.
+        copies = [
             run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
             for member, recognizer in zip(self.members, recognizers, strict=True)
         ]
-        return recognizers, read
+        return recognizers, copies
 
-    def _average_emissions(self, recognizers: list[CRFEntityRecognizer], rows: list[FloatsT]) -> FloatsT:
+    def _average(self, recognizers: list[CRFComponent], emissions: list[FloatsT]) -> FloatsT:
         """Average emissions in the order of our tags, each at the temperature of its member."""
         cooled = (
             of_member[:, self._tag_order(recognizer)] / np.float32(recognizer.temperature)
-            for recognizer, of_member in zip(recognizers, rows, strict=True)
+            for recognizer, of_member in zip(recognizers, emissions, strict=True)
         )
         mean: FloatsT = np.mean(list(cooled), axis=0)
         return mean
 
-    def _tag_order(self, recognizer: CRFEntityRecognizer) -> list[int]:
+    def _tag_order(self, recognizer: CRFComponent) -> list[int]:
         """Return the index that each of our tags has in a member."""
         tags = recognizer.scheme.tags
         return [tags.index(tag) for tag in self.scheme.tags]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Give the members, their configs and all."""
+        """Serialize the members, with their configs."""
         members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
         data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
         return data
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Take them from bytes."""
+        """Load the members."""
         with reading(origin()):
             data = require_type("the ensemble", parse_msgpack(bytes_data), dict)
             self.cfg = require_type("cfg", data.get("cfg"), dict)
@@ -166,7 +156,7 @@ class CRFEnsemble(CRFEntityRecognizer):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the members as folders, each of which `spacy.load` reads."""
+        """Write each member to a directory that `spacy.load` reads."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
@@ -174,7 +164,7 @@ class CRFEnsemble(CRFEntityRecognizer):
             member.to_disk(folder / str(i))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Read the members."""
+        """Load the members."""
         folder = ensure_path(path)
         with reading(folder):
             self.cfg = require_type("cfg", parse_json((folder / "cfg").read_bytes()), dict)
@@ -189,14 +179,31 @@ class CRFEnsemble(CRFEntityRecognizer):
             labels = find_recognizer(member).labels
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
-    def _cannot_train(self, *_: Any, **__: Any) -> NoReturn:
-        raise ValueError(Errors.ZT373.format(name=self.name, n=len(self.members)))
+    def _refuse_training(self, *_: Any, **__: Any) -> NoReturn:
+        raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
-    add_label = initialize = update = get_loss = finish_update = _cannot_train
+    # spaCy would skip a component without these methods silently.
+    initialize = update = add_label = _refuse_training
+
+
+def align_chunks(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[FloatsT]]:
+    """Cut the emissions of several recognizers for one document at the same tokens.
+
+    emissions (Sequence[Iterator[np.ndarray]]): Chunks of each recognizer, of any sizes.
+    YIELDS (list[np.ndarray]): The same number of rows of each.
+    """
+    parts = [next(chunks) for chunks in emissions]
+    while any(map(len, parts)):
+        n_rows = min(map(len, parts))
+        yield [part[:n_rows] for part in parts]
+        parts = [
+            part[n_rows:] if len(part) > n_rows else next(chunks, part[:0])
+            for part, chunks in zip(parts, emissions, strict=True)
+        ]
 
 
 def _copy(doc: Doc, vocab: Vocab) -> Doc:
-    """The tokens and norms of a document, over another vocabulary."""
+    """Copy the tokens and norms of a document, with another vocabulary."""
     copy = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
     for token, original in zip(copy, doc, strict=True):
         token.norm_ = original.norm_
@@ -204,24 +211,24 @@ def _copy(doc: Doc, vocab: Vocab) -> Doc:
 
 
 def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None = None) -> Language:
-    """Make one pipeline of several.
+    """Combine several pipelines into one.
 
-    members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are taken over, not copied.
-    min_score (Optional[float]): Of the ensemble; by default that of the first.
+    members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are not copied.
+    min_score (Optional[float]): For the ensemble; by default that of the first pipeline.
     RETURNS (Language): A pipeline with the tokenizer of the first, and the ensemble as `ner`.
-    RAISES (ValueError): For fewer than two, and for labels or tokenizers that differ.
+    RAISES (ZhTwNerError): For fewer than two pipelines, and for labels or tokenizers that differ.
     """
     if len(members) < 2:
-        raise ValueError(Errors.ZT370.format(n=len(members)))
+        raise UsageError(Errors.ZT370.format(n=len(members)))
     (first_name, first), *others = members
     recognizer = find_recognizer(first)
     for name, other in others:
         ours, theirs = set(recognizer.labels), set(find_recognizer(other).labels)
         if ours != theirs:
             only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
-            raise ValueError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
+            raise ZhTwNerError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
         if differences := differences_of(tokenization_of(first), tokenization_of(other)):
-            raise ValueError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
+            raise ZhTwNerError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
     config = first.config.interpolate()["nlp"]
     nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
     source, target = cast(Any, first.tokenizer), cast(Any, nlp.tokenizer)
@@ -229,5 +236,5 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     nlp.meta["name"] = "ner"
     score = recognizer.min_score if min_score is None else min_score
     ensemble = nlp.add_pipe("zh_tw_crf_ensemble", name="ner", config={"min_score": score})
-    ensemble.set_members([member for _, member in members])  # type: ignore[attr-defined]
+    cast(CRFEnsemble, ensemble).set_members([member for _, member in members])
     return nlp

@@ -11,7 +11,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from ..tokenization.word_list import DEFAULT_BONUS, WordList
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .span_annotations import write_evidence
@@ -39,7 +42,7 @@ class Gazetteer(Pipe):
     override (bool): Make entities of the words instead. Of two that overlap the longer stays; those set before stay,
         too. `zh_tw_crf_ner` adds what is beside them.
     name (str): Name of this instance.
-    RAISES (ValueError): For a bonus that is not above 0, or words that `add` does not take.
+    RAISES (ZhTwNerError): For a bonus that is not above 0, or words that `add` does not take.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Gazetteer(Pipe):
         name: str = "gazetteer",
     ) -> None:
         if not 0.0 < bonus < math.inf:
-            raise ValueError(Errors.ZT361.format(value=bonus))
+            raise SettingError(Errors.ZT361.format(value=bonus))
         self.name = name
         self.bonus, self.override = bonus, override
         self._list = WordList(words or {})
@@ -71,7 +74,7 @@ class Gazetteer(Pipe):
 
         label (str): The label.
         words (Iterable[str]): The words, of any length.
-        RAISES (ValueError): For a label or word that is empty or no string, or white space at the edge of a word.
+        RAISES (ZhTwNerError): For a label or word that is empty or no string, or white space at the edge of a word.
         """
         self._list.add(label, words)
 

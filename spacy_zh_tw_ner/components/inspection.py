@@ -2,39 +2,57 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    PipelineError,
+    ZhTwNerError,
+)
 from ..language import BATCH_CHARACTERS, divide
-from .crf_ner import CRFEntityRecognizer
+from .crf_component import CRFComponent
+
+ComponentT = TypeVar("ComponentT", bound=CRFComponent)
 
 
-def find_recognizer(nlp: Language, name: str | None = None) -> CRFEntityRecognizer:
-    """Find the component in a pipeline.
+@overload
+def find_recognizer(nlp: Language, name: str | None = None) -> CRFComponent: ...
+
+
+@overload
+def find_recognizer(nlp: Language, name: str | None, kind: type[ComponentT]) -> ComponentT: ...
+
+
+def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFComponent] = CRFComponent) -> CRFComponent:
+    """Find the recognizer of a pipeline.
 
     nlp (Language): The pipeline.
-    name (Optional[str]): Its name; by default the first `zh_tw_crf_ner` there is.
-    RETURNS (CRFEntityRecognizer): The component.
-    RAISES (ValueError): Where there is none of this name, or it is something else.
+    name (Optional[str]): Its name; by default the first there is.
+    kind (type[CRFComponent]): Class that it must have; by default any that decodes a CRF.
+    RETURNS (CRFComponent): The component.
+    RAISES (ZhTwNerError): If there is none of this name and class.
     """
     for candidate, component in nlp.pipeline:
-        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
+        if isinstance(component, kind) and name in (None, candidate):
             return component
-    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
+    for candidate, component in nlp.pipeline:
+        if isinstance(component, CRFComponent) and name in (None, candidate):
+            raise ZhTwNerError(Errors.ZT943.format(name=candidate))
+    raise PipelineError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
 
 
-def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc]) -> list[Doc]:
-    """Process documents with the components before a recognizer, which may listen to them.
+def run_before(nlp: Language, component: CRFComponent, docs: Iterable[Doc]) -> list[Doc]:
+    """Process documents with the components before a recognizer, which it may listen to.
 
     The pipeline itself is not changed: `nlp.select_pipes` would disable components for other threads, too.
 
     nlp (Language): The pipeline.
-    component (CRFEntityRecognizer): One of its components.
-    docs (Iterable[Doc]): Documents of its vocabulary, which are written on.
-    RETURNS (list[Doc]): The same.
+    component (CRFComponent): One of its components.
+    docs (Iterable[Doc]): Documents of its vocabulary, which are changed.
+    RETURNS (list[Doc]): The same documents.
     """
     others: list[Any] = [other for _, other in nlp.pipeline]
     before = others[: others.index(component)]
@@ -47,12 +65,12 @@ def run_before(nlp: Language, component: CRFEntityRecognizer, docs: Iterable[Doc
 
 
 def tokenization_of(nlp: Language) -> dict[str, Any]:
-    """What decides the tokens and their norms."""
+    """Return the settings on which tokens and their norms depend."""
     return {"lang": nlp.lang, **nlp.config.interpolate()["nlp"]["tokenizer"]}
 
 
 def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Settings that are not the same, in words."""
+    """Describe the settings of `other` that differ from those of `one`."""
     pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
     return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]
 
@@ -67,18 +85,18 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
         known, have been reported before, or no component decodes a CRF.
     """
     counts = count_labels(golds)
-    recognizer = None
+    recognizer: CRFComponent | None = None
     for name, component in nlp.components:
         if "doc.ents" in nlp.get_pipe_meta(name).assigns:
             for label in getattr(component, "labels", ()):
                 counts.pop(label, None)
-        if recognizer is None and isinstance(component, CRFEntityRecognizer):
+        if recognizer is None and isinstance(component, CRFComponent):
             recognizer = component
     if recognizer is None:
         return None
-    return recognizer.gold_warnings.unknown_labels(counts, recognizer.name, recognizer.labels)
+    return recognizer.warnings.unknown_labels(counts, recognizer.labels)
 
 
 def count_labels(docs: Iterable[Doc]) -> Counter[str]:
-    """Count the entities of some documents by label."""
+    """Count the entities of documents by label."""
     return Counter(ent.label_ for doc in docs for ent in doc.ents if ent.label_)

@@ -18,8 +18,8 @@ LANG = "zh_tw"
 TWO_IDEOGRAPHS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2}")
 
 
-class MisuseWarnings:
-    """Warnings of one component, each given once.
+class RecognizerWarnings:
+    """Warnings of one component.
 
     name (str): Name of the component.
     """
@@ -27,11 +27,12 @@ class MisuseWarnings:
     def __init__(self, name: str) -> None:
         self._name = name
         self._given: set[str] = set()
+        self._reported_labels: set[str] = set()
 
     def check_pipeline(self, nlp: Language) -> None:
         """Warn if the tokenizer of the pipeline does not produce one token per character."""
         if nlp.lang != LANG and not isinstance(nlp.tokenizer, CharTokenizer):
-            self._warn("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
+            self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
         """Warn of documents of another language's pipeline, or whose tokens are words."""
@@ -39,62 +40,63 @@ class MisuseWarnings:
             word = next(_words(doc), None)
             if word is None:
                 continue
-            # An unset language is that of a bare `Vocab()`.
+            # A bare `Vocab()` has no language.
             if doc.vocab.lang not in ("", LANG):
-                self._warn("language", Warnings.ZT940.format(name=self._name, lang=doc.vocab.lang))
+                self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=doc.vocab.lang))
             elif "language" not in self._given:
-                self._warn("words", Warnings.ZT941.format(name=self._name, word=word))
+                self._warn_once("words", Warnings.ZT941.format(name=self._name, word=word))
 
-    def _warn(self, kind: str, message: str) -> None:
+    def check_gold(self, problems: GoldProblems, labels: Sequence[str]) -> None:
+        """Warn of gold annotations that cannot be used as they are.
+
+        problems (GoldProblems): Problems of a batch.
+        labels (Sequence[str]): Labels of the component.
+        """
+        if problems.n_unusable:
+            message = Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable)
+            warnings.warn(message, stacklevel=4)
+        if problems.n_trimmed:
+            message = Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed)
+            self._warn_once("white space", message, stacklevel=5)
+        self.check_labels(problems.labels, labels, stacklevel=5)
+
+    def check_labels(self, counts: Mapping[str, int], labels: Sequence[str], *, stacklevel: int = 4) -> None:
+        """Warn of gold labels that the component does not have.
+
+        counts (Mapping[str, int]): Gold entities by label.
+        labels (Sequence[str]): Labels of the component.
+        stacklevel (int): As in `warnings.warn`.
+        """
+        message = self.unknown_labels(counts, labels)
+        if message is not None:
+            warnings.warn(message, stacklevel=stacklevel)
+
+    def unknown_labels(self, counts: Mapping[str, int], labels: Sequence[str]) -> str | None:
+        """Return a warning about gold labels that the component does not have, the most frequent first.
+
+        counts (Mapping[str, int]): Gold entities by label.
+        labels (Sequence[str]): Labels of the component.
+        RETURNS (Optional[str]): The warning; None if there are no such labels, or all have been reported before.
+        """
+        known = {"", *labels, *self._reported_labels}
+        unknown = Counter({label: n for label, n in counts.items() if label not in known})
+        if not unknown:
+            return None
+        self._reported_labels |= set(unknown)
+        listed = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
+        return Warnings.ZT904.format(
+            name=self._name, n=f"{unknown.total():,}", labels=listed, known=", ".join(labels) or "none"
+        )
+
+    def _warn_once(self, kind: str, message: str, *, stacklevel: int = 3) -> None:
         if kind not in self._given:
             self._given.add(kind)
-            warnings.warn(message, stacklevel=2)
+            warnings.warn(message, stacklevel=stacklevel)
 
 
 def _words(doc: Doc) -> Iterator[str]:
-    # Runs of Latin letters and digits may be longer, see CharTokenizer's `group`.
+    # Runs of Latin letters and digits may be tokens, see CharTokenizer's `group`.
     for index in np.flatnonzero(doc.to_array(LENGTH) > 1).tolist():
         word = doc[index].text
         if TWO_IDEOGRAPHS.search(word):
             yield word
-
-
-class GoldWarnings:
-    """Warn once of entities with white space at the edges, and once of each unknown label."""
-
-    def __init__(self) -> None:
-        self._reported: set[str] = set()
-        self._reported_white_space = False
-
-    def warn(self, problems: GoldProblems, name: str, labels: Sequence[str]) -> None:
-        """Warn of the problems of a batch.
-
-        problems (GoldProblems): What was found.
-        name (str), labels (Sequence[str]): Of the component.
-        """
-        messages = []
-        if problems.n_unusable:
-            messages.append(Warnings.ZT902.format(n=problems.n_unusable, text=problems.first_unusable))
-        if problems.n_trimmed and not self._reported_white_space:
-            self._reported_white_space = True
-            messages.append(Warnings.ZT903.format(n=problems.n_trimmed, text=problems.first_trimmed))
-        messages.append(self.unknown_labels(problems.labels, name, labels) or "")
-        for message in filter(None, messages):
-            warnings.warn(message, stacklevel=4)
-
-    def unknown_labels(self, counts: Mapping[str, int], name: str, labels: Sequence[str]) -> str | None:
-        """Return a warning about labels that a component does not have.
-
-        counts (Mapping[str, int]): Gold entities by label.
-        name (str), labels (Sequence[str]): Of the component.
-        RETURNS (Optional[str]): The warning, the most frequent labels first; None if there is nothing new to report.
-        """
-        known = {"", *labels, *self._reported}
-        unknown = Counter({label: n for label, n in counts.items() if label not in known})
-        if not unknown:
-            return None
-        self._reported |= set(unknown)
-        listed = ", ".join(f"{label} ({n:,})" for label, n in unknown.most_common())
-        return Warnings.ZT904.format(
-            name=name, n=f"{unknown.total():,}", labels=listed, known=", ".join(labels) or "none"
-        )

@@ -16,7 +16,11 @@ from spacy.tokens import Doc, Span
 
 from ..entities import Entity, Prediction
 from ..entity_decoding import Evidence, make_evidence
-from ..errors import Errors, Warnings
+from ..errors import (
+    Errors,
+    SettingError,
+    Warnings,
+)
 from ..language.span_groups import CharacterSpans
 from ..tag_scheme import TagScheme
 from ..tokenization.word_list import DEFAULT_BONUS
@@ -140,7 +144,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     docs (Sequence[Doc]): The documents.
     scheme (TagScheme): What the tags mean.
     RETURNS (Evidence): Rows count through all documents.
-    RAISES (ValueError): For a label that is not in the scheme.
+    RAISES (ZhTwNerError): For a label that is not in the scheme.
     """
     rows: list[int] = []
     tags: list[int] = []
@@ -148,7 +152,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     for doc, first in zip(docs, accumulate(map(len, docs), initial=0), strict=False):
         for span, bonus in zip(doc.spans.get(EVIDENCE_KEY, ()), _bonuses(doc), strict=True):
             if span.label_ not in scheme.labels:
-                raise ValueError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
+                raise SettingError(Errors.ZT360.format(label=span.label_, text=span.text, labels=list(scheme.labels)))
             path = scheme.path(Entity(span.start, span.end, span.label_))
             rows += range(first + span.start, first + span.end)
             tags += path
@@ -163,5 +167,5 @@ def _bonuses(doc: Doc) -> list[float]:
     group = doc.spans[EVIDENCE_KEY]
     bonuses: list[float] = group.attrs.get(BONUSES, [DEFAULT_BONUS] * len(group))
     if len(bonuses) != len(group):
-        raise ValueError(Errors.ZT363.format(key=EVIDENCE_KEY, bonuses=len(bonuses), spans=len(group)))
+        raise SettingError(Errors.ZT363.format(key=EVIDENCE_KEY, bonuses=len(bonuses), spans=len(group)))
     return bonuses

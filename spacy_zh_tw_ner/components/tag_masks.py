@@ -22,6 +22,8 @@ from ..entities import Entity
 from ..tag_scheme import WHITE_SPACE, BoolsT, TagScheme, WhiteSpace, trim_white_space, whole_entities
 
 IOB_OUTSIDE = 2  # of token.ent_iob
+CHUNK = 65_536  # tokens whose attributes are in memory at once
+# String ids of all white space characters.
 _IDS = np.sort(np.array([StringStore().add(character) for character in WHITE_SPACE], dtype=np.uint64))
 
 
@@ -50,6 +52,12 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
             first[begin + token], last[begin + token] = text[0].isspace(), text[-1].isspace()
             whole[begin + token] = text.isspace()
     return WhiteSpace(first, last, whole)
+
+
+def find_white_space_in_long(doc: Doc) -> WhiteSpace:
+    """Find white space in the tokens of a long document, in bounded memory."""
+    found = [find_white_space([doc[start : start + CHUNK]]) for start in range(0, len(doc), CHUNK)]
+    return WhiteSpace(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagScheme) -> FloatsT:

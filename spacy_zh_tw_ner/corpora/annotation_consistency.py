@@ -1,10 +1,11 @@
 """Find names that are annotated in one place and not in another: a model learns both, and scores are up to chance."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from ..tokenization.word_list import WordIndex
 from .formats.docbin import Sentence
 
 SHORTEST = 2  # characters of a name; 中, 美 and 日 are names, and parts of other words
@@ -59,11 +60,10 @@ class Names:
         self._index({surface for surface in self.surfaces if balance[surface] >= 0})
 
     def _index(self, surfaces: set[str]) -> None:
-        lengths: dict[str, set[int]] = defaultdict(set)
-        for surface in surfaces:
-            lengths[surface[0]].add(len(surface))
         self.surfaces = surfaces
-        self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        self._words: WordIndex[str] = WordIndex()
+        for surface in surfaces:
+            self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count, for each name in sentences, how much more often it is annotated than not."""
@@ -83,27 +83,19 @@ class Names:
         """
         for sentence in sentences:
             ends = {entity.start: entity.end for entity in sentence.entities}
+            # Words of one position are found in the order of their lengths: the longest is kept.
+            matches = {
+                start: surface
+                for start, end, surface in self._words.find_whole(sentence.text)
+                if all(sentence.outside[start:end])
+            }
             start = 0
             while start < len(sentence.text):
                 end = ends.get(start)
-                surface = self._at(sentence, start) if end is None else sentence.text[start:end]
+                surface = matches.get(start) if end is None else sentence.text[start:end]
                 if surface in self.surfaces:
                     yield Occurrence(surface, end is not None, sentence.origin)
                 start += len(surface or " ")
-
-    def _at(self, sentence: Sentence, start: int) -> str | None:
-        text = sentence.text
-        for length in self._lengths.get(text[start], ()):
-            end = start + length
-            if text[start:end] in self.surfaces and all(sentence.outside[start:end]) and _is_whole(text, start, end):
-                return text[start:end]
-        return None
-
-
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Return whether no word in Latin letters or digits goes on at either side: not "US" in "USB", "12" in "2012"."""
-    pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
-    return not any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
 
 def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:

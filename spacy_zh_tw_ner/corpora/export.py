@@ -12,7 +12,7 @@ from spacy.language import Language
 
 from ..atomic_writes import put_in_place, resolve, staged
 from ..entities import Entity
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, UnknownFormatError
 from ..outputs import require_apart, require_new
 from .annotation_checks import Tally, trim
 from .convert import ConvertSettings, read_records
@@ -115,9 +115,7 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
     try:
         first = list(islice(records, 1))
-    except CorpusError as error:
-        if "[ZT205]" not in str(error):
-            raise
+    except UnknownFormatError:
         reading.notify(f"{path} is in no format of annotations: each line is read as a text.")
         lines = numbered_lines(path, reading.advance)
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())

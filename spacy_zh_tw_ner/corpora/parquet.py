@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, MissingExtraError
 from ..extras import install_hint
 from ..untrusted import parse_json, whole_number
 from ..untrusted import reading as reading_untrusted
@@ -42,7 +42,7 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
     try:
         from pyarrow import parquet, types
     except ImportError:
-        raise CorpusError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
+        raise MissingExtraError(Errors.ZT224.format(path=path, hint=install_hint("parquet"))) from None
     try:
         file = parquet.ParquetFile(path)
         with reading_untrusted(path):

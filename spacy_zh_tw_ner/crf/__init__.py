@@ -1,13 +1,14 @@
-"""emissions → tags: a linear-chain conditional random field in numpy.
+"""Linear-chain conditional random field in numpy: emissions → tags.
 
-It works on tag indices and arrays alone: labels and documents are in `tag_scheme` and `pipeline`. A batch is one array
-of emissions, (n_rows, n_tags), with the sequences concatenated and without padding, and a list of their lengths.
+It works on tag indices and arrays alone; labels and documents are in `tag_scheme` and `components`. A batch is one
+array of emissions, (n_rows, n_tags), with the sequences concatenated and without padding, and a list of their lengths.
 
 Read in this order: `reference` has the equations for one sequence; `forward_backward` and `viterbi` compute them for
 batches in numpy; `kernels` has the same loops compiled by numba, which are used if it is installed.
 
-Everything runs on the CPU, in float32, even if the encoder runs on a GPU: the recursions are long chains of small
-steps, and a GPU would spend most of the time on kernel launches.
+Everything runs on the CPU, in float32, even if the encoder runs on a GPU: each batch of emissions is copied to the CPU,
+and its gradient back. The recursions are long chains of small steps, and a GPU would spend most of the time on kernel
+launches.
 """
 
 from .calibration import Reliability, chance_error, fit_temperature, reliability

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from .likelihood import log_likelihood
 from .transitions import BoolsT, FloatsT, IntsT, Transitions, at_temperature
 
@@ -50,12 +50,12 @@ def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15, equal: st
     RAISES (ValueError): For another `equal`, no bins, or arrays that do not fit.
     """
     if equal not in {"mass", "width"}:
-        raise ValueError(Errors.ZT112.format(name="equal", value=repr(equal), remedy="Choose 'mass' or 'width'."))
+        raise SettingError(Errors.ZT112.format(name="equal", value=repr(equal), remedy="Choose 'mass' or 'width'."))
     if n_bins < 1:
-        raise ValueError(Errors.ZT112.format(name="n_bins", value=n_bins, remedy="Give 1 or more."))
+        raise SettingError(Errors.ZT112.format(name="n_bins", value=n_bins, remedy="Give 1 or more."))
     if scores.shape != correct.shape:
         remedy = f"Give one for each of the {len(scores)} scores."
-        raise ValueError(Errors.ZT112.format(name="correct", value=tuple(correct.shape), remedy=remedy))
+        raise SettingError(Errors.ZT112.format(name="correct", value=tuple(correct.shape), remedy=remedy))
     order = np.argsort(scores, kind="stable")
     p, right = scores[order].astype(np.float64), correct[order].astype(np.float64)
     if equal == "mass":

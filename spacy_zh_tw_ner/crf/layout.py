@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Errors
+from ..errors import Errors, SettingError, TrainingError
 from .transitions import FloatsT
 
 IndicesT = npt.NDArray[np.int64]
@@ -83,11 +83,11 @@ def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> Non
     RAISES (ValueError): If they do not, or if there are no tags.
     """
     if n_tags == 0:
-        raise ValueError(Errors.ZT109)
+        raise SettingError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
-        raise ValueError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
+        raise SettingError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
     if sum(lengths) != len(emissions) or min(lengths, default=0) < 0:
-        raise ValueError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
+        raise SettingError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
 
 
 def check_finite(emissions: FloatsT, before: int = 0) -> None:
@@ -103,4 +103,4 @@ def check_finite(emissions: FloatsT, before: int = 0) -> None:
         finite = np.isfinite(emissions)
         if not finite.all():
             row = int(np.flatnonzero(~finite.all(1))[0])
-            raise ValueError(Errors.ZT102.format(count=int((~finite).sum()), row=before + row))
+            raise TrainingError(Errors.ZT102.format(count=int((~finite).sum()), row=before + row))

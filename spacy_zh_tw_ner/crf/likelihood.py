@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from .forward_backward import compute_expectations, run_forward_backward, sum_outer_products
 from .kernels import Kernels, kernels_for
 from .layout import IndicesT, Layout, check_finite, check_shapes
@@ -105,10 +108,10 @@ def log_likelihood(
     """
     check_shapes(emissions, lengths, len(transitions.start))
     if gold_mask.shape != emissions.shape or gold_mask.dtype != np.bool_:
-        raise ValueError(Errors.ZT111.format(seen=f"{gold_mask.shape} {gold_mask.dtype}", expected=emissions.shape))
+        raise SettingError(Errors.ZT111.format(seen=f"{gold_mask.shape} {gold_mask.dtype}", expected=emissions.shape))
     if not 0.0 <= smoothing < 1.0:
         remedy = "Give at least 0 and less than 1."
-        raise ValueError(Errors.ZT112.format(name="smoothing", value=smoothing, remedy=remedy))
+        raise SettingError(Errors.ZT112.format(name="smoothing", value=smoothing, remedy=remedy))
     check_finite(emissions)
     emissions, gold_mask = np.ascontiguousarray(emissions, np.float32), np.ascontiguousarray(gold_mask)
     layout, kernels = Layout(lengths), kernels_for(compiled)
@@ -149,8 +152,9 @@ def _log_likelihood(
         matrix -= under_gold.transitions
     illegal = gold.impossible | (gold.known & (log_gold < PENALTY / 2))
     if illegal.any():
-        raise ValueError(Errors.ZT105.format(index=int(np.flatnonzero(illegal)[0])))
-    if not counted.all():
+        raise SettingError(Errors.ZT105.format(index=int(np.flatnonzero(illegal)[0])))
+    others = np.flatnonzero(~counted)  # not annotated, or not stable
+    if len(others):
         gradient[~counted[layout.sequences]] = 0.0
     # The observed counts of a known path are 1 for each of its tags and transitions.
     observed = (counted & gold.known)[layout.sequences].astype(np.float32)
@@ -162,7 +166,7 @@ def _log_likelihood(
         gradient,
         Transitions(matrix, gradient[layout.firsts].sum(0), gradient[layout.lasts].sum(0)),
     )
-    for sequence in np.flatnonzero(~counted & ~gold.unknown).tolist():
+    for sequence in others[~gold.unknown[others]].tolist():
         _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask)
     return result
 
@@ -182,9 +186,9 @@ def _add_reference(
     free = run_reference(emissions[rows], transitions)
     gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)
     if free.log_z < PENALTY / 2:
-        raise ValueError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
+        raise SettingError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
     if gold.log_z < PENALTY / 2:
-        raise ValueError(Errors.ZT105.format(index=sequence))
+        raise SettingError(Errors.ZT105.format(index=sequence))
     gradient = free.marginals() - gold.marginals()
     result.log_likelihood[sequence] = gold.log_z - free.log_z
     result.emissions[rows] = gradient

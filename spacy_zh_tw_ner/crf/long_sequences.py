@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, OutputError
 from ..safe_points import safe_point
 from .layout import check_finite
 from .posterior import Posterior, infer
@@ -88,7 +88,7 @@ class DiskArray:
 
     def _refuse(self, error: OSError) -> NoReturn:
         mib, reason = 4 * self._n_columns * self._n_rows / 2**20, error.strerror or error
-        raise ValueError(Errors.ZT611.format(rows=self._n_rows, mib=mib, reason=reason)) from None
+        raise OutputError(Errors.ZT611.format(rows=self._n_rows, mib=mib, reason=reason)) from None
 
 
 class LongSequence:

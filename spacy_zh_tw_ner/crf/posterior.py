@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from .forward_backward import run_forward_backward
 from .kernels import kernels_for
 from .layout import Layout, check_finite, check_shapes
@@ -40,7 +40,7 @@ class Posterior:
             rows = layout.rows(sequence)
             exact = run_reference(emissions[rows], transitions)
             if exact.log_z < PENALTY / 2:
-                raise ValueError(Errors.ZT108.format(index=sequence, length=self.lengths[sequence]))
+                raise SettingError(Errors.ZT108.format(index=sequence, length=self.lengths[sequence]))
             # Rows of alpha are normalized to sum to 1, as the scaled ones are up to a factor.
             reached = log_sum_exp(exact.log_alpha, axis=1)
             log_alpha = exact.log_alpha - reached[:, None]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from .kernels import kernels_for
 from .layout import Layout, check_finite, check_shapes
 from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
@@ -58,7 +58,7 @@ def best_paths(
     tags, finals, legal = find(emissions, layout, transitions)
     if not legal.all():
         index = int(np.flatnonzero(~legal)[0])
-        raise ValueError(Errors.ZT108.format(index=index, length=lengths[index]))
+        raise SettingError(Errors.ZT108.format(index=index, length=lengths[index]))
     return Paths(tags, finals)
 
 

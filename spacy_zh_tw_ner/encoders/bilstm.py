@@ -12,7 +12,11 @@ from thinc.api import ArgsKwargs, Model, chain
 from thinc.types import Floats2d
 
 from ..cpu_acceleration.probe import is_native
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    PipelineError,
+    SettingError,
+)
 from ..thread_safety import one_at_a_time
 from ..untrusted import require
 from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
@@ -46,12 +50,12 @@ def build_bilstm_v1(
     precision (str): "fp32", or what `quantize --to bf16` makes of it: "bf16", which does not train. Where the CPU has
         no bfloat16, that is float32 again, with rounded weights.
     RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
-    RAISES (ValueError): For another depth or precision, or an embedding of unknown width.
+    RAISES (ZhTwNerError): For another depth or precision, or an embedding of unknown width.
     """
     if precision not in PRECISIONS:
-        raise ValueError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))
+        raise SettingError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))
     if not 1 <= depth <= 3 or not embed.has_dim("nO"):
-        raise ValueError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
+        raise SettingError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
     module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)
@@ -105,7 +109,7 @@ def forward(
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
     """Hand a batch to torch and back."""
     if is_train and model.attrs["precision"] != "fp32":
-        raise ValueError(Errors.ZT304.format(precision=model.attrs["precision"]))
+        raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
     shim = _shim(model)
     inputs = to_torch(rows, device=shim.device, requires_grad=is_train)

@@ -18,7 +18,10 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from ..tag_scheme import BoolsT
 from ..untrusted import require
 from ..untrusted.thinc_models import require_param
@@ -51,10 +54,10 @@ def build_char_ngram_embed_v1(
     dropout (float): Share of the bi- and trigrams that are left out while training.
     radical_width (int): Width of the vector of the character's radical or kind, see `radicals`; 0 leaves it out.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
-    RAISES (ValueError): Unless there are as many widths as rows, up to three, and a width is not 0.
+    RAISES (ZhTwNerError): Unless there are as many widths as rows, up to three, and a width is not 0.
     """
     if len(widths) != len(rows) or not 1 <= len(widths) <= max(WINDOWS) or not any(widths):
-        raise ValueError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
+        raise SettingError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
     tables = {n: (width, size) for n, (width, size) in enumerate(zip(widths, rows, strict=True), start=1) if width}
     if radical_width:
         tables[RADICAL] = (radical_width, N_ROWS)

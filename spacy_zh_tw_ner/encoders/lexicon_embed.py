@@ -17,7 +17,11 @@ from spacy.tokens import Doc
 from thinc.api import Model, deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 
-from ..errors import Errors
+from ..errors import (
+    CorpusError,
+    Errors,
+    SettingError,
+)
 from ..tokenization.word_list import WordIndex
 from ..untrusted import parse_msgpack, require, require_type
 from ..untrusted.thinc_models import require_param
@@ -41,11 +45,11 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
         initialized and saved with it: a saved pipeline needs no files.
     width (int): Width of the vector that is concatenated.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, `width` wider than that of `embed`.
-    RAISES (ValueError): Without lists, for a width below 1, or an embedding of unknown width.
+    RAISES (ZhTwNerError): Without lists, for a width below 1, or an embedding of unknown width.
     """
     if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
         known = bool(embed.has_dim("nO"))
-        raise ValueError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
+        raise SettingError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
     hooks: EncoderHooks = {"reach": reach, "check": check}
     model: Tok2VecT = Model(
         "lexicon_embed",
@@ -142,14 +146,15 @@ class Lexicon:
         """
         places = np.zeros((len(norms), len(self.lists), 3, N_LENGTHS), dtype=np.float32)
         text = "".join(norms)
-        # Character → token that begins there; where all tokens are single characters, the same number.
-        tokens: Sequence[int] | dict[int, int] = range(len(text) + 1)
-        if not {1}.issuperset(map(len, norms)):
+        # Character → token that begins there; None if all tokens are single characters.
+        tokens = None
+        if len(text) != len(norms) or "" in norms:
             tokens = {place: token for token, place in enumerate(accumulate(map(len, norms), initial=0))}
-        for first, last, lists in self._index.find(text):
-            if isinstance(tokens, dict) and not (first in tokens and last in tokens):
-                continue
-            start, end = tokens[first], tokens[last]
+        for start, end, lists in self._index.find(text):
+            if tokens is not None:
+                if start not in tokens or end not in tokens:
+                    continue
+                start, end = tokens[start], tokens[end]  # noqa: PLW2901
             if end - start < 2:
                 continue
             length = min(end - start, LONGEST) - 2
@@ -184,16 +189,16 @@ def read_words(path: Path) -> list[str]:
 
     path (Path): A text file in UTF-8, with or without a byte order mark.
     RETURNS (list[str]): The words of two characters or more.
-    RAISES (ValueError): If the file cannot be read, is not UTF-8, or has no such word.
+    RAISES (ZhTwNerError): If the file cannot be read, is not UTF-8, or has no such word.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ValueError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
+        raise CorpusError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
     except UnicodeDecodeError as error:
-        raise ValueError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
+        raise CorpusError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
     # Single spaces between words are no tokens: Taipei 101 is found as it is and as Taipei101.
     words = [word for line in text.splitlines() if len(word := line.strip().replace(" ", "")) > 1]
     if not words:
-        raise ValueError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))
+        raise CorpusError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))
     return words

@@ -28,7 +28,6 @@ from .exceptions import (
     UnreadableFileError,
     UsageError,
     ZhTwNerError,
-    code_of,
 )
 from .exports import ExportErrors
 from .files import FileErrors
@@ -83,5 +82,4 @@ __all__ = [
     "UsageError",
     "Warnings",
     "ZhTwNerError",
-    "code_of",
 ]

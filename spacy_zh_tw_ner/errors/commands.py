@@ -9,18 +9,18 @@ class CommandErrors:
         "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
         "to continue that job, or discard it with --force."
     )
-    ZT521 = "{role} has the name '{path}', which does not say its format. Give one that ends in {choices}."
+    ZT521 = "{role} has the name '{path}', which has no suffix of a known format. Give one that ends in {choices}."
     ZT522 = "There is no file {path} to annotate. Check IN."
-    ZT523 = "{path} is no Parquet file that can be read: {reason}. Check IN."
+    ZT523 = "{path} is not a Parquet file that can be read: {reason}. Check IN."
     ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
     ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
     ZT526 = (
-        "{path} was changed while it was read: its size or time of change is another. Nothing was put together. "
-        "Start again when it is complete."
+        "{path} was changed while it was read: its size or time of modification differs. No output was written. Start "
+        "again when it is complete."
     )
     ZT527 = (
-        "A worker ended before its work: it was killed, or ran out of memory ({reason}). What is finished is kept in "
-        "{folder}; the same command goes on from there, perhaps with fewer --workers or a smaller --chunk-size."
+        "A worker process was killed, or ran out of memory ({reason}). Finished work is kept in {folder}; the same "
+        "command continues from there, perhaps with fewer --workers or a smaller --chunk-size."
     )
     ZT528 = "{setting}={value} is not possible. {remedy}"
     ZT529 = (

@@ -26,13 +26,20 @@ class ComponentErrors:
         'or set precision = "bf16" where it is "fp16".'
     )
     ZT103 = (
-        "Lengths must be at least 0 and sum to the {rows} rows of emissions (got a sum of {total}, the least {least})."
+        "Lengths must be at least 0 and sum to the {rows} rows of emissions (got a sum of {total}, the smallest "
+        "{least})."
     )
     ZT104 = "Emissions must have one column for each of the {expected} tags of the CRF (got {seen})."
-    ZT105 = "Tags of sequence {index} form an illegal path under the constraints."
+    ZT105 = (
+        "The tags of sequence {index} are an illegal sequence under the constraints. Give tags that "
+        "`legal_transitions` allows."
+    )
     ZT106 = "min_score must be from 0 to 1 (got {value})."
     ZT107 = "A label must be a non-empty string, not {value!r}."
-    ZT108 = "No legal path exists through sequence {index} of {length} tokens: the constraints forbid every one."
+    ZT108 = (
+        "Sequence {index} of {length} tokens has no legal tag sequence: the constraints forbid all of them. Check the "
+        "gold mask and the transitions."
+    )
     ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
     ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or leave `compiled` at None."
     ZT111 = "The gold mask of the CRF must be a boolean array of the shape of the emissions, {expected} (got {seen})."
@@ -66,17 +73,17 @@ class ComponentErrors:
     )
 
     # Ensembles
-    ZT370 = "An ensemble is made of two pipelines at least, not {n}."
+    ZT370 = "An ensemble needs at least two pipelines, not {n}. Give more of them."
     ZT371 = (
-        "The labels of {other} are not those of {one}, so that their probabilities cannot be averaged. Only {one} has: "
+        "The labels of {other} are not those of {one}, so their probabilities cannot be averaged. Only {one} has: "
         "{only_one}. Only {other} has: {only_other}. Train them on the same labels, or leave one out."
     )
     ZT372 = (
-        "{other} cuts or reads text otherwise than {one}: {differences}. Train them with the same [nlp.tokenizer], or "
-        "leave one out."
+        "{other} cuts text into tokens or normalizes it differently from {one}: {differences}. Train them with the "
+        "same [nlp.tokenizer], or leave one out."
     )
     ZT373 = (
-        "'{name}' is an ensemble of {n} pipelines, which learns nothing itself. Train pipelines, and make one of them "
+        "'{name}' is an ensemble of {n} pipelines, which is not trained itself. Train pipelines, and combine them "
         "with `python -m spacy zh-tw-ner ensemble A B OUT`."
     )
 
@@ -100,6 +107,12 @@ class ComponentErrors:
     ZT683 = (
         "{name!r} is an exported model (`export-onnx`), and this command needs a spaCy pipeline. Give the pipeline "
         "that it was exported from."
+    )
+
+    # An ensemble where a component with a model is needed
+    ZT943 = (
+        "'{name}' is an ensemble, which has no model of its own. Use one of its pipelines: the folders 0, 1, … in the "
+        "folder '{name}' of the saved ensemble."
     )
 
 

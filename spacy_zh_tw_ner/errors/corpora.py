@@ -8,7 +8,10 @@ class CorpusErrors:
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
-    ZT204 = "{path} holds {n} sentences and not one entity: nothing could be learnt. Check its format: {format}."
+    ZT204 = (
+        "{path} holds {n} sentences and not one entity: a model could learn nothing from it. Check its format: "
+        "{format}."
+    )
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
     ZT207 = (
@@ -28,7 +31,7 @@ class CorpusErrors:
 
     # Formats
     ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
-    ZT222 = "{path} is not JSON ({reason}), and the names of the tags were looked for in it. Correct or remove it."
+    ZT222 = "{path} is not JSON ({reason}), but should hold the names of the tags. Correct or remove it."
     ZT223 = (
         "{origin}: {field} are numbers, and the names of the tags are not known. Put the names, in order, in a file in "
         'the same folder, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
@@ -43,7 +46,7 @@ class CorpusErrors:
     )
     ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
-    ZT233 = "{path} is there already, and is no output of this kind. Name another, or remove it first."
+    ZT233 = "{path} exists already, and is not an output of this kind. Choose another name, or remove it first."
     ZT234 = "There is no text to write to {path}."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
 

@@ -15,16 +15,16 @@ class EncoderErrors:
     )
     ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
     ZT304 = (
-        "This BiLSTM has precision={precision!r}, which `quantize` gave it, and does not train. Train the pipeline "
-        "that it was made from."
+        "This BiLSTM was quantized to precision={precision!r}, and does not train. Train the pipeline that it was "
+        "made from."
     )
 
     # Transformer: tokenizer, windows, training
     ZT310 = (
-        "{kind} is a slow tokenizer, which cannot say which pieces belong to which character. Save it as a fast one: "
+        "{kind} is a slow tokenizer, which has no alignment of wordpieces and characters. Save it as a fast one: "
         "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
     )
-    ZT311 = "{kind} has none of {names}, so that there is no id to fill with. Set `pad_token` in its config."
+    ZT311 = "{kind} has none of {names}, so there is no id for padding. Set `pad_token` in its config."
     ZT312 = (
         "clause_windows has size={size} and overlap={overlap}. Give an overlap from 0 to a quarter of the size, "
         "such as size = 254 and overlap = 16."
@@ -37,20 +37,20 @@ class EncoderErrors:
         '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer], or precision = "fp32".'
     )
     ZT315 = (
-        "What is resumed was trained by an optimizer of torch, and {kind} has none. Keep "
-        '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
+        "The checkpoint was trained with GroupedOptimizer.v1; the config has {kind}. Keep `@optimizers = "
+        '"spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
     )
 
     # Transformer: base model and settings
     ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
     ZT321 = (
-        "The base {name!r} (revision {revision}) could not be read: {reason} Looked in: {where}. Check `name` and "
-        '`revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" needs '
-        'its base each time; "full" and "merged" do not.'
+        "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
+        'and `revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" '
+        'needs its base model each time; "full" and "merged" do not.'
     )
     ZT322 = (
         "The checkpoint {name!r} lacks {count} weights of a {family} encoder, the first '{missing}': they would be "
-        "random. It was made for something else, or its file is damaged. Choose another `name`."
+        "random. It was made for another architecture, or its file is damaged. Choose another `name`."
     )
     ZT323 = "The weights of {name!r} do not fit its config.json: {reason} Choose another `name`, or download it again."
     ZT324 = (
@@ -62,8 +62,8 @@ class EncoderErrors:
         "Choose from: {candidates}; or null for the usual ones."
     )
     ZT326 = (
-        "Which layers of a {family} model take adapters is not known. Set lora.target_modules. Its linear layers: "
-        "{candidates}."
+        "The layers of a {family} model that take adapters by default are not known. Set lora.target_modules. Its "
+        "linear layers: {candidates}."
     )
     ZT327 = (
         "{kind!r} needs bitsandbytes, which is not installed. Run `pip install bitsandbytes` where it has wheels "
@@ -76,22 +76,25 @@ class EncoderErrors:
         'A pipeline that was saved with save = "merged" runs everywhere.'
     )
     ZT329 = (
-        "memory.freeze_layers={n}, but the layers of this {family} model share one set of weights: none can be frozen "
-        "alone. Set it to 0."
+        "memory.freeze_layers={n}, but the layers of this {family} model share one set of weights: single layers "
+        "cannot be frozen. Set it to 0."
     )
-    ZT330 = "memory.freeze_layers={n}, but the base has {layers} layers. Choose from 0 to {layers}."
+    ZT330 = "memory.freeze_layers={n}, but the base model has {layers} layers. Choose from 0 to {layers}."
     ZT331 = (
-        "A window of {length} pieces is longer than the {limit} that {name!r} has positions for. "
-        "Set a smaller window in `get_spans`."
+        "A window of {length} pieces is longer than the {limit} positions of {name!r}. Set a smaller window in "
+        "`get_spans`."
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
     ZT333 = (
-        "The adapter belongs to another base than {name!r} (revision {revision}): its hash is {found:.12}, "
-        "expected was {expected:.12}. Give the `name` and `revision` that it was trained on; a pipeline "
-        'saved with save = "full" or "merged" needs none.'
+        "The adapter belongs to another base model than {name!r} (revision {revision}): its hash is {found:.12}, "
+        "expected was {expected:.12}. Give the `name` and `revision` that it was trained on; a pipeline saved with "
+        'save = "full" or "merged" needs none.'
     )
-    ZT334 = "attention='causal', but {name!r} is a {family} model, which reads both ways. Set attention = null."
-    ZT335 = "The saved adapter does not fit the model: {count} weights differ in name or shape, the first '{name}'."
+    ZT334 = "attention='causal', but {name!r} is a {family} model with bidirectional attention. Set attention = null."
+    ZT335 = (
+        "The saved adapter does not fit the model: {count} weights differ in name or shape, the first '{name}'. Load "
+        "it with the base model and the lora block that it was trained with."
+    )
     ZT336 = (
         "The transformer would take {size:.2f} GiB when saved with save={save!r}, save_dtype={save_dtype!r}, and "
         'spacy-transformers stores at most {limit:.2f} GiB. Set save = "adapter" with a lora block, or '
@@ -100,9 +103,12 @@ class EncoderErrors:
     ZT337 = 'optimizer={name!r} needs bitsandbytes, which is not installed. Choose "adamw" or "adafactor".'
     ZT338 = (
         "The saved optimizer state does not fit: its {what} was {saved}, and now is {own}. Resume with the settings "
-        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start afresh."
+        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start anew."
     )
-    ZT339 = "These bytes hold no transformer that this version can read (format {seen!r}, expected {expected})."
+    ZT339 = (
+        "The data holds no transformer that this version can read (format {seen!r}, expected {expected}). Update this "
+        "package, or save the pipeline again."
+    )
     ZT340 = (
         "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
         "give a `name` whose tokenizer and weights match."
@@ -110,28 +116,28 @@ class EncoderErrors:
 
     # Memory
     ZT341 = (
-        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch which '
+        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch that '
         "does not fit runs in parts."
     )
     ZT342 = (
         "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
-        "get_spans.size, a lora block, or a smaller base; `zh-tw-ner plan` tells what each of them gives."
+        "get_spans.size, a lora block, or a smaller base model; `zh-tw-ner plan` shows what each of them saves."
     )
     ZT343 = (
-        'Memory ran out when {name} made its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", a '
-        "lora block, or more memory.freeze_layers."
+        'Memory ran out when {name} allocated its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", '
+        "a lora block, or more memory.freeze_layers."
     )
 
     # Quantized weights
     ZT540 = (
-        'Weights of quantization.kind="int8_cpu" multiply on CPUs only, not on {device}. Leave the GPU out, or load '
-        "the pipeline that they were made from."
+        'Weights of quantization.kind="int8_cpu" run on CPUs only, not on {device}. Leave the GPU out, or load the '
+        "pipeline that they were made from."
     )
 
     # Word lists
     ZT556 = (
-        "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths begin at the folder that "
-        "training was started in."
+        "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths are relative to the "
+        "folder that training was started in."
     )
     ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at {at}. Save it as UTF-8, one word a line."
     ZT558 = (
@@ -145,22 +151,19 @@ class EncoderErrors:
 
     # Large weights in files of their own
     ZT620 = (
-        "The weights are in a file of their own ({folder}/{name}), and these bytes are only what stood beside it. Load "
-        "the whole pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
+        "The weights are in a separate file ({folder}/{name}), which these bytes do not contain. Load the whole "
+        "pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
     )
-    ZT621 = "The weights of the pipeline should be in {path}, which is not there. Copy its folder with all files."
-    ZT622 = "{path} ends before its last weights: it was not copied to its end. Copy it again."
+    ZT621 = "The weights of the pipeline should be in {path}, which does not exist. Copy its folder with all files."
+    ZT622 = "{path} ends before its last weights: it was not copied completely. Copy it again."
 
 
 class EncoderWarnings:
     """Part of `Warnings`."""
 
     # Precision and memory
-    ZT920 = (
-        "memory.precision={precision!r} is emulated on this {device}: it works, and takes longer than it should. "
-        "Choose {other!r}."
-    )
+    ZT920 = "memory.precision={precision!r} is emulated on this {device}: it works, but slowly. Choose {other!r}."
     ZT930 = (
-        "Memory ran out with {size} pieces at once. They run in parts of at most {half} from now on; the results are "
-        "the same."
+        "Memory ran out with {size} pieces at once. Batches run in parts of at most {half} from now on; the results "
+        "are the same."
     )

@@ -56,13 +56,8 @@ class ZhTwNerError(ValueError):
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
+        self.message = message
         self.code = code or (message.code if isinstance(message, Message) else "")
-
-
-def code_of(error: BaseException) -> str:
-    """Return the code of an error's message; empty for errors of other packages."""
-    message = error.args[0] if error.args else None
-    return message.code if isinstance(message, Message) else ""
 
 
 class SettingError(ZhTwNerError):

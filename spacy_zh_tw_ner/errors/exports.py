@@ -6,13 +6,22 @@ class ExportErrors:
 
     # Checkpoints with a head
     ZT350 = (
-        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained to "
-        "tag, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
+        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained for "
+        "tagging, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
     )
-    ZT351 = "The head of '{name}' is a {kind}, not one linear layer, and cannot become emissions."
+    ZT351 = (
+        "The head of '{name}' is a {kind}, not one linear layer, and cannot be converted to emissions. Choose another "
+        "checkpoint, or train one with configs/transformer.cfg."
+    )
     ZT352 = "The labels of '{name}' have no names ({labels} …). Set `id2label` in its config.json."
-    ZT353 = "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they are no pair."
-    ZT354 = "'{name}' and the component have no label in common. It has {seen}; the component {expected}."
+    ZT353 = (
+        "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they do not fit "
+        "together. Give the checkpoint that the encoder was loaded from."
+    )
+    ZT354 = (
+        "'{name}' and the component have no label in common. It has {seen}; the component {expected}. Give a "
+        "checkpoint with the same labels."
+    )
     ZT355 = (
         "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
         "before a name."
@@ -20,8 +29,8 @@ class ExportErrors:
 
     # Quantized pipelines
     ZT541 = (
-        "The pipeline has no {encoders} of this package for --to {to}. Its components: {names}. A Transformer takes "
-        "int8 and bf16, a BiLSTM bf16."
+        "The pipeline has no {encoders} of this package for --to {to}. Its components: {names}. A Transformer can be "
+        "quantized to int8 and bf16, a BiLSTM to bf16."
     )
     ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
     ZT543 = (
@@ -33,44 +42,43 @@ class ExportErrors:
         "--ignore-f1-drop."
     )
     ZT545 = (
-        "There is nothing to measure F on: no --dev was given, and the pipeline was trained with dev data that is not "
-        "here ({path}). Give --dev, or --ignore-f1-drop to go without."
+        "There is no data to measure F on: no --dev was given, and the dev data that the pipeline was trained with is "
+        "not here ({path}). Give --dev, or --ignore-f1-drop to do without."
     )
 
     # Pipelines as ONNX
     ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT547 = (
-        "The component '{name}' does not read the hidden states of a Transformer of this package as they are, and "
-        "nothing else is written as ONNX: TransformerModel.v1 behind a TransformerListener, or Tok2VecTransformer.v1. "
-        "A BiLSTM reads hashes that only spaCy makes; it is small and fast as it is."
+        "The component '{name}' does not read the hidden states of a Transformer of this package directly, and no "
+        "other component can be exported as ONNX: TransformerModel.v1 with a TransformerListener, or "
+        "Tok2VecTransformer.v1. A BiLSTM reads hashes that only spaCy computes; it is small and fast as it is."
     )
     ZT548 = (
-        "The weights of this pipeline are in 8 bits for torch, which ONNX has in another way. Export the pipeline that "
+        "The weights of this pipeline are quantized for torch, and ONNX has another format. Export the pipeline that "
         "it was made from, with --to int8."
     )
     ZT549 = (
-        "The pipeline's tokens are not made by CharTokenizer of single characters ({seen}), and could not be made "
+        "The tokenizer of the pipeline is not CharTokenizer with single characters ({seen}), and cannot be reproduced "
         "without spaCy. Train with group = [] and script = null; convert the script of texts before they are read."
     )
     ZT550 = (
-        "torch cannot write a Transformer of the family '{family}' as ONNX: {reason} BERT, ALBERT, ELECTRA, "
+        "torch cannot export a Transformer of the family '{family}' as ONNX: {reason} BERT, ALBERT, ELECTRA, "
         "DeBERTa-v2, Qwen2 and LLaMA are tested."
     )
     ZT551 = (
-        "What was written as ONNX is not what the pipeline is: emissions differ by {difference:.1e} of the largest "
-        "({tolerance:.0e} is allowed), and {other} of {total} tags are others. Nothing was written. Try the versions "
-        "of constraints.txt."
+        "The ONNX model differs from the pipeline: emissions by {difference:.1e} of the largest ({tolerance:.0e} is "
+        "allowed), and {other} of {total} tags. Nothing was written. Try the versions of constraints.txt."
     )
     ZT552 = (
-        "The weights of this pipeline are quantised ({kind}), which ONNX does not know. Save it with plain weights "
+        "The weights of this pipeline are quantized ({kind}), which ONNX does not support. Save it with plain weights "
         'first: spacy.load(PIPELINE, config={{"components.transformer.model.save": "merged"}}).to_disk(PLAIN).'
     )
 
     # Exported models
-    ZT630 = "{path} is no folder of `export-onnx`: there have to be {files}. Write it with `zh-tw-ner export-onnx`."
+    ZT630 = "{path} is not an exported model: it needs {files}. Write it with `zh-tw-ner export-onnx`."
     ZT631 = (
-        "{path} is of format {seen!r}, written by {by}, which this version does not read. Write it again with "
+        "{path} is of format {seen!r}, written by {by}, which this version does not read. Export it again with "
         "`zh-tw-ner export-onnx`, or update this package."
     )
-    ZT632 = "{path} takes ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
-    ZT633 = "{path} cannot be read ({reason}). Was it copied whole? Write it again with `zh-tw-ner export-onnx`."
+    ZT632 = "{path} needs ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
+    ZT633 = "{path} cannot be read ({reason}). Was it copied completely? Export it again with `zh-tw-ner export-onnx`."

@@ -8,7 +8,7 @@ class ServiceErrors:
     ZT501 = "{name} must be greater than 0 and finite (got {value})."
     ZT503 = "The name {name!r} of a pipeline ({argument!r}) is empty or taken. Name each of them: NAME=PIPELINE."
     ZT504 = (
-        "The pipeline '{name}' takes {size:.0f} MiB, more than all together may ({limit:.0f} MiB). Raise "
+        "The pipeline '{name}' takes {size:.0f} MiB, more than the {limit:.0f} MiB for all pipelines. Raise "
         "--max-models-mib, or quantize it."
     )
     ZT505 = "`serve` needs packages that are not installed ({missing}). Run `{hint}`."
@@ -17,15 +17,15 @@ class ServiceErrors:
     ZT508 = "{field}: {problem}."
     ZT509 = "The Content-Type is {seen!r}. Send {expected}."
     ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
-    ZT511 = "The pipeline fails at this text ({kind}). The others of the request are not to blame; leave this one out."
+    ZT511 = "The pipeline fails at this text ({kind}). Send the other texts of the request without it."
     ZT512 = "The answer took longer than {seconds:g} s. Try again later, or send less at a time."
-    ZT513 = "The body did not come within {seconds:g} s. Send it faster, or in parts."
-    ZT514 = "This service wants a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+    ZT513 = "The body was not complete within {seconds:g} s. Send it faster, or in parts."
+    ZT514 = "This service needs a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     ZT515 = "There is no pipeline {name!r} here. There are: {names}."
-    ZT516 = "The pipeline does not know the label {label!r}. It knows: {labels}."
-    ZT517 = "The service answers no such request: {problem}. What it answers stands at /docs."
+    ZT516 = "The pipeline does not have the label {label!r}. It has: {labels}."
+    ZT517 = "The service has no such endpoint: {problem}. The documentation is at /docs."
     ZT518 = "The service is not ready: {reason}."
-    ZT519 = "Something went wrong that is no fault of the request. It was logged under {id}."
+    ZT519 = "The service failed, and the request is not the cause. It was logged under {id}."
     ZT535 = "The service is shutting down and has not processed this text. Send it again when the service is back."
 
     # Connections and keys
@@ -58,15 +58,15 @@ class ServiceErrors:
     )
 
     # Gazetteers of requests
-    ZT607 = "gazetteer: {count:,} words, where {limit:,} may come. Leave some out, or have --max-words raised."
+    ZT607 = "gazetteer: {count:,} words, and at most {limit:,} are allowed. Leave some out, or have --max-words raised."
     ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."
     ZT609 = (
         "The label {label!r} in gazetteer takes no evidence in this pipeline. Those that do: {labels}. Leave it out, "
         "or set `override` to true, which makes entities of its words without asking the pipeline."
     )
     ZT610 = (
-        "The words of gazetteer stand at more than {limit:,} places of a text of {length:,} characters. Leave out "
-        "those that lie within others."
+        "The words of gazetteer are found at more than {limit:,} places of a text of {length:,} characters. Leave out "
+        "those that are inside others."
     )
 
 

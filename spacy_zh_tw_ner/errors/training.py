@@ -10,21 +10,21 @@ class TrainingErrors:
 
     # Encoders of other pipelines
     ZT375 = (
-        "'{name}' cuts or reads text otherwise than the pipeline that is to start from it: {differences}. Train with "
-        "its [nlp.tokenizer], or set start_from to null."
+        "'{name}' cuts text into tokens or normalizes it differently from the pipeline that is to start from it: "
+        "{differences}. Train with its [nlp.tokenizer], or set start_from to null."
     )
     ZT376 = (
-        "The encoder of '{name}' cannot be started from: it has {other}, where this one has {one}. Train with the "
+        "The encoder of '{name}' cannot be started from: it has {other}, and this pipeline has {one}. Train with the "
         "[components.ner.model.tok2vec] of its config.cfg, or set start_from to null."
     )
     ZT377 = (
-        "The component '{component}' has no encoder of its own, it listens to another component. Take that over as a "
-        'whole: `[components.transformer]` with `source = "{name}"`.'
+        "The component '{component}' has no encoder of its own, it listens to another component. Take over that "
+        'component: `[components.transformer]` with `source = "{name}"`.'
     )
 
     # Runs and checkpoints
     ZT401 = (
-        "What is resumed knows {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
+        "The checkpoint has {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
         "that was saved with it."
     )
     ZT430 = (
@@ -36,18 +36,18 @@ class TrainingErrors:
         "folder, which are complete."
     )
     ZT441 = (
-        "{path} belongs to another config: {differences}. Resume with the config of that run, or start anew in another "
-        "folder."
+        "{path} belongs to another config: {differences}. Resume with the config of that run, or start a new one in "
+        "another folder."
     )
     ZT442 = (
-        "{path} holds other weights than this config makes: {n} differ in name or shape, {first} among them. Was the "
-        "corpus changed, or the base?"
+        "{path} has other weights than this config: {n} differ in name or shape, {first} among them. Was the corpus "
+        "or the base model changed?"
     )
-    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" where the CPU has it.'
-    ZT444 = '{path} = "bf16", which {name} does not have (it came with RTX 30 and A100). Set "fp16".'
+    ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" if the CPU supports it.'
+    ZT444 = '{path} = "bf16", which {name} does not support (GPUs do since RTX 30 and A100). Set "fp16".'
     ZT445 = (
         "Give one of --preset and --source (got --preset {preset!r} and --source {source!r}): a preset to train from a "
-        "base model or from scratch, a source to train a pipeline further."
+        "base model or from scratch ({names}), a source to train a pipeline further."
     )
     ZT446 = (
         "--base {base!r} cannot be combined with --source {source!r}, whose own encoder is trained further. Leave "
@@ -61,14 +61,14 @@ class TrainingErrors:
     # Planning
     ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
     ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
-    ZT603 = "{path} is no config: {reason}"
+    ZT603 = "{path} is not a config: {reason}"
     ZT604 = (
-        "This config has no Transformer (no component with TransformerModel.v1), so that there is nothing to plan: "
-        "what learns from nothing trains on a CPU in less than 1 GiB."
+        "This config has no Transformer (no component with TransformerModel.v1), so there is nothing to plan: models "
+        "without one train on a CPU in less than 1 GiB."
     )
-    ZT605 = "--vram {value} is less than CUDA takes for itself ({context:.2f} GiB). Give the memory of the card in GiB."
+    ZT605 = "--vram {value} is less than CUDA itself takes ({context:.2f} GiB). Give the memory of the card in GiB."
     ZT606 = (
-        "The batcher {name!r} does not say how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
+        "The batcher {name!r} does not determine how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
         "spacy.batch_by_padded.v1, or give --batch."
     )
 
@@ -78,23 +78,23 @@ class TrainingWarnings:
 
     # Runs
     ZT921 = (
-        "The loss of {names} is no finite number any more: nothing is left to train, and spaCy cannot save it (it "
-        'stops with "Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+        "The loss of {names} is no finite number any more: the model is lost, and spaCy cannot save it (it stops with "
+        '"Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
     )
     ZT922 = (
         "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
     )
     ZT923 = (
         "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
-        "({before:.4f} → {now:.4f}): what is learnt is not what is scored. Likely: {hints}."
+        "({before:.4f} → {now:.4f}): the training data differ from the dev data. Likely: {hints}."
     )
     ZT924 = (
-        "The progress of training cannot be written to {path} ({reason}). Training goes on without it; make room "
-        "there, or set `path` in [training.logger] to another folder."
+        "The progress of training cannot be written to {path} ({reason}). Training continues without it; free some "
+        "space there, or set `path` in [training.logger] to another folder."
     )
     ZT925 = (
-        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: the run ends before its rate is "
-        "reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
+        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: the run ends before its full rate "
+        "is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
         '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
     )
     ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely: {hints}."

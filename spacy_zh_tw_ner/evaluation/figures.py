@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..crf import Reliability
-from ..errors import Errors, MissingExtraError
+from ..errors import Errors, MissingExtraError, SettingError
 from ..extras import has_resvg, install_hint
 from ..outputs import require_report
 from ..svg import COLOURS, colour_of, element, group, polyline, render_svg, text, text_width
@@ -113,7 +113,7 @@ def picture_format(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise ValueError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
+        raise SettingError(Errors.ZT404.format(value=str(path), choices=", ".join(FORMATS)))
     if suffix == ".png" and not has_resvg():
         raise MissingExtraError(Errors.ZT403.format(path=path, hint=install_hint("evaluate")))
     return suffix

@@ -8,12 +8,12 @@ from spacy.tokens import Doc
 
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
+from ..training.augmenters import respelled
 from .bootstrap import Difference, Scores, compare_counts, summarize
 from .entity_counts import EntityCounts, count_entities
 from .predictions import compare, predict_golds
 
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
-ENTITY_ATTRIBUTES: list[int | str] = ["ENT_IOB", "ENT_TYPE"]
 
 
 class ScriptScores(NamedTuple):
@@ -42,7 +42,7 @@ def script_scores(
     """
     found = {}
     for name, convert in script_conversions().items():
-        rewritten = [rewrite(gold, convert) for gold in golds]
+        rewritten = [respelled(gold, convert(gold.text)) for gold in golds]
         table = count_entities(compare(predict_golds(nlp, rewritten)))
         found[name] = ScriptScores(
             sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
@@ -60,16 +60,3 @@ def script_conversions() -> dict[str, Callable[[str], str]]:
 def swap_variants(text: str) -> str:
     """Write every character that Taiwan writes in two ways in the other way, 台 as 臺 and 臺 as 台."""
     return "".join(SWAPS.get(char, char) for char in text)
-
-
-def rewrite(gold: Doc, convert: Callable[[str], str]) -> Doc:
-    """Convert a gold document to another script.
-
-    gold (Doc): The document.
-    convert (Callable[[str], str]): Text → text of the same length.
-    RETURNS (Doc): With the same tokens, entities and unannotated tokens.
-    """
-    text = convert(gold.text)
-    words = [text[token.idx : token.idx + len(token)] for token in gold]
-    rewritten = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
-    return rewritten.from_array(ENTITY_ATTRIBUTES, gold.to_array(ENTITY_ATTRIBUTES))  # type: ignore[arg-type]

@@ -17,10 +17,11 @@ from ..components.inspection import run_before
 from ..crf import decode
 from ..crf.transitions import FloatsT, Transitions
 from ..encoders import Tok2VecT
-from ..errors import Errors
+from ..errors import Errors, PipelineError
 from ..runtime.onnx_session import import_onnxruntime
-from ..transformer.batches import MicroBatch, cut_documents, make_micro_batches
+from ..transformer.batches import MicroBatch, make_micro_batches
 from ..transformer.model import shim_of
+from ..transformer.windows import cut_documents
 
 TOLERANCE = 1e-4  # of emissions, relative to the largest
 # Characters of the texts of a batch; the last text is longer than a window of the default size.
@@ -31,7 +32,7 @@ EmissionsT: TypeAlias = Callable[[list[Doc]], FloatsT]  # documents → (n_token
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ExportComparison:
     """Differences between two models that read the same random texts.
 
     difference (float): Largest difference of two emissions, relative to the largest emission.
@@ -46,14 +47,14 @@ class Comparison:
     speed_before: float
 
 
-def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folder: Path) -> Comparison:
+def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folder: Path) -> ExportComparison:
     """Check that an exported graph agrees with its pipeline.
 
     nlp (Language): The pipeline, in float32.
     ner (CRFEntityRecognizer): Its component.
     encoder (Model[list[Doc], list[Floats2d]]): The encoder of the component.
     folder (Path): The folder of model.onnx and pieces.npz.
-    RETURNS (Comparison): Of the pipeline and the graph.
+    RETURNS (ExportComparison): Of the pipeline and the graph.
     RAISES (ValueError): If emissions are too far apart, or a tag differs.
     """
 
@@ -65,7 +66,7 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
     found = compare(nlp, texts, ner.transitions(), of_pipeline, session.emissions)
     other = found.characters - found.same
     if not found.difference <= TOLERANCE or other:
-        raise ValueError(
+        raise PipelineError(
             Errors.ZT551.format(difference=found.difference, tolerance=TOLERANCE, other=other, total=found.characters)
         )
     return found
@@ -73,7 +74,7 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
 
 def compare(
     nlp: Language, texts: Iterator[list[str]], transitions: Transitions, before: EmissionsT, after: EmissionsT
-) -> Comparison:
+) -> ExportComparison:
     """Compare two models.
 
     nlp (Language): Makes documents of texts.
@@ -96,7 +97,7 @@ def compare(
         n_same += int((decode(rows, lengths, transitions) == decode(found, lengths, transitions)).sum())
         n_characters += len(rows)
     speed_before, speed = (n_characters / clock for clock in clocks)
-    return Comparison(worst / max(largest, 1e-9), n_characters, n_same, speed, speed_before)
+    return ExportComparison(worst / max(largest, 1e-9), n_characters, n_same, speed, speed_before)
 
 
 class Session:

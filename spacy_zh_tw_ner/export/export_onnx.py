@@ -37,7 +37,7 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..encoders import Tok2VecT
 from ..encoders.torch_interop import to_torch
-from ..errors import Errors, MissingExtraError
+from ..errors import Errors, MissingExtraError, PipelineError
 from ..extras import install_hint
 from ..tokenization.char_tokenizer import CharTokenizer
 from ..transformer.backbone import Backbone
@@ -49,7 +49,7 @@ from ..transformer.shim import BackboneShim
 from ..transformer.windows import ClauseWindows
 from ..transformer.wordpieces import code_point_wordpieces
 from ..untrusted import sha256_of
-from .check_onnx import Comparison, check_onnx
+from .check_onnx import ExportComparison, check_onnx
 
 FORMAT = 1
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -59,18 +59,18 @@ ONE_FILE = 2**31 - 2**26  # bytes of weights; protobuf holds no more than 2 GiB
 LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
-def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Comparison:
+def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> ExportComparison:
     """Export a pipeline, and check that the export finds the same entities.
 
     nlp (Language): The pipeline, on the CPU. It is changed: adapters are merged, and half precision becomes float32.
     folder (Path): An empty folder.
     name (Optional[str]): The component, if there are several `zh_tw_crf_ner`.
-    RETURNS (Comparison): Differences between the emissions of pipeline and export, and the speed of both.
+    RETURNS (ExportComparison): Differences between the emissions of pipeline and export, and the speed of both.
     RAISES (ValueError): For what cannot be exported: another encoder than a Transformer of ours, quantized weights,
         tokens of several characters; or if the export finds other tags.
     """
     require_onnx()
-    ner = find_recognizer(nlp, name)
+    ner = find_recognizer(nlp, name, CRFEntityRecognizer)
     _require_characters(nlp)
     encoder = find_encoder(nlp, ner)
     shim = shim_of(encoder)
@@ -79,7 +79,7 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> Comparis
     output = ner.model.get_ref("output_layer")
     weight, bias = (to_torch(cast(Floats2d, output.get_param(param))).float() for param in ("W", "b"))
     if weight.shape[1] != shim.backbone.width:
-        raise ValueError(Errors.ZT547.format(name=ner.name))
+        raise PipelineError(Errors.ZT547.format(name=ner.name))
     write_graph(EmissionModel(merge(shim.backbone, shim.table.tokenizer), weight, bias), folder / "model.onnx")
     np.savez_compressed(folder / "pieces.npz", **code_point_wordpieces(shim.table, nlp.tokenizer)._asdict())
     write_metadata(folder, _metadata(nlp, ner, encoder))
@@ -96,9 +96,9 @@ def require_onnx() -> None:
 def _require_characters(nlp: Language) -> None:
     tokenizer = nlp.tokenizer
     if not isinstance(tokenizer, CharTokenizer):
-        raise ValueError(Errors.ZT549.format(seen=type(tokenizer).__name__))
+        raise PipelineError(Errors.ZT549.format(seen=type(tokenizer).__name__))
     if tokenizer.group or tokenizer.script:
-        raise ValueError(Errors.ZT549.format(seen=f"group={tokenizer.group} and script={tokenizer.script!r}"))
+        raise PipelineError(Errors.ZT549.format(seen=f"group={tokenizer.group} and script={tokenizer.script!r}"))
 
 
 def find_encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
@@ -118,7 +118,7 @@ def find_encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
     ]
     found = [layer for model in (own, *heard) for layer in model.walk() if _is_encoder(layer)]
     if len(found) != 1:
-        raise ValueError(Errors.ZT547.format(name=ner.name))
+        raise PipelineError(Errors.ZT547.format(name=ner.name))
     return cast(Tok2VecT, found[0])
 
 
@@ -129,7 +129,9 @@ def _is_encoder(layer: Model[Any, Any]) -> bool:
 def _require_plain(shim: BackboneShim) -> None:
     quantization = shim.backbone.settings.quantization
     if quantization is not None:
-        raise ValueError(Errors.ZT548 if quantization.kind == INT8_CPU else Errors.ZT552.format(kind=quantization.kind))
+        raise PipelineError(
+            Errors.ZT548 if quantization.kind == INT8_CPU else Errors.ZT552.format(kind=quantization.kind)
+        )
 
 
 def _to_float(shim: BackboneShim) -> None:
@@ -189,7 +191,7 @@ def write_graph(model: EmissionModel, path: Path) -> None:
             program.save(path, external_data=size > ONE_FILE)
     except RuntimeError as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
-        raise ValueError(Errors.ZT550.format(family=model.model.config.model_type, reason=reason)) from error
+        raise PipelineError(Errors.ZT550.format(family=model.model.config.model_type, reason=reason)) from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from thinc.types import Floats2d
 
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
-from ..errors import Errors
+from ..errors import BaseModelError, Errors, PipelineMismatchError
 from ..transformer.hub import loading, read_config
 
 HEADS = ("classifier", "score")  # names of the classifier in the families
@@ -64,7 +64,7 @@ def pipeline_from_hf(
     nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}, "silent": True})
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
-    copy_classifier(find_recognizer(nlp), classifier, name)
+    copy_classifier(find_recognizer(nlp, None, CRFEntityRecognizer), classifier, name)
     nlp.meta |= {"name": "ner", "description": f"{name} as a spaCy pipeline", "sources": [{"name": name}]}
     return nlp
 
@@ -81,7 +81,7 @@ def create_init_from_hf_v1(
     """
 
     def init_from_hf(nlp: Language) -> None:
-        copy_classifier(find_recognizer(nlp, component), read_classifier(name, revision), name)
+        copy_classifier(find_recognizer(nlp, component, CRFEntityRecognizer), read_classifier(name, revision), name)
 
     return init_from_hf
 
@@ -108,13 +108,13 @@ def read_classifier(name: str, revision: str | None = None) -> Classifier:
             trust_remote_code=False,
         )
     if any(key.startswith(HEADS) for key in info["missing_keys"]):
-        raise ValueError(Errors.ZT350.format(name=name, kinds=", ".join(config.architectures or ["unknown"])))
+        raise BaseModelError(Errors.ZT350.format(name=name, kinds=", ".join(config.architectures or ["unknown"])))
     head = next((getattr(model, attribute) for attribute in HEADS if hasattr(model, attribute)), None)
     if not isinstance(head, torch.nn.Linear):
-        raise ValueError(Errors.ZT351.format(name=name, kind=type(head).__name__))
+        raise BaseModelError(Errors.ZT351.format(name=name, kind=type(head).__name__))
     labels = [str(config.id2label[i]) for i in range(head.out_features)]
     if all(label.startswith("LABEL_") for label in labels):
-        raise ValueError(Errors.ZT352.format(name=name, labels=", ".join(labels[:5])))
+        raise BaseModelError(Errors.ZT352.format(name=name, labels=", ".join(labels[:5])))
     bias = head.bias if head.bias is not None else torch.zeros(head.out_features)
     return Classifier(labels, head.weight.detach().clone(), bias.detach().clone())
 
@@ -134,11 +134,13 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
     layer = component.model.get_ref("output_layer")
     weight, bias = (np.array(layer.ops.to_numpy(layer.get_param(p))) for p in ("W", "b"))  # type: ignore[no-untyped-call]
     if weight.shape[1] != classifier.weight.shape[1]:
-        raise ValueError(Errors.ZT353.format(name=name, seen=classifier.weight.shape[1], expected=weight.shape[1]))
+        raise PipelineMismatchError(
+            Errors.ZT353.format(name=name, seen=classifier.weight.shape[1], expected=weight.shape[1])
+        )
     found = sorted(set(component.labels) & {label for _, label in rows})
     if not found:
         seen = ", ".join(sorted({label for _, label in rows if label}))
-        raise ValueError(Errors.ZT354.format(name=name, seen=seen, expected=", ".join(component.labels)))
+        raise PipelineMismatchError(Errors.ZT354.format(name=name, seen=seen, expected=", ".join(component.labels)))
     for tag, text in enumerate(component.scheme.tags):
         kind, _, label = text.partition("-")
         row = rows.get(("O", "")) if kind == "O" else _row(rows, kind, label)
@@ -168,5 +170,5 @@ def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
         elif text.upper() in ("X", "PAD", "[PAD]", "[CLS]", "[SEP]", "<PAD>"):
             parsed.append(("", ""))  # used by trainers for positions without a character
         else:
-            raise ValueError(Errors.ZT355.format(name=name, label=text))
+            raise BaseModelError(Errors.ZT355.format(name=name, label=text))
     return parsed

@@ -15,7 +15,7 @@ from thinc.api import Config, Model
 
 from ..cpu_acceleration.probe import is_native
 from ..encoders.bilstm import BiLSTM
-from ..errors import Errors
+from ..errors import DeviceError, Errors, PipelineError, SettingError
 from ..outputs import require_replaceable
 from ..transformer.base_model import layers_of, shares_layers
 from ..transformer.pipe import IN_HEAD
@@ -42,7 +42,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
     require_encoder(nlp, to)
     require_replaceable(folder)
     if to == "bf16" and not force and not is_native("bf16", torch.device("cpu")):
-        raise ValueError(Errors.ZT544)
+        raise DeviceError(Errors.ZT544)
     shims = list(backbone_shims(nlp))
     for shim in shims:
         _convert(shim, to)
@@ -90,10 +90,10 @@ def require_encoder(nlp: Language, to: str) -> None:
     RAISES (ValueError): If there is no encoder of ours that this is possible for.
     """
     if to not in TARGETS:
-        raise ValueError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
+        raise SettingError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
     if not any(backbone_shims(nlp)) and not (to == "bf16" and any(bilstms(nlp))):
         encoders = "Transformer" if to == "int8" else "Transformer or BiLSTM"
-        raise ValueError(Errors.ZT541.format(encoders=encoders, to=to, names=", ".join(nlp.pipe_names) or "none"))
+        raise PipelineError(Errors.ZT541.format(encoders=encoders, to=to, names=", ".join(nlp.pipe_names) or "none"))
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:

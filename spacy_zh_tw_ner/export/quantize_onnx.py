@@ -34,11 +34,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..components.crf_ner import CRFEntityRecognizer, score_ner
+from ..components.crf_component import score_ner
+from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..components.tag_masks import find_white_space
-from ..entity_decoding import NO_EVIDENCE, EntityDecoder
-from .check_onnx import Comparison, Session, compare, random_texts
+from ..entity_decoding import EntityDecoder
+from .check_onnx import ExportComparison, Session, compare, random_texts
 from .export_onnx import find_encoder, write_metadata
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ PAGE = 4096  # bytes; mapped tensors begin at multiples of it
 
 
 @dataclass(frozen=True)
-class QuantizedComparison(Comparison):
+class QuantizedComparison(ExportComparison):
     """Differences between a graph in 8 bits and the one in float32, called `before`.
 
     size, size_before (int): Bytes of the graph and its weights.
@@ -84,7 +85,7 @@ def quantize_onnx(
         for path in folder.glob("model.onnx*"):
             path.rename(before / path.name)
         write_int8(before / "model.onnx", folder / "model.onnx")
-        found = _compare(nlp, find_recognizer(nlp, name), before, folder, golds)
+        found = _compare(nlp, find_recognizer(nlp, name, CRFEntityRecognizer), before, folder, golds)
     pipeline = folder / "pipeline.json"
     write_metadata(folder, {**json.loads(pipeline.read_text(encoding="utf-8")), "weights": "int8"})
     return found
@@ -110,8 +111,8 @@ def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: S
     for start in range(0, len(golds), AT_ONCE):
         some = golds[start : start + AT_ONCE]
         docs = [nlp.make_doc(gold.text) for gold in some]
-        scores = decoder.prepare(session.emissions(docs), find_white_space(docs), NO_EVIDENCE)
-        ner.set_annotations(docs, decoder.decode(scores, [len(doc) for doc in docs]))
+        lengths = [len(doc) for doc in docs]
+        ner.set_annotations(docs, decoder.decode(session.emissions(docs), lengths, find_white_space(docs)))
         examples += [Example(doc, gold) for doc, gold in zip(docs, some, strict=True)]
     return 100 * float(score_ner(examples)["ents_f"] or 0.0)
 

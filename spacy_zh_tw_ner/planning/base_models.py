@@ -1,4 +1,4 @@
-"""The shapes of bases that people train here, so that a plan needs no network; of any other, its own config.json."""
+"""Configs of common base models, so that a plan needs no network; others are read from their config.json."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -65,10 +65,10 @@ SMALLER = {
 
 
 def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
-    """Give the config of a base.
+    """Return the config of a base model.
 
-    name (str): A folder, a base that is known here, or an id on the Hub.
-    RAISES (ValueError): If it is none of these.
+    name (str): A folder, one of KNOWN, or an id on the Hub.
+    RAISES (ValueError): If there is none.
     """
     if name in KNOWN and not Path(name).exists():
         from transformers import AutoConfig

@@ -1,7 +1,7 @@
-"""Levels of memory reduction, in the order in which they are tried when a training step does not fit.
+"""Change a config step by step until its training step fits into memory.
 
-First what costs nothing (batch, precision, length), then what costs time (checkpointing, accumulation, 8-bit states),
-then what changes how the model learns (LoRA, a smaller base, QLoRA, Adafactor).
+Level 1 costs nothing (batch, precision, length), level 2 costs time (checkpointing, accumulation, 8-bit optimizer
+states), level 3 changes how the model learns (LoRA, a smaller base model, QLoRA, Adafactor).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,112 +15,109 @@ from .plan import Plan, make_plan
 from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe
 
-ChangesT: TypeAlias = dict[str, Any]
-LEAST_BATCH, LEAST_LENGTH = 4, 128
-WORTH = 0.99  # what a rung leaves of the total, at most
+SettingsT: TypeAlias = dict[str, Any]  # path in the config → value
+ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # no settings where the change is not possible
+MIN_BATCH, MIN_LENGTH = 4, 128
+MAX_REMAINING = 0.99  # share of the total that may remain after a change, so that it counts as a saving
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32, "dropout": 0.1}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One step down, with all that went before it.
+class Reduction:
+    """A change of a config, on top of all earlier ones.
 
-    level: 1 to 3. what: The change, in words. config: With the change. plan: What it then takes.
+    level: 1 to 3. change: The changed settings, as text. config: With the change. plan: Of that config.
     """
 
     level: int
-    what: str
+    change: str
     config: Config
     plan: Plan
 
 
-def climb_down(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Rung]:
-    """Change a config rung by rung until its step fits.
+def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Reduction]:
+    """Change a config until its training step fits.
 
-    config (Config): Whole, and not interpolated.
+    config (Config): Complete, and not interpolated.
     vram (float): Memory of the card in GiB.
-    YIELDS (Rung): Each that saves something; the last one fits, or nothing does.
+    YIELDS (Reduction): Each change that saves memory. The last one fits, unless nothing does.
     """
     total = make_plan(read_recipe(config), device=device).total
-    for level, change in [*RUNGS, *RUNGS]:  # what saves nothing beside all weights' gradients may do so beside LoRA
-        while True:
-            changes = change(config, read_recipe(config))
-            if not changes:
+    # Twice, because a change that saves little next to the gradients of all weights may save more next to LoRA's.
+    for level, change in [*CHANGES, *CHANGES]:
+        while settings := change(config, read_recipe(config)):
+            changed = with_settings(config, settings)
+            plan = make_plan(read_recipe(changed), device=device)
+            if plan.total > total * MAX_REMAINING:
                 break
-            lower = with_settings(config, changes)
-            plan = make_plan(read_recipe(lower), device=device)
-            repeats = change in (_smaller_batch, _shorter, _accumulate)
-            if plan.total > total * WORTH:  # where nothing is saved, nothing is given up
-                break
-            config, total = lower, plan.total
-            yield Rung(level, _words(changes), config, plan)
+            config, total = changed, plan.total
+            yield Reduction(level, _as_text(settings), config, plan)
             if plan.fits(vram):
                 return
-            if not repeats:
+            if change not in (_smaller_batch, _shorter, _accumulate):
                 break
 
 
-def _smaller_batch(config: Config, recipe: Recipe) -> ChangesT:
-    if recipe.n_windows // 2 < LEAST_BATCH:
-        return {}
-    return batch_settings(recipe, recipe.n_windows // 2, None)
+def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
+    return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
-def _half_precision(config: Config, recipe: Recipe) -> ChangesT:
+def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
     if recipe.settings.memory.precision != "fp32":
         return {}
-    # Decoders come in bf16, whose range fp16 does not have.
+    # Decoders are published in bf16, whose range fp16 does not have.
     precision = "bf16" if "qwen" in recipe.settings.name.lower() else "fp16"
-    return _memory(config, recipe, "precision", precision)
+    return _memory_setting(config, recipe, "precision", precision)
 
 
-def _shorter(config: Config, recipe: Recipe) -> ChangesT:
-    if recipe.length // 2 < LEAST_LENGTH:
-        return {}
-    return batch_settings(recipe, None, recipe.length // 2)
+def _shorter(config: Config, recipe: Recipe) -> SettingsT:
+    return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
-def _checkpointing(config: Config, recipe: Recipe) -> ChangesT:
+def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
     if recipe.settings.memory.gradient_checkpointing:
         return {}
-    return _memory(config, recipe, "gradient_checkpointing", True)
+    return _memory_setting(config, recipe, "gradient_checkpointing", True)
 
 
-def _accumulate(config: Config, recipe: Recipe) -> ChangesT:
+def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
     if recipe.n_windows == 1:
         return {}
     more = replace(recipe, n_windows=recipe.n_windows // 2, accumulate=2 * recipe.accumulate)
     return {"training.accumulate_gradient": more.accumulate, **batch_settings(more, None, None)}
 
 
-def _8bit_states(config: Config, recipe: Recipe) -> ChangesT:
-    return _optimizer(config, recipe, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
+def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
+    return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
-def _lora(config: Config, recipe: Recipe) -> ChangesT:
+def _lora(config: Config, recipe: Recipe) -> SettingsT:
     if recipe.settings.lora is not None:
         return {}
-    rate = {"training.optimizer.encoder_rate.initial_rate": 0.0003} if _has_rate(config) else {}
-    frozen = {f"{recipe.section}.memory.freeze_layers": 0} if recipe.settings.memory.freeze_layers else {}
-    return {f"{recipe.section}.lora": LORA, **rate, **frozen}
+    settings: SettingsT = {f"{recipe.section}.lora": LORA}
+    if isinstance(config["training"]["optimizer"].get("encoder_rate"), dict):
+        settings["training.optimizer.encoder_rate.initial_rate"] = 0.0003
+    if recipe.settings.memory.freeze_layers:
+        settings[f"{recipe.section}.memory.freeze_layers"] = 0
+    return settings
 
 
-def _smaller_base(config: Config, recipe: Recipe) -> ChangesT:
+def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
-def _qlora(config: Config, recipe: Recipe) -> ChangesT:
+def _qlora(config: Config, recipe: Recipe) -> SettingsT:
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
-def _adafactor(config: Config, recipe: Recipe) -> ChangesT:
-    return _optimizer(config, recipe, "adafactor") if recipe.optimizer != "adafactor" else {}
+def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
+    return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
-RUNGS: list[tuple[int, Callable[[Config, Recipe], ChangesT]]] = [
+CHANGES: list[tuple[int, ChangeT]] = [
     (1, _smaller_batch),
     (1, _half_precision),
     (1, _shorter),
@@ -134,7 +131,7 @@ RUNGS: list[tuple[int, Callable[[Config, Recipe], ChangesT]]] = [
 ]
 
 
-def _memory(config: Config, recipe: Recipe, setting: str, value: object) -> ChangesT:
+def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object) -> SettingsT:
     block = config.interpolate()
     for key in recipe.section.split("."):
         block = block[key]
@@ -143,21 +140,17 @@ def _memory(config: Config, recipe: Recipe, setting: str, value: object) -> Chan
     return {f"{recipe.section}.memory": {**MEMORY, setting: value}}
 
 
-def _optimizer(config: Config, recipe: Recipe, name: str) -> ChangesT:
+def _optimizer_setting(config: Config, name: str) -> SettingsT:
     grouped = "GroupedOptimizer" in config["training"]["optimizer"].get("@optimizers", "")
     return {"training.optimizer.optimizer": name} if grouped else {}
 
 
-def _has_rate(config: Config) -> bool:
-    return isinstance(config["training"]["optimizer"].get("encoder_rate"), dict)
-
-
-def _words(changes: ChangesT) -> str:
-    def last(path: str, value: Any) -> str:
+def _as_text(settings: SettingsT) -> str:
+    parts = []
+    for path, value in settings.items():
         *_, section, key = path.split(".")
         if isinstance(value, dict):
-            inside = ", ".join(f"{k} = {v}" for k, v in value.items() if not k.startswith("@"))
-            return f"{key}: {inside}"
-        return f"{section}.{key} = {value}"
-
-    return "; ".join(last(path, value) for path, value in changes.items())
+            parts.append(f"{key}: " + ", ".join(f"{k} = {v}" for k, v in value.items() if not k.startswith("@")))
+        else:
+            parts.append(f"{section}.{key} = {value}")
+    return "; ".join(parts)

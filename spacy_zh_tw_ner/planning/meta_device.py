@@ -1,4 +1,8 @@
-"""One training step without numbers: the real model on torch's `meta` device, every allocation counted."""
+"""Run a training step on torch's `meta` device, and count every allocation.
+
+Tensors there have shapes and no values. Emulated is what a GPU does differently: autocast, fused attention, and packed
+4- and 8-bit weights.
+"""
 
 import weakref
 from collections.abc import Iterable, Iterator
@@ -15,21 +19,30 @@ from ..transformer.backbone import Backbone
 from ..transformer.memory import DTYPES, checkpoint_layers
 from ..transformer.settings import QuantizationSettings
 
+# Operations of encoders that autocast runs in half precision, and on GPUs in float32
+# (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")
+HALF = {F.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.Tensor.bmm}
+HALF |= {torch.baddbmm, torch.Tensor.baddbmm, torch.addmm, F.scaled_dot_product_attention}
+FULL = {F.layer_norm, F.softmax, torch.softmax, torch.Tensor.softmax}
+# Bits per 4-bit weight, scales included: one scale of 32 bits for 64 weights; with `double_quant` one of 8 bits, and
+# one of 32 bits for 256 of these (Dettmers et al. 2023, section 3)
+BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
+
 
 def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
-    """Run a backbone forward and back, and say how much memory that takes at once beside its weights.
+    """Run a backbone forward and backward, and return its peak memory in addition to the weights.
 
     backbone (Backbone): On the `meta` device.
     n_windows (int), length (int): Of a batch.
     device (str): "cuda" or "cpu", whose kernels are assumed.
-    accumulates (bool): Whether there are gradients of an earlier batch already.
+    accumulates (bool): Whether gradients of an earlier batch exist.
     RETURNS (int): Bytes; gradients included.
     """
     backbone.train()
     backbone.zero_grad()
     emulation = Emulation(device, backbone.settings.memory.precision)
     if backbone.settings.memory.gradient_checkpointing:
-        # torch leaves its modes out of a backward pass; what is computed again there enters this one anew.
+        # torch's modes are off in a backward pass; the forward that is repeated there enters the emulation again.
         checkpoint_layers(backbone.model, lambda: (nullcontext(), emulation))
     for parameter in backbone.parameters():
         if accumulates and parameter.requires_grad:
@@ -51,18 +64,42 @@ def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = 
     return peak
 
 
-# What autocast runs in half precision, and what in float32 on GPUs, as far as encoders use it
-# (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")
-HALF = {F.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.Tensor.bmm}
-HALF |= {torch.baddbmm, torch.Tensor.baddbmm, torch.addmm, F.scaled_dot_product_attention}
-FULL = {F.layer_norm, F.softmax, torch.softmax, torch.Tensor.softmax}
-# Bits a 4-bit weight, scales included: one of 32 bits for 64 weights; or, where those are quantised again
-# (`double_quant`), one of 8, and one of 32 for 256 of these (Dettmers et al. 2023, section 3)
-BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Count the bytes of all tensors that are created while this mode is active, until they are freed.
+
+    It needs shapes alone, and so works on torch's `meta` device as on any other. Views and changes in place cost
+    nothing. Memory that a kernel allocates and frees internally is not seen.
+
+    present (Iterable[torch.Tensor]): Tensors that exist before, and are not counted.
+    """
+
+    def __init__(self, present: Iterable[torch.Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self._known = {tensor.untyped_storage()._cdata for tensor in present}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for tensor in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(tensor, torch.Tensor):
+                self._count(tensor.untyped_storage())
+        return found
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._known:
+            self._known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._free, key, size)
+
+    def _free(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
 
 
 class Emulation(TorchFunctionMode):
-    """Has operations on `meta` tensors ask for the memory that they would ask for on a device.
+    """Let operations on `meta` tensors allocate the memory that they would allocate on a device.
 
     device (str): "cuda" or "cpu".
     precision (str): Of autocast: "fp32", "fp16" or "bf16".
@@ -76,7 +113,7 @@ class Emulation(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in (torch.all, torch.Tensor.all):
-            return False  # the only question about numbers that models ask is whether nothing is padded
+            return False  # models read values only to test whether nothing is padded
         if self.enabled and func in HALF:
             args, kwargs = self._cast(args, kwargs, self.dtype)
         elif self.enabled and self.device == "cuda" and func in FULL:
@@ -89,7 +126,7 @@ class Emulation(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def end_forward(self) -> None:
-        """What is computed from now on is computed again: autocast has forgotten the weights that it cast."""
+        """Prepare for the backward pass, whose repeated forward casts weights again: autocast clears its cache."""
         self.cast_weights = None
         self.enabled = self.dtype != torch.float32
 
@@ -108,7 +145,7 @@ class Emulation(TorchFunctionMode):
 
 @contextmanager
 def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
-    """Let `torch.autocast("meta", …)`, which torch does not have, switch the emulation on and off."""
+    """Let `torch.autocast("meta", …)`, which torch lacks, switch the emulation on and off."""
     real = torch.autocast
 
     @contextmanager
@@ -130,7 +167,7 @@ def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
 
 
 class _FusedAttention(torch.autograd.Function):
-    """Keeps queries, keys, values, the answer and one number a query, as FlashAttention does (Dao et al. 2022)."""
+    """Save queries, keys, values, the output and one number per query, as FlashAttention does (Dao et al. 2022)."""
 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any) -> torch.Tensor:
@@ -144,7 +181,7 @@ class _FusedAttention(torch.autograd.Function):
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer with the weights that bitsandbytes packs: small where they lie, unpacked while they are used."""
+    """A linear layer with weights as bitsandbytes packs them: small in memory, unpacked while in use."""
 
     def __init__(self, plain: nn.Linear, settings: QuantizationSettings, dtype: torch.dtype) -> None:
         super().__init__(plain.in_features, plain.out_features, bias=plain.bias is not None, device="meta")
@@ -172,43 +209,9 @@ class _Packed(torch.autograd.Function):
 
 
 def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str) -> None:
-    """Put packed layers in the place of all linear ones."""
+    """Replace all linear layers by packed ones."""
     dtype = DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype]
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear:
                 setattr(parent, name, PackedLinear(layer, settings, dtype))
-
-
-class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors that are made while it is entered, until they are let go.
-
-    It needs no numbers, only shapes, and so works on torch's `meta` device as on any other; views and what is changed
-    in place cost nothing. What a kernel asks for and gives back by itself is not seen.
-
-    present (Iterable[torch.Tensor]): What was there before, and is not counted.
-    """
-
-    def __init__(self, present: Iterable[torch.Tensor] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in present}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
-        for tensor in found if isinstance(found, tuple | list) else (found,):
-            if isinstance(tensor, torch.Tensor):
-                self._count(tensor.untyped_storage())
-        return found
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            self._known.add(key)
-            self.live += size
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self._let_go, key, size)
-
-    def _let_go(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.live -= size

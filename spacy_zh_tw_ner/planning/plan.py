@@ -1,4 +1,4 @@
-"""recipe → plan: what each part of a training step takes, in bytes."""
+"""Plan the memory of a training step in bytes, by part, and the largest batch that fits."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from ..transformer.backbone import Backbone, configure, set_up
+from ..transformer.backbone import Backbone, configure, prepare_config
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
 from .base_models import config_of
@@ -14,23 +14,27 @@ from .meta_device import PackedLinear, pack_linear, step_peak
 from .recipe import Recipe
 
 GIB = 2**30
-# A CUDA context and the kernels loaded into it, as nvidia-smi shows them for a process that has done nothing yet, on
-# consumer cards with CUDA 12: 0.3 to 0.5 GiB; with cuBLAS's workspace of 8 MiB (docs.pytorch.org, "CUDA semantics").
+# CUDA context with its kernels, as nvidia-smi shows it for an idle process on consumer cards with CUDA 12: 0.3 to 0.5
+# GiB; with cuBLAS's workspace of 8 MiB (docs.pytorch.org, "CUDA semantics").
 CONTEXT = round(0.45 * GIB)
 # bitsandbytes keeps states of fewer elements in 32 bits (`min_8bit_size`), and one float32 scale for 256 of the others.
 MIN_8BIT, BLOCK = 4096, 256
+LENGTHS = (64, 128, 256, 512)
+MAX_WINDOWS = 1024
+DEEP = 4  # layers from which deeper models are extrapolated
+FEW, MANY = 16, 32  # windows; with fewer, gradients dominate instead of activations
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Memory of a training step at its highest, in bytes.
+    """Peak memory of a training step, in bytes.
 
-    weights: As they lie on the GPU. gradients: Of what trains. optimizer: Its states.
-    activations: What is kept for the way back, and worked with; above the gradients, which come as it goes.
+    weights: On the GPU. gradients: Of the weights that train. optimizer: Its states.
+    activations: Saved for the backward pass, and temporary; in addition to the gradients, which grow meanwhile.
     head: Hidden states, emissions, CRF, and the head's own weights and optimizer.
-    context: What CUDA takes for itself; 0 on a CPU.
-    trainable, parameters: Weights by number.
-    n_windows: Windows that run with a graph at once. length: Pieces a window.
+    context: Of CUDA itself; 0 on a CPU.
+    trainable, parameters: Numbers of weights.
+    n_windows: Windows in a graph at once. length: Wordpieces per window.
     """
 
     weights: int
@@ -46,11 +50,11 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """All of it together."""
+        """Return the sum of all parts."""
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Whether a card of so many GiB holds it."""
+        """Return whether it fits into so many GiB."""
         return self.total <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
@@ -59,12 +63,12 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
-    """Say what a training step takes.
+    """Plan a training step.
 
-    recipe (Recipe): What is trained.
+    recipe (Recipe): Model, batch and optimizer.
     device (str): "cuda" or "cpu", whose kernels are assumed.
-    RETURNS (Plan): For the highest point of the step.
-    RAISES (ValueError): For a base that there is not, or settings that it cannot have.
+    RETURNS (Plan): Its peak memory.
+    RAISES (ValueError): For a base model that does not exist, or settings that it does not support.
     """
     backbone = backbone_on_meta(recipe.settings, recipe.n_layers)
     trained = [p for p in backbone.parameters() if p.requires_grad]
@@ -87,17 +91,12 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
     )
 
 
-def n_layers(recipe: Recipe) -> int:
-    """How many layers run, one behind the other."""
-    return int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
-
-
 @lru_cache(maxsize=4)
 def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) -> Backbone:
-    """Make the backbone of some settings without any numbers in it, with all its layers or so many."""
+    """Build a backbone on torch's `meta` device, with all its layers or `n_layers`."""
     config = config_of(settings.name, settings.revision)
     config.num_hidden_layers = n_layers or config.num_hidden_layers
-    set_up(config, settings.dropout)
+    prepare_config(config, settings.dropout)
     model = empty_model(settings.name, config, attn_implementation=settings.memory.attn_implementation)
     if settings.quantization is not None:
         pack_linear(model, settings.quantization, settings.memory.precision)
@@ -105,7 +104,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
 
 
 def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
-    """What an optimizer remembers of one parameter.
+    """Return the bytes of an optimizer's states of one parameter.
 
     AdamW: two float32 for each weight; in 8 bits (Dettmers et al. 2022, "8-bit Optimizers via Block-wise
     Quantization"), two bytes, and two scales a block; Adafactor (Shazeer and Stern 2018), row and column sums.
@@ -120,16 +119,16 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
 
 
 def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
-    """What the head takes: hidden states, twice, with their gradient; emissions and four arrays like them in the CRF;
-    and its weights with gradient and two moments.
+    """Return the bytes of the head: hidden states, twice, with their gradient; emissions and four arrays of their shape
+    in the CRF; and its weights with gradient and two moments.
     """
     return 4 * (3 * n_tokens * width + 5 * n_tokens * n_tags + 4 * (width * n_tags + n_tags * n_tags))
 
 
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
-    """Say how a batch runs that does not fit as a whole: the most windows at once that do.
+    """Plan a batch that does not fit as a whole in micro-batches, as large as fit.
 
-    RETURNS (Plan | None): None if not even one window fits, or `micro_batch` does not allow it.
+    RETURNS (Plan | None): None if not even one window fits, or `micro_batch` is off.
     """
     if recipe.settings.memory.micro_batch is None:
         return None
@@ -137,48 +136,22 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
     while n > 1:
         n //= 2
         plan = make_plan(replace(recipe, n_windows=n, accumulate=2), device=device)
-        # The hidden states of all windows are there, and the head sees all of them at once.
+        # The hidden states of all windows exist at once, for the head.
         plan = replace(plan, head=whole + plan.head * (recipe.n_windows // n))
         if plan.fits(vram):
             return plan
     return None
 
 
-def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
-    """What an update works with: copies of one parameter at a time, of which the largest counts.
-
-    Adafactor makes the update and a square of it; on a CPU, bitsandbytes unpacks gradient and states (measured); all
-    others update in place.
-    """
-    copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
-    return copies * max((_bytes(p) for p in trained), default=0)
-
-
-def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
-
-
-def _count(backbone: Backbone) -> int:
-    packed = [layer for layer in backbone.modules() if isinstance(layer, PackedLinear)]
-    hidden = sum(layer.in_features * layer.out_features - layer.weight.numel() for layer in packed)
-    return sum(p.numel() for p in backbone.parameters()) + hidden
-
-
-LENGTHS = (64, 128, 256, 512)
-MOST = 1024
-DEEP = 4
-FEW, MANY = 16, 32  # so many that activations, and not gradients, are what counts
-
-
 def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dict[int, int]:
-    """Find about how many windows run at once.
+    """Estimate the largest batch that fits, for several lengths of windows.
 
-    A window takes memory in proportion to its length, and, for masks and attention that is not fused, to its square:
-    three plans tell both shares, and what does not depend on the batch.
+    The memory of a window is proportional to its length, and, for masks and attention that is not fused, to the square
+    of its length. Both factors and the memory that does not depend on the batch follow from three plans.
 
-    recipe (Recipe): Anything but batch and length.
+    recipe (Recipe): Its batch and length are ignored.
     vram (float): Memory of the card in GiB.
-    RETURNS (dict[int, int]): By length; 0 where not even one fits.
+    RETURNS (dict[int, int]): Number of windows by length; 0 if not even one fits.
     """
 
     def total(n_windows: int, length: int) -> float:
@@ -193,16 +166,36 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
     linear = each_short / short - squared * short
     least = total(1, LENGTHS[0])
     room = vram * GIB - fixed
-    return {
-        length: min(MOST, max(0, int(room / (linear * length + squared * length**2)))) if least <= vram * GIB else 0
-        for length in LENGTHS
-    }
+    if least > vram * GIB:
+        return dict.fromkeys(LENGTHS, 0)
+    sizes = {length: int(room / (linear * length + squared * length**2)) for length in LENGTHS}
+    return {length: min(MAX_WINDOWS, max(0, size)) for length, size in sizes.items()}
 
 
 def total_by_depth(recipe: Recipe, device: str) -> float:
-    """The total of a plan, for deep models from two shallow ones: layers that are alike take alike."""
-    depth = n_layers(recipe)
+    """Return the total of a plan, extrapolated for deep models from two shallow ones, because layers are alike."""
+    depth = int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
     if depth <= 2 * DEEP or recipe.settings.memory.freeze_layers:
         return make_plan(recipe, device=device).total
     low, high = (make_plan(replace(recipe, n_layers=n), device=device).total for n in (DEEP // 2, DEEP))
     return low + (high - low) / (DEEP - DEEP // 2) * (depth - DEEP // 2)
+
+
+def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
+    """Return the bytes of temporary copies in an update, of which the largest parameter's count.
+
+    Adafactor computes the update and its square; on a CPU, bitsandbytes unpacks gradient and states (measured); all
+    others update in place.
+    """
+    copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
+    return copies * max((_bytes(p) for p in trained), default=0)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _count(backbone: Backbone) -> int:
+    packed = [layer for layer in backbone.modules() if isinstance(layer, PackedLinear)]
+    hidden = sum(layer.in_features * layer.out_features - layer.weight.numel() for layer in packed)
+    return sum(p.numel() for p in backbone.parameters()) + hidden

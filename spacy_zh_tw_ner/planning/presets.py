@@ -1,4 +1,4 @@
-"""Read training configs, and presets, which list their differences from a full config."""
+"""Read training configs and presets, which list their differences from a full config, and derive others from them."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -11,32 +11,37 @@ from spacy.language import DEFAULT_CONFIG, Language
 from spacy.util import registry
 from thinc.api import Config
 
-from ..errors import Errors, PlanError
+from ..errors import Errors, PlanError, UsageError
+
+READER = "spacy-zh-tw-ner.CharCorpus.v1"
+MAX_STEPS, EVAL_FREQUENCY = 600, 50
+# Divisor of the learning rate of a recognizer without a Transformer, which is high enough to undo its earlier training
+SLOWER = 3.0
 
 
 def config_folder() -> Path:
-    """Where the configs are that come with the package: inside it, or, in a source tree, beside it."""
+    """Return the folder of the configs of this package: inside it, or next to it in a source tree."""
     package = Path(str(files("spacy_zh_tw_ner")))
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 
 
 def preset_names() -> list[str]:
-    """Presets that come with the package, by name."""
+    """Return the names of the presets of this package."""
     return sorted(path.stem for path in config_folder().glob("*.cfg") if "preset" in _parse(path))
 
 
 def preset_notes(name: str) -> dict[str, Any]:
-    """What a preset says of itself: `extends`, `vram` in GiB, and `guide`, the memory that its source speaks of."""
+    """Return the notes of a preset: `extends`, `vram` in GiB, and `guide`, the memory according to its source."""
     return dict(_parse(_path_of(name))["preset"])
 
 
 def read_config(source: str | Path) -> Config:
     """Read a config, and complete it if it is a preset.
 
-    source (str | Path): A file, or the name of a config that comes with the package.
-    RETURNS (Config): Whole, and not interpolated.
-    RAISES (PlanError): If there is no such config, with the nearest name; or if a preset sets what there is not.
+    source (str | Path): A file, or the name of a config of this package.
+    RETURNS (Config): Complete, and not interpolated.
+    RAISES (PlanError): If there is no such config, or a preset sets an unknown setting, with the nearest name.
     """
     path = _path_of(source)
     config = _parse(path)
@@ -48,12 +53,13 @@ def read_config(source: str | Path) -> Config:
 
 
 def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object = "the settings") -> Config:
-    """Set some values of a config, each by the path that `spacy train` would take on its command line.
+    """Change settings of a config, each by the path that `spacy train` accepts on its command line.
 
-    settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; a block is set as a whole.
-    origin (object): What to name in a message.
-    RETURNS (Config): A new one.
-    RAISES (PlanError): For a path that neither this config has, nor spaCy's own, nor the function behind its block.
+    settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; blocks are replaced as a whole.
+    origin (object): Source of the settings, for messages.
+    RETURNS (Config): A new config.
+    RAISES (PlanError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of the
+        registered function of its block.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -64,13 +70,59 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
                 default = _at(DEFAULT_CONFIG, sections[: i + 1])
                 block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
             block = block[section]
-        default = _at(DEFAULT_CONFIG, sections)  # a plain value where this config has a block, such as learn_rate
+        default = _at(
+            DEFAULT_CONFIG, sections
+        )  # may be a plain value where this config has a block, such as learn_rate
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
-            raise PlanError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
+            raise UsageError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
         block[last] = value
     return changed
+
+
+def fine_tuning_config(name: str, folder: Path) -> Config:
+    """Derive a config that trains an existing pipeline further.
+
+    Components, their weights and the tokenizer are those of the pipeline. Batches, optimizer and corpora are those of
+    its own training, or of a config of this package if it was not trained with one, such as a converted checkpoint.
+    New labels of the training corpus are added.
+
+    name (str): Folder or package name of the pipeline, for `source`.
+    folder (Path): The folder of its files.
+    RETURNS (Config): Not interpolated; `paths.train` and `paths.dev` are to be set.
+    RAISES (PlanError): If its config cannot be read.
+    """
+    # A package has the pipeline in a folder with the version in its name.
+    paths = [folder / "config.cfg", *folder.glob("*/config.cfg")]
+    source = read_config(next((path for path in paths if path.is_file()), paths[0]))
+    names: list[str] = source["nlp"]["pipeline"]
+    with_encoder = any("transformer" in source["components"][pipe].get("factory", "") for pipe in names)
+    trained = READER in str(source.get("corpora", {}))
+    base = source if trained else read_config("transformer" if with_encoder else "bilstm")
+    training: dict[str, Any] = base["training"]
+    training |= {"max_steps": MAX_STEPS, "max_epochs": -1, "eval_frequency": EVAL_FREQUENCY, "patience": 0}
+    training |= {"frozen_components": [], "annotating_components": []}
+    for name_of_rate, rate in training["optimizer"].items():
+        if isinstance(rate, dict) and "total_steps" in rate:  # saved configs have numbers instead of variables
+            rate["total_steps"] = "${training.max_steps}"
+            if rate["@schedules"] == "warmup_linear.v1":
+                rate["@schedules"] = "spacy-zh-tw-ner.linear.v1"
+            if name_of_rate == "learn_rate" and not with_encoder:
+                rate["initial_rate"] = round(rate["initial_rate"] / SLOWER, 6)
+    for split in ("train", "dev"):
+        base["corpora"][split]["path"] = f"${{paths.{split}}}"
+    reader = {"@readers": READER, "path": "${paths.train}"}
+    blocks = {
+        "paths": {"train": None, "dev": None, "source": name},
+        "system": base["system"],
+        "nlp": source["nlp"],
+        "components": {pipe: {"source": "${paths.source}"} for pipe in names},
+        "corpora": base["corpora"],
+        "training": training,
+        "initialize": {"after_init": {"@callbacks": "spacy-zh-tw-ner.add_labels.v1", "corpus": reader}},
+    }
+    return Config(blocks)
 
 
 def _path_of(source: str | Path) -> Path:
@@ -93,7 +145,7 @@ def _parse(path: Path) -> Config:
 
 
 def _parameters(block: Mapping[str, Any]) -> list[str]:
-    """What the registered function behind a block takes."""
+    """Return the parameters of the registered function of a block."""
     for key, name in block.items():
         if key == "factory":
             return ["model", *(Language.get_factory_meta(name).default_config or {})]
@@ -116,53 +168,3 @@ def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
         yield f"{before}{key}"
         if isinstance(value, Mapping):
             yield from _paths(value, f"{before}{key}.")
-
-
-READER = "spacy-zh-tw-ner.CharCorpus.v1"
-MAX_STEPS, EVAL_FREQUENCY = 600, 50
-# A recognizer without a Transformer learns everything at one rate, which is high enough to undo what it knows.
-SLOWER = 3.0
-
-
-def fine_tuning_config(name: str, folder: Path) -> Config:
-    """Make the config.
-
-    Components, their weights and the tokenizer are those of the pipeline. Batches, optimizer and corpora are those of
-    its own training, or of a config of this package if it was not trained with one, as a converted checkpoint.
-    Labels of the training corpus that it lacks are added.
-
-    name (str): Folder or package name of the pipeline, for `source`.
-    folder (Path): Where its files are.
-    RETURNS (Config): Not interpolated; `paths.train` and `paths.dev` are to be set.
-    RAISES (PlanError): If its config cannot be read.
-    """
-    # A package holds the pipeline in a folder with the version in its name.
-    paths = [folder / "config.cfg", *folder.glob("*/config.cfg")]
-    source = read_config(next((path for path in paths if path.is_file()), paths[0]))
-    names: list[str] = source["nlp"]["pipeline"]
-    with_encoder = any("transformer" in source["components"][pipe].get("factory", "") for pipe in names)
-    trained = READER in str(source.get("corpora", {}))
-    base = source if trained else read_config("transformer" if with_encoder else "bilstm")
-    training: dict[str, Any] = base["training"]
-    training |= {"max_steps": MAX_STEPS, "max_epochs": -1, "eval_frequency": EVAL_FREQUENCY, "patience": 0}
-    training |= {"frozen_components": [], "annotating_components": []}
-    for name_of_rate, rate in training["optimizer"].items():
-        if isinstance(rate, dict) and "total_steps" in rate:  # saved configs have numbers in place of variables
-            rate["total_steps"] = "${training.max_steps}"
-            if rate["@schedules"] == "warmup_linear.v1":
-                rate["@schedules"] = "spacy-zh-tw-ner.linear.v1"
-            if name_of_rate == "learn_rate" and not with_encoder:
-                rate["initial_rate"] = round(rate["initial_rate"] / SLOWER, 6)
-    for split in ("train", "dev"):
-        base["corpora"][split]["path"] = f"${{paths.{split}}}"
-    reader = {"@readers": READER, "path": "${paths.train}"}
-    blocks = {
-        "paths": {"train": None, "dev": None, "source": name},
-        "system": base["system"],
-        "nlp": source["nlp"],
-        "components": {pipe: {"source": "${paths.source}"} for pipe in names},
-        "corpora": base["corpora"],
-        "training": training,
-        "initialize": {"after_init": {"@callbacks": "spacy-zh-tw-ner.add_labels.v1", "corpus": reader}},
-    }
-    return Config(blocks)

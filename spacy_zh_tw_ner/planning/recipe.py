@@ -1,4 +1,4 @@
-"""config → recipe: of all that a training config says, what decides how much memory it takes."""
+"""Read from a training config the settings that determine its memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ BERT_SPECIAL = 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, and on how much at once.
+    """Model, batch and optimizer of a training step.
 
-    settings: The base, and what is done to it.
-    section: Where the model is in the config.
-    n_windows: Sentences, of one window each, that run together; so many at a time on their way to an update.
-    length: Pieces a window, special ones included.
-    accumulate: Batches before an update.
-    optimizer: A name that `GroupedOptimizer.v1` takes.
+    settings: Of the base model.
+    section: Path of the model in the config.
+    n_windows: Sentences in a batch, each of one window; with accumulation, those between two updates are more.
+    length: Wordpieces per window, special ones included.
+    accumulate: Number of batches before an update.
+    optimizer: A name for `GroupedOptimizer.v1`.
     n_labels: Of the head.
-    n_layers: Of the base, other than its own.
+    n_layers: Number of layers to use instead of all.
     """
 
     settings: BackboneSettings
@@ -41,11 +41,11 @@ class Recipe:
 
 
 def read_recipe(config: Config) -> Recipe:
-    """Take from a config what a plan needs.
+    """Read a recipe from a config.
 
-    config (Config): Whole; see `read_config`.
-    RETURNS (Recipe): What it says.
-    RAISES (PlanError): If there is no Transformer in it, or its batcher does not tell how much runs at once.
+    config (Config): Complete; see `read_config`.
+    RETURNS (Recipe): Its recipe.
+    RAISES (PlanError): If it has no Transformer, or its batcher has no size.
     """
     config = config.interpolate()
     section, model = find_transformer(config)
@@ -97,12 +97,12 @@ def find_transformer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
-    """How many sentences of a length are in a batch.
+    """Return the number of sentences of a length in a batch.
 
     RAISES (PlanError): For a batcher that has no size.
     """
     size = batcher.get("size")
-    if isinstance(size, Mapping):  # a schedule: the largest of its numbers is the worst that comes
+    if isinstance(size, Mapping):  # a schedule, whose largest number is the worst case
         size = max((value for value in size.values() if isinstance(value, int | float)), default=None)
     if not isinstance(size, int | float):
         raise PlanError(Errors.ZT606.format(name=batcher.get("@batchers")))
@@ -110,7 +110,7 @@ def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
 
 
 def batch_settings(recipe: Recipe, n_windows: int | None, length: int | None) -> dict[str, Any]:
-    """Say in a config's words how much runs at once; for `with_settings`."""
+    """Return the settings of a batch size and length, for `with_settings`."""
     size = (n_windows or recipe.n_windows) * recipe.accumulate
     changes: dict[str, Any] = {"training.batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": size}}
     if length:

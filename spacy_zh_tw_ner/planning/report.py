@@ -1,4 +1,4 @@
-"""PlanReport of `plan`: memory by part, whether it fits, the largest batches, and ways to reduce memory."""
+"""Report of `plan`: memory by part, whether it fits, the largest batches, and ways to reduce memory."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from thinc.api import Config
 
 from ..errors import Errors, PlanError
-from .memory_reduction import Rung, climb_down
+from .memory_reduction import Reduction, reduce_memory
 from .plan import CONTEXT, GIB, Plan, in_micro_batches, largest_batches, make_plan
 from .presets import preset_notes
 from .recipe import Recipe, read_recipe
@@ -16,11 +16,11 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """A plan and what follows from it.
+    """A plan and its consequences.
 
-    vram: GiB of the card. plan: Of the config as it is. largest: Windows at once, by length.
-    parts: How the batch runs where it does not fit as a whole. rungs: What to change, where it does not fit.
-    fitting: The config, changed until it fits, or as far as there is something to change.
+    vram: GiB of the card. plan: Of the config as it is. largest: Number of windows in a batch, by length.
+    parts: Plan in micro-batches, if the batch does not fit as a whole. reductions: Changes to make it fit.
+    fitting: The config, changed until it fits, or as far as possible.
     """
 
     name: str
@@ -29,7 +29,7 @@ class PlanReport:
     plan: Plan
     largest: dict[int, int]
     parts: Plan | None
-    rungs: list[Rung]
+    reductions: list[Reduction]
     fitting: Config
 
     @property
@@ -38,7 +38,7 @@ class PlanReport:
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): Plain values, for JSON. Bytes, but for `vram`."""
+        """RETURNS (dict): Plain values, for JSON, in bytes except for `vram`."""
         return {
             "config": self.name,
             "base": self.recipe.settings.name,
@@ -47,25 +47,25 @@ class PlanReport:
             "plan": self.plan.to_dict(),
             "micro_batch": self.parts.n_windows if self.parts else None,
             "largest": {str(length): n for length, n in self.largest.items()},
-            "ladder": [{"level": r.level, "change": r.what, "total": r.plan.total} for r in self.rungs],
+            "ladder": [{"level": r.level, "change": r.change, "total": r.plan.total} for r in self.reductions],
         }
 
 
 def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
     """Plan a config for a card.
 
-    name (str): Of the config; a preset knows for which card it is.
-    config (Config): Whole, and not interpolated.
-    vram (Optional[float]): GiB of the card.
-    RAISES (PlanError): For a card smaller than what CUDA takes for itself, beside what `read_recipe` raises.
+    name (str): Of the config.
+    config (Config): Complete, and not interpolated.
+    vram (Optional[float]): GiB of the card; by default that of the preset.
+    RAISES (PlanError): For a card that is smaller than the memory of CUDA itself; see also `read_recipe`.
     """
-    vram = vram if vram is not None else _own_vram(name)
+    vram = vram if vram is not None else _preset_vram(name)
     if vram * GIB <= CONTEXT:
         raise PlanError(Errors.ZT605.format(value=vram, context=CONTEXT / GIB))
     recipe = read_recipe(config)
     plan = make_plan(recipe)
     fits = plan.fits(vram)
-    rungs = [] if fits else list(climb_down(config, vram))
+    reductions = [] if fits else list(reduce_memory(config, vram))
     return PlanReport(
         name=name,
         recipe=recipe,
@@ -73,12 +73,12 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
         plan=plan,
         largest=largest_batches(recipe, vram),
         parts=None if fits else in_micro_batches(recipe, vram),
-        rungs=rungs,
-        fitting=rungs[-1].config if rungs else config,
+        reductions=reductions,
+        fitting=reductions[-1].config if reductions else config,
     )
 
 
-def _own_vram(name: str) -> float:
+def _preset_vram(name: str) -> float:
     try:
         return float(preset_notes(name)["vram"]) or DEFAULT_VRAM
     except (KeyError, PlanError):

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Errors, PipelineError, code_of
+from ..errors import Errors, PipelineError, ZhTwNerError
 from ..runtime.folder import is_exported
 
 if TYPE_CHECKING:
@@ -61,11 +61,9 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
     pipeline_folder(name)
     try:
         return spacy.load(name, **settings)
-    except MemoryError:
+    except (MemoryError, ZhTwNerError):
         raise
-    except Exception as error:
-        if code_of(error):
-            raise
+    except Exception as error:  # a damaged folder may make spaCy raise anything
         reason = " ".join(str(error).split()).removesuffix(".")
         raise PipelineError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
 

@@ -8,7 +8,7 @@ from spacy.attrs import LENGTH, NORM, SPACY  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..components.crf_ner import CRFEntityRecognizer
+from ..components.crf_component import CRFComponent
 from ..components.gazetteer import write_found
 from ..components.span_annotations import get_score
 from ..devices import require_gpu
@@ -33,7 +33,7 @@ class SpacyRecognizer:
 
     def __init__(self, nlp: Language) -> None:
         self._nlp = nlp
-        self._ner = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
+        self._ner = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, CRFComponent)]
         writers = [(i, name) for i, name in enumerate(nlp.pipe_names) if "doc.ents" in nlp.get_pipe_meta(name).assigns]
         self._last_writer = max((i for i, _ in writers), default=-1)
         self.labels = tuple(sorted({label for _, name in writers for label in nlp.pipe_labels.get(name, ())}))
@@ -93,7 +93,7 @@ class SpacyRecognizer:
         For the entities of a million characters spaCy holds the GIL for a tenth of a second at a time.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
-            if index == self._last_writer and isinstance(pipe, CRFEntityRecognizer) and not doc.ents:
+            if index == self._last_writer and isinstance(pipe, CRFComponent) and not doc.ents:
                 (prediction,) = pipe.predict([doc])
                 return _from_prediction(doc, prediction)
             doc = pipe(doc)

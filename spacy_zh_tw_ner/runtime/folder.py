@@ -25,21 +25,22 @@ from ..untrusted import (
 FORMATS = (1,)
 HASHES = "sha256"  # in PIPELINE: names of the other files, and their SHA-256
 N_CODE_POINTS = 0x110000
-MOST_PIECES = 32  # of one character, as of one token of a pipeline
-LARGEST_PIECE = 2**24
+MOST_PIECES = 32  # wordpieces of one character, as of one token of a pipeline
+LARGEST_PIECE = 2**24  # a wordpiece id
 MOST_TOKENS = 2**20  # of a window
-FORBIDDEN, LARGEST_SCORE = -1e30, 1e6  # of a transition; no sum of scores comes near the first
+FORBIDDEN, LARGEST_SCORE = -1e30, 1e6  # scores of transitions; no sum of them comes near the first
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; `calibrate` fits one from 0.05 to 20
 GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """All of it.
+    """Settings and wordpieces of an exported model.
 
-    ids, counts, firsts: int32, the pieces of all code points, one behind the other; (0x110000,) how many each has, and
-        where they begin. prefix, suffix, pad: pieces that stand around a window and fill it up.
-    size, overlap: of a window in pieces, see `tokenization.clause_cuts`.
-    labels: of entities; the tags of tokens are those of `TagScheme`. transitions: not yet divided by the temperature.
+    ids: int32, (n_wordpieces,) ids of all code points, in their order. counts, firsts: int32, (0x110000,) number of
+        wordpieces of each code point, and index of the first one in `ids`.
+    prefix, suffix, pad: ids around each window, and for padding.
+    size, overlap: wordpieces of a window, see `tokenization.clause_cuts`.
+    labels: labels of entities. transitions: constrained scores, not yet divided by the temperature.
     """
 
     ids: npt.NDArray[np.int32]
@@ -57,7 +58,7 @@ class Exported(NamedTuple):
 
     @property
     def n_tags(self) -> int:
-        """How many tags there are."""
+        """Number of tags."""
         return len(self.transitions.start)
 
 
@@ -67,12 +68,11 @@ def is_exported(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> Exported:
-    """Read a folder.
+    """Read and check everything but the graph.
 
-    folder (Path): The folder.
-    RETURNS (Exported): All but the graph.
-    RAISES (UnreadableFileError): For a folder that `export-onnx` has not written, or a later version of it, or that is
-        damaged.
+    folder (Path): The folder of the exported model.
+    RETURNS (Exported): Its settings and wordpieces.
+    RAISES (UnreadableFileError): For any other folder, one written by a later version, and one that is damaged.
     """
     if not is_exported(folder):
         raise UnreadableFileError(Errors.ZT630.format(path=folder, files=f"{GRAPH}, {PIECES} and {PIPELINE}"))

@@ -67,23 +67,14 @@ class ExportedRecognizer:
         matches = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
         is_fixed = hints is not None and hints.override
         evidence = NO_EVIDENCE if hints is None or is_fixed else self._evidence(matches, hints.bonus)
+        # Tokens are single characters here.
+        white_space = WhiteSpace(*[characters.is_white_space] * 3)
         if isinstance(emissions, np.ndarray):
-            (scores,) = self._prepare([emissions], characters, evidence)
-            (prediction,) = self._decoder.decode(scores, [len(scores)])
+            (prediction,) = self._decoder.decode(emissions, [len(emissions)], white_space, evidence)
         else:
-            prediction = self._decoder.decode_long(self._prepare(emissions, characters, evidence))
+            prediction = self._decoder.decode_long(emissions, white_space, evidence)
         kept = _without_overlap(matches) if is_fixed else set()
         return tuple(_found(prediction, kept, characters.offsets))
-
-    def _prepare(
-        self, chunks: Iterable[EmissionsT], characters: Characters, evidence: Evidence
-    ) -> Iterator[EmissionsT]:
-        first = 0
-        for emissions in chunks:
-            is_white_space = characters.is_white_space[first : first + len(emissions)]
-            white_space = WhiteSpace(is_white_space, is_white_space, is_white_space)
-            yield self._decoder.prepare(emissions, white_space, evidence, first)
-            first += len(emissions)
 
     def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
         cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]

@@ -1,1 +1,1 @@
-"""A pipeline behind HTTP. Nothing here is imported before `zh-tw-ner serve` runs: it needs the extra `serve`."""
+"""REST service. It needs the extra `serve`, so nothing imports it before `zh-tw-ner serve` runs."""

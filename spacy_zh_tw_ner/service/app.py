@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import Errors
 from .access import Access, key_checker
-from .engine import Engine, QueueFull
+from .engine import Engine
 from .http_errors import Refusal, describe_invalid
 from .metrics import Metrics
 from .routes import entity_routes, operation_routes
@@ -54,7 +54,6 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
     app.include_router(operation_routes(engine, metrics, check_key))
     _add_pages(app)
     app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_such)
     if settings.origins:
@@ -73,11 +72,6 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return error.response()
-
-
-def _queue_full(request: Request, error: Exception) -> Response:
-    assert isinstance(error, QueueFull)
-    return Refusal(429, error.args[0], error.retry_after).response()
 
 
 def _invalid(request: Request, error: Exception) -> Response:

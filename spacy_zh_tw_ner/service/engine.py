@@ -12,10 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 from ..entities import Found
-from ..errors import Errors, ServiceError
+from ..errors import Errors
 from ..recognizers import Recognizer
 from ..safe_points import interrupted_by
 from .fair_queue import FairQueue, QueuedText
+from .http_errors import Refusal
 from .model_cache import PAUSE, ModelCache, Trimmer
 from .request_gazetteer import FoundTooOften, RequestGazetteer
 
@@ -25,27 +26,20 @@ WARM_UP = "臺北" * 550
 log = logging.getLogger(__name__)
 
 
-class QueueFull(ServiceError):
+class QueueFull(Refusal):
     """The queue is full; `retry_after` is an estimate in seconds."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(Errors.ZT510.format(seconds=retry_after))
-        self.retry_after = retry_after
 
-
-class Unreadable(ServiceError):
+class Unreadable(Refusal):
     """A text at which the pipeline fails."""
 
 
-class NotLoaded(ServiceError):
+class NotLoaded(Refusal):
     """A pipeline that cannot be loaded."""
 
 
-class Stopping(ServiceError):
+class Stopping(Refusal):
     """The service is shutting down, and the time to answer accepted requests is over."""
-
-    def __init__(self) -> None:
-        super().__init__(Errors.ZT535)
 
 
 class _Abandoned(BaseException):
@@ -140,7 +134,7 @@ class Engine:
             self._changed.notify_all()
         for queued in left:
             queued.abandoned = True
-            _set_result(queued, Stopping())
+            _set_result(queued, Stopping(503, Errors.ZT535, retry_after=1))
 
     def submit(
         self, pipeline: str, texts: Sequence[str], gazetteer: RequestGazetteer | None = None, owner: Hashable = None
@@ -169,7 +163,8 @@ class Engine:
                 raise self._full()
 
     def _full(self) -> QueueFull:
-        return QueueFull(min(60, max(1, math.ceil(self._queue.cost / self.speed))))
+        seconds = min(60, max(1, math.ceil(self._queue.cost / self.speed)))
+        return QueueFull(429, Errors.ZT510.format(seconds=seconds), retry_after=seconds)
 
     def withdraw(self, texts: Sequence[QueuedText]) -> None:
         """Withdraw texts whose results are no longer needed; a long text in progress ends at its next safe point."""
@@ -253,24 +248,24 @@ class Engine:
         except Exception as error:
             log.error("the pipeline %s does not load: %s", batch[0].pipeline, error)
             for queued in batch:
-                _set_result(queued, NotLoaded(Errors.ZT518.format(reason=f"{batch[0].pipeline} does not load")))
+                _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=f"{batch[0].pipeline} does not load")))
             return Counter()
         try:
             with interrupted_by(partial(self._between_slices, batch[0]) if batch[0].is_long else None):
                 results = _find(recognizer, batch)
         except _Abandoned:
-            _set_result(batch[0], Stopping())
+            _set_result(batch[0], Stopping(503, Errors.ZT535, retry_after=1))
             return Counter()
         except Exception as error:
             if len(batch) > 1:  # one text caused it; the others get their entities
                 return sum((self._read([queued]) for queued in batch), Counter[str]())
             if isinstance(error, FoundTooOften):
-                _set_result(batch[0], Unreadable(error.args[0]))
+                _set_result(batch[0], Unreadable(422, error.args[0]))
                 return Counter()
             # The message of an error may quote the text, so it is neither logged nor sent.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
             log.error("text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
-            _set_result(batch[0], Unreadable(Errors.ZT511.format(kind=type(error).__name__)))
+            _set_result(batch[0], Unreadable(422, Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
         for queued, found in zip(batch, results, strict=True):
             _set_result(queued, found)

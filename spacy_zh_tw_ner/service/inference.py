@@ -7,7 +7,7 @@ from starlette.types import Receive
 
 from ..entities import Found
 from ..errors import Errors
-from .engine import Engine, NotLoaded, Stopping, Unreadable
+from .engine import Engine
 from .fair_queue import QueuedText
 from .http_errors import ClientGone, Refusal
 from .request_gazetteer import RequestGazetteer, make_gazetteer
@@ -90,7 +90,7 @@ async def recognize(
     RAISES (Refusal): 422, 429, 503. ClientGone, if the client disconnects.
     """
     queued = engine.submit(pipeline, texts, gazetteer)
-    results = asyncio.gather(*map(_await_entities, queued))
+    results = asyncio.gather(*(asyncio.wrap_future(each.future) for each in queued))
     results.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio logs it as unseen
     gone = asyncio.ensure_future(disconnect(receive))
     try:
@@ -112,20 +112,9 @@ async def await_in_time(queued: QueuedText, timeout: float) -> tuple[Found, ...]
     RAISES (Refusal): 422 if the pipeline fails, 503 if the time is over or the pipeline cannot be loaded.
     """
     try:
-        return await asyncio.wait_for(_await_entities(queued), timeout)
+        return await asyncio.wait_for(asyncio.wrap_future(queued.future), timeout)
     except (asyncio.TimeoutError, TimeoutError):  # different classes before Python 3.11
         raise Refusal(503, Errors.ZT512.format(seconds=timeout), retry_after=5) from None
-
-
-async def _await_entities(queued: QueuedText) -> tuple[Found, ...]:
-    try:
-        return await asyncio.wrap_future(queued.future)
-    except Unreadable as error:
-        raise Refusal(422, error.args[0]) from error
-    except NotLoaded as error:
-        raise Refusal(503, error.args[0]) from error
-    except Stopping as error:
-        raise Refusal(503, error.args[0], retry_after=1) from error
 
 
 async def disconnect(receive: Receive) -> None:

@@ -12,7 +12,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """What `/metrics` tells, in a registry of its own."""
+    """Metrics of one service, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -40,7 +40,7 @@ class Metrics:
         self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters that wait.", registry=registry)
 
     def watch(self, engine: Engine) -> None:
-        """Ask an engine for the length of its queue whenever somebody asks for it here."""
+        """Read the length of the queue from an engine whenever metrics are collected."""
         self._queue_texts.set_function(lambda: engine.waiting[0])
         self._queue_characters.set_function(lambda: engine.waiting[1])
 
@@ -49,7 +49,7 @@ class Metrics:
         self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:
-        """Count what a batch held."""
+        """Add the figures of a batch."""
         self.texts.inc(batch.n_texts)
         self.characters.inc(batch.n_chars)
         self.batch_texts.observe(batch.n_texts)
@@ -58,5 +58,5 @@ class Metrics:
             self.entities.labels(batch.pipeline, label).inc(n)
 
     def render(self) -> bytes:
-        """All figures in Prometheus' text format."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -43,36 +43,37 @@ def serve(
     threads: int = 0,
     gpu_id: int = -1,
 ) -> None:
-    """Serve pipelines until SIGTERM or SIGINT; then take no more, and answer what was taken.
+    """Serve pipelines until SIGTERM or SIGINT; then refuse new requests, and answer accepted ones.
 
-    The port is reserved at once, and opens when the first pipeline is loaded.
+    The port is reserved at once, and opened when the first pipeline is loaded.
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     settings (ServiceSettings): The limits.
-    host (str): Address to listen at.
-    port (int): Port to listen at; 0 for any that is free.
-    drain (float): Seconds to answer accepted requests on shutdown; later they get 503.
-    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
-    RAISES (ValueError, OSError): Where the first pipeline does not load, or the port cannot be opened.
+    host (str): Address to listen on.
+    port (int): Port to listen on; 0 for any free port.
+    drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
+    threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
+    RAISES (ValueError, OSError): If the first pipeline cannot be loaded, or the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in bind(host, port)]
-        _serve(sources, settings, sockets, host=host, drain=drain, threads=threads, gpu_id=gpu_id)
+        engine, metrics = create_engine(sources, settings, threads, gpu_id)
+        stack.callback(engine.stop, 1.0)
+        _run(engine, metrics, settings, sockets, host=host, drain=drain)
+    log.info("All that was taken is answered.")
 
 
-def _serve(
-    sources: Mapping[str, str],
+def _run(
+    engine: Engine,
+    metrics: Metrics,
     settings: ServiceSettings,
     sockets: list[socket.socket],
     *,
     host: str,
     drain: float,
-    threads: int,
-    gpu_id: int,
 ) -> None:
-    engine, metrics = create_engine(sources, settings, threads, gpu_id)
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -88,17 +89,13 @@ def _serve(
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
     server = Server(create_app(engine, settings, metrics), engine, settings, metrics, drain=drain)
-    # uvicorn raises the signal that ended it once more, when all is done: an end that was asked for is no failure.
+    # At the end uvicorn raises the signal again, which would make an intended shutdown a failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     port = sockets[0].getsockname()[1]
     listen(sockets, host, port)
     log.info("Serving at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-    try:
-        server.run(sockets)
-    finally:
-        engine.stop(1.0)
-    log.info("All that was taken is answered.")
+    server.run(sockets)
 
 
 class Server(uvicorn.Server):
@@ -161,7 +158,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     host (str): Name or address.
     port (int): The port; 0 for any that is free.
     RETURNS (list[socket.socket]): Sockets that do not listen yet.
-    RAISES (ValueError): For a host that is none of this machine, and for a port that is in use or not permitted.
+    RAISES (ServiceError): For a host that is not this machine, and a port that is in use or not permitted.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -203,7 +200,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
-    """Open the port. Another program may have opened it since it was reserved, which RAISES a ValueError."""
+    """Open the port. RAISES a ServiceError if another program has opened it since it was reserved."""
     try:
         for listener in sockets:
             listener.listen(BACKLOG)
@@ -222,10 +219,10 @@ def create_engine(
 
     sources (Mapping[str, str]): Name → folder or package.
     settings (ServiceSettings): The limits.
-    threads (int): CPU threads to read with; 0 for the choice of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for pipelines of spaCy, or -1 for the CPU.
-    RETURNS (tuple[Engine, Metrics]): The engine, and what counts its batches.
-    RAISES (ValueError, OSError): Where the first pipeline does not load.
+    threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
+    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
+    RETURNS (tuple[Engine, Metrics]): The engine, and the metrics of its batches.
+    RAISES (ValueError, OSError): If the first pipeline cannot be loaded.
     """
     metrics = Metrics()
     load = partial(load_recognizer, max_chars=settings.max_chars, threads=threads, gpu_id=gpu_id, learn_characters=True)

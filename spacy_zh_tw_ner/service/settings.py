@@ -13,24 +13,24 @@ TIMED_CHARS = 100_000
 class ServiceSettings:
     """Limits that bound memory, time and open files under load.
 
-    batch_chars (int): Characters that are read in one go; a longer text goes alone.
-    queue_chars (int): Characters that may wait. What comes beyond is refused with 429.
-    max_requests (int): Requests that are held at a time; their bodies take max_requests × max_body at the worst.
+    batch_chars (int): Characters of a batch; a longer text is processed alone.
+    queue_chars (int): Characters that may wait; more are refused with 429.
+    max_requests (int): Requests at a time; their bodies take max_requests × max_body bytes at the worst.
     max_connections (int): Connections that are open at a time. Beyond, the one that has waited longest for a request
         is closed.
     max_body (int): Bytes of a request.
     max_texts (int): Texts of a JSON request; a stream may hold more.
     max_chars (int): Characters of a text.
-    max_words (int): Words that a request may bring of its own.
+    max_words (int): Words in the gazetteer of a request.
     max_word_chars (int): Characters of such a word.
     timeout (float): Seconds from the request to its answer, or to the next line of a stream, for TIMED_CHARS
         characters; more characters get as many times longer, see `seconds_for`.
     header_timeout (float): Seconds for a client to send the headers of a request.
     body_timeout (float): Seconds for a client to send a request.
-    write_timeout (float): Seconds in which a client must take at least a part of its answer.
-    max_models (int): Bytes of files of all pipelines that are loaded at a time.
-    api_key (str): What clients must send; empty for a service open to whoever reaches it.
-    origins (tuple[str, ...]): Sites whose pages may call the service from a browser.
+    write_timeout (float): Seconds in which a client must read at least a part of its response.
+    max_models (int): Bytes of the files of all loaded pipelines.
+    api_key (str): Key that clients must send; empty if anyone may use the service.
+    origins (tuple[str, ...]): Origins of pages that may call the service (CORS).
     hosts (tuple[str, ...]): Names that clients may call the service by; empty for any.
     """
 
@@ -58,10 +58,10 @@ class ServiceSettings:
                 raise SettingError(Errors.ZT501.format(name=name, value=value))
 
     def seconds_for(self, n_chars: int) -> float:
-        """Return how long a request of so many characters may take."""
+        """Return the time limit of a request with so many characters."""
         return self.timeout * max(1.0, n_chars / TIMED_CHARS)
 
     @property
     def max_values(self) -> int:
-        """How many JSON values a body may have: texts, words, and room for what else a line may hold."""
+        """Largest number of JSON values in a body: texts, words, and other fields."""
         return max(100_000, 2 * (self.max_texts + self.max_words))

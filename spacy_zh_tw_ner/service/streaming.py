@@ -82,8 +82,6 @@ class StreamAnswer:
             if parsed.gazetteer is not None:
                 gazetteer = await request_gazetteer(parsed.gazetteer, self._pipeline, self._engine, self._settings)
             return head, await self._submit(parsed.text, gazetteer)
-        except QueueFull as full:
-            return head, Refusal(429, full.args[0])
         except Refusal as refusal:
             return head, refusal
 

@@ -12,7 +12,11 @@ from spacy.tokens import Doc
 from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+    TextError,
+)
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require, require_type
 from .conversion import ScriptConverter
 from .folds import VARIANTS, WIDTHS, fold_table, lower
@@ -66,7 +70,7 @@ class CharTokenizer(DummyTokenizer):
     def _configure(self, *, group: list[str], normalize: list[str], script: str | None) -> None:
         for name in group:
             if name not in GROUPS:
-                raise ValueError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
+                raise SettingError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
         self.group, self.normalize, self.script = group, normalize, script
         self._convert = ScriptConverter(script) if script is not None else None
         self._folds = fold_table(normalize)
@@ -80,13 +84,13 @@ class CharTokenizer(DummyTokenizer):
 
         text (str): Any text that is valid Unicode.
         RETURNS (Doc): A document whose `text` equals the input.
-        RAISES (ValueError): For a lone surrogate, which spaCy's string store cannot hold.
+        RAISES (ZhTwNerError): For a lone surrogate, which spaCy's string store cannot hold.
         """
         try:
             words, spaces = self._split(text)
         except UnicodeEncodeError:
             index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has just met it
-            raise ValueError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
+            raise TextError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
         doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # keys do as well as strings
         if self._convert is not None:
             self._write_norms(doc, self._convert(text))

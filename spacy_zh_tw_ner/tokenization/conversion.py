@@ -12,7 +12,10 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    UsageError,
+)
 
 # OpenCC makes the second of the first, which Taiwan writes, too: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in names.
 # Where the source has the first, it stays. 颱風 is no exception, because what OpenCC makes of 台风 is not 臺.
@@ -40,7 +43,7 @@ class Converter:
 
     script (str): An OpenCC configuration, such as "s2twp".
     exceptions (Mapping[str, str]): Characters that stay, with what OpenCC would make of them.
-    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
     def __init__(self, script: str, exceptions: Mapping[str, str] = TAIWAN) -> None:
@@ -157,7 +160,7 @@ class ScriptConverter:
     length is converted a character at a time.
 
     script (str): An OpenCC configuration, such as "s2tw".
-    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
     def __init__(self, script: str) -> None:
@@ -184,13 +187,13 @@ def load_opencc(script: str) -> Any:
 
     script (str): Its name.
     RETURNS (opencc.OpenCC): With the method `convert`.
-    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
     import opencc
 
     choices = sorted(name.removesuffix(".json") for name in opencc.CONFIGS)
     if script not in choices:
-        raise ValueError(Errors.ZT004.format(value=script, choices=choices))
+        raise UsageError(Errors.ZT004.format(value=script, choices=choices))
     return opencc.OpenCC(script)
 
 

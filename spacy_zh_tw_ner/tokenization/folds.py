@@ -1,6 +1,9 @@
 """Character folding: Ａ to a, 臺 to 台."""
 
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+)
 
 # Letters, digits and the signs that Taiwanese text writes in either width. Sentence punctuation (，。！？：；（）)
 # stays as it is: there the full width is the norm, and pre-trained models have seen no other.
@@ -33,11 +36,11 @@ def fold_table(names: list[str]) -> dict[str, str]:
 
     names (list[str]): "width" (Ａ → a, ％ → %) and "variants" (臺 → 台).
     RETURNS (dict[str, str]): One character → one character, for those that change.
-    RAISES (ValueError): For a name that is not there.
+    RAISES (ZhTwNerError): For a name that is not there.
     """
     table: dict[str, str] = {}
     for name in names:
         if name not in FOLDS:
-            raise ValueError(Errors.ZT003.format(value=name, choices=sorted(FOLDS)))
+            raise SettingError(Errors.ZT003.format(value=name, choices=sorted(FOLDS)))
         table.update({char: norm.lower() for char, norm in FOLDS[name].items()})
     return table

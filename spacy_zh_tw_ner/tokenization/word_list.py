@@ -5,62 +5,81 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from ..entities import Entity
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    SettingError,
+)
 from .folds import fold_table, lower
 
 DEFAULT_BONUS = 2.0
-KEY_LENGTH = 2  # first characters of a word by which it is looked up
+LONGEST_PREFIX = 8
 ValueT = TypeVar("ValueT")
 
 
 class WordIndex(Generic[ValueT]):
-    """Find all occurrences of words, each of which has a value.
+    """Find all occurrences of words, each of which has a value other than None.
 
-    Words are indexed by their first two characters, so that one lookup rejects most positions of a text, and memory
-    grows with the number of characters of all words.
+    A search at one position reads character by character, until no word begins with what it has read. Prefixes are kept
+    up to LONGEST_PREFIX characters, so that memory does not grow with the square of the lengths; longer words are
+    looked up by that prefix and their lengths.
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, ValueT] = {}
-        self._lengths: dict[str, list[int]] = {}  # first characters → lengths of words that are longer, ascending
+        self._entries: dict[str, ValueT | None] = {}  # words and prefixes of words; prefixes that are no words: None
+        self._long: dict[str, list[int]] = {}  # prefix of LONGEST_PREFIX characters → lengths of longer words
 
     def get(self, word: str) -> ValueT | None:
         """Return the value of a word, or None."""
-        return self._values.get(word)
+        return self._entries.get(word)
 
     def __setitem__(self, word: str, value: ValueT) -> None:
-        if word not in self._values and len(word) >= KEY_LENGTH:
-            lengths = self._lengths.setdefault(word[:KEY_LENGTH], [])
+        for end in range(1, min(len(word), LONGEST_PREFIX + 1)):
+            self._entries.setdefault(word[:end])
+        if len(word) > LONGEST_PREFIX:
+            lengths = self._long.setdefault(word[:LONGEST_PREFIX], [])
             if len(word) not in lengths:
                 insort(lengths, len(word))
-        if word:
-            self._values[word] = value
+        self._entries[word] = value
 
-    def find(self, text: str, *, whole_runs: bool = False) -> Iterator[tuple[int, int, ValueT]]:
+    def find(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
         """Find all words, including words that overlap.
 
         text (str): The text.
-        whole_runs (bool): Find no word that begins or ends inside a run of Latin letters or digits, such as AI in
-            "Haiti".
         YIELDS (tuple[int, int, ValueT]): First character, end (exclusive) and value, sorted by position, then length.
         """
-        values, lengths = self._values, self._lengths
+        entries, n_chars = self._entries, len(text)
         for start, char in enumerate(text):
-            if char in values and not (whole_runs and (_inside_run(text, start) or _inside_run(text, start + 1))):
-                yield start, start + 1, values[char]
-            for length in lengths.get(text[start : start + KEY_LENGTH], ()):
-                end = start + length
-                if end > len(text):
+            prefix, end = char, start + 1
+            while prefix in entries:
+                value = entries[prefix]
+                if value is not None:
+                    yield start, end, value
+                if end == n_chars:
                     break
-                word = text[start:end]
-                if word in values and not (whole_runs and (_inside_run(text, start) or _inside_run(text, end))):
-                    yield start, end, values[word]
+                if end - start == LONGEST_PREFIX:
+                    yield from self._find_long(text, start)
+                    break
+                end += 1
+                prefix = text[start:end]
+
+    def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
+        for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
+            value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
+            if value is not None:
+                yield start, start + length, value
+
+    def find_whole(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
+        """Find words as `find` does, but none inside a run of Latin letters or digits, such as AI in "Haiti"."""
+        for start, end, value in self.find(text):
+            # Only words with ASCII characters can be inside a run.
+            if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_run(text, start, end):
+                yield start, end, value
 
 
-def _inside_run(text: str, place: int) -> bool:
-    """Return whether the characters before and after a position are both Latin letters or digits."""
-    around = text[place - 1 : place + 1] if place else ""
-    return len(around) == 2 and around.isascii() and around.isalnum()
+def _cuts_run(text: str, start: int, end: int) -> bool:
+    """Return whether a span begins or ends between two Latin letters or digits."""
+    pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
+    return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
 
 class _Folds(dict[int, str]):
@@ -87,7 +106,7 @@ class WordList:
     """Words by label, found in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    RAISES (ValueError): As `add`.
+    RAISES (ZhTwNerError): As `add`.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]]) -> None:
@@ -102,15 +121,15 @@ class WordList:
 
         label (str): The label.
         words (Iterable[str]): The words, of any length.
-        RAISES (ValueError): If the label or a word is empty or not a string, or a word has white space at an edge.
+        RAISES (ZhTwNerError): If the label or a word is empty or not a string, or a word has white space at an edge.
         """
         if not isinstance(label, str) or not label:
-            raise ValueError(Errors.ZT107.format(value=label))
+            raise SettingError(Errors.ZT107.format(value=label))
         if isinstance(words, str):
-            raise ValueError(Errors.ZT362.format(label=label, value=words))
+            raise SettingError(Errors.ZT362.format(label=label, value=words))
         for word in words:
             if not isinstance(word, str) or not word or word != word.strip():
-                raise ValueError(Errors.ZT362.format(label=label, value=word))
+                raise SettingError(Errors.ZT362.format(label=label, value=word))
             folded = word.translate(self._folds)
             labels = self._index.get(folded)
             if labels is None:
@@ -125,6 +144,6 @@ class WordList:
         text (str): The text.
         YIELDS (Entity): Each occurrence, by character, once for each label of the word.
         """
-        for start, end, labels in self._index.find(text.translate(self._folds), whole_runs=True):
+        for start, end, labels in self._index.find_whole(text.translate(self._folds)):
             for label in labels:
                 yield Entity(start, end, label)

@@ -1,4 +1,4 @@
-"""Example → more examples, made again in every pass over the corpus."""
+"""Augment training examples anew in every pass over the corpus: swap entities, or write another spelling."""
 
 import random
 from collections import defaultdict
@@ -10,18 +10,19 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.types import Ints2d
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 from ..tokenization.conversion import ScriptConverter
 from ..tokenization.folds import VARIANTS
 from .char_corpus import AugmenterT
 
-POOL = 20_000  # surfaces kept a label
+POOL_SIZE = 20_000  # surfaces kept per label
+ATTRIBUTES = ["ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID", "TAG", "POS", "MORPH", "LEMMA", "HEAD", "DEP", "SENT_START"]
 
 
 class EntitySwap:
-    """Put other entities of the same label in place of some entities (mention replacement, Dai and Adel 2020).
+    """Replace some entities by others of the same label (mention replacement, Dai and Adel 2020).
 
-    The surfaces come from the examples that have gone through before, so there is no second file to keep in step.
+    The replacements come from earlier examples, so that no second file must be kept up to date.
 
     level (float): Share of the entities that are replaced.
     """
@@ -31,21 +32,21 @@ class EntitySwap:
         self.pools: dict[str, list[str]] = defaultdict(list)
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield the example with some of its entities replaced, or as it is where there is nothing to replace."""
+        """Yield the example with some of its entities replaced, or unchanged if none is."""
         gold = example.reference
         for ent in gold.ents:
             pool = self.pools[ent.label_]
-            if len(pool) < POOL:
+            if len(pool) < POOL_SIZE:
                 pool.append(ent.text)
             else:
-                pool[random.randrange(POOL)] = ent.text
+                pool[random.randrange(POOL_SIZE)] = ent.text
         chosen = {ent.start for ent in gold.ents if random.random() < self.level}
-        # What is not known of a partly annotated document would be lost in a new text.
+        # A new text would have no unannotated tokens, so that partly annotated documents stay as they are.
         if not chosen or any(token.ent_iob == 0 for token in gold):
             yield example
             return
         swapped = self._swap(nlp, gold, chosen)
-        # With runs kept whole an entity may melt into its neighbour.
+        # With runs of Latin letters or digits as tokens, an entity may become part of a longer token.
         yield example if swapped is None else Example(nlp.make_doc(swapped.text), swapped)
 
     def _swap(self, nlp: Language, gold: Doc, chosen: set[int]) -> Doc | None:
@@ -69,23 +70,15 @@ class EntitySwap:
         return doc
 
 
-def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
-    """Registered as `spacy-zh-tw-ner.entity_swap.v1`; `level` is the share of the entities that are replaced."""
-    return EntitySwap(level)
-
-
-ANNOTATION = ["ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID", "TAG", "POS", "MORPH", "LEMMA", "HEAD", "DEP", "SENT_START"]
-
-
 class ScriptVariants:
-    """Spell examples as others write them. No length changes, so every annotation stays where it is.
+    """Write examples in another spelling. No length changes, so that every annotation stays in its place.
 
     level (float): Share of the variant characters of a document that are replaced by their other form, from 0 to 1. A
         character is replaced throughout a document or not at all, as people write.
     script_level (float): Share of the documents that are converted as a whole to one of `scripts` before that.
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Mapping[str, str]): One form of a character → the other; replaced in both directions.
-    RAISES (ValueError): For a share that is none, a pair that is not of single characters, or an unknown script.
+    RAISES (ValueError): For a share out of range, a pair that is not of single characters, or an unknown script.
     """
 
     def __init__(
@@ -98,17 +91,17 @@ class ScriptVariants:
     ) -> None:
         for name, share in (("level", level), ("script_level", script_level)):
             if not 0.0 <= share <= 1.0:
-                raise ValueError(Errors.ZT241.format(name=name, value=share))
+                raise SettingError(Errors.ZT241.format(name=name, value=share))
         for pair in pairs.items():
             if [len(form) for form in pair] != [1, 1]:
-                raise ValueError(Errors.ZT242.format(pair=pair))
+                raise SettingError(Errors.ZT242.format(pair=pair))
         self.level = level
         self.script_level = script_level if scripts else 0.0
         self.converters = [ScriptConverter(script) for script in scripts] if self.script_level else []
         self.other_form = {**{form: other for other, form in pairs.items()}, **pairs}
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield the example in another spelling, or as it is where there is nothing to spell otherwise."""
+        """Yield the example in another spelling, or unchanged if there is none."""
         text = example.reference.text
         spelling = text
         if random.random() < self.script_level:
@@ -118,28 +111,33 @@ class ScriptVariants:
         spelling = spelling.translate(
             {ord(form): self.other_form[form] for form in forms if random.random() < self.level}
         )
-        yield example if spelling == text else respelled(nlp, example, spelling)
+        if spelling != text:
+            example = Example(nlp.make_doc(spelling), respelled(example.reference, spelling))
+        yield example
 
 
-def respelled(nlp: Language, example: Example, text: str) -> Example:
-    """Give an example another text of the same length; every annotation stays, and what is not known stays unknown.
+def respelled(gold: Doc, text: str) -> Doc:
+    """Copy a document with another text of the same length; tokens, annotation and unannotated tokens stay.
 
-    nlp (Language): Its tokenizer is used.
-    example (Example): With a gold document.
+    gold (Doc): The document.
     text (str): The text.
-    RETURNS (Example): A new example.
+    RETURNS (Doc): A new document.
     """
-    gold = example.reference
     words = [text[token.idx : token.idx + len(token)] for token in gold]
     doc = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
-    # `Example.to_dict` would do, if it did not turn unknown entities into known absence.
-    attrs: list[int | str] = [attr for attr in ANNOTATION if gold.has_annotation(attr)]
-    if attrs:
-        doc.from_array(attrs, cast(Ints2d, gold.to_array(attrs)))
+    # `Example.to_dict` would turn unannotated tokens into tokens outside of entities.
+    attributes: list[int | str] = [name for name in ATTRIBUTES if gold.has_annotation(name)]
+    if attributes:
+        doc.from_array(attributes, cast(Ints2d, gold.to_array(attributes)))
     doc.cats, doc.user_data = dict(gold.cats), dict(gold.user_data)
-    for key, group in gold.spans.items():
-        doc.spans[key] = [Span(doc, span.start, span.end, span.label, span_id=span.id) for span in group]
-    return Example(nlp.make_doc(text), doc)
+    for key, spans in gold.spans.items():
+        doc.spans[key] = [Span(doc, span.start, span.end, span.label, span_id=span.id) for span in spans]
+    return doc
+
+
+def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
+    """Registered as `spacy-zh-tw-ner.entity_swap.v1`; `level` is the share of the entities that are replaced."""
+    return EntitySwap(level)
 
 
 def create_script_variants_augmenter_v1(

@@ -1,4 +1,4 @@
-"""`.spacy` files → Examples on the pipeline's own tokens."""
+"""Read `.spacy` files as Examples on the pipeline's own tokens."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -19,16 +19,16 @@ AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 
 
 class CharCorpus:
-    """Gold documents, paired with what the pipeline's own tokenizer makes of their text.
+    """Gold documents, paired with the same text on the tokens of the pipeline's own tokenizer.
 
-    spaCy aligns the two by character, so a corpus that was tokenized in another way can be read as it is, and the
-    tokens' norms are those that the pipeline will see when it is used.
+    spaCy aligns the two by character, so that a corpus may be tokenized in another way, and the tokens' norms are those
+    that the pipeline will see in use.
 
     path (Path): A `.spacy` file, or a folder of several, of which one at a time is held in memory.
     limit (int): Number of documents to read; 0 for all.
-    shuffle (bool): Give them in another order each time, drawn from Python's random numbers, which spaCy seeds;
-        of several files, each in its turn.
-    augmenter (Callable): Makes more examples of one.
+    shuffle (bool): Yield them in another order each time, drawn from Python's random numbers, which spaCy seeds;
+        several files are shuffled one by one.
+    augmenter (Callable): Yields one or more examples for each.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class CharCorpus:
         """Yield the examples.
 
         nlp (Language): The pipeline.
-        YIELDS (Example): One a document, and what the augmenter makes of it.
-        RAISES (CorpusError): For a file that is not there, is no `.spacy` file, or holds no text.
+        YIELDS (Example): The examples that the augmenter yields for each document.
+        RAISES (CorpusError): For a file that is missing, is no `.spacy` file, or holds no text.
         """
         files = spacy_files(self.path)
         if self.shuffle:
@@ -65,7 +65,7 @@ class CharCorpus:
 
 
 def read_gold_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Read gold documents on the tokens that they were annotated on.
+    """Read gold documents with the tokens of their annotation.
 
     path (Path): A `.spacy` file, or a folder of several.
     vocab (Vocab): Of the pipeline.
@@ -80,8 +80,8 @@ def read_docbin(path: Path) -> DocBin:
     """Read a `.spacy` file.
 
     path (Path): The file.
-    RETURNS (DocBin): What it holds.
-    RAISES (CorpusError): For a file that is not there, or holds something else.
+    RETURNS (DocBin): Its documents.
+    RAISES (CorpusError): For a file that is missing, or holds something else.
     """
     if path.is_dir():
         raise CorpusError(Errors.ZT730.format(path=path))

@@ -19,16 +19,15 @@ from spacy.language import Language
 from thinc.api import Config, Model, Optimizer
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, TrainingError, ZhTwNerError
+from ..errors import Errors, TrainingError
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
+from .run_checks import config_differences
 
 ArrayT: TypeAlias = np.ndarray[Any, Any]
 
 FORMAT = 1
 MAX_STEPS = 10_000_000  # schedules advance step by step, which takes a second per 100,000 steps
-# Settings that a resumed run may change: paths, and how progress is reported
-FREE_SETTINGS = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
 MOMENTS = ("mom1", "mom2", "averages")
 
 
@@ -174,7 +173,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
         known = {f"{name}/{parameter.moments_place}" for parameter in parameters for name in MOMENTS}
         unknown = arrays.keys() - known - {f"torch/{place}" for place, _ in _backbones(nlp)}
         if unknown:
-            raise ZhTwNerError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
+            raise TrainingError(Errors.ZT401.format(n=len(unknown), first=min(unknown)))
         for parameter in parameters:
             place = parameter.moments_place
             for name in MOMENTS:
@@ -219,29 +218,6 @@ def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
         model = getattr(component, "model", None)
         if isinstance(model, Model):
             yield from ((f"{name}.{i}", layer) for i, layer in enumerate(model.walk()))
-
-
-def config_differences(one: Config, two: Config) -> list[str]:
-    """Compare the settings that a resumed run must keep.
-
-    RETURNS (list[str]): The first five that differ, as `path: one → two`, and how many more do.
-    """
-
-    def flat(config: Any, before: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in config.items():
-            path = f"{before}{key}"
-            found |= flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
-        return found
-
-    a, b = flat(one.interpolate()), flat(two.interpolate())
-    values = {str(value) for config in (a, b) for path, value in config.items() if path.startswith("paths.")}
-    differing = [
-        f"{path}: {a.get(path, 'nothing')} → {b.get(path, 'nothing')}"
-        for path in sorted(a.keys() | b.keys())
-        if a.get(path) != b.get(path) and not path.startswith(FREE_SETTINGS) and str(b.get(path)) not in values
-    ]
-    return differing[:5] + ([f"and {len(differing) - 5} more"] if len(differing) > 5 else [])
 
 
 def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:

@@ -1,4 +1,9 @@
-"""Add labels to a recognizer that is trained further, which `initialize` does not do for sourced components."""
+"""Callbacks for `after_init` that start training from another pipeline: add labels to it, or copy its encoder.
+
+An encoder that has learnt characters on one corpus helps on another with other labels, most of all on a small one
+(transfer learning; Yang, Salakhutdinov and Cohen 2017, "Transfer Learning for Sequence Tagging with Hierarchical
+Recurrent Networks").
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +15,12 @@ from thinc.api import Model
 
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
-from ..errors import Errors
+from ..encoders import hooks_of
+from ..errors import (
+    Errors,
+    PipelineError,
+    PipelineMismatchError,
+)
 
 CorpusT = Callable[[Language], Iterable[Example]]
 
@@ -18,14 +28,14 @@ CorpusT = Callable[[Language], Iterable[Example]]
 def create_add_labels_v1(
     labels: list[str] | None = None, corpus: CorpusT | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.add_labels.v1`, for `after_init` in [initialize].
+    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels, which `initialize` does not do for sourced components.
 
-    Labels that the component has already stay as they are, and so does all that it has learnt.
+    The labels that the component has, and its weights, stay as they are.
 
     labels (Optional[list[str]]): Labels to add.
-    corpus (Optional[Callable]): A reader, all of whose labels are added, too.
+    corpus (Optional[Callable]): A reader, all of whose labels are added as well.
     component (Optional[str]): Name of the recognizer, if there are several.
-    RETURNS (Callable[[Language], None]): What spaCy calls once the pipeline is initialized.
+    RETURNS (Callable[[Language], None]): The callback.
     """
 
     def add_labels(nlp: Language) -> None:
@@ -37,20 +47,12 @@ def create_add_labels_v1(
     return add_labels
 
 
-def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
-    """Find the component even if it is disabled: spaCy disables sourced components during initialization."""
-    for candidate, component in nlp.components:
-        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
-            return component
-    raise ValueError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.component_names) or "none"))
-
-
 def create_start_from_v1(pipeline: str | None = None, component: str | None = None) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.start_from.v1`, for `after_init` in [initialize]: training begins there.
+    """Registered as `spacy-zh-tw-ner.start_from.v1`: copy the encoder of a trained pipeline, but not its labels.
 
-    pipeline (Optional[str]): A trained pipeline, by its folder or the name of its package; None begins from nothing.
+    pipeline (Optional[str]): The pipeline, by its folder or the name of its package; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
-    RETURNS (Callable[[Language], None]): What spaCy calls once the pipeline is initialized.
+    RETURNS (Callable[[Language], None]): The callback.
     """
 
     def start_from(nlp: Language) -> None:
@@ -61,7 +63,7 @@ def create_start_from_v1(pipeline: str | None = None, component: str | None = No
 
 
 def copy_encoder(source: Language, target: Language, name: str, component: str | None = None) -> None:
-    """Put the weights of an encoder in place of another's.
+    """Copy the weights of an encoder.
 
     source (Language): A trained pipeline.
     target (Language): An initialized one with the same encoder, whatever its labels.
@@ -70,27 +72,38 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     RAISES (ValueError): If one has no recognizer, if they read text differently, or if the encoders differ.
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
-        raise ValueError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
-    recognizers = [find_recognizer(nlp, component) for nlp in (target, source)]
+        raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
+    recognizers = [find_recognizer(nlp, component, CRFEntityRecognizer) for nlp in (target, source)]
     ours, theirs = (list(recognizer.model.get_ref("tok2vec").walk()) for recognizer in recognizers)
     if not any(layer.param_names or layer.shims for layer in ours):
-        raise ValueError(Errors.ZT377.format(component=recognizers[0].name, name=name))
+        raise PipelineError(Errors.ZT377.format(component=recognizers[0].name, name=name))
     shapes = [[_shape(layer) for layer in layers] for layers in (ours, theirs)]
     if shapes[0] != shapes[1]:
         pairs = zip(*([*of_one, "nothing"] for of_one in shapes), strict=False)
         one, other = next(pair for pair in pairs if pair[0] != pair[1])
-        raise ValueError(Errors.ZT376.format(name=name, one=one, other=other))
+        raise PipelineMismatchError(Errors.ZT376.format(name=name, one=one, other=other))
     for layer, known in zip(ours, theirs, strict=True):
         for param in known.param_names:
             layer.set_param(param, known.get_param(param).copy())
         for shim, trained in zip(layer.shims, known.shims, strict=True):
             shim.from_bytes(trained.to_bytes())  # type: ignore[no-untyped-call]
-        if "adopt" in layer.attrs:
-            layer.attrs["adopt"](layer, known)
+        hooks = hooks_of(layer)
+        if "adopt" in hooks:
+            hooks["adopt"](layer, known)
+
+
+def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
+    """Find the component even if it is disabled: spaCy disables sourced components during initialization."""
+    for candidate, component in nlp.components:
+        if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
+            return component
+    raise PipelineError(
+        Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.component_names) or "none")
+    )
 
 
 def _shape(layer: Model[Any, Any]) -> str:
-    """A layer in words: what it is, the shapes of its parameters, and those of the modules in it."""
+    """Describe a layer: its name, and the shapes of its parameters and of its torch modules."""
     shapes = {name: tuple(layer.get_param(name).shape) for name in layer.param_names}
     for shim in layer.shims:
         shapes |= {key: tuple(value.shape) for key, value in shim._model.state_dict().items()}

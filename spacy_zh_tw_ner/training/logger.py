@@ -11,7 +11,7 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from ..atomic_writes import write_whole
-from ..errors import Errors, Warnings
+from ..errors import Errors, OutputError, Warnings
 from .curves import draw_curves
 from .measures import Pace, Rates, losses_per_character, peak_memory
 from .pitfalls import Pitfalls
@@ -30,15 +30,15 @@ def create_progress_logger_v1(
 ) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
     """Registered as `spacy-zh-tw-ner.progress_logger.v1`.
 
-    path (Optional[Path]): Folder for `progress.jsonl`, to which lines are added if it is there, and `progress.svg`; by
+    path (Optional[Path]): Folder for `progress.jsonl`, which is appended to if it exists, and `progress.svg`; by
         default the one given as `--output`.
-    progress_bar (bool): Whether a terminal shows one.
-    RETURNS (Callable): What spaCy's training loop calls with the pipeline, stdout and stderr.
+    progress_bar (bool): Whether to show one on a terminal.
+    RETURNS (Callable): Called by spaCy's training loop with the pipeline, stdout and stderr.
     RAISES (ValueError): For a path that cannot be a folder.
     """
     folder = Path(path) if path is not None else None
     if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
-        raise ValueError(Errors.ZT430.format(path=folder))
+        raise OutputError(Errors.ZT430.format(path=folder))
 
     def setup(nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr) -> LoggerT:
         logger = ProgressLogger(nlp, stdout, stderr, folder=folder, progress_bar=progress_bar)
@@ -48,11 +48,11 @@ def create_progress_logger_v1(
 
 
 class ProgressLogger:
-    """Reports each evaluation of one run.
+    """Logger that reports each evaluation of one run.
 
     nlp (Language): The pipeline that is trained.
-    stdout (IO[str]): Gets a line an evaluation.
-    stderr (IO[str]): Gets the progress bar, if it is a terminal.
+    stdout (IO[str]): For one line per evaluation.
+    stderr (IO[str]): For the progress bar, if it is a terminal.
     folder (Optional[Path]): See `create_progress_logger_v1`.
     progress_bar (bool): The same.
     """
@@ -81,7 +81,7 @@ class ProgressLogger:
         )
 
     def log_step(self, info: InfoT | None) -> None:
-        """Take what spaCy says after each step: None, or at an evaluation all there is."""
+        """Log a step: None, or the information of an evaluation, as spaCy passes them."""
         if info is None:
             self._pace.step()
             self._bar.update()
@@ -89,12 +89,12 @@ class ProgressLogger:
         if not self._has_begun:
             self._begin(info)
         report = self._report(info)
-        said = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
-        report = replace(report, warnings=tuple(said))
+        messages = self._pitfalls.check(after(self.reports, report), info["other_scores"].get("ents_per_type"))
+        report = replace(report, warnings=tuple(messages))
         self.reports = after(self.reports, report)
         self._save(report)
         self._write(_row(_cells(report)))
-        for message in said:
+        for message in messages:
             self._warn(message)
         self._bar.n = report.step + 1
         self._bar.set_postfix_str(_summary(report))
@@ -102,7 +102,7 @@ class ProgressLogger:
         self._words = info["words"]
 
     def _begin(self, info: InfoT) -> None:
-        """Find the folder, and the reports that this run goes on from."""
+        """Find the folder, and the reports of the run that this one continues."""
         self._has_begun = True
         if self._folder is None and "output_path" in info:
             self._folder = Path(info["output_path"]).parent
@@ -125,7 +125,7 @@ class ProgressLogger:
             self._cannot_write(error)
 
     def finalize(self) -> None:
-        """End, whether training came to its end or not."""
+        """Close the progress bar and report pitfalls, also after a run that failed."""
         self._bar.close()
         for message in self._pitfalls.check_end(self.reports):
             self._warn(message)
@@ -158,12 +158,12 @@ class ProgressLogger:
         )
 
     def _save(self, report: ProgressReport) -> None:
-        """Write files, and go on training where that fails: what is trained is worth more than its report."""
+        """Write files. Training continues if that fails, because a run is worth more than its report."""
         if self._folder is None or not self._can_write:
             return
         try:
             append_line(self._folder / LINES, report.to_line())
-            # At each evaluation, so that a run that was aborted has one.
+            # At each evaluation, so that a run that was aborted has curves.
             write_whole(self._folder / PICTURE, draw_curves(self.reports).encode())
         except OSError as error:
             self._cannot_write(error)

@@ -35,9 +35,12 @@ RandomT: TypeAlias = tuple[Any, Any]
 
 
 class BatchStream:
-    """Reads, shuffles and augments with random numbers of its own, so that nothing which training draws changes it.
+    """Batches of a corpus in a reproducible order.
 
-    nlp (Language), corpus (Callable), batcher (Callable), max_epochs (int): As spaCy's training has them.
+    Reading, shuffling and augmenting draw from random numbers of their own, so that the draws of training do not change
+    the batches, and a resumed run finds the same ones.
+
+    nlp (Language), corpus (Callable), batcher (Callable), max_epochs (int): As in spaCy's training.
     seed (int): Of the random numbers.
     """
 
@@ -49,7 +52,6 @@ class BatchStream:
         max_epochs: int,
         seed: int,
     ) -> None:
-        self.n_taken = 0
         self._batches: Iterator[tuple[int, BatchT]] = create_train_batches(nlp, corpus, batcher, max_epochs)
         self._random = (random.Random(seed).getstate(), np.random.RandomState(seed).get_state())
 
@@ -58,31 +60,21 @@ class BatchStream:
 
     def __next__(self) -> tuple[int, BatchT]:
         """RETURNS (tuple[int, list[Example]]): The epoch, and the next batch."""
-        outer = _exchange(self._random)
+        outer = _exchange_random(self._random)
         try:
-            found = next(self._batches)
+            return next(self._batches)
         finally:
-            self._random = _exchange(outer)
-        self.n_taken += 1
-        return found
+            self._random = _exchange_random(outer)
 
     def skip(self, n: int, progress: Callable[[Iterable[int]], Iterable[int]] = iter) -> None:
-        """Read past so many batches. It takes the time of reading and augmenting them, and not of training."""
+        """Skip n batches. It takes the time of reading and augmenting them, but not of training."""
         for _ in progress(range(n)):
             next(self)
 
 
-def _exchange(state: RandomT) -> RandomT:
-    """Put a state of Python's and numpy's random numbers in force, and give the one that was."""
-    before = (random.getstate(), np.random.get_state())
-    random.setstate(state[0])
-    np.random.set_state(state[1])
-    return before
-
-
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a training section resolves to, as far as a step needs it."""
+    """The parts of a resolved [training] section that a step needs."""
 
     nlp: Language
     optimizer: Optimizer
@@ -101,17 +93,17 @@ def train(
     stdout: IO[str] | None = None,
     stderr: IO[str] | None = None,
 ) -> Position:
-    """Train a pipeline as `spacy train` does, with checkpoints from which a run goes on.
+    """Train a pipeline as `spacy train` does, with checkpoints from which a run can be resumed.
 
-    A run that was stopped, by whatever, and resumed gives the weights of one that was not.
+    A resumed run gives the same weights as one that was never interrupted.
 
     nlp (Language): Initialized from its config.
-    output (Path): Gets model-best and model-last, each written whole or not at all, and checkpoint.safetensors.
-    resume (bool): Go on from the checkpoint in `output`; from the beginning, where there is none.
+    output (Path): For model-best and model-last, each written atomically, and checkpoint.safetensors.
+    resume (bool): Continue from the checkpoint in `output`, or start from the beginning if there is none.
     force (bool): Replace the run in `output`.
     checkpoint_every (int): Updates between checkpoints; 0 for one after each evaluation.
-    stdout (Optional[IO]), stderr (Optional[IO]): For the logger; the process's own without.
-    RETURNS (Position): How far it came.
+    stdout (Optional[IO]), stderr (Optional[IO]): For the logger; by default those of the process.
+    RETURNS (Position): The progress of the run.
     RAISES (TrainingError): As `load_checkpoint` and `require_run_folder`.
     """
     require_run_folder(output, resume=resume, force=force)
@@ -145,7 +137,7 @@ def _train(
         )
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
-    # For the progress logger, which would otherwise count from the first step of this process.
+    # For the progress logger, which would otherwise start counting in this process.
     start = {"step": position.step, "words": position.words, "seconds": position.seconds} if resume else None
     try:
         for info, is_best in _steps(run, stream, position):
@@ -168,7 +160,7 @@ def _train(
 
 
 def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
-    """One update at a time; yields what a logger wants to know, and whether the pipeline is the best so far."""
+    """Update step by step; yield the information for the logger, and whether the pipeline is the best so far."""
     settings = run.settings
     dropout: Any = settings["dropout"]
     dropouts: Iterator[float] = iter(constant(dropout) if isinstance(dropout, float) else dropout)
@@ -202,7 +194,7 @@ def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterabl
 
 
 def _until_done(stream: BatchStream, settings: dict[str, Any], position: Position) -> Iterable[tuple[int, BatchT]]:
-    """Batches, until there have been `max_steps`, or `patience` steps without a better score."""
+    """Yield batches until `max_steps`, or until `patience` steps without a better score."""
     max_steps, patience = settings["max_steps"], settings["patience"]
     for epoch, batch in stream:
         if max_steps and position.step > max_steps:
@@ -244,3 +236,11 @@ def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: 
         ready = create_before_to_disk_callback(run.settings["before_to_disk"])(run.nlp)
         for name in (LAST, BEST) if is_best else (LAST,):
             write_folder(output / name, ready.to_disk, force=True)
+
+
+def _exchange_random(state: RandomT) -> RandomT:
+    """Set the states of Python's and numpy's random numbers, and return the former ones."""
+    before = (random.getstate(), np.random.get_state())
+    random.setstate(state[0])
+    np.random.set_state(state[1])
+    return before

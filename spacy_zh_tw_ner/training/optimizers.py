@@ -1,4 +1,4 @@
-"""One optimizer in the config, two in fact: torch's for a Transformer, thinc's Adam for all that is not one."""
+"""Optimizer for a Transformer (torch's) and a head (thinc's Adam), and learning rate schedules that thinc lacks."""
 
 import math
 from collections.abc import Iterator
@@ -15,11 +15,12 @@ RateT: TypeAlias = float | list[float] | Generator
 
 
 class GroupedOptimizer(Optimizer):
-    """thinc's Adam for the head, which also carries how a Transformer is to be trained.
+    """thinc's Adam for the head, with the settings of torch's optimizer for a Transformer.
 
     head_rate (RateT): Learning rate of the head, or a schedule.
     encoder_rate (RateT): The same for the Transformer.
-    encoder (EncoderOptimizer): All else about the latter. Its optimizer is made beside the weights, at the first step.
+    encoder (EncoderOptimizer): Other settings of the Transformer. Its optimizer is made with its weights, at the first
+        step.
     weight_decay (float): Of the head. Its transitions have none.
     grad_clip (float): Of the head: highest norm of the gradient of each parameter.
     """
@@ -39,7 +40,7 @@ class GroupedOptimizer(Optimizer):
 
     @property
     def encoder_rate(self) -> float:
-        """Learning rate of the Transformer in force."""
+        """Return the current learning rate of the Transformer."""
         return self.encoder.rate
 
     @encoder_rate.setter
@@ -67,11 +68,11 @@ def create_grouped_optimizer_v1(
     head_rate (float | Generator): Learning rate of everything else, or a schedule.
     optimizer (str): Of the Transformer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
     weight_decay (float): Of the Transformer's matrices. Biases, norms and the B of LoRA have none.
-    layer_decay (float): Each layer learns so many times as fast as the one above it.
-    lora_rate (float): Adapters learn so many times as fast as `encoder_rate`.
+    layer_decay (float): Learning rate of each layer, as a multiple of the rate of the layer above.
+    lora_rate (float): Learning rate of adapters, as a multiple of `encoder_rate`.
     beta1 (float), beta2 (float), eps (float): Of Adam in the Transformer.
     grad_clip (float): Highest norm of the Transformer's gradients, all together; 0 for no limit.
-    head_weight_decay (float), head_grad_clip (float): Of thinc's Adam, which clips each parameter by itself.
+    head_weight_decay (float), head_grad_clip (float): Of thinc's Adam, which clips each parameter separately.
     RETURNS (GroupedOptimizer): For [training.optimizer].
     RAISES (ValueError): For an optimizer that is none of these.
     """
@@ -84,18 +85,18 @@ def create_grouped_optimizer_v1(
 def create_linear_v1(
     initial_rate: float, warmup_steps: int, total_steps: int, warmup_share: float = 0.1
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.linear.v1`: thinc's `warmup_linear.v1`, whose warm-up is short in a short run.
+    """Registered as `spacy-zh-tw-ner.linear.v1`: thinc's `warmup_linear.v1` with a short warm-up in a short run.
 
         step  0 … warm-up … total_steps
         rate  0 ↗ initial_rate ↘ 0
 
-    Where `total_steps` is 0, which for `max_steps` means no limit, the rate stays at `initial_rate` after the warm-up.
+    If `total_steps` is 0, which for `max_steps` means no limit, the rate stays at `initial_rate` after the warm-up.
 
     initial_rate (float): The highest rate.
     warmup_steps (int): Steps of the warm-up in a long run.
     total_steps (int): Steps after which the rate is 0; in a config `${training.max_steps}`. 0 for no end.
     warmup_share (float): The warm-up takes at most this share of `total_steps`.
-    YIELDS (float): A rate a step.
+    YIELDS (float): One rate per step.
     RAISES (TrainingError): If `total_steps` is negative.
     """
     if total_steps < 0:
@@ -117,13 +118,13 @@ def _linear(highest: float, warmup_steps: int, total_steps: float) -> Iterator[f
 def create_cosine_v1(
     initial_rate: float, warmup_steps: int, total_steps: int, final_rate: float = 0.0
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.cosine.v1`: up in a line, then down along half a cosine.
+    """Registered as `spacy-zh-tw-ner.cosine.v1`: a linear warm-up, then half a cosine.
 
     initial_rate (float): The highest rate.
-    warmup_steps (int): Steps of the way up.
-    total_steps (int): Steps of both ways; after them `final_rate` stays.
+    warmup_steps (int): Steps of the warm-up.
+    total_steps (int): Steps in all; after them the rate stays at `final_rate`.
     final_rate (float): The lowest rate.
-    YIELDS (float): A rate a step.
+    YIELDS (float): One rate per step.
     """
     yield from islice(_cosine(initial_rate, warmup_steps, total_steps - warmup_steps, 1.0, final_rate), total_steps)
     while True:
@@ -136,11 +137,11 @@ def create_cosine_restarts_v1(
     """Registered as `spacy-zh-tw-ner.cosine_restarts.v1` (Loshchilov and Hutter 2017, "SGDR").
 
     initial_rate (float): The rate at which each period begins.
-    warmup_steps (int): Steps of the way up, once.
+    warmup_steps (int): Steps of the only warm-up.
     period (int): Steps of the first period.
-    growth (float): Each period is so many times as long as the one before.
+    growth (float): Length of each period, as a multiple of the one before.
     final_rate (float): The rate at which each period ends.
-    YIELDS (float): A rate a step.
+    YIELDS (float): One rate per step.
     """
     return _cosine(initial_rate, warmup_steps, period, growth, final_rate)
 

@@ -12,13 +12,13 @@ from ..atomic_writes import write_whole
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """What is known at one evaluation.
+    """The state of a run at one evaluation.
 
     step, epoch: From 0, as spaCy counts them. loss: Per character, since the last report. losses: The same of each
-    component. p, r, f: Of exact spans, in percent; None where nothing scores entities. found: Entities predicted.
-    score: What decides which checkpoint is best, from 0 to 1. rates: Learning rates by part. characters_per_second: Of
-    training alone. peak_memory_mib, memory: The most memory taken since the process began, and of what ("GPU", "RSS").
-    seconds, seconds_left: Since the beginning, and to the end. warnings: What was said of this run at this step.
+    component. p, r, f: Of exact spans, in percent; None if nothing scores entities. found: Number of predicted
+    entities. score: The score by which the best pipeline is chosen, 0 to 1. rates: Learning rates by part.
+    characters_per_second: Of training alone. peak_memory_mib, memory: The highest memory of the process so far, and
+    its kind ("GPU", "RSS"). seconds, seconds_left: Since the start, and to the end. warnings: Messages of this step.
     """
 
     step: int
@@ -39,12 +39,12 @@ class ProgressReport:
     warnings: tuple[str, ...] = ()
 
     def to_line(self) -> str:
-        """Write it as JSON, without a line break. What is not finite becomes null, which every reader understands."""
+        """Write JSON without a line break. Numbers that are not finite become null, as JSON has none."""
         return json.dumps(_plain(asdict(self)), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_line(cls, line: str) -> "ProgressReport":
-        """Read it again; a loss that is null is not a number.
+        """Read a line; a loss that is null becomes NaN.
 
         RAISES (ValueError): For a line that is no report.
         """
@@ -64,20 +64,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     if isinstance(value, float):
-        # Six digits are more than anybody compares.
+        # Six digits are enough to compare runs.
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
 
 
 def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
-    """Add a report to those before it. Training that begins anew, or goes on from a checkpoint, makes some void."""
+    """Add a report, without earlier ones that a restarted or resumed run repeats."""
     return [*(earlier for earlier in reports if earlier.step < report.step), report]
 
 
 def read_progress(path: Path) -> list[ProgressReport]:
-    """Read the reports of the last run in a file, with those of the runs that it went on from.
+    """Read the reports of the last run in a file, with those of the runs that it continued.
 
-    path (Path): A `progress.jsonl`, which may be unfinished or missing.
+    path (Path): A `progress.jsonl`, which may be incomplete or missing.
     RETURNS (list[ProgressReport]): In order of their steps.
     """
     reports: list[ProgressReport] = []
@@ -86,15 +86,15 @@ def read_progress(path: Path) -> list[ProgressReport]:
             try:
                 reports = after(reports, ProgressReport.from_line(line))
             except ValueError:
-                continue  # a process that was killed has left half of a line
+                continue  # an incomplete line of a process that was killed
     return reports
 
 
 def drop_reports(path: Path, step: int) -> None:
-    """Remove the reports of the last run in a file that a resumed run makes again, and lines that are unfinished.
+    """Remove the reports of the last run in a file that a resumed run repeats, and incomplete lines.
 
-    path (Path): A `progress.jsonl`, which may be missing. It is replaced whole, and only if something is removed.
-    step (int): The step that the run goes on with.
+    path (Path): A `progress.jsonl`, which may be missing. It is replaced atomically, and only if a line is removed.
+    step (int): The step with which the run continues.
     """
     if not path.is_file():
         return
@@ -109,13 +109,13 @@ def drop_reports(path: Path, step: int) -> None:
             break
         kept.pop()
         if found == 0:
-            break  # the run began here; what is before belongs to an earlier one
+            break  # the run began here; earlier lines belong to another run
     if len(kept) < len(lines):
         write_whole(path, b"".join(kept))
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line, which the system has when this returns: no later end of the process, however sudden, loses it."""
+    """Append a line and hand it to the operating system, so that a process that is killed later does not lose it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""Check the output folder of a training run before anything in it is replaced."""
+"""Check a training run before it starts: output folder, resumed config, precision of the device, and warm-up."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -6,13 +6,17 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from thinc.api import Config
 
 from ..atomic_writes import claimed, resolve
-from ..errors import Errors, OutputError, TrainingError
+from ..errors import Errors, OutputError, TrainingError, Warnings
 from ..outputs import MARKER, require_replaceable
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST, LAST = "model-best", "model-last"
+# Settings that a resumed run may change: paths, and how progress is reported
+FREE_SETTINGS = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
+LINEAR = "spacy-zh-tw-ner.linear.v1"  # shortens its warm-up in a short run
 
 
 def require_run_folder(output: Path, *, resume: bool = False, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -21,7 +25,7 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     output (Path): The folder of the run. Other files in it are left alone.
     resume (bool): Whether the run continues from the checkpoint.
     force (bool): Whether it may replace another run.
-    inputs (Iterable[Path]): What it is trained on and from, which its models must not replace.
+    inputs (Iterable[Path]): Corpora and pipelines that it reads, which its models must not replace.
     RAISES (OutputError): If it may not.
     """
     inputs = [path for path in inputs if path.exists()]
@@ -53,23 +57,64 @@ def is_other_model(path: Path) -> bool:
         return False  # damaged, and of no use
 
 
+def config_differences(one: Config, two: Config) -> list[str]:
+    """Compare the settings that a resumed run must keep.
+
+    one (Config): The config of the run.
+    two (Config): The config of its continuation.
+    RETURNS (list[str]): The first five that differ, as `path: one → two`, and how many more do.
+    """
+    a, b = dict(_settings(one.interpolate())), dict(_settings(two.interpolate()))
+    values = {str(value) for config in (a, b) for path, value in config.items() if path.startswith("paths.")}
+    differing = [
+        f"{path}: {a.get(path, 'nothing')} → {b.get(path, 'nothing')}"
+        for path in sorted(a.keys() | b.keys())
+        if a.get(path) != b.get(path) and not path.startswith(FREE_SETTINGS) and str(b.get(path)) not in values
+    ]
+    return differing[:5] + ([f"and {len(differing) - 5} more"] if len(differing) > 5 else [])
+
+
 def require_precision(config: Mapping[str, Any], gpu_id: int) -> None:
-    """Check that the device computes in the precision that a config asks for.
+    """Check that the device supports the precision of a config.
 
     config (Mapping[str, Any]): Interpolated.
     gpu_id (int): −1 for the CPU.
     RAISES (TrainingError): For fp16 on a CPU, and for bf16 on a GPU that does not have it.
     """
-    for path, precision in _precisions(config.get("components", {}), "components"):
+    for path, precision in find_settings(config.get("components", {}), "precision", "components"):
         if precision == "fp16" and gpu_id < 0:
             raise TrainingError(Errors.ZT443.format(path=path))
         if precision == "bf16" and gpu_id >= 0 and torch.cuda.get_device_capability(gpu_id) < (8, 0):
             raise TrainingError(Errors.ZT444.format(path=path, name=torch.cuda.get_device_name(gpu_id)))
 
 
-def _precisions(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _precisions(value, f"{path}.{key}")
-        elif key == "precision":
-            yield f"{path}.{key}", value
+def long_warm_ups(config: Mapping[str, Any]) -> list[str]:
+    """Find schedules whose warm-up does not end within the run.
+
+    config (Mapping[str, Any]): Interpolated.
+    RETURNS (list[str]): One warning for each.
+    """
+    training = config["training"]
+    linear = {path.rpartition(".")[0] for path, name in find_settings(training, "@schedules") if name == LINEAR}
+    return [
+        Warnings.ZT925.format(path=f"training.{schedule}", warmup=steps, max_steps=training["max_steps"])
+        for path, steps in find_settings(training["optimizer"], "warmup_steps", "optimizer")
+        if (schedule := path.rpartition(".")[0]) not in linear and 0 < training["max_steps"] <= steps
+    ]
+
+
+def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and value of every setting of a name in a config, at any depth, except where it is null."""
+    for here, value in _settings(config, path, blocks=True):
+        if here.rpartition(".")[2] == name and value is not None:
+            yield here, value
+
+
+def _settings(config: Any, path: str = "", *, blocks: bool = False) -> Iterator[tuple[str, Any]]:
+    """Yield the path and value of every setting, and of every block if asked for."""
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            here = f"{path}.{name}" if path else name
+            if blocks or not isinstance(value, Mapping):
+                yield here, value
+            yield from _settings(value, here, blocks=blocks)

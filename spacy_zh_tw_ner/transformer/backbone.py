@@ -1,4 +1,4 @@
-"""input ids → hidden: a Hugging Face encoder or decoder, loaded as the settings say."""
+"""input ids → hidden states: a Hugging Face encoder or decoder, loaded and changed as the settings say."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from ..cpu_acceleration.onednn_linear import use_onednn
-from ..errors import Errors
+from ..errors import (
+    BaseModelError,
+    Errors,
+    PipelineMismatchError,
+    SettingError,
+)
 from .base_model import Base, bidirectional_mask, is_decoder
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
@@ -20,14 +25,13 @@ from .quantization import (
     require_quantization,
     translate_quantization_errors,
 )
-from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
+from .settings import BackboneSettings
 from .weights import Weights, fingerprint
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-DEFAULT_MEMORY = MemorySettings()
-# The names that families have for their dropouts
+# Names of dropout rates in the configs of different families
 DROPOUTS = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -41,10 +45,10 @@ DROPOUTS = (
 
 
 class Backbone(nn.Module):
-    """A base with all that the settings add to it.
+    """A base model with all that the settings add to it.
 
-    settings: What it was made by.
     model: The model of transformers, with adapters injected.
+    settings: The settings that it was made with.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings) -> None:
@@ -54,32 +58,32 @@ class Backbone(nn.Module):
 
     @property
     def width(self) -> int:
-        """Columns of the hidden states."""
+        """Width of the hidden states."""
         return int(self.model.config.hidden_size)
 
     @property
     def max_length(self) -> int | None:
-        """Pieces that a sequence may have, special ones included; None if nothing sets a limit."""
+        """Longest sequence in wordpieces, special ones included; None if there is no limit."""
         config = self.model.config
         limit = getattr(config, "max_position_embeddings", None)
         if limit is None:
             return None
-        # RoBERTa counts positions from behind the padding's.
+        # RoBERTa numbers positions from the padding id + 1.
         offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
         return int(limit) - offset
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Encode a batch.
 
-        input_ids (torch.Tensor): Integers, (B, T), padded on the right.
-        attention_mask (torch.Tensor): (B, T), 1 for pieces and 0 for padding.
-        RETURNS (torch.Tensor): float32, (B, T, H)
-        RAISES (ValueError): If T is more than the base has positions for.
+        input_ids (torch.Tensor): Integers, (batch, length), padded on the right.
+        attention_mask (torch.Tensor): (batch, length), 1 for wordpieces and 0 for padding.
+        RETURNS (torch.Tensor): float32, (batch, length, width)
+        RAISES (ValueError): If the sequences are longer than the base supports.
         """
         if not input_ids.numel():
             return torch.zeros(*input_ids.shape, self.width, device=input_ids.device)
         if self.max_length is not None and input_ids.shape[1] > self.max_length:
-            raise ValueError(
+            raise SettingError(
                 Errors.ZT331.format(length=input_ids.shape[1], name=self.settings.name, limit=self.max_length)
             )
         dtype = DTYPES[self.settings.memory.precision]
@@ -90,35 +94,19 @@ class Backbone(nn.Module):
         return cast(torch.Tensor, hidden.float())
 
 
-def load_backbone(
-    name: str,
-    *,
-    revision: str | None = None,
-    lora: LoraSettings | None = None,
-    quantization: QuantizationSettings | None = None,
-    memory: MemorySettings = DEFAULT_MEMORY,
-    attention: str | None = None,
-    dropout: float | None = None,
-    device: str | torch.device = "cpu",
-) -> Backbone:
-    """Load a base from the Hub, its cache or a folder, and make of it what the settings say.
+def load_backbone(name: str, *, device: str | torch.device = "cpu", **settings: Any) -> Backbone:
+    """Load a base from the Hub, its cache or a folder, and apply settings to it.
 
-    name (str): Id on the Hub, or a folder. Of a checkpoint with a head, the encoder is taken.
-    revision (str | None): Branch, tag or commit on the Hub.
-    lora (LoraSettings | None): Adapters; then nothing else trains.
-    quantization (QuantizationSettings | None): 4- or 8-bit weights; without adapters, nothing trains.
-    memory (MemorySettings): Precision, checkpointing, freezing, attention.
-    attention (str | None): For decoders, "causal" or "bidirectional"; None for the model's own way.
-    dropout (float | None): For every dropout of the base; None for the checkpoint's own.
-    device (str | torch.device): Where to put it.
-    RETURNS (Backbone): In evaluation mode, with random adapters that change nothing yet.
-    RAISES (ValueError): If any of this is not to be had. Each message names the setting.
+    name (str): Id on the Hub, or a folder. Of a checkpoint with a head, the encoder is loaded.
+    device (str | torch.device): The device to load it on.
+    settings: The other fields of `BackboneSettings`.
+    RETURNS (Backbone): In evaluation mode, with random adapters whose update is 0.
+    RAISES (ValueError): For a base or settings that are not possible. Each message names the setting.
     """
-    settings = BackboneSettings(name, revision, lora, quantization, memory, attention, dropout)
-    config = read_config(name, revision)
-    # A branch moves; the commit that was loaded is what adapters belong to.
-    settings = replace(settings, revision=getattr(config, "_commit_hash", None) or revision)
-    return build_backbone(settings, config, device=device)
+    config = read_config(name, settings.get("revision"))
+    # A branch moves: adapters belong to the commit that was loaded.
+    revision = getattr(config, "_commit_hash", None) or settings.get("revision")
+    return build_backbone(BackboneSettings(name, **{**settings, "revision": revision}), config, device=device)
 
 
 def build_backbone(
@@ -129,10 +117,11 @@ def build_backbone(
     adapter: Weights | None = None,
     device: str | torch.device = "cpu",
 ) -> Backbone:
-    """Make a backbone by settings.
+    """Build a backbone.
 
-    weights (Mapping[str, torch.Tensor] | None): Of the base, quantised if the settings say so; read by name without.
-    adapter (dict[str, torch.Tensor] | None): Of the adapters; random without.
+    weights (Mapping[str, torch.Tensor] | None): Of the base, quantized if the settings say so; if None, the base is
+        read by name.
+    adapter (dict[str, torch.Tensor] | None): Of the adapters; random if None.
     RETURNS (Backbone): As `load_backbone`.
     """
     device, memory = torch.device(device), settings.memory
@@ -142,7 +131,7 @@ def build_backbone(
         require_quantization(settings.quantization, device)
         int8_cpu = settings.quantization.kind == INT8_CPU
         quantized = None if int8_cpu else quantization_config(settings.quantization, memory.precision)
-    set_up(config, settings.dropout)
+    prepare_config(config, settings.dropout)
     with translate_quantization_errors(settings.quantization, device):
         model = read_model(
             settings.name,
@@ -155,7 +144,7 @@ def build_backbone(
             int8_cpu=int8_cpu,
         )
     if settings.attention == "causal" and not is_decoder(model):
-        raise ValueError(Errors.ZT334.format(name=settings.name, family=config.model_type))
+        raise SettingError(Errors.ZT334.format(name=settings.name, family=config.model_type))
     normalize_quantized(model, memory.precision)
     if settings.lora is not None and weights is None:
         settings = replace(settings, base_hash=_identify(model, settings))
@@ -165,10 +154,19 @@ def build_backbone(
     return backbone
 
 
-def configure(model: Base, settings: BackboneSettings) -> Backbone:
-    """Add to a base what the settings say: adapters, frozen layers, checkpointing, frozen weights in half precision.
+def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
+    """Write settings into a config."""
+    config.use_cache = False  # the keys and values that decoders would cache for generating text
+    if dropout is not None:
+        for name in DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, dropout)
 
-    model (Base): Quantised already, if the settings say so.
+
+def configure(model: Base, settings: BackboneSettings) -> Backbone:
+    """Apply settings to a base: adapters, frozen layers, gradient checkpointing, frozen weights in half precision.
+
+    model (Base): Quantized already, if the settings say so.
     RETURNS (Backbone): In evaluation mode.
     RAISES (ValueError): For adapters or layers that this base cannot have.
     """
@@ -184,32 +182,23 @@ def configure(model: Base, settings: BackboneSettings) -> Backbone:
 
 
 def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Make sure that every piece has an embedding: a GPU would tell no more than that an assertion failed.
+    """Check that every wordpiece has an embedding: a GPU reports no more than a failed assertion.
 
-    RAISES (ValueError): If the tokenizer knows pieces that the base does not.
+    RAISES (ValueError): If the tokenizer has ids that the base does not.
     """
-    pieces = max(tokenizer.get_vocab().values()) + 1
-    embeddings = cast(Any, backbone.model).get_input_embeddings()
-    rows = embeddings.num_embeddings
-    if pieces > rows:
-        raise ValueError(Errors.ZT340.format(name=backbone.settings.name, pieces=pieces, rows=rows))
+    wordpieces = max(tokenizer.get_vocab().values()) + 1
+    rows = backbone.model.get_input_embeddings().num_embeddings
+    if wordpieces > rows:
+        raise BaseModelError(Errors.ZT340.format(name=backbone.settings.name, pieces=wordpieces, rows=rows))
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
+    """Return the hash of a base, and check that it is the one that the adapters were trained on."""
     found = fingerprint(model)
     if settings.base_hash not in (None, found):
-        raise ValueError(
+        raise PipelineMismatchError(
             Errors.ZT333.format(
                 name=settings.name, revision=settings.revision, expected=settings.base_hash, found=found
             )
         )
     return found
-
-
-def set_up(config: "PretrainedConfig", dropout: float | None) -> None:
-    """Write into a config what the settings say of it."""
-    config.use_cache = False  # for decoders, which would keep what only the next word needs
-    if dropout is not None:
-        for name in DROPOUTS:
-            if hasattr(config, name):
-                setattr(config, name, dropout)

@@ -1,17 +1,17 @@
 """Load base models from a folder, the Hugging Face cache or the Hub. `HF_HUB_OFFLINE=1` excludes the Hub.
 
-Everything that transformers raises on the way becomes one sentence here.
+No code of a repository is run. Errors of transformers become one sentence.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
+from ..errors import BaseModelError, Errors, UnreadableFileError, ZhTwNerError
 from ..untrusted import origin
 from .base_model import Base
 from .quantization import load_for_cpu, quantize_for_cpu
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def read_config(name: str, revision: str | None) -> "PretrainedConfig":
     """Read a model's config.
 
-    RAISES (ValueError): If there is none, or it is not of a family that encodes.
+    RAISES (ValueError): If there is none, or transformers does not support its family.
     """
     from transformers import AutoConfig
 
@@ -54,28 +54,26 @@ def read_model(
     device: torch.device,
     int8_cpu: bool = False,
 ) -> Base:
-    """Read a base: the encoder of whatever the checkpoint was made for, without pooler and head.
+    """Load the encoder of a checkpoint of any kind, without pooler and head.
 
-    weights (Mapping[str, torch.Tensor] | None): Take these, and read nothing.
-    quantization (BitsAndBytesConfig | None): Quantise what is read. `weights` are quantised already.
-    int8_cpu (bool): Round linear layers for CPUs, or take `weights` that were.
-    RETURNS (Base): float32 but for quantised layers, in evaluation mode.
-    RAISES (ValueError): If a weight is missing or has another shape, beside what `read_config` raises.
+    weights (Mapping[str, torch.Tensor] | None): Use these, and read no file.
+    quantization (BitsAndBytesConfig | None): Quantize weights that are read. `weights` are quantized already.
+    int8_cpu (bool): Quantize linear layers for CPUs. `weights` may be quantized already.
+    RETURNS (Base): float32 except for quantized layers, in evaluation mode.
+    RAISES (ValueError): If a weight is missing or has another shape, or as `read_config`.
     """
     cls = _model_class(name, config)
-    kwargs: dict[str, Any] = {"add_pooling_layer": False} if _takes_pooler(cls) else {}
+    if weights is not None and int8_cpu:
+        return _load_for_cpu(name, config, weights, attn_implementation)
+    kwargs: dict[str, Any] = _without_pooler(cls)
     if quantization is not None:
         kwargs |= {"device_map": {"": device}}
         if weights is None:
             kwargs["quantization_config"] = quantization
         else:
             config.quantization_config = quantization.to_dict()
-    if weights is not None and quantization is None and not int8_cpu:
+    elif weights is not None:
         _require_shapes(name, config, weights)
-    if int8_cpu and weights is not None:
-        return _load_for_cpu(
-            cls, config, weights, {"attn_implementation": _attention(cls, attn_implementation), **kwargs}
-        )
     with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
@@ -89,52 +87,44 @@ def read_model(
             **kwargs,
         )
     if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise ValueError(
-            Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
-        )
+        raise ValueError(_missing_weights(name, config, info["missing_keys"]))
     if int8_cpu:
         quantize_for_cpu(model)
     return cast(Base, model if quantization is not None else model.to(device))
 
 
 def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: str | None = "sdpa") -> Base:
-    """Make a base whose weights have shapes and no numbers, on torch's `meta` device.
+    """Build a base on torch's `meta` device, where weights have shapes and no values.
 
     RAISES (ValueError): As `read_config`.
     """
-    cls = _model_class(name, config)
-    config._attn_implementation_internal = _attention(cls, attn_implementation) or "eager"
-    with torch.device("meta"):
-        return cast(Base, cls(config, add_pooling_layer=False) if _takes_pooler(cls) else cls(config))
+    with _NothingAllocated():
+        return _build(name, config, attn_implementation).to("meta")
 
 
-def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor]) -> None:
-    """Check that a config describes these weights, before a model of its sizes is allocated.
-
-    RAISES (ValueError): If a weight is missing or has another shape.
-    """
+def _build(name: str, config: "PretrainedConfig", attn_implementation: str | None) -> Base:
+    """Build a base without initializing its weights."""
+    from transformers import AutoModel
     from transformers.modeling_utils import no_init_weights
 
-    cls, config_copy = _model_class(name, config), deepcopy(config)
-    with no_init_weights(), _NothingAllocated():
-        model = cls(config_copy, add_pooling_layer=False) if _takes_pooler(cls) else cls(config_copy)
-    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    missing = sorted(expected.keys() - weights.keys())
-    if missing:
-        raise UnreadableFileError(
-            Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=missing[0])
+    cls = _model_class(name, config)
+    attention = _attention(cls, attn_implementation)
+    with no_init_weights():
+        model = AutoModel.from_config(
+            config,
+            torch_dtype=torch.float32,
+            attn_implementation=attention,
+            trust_remote_code=False,
+            **_without_pooler(cls),
         )
-    for key, shape in expected.items():
-        if weights[key].shape != shape:
-            seen, wanted = tuple(weights[key].shape), tuple(shape)
-            raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=key, seen=seen, expected=wanted))
+    return cast(Base, model.eval())
 
 
 class _NothingAllocated(TorchFunctionMode):
-    """Put new tensors on the device "meta", where they have a shape and no numbers.
+    """Create new tensors on the meta device.
 
-    `torch.device("meta")` does so with `torch.arange`, too, which there takes torch's compiler and half a second.
+    `torch.device("meta")` does so with `torch.arange`, too, which then takes half a second when it is first called.
+    `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
     """
 
     def __torch_function__(
@@ -144,51 +134,62 @@ class _NothingAllocated(TorchFunctionMode):
         return func(*args, **{**(kwargs or {}), **on_meta})
 
 
-def _attention(cls: Any, wanted: str | None) -> str | None:
-    """ELECTRA and DeBERTa have their own way only."""
-    return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
-
-
 def _load_for_cpu(
-    cls: Any, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], kwargs: Mapping[str, Any]
+    name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], attn_implementation: str | None
 ) -> Base:
     """Build a model around 8-bit weights, without ever allocating them in float32."""
     from accelerate import init_empty_weights
-    from transformers.modeling_utils import no_init_weights
 
-    # Buffers, such as position ids, are in no file and keep their values.
-    with no_init_weights(), init_empty_weights(include_buffers=False):
-        model = cls._from_config(config, torch_dtype=torch.float32, **kwargs)
+    with init_empty_weights(include_buffers=False):  # buffers, such as position ids, are in no file
+        model = _build(name, config, attn_implementation)
     load_for_cpu(model, weights)
     missing = [key for key, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
     if missing:
-        raise UnreadableFileError(
-            Errors.ZT322.format(
-                name=config.model_type, family=config.model_type, count=len(missing), missing=missing[0]
-            )
-        )
-    return cast(Base, model.eval())
+        raise UnreadableFileError(_missing_weights(config.model_type, config, missing))
+    return model
+
+
+def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor]) -> None:
+    """Check that a config describes these weights, before a model of its sizes is allocated.
+
+    RAISES (UnreadableFileError): If a weight is missing or has another shape.
+    """
+    expected = {key: tensor.shape for key, tensor in empty_model(name, config).state_dict().items()}
+    missing = expected.keys() - weights.keys()
+    if missing:
+        raise UnreadableFileError(_missing_weights(name, config, missing))
+    for key, shape in expected.items():
+        if weights[key].shape != shape:
+            seen, wanted = tuple(weights[key].shape), tuple(shape)
+            raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=key, seen=seen, expected=wanted))
+
+
+def _missing_weights(name: str, config: "PretrainedConfig", missing: Any) -> str:
+    return Errors.ZT322.format(name=name, family=config.model_type, count=len(missing), missing=min(missing))
+
+
+def _attention(cls: Any, wanted: str | None) -> str | None:
+    """Return the attention to ask for: ELECTRA and DeBERTa have only their own."""
+    return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:
     from transformers import MODEL_MAPPING
 
     if type(config) not in MODEL_MAPPING or config.is_encoder_decoder:
-        raise ValueError(Errors.ZT324.format(name=name, family=config.model_type))
+        raise BaseModelError(Errors.ZT324.format(name=name, family=config.model_type))
     return MODEL_MAPPING[type(config)]
 
 
-def _takes_pooler(cls: type) -> bool:
-    from inspect import signature
-
-    return "add_pooling_layer" in signature(cls).parameters
+def _without_pooler(cls: type) -> dict[str, bool]:
+    return {"add_pooling_layer": False} if "add_pooling_layer" in signature(cls).parameters else {}
 
 
 @contextmanager
 def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Turn errors of transformers into ours, and silence its list of the heads that were left out.
+    """Convert errors of transformers, and silence its list of the heads that are not loaded.
 
-    passing (tuple[type[Exception], ...]): Errors that a caller further out translates, such as those of bitsandbytes.
+    passing (tuple[type[Exception], ...]): Errors that an outer caller converts, such as those of bitsandbytes.
     """
     from transformers.utils import is_offline_mode, logging
 
@@ -196,19 +197,18 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
     logging.set_verbosity_error()
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, ZhTwNerError):
         raise
     except Exception as error:
-        if code_of(error):
-            raise
+        # The one place that reads messages of transformers: these two cases have no class of their own there.
         if isinstance(error, RuntimeError) and "size mismatch" in str(error):
-            raise ZhTwNerError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
+            raise BaseModelError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
         if isinstance(error, passing) and not isinstance(error, RecursionError):
             raise
         if "trust_remote_code" in str(error):
-            raise ZhTwNerError(Errors.ZT648.format(name=name)) from error
+            raise BaseModelError(Errors.ZT648.format(name=name)) from error
         where = "HF_HUB_OFFLINE is set: the cache and folders only" if is_offline_mode() else "the Hugging Face Hub"
-        raise ZhTwNerError(
+        raise BaseModelError(
             Errors.ZT321.format(name=name, revision=revision or "newest", where=where, reason=_first_line(error))
         ) from error
     finally:

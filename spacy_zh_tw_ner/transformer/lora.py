@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, PipelineMismatchError, SettingError
 from .base_model import Base
 from .quantization import silence_bitsandbytes
 from .settings import LoraSettings
@@ -93,7 +93,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
     if wrong:
-        raise ValueError(Errors.ZT335.format(name=wrong[0], count=len(wrong)))
+        raise PipelineMismatchError(Errors.ZT335.format(name=wrong[0], count=len(wrong)))
     for name, parameter in own.items():
         parameter.copy_(weights[name])
 
@@ -106,8 +106,8 @@ def _targets(model: Base, settings: LoraSettings) -> tuple[str, ...]:
         return tuple(linear)
     targets = settings.target_modules or TARGETS.get(family)
     if targets is None:
-        raise ValueError(Errors.ZT326.format(family=family, candidates=candidates))
+        raise SettingError(Errors.ZT326.format(family=family, candidates=candidates))
     for target in targets:
         if not any(name == target or name.endswith(f".{target}") for name in linear):
-            raise ValueError(Errors.ZT325.format(target=target, family=family, candidates=candidates))
+            raise SettingError(Errors.ZT325.format(target=target, family=family, candidates=candidates))
     return tuple(targets)

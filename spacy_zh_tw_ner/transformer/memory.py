@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
 from ..cpu_acceleration.probe import is_native
-from ..errors import Errors, Warnings
+from ..errors import Errors, OutOfMemoryError, SettingError, Warnings
 from .base_model import Base, depths, layers_of, shares_layers
 
 T = TypeVar("T")
@@ -78,9 +78,9 @@ def freeze(model: Base, n: int) -> None:
     if not n:
         return
     if shares_layers(model):
-        raise ValueError(Errors.ZT329.format(n=n, family=model.config.model_type))
+        raise SettingError(Errors.ZT329.format(n=n, family=model.config.model_type))
     if n > len(layers_of(model)):
-        raise ValueError(Errors.ZT330.format(n=n, layers=len(layers_of(model))))
+        raise SettingError(Errors.ZT330.format(n=n, layers=len(layers_of(model))))
     parameters = dict(model.named_parameters())
     for name, depth in depths(model).items():
         if depth <= n:
@@ -105,6 +105,10 @@ def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any)
     if layer.training and torch.is_grad_enabled():
         return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
     return forward(*args, **kwargs)
+
+
+class TorchOutOfMemoryError(OutOfMemoryError, torch.OutOfMemoryError):
+    """Memory that ran out in a model; also torch's class, by which training loops notice it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,13 +1,23 @@
 """Run forward and backward passes of a backbone in micro-batches that fit into memory.
 
-A batch runs as a whole while it fits. Where it does not, or `micro_batch` says so, it runs in micro-batches: the first
-pass keeps no graph; once the head has said which way the hidden states should move, each micro-batch runs again, with
-a graph and with the same dropout, and is forgotten. The gradients are those of the whole batch, for one more pass and
-the memory of one micro-batch (Chen et al. 2016, https://arxiv.org/abs/1604.06174, over the batch and not the layers).
+A batch runs as a whole while it fits. If it does not, or `micro_batch` says so, it runs in micro-batches of windows:
 
-Memory that runs out halves the micro-batch, and only what is not done yet is done again. A micro-batch that is halved
-on its way back draws other dropout for that one time: it is the only case in which the gradients are not to the last
-digit those of the whole.
+    batch of 4 windows          w1 w2 w3 w4
+    forward, no graph           [w1 w2] → hidden states     [w3 w4] → hidden states     random states are kept
+    head and CRF                all hidden states → loss → gradients of all hidden states
+    forward again with a graph  [w1 w2] ↺ same dropout, backward, graph freed
+                                [w3 w4] ↺ same dropout, backward, graph freed           gradients add up
+
+The gradients are those of the whole batch, for one more forward pass and the memory of one micro-batch (Chen et al.
+2016, https://arxiv.org/abs/1604.06174, over the batch instead of the layers).
+
+An out-of-memory error halves the micro-batch, and only what is not done yet is repeated:
+
+    [w1 w2] done    [w3 w4] out of memory in the backward pass, after some parameters have their gradients
+                    [w3] [w4] again, for the other parameters alone
+
+A micro-batch that is halved in its backward pass draws other dropout that one time. In all other cases the gradients
+are equal to those of the whole batch but for rounding.
 """
 
 import logging
@@ -23,74 +33,75 @@ from ..errors import Errors, Warnings
 from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
-from .memory import attempt, is_out_of_memory
+from .memory import TorchOutOfMemoryError, attempt, is_out_of_memory
 from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 T = TypeVar("T")
-CPU_NUMBERS = 200_000  # of hidden states: 641 pieces of 312, 260 of 768
+CPU_NUMBERS = 200_000  # of hidden states: 641 wordpieces of 312 numbers, 260 of 768
 logger = logging.getLogger("spacy_zh_tw_ner")
 
 
 @dataclass
-class Run:
-    """A micro-batch on its way.
+class ForwardPass:
+    """The forward pass of a micro-batch, before its backward pass.
 
-    batch: What runs. state: Of the random numbers before it ran.
-    values: (n, width) what came out, where its graph is kept.
-    last: Whether it cannot be cut any more, and has failed once.
+    batch: The micro-batch. state: State of the random numbers before it.
+    values: (n, width) its result, if its graph is kept.
+    is_last_try: Whether it is one window, which has failed once and cannot be halved.
     """
 
     batch: MicroBatch
     state: RandomT
     values: torch.Tensor | None = None
-    last: bool = False
+    is_last_try: bool = False
 
 
-class Passes:
+class MicroBatchRunner:
     """Runs a backbone, and remembers how much of a batch fits.
 
-    backbone (Backbone): What runs.
-    scale (Callable[[torch.Tensor], torch.Tensor]): Of a gradient before it goes back, as fp16 needs it.
+    backbone (Backbone): The backbone.
+    scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass, as fp16 needs it.
     """
 
     def __init__(self, backbone: Backbone, scale: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.backbone, self.scale = backbone, scale
         self._mode = ModeLock()
         self.micro_batch = backbone.settings.memory.micro_batch
-        self.train_limit: int | None = None  # padded pieces that run at once; None while everything has fitted
+        # Largest number of wordpieces that run at once, padding included; None while everything has fitted.
+        self.train_limit: int | None = None
         self.eval_limit: int | None = None
 
     @property
     def eval_size(self) -> int | None:
-        """Pieces, padding included, that are best encoded at once without a graph; None for no limit but memory's."""
-        # A CPU gains nothing from more, and loses memory, what it had in its caches, and what is padded to one length.
+        """Best number of wordpieces to encode at once without a graph, padding included; None for no limit."""
+        # On a CPU, larger batches are no faster: they take more memory, miss its caches and have more padding.
         limits = [self.eval_limit, CPU_NUMBERS // self.backbone.width if self.device.type == "cpu" else None]
         return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.backbone.parameters()).device
 
     def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
         """Encode without a graph.
 
         batches (Sequence[MicroBatch]): All windows.
-        n_tokens (int): Of all documents.
-        RETURNS (torch.Tensor): (n_tokens, width) float32; zeros where no window asks about a token.
+        n_tokens (int): Number of tokens of all documents.
+        RETURNS (torch.Tensor): (n_tokens, width) float32; zeros for tokens that are in no window.
         RAISES (torch.OutOfMemoryError): If not even one window fits.
         """
         hidden, waiting = self._zeros(n_tokens), list(reversed(batches))
         with self._mode.predicting(self.backbone), torch.inference_mode():
             while waiting:
                 batch = waiting.pop()
-                values = self._tried(batch, attempt)
+                values = self._encode(batch, attempt)
                 if values is None:
                     self.eval_limit = self._smaller(batch.size, self.eval_limit)
                     waiting += reversed(batch.cut(self.eval_limit))
                 else:
-                    hidden.index_add_(0, batch.tokens.to(hidden.device), values[0])
+                    self._collect(batch, values[0], hidden)
         return hidden
 
     def begin(
@@ -98,101 +109,100 @@ class Passes:
     ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
         """Encode for training.
 
-        RETURNS (tuple[torch.Tensor, Callable]): As `run`, and what takes the gradient of that, once.
-        RAISES (torch.OutOfMemoryError): As `run`; where `micro_batch` is null, whenever memory runs out.
+        RETURNS (tuple[torch.Tensor, Callable]): As `run`, and the backward pass, which takes the gradient of that.
+        RAISES (torch.OutOfMemoryError): As `run`; if `micro_batch` is null, whenever memory runs out.
         """
         total = sum(batch.size for batch in batches)
         fits = self.train_limit is None or total <= self.train_limit
-        hidden, runs = self._zeros(n_tokens), []
+        hidden, passes = self._zeros(n_tokens), []
         with self._mode.training(self.backbone):
             if self.micro_batch is None or (self.micro_batch == AUTO and fits):
-                runs = self._kept(batches, hidden)
-            if len(runs) < len(batches):
-                runs = self._forgotten(batches, hidden.zero_())
-        return hidden, partial(self._push_back, runs)
+                passes = self._forward_with_graphs(batches, hidden)
+            if len(passes) < len(batches):
+                passes = self._forward_without_graphs(batches, hidden.zero_())
+        return hidden, partial(self._backward, passes)
 
-    def _push_back(self, runs: list[Run], gradient: torch.Tensor) -> None:
-        # Micro-batches run again, and so do layers of gradient checkpointing: with dropout, as in the forward pass.
-        with self._mode.training(self.backbone):
-            self._backward(runs, gradient)
-
-    def _kept(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[Run]:
-        """Encode all with their graphs. Where they do not fit, all are let go."""
-        runs: list[Run] = []
+    def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
+        """Encode all micro-batches. If they do not fit, return none, and free their graphs."""
+        passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.device)
             values = self._attempt(partial(self._values, batch))
             if values is None:
                 self._shrink(sum(batch.size for batch in batches))
                 return []
-            runs.append(Run(batch, state, values[0]))
+            passes.append(ForwardPass(batch, state, values[0]))
             self._collect(batch, values[0], hidden)
-        return runs
+        return passes
 
-    def _forgotten(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[Run]:
-        """Encode all without a graph, in parts that will fit with one."""
-        runs: list[Run] = []
+    def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
+        """Encode all, in micro-batches that will fit with a graph."""
+        passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
             batch, state = waiting.pop(), _random_state(self.device)
             with torch.no_grad():
-                values = self._tried(batch, self._attempt)
+                values = self._encode(batch, self._attempt)
             if values is None:
                 self._shrink(batch.size)
                 waiting += reversed(batch.cut(self.train_limit))
             else:
-                runs.append(Run(batch, state))
+                passes.append(ForwardPass(batch, state))
                 self._collect(batch, values[0], hidden)
-        return runs
+        return passes
 
-    def _backward(self, runs: list[Run], gradient: torch.Tensor) -> None:
-        alone = len(runs) < 2 or runs[0].values is None
-        total = sum(run.batch.size for run in runs)
-        for i, run in enumerate(runs):
-            done = self._push(run, gradient, frozenset())
-            if done is not None:
-                for other in runs[i:]:  # what is kept of them takes the room that this one needs
-                    other.values = None
-                if not (alone and run.batch.n_windows == 1):
-                    self._shrink(run.batch.size if alone else total)
-                self._repeat(run, gradient, done)
+    def _backward(self, passes: list[ForwardPass], gradient: torch.Tensor) -> None:
+        """Add the gradients of all micro-batches to the parameters."""
+        alone = len(passes) < 2 or passes[0].values is None  # no other graphs are in memory
+        total = sum(each.batch.size for each in passes)
+        # Micro-batches and checkpointed layers run again here, with dropout as in the forward pass: in training mode.
+        with self._mode.training(self.backbone):
+            for i, each in enumerate(passes):
+                done = self._add_gradient(each, gradient, frozenset())
+                if done is not None:
+                    for other in passes[i:]:  # their graphs take the memory that this one needs
+                        other.values = None
+                    if not (alone and each.batch.n_windows == 1):
+                        self._shrink(each.batch.size if alone else total)
+                    self._repeat(each, gradient, done)
 
-    def _repeat(self, run: Run, gradient: torch.Tensor, done: frozenset[str]) -> None:
+    def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
         """Run a micro-batch again in parts, for the parameters that do not have its gradient yet."""
-        parts = run.batch.cut(self.train_limit)
-        if run.last:
-            raise _too_large(run.batch)
-        for part in parts:
-            again = Run(part, run.state, last=part.n_windows == 1)
-            done_now = self._push(again, gradient, done)
+        if failed.is_last_try:
+            raise _too_large(failed.batch)
+        for part in failed.batch.cut(self.train_limit):
+            again = ForwardPass(part, failed.state, is_last_try=part.n_windows == 1)
+            done_now = self._add_gradient(again, gradient, done)
             if done_now is not None:
-                if not again.last:
+                if not again.is_last_try:
                     self._shrink(part.size)
                 self._repeat(again, gradient, done_now)
 
-    def _push(self, run: Run, gradient: torch.Tensor, done: frozenset[str]) -> frozenset[str] | None:
-        """Add the gradient of one micro-batch to all parameters but those that have it.
+    def _add_gradient(
+        self, forward: ForwardPass, gradient: torch.Tensor, done: frozenset[str]
+    ) -> frozenset[str] | None:
+        """Add the gradient of one micro-batch to all parameters except those that have it.
 
         RETURNS (frozenset[str] | None): If memory ran out, the parameters that have it now.
         """
-        before = self._marks()
+        before = self._versions()
 
         def push() -> None:
-            values, run.values = run.values, None
-            own = gradient[run.batch.tokens.to(gradient.device)].to(self.device)
+            values, forward.values = forward.values, None
+            own = gradient[forward.batch.tokens.to(gradient.device)].to(self.device)
             if values is None:
-                with _replayed(run.state, self.device):
-                    values = self._values(run.batch)
+                with _replayed(forward.state, self.device):
+                    values = self._values(forward.batch)
             if values.requires_grad:
                 torch.autograd.backward(values, self.scale(own))
 
-        with self._without(done):
+        with self._frozen(done):
             if self._attempt(push) is not None:
                 return None
-        # torch adds a gradient in place, and so counts up the version of what it is added to; it does so once.
-        return done | {name for name, mark in self._marks().items() if mark != before[name]}
+        return done | {name for name, version in self._versions().items() if version != before[name]}
 
-    def _marks(self) -> dict[str, tuple[int, int] | None]:
+    def _versions(self) -> dict[str, tuple[int, int] | None]:
+        """Return what changes when a parameter gets a gradient: torch adds it in place, which counts up a version."""
         return {
             name: None if p.grad is None else (id(p.grad), p.grad._version)
             for name, p in self.backbone.named_parameters()
@@ -200,7 +210,7 @@ class Passes:
         }
 
     @contextmanager
-    def _without(self, names: frozenset[str]) -> Iterator[None]:
+    def _frozen(self, names: frozenset[str]) -> Iterator[None]:
         parameters = [p for name, p in self.backbone.named_parameters() if name in names] if names else []
         for parameter in parameters:
             parameter.requires_grad_(False)
@@ -211,9 +221,9 @@ class Passes:
                 parameter.requires_grad_(True)
 
     def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """(n, width): the part that each piece has in the vector of its token."""
+        """Return the share of each wordpiece in the vector of its token, (n, width)."""
         batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
-        hidden = self.backbone(batch.input_ids, batch.attention_mask)
+        hidden = self.backbone(batch.input_ids, batch.attention_mask)  # (n_windows, length, width)
         return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])
 
     def _collect(self, batch: MicroBatch, values: torch.Tensor, hidden: torch.Tensor) -> None:
@@ -223,19 +233,20 @@ class Passes:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
+        """Call `attempt`, unless `micro_batch` is null."""
         if self.micro_batch is not None:
             return attempt(run)
         try:
             return (run(),)
         except RuntimeError as error:
             if is_out_of_memory(error):
-                raise torch.OutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
+                raise TorchOutOfMemoryError(Errors.ZT341.format(reason=str(error).partition("\n")[0])) from error
             raise
 
-    def _tried(
+    def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """The values of a micro-batch. One window cannot be cut, and is tried again with what was freed."""
+        """Return the values of a micro-batch, or None. One window is tried twice, with the memory that was freed."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)
@@ -248,14 +259,14 @@ class Passes:
         self.train_limit = self._smaller(size, self.train_limit)
 
     def _smaller(self, size: int, limit: int | None) -> int:
-        """Half of what did not fit; said once, and from then on for those who listen."""
+        """Return half of what did not fit. The first time is logged as a warning."""
         smaller = min(size // 2, limit if limit is not None else size)
         logger.log(logging.WARNING if limit is None else logging.INFO, Warnings.ZT930.format(size=size, half=smaller))
         return smaller
 
 
-def _too_large(batch: MicroBatch) -> torch.OutOfMemoryError:
-    return torch.OutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
+def _too_large(batch: MicroBatch) -> TorchOutOfMemoryError:
+    return TorchOutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
 
 
 def _random_state(device: torch.device) -> RandomT:
@@ -264,7 +275,7 @@ def _random_state(device: torch.device) -> RandomT:
 
 @contextmanager
 def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
-    """Draw the same random numbers again, and go on afterwards as if nothing had been drawn."""
+    """Draw the same random numbers again; afterwards, continue as if none had been drawn."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.set_rng_state(state[0])
         if state[1] is not None:

@@ -1,4 +1,4 @@
-"""docs → hidden: a Transformer that gives each token one vector."""
+"""docs → hidden states: a Transformer that gives each token one vector."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -10,28 +10,28 @@ from thinc.types import Floats2d
 from ..encoders import HiddenT, Tok2VecT
 from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
 from ..safe_points import is_interruptible
-from .batches import Cut, cut_documents, make_micro_batches
+from .batches import make_micro_batches
 from .serialization import SAVES
 from .settings import BackboneSettings, require_choice
 from .shim import BackboneShim
-from .windows import ClauseWindows, SpanGetterT
+from .windows import ClauseWindows, SpanGetterT, WindowedDocs, cut_documents
 from .wordpieces import MAX_WORDPIECES
 
-STRETCH = 2_048  # tokens of a long document whose hidden states are held at once
-SLICE = 512  # the same where other work may interrupt: about one window
+CHUNK = 2_048  # tokens of a long document whose hidden states are in memory at once
+INTERRUPTIBLE_CHUNK = 512  # the same where other work may interrupt: about one window
 
 
 def build_token_encoder(
     settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
 ) -> Tok2VecT:
-    """Make what both registered architectures of `pipe` hold.
+    """Build the encoder of both registered architectures of `pipe`.
 
-    settings (BackboneSettings): Which base, and what is done to it. It is loaded when the model is initialized.
-    get_spans (Callable): How documents are cut. Where the spans of spacy-transformers overlap, each token is taken from
-        the span in which it stands most centrally.
+    settings (BackboneSettings): The base and what is done to it. It is loaded when the model is initialized.
+    get_spans (Callable): Cuts documents. Where spans of spacy-transformers overlap, each token gets its vector from the
+        span in which it has more context on both sides.
     save (str), save_dtype (Optional[str]): See `serialization.pack`.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its pieces' hidden states.
-    RAISES (ValueError): For a `save` or `save_dtype` that there is not.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its wordpieces' hidden states.
+    RAISES (ValueError): For an unknown `save` or `save_dtype`.
     """
     require_choice("save", save, SAVES)
     require_choice("save_dtype", save_dtype, (None, "fp16", "bf16"))
@@ -45,7 +45,7 @@ def build_token_encoder(
 
 
 def shim_of(model: Tok2VecT) -> BackboneShim:
-    """The shim of a model that `build_token_encoder` has made."""
+    """Return the shim of a model that `build_token_encoder` has built."""
     return cast(BackboneShim, model.shims[0])
 
 
@@ -59,20 +59,19 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
     """Encode documents of any length."""
-    shim = shim_of(model)
+    shim, runner = shim_of(model), shim_of(model).runner
     lengths = [len(doc) for doc in docs]
     cut = _cut(model, docs)
     if not is_train:
-        return unflatten(model.ops, _encode(shim, cut), lengths), _no_gradient
-    passes = shim.passes
+        return unflatten(model.ops, _encode(shim, cut), lengths), lambda gradients: []
     batches = make_micro_batches(
         cut,
         shim.table,
-        max_windows=passes.micro_batch if isinstance(passes.micro_batch, int) else None,
-        max_padded=passes.train_limit,
+        max_windows=runner.micro_batch if isinstance(runner.micro_batch, int) else None,
+        max_padded=runner.train_limit,
         max_length=shim.backbone.max_length,
     )
-    hidden, push = passes.begin(batches, sum(lengths))
+    hidden, push = runner.begin(batches, sum(lengths))
 
     def backprop(gradients: HiddenT) -> list[Doc]:
         push(to_torch(flatten(model.ops, gradients)[0]))
@@ -81,32 +80,28 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
     return unflatten(model.ops, from_torch(hidden), lengths), backprop
 
 
-def encode_in_stretches(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]:
-    """Encode a document without ever having all of it in memory.
+def chunk_encoder(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]:
+    """Return a function that encodes a document in chunks, without all hidden states in memory.
 
-    doc (Doc): Not kept. What is kept of it are its pieces.
-    RETURNS (Callable[[], Iterator[Floats2d]]): Gives, each time it is called, the hidden states of the document in
-        order, those of about STRETCH tokens at a time.
+    doc (Doc): Its wordpieces are kept, the document is not.
+    RETURNS (Callable[[], Iterator[Floats2d]]): Each call returns the hidden states of the document in order, about
+        CHUNK tokens at a time.
     """
     shim, cut = shim_of(model), _cut(model, [doc])
-    return lambda: (_own_rows(shim, stretch) for stretch in cut.stretches(SLICE if is_interruptible() else STRETCH))
+
+    def encode() -> Iterator[Floats2d]:
+        for chunk in cut.chunks(INTERRUPTIBLE_CHUNK if is_interruptible() else CHUNK):
+            # Without the tokens before and after it that its windows have as context only.
+            yield _encode(shim, chunk)[chunk.windows[0].own_start : chunk.windows[-1].own_end]
+
+    return encode
 
 
-def _own_rows(shim: BackboneShim, stretch: Cut) -> Floats2d:
-    """What its windows are asked about lies together; what they only read lies before and behind."""
-    return _encode(shim, stretch)[stretch.windows[0].own_start : stretch.windows[-1].own_end]
-
-
-def _cut(model: Tok2VecT, docs: list[Doc]) -> Cut:
+def _cut(model: Tok2VecT, docs: list[Doc]) -> WindowedDocs:
     shim = shim_of(model)
     return cut_documents(docs, shim.table, model.attrs["get_spans"], max_length=shim.backbone.max_length)
 
 
-def _encode(shim: BackboneShim, cut: Cut) -> Floats2d:
-    passes = shim.passes
-    batches = make_micro_batches(cut, shim.table, max_padded=passes.eval_size, max_length=shim.backbone.max_length)
-    return from_torch(passes.run(batches, cut.n_tokens))
-
-
-def _no_gradient(gradients: HiddenT) -> list[Doc]:
-    return []
+def _encode(shim: BackboneShim, cut: WindowedDocs) -> Floats2d:
+    limits = {"max_padded": shim.runner.eval_size, "max_length": shim.backbone.max_length}
+    return from_torch(shim.runner.run(make_micro_batches(cut, shim.table, **limits), cut.n_tokens))

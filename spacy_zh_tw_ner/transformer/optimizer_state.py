@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from ..errors import Errors
+from ..errors import Errors, TrainingError
 from ..untrusted import origin, parse_json, reading, require, require_type
 
 TENSOR = "__tensor__"
@@ -54,7 +54,7 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
     saved = require_type("structure", parse_json(bytes(tensors["structure"].numpy())), dict)
     for what, own in _identity(optimizer).items():
         if own != saved[what]:
-            raise ValueError(Errors.ZT338.format(what=what, own=_short(own), saved=_short(saved[what])))
+            raise TrainingError(Errors.ZT338.format(what=what, own=_short(own), saved=_short(saved[what])))
     state = rich(saved["state"])
     state["state"] = {int(key): part for key, part in state["state"].items()}
     _require_groups(optimizer, state["param_groups"])

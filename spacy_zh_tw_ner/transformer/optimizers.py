@@ -6,11 +6,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, MissingExtraError
 from ..extras import has_bitsandbytes
 from .base_model import Base, depths, layers_of
 from .lora import is_adapter
-from .memory import attempt
+from .memory import TorchOutOfMemoryError, attempt
 from .settings import require_choice
 
 OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
@@ -64,7 +64,7 @@ class EncoderOptimizer:
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
     """Update; where memory runs out on the way, clean up and go on with the parameters that are not updated yet.
 
-    RAISES (torch.OutOfMemoryError): If it runs out again.
+    RAISES (TorchOutOfMemoryError): If it runs out again.
     """
     known = set(optimizer.state)
     before = {p: _changes(p, optimizer) for group in optimizer.param_groups for p in group["params"]}
@@ -86,7 +86,7 @@ def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradS
         elif parameter not in known:
             optimizer.state.pop(parameter, None)  # half made
     if attempt(step) is None:
-        raise torch.OutOfMemoryError(Errors.ZT343.format(name=type(optimizer).__name__, reason=reason))
+        raise TorchOutOfMemoryError(Errors.ZT343.format(name=type(optimizer).__name__, reason=reason))
 
 
 def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
@@ -125,7 +125,7 @@ def build_optimizer(
             torch.optim.Optimizer, Adafactor(groups, scale_parameter=False, relative_step=False, warmup_init=False)
         )
     if not has_bitsandbytes():
-        raise ValueError(Errors.ZT337.format(name=name))
+        raise MissingExtraError(Errors.ZT337.format(name=name))
     from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
 
     on_gpu = any(p.is_cuda for group in groups for p in group["params"])

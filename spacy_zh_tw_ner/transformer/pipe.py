@@ -1,4 +1,4 @@
-"""hidden → the data that spacy-transformers' `transformer` pipe hands to its listeners."""
+"""hidden states → the data that the `transformer` pipe of spacy-transformers hands to its listeners."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +10,7 @@ from thinc.types import Floats2d, Ragged
 
 from ..encoders import EncoderHooks, HiddenT, Tok2VecT, long_documents
 from ..encoders.torch_interop import flatten, from_torch, to_torch, unflatten
-from .model import build_token_encoder, encode_in_stretches
+from .model import build_token_encoder, chunk_encoder
 from .settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 from .windows import SpanGetterT
 
@@ -37,21 +37,20 @@ def build_transformer_model_v1(
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
 
     `doc._.trf_data` holds one vector a token, with windows merged and wordpieces pooled, so that a listener only passes
-    it on. For a document of more than `long_documents.LONG` tokens it holds a function that computes them in chunks.
+    it on. For a document of more than `long_documents.LONG` tokens it holds `LongData`.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
-    get_spans (Callable): How documents are cut: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of
-        spacy-transformers.
-    revision (Optional[str]): Branch, tag or commit on the Hub. Name a commit to have the same weights next year.
+    get_spans (Callable): Cuts documents: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of spacy-transformers.
+    revision (Optional[str]): Branch, tag or commit on the Hub. Only a commit always has the same weights.
     lora (Optional[LoraSettings]): `spacy-zh-tw-ner.lora.v1`; null trains all weights.
     quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps 32 bits.
-    memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for float32 and nothing saved.
+    memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for its defaults.
     attention (Optional[str]): For decoders, "causal" or "bidirectional"; null for the model's own way.
     dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
     save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
-    save_dtype (Optional[str]): "fp16" or "bf16" halves what is saved.
-    RETURNS (Model[list[Doc], FullTransformerBatch]): What that factory takes.
-    RAISES (ValueError): For settings that do not go together.
+    save_dtype (Optional[str]): "fp16" or "bf16" halves the size on disk.
+    RETURNS (Model[list[Doc], FullTransformerBatch]): The model for that factory.
+    RAISES (ValueError): For settings that contradict each other.
     """
     settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
     tok2vec = build_token_encoder(settings, get_spans, save=save, save_dtype=save_dtype)
@@ -66,6 +65,36 @@ def build_transformer_model_v1(
     return model
 
 
+def build_tok2vec_transformer_v1(
+    name: str,
+    get_spans: SpanGetterT,
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    revision: str | None = None,
+    lora: LoraSettings | None = None,
+    quantization: QuantizationSettings | None = None,
+    memory: MemorySettings | None = None,
+    attention: str | None = None,
+    dropout: float | None = None,
+    save: str = "full",
+    save_dtype: str | None = None,
+) -> Tok2VecT:
+    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer inside the head, without a pipe before it.
+
+    `nlp.replace_listeners` puts the same layers in the place of a listener.
+
+    pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
+        that every pooling gives the same result.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_transformer_model_v1`.
+    """
+    from spacy_transformers.layers.trfs2arrays import trfs2arrays
+
+    model = build_transformer_model_v1(
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+    )
+    return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
+
+
 def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
     """Load the base."""
     model.layers[0].initialize()
@@ -75,10 +104,10 @@ def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
-    """Encode documents, and wrap what comes out."""
+    """Encode documents, and wrap their hidden states."""
     encoder = cast(Tok2VecT, model.layers[0])
     if not is_train and any(map(long_documents.is_long, docs)):
-        return _wrap_with_long(model, docs), _no_backprop
+        return _wrap_with_long(model, docs), lambda gradient: []
     hidden, backprop_hidden = encoder(docs, is_train)
     lengths = [len(doc) for doc in docs]
 
@@ -88,10 +117,6 @@ def forward(
         return docs
 
     return _wrap(model, docs, hidden), backprop
-
-
-def _no_backprop(gradient: "FullTransformerBatch") -> list[Doc]:
-    return []
 
 
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
@@ -111,7 +136,7 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
 
 
 def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
-    """What is short as always; of what is long, how to have it."""
+    """Encode short documents; long ones get data that encodes them on demand."""
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
@@ -119,44 +144,14 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
     empty = model.ops.alloc2f(0, encoder.get_dim("nO"))
     batch = _wrap(model, docs, [empty if long_documents.is_long(doc) else next(short) for doc in docs])
     batch.cached_doc_data = [
-        LongData(len(doc), encode_in_stretches(encoder, doc)) if long_documents.is_long(doc) else data
+        LongData(len(doc), chunk_encoder(encoder, doc)) if long_documents.is_long(doc) else data
         for doc, data in zip(docs, batch.doc_data, strict=True)
     ]
     return batch
 
 
-def build_tok2vec_transformer_v1(
-    name: str,
-    get_spans: SpanGetterT,
-    pooling: Model[Ragged, Floats2d],
-    grad_factor: float = 1.0,
-    revision: str | None = None,
-    lora: LoraSettings | None = None,
-    quantization: QuantizationSettings | None = None,
-    memory: MemorySettings | None = None,
-    attention: str | None = None,
-    dropout: float | None = None,
-    save: str = "full",
-    save_dtype: str | None = None,
-) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer of the head's own, with no pipe before it.
-
-    It is what `nlp.replace_listeners` puts in place of a listener, layer by layer.
-
-    pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
-        that any pooling gives the same.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_transformer_model_v1`.
-    """
-    from spacy_transformers.layers.trfs2arrays import trfs2arrays
-
-    model = build_transformer_model_v1(
-        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
-    )
-    return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
-
-
 def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]]:
-    """What stands in the place of a listener once `nlp.replace_listeners` has made the head independent of the pipe."""
+    """Return the replacement of a listener, for `nlp.replace_listeners`: the head has its own Transformer then."""
     from spacy_transformers.layers.split_trf import split_trf_batch
 
     replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
@@ -170,10 +165,10 @@ def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) ->
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])
-    return map(data_of, encode_in_stretches(encoder, doc)())
+    return map(data_of, chunk_encoder(encoder, doc)())
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
-    """The config of that."""
+    """Return the config of the replacement of a listener."""
     kept: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
     return {**transformer, **kept, "@architectures": IN_HEAD}

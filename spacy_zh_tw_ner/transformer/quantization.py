@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..cpu_acceleration.int8_linear import SCALE, Int8Linear
-from ..errors import Errors, UnreadableFileError
+from ..errors import DeviceError, Errors, MissingExtraError, UnreadableFileError
 from ..extras import has_bitsandbytes
 from ..untrusted import origin, require
 from .memory import DTYPES, halve_embedding
@@ -32,11 +32,11 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
     """
     if settings.kind == INT8_CPU:
         if device.type != "cpu":
-            raise ValueError(Errors.ZT540.format(device=device))
+            raise DeviceError(Errors.ZT540.format(device=device))
         return
     silence_bitsandbytes()
     if not has_bitsandbytes():
-        raise ValueError(Errors.ZT327.format(kind=settings.kind))
+        raise MissingExtraError(Errors.ZT327.format(kind=settings.kind))
     with translate_quantization_errors(settings, device):
         import bitsandbytes.functional as F
 
@@ -59,7 +59,7 @@ def translate_quantization_errors(settings: QuantizationSettings | None, device:
         if settings is None or isinstance(error, torch.OutOfMemoryError):
             raise
         reason = next(iter(str(error).splitlines()), repr(error))
-        raise ValueError(Errors.ZT328.format(kind=settings.kind, device=device, reason=reason)) from error
+        raise DeviceError(Errors.ZT328.format(kind=settings.kind, device=device, reason=reason)) from error
 
 
 def silence_bitsandbytes() -> None:

@@ -18,7 +18,7 @@ import srsly
 import torch
 from safetensors.torch import save as serialize
 
-from ..errors import Errors, UnreadableFileError
+from ..errors import Errors, SettingError, UnreadableFileError
 from ..large_files import store, stored
 from ..untrusted import parse_msgpack, require, require_type, whole_number
 from .backbone import Backbone, build_backbone, require_vocabulary
@@ -201,14 +201,16 @@ def require_packable(backbone: Backbone, save: str = "full", save_dtype: str | N
     """
     size = packed_size(backbone, save, save_dtype)
     if size > LIMIT:
-        raise ValueError(Errors.ZT336.format(size=size / 2**30, save=save, save_dtype=save_dtype, limit=LIMIT / 2**30))
+        raise SettingError(
+            Errors.ZT336.format(size=size / 2**30, save=save, save_dtype=save_dtype, limit=LIMIT / 2**30)
+        )
 
 
 def _require_saveable(backbone: Backbone, save: str, save_dtype: str | None) -> None:
     require_choice("save", save, SAVES)
     require_choice("save_dtype", save_dtype, ("fp16", "bf16", None))
     if save == "adapter" and backbone.settings.lora is None:
-        raise ValueError(Errors.ZT332)
+        raise SettingError(Errors.ZT332)
 
 
 def _packed_names(backbone: Backbone) -> frozenset[str]:

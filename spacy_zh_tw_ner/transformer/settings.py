@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, SettingError
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 QUANTIZATIONS = ("nf4", "fp4", "int8", "int8_cpu")
@@ -16,11 +16,11 @@ ATTENTIONS = (None, "causal", "bidirectional")
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
     if not ok:
-        raise ValueError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
+        raise SettingError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
 
 
 def require_choice(setting: str, value: object, choices: tuple[str | None, ...]) -> None:
-    """Refuse a value that is none of the choices."""
+    """Check that a value is one of the choices."""
     _require(value in choices, setting, value, ", ".join("null" if choice is None else choice for choice in choices))
 
 
@@ -33,10 +33,10 @@ class LoraSettings:
     """Low-rank adapters (Hu et al. 2021, https://arxiv.org/abs/2106.09685).
 
     r: Rank of the update.
-    alpha: The update is scaled by alpha / r, or by alpha / √r where `rslora` is set.
+    alpha: The update is scaled by alpha / r, or by alpha / √r if `rslora` is set.
     dropout: Share of the adapter's inputs dropped in training.
     target_modules: Names of linear layers, as ("query", "value"); "all-linear"; None for the family's usual ones.
-    bias: Which biases train as well: "none", "all", or "lora_only" for those of the adapted layers.
+    bias: Biases that train as well: "none", "all", or "lora_only" for those of the adapted layers.
     rslora: Rank-stabilised scaling (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732).
     """
 
@@ -63,11 +63,11 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class QuantizationSettings:
-    """Base weights in 4 or 8 bits, through bitsandbytes (QLoRA: Dettmers et al. 2023, arXiv 2305.14314) but for one.
+    """Base weights in 4 or 8 bits, by bitsandbytes (QLoRA: Dettmers et al. 2023, arXiv 2305.14314) or for CPUs.
 
     kind: "nf4" or "fp4" (4 bits), or "int8"; or "int8_cpu", without bitsandbytes and adapters, to predict on CPUs.
-    double_quant: Quantise the scales of 4-bit weights, too: 0.37 bits less a weight.
-    compute_dtype: What 4-bit weights are multiplied in: "fp32", "fp16", "bf16", or "auto" for the precision in force.
+    double_quant: Quantize the scales of 4-bit weights, too, which saves 0.37 bits a weight.
+    compute_dtype: Precision of products with 4-bit weights: "fp32", "fp16", "bf16", or "auto" for `memory.precision`.
     """
 
     kind: str = "nf4"
@@ -81,14 +81,14 @@ class QuantizationSettings:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """What trades speed for memory.
+    """Settings that trade speed for memory.
 
-    precision: "fp32"; or autocast to "bf16" or "fp16". Hidden states come out in float32.
-    gradient_checkpointing: Keep the input of each layer only, and compute the layer again on the way back.
-    freeze_layers: Train neither the embeddings nor so many of the first layers; 0 freezes nothing.
-    micro_batch: Windows that run with a graph at once; "auto" for as many as memory holds, found out as training goes;
-        None runs all of a batch together, or not at all.
-    attn_implementation: "sdpa" (where the family has it), "eager", or None for the choice of transformers.
+    precision: "fp32", or autocast to "bf16" or "fp16". Hidden states are float32 in all cases.
+    gradient_checkpointing: Keep only the input of each layer, and compute the layer again in the backward pass.
+    freeze_layers: Number of first layers that do not train, nor do the embeddings; 0 freezes nothing.
+    micro_batch: Number of windows that run with a graph at once; "auto" for as many as fit into memory, found out in
+        training; None runs the whole batch at once or raises an out-of-memory error.
+    attn_implementation: "sdpa" (if the family has it), "eager", or None for the default of transformers.
     """
 
     precision: str = "fp32"
@@ -109,48 +109,6 @@ class MemorySettings:
         require_choice("memory.attn_implementation", self.attn_implementation, ("sdpa", "eager", None))
 
 
-@dataclass(frozen=True)
-class BackboneSettings:
-    """All that decides how a base becomes a backbone.
-
-    name: Id on the Hugging Face Hub, or a folder.
-    revision: Branch, tag or commit on the Hub; None for the newest.
-    attention: For decoders, "causal" or "bidirectional"; None for the model's own way.
-    dropout: For every dropout of the base; None for the checkpoint's own.
-    base_hash: Of the base's weights as loaded; made with adapters, to know the base again. See `fingerprint`.
-    """
-
-    name: str
-    revision: str | None = None
-    lora: LoraSettings | None = None
-    quantization: QuantizationSettings | None = None
-    memory: MemorySettings = field(default_factory=MemorySettings)
-    attention: str | None = None
-    dropout: float | None = None
-    base_hash: str | None = None
-
-    def __post_init__(self) -> None:
-        require_choice("attention", self.attention, ATTENTIONS)
-        if self.quantization is not None and self.lora is not None:  # bitsandbytes rounds biases as it goes
-            require_choice("lora.bias with quantization", self.lora.bias, ("none",))
-            require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
-        _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
-
-    def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): Plain values, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
-        """The reverse of `to_dict`."""
-        data = copy.deepcopy(dict(data))
-        if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # as JSON has it
-            data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])
-        blocks = {"lora": LoraSettings, "quantization": QuantizationSettings, "memory": MemorySettings}
-        made = {name: block(**data[name]) for name, block in blocks.items() if data[name] is not None}
-        return cls(**{**data, **made})
-
-
 def create_lora_v1(
     r: int = 8,
     alpha: float = 16.0,
@@ -164,19 +122,47 @@ def create_lora_v1(
     return LoraSettings(r, alpha, dropout, targets, bias, rslora)
 
 
-def create_quantization_v1(
-    kind: str = "nf4", double_quant: bool = True, compute_dtype: str = "auto"
-) -> QuantizationSettings:
-    """Registered as `spacy-zh-tw-ner.quantization.v1`. Arguments as in `QuantizationSettings`."""
-    return QuantizationSettings(kind, double_quant, compute_dtype)
+create_quantization_v1 = QuantizationSettings  # registered as `spacy-zh-tw-ner.quantization.v1`
+create_memory_v1 = MemorySettings  # registered as `spacy-zh-tw-ner.memory.v1`
 
 
-def create_memory_v1(
-    precision: str = "fp32",
-    gradient_checkpointing: bool = False,
-    freeze_layers: int = 0,
-    micro_batch: int | str | None = AUTO,
-    attn_implementation: str | None = "sdpa",
-) -> MemorySettings:
-    """Registered as `spacy-zh-tw-ner.memory.v1`. Arguments as in `MemorySettings`."""
-    return MemorySettings(precision, gradient_checkpointing, freeze_layers, micro_batch, attn_implementation)
+@dataclass(frozen=True)
+class BackboneSettings:
+    """All settings that turn a base into a backbone.
+
+    name: Id on the Hugging Face Hub, or a folder.
+    revision: Branch, tag or commit on the Hub; None for the newest.
+    attention: For decoders, "causal" or "bidirectional"; None for the model's own way.
+    dropout: For every dropout of the base; None for the checkpoint's own.
+    base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
+    """
+
+    name: str
+    revision: str | None = None
+    lora: LoraSettings | None = None
+    quantization: QuantizationSettings | None = None
+    memory: MemorySettings = field(default_factory=MemorySettings)
+    attention: str | None = None
+    dropout: float | None = None
+    base_hash: str | None = None
+
+    def __post_init__(self) -> None:
+        require_choice("attention", self.attention, ATTENTIONS)
+        if self.quantization is not None and self.lora is not None:  # bitsandbytes rounds biases on the way
+            require_choice("lora.bias with quantization", self.lora.bias, ("none",))
+            require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
+        _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
+        """Reverse `to_dict`."""
+        data = copy.deepcopy(dict(data))
+        if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # as JSON has it
+            data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])
+        blocks = {"lora": LoraSettings, "quantization": QuantizationSettings, "memory": MemorySettings}
+        made = {name: block(**data[name]) for name, block in blocks.items() if data[name] is not None}
+        return cls(**{**data, **made})

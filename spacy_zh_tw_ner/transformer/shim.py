@@ -1,9 +1,9 @@
-"""thinc shim of a backbone: optimization by torch, device moves, and serialization. `micro_batching` runs it."""
+"""thinc shim of a backbone: training by a torch optimizer, moves between devices, serialization."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import srsly
 import torch
@@ -13,12 +13,17 @@ from thinc.util import xp2torch
 
 from ..devices import encoder_device
 from ..encoders.torch_interop import update_by_thinc
-from ..errors import Errors
+from ..errors import (
+    Errors,
+    PipelineError,
+    SettingError,
+    TrainingError,
+)
 from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
 from .hub import read_tokenizer
-from .micro_batching import Passes
+from .micro_batching import MicroBatchRunner
 from .optimizer_state import state_from_bytes, state_to_bytes
 from .optimizers import EncoderOptimizer
 from .serialization import from_bytes, pack, require_packable, to_bytes, unpack
@@ -28,12 +33,14 @@ from .wordpieces import WordpieceTable
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+T = TypeVar("T")
+
 
 class BackboneShim(Shim):
     """Holds a backbone, its tokenizer, and the optimizer that trains it.
 
-    settings (BackboneSettings): What the config says; nothing is loaded before `load` or `from_bytes`.
-    save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `checkpoint.pack`.
+    settings (BackboneSettings): From the config. Nothing is loaded before `load` or `from_bytes`.
+    save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `serialization.pack`.
     max_wordpieces (int): Of one token.
     """
 
@@ -41,7 +48,7 @@ class BackboneShim(Shim):
         super().__init__(None)
         self.settings, self.save, self.save_dtype, self.max_wordpieces = settings, save, save_dtype, max_wordpieces
         self._table: WordpieceTable | None = None
-        self._passes: Passes | None = None
+        self._runner: MicroBatchRunner | None = None
         self._scaler: torch.amp.GradScaler | None = None
 
     @property
@@ -52,60 +59,49 @@ class BackboneShim(Shim):
     @property
     def backbone(self) -> Backbone:
         """The backbone. RAISES (ValueError): Before it is loaded."""
-        if self._model is None:
-            raise ValueError(Errors.ZT313.format(name=self.settings.name))
-        return cast(Backbone, self._model)
+        return cast(Backbone, self._loaded(self._model))
 
     @property
     def table(self) -> WordpieceTable:
-        """Pieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
-        if self._table is None:
-            raise ValueError(Errors.ZT313.format(name=self.settings.name))
-        return self._table
+        """Wordpieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
+        return self._loaded(self._table)
 
     @property
-    def passes(self) -> Passes:
-        """What runs the backbone. RAISES (ValueError): Before it is loaded."""
-        if self._passes is None:
-            raise ValueError(Errors.ZT313.format(name=self.settings.name))
-        return self._passes
+    def runner(self) -> MicroBatchRunner:
+        """Runs the backbone. RAISES (ValueError): Before it is loaded."""
+        return self._loaded(self._runner)
+
+    def _loaded(self, part: T | None) -> T:
+        if part is None:
+            raise PipelineError(Errors.ZT313.format(name=self.settings.name))
+        return part
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.backbone.parameters()).device
 
     @one_at_a_time
     def load(self) -> None:
-        """Read the base from the Hub, its cache or a folder, and make sure that it can be saved again.
+        """Load the base from the Hub, its cache or a folder, and check that it can be saved again.
 
         RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
         """
-        s = self.settings
-        backbone = load_backbone(
-            s.name,
-            revision=s.revision,
-            lora=s.lora,
-            quantization=s.quantization,
-            memory=s.memory,
-            attention=s.attention,
-            dropout=s.dropout,
-            device=encoder_device(),
-        )
-        tokenizer = read_tokenizer(s.name, s.revision)
+        backbone = load_backbone(**vars(self.settings), device=encoder_device())
+        tokenizer = read_tokenizer(self.settings.name, self.settings.revision)
         require_vocabulary(backbone, tokenizer)
         require_packable(backbone, self.save, self.save_dtype)
         self.hold(backbone, tokenizer)
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-        """Take a backbone that is there already, and forget what was learnt about another's gradients."""
+        """Replace the backbone, and reset the optimizer and the scale of gradients."""
         self._model, self._table = backbone, WordpieceTable(tokenizer, self.max_wordpieces)
-        self._passes = Passes(backbone, self._scale)
+        self._runner = MicroBatchRunner(backbone, self._scale)
         self._optimizer = self._scaler = None
 
     @property
     def scaler(self) -> torch.amp.GradScaler:
-        """Keeps gradients of fp16 from vanishing (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740)."""
+        """Keeps gradients of fp16 from underflow (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740)."""
         if self._scaler is None:
             fp16 = self.settings.memory.precision == "fp16"
             self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
@@ -115,14 +111,14 @@ class BackboneShim(Shim):
         return self.scaler.scale(gradient)
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update what trains: by torch, where the optimizer says how (`GroupedOptimizer.v1`), or else by thinc."""
+        """Update what trains: by a torch optimizer if `optimizer` is a `GroupedOptimizer.v1`, otherwise by thinc."""
         trained = {name: p for name, p in self.backbone.named_parameters() if p.grad is not None}
         if not trained:
             return
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
             if self.scaler.is_enabled():
-                raise ValueError(Errors.ZT314.format(precision=self.settings.memory.precision))
+                raise SettingError(Errors.ZT314.format(precision=self.settings.memory.precision))
             for name, parameter in trained.items():
                 update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
@@ -132,21 +128,21 @@ class BackboneShim(Shim):
         encoder.step(self._optimizer, self.scaler)
 
     def optimizer_to_bytes(self) -> bytes:
-        """Give the state of torch's optimizer and of the scaler; nothing before the first update by them."""
+        """Return the state of the torch optimizer and of the scaler; empty before their first update."""
         if self._optimizer is None:
             return b""
         scale = json.dumps(self.scaler.state_dict()).encode()
         return cast(bytes, srsly.msgpack_dumps({"optimizer": state_to_bytes(self._optimizer), "scaler": scale}))
 
     def optimizer_from_bytes(self, data: bytes, optimizer: Optimizer) -> None:
-        """Go on with what `optimizer_to_bytes` gave.
+        """Restore the state that `optimizer_to_bytes` returned.
 
-        optimizer (Optimizer): A `GroupedOptimizer`, which says what kind it is.
-        RAISES (ValueError): If it was another kind, or had other parameters.
+        optimizer (Optimizer): A `GroupedOptimizer`, which names the kind of torch optimizer.
+        RAISES (ValueError): If the state is of another kind, or of other parameters.
         """
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
-            raise ValueError(Errors.ZT315.format(kind=type(optimizer).__name__))
+            raise TrainingError(Errors.ZT315.format(kind=type(optimizer).__name__))
         with reading(origin()):
             parts = require_type("the optimizer", parse_msgpack(data), dict)
             scale = require_type("scaler", parse_json(require_type("scaler", parts.get("scaler"), bytes)), dict)
@@ -156,7 +152,7 @@ class BackboneShim(Shim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Put averages in place that thinc's optimizer has made of these weights, and the old ones back at the end."""
+        """Use the averages that thinc's optimizer has made of these weights, until the context ends."""
         own = dict(self._model.named_parameters()) if self.is_loaded else {}
         kept = {name: own[name].data for name in own if (self.id, name) in params}
         for name in kept:
@@ -173,14 +169,14 @@ class BackboneShim(Shim):
             self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:
-        """Save as the settings say; nothing is saved of what has not been loaded."""
+        """Serialize as the settings say; empty if nothing is loaded."""
         if not self.is_loaded:
             return b""
         return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
 
     @one_at_a_time
     def from_bytes(self, data: bytes) -> "BackboneShim":
-        """Load what `to_bytes` saved. Where the base of adapters is, and the memory settings, the config says."""
+        """Load what `to_bytes` returned. The config says where the base of adapters is, and the memory settings."""
         if data:
             s = self.settings
             with reading(origin()):

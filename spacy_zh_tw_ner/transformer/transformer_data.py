@@ -1,10 +1,10 @@
-"""hidden → what `doc._.trf_data` holds of a document.
+"""hidden states → the content of `doc._.trf_data`.
 
-A hidden state takes some hundred times the memory of the character it stands for. Of a long document none are held,
-but only how to have them, a stretch at a time. Whoever knows to ask for stretches, as our head does, needs the memory
-of one; whoever does not finds what other documents have, computed when asked.
+A hidden state takes some hundred times the memory of its character. For a long document they are not kept: its data
+encodes it again on demand, in chunks. Our head asks for chunks, and needs the memory of one; other listeners find the
+attributes that the data of short documents has, computed on access.
 
-Import it late: spacy-transformers takes seconds.
+Import this module late: spacy-transformers takes seconds.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,28 +18,24 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 def one_to_one(length: int) -> Ragged:
-    """An alignment in which each token has one row."""
+    """Return an alignment in which each token has one row."""
     return Ragged(cast(Ints1d, np.arange(length)), cast(Ints1d, np.ones(length, dtype="i")))
 
 
 def data_of(rows: Floats2d) -> TransformerData:
-    """Wrap hidden states.
-
-    rows (Floats2d): (n_tokens, width), one vector a token.
-    RETURNS (TransformerData): Of a document of so many tokens.
-    """
-    # The parts lie behind one another in rows, and not in windows of one length: nothing is padded or copied.
+    """Wrap the hidden states of a document, (n_tokens, width)."""
+    # Rows are in the order of the tokens, not in windows of one length: nothing is padded or copied.
     if not len(rows):
         return TransformerData.empty()
     return TransformerData(WordpieceBatch.empty(), BaseModelOutput(last_hidden_state=rows), one_to_one(len(rows)))
 
 
 class LongData(TransformerData):
-    """Stands in for the data of a long document.
+    """Data of a long document, without hidden states.
 
     n_tokens (int): Of the document.
-    encode (Callable[[], Iterator[Floats2d]]): Gives (n, width) hidden states in the order of the document, anew each
-        time it is called.
+    encode (Callable[[], Iterator[Floats2d]]): Each call encodes the document, and returns (n, width) hidden states in
+        order.
     """
 
     def __init__(self, n_tokens: int, encode: Callable[[], Iterator[Floats2d]]) -> None:
@@ -51,17 +47,17 @@ class LongData(TransformerData):
 
     @property
     def wordpieces(self) -> WordpieceBatch:  # type: ignore[override]
-        """None are kept of any document."""
+        """Empty, as for short documents."""
         return WordpieceBatch.empty()
 
     @property
     def align(self) -> Ragged:  # type: ignore[override]
-        """Of the whole document."""
+        """Alignment of the whole document."""
         return one_to_one(self.n_tokens)
 
     @property
     def model_output(self) -> BaseModelOutput:
-        """All hidden states, computed for each who asks."""
-        stretches = list(self._encode())
-        xp = get_array_module(stretches[0])  # type: ignore[no-untyped-call]
-        return BaseModelOutput(last_hidden_state=xp.concatenate(stretches))
+        """All hidden states, computed on each access."""
+        chunks = list(self._encode())
+        xp = get_array_module(chunks[0])  # type: ignore[no-untyped-call]
+        return BaseModelOutput(last_hidden_state=xp.concatenate(chunks))

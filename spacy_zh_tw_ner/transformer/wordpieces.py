@@ -13,7 +13,7 @@ from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import BaseModelError, Errors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,7 +64,7 @@ class WordpieceTable:
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_wordpieces: int = MAX_WORDPIECES) -> None:
         if not tokenizer.is_fast:
-            raise ValueError(Errors.ZT310.format(kind=type(tokenizer).__name__))
+            raise BaseModelError(Errors.ZT310.format(kind=type(tokenizer).__name__))
         self.tokenizer, self.max_wordpieces = tokenizer, max_wordpieces
         self.pad_id = _first_id(tokenizer, "pad_token_id", "eos_token_id", "unk_token_id")
         # A byte-level tokenizer has ids for all bytes and no [UNK]; characters that it drops are encoded as padding.
@@ -180,7 +180,7 @@ def _first_id(tokenizer: "PreTrainedTokenizerBase", *names: str) -> int:
     for name in names:
         if getattr(tokenizer, name) is not None:
             return int(getattr(tokenizer, name))
-    raise ValueError(Errors.ZT311.format(kind=type(tokenizer).__name__, names=", ".join(names)))
+    raise BaseModelError(Errors.ZT311.format(kind=type(tokenizer).__name__, names=", ".join(names)))
 
 
 def _special_ids(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:

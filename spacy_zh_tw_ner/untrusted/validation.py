@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from ..errors import Errors, UnreadableFileError, ZhTwNerError, code_of
+from ..errors import Errors, PipelineError, SettingError, UnreadableFileError, ZhTwNerError
 
 MAX_REASON = 160  # characters of a library's message that are quoted
 _origin: ContextVar[str] = ContextVar("origin", default="The data")
@@ -35,10 +35,10 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
-        if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":
+        if isinstance(error, SettingError | PipelineError):  # a value in the file is not possible
+            raise UnreadableFileError(f"{error} (read from {path})", error.code) from error
+        if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":  # torch's, not imported here
             raise
-        if code_of(error):  # an error of ours about a setting in the file
-            raise UnreadableFileError(f"{error} (read from {path})", code_of(error)) from error
         raise UnreadableFileError((message or Errors.ZT640).format(path=path, reason=_reason(error))) from error
     except BaseException as error:
         # A panic in Rust code (tokenizers, safetensors), which pyo3 does not derive from Exception.

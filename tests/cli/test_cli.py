@@ -374,5 +374,10 @@ def test_try_says_nothing_of_scores_that_are_not_there(tmp_path: Path) -> None:
     assert found["ents"] == [{"text": "臺", "label": "GPE", "score": None}]
 
 
+def test_try_reads_an_exported_model(tiny_onnx: tuple[Path, Path]) -> None:
+    pipeline, exported = (succeeds("try", folder) for folder in tiny_onnx)
+    assert exported == pipeline
+
+
 def test_a_text_that_is_no_text_gets_a_message(tiny_pipeline: Path) -> None:
     assert "[ZT001]" in fails("try", tiny_pipeline, "台\ud83d")

@@ -120,7 +120,7 @@ def test_an_option_has_one_meaning_everywhere() -> None:
 
 def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
     writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"plan", "quantize", "train"}
+    writers |= {"model-card", "plan", "quantize", "train"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from spacy.language import Language
+from thinc.api import fix_random_seed
 
 from tests.pipelines import write
+
+from .training_data import TEXTS, build, fit, scored
 
 
 @pytest.fixture
@@ -15,3 +19,34 @@ def folder_of(
     """A folder with the pipeline of an architecture."""
     base = tiny_checkpoint("bert")
     return lambda name: once(f"architecture-{name}", lambda folder: write(name, base, folder)) / "pipeline"
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    fix_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def saved() -> bytes:
+    """A pipeline that finds all entities of the four sentences."""
+    return fit(build(), 40).to_bytes()
+
+
+@pytest.fixture
+def trained(saved: bytes) -> Language:
+    return build().from_bytes(saved)
+
+
+@pytest.fixture(scope="session")
+def unsure_bytes() -> bytes:
+    """The same, stopped early: its scores are between 0 and 1."""
+    return fit(build(), 12).to_bytes()
+
+
+@pytest.fixture
+def unsure(unsure_bytes: bytes) -> Language:
+    nlp = build().from_bytes(unsure_bytes)
+    probabilities = [score for doc in nlp.pipe(TEXTS) for *_, score in scored(doc)]
+    assert probabilities
+    assert 0.0 < min(probabilities) < 0.99
+    return nlp

@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.crf import at_temperature, log_likelihood
 
-from .test_crf_ner import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored
+from .training_data import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored
 
 WRONG = [(text, ents[:1]) for text, ents in SENTENCES]  # gold that misses most of what was learnt
 

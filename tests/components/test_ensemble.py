@@ -12,12 +12,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.components.calibration import calibrate
+from spacy_zh_tw_ner.components.crf_ner import CRFEntityRecognizer
 from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.crf import Transitions, at_temperature
 from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.errors import ZhTwNerError
 
-from .test_crf_ner import (
+from .training_data import (
     BILSTM,
     HASH_EMBED_CNN,
     MIXED,
@@ -273,6 +275,17 @@ def test_it_cannot_be_trained_and_says_so(members: list[tuple[str, Language]]) -
     ):
         with pytest.raises(ValueError, match=r"\[ZT373\] 'ner' is an ensemble of 3 pipelines.*zh-tw-ner ensemble"):
             attempt()
+
+
+def test_what_needs_a_model_refuses_an_ensemble(members: list[tuple[str, Language]]) -> None:
+    nlp = combine(members)
+    assert not isinstance(nlp.get_pipe("ner"), CRFEntityRecognizer)
+    assert not hasattr(nlp.get_pipe("ner"), "model")
+    for name in (None, "ner"):
+        with pytest.raises(ZhTwNerError, match=r"\[ZT943\] 'ner' is an ensemble"):
+            find_recognizer(nlp, name, CRFEntityRecognizer)
+    with pytest.raises(ZhTwNerError, match=r"\[ZT113\] The pipeline has no component 'other'"):
+        find_recognizer(nlp, "other", CRFEntityRecognizer)
 
 
 def test_one_without_members_says_how_to_make_one() -> None:

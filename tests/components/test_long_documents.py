@@ -16,9 +16,8 @@ from thinc.api import fix_random_seed
 
 from benchmarks.synthetic import sentences
 from spacy_zh_tw_ner import entity_decoding
-from spacy_zh_tw_ner.components.ensemble import combine
+from spacy_zh_tw_ner.components.ensemble import align_chunks, combine
 from spacy_zh_tw_ner.components.inspection import find_recognizer
-from spacy_zh_tw_ner.components.long_documents import predict_emissions, side_by_side
 from spacy_zh_tw_ner.components.span_annotations import write_evidence
 from spacy_zh_tw_ner.crf import LongSequence
 from spacy_zh_tw_ner.encoders import bilstm, long_documents
@@ -26,7 +25,7 @@ from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.safe_points import interrupted_by
 from spacy_zh_tw_ner.transformer import model as transformer
 
-from .test_crf_ner import BILSTM, HASH_EMBED_CNN, MASKED, build
+from .training_data import BILSTM, HASH_EMBED_CNN, MASKED, build
 
 CheckpointT = Callable[[str], Path]
 
@@ -63,7 +62,7 @@ def long(monkeypatch: pytest.MonkeyPatch) -> None:
 def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has more than 512 tokens, in stretches of 256, of which the CRF reads 99 at once."""
     monkeypatch.setattr(bilstm, "CHUNK", 256)
-    monkeypatch.setattr(transformer, "STRETCH", 256)
+    monkeypatch.setattr(transformer, "CHUNK", 256)
     monkeypatch.setattr(long_documents, "LONG", 512)
     monkeypatch.setattr(entity_decoding, "LongSequence", partial(LongSequence, size=99))
 
@@ -94,7 +93,7 @@ def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch
     find_recognizer(nlp).min_score = min_score
     whole = ents(list(nlp.pipe(TEXTS)))
     monkeypatch.setattr(long_documents, "CHUNK", 256)
-    monkeypatch.setattr(transformer, "SLICE", 100)
+    monkeypatch.setattr(transformer, "INTERRUPTIBLE_CHUNK", 100)
     between: list[Doc] = []
     with interrupted_by(lambda: between.append(nlp(TEXTS[2][:50]))):
         assert ents(list(nlp.pipe(TEXTS))) == whole
@@ -124,9 +123,9 @@ def test_a_heads_own_transformer(nlp: Language, monkeypatch: pytest.MonkeyPatch,
     nlp.replace_listeners("transformer", "ner", ["model.tok2vec"])
     nlp.remove_pipe("transformer")
     become_long(monkeypatch)
-    passes = next(layer for layer in find_recognizer(nlp).model.walk() if layer.name == "token_encoder").shims[0].passes
-    run, sizes = passes.run, []
-    monkeypatch.setattr(passes, "run", lambda batches, n: sizes.append(n) or run(batches, n))
+    runner = next(layer for layer in find_recognizer(nlp).model.walk() if layer.name == "token_encoder").shims[0].runner
+    run, sizes = runner.run, []
+    monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
     assert ents(list(nlp.pipe(TEXTS))) == expected
     assert max(sizes) <= 300
 
@@ -172,7 +171,7 @@ def test_an_ensemble_of_encoders_that_cut_elsewhere(
 def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]]) -> None:
     n = max(map(sum, sizes))
     parts = [np.split(np.arange(n), np.cumsum(of_head)) for of_head in sizes]
-    found = list(side_by_side([iter([part for part in of_head if len(part)]) for of_head in parts]))
+    found = list(align_chunks([iter([part for part in of_head if len(part)]) for of_head in parts]))
     assert all(len(rows) == len(found_[0]) > 0 for found_ in found for rows in found_)
     assert all(np.concatenate(of_head).tolist() == list(range(n)) for of_head in zip(*found, strict=True))
 
@@ -182,9 +181,9 @@ def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]])
 
 def test_hidden_states_are_never_there_as_a_whole(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = nlp.get_pipe("transformer").model.layers[0]  # type: ignore[attr-defined]
-    passes, sizes = encoder.shims[0].passes, []
-    run = passes.run
-    monkeypatch.setattr(passes, "run", lambda batches, n: sizes.append(n) or run(batches, n))
+    runner, sizes = encoder.shims[0].runner, []
+    run = runner.run
+    monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
     doc = nlp(TEXTS[2])
     assert len(doc) <= sum(sizes) <= 1.2 * len(doc)  # with what windows read of each other
     assert max(sizes) <= 300
@@ -212,7 +211,9 @@ def test_the_emissions_of_all_are_there_for_whoever_asks(nlp: Language, monkeypa
     np.testing.assert_allclose(rows, expected[0], atol=1e-5, rtol=0)
     assert lengths == expected[1]
     assert np.array_equal(transitions.matrix, expected[2].matrix)
-    assert predict_emissions(ner.model, []) == []
+    none, no_lengths = ner.emissions([])
+    assert none.shape == (0, len(ner.scheme))
+    assert no_lengths == []
 
 
 def test_who_asks_for_all_gets_all(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:

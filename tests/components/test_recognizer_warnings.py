@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from spacy_zh_tw_ner.components.calibration import calibrate
 
-from .test_crf_ner import BILSTM, TEXTS, build, fit, model_of
+from .training_data import BILSTM, TEXTS, build, fit, model_of
 
 
 @pytest.fixture(scope="module")

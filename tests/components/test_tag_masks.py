@@ -23,8 +23,8 @@ from spacy_zh_tw_ner.crf import PENALTY, Transitions, infer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 
-from .test_crf_ner import BILSTM, TEXTS, build, examples_of, fit
 from .test_long_documents import CheckpointT, become_long, random_pipeline
+from .training_data import BILSTM, TEXTS, build, examples_of, fit
 
 ROWS = "姓名：\n林小華\n地址：\n臺北市\u3000大安區\n\n公司：\t台積電\xa0股份有限公司\r\n"
 texts = st.text(st.sampled_from([*WHITE_SPACE, *"林小華臺北市。A1"]), max_size=40)

@@ -282,8 +282,9 @@ def test_converting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD)
     for name in ("one", "two"):
         convert(source, tmp_path / name, ConvertSettings())
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("one", "two"))
+    assert len(one) >= 3
+    assert one == two
 
 
 def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import spacy
 
-from spacy_zh_tw_ner.planning.memory_reduction import climb_down
+from spacy_zh_tw_ner.planning.memory_reduction import reduce_memory
 from spacy_zh_tw_ner.planning.plan import make_plan
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.planning.recipe import read_recipe
@@ -14,29 +14,29 @@ from spacy_zh_tw_ner.planning.recipe import read_recipe
 def test_it_goes_down_in_order_and_stops_where_it_fits() -> None:
     config = read_config("12gb-base")
     total = make_plan(read_recipe(config)).total
-    rungs = list(climb_down(config, 2.0))
-    assert rungs[-1].plan.fits(2.0)
-    assert not any(rung.plan.fits(2.0) for rung in rungs[:-1])
-    assert [rung.level for rung in rungs] == sorted(rung.level for rung in rungs)
-    totals = [total, *(rung.plan.total for rung in rungs)]
+    reductions = list(reduce_memory(config, 2.0))
+    assert reductions[-1].plan.fits(2.0)
+    assert not any(reduction.plan.fits(2.0) for reduction in reductions[:-1])
+    assert [reduction.level for reduction in reductions] == sorted(reduction.level for reduction in reductions)
+    totals = [total, *(reduction.plan.total for reduction in reductions)]
     assert all(lower < higher for higher, lower in pairwise(totals))
 
 
 @pytest.mark.usefixtures("shallow")
-def test_every_rung_is_a_config_that_trains() -> None:
+def test_every_reduction_is_a_config_that_trains() -> None:
     config = with_settings(read_config("transformer"), {"paths.base": "hfl/chinese-macbert-large"})
-    rungs = list(climb_down(config, 0.4))
-    names = " ".join(rung.what for rung in rungs)
+    reductions = list(reduce_memory(config, 0.4))
+    names = " ".join(reduction.change for reduction in reductions)
     for word in ("precision = fp16", "adamw_bnb_8bit", "lora", "macbert-base", "nf4"):
         assert word in names
-    for rung in rungs:
-        nlp = spacy.util.load_model_from_config(rung.config.interpolate(), auto_fill=True)
+    for reduction in reductions:
+        nlp = spacy.util.load_model_from_config(reduction.config.interpolate(), auto_fill=True)
         assert nlp.pipe_names == ["transformer", "ner", "doc_cleaner"]
-        assert make_plan(read_recipe(rung.config)).total == rung.plan.total
+        assert make_plan(read_recipe(reduction.config)).total == reduction.plan.total
 
 
 @pytest.mark.usefixtures("shallow")
 def test_what_fits_nowhere_goes_down_to_the_end() -> None:
-    rungs = list(climb_down(read_config("12gb-7b-qlora"), 0.5))
-    assert rungs
-    assert not rungs[-1].plan.fits(0.5)
+    reductions = list(reduce_memory(read_config("12gb-7b-qlora"), 0.5))
+    assert reductions
+    assert not reductions[-1].plan.fits(0.5)

@@ -21,7 +21,7 @@ from spacy_zh_tw_ner.planning.plan import (
 )
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
-from spacy_zh_tw_ner.transformer.backbone import Backbone, configure, set_up
+from spacy_zh_tw_ner.transformer.backbone import Backbone, configure, prepare_config
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 
@@ -51,7 +51,7 @@ def config(sizes: dict[str, int], settings: BackboneSettings) -> Any:
     from transformers import AutoConfig
 
     made = AutoConfig.for_model("bert", vocab_size=500, max_position_embeddings=128, **sizes)
-    set_up(made, settings.dropout)
+    prepare_config(made, settings.dropout)
     made._attn_implementation_internal = settings.memory.attn_implementation
     return made
 

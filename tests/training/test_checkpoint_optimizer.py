@@ -13,6 +13,7 @@ from thinc.api import Adam, Optimizer, fix_random_seed
 
 from spacy_zh_tw_ner.training.checkpoint import optimizer_from_bytes, optimizer_to_bytes
 from spacy_zh_tw_ner.training.optimizers import create_cosine_v1, create_grouped_optimizer_v1
+from tests.pipelines import LISTENER, add_head, add_transformer
 
 TEXT, ENTS = "蔡英文總統在臺北市接見台積電董事長。", [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]
 
@@ -26,13 +27,9 @@ def build(base: Path | None) -> Language:
         "embed": {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [8, 4], "rows": [64, 64]},
     }
     if base is not None:
-        windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
-        model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(base), "get_spans": windows}
-        nlp.add_pipe("transformer", config={"model": model | {"dropout": 0.0}})
-        tok2vec = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 1.0}
-        tok2vec |= {"pooling": {"@layers": "reduce_mean.v1"}}
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+        add_transformer(nlp, base, dropout=0.0)
+        tok2vec = LISTENER
+    add_head(nlp, tok2vec)
     return nlp
 
 
@@ -100,7 +97,7 @@ def test_another_pipeline_is_refused(tiny_checkpoint: Callable[[str], Path]) -> 
     nlp, optimizer = start(None), Adam(1e-2)
     train(nlp, optimizer, 1)
     state = optimizer_to_bytes(nlp, optimizer, 1)
-    with pytest.raises(ValueError, match=r"\[ZT401\] What is resumed knows \d+ parameters"):
+    with pytest.raises(ValueError, match=r"\[ZT401\] The checkpoint has \d+ parameters"):
         optimizer_from_bytes(start(tiny_checkpoint("bert")), Adam(1e-2), state)
 
 

@@ -14,6 +14,7 @@ from thinc.api import fix_random_seed
 
 from spacy_zh_tw_ner.components.inspection import find_recognizer
 from spacy_zh_tw_ner.training.initialization import copy_encoder, create_start_from_v1
+from tests.pipelines import add_head
 
 TEXT = "蔡英文總統在臺北市接見台積電董事長。"
 
@@ -49,8 +50,7 @@ def make(
     fix_random_seed(seed)
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": list(normalize)}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    add_head(nlp, tok2vec)
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(text), {"entities": entities})])
     return nlp
 
@@ -116,8 +116,7 @@ def test_a_listener_has_nothing_to_copy() -> None:
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": ["width", "variants"]}
     target = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 12}
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": listener}
-    target.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    add_head(target, listener)
     with pytest.raises(ValueError, match="ZT377"):
         copy_encoder(source, target, "source")
 

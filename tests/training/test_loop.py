@@ -23,10 +23,10 @@ from spacy_zh_tw_ner.errors import TrainingError, UnreadableFileError
 from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.training import checkpoint as checkpoint_module
 from spacy_zh_tw_ner.training import loop
-from spacy_zh_tw_ner.training.checkpoint import Position, config_differences
+from spacy_zh_tw_ner.training.checkpoint import Position
 from spacy_zh_tw_ner.training.loop import CHECKPOINT, BatchStream, train
 from spacy_zh_tw_ner.training.progress import read_progress
-from spacy_zh_tw_ner.training.run_checks import require_precision
+from spacy_zh_tw_ner.training.run_checks import config_differences, require_precision
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"training.logger": {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}}

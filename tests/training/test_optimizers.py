@@ -7,7 +7,7 @@ from thinc.schedules import warmup_linear
 from spacy_zh_tw_ner.errors import TrainingError
 from spacy_zh_tw_ner.planning.presets import preset_names, read_config, with_settings
 from spacy_zh_tw_ner.training.optimizers import create_linear_v1
-from spacy_zh_tw_ner.training.pitfalls import long_warm_ups
+from spacy_zh_tw_ner.training.run_checks import long_warm_ups
 
 WHOLE = ["bilstm", "transformer", "lora", "qlora", "curated"]
 

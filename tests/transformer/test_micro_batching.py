@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from spacy_zh_tw_ner.transformer import micro_batching, optimizers
 from spacy_zh_tw_ner.transformer.memory import attempt, is_out_of_memory
-from spacy_zh_tw_ner.transformer.micro_batching import Passes
+from spacy_zh_tw_ner.transformer.micro_batching import MicroBatchRunner
 from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, EncoderOptimizer
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings
@@ -134,7 +134,7 @@ def test_a_batch_that_never_fits_runs_in_parts_and_is_said_once(
     path = make_checkpoint(hidden=32)
     whole = step(load(path, MemorySettings(micro_batch=None)))
     model = load(path, MemorySettings())
-    own = shim_of(model).passes
+    own = shim_of(model).runner
     with caplog.at_level(logging.WARNING, logger="spacy_zh_tw_ner"):
         assert_same(whole, step(model, Small(2)))
         limit = own.train_limit
@@ -148,7 +148,7 @@ def test_a_batch_that_never_fits_runs_in_parts_and_is_said_once(
 def test_the_limit_spares_later_batches_the_trial(make_checkpoint: Make) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
     step(model, Small(2))
-    own, sizes = shim_of(model).passes, []
+    own, sizes = shim_of(model).runner, []
     original = own._values
     own._values = lambda batch: sizes.append(len(batch.input_ids)) or original(batch)  # type: ignore[method-assign]
     step(model, Small(2))
@@ -163,7 +163,7 @@ def test_evaluation_has_the_same_guard(make_checkpoint: Make) -> None:
             found = model.predict(docs())
         for a, b in zip(expected, found, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
-    assert shim_of(model).passes.train_limit is None
+    assert shim_of(model).runner.train_limit is None
 
 
 def test_a_window_that_does_not_fit_alone_is_told(make_checkpoint: Make) -> None:
@@ -181,10 +181,10 @@ def test_without_micro_batches_the_message_names_the_setting(make_checkpoint: Ma
 
 
 def test_other_errors_stay_what_they_are(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Passes, batch: Any) -> None:
+    def fail(self: MicroBatchRunner, batch: Any) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(Passes, "_values", fail)
+    monkeypatch.setattr(MicroBatchRunner, "_values", fail)
     model = load(make_checkpoint(hidden=32), MemorySettings())
     with pytest.raises(RuntimeError, match="mat1"):
         model(docs(), is_train=True)

@@ -20,17 +20,13 @@ from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, MemorySettings
 from spacy_zh_tw_ner.transformer.shim import BackboneShim
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
+from tests import pipelines
 
 NLP = spacy.blank("zh_tw")
 LINES = list(sentences())
 TEXTS = [LINES[0], "", LINES[1][:3], " ", LINES[2] + LINES[3], "\n"]
 WINDOWS = ClauseWindows(64, 8)
 CheckpointT = Callable[[str], Path]
-LISTENER = {
-    "@architectures": "spacy-transformers.TransformerListener.v1",
-    "grad_factor": 1.0,
-    "pooling": {"@layers": "reduce_mean.v1"},
-}
 SENTENCES: list[tuple[str, list[tuple[int, int, str]]]] = [
     ("蔡英文總統在臺北市接見台積電董事長。", [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]),
     ("鴻海在土城區設廠，郭台銘沒有到場。", [(0, 2, "ORG"), (3, 6, "GPE"), (9, 12, "PERSON")]),
@@ -53,11 +49,8 @@ def block(name: str, **settings: Any) -> dict[str, Any]:
 
 def pipeline(base: Path, **settings: Any) -> Language:
     nlp = spacy.blank("zh_tw")
-    windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1", "size": 64, "overlap": 8}
-    model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(base), "get_spans": windows}
-    nlp.add_pipe("transformer", config={"model": model | settings})
-    head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": LISTENER}
-    nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
+    pipelines.add_transformer(nlp, base, **{"get_spans": pipelines.WINDOWS | {"size": 64, "overlap": 8}} | settings)
+    pipelines.add_head(nlp, pipelines.LISTENER)
     return nlp
 
 
@@ -174,8 +167,8 @@ def test_dropout_is_the_same_when_a_micro_batch_runs_again(checkpointing: bool, 
     model = load(tiny_checkpoint("bert"), dropout=0.3, memory=memory)
     shim, docs = shim_of(model), docs_of(LINES[:5])
     seen: list[torch.Tensor] = []
-    original = shim.passes._values
-    shim.passes._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
+    original = shim.runner._values
+    shim.runner._values = lambda batch: seen.append(original(batch)) or seen[-1]  # type: ignore[method-assign]
     rows, backprop = model(docs, is_train=True)
     n_first = len(seen)
     state = torch.get_rng_state()
@@ -361,7 +354,7 @@ def test_nothing_is_lost_wherever_a_border_falls(overlap: int, tiny_checkpoint: 
     """
     whole, cut = (load(tiny_checkpoint("bert"), ClauseWindows(size, overlap)) for size in (500, 20))
     for model in (whole, cut):
-        shim_of(model)._model = shim_of(model).passes.backbone = Near()  # type: ignore[assignment]
+        shim_of(model)._model = shim_of(model).runner.backbone = Near()  # type: ignore[assignment]
     for shift in range(45):
         for filler in ("山", "好，", "走。"):
             (doc,) = docs_of([(filler * shift)[:shift] + "國立臺灣大學位於臺北市。" + filler * 20])

@@ -37,7 +37,7 @@ from spacy_zh_tw_ner.transformer.settings import (
     ],
 )
 def test_a_value_that_cannot_be_is_told_with_its_setting(create: Any, setting: str, value: Any) -> None:
-    block = create.__name__.split("_")[1]
+    block = {create_lora_v1: "lora", create_quantization_v1: "quantization", create_memory_v1: "memory"}[create]
     with pytest.raises(ValueError, match=rf"ZT320\] {block}\.{setting}=.*Choose from") as caught:
         create(**{setting: value})
     assert repr(tuple(value) if isinstance(value, list) else value) in str(caught.value)

@@ -6,8 +6,8 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.tokenization.clause_cuts import Window
-from spacy_zh_tw_ner.transformer.windows import ClauseWindows, clause_ends, windows_of_spans
+from spacy_zh_tw_ner.tokenization.clause_cuts import Window, cut_at_clauses
+from spacy_zh_tw_ner.transformer.windows import ClauseWindows, windows_of_spans
 
 NONE = np.empty(0, dtype=np.int64)
 NLP = spacy.blank("zh_tw")
@@ -23,7 +23,7 @@ def test_every_token_is_asked_of_one_window_with_the_context_there_is(
     counts: list[int], ends: set[int], size: int, overlap: int
 ) -> None:
     marks = np.array(sorted(end for end in ends if end < len(counts)), dtype=np.int64)
-    found = ClauseWindows(size, overlap).cut(np.array(counts, dtype=np.int64), marks)
+    found = cut_at_clauses(np.array(counts, dtype=np.int64), marks, size=size, overlap=overlap)
     assert [i for w in found for i in range(w.own_start, w.own_end)] == list(range(len(counts)))
     for w in found:
         assert w.start <= w.own_start < w.own_end <= w.end
@@ -44,14 +44,14 @@ def test_every_token_is_asked_of_one_window_with_the_context_there_is(
 
 
 def test_what_fits_stays_whole() -> None:
-    assert ClauseWindows(8, 2).cut(np.ones(8, np.int64), NONE) == [Window(0, 8, 0, 8)]
-    assert ClauseWindows(8, 2).cut(NONE, NONE) == []
+    assert cut_at_clauses(np.ones(8, np.int64), NONE, size=8, overlap=2) == [Window(0, 8, 0, 8)]
+    assert cut_at_clauses(NONE, NONE, size=8, overlap=2) == []
 
 
 def test_cuts_come_after_clauses() -> None:
     text = "臺北市政府今天宣布新政策。市民都很高興，記者到場採訪；市長說明細節！"
     doc = NLP.make_doc(text)
-    found = ClauseWindows(20, 2).cut(np.ones(len(doc), np.int64), clause_ends(doc))
+    found = ClauseWindows(20, 2).windows(doc, np.ones(len(doc), np.int64))
     assert [text[w.own_start : w.own_end] for w in found] == [
         "臺北市政府今天宣布新政策。",
         "市民都很高興，記者到場採訪；",
@@ -60,13 +60,14 @@ def test_cuts_come_after_clauses() -> None:
 
 
 def test_without_clauses_windows_are_about_as_long_as_each_other() -> None:
-    sizes = [w.own_end - w.own_start for w in ClauseWindows(100, 10).cut(np.ones(421, np.int64), NONE)]
+    found = cut_at_clauses(np.ones(421, np.int64), NONE, size=100, overlap=10)
+    sizes = [w.own_end - w.own_start for w in found]
     assert len(sizes) == 6
     assert max(sizes) - min(sizes) <= 20
 
 
 def test_a_model_may_take_less() -> None:
-    found = ClauseWindows(254, 16).cut(np.ones(100, np.int64), NONE, size=30)
+    found = ClauseWindows(254, 16).windows(NLP.make_doc("好" * 100), np.ones(100, np.int64), size=30)
     assert max(w.end - w.start for w in found) <= 30
 
 

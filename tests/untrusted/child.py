@@ -58,14 +58,14 @@ def _is_allowed(path: Any) -> bool:
 
 def problem_of(error: BaseException) -> str:
     """What is wrong with an error; nothing where it is one of ours, or of the system."""
-    from spacy_zh_tw_ner.errors import code_of
+    from spacy_zh_tw_ner.errors import ZhTwNerError
 
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
     if any(isinstance(each, MemoryError) or "allocate" in str(each) for each in chain):
         return f"memory: {chain[-1]!r:.200}"
-    if code_of(error) or isinstance(error, OSError):
+    if isinstance(error, ZhTwNerError | OSError):
         return ""
     where = traceback.extract_tb(error.__traceback__)[-3:]
     return f"{type(error).__name__}: {str(error)[:200]} in {[f'{f.name}:{f.lineno}' for f in where]}"

@@ -423,7 +423,7 @@ def corpora(folder: Path) -> list[Case]:
 
     from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
     from spacy_zh_tw_ner.corpora.records import SILENT
-    from spacy_zh_tw_ner.errors import code_of
+    from spacy_zh_tw_ner.errors import ZhTwNerError
 
     folder.mkdir(parents=True)
     entity = {"start": 6, "end": 9, "label": "GPE"}
@@ -458,7 +458,7 @@ def corpora(folder: Path) -> list[Case]:
                     return list(FORMATS[find(path)](path, SILENT))
                 except ValueError as error:
                     problems.append(error)
-            raise min(problems, key=lambda error: len(code_of(error)))
+            raise min(problems, key=lambda error: isinstance(error, ZhTwNerError))
 
         return read
 

@@ -5,7 +5,7 @@ import gc
 import pytest
 import srsly
 
-from spacy_zh_tw_ner.errors import CorpusError, Errors, UnreadableFileError
+from spacy_zh_tw_ner.errors import CorpusError, Errors, SettingError, UnreadableFileError
 from spacy_zh_tw_ner.untrusted import origin, reading
 
 
@@ -41,7 +41,7 @@ def test_others_pass(error: BaseException) -> None:
 
 def test_a_setting_that_is_refused_is_told_with_its_file() -> None:
     with pytest.raises(UnreadableFileError, match=r"\[ZT106\] .* \(read from a/cfg\)"), reading("a"), reading("a/cfg"):
-        raise ValueError(Errors.ZT106.format(value=2))
+        raise SettingError(Errors.ZT106.format(value=2))
 
 
 def test_the_innermost_file_is_named() -> None:

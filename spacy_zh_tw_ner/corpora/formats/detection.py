@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ...errors import CorpusError, Errors
+from ...errors import CorpusError, Errors, UnknownFormatError
 from ...untrusted.docbins import spacy_files
 from ..class_labels import TAGS
 from ..parquet import is_parquet, open_rows
@@ -89,7 +89,7 @@ def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
         for name, reason in reasons.items():
             names.setdefault(reason, []).append(name)
         tried = ", ".join(f"{', '.join(same)} ({reason})" for reason, same in names.items())
-        raise CorpusError(Errors.ZT205.format(path=path, tried=tried))
+        raise UnknownFormatError(Errors.ZT205.format(path=path, tried=tried))
     return fits
 
 

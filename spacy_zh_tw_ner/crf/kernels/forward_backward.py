@@ -226,8 +226,11 @@ def run_expectations(
                     log_z[sequence] += np.log(product)
                     product = 1.0
             log_z[sequence] += np.log(product) + np.log(float(overlap))
-            if stable[sequence] and counted[sequence]:
-                add_products(alpha[first:], incoming[first + 1 :], here[lane] - 1, counts)
+            last = first + here[lane] - 1
+            if not (stable[sequence] and counted[sequence]):
+                alpha[first:last], incoming[first : last + 1] = 0, 0  # NaN times 0 would be NaN
+            alpha[last] = 0  # no transition leads to the next sequence
+        add_products(alpha, incoming[1:], here.sum() - 1, counts)
 
 
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:

@@ -1,0 +1,233 @@
+"""Base of the components that decode a CRF: emissions → decode → annotations."""
+
+import math
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from spacy.pipeline import Pipe
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import minibatch
+from spacy.vocab import Vocab
+
+from ..crf import Transitions
+from ..crf.transitions import BoolsT, FloatsT
+from ..encoders.long_documents import map_by_length
+from ..entities import Entity, Prediction
+from ..entity_decoding import EntityDecoder
+from ..errors import (
+    Errors,
+    SettingError,
+)
+from ..tag_scheme import TagScheme
+from ..untrusted import in_range, require_labels
+from .recognizer_warnings import RecognizerWarnings
+from .span_annotations import find_evidence, read_scores, register_extension, write_scores
+from .tag_masks import find_white_space, find_white_space_in_long, mask_edges, read_gold
+
+ScorerT: TypeAlias = Callable[..., dict[str, Any]]
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3  # accepted in files; `calibrate` fits one from 0.05 to 20
+
+
+def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
+    """Compute precision, recall and F of exact spans, micro and by label, and the number of predicted entities."""
+    examples = list(examples)
+    scores: dict[str, Any] = get_ner_prf(examples)
+    return scores | {"ents_found": sum(len(example.predicted.ents) for example in examples)}
+
+
+class CRFComponent(Pipe):
+    """Recognizes entities with a CRF over BIOES tags; subclasses compute the emissions and transitions.
+
+    vocab (Vocab): The shared vocabulary.
+    name (str): Name of this instance.
+    min_score (float): Balances precision and recall. If 0, the entities are those of the most probable tag path.
+        If greater, they are all entities with at least this probability; half of the F-score that can be expected, such
+        as 0.35, gives the best F-score.
+    overwrite (bool): Whether entities of earlier components are replaced. By default they are kept, and predictions
+        that overlap them are dropped.
+    scorer (Optional[Callable]): Scores `nlp.evaluate`.
+    """
+
+    vocab: Vocab
+    scorer: ScorerT | None
+    cfg: dict[str, Any]
+
+    def _configure(self, vocab: Vocab, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None) -> None:
+        """Set what all subclasses have. Not `__init__`: spaCy's classes in C have arguments of their own."""
+        if not 0.0 <= min_score <= 1.0:
+            raise SettingError(Errors.ZT106.format(value=min_score))
+        self.vocab, self.name, self.scorer = vocab, name, scorer
+        self.cfg = {"labels": [], "temperature": 1.0}
+        # Not in cfg, which is saved: a config passed to `spacy.load` must override the value used in training.
+        self.min_score, self.overwrite = min_score, overwrite
+        self._scheme = TagScheme(())
+        self.warnings = RecognizerWarnings(name)
+        register_extension()
+
+    @abstractmethod
+    def batch_emissions(self, docs: list[Doc]) -> FloatsT:
+        """Return the emissions of documents that are not long: (n_rows, n_tags) float32, in their order."""
+
+    @abstractmethod
+    def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
+        """Yield the emissions of a long document: (n, n_tags) float32, in order."""
+
+    @abstractmethod
+    def transitions(self) -> Transitions:
+        """Return the transition scores, with illegal transitions forbidden."""
+
+    @abstractmethod
+    def _require_trained(self) -> None:
+        """Raise a ZhTwNerError if there is nothing to predict with."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that it can predict."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """Labels as `spacy init labels` stores them."""
+        return list(self.cfg["labels"])
+
+    @property
+    def scheme(self) -> TagScheme:
+        """The tags of the present labels."""
+        if self._scheme.labels != self.labels:
+            self._scheme = TagScheme(self.labels)
+        return self._scheme
+
+    @property
+    def temperature(self) -> float:
+        """Divisor of all scores before they become probabilities; `zh-tw-ner calibrate` fits it."""
+        # Pipelines saved by early versions lack this key.
+        return float(self.cfg.get("temperature", 1.0))
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        if not 0.0 < value < math.inf:
+            raise SettingError(Errors.ZT112.format(name="temperature", value=value, remedy="Give more than 0."))
+        self.cfg["temperature"] = float(value)
+
+    def _check_loaded(self) -> None:
+        """Check labels and temperature.
+
+        RAISES (UnreadableFileError): For labels that are not different strings, or a temperature out of range.
+        """
+        labels = require_labels("labels", self.cfg.get("labels"))
+        temperature = in_range("temperature", self.cfg.get("temperature", 1.0), MIN_TEMPERATURE, MAX_TEMPERATURE)
+        self.cfg = {"labels": labels, "temperature": temperature}
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Recognize the entities of one document."""
+        # The error handler may drop the document, which spaCy reports.
+        return cast(Doc, next(self.pipe([doc], batch_size=1), None))
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Recognize the entities of a stream of documents, in batches.
+
+        stream (Iterable[Doc]): The documents.
+        batch_size (int): Documents per batch.
+        YIELDS (Doc): The documents, in order.
+        """
+        handle_error = self.get_error_handler()
+        for docs in minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
+            try:
+                self.set_annotations(docs, self.predict(docs))
+                yield from docs
+            except Exception as error:
+                handle_error(self.name, self, docs, error)
+
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+        """Find the entities of documents without changing them.
+
+        Spans in `doc.spans["gazetteer"]` are evidence that makes entities more probable; see `Gazetteer`.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (list[Prediction]): One per document.
+        RAISES (ZhTwNerError): If the component has been neither trained nor loaded.
+        """
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [Prediction((), ()) for _ in docs]
+        self._require_trained()
+        self.warnings.check_docs(docs)
+        decoder = EntityDecoder(self.scheme, self.transitions(), temperature=self.temperature, min_score=self.min_score)
+        return map_by_length(docs, partial(self._decode_batch, decoder), partial(self._decode_long, decoder))
+
+    def _decode_batch(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
+        lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
+        return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
+
+    def _decode_long(self, decoder: EntityDecoder, doc: Doc) -> Prediction:
+        evidence = find_evidence([doc], self.scheme)
+        return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
+        """Write entities and their scores.
+
+        docs (Iterable[Doc]): The documents.
+        predictions (list[Prediction]): Their predictions.
+        """
+        for doc, prediction in zip(docs, predictions, strict=True):
+            earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
+            # Entities of another recognizer in this pipeline keep their scores.
+            known = read_scores(doc) if earlier else {}
+            scores = {entity: score for entity, score in known.items() if entity in earlier}
+            scores |= {
+                entity: score
+                for entity, score in zip(prediction.ents, prediction.scores, strict=True)
+                if entity in earlier or not any(entity.start < e.end and e.start < entity.end for e in earlier)
+            }
+            ents = sorted({*earlier, *scores})
+            scored = [entity for entity in ents if entity in scores]
+            doc.ents = [Span(doc, start, end, label=label) for start, end, label in ents]
+            write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
+
+    def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
+        """Compute emissions before temperature, evidence and masks; those of long documents in chunks.
+
+        docs (list[Doc]): The documents.
+        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 of all documents, and the rows of each.
+        """
+        found = map_by_length(docs, self._split_emissions, lambda doc: np.concatenate(list(self.emission_chunks(doc))))
+        nothing = np.empty((0, len(self.scheme)), np.float32)
+        return np.concatenate([nothing, *found]), [len(doc) for doc in docs]
+
+    def _split_emissions(self, docs: list[Doc]) -> list[FloatsT]:
+        return np.split(self.batch_emissions(docs), np.cumsum([len(doc) for doc in docs])[:-1])
+
+    def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
+        """Compute the scores that the CRF decodes, before temperature and evidence.
+
+        docs (list[Doc]): The documents.
+        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, in which no
+            path has white space at the edge of an entity; the rows of each; and the constrained transitions.
+        """
+        rows, lengths = self.emissions(docs)
+        return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
+
+    def gold(self, examples: Iterable[Example]) -> BoolsT:
+        """Return the tags that gold annotations allow for each token of the documents: (n_rows, n_tags) bool."""
+        mask, problems = read_gold(examples, self.scheme)
+        self.warnings.check_gold(problems, self.labels)
+        return mask
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predictions with `scorer`, and warn of gold labels that are never predicted.
+
+        examples (Iterable[Example]): Gold and predicted documents.
+        RETURNS (dict[str, Any]): The scores.
+        """
+        examples = list(examples)
+        # Labels that an earlier component has set are not missing.
+        found = {ent.label_ for example in examples for ent in example.predicted.ents}
+        golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
+        self.warnings.check_labels(Counter(golds), self.labels)
+        return cast(dict[str, Any], super().score(examples, **kwargs))
