@@ -33,8 +33,8 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
     Tokens are joined as Chinese is written, or found in the text of the object if it has one.
 
-    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder, and
-        for Parquet without pyarrow.
+    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder.
+    RAISES (MissingExtraError): For Parquet without pyarrow.
     """
     parsed = _parsed(path, reading)
     first = list(islice(parsed, N_SURVEYED))

@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.formats.hugging_face import read_hugging_face
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, MissingExtraError
 
 TOKENS = ["台北", "市", "很", "大"]
 NAMES = ["O", "B-PER", "I-PER", "B-GPE", "I-GPE"]
@@ -180,7 +180,7 @@ def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.M
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(CorpusError, match=r"^\[ZT224\] .*pip install .*\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"^\[ZT224\] .*pip install .*\[parquet\]"):
         list(read_hugging_face(path))
 
 
