@@ -2,13 +2,14 @@
 
 Each token costs a product of a row vector and a matrix, with sums (forward-backward) or maxima (Viterbi):
 
-    out[j] = Σ_i x[i] · matrix[i, j]        `multiply_one`, `multiply_four`
-    out[j] = max_i x[i] + matrix[i, j]      `maximize_one`, `maximize_four`
+    out[j] = Σ_i x[i] · matrix[i, j]        `multiply_four`
+    out[j] = max_i x[i] + matrix[i, j]      `maximize_four`
 
-Four sequences ("lanes") are computed at a time, so each row of the matrix is loaded once for four. Sums are computed in
-blocks of four sequences and four tags, whose 16 sums stay in registers; they read the transposed matrix, `into`, along
-its rows. The compiler does not keep maxima in registers, so `maximize_four` processes two rows of the matrix per pass.
-Rows are padded to a multiple of 16 float32, the widest vector register, so that no loop has a remainder.
+Four sequences ("lanes") are computed at a time, so each row of the matrix is loaded once for four; the results of lanes
+whose sequence has ended are not used. Sums are computed in blocks of four lanes and four tags, whose 16 sums stay in
+registers; they read the transposed matrix, `into`, along its rows. The compiler does not keep maxima in registers, so
+`maximize_four` processes two rows of the matrix per pass. Rows are padded to a multiple of 16 float32, the widest
+vector register, so that no loop has a remainder.
 
 `forward_backward` and `viterbi` hold the loops. They import numba, so import them through `kernels_for`. Neither uses
 compiled functions of the other: numba keeps machine code by the file that it is from, and would not notice a change.

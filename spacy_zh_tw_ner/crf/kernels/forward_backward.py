@@ -18,21 +18,8 @@ FLOOR, LOWEST_EXPONENT = np.float32(PENALTY / 2), np.float32(-87)
 
 # `reassoc` lets the compiler vectorize sums. NaN and infinity must be kept: they mark sequences that are not stable.
 compiled = jit("contract", "reassoc", "nsz", "arcp")
+# Emissions are finite (`nnan`), which lets the compiler vectorize maxima.
 compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
-
-
-@compiled
-def multiply_one(x: Array, into: Array, out: Array) -> None:
-    """out[j] = Σ_i x[i] · into[j, i]"""
-    for j in range(0, into.shape[0], 4):
-        a, b, c, d = into[j], into[j + 1], into[j + 2], into[j + 3]
-        xa = xb = xc = xd = x[0] - x[0]
-        for i in range(into.shape[1]):
-            xa += x[i] * a[i]
-            xb += x[i] * b[i]
-            xc += x[i] * c[i]
-            xd += x[i] * d[i]
-        out[j], out[j + 1], out[j + 2], out[j + 3] = xa, xb, xc, xd
 
 
 @compiled
@@ -73,26 +60,25 @@ def run_recursion(
 ) -> None:  # fmt: skip
     """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
 
-    potentials, carried, values: (n_rows, width) padded; `carried` and `values` may be the same array if only the values
-    are needed. first_rows, lengths: (n_sequences,) where each sequence begins and its length, longest first.
-    step: 1 for the forward recursion, −1 for the backward one, whose first rows are the last of the sequences.
+    potentials, carried, values: (n_rows, width) padded. `carried` and `values` must be different arrays: a loop that
+    writes to one array twice is not vectorized. first_rows, lengths: (n_sequences,) where each sequence begins and its
+    length, longest first. step: 1 for the forward recursion, −1 for the backward one, whose first rows are the last of
+    the sequences.
     """
     width, one = into.shape[1], potentials.dtype.type(1)
     after = np.zeros((LANES, width), potentials.dtype)
     for group in range(0, len(lengths), LANES):
         n_lanes = min(LANES, len(lengths) - group)
-        rows = first_rows[group : group + n_lanes].copy()
+        rows = np.full(LANES, first_rows[group])
+        rows[:n_lanes] = first_rows[group : group + n_lanes]
         for t in range(lengths[group]):
             while lengths[group + n_lanes - 1] <= t:  # the shorter sequences have ended
                 n_lanes -= 1
             if t == 0:
                 after[:] = begin
-            elif n_lanes == LANES:
-                multiply_four(values, rows, into, after)
-                rows += step
             else:
+                multiply_four(values, rows, into, after)
                 for lane in range(n_lanes):
-                    multiply_one(values[rows[lane]], into, after[lane])
                     rows[lane] += step
             for lane in range(n_lanes):
                 row = rows[lane]

@@ -13,20 +13,8 @@ Array = npt.NDArray[Any]
 
 LOWEST = np.float32(-3e38)
 
-# All emissions are finite here (`nnan`), which lets the compiler vectorize maxima.
+# Emissions are finite (`nnan`), which lets the compiler vectorize maxima.
 compiled = jit("contract", "reassoc", "nsz", "nnan")
-
-
-@compiled
-def maximize_one(x: Array, matrix: Array, out: Array) -> None:
-    """out[j] = max_i x[i] + matrix[i, j]"""
-    for j in range(matrix.shape[1]):
-        out[j] = LOWEST
-    for i in range(0, matrix.shape[0], 4):
-        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-        m0, m1, m2, m3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
-        for j in range(matrix.shape[1]):
-            out[j] = max(out[j], x0 + m0[j], x1 + m1[j], x2 + m2[j], x3 + m3[j])
 
 
 @compiled
@@ -72,11 +60,8 @@ def run_viterbi(
                 n_lanes -= 1
             if t == 0:
                 after[:, :n_tags] = start
-            elif n_lanes == LANES:
-                maximize_four(before, matrix, after)
             else:
-                for lane in range(n_lanes):
-                    maximize_one(before[lane], matrix, after[lane])
+                maximize_four(before, matrix, after)
             for lane in range(n_lanes):
                 row = first_rows[group + lane] + t
                 best, previous, emission, kept = after[lane], before[lane], emissions[row], scores[lane, t]
