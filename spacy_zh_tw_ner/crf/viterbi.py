@@ -36,7 +36,8 @@ def decode(
     transitions (Transitions): Constrained scores.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (np.ndarray): (n_rows,) a tag index for each token.
-    RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
+    RAISES (SettingError): If shapes do not match, or there is no legal path.
+    RAISES (TrainingError): If emissions are not finite.
     """
     return best_paths(emissions, lengths, transitions, compiled=compiled).tags
 
