@@ -48,11 +48,8 @@ def best_paths(
     """Decode as `decode` does, and also return the scores of the last tags."""
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)
-    emissions, layout, kernels = (
-        np.ascontiguousarray(emissions, dtype=np.float32),
-        Layout(lengths),
-        kernels_for(compiled),
-    )
+    emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
+    kernels = kernels_for(compiled)
     if not layout.n_rows:
         return Paths(np.empty(0, np.int64), np.zeros((layout.n_sequences, emissions.shape[1]), np.float32))
     find = _find_best_paths if kernels is None else kernels.find_best_paths
