@@ -8,4 +8,4 @@ planning | runtime → encoders | crf | language → tokenization → types | er
 `export-onnx` has written, without torch and spaCy. Everything a config can name is an entry point in setup.cfg.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -20,9 +20,9 @@ OUTSIDE = 0
 KINDS = ("B", "I", "E", "S")
 # spaCy writes L for the last token and U for a single one.
 FROM_BILUO = {"B": "B", "I": "I", "L": "E", "U": "S"}
-# Exactly the characters of which `str.isspace()` is true: those with Unicode's property White_Space, and the four
-# information separators U+001C to U+001F. Zero-width characters (U+200B, U+2060, U+FEFF) are none in Unicode nor for
-# `str.strip()`: they are format characters, may be at the edge of a name, and `strip` keeps them in gold annotations.
+# The characters that no entity begins or ends with: all for which `str.isspace()` is true, which are those with
+# Unicode's property White_Space and the information separators U+001C to U+001F. Zero-width characters (U+200B, U+2060,
+# U+FEFF) are format characters, may be at the edge of a name, and `str.strip` keeps them.
 WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -30,7 +30,7 @@ WHITE_SPACE = (
 )
 
 
-class Legality(NamedTuple):
+class LegalTransitions(NamedTuple):
     """Masks of legal transitions, first tags and last tags: (n_tags, n_tags), (n_tags,), (n_tags,)."""
 
     matrix: BoolsT
@@ -63,19 +63,17 @@ class TagScheme:
     def __len__(self) -> int:
         return len(self.tags)
 
-    def legality(self) -> Legality:
-        """Say what may follow what: an entity goes on with its own label until its end, and then anything may begin."""
-        return self._legality
-
-    @cached_property  # asked for with every batch
-    def _legality(self) -> Legality:
+    @cached_property  # needed for every batch
+    def legal_transitions(self) -> LegalTransitions:
+        """Masks of legal transitions: B and I are followed by I or E of the same label, all others by B, S or O."""
         kind = np.array([tag[0] for tag in self.tags])
-        # The label of each tag; O has one of its own.
+        # The label of each tag; O has a label of its own.
         label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])
-        goes_on, comes_on = np.isin(kind, ("B", "I")), np.isin(kind, ("I", "E"))
+        is_open, continues = np.isin(kind, ("B", "I")), np.isin(kind, ("I", "E"))
         same = label[:, None] == label[None, :]
-        matrix = np.where(goes_on[:, None], comes_on[None, :] & same, ~comes_on[None, :])
-        return Legality(matrix, ~comes_on, ~goes_on)
+        # shape: (n_tags, n_tags)
+        matrix = np.where(is_open[:, None], continues[None, :] & same, ~continues[None, :])
+        return LegalTransitions(matrix, ~continues, ~is_open)
 
     def illegal_cells(self, white_space: WhiteSpace) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Find the tags that would make white space the first or last character of an entity.
@@ -104,7 +102,7 @@ class TagScheme:
         return np.arange(1, len(self)).reshape(-1, len(KINDS))
 
     def path(self, entity: Entity) -> list[int]:
-        """Write one entity as tag indices."""
+        """Return the tag indices of one entity."""
         begin = self._first[entity.label]
         inner = entity.end - entity.start - 2
         return [begin + 3] if inner < 0 else [begin, *[begin + 1] * inner, begin + 2]
@@ -124,33 +122,22 @@ class TagScheme:
                 found.append(Entity(start, i + 1, self.labels[label]))
         return found
 
-    def allowed(self, biluo: Sequence[str | None]) -> tuple[BoolsT, int]:
-        """Turn spaCy's aligned gold tags into the set of tags that each token may have.
+    def gold_mask(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
+        """Convert gold annotations to the tags that each token may have.
 
-        A token of which nothing is known (None or "-"), which bears a label that is not in the scheme, or which is a
-        fragment of an entity that fits no whole tokens, may have any tag.
+        Tokens without annotation may have any tag, and so may tokens of entities whose label is not in the scheme.
 
-        biluo (Sequence[str | None]): `Example.get_aligned_ner()`.
-        RETURNS (tuple[BoolsT, int]): (n_tokens, n_tags); and how many fragments there were.
-        """
-        whole, n_fragments = whole_entities(biluo)
-        return self.allowed_by(whole, np.array([tag == "O" for tag in biluo], dtype=bool)), n_fragments
-
-    def allowed_by(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
-        """The same, from entities that stand on whole tokens, and the tokens known to be outside of any.
-
-        entities (Iterable[Entity]): By token.
-        outside (BoolsT): (n_tokens,)
+        entities (Iterable[Entity]): Gold entities, by token.
+        outside (BoolsT): (n_tokens,) tokens that are annotated as being outside of entities.
         RETURNS (BoolsT): (n_tokens, n_tags)
         """
-        allowed = np.ones((len(outside), len(self)), dtype=bool)
-        allowed[outside, OUTSIDE + 1 :] = False
+        mask = np.ones((len(outside), len(self)), dtype=bool)
+        mask[outside, OUTSIDE + 1 :] = False
         for entity in entities:
             if entity.label in self._first:
-                rows = slice(entity.start, entity.end)
-                allowed[rows] = False
-                allowed[np.arange(entity.start, entity.end), self.path(entity)] = True
-        return allowed
+                mask[entity.start : entity.end] = False
+                mask[np.arange(entity.start, entity.end), self.path(entity)] = True
+        return mask
 
 
 def trim_white_space(
@@ -159,12 +146,13 @@ def trim_white_space(
     """Trim white space from the edges of gold entities; trimmed tokens are outside of entities.
 
     entities (Iterable[Entity]): By token.
-    outside (BoolsT): (n_tokens,) tokens known to be outside of any.
-    white_space (WhiteSpace): Of the tokens.
-    RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): Entities; tokens outside; the entities that were trimmed,
-        as they were; and how many are left out because a token has white space at their edge and other characters too.
+    outside (BoolsT): (n_tokens,) tokens that are annotated as being outside of entities.
+    white_space (WhiteSpace): White space in the tokens.
+    RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): Entities; tokens outside; the original entities of those
+        that were trimmed; and the number of entities that are dropped because a token at their edge has both white
+        space and other characters.
     """
-    kept, trimmed, n_left_out = [], [], 0
+    kept, trimmed, n_dropped = [], [], 0
     for entity in entities:
         start, end = entity.start, entity.end
         while start < end and white_space.whole[start]:
@@ -178,14 +166,19 @@ def trim_white_space(
         if start == end:
             continue
         if white_space.first[start] or white_space.last[end - 1]:
-            n_left_out += 1
+            n_dropped += 1
         else:
             kept.append(Entity(start, end, entity.label))
-    return kept, outside, trimmed, n_left_out
+    return kept, outside, trimmed, n_dropped
 
 
 def whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
-    """Entities that are there from begin to end; and a count of pieces that are not."""
+    """Read the entities of spaCy's aligned gold tags.
+
+    biluo (Iterable[Optional[str]]): `Example.get_aligned_ner()`; None and "-" are tokens without annotation.
+    RETURNS (tuple[list[Entity], int]): Complete entities, by token; and the number of fragments, which are parts of
+        entities that do not fit whole tokens.
+    """
     whole: list[Entity] = []
     n_fragments, start, current = 0, -1, None
     for i, tag in enumerate([*biluo, "O"]):

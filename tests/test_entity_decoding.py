@@ -28,7 +28,7 @@ LENGTHS = [5, 0, 1, 9, 0]
 
 @pytest.fixture
 def transitions() -> Transitions:
-    return constrain(Transitions(np.zeros((9, 9)), np.zeros(9), np.zeros(9)), Transitions(*SCHEME.legality()))
+    return constrain(Transitions(np.zeros((9, 9)), np.zeros(9), np.zeros(9)), Transitions(*SCHEME.legal_transitions))
 
 
 def emissions_of(entities: list[Entity], n_rows: int, strength: float) -> np.ndarray:
@@ -81,7 +81,7 @@ def test_more_is_found_at_a_lower_score(transitions: Transitions) -> None:
 
 def decoder_of(seed: int, min_score: float) -> EntityDecoder:
     random = np.random.default_rng(seed)
-    legal = Transitions(*SCHEME.legality())
+    legal = Transitions(*SCHEME.legal_transitions)
     transitions = constrain(Transitions(*(random.normal(0, 1, ok.shape) for ok in legal)), legal)
     return EntityDecoder(SCHEME, transitions, temperature=1.5, min_score=min_score)
 

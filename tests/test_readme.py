@@ -188,7 +188,7 @@ def test_options_mentioned_in_the_text_are_there() -> None:
     }
     variables = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
     options |= {f"--vars.{name}" for name in variables} | {"--extra", "--no-deps"}
-    options |= {"--slow", "--rm", "--target", "--help"}  # of pytest, docker and Python
+    options |= {"--slow", "--rm", "--target", "--help", "--strict", "--build"}  # of other tools
     for config in ("bilstm", "lora"):
         options |= {f"--paths.{name}" for name in load_config(ROOT / "configs" / f"{config}.cfg")["paths"]}
     for text in TEXTS.values():

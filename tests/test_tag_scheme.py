@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace, trim_white_space
+from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace, trim_white_space, whole_entities
 
 LABELS = ("PERSON", "B-GPE", "地名")  # a hyphen and Chinese in a label change nothing
 SCHEME = TagScheme(LABELS)
@@ -39,8 +39,14 @@ def biluo_of(length: int, entities: list[Entity]) -> list[str | None]:
     return tags
 
 
+def gold_mask(scheme: TagScheme, biluo: list[str | None]) -> tuple[np.ndarray, int]:
+    """The tags that spaCy's gold tags allow, and the number of fragments."""
+    entities, n_fragments = whole_entities(biluo)
+    return scheme.gold_mask(entities, np.array([tag == "O" for tag in biluo], dtype=bool)), n_fragments
+
+
 def is_legal(tags: list[int]) -> bool:
-    legal = SCHEME.legality()
+    legal = SCHEME.legal_transitions
     steps = all(legal.matrix[i, j] for i, j in pairwise(tags))
     return steps and (not tags or bool(legal.start[tags[0]] and legal.end[tags[-1]]))
 
@@ -62,7 +68,7 @@ def test_entities_to_path_to_entities_is_identity_and_the_path_is_legal(case: tu
 
 def test_every_legal_path_is_the_path_of_its_entities() -> None:
     scheme = TagScheme(("A", "B"))
-    legal = scheme.legality()
+    legal = scheme.legal_transitions
     n_legal = 0
     for path in product(range(len(scheme)), repeat=4):
         if legal.start[path[0]] and legal.end[path[-1]] and legal.matrix[path[:-1], path[1:]].all():
@@ -81,9 +87,9 @@ def test_a_path_has_a_tag_of_its_kind_for_each_token() -> None:
         assert tags == [f"{kind}-B-GPE" for kind in kinds]
 
 
-def test_legality_is_bioes() -> None:
+def test_legal_transitions_is_bioes() -> None:
     scheme = TagScheme(("A", "B"))
-    legal, at = scheme.legality(), scheme.tags.index
+    legal, at = scheme.legal_transitions, scheme.tags.index
     begins = {at(tag) for tag in ("O", "B-A", "S-A", "B-B", "S-B")}
     after = {
         **dict.fromkeys(("O", "E-A", "S-A", "E-B", "S-B"), begins),
@@ -94,8 +100,8 @@ def test_legality_is_bioes() -> None:
     assert {scheme.tags[i] for i in np.flatnonzero(legal.end)} == {"O", "E-A", "S-A", "E-B", "S-B"}
 
 
-def test_legality_without_labels_allows_o_only() -> None:
-    legal = TagScheme(()).legality()
+def test_legal_transitions_without_labels_allows_o_only() -> None:
+    legal = TagScheme(()).legal_transitions
     assert (legal.matrix.tolist(), legal.start.tolist(), legal.end.tolist()) == ([[True]], [True], [True])
 
 
@@ -103,7 +109,7 @@ def test_legality_without_labels_allows_o_only() -> None:
 @given(annotated())
 def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]]) -> None:
     length, entities = case
-    allowed, n_fragments = SCHEME.allowed(biluo_of(length, entities))
+    allowed, n_fragments = gold_mask(SCHEME, biluo_of(length, entities))
     assert allowed.shape == (length, len(SCHEME))
     assert n_fragments == 0
     assert (allowed.sum(1) == 1).all()
@@ -121,7 +127,7 @@ def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
     unknown = data.draw(st.lists(st.sampled_from(outside), unique=True)) if outside else []
     for i in unknown:
         biluo[i] = data.draw(st.sampled_from([None, "-"]))
-    allowed, n_fragments = SCHEME.allowed(biluo)
+    allowed, n_fragments = gold_mask(SCHEME, biluo)
     assert n_fragments == 0
     assert allowed[unknown].all()
     known = [i for i in range(length) if i not in unknown]
@@ -137,8 +143,8 @@ def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
     )
 )
 def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) -> None:
-    allowed, _ = SCHEME.allowed(biluo)
-    legal = SCHEME.legality()
+    allowed, _ = gold_mask(SCHEME, biluo)
+    legal = SCHEME.legal_transitions
     reached = legal.start
     for i, row in enumerate(allowed):
         reached = row & (reached if i == 0 else (reached[:, None] & legal.matrix).any(0))
@@ -158,20 +164,20 @@ def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) ->
     ],
 )
 def test_fragments_are_counted_and_taken_as_unknown(biluo: list[str | None], n_fragments: int, free: list[int]) -> None:
-    allowed, seen = SCHEME.allowed(biluo)
+    allowed, seen = gold_mask(SCHEME, biluo)
     assert seen == n_fragments
     assert np.flatnonzero(allowed.all(1)).tolist() == free
 
 
 def test_a_label_that_the_scheme_does_not_know_is_unknown_and_no_fragment() -> None:
-    allowed, n_fragments = SCHEME.allowed(["U-ALIEN", "O", "B-ALIEN", "L-ALIEN", "U-PERSON"])
+    allowed, n_fragments = gold_mask(SCHEME, ["U-ALIEN", "O", "B-ALIEN", "L-ALIEN", "U-PERSON"])
     assert n_fragments == 0
     assert allowed.all(1).tolist() == [True, False, True, True, False]
     assert [SCHEME.tags[i] for i in np.flatnonzero(allowed[4])] == ["S-PERSON"]
 
 
 def test_no_token_allows_nothing_and_breaks_nothing() -> None:
-    allowed, n_fragments = SCHEME.allowed([])
+    allowed, n_fragments = gold_mask(SCHEME, [])
     assert (allowed.shape, n_fragments) == ((0, 13), 0)
     assert SCHEME.entities(np.zeros(0, dtype=np.int64)) == []
 
@@ -184,7 +190,7 @@ def test_appending_labels_keeps_all_indices(case: tuple[int, list[Entity]], more
     assert grown.tags[: len(SCHEME)] == SCHEME.tags
     assert [grown.path(entity) for entity in entities] == [SCHEME.path(entity) for entity in entities]
     assert grown.entities(path_of(length, entities)) == entities
-    old, new = SCHEME.legality(), grown.legality()
+    old, new = SCHEME.legal_transitions, grown.legal_transitions
     n = len(SCHEME)
     assert (new.matrix[:n, :n] == old.matrix).all()
     assert (new.start[:n] == old.start).all()
@@ -197,7 +203,7 @@ def test_a_label_that_reads_like_a_tag_is_a_label() -> None:
         Entity(0, 2, "O"),
         Entity(2, 3, "B-PER"),
     ]
-    allowed, n_fragments = scheme.allowed(["U-O", "O", "B-B-PER", "L-B-PER"])
+    allowed, n_fragments = gold_mask(scheme, ["U-O", "O", "B-B-PER", "L-B-PER"])
     assert n_fragments == 0
     assert [scheme.tags[i] for i in allowed.argmax(1)] == ["S-O", "O", "B-B-PER", "E-B-PER"]
 

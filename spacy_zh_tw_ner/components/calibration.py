@@ -22,8 +22,8 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
     nlp (Language): The pipeline.
     golds (Sequence[Doc]): Held-out documents with gold entities, on which it was not trained.
     name (Optional[str]): The component, see `find_recognizer`.
-    RETURNS (float): The temperature. Above 1 the component was too sure of itself.
-    RAISES (ZhTwNerError): Where no document has an entity with a label of the component.
+    RETURNS (float): The temperature. Above 1, the scores were too high.
+    RAISES (ZhTwNerError): If no document has an entity with a label of the component.
     """
     component = find_recognizer(nlp, name)
     # Without gold entities the likelihood is largest at temperature 0, and all scores would be 1.
@@ -32,5 +32,5 @@ def calibrate(nlp: Language, golds: Sequence[Doc], name: str | None = None) -> f
         raise CorpusError(Errors.ZT115.format(n=len(golds), name=component.name, labels=labels))
     docs = run_before(nlp, component, (nlp.make_doc(gold.text) for gold in golds))
     examples = [Example(doc, gold) for doc, gold in zip(docs, golds, strict=True)]
-    component.temperature = fit_temperature(*component.potentials(docs), component.gold(examples))
+    component.temperature = fit_temperature(*component.potentials(docs), component.gold_mask(examples))
     return component.temperature

@@ -213,7 +213,7 @@ class CRFComponent(Pipe):
         rows, lengths = self.emissions(docs)
         return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
-    def gold(self, examples: Iterable[Example]) -> BoolsT:
+    def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
         """Return the tags that gold annotations allow for each token of the documents: (n_rows, n_tags) bool."""
         mask, problems = read_gold(examples, self.scheme)
         self.warnings.check_gold(problems, self.labels)

@@ -128,7 +128,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         scores = Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
         )
-        return constrain(scores, Transitions(*self.scheme.legality()))
+        return constrain(scores, Transitions(*self.scheme.legal_transitions))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
         """Return the emissions of a batch as one array on the CPU, and the lengths of its documents."""
@@ -207,7 +207,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
         rows, lengths = self._flatten(scores)
         rows = mask_edges(rows, [example.predicted for example in examples], self.scheme)
-        gold = self.gold(examples)
+        gold = self.gold_mask(examples)
         likelihood = log_likelihood(rows, lengths, self.transitions(), gold, smoothing=self.label_smoothing)
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():

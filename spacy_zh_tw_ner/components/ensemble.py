@@ -23,12 +23,7 @@ from thinc.api import Config
 
 from ..crf import Transitions, at_temperature
 from ..crf.transitions import FloatsT
-from ..errors import (
-    Errors,
-    PipelineError,
-    UsageError,
-    ZhTwNerError,
-)
+from ..errors import Errors, PipelineError, PipelineMismatchError, UsageError
 from ..untrusted import inside, origin, parse_json, parse_msgpack, reading, require, require_type, whole_number
 from .crf_component import CRFComponent, ScorerT, score_ner
 from .inspection import differences_of, find_recognizer, run_before, tokenization_of
@@ -226,9 +221,13 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
         ours, theirs = set(recognizer.labels), set(find_recognizer(other).labels)
         if ours != theirs:
             only = [", ".join(sorted(part)) or "none" for part in (ours - theirs, theirs - ours)]
-            raise ZhTwNerError(Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1]))
+            raise PipelineMismatchError(
+                Errors.ZT371.format(one=first_name, other=name, only_one=only[0], only_other=only[1])
+            )
         if differences := differences_of(tokenization_of(first), tokenization_of(other)):
-            raise ZhTwNerError(Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences)))
+            raise PipelineMismatchError(
+                Errors.ZT372.format(one=first_name, other=name, differences="; ".join(differences))
+            )
     config = first.config.interpolate()["nlp"]
     nlp = spacy.blank(config["lang"], config={"nlp": {key: config[key] for key in ("tokenizer", "batch_size")}})
     source, target = cast(Any, first.tokenizer), cast(Any, nlp.tokenizer)

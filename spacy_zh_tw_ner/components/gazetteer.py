@@ -1,4 +1,4 @@
-"""The component `zh_tw_gazetteer`: word lists by label, as evidence for the head or as entities themselves."""
+"""The component `zh_tw_gazetteer`: words by label that are evidence for the recognizer, or entities themselves."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,18 +31,18 @@ def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "G
 
 
 class Gazetteer(Pipe):
-    """Finds the words of a list, whichever way they are spelt: 臺 as 台, full width as half, capitals as small letters.
+    """Finds words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
-    What is found is evidence for every `zh_tw_crf_ner` that follows: each token adds to the score of the tag that makes
-    the word an entity, and the sentence may still outweigh it. It needs no pipeline: called on one document, with the
-    words of one request, it serves that document alone.
+    They are evidence for every later `zh_tw_crf_ner`: each token adds to the score of the tag that makes the word an
+    entity, which the context may outweigh. It also works without a pipeline, for example on one document, with the
+    words of one request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    bonus (float): How much a token adds, in log-odds; 2 makes a word of two characters about 50 times as likely.
-    override (bool): Make entities of the words instead. Of two that overlap the longer stays; those set before stay,
-        too. `zh_tw_crf_ner` adds what is beside them.
+    bonus (float): Added per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
+    override (bool): Set the words as entities instead. Of words that overlap, the longer is kept. Earlier entities are
+        kept; a later `zh_tw_crf_ner` adds entities that overlap none of them.
     name (str): Name of this instance.
-    RAISES (ZhTwNerError): For a bonus that is not above 0, or words that `add` does not take.
+    RAISES (ZhTwNerError): For a bonus that is not above 0, and as `add`.
     """
 
     def __init__(
@@ -66,16 +66,11 @@ class Gazetteer(Pipe):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that it has words for."""
+        """Labels that have words."""
         return tuple(self.words)
 
     def add(self, label: str, words: Iterable[str]) -> None:
-        """Add words of a label. A word may have several.
-
-        label (str): The label.
-        words (Iterable[str]): The words, of any length.
-        RAISES (ZhTwNerError): For a label or word that is empty or no string, or white space at the edge of a word.
-        """
+        """Add words of a label; see `WordList.add`."""
         self._list.add(label, words)
 
     def __call__(self, doc: Doc) -> Doc:
@@ -84,10 +79,10 @@ class Gazetteer(Pipe):
         return doc
 
     def find(self, doc: Doc) -> Iterator[Span]:
-        """Look for all words; they may overlap. No word is found inside a run of Latin letters or digits.
+        """Find all words, including words that overlap, but none inside a run of Latin letters or digits.
 
         doc (Doc): The document.
-        YIELDS (Span): What was found, with its label.
+        YIELDS (Span): Each occurrence that begins and ends with a token, with its label.
         """
         for start, end, label in self._list.find(doc.text):
             span = doc.char_span(start, end, label=label)
@@ -105,8 +100,8 @@ class Gazetteer(Pipe):
 
         get_examples (Optional[Callable]): Not used.
         nlp (Optional[Language]): Not used.
-        words (Optional[Mapping[str, Iterable[str]]]): Label → words, in place of those there are; in a config perhaps
-            read by `srsly.read_json.v1`.
+        words (Optional[Mapping[str, Iterable[str]]]): Label → words, which replace the present ones; in a config, for
+            example `srsly.read_json.v1`.
         """
         if words is not None:
             self._list = WordList(words)
@@ -134,11 +129,11 @@ class Gazetteer(Pipe):
 
 
 def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
-    """Write what was found: as evidence, or as entities.
+    """Write matches on a document, as evidence or as entities.
 
     doc (Doc): The document.
-    spans (list[Span]): What was found in it.
-    bonus (float), override (bool): As of Gazetteer.
+    spans (list[Span]): Matches of words in it.
+    bonus (float), override (bool): See Gazetteer.
     """
     if spans and not override:
         write_evidence(doc, spans, bonus)

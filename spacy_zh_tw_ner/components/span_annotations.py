@@ -37,8 +37,8 @@ def get_score(span: Span) -> float | None:
     """Look up the score of an entity.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): Its probability, or None where no `zh_tw_crf_ner` has found this very entity. An entity
-        whose borders retokenizing has moved keeps its score.
+    RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found exactly this entity. Entities
+        whose borders were moved by retokenizing keep their scores.
     """
     group = _scored_group(span.doc)
     if group is None:
@@ -48,7 +48,7 @@ def get_score(span: Span) -> float | None:
     for index in candidates:
         if (group[index].end, group[index].label) == (span.end, span.label):
             return float(scores[index])
-    # A merged token that holds only a part of an entity has made it smaller or larger.
+    # Retokenizing has changed an entity that began or ended inside a merged token.
     for index in _overlapping(group, span):
         if group[index].label == span.label and not group.is_aligned(index):
             return float(scores[index])
@@ -56,7 +56,7 @@ def get_score(span: Span) -> float | None:
 
 
 def _scored_group(doc: Doc) -> CharacterSpans | None:
-    """Return the span group of scores; one that was read from bytes is replaced by one that survives retokenizing."""
+    """Return the span group with scores; a group read from bytes is replaced by one that survives retokenizing."""
     group: Any = dict(doc.spans).get(SPANS_KEY)
     if group is None or len(group.attrs.get(SCORES, ())) != len(group):
         return None
@@ -81,7 +81,7 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Read a score from `doc.user_data`, which has no labels: it belongs to the entity of the document."""
+    """Read a score from `doc.user_data`, which has no labels: it is that of the entity in `doc.ents`."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
         return None
@@ -89,12 +89,12 @@ def _stored_score(span: Span) -> float | None:
 
 
 def _key(span: Span) -> KeyT:
-    """Where spaCy stores the value of a span's extension attribute."""
+    """Return the key under which spaCy stores the extension attribute of a span."""
     return ("._.", EXTENSION, span.start_char, span.end_char)
 
 
 def register_extension() -> None:
-    """Define `Span._.score` once; warn where another package's definition would hide ours."""
+    """Define `Span._.score` once; warn if another package has defined it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_score)
     elif Span.get_extension(EXTENSION)[2] is not get_score:
@@ -102,7 +102,7 @@ def register_extension() -> None:
 
 
 def read_scores(doc: Doc) -> dict[Entity, float]:
-    """Read the entities that have been scored, on the tokens that the document has now."""
+    """Read the entities with scores, on the present tokens of the document."""
     group = _scored_group(doc)
     if group is None:
         return {}
@@ -111,7 +111,7 @@ def read_scores(doc: Doc) -> dict[Entity, float]:
 
 
 def write_scores(doc: Doc, prediction: Prediction) -> None:
-    """Keep the predicted entities and their scores on the document."""
+    """Write predicted entities and their scores on a document."""
     spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
     scores = list(prediction.scores)
     doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={SCORES: scores})
@@ -125,8 +125,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
     """Add spans to the evidence of a document.
 
     doc (Doc): The document.
-    spans (Iterable[Span]): Any, also overlapping ones.
-    bonus (float): What each of their tokens adds to the score of its tag, in log-odds.
+    spans (Iterable[Span]): The spans; they may overlap.
+    bonus (float): Added to the score of the tag of each of their tokens, in log-odds.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))
@@ -138,12 +138,12 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     """Read the evidence of documents.
 
-    A path gains the bonus once a token where its tag is that of the span, so whole spans gain most, and long words more
+    A path gains the bonus for each token with the tag of the span, so complete spans gain most, and long words more
     than short ones.
 
     docs (Sequence[Doc]): The documents.
-    scheme (TagScheme): What the tags mean.
-    RETURNS (Evidence): Rows count through all documents.
+    scheme (TagScheme): The tags.
+    RETURNS (Evidence): The rows are those of all documents together.
     RAISES (ZhTwNerError): For a label that is not in the scheme.
     """
     rows: list[int] = []
@@ -161,7 +161,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
 
 
 def _bonuses(doc: Doc) -> list[float]:
-    """The bonus of each span that is evidence already."""
+    """Return the bonus of each span of the evidence."""
     if EVIDENCE_KEY not in doc.spans:
         return []
     group = doc.spans[EVIDENCE_KEY]

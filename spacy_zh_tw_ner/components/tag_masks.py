@@ -65,7 +65,7 @@ def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagSchem
 
     emissions (np.ndarray): (n_tokens, n_tags) of all parts, in their order.
     parts (Sequence[Doc | Span]): Documents or parts of them.
-    scheme (TagScheme): What the tags mean.
+    scheme (TagScheme): The tags.
     RETURNS (np.ndarray): (n_tokens, n_tags); the same array if there is no white space.
     """
     return constrain_emissions(emissions, *scheme.illegal_cells(find_white_space(parts)))
@@ -75,9 +75,9 @@ def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagSchem
 class GoldProblems:
     """Gold entities that cannot be used as they are annotated.
 
-    n_unusable, first_unusable: Annotations that fit no legal tag sequence, and the text of the first.
-    n_trimmed, first_trimmed: Entities with white space at an edge, and the first of them.
-    labels: Entities by label, of labels that are not in the tag scheme.
+    n_unusable, first_unusable: Number of annotations that fit no legal tag sequence, and the text of the first.
+    n_trimmed, first_trimmed: Number of entities with white space at an edge, and the text of the first.
+    labels: Number of entities by label, for labels that are not in the tag scheme.
     """
 
     n_unusable: int = 0
@@ -88,15 +88,16 @@ class GoldProblems:
 
 
 def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
-    """Read the gold of documents.
+    """Read gold annotations.
 
-    White space at the edges of an entity is taken off, since no legal path has it there.
+    White space at the edges of entities is removed, because no legal path has it there.
 
-    examples (Iterable[Example]): The documents; those that are predicted have the tokens.
-    scheme (TagScheme): What the tags mean.
-    RETURNS (tuple[np.ndarray, GoldProblems]): (n_rows, n_tags) bool, and what was not used as it is.
+    examples (Iterable[Example]): The documents. The rows are the tokens of the predicted ones.
+    scheme (TagScheme): The tags.
+    RETURNS (tuple[np.ndarray, GoldProblems]): (n_rows, n_tags) bool, the tags that each token may have; and the
+        annotations that were not used as they are.
     """
-    allowed, problems = [], GoldProblems()
+    masks, problems = [], GoldProblems()
     for example in examples:
         gold, n_unusable = example.reference, 0
         if np.array_equal(gold.to_array(ORTH), example.predicted.to_array(ORTH)):
@@ -118,5 +119,5 @@ def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, G
         if n_unusable and not problems.n_unusable:
             problems.first_unusable = gold.text[:40]
         problems.n_unusable += n_unusable
-        allowed.append(scheme.allowed_by(entities, outside))
-    return np.concatenate(allowed), problems
+        masks.append(scheme.gold_mask(entities, outside))
+    return np.concatenate(masks), problems

@@ -1,6 +1,7 @@
 """vectors → hidden states: a bidirectional LSTM in torch.
 
-Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, on reading both ways.
+Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, "Framewise Phoneme
+Classification with Bidirectional LSTM".
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,8 @@ from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .long_documents import chunk_size, copy_tokens
 from .torch_interop import TorchShim, flatten, from_torch, group_by_length, to_torch, unflatten
 
-# Longer texts are read in windows of this many tokens, with so many more on either side to warm up on: the memory of
-# an LSTM does not reach further, and the memory of the machine stays bounded.
+# Longer texts are encoded in windows of this many tokens, with context on both sides: an LSTM does not remember tokens
+# further away, and memory stays bounded.
 WINDOW, CONTEXT = 512, 64
 MAX_PADDED = 32_768  # tokens, with padding, that run at once
 PRECISIONS = ("fp32", "bf16")
@@ -47,8 +48,8 @@ def build_bilstm_v1(
     depth (int): Layers, 1 to 3.
     dropout (float): Share of values dropped from the input and from the output of each layer.
     layer_norm (bool): Normalize the output of each layer (Ba, Kiros and Hinton 2016).
-    precision (str): "fp32", or what `quantize --to bf16` makes of it: "bf16", which does not train. Where the CPU has
-        no bfloat16, that is float32 again, with rounded weights.
+    precision (str): "fp32", or "bf16", which `quantize --to bf16` sets and which cannot be trained. On CPUs without
+        bfloat16, "bf16" is float32 with rounded weights.
     RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
     RAISES (ZhTwNerError): For another depth or precision, or an embedding of unknown width.
     """
@@ -75,9 +76,9 @@ def build_bilstm_v1(
 
 
 def check(model: Model[HiddenT, HiddenT]) -> None:
-    """Check a setting that was loaded.
+    """Check the loaded precision.
 
-    RAISES (UnreadableFileError): For a precision that there is not.
+    RAISES (UnreadableFileError): For an unknown precision.
     """
     require(model.attrs["precision"] in PRECISIONS, "precision", model.attrs["precision"], f"one of {PRECISIONS}")
 
@@ -107,7 +108,7 @@ def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
 def forward(
     model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
-    """Hand a batch to torch and back."""
+    """Encode a batch with the torch module."""
     if is_train and model.attrs["precision"] != "fp32":
         raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
@@ -130,8 +131,8 @@ def _shim(model: Model[HiddenT, HiddenT]) -> TorchShim:
 class BiLSTM(torch.nn.Module):
     """Layers of two LSTMs, one for each reading direction.
 
-    Two LSTMs on padded batches, the one behind the other on flipped sequences, run 1.4 times as fast on a CPU as one
-    bidirectional LSTM on packed sequences, and give the same.
+    On a CPU, two LSTMs on padded batches, the second on flipped sequences, are 1.4 times as fast as a bidirectional
+    LSTM on packed sequences, with the same result.
     """
 
     def __init__(self, width: int, hidden: int, *, depth: int, dropout: float, layer_norm: bool) -> None:
@@ -150,7 +151,7 @@ class BiLSTM(torch.nn.Module):
     ) -> torch.Tensor:
         """Encode a ragged batch.
 
-        vectors (torch.Tensor): (n_tokens, width), the sequences one behind the other.
+        vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
         lengths (Sequence[int]): Tokens of each sequence.
         found (Optional[Sequence[Window]]): Windows to cut them into; by default those of `windows`.
         RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
@@ -160,13 +161,13 @@ class BiLSTM(torch.nn.Module):
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
-            # Empty, and still part of the graph.
+            # Empty, but part of the autograd graph.
             return (vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)).float()
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
         return torch.empty_like(values).index_copy_(0, rows - found[0][2], values).float()
 
     def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Encode windows of about one length; returns the rows that are theirs, and the hidden states of these."""
+        """Encode windows of similar lengths; return the rows that they keep, and the hidden states of these."""
         firsts = torch.tensor([first for first, _, _, _ in group], device=vectors.device)
         sizes = torch.tensor([last - first for first, last, _, _ in group], device=vectors.device)
         steps = torch.arange(int(sizes.max()), device=vectors.device)[:, None]
@@ -193,7 +194,7 @@ Window = tuple[int, int, int, int]  # first row read, row after the last read, f
 
 
 def windows(lengths: Sequence[int]) -> list[Window]:
-    """Cut sequences into windows of at most WINDOW + 2 · CONTEXT rows; what fits in one stays whole."""
+    """Cut sequences into windows of at most WINDOW + 2 · CONTEXT rows; shorter sequences are one window."""
     found: list[Window] = []
     start = 0
     for length in lengths:

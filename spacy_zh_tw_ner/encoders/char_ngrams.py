@@ -1,8 +1,12 @@
-"""tokens → vectors, from nothing: hashed character uni-, bi- and trigrams, and radicals.
+"""tokens → vectors, without pre-training: hashed character uni-, bi- and trigrams, and radicals.
 
-N-grams are hashed straight into rows of a table (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
-Learning"), so there is no vocabulary to build or to ship, and every character has a vector. Rows of bi- and trigrams
-start at zero: an n-gram never seen in training then says nothing, where a random row would say something false.
+N-grams are hashed to rows of a table (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning"), so
+no vocabulary is built or saved, and every character has a vector. Rows of bi- and trigrams are initialized with zeros,
+so that n-grams that do not occur in training add no noise.
+
+Radicals relate characters such as 鋼, 銅 and 鐵, including characters that do not occur in training. No table is
+needed: the block of unified ideographs is in the order of the 214 Kangxi radicals, and the part of each radical begins
+with the radical itself (The Unicode Standard, chapter 18.1), to which the block U+2F00 to U+2FD5 is compatible.
 """
 
 import unicodedata
@@ -35,10 +39,10 @@ FIRST, LAST = 0x4E00, 0x9FFF  # of the unified ideographs; those of the extensio
 STARTS = sorted(ord(unicodedata.normalize("NFKC", chr(radical))) for radical in range(0x2F00, 0x2FD6))
 N_KINDS = 256
 N_ROWS = 1 + len(STARTS) + N_KINDS
-RADICAL = 0  # stands for it where 1, 2 and 3 stand for n-grams
-# (offset of the first token, number of tokens): the bigrams that end and begin at a token stand side by side.
+RADICAL = 0  # key of the table of radicals; 1, 2 and 3 are those of n-grams
+# (offset of the first token, number of tokens): a token has the bigrams that end and begin at it.
 WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),), RADICAL: ((0, 1),)}
-EDGE = np.uint64(1)  # the key of what lies before and behind a text
+EDGE = np.uint64(1)  # key of the positions before and after a text
 
 
 def build_char_ngram_embed_v1(
@@ -46,15 +50,15 @@ def build_char_ngram_embed_v1(
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`.
 
-    widths (Sequence[int]): Width of the vector of a unigram, a bigram and a trigram; 0 leaves one out. A token has two
-        bigrams, the one it ends and the one it begins, which share a table.
+    widths (Sequence[int]): Width of the vectors of unigrams, bigrams and trigrams; 0 for none. A token has two bigrams,
+        which end and begin at it and share a table.
     rows (Sequence[int]): Rows of the three tables.
-    min_count (int): Bi- and trigrams that stand in the training corpus less often than this are not learnt, only
-        memorised: their rows stay zero. The component that owns this model counts them when it is initialized.
-    dropout (float): Share of the bi- and trigrams that are left out while training.
-    radical_width (int): Width of the vector of the character's radical or kind, see `radicals`; 0 leaves it out.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, of the width of all its n-grams together.
-    RAISES (ZhTwNerError): Unless there are as many widths as rows, up to three, and a width is not 0.
+    min_count (int): Rows of bi- and trigrams that are rarer than this in the training corpus are not trained and stay
+        zero. The component counts them when it is initialized.
+    dropout (float): Share of the bi- and trigrams that are dropped in training.
+    radical_width (int): Width of the vectors of radicals or character kinds, see `radical_row`; 0 for none.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the concatenation of those of all its n-grams.
+    RAISES (ZhTwNerError): Unless there are as many widths as rows, at most three, and a width is not 0.
     """
     if len(widths) != len(rows) or not 1 <= len(widths) <= max(WINDOWS) or not any(widths):
         raise SettingError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
@@ -75,7 +79,7 @@ def build_char_ngram_embed_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Draw the tables of unigrams and radicals, and set the others to zero."""
+    """Initialize the tables of unigrams and radicals with random numbers, the others with zeros."""
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
         if n < 2:
@@ -85,10 +89,10 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
-    """Count the n-grams of the training corpus, and note which rows are too rare to learn."""
+    """Count the n-grams of the training corpus, and store which rows are too rare to train; see `Observe`."""
     counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
     for doc in docs:
-        # A table that is read at two places has the same n-grams at both, one token apart; the last one counts.
+        # The two bigrams of a token share a table and are the same n-grams one token apart: count one of them.
         for name, rows in dict(look_up(model, [doc])).items():
             if name in counts:
                 np.add.at(counts[name], rows, 1)
@@ -96,21 +100,21 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 
 def adopt(model: Tok2VecT, known: Tok2VecT) -> None:
-    """Go on learning the n-grams that another model has learnt, however rare they are in this corpus."""
+    """Train the n-grams that another model has trained, however rare they are in this corpus; see `Adopt`."""
     rare, learnt = model.attrs["rare"], known.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def reach(model: Tok2VecT) -> int:
-    """Tokens on either side of a token that its vector depends on."""
+    """Return how many tokens on either side of a token its vector depends on; see `Reach`."""
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
 
 
 def check(model: Tok2VecT) -> None:
-    """Check tables that were loaded.
+    """Check loaded tables.
 
-    RAISES (UnreadableFileError): For tables or notes on rare rows that are not of the config's sizes.
+    RAISES (UnreadableFileError): If tables, or masks of rare rows, do not have the sizes of the config.
     """
     for n, (width, size) in model.attrs["tables"].items():
         require_param(model, f"E{n}", (size, width))
@@ -120,7 +124,7 @@ def check(model: Tok2VecT) -> None:
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
-    """Find the rows of all tokens: for each vector of a token the table and (n_tokens,) rows of it."""
+    """Return, for each n-gram of a token, the name of its table and the (n_tokens,) rows of all tokens."""
     norms = [np.empty(0, dtype=np.uint64), *(cast(KeysT, doc.to_array(NORM)) for doc in docs)]
     found = []
     for n, (_, size) in model.attrs["tables"].items():
@@ -136,14 +140,14 @@ def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
 def _radical_rows(docs: list[Doc]) -> RowsT:
     if not docs:
         return np.empty(0, dtype=np.int64)
-    # A batch has few different characters.
+    # Look up each of the few distinct characters of a batch once.
     keys, places = np.unique(np.concatenate([doc.to_array(NORM) for doc in docs]), return_inverse=True)
     rows = [radical_row(docs[0].vocab.strings[key]) for key in keys.tolist()]
     return np.array(rows, dtype=np.int64)[places]
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Look the n-grams of all documents up at once."""
+    """Look up and concatenate the vectors of all n-grams of a batch."""
     lengths = [len(doc) for doc in docs]
     lookups = look_up(model, docs)
     tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}
@@ -171,7 +175,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
-    """Which n-grams of a batch take part in training: none that is rare, nor what dropout takes. (n_tokens,)"""
+    """Return the mask of n-grams that are trained: neither rare nor dropped out. (n_tokens,)"""
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
     if name not in ("E0", "E1"):
@@ -182,7 +186,7 @@ def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
 def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
     """Hash the `span` tokens from `offset` on, for every token of a document.
 
-    norms (KeysT): (n_tokens,) key of each token's norm in the string store, which is the same in every process.
+    norms (KeysT): (n_tokens,) keys of the norms in the string store, which are the same in every process.
     offset (int): First token of the n-gram, relative to the token it belongs to.
     span (int): Number of tokens.
     RETURNS (KeysT): (n_tokens,)
@@ -196,7 +200,7 @@ def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
 
 
 def _mix(keys: KeysT) -> KeysT:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): each bit of the key changes half of the result's."""
+    """Mix the bits of keys by the finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
     keys = keys + np.uint64(0x9E3779B97F4A7C15)
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -205,11 +209,11 @@ def _mix(keys: KeysT) -> KeysT:
 
 @lru_cache(maxsize=2**16)
 def radical_row(norm: str) -> int:
-    """Number the radical of a token's first character or, where it is no ideograph, its kind.
+    """Return the number of the radical of a token's first character or, if it is no ideograph, that of its kind.
 
-    norm (str): Of the token.
-    RETURNS (int): 1 to 214 for the Kangxi radicals; behind them a kind, by general category and block of 256; 0 for
-        an empty norm.
+    norm (str): Norm of the token.
+    RETURNS (int): 1 to 214 for the Kangxi radicals; above them kinds, by general category and block of 256 code points;
+        0 for an empty norm.
     """
     if not norm:
         return 0

@@ -1,8 +1,8 @@
 """Auxiliary training task: predict masked characters from the hidden states.
 
-Labels are few and text has structure of its own. An encoder that must also guess hidden characters from their context
-(Devlin et al. 2019, "BERT"; Rei 2017, "Semi-supervised Multitask Learning for Sequence Labeling", for labelled text
-alone) learns more from the same sentences. Nothing is downloaded, and nothing of it runs when the pipeline is used.
+An encoder that also predicts masked characters from their context (Devlin et al. 2019, "BERT"; Rei 2017,
+"Semi-supervised Multitask Learning for Sequence Labeling", on the labelled text alone) learns more from the same
+sentences. The task needs no download, and does not run in prediction.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,8 +19,8 @@ from . import EncoderHooks, HiddenT, Tok2VecT, long_documents
 from .long_documents import make_doc
 from .torch_interop import flatten, unflatten
 
-MASK = "\uffff"  # never a character, says Unicode, so no text holds it
-UNMASKED = "zh_tw_unmasked"  # in `doc.user_data` of a copy: the document itself
+MASK = "\uffff"  # a noncharacter of Unicode, which texts do not contain
+UNMASKED = "zh_tw_unmasked"  # key in `doc.user_data` of a masked copy, whose value is the original document
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 GuessT: TypeAlias = Model[Floats2d, Floats2d]
@@ -33,11 +33,11 @@ def build_masked_characters_v1(
     """Registered as `spacy-zh-tw-ner.MaskedCharacters.v1`.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): The encoder, of known width.
-    rate (float): Share of the tokens that are hidden in each training batch.
-    weight (float): What a wrongly guessed character counts beside the main loss, both in nats a document.
-    width (int): Width of the layer between the hidden state and the guess.
-    n_targets (int): The guess is among so many rows, into which characters are hashed.
-    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder, with the second task while it trains.
+    rate (float): Share of the tokens that are masked in each training batch.
+    weight (float): Weight of this loss relative to the main loss, both in nats per document.
+    width (int): Width of the layer between the hidden state and the prediction.
+    n_targets (int): Number of classes, to which characters are hashed.
+    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder, with the additional task in training.
     """
     width_in = tok2vec.get_dim("nO")
     guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))
@@ -65,7 +65,7 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:
-    """Run the encoder; while training, on documents of which some tokens are hidden."""
+    """Run the encoder; in training, on copies of the documents with masked tokens."""
     tok2vec, guess = cast(Tok2VecT, model.layers[0]), cast(GuessT, model.layers[1])
     if not is_train:
         return tok2vec(docs, is_train)
@@ -94,13 +94,13 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def unmasked(doc: Doc) -> Doc:
-    """The document itself, where it is a copy with hidden tokens."""
+    """Return the original of a masked copy, and any other document itself."""
     whole: Doc = doc.user_data.get(UNMASKED, doc)
     return whole
 
 
 def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64]) -> list[Doc]:
-    """Copy documents with MASK in place of the hidden tokens, in their norms too."""
+    """Copy documents with MASK as text and norm of the hidden tokens."""
     mask = docs[0].vocab.strings.add(MASK)
     is_hidden = np.zeros(sum(lengths), dtype=bool)
     is_hidden[hidden_rows] = True

@@ -19,15 +19,15 @@ from . import HiddenT
 
 
 def flatten(ops: Ops, arrays: HiddenT) -> tuple[Floats2d, list[int]]:
-    """Put the rows of a batch one behind the other; returns them, and how many each document has.
+    """Concatenate the rows of a batch; return them, and the number of rows of each document.
 
-    Those of a single document are not copied.
+    The rows of a single document are not copied.
     """
     return arrays[0] if len(arrays) == 1 else ops.flatten(arrays), [len(array) for array in arrays]
 
 
 def unflatten(ops: Ops, rows: Floats2d, lengths: list[int]) -> HiddenT:
-    """Give each document its rows back."""
+    """Split the rows of a batch by document."""
     return ops.unflatten(rows, cast(Ints1d, lengths))
 
 
@@ -36,8 +36,8 @@ def to_torch(
 ) -> torch.Tensor:
     """Convert an array of thinc to a tensor, which shares its memory if it is on the same device.
 
-    device (Optional[torch.device]): Of the module that takes it; by default the device of thinc.
-    requires_grad (bool): Whether the tensor, on that device, gets a gradient.
+    device (Optional[torch.device]): Device of the tensor; by default that of thinc.
+    requires_grad (bool): Whether the tensor requires a gradient.
     """
     return xp2torch(array, requires_grad=requires_grad, device=device)
 
@@ -48,7 +48,7 @@ def from_torch(tensor: torch.Tensor) -> Floats2d:
 
 
 def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
-    """Return an array of thinc on the CPU, without a copy where it is there."""
+    """Return an array of thinc on the CPU, without a copy if it is there."""
     found: npt.NDArray[np.float32] = ops.to_numpy(array).astype(np.float32, copy=False)  # type: ignore[no-untyped-call]
     return found
 
@@ -62,12 +62,12 @@ def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
 def group_by_length(
     lengths: Sequence[int], *, max_padded: int, max_items: int | None = None, fill: float = 0.7
 ) -> list[list[int]]:
-    """Put items of about one length together, so that little is padded, and bound the size of a group.
+    """Group items of similar lengths, so that little is padded, and bound the size of a group.
 
-    lengths (Sequence[int]): Of the items.
-    max_padded (int): A group's longest length times its items is at most this; a single item may be longer.
-    max_items (Optional[int]): Items of a group, if there is a limit.
-    fill (float): The shortest item of a group has at least this share of the longest's length.
+    lengths (Sequence[int]): Lengths of the items.
+    max_padded (int): Largest number of items times greatest length in a group; a single item may be longer.
+    max_items (Optional[int]): Largest number of items of a group; None for no limit.
+    fill (float): Least length of an item, relative to the longest of its group.
     RETURNS (list[list[int]]): Indices, the longest items first.
     """
     groups: list[list[int]] = []
@@ -97,24 +97,24 @@ def _deserialize(module: torch.nn.Module, data: bytes, device: torch.device) -> 
 
 
 def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, optimizer: Optimizer) -> None:
-    """Update one parameter, on any device, by an optimizer of thinc. Its gradient stays.
+    """Update one parameter, on any device, with an optimizer of thinc, and keep its gradient.
 
-    thinc's own shim does the same on the device of thinc only.
+    The shim of thinc does this on the device of thinc only.
     """
     assert parameter.grad is not None
     new, _ = optimizer((shim_id, name), from_torch(parameter.data), from_torch(parameter.grad))
     if parameter.device.type == "cpu":
         parameter.data = to_torch(new)
     else:
-        # In place: cuDNN wants the weights of an LSTM in one piece of memory.
+        # In place: cuDNN needs the weights of an LSTM in one block of memory.
         parameter.data.copy_(to_torch(new))
 
 
 class TorchShim(PyTorchShim):
-    """Holds a torch module.
+    """Holds a torch module, safe for threads, saved as safetensors.
 
-    thinc stores averages under (shim id, parameter name), and its shim looks for them under another key, so that
-    `use_averages` passes torch modules by. This one finds them.
+    thinc stores averages under (shim id, parameter name), but its shim looks for them under another key, so that
+    `use_averages` has no effect on torch modules. This shim uses the right key.
     """
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
@@ -123,7 +123,7 @@ class TorchShim(PyTorchShim):
         guard_shim(self)
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the module, and set its gradients to zero."""
+        """Update the parameters, and set their gradients to zero."""
         for name, parameter in self._model.named_parameters():
             if parameter.grad is not None:
                 update_by_thinc(self.id, name, parameter, optimizer)
@@ -132,7 +132,7 @@ class TorchShim(PyTorchShim):
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Load weights in place.
 
-        RAISES (UnreadableFileError): For anything but the weights of this module.
+        RAISES (UnreadableFileError): For anything but weights of this module.
         """
         with reading(origin()):
             parts = require_type("the encoder", parse_msgpack(bytes_data), dict)
@@ -144,7 +144,7 @@ class TorchShim(PyTorchShim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Put given weights in place, and the old ones back at the end."""
+        """Replace weights, and restore them at the end."""
         own = dict(self._model.named_parameters())
         given = {name: params[self.id, name] for name in own if (self.id, name) in params}
         kept = {name: own[name].data for name in given}

@@ -109,7 +109,8 @@ def picture_format(path: Path) -> str:
 
     path (Path): Where it will be written.
     RETURNS (str): One of FORMATS.
-    RAISES (ValueError): For another one, and for a PNG if resvg-py is not installed.
+    RAISES (SettingError): For another one.
+    RAISES (MissingExtraError): For a PNG if resvg-py is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
@@ -124,8 +125,7 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
 
     path (Path): Where it will be written.
     inputs (Iterable[Path]): Files and folders that it must not replace.
-    RAISES (ValueError): See `picture_format`.
-    RAISES (OutputError): See `require_report`.
+    RAISES (ZhTwNerError): See `picture_format` and `require_report`.
     """
     require_report(path, picture_format(path).removeprefix(".").upper(), inputs=inputs)
 

@@ -100,7 +100,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
     golds (list[Doc]): The documents.
     settings (EvaluateSettings): Settings.
     RETURNS (EvaluationReport): All results.
-    RAISES (ValueError): If seqeval's report is asked for and seqeval is not installed.
+    RAISES (MissingExtraError): If seqeval's report is asked for and seqeval is not installed.
     """
     pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
     documents = compare(pairs)
@@ -132,7 +132,7 @@ def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
 
 
 def require_seqeval() -> None:
-    """Raise a ValueError with the command to install seqeval if it is not installed."""
+    """Raise a MissingExtraError with the command to install seqeval if it is not installed."""
     if not has_seqeval():
         raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
@@ -145,7 +145,7 @@ def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
 
     documents (Sequence[ComparedDoc]): Gold and predicted entities.
     RETURNS (dict): By mode, then by label and kind of average: precision, recall, f1-score and support, as shares.
-    RAISES (ValueError): If seqeval is not installed.
+    RAISES (MissingExtraError): If seqeval is not installed.
     """
     require_seqeval()
     from seqeval.metrics import classification_report

@@ -1,14 +1,14 @@
-"""A span group that survives retokenizing.
+"""Span groups that survive retokenizing.
 
-spaCy's own group keeps the token positions that its spans had when they were added. After `doc.retokenize()` these are
-wrong, and where the document has become shorter, reading the group raises E035: so do `doc.to_bytes()`, `DocBin` and
-`doc.copy()`. Characters do not move. Here each span is looked up again by its characters:
+The groups of spaCy store token positions. After `doc.retokenize()` these are wrong, and if the document has become
+shorter, reading the group raises E035, and so do `doc.to_bytes()`, `DocBin` and `doc.copy()`. Here each span is looked
+up again by its characters:
 
     臺 北 市 長        doc.spans["ner"] = [(0, 3)]
     臺北市 長          after merge_entities: [(0, 1)], the same characters
 
-Documents that come back from bytes, JSON, `DocBin`, `Doc.from_docs` or another process get their groups from spaCy.
-`keep_on_characters` has spaCy make ours there, for documents of this language.
+Documents from bytes, JSON, `DocBin`, `Doc.from_docs` or another process get their groups from spaCy.
+`keep_on_characters` makes spaCy create ours there, for documents of this language.
 """
 
 import struct
@@ -19,21 +19,21 @@ import srsly
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.tokens._dict_proxies import SpanGroups
 
-# How spaCy packs a span: id, kb_id, label, start and end by token, start and end by character.
+# A span as spaCy serializes it: id, kb_id, label, start and end by token, start and end by character.
 PACKED = struct.Struct(">QQQllll")
 LANGUAGE = "zh_tw"
 
 
 class CharacterSpans(SpanGroup):
-    """A span group whose spans stay on their characters. One that no longer fits whole tokens grows to fit."""
+    """A span group whose spans keep their characters. Spans that no longer fit whole tokens are expanded."""
 
     @classmethod
     def of(cls, group: SpanGroup) -> "CharacterSpans":
-        """Take over another group of the document, stale or not, such as one that was read from bytes."""
+        """Convert a group, such as one that was read from bytes; its token positions may be wrong."""
         return group if isinstance(group, cls) else cast(CharacterSpans, cls(group.doc).from_bytes(group.to_bytes()))
 
     def __getitem__(self, index: int) -> Span:
-        """Return a span on the tokens that the document has now."""
+        """Return a span on the present tokens of the document."""
         try:
             span = super().__getitem__(index)
         except IndexError:
@@ -52,7 +52,7 @@ class CharacterSpans(SpanGroup):
         return self.doc.char_span(start, end) is not None
 
     def to_bytes(self) -> bytes:
-        """Serialize the spans on the tokens that the document has now."""
+        """Serialize the spans on the present tokens of the document."""
         packed = [PACKED.pack(s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in self]
         data: bytes = srsly.msgpack_dumps({"name": self.name, "attrs": self.attrs, "spans": packed})
         return data
@@ -64,7 +64,7 @@ class CharacterSpans(SpanGroup):
             for string in (span.label_, span.kb_id_, span.id_):
                 target.vocab.strings.add(string)
         copied = CharacterSpans(target)
-        # Not the tokens but the characters, so that a span that has grown still has those that it was made with.
+        # Copy the characters and not the tokens, so that expanded spans keep their original characters.
         return cast(CharacterSpans, copied.from_bytes(super().to_bytes()))
 
     def _packed(self) -> list[bytes]:
@@ -72,7 +72,7 @@ class CharacterSpans(SpanGroup):
         return packed
 
     def _move(self, packed: list[bytes]) -> None:
-        """Move all spans to their new tokens, except those that do not fit any more: these keep their characters."""
+        """Move all spans to their new tokens, except those that fit none: these keep their characters."""
         user_data: dict[Any, Any] = self.doc.user_data
         for index, span in enumerate(map(self._aligned, packed)):
             *_, start, end = PACKED.unpack(packed[index])
@@ -85,7 +85,7 @@ class CharacterSpans(SpanGroup):
     def _aligned(self, packed: bytes) -> Span:
         span_id, kb_id, label, _, _, start, end = PACKED.unpack(packed)
         span = self.doc.char_span(start, end, label=label, kb_id=kb_id, span_id=span_id, alignment_mode="expand")
-        # No characters at all, where a user has cut the text short
+        # An empty span if the text has become shorter.
         return span if span is not None else Span(self.doc, 0, 0, label=label, kb_id=kb_id, span_id=span_id)
 
 
@@ -97,12 +97,12 @@ def _fits(span: Span) -> bool:
 
 
 def keep_on_characters(groups: type[Any] = SpanGroups) -> bool:
-    """Have `doc.spans` of this language make groups that survive retokenizing, wherever the document comes from.
+    """Make `doc.spans` create groups that survive retokenizing, for documents of this language.
 
-    spaCy has no hook for that, so two methods of the class behind `doc.spans` are replaced, once.
+    spaCy has no hook for this, so two methods of the class of `doc.spans` are replaced, once.
 
     groups (type): The class.
-    RETURNS (bool): Whether it has these methods. Without them, groups are spaCy's own after such a way.
+    RETURNS (bool): Whether it has these methods. Without them, documents that are loaded have the groups of spaCy.
     """
     make, read = vars(groups).get("_make_span_group"), vars(groups).get("from_bytes")
     if make is None or read is None:

@@ -98,7 +98,7 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")
     matrix = require_type("matrix", known.get("matrix"), list)
     require(len(matrix) == len(scheme), "matrix", len(matrix), f"{len(scheme)} rows, as the labels need")
-    legal = scheme.legality()._asdict()
+    legal = scheme.legal_transitions._asdict()
     transitions = Transitions(**{name: _scores(name, known.get(name), legal[name]) for name in Transitions._fields})
     prefix, suffix = (_pieces(name, known.get(name)) for name in ("prefix", "suffix"))
     size = whole_number("size", known.get("size"), 4, MOST_TOKENS)

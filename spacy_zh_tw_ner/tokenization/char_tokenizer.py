@@ -21,7 +21,7 @@ from ..untrusted import origin, parse_json, parse_msgpack, reading, require, req
 from .conversion import ScriptConverter
 from .folds import VARIANTS, WIDTHS, fold_table, lower
 
-# Runs that `group` keeps together, in either width.
+# Runs that `group` keeps together, in full and half width.
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NORMALIZE = ("width",)
@@ -29,7 +29,7 @@ CHUNK = 65_536  # characters that are looked up in one call
 
 
 class _Orths(dict[str, int]):
-    """character → its key in the string store, filled as characters turn up."""
+    """Character → its key in the string store; filled on demand."""
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -37,23 +37,23 @@ class _Orths(dict[str, int]):
 
     def __missing__(self, char: str) -> int:
         orth = self.vocab.strings.add(char)
-        # What is added inside an `nlp.memory_zone()` goes with the zone; this table stays.
+        # Strings added inside an `nlp.memory_zone()` are freed with the zone; this table is not.
         if not self.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             self[char] = orth
         return orth
 
 
 class CharTokenizer(DummyTokenizer):
-    """Cut a text into characters.
+    """Tokenizes a text into characters.
 
-    The first ASCII space behind a token that is followed by another token is that token's `whitespace_`; every other
-    code point is a token, or part of one of the runs named in `group`. Nothing is dropped, added or changed.
+    An ASCII space between two tokens is the `whitespace_` of the first; every other code point is a token, or part of a
+    run named in `group`. Nothing is dropped, added or changed.
 
     vocab (Vocab): The shared vocabulary.
-    group (Iterable[str]): Runs that stay whole, "latin" and "digit". None by default, because an entity may end
+    group (Iterable[str]): Runs that are single tokens, "latin" and "digit". None by default, because an entity may end
         inside a run.
-    normalize (Iterable[str]): Folds written to `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
-    script (Optional[str]): OpenCC configuration whose conversion is written to `norm_`, such as "s2tw".
+    normalize (Iterable[str]): Folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
+    script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw".
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class CharTokenizer(DummyTokenizer):
         try:
             words, spaces = self._split(text)
         except UnicodeEncodeError:
-            index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has just met it
+            index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has found one
             raise TextError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
         doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # keys do as well as strings
         if self._convert is not None:
@@ -99,7 +99,7 @@ class CharTokenizer(DummyTokenizer):
         return doc
 
     def _split(self, text: str) -> tuple[list[int], list[bool]]:
-        """Split at the spaces first, so that the long stretches between them go through one fast map."""
+        """Split at spaces first, so that the text between them is processed by one fast map."""
         if " " not in text:
             words = self._words(text)
             return words, [False] * len(words)
@@ -122,18 +122,18 @@ class CharTokenizer(DummyTokenizer):
     def _words(self, text: str) -> list[int]:
         if self._runs is None:
             words: list[int] = []
-            # One call for a million characters would hold the GIL for a tenth of a second.
+            # One call for a million characters holds the GIL for a tenth of a second.
             for start in range(0, len(text), CHUNK):
                 words += map(self._orths.__getitem__, text[start : start + CHUNK])
             return words
-        # Runs are as many as there are words: they follow the memory zone, single characters do not.
+        # Runs are an open set: they are freed with the memory zone, single characters are not.
         add = self.vocab.strings.add
         return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]
 
     def _write_norms(self, doc: Doc, view: str) -> None:
-        """Set `norm_` where the vocabulary's norm, that of a character on its own, is not the model's view of a token.
+        """Set `norm_` of tokens whose norm is not that of the vocabulary, which has norms of single characters.
 
-        view (str): The document's text as the model shall read it, of the same length.
+        view (str): The text with converted script, of the same length.
         """
         for token in doc:
             seen = view[token.idx : token.idx + len(token)]
@@ -142,7 +142,7 @@ class CharTokenizer(DummyTokenizer):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings, as they stand in a config."""
+        """The settings, as in a config."""
         return {"group": self.group, "normalize": self.normalize, "script": self.script}
 
     def to_bytes(self, **kwargs: Any) -> bytes:
@@ -167,7 +167,7 @@ class CharTokenizer(DummyTokenizer):
         return self
 
     def _configure_from(self, data: object) -> None:
-        """Take settings that were read from a file."""
+        """Check and apply settings that were read from a file."""
         found = require_type("the settings", data, dict)
         require(found.keys() == self.config.keys(), "the settings", sorted(found), ", ".join(self.config))
         for name in ("group", "normalize"):
@@ -179,12 +179,12 @@ class CharTokenizer(DummyTokenizer):
 
 
 def plain_norms() -> dict[str, str]:
-    """The norms of all characters that any fold could have touched, without folds.
+    """Return the norms, without folds, of all characters that spaCy's base norms or any fold change.
 
-    spaCy's own base norms turn ， into a comma and 。 into a full stop. Here every character is its own norm unless a
-    fold says otherwise.
+    The base norms of spaCy change ， to a comma and 。 to a full stop. Here the norm of a character is its lower case,
+    unless a fold changes it.
 
-    RETURNS (dict[str, str]): One character → its lower case.
+    RETURNS (dict[str, str]): Character → its lower case.
     """
     touched = [char for char in BASE_NORMS if len(char) == 1]
     return {char: lower(char) for char in [*touched, *WIDTHS, *VARIANTS, "İ"]}

@@ -1,8 +1,11 @@
 """Cut a long text into windows at clause boundaries.
 
-Windows are measured in pieces. Where two meet, the cut comes after a clause if there is one to be found, and neither
-reads into the other: what is read twice is paid twice. Where a clause is longer than that, neighbours overlap, and a
-token is asked of the window in which it stands most centrally, so that the overlap is cut in its middle.
+The size of a window is measured in wordpieces. Two windows meet after a clause if possible, and do not overlap, because
+every overlap is computed twice. If a clause is too long, neighbouring windows overlap, and each token belongs to the
+window in which it is most central:
+
+    window 1   [ own tokens ........ | context ]
+    window 2             [ context | own tokens ........ ]
 """
 
 from typing import NamedTuple, TypeAlias
@@ -15,7 +18,7 @@ CountsT: TypeAlias = npt.NDArray[np.integer]
 
 
 class Window(NamedTuple):
-    """Tokens `start` to `end` are read, and of these `own_start` to `own_end` are asked about; ends are exclusive."""
+    """Tokens `start` to `end` are encoded, the hidden states of `own_start` to `own_end` kept; ends are exclusive."""
 
     start: int
     end: int
@@ -24,13 +27,13 @@ class Window(NamedTuple):
 
 
 def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, overlap: int) -> list[Window]:
-    """Cut one text.
+    """Cut one text into windows.
 
-    counts (CountsT): (n_tokens,) pieces of each token, no more than a quarter of `size`.
+    counts (CountsT): (n_tokens,) wordpieces of each token, at most a quarter of `size`.
     ends (npt.NDArray[np.int64]): Tokens that end a clause, in order.
-    size (int): Pieces of a window, without the model's special ones.
-    overlap (int): Pieces of context on a side that is cut within a clause; a quarter of `size` at most.
-    RETURNS (list[Window]): In order. Every token is asked of exactly one.
+    size (int): Wordpieces of a window, without special tokens.
+    overlap (int): Wordpieces of context on a side that is cut within a clause; at most a quarter of `size`.
+    RETURNS (list[Window]): In order. Each token belongs to exactly one.
     """
     n_tokens, before = len(counts), np.concatenate([[0], np.cumsum(counts)])
     total = int(before[-1])
@@ -47,7 +50,7 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
             last = next_first = end
         else:
             left, own = int(total - before[start]), room - context
-            # As many as are needed, each as long as the next: no window of three characters at the end.
+            # The fewest windows needed, of equal lengths, so that the last is not tiny.
             target = before[start] + -(-left // -(-left // own))
             end = max(int(np.searchsorted(before, target, side="right")) - 1, start + 1)
             last = int(np.searchsorted(before, before[end] + context, side="right")) - 1
@@ -58,7 +61,7 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
 
 
 def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """Behind the last clause that fits; 0 where that would waste more than half of the window."""
+    """Return the token after the last clause that fits; 0 if that would waste more than half of the window."""
     latest = int(np.searchsorted(ends, furthest)) - 1
     cut = int(ends[latest]) + 1 if latest >= 0 else 0
     return cut if cut > start + (furthest - start) // 2 else 0

@@ -1,8 +1,8 @@
-"""text → the same text in another script, and where each character went.
+"""Convert the script of texts with OpenCC, and align the characters of source and result.
 
 OpenCC converts words in their context, and with Taiwanese words (`s2twp`) it changes lengths: 互联网 becomes 網際網路.
-It does not say which characters became which. They are found by asking it again: there is a border where what stands
-behind it, converted alone, is how the conversion of the whole ends.
+It does not return an alignment. Borders are found by converting suffixes: there is a border before a suffix whose
+conversion is a suffix of the conversion of the whole text.
 """
 
 import re
@@ -17,12 +17,12 @@ from ..errors import (
     UsageError,
 )
 
-# OpenCC makes the second of the first, which Taiwan writes, too: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in names.
-# Where the source has the first, it stays. 颱風 is no exception, because what OpenCC makes of 台风 is not 臺.
+# OpenCC converts the first to the second, but Taiwan writes both: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in
+# names. These characters of the source are kept. 颱風 is no exception: OpenCC does not convert 台风 to 臺.
 TAIWAN = {"台": "臺", "岩": "巖", "岳": "嶽"}
-# These also replace words, so that a text may keep its length while its characters move.
+# These also replace words, so that characters may move even if the length stays the same.
 REWORDING = ("s2twp", "tw2sp", "s2hkp", "hk2sp")
-# No word of OpenCC's dictionaries reaches across one of these. That is checked whenever it matters.
+# No word of OpenCC's dictionaries contains one of these marks; `_offsets` checks the result.
 CLAUSE = re.compile(r"[^\n。，、；：！？,;!?]*[\n。，、；：！？,;!?]*")
 
 
@@ -30,8 +30,8 @@ class Conversion(NamedTuple):
     """A converted text.
 
     text (str): The text.
-    offsets (Sequence[Optional[int]]): For each of the n + 1 borders between characters of the source, and around
-        them, its place in the converted text; None inside a word that became another of another length.
+    offsets (Sequence[Optional[int]]): For each of the n + 1 borders of characters of the source, its position in the
+        converted text; None inside a word that was replaced by one of another length.
     """
 
     text: str
@@ -39,10 +39,10 @@ class Conversion(NamedTuple):
 
 
 class Converter:
-    """Converts the script of texts by OpenCC, and keeps track of every character.
+    """Converts the script of texts with OpenCC, and aligns the characters.
 
     script (str): An OpenCC configuration, such as "s2twp".
-    exceptions (Mapping[str, str]): Characters that stay, with what OpenCC would make of them.
+    exceptions (Mapping[str, str]): Characters that are kept → their conversion by OpenCC.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
@@ -56,7 +56,7 @@ class Converter:
         """Convert a text.
 
         text (str): Any text that is valid Unicode.
-        RETURNS (Conversion): What OpenCC makes of it, exceptions apart, and the offsets.
+        RETURNS (Conversion): The conversion by OpenCC, with the exceptions, and the offsets.
         """
         converted = self._convert(text)
         offsets = self._offsets(text, converted)
@@ -65,14 +65,14 @@ class Converter:
         return Conversion(converted, offsets)
 
     def alone(self, char: str) -> str:
-        """Convert a character without its context; exceptions are not looked at."""
+        """Convert a character without its context and without exceptions."""
         found = self._alone.get(char)
         if found is None:
             found = self._alone[char] = self._convert(char)
         return found
 
     def _convert(self, text: str) -> str:
-        # OpenCC drops what stands behind a NUL in the same segment.
+        # OpenCC drops the text after a NUL in the same segment.
         converted: str = (
             self._opencc.convert(text) if "\0" not in text else "\0".join(map(self._convert, text.split("\0")))
         )
@@ -96,16 +96,16 @@ class Converter:
         return offsets
 
     def _in_place(self, text: str, converted: str) -> bool:
-        """Whether each character stands where it stood: nothing that this configuration does can have moved it."""
+        """Return whether this configuration has moved no character."""
         return len(converted) == len(text) and (
             self.script not in REWORDING or converted == "".join(map(self.alone, text))
         )
 
     def _align(self, text: str, converted: str, place: int, offsets: list[int | None]) -> None:
-        """Go through a clause character by character, and over what is no character's own conversion in one step.
+        """Align a clause character by character; words that are not converted by character are aligned as a whole.
 
-        place (int): Where the conversion of the clause begins.
-        offsets (list[Optional[int]]): Those of the text so far; the clause's are added.
+        place (int): Position of the conversion of the clause.
+        offsets (list[Optional[int]]): Offsets of the text so far, to which those of the clause are appended.
         """
         borders = [(0, 0)]
         old = new = 0
@@ -123,7 +123,7 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Find where the word ends that begins at the last border, or one before it: no word has an empty place."""
+        """Find the end of the word that begins at the last border, or at the one before if its conversion is empty."""
         old, new = borders[-1]
         for end in range(old, len(text)):
             rest = self._convert(text[end:])
@@ -140,7 +140,7 @@ class Converter:
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Put exceptions back where a character or word begins with one, as 台 does 台式機."""
+        """Restore exceptions at the first character of characters and words, such as 台 in 台式機."""
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]
@@ -154,10 +154,10 @@ class Converter:
 
 
 class ScriptConverter:
-    """Converts the script of a text without changing its length, as `norm_` needs it.
+    """Converts the script of a text without changing its length, as `norm_` requires.
 
-    Position i of the result always stands for position i of the text: a word that OpenCC replaces by one of another
-    length is converted a character at a time.
+    Position i of the result is the conversion of position i of the text: words that OpenCC replaces by words of another
+    length are converted character by character.
 
     script (str): An OpenCC configuration, such as "s2tw".
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
@@ -167,7 +167,7 @@ class ScriptConverter:
         self._converter = Converter(script)
 
     def __call__(self, text: str) -> str:
-        """Text → text of the same length."""
+        """Convert a text to one of the same length."""
         converted, offsets = self._converter(text)
         if isinstance(offsets, range):
             return converted
@@ -183,10 +183,10 @@ class ScriptConverter:
 
 @cache
 def load_opencc(script: str) -> Any:
-    """Load a configuration once, which takes OpenCC a quarter of a second.
+    """Load a configuration, which takes a quarter of a second, once.
 
     script (str): Its name.
-    RETURNS (opencc.OpenCC): With the method `convert`.
+    RETURNS (opencc.OpenCC): The converter of OpenCC.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
     import opencc
@@ -198,5 +198,5 @@ def load_opencc(script: str) -> Any:
 
 
 def provenance(script: str) -> str:
-    """Say what converts a script, as it is recorded with a corpus: "OpenCC 1.4.2 s2tw"."""
+    """Return the name of a conversion for the records of a corpus, such as "OpenCC 1.4.2 s2tw"."""
     return f"OpenCC {version('opencc')} {script}"

@@ -5,15 +5,15 @@ from ..errors import (
     SettingError,
 )
 
-# Letters, digits and the signs that Taiwanese text writes in either width. Sentence punctuation (，。！？：；（）)
-# stays as it is: there the full width is the norm, and pre-trained models have seen no other.
+# Letters, digits and signs that Taiwanese texts write in full and half width. Sentence punctuation (，。！？：；（）)
+# is not folded: full width is usual, also in the training data of pre-trained models.
 WIDTHS: dict[str, str] = {
     chr(full): chr(full - 0xFEE0)
     for start, end in (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
     for full in range(ord(start), ord(end) + 1)
 } | dict(zip("％＄＋－／＠＃＆＊＝＿＜＞", "%$+-/@#&*=_<>", strict=True))
 
-# Pairs that Taiwan writes both ways without a change of meaning. One target each, the commoner in daily text.
+# Characters that Taiwan writes in two ways with the same meaning. The target is the more frequent one.
 VARIANTS: dict[str, str] = dict(
     zip(
         "臺裏着羣爲峯麪綫牀啓粧菸廵卧衆邨麽喫鷄竈滙徧敍託",
@@ -26,17 +26,17 @@ FOLDS = {"width": WIDTHS, "variants": VARIANTS}
 
 
 def lower(char: str) -> str:
-    """Lower-case one character, unless that makes two of it, as with the Turkish İ."""
+    """Lower-case one character, unless its lower case has two, such as that of the Turkish İ."""
     lowered = char.lower()
     return lowered if len(lowered) == 1 else char
 
 
 def fold_table(names: list[str]) -> dict[str, str]:
-    """Join the chosen folds into one table, lower-cased like spaCy's own norms.
+    """Return the table of some folds, in lower case like the norms of spaCy.
 
     names (list[str]): "width" (Ａ → a, ％ → %) and "variants" (臺 → 台).
-    RETURNS (dict[str, str]): One character → one character, for those that change.
-    RAISES (ZhTwNerError): For a name that is not there.
+    RETURNS (dict[str, str]): Character → character, for those that change.
+    RAISES (ZhTwNerError): For an unknown name.
     """
     table: dict[str, str] = {}
     for name in names:

@@ -78,7 +78,7 @@ class ScriptVariants:
     script_level (float): Share of the documents that are converted as a whole to one of `scripts` before that.
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Mapping[str, str]): One form of a character → the other; replaced in both directions.
-    RAISES (ValueError): For a share out of range, a pair that is not of single characters, or an unknown script.
+    RAISES (SettingError): For a share out of range, a pair that is not of single characters, or an unknown script.
     """
 
     def __init__(

@@ -160,7 +160,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
     data (bytes): From `optimizer_to_bytes`.
     step (Optional[int]): Updates so far according to the checkpoint, with which the data must agree.
     RETURNS (int): Updates so far.
-    RAISES (ValueError): If the pipeline has other parameters.
+    RAISES (TrainingError): If the pipeline has other parameters.
     RAISES (UnreadableFileError): If the data is damaged.
     """
     with reading(origin()):

@@ -16,11 +16,7 @@ from thinc.api import Model
 from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import count_labels, differences_of, find_recognizer, tokenization_of
 from ..encoders import hooks_of
-from ..errors import (
-    Errors,
-    PipelineError,
-    PipelineMismatchError,
-)
+from ..errors import Errors, PipelineError, PipelineMismatchError
 
 CorpusT = Callable[[Language], Iterable[Example]]
 
@@ -69,7 +65,8 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     target (Language): An initialized one with the same encoder, whatever its labels.
     name (str): Of the source, for messages.
     component (Optional[str]): Name of the recognizer in both, see `find_recognizer`.
-    RAISES (ValueError): If one has no recognizer, if they read text differently, or if the encoders differ.
+    RAISES (PipelineError): If one has no recognizer, or the target no weights to replace.
+    RAISES (PipelineMismatchError): If they tokenize text differently, or the encoders differ.
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
         raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))

@@ -34,7 +34,7 @@ def create_progress_logger_v1(
         default the one given as `--output`.
     progress_bar (bool): Whether to show one on a terminal.
     RETURNS (Callable): Called by spaCy's training loop with the pipeline, stdout and stderr.
-    RAISES (ValueError): For a path that cannot be a folder.
+    RAISES (OutputError): For a path that cannot be a folder.
     """
     folder = Path(path) if path is not None else None
     if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):

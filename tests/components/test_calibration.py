@@ -30,7 +30,7 @@ def test_the_temperature_is_the_one_under_which_the_gold_is_most_probable(sure: 
     found = calibrate(sure, golds(sure, WRONG))
     component = find_recognizer(sure)
     docs = [sure.make_doc(text) for text in TEXTS]
-    gold = component.gold(Example(doc, g) for doc, g in zip(docs, golds(sure, WRONG), strict=True))
+    gold = component.gold_mask(Example(doc, g) for doc, g in zip(docs, golds(sure, WRONG), strict=True))
     rows, lengths, transitions = component.potentials(docs)
 
     def likelihood(temperature: float) -> float:

@@ -9,6 +9,7 @@ from spacy.training import Example
 from thinc.api import Adam, fix_random_seed
 
 from spacy_zh_tw_ner.entities import Entity
+from spacy_zh_tw_ner.tag_scheme import whole_entities
 
 from .training_data import (
     BILSTM,
@@ -185,7 +186,7 @@ def test_an_entity_that_ends_inside_a_token_is_unknown() -> None:
     example = Example(nlp.make_doc(gold.text), gold)
     nlp.initialize(lambda: [example])
     pipe = nlp.get_pipe("ner")
-    allowed = pipe.gold([example])
+    allowed = pipe.gold_mask([example])
     assert allowed.all(1).tolist() == [True, True, True, False, False]
     assert np.isfinite(pipe.get_loss([example], pipe.model.predict([example.predicted]))[0])
 
@@ -199,10 +200,12 @@ def test_gold_on_the_same_tokens_is_read_as_spacy_aligns_it(unsure: Language) ->
     blocked.set_ents([Span(blocked, 3, 6, label="ALIEN")], missing=[blocked[0:2]], default="outside")
     examples += [Example(unsure.make_doc(gold.text), gold) for gold in (partly, blocked)]
     with pytest.warns(UserWarning, match=r"\[ZT904\] 1 gold entities .*: ALIEN \(1\)"):
-        gold = pipe.gold(examples)
+        gold = pipe.gold_mask(examples)
     allowed = np.split(gold, np.cumsum([len(example.predicted) for example in examples])[:-1])
     for seen, example in zip(allowed, examples, strict=True):
-        assert (seen == pipe.scheme.allowed(example.get_aligned_ner())[0]).all()
+        biluo = example.get_aligned_ner()
+        entities, _ = whole_entities(biluo)
+        assert (seen == pipe.scheme.gold_mask(entities, np.array([tag == "O" for tag in biluo]))).all()
 
 
 def test_gold_on_other_tokens_is_aligned_by_character(unsure: Language) -> None:
@@ -211,8 +214,8 @@ def test_gold_on_other_tokens_is_aligned_by_character(unsure: Language) -> None:
     gold.ents = [Span(gold, 0, 1, label="PERSON"), Span(gold, 3, 5, label="GPE"), Span(gold, 6, 7, label="ORG")]
     pipe = unsure.get_pipe("ner")
     by_words, by_characters = (
-        pipe.gold([Example(unsure.make_doc(TEXTS[0]), gold)]),
-        pipe.gold(examples_of(unsure)[:1]),
+        pipe.gold_mask([Example(unsure.make_doc(TEXTS[0]), gold)]),
+        pipe.gold_mask(examples_of(unsure)[:1]),
     )
     assert (by_words == by_characters).all()
 

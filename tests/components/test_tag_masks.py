@@ -172,9 +172,9 @@ def test_white_space_at_the_edge_of_gold_is_trimmed_and_told_once() -> None:
     nlp.initialize(lambda: examples[1:])
     ner = nlp.get_pipe("ner")
     with pytest.warns(UserWarning, match=r"^\[ZT903\] 2 gold entities .*'\\n林小華\\n'"):
-        allowed = ner.gold(examples[:1])
-    assert (allowed == ner.gold(examples[1:])).all()
-    ner.gold(examples)  # no second warning
+        allowed = ner.gold_mask(examples[:1])
+    assert (allowed == ner.gold_mask(examples[1:])).all()
+    ner.gold_mask(examples)  # no second warning
 
 
 def test_gold_of_white_space_alone_is_outside(nlp: Language) -> None:
@@ -182,7 +182,7 @@ def test_gold_of_white_space_alone_is_outside(nlp: Language) -> None:
     gold.ents = [Span(gold, 1, 3, label="GPE")]
     ner: Any = build().from_bytes(nlp.to_bytes()).get_pipe("ner")
     with pytest.warns(UserWarning, match="ZT903"):
-        allowed = ner.gold([Example(nlp.make_doc(gold.text), gold)])
+        allowed = ner.gold_mask([Example(nlp.make_doc(gold.text), gold)])
     assert allowed.argmax(1).tolist() == [0, 0, 0, 0]
     assert (allowed.sum(1) == 1).all()
 
@@ -193,7 +193,7 @@ def test_gold_within_a_token_is_unknown(nlp: Language) -> None:
     ner = find_recognizer(nlp)
     predicted = Doc(nlp.vocab, words=["\n林小華", "在"], spaces=[False, False])
     with pytest.warns(UserWarning, match=r"^\[ZT902\] 1 gold"):
-        allowed = ner.gold([Example(predicted, gold)])
+        allowed = ner.gold_mask([Example(predicted, gold)])
     assert allowed.all(1).tolist() == [True, False]
     loss, _ = ner.get_loss([Example(predicted, predicted)], ner.model.predict([predicted]))
     assert np.isfinite(loss)

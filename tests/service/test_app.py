@@ -119,7 +119,7 @@ def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> No
         (b'{"text": "a", "offset_unit": "bytes"}', 422, "ZT508", "'utf16'"),
         (b'{"text": "a", "<img onerror>": 1}', 422, "ZT508", "a field that is not known"),
         (b'{"text": "a", "pipeline": "no"}', 422, "ZT515", "'no' here. There are: tiny, other"),
-        (b'{"text": "a", "labels": ["NO"]}', 422, "ZT516", "'NO'. It knows: GPE, ORG, PERSON"),
+        (b'{"text": "a", "labels": ["NO"]}', 422, "ZT516", "'NO'. It has: GPE, ORG, PERSON"),
         (b'{"text": "%s"}' % (b"a" * 10_001), 422, "ZT508", "text: longer than 10,000 characters"),
         (b'{"texts": ["a", "%s"]}' % (b"a" * 10_001), 422, "ZT508", "texts.1: longer"),
         (json.dumps({"texts": ["好"] * 10_000}).encode(), 422, "ZT508", "10,000 texts, where 100 may come"),
