@@ -185,3 +185,15 @@ def searches_for_code(node: ast.AST) -> bool:
 )
 def test_searches_for_codes_would_be_found(code: str, expected: bool) -> None:
     assert any(map(searches_for_code, ast.walk(ast.parse(code)))) is expected
+
+
+def test_no_docstring_begins_with_a_relative_clause() -> None:
+    """A docstring is a sentence with a verb first, or a noun phrase, and not "What is …" or "Whether …"."""
+    wrong = []
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node) or ""
+                if re.match(r"(What|Of|Whether|How|Which|Who)\b", text):
+                    wrong.append(f"{path}: {text[:60]}")
+    assert wrong == []

@@ -106,7 +106,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
         compiled: FunctionT
         try:
             compiled = njit(function, cache=True, **options)
-        except RuntimeError:  # numba can write neither beside the package nor in the user's cache
+        except RuntimeError:  # numba can write neither to the package's folder nor to the user's cache
             compiled = njit(function, **options)
         return compiled
 
