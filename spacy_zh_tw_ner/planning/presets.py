@@ -56,10 +56,10 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
     """Change settings of a config, each by the path that `spacy train` accepts on its command line.
 
     settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; blocks are replaced as a whole.
-    origin (object): Source of the settings, for messages.
+    origin (object): Source of the settings, for messages; a Path for those of a file.
     RETURNS (Config): A new config.
-    RAISES (PlanError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of the
-        registered function of its block.
+    RAISES (UsageError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of
+        the registered function of its block; a PlanError for one from a file.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -70,13 +70,13 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
                 default = _at(DEFAULT_CONFIG, sections[: i + 1])
                 block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
             block = block[section]
-        default = _at(
-            DEFAULT_CONFIG, sections
-        )  # may be a plain value where this config has a block, such as learn_rate
+        # May be a plain value where this config has a block, such as learn_rate.
+        default = _at(DEFAULT_CONFIG, sections)
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
-            raise UsageError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
+            error = PlanError if isinstance(origin, Path) else UsageError
+            raise error(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
         block[last] = value
     return changed
 
