@@ -1,12 +1,12 @@
 """Store large weights in separate files, in the folder of the pipeline.
 
-spaCy hands components bytes and no folder, and holds a file of them twice while it is loaded. So the pipeline says here
-where it is being written to or read from, and whoever has something large asks.
+spaCy passes bytes to components, not a folder, and holds a file of them twice in memory while it is loaded. So the
+pipeline sets the folder that it is written to or read from here, and components with large weights ask for it.
 
     zh_tw_ner/config.cfg, transformer/model, …
     zh_tw_ner/weights/1f0c….safetensors
 
-The name is a hash of what is in it: bytes never go with weights of another time, and damaged weights are not loaded.
+The name is a hash of the content: a component never loads the weights of another version of itself, or damaged ones.
 Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
 """
 
@@ -30,10 +30,10 @@ _read: ContextVar[Path | None] = ContextVar("read", default=None)
 
 @contextmanager
 def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
-    """Take files for the folder of a pipeline that is being written.
+    """Context manager: store large files in the folder of a pipeline that is being written.
 
     pipeline (Path): The folder.
-    whole (bool): Whether all of it is written, so that files of before have no owner any more.
+    whole (bool): All components are written: files that none of them has stored are removed.
     """
     folder, names = pipeline / FOLDER, set[str]()
     token = _written.set((folder, names))
@@ -49,7 +49,7 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
 
 @contextmanager
 def large_files_from(pipeline: Path) -> Iterator[None]:
-    """Find files of a pipeline that is being read."""
+    """Context manager: find large files in the folder of a pipeline that is being read."""
     token = _read.set(pipeline / FOLDER)
     try:
         yield
@@ -58,10 +58,10 @@ def large_files_from(pipeline: Path) -> Iterator[None]:
 
 
 def store(data: bytes) -> str | None:
-    """Write a file beside what is being written.
+    """Write a large file into the folder of the pipeline that is being written.
 
-    data (bytes): What is large.
-    RETURNS (Optional[str]): Its name; None where no pipeline is written to a folder, and bytes must hold all.
+    data (bytes): The content.
+    RETURNS (Optional[str]): The name of the file; None if no pipeline is being written to a folder (`to_bytes`).
     """
     target = _written.get()
     if target is None:
@@ -75,9 +75,9 @@ def store(data: bytes) -> str | None:
 
 
 def stored(name: str) -> Path:
-    """Find a file that `store` has written, and make sure that it is unchanged.
+    """Find a file that `store` has written, and check that it is unchanged.
 
-    name (str): As it was returned, and read from a file since.
+    name (str): The name that `store` returned; it was read from a file since.
     RETURNS (Path): The file.
     RAISES (UnreadableFileError): If there is none, no pipeline is being read, the name or a link leads out of the
         folder, or the content is not what the name says.

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import spacy_zh_tw_ner
+
 ROOT = Path(__file__).parents[1]
-PACKAGE = "spacy_zh_tw_ner"
+PACKAGE, FOLDER = spacy_zh_tw_ner.__name__, Path(spacy_zh_tw_ner.__file__).parent
 SHORTEST, LONGEST = 40, 300  # lines
 
 SIZES = {  # modules of another size
@@ -30,8 +32,7 @@ SIZES = {  # modules of another size
 @cache
 def modules() -> dict[Path, ast.Module]:
     """Return the syntax tree of each module, by its path in the package."""
-    folder = ROOT / PACKAGE
-    return {path.relative_to(folder): parse(path) for path in sorted(folder.rglob("*.py"))}
+    return {path.relative_to(FOLDER): parse(path) for path in sorted(FOLDER.rglob("*.py"))}
 
 
 def parse(path: Path) -> ast.Module:
@@ -72,7 +73,7 @@ def import_graph() -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path in modules():
         module = dotted(path)
-        tree = at_module_level(parse(ROOT / PACKAGE / path))
+        tree = at_module_level(parse(FOLDER / path))
         found = imported(tree, module, is_package=path.name == "__init__.py")
         targets = (name if name in names else name.rpartition(".")[0] for name in found)
         graph[module] = {name for name in targets if name in names and name != module}
@@ -116,9 +117,7 @@ def test_a_class_name_is_used_once() -> None:
 
 
 def test_modules_have_40_to_300_lines() -> None:
-    sizes = {
-        path.as_posix(): len((ROOT / PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()
-    }
+    sizes = {path.as_posix(): len((FOLDER / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
     shims = {path.as_posix() for path in modules() if path.parts[0] == "pipeline"}
     free = {name for name in sizes if Path(name).name in {"__init__.py", "__main__.py"}} | shims
     wrong = {name: f"{n} lines" for name, n in sizes.items() if n > LONGEST or (n < SHORTEST and name not in free)}
@@ -186,3 +185,15 @@ def searches_for_code(node: ast.AST) -> bool:
 )
 def test_searches_for_codes_would_be_found(code: str, expected: bool) -> None:
     assert any(map(searches_for_code, ast.walk(ast.parse(code)))) is expected
+
+
+def test_no_docstring_begins_with_a_relative_clause() -> None:
+    """A docstring is a sentence with a verb first, or a noun phrase, and not "What is …" or "Whether …"."""
+    wrong = []
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node) or ""
+                if re.match(r"(What|Of|Whether|How|Which|Who)\b", text):
+                    wrong.append(f"{path}: {text[:60]}")
+    assert wrong == []

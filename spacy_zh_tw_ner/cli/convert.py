@@ -65,8 +65,8 @@ def convert_cli(
 ) -> None:
     """Convert annotated files to spaCy's format.
 
-    Prints what was read, mended and rejected. Rejected annotations are written to rejects.jsonl beside the output, with
-    file, line and reason. Nothing is written unless everything could be read.
+    Prints what was read, repaired and rejected. Rejected annotations are written to rejects.jsonl next to the output,
+    with file, line and reason. Nothing is written unless everything could be read.
     """
     from ..corpora.annotation_checks import describe, rejects_path
     from ..corpora.convert import ConvertSettings, convert

@@ -30,7 +30,7 @@ def evaluate_cli(
     diagram: Path | None = typer.Option(
         None, "--diagram", "-d", help="Draw a reliability diagram of the scores, as .svg or .png."
     ),
-    resamples: int = typer.Option(1000, "--resamples", min=1, help="Draws behind the intervals."),
+    resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap samples for the intervals."),
     seed: int = typer.Option(0, "--seed", min=0, help="Seed of the resampling."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
 ) -> None:

@@ -73,11 +73,11 @@ def use_gpu(gpu_id: int) -> None:
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:
     """Compare F before and after.
 
-    data (Path): What F was measured on.
+    data (Path): The data that F was measured on.
     before, after (float): Micro F of exact spans, 0 to 100.
     limit (float): Points that may be lost.
     ignore (bool): Only warn.
-    instead (str): The `--to` that costs less.
+    instead (str): The value of `--to` that loses less.
     RAISES (ValueError): If F falls by more than the limit.
     """
     drop = before - after

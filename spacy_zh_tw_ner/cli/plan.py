@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "context")
 NOTES = {
     "gradients": "of what trains",
-    "activations": "at the highest point, beside the gradients",
+    "activations": "at the peak, in addition to the gradients",
     "head": "hidden states, emissions, CRF",
     "context": "what CUDA takes for itself",
 }

@@ -58,8 +58,8 @@ def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) 
 def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[float], object]]]:
     """Show how much of a file or folder has been read, on a terminal.
 
-    source (Path): What is read.
-    YIELDS (tuple[Callable, Callable]): To tell the user something, and to say how many more bytes have been read.
+    source (Path): The file or folder.
+    YIELDS (tuple[Callable, Callable]): Print a message, and report a number of further bytes that have been read.
     """
     from tqdm import tqdm
 

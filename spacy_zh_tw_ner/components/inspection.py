@@ -7,11 +7,7 @@ from typing import Any, TypeVar, overload
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import (
-    Errors,
-    PipelineError,
-    ZhTwNerError,
-)
+from ..errors import Errors, PipelineError
 from ..language import BATCH_CHARACTERS, divide
 from .crf_component import CRFComponent
 
@@ -40,7 +36,7 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFCompon
             return component
     for candidate, component in nlp.pipeline:
         if isinstance(component, CRFComponent) and name in (None, candidate):
-            raise ZhTwNerError(Errors.ZT943.format(name=candidate))
+            raise PipelineError(Errors.ZT943.format(name=candidate))
     raise PipelineError(Errors.ZT113.format(name=name or "zh_tw_crf_ner", names=", ".join(nlp.pipe_names) or "nothing"))
 
 

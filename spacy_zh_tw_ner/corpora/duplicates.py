@@ -29,7 +29,7 @@ class Duplicate(NamedTuple):
 
     @property
     def across(self) -> bool:
-        """Whether it is in more than one split, which makes scores too high."""
+        """True if it is in more than one split, which makes scores too high."""
         return len({place.split for place in self.places}) > 1
 
 

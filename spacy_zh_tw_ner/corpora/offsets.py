@@ -59,7 +59,6 @@ class Convention(NamedTuple):
 
 RawReaderT: TypeAlias = Callable[[Path, Reading], Iterator[RawRecord]]
 
-UNITS = ("codepoint", "utf16", "grapheme")
 # If the spans of a file fit several conventions equally well, the first is used. CR LF is always one grapheme.
 COUNTS = (("codepoint", False), ("utf16", False), ("codepoint", True), ("utf16", True), ("grapheme", False))
 CONVENTIONS = {
@@ -72,7 +71,7 @@ INSIDE_A_PAIR = -1
 LINE_BREAKS = str.maketrans(dict.fromkeys("\n\r\t\x0b\x0c\x85\u2028\u2029", " "))
 
 
-@lru_cache(maxsize=2 * len(UNITS))  # called for all spans of one text in sequence
+@lru_cache(maxsize=8)  # called for all spans of one text, in each of the conventions
 def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]:
     """Return the code point offsets at which the units of a text begin, and the end of the last one.
 

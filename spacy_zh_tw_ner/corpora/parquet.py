@@ -35,7 +35,8 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
     path (Path): JSON lines, a JSON array, or Parquet.
     advance (Callable[[float], object]): Receives how many more bytes have been read.
     RETURNS (Rows): The objects, read one after the other.
-    RAISES (CorpusError): For Parquet that cannot be read, or without pyarrow.
+    RAISES (CorpusError): For Parquet that cannot be read.
+    RAISES (MissingExtraError): For Parquet without pyarrow.
     """
     if not is_parquet(path):
         return Rows(None, json_objects(path, advance))

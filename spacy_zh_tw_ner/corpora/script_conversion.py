@@ -44,24 +44,34 @@ class ScriptCounter:
     """
 
     def __init__(self) -> None:
-        self._is_simplified, self._to_simplified = simplified_test(), ScriptConverter("t2s")
-        self._script = cache(self._script_of)
+        self._scripts = _Scripts()
 
     def __call__(self, text: str) -> ScriptCounts:
         """Text → its counts."""
         if text.isascii():
             return ScriptCounts(0, 0, 0)
-        scripts = list(map(self._script, text))
+        scripts = [self._scripts[char] for char in text]
         japanese = JAPANESE in scripts and KANA.search(text) is None
-        different = len({char for char in text if self._script(char) == JAPANESE}) if japanese else 0
+        different = len({char for char in text if self._scripts[char] == JAPANESE}) if japanese else 0
         return ScriptCounts(scripts.count(SIMPLIFIED), scripts.count(TRADITIONAL), different)
 
-    def _script_of(self, char: str) -> int:
-        if char < "\u2e80" or char in SHARED:
-            return OTHER
-        if self._is_simplified(char):
-            return JAPANESE if _encodes(char, "shift_jis") else SIMPLIFIED
-        return TRADITIONAL if self._to_simplified(char) != char and not _encodes(char, "gb2312") else OTHER
+
+class _Scripts(dict[str, int]):
+    """Character → the script that uses it; a dictionary, which is twice as fast as `functools.cache`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_simplified, self._to_simplified = simplified_test(), ScriptConverter("t2s")
+
+    def __missing__(self, char: str) -> int:
+        script = OTHER
+        if char >= "\u2e80" and char not in SHARED:
+            if self._is_simplified(char):
+                script = JAPANESE if _encodes(char, "shift_jis") else SIMPLIFIED
+            elif self._to_simplified(char) != char and not _encodes(char, "gb2312"):
+                script = TRADITIONAL
+        self[char] = script
+        return script
 
 
 def simplified_test() -> Callable[[str], bool]:

@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple
 from unicodedata import normalize
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, UsageError
 from ..tokenization.folds import VARIANTS
 from .class_labels import DESCRIPTIONS
 from .records import NotifyT, Record
@@ -168,7 +168,7 @@ def parse_ratio(value: str) -> tuple[float, ...]:
     except ValueError:
         shares = ()
     if len(shares) not in RATIO_NAMES or not all(0 < share < math.inf for share in shares):
-        raise CorpusError(Errors.ZT245.format(value=value))
+        raise UsageError(Errors.ZT245.format(value=value))
     return tuple(share / sum(shares) for share in shares)
 
 

@@ -1,10 +1,10 @@
 """Linear layers for CPUs: weights in 8 bits, inputs quantized to 8 bits as they come, sums in 32 bits.
 
-A weight has one scale a row ("per channel"), so that rows of small numbers keep their precision beside rows of large
+A weight has one scale a row ("per channel"), so that rows of small numbers keep their precision next to rows of large
 ones. An input has one scale a row, too: with torch's own way, one scale for the whole batch, the hidden states of a
 text would depend on its neighbours in the third digit. It takes a tenth longer.
 
-The products are torch's own (`quantized::linear_…`). Speed of a random 12 × 768 BERT beside float32 by MKL,
+The products are torch's own (`quantized::linear_…`). Speed of a random 12 × 768 BERT relative to float32 by MKL,
 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI, torch 2.13:
 
     torch, FBGEMM   3.0     153 MB of linear layers (float32: 326)

@@ -16,6 +16,7 @@ from .likelihood import log_likelihood
 from .transitions import BoolsT, FloatsT, IntsT, Transitions, at_temperature
 
 LOWEST, HIGHEST = 0.05, 20.0  # bounds of the fitted temperature
+DRAWS = 200  # by which the error of chance is estimated
 
 
 class Reliability(NamedTuple):
@@ -38,19 +39,17 @@ class Reliability(NamedTuple):
         return float(gaps.sum() / self.counts.sum()) if len(self.counts) else 0.0
 
 
-def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15, equal: str = "mass") -> Reliability:
+def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliability:
     """Sort scores into bins.
+
+    Each bin has as many scores (Nixon et al. 2019): bins of equal width are empty where the model is confident.
 
     scores (np.ndarray): (n,) probabilities.
     correct (np.ndarray): (n,) bool.
-    n_bins (int): At most so many. 15 are usual.
-    equal (str): "mass" for as many scores in each bin, which keeps the bins of confident models from being empty
-        (Nixon et al. 2019), or "width" for bins as wide as each other, as in Guo et al. (2017).
+    n_bins (int): Largest number of bins. 15 are usual.
     RETURNS (Reliability): The bins that hold any score.
-    RAISES (ValueError): For another `equal`, no bins, or arrays that do not fit.
+    RAISES (SettingError): If there are no bins, or the arrays do not fit.
     """
-    if equal not in {"mass", "width"}:
-        raise SettingError(Errors.ZT112.format(name="equal", value=repr(equal), remedy="Choose 'mass' or 'width'."))
     if n_bins < 1:
         raise SettingError(Errors.ZT112.format(name="n_bins", value=n_bins, remedy="Give 1 or more."))
     if scores.shape != correct.shape:
@@ -58,36 +57,30 @@ def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15, equal: st
         raise SettingError(Errors.ZT112.format(name="correct", value=tuple(correct.shape), remedy=remedy))
     order = np.argsort(scores, kind="stable")
     p, right = scores[order].astype(np.float64), correct[order].astype(np.float64)
-    if equal == "mass":
-        bins = np.arange(len(p)) * n_bins // max(1, len(p))
-    else:
-        bins = np.minimum((p * n_bins).astype(np.int64), n_bins - 1)
+    bins = np.arange(len(p)) * n_bins // max(1, len(p))
     counts = np.bincount(bins, minlength=n_bins)
     used = counts > 0
     ends = counts.cumsum()[used]
     counts = counts[used]
     confidence, accuracy = (np.bincount(bins, values, n_bins)[used] / counts for values in (p, right))
-    if equal == "mass":
-        return Reliability(p[ends - counts], p[ends - 1], confidence, accuracy, counts)
-    edges = np.flatnonzero(used) / n_bins
-    return Reliability(edges, edges + 1 / n_bins, confidence, accuracy, counts)
+    return Reliability(p[ends - counts], p[ends - 1], confidence, accuracy, counts)
 
 
-def chance_error(scores: FloatsT, *, n_bins: int = 15, equal: str = "mass", n_draws: int = 200) -> float:
+def chance_error(scores: FloatsT, *, n_bins: int = 15) -> float:
     """Return the expected calibration error by chance of perfectly calibrated scores.
 
     Bins of a few dozen entities are never right to the last one, so that the error of even a perfect model is not 0
     (Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation").
 
     scores (np.ndarray): (n,) probabilities.
-    n_bins (int), equal (str): As of `reliability`.
-    n_draws (int): Random draws, in each of which a score of 0.8 is correct with probability 0.8.
-    RETURNS (float): Mean error over the draws; the seed is fixed.
+    n_bins (int): Largest number of bins.
+    RETURNS (float): Mean error over random draws, in each of which a score of 0.8 is correct with probability 0.8. The
+        seed is fixed.
     """
     generator, scores = np.random.default_rng(0), scores.astype(np.float64)
-    draws = (generator.random(len(scores)) < scores for _ in range(n_draws))
-    errors = [reliability(scores, drawn, n_bins=n_bins, equal=equal).expected_calibration_error for drawn in draws]
-    return sum(errors) / n_draws
+    draws = (generator.random(len(scores)) < scores for _ in range(DRAWS))
+    errors = [reliability(scores, drawn, n_bins=n_bins).expected_calibration_error for drawn in draws]
+    return sum(errors) / DRAWS
 
 
 def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, gold_mask: BoolsT) -> float:

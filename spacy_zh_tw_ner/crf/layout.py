@@ -80,7 +80,7 @@ class Layout:
 def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> None:
     """Check that emissions have a row for each token and a column for each tag.
 
-    RAISES (ValueError): If they do not, or if there are no tags.
+    RAISES (SettingError): If they do not, or if there are no tags.
     """
     if n_tags == 0:
         raise SettingError(Errors.ZT109)
@@ -95,7 +95,7 @@ def check_finite(emissions: FloatsT, before: int = 0) -> None:
 
     emissions (np.ndarray): (n_rows, n_tags)
     before (int): Number of rows before these in the whole sequence, for the row number in the message.
-    RAISES (ValueError): If one is NaN or infinite.
+    RAISES (TrainingError): If one is NaN or infinite.
     """
     with np.errstate(all="ignore"):
         total = float(emissions.sum())

@@ -104,7 +104,8 @@ def log_likelihood(
     smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
-    RAISES (ValueError): If the gold mask allows no legal path, shapes do not match, or emissions are not finite.
+    RAISES (SettingError): If the gold mask allows no legal path, or shapes do not match.
+    RAISES (TrainingError): If emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
     if gold_mask.shape != emissions.shape or gold_mask.dtype != np.bool_:
@@ -181,7 +182,7 @@ def _add_reference(
 ) -> None:
     """Recompute one sequence that underflows in float32 by `reference`, and add it to the result in place.
 
-    RAISES (ValueError): If the sequence has no legal path, or its gold mask allows none.
+    RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = run_reference(emissions[rows], transitions)
     gold = run_reference(np.where(gold_mask[rows], emissions[rows], PENALTY), transitions)

@@ -46,7 +46,7 @@ class DiskArray:
     block, even if the process is killed.
 
     n_columns (int): Number of columns.
-    RAISES (ValueError): If the file cannot be created.
+    RAISES (OutputError): If the file cannot be created.
     """
 
     def __init__(self, n_columns: int) -> None:
@@ -69,7 +69,7 @@ class DiskArray:
     def append(self, rows: FloatsT) -> None:
         """Append rows, (n, n_columns).
 
-        RAISES (ValueError): If they cannot be written, for example because the disk is full.
+        RAISES (OutputError): If they cannot be written, for example because the disk is full.
         """
         try:
             self._file.seek(4 * self._n_columns * self._n_rows)
@@ -112,7 +112,8 @@ class LongSequence:
         """Find the most probable legal tags.
 
         RETURNS (np.ndarray): (n_rows,) a tag index for each row.
-        RAISES (ValueError): If there is no legal path, or emissions are not finite.
+        RAISES (SettingError): If there is no legal path.
+        RAISES (TrainingError): If emissions are not finite.
         """
         tags, border_scores = np.empty(len(self._rows), np.int64), self._border_array()
         for i, first in enumerate(self._firsts):

@@ -110,7 +110,8 @@ def infer(
     transitions (Transitions): Constrained scores.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Posterior): Marginals, and probabilities of parts of paths on request.
-    RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
+    RAISES (SettingError): If shapes do not match, or there is no legal path.
+    RAISES (TrainingError): If emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)

@@ -36,7 +36,8 @@ def decode(
     transitions (Transitions): Constrained scores.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (np.ndarray): (n_rows,) a tag index for each token.
-    RAISES (ValueError): For shapes that do not fit, emissions that are not finite, or no legal path.
+    RAISES (SettingError): If shapes do not match, or there is no legal path.
+    RAISES (TrainingError): If emissions are not finite.
     """
     return best_paths(emissions, lengths, transitions, compiled=compiled).tags
 
@@ -47,11 +48,8 @@ def best_paths(
     """Decode as `decode` does, and also return the scores of the last tags."""
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)
-    emissions, layout, kernels = (
-        np.ascontiguousarray(emissions, dtype=np.float32),
-        Layout(lengths),
-        kernels_for(compiled),
-    )
+    emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
+    kernels = kernels_for(compiled)
     if not layout.n_rows:
         return Paths(np.empty(0, np.int64), np.zeros((layout.n_sequences, emissions.shape[1]), np.float32))
     find = _find_best_paths if kernels is None else kernels.find_best_paths

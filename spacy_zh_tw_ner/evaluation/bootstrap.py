@@ -53,7 +53,7 @@ class Scores(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How much more F the second pipeline has, and the probability of such a difference if neither were better."""
+    """Difference of F (second − first pipeline), and the probability of such a difference if neither were better."""
 
     f: Estimate
     p_value: float

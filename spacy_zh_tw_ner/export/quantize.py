@@ -1,6 +1,6 @@
 """Quantize the weights of a pipeline: smaller, and faster on CPUs.
 
-A Transformer's linear layers go to 8 bits, or all of its weights to bfloat16. A BiLSTM goes to bfloat16 only: torch's
+A Transformer gets linear layers in 8 bits, or all of its weights in bfloat16. A BiLSTM gets bfloat16 only: torch's
 LSTM in 8 bits has one scale for a whole batch at each step, so that a text would depend on its neighbours.
 """
 
@@ -31,13 +31,13 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 
 def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: bool = False) -> None:
-    """Write a pipeline whose encoder has fewer bits. Head and CRF stay as they are.
+    """Save a pipeline with a quantized encoder. Head and CRF are not changed.
 
-    nlp (Language): The pipeline, on the CPU; adapters are added to their weights. It is changed.
-    folder (Path): An empty folder, for an ordinary pipeline.
-    to (str): "int8" for linear layers in 8 bits, see `transformer.int8`; "bf16" for all weights in 16.
-    force (bool): Take bf16 even where the CPU does not have it.
-    RAISES (ValueError): If there is no encoder of ours that this is possible for.
+    nlp (Language): The pipeline, on the CPU. It is changed; adapters are merged.
+    folder (Path): An empty folder.
+    to (str): "int8" for linear layers in 8 bits, see `cpu_acceleration.int8_linear`; "bf16" for all weights in 16.
+    force (bool): Write bf16 even if this CPU emulates it.
+    RAISES (ValueError): If no encoder of the pipeline can be quantized so.
     """
     require_encoder(nlp, to)
     require_replaceable(folder)
@@ -69,7 +69,7 @@ def _convert(shim: BackboneShim, to: str) -> None:
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
         memory = replace(memory, precision="fp32", freeze_layers=0)
     else:
-        # Only what is frozen is kept in half precision. Layers that are shared cannot be, and are rounded as they run.
+        # Only frozen weights are kept in half precision. Shared layers cannot be frozen, and are rounded as they run.
         model = shim.backbone.model
         frozen = 0 if shares_layers(model) else len(layers_of(model))
         quantization, save_dtype = None, "bf16"
@@ -80,14 +80,14 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """What is best for the encoder: "int8" for a Transformer, "bf16" for a BiLSTM alone."""
+    """Return the better target for the encoder: "int8" for a Transformer, "bf16" for a BiLSTM alone."""
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 
 def require_encoder(nlp: Language, to: str) -> None:
-    """Refuse a pipeline in which there is nothing to be rounded, and what is no target.
+    """Check that a pipeline can be quantized to a target.
 
-    RAISES (ValueError): If there is no encoder of ours that this is possible for.
+    RAISES (ValueError): For another target, or if no encoder of the pipeline can be quantized so.
     """
     if to not in TARGETS:
         raise SettingError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
@@ -97,12 +97,12 @@ def require_encoder(nlp: Language, to: str) -> None:
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
-    """Find the Transformers of ours in a pipeline, those inside a head included."""
+    """Find our Transformers in a pipeline, those inside a head included."""
     return (shim for layer in _layers(nlp) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Find the layers that hold a BiLSTM of ours."""
+    """Find the layers with our BiLSTM."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 

@@ -161,20 +161,20 @@ class EntitiesAnswer(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """Reason for refusing a request."""
 
     code: str = Field(examples=["ZT508"])
     message: str = Field(examples=["[ZT508] text: Input should be a valid string."])
 
 
 class Refused(BaseModel):
-    """The body of every answer that is no success."""
+    """Body of every response with an error status."""
 
     error: Problem
 
 
 class Pipeline(BaseModel):
-    """A pipeline that can be asked for."""
+    """Pipeline that a request may name."""
 
     name: str
     loaded: bool
@@ -185,7 +185,7 @@ class Pipeline(BaseModel):
 
 
 class Service(BaseModel):
-    """What there is, and how much of it a request may ask for."""
+    """Served pipelines, and limits of requests."""
 
     version: str
     pipelines: list[Pipeline]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..errors import Errors, SettingError
+from ..errors import Errors, UsageError
 
 MIB = 1 << 20
 TIMED_CHARS = 100_000
@@ -55,7 +55,7 @@ class ServiceSettings:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, int | float) and not 0 < value < math.inf:
-                raise SettingError(Errors.ZT501.format(name=name, value=value))
+                raise UsageError(Errors.ZT501.format(name=name, value=value))
 
     def seconds_for(self, n_chars: int) -> float:
         """Return the time limit of a request with so many characters."""

@@ -111,12 +111,14 @@ class Pitfalls:
         head = highest.get("head", highest.get("all", LOW_HEAD_RATE))
         if head < LOW_HEAD_RATE:
             setting = "head_rate" if "head" in highest else "learn_rate"
-            own_rate = "" if "head" in highest else ", a Transformer beside them its own rate (GroupedOptimizer.v1)"
+            own_rate = (
+                "" if "head" in highest else ", a Transformer in the same config its own rate (GroupedOptimizer.v1)"
+            )
             yield f"training.optimizer.{setting}, {head:.2g} at most: a CRF and its layer want 0.001 to 0.005{own_rate}"
         # Adapters need a higher rate; all of them are in a block named `lora`.
         if highest.get("encoder", 0.0) > HIGH_ENCODER_RATE and not any(find_settings(self._config, "lora")):
             yield f"training.optimizer.encoder_rate, {highest['encoder']:.2g} at most: set 0.00002 to 0.00005"
-        yield f"a corpus with hardly an entity, or too short a run: {VALIDATE}, or raise training.max_steps"
+        yield f"a corpus with very few entities, or too short a run: {VALIDATE}, or raise training.max_steps"
 
     def _causes_of_all_wrong(self, scored: set[str]) -> Iterator[str]:
         names = self._nlp.pipe_names

@@ -104,20 +104,13 @@ def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: s
 
 def _build(name: str, config: "PretrainedConfig", attn_implementation: str | None) -> Base:
     """Build a base without initializing its weights."""
-    from transformers import AutoModel
     from transformers.modeling_utils import no_init_weights
 
     cls = _model_class(name, config)
     attention = _attention(cls, attn_implementation)
-    with no_init_weights():
-        model = AutoModel.from_config(
-            config,
-            torch_dtype=torch.float32,
-            attn_implementation=attention,
-            trust_remote_code=False,
-            **_without_pooler(cls),
-        )
-    return cast(Base, model.eval())
+    config = type(config).from_dict(config.to_dict(), attn_implementation=attention)
+    with no_init_weights():  # `AutoModel.from_config` would import the configs of all families
+        return cast(Base, cls(config, **_without_pooler(cls)).eval())
 
 
 class _NothingAllocated(TorchFunctionMode):

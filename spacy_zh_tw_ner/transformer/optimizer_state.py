@@ -10,17 +10,17 @@ from ..errors import Errors, TrainingError
 from ..untrusted import origin, parse_json, reading, require, require_type
 
 TENSOR = "__tensor__"
-BLOCK_SIZES = (256, 2048)  # values that share a scale in 8-bit states, of this bitsandbytes and of earlier ones
+BLOCK_SIZES = (256, 2048)  # values that share a scale in 8-bit states, in current and earlier versions of bitsandbytes
 
 
 def state_to_bytes(optimizer: torch.optim.Optimizer) -> bytes:
-    """Give all that an optimizer remembers, as safetensors with the structure in JSON beside it."""
+    """Return the state of an optimizer as safetensors, with its structure as JSON in one of the tensors."""
     tensors: dict[str, torch.Tensor] = {}
     numbers: dict[int, str] = {}
 
     def plain(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            # bitsandbytes has one quantisation map for all parameters: what is one stays one.
+            # bitsandbytes has one quantization map for all parameters: shared tensors stay shared.
             number = numbers.setdefault(id(value), str(len(numbers)))
             tensors[number] = value.contiguous()
             return {TENSOR: number}
@@ -35,9 +35,9 @@ def state_to_bytes(optimizer: torch.optim.Optimizer) -> bytes:
 
 
 def state_from_bytes(optimizer: torch.optim.Optimizer, data: bytes) -> None:
-    """Have an optimizer remember again.
+    """Load the state of an optimizer.
 
-    RAISES (ValueError): If it was another kind of optimizer, or had other parameters.
+    RAISES (ValueError): If the state is of another kind of optimizer, or of other parameters.
     """
     with reading(origin()):
         _load_state(optimizer, data)
@@ -67,10 +67,10 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
 
 def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
-    """Check that the settings of the groups are of the types that this optimizer has."""
+    """Check that the settings of the groups have the types of this optimizer's own."""
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
-    # The numbers of the parameters decide which state belongs to which of them.
+    # The indices of the parameters decide which state belongs to which of them.
     for own, group in zip(optimizer.state_dict()["param_groups"], found, strict=True):
         same = require_type("a group", group, dict).keys() == own.keys()
         require(same, "the settings of a group", sorted(group), ", ".join(own))
@@ -83,12 +83,12 @@ def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
 
 
 def _require_sizes(state: object, shape: torch.Size) -> None:
-    """Check that what is remembered of a parameter has its size: fused kernels do not look.
+    """Check that the state of a parameter has its size: fused kernels do not check.
 
     RAISES (UnreadableFileError): For another size.
     """
     for name, value in require_type("state", state, dict).items():
-        if isinstance(value, dict):  # where bitsandbytes keeps 8-bit states
+        if isinstance(value, dict):  # bitsandbytes nests 8-bit states
             _require_sizes(value, shape)
         elif isinstance(value, torch.Tensor):
             sizes = _sizes(name, shape)
@@ -98,7 +98,7 @@ def _require_sizes(state: object, shape: torch.Size) -> None:
 
 
 def _require_whole(kind: str, state: dict[str, Any], n_dimensions: int) -> None:
-    """Check that nothing is missing of what an optimizer remembers of a parameter it has updated."""
+    """Check that the state of an updated parameter is complete."""
     inner = [value for value in state.values() if isinstance(value, dict)]
     names = set(state).union(*inner)
     if kind == "AdamW":

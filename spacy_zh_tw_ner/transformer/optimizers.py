@@ -18,11 +18,11 @@ OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
 
 @dataclass
 class EncoderOptimizer:
-    """How the encoder is trained; the optimizer itself lives beside its weights.
+    """Settings of the encoder's optimizer. The optimizer itself is in the encoder's shim.
 
-    rate: Learning rate in force; a schedule sets it between steps.
+    rate: Current learning rate; a schedule sets it between steps.
     name, betas, eps: See `build_optimizer`. weight_decay, layer_decay, lora_rate: See `parameter_groups`.
-    grad_clip: Highest norm of all gradients together; 0 for no limit.
+    grad_clip: Largest norm of all gradients together; 0 for no limit.
     """
 
     rate: float
@@ -38,7 +38,7 @@ class EncoderOptimizer:
         require_choice("optimizer", self.name, OPTIMIZERS)
 
     def build(self, model: Base) -> torch.optim.Optimizer:
-        """Make the optimizer of a model."""
+        """Create the optimizer of a model."""
         groups = parameter_groups(
             model,
             rate=self.rate,
@@ -49,7 +49,7 @@ class EncoderOptimizer:
         return build_optimizer(self.name, groups, betas=self.betas, eps=self.eps)
 
     def step(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-        """Clip, update, and forget the gradients. A step whose fp16 gradients overflow is left out."""
+        """Clip the gradients, update, and clear the gradients. A step whose fp16 gradients overflow is skipped."""
         for group in optimizer.param_groups:
             group["lr"] = self.rate * group["scale"]
         scaler.unscale_(optimizer)
@@ -62,7 +62,7 @@ class EncoderOptimizer:
 
 
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-    """Update; where memory runs out on the way, clean up and go on with the parameters that are not updated yet.
+    """Update. If memory runs out, free it and continue with the parameters that are not updated yet.
 
     RAISES (TorchOutOfMemoryError): If it runs out again.
     """
@@ -84,17 +84,17 @@ def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradS
         if _changes(parameter, optimizer) > changes:
             parameter.grad = None
         elif parameter not in known:
-            optimizer.state.pop(parameter, None)  # half made
+            optimizer.state.pop(parameter, None)  # incomplete
     if attempt(step) is None:
         raise TorchOutOfMemoryError(Errors.ZT343.format(name=type(optimizer).__name__, reason=reason))
 
 
 def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
-    """How often a weight has changed.
+    """Return how often a parameter has been updated.
 
-    Adafactor counts a step before it knows whether there is memory for it, so that torch's own count is taken; past
-    that, torch's fused kernel and bitsandbytes write. Where torch has a count of steps, its states are made, and it
-    asks for nothing more: the count, a tensor, then equals itself.
+    Adafactor counts a step before it has the memory for it, so torch's version of the tensor is used instead. The
+    fused kernel of torch and bitsandbytes do not change that version; they have a count of steps. Once torch's states
+    exist, it needs no more memory and cannot fail: its count is a tensor, which then equals itself.
     """
     if type(optimizer).__name__ == "Adafactor":
         return parameter._version
@@ -104,15 +104,14 @@ def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
 def build_optimizer(
     name: str, groups: list[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
 ) -> torch.optim.Optimizer:
-    """Make an optimizer.
+    """Create an optimizer.
 
     name (str): "adamw" (Loshchilov and Hutter 2019), fused into one kernel where torch can; "adamw_bnb_8bit", with
-        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU
-        (on a CPU there is nothing to move);
-        "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
+        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU (on a
+        CPU it is the same); "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
     groups (list[dict]): From `parameter_groups`.
     betas, eps: Of Adam; Adafactor has its own.
-    RAISES (ValueError): For another name, or bitsandbytes missing.
+    RAISES (ValueError): For another name, or if bitsandbytes is missing.
     """
     require_choice("optimizer", name, OPTIMIZERS)
     if name == "adamw":
@@ -136,15 +135,15 @@ def build_optimizer(
 def parameter_groups(
     model: Base, *, rate: float, weight_decay: float, layer_decay: float = 1.0, lora_rate: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Sort what trains into groups.
+    """Group the parameters that train, for torch's optimizers.
 
     rate (float): Learning rate of the last layer.
-    weight_decay (float): For matrices. Biases and norms have none, nor has a LoRA-B, which starts at zero.
-    layer_decay (float): Each layer has the rate of the one above it times this; embeddings come below the first
-        layer (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
-    lora_rate (float): The rate of adapters is so many times that of their layer.
+    weight_decay (float): For matrices. Biases, norms and LoRA-B, which starts at zero, have none.
+    layer_decay (float): The rate of a layer is that of the next one times this; embeddings come before the first layer
+        (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
+    lora_rate (float): The rate of adapters, relative to that of their layer.
     RETURNS (list[dict]): `params`, `lr`, `weight_decay`, a `name`, and `scale`, the group's share of `rate`, by which
-        a schedule can set `lr`. In the order of depth, and the same for the same model and settings.
+        a schedule sets `lr`. In the order of depth, and the same for the same model and settings.
     """
     n = len(layers_of(model))
     groups: dict[tuple[int, bool, bool], dict[str, Any]] = {}

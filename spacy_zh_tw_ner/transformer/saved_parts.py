@@ -1,7 +1,7 @@
 """Read and check the parts of a saved Transformer: settings, config, adapters and tokenizer files.
 
-They may come from anybody. A config decides how much memory a model takes and which code of transformers runs, and
-tokenizer files become paths, so both are checked before they are used.
+They may be hostile. A config decides how much memory a model takes and which code of transformers runs, and tokenizer
+files become paths, so both are checked before they are used.
 """
 
 import json
@@ -21,8 +21,8 @@ MOST_FILES = 64  # of a tokenizer; transformers writes up to 8
 MOST_LAYERS = 256
 LARGEST = 2**24  # of any size in a config; the largest vocabularies have 2**18 wordpieces
 MOST_POSITIONS = 2**21
-# Keys of a config that would have transformers run code, fetch code or weights, or read other files. None of them says
-# anything about an encoder whose weights are there.
+# Keys of a config with which transformers would run code, download code or weights, or read other files. An encoder
+# whose weights are saved needs none of them.
 DROPPED = (
     "_attn_implementation",
     "_attn_implementation_autoset",
@@ -34,7 +34,7 @@ DROPPED = (
     "custom_pipelines",
     "id2label",
     "label2id",
-    "num_labels",  # transformers makes a name for each: 2**40 of them take a while
+    "num_labels",  # transformers creates a name for each: 2**40 of them take a while
     "quantization_config",
     "trust_remote_code",
     "use_kernels",
@@ -65,9 +65,9 @@ def read_settings(data: object) -> BackboneSettings:
 
 
 def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
-    """Read adapters, and make sure that they have the rank that the settings say: it decides what is allocated.
+    """Read adapters, and check that they have the rank in the settings, which decides how much is allocated.
 
-    data (object): safetensors, or nothing where there are no adapters.
+    data (object): safetensors, or None without adapters.
     lora (LoraSettings | None): The settings.
     RETURNS (dict[str, torch.Tensor] | None): The adapters.
     RAISES (UnreadableFileError): For adapters of another rank.
@@ -83,7 +83,7 @@ def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
 
 
 def packed_config(text: object) -> Any:
-    """Read the config of a base, without what would run or fetch code.
+    """Read the config of a base, without keys that would run or download code.
 
     text (object): JSON of a `PretrainedConfig`.
     RETURNS (PretrainedConfig): The config.
@@ -139,7 +139,7 @@ def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
 
     files (object): From `tokenizer_files`.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
-    RAISES (UnreadableFileError): For names that are not bare. ValueError: If transformers cannot read the files.
+    RAISES (UnreadableFileError): For names that are paths. ValueError: If transformers cannot read the files.
     """
     found = require_type("tokenizer", files, dict)
     require(0 < len(found) <= MOST_FILES, "tokenizer", len(found), f"1 to {MOST_FILES} files")
@@ -152,7 +152,7 @@ def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
 
 
 def _without_code(data: bytes) -> bytes:
-    """Remove from a tokenizer's settings what names code, and other files than those in its folder."""
+    """Remove keys of a tokenizer's settings that name code, or files outside its folder."""
     fields = require_type("tokenizer_config.json", parse_json(data), dict)
     kept = {key: value for key, value in fields.items() if key not in DROPPED and not key.endswith(("_file", "_files"))}
     return json.dumps(kept).encode()

@@ -1,22 +1,24 @@
-"""Backbone ⇄ plain parts that msgpack can store: weights as safetensors, settings, tokenizer files.
+"""Serialize a backbone: weights as safetensors; settings, config and tokenizer files in msgpack.
 
-    full      base and adapters, quantised or not: goes on as it was, with no network
-    adapter   adapters only; the base is named, and known again by its hash
+    full      base and adapters, quantized or not: needs no network and no other file
+    adapter   adapters only; the base is loaded by name, and checked by its hash
     merged    adapters added to the base: one plain model, which needs neither peft nor bitsandbytes
 
-A backbone that comes back gives the same hidden states: bit by bit for "full" (4 and 8 bits included, on one kind of
-device) and "merged" without `save_dtype`, to 1e-5 for "adapter".
+A backbone that is loaded again gives the same hidden states: bit by bit for "full" (4 and 8 bits included, on one kind
+of device) and "merged" without `save_dtype`, to 1e-5 for "adapter".
+
+    b"ZTW1" | length of the parts | parts in msgpack | padding to 16 bytes | weights, if they are not in a file
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import srsly
 import torch
-from safetensors.torch import save as serialize
+from safetensors.torch import save as save_tensors
 
 from ..errors import Errors, SettingError, UnreadableFileError
 from ..large_files import store, stored
@@ -41,32 +43,32 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FORMAT = 1
-IN_FILE = 2  # the weights are in a file of their own
+IN_FILE = 2  # the weights are in a separate file
 SAVES = ("full", "adapter", "merged")
-# msgpack stores no longer run of bytes; some is left for the tokenizer, and for what is stored around it.
+# Longest bytes that msgpack can store, less the tokenizer and what spaCy stores with it.
 LIMIT = 2**32 - 1 - 2**26
-# Weights stand behind all other parts, where they can be read without another copy of them. No map of msgpack, which
-# held them before, begins so.
-WEIGHTS_BEHIND = b"ZTW1"
-PLACE = 16  # of the other parts: behind this mark, and the number of their bytes
+# Weights follow all other parts, so that they can be read without another copy of them. No msgpack map, as 0.1 has
+# written with the weights in it, begins with these bytes.
+MAGIC = b"ZTW1"
+HEAD = 16  # bytes of MAGIC and the length of the parts
 
-Parts = dict[str, Any]
+Parts: TypeAlias = dict[str, Any]
 
 
 def pack(
     backbone: Backbone, tokenizer: "PreTrainedTokenizerBase", *, save: str = "full", save_dtype: str | None = None
 ) -> Parts:
-    """Take a backbone to pieces. It stays as it is.
+    """Convert a backbone to parts that msgpack can store. It is not changed.
 
     save (str): "full", "adapter" or "merged".
-    save_dtype (str | None): "fp16" or "bf16" rounds what is not quantised; None keeps it as it is.
+    save_dtype (str | None): "fp16" or "bf16" rounds weights that are not quantized; None does not.
     RETURNS (dict): Strings, bytes and numbers.
-    RAISES (ValueError): For another word, or "adapter" without adapters.
+    RAISES (ValueError): For other values, or "adapter" without adapters.
     """
     _require_saveable(backbone, save, save_dtype)
     settings, model = backbone.settings, backbone.model
     config = json.loads(model.config.to_json_string())
-    config.pop("quantization_config", None)  # the settings say it
+    config.pop("quantization_config", None)  # it is in the settings
     weights: Weights | None = None
     if save == "full":
         weights = base_weights(model)
@@ -74,43 +76,42 @@ def pack(
         weights = merged_weights(model)
         settings = replace(settings, lora=None, quantization=None, base_hash=None)
     adapter = adapter_weights(model, settings.lora.bias) if settings.lora is not None else None
-    packed = _packed_names(backbone) if save == "full" else frozenset()
+    packed = _quantized_names(backbone) if save == "full" else frozenset()
     return {
         "format": FORMAT,
         "save": save,
         "settings": json.dumps(settings.to_dict()),
         "config": json.dumps(config),
-        "weights": weights and _to_bytes(weights, save_dtype, packed),
-        "adapter": adapter and _to_bytes(adapter, save_dtype),
+        "weights": weights and _serialize(weights, save_dtype, packed),
+        "adapter": adapter and _serialize(adapter, save_dtype),
         "tokenizer": tokenizer_files(tokenizer),
     }
 
 
 def to_bytes(parts: Parts) -> bytes:
-    """Put the parts into one run of bytes; but weights into a file, where a pipeline is written. See `from_bytes`."""
+    """Serialize the parts. While a pipeline is written to a folder, the weights go to a file; see `large_files`."""
     weights = parts["weights"] or b""
     file = store(weights) if weights else None
     if file is not None:
         parts, weights = {**parts, "format": IN_FILE, "weights_file": file}, b""
     rest = cast(bytes, srsly.msgpack_dumps({**parts, "weights": None}))
-    head = WEIGHTS_BEHIND + len(rest).to_bytes(PLACE - len(WEIGHTS_BEHIND), "little")
-    gap = bytes(-len(rest) % PLACE)  # numbers begin at even places
-    return b"".join([head, rest, gap, weights])
+    head = MAGIC + len(rest).to_bytes(HEAD - len(MAGIC), "little")
+    return b"".join([head, rest, bytes(-len(rest) % HEAD), weights])
 
 
 def from_bytes(data: bytes) -> Parts:
-    """Take apart what `to_bytes` put together. The weights are not copied: they are a view of the bytes, or a path.
+    """Reverse `to_bytes`. The weights are not copied: they are a view of the bytes, or a path.
 
-    data (bytes): Of this release, or of one that stored the weights among the other parts.
+    data (bytes): From this version or an earlier one.
     RETURNS (dict): The parts.
-    RAISES (ValueError): If the weights are in a file that is not there.
+    RAISES (ValueError): If the file of the weights is missing.
     """
-    if not data.startswith(WEIGHTS_BEHIND):
+    if not data.startswith(MAGIC):
         return require_type("the transformer", parse_msgpack(data), dict)
-    end = PLACE + int.from_bytes(data[len(WEIGHTS_BEHIND) : PLACE], "little")
-    whole_number("the length of the parts", end, PLACE, len(data))
-    parts: Parts = require_type("the transformer", parse_msgpack(data[PLACE:end]), dict)
-    weights = memoryview(data)[end + -end % PLACE :]
+    end = HEAD + int.from_bytes(data[len(MAGIC) : HEAD], "little")
+    whole_number("the length of the parts", end, HEAD, len(data))
+    parts: Parts = require_type("the transformer", parse_msgpack(data[HEAD:end]), dict)
+    weights = memoryview(data)[end + -end % HEAD :]
     return {**parts, "weights": stored(parts["weights_file"]) if "weights_file" in parts else weights or None}
 
 
@@ -122,15 +123,15 @@ def unpack(
     memory: MemorySettings | None = None,
     device: str | torch.device = "cpu",
 ) -> tuple[Backbone, "PreTrainedTokenizerBase"]:
-    """Put a backbone together again.
+    """Load a backbone from its parts.
 
-    parts (Mapping): What `pack` returned.
-    name, revision (str | None): Where the base of adapters is to be found now; None for where it was.
-    memory (MemorySettings | None): For another precision, say; None for those saved.
-    device (str | torch.device): Where to put it.
+    parts (Mapping): From `pack` or `from_bytes`.
+    name, revision (str | None): Id or folder of the base of adapters; None for the saved ones.
+    memory (MemorySettings | None): For example for another precision; None for the saved ones.
+    device (str | torch.device): The device to load it on.
     RETURNS (tuple[Backbone, PreTrainedTokenizerBase]): The backbone in evaluation mode, and its tokenizer.
-    RAISES (ValueError): If the parts are not of this format; for adapters, if the base is missing or another; for
-        quantised weights, where they cannot run.
+    RAISES (ValueError): If the parts are not of this format; for adapters, if the base is missing or another one; for
+        quantized weights, if they cannot run here.
     """
     if parts.get("format") not in (FORMAT, IN_FILE):
         raise UnreadableFileError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
@@ -162,11 +163,11 @@ def merge(
     quantization: QuantizationSettings | None = None,
     memory: MemorySettings | None = None,
 ) -> Backbone:
-    """Add adapters to the weights beside them; quantised weights become plain ones, or others.
+    """Copy a backbone with its adapters added to the base. Quantized weights become float32.
 
-    quantization (QuantizationSettings | None): Of what comes out; of the kinds, "int8_cpu" only.
-    memory (MemorySettings | None): Of what comes out; None for those it has.
-    RETURNS (Backbone): Another one, on the CPU.
+    quantization (QuantizationSettings | None): Of the copy; "int8_cpu" or None.
+    memory (MemorySettings | None): Of the copy; None for those of the backbone.
+    RETURNS (Backbone): The copy, on the CPU.
     """
     parts = pack(backbone, tokenizer, save="merged")
     settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
@@ -175,7 +176,7 @@ def merge(
 
 
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:
-    """Say how many bytes the weights take when packed, without packing them.
+    """Return the size of the weights when packed, in bytes, without packing them.
 
     RAISES (ValueError): As `pack`.
     """
@@ -184,7 +185,7 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
     adapters = adapter_weights(model, settings.lora.bias) if settings.lora is not None else {}
     size = sum(_size(tensor, save_dtype) for tensor in adapters.values()) if save != "merged" else 0
     if save == "full":
-        packed = _packed_names(backbone)
+        packed = _quantized_names(backbone)
         size += sum(_size(t, None if name in packed else save_dtype) for name, t in base_weights(model).items())
     elif save == "merged":
         count = sum(tensor.numel() for name, tensor in unquantized_weights(model).items() if not is_adapter(name))
@@ -195,9 +196,9 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
 
 
 def require_packable(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> None:
-    """Refuse what could not be saved, before it is trained.
+    """Check that a backbone can be saved, before it is trained.
 
-    RAISES (ValueError): If it is too large, beside what `pack` raises.
+    RAISES (ValueError): If it is too large, or as `pack`.
     """
     size = packed_size(backbone, save, save_dtype)
     if size > LIMIT:
@@ -213,8 +214,8 @@ def _require_saveable(backbone: Backbone, save: str, save_dtype: str | None) -> 
         raise SettingError(Errors.ZT332)
 
 
-def _packed_names(backbone: Backbone) -> frozenset[str]:
-    """Names of what bitsandbytes owns, which is not to be rounded again."""
+def _quantized_names(backbone: Backbone) -> frozenset[str]:
+    """Return the names of quantized weights, which must not be rounded again."""
     return frozenset(base_weights(backbone.model)) - {plain_name(name) for name in unquantized_weights(backbone.model)}
 
 
@@ -226,9 +227,9 @@ def _saved_dtype(tensor: torch.Tensor, save_dtype: str | None) -> torch.dtype:
     return DTYPES[save_dtype] if save_dtype is not None and tensor.is_floating_point() else tensor.dtype
 
 
-def _to_bytes(weights: Weights, save_dtype: str | None, keep: frozenset[str] = frozenset()) -> bytes:
+def _serialize(weights: Weights, save_dtype: str | None, keep: frozenset[str] = frozenset()) -> bytes:
     rounded = {
         name: tensor.to(_saved_dtype(tensor, None if name in keep else save_dtype)).contiguous()
         for name, tensor in weights.items()
     }
-    return serialize(rounded, {"format": "pt"})
+    return save_tensors(rounded, {"format": "pt"})

@@ -17,12 +17,10 @@ ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` takes any number for th
 
 
 def spacy_files(path: Path) -> list[Path]:
-    """The `.spacy` files that a corpus consists of: a file, or the parts in a folder, in order.
-
-    spaCy's own Corpus reads both, too.
+    """List the `.spacy` files of a corpus, which is a file or a folder of them, as for spaCy's own Corpus.
 
     path (Path): A `.spacy` file, or a folder.
-    RETURNS (list[Path]): The files; the path itself where there is nothing of the kind, for messages.
+    RETURNS (list[Path]): The files in order; the path itself if there is none, for messages.
     """
     if not path.is_dir():
         return [path]
@@ -78,7 +76,7 @@ class CheckedDocBin(DocBin):
     def get_docs(self, vocab: Vocab) -> Iterator[Doc]:
         """Build the documents, and check the strings and offsets that they refer to.
 
-        RAISES (CorpusError): For tokens, labels or spans that are not there.
+        RAISES (CorpusError): For tokens, labels or spans that do not exist.
         """
         docs = super().get_docs(vocab)
         for number in range(1, len(self.tokens) + 1):
@@ -111,7 +109,7 @@ def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
 
 
 def _check(doc: Doc) -> None:
-    """Look up every string that a document refers to, and the places of its spans."""
+    """Check the labels of entities and the offsets of spans."""
     for ent in doc.ents:
         require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
     for key, group in doc.spans.items():

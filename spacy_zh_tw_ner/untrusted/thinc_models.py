@@ -1,7 +1,7 @@
 """Check thinc models whose weights, dimensions and settings were read from a file.
 
-`Model.from_bytes` believes the file: it points references at other layers, replaces functions among the attributes by
-data, and takes arrays of any shape.
+`Model.from_bytes` does not check the file: it sets references to other layers, replaces functions in `attrs` by data,
+and accepts arrays of any shape.
 """
 
 import mmap
@@ -18,7 +18,7 @@ from . import origin, require, scan_msgpack
 
 
 def scan_file(path: Path) -> None:
-    """Walk through a file of msgpack without reading what is large in it.
+    """Check the lengths in a msgpack file, without reading large values into memory.
 
     RAISES (UnreadableFileError): As `scan_msgpack`.
     """
@@ -31,9 +31,9 @@ def scan_file(path: Path) -> None:
 
 @contextmanager
 def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
-    """Load a model, and make sure that its layers still are what the config says.
+    """Context manager: load a model, and check that its layers are those of the config.
 
-    Names of layers, and lists of settings such as the widths of n-grams, are those of the config afterwards.
+    Names of layers, and lists of settings such as the widths of n-grams, are reset to those of the config.
 
     model (Model): Built from the config.
     RAISES (UnreadableFileError): If a reference, a function, or the type of a setting has changed.
@@ -55,8 +55,8 @@ def require_param(layer: Model[Any, Any], name: str, shape: tuple[int | None, ..
     """Check that an array was loaded, and has a shape.
 
     layer (Model): The layer.
-    name (str): Of the parameter.
-    shape (tuple[int | None, ...]): The shape; None where any size will do.
+    name (str): Name of the parameter.
+    shape (tuple[int | None, ...]): The shape; None for a dimension of any size.
     RETURNS (FloatsXd): The array.
     RAISES (UnreadableFileError): If it is missing, of another shape, no float, or not finite.
     """

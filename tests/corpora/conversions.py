@@ -25,7 +25,7 @@ class Converted(NamedTuple):
     """Documents of each split, messages, counts of all splits, and the list of rejects."""
 
     splits: dict[str, DocsT]
-    told: list[str]
+    messages: list[str]
     tallies: list[Tally]
     rejects: list[dict[str, Any]]
 
@@ -69,14 +69,14 @@ def converted(tmp_path: Path, files: Mapping[str, object], *, one: str = "", **s
 
 def convert_path(source: Path, target: Path, **settings: Any) -> Converted:
     """Convert a file or folder."""
-    told: list[str] = []
+    messages: list[str] = []
     names = {name: settings.pop(name) for name in ("text", "tokens", "tags") if name in settings}
     settings = {"script": "none", "fields": FieldNames(**names)} | settings
-    tallies = convert(source, target, ConvertSettings(**settings), notify=told.append)
+    tallies = convert(source, target, ConvertSettings(**settings), notify=messages.append)
     report = (target.parent if target in tallies else target) / "rejects.jsonl"
     rejects = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     return Converted(
-        {path.stem: read(path) for path in tallies}, told, list(tallies.values()), list(map(json.loads, rejects))
+        {path.stem: read(path) for path in tallies}, messages, list(tallies.values()), list(map(json.loads, rejects))
     )
 
 

@@ -49,15 +49,15 @@ def written(target: Path) -> list[str]:
 
 def test_a_folder_becomes_three_files(tmp_path: Path) -> None:
     source, target = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n", test="[高雄](GPE)\n"), tmp_path / "out" / "a"
-    told: list[str] = []
-    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    messages: list[str] = []
+    tallies = convert(source, target, ConvertSettings(), notify=messages.append)
     assert {path.name: (t.sentences, t.entities, t.repaired, t.rejected) for path, t in tallies.items()} == {
         "train.spacy": (3, 2, 0, 0),
         "dev.spacy": (1, 1, 0, 0),
         "test.spacy": (1, 1, 0, 0),
     }
     assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
-    assert told == []
+    assert messages == []
     first, second, third = read(target / "train.spacy")
     assert [(e.text, e.label_, e.start_char) for e in first.ents] == [("臺北市", "GPE", 0)]
     assert (first.text, first[0].ent_iob_, third[0].ent_iob_) == ("臺北市的夏天。", "B", "O")
@@ -244,9 +244,9 @@ MANY = "".join(f"[甲{i}](X)\n" for i in range(25))
 
 
 def test_with_dev_alone_dev_is_the_test_and_train_gives_a_tenth(tmp_path: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     source, target = folder(tmp_path, train=MANY, dev="[丙](X)\n[丁](X)\n"), tmp_path / "out"
-    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    tallies = convert(source, target, ConvertSettings(), notify=messages.append)
     assert texts(target / "test.spacy") == ["丙", "丁"]
     assert texts(target / "dev.spacy") == ["甲0", "甲10", "甲20"]
     assert len(texts(target / "train.spacy")) == 22
@@ -256,15 +256,15 @@ def test_with_dev_alone_dev_is_the_test_and_train_gives_a_tenth(tmp_path: Path) 
         "dev": (3, 3),
         "test": (2, 2),
     }
-    assert told == ["There is no test split: dev is taken as test, and every tenth sentence of train as dev."]
+    assert messages == ["There is no test split: dev is taken as test, and every tenth sentence of train as dev."]
 
 
 def test_with_test_alone_train_gives_dev(tmp_path: Path) -> None:
-    told: list[str] = []
-    convert(folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out", ConvertSettings(), notify=told.append)
+    messages: list[str] = []
+    convert(folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out", ConvertSettings(), notify=messages.append)
     assert texts(tmp_path / "out" / "test.spacy") == ["丙"]
     assert texts(tmp_path / "out" / "dev.spacy") == ["甲0", "甲10", "甲20"]
-    assert told == ["There is no dev split: every tenth sentence of train is taken as dev."]
+    assert messages == ["There is no dev split: every tenth sentence of train is taken as dev."]
 
 
 def test_with_train_alone_there_is_no_test(tmp_path: Path) -> None:
@@ -315,18 +315,18 @@ def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
     small_shards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out"
-    told: list[str] = []
-    tallies = convert(source, target, ConvertSettings(), notify=told.append)
+    messages: list[str] = []
+    tallies = convert(source, target, ConvertSettings(), notify=messages.append)
     assert [name for name in written(target) if "0" not in name] == ["dev.spacy", "test.spacy", "train.spacy"]
     assert [path.is_dir() for path in tallies] == [True, False, False]
-    assert told[-1] == f"{target / 'train.spacy'} is a folder of several files, and can be used like a file."
+    assert messages[-1] == f"{target / 'train.spacy'} is a folder of several files, and can be used like a file."
     assert tallies[target / "train.spacy"].sentences == 22
     found = [doc.text for part in sorted((target / "train.spacy").iterdir()) for doc in read(part)]
     assert found == [f"甲{i}" for i in range(25) if i % 10]
     assert validate(target).splits["train"].sentences == 22
     monkeypatch.undo()
     for _ in range(2):
-        convert(source, target, ConvertSettings(), force=True, notify=told.append)
+        convert(source, target, ConvertSettings(), force=True, notify=messages.append)
         assert written(target) == ["dev.spacy", "test.spacy", "train.spacy"]
         assert [path.is_file() for path in target.iterdir()] == [True] * 3
 
@@ -365,7 +365,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
         assert written(target) == [name]
 
 
-def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
+def test_progress_is_reported_in_bytes(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev='{"text": "𠮷", "label": [[0, 1, "X"]]}\n')
     for path in source.iterdir():
         read_: list[float] = []
@@ -427,8 +427,8 @@ def test_real_corpora_have_their_published_counts(name: str, corpora: Path, tmp_
 
 @pytest.mark.slow
 def test_cluener_without_a_test_split_is_held_out(corpora: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    tallies = convert(corpora / "cluener2020", tmp_path, ConvertSettings(max_rejects=2), notify=told.append)
+    messages: list[str] = []
+    tallies = convert(corpora / "cluener2020", tmp_path, ConvertSettings(max_rejects=2), notify=messages.append)
     assert {path.stem: t.sentences for path, t in tallies.items()} == {"train": 9673, "dev": 1075, "test": 1343}
     assert sum(t.entities for t in tallies.values()) == 23970 + 3072
-    assert len(told) == 1
+    assert len(messages) == 1

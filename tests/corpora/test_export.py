@@ -118,10 +118,10 @@ def test_any_format_that_is_read_can_be_exported(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_annotates_texts_with_scores(finder: Language, texts: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    n = export(texts, tmp_path / "out", "jsonl", nlp=finder, model="finder", notify=told.append)
+    messages: list[str] = []
+    n = export(texts, tmp_path / "out", "jsonl", nlp=finder, model="finder", notify=messages.append)
     assert n == 4
-    assert told == [f"{texts} is in no format of annotations: each line is read as a text."]
+    assert messages == [f"{texts} is in no format of annotations: each line is read as a text."]
     found = objects(tmp_path / "out")
     assert [data["text"] for data in found] == TEXTS
     assert found[0]["spans"] == [{"start": 0, "end": 1, "label": "A", "text": "甲", "score": 0.9}]

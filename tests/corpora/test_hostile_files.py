@@ -84,7 +84,7 @@ def test_metadata_of_parquet_is_bounded(metadata: str, tmp_path: Path) -> None:
         list(FORMATS["hf"](path, SILENT))
 
 
-def test_a_damaged_page_of_parquet_is_told(tmp_path: Path) -> None:
+def test_a_damaged_page_of_parquet_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     parquet.write_table(pa.table({"tokens": [["好"] * 50] * 9, "ner_tags": [["O"] * 50] * 9}), path)
     data = bytearray(path.read_bytes())

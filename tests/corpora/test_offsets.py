@@ -31,9 +31,9 @@ def resolve(*records: RawRecord, offsets: str = "auto", default: str = "codepoin
         assert path == PATH
         yield from records
 
-    told: list[str] = []
-    reading = Reading(offsets, notify=told.append)
-    return list(resolve_offsets(read, PATH, reading, default=CONVENTIONS[default])), told
+    messages: list[str] = []
+    reading = Reading(offsets, notify=messages.append)
+    return list(resolve_offsets(read, PATH, reading, default=CONVENTIONS[default])), messages
 
 
 def span(unit: str, *, inclusive: bool = False, surface: str | None = "消防局") -> RawSpan:
@@ -43,34 +43,34 @@ def span(unit: str, *, inclusive: bool = False, surface: str | None = "消防局
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("unit", STARTS)
 def test_the_surface_tells_the_unit(unit: str, inclusive: bool) -> None:
-    (record,), told = resolve(RawRecord(TEXT, [span(unit, inclusive=inclusive)], "a:1"))
+    (record,), messages = resolve(RawRecord(TEXT, [span(unit, inclusive=inclusive)], "a:1"))
     assert record.entities == [Entity(9, 12, "ORG")]
     assert (record.repairs, record.rejects) == ([], [])
     name = f"{unit}{'-inclusive' * inclusive}"
     if name == "codepoint":
-        assert told == []
+        assert messages == []
     else:
-        assert told == [
+        assert messages == [
             f"{PATH}: offsets are read as {name}: 1 of 1 spans then match the texts in the file, and 0 as codepoint."
         ]
 
 
-def test_the_unit_is_that_of_most_spans_and_the_others_are_mended_and_counted() -> None:
+def test_the_unit_is_that_of_most_spans_and_the_others_are_repaired_and_counted() -> None:
     spans = [span("utf16"), span("utf16"), span("codepoint"), RawSpan(0, 1, "X", "家")]
-    (record,), told = resolve(RawRecord(TEXT, spans, "a:1"))
+    (record,), messages = resolve(RawRecord(TEXT, spans, "a:1"))
     assert record.entities == [Entity(9, 12, "ORG")] * 3
     assert record.repairs == ["'消防局' has offsets in codepoint"]
     assert [tuple(reject) for reject in record.rejects] == [
         (Entity(0, 1, "X"), "the file says '家', but the text has nothing there")
     ]
-    assert "utf16: 2 of 4" in told[0]
+    assert "utf16: 2 of 4" in messages[0]
 
 
 def test_plain_text_says_nothing_of_the_unit() -> None:
     plain = RawRecord("台北消防局", [RawSpan(2, 5, "ORG", "消防局")] * 5, "a:1")
-    found, told = resolve(plain, RawRecord(TEXT, [span("grapheme")], "a:2"))
+    found, messages = resolve(plain, RawRecord(TEXT, [span("grapheme")], "a:2"))
     assert found[1].entities == [Entity(9, 12, "ORG")]
-    assert "read as grapheme: 6 of 6 spans" in told[0]
+    assert "read as grapheme: 6 of 6 spans" in messages[0]
 
 
 def test_of_several_that_fit_the_default_is_taken() -> None:
@@ -88,46 +88,46 @@ def test_a_line_break_within_a_surface_may_be_written_otherwise(written: str) ->
 
 def test_without_surfaces_an_impossible_offset_tells_utf16() -> None:
     first = RawRecord("𠮷野家店", [RawSpan(2, 4, "ORG")], "a:1")  # possible both ways, but not both in one file
-    found, told = resolve(first, RawRecord(TEXT, [span("utf16", surface=None)], "a:2"))
+    found, messages = resolve(first, RawRecord(TEXT, [span("utf16", surface=None)], "a:2"))
     assert [record.entities for record in found] == [[Entity(1, 3, "ORG")], [Entity(9, 12, "ORG")]]
-    assert told == [
+    assert messages == [
         f"{PATH}: offsets are read as utf16: as codepoint, 1 spans are impossible in their texts. "
         "Set --offsets if that is wrong."
     ]
 
 
 @pytest.mark.parametrize("unit", ["codepoint", "grapheme"])
-def test_without_surfaces_and_proof_the_default_is_taken_and_told(unit: str) -> None:
-    (record,), told = resolve(RawRecord(TEXT, [span(unit, surface=None)], "a:1"))
+def test_without_surfaces_and_proof_the_default_is_taken_and_reported(unit: str) -> None:
+    (record,), messages = resolve(RawRecord(TEXT, [span(unit, surface=None)], "a:1"))
     assert record.entities == [Entity(STARTS[unit], STARTS[unit] + 3, "ORG")]
-    assert len(told) == 1
-    assert "offsets are read as codepoint. For 1 spans" in told[0]
-    assert "--offsets" in told[0]
+    assert len(messages) == 1
+    assert "offsets are read as codepoint. For 1 spans" in messages[0]
+    assert "--offsets" in messages[0]
 
 
-def test_nothing_is_told_where_nothing_can_differ() -> None:
+def test_nothing_is_reported_where_nothing_can_differ() -> None:
     bad = RawRecord("台北", [RawSpan(0, 2, "GPE"), RawSpan(1, 9, "GPE")], "a:1")
-    found, told = resolve(bad, RawRecord("𠮷", [], "a:2"), RawRecord("台𠮷", [RawSpan(0, 1, "GPE")], "a:3"))
+    found, messages = resolve(bad, RawRecord("𠮷", [], "a:2"), RawRecord("台𠮷", [RawSpan(0, 1, "GPE")], "a:3"))
     assert [record.entities for record in found] == [[Entity(0, 2, "GPE")], [], [Entity(0, 1, "GPE")]]
     assert [reject.reason for reject in found[0].rejects] == [
         "outside the text of 2 characters, or empty (offsets in codepoint)"
     ]
-    assert told == []
+    assert messages == []
 
 
 def test_a_bad_span_alone_proves_nothing() -> None:
-    found, told = resolve(
+    found, messages = resolve(
         RawRecord(TEXT, [RawSpan(0, 99, "X")], "a:1"), RawRecord(TEXT, [span("codepoint", surface=None)], "a:2")
     )
     assert [record.entities for record in found] == [[], [Entity(9, 12, "ORG")]]
-    assert "read as codepoint" in told[0]
+    assert "read as codepoint" in messages[0]
 
 
 @pytest.mark.parametrize("unit", STARTS)
 def test_the_unit_can_be_given(unit: str) -> None:
     for surface in (None, "消防局"):
-        (record,), told = resolve(RawRecord(TEXT, [span(unit, surface=surface)], "a:1"), offsets=unit)
-        assert (record.entities, told) == ([Entity(9, 12, "ORG")], [])
+        (record,), messages = resolve(RawRecord(TEXT, [span(unit, surface=surface)], "a:1"), offsets=unit)
+        assert (record.entities, messages) == ([Entity(9, 12, "ORG")], [])
     (record,), _ = resolve(RawRecord(TEXT, [span("utf16")], "a:1"), offsets="codepoint")
     assert [reject.reason for reject in record.rejects] == ["the file says '消防局', but the text has nothing there"]
 
@@ -185,17 +185,17 @@ def test_a_surface_with_its_white_space_collapsed_is_right(stands: str, written:
     inclusive = default.endswith("-inclusive")
     text = f"在{stands}的"
     end = 1 + len(stands) - inclusive - ("-lf" in default or "grapheme" in default) * text.count("\r\n")
-    (record,), told = resolve(RawRecord(text, [RawSpan(1, end, "X", written)], "a:1"), default=default)
+    (record,), messages = resolve(RawRecord(text, [RawSpan(1, end, "X", written)], "a:1"), default=default)
     assert record.entities == [Entity(1, 1 + len(stands), "X")]
-    assert (record.rejects, record.repairs, told) == ([], [], [])
+    assert (record.rejects, record.repairs, messages) == ([], [], [])
 
 
 def test_white_space_alone_never_decides_against_what_is_exact() -> None:
     spans = [RawSpan(0, 2, "X", "台北"), RawSpan(3, 5, "X", "台中")]
-    (record,), told = resolve(RawRecord("台北 台中 ", spans, "a:1"), default="codepoint-inclusive")
+    (record,), messages = resolve(RawRecord("台北 台中 ", spans, "a:1"), default="codepoint-inclusive")
     assert record.entities == [Entity(0, 2, "X"), Entity(3, 5, "X")]
-    assert "offsets are read as codepoint: 2 of 2" in told[0]
-    (record,), told = resolve(RawRecord("台北 台中", [RawSpan(0, 1, "X", "台 北")], "a:1"))
+    assert "offsets are read as codepoint: 2 of 2" in messages[0]
+    (record,), messages = resolve(RawRecord("台北 台中", [RawSpan(0, 1, "X", "台 北")], "a:1"))
     assert record.entities == [Entity(0, 2, "X")]
 
 
@@ -225,15 +225,15 @@ def test_cr_lf_may_count_as_one_in_any_unit(unit: str, inclusive: bool, default:
 @pytest.mark.parametrize("unit", PLACES)
 def test_whether_cr_lf_is_one_can_be_given(unit: str) -> None:
     spans = [RawSpan(start, start + 3, "X") for start in PLACES[unit]]
-    (record,), told = resolve(RawRecord(CRLF, spans, "a:1"), offsets=unit)
-    assert (record.entities, told) == ([Entity(9, 12, "X"), Entity(15, 18, "X")], [])
+    (record,), messages = resolve(RawRecord(CRLF, spans, "a:1"), offsets=unit)
+    assert (record.entities, messages) == ([Entity(9, 12, "X"), Entity(15, 18, "X")], [])
 
 
-def test_without_surfaces_cr_lf_is_told() -> None:
-    (record,), told = resolve(RawRecord("一\r\n林小華", [RawSpan(3, 6, "X")], "a:1"))
+def test_without_surfaces_cr_lf_is_reported() -> None:
+    (record,), messages = resolve(RawRecord("一\r\n林小華", [RawSpan(3, 6, "X")], "a:1"))
     assert record.entities == [Entity(3, 6, "X")]
-    assert "or CR LF" in told[0]
-    assert "--offsets" in told[0]
+    assert "or CR LF" in messages[0]
+    assert "--offsets" in messages[0]
 
 
 @given(st.text("台\r\n𠮷a\u0301", max_size=12))

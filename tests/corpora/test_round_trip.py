@@ -92,9 +92,9 @@ def test_convert_export_convert_is_the_identity(format: str, corpus: list[Record
         packed = pack(corpus, first)
         assert content(list(read_spacy(packed))) == content(corpus)
         export(packed, exported, format, notify=fail)
-        told: list[str] = []
-        (tally,) = convert(exported, second, ConvertSettings(script="none"), notify=told.append).values()
-        assert format == "doccano" or told == []  # which alone repeats no surface
+        messages: list[str] = []
+        (tally,) = convert(exported, second, ConvertSettings(script="none"), notify=messages.append).values()
+        assert format == "doccano" or messages == []  # which alone repeats no surface
         assert (tally.sentences, tally.repaired, tally.rejected) == (len(corpus), 0, 0)
         with_doc_id = format != "brat"
         assert content(list(read_spacy(second)), with_doc_id=with_doc_id) == content(corpus, with_doc_id=with_doc_id)

@@ -102,7 +102,7 @@ def decided(texts: Iterable[str]) -> list[bool]:
         ["今天天气很好，我们去北京市朝阳区的公园。"],
     ],
 )
-def test_simplified_text_is_told(texts: list[str]) -> None:
+def test_simplified_text_is_reported(texts: list[str]) -> None:
     assert all(decided(texts))
 
 
@@ -118,7 +118,7 @@ def test_simplified_text_is_told(texts: list[str]) -> None:
         ["同樣，施力的大小不同，引起的加速度不同，最終的結果也不一樣"],
     ],
 )
-def test_traditional_text_is_told(texts: list[str]) -> None:
+def test_traditional_text_is_reported(texts: list[str]) -> None:
     assert not any(decided(texts))
 
 
@@ -203,7 +203,7 @@ def test_several_characters_that_are_japanese_too_are_evidence_where_there_is_no
     assert not any(decided([*texts, "りえ"]))
 
 
-def test_real_corpora_are_told_apart(corpora: Path) -> None:
+def test_real_corpora_are_distinguished(corpora: Path) -> None:
     lines = (corpora / "cluener2020" / "dev.json").read_text(encoding="utf-8").split("\n")[:200]
     assert all(decided(json.loads(line)["text"] for line in lines))
     uner = (corpora / "uner_zh_gsd" / "zh_gsd-ud-dev.iob2").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.corpora.splits import assign, data_files, find_splits, parse_ratio
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, UsageError
 from tests.corpora.conversions import (
     BOTH,
     CHARACTERS,
@@ -45,7 +45,7 @@ def test_splits_are_found_wherever_they_are(names: tuple[str, str, str], tmp_pat
         tmp_path, {**dict.fromkeys(names, GOOD), "README.md": "# x [a](https://b)", ".cache/train.json": "x"}
     )
     assert found.splits == {"train": BOTH, "dev": BOTH, "test": BOTH}
-    assert found.told == []
+    assert found.messages == []
 
 
 def test_several_corpora_in_one_folder_are_named(tmp_path: Path) -> None:
@@ -74,15 +74,15 @@ def test_an_output_without_a_suffix_is_a_folder_and_says_so(tmp_path: Path) -> N
     done = convert_path(source, tmp_path / "corpus" / "mine")
     assert done.splits == {"all": BOTH}
     assert (tmp_path / "corpus" / "mine" / "all.spacy").is_file()
-    assert len(done.told) == 1
-    assert f"{tmp_path / 'corpus' / 'mine'} is taken for a folder" in done.told[0]
-    assert "--split" in done.told[0]
+    assert len(done.messages) == 1
+    assert f"{tmp_path / 'corpus' / 'mine'} is taken for a folder" in done.messages[0]
+    assert "--split" in done.messages[0]
     (tmp_path / "v1.0").mkdir()
     assert convert_path(source, tmp_path / "v1.0").splits == {"all": BOTH}
     # A suffix other than .spacy makes no file, which nothing would read afterwards.
     assert convert_path(source, tmp_path / "v1.1").splits == {"all": BOTH}
     assert (tmp_path / "v1.1" / "all.spacy").is_file()
-    assert convert_path(source, tmp_path / "a.spacy").told == []
+    assert convert_path(source, tmp_path / "a.spacy").messages == []
 
 
 def test_an_output_that_is_a_file_is_never_taken_for_a_folder(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_output_that_is_a_file_is_never_taken_for_a_folder(tmp_path: Path) ->
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_one_broken_line_is_told_once(tmp_path: Path) -> None:
+def test_one_broken_line_is_reported_once(tmp_path: Path) -> None:
     for i, content in enumerate(('{"broken\n' + GOOD, GOOD + '{"broken\n')):
         with pytest.raises(CorpusError) as caught:
             converted(tmp_path / str(i), {"train.jsonl": content, "dev.jsonl": GOOD, "test.jsonl": GOOD})
@@ -178,13 +178,13 @@ def numbered(n: int, **more: object) -> list[dict[str, Any]]:
     return [{"text": f"{TEXT}{i}", "spans": SPANS, **more} for i in range(n)]
 
 
-def test_the_sizes_are_those_of_the_ratio_and_told(tmp_path: Path) -> None:
+def test_the_sizes_are_those_of_the_ratio_and_reported(tmp_path: Path) -> None:
     done = split(tmp_path, {"all.jsonl": lines(*numbered(100))})
     assert {name: len(docs) for name, docs in done.splits.items()} == {"train": 80, "dev": 10, "test": 10}
     assert sorted(text for docs in done.splits.values() for text, _ in docs) == sorted(f"{TEXT}{i}" for i in range(100))
-    assert len(done.told) == 1
-    assert "train 80 texts (80.0 %) in 80 groups" in done.told[0]
-    assert "seed 0" in done.told[0]
+    assert len(done.messages) == 1
+    assert "train 80 texts (80.0 %) in 80 groups" in done.messages[0]
+    assert "seed 0" in done.messages[0]
     assert [tally.sentences for tally in done.tallies] == [80, 10, 10]
 
 
@@ -254,7 +254,7 @@ def test_fewer_texts_than_splits_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["8", "", "a:b", "8:1:0", "1:1:1:1", "nan:1", "inf:1", "-1:2", "8:1:1:", "8/1/1"])
 def test_a_ratio_that_is_none_is_named(value: str) -> None:
-    with pytest.raises(CorpusError, match=r"^\[ZT245\] .*8:1:1") as caught:
+    with pytest.raises(UsageError, match=r"^\[ZT245\] .*8:1:1") as caught:
         parse_ratio(value)
     assert repr(value) in str(caught.value)
 

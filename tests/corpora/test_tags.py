@@ -28,7 +28,7 @@ from tests.corpora.conversions import converted, lines
         ([], False),
     ],
 )
-def test_iob1_is_told_by_what_only_it_does(sentences: list[str], expected: bool) -> None:
+def test_iob1_is_detected_by_what_only_it_does(sentences: list[str], expected: bool) -> None:
     assert is_iob1(sentence.split() for sentence in sentences) is expected
 
 

@@ -33,7 +33,7 @@ CASES = {
 
 @pytest.mark.parametrize("form", ["columns", "tabs", "hf"])
 @pytest.mark.parametrize("rows", CASES)
-def test_signs_are_removed_and_told(rows: str, form: str, tmp_path: Path) -> None:
+def test_signs_are_removed_and_reported(rows: str, form: str, tmp_path: Path) -> None:
     cells = [row.split() for row in rows.split("|")]
     if form == "hf":
         tokens, tags = zip(*cells, strict=True)
@@ -44,8 +44,8 @@ def test_signs_are_removed_and_told(rows: str, form: str, tmp_path: Path) -> Non
         content = "".join(("\t" if form == "tabs" else " ").join(row) + "\n" for row in cells)
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
-    assert len(done.told) == 1
-    assert "markers of other tools are not text" in done.told[0]
+    assert len(done.messages) == 1
+    assert "markers of other tools are not text" in done.messages[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])
@@ -64,7 +64,7 @@ def test_what_looks_like_a_sign_and_is_none_stays(rows: str, tmp_path: Path) -> 
     cells = [row.split() for row in rows.split("|")]
     done = converted(tmp_path, {"a.bio": "".join("\t".join(row) + "\n" for row in cells)})
     assert done.docs[0][0] == "".join(token for token, _ in cells)
-    assert done.told == []
+    assert done.messages == []
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_what_stands_in_the_text_is_no_sign(sign: str, tmp_path: Path) -> None:
     objects = lines({"text": f"林{sign}好", "tokens": tokens, "ner_tags": tags})
     for i, files in enumerate(({"a.bio": columns}, {"a.jsonl": objects})):
         done = converted(tmp_path / str(i), files)
-        assert (done.docs, done.told) == ([(f"林{sign}好", [("林", "P")])], [])
+        assert (done.docs, done.messages) == ([(f"林{sign}好", [("林", "P")])], [])

@@ -109,7 +109,7 @@ def test_sentences_within_and_across_splits_are_counted_apart(tmp_path: Path) ->
     assert [warning.split(" ")[0] for warning in report.warnings] == ["2", "1"]
 
 
-def test_few_examples_of_a_label_are_told(tmp_path: Path) -> None:
+def test_few_examples_of_a_label_are_reported(tmp_path: Path) -> None:
     enough = [Record(f"玉山{i}", [Entity(0, 2, "LOC")], "t") for i in range(FEW - 1)]
     report = check(tmp_path, train=[*TRAIN, *enough], dev=DEV)
     assert report.warnings == [f"train has only {FEW - 1} examples of LOC: expect it to be missed."]
@@ -117,7 +117,7 @@ def test_few_examples_of_a_label_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("space", ["\n", "\u3000", "\t"])
-def test_white_space_at_an_edge_is_told_with_its_origin(space: str, tmp_path: Path) -> None:
+def test_white_space_at_an_edge_is_reported_with_its_origin(space: str, tmp_path: Path) -> None:
     corpus(tmp_path, train=TRAIN, dev=DEV)
     nlp = spacy.blank("zh_tw")
     # Files from elsewhere hold what ours never do.
@@ -130,7 +130,7 @@ def test_white_space_at_an_edge_is_told_with_its_origin(space: str, tmp_path: Pa
     assert warning == f"{FEW} entities begin or end with white space, the first at old.txt:0: {f'{space}臺北'!r}."
 
 
-def test_a_corpus_from_elsewhere_is_told_by_its_text(tmp_path: Path) -> None:
+def test_a_corpus_from_elsewhere_is_detected_by_its_text(tmp_path: Path) -> None:
     corpus(tmp_path, train=TRAIN)
     vocab = spacy.blank("zh_tw").vocab
     doc = Doc(vocab, words=["蔡英文", "說"], spaces=[False, False], ents=["B-PERSON", "O"])
@@ -220,13 +220,13 @@ def test_planted_faults_are_found_and_nothing_else(tmp_path: Path) -> None:
     assert report.errors == []
 
 
-@pytest.mark.parametrize(("window", "told"), [(10, True), (60, False)])
-def test_sentences_over_the_window_are_told(window: int, told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("window", "reported"), [(10, True), (60, False)])
+def test_sentences_over_the_window_are_reported(window: int, reported: bool, tmp_path: Path) -> None:
     train = [*TRAIN, Record("很" * 50, [], "t:1")]
     report = validate(corpus(tmp_path, train=train, dev=DEV), window=window)
-    assert report.splits["train"].over_window == told
+    assert report.splits["train"].over_window == reported
     said = f"1 sentences of train are longer than {window} characters, the longest 50"
-    assert [warning.startswith(said) for warning in report.warnings] == [True] * told
+    assert [warning.startswith(said) for warning in report.warnings] == [True] * reported
 
 
 def test_the_uneven_annotation_of_uner_dev_is_found(corpora: Path, tmp_path: Path) -> None:

@@ -63,23 +63,19 @@ def test_bins_by_hand() -> None:
     assert halves.confidence.tolist() == pytest.approx([0.15, 0.85])
     assert halves.accuracy.tolist() == [0.5, 1.0]
     assert halves.expected_calibration_error == pytest.approx((0.35 + 0.15) / 2)
-    wide = reliability(scores, correct, n_bins=4, equal="width")
-    assert wide.lowest.tolist() == [0.0, 0.75]
-    assert wide.highest.tolist() == [0.25, 1.0]
-    assert wide.expected_calibration_error == pytest.approx(halves.expected_calibration_error)
-    assert reliability(np.array([1.0]), np.array([True]), equal="width").expected_calibration_error == 0.0
+    assert halves.lowest.tolist() == [0.1, 0.8]
+    assert halves.highest.tolist() == [0.2, 0.9]
+    assert reliability(np.array([1.0]), np.array([True])).expected_calibration_error == 0.0
 
 
 def test_nothing_predicted_is_no_error() -> None:
     nothing = np.empty(0)
     assert reliability(nothing, nothing.astype(bool)).expected_calibration_error == 0.0
-    assert reliability(nothing, nothing.astype(bool), equal="width").expected_calibration_error == 0.0
 
 
 def test_broken_requests_are_named() -> None:
-    for kwargs in ({"equal": "weight"}, {"n_bins": 0}):
-        with pytest.raises(ValueError, match="ZT112"):
-            reliability(np.zeros(2), np.zeros(2, dtype=bool), **kwargs)
+    with pytest.raises(ValueError, match="ZT112"):
+        reliability(np.zeros(2), np.zeros(2, dtype=bool), n_bins=0)
     with pytest.raises(ValueError, match="ZT112"):
         reliability(np.zeros(2), np.zeros(3, dtype=bool))
 

@@ -125,3 +125,19 @@ def test_every_message_is_raised_with_a_class_of_the_tree() -> None:
 def test_no_code_searches_a_message_for_a_code() -> None:
     wrong = re.compile(r"""["'][^"']*\[ZT(\d{3})?[^"']*["'] (not )?in |startswith\(["']\[ZT""")
     assert {str(p) for p in PACKAGE.rglob("*.py") if wrong.search(p.read_text(encoding="utf-8"))} == set()
+
+
+# Errors in a value of the command line that its parser cannot check
+USAGE = ("ZT004", "ZT245", "ZT370", "ZT445", "ZT446", "ZT501", "ZT503", "ZT521", "ZT528", "ZT574", "ZT601")
+
+
+def test_errors_of_the_command_line_exit_with_2() -> None:
+    found = [
+        (code, ast.unparse(node.func))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for code in re.findall(r"^Errors\.(ZT\d{3})", " ".join(map(ast.unparse, node.args)))
+        if code in USAGE
+    ]
+    assert set(found) == {(code, "UsageError") for code in USAGE}

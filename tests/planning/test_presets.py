@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_zh_tw_ner.errors import PlanError
+from spacy_zh_tw_ner.errors import PlanError, UsageError
 from spacy_zh_tw_ner.planning.presets import config_folder, preset_names, read_config, with_settings
 from spacy_zh_tw_ner.planning.recipe import batch_settings, read_recipe, sentences_at_once
 
@@ -78,7 +78,7 @@ def test_a_name_that_is_near_to_none_gets_the_list_alone() -> None:
 def test_a_setting_that_no_config_has_is_told_the_nearest(path: str, near: str, tmp_path: Path) -> None:
     preset = tmp_path / "own.cfg"
     preset.write_text(f'[preset]\nextends = "transformer"\n\n[settings]\n{path} = 1\n', encoding="utf-8")
-    with pytest.raises(PlanError, match=rf"ZT601.*own\.cfg sets '{path}'.*nearest: '{near}'"):
+    with pytest.raises(UsageError, match=rf"ZT601.*own\.cfg sets '{path}'.*nearest: '{near}'"):
         read_config(preset)
 
 

@@ -93,7 +93,7 @@ def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline
 @pytest.mark.parametrize(
     ("gazetteer", "code", "said"),
     [
-        (words(*map(str, range(1_001))), "ZT607", "1,001 words, where 1,000 may come"),
+        (words(*map(str, range(1_001))), "ZT607", "1,001 words, and at most 1,000 are allowed"),
         (words("好", "長" * 51), "ZT608", "word 2 of the label 'ORG' has 51 characters, where 50 may be"),
         (words("好", ""), "ZT608", "word 2 of the label 'ORG' is empty"),
         (words(" 好"), "ZT608", "white space at an edge"),

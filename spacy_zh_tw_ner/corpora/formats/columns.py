@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -89,8 +88,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     layout = _survey(path)
     if layout.iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
-    parse = lru_cache(N_CACHED)(lambda line: _parse(line, layout))
-    remove_markers = MarkerRemover(layout.positions)
+    cache, remove_markers = _RowCache(layout), MarkerRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
     doc_id, first, n_documents = "", 0, 0
@@ -101,7 +99,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             text, doc_id = (comment[1] if comment else text), ((header[1] or "") if header else doc_id)
             continue
         try:
-            row = parse(line)
+            row = cache[line]
         except ValueError as error:
             remedy = "Write a token and its tag."
             raise broken(f"{path}:{number}", "no tag such as O or B-PER in this line", str(error), remedy) from None
@@ -149,16 +147,30 @@ def _survey(path: Path) -> _Layout:
     return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
 
 
-def _parse(line: str, layout: _Layout) -> tuple[str, str] | None:
-    """Return token and tag, or None for the end of a sentence. Raise a ValueError with the row if it has no tag."""
-    if not line.strip() or line.startswith(DOCSTART):
-        return None
-    row, column = split_row(line), layout.tag
-    if column is not None and column < len(row):
-        tag = valid_tag(row[layout.token], row[column])
-        if tag is not None:
-            return row[layout.token], tag
-    raise ValueError(" ".join(row))
+class _RowCache(dict[str, tuple[str, str] | None]):
+    """Line → token and tag, or None for the end of a sentence; a ValueError with the row if it has no tag.
+
+    Lines repeat, so most need not be split again.
+    """
+
+    def __init__(self, layout: _Layout) -> None:
+        super().__init__()
+        self.layout = layout
+
+    def __missing__(self, line: str) -> tuple[str, str] | None:
+        if not line.strip() or line.startswith(DOCSTART):
+            return None
+        row, column = split_row(line), self.layout.tag
+        if column is None or column >= len(row):
+            raise ValueError(" ".join(row))
+        token = row[self.layout.token]
+        tag = valid_tag(token, row[column])
+        if tag is None:
+            raise ValueError(" ".join(row))
+        if len(self) >= N_CACHED:
+            self.clear()
+        self[line] = found = (token, tag)
+        return found
 
 
 def _sentence(

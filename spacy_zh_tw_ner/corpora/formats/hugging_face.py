@@ -1,7 +1,7 @@
 """Read and write Hugging Face's token classification: tokens and tags, as JSON lines or Parquet, by name or number."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +33,8 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
     Tokens are joined as Chinese is written, or found in the text of the object if it has one.
 
-    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder, and
-        for Parquet without pyarrow.
+    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder.
+    RAISES (MissingExtraError): For Parquet without pyarrow.
     """
     parsed = _parsed(path, reading)
     first = list(islice(parsed, N_SURVEYED))
@@ -44,7 +44,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
     if iob1:
         reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
     remove_markers = MarkerRemover(have_positions(row.tokens for row in first))
-    for row in _chained(first, parsed):
+    for row in chain(first, parsed):
         doc_id = text_or_nothing(row.data.get("doc_id"))
         if row.tags is None:
             text, _ = _place(row.tokens, [], row, reading.fields)
@@ -61,13 +61,6 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
         repairs = [f"{n_repaired} tags without a beginning"] if n_repaired and not iob1 else []
         yield Record(text, entities, row.origin, doc_id, repairs)
     remove_markers.report(path, reading.notify)
-
-
-def _chained(first: list[_Row], others: Iterator[_Row]) -> Iterator[_Row]:
-    """Yield rows that have been read ahead, and free their memory, then the others."""
-    yield from first
-    first.clear()
-    yield from others
 
 
 def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:

@@ -27,34 +27,22 @@ SHAPES = {
 
 
 def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read CLUENER's JSON lines: label → surface → pairs of first and last character, the last one *included*.
-
-    path (Path): The file.
-    reading (Reading): Receives messages and rejects.
-    YIELDS (Record): One per object.
-    RAISES (CorpusError): For a line that is not a JSON object, or whatever `reading.reject` raises.
-    """
+    """Read CLUENER's JSON lines, as a `ReaderT`: label → surface → pairs of first and last character (inclusive)."""
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
 
 def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read doccano's JSON lines: [start, end, name] in `label` or `labels`, or `entities` with `start_offset`.
+    """Read doccano's JSON lines, as a `ReaderT`: [start, end, name] in `label` or `labels`, or objects in `entities`.
 
-    path (Path): The file.
-    reading (Reading): The unit of offsets, which doccano lets its users choose; receives messages and rejects.
-    YIELDS (Record): One per object.
-    RAISES (CorpusError): As `read_cluener`.
+    Users of doccano choose the unit of offsets, which the export does not name.
     """
     return _read_spans(path, reading, "doccano")
 
 
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read spaCy's or Prodigy's JSON lines: a text, and `spans`, `entities` or `ents` by character.
+    """Read spaCy's or Prodigy's JSON lines, as a `ReaderT`: a text, and `spans`, `entities` or `ents` by character.
 
-    path (Path): The file.
-    reading (Reading): The unit of offsets; receives messages and rejects.
-    YIELDS (Record): One per object; objects rejected or skipped in Prodigy are left out and counted.
-    RAISES (CorpusError): As `read_cluener`.
+    Objects that were rejected or skipped in Prodigy are left out and counted.
     """
     return _read_spans(path, reading, "spaCy")
 

@@ -52,7 +52,7 @@ def kernels_for(compiled: bool | None) -> Kernels | None:
     """Return the compiled loops, or None for numpy.
 
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
-    RAISES (ValueError): If `compiled` is True and numba is not installed.
+    RAISES (MissingExtraError): If `compiled` is True and numba is not installed.
     """
     if compiled and not has_numba():
         raise MissingExtraError(Errors.ZT110.format(hint=install_hint("fast")))
@@ -106,7 +106,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
         compiled: FunctionT
         try:
             compiled = njit(function, cache=True, **options)
-        except RuntimeError:  # numba can write neither beside the package nor in the user's cache
+        except RuntimeError:  # numba can write neither to the package's folder nor to the user's cache
             compiled = njit(function, **options)
         return compiled
 

@@ -13,10 +13,10 @@ from spacy_zh_tw_ner.errors import CorpusError
 TEXT = "國立臺灣大學\n位於臺北市"
 
 
-def read(tmp_path: Path, annotations: str, *, text: str = TEXT, told: list[str] | None = None) -> Record:
+def read(tmp_path: Path, annotations: str, *, text: str = TEXT, messages: list[str] | None = None) -> Record:
     (tmp_path / "a.txt").write_bytes(text.encode())
     (tmp_path / "a.ann").write_bytes(annotations.encode())
-    (record,) = read_brat(tmp_path / "a.txt", Reading(notify=[].append if told is None else told.append))
+    (record,) = read_brat(tmp_path / "a.txt", Reading(notify=[].append if messages is None else messages.append))
     (other,) = read_brat(tmp_path / "a.ann")
     assert record == other
     return record
@@ -47,12 +47,12 @@ def test_discontinuous_spans_are_rejected_with_their_line(tmp_path: Path) -> Non
     assert [tuple(reject) for reject in record.rejects] == [(Entity(0, 6, "ORG"), "discontinuous (0 2;4 6), line 1")]
 
 
-def test_what_is_no_entity_is_left_out_and_told(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_what_is_no_entity_is_left_out_and_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
     others = "R1\tIn Arg1:T1 Arg2:T2\nE1\tX:T1\nA1\tOld T1\nM1\tOld T1\n*\tEquiv T1 T2\n#1\tNote T1\tx\nN1\tR T1 W:1\n"
-    record = read(tmp_path, f"{others}\nT1\tORG 0 6\t國立臺灣大學\n", told=told)
+    record = read(tmp_path, f"{others}\nT1\tORG 0 6\t國立臺灣大學\n", messages=messages)
     assert record.entities == [Entity(0, 6, "ORG")]
-    assert told == [
+    assert messages == [
         f"{tmp_path / 'a.ann'}: 1 relations, 1 events, 2 attributes, 2 links, 1 notes are left out: "
         "only entities are read."
     ]

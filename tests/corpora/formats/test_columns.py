@@ -149,7 +149,7 @@ def test_tags_that_continue_nothing_begin_an_entity_and_are_counted(
     assert decode_tags(tags.split(), [(0, 1), (1, 2), (2, 3)]) == ([Entity(*e) for e in entities], n_repaired)
 
 
-def test_repairs_are_told_on_the_record(tmp_path: Path) -> None:
+def test_repairs_are_reported_on_the_record(tmp_path: Path) -> None:
     broken, sound = read(tmp_path, "好 O\n台 M-LOC\n北 E-LOC\n\n台 B-LOC\n")
     assert broken.repairs == ["1 tags without a beginning"]
     assert sound.repairs == []

@@ -66,20 +66,20 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize(("name", "content"), [(name, content) for name, many in SAMPLES.items() for content in many])
-def test_a_format_is_told_by_content_whatever_the_name(name: str, content: str, tmp_path: Path) -> None:
+def test_a_format_is_detected_by_content_whatever_the_name(name: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.xyz"
     path.write_bytes(content.encode())
     assert guess_format(path) == name
 
 
-def test_brat_is_told_by_the_file_beside(tmp_path: Path) -> None:
+def test_brat_is_detected_by_the_file_beside(tmp_path: Path) -> None:
     for name in ("a.txt", "a.ann"):
         (tmp_path / name).write_text("好 O\n", encoding="utf-8")
     assert [guess_format(tmp_path / name) for name in ("a.txt", "a.ann")] == ["brat", "brat"]
 
 
 @pytest.mark.parametrize("name", ["a.spacy", "a.bin"])
-def test_spacy_is_told_by_content_alone(name: str, tmp_path: Path) -> None:
+def test_spacy_is_detected_by_content_alone(name: str, tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     for docs in ([], [nlp("臺北")] * 500):
         DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / name)
@@ -177,8 +177,8 @@ def test_an_unlabelled_test_split_is_left_out(good: str, bare: str, tmp_path: Pa
     files = {f"train.{suffix}": train, f"dev.{suffix}": content, f"test.{test_suffix}": BARE[bare]}
     done = converted(tmp_path, files)
     assert (done.splits["test"], len(done.splits["train"]), len(done.splits["dev"])) == (BOTH, 10, 2)
-    assert "The test split is left out" in done.told[0]
-    assert "dev is taken as test" in done.told[1]
+    assert "The test split is left out" in done.messages[0]
+    assert "dev is taken as test" in done.messages[1]
 
 
 def test_an_unlabelled_dev_split_is_left_out_too(tmp_path: Path) -> None:

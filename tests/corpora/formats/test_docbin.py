@@ -29,8 +29,8 @@ def doc_of(words: list[str], ents: list[tuple[int, int, str]], spaces: list[bool
     return doc
 
 
-def read(path: Path, told: list[str] | None = None) -> list[Record]:
-    return list(read_spacy(path, Reading(notify=[].append if told is None else told.append)))
+def read(path: Path, messages: list[str] | None = None) -> list[Record]:
+    return list(read_spacy(path, Reading(notify=[].append if messages is None else messages.append)))
 
 
 def test_words_are_read_by_character(tmp_path: Path) -> None:
@@ -51,14 +51,14 @@ def test_blanks_that_spacy_convert_puts_between_characters_are_taken_out(tmp_pat
     convert(source, tmp_path, file_type="spacy", converter="ner")
     (before,) = list(DocBin().from_disk(tmp_path / "a.spacy").get_docs(Vocab()))[:1]
     assert before.text.startswith("台 北 市 很 大 ")
-    told: list[str] = []
-    found = read(tmp_path / "a.spacy", told)
+    messages: list[str] = []
+    found = read(tmp_path / "a.spacy", messages)
     assert [(r.text, r.entities) for r in found] == [
         ("台北市很大", [Entity(0, 3, "GPE")]),
         ("5G在New York", [Entity(0, 2, "X"), Entity(3, 11, "GPE")]),
     ]
     assert [record.repairs for record in found] == [["blanks between characters"]] * 2
-    assert told == [f"{tmp_path / 'a.spacy'}: in 2 documents a blank after each Chinese character was removed."]
+    assert messages == [f"{tmp_path / 'a.spacy'}: in 2 documents a blank after each Chinese character was removed."]
 
 
 def test_blanks_of_our_own_files_stay(tmp_path: Path) -> None:
@@ -68,14 +68,14 @@ def test_blanks_of_our_own_files_stay(tmp_path: Path) -> None:
     assert read(writer.close()) == [record]
 
 
-def test_documents_that_nobody_has_annotated_are_left_out_and_told(tmp_path: Path) -> None:
+def test_documents_that_nobody_has_annotated_are_left_out_and_reported(tmp_path: Path) -> None:
     bare, partly = Doc(Vocab(), words=["甲"], spaces=[False]), Doc(Vocab(), words=["甲", "乙"], spaces=[False] * 2)
     partly.set_ents([Span(partly, 0, 1, "X")], default="missing")
     empty, outside = doc_of([], []), doc_of(["丙"], [], [False])
-    told: list[str] = []
-    found = read(save(tmp_path / "a.spacy", bare, partly, empty, outside), told)
+    messages: list[str] = []
+    found = read(save(tmp_path / "a.spacy", bare, partly, empty, outside), messages)
     assert [record.text for record in found] == ["", "丙"]
-    assert told == [f"{tmp_path / 'a.spacy'}: 2 documents with tokens without annotation are left out."]
+    assert messages == [f"{tmp_path / 'a.spacy'}: 2 documents with tokens without annotation are left out."]
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"PAR1", "好".encode()])

@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.corpora.formats.detection import FORMATS, guess_format
 from spacy_zh_tw_ner.corpora.formats.hugging_face import read_hugging_face
 from spacy_zh_tw_ner.corpora.records import Reading, Record
 from spacy_zh_tw_ner.entities import Entity
-from spacy_zh_tw_ner.errors import CorpusError
+from spacy_zh_tw_ner.errors import CorpusError, MissingExtraError
 
 TOKENS = ["台北", "市", "很", "大"]
 NAMES = ["O", "B-PER", "I-PER", "B-GPE", "I-GPE"]
@@ -24,10 +24,10 @@ POS = {"feature": {"names": ["NN", "VV", "X", "Y", "Z"], "_type": "ClassLabel"},
 FEATURES = {"tokens": {}, "pos_tags": POS, "chunk_tags": CHUNKS, "ner_tags": CLASS_LABEL}
 
 
-def read(tmp_path: Path, *values: object, told: list[str] | None = None) -> list[Record]:
+def read(tmp_path: Path, *values: object, messages: list[str] | None = None) -> list[Record]:
     path = tmp_path / "train.jsonl"
     path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
-    return list(read_hugging_face(path, Reading(notify=[].append if told is None else told.append)))
+    return list(read_hugging_face(path, Reading(notify=[].append if messages is None else messages.append)))
 
 
 def numbered(tmp_path: Path) -> Record:
@@ -92,14 +92,14 @@ def test_words_may_be_found_in_their_text(tmp_path: Path) -> None:
         read(tmp_path, {**data, "text": "在 York 的"})
 
 
-def test_repairs_are_counted_and_iob1_is_told(tmp_path: Path) -> None:
+def test_repairs_are_counted_and_iob1_is_reported(tmp_path: Path) -> None:
     begins = {"tokens": ["甲", "乙"], "ner_tags": ["I-A", "O"]}
-    told: list[str] = []
-    (record,) = read(tmp_path, begins, told=told)
+    messages: list[str] = []
+    (record,) = read(tmp_path, begins, messages=messages)
     assert (record.entities, record.repairs) == ([Entity(0, 1, "A")], [])
-    assert "IOB1" in told[0]
-    record, _ = read(tmp_path, begins, {"tokens": ["甲"], "ner_tags": ["B-A"]}, told=(told := []))
-    assert (record.repairs, told) == (["1 tags without a beginning"], [])
+    assert "IOB1" in messages[0]
+    record, _ = read(tmp_path, begins, {"tokens": ["甲"], "ner_tags": ["B-A"]}, messages=(messages := []))
+    assert (record.repairs, messages) == (["1 tags without a beginning"], [])
 
 
 def test_no_row_is_lost_behind_those_that_are_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.M
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(CorpusError, match=r"^\[ZT224\] .*pip install .*\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"^\[ZT224\] .*pip install .*\[parquet\]"):
         list(read_hugging_face(path))
 
 

@@ -14,10 +14,10 @@ from spacy_zh_tw_ner.errors import CorpusError
 CLUENER_TEXT = "彭小軍認為，臺灣的臺灣銀行"
 
 
-def read(reader: ReaderT, tmp_path: Path, *values: object, told: list[str] | None = None) -> list[Record]:
+def read(reader: ReaderT, tmp_path: Path, *values: object, messages: list[str] | None = None) -> list[Record]:
     path = tmp_path / "data.jsonl"
     path.write_text("".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values), encoding="utf-8")
-    return list(reader(path, Reading(notify=[].append if told is None else told.append)))
+    return list(reader(path, Reading(notify=[].append if messages is None else messages.append)))
 
 
 def read_lines(tmp_path: Path, *lines: str) -> list[Record]:
@@ -74,7 +74,7 @@ def test_a_surface_that_stands_elsewhere_is_rejected(first: int, last: int, stan
     assert reason == f"the file says '彭小軍', but the text has {stands_there} there"
 
 
-def test_one_end_written_exclusive_is_mended_and_told(tmp_path: Path) -> None:
+def test_one_end_written_exclusive_is_repaired_and_reported(tmp_path: Path) -> None:
     first, second = read_lines(
         tmp_path, line("好", {"x": {"好": [[0, 0]]}}), line(CLUENER_TEXT, {"name": {"彭小軍": [[0, 3]]}})
     )
@@ -85,11 +85,11 @@ def test_one_end_written_exclusive_is_mended_and_told(tmp_path: Path) -> None:
 def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "dev.json"
     path.write_text(line(CLUENER_TEXT, {"name": {"彭小軍": [[0, 3]]}, "place": {"臺灣": [[6, 8]]}}), encoding="utf-8")
-    told: list[str] = []
-    (record,) = read_cluener(path, Reading(notify=told.append))
+    messages: list[str] = []
+    (record,) = read_cluener(path, Reading(notify=messages.append))
     assert record.entities == [Entity(0, 3, "name"), Entity(6, 8, "place")]
     assert record.repairs == []
-    assert told == [
+    assert messages == [
         f"{path}: offsets are read as codepoint: 2 of 2 spans then match the texts in the file, "
         "and 0 as codepoint-inclusive."
     ]
@@ -169,10 +169,12 @@ def test_carriage_returns_count(tmp_path: Path) -> None:
 
 
 def test_utf16_is_noticed_where_code_points_are_impossible(tmp_path: Path) -> None:
-    told: list[str] = []
-    (record,) = read(read_doccano, tmp_path, {"text": "👨🏻\u200d🚒消防局", "label": [[7, 10, "ORG"]]}, told=told)
+    messages: list[str] = []
+    (record,) = read(
+        read_doccano, tmp_path, {"text": "👨🏻\u200d🚒消防局", "label": [[7, 10, "ORG"]]}, messages=messages
+    )
     assert [record.text[e.start : e.end] for e in record.entities] == ["消防局"]
-    assert "read as utf16" in told[0]
+    assert "read as utf16" in messages[0]
 
 
 @pytest.mark.parametrize(
@@ -257,23 +259,23 @@ def test_a_text_may_have_no_spans(empty: dict[str, object], tmp_path: Path) -> N
     assert read(read_spacy_json, tmp_path, {"text": TEXT, **empty})[0].entities == []
 
 
-def test_only_what_was_accepted_is_read_and_the_rest_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_only_what_was_accepted_is_read_and_the_rest_is_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
     values = [{"text": answer, "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")]
-    assert [record.text for record in read(read_spacy_json, tmp_path, *values, told=told)] == ["accept"]
-    assert told == [f'{tmp_path / "data.jsonl"}: 2 objects whose `answer` is not "accept" are left out.']
+    assert [record.text for record in read(read_spacy_json, tmp_path, *values, messages=messages)] == ["accept"]
+    assert messages == [f'{tmp_path / "data.jsonl"}: 2 objects whose `answer` is not "accept" are left out.']
 
 
 def test_surfaces_tell_the_unit(tmp_path: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     (record,) = read(
         read_spacy_json,
         tmp_path,
         {"text": TEXT, "spans": [{"start": 5, "end": 8, "label": "GPE", "text": "臺北市"}]},
-        told=told,
+        messages=messages,
     )
     assert record.entities == ENTITIES[1:]
-    assert "read as utf16" in told[0]
+    assert "read as utf16" in messages[0]
 
 
 @pytest.mark.parametrize(

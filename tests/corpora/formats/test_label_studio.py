@@ -24,10 +24,10 @@ def task(*annotations: list[dict[str, object]], text: str = TEXT, **more: Any) -
     return {"id": 5, "data": {"text": text}, "annotations": [{"id": 1, "result": a} for a in annotations], **more}
 
 
-def read(tmp_path: Path, *tasks: dict[str, Any], told: list[str] | None = None) -> list[Record]:
+def read(tmp_path: Path, *tasks: dict[str, Any], messages: list[str] | None = None) -> list[Record]:
     path = tmp_path / "export.json"
     path.write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
-    return list(read_label_studio(path, Reading(notify=[].append if told is None else told.append)))
+    return list(read_label_studio(path, Reading(notify=[].append if messages is None else messages.append)))
 
 
 ENTITIES = [Entity(0, 3, "ORG"), Entity(4, 7, "GPE")]
@@ -37,37 +37,37 @@ ENTITIES = [Entity(0, 3, "ORG"), Entity(4, 7, "GPE")]
 @pytest.mark.parametrize("surfaces", [True, False])
 def test_units_are_utf16_or_what_the_surfaces_say(shift: int, surfaces: bool, tmp_path: Path) -> None:
     names = ("𠮷野家", "臺北市") if surfaces else (None, None)
-    told: list[str] = []
+    messages: list[str] = []
     result = [region(0, 3 + shift, "ORG", names[0]), region(4 + shift, 7 + shift, "GPE", names[1])]
-    (record,) = read(tmp_path, task(result), told=told)
+    (record,) = read(tmp_path, task(result), messages=messages)
     if surfaces or shift:
         assert record.entities == ENTITIES
-    assert bool(told) == (not (surfaces and shift))  # UTF-16 is no news, but without surfaces it is a guess
+    assert bool(messages) == (not (surfaces and shift))  # UTF-16 is no news, but without surfaces it is a guess
     assert record.origin == f"{tmp_path / 'export.json'}:2, task 5"
 
 
-def test_the_first_annotation_or_the_ground_truth_is_read_and_the_others_are_told(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_the_first_annotation_or_the_ground_truth_is_read_and_the_others_are_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
     first, second = [region(5, 8, "GPE", "臺北市")], [region(0, 4, "ORG", "𠮷野家")]
     marked = task(first, second)
     marked["annotations"][1]["ground_truth"] = True
     cancelled = task(first, second)
     cancelled["annotations"][0]["was_cancelled"] = True
-    found = read(tmp_path, task(first, second), marked, cancelled, told=told)
+    found = read(tmp_path, task(first, second), marked, cancelled, messages=messages)
     assert [record.entities for record in found] == [ENTITIES[1:], ENTITIES[:1], ENTITIES[:1]]
-    assert len(told) == 1
-    assert "2 others are left out" in told[0]
+    assert len(messages) == 1
+    assert "2 others are left out" in messages[0]
 
 
-def test_tasks_that_nobody_has_annotated_are_left_out_and_told(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_tasks_that_nobody_has_annotated_are_left_out_and_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
     skipped = task([])
     skipped["annotations"][0]["was_cancelled"] = True
     predicted = task(predictions=[{"result": [region(0, 4, "ORG", "𠮷野家")]}])
-    (record,) = read(tmp_path, task(), skipped, predicted, task([], text="好"), told=told)
+    (record,) = read(tmp_path, task(), skipped, predicted, task([], text="好"), messages=messages)
     assert (record.text, record.entities) == ("好", [])
-    assert len(told) == 1
-    assert "3 tasks without an annotation" in told[0]
+    assert len(messages) == 1
+    assert "3 tasks without an annotation" in messages[0]
 
 
 def test_other_answers_than_labels_are_no_entities(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def named(data: dict[str, Any], *regions: dict[str, Any], **more: Any) -> dict[s
     ],
 )
 @pytest.mark.parametrize("to_name", [True, False])
-def test_the_field_of_the_text_is_told_by_its_regions(data: dict[str, Any], to_name: bool, tmp_path: Path) -> None:
+def test_the_field_of_the_text_is_detected_by_its_regions(data: dict[str, Any], to_name: bool, tmp_path: Path) -> None:
     field = next(key for key, value in data.items() if value == TEXT)
     if "text" in data and not to_name:
         pytest.skip("then it is `text`")
@@ -214,18 +214,18 @@ def minimal(*regions: dict[str, object], **more: Any) -> dict[str, Any]:
 
 
 def test_the_smaller_export_is_read_too(tmp_path: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     org: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
     gpe: dict[str, object] = {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]}
     named = minimal(kind=[gpe], id=6)
     named["content"] = named.pop("text")
     tasks = [minimal(org, gpe), minimal(org), named, minimal(id=7), minimal(id=8, doc_id="新聞")]
-    found = read(tmp_path, *tasks, told=told)
+    found = read(tmp_path, *tasks, messages=messages)
     assert [record.entities for record in found] == [ENTITIES, ENTITIES[1:], [], []]
     assert ([record.text for record in found], found[3].doc_id) == ([TEXT] * 4, "新聞")
     assert found[0].origin.endswith(":2, task 5")
-    assert len(told) == 1
-    assert "1 others are left out" in told[0]
+    assert len(messages) == 1
+    assert "1 others are left out" in messages[0]
     assert guess_format(tmp_path / "export.json") == "label-studio"
 
 
