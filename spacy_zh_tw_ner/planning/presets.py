@@ -41,7 +41,8 @@ def read_config(source: str | Path) -> Config:
 
     source (str | Path): A file, or the name of a config of this package.
     RETURNS (Config): Complete, and not interpolated.
-    RAISES (PlanError): If there is no such config, or a preset sets an unknown setting, with the nearest name.
+    RAISES (PlanError): If there is no such config, with the nearest name.
+    RAISES (UsageError): If a preset sets an unknown setting, with the nearest name.
     """
     path = _path_of(source)
     config = _parse(path)
@@ -56,10 +57,10 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
     """Change settings of a config, each by the path that `spacy train` accepts on its command line.
 
     settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; blocks are replaced as a whole.
-    origin (object): Source of the settings, for messages; a Path for those of a file.
+    origin (object): Source of the settings, for messages.
     RETURNS (Config): A new config.
     RAISES (UsageError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of
-        the registered function of its block; a PlanError for one from a file.
+        the registered function of its block.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -75,8 +76,7 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)
-            error = PlanError if isinstance(origin, Path) else UsageError
-            raise error(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
+            raise UsageError(Errors.ZT601.format(origin=origin, path=path, near=near[0] if near else "none"))
         block[last] = value
     return changed
 
