@@ -41,7 +41,8 @@ def read_config(source: str | Path) -> Config:
 
     source (str | Path): A file, or the name of a config of this package.
     RETURNS (Config): Complete, and not interpolated.
-    RAISES (PlanError): If there is no such config, or a preset sets an unknown setting, with the nearest name.
+    RAISES (PlanError): If there is no such config, with the nearest name.
+    RAISES (UsageError): If a preset sets an unknown setting, with the nearest name.
     """
     path = _path_of(source)
     config = _parse(path)
@@ -58,8 +59,8 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
     settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; blocks are replaced as a whole.
     origin (object): Source of the settings, for messages.
     RETURNS (Config): A new config.
-    RAISES (PlanError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of the
-        registered function of its block.
+    RAISES (UsageError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of
+        the registered function of its block.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -70,9 +71,8 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
                 default = _at(DEFAULT_CONFIG, sections[: i + 1])
                 block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
             block = block[section]
-        default = _at(
-            DEFAULT_CONFIG, sections
-        )  # may be a plain value where this config has a block, such as learn_rate
+        # May be a plain value where this config has a block, such as learn_rate.
+        default = _at(DEFAULT_CONFIG, sections)
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
             near = get_close_matches(path, [*_paths(config), *(f"{'.'.join(sections)}.{key}" for key in known)], n=1)

@@ -111,9 +111,7 @@ class Pitfalls:
         head = highest.get("head", highest.get("all", LOW_HEAD_RATE))
         if head < LOW_HEAD_RATE:
             setting = "head_rate" if "head" in highest else "learn_rate"
-            own_rate = (
-                "" if "head" in highest else ", a Transformer in the same config its own rate (GroupedOptimizer.v1)"
-            )
+            own_rate = "" if "head" in highest else ", a Transformer with it a rate of its own (GroupedOptimizer.v1)"
             yield f"training.optimizer.{setting}, {head:.2g} at most: a CRF and its layer want 0.001 to 0.005{own_rate}"
         # Adapters need a higher rate; all of them are in a block named `lora`.
         if highest.get("encoder", 0.0) > HIGH_ENCODER_RATE and not any(find_settings(self._config, "lora")):

@@ -84,7 +84,7 @@ def test_it_is_told_once() -> None:
         ({}, {"encoder": 3e-5, "head": 3e-5}, r"training\.optimizer\.head_rate, 3e-05 at most"),
         ({}, {"all": 2e-5}, r"training\.optimizer\.learn_rate, 2e-05 at most.*GroupedOptimizer"),
         ({}, {"encoder": 1e-3, "head": 1e-3}, r"training\.optimizer\.encoder_rate, 0\.001 at most"),
-        ({"min_score": 0.35}, {"encoder": 3e-5, "head": 1e-3}, r"corpus with hardly an entity.*validate"),
+        ({"min_score": 0.35}, {"encoder": 3e-5, "head": 1e-3}, r"corpus with very few entities.*validate"),
     ],
 )
 def test_all_o_names_the_setting(ner: dict[str, Any], rates: dict[str, float], expected: str) -> None:
