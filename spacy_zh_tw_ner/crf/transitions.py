@@ -56,8 +56,11 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
 
 def is_allowed(scores: FloatsT) -> BoolsT:
-    """Return the mask of scores that are not forbidden, even after a division by a temperature or a sum."""
-    return scores > PENALTY / 2
+    """Return the mask of scores that are not forbidden, even after a division by a temperature or a sum.
+
+    NaN is not forbidden: it is kept, so that decoding reports it.
+    """
+    return ~(scores <= PENALTY / 2)
 
 
 def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT:

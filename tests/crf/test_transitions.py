@@ -135,3 +135,12 @@ def test_the_gradient_is_that_of_the_paths_that_remain(smoothing: float, partly:
 def test_nothing_is_copied_where_nothing_is_forbidden() -> None:
     emissions, nothing = np.zeros((2, 5), np.float32), np.zeros(0, dtype=np.intp)
     assert crf.constrain_emissions(emissions, nothing, nothing) is emissions
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_a_temperature_does_not_hide_nan(temperature: float) -> None:
+    emissions = np.array([[0.0, 1.0], [np.nan, 0.0]], dtype=np.float32)
+    free = Transitions(*(np.zeros(shape, dtype=np.float32) for shape in ((2, 2), (2,), (2,))))
+    divided, cooled = crf.at_temperature(emissions, free, temperature)
+    with pytest.raises(ValueError, match="ZT102"):
+        crf.decode(divided, [2], cooled)
