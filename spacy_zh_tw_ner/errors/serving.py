@@ -61,9 +61,9 @@ class ServiceErrors:
     ZT607 = "gazetteer: {count:,} words, and at most {limit:,} are allowed. Leave some out, or have --max-words raised."
     ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."
     ZT609 = (
-        "Words cannot be evidence for the label {label!r}: no recognizer of this pipeline predicts it. Labels that can "
-        "have evidence: {labels}. Remove the label from gazetteer, or set `override` to true: its words are then always "
-        "entities."
+        "Words cannot be evidence for the label {label!r}: no recognizer of this pipeline predicts it. Labels that "
+        "can have evidence: {labels}. Remove the label from gazetteer, or set `override` to true: its words are then "
+        "always entities."
     )
     ZT610 = (
         "The words of gazetteer match at more than {limit:,} places of a text of {length:,} characters. Remove very "
