@@ -1,4 +1,4 @@
-"""`python -m spacy_zh_tw_ner …`: the commands, without spaCy's own, and without spaCy where they need none."""
+"""Entry point of `python -m spacy_zh_tw_ner`: the commands of this package. Only those that need spaCy import it."""
 
 from .cli import zh_tw_ner_cli
 

@@ -21,7 +21,8 @@ class InputRecord:
 
     line: Line of the file, from 1; row of a Parquet file.
     text: The text to annotate.
-    fields: All fields, including the text; None for Parquet, where `row` of the chunk's table has them.
+    fields: All fields, including the text; None for Parquet, where they are in the table of the chunk.
+    row: Row in the table of the chunk, from 0.
     """
 
     line: int
@@ -68,7 +69,7 @@ class LoadedChunk:
     def readable(self, check: Callable[[str], None]) -> list[InputRecord]:
         """Return the records whose texts pass a check, and reject the others.
 
-        check (Callable[[str], None]): Raises a ValueError for a text.
+        check (Callable[[str], None]): Function that raises a ValueError for a text to reject.
         """
         kept = []
         for record in self.records:

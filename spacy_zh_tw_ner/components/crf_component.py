@@ -72,7 +72,7 @@ class CRFComponent(Pipe):
 
     @abstractmethod
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that are not long: (n_rows, n_tags) float32, in their order."""
+        """Return the emissions of documents that fit into one batch: (n_rows, n_tags) float32, in document order."""
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:

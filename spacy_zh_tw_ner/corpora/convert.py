@@ -133,9 +133,10 @@ def read_records(
 
     paths (list[Path]): The files.
     settings (ConvertSettings): Settings.
-    tally (Tally): Counts and rejects, added to.
-    reading (Reading): Receives messages and progress.
-    decision (Optional[ScriptDecision]): Evidence of earlier files of the corpus for its script.
+    tally (Tally): Counts and rejected records; updated in place.
+    reading (Reading): Callbacks for messages and progress.
+    decision (Optional[ScriptDecision]): Evidence, from files of the corpus read earlier, that the corpus is in
+        Traditional or in Simplified characters.
     YIELDS (Record): Checked records.
     RAISES (CorpusError): For a file that is missing or cannot be read.
     """

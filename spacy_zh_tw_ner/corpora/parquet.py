@@ -78,10 +78,10 @@ def _parquet_objects(
 
 
 def _require_plausible(metadata: Any, path: Path) -> None:
-    """Refuse a file whose columns would take far more memory than it has bytes.
+    """Reject a file whose decoded columns would need far more memory than the size of the file.
 
-    metadata (pyarrow.parquet.FileMetaData): Sizes before compression, and numbers of values before encoding: a run of
-        equal values takes few bytes however long it is.
+    metadata (pyarrow.parquet.FileMetaData): Uncompressed sizes and numbers of values; a run of equal values takes few
+        bytes at any length.
     """
     limit = inflation_limit(path.stat().st_size)
     for i in range(metadata.num_row_groups):

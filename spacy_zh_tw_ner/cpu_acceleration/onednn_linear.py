@@ -80,7 +80,7 @@ class _Product(torch.autograd.Function):
 
 
 def _product_of(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: torch.Size) -> torch.Tensor:
-    """(n_padded, n_in) → (*shape, n_out), without the padding."""
+    """Multiply padded rows by the weight, and remove the padding: (n_padded, n_in) → (*shape, n_out)."""
     return _onednn(rows, weight, bias)[: shape.numel()].view(*shape, len(weight))
 
 

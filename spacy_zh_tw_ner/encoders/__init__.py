@@ -28,7 +28,7 @@ class Adopt(Protocol):
     """The hook `adopt`."""
 
     def __call__(self, model: Model[Any, Any], trained: Model[Any, Any], /) -> None:
-        """Take over from a trained layer of the same kind what is neither a parameter nor a shim."""
+        """Copy the other state of a trained layer of the same kind; parameters and shims are copied by the caller."""
 
 
 class Reach(Protocol):

@@ -22,7 +22,7 @@ class CommandErrors:
         "A worker process was killed, or ran out of memory ({reason}). Finished work is kept in {folder}; the same "
         "command continues from there, perhaps with fewer --workers or a smaller --chunk-size."
     )
-    ZT528 = "{setting}={value} is not possible. {remedy}"
+    ZT528 = "{setting}={value} is not allowed. {remedy}"
     ZT529 = (
         "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
         ".parquet, or cut IN into several files."

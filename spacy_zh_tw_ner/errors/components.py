@@ -12,8 +12,8 @@ class ComponentErrors:
     ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
     ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
     ZT004 = (
-        "There is no script={value!r}. Choose an OpenCC configuration: {choices}; "
-        "or none at all, which is null in a config, and `none` on the command line."
+        "Unknown script {value!r}. Choose an OpenCC configuration: {choices}. For no conversion, use null in a config, "
+        "or `none` on the command line."
     )
 
     # Head and CRF

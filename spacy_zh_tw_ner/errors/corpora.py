@@ -47,7 +47,7 @@ class CorpusErrors:
     ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
     ZT233 = "{path} exists already, and is not an output of this kind. Choose another name, or remove it first."
-    ZT234 = "There is no text to write to {path}."
+    ZT234 = "Nothing was written to {path}: the input holds no text. Check IN, and its format with --format."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
 
     # Conversion

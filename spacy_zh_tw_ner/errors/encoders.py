@@ -24,7 +24,10 @@ class EncoderErrors:
         "{kind} is a slow tokenizer, which has no alignment of wordpieces and characters. Save it as a fast one: "
         "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
     )
-    ZT311 = "{kind} has none of {names}, so there is no id for padding. Set `pad_token` in its config."
+    ZT311 = (
+        "The tokenizer {kind} has no padding token: none of {names} is set. Set `pad_token` in tokenizer_config.json "
+        "of the base model."
+    )
     ZT312 = (
         "clause_windows has size={size} and overlap={overlap}. Give an overlap from 0 to a quarter of the size, "
         "such as size = 254 and overlap = 16."
@@ -116,8 +119,8 @@ class EncoderErrors:
 
     # Memory
     ZT341 = (
-        'Memory ran out in training, and memory.micro_batch is null: {reason} Set it to "auto", so that a batch that '
-        "does not fit runs in parts."
+        'Out of memory in training, and memory.micro_batch is null: {reason} Set memory.micro_batch to "auto", which '
+        "runs batches that do not fit in parts."
     )
     ZT342 = (
         "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "

@@ -19,7 +19,7 @@ class ServiceErrors:
     ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
     ZT511 = "The pipeline fails at this text ({kind}). Send the other texts of the request without it."
     ZT512 = "The answer took longer than {seconds:g} s. Try again later, or send less at a time."
-    ZT513 = "The body was not complete within {seconds:g} s. Send it faster, or in parts."
+    ZT513 = "The body did not arrive within {seconds:g} s. Check the connection, or split it into several requests."
     ZT514 = "This service needs a key, and {seen}. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     ZT515 = "There is no pipeline {name!r} here. There are: {names}."
     ZT516 = "The pipeline does not have the label {label!r}. It has: {labels}."
@@ -32,7 +32,7 @@ class ServiceErrors:
     ZT561 = "Port {port} of {host} is in use by another program. Stop that program, or choose another port with --port."
     ZT562 = "The service cannot listen at --host {host}: {reason}. Give an address of this machine, such as 127.0.0.1."
     ZT563 = "The request line and headers are longer than {limit:,} bytes. Send less; texts go in the body."
-    ZT564 = "The request headers were not complete within {seconds:g} s. Send them faster."
+    ZT564 = "The request headers did not arrive within {seconds:g} s. Check the connection."
     ZT565 = (
         "The Host header of the request is not a name of this service. Use one of its names, or have this one added "
         "with --allow-host."
@@ -61,12 +61,13 @@ class ServiceErrors:
     ZT607 = "gazetteer: {count:,} words, and at most {limit:,} are allowed. Leave some out, or have --max-words raised."
     ZT608 = "gazetteer: word {number} of the label {label!r} {problem}. Correct it, or leave it out."
     ZT609 = (
-        "The label {label!r} in gazetteer takes no evidence in this pipeline. Those that do: {labels}. Leave it out, "
-        "or set `override` to true, which makes entities of its words without asking the pipeline."
+        "Words cannot be evidence for the label {label!r}: no recognizer of this pipeline predicts it. Labels that "
+        "can have evidence: {labels}. Remove the label from gazetteer, or set `override` to true: its words are then "
+        "always entities."
     )
     ZT610 = (
-        "The words of gazetteer are found at more than {limit:,} places of a text of {length:,} characters. Leave out "
-        "those that are inside others."
+        "The words of gazetteer match at more than {limit:,} places of a text of {length:,} characters. Remove very "
+        "short words and words that are part of longer ones, or split the text."
     )
 
 

@@ -78,8 +78,8 @@ class TrainingWarnings:
 
     # Runs
     ZT921 = (
-        "The loss of {names} is no finite number any more: the model is lost, and spaCy cannot save it (it stops with "
-        '"Invalid Nan value"). `model-best` holds the best weights from before. Likely: {hints}.'
+        "The loss of {names} is NaN or infinite. Training cannot recover, and spaCy cannot save the model (error "
+        '"Invalid Nan value"). Use `model-best`, which was saved before, or train again. Likely: {hints}.'
     )
     ZT922 = (
         "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."

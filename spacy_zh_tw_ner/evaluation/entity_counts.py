@@ -20,7 +20,11 @@ LONGER = "9+"
 
 
 class EntityCounts(NamedTuple):
-    """groups: Names, sorted. counts: (n_documents, n_groups, 3), right, wrong and missed."""
+    """Counts of entities by document and group.
+
+    groups: Names of groups, such as labels, sorted.
+    counts: (n_documents, n_groups, 3) true positives, false positives and false negatives.
+    """
 
     groups: tuple[str, ...]
     counts: CountsT

@@ -1,4 +1,4 @@
-"""Quantize an exported model to 8-bit weights, and measure the change.
+"""Quantize an exported model to int8 weights, and measure the change.
 
     MatMul(hidden, weight)  →  DynamicQuantizeLinear(hidden) ┐
                                MatMulInteger(·, int8 weight) ┴ Cast → Mul by both scales
@@ -8,17 +8,20 @@ an output ("per channel"); hidden states have one scale and one zero point a bat
 attention has them, stay in float32, and so do biases, norms and the head, whose emissions are added up along a text.
 Embedding tables have one scale a row; rows become float32 when they are looked up. Weights are mapped from disk.
 
-A random 12 × 768 BERT becomes 98 MiB, of 388, and reads 2.6 to 3.1 times as many wordpieces a second (24 to 512 at
-once, one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31; with its products of blocks, `MatMulNBits`, less than
-twice). The cost, for a 3 × 192 BERT trained on the embedded corpus (dev and test together):
+Weights of products use 7 of the 8 bits, so that sums of products fit into 16 bits on CPUs without VNNI.
 
-                              root mean square error of emissions     F
-    float32                                                         62.58
-    as here                   1.08 %                                62.48
-    embeddings in 16 bits     0.97 %                                62.11     and 16 MiB more of the 12 × 768 in memory
-    weights in 8 bits, not 7  0.84 %                                62.36
-    both                      0.69 %                                62.53
-    `int8`, by torch          0.69 %
+A random 12 × 768 BERT shrinks from 388 to 98 MiB and reads 2.6 to 3.1 times as many wordpieces per second (24 to 512
+per call, one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31). Block-wise quantization (`MatMulNBits`) is less than
+twice as fast as float32. The cost, for a 3 × 192 BERT trained on the embedded corpus (dev and test together):
+
+                                               root mean square error of     F
+                                               emissions, of float32's
+    float32                                                                62.58
+    this module (weights 7, embeddings 8 bits)           1.08 %            62.48
+    embeddings in 16 bits                                0.97 %            62.11   (12 × 768: 16 MiB more memory)
+    weights in 8 bits                                    0.84 %            62.36
+    embeddings in 16 bits, weights in 8                  0.69 %            62.53
+    8-bit layers in torch (`quantize`)                   0.69 %
 """
 
 import json

@@ -82,8 +82,8 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def create_optimizer(self) -> Optimizer:
         """Create the optimizer of [training.optimizer], with learning rates at the peak of their schedules.
 
-        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is given to them; `spacy train`
-        gives one. See `optimizer.start_at_peak`.
+        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is passed to them; `spacy train`
+        passes one. See `optimizer.start_at_peak`.
         """
         return create_optimizer(self.config)
 

@@ -52,12 +52,12 @@ class PlanReport:
 
 
 def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
-    """Plan a config for a card.
+    """Estimate the GPU memory of training with a config, and what to change if it does not fit.
 
-    name (str): Of the config.
-    config (Config): Complete, and not interpolated.
-    vram (Optional[float]): GiB of the card; by default that of the preset.
-    RAISES (PlanError): For a card that is smaller than the memory of CUDA itself; see also `read_recipe`.
+    name (str): Name of the config, for the report.
+    config (Config): Complete config, not interpolated.
+    vram (Optional[float]): GPU memory in GiB; by default the memory that the preset is designed for.
+    RAISES (PlanError): If the GPU has less memory than the CUDA context alone needs; see also `read_recipe`.
     """
     vram = vram if vram is not None else _preset_vram(name)
     if vram * GIB <= CONTEXT:

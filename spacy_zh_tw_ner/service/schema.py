@@ -99,7 +99,7 @@ class EntitiesRequest(Options):
 
 
 class StreamHeader(BaseModel):
-    """The first line of a stream, where it has words for all others."""
+    """Optional first line of a stream: gazetteer words that apply to all lines after it."""
 
     model_config = ConfigDict(extra="forbid", title="StreamWords")
 

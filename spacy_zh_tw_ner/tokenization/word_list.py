@@ -17,7 +17,7 @@ ValueT = TypeVar("ValueT")
 
 
 class WordIndex(Generic[ValueT]):
-    """Find all occurrences of words, each of which has a value other than None.
+    """Index that finds all occurrences of words in a text. Each word has a value, which is not None.
 
     A search at one position reads character by character, until no word begins with what it has read. Prefixes are kept
     up to LONGEST_PREFIX characters, so that memory does not grow with the square of the lengths; longer words are

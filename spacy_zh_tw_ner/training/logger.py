@@ -81,7 +81,7 @@ class ProgressLogger:
         )
 
     def log_step(self, info: InfoT | None) -> None:
-        """Log a step: None, or the information of an evaluation, as spaCy passes them."""
+        """Log a training step. info: None, or the results of an evaluation, as spaCy passes them to loggers."""
         if info is None:
             self._pace.step()
             self._bar.update()

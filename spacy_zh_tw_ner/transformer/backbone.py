@@ -182,9 +182,9 @@ def configure(model: Base, settings: BackboneSettings) -> Backbone:
 
 
 def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Check that every wordpiece has an embedding: a GPU reports no more than a failed assertion.
+    """Check that every tokenizer id has an embedding. A GPU would report a missing one as a failed assertion.
 
-    RAISES (ValueError): If the tokenizer has ids that the base does not.
+    RAISES (BaseModelError): If an id has no embedding.
     """
     wordpieces = max(tokenizer.get_vocab().values()) + 1
     rows = backbone.model.get_input_embeddings().num_embeddings

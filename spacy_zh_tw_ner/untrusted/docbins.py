@@ -38,9 +38,9 @@ class CheckedDocBin(DocBin):
         self.path = path
 
     def from_bytes(self, bytes_data: bytes) -> "CheckedDocBin":
-        """Read a file.
+        """Load the content of a `.spacy` file.
 
-        RAISES (CorpusError): For anything but the content of a `.spacy` file.
+        RAISES (CorpusError): If the bytes are anything else.
         """
         try:
             with reading(self.path):

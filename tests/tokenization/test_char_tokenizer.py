@@ -346,7 +346,7 @@ def test_the_registered_function_builds_the_tokenizer(nlp: Language) -> None:
     [
         ({"group": ["latn"]}, r"\[ZT002\] CharTokenizer does not know group='latn'.*'digit', 'latin'"),
         ({"normalize": ["widht"]}, r"\[ZT003\] CharTokenizer does not know normalize='widht'.*'variants', 'width'"),
-        ({"script": "zh-tw"}, r"\[ZT004\] There is no script='zh-tw'.*'s2tw'"),
+        ({"script": "zh-tw"}, r"\[ZT004\] Unknown script 'zh-tw'.*'s2tw'"),
     ],
 )
 def test_an_unknown_setting_is_named_beside_those_there_are(config: dict[str, Any], message: str) -> None:

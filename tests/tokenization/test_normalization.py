@@ -115,5 +115,5 @@ def test_characters_that_no_script_knows_stay_as_they_are(script: str) -> None:
 
 @pytest.mark.parametrize("script", ["s2twq", "", "S2TW", "zh-tw"])
 def test_an_unknown_script_is_named_beside_those_there_are(script: str) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT004\] There is no script='{script}'.*'s2tw'"):
+    with pytest.raises(ValueError, match=rf"\[ZT004\] Unknown script '{script}'.*'s2tw'"):
         ScriptConverter(script)

@@ -140,7 +140,7 @@ def test_the_same_seed_gives_the_same_examples(nlp: Language) -> None:
         ({"level": 1.5}, r"\[ZT241\] script_variants has level=1.5"),
         ({"level": 0.5, "script_level": -1.0}, r"\[ZT241\] script_variants has script_level=-1.0"),
         ({"level": 0.5, "pairs": {"里": "裡面"}}, r"\[ZT242\].*里.*裡面"),
-        ({"level": 0.5, "script_level": 0.1, "scripts": ["zh"]}, r"\[ZT004\] There is no script='zh'"),
+        ({"level": 0.5, "script_level": 0.1, "scripts": ["zh"]}, r"\[ZT004\] Unknown script 'zh'"),
     ],
 )
 def test_settings_that_cannot_be_are_named(settings: dict[str, object], message: str) -> None:

@@ -134,7 +134,7 @@ def test_a_loss_that_is_no_number_is_told(loss: float) -> None:
     pitfalls, reports = Pitfalls(build()), run(make(), make(loss=loss), make(loss=loss))
     assert pitfalls.check(reports[:1]) == []
     (message,) = pitfalls.check(reports[:2])
-    assert message.startswith("[ZT921] The loss of ner is no finite number any more")
+    assert message.startswith("[ZT921] The loss of ner is NaN or infinite")
     assert pitfalls.check(reports) == []
 
 
