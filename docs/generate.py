@@ -28,7 +28,10 @@ GROUPS = {
     "spacy_scorers": "Scorers",
 }
 FILLED_BY_SPACY = ("nlp", "name", "model", "scorer", "vocab")
-ARGUMENT = re.compile(r"^(\w+) \(([^\n]*?)\): (.*?)(?=^\w+ \(|^[A-Z]+ \(|\Z)", re.MULTILINE | re.DOTALL)
+# The start of an entry of a docstring: "name (type): ", "name: ", or several names before one colon
+ENTRY = re.compile(r"^((?:\w+(?: \([^\n]*?\))?(?:, )?)+): ", re.MULTILINE)
+NAME = re.compile(r"(\w+)(?: \([^\n]*?\))?(?:, |$)")
+REFERENCE = re.compile(r"(?:settings are those of|[Aa]rguments as in|is as in|as of)\s+`?(\w+)`?")
 
 
 def entry_points(group: str) -> dict[str, Any]:
@@ -44,25 +47,40 @@ def entry_points(group: str) -> dict[str, Any]:
     return found
 
 
-def describe(function: Any) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Return the summary of a registered function, and the type and meaning of each argument.
+def describe(function: Any) -> tuple[str, dict[str, str]]:
+    """Return the summary of a registered function, and the meaning of each argument.
 
-    A function whose docstring refers to the class that it builds is described by the class.
+    A docstring may refer to that of a class or function of the same module, or describe the class that is returned.
     """
     texts = [inspect.getdoc(function) or ""]
-    built = inspect.signature(function).return_annotation
-    if isinstance(built, str):
-        built = getattr(inspect.getmodule(function), built.strip("\"'"), None)
-    if inspect.isclass(built):
-        texts.append(inspect.getdoc(built) or "")
-    arguments = {
-        name: (kind, " ".join(meaning.split()))
-        for text in reversed(texts)
-        for name, kind, meaning in ARGUMENT.findall(text)
-    }
-    own = re.sub(r"^Registered as `[^`]*`(, for [^.]*\.|[:.]) ?", "", texts[0]).strip()
-    summary = own if own and not re.match(r"Build the component|Arguments as in|\w+ \(", own) else texts[-1]
+    module = inspect.getmodule(function)
+    built = inspect.signature(function).return_annotation if not inspect.isclass(function) else None
+    others = [built.strip("\"'") if isinstance(built, str) else getattr(built, "__name__", ""), *_references(texts[0])]
+    for name in others:
+        other = getattr(module, name, None)
+        if other is not None:
+            texts.append(inspect.getdoc(other) or "")
+            texts += [inspect.getdoc(getattr(module, more, None)) or "" for more in _references(texts[-1])]
+    arguments = {name: meaning for text in reversed(texts) for name, meaning in _entries(text).items()}
+    own = re.sub(r"^Registered as `[^`]*`(, for [^.]*\.|[:.;]) ?", "", texts[0]).strip()
+    refers = not own or ENTRY.match(own) or re.match(r"Build the component|[Tt]he settings are|Arguments as in", own)
+    summary = next((text for text in texts[1:] if text), own) if refers else own
     return " ".join(summary.split("\n\n")[0].split()), arguments
+
+
+def _references(text: str) -> list[str]:
+    return REFERENCE.findall(text)
+
+
+def _entries(text: str) -> dict[str, str]:
+    """Return the meaning of each argument that a docstring lists."""
+    starts = [*ENTRY.finditer(text)]
+    ends = [match.start() for match in starts[1:]] + [len(text)] * bool(starts)
+    return {
+        name: " ".join(text[match.end() : end].split("\n\n", maxsplit=1)[0].split())
+        for match, end in zip(starts, ends, strict=True)
+        for name in NAME.findall(match[1])
+    }
 
 
 def configuration() -> str:
@@ -95,7 +113,7 @@ def configuration() -> str:
             for parameter in parameters:
                 given = defaults.get(parameter.name, parameter.default)
                 default = "required" if given is parameter.empty else f"`{json.dumps(given)}`"
-                meaning = arguments.get(parameter.name, ("", ""))[1].replace("|", "\\|")
+                meaning = arguments.get(parameter.name, "").replace("|", "\\|")
                 lines.append(f"| `{parameter.name}` | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -207,6 +207,12 @@ def test_every_page_of_the_docs_is_in_the_navigation() -> None:
     assert set(re.findall(r"(\w[\w-]*\.md)$", navigation, re.MULTILINE)) == {Path(name).name for name in DOCS}
 
 
+def test_every_setting_is_explained() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|(.*)\|$", TEXTS["docs/configuration.md"], re.MULTILINE)
+    assert len(rows) > 80
+    assert [name for name, _, meaning in rows if not meaning.strip()] == []
+
+
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_pages_are_current(name: str) -> None:
     """`python docs/generate.py` writes them."""

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def evaluate_cli(
     pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
     data: Path = typer.Argument(..., help="A .spacy file."),
-    train: Path | None = typer.Option(None, "--train", "-t", help="The training data, to tell seen entities apart."),
+    train: Path | None = typer.Option(
+        None, "--train", "-t", help="The training data, to score seen and new entities separately."
+    ),
     scripts: bool = typer.Option(False, "--scripts", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
     seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),

@@ -1,4 +1,4 @@
-"""`export-onnx PIPELINE OUT`: a pipeline with a Transformer for ONNX Runtime, checked before it is reported."""
+"""`export-onnx PIPELINE OUT`: a pipeline with a Transformer for ONNX Runtime, checked before it is written."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,10 +32,10 @@ def export_onnx_cli(
     ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Write encoder and head as ONNX, and all else that finding entities takes without torch and spaCy.
+    """Export a pipeline to ONNX and the files that it needs to run without torch and spaCy.
 
-    Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the weights of what
-    has passed are then rounded, and nothing is written when F falls too far.
+    Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the checked model is
+    then quantized, and nothing is written if F falls too far.
     """
     from ..errors import CorpusError, Errors
     from ..evaluation.predictions import read_golds

@@ -1,4 +1,4 @@
-"""`from-hf MODEL OUT`: a token classification checkpoint, such as CKIP's, as a spaCy pipeline, at once."""
+"""`from-hf MODEL OUT`: a token classification checkpoint, such as CKIP's, as a spaCy pipeline, without training."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`init-config OUT --preset NAME --corpus FOLDER`: a complete config, which `spacy train` takes as it is."""
+"""`init-config OUT --preset NAME --corpus FOLDER`: a complete config for `spacy train`."""
 
 import shlex
 import sys
@@ -30,7 +30,7 @@ def init_config_cli(
 ) -> None:
     """Write a complete training config from a preset, or one that trains an existing pipeline further.
 
-    Prints the commands that plan and train with it. Look at it, and change it, before you run them.
+    Prints the commands that plan and train with it. Review the config before you run them.
     """
     from ..atomic_writes import write_whole
     from ..errors import Errors, UsageError, Warnings

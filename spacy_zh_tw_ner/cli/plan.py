@@ -25,7 +25,7 @@ NOTES = {
 @zh_tw_ner_cli.command("plan")
 def plan_cli(
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
-    vram: float | None = typer.Option(None, "--vram", "-v", help="GiB of the card; a preset knows its own."),
+    vram: float | None = typer.Option(None, "--vram", "-v", help="GPU memory in GiB; default: that of the preset."),
     batch: int | None = typer.Option(None, "--batch", min=1, help="Batch size; default: that of the config."),
     length: int | None = typer.Option(
         None, "--length", min=3, help="Wordpieces per window; default: that of the config."
@@ -34,10 +34,10 @@ def plan_cli(
     force: bool = typer.Option(False, "--force", "-F", help="Replace the file of --write if it exists."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Say what a training step takes, and what to change when it does not fit.
+    """Estimate the memory of a training step, and what to change if it does not fit.
 
-    Needs neither a GPU nor weights: the model is built without numbers, and every allocation of a step is counted.
-    Exits with 2 where the config does not fit as it is.
+    Needs neither a GPU nor weights: the model is built on the meta device, and every allocation of a step is counted.
+    Exits with 2 if the config does not fit as it is.
     """
     from ..atomic_writes import write_whole
     from ..outputs import require_new
@@ -63,12 +63,12 @@ def plan_cli(
 
 
 def _show(report: "PlanReport") -> None:
-    """Print it."""
+    """Print a report as tables."""
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"
     print(f"{recipe.settings.name}: {share}")
     print(
-        f"{recipe.n_windows} × {recipe.length} pieces at once, {recipe.accumulate} × before an update, "
+        f"{recipe.n_windows} × {recipe.length} wordpieces at once, {recipe.accumulate} × before an update, "
         f"{recipe.settings.memory.precision}, {recipe.optimizer}"
     )
     rows = [(part, _gib(getattr(plan, part)), NOTES.get(part, "")) for part in PARTS]

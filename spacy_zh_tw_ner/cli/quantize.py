@@ -24,14 +24,14 @@ def quantize_cli(
         "--to",
         parser=one_of("int8", "bf16"),
         metavar="[int8|bf16]",
-        help="int8 is for a Transformer; bf16, where the CPU has it, for that or a BiLSTM.",
+        help="int8 for a Transformer; bf16 for a Transformer or BiLSTM, on CPUs that support it.",
     ),
     dev: Path | None = typer.Option(None, "--dev", help="A .spacy file; the one that it was trained with if left out."),
     max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that may be lost."),
     ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Round the weights of the encoder, a Transformer's to 8 bits, a BiLSTM's to 16. Head and CRF stay in 32.
+    """Quantize the encoder: a Transformer to 8 bits, a BiLSTM to 16. Head and CRF stay in 32 bits.
 
     Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
     """

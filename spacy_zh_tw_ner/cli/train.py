@@ -18,16 +18,16 @@ def train_cli(
     context: typer.Context,
     config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for model-best, model-last and the checkpoint."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUTPUT, if there is one."),
-    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: one an evaluation."),
+    resume: bool = typer.Option(False, "--resume", help="Continue from the checkpoint in OUTPUT, if there is one."),
+    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: at each evaluation."),
     code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, with commas."),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
     force: bool = typer.Option(False, "--force", "-F", help="Replace the run in OUTPUT, if there is one."),
 ) -> None:
     """Train a pipeline.
 
-    All that `spacy train` takes works here: settings of the config as --training.max_steps 2000. A run that was
-    stopped at any time, even by a power failure, goes on with --resume and ends with the same weights.
+    Settings of the config are options, such as --training.max_steps 2000, as in `spacy train`. A run that was stopped,
+    even by a power failure, continues with --resume and ends with the same weights.
     """
     from spacy.cli._util import import_code, parse_config_overrides
     from spacy.training.initialize import init_nlp

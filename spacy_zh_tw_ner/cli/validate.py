@@ -1,4 +1,4 @@
-"""`validate FOLDER`: look at a corpus before training on it."""
+"""`validate FOLDER`: check a corpus before training on it."""
 
 import json
 from pathlib import Path

@@ -48,7 +48,7 @@ subword_features = false
 
 
 def make_ner_scorer() -> ScorerT:
-    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`."""
+    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`: precision, recall and F of exact entities."""
     return score_ner
 
 

@@ -41,7 +41,7 @@ def build_bilstm_v1(
     layer_norm: bool = False,
     precision: str = "fp32",
 ) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.BiLSTM.v1`.
+    """Registered as `spacy-zh-tw-ner.BiLSTM.v1`: a bidirectional LSTM.
 
     embed (Model[list[Doc], list[Floats2d]]): Gives each token a vector of known width.
     hidden_width (int): Units of each direction; the output is twice as wide.

@@ -48,7 +48,7 @@ EDGE = np.uint64(1)  # key of the positions before and after a text
 def build_char_ngram_embed_v1(
     widths: Sequence[int], rows: Sequence[int], min_count: int = 1, dropout: float = 0.0, radical_width: int = 0
 ) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`.
+    """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`: vectors of hashed character n-grams and radicals.
 
     widths (Sequence[int]): Width of the vectors of unigrams, bigrams and trigrams; 0 for none. A token has two bigrams,
         which end and begin at it and share a table.

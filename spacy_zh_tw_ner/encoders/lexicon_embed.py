@@ -38,7 +38,7 @@ PlacesT: TypeAlias = npt.NDArray[np.float32]
 
 
 def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`.
+    """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`: an embedding, and matches of word lists.
 
     embed (Model[list[Doc], list[Floats2d]]): Another embedding, of known width, such as `CharNgramEmbed.v1`.
     lists (Sequence[str]): Files with one word a line. Each list has vectors of its own. They are read when the model is

@@ -30,7 +30,7 @@ BackpropT: TypeAlias = Callable[[HiddenT], list[Doc]]
 def build_masked_characters_v1(
     tok2vec: Tok2VecT, rate: float = 0.15, weight: float = 0.3, width: int = 128, n_targets: int = 4096
 ) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.MaskedCharacters.v1`.
+    """Registered as `spacy-zh-tw-ner.MaskedCharacters.v1`: an encoder that also predicts masked characters in training.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): The encoder, of known width.
     rate (float): Share of the tokens that are masked in each training batch.

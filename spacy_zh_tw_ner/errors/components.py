@@ -9,8 +9,8 @@ class ComponentErrors:
         "The text holds a lone surrogate, U+{code:04X}, at character {index}: half of a UTF-16 pair, no character. "
         "Decode the source again, or replace it: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
     )
-    ZT002 = "CharTokenizer does not know group={value!r}. Choose from {choices}."
-    ZT003 = "CharTokenizer does not know normalize={value!r}. Choose from {choices}."
+    ZT002 = "CharTokenizer: group={value!r} is unknown. Choose from {choices}."
+    ZT003 = "CharTokenizer: normalize={value!r} is unknown. Choose from {choices}."
     ZT004 = (
         "Unknown script {value!r}. Choose an OpenCC configuration: {choices}. For no conversion, use null in a config, "
         "or `none` on the command line."

@@ -84,7 +84,7 @@ class EncoderErrors:
     )
     ZT330 = "memory.freeze_layers={n}, but the base model has {layers} layers. Choose from 0 to {layers}."
     ZT331 = (
-        "A window of {length} pieces is longer than the {limit} positions of {name!r}. Set a smaller window in "
+        "A window of {length} wordpieces is longer than the {limit} positions of {name!r}. Set a smaller window in "
         "`get_spans`."
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
@@ -113,7 +113,7 @@ class EncoderErrors:
         "package, or save the pipeline again."
     )
     ZT340 = (
-        "The tokenizer of {name!r} has {pieces} pieces, its base embeddings for {rows}. They do not belong together: "
+        "The tokenizer of {name!r} has {pieces} wordpieces, its base model embeddings for {rows}. They do not match: "
         "give a `name` whose tokenizer and weights match."
     )
 
@@ -123,8 +123,8 @@ class EncoderErrors:
         "runs batches that do not fit in parts."
     )
     ZT342 = (
-        "Memory ran out with one window of {length} pieces alone. Set memory.gradient_checkpointing = true, a smaller "
-        "get_spans.size, a lora block, or a smaller base model; `zh-tw-ner plan` shows what each of them saves."
+        "Out of memory with a single window of {length} wordpieces. Set memory.gradient_checkpointing = true, a "
+        "smaller get_spans.size, a lora block, or a smaller base model; `zh-tw-ner plan` shows what each of them saves."
     )
     ZT343 = (
         'Memory ran out when {name} allocated its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", '
@@ -167,6 +167,6 @@ class EncoderWarnings:
     # Precision and memory
     ZT920 = "memory.precision={precision!r} is emulated on this {device}: it works, but slowly. Choose {other!r}."
     ZT930 = (
-        "Memory ran out with {size} pieces at once. Batches run in parts of at most {half} from now on; the results "
+        "Out of memory with {size} wordpieces at once. Batches run in parts of at most {half} from now on; the results "
         "are the same."
     )

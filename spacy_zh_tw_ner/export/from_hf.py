@@ -72,7 +72,7 @@ def pipeline_from_hf(
 def create_init_from_hf_v1(
     name: str, revision: str | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`, for `after_init` in [initialize]: fine-tuning begins there.
+    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning from a token classification checkpoint.
 
     name (str): The checkpoint that the encoder is from.
     revision (Optional[str]): Branch, tag or commit on the Hub.

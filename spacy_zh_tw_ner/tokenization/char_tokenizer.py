@@ -196,7 +196,10 @@ def create_char_tokenizer_v1(
     normalize: Sequence[str] = DEFAULT_NORMALIZE,
     script: str | None = None,
 ) -> Callable[[Language], CharTokenizer]:
-    """Registered as `spacy-zh-tw-ner.CharTokenizer.v1`; the settings are those of CharTokenizer."""
+    """Registered as `spacy-zh-tw-ner.CharTokenizer.v1`: one token per character.
+
+    The settings are those of `CharTokenizer`.
+    """
 
     def create(nlp: Language) -> CharTokenizer:
         return CharTokenizer(nlp.vocab, group=group, normalize=normalize, script=script)

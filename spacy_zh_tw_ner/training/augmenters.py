@@ -136,7 +136,10 @@ def respelled(gold: Doc, text: str) -> Doc:
 
 
 def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
-    """Registered as `spacy-zh-tw-ner.entity_swap.v1`; `level` is the share of the entities that are replaced."""
+    """Registered as `spacy-zh-tw-ner.entity_swap.v1`: replace entities by others of the same label.
+
+    level (float): Share of the entities that are replaced, from 0 to 1.
+    """
     return EntitySwap(level)
 
 
@@ -146,5 +149,8 @@ def create_script_variants_augmenter_v1(
     scripts: Sequence[str] = ("tw2s", "tw2t"),
     pairs: Mapping[str, str] | None = None,
 ) -> AugmenterT:
-    """Registered as `spacy-zh-tw-ner.script_variants.v1`; the settings are those of ScriptVariants."""
+    """Registered as `spacy-zh-tw-ner.script_variants.v1`: write examples with variant characters, or in Simplified.
+
+    The settings are those of `ScriptVariants`.
+    """
     return ScriptVariants(level, script_level=script_level, scripts=scripts, pairs=VARIANTS if pairs is None else pairs)

@@ -97,5 +97,8 @@ def read_docbin(path: Path) -> DocBin:
 def create_char_corpus_v1(
     path: Path, limit: int = 0, shuffle: bool = False, augmenter: AugmenterT | None = None
 ) -> Callable[[Language], Iterable[Example]]:
-    """Registered as `spacy-zh-tw-ner.CharCorpus.v1`; the settings are those of CharCorpus."""
+    """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: gold documents on the tokens of the pipeline.
+
+    The settings are those of `CharCorpus`.
+    """
     return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)

@@ -28,7 +28,7 @@ WIDTHS = (3, 6, 8, 6, 6, 6, 15, 8, 10, 8)
 def create_progress_logger_v1(
     path: Path | None = None, progress_bar: bool = True
 ) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
-    """Registered as `spacy-zh-tw-ner.progress_logger.v1`.
+    """Registered as `spacy-zh-tw-ner.progress_logger.v1`: table, progress bar, `progress.jsonl` and `progress.svg`.
 
     path (Optional[Path]): Folder for `progress.jsonl`, which is appended to if it exists, and `progress.svg`; by
         default the one given as `--output`.

@@ -62,7 +62,7 @@ def create_grouped_optimizer_v1(
     head_weight_decay: float = 0.0,
     head_grad_clip: float = 1.0,
 ) -> GroupedOptimizer:
-    """Registered as `spacy-zh-tw-ner.GroupedOptimizer.v1`.
+    """Registered as `spacy-zh-tw-ner.GroupedOptimizer.v1`: one optimizer for the Transformer, one for everything else.
 
     encoder_rate (float | Generator): Learning rate of the Transformer's last layer, or a schedule.
     head_rate (float | Generator): Learning rate of everything else, or a schedule.
@@ -134,7 +134,7 @@ def create_cosine_v1(
 def create_cosine_restarts_v1(
     initial_rate: float, warmup_steps: int, period: int, growth: float = 1.0, final_rate: float = 0.0
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.cosine_restarts.v1` (Loshchilov and Hutter 2017, "SGDR").
+    """Registered as `spacy-zh-tw-ner.cosine_restarts.v1`: cosines with restarts (SGDR: Loshchilov, Hutter 2017).
 
     initial_rate (float): The rate at which each period begins.
     warmup_steps (int): Steps of the only warm-up.

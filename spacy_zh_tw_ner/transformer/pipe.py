@@ -34,7 +34,7 @@ def build_transformer_model_v1(
     save: str = "full",
     save_dtype: str | None = None,
 ) -> "PipeT":
-    """Registered as `spacy-zh-tw-ner.TransformerModel.v1`, for the `transformer` factory of spacy-transformers.
+    """Registered as `spacy-zh-tw-ner.TransformerModel.v1`: the model of spacy-transformers' `transformer` component.
 
     `doc._.trf_data` holds one vector a token, with windows merged and wordpieces pooled, so that a listener only passes
     it on. For a document of more than `long_documents.LONG` tokens it holds `LongData`.
@@ -85,7 +85,8 @@ def build_tok2vec_transformer_v1(
 
     pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
         that every pooling gives the same result.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. All else is as in `build_transformer_model_v1`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. Everything else is as in
+        `build_transformer_model_v1`.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 

@@ -344,8 +344,8 @@ def test_the_registered_function_builds_the_tokenizer(nlp: Language) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"group": ["latn"]}, r"\[ZT002\] CharTokenizer does not know group='latn'.*'digit', 'latin'"),
-        ({"normalize": ["widht"]}, r"\[ZT003\] CharTokenizer does not know normalize='widht'.*'variants', 'width'"),
+        ({"group": ["latn"]}, r"\[ZT002\] CharTokenizer: group='latn' is unknown.*'digit', 'latin'"),
+        ({"normalize": ["widht"]}, r"\[ZT003\] CharTokenizer: normalize='widht' is unknown.*'variants', 'width'"),
         ({"script": "zh-tw"}, r"\[ZT004\] Unknown script 'zh-tw'.*'s2tw'"),
     ],
 )

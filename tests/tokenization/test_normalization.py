@@ -61,9 +61,7 @@ def test_the_fold_table_joins_what_is_chosen_in_lower_case() -> None:
 
 
 def test_an_unknown_fold_is_named_beside_those_there_are() -> None:
-    with pytest.raises(
-        ValueError, match=r"\[ZT003\] CharTokenizer does not know normalize='nfkc'.*'variants', 'width'"
-    ):
+    with pytest.raises(ValueError, match=r"\[ZT003\] CharTokenizer: normalize='nfkc' is unknown.*'variants', 'width'"):
         fold_table(["width", "nfkc"])
 
 
