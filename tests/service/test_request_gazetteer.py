@@ -135,7 +135,7 @@ def test_a_pipeline_that_weighs_nothing_takes_entities_only(tmp_path: Path) -> N
     nlp.to_disk(tmp_path / "rules")
     with running({"rules": str(tmp_path / "rules")}) as service:
         message = refused(service.ask({"text": UNKNOWN, "gazetteer": words("臺飛")}), 422, "ZT609")
-        assert "Those that do: none" in message
+        assert "Labels that can have evidence: none" in message
         assert surfaces(service, UNKNOWN, **words("台飛", override=True)) == [("臺飛", "ORG")]
 
 

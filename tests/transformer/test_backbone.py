@@ -68,7 +68,7 @@ def test_a_sequence_may_be_as_long_as_there_are_positions(make_checkpoint: Make)
     assert backbone.max_length == 64
     ids = torch.full((1, 65), 7)
     assert backbone(ids[:, :64], torch.ones_like(ids[:, :64])).isfinite().all()
-    with pytest.raises(ValueError, match=r"ZT331.* 65 pieces .* 64 .*get_spans"):
+    with pytest.raises(ValueError, match=r"ZT331.* 65 wordpieces .* 64 .*get_spans"):
         backbone(ids, torch.ones_like(ids))
 
 
@@ -151,7 +151,7 @@ def test_a_tokenizer_of_another_model_is_told(make_checkpoint: Make, tmp_path: P
     backbone = load_backbone(str(make_checkpoint()))
     require_vocabulary(backbone, read_tokenizer(str(make_checkpoint()), None))
     (tmp_path / "vocab.txt").write_text("\n".join(["[UNK]", *map(str, range(70))]), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"ZT340.* 7\d pieces, .* 60"):
+    with pytest.raises(ValueError, match=r"ZT340.* 7\d wordpieces, .* 60"):
         require_vocabulary(backbone, BertTokenizerFast(str(tmp_path / "vocab.txt")))
 
 

@@ -168,7 +168,7 @@ def test_evaluation_has_the_same_guard(make_checkpoint: Make) -> None:
 
 def test_a_window_that_does_not_fit_alone_is_told(make_checkpoint: Make) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
-    with Small(0), pytest.raises(torch.OutOfMemoryError, match=r"ZT342.*one window of \d+ pieces"):
+    with Small(0), pytest.raises(torch.OutOfMemoryError, match=r"ZT342.*single window of \d+ wordpieces"):
         model(docs(), is_train=True)
     with Small(0), pytest.raises(torch.OutOfMemoryError, match="ZT342"):
         model.predict(docs())
