@@ -133,7 +133,7 @@ def resolve(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
-        raise OutputError(Errors.ZT675.format(path=path, reason="Its symbolic links form a circle")) from error
+        raise OutputError(Errors.ZT675.format(path=path, reason="its symbolic links form a circle")) from error
 
 
 def _rename(temporary: Path, target: Path) -> None:

@@ -61,7 +61,7 @@ class ModeLock:
         _locks.add(self)
 
     def release(self) -> None:
-        """Forget all threads that hold the lock."""
+        """Reset the lock as if no thread held it, in a forked process, where the threads that held it do not exist."""
         self._changed = Condition()
         self._predictions = 0
         self._is_prepared = False  # the first prediction has finished

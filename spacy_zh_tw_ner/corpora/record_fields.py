@@ -78,7 +78,7 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
     """Find the text of an object.
 
     data (dict): The object.
-    names (FieldNames): `text` is the name of the field; if None, the first of TEXT_FIELDS with a string is used.
+    names (FieldNames): Names of the fields. If `names.text` is None, the first of TEXT_FIELDS that holds a string.
     RETURNS (str): The text.
     RAISES (NotUsable): If there is no such field, or it does not hold a string.
     """

@@ -24,7 +24,7 @@ WORDPIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's 
 
 
 class LostText(ValueError):
-    """Raised for a sentence whose text cannot be restored."""
+    """Raised if the original text of a sentence cannot be restored from its tokens."""
 
 
 def is_special(token: str) -> bool:

@@ -89,7 +89,7 @@ class PackedProduct:
         self._levels = LARGEST if probe.has_vnni() else LARGEST // 2
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(…, n_in) → (…, n_out)"""
+        """Apply the layer: (…, n_in) → (…, n_out)."""
         operators = self._operators
         if operators.multiply_scaled is None:  # engines without per-row scales: rows of one batch affect each other
             return cast(torch.Tensor, operators.multiply(inputs, self._packed, self._levels < LARGEST))
@@ -109,7 +109,7 @@ class PlainProduct:
         self._weight, self._scale = weight, scale
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(…, n_in) → (…, n_out)"""
+        """Apply the layer: (…, n_in) → (…, n_out)."""
         return F.linear((inputs * LARGEST).round_(), self._weight.float()).mul_(self._scale / LARGEST)
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -44,7 +44,7 @@ def use_onednn(model: nn.Module) -> None:
 
 
 def multiply(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Multiply without a graph.
+    """Compute `inputs @ weight.T + bias` without recording an autograd graph.
 
     inputs (torch.Tensor): float32, (…, n_in), on the CPU.
     weight (torch.Tensor): float32, (n_out, n_in). bias (torch.Tensor | None): float32, (n_out,)

@@ -55,10 +55,11 @@ def map_by_length(
 def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     """Compute the output of a layer for a long document, a chunk at a time.
 
-    model (Model): An encoder with the hook `encode_chunks`; a listener of spacy-transformers, for documents with
-        `LongData`; or either, followed by the layer that pools wordpieces.
+    model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if the document
+        holds `transformer_data.LongData`; either of them, followed by the layer that pools wordpieces.
     doc (Doc): The document.
-    RETURNS (Optional[Iterator]): Hidden states in order, or the input of the pooling; None for other models.
+    RETURNS (Optional[Iterator]): Hidden states in document order, before the pooling if there is one; None for other
+        models.
     """
     hooks = hooks_of(model)
     if "encode_chunks" in hooks:

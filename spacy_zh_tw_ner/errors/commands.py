@@ -10,7 +10,7 @@ class CommandErrors:
         "to continue that job, or discard it with --force."
     )
     ZT521 = "{role} has the name '{path}', which has no suffix of a known format. Give one that ends in {choices}."
-    ZT522 = "There is no file {path} to annotate. Check IN."
+    ZT522 = "There is no file {path} to annotate. Check the first argument, IN."
     ZT523 = "{path} is not a Parquet file that can be read: {reason}. Check IN."
     ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
     ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
@@ -29,7 +29,7 @@ class CommandErrors:
     )
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
     ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
-    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one a GPU."
+    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one worker per GPU."
 
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"

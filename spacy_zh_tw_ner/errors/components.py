@@ -62,7 +62,8 @@ class ComponentErrors:
         "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
     )
     ZT361 = (
-        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2; override = true leaves no doubt."
+        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2. To make "
+        "every word an entity, set override = true instead."
     )
     ZT362 = (
         "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "

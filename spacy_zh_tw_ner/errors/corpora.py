@@ -9,8 +9,8 @@ class CorpusErrors:
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
     ZT204 = (
-        "{path} holds {n} sentences and not one entity: a model could learn nothing from it. Check its format: "
-        "{format}."
+        "{path} holds {n} sentences and not one entity, so a model could learn nothing from it. It was read as "
+        "{format}: check the format."
     )
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
@@ -37,7 +37,7 @@ class CorpusErrors:
         'the same folder, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
-    ZT225 = "{path} is not a Parquet file that can be read ({reason}). Is it cut off?"
+    ZT225 = "{path} is not a Parquet file that can be read ({reason}). Copy or download it again."
 
     # Export
     ZT230 = (

@@ -157,7 +157,7 @@ class EncoderErrors:
         "The weights are in a separate file ({folder}/{name}), which these bytes do not contain. Load the whole "
         "pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
     )
-    ZT621 = "The weights of the pipeline should be in {path}, which does not exist. Copy its folder with all files."
+    ZT621 = "The weights file {path} is missing. Copy the folder of the pipeline again, with all its files."
     ZT622 = "{path} ends before its last weights: it was not copied completely. Copy it again."
 
 

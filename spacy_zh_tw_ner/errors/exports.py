@@ -23,14 +23,14 @@ class ExportErrors:
         "checkpoint with the same labels."
     )
     ZT355 = (
-        "The label {label!r} of '{name}' is in no known scheme. Known are O, and B-, I-, M-, E-, L-, S- and U- "
-        "before a name."
+        "The label {label!r} of '{name}' is in no known scheme. Supported are O, and B-, I-, M-, E-, L-, S- or U- "
+        "before a name, such as B-ORG. Rename it in the config of the checkpoint."
     )
 
     # Quantized pipelines
     ZT541 = (
-        "The pipeline has no {encoders} of this package for --to {to}. Its components: {names}. A Transformer can be "
-        "quantized to int8 and bf16, a BiLSTM to bf16."
+        "The pipeline cannot be quantized to {to}: it has no {encoders} of this package (components: {names}). int8 "
+        "needs a Transformer; bf16 needs a Transformer or a BiLSTM. Choose another --to, or another pipeline."
     )
     ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
     ZT543 = (
@@ -49,9 +49,9 @@ class ExportErrors:
     # Pipelines as ONNX
     ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT547 = (
-        "The component '{name}' does not read the hidden states of a Transformer of this package directly, and no "
-        "other component can be exported as ONNX: TransformerModel.v1 with a TransformerListener, or "
-        "Tok2VecTransformer.v1. A BiLSTM reads hashes that only spaCy computes; it is small and fast as it is."
+        "The component '{name}' cannot be exported to ONNX: it does not read a Transformer of this package directly, "
+        "through TransformerModel.v1 with a TransformerListener, or Tok2VecTransformer.v1. Export such a pipeline, or "
+        "run this one in spaCy. (The input of a BiLSTM is computed by spaCy.)"
     )
     ZT548 = (
         "The weights of this pipeline are quantized for torch, and ONNX has another format. Export the pipeline that "

@@ -52,7 +52,7 @@ class FileErrors:
     )
     ZT673 = "The output {path} {relation} the input {input} and would overwrite it. Choose another output."
     ZT674 = "{path} is being written by another process. Wait for it to end, or choose another output."
-    ZT675 = "{path}: {reason}."
+    ZT675 = "{path} cannot be used: {reason}. Give another path."
 
     # Folders of training runs
     ZT684 = (

@@ -11,7 +11,7 @@ class TrainingErrors:
     # Encoders of other pipelines
     ZT375 = (
         "'{name}' cuts text into tokens or normalizes it differently from the pipeline that is to start from it: "
-        "{differences}. Train with its [nlp.tokenizer], or set start_from to null."
+        "{differences}. Copy [nlp.tokenizer] of '{name}' into the config, or set start_from to null."
     )
     ZT376 = (
         "The encoder of '{name}' cannot be started from: it has {other}, and this pipeline has {one}. Train with the "
@@ -93,8 +93,8 @@ class TrainingWarnings:
         "space there, or set `path` in [training.logger] to another folder."
     )
     ZT925 = (
-        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: the run ends before its full rate "
-        "is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
+        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: training ends before the full "
+        "learning rate is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
         '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
     )
     ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely: {hints}."

@@ -117,7 +117,7 @@ def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: 
 
 
 def _filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
-    """Render the controls of the filters: radio buttons of `n` sentences by kind of mistake, and a list of labels."""
+    """Render the filters: radio buttons for kinds of mistakes, with numbers of sentences, and a list of labels."""
     choices = {"all": f"全部 all {n}", "errors": f"錯誤 errors {n_wrong}"}
     choices |= {kind: f"{name} {counts[kind]}" for kind, name in KIND_NAMES.items()}
     radios = "".join(

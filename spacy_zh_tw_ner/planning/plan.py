@@ -63,11 +63,11 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
-    """Plan a training step.
+    """Estimate the peak memory of a training step.
 
     recipe (Recipe): Model, batch and optimizer.
-    device (str): "cuda" or "cpu", whose kernels are assumed.
-    RETURNS (Plan): Its peak memory.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    RETURNS (Plan): Memory by part.
     RAISES (ValueError): For a base model that does not exist, or settings that it does not support.
     """
     backbone = backbone_on_meta(recipe.settings, recipe.n_layers)

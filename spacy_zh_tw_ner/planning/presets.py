@@ -32,7 +32,12 @@ def preset_names() -> list[str]:
 
 
 def preset_notes(name: str) -> dict[str, Any]:
-    """Return the notes of a preset: `extends`, `vram` in GiB, and `guide`, the memory according to its source."""
+    """Return the notes of a preset.
+
+    name (str): Name of the preset.
+    RETURNS (dict): `extends`, the config it is based on; `vram`, the GPU memory in GiB that it is for; `guide`, the
+        memory that the published recipe states.
+    """
     return dict(_parse(_path_of(name))["preset"])
 
 

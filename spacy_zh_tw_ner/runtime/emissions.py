@@ -110,9 +110,9 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Run the graph on the largest wordpiece id, which fails if the graph has fewer embeddings.
+        """Check the graph against the wordpieces and tags of the folder, by running it on the largest wordpiece id.
 
-        RAISES (UnreadableFileError): If the graph does not give emissions for the tags of the folder.
+        RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """
         known = self._exported
         ids = np.array([[*known.prefix, int(known.ids.max()), *known.suffix, known.pad]], dtype=np.int64)

@@ -199,7 +199,7 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait for the next batch; empty at the end."""
+        """Wait for the next batch; return an empty one when the engine shuts down."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):

@@ -16,7 +16,7 @@ SPARE_PLACES = 1_000
 
 
 class FoundTooOften(ServiceError):
-    """A gazetteer whose words match so often that the matches would fill the memory."""
+    """Raised if the words of a gazetteer match so often that the matches would fill the memory."""
 
 
 class RequestGazetteer(NamedTuple):

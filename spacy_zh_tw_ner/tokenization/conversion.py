@@ -140,7 +140,7 @@ class Converter:
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Restore exceptions at the first character of characters and words, such as 台 in 台式機."""
+        """Undo the conversion of characters that stay as written, such as 台 in 台式機, where they begin a word."""
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]

@@ -85,7 +85,7 @@ class MicroBatchRunner:
         return next(self.backbone.parameters()).device
 
     def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
-        """Encode without a graph.
+        """Encode windows without an autograd graph, in smaller batches if memory runs out.
 
         batches (Sequence[MicroBatch]): All windows.
         n_tokens (int): Number of tokens of all documents.

@@ -67,7 +67,7 @@ def _load_state(optimizer: torch.optim.Optimizer, data: bytes) -> None:
 
 
 def _require_groups(optimizer: torch.optim.Optimizer, groups: object) -> None:
-    """Check that the settings of the groups have the types of this optimizer's own."""
+    """Check that each setting of the loaded parameter groups has the type that it has in the optimizer."""
     found = require_type("param_groups", groups, list)
     require(len(found) == len(optimizer.param_groups), "param_groups", len(found), str(len(optimizer.param_groups)))
     # The indices of the parameters decide which state belongs to which of them.

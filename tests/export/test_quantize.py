@@ -100,7 +100,7 @@ def test_a_bilstm_has_its_weights_in_16_bits(tiny_pipeline: Path, tmp_path: Path
     nlp = spacy.load(tiny_pipeline)
     expected = found(nlp)
     assert quantize.default_target(nlp) == "bf16"
-    with pytest.raises(ValueError, match=r"\[ZT541\] .*--to int8"):
+    with pytest.raises(ValueError, match=r"\[ZT541\] .*quantized to int8"):
         write_quantized(nlp, tmp_path / "after")
     write_quantized(nlp, tmp_path / "after", "bf16", force=True)
     again = spacy.load(tmp_path / "after")

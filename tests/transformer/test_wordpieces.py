@@ -158,7 +158,9 @@ def test_tokenizers_that_cannot_serve_are_refused() -> None:
         WordpieceTable(slow)
     bare = byte_level()
     bare.pad_token = bare.eos_token = bare.unk_token = None
-    with pytest.raises(ValueError, match=r"\[ZT311\] The tokenizer Qwen2TokenizerFast has no padding token: none of pad_token_id"):
+    with pytest.raises(
+        ValueError, match=r"\[ZT311\] The tokenizer Qwen2TokenizerFast has no padding token: none of pad_token_id"
+    ):
         WordpieceTable(bare)
 
 

@@ -196,7 +196,7 @@ class SpacyWriter:
         self.n_records += 1
 
     def _tokens(self, record: Record) -> tuple[KeysT, BoolsT, list[tuple[int, int]]]:
-        """Return keys of tokens (n,), whether a blank follows each (n, 1), and entities by token."""
+        """Return hashes of tokens (n,), whether a blank follows (n, 1), and entities as (first, end) tokens."""
         if " " not in record.text:  # then every character is a token, and no Doc is needed
             keys = np.fromiter(map(self._keys.__getitem__, record.text), np.uint64, len(record.text))
             return keys, np.zeros((len(keys), 1), dtype=bool), [(start, end) for start, end, _ in record.entities]
