@@ -46,8 +46,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         self.out_features, self.in_features = weight.shape
         self._bias = bias
-        operators = probe.int8_operators()
-        self._product = PlainProduct(weight, scale) if operators is None else PackedProduct(weight, scale, operators)
+        self._product = product_of(weight, scale)
 
     @classmethod
     def rounded(cls, layer: nn.Linear) -> "Int8Linear":
@@ -75,6 +74,12 @@ class Int8Linear(nn.Module):
         destination.update({f"{prefix}{name}": tensor for name, tensor in self.parts().items()})
 
 
+def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | PlainProduct":
+    """Return the fastest product with a quantized weight that this build of torch has."""
+    operators = probe.int8_operators()
+    return PlainProduct(weight, scale) if operators is None else PackedProduct(weight, scale, operators)
+
+
 class PackedProduct:
     """Multiply inputs between −1 and 1 by weights that torch has packed."""
 
@@ -100,6 +105,10 @@ class PackedProduct:
         """Return weight and scale."""
         rounded, _ = self._operators.unpack(self._packed)
         return rounded.int_repr(), rounded.q_per_channel_scales().float()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Operators of torch cannot be pickled, and another machine may have others.
+        return product_of, self.parts()
 
 
 class PlainProduct:

@@ -46,7 +46,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
         _row("", metrics["micro"])
         for label, scores in metrics["per_type"].items():
             _row(label, scores)
-        float(metrics["calibration"]["expected_calibration_error"]), float(metrics["calibration"]["by_chance"])
+        if metrics["calibration"] is not None:  # null if no entity was predicted
+            float(metrics["calibration"]["expected_calibration_error"]), float(metrics["calibration"]["by_chance"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorpusError(Errors.ZT410.format(path=path)) from error
     return dict(metrics)
@@ -82,15 +83,18 @@ def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Ma
         calibration = metrics["calibration"]
         rows = [_row("all (micro)", metrics["micro"])]
         rows += [_row(f"`{label}`", scores) for label, scores in metrics["per_type"].items()]
-        error, chance = calibration["expected_calibration_error"], calibration["by_chance"]
         parts += [
             "## Scores",
             f"Exact spans on {metrics.get('documents', '?')} documents of `{Path(str(metrics.get('data', ''))).name}`, "
             "which were not used for training; in brackets the 95 % interval of a bootstrap over documents.",
             _table(("label", "precision", "recall", "F", "interval of F", "gold entities"), rows),
-            f"Expected calibration error of the scores: {error:.3f} (a perfectly calibrated pipeline would show "
-            f"{chance:.3f} by chance).",
         ]
+        if calibration is not None:
+            error, chance = calibration["expected_calibration_error"], calibration["by_chance"]
+            parts.append(
+                f"Expected calibration error of the scores: {error:.3f} (a perfectly calibrated pipeline would show "
+                f"{chance:.3f} by chance)."
+            )
     parts += ["## Limits", LIMITS.strip(), "## How to cite", _citation(details)]
     return "\n\n".join(parts) + "\n"
 

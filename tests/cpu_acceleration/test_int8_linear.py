@@ -1,6 +1,7 @@
 """Linear layers in 8 bits: close to those in float32, with torch's operators and with the fallback."""
 
 import copy
+import pickle
 from collections.abc import Iterator
 
 import pytest
@@ -39,6 +40,11 @@ def test_both_products_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(one(inputs), other(inputs), atol=1e-5, rtol=1e-5)
     for name, part in one.parts().items():
         assert torch.equal(part, other.parts()[name])
+
+
+def test_a_pickled_layer_computes_the_same() -> None:
+    layer, inputs = Int8Linear.rounded(nn.Linear(24, 8)), torch.randn(5, 24)
+    assert torch.equal(pickle.loads(pickle.dumps(layer))(inputs), layer(inputs))
 
 
 def test_a_copy_computes_the_same() -> None:

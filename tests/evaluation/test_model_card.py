@@ -38,6 +38,13 @@ def test_the_card_has_labels_licences_scores_and_calibration() -> None:
     assert "## How to cite" in card
 
 
+def test_scores_of_a_pipeline_that_finds_nothing_have_no_calibration(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps({**METRICS, "calibration": None}), encoding="utf-8")
+    card = render_model_card({}, DETAILS, read_metrics(tmp_path / "m.json"))
+    assert "| `GPE` | 75.0 |" in card
+    assert "calibration error" not in card
+
+
 def test_a_card_without_scores_has_no_table_of_them() -> None:
     card = render_model_card({}, CardDetails("x"))
     assert "## Scores" not in card
