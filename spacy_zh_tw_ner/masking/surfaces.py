@@ -1,0 +1,48 @@
+"""Search texts for the surfaces of many entities at once."""
+
+from collections.abc import Iterable, Iterator
+from unicodedata import normalize
+
+# Of two characters or more: one alone, such as 王, identifies nobody, and is a part of other words.
+SHORTEST = 2
+SEPARATORS = str.maketrans("", "", " \t\r\n\u3000-‐‑–—－·‧．")
+
+
+def identity(surface: str) -> str:
+    """Return a form that is the same for spellings of one entity.
+
+    Widths, letter case, 台 and 臺, white space and dashes do not matter: ０９１２－３４５ and 0912345 are the same.
+    """
+    folded = normalize("NFKC", surface).casefold().replace("台", "臺")
+    return folded.translate(SEPARATORS) or folded
+
+
+class SurfaceIndex:
+    """Finds surfaces in texts, in one pass.
+
+    Surfaces are looked up by their first two characters, and compared by their length: the work for each position
+    depends on the number of different lengths that begin alike, not on the number of surfaces.
+
+    surfaces (Iterable[str]): Those with one character are left out.
+    """
+
+    def __init__(self, surfaces: Iterable[str]) -> None:
+        self._surfaces = {surface for surface in surfaces if len(surface) >= SHORTEST}
+        lengths: dict[str, set[int]] = {}
+        for surface in self._surfaces:
+            lengths.setdefault(surface[:SHORTEST], set()).add(len(surface))
+        self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the start and end of all occurrences, in order, longer ones first; they may overlap."""
+        lengths, surfaces = self._lengths, self._surfaces
+        if not lengths:
+            return
+        for i in range(len(text) - 1):
+            for length in lengths.get(text[i : i + SHORTEST], ()):
+                if text[i : i + length] in surfaces:
+                    yield i, i + length
+
+    def occurs(self, text: str) -> bool:
+        """Return whether a text has any of the surfaces."""
+        return next(self.find(text), None) is not None
