@@ -27,6 +27,10 @@ class MaskingErrors:
         "The map does not belong to {what}: the text is another one, or was changed after it was masked. Give the map "
         "that was written with it."
     )
+    ZT879 = "The map {path} has {seen} records than {source}. Give the map and the masked file of the same run."
+    ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
+    ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
+    ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
 
 
 class MaskingWarnings:
