@@ -43,7 +43,9 @@ class MaskRequest(EntitiesRequest):
         }
     )
 
-    policy: PolicyBody = Field(PolicyBody(), description="Without one, personal data is replaced.")
+    policy: PolicyBody = Field(
+        default_factory=lambda: PolicyBody.model_validate({}), description="Without one, personal data is replaced."
+    )
     key: Annotated[StrictStr, Field(min_length=16, max_length=4096)] | None = Field(
         None, description="Secret of hashes and pseudonyms. Without one, pseudonyms are the same in this request only."
     )
