@@ -16,7 +16,7 @@ from .labels import GENERALISABLE, KEEP, REPLACE
 from .maps import MaskMap, digest_of
 from .policy import MaskingPolicy
 from .pseudonyms import pseudonym
-from .surfaces import SurfaceIndex, identity
+from .surfaces import LONGEST, SurfaceIndex, identity
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -115,7 +115,7 @@ class _TextMasker:
                 spans.append(ent)
         labels: dict[str, str] = {}
         for ent in spans:
-            labels.setdefault(text[ent.start : ent.end], ent.label)
+            labels.setdefault(text[ent.start : min(ent.end, ent.start + LONGEST)], ent.label)
         self.index = SurfaceIndex(labels)
         self.spans = self._with_repetitions(spans, labels)
         self._numbers: dict[str, dict[str, int]] = {}

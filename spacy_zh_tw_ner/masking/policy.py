@@ -12,6 +12,7 @@ from ..extras import is_installed
 from .labels import ACTIONS, GENERALISABLE, KEEP, PERSONAL, PLACEHOLDERS, REPLACE
 
 MAX_BYTES = 2**20  # of a policy
+MAX_PLACEHOLDER = 40  # characters; it is repeated for each entity
 KEYS = ("default", "labels", "placeholders", "custom_labels")
 
 
@@ -41,8 +42,11 @@ class MaskingPolicy:
             self._check_action("other labels", self.default)
             if self.default == "generalise":
                 self._refuse_generalising("other labels")
-        for name in self.placeholders:
+        for name, placeholder in self.placeholders.items():
             self._check_label(name)
+            if not placeholder.isprintable() or len(placeholder) > MAX_PLACEHOLDER:
+                expected = f"at most {MAX_PLACEHOLDER} printable characters"
+                raise _wrong(self.origin, f"the placeholder of {name}", expected, placeholder)
         # Copies that cannot be changed: the checks above stay valid.
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
         object.__setattr__(self, "placeholders", MappingProxyType(dict(self.placeholders)))

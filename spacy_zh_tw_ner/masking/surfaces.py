@@ -5,6 +5,8 @@ from unicodedata import normalize
 
 # Of two characters or more: one alone, such as 王, identifies nobody, and is a part of other words.
 SHORTEST = 2
+# Of longer surfaces, the first characters are searched: more lengths would be more work for hostile texts.
+LONGEST = 64
 SEPARATORS = str.maketrans("", "", " \t\r\n\u3000-‐‑–—－·‧．")
 
 
@@ -21,13 +23,13 @@ class SurfaceIndex:
     """Finds surfaces in texts, in one pass.
 
     Surfaces are looked up by their first two characters, and compared by their length: the work for each position
-    depends on the number of different lengths that begin alike, not on the number of surfaces.
+    depends on the number of different lengths that begin alike, at most 63, not on the number of surfaces.
 
-    surfaces (Iterable[str]): Those with one character are left out.
+    surfaces (Iterable[str]): Those with one character are left out; of longer ones than 64, the beginning is searched.
     """
 
     def __init__(self, surfaces: Iterable[str]) -> None:
-        self._surfaces = {surface for surface in surfaces if len(surface) >= SHORTEST}
+        self._surfaces = {surface[:LONGEST] for surface in surfaces if len(surface) >= SHORTEST}
         lengths: dict[str, set[int]] = {}
         for surface in self._surfaces:
             lengths.setdefault(surface[:SHORTEST], set()).add(len(surface))

@@ -46,3 +46,22 @@ def test_what_is_wrong_is_a_sentence_before_any_work(source: Path, tmp_path: Pat
     assert "[ZT676]" in fails("mask", source, out, "--policy", tmp_path / "none.toml")
     assert "[ZT676]" in fails("unmask", source, out, "--map", tmp_path / "none")
     assert not out.exists()
+
+
+def test_neither_the_screen_nor_a_log_nor_a_file_but_the_map_has_an_original(
+    source: Path, tiny_pipeline: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('default = "replace"\n', encoding="utf-8")
+    with source.open("ab") as file:
+        file.write(b"\xff\xe8\x94\xa1\xe8\x8b\xb1\xe6\x96\x87\n")  # a line that is rejected, with a name
+    options = ("--policy", policy, "-p", tiny_pipeline, "--map", tmp_path / "map")
+    output = succeeds("mask", source, tmp_path / "out.txt", *options)
+    assert (tmp_path / "out.rejects.jsonl").is_file()
+    written = [path for path in tmp_path.iterdir() if path not in (source, tmp_path / "map")]
+    texts = [output, caplog.text, *(path.read_text(encoding="utf-8") for path in written)]
+    assert len(texts) == 5
+    assert [text for text in texts if any(surface in text for surface in ("蔡英文", "臺北市", "台積電"))] == []
+    lines = [line for line in (tmp_path / "map").read_text(encoding="utf-8").splitlines() if "originals" in line]
+    assert len(lines) == 1

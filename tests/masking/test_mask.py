@@ -11,6 +11,7 @@ from spacy_zh_tw_ner.errors import UsageError
 from spacy_zh_tw_ner.masking import Masked, Masker, MaskingPolicy, mask, unmask
 from spacy_zh_tw_ner.masking.labels import ACTIONS, PLACEHOLDERS
 from spacy_zh_tw_ner.masking.mask import REVERSIBLE
+from spacy_zh_tw_ner.masking.surfaces import SurfaceIndex
 
 from .helpers import ENTITIES, TEXT, make_doc
 
@@ -140,22 +141,33 @@ def test_pseudonyms_restore_the_text(label: str, key: bytes) -> None:
     assert unmask(masked.text, masked.map) == TEXT
 
 
-def test_the_work_grows_with_the_text() -> None:
-    """The comparisons of surfaces are counted for texts of which each surface begins alike."""
+class CountingText(str):
+    """Counts how often it is sliced: once for each comparison with a surface, and once for each position."""
 
-    class Counting(str):
-        count = 0
+    count = 0
 
-        def __getitem__(self, key: object) -> str:  # type: ignore[override]
-            Counting.count += 1
-            return str.__getitem__(self, key)  # type: ignore[index]
+    def __getitem__(self, key: object) -> str:  # type: ignore[override]
+        CountingText.count += 1
+        return str.__getitem__(self, key)  # type: ignore[index]
 
-    from spacy_zh_tw_ner.masking.surfaces import SurfaceIndex
 
-    counts = []
-    for n in (1000, 2000):
-        surfaces = [f"09{i:08}" for i in range(n)]
-        Counting.count = 0
-        list(SurfaceIndex(surfaces).find(Counting("".join(surfaces))))
-        counts.append(Counting.count)
-    assert counts[1] <= 2.1 * counts[0]
+def slices(surfaces: list[str]) -> int:
+    CountingText.count = 0
+    list(SurfaceIndex(surfaces).find(CountingText("".join(surfaces))))
+    return CountingText.count
+
+
+def test_twice_the_entities_are_twice_the_work() -> None:
+    phones = [f"09{i:08}" for i in range(2000)]
+    assert slices(phones) <= 2.01 * slices(phones[:1000])
+
+
+def test_surfaces_of_all_lengths_that_begin_alike_are_linear_work() -> None:
+    hostile = ["A" * n for n in range(2, 200)]
+    assert slices(hostile) <= 64 * len("".join(hostile))
+
+
+def test_of_a_long_surface_the_beginning_is_masked_where_it_occurs_again() -> None:
+    long = "".join(chr(0x4E00 + i) for i in range(100))
+    masked = Masker().mask_text(f"{long}，{long}", [Found(0, 100, "ADDRESS", None)])
+    assert masked.text == f"〔地址1〕，〔地址2〕{long[64:]}"

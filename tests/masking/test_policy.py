@@ -58,6 +58,8 @@ def test_labels_that_a_policy_leaves_out_have_the_default_action() -> None:
         ('default = "generalise"', "ZT874.*other labels cannot be generalised"),
         ('[label]\nPERSON = "keep"', "ZT873.*each key must be one of default.*got 'label'"),
         ("[labels]\nPERSON = 1", "ZT873.*a table of strings"),
+        ('[placeholders]\nPHONE = "a\\nb"', r"ZT873.*placeholder of PHONE must be at most 40 printable"),
+        ('[placeholders]\nPHONE = "' + "a" * 41 + '"', r"ZT873.*placeholder of PHONE must be at most 40 printable"),
         ("default = 1", "ZT873.*`default` must be an action"),
         ("custom_labels = [1]", "ZT873.*a list of labels"),
         ("labels = 3", "ZT873.*a table of strings"),
