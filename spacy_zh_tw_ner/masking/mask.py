@@ -164,7 +164,7 @@ class _TextMasker:
     def _replacement(self, span: Found) -> tuple[str, str]:
         """Return the action that is applied to a span, and its new text."""
         surface, label = self.text[span.start : span.end], span.label
-        entity = (label, identity(surface))
+        entity = (label, identity(surface, label))
         if entity not in self._made:
             self._made[entity] = self._make(label, surface, span)
         return self._made[entity]
@@ -175,7 +175,7 @@ class _TextMasker:
         if action == "redact":
             made = REDACTED
         elif action == "hash":
-            made = f"〔{self.policy.placeholder(label)}#{hash_of(self.key, label, identity(surface))}〕"
+            made = f"〔{self.policy.placeholder(label)}#{hash_of(self.key, label, identity(surface, label))}〕"
         elif action == "pseudonym":
             made = self._pseudonym(label, surface)
         elif action == "generalise" and label in GENERALISABLE:
@@ -186,16 +186,17 @@ class _TextMasker:
     def _placeholder(self, span: Found) -> str:
         name = self.policy.placeholder(span.label)
         numbers = self._numbers.setdefault(name, {})
-        return f"〔{name}{numbers.setdefault(identity(self.text[span.start : span.end]), len(numbers) + 1)}〕"
+        entity = identity(self.text[span.start : span.end], span.label)
+        return f"〔{name}{numbers.setdefault(entity, len(numbers) + 1)}〕"
 
     def _pseudonym(self, label: str, surface: str) -> str | None:
         """Return the first pseudonym of the entity that is no surface of this text."""
-        entity = identity(surface)
+        entity = identity(surface, label)
         for attempt in range(ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self.key, label, entity, attempt))
             if made is None:
                 return None
-            if identity(made) != entity and not self.index.occurs(made):
+            if identity(made, label) != entity and not self.index.occurs(made):
                 return made
         return None
 

@@ -7,15 +7,20 @@ from unicodedata import normalize
 SHORTEST = 2
 # Of longer surfaces, the first characters are searched: more lengths would be more work for hostile texts.
 LONGEST = 64
+INTERNET = ("EMAIL", "URL", "IP", "LINE_ID", "PTT_ID", "SOCIAL", "SECRET")
 SEPARATORS = str.maketrans("", "", " \t\r\n\u3000-‐‑–—－·‧．")
 
 
-def identity(surface: str) -> str:
+def identity(surface: str, label: str = "") -> str:
     """Return a form that is the same for spellings of one entity.
 
-    Widths, letter case, 台 and 臺, white space and dashes do not matter: ０９１２－３４５ and 0912345 are the same.
+    Widths, letter case, 台 and 臺, white space and dashes do not matter: ０９１２－３４５ and 0912345 are the same. In
+    addresses and names on the Internet, dashes do: li-ming@mail.tw and liming@mail.tw are two people.
     """
-    folded = normalize("NFKC", surface).casefold().replace("台", "臺")
+    folded = normalize("NFKC", surface).casefold()
+    if label in INTERNET:
+        return folded
+    folded = folded.replace("台", "臺")
     return folded.translate(SEPARATORS) or folded
 
 

@@ -43,6 +43,11 @@ def test_spellings_of_one_entity_have_one_number() -> None:
     assert mask(make_doc("、".join(phones), phones)).text == "〔電話1〕、〔電話1〕、〔電話2〕"
 
 
+def test_addresses_on_the_internet_differ_by_a_dash() -> None:
+    emails = {"li-ming@mail.tw": "EMAIL", "liming@mail.tw": "EMAIL"}
+    assert mask(make_doc("、".join(emails), emails)).text == "〔電子郵件1〕、〔電子郵件2〕"
+
+
 def test_redact_hides_the_length() -> None:
     policy = MaskingPolicy({"PERSON": "redact"})
     assert mask(make_doc("王小明與歐陽大同", {"王小明": "PERSON", "歐陽大同": "PERSON"}), policy).text == "███與███"
