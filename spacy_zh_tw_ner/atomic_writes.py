@@ -25,17 +25,18 @@ MAX_NAME = 200  # bytes of a target's name in the name of a temporary; file syst
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def write_whole(target: Path, data: bytes) -> None:
+def write_whole(target: Path, data: bytes, *, private: bool = False) -> None:
     """Write a temporary file and rename it to the target, so readers see the old file or the complete new one."""
-    write_streamed(target, lambda file: file.write(data))
+    write_streamed(target, lambda file: file.write(data), private=private)
 
 
-def write_streamed(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_streamed(target: Path, write: Callable[[IO[bytes]], object], *, private: bool = False) -> None:
     """Do as `write_whole` does, with data that need not fit into memory.
 
     target (Path): The file; its old content is lost, its permissions stay. A symbolic link is followed; devices and
         pipes, such as /dev/stdout, are written to as they are.
     write (Callable[[IO[bytes]], object]): Writes into an open file.
+    private (bool): Only the owner may read the file (mode 0600), whatever the permissions of an old one were.
     """
     if target.exists() and not target.is_file():
         with target.open("wb") as file:
@@ -45,9 +46,9 @@ def write_streamed(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     with claimed(target, wait=True):
         temporary = temporary_path(target)
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb", opener=_open_private if private else None) as file:
                 write(file)
-            if target.exists():
+            if target.exists() and not private:
                 shutil.copymode(target, temporary)
             temporary.replace(target)
         finally:
@@ -146,6 +147,10 @@ def _rename(temporary: Path, target: Path) -> None:
         copy = temporary_path(target)
         shutil.move(temporary, copy)
         copy.replace(target)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _prefix(target: Path) -> str:

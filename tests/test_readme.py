@@ -16,6 +16,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config, fix_random_seed
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+from spacy_zh_tw_ner.masking import read_policy
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-TW.md")
@@ -70,7 +71,7 @@ def test_the_docs_are_found() -> None:
 
 def test_every_block_says_what_it_is() -> None:
     for name, text in TEXTS.items():
-        assert {tag for tag, _ in BLOCKS[name]} <= {"python", "bash", "ini", "text"}
+        assert {tag for tag, _ in BLOCKS[name]} <= {"python", "bash", "ini", "toml", "text"}
         assert text.count("```") == 2 * len(BLOCKS[name])
 
 
@@ -148,6 +149,12 @@ def test_min_score_set_as_shown_leaves_out_what_is_less_probable(
 def test_configs_can_be_used(code: str) -> None:
     nlp = load_model_from_config(Config().from_str(code), auto_fill=True)
     assert (nlp.lang, nlp.pipe_names) == ("zh_tw", ["ner"])
+
+
+@pytest.mark.parametrize("code", blocks("toml"))
+def test_policies_can_be_used(code: str, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(code, encoding="utf-8")
+    assert read_policy(tmp_path / "policy.toml").labels
 
 
 @pytest.mark.parametrize("words", commands("zh-tw-ner"))

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tqdm import tqdm
 
 from ..atomic_writes import claimed, resolve, write_streamed
 from ..errors import CorpusError, Errors, OutputError, UsageError
-from ..outputs import require_apart, require_report
+from ..masking.maps import write_map_lines
+from ..outputs import require_apart, require_new, require_report
 from ..recognizers.pipelines import pipeline_places, source_folder
 from .chunks import Chunk, find_chunks, parquet
 from .job import AnnotationJob, AnnotationTally, require_readable
 from .journal import Journal, has_journal, identify
+from .masked_records import with_key
 from .processes import run_processes
 from .ray_data import ray_data, run_ray
 from .writers import JOIN, concatenate, require_room
@@ -65,6 +68,7 @@ def _annotate(
 ) -> AnnotationTally:
     before = _stamp(job)
     chunks, digest = find_chunks(job)
+    job = with_key(job)
     with Journal(job, identify(job, digest), anew=force) as journal:
         left = [chunk for chunk in chunks if chunk.index not in journal.done]
         count = sum(chunk.count for chunk in chunks)
@@ -98,6 +102,17 @@ def _require_outputs(job: AnnotationJob, force: bool) -> None:
         raise OutputError(Errors.ZT671.format(path=job.target, seen="a folder, not a file"))
     if job.target.is_file() and job.target.stat().st_size and not force and not has_journal(job):
         raise OutputError(Errors.ZT685.format(path=job.target))
+    _require_map(job, inputs, force)
+
+
+def _require_map(job: AnnotationJob, inputs: list[Path], force: bool) -> None:
+    path = None if job.masking is None else job.masking.map
+    if path is None:
+        return
+    for role, other in {"OUT": job.target, "the list of rejects": job.rejects, "a folder of OUT": job.folder}.items():
+        if resolve(other) in (place := resolve(path), *place.parents):
+            raise UsageError(Errors.ZT882.format(path=path, role=role))
+    require_new(path, force=force or has_journal(job), inputs=inputs)
 
 
 def _nothing_read(job: AnnotationJob, total: AnnotationTally) -> str:
@@ -124,6 +139,9 @@ def _assemble(job: AnnotationJob, n_chunks: int, total: AnnotationTally) -> None
         write_streamed(job.rejects, lambda file: concatenate(job, map(job.part_rejects, range(n_chunks)), file))
     else:
         job.rejects.unlink(missing_ok=True)
+    if total.records and job.masking is not None and job.masking.map is not None:
+        # First: a masked file without its map could not be restored, and a map alone is written again.
+        write_map_lines(job.masking.map, lambda file: concatenate(job, map(job.part_map, range(n_chunks)), file))
     if total.records:
         write_streamed(job.target, lambda file: JOIN[job.writes](job, parts, file))
 

@@ -1,14 +1,17 @@
 """Settings and counts of an annotation job, and a check of its input before it starts."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors, UsageError
+from ..masking import MaskingPolicy
 
 READS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 WRITES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".spacy": "spacy"}
+# `mask` writes no documents of spaCy, which hold the original text; .txt has a text a line, as its input has
+WRITES_MASKED = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 META = "meta"  # field for the other fields of a record, in outputs that cannot hold fields of any type
 START = 2**20  # bytes of the input that are checked
 BOM = b"\xef\xbb\xbf"
@@ -26,6 +29,23 @@ SIGNATURES = {
 
 
 @dataclass(frozen=True)
+class FileMasking:
+    """Settings for masking the texts of a file.
+
+    policy (MaskingPolicy): The action of each label.
+    map (Path | None): File for the originals, which `unmask` needs.
+    key (bytes | None): Secret for hashes and pseudonyms; None for a random one, which the job deletes at its end.
+    keep_fields (tuple[str, ...]): Other fields that are copied to the output as they are. All others are left out:
+        they may hold the same personal data as the text.
+    """
+
+    policy: MaskingPolicy
+    map: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
+    keep_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class AnnotationJob:
     """One input, one pipeline, one output.
 
@@ -35,6 +55,7 @@ class AnnotationJob:
     text_field (str): Field or column of the text.
     entities_field (str): Field or column for the entities.
     chunk_size (int): Records per chunk; an interruption loses the chunks in progress.
+    masking (FileMasking | None): Mask the entities; None to annotate alone.
     RAISES (ZhTwNerError): For file names without a known format, a missing input, and settings out of range.
     """
 
@@ -44,11 +65,15 @@ class AnnotationJob:
     text_field: str = "text"
     entities_field: str = "entities"
     chunk_size: int = 500
+    masking: FileMasking | None = None
 
     def __post_init__(self) -> None:
-        for role, path, formats in (("IN", self.source, READS), ("OUT", self.target, WRITES)):
+        for role, path, formats in (("IN", self.source, READS), ("OUT", self.target, self._formats)):
             if path.suffix.lower() not in formats:
                 raise UsageError(Errors.ZT521.format(role=role, path=path, choices=", ".join(formats)))
+        if self.writes == "text" != self.reads:
+            names = {"command": "mask", "path": self.target, "source": self.source}
+            raise UsageError(Errors.ZT881.format(**names, choices=".jsonl or .parquet"))
         if self.chunk_size < 1:
             remedy = "Give 1 or more."
             raise UsageError(Errors.ZT528.format(setting="--chunk-size", value=self.chunk_size, remedy=remedy))
@@ -65,8 +90,12 @@ class AnnotationJob:
 
     @property
     def writes(self) -> str:
-        """Format of the output: "jsonl", "parquet" or "spacy"."""
-        return WRITES[self.target.suffix.lower()]
+        """Format of the output: "jsonl", "parquet", "spacy" or, masked, "text"."""
+        return self._formats[self.target.suffix.lower()]
+
+    @property
+    def _formats(self) -> dict[str, str]:
+        return WRITES if self.masking is None else WRITES_MASKED
 
     @property
     def folder(self) -> Path:
@@ -81,6 +110,15 @@ class AnnotationJob:
     def part(self, index: int) -> Path:
         """Return the path of the output of a chunk."""
         return self.folder / f"{index:08}{self.target.suffix}"
+
+    def part_map(self, index: int) -> Path:
+        """Return the path of the originals of a masked chunk."""
+        return self.folder / f"{index:08}.map"
+
+    def parts(self, index: int) -> list[Path]:
+        """Return the paths of all files of a finished chunk."""
+        has_map = self.masking is not None and self.masking.map is not None
+        return [self.part(index), self.part_rejects(index), *([self.part_map(index)] if has_map else [])]
 
     def part_rejects(self, index: int) -> Path:
         """Return the path of the rejects of a chunk."""

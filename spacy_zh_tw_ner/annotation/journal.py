@@ -16,12 +16,16 @@ from typing import Any
 from .. import __version__
 from ..atomic_writes import write_whole
 from ..errors import Errors, OutputError, UnreadableFileError
+from ..masking.keys import fingerprint
 from ..recognizers.pipelines import source_folder
 from ..untrusted import parse_json, reading, require, require_type, sha256_of, whole_number
-from .job import AnnotationJob, AnnotationTally
+from .job import AnnotationJob, AnnotationTally, FileMasking
 
 NAME = "journal.jsonl"
-OURS = re.compile(r"\d{8}\.(jsonl|ndjson|parquet|spacy|rejects)|journal\.jsonl|\..*\.zh-tw-ner-\w+", re.IGNORECASE)
+OURS = re.compile(
+    r"\d{8}\.(jsonl|ndjson|parquet|spacy|txt|map|rejects)|journal\.jsonl|pseudonym\.key|\..*\.zh-tw-ner-\w+",
+    re.IGNORECASE,
+)
 
 
 def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
@@ -41,6 +45,16 @@ def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
         "--text-field": job.text_field,
         "--entities-field": job.entities_field,
         "--chunk-size": job.chunk_size,
+        **({} if job.masking is None else _identify_masking(job.masking)),
+    }
+
+
+def _identify_masking(masking: FileMasking) -> dict[str, Any]:
+    return {
+        "policy": masking.policy.to_dict(),
+        "key (fingerprint)": None if masking.key is None else fingerprint(masking.key),
+        "--keep-field": sorted(masking.keep_fields),
+        "--map": masking.map is not None,
     }
 
 
@@ -79,7 +93,7 @@ class Journal:
                 _require_same(begun, identity, path)
             for number, line in enumerate(whole[1:], start=2):
                 index, tally = _entry(f"line {number}", parse_json(line))
-                if job.part(index).is_file() and job.part_rejects(index).is_file():
+                if all(part.is_file() for part in job.parts(index)):
                     self.done[index] = tally
         write_whole(path, b"".join([header, *map(_line, self.done.items())]))
         self._file = path.open("ab")

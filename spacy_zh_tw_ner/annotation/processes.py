@@ -17,6 +17,7 @@ from ..errors import DeviceError, Errors, UsageError, ZhTwNerError
 from ..recognizers import load_recognizer, recognize_docs
 from .chunks import Chunk
 from .job import AnnotationJob, AnnotationTally
+from .masked_records import RecordMasker, without_content
 from .records import ChunkReader, LoadedChunk
 from .writers import WRITERS, AnnotatedRecord
 
@@ -37,18 +38,24 @@ class Worker:
             job.pipeline, threads=1 if gpu is None else 0, gpu_id=-1 if gpu is None else gpu
         )
         self._read = ChunkReader(job)
+        self._mask = None if job.masking is None else RecordMasker(job, job.masking)
 
     def __call__(self, chunk: Chunk) -> AnnotationTally:
         """Annotate a chunk and write its parts."""
         loaded, tally = self._read(chunk), AnnotationTally()
-        writer = WRITERS[self.job.writes](self.job, loaded)
+        # Masked records have the fields that may be kept; the table of the input has all of them.
+        writer = WRITERS[self.job.writes](self.job, loaded if self._mask is None else LoadedChunk())
         for annotated in self._annotate(loaded):
-            writer.add(annotated)
+            writer.add(annotated if self._mask is None else self._mask(annotated, loaded))
             tally.records += 1
             tally.characters += len(annotated.record.text)
             tally.entities += len(annotated.found)
             tally.tokens += 0 if annotated.doc is None else len(annotated.doc)
         rejects = sorted(loaded.rejects, key=lambda reject: reject.line)
+        if self._mask is not None:
+            rejects = [without_content(reject) for reject in rejects]
+            if self._mask.has_map:
+                write_whole(self.job.part_map(chunk.index), self._mask.take_map(), private=True)
         tally.rejected = len(rejects)
         rows = (json.dumps(r.to_json(self.job.source.name), ensure_ascii=False) + "\n" for r in rejects)
         write_whole(self.job.part_rejects(chunk.index), "".join(rows).encode(errors="replace"))

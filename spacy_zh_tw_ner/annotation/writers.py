@@ -50,8 +50,23 @@ class JsonLinesWriter:
 
     def add(self, annotated: AnnotatedRecord) -> None:
         """Add a record."""
-        fields = _fields(annotated.record, self.loaded)
+        fields = record_fields(annotated.record, self.loaded)
         self.lines.append(_json({**fields, self.job.entities_field: _entities(annotated)}) + b"\n")
+
+    def to_bytes(self) -> bytes:
+        """Return lines in UTF-8."""
+        return b"".join(self.lines)
+
+
+class TextLinesWriter:
+    """Masked texts, one a line."""
+
+    def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
+        self.lines: list[bytes] = []
+
+    def add(self, annotated: AnnotatedRecord) -> None:
+        """Add a record."""
+        self.lines.append(annotated.record.text.encode() + b"\n")
 
     def to_bytes(self) -> bytes:
         """Return lines in UTF-8."""
@@ -110,7 +125,12 @@ class DocBinWriter:
         return self.bin.to_bytes()
 
 
-WRITERS: dict[str, type[PartWriter]] = {"jsonl": JsonLinesWriter, "parquet": ParquetWriter, "spacy": DocBinWriter}
+WRITERS: dict[str, type[PartWriter]] = {
+    "jsonl": JsonLinesWriter,
+    "parquet": ParquetWriter,
+    "spacy": DocBinWriter,
+    "text": TextLinesWriter,
+}
 
 
 def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
@@ -149,6 +169,7 @@ JOIN: dict[str, Callable[[AnnotationJob, Iterable[Path], IO[bytes]], None]] = {
     "jsonl": concatenate,
     "parquet": join_rows,
     "spacy": join_docs,
+    "text": concatenate,
 }
 
 
@@ -173,7 +194,7 @@ def _schema(job: AnnotationJob) -> Any:
     """Return the Arrow schema of a Parquet output."""
     import pyarrow as pa
 
-    if job.reads != "parquet":
+    if job.reads != "parquet" or job.masking is not None:
         return pa.schema({job.text_field: pa.string(), META: pa.string(), job.entities_field: _entities_type()})
     with open_parquet(job.source) as file:
         return file.schema_arrow.append(pa.field(job.entities_field, _entities_type()))
@@ -202,7 +223,8 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
+def record_fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
+    """Return all fields of a record, including the text."""
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()
@@ -210,7 +232,7 @@ def _fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
 
 
 def _meta(record: InputRecord, loaded: LoadedChunk, job: AnnotationJob) -> str:
-    fields = _fields(record, loaded)
+    fields = record_fields(record, loaded)
     return _json({name: value for name, value in fields.items() if name != job.text_field}).decode()
 
 

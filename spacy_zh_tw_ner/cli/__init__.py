@@ -10,6 +10,7 @@ from .export_onnx import export_onnx_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
+from .mask import mask_cli, unmask_cli
 from .model_card import model_card_cli
 from .plan import plan_cli
 from .quantize import quantize_cli
@@ -29,12 +30,14 @@ __all__ = [
     "export_onnx_cli",
     "from_hf_cli",
     "init_config_cli",
+    "mask_cli",
     "model_card_cli",
     "plan_cli",
     "quantize_cli",
     "serve_cli",
     "train_cli",
     "try_cli",
+    "unmask_cli",
     "validate_cli",
     "visualize_cli",
     "zh_tw_ner_cli",

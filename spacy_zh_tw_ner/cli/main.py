@@ -36,6 +36,7 @@ REMEDIES: Mapping[int | None, str] = {
 AFTER_INTERRUPTION = {
     "train": "Run it again with --resume to continue from the last checkpoint.",
     "annotate": "Run the same command again to continue where it stopped.",
+    "mask": "Run the same command again to continue where it stopped.",
 }
 SPACY_CODE = re.compile(r"\[E\d{3,4}\] ")
 VERBOSE_HELP = "Print the traceback of an error, too."

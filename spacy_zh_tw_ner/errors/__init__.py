@@ -31,6 +31,7 @@ from .exceptions import (
 )
 from .exports import ExportErrors
 from .files import FileErrors
+from .masking import MaskingErrors, MaskingWarnings
 from .serving import ServiceErrors, ServiceWarnings
 from .training import TrainingErrors, TrainingWarnings
 
@@ -52,12 +53,15 @@ class Errors(
     ServiceErrors,
     CommandErrors,
     FileErrors,
+    MaskingErrors,
     metaclass=_Coded,
 ):
     """Messages for `raise`; fill them with `.format(...)`."""
 
 
-class Warnings(ComponentWarnings, EncoderWarnings, TrainingWarnings, ServiceWarnings, metaclass=_Coded):
+class Warnings(
+    ComponentWarnings, EncoderWarnings, TrainingWarnings, ServiceWarnings, MaskingWarnings, metaclass=_Coded
+):
     """Messages for `warnings.warn`, and for logs; fill them as well."""
 
 

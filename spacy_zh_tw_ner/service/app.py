@@ -25,6 +25,7 @@ PAGES = {
     "/docs": ("docs.html", "text/html"),
     "/app.js": ("app.js", "text/javascript"),
     "/highlight.js": ("highlight.js", "text/javascript"),
+    "/mask.js": ("mask.js", "text/javascript"),
     "/own-words.js": ("own-words.js", "text/javascript"),
     "/words.js": ("words.js", "text/javascript"),
     "/docs.js": ("docs.js", "text/javascript"),

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
+from fastapi import Request
 from starlette.types import Receive
 
 from ..entities import Found
@@ -10,9 +12,13 @@ from ..errors import Errors
 from .engine import Engine
 from .fair_queue import QueuedText
 from .http_errors import ClientGone, Refusal
+from .request_body import check_values, parse, read_body
 from .request_gazetteer import RequestGazetteer, make_gazetteer
-from .schema import GazetteerWords, Options
+from .schema import EntitiesRequest, GazetteerWords, Options
 from .settings import ServiceSettings
+
+JSON = "application/json"
+RequestT = TypeVar("RequestT", bound=EntitiesRequest)
 
 
 def check_options(options: Options, engine: Engine) -> str:
@@ -28,6 +34,39 @@ def check_options(options: Options, engine: Engine) -> str:
         for label in options.labels or ():
             _check_label(label, known)
     return name
+
+
+async def receive(request: Request, model: type[RequestT], settings: ServiceSettings) -> RequestT:
+    """Receive the body of a request for one text or many.
+
+    RAISES (Refusal): For a body that is not JSON, does not fit the model, or exceeds a limit.
+    """
+    body = await read_body(request, JSON, settings)
+    await check_values(body, settings.max_values)
+    return parse(model, body)
+
+
+async def find_all(
+    request: Request, asked: EntitiesRequest, engine: Engine, settings: ServiceSettings
+) -> tuple[str, list[str], list[tuple[Found, ...]]]:
+    """Recognize the entities of all texts of a request.
+
+    RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and their entities.
+    RAISES (Refusal): 422, 429, 503. ClientGone, if the client disconnects.
+    """
+    pipeline, texts = check_options(asked, engine), asked.all_texts()
+    if len(texts) > settings.max_texts:
+        problem = (
+            f"{len(texts):,} texts, and at most {settings.max_texts:,} are allowed; /v1/entities/stream takes more"
+        )
+        raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
+    for i, text in enumerate(texts):
+        check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
+    gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
+    seconds = settings.seconds_for(sum(map(len, texts)))
+    found = await recognize(request.receive, engine, pipeline, texts, seconds, gazetteer) if texts else []
+    check_options(asked, engine)  # the labels are known now
+    return pipeline, texts, found
 
 
 def check_length(text: str, field: str, limit: int) -> None:

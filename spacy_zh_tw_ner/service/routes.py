@@ -1,7 +1,7 @@
 """Routes: entities of texts, a description of the service, probes and metrics."""
 
+import asyncio
 import json
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,9 +13,10 @@ from ..errors import Errors
 from .access import CheckT
 from .engine import Engine, QueueFull
 from .http_errors import Refusal
-from .inference import check_length, check_options, recognize, request_gazetteer
+from .inference import check_options, find_all, receive, request_gazetteer
+from .masking import MaskAnswer, MaskRequest, make_masker, mask_texts
 from .metrics import Metrics
-from .request_body import check_values, parse, read_body
+from .request_body import read_body
 from .responses import Pause, dump, dump_entities
 from .schema import (
     EntitiesAnswer,
@@ -58,7 +59,9 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         dependencies=[Depends(check_key)],
         responses={401: {"model": Refused, "description": REFUSALS[401]}},
     )
-    schema = _request_schema(settings, engine.labels.get(engine.names[0], ()))
+    schema = _request_schema(settings, EntitiesRequest)
+    schema["examples"] = request_examples(engine.labels.get(engine.names[0], ()))
+    mask_schema = _request_schema(settings, MaskRequest)
     refused: dict[int | str, dict[str, Any]] = {
         status: {"model": Refused, "description": description} for status, description in REFUSALS.items()
     }
@@ -71,22 +74,8 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}},
     )
     async def find_entities(request: Request) -> Response:
-        body = await read_body(request, JSON, settings)
-        await check_values(body, settings.max_values)
-        asked = parse(EntitiesRequest, body)
-        del body
-        pipeline, texts = check_options(asked, engine), asked.all_texts()
-        if len(texts) > settings.max_texts:
-            problem = (
-                f"{len(texts):,} texts, and at most {settings.max_texts:,} are allowed; /v1/entities/stream takes more"
-            )
-            raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
-        for i, text in enumerate(texts):
-            check_length(text, "text" if asked.text is not None else f"texts.{i}", settings.max_chars)
-        gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
-        seconds = settings.seconds_for(sum(map(len, texts)))
-        found = await recognize(request.receive, engine, pipeline, texts, seconds, gazetteer) if texts else []
-        check_options(asked, engine)  # the labels are known now
+        asked = await receive(request, EntitiesRequest, settings)
+        pipeline, texts, found = await find_all(request, asked, engine, settings)
         pause = Pause()
         results = [
             b'{"entities":' + await dump_entities(text, f, asked, pause) + b"}"
@@ -115,6 +104,20 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
         engine.check_room()
         gazetteer = await request_gazetteer(words, name, engine, settings)
         return LinesResponse(StreamAnswer(engine, name, options, settings, gazetteer).answer(lines))
+
+    @router.post(
+        "/mask",
+        summary="One text or many with their entities masked",
+        response_model=MaskAnswer,
+        responses=refused,
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": mask_schema}}}},
+    )
+    async def mask_entities(request: Request) -> Response:
+        asked = await receive(request, MaskRequest, settings)
+        masker = make_masker(asked)
+        pipeline, texts, found = await find_all(request, asked, engine, settings)
+        content = await asyncio.to_thread(mask_texts, masker, texts, found, asked, pipeline)
+        return Response(content, media_type=JSON)
 
     @router.get("/service", summary="Pipelines, labels and limits", response_model=Service)
     async def describe() -> Service:
@@ -173,9 +176,8 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
     return router
 
 
-def _request_schema(settings: ServiceSettings, labels: Sequence[str]) -> dict[str, Any]:
-    schema = _without_pointers(EntitiesRequest)
-    schema["examples"] = request_examples(labels)
+def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> dict[str, Any]:
+    schema = _without_pointers(model)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts

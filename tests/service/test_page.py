@@ -467,3 +467,25 @@ def test_a_key_can_be_given_to_try(visit: Callable[..., Any], start: Callable[..
     form.get_by_label("Key").fill("鑰匙")
     form.get_by_role("button", name="Send").click()
     form.locator("pre").get_by_text("200").wait_for()
+
+
+def test_masked_text_is_shown_and_copied(visit: Callable[..., Any]) -> None:
+    page = visit()
+    write(page, SENTENCE)
+    page.check("#mask")
+    page.get_by_text("〔姓名1〕").wait_for()
+    assert marks(page) == ["〔姓名1〕PERSON", "〔行政區1〕GPE", "〔組織1〕ORG"]
+    page.locator("#labels label", has_text="GPE").locator("input").uncheck()
+    page.locator("#result mark").nth(2).wait_for(state="detached")
+    assert marks(page) == ["〔姓名1〕PERSON", "〔組織1〕ORG"]
+    for button, what in (("#copy-text", "已複製 文字"), ("#copy-json", "已複製 JSON")):
+        page.click(button)
+        page.get_by_text(what).wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert "在臺北市接見" in copied
+        assert "蔡英文" not in copied
+    write(page, "")
+    page.uncheck("#mask")
+    write(page, SENTENCE)
+    page.locator("#labels label", has_text="GPE").locator("input").check()
+    assert marks(page) == ENTITIES

@@ -1,13 +1,14 @@
 // The page: what is typed is read by the service, and what it found is shown as the controls say.
 
 import { asBio, asJson, hueOf, render } from "/highlight.js";
+import { maskText, stopMasking } from "/mask.js";
 import { listenToOwnWords, offerLabels, ownWords } from "/own-words.js";
 import { EXAMPLE, WORDS } from "/words.js";
 
 const PAUSE = 250; // milliseconds without a key before the text is sent
 const $ = (id) => document.getElementById(id);
 const state = {
-  text: "", entities: [], labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "", floor: 0, least: 0,
+  text: "", entities: [], view: { text: "", entities: [] }, labels: [], off: new Set(), ms: 0, limit: 1_000_000, pipeline: null, key: "", floor: 0, least: 0,
 };
 let words = WORDS.zh;
 let timer = 0;
@@ -37,11 +38,37 @@ function shown() {
 }
 
 function show() {
-  hideTip();
-  const entities = shown();
-  render($("result"), state.text, entities, state.labels);
+  stopMasking();
   showLabels();
-  if (state.text) {
+  if ($("mask").checked && state.text) {
+    mask();
+  } else {
+    draw({ text: state.text, entities: shown() });
+  }
+}
+
+async function mask() {
+  const labels = state.labels.filter((label) => !state.off.has(label));
+  const options = {
+    text: wellFormed(state.text), pipeline: state.pipeline, gazetteer: ownWords(), labels,
+    min_score: Number($("threshold").value),
+  };
+  try {
+    const found = await maskText(options, headers());
+    if (found?.view) draw(found.view);
+    else if (found) refused(found.response, found.answer);
+  } catch {
+    complain(words.unreachable());
+  }
+}
+
+// What is shown is what is copied: with masked text, no original is in the clipboard.
+function draw(view) {
+  hideTip();
+  state.view = view;
+  const { text, entities } = view;
+  render($("result"), text, entities, state.labels);
+  if (text) {
     say(words.counts(entities.length, state.entities.length, [...state.text].length, state.ms));
   } else {
     say("");
@@ -93,6 +120,11 @@ function headers() {
   return state.key ? { ...found, Authorization: `Bearer ${key}` } : found;
 }
 
+// Half of a UTF-16 pair is no character, and not valid JSON for the service.
+function wellFormed(text) {
+  return text.toWellFormed?.() ?? text;
+}
+
 async function read() {
   clearTimeout(timer);
   asking?.abort();
@@ -115,7 +147,7 @@ async function read() {
   say(words.reading());
   const start = performance.now();
   try {
-    const sent = text.toWellFormed?.() ?? text;
+    const sent = wellFormed(text);
     const body = JSON.stringify({ text: sent, offset_unit: "utf16", pipeline: state.pipeline, gazetteer: ownWords() });
     const response = await fetch("/v1/entities", { method: "POST", headers: headers(), body, signal: mine.signal });
     const answer = await response.json();
@@ -201,11 +233,11 @@ async function copy(what, content) {
       return;
     }
   }
-  say(words.copied(what, shown().length));
+  say(words.copied(what, state.view.entities.length));
 }
 
 function showTip(mark) {
-  const entity = shown()[mark.dataset.index];
+  const entity = state.view.entities[mark.dataset.index];
   if (!entity) return;
   const score = entity.score === null ? words.noScore : entity.score.toFixed(3);
   $("tip").textContent = `${entity.label} · ${score}`;
@@ -289,8 +321,10 @@ function listen() {
     state.off = new Set(state.labels);
     show();
   });
-  $("copy-json").addEventListener("click", () => copy("JSON", asJson(state.text, shown())));
-  $("copy-bio").addEventListener("click", () => copy("BIO", asBio(state.text, shown())));
+  $("mask").addEventListener("change", show);
+  $("copy-text").addEventListener("click", () => copy(words.theText(), state.view.text));
+  $("copy-json").addEventListener("click", () => copy("JSON", asJson(state.view.text, state.view.entities)));
+  $("copy-bio").addEventListener("click", () => copy("BIO", asBio(state.view.text, state.view.entities)));
   $("pipeline").addEventListener("change", async () => {
     state.pipeline = $("pipeline").value;
     await describe();

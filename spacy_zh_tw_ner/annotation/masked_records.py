@@ -1,0 +1,63 @@
+"""Mask the annotated records of a job."""
+
+import secrets
+from dataclasses import replace
+
+from ..atomic_writes import write_whole
+from ..masking import Masker
+from .job import AnnotationJob, FileMasking
+from .records import InputRecord, LoadedChunk, RejectedRecord
+from .writers import AnnotatedRecord, record_fields
+
+KEY = "pseudonym.key"  # in the folder of the job
+
+
+class RecordMasker:
+    """Masks the entities of records, and collects the maps of a chunk.
+
+    job (AnnotationJob): Names the fields.
+    masking (FileMasking): The policy and the key.
+    """
+
+    def __init__(self, job: AnnotationJob, masking: FileMasking) -> None:
+        self.has_map = masking.map is not None
+        self._job, self._fields = job, masking.keep_fields
+        self._masker = Masker(masking.policy, key=masking.key)
+        self._lines: list[bytes] = []
+
+    def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
+        """Return a record with the masked text, its entities, and the fields that are kept."""
+        record = annotated.record
+        masked = self._masker.mask_text(record.text, annotated.found)
+        if self.has_map:
+            self._lines.append(masked.map.to_line())
+        fields = record_fields(record, loaded) if self._fields else {}
+        kept = {name: fields[name] for name in self._fields if name in fields}
+        line = {"line": record.line} if self._job.reads == "text" else {}
+        fields = {**line, **kept, self._job.text_field: masked.text}
+        return AnnotatedRecord(InputRecord(record.line, masked.text, fields), masked.entities)
+
+    def take_map(self) -> bytes:
+        """Return the lines of the map since the last call."""
+        lines, self._lines = self._lines, []
+        return b"".join(lines)
+
+
+def without_content(reject: RejectedRecord) -> RejectedRecord:
+    """Return a reject that quotes nothing of its record, whose personal data nobody has masked."""
+    return RejectedRecord(reject.line, reject.reason.partition(":")[0], "")
+
+
+def with_key(job: AnnotationJob) -> AnnotationJob:
+    """Give a job with pseudonyms and no key a random one.
+
+    The key is kept in the folder of the job, readable by the owner only, until the output is written: a continued job
+    uses the same pseudonyms.
+    """
+    masking = job.masking
+    if masking is None or masking.key is not None or not masking.policy.uses("pseudonym"):
+        return job
+    path = job.folder / KEY
+    if not path.is_file():
+        write_whole(path, secrets.token_bytes(32), private=True)
+    return replace(job, masking=replace(masking, key=path.read_bytes()))

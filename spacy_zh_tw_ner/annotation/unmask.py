@@ -1,0 +1,130 @@
+"""Restore the original texts of a masked file with its map, record by record."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from ..atomic_writes import write_streamed
+from ..errors import CorpusError, Errors, UsageError
+from ..masking.maps import read_maps, unmask
+from ..outputs import require_new
+from .chunks import open_parquet, parquet
+from .job import BOM, WRITES_MASKED
+
+BATCH_ROWS = 1000
+
+
+def unmask_file(
+    source: Path,
+    target: Path,
+    maps: Path,
+    *,
+    text_field: str = "text",
+    entities_field: str = "entities",
+    force: bool = False,
+) -> int:
+    """Restore the texts of a file that `mask` has written.
+
+    The field of the entities is left out: its offsets belong to the masked text. One record is in memory at a time, and
+    the output is written completely or not at all.
+
+    source (Path): Masked .jsonl, .parquet or .txt file.
+    target (Path): A file of the same format.
+    maps (Path): The map that was written with it.
+    text_field (str): Field or column of the text.
+    entities_field (str): Field or column of the entities.
+    force (bool): Replace the target if it exists.
+    RETURNS (int): Number of records.
+    RAISES (CorpusError): If a record was changed, or the map belongs to another file. OutputError, if the target
+        exists.
+    """
+    kinds = [WRITES_MASKED.get(path.suffix.lower()) for path in (source, target)]
+    if kinds[0] is None or kinds[0] != kinds[1]:
+        choices = source.suffix if kinds[0] else ", ".join(WRITES_MASKED)
+        raise UsageError(Errors.ZT881.format(command="unmask", path=target, source=source, choices=choices))
+    require_new(target, force=force, inputs=[source, maps])
+    restore = _Restorer(source, maps)
+
+    def write(file: IO[bytes]) -> None:
+        if kinds[0] == "parquet":
+            _unmask_rows(source, file, restore, text_field, entities_field)
+        else:
+            lines = _unmask_text if kinds[0] == "text" else _unmask_json
+            file.writelines(lines(source, restore, text_field, entities_field))
+        restore.finish()
+
+    write_streamed(target, write)
+    return restore.count
+
+
+class _Restorer:
+    """Restores texts in the order of the map."""
+
+    def __init__(self, source: Path, maps: Path) -> None:
+        self.count = 0
+        self._source, self._path = source, maps
+        self._maps = read_maps(maps)
+
+    def __call__(self, text: str, line: int) -> str:
+        map = next(self._maps, None)
+        if map is None:
+            raise CorpusError(Errors.ZT879.format(path=self._path, seen="fewer", source=self._source))
+        self.count += 1
+        return unmask(text, map, what=f"{self._source}, line {line}")
+
+    def finish(self) -> None:
+        """Raise an error if there are maps left."""
+        if next(self._maps, None) is not None:
+            raise CorpusError(Errors.ZT879.format(path=self._path, seen="more", source=self._source))
+
+
+def _lines(source: Path) -> Iterator[tuple[int, bytes]]:
+    with source.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            yield number, line.removeprefix(BOM) if number == 1 else line
+
+
+def _unmask_text(source: Path, restore: _Restorer, text_field: str, entities_field: str) -> Iterator[bytes]:
+    for number, line in _lines(source):
+        try:
+            text = line.removesuffix(b"\n").removesuffix(b"\r").decode()
+        except UnicodeDecodeError:
+            raise CorpusError(Errors.ZT880.format(path=source, line=number, problem="not UTF-8")) from None
+        yield restore(text, number).encode() + b"\n"
+
+
+def _unmask_json(source: Path, restore: _Restorer, text_field: str, entities_field: str) -> Iterator[bytes]:
+    for number, line in _lines(source):
+        if not line.strip():
+            continue
+        try:
+            fields: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            raise CorpusError(Errors.ZT880.format(path=source, line=number, problem="not valid JSON")) from None
+        if not isinstance(fields, dict) or not isinstance(fields.get(text_field), str):
+            problem = f"no text in the field {text_field!r}"
+            raise CorpusError(Errors.ZT880.format(path=source, line=number, problem=problem))
+        fields[text_field] = restore(fields[text_field], number)
+        fields.pop(entities_field, None)
+        try:
+            yield json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+        except UnicodeEncodeError:  # a lone surrogate in another field stays escaped
+            yield json.dumps(fields).encode() + b"\n"
+
+
+def _unmask_rows(source: Path, file: IO[bytes], restore: _Restorer, text_field: str, entities_field: str) -> None:
+    import pyarrow as pa
+
+    with open_parquet(source) as opened:
+        names = [name for name in opened.schema_arrow.names if name != entities_field]
+        if text_field not in names:
+            problem = f"no column {text_field!r}"
+            raise CorpusError(Errors.ZT880.format(path=source, line=1, problem=problem))
+        schema = pa.schema([opened.schema_arrow.field(name) for name in names])
+        with parquet().ParquetWriter(file, schema) as writer:
+            for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=names):
+                table = pa.Table.from_batches([batch]).select(names)
+                texts = [restore(text or "", restore.count + 1) for text in table.column(text_field).to_pylist()]
+                column = pa.array(texts, schema.field(text_field).type)
+                writer.write_table(table.set_column(names.index(text_field), schema.field(text_field), column))

@@ -1,0 +1,42 @@
+"""Generalise dates to their year, and places to their county."""
+
+import re
+
+COUNTIES = (
+    "臺北市 新北市 桃園市 臺中市 臺南市 高雄市 基隆市 新竹市 嘉義市 新竹縣 苗栗縣 彰化縣 南投縣 雲林縣 嘉義縣 屏東縣 "
+    "宜蘭縣 花蓮縣 臺東縣 澎湖縣 金門縣 連江縣"
+).split()
+_COUNTY = re.compile("|".join(COUNTIES).replace("臺", "[臺台]"))
+_DIGIT = "[0-9０-９]"
+_NUMERAL = "[0-9０-９零〇○一二三四五六七八九十百千兩元]"
+# 民國75年, 西元1986年, 七十五年, 1986年; the numerals are bounded, so that hostile text costs linear time
+_YEAR = re.compile(rf"((中華民國|民國|西元|公元)?(前)?\s?{_NUMERAL}{{1,9}}\s?年)")
+# 1986-03-02, 1986/3/2, 19860302, 75.3.2
+_NUMERIC = re.compile(rf"((民國|西元|公元)?\s?({_DIGIT}{{2,4}}))\s?[-/.－／．]\s?{_DIGIT}{{1,2}}(?!{_DIGIT})")
+_COMPACT = re.compile(rf"({_DIGIT}{{4}}){_DIGIT}{{4}}(?!{_DIGIT})")
+
+
+def generalise(label: str, surface: str) -> str | None:
+    """Return a more general form of an entity.
+
+    label (str): One of `labels.GENERALISABLE`.
+    surface (str): Such as 民國75年3月2日 or 臺北市大安區和平東路一段1號.
+    RETURNS (Optional[str]): Such as 民國75年 or 臺北市; None if there is no year or county.
+    """
+    if label in ("DATE", "BIRTHDAY"):
+        return _year(surface.strip())
+    return county(surface)
+
+
+def county(surface: str) -> str | None:
+    """Return the first county or municipality in an address, as it is written there."""
+    found = _COUNTY.search(surface)
+    return None if found is None else found[0]
+
+
+def _year(surface: str) -> str | None:
+    for pattern in (_YEAR, _NUMERIC, _COMPACT):
+        found = pattern.search(surface) if pattern is _YEAR else pattern.match(surface)
+        if found is not None:
+            return found[1]
+    return None

@@ -1,0 +1,199 @@
+"""Make pseudonyms: plausible Taiwanese values that belong to nobody, as far as a form allows that.
+
+Numbers with a check digit get a wrong one, so that no system accepts them. Addresses of computers are in the ranges for
+documentation (RFC 2606, RFC 5737, RFC 3849). Landline numbers begin with 0 after the area code, which no line does.
+Mobile numbers, plates and accounts have no check digit, and no range is reserved for examples: such a pseudonym may be
+assigned to somebody.
+"""
+
+import re
+from collections.abc import Callable
+from unicodedata import normalize
+
+from .generalise import COUNTIES, county
+from .keys import KeyedChoices
+
+SURNAMES = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈余趙盧梁顏柯翁魏孫戴"
+GIVEN = "志明俊傑建宏家豪文雄冠宇承恩柏翰宗翰淑芬美玲雅婷怡君佳蓉欣怡雅雯詩涵宜庭品妤子晴思妤玉珍秀英惠如麗華國榮"
+COMPANY_WORDS = "宏遠昌隆鼎泰恆達冠群瑞豐聯華信安永嘉德盛嵩祥"
+COMPANY_FORMS = ("實業有限公司", "企業有限公司", "科技股份有限公司", "國際股份有限公司")
+ROADS = ("中正路", "中山路", "民生路", "和平路", "復興路", "光復路", "成功路", "自由路", "建國路", "文化路")
+# Numbers of the letters in national IDs: A = 10, B = 11, …, with gaps in the alphabetical order
+LETTERS = {letter: 10 + i for i, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
+LANDLINE = re.compile(r"(\(?0(?:826|836|37|49|82|89|[2-8])\)?[-\s]?)(.+)", re.DOTALL)
+
+
+def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
+    """Return a pseudonym for an entity.
+
+    label (str): Its label.
+    surface (str): Its text.
+    choices (KeyedChoices): Determined by a key and the entity.
+    RETURNS (Optional[str]): None if there is no plausible value, as for a label without form.
+    """
+    make = MAKERS.get(label)
+    if make is not None:
+        return make(surface, choices)
+    return _reshape(surface, choices)
+
+
+def _person(surface: str, choices: KeyedChoices) -> str:
+    return choices.pick(SURNAMES) + choices.pick(GIVEN) + choices.pick(GIVEN)
+
+
+def _company(surface: str, choices: KeyedChoices) -> str:
+    return choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_FORMS)
+
+
+def _place(surface: str, choices: KeyedChoices) -> str:
+    return choices.pick(COUNTIES)
+
+
+def _address(surface: str, choices: KeyedChoices) -> str:
+    """Return an address of the same county, with a house number that few roads reach."""
+    where = county(surface) or ""
+    return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
+
+
+def _date(surface: str, choices: KeyedChoices) -> str:
+    """Return a date between 1951 and 2010, of the Minguo calendar if that of the surface is."""
+    year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
+    if "民國" in surface:
+        return f"民國{year}年{month}月{day}日"
+    if "年" in surface:
+        return f"{year + 1911}年{month}月{day}日"
+    return f"{year + 1911}-{month:02}-{day:02}"
+
+
+def _email(surface: str, choices: KeyedChoices) -> str:
+    return f"user{choices.digits(8)}@example.com"
+
+
+def _url(surface: str, choices: KeyedChoices) -> str:
+    return f"https://example.com/{choices.digits(8)}"
+
+
+def _ip(surface: str, choices: KeyedChoices) -> str:
+    if surface.count(":") > 1:
+        return f"2001:db8::{choices.below(0xFFFF) + 1:x}:{choices.below(0xFFFF) + 1:x}"
+    block = choices.pick(("192.0.2", "198.51.100", "203.0.113"))
+    return f"{block}.{choices.below(254) + 1}"
+
+
+def _account(surface: str, choices: KeyedChoices) -> str:
+    return f"user{choices.digits(8)}"
+
+
+def _phone(surface: str, choices: KeyedChoices) -> str | None:
+    """Return a number of the same kind: 09 and other digits, or the area code and a number that begins with 0."""
+    plain = normalize("NFKC", surface).strip()
+    if plain.startswith("09"):
+        rest = _reshape(plain[2:], choices)
+        return None if rest is None else f"09{rest}"
+    if plain.startswith("+886"):
+        rest = _reshape(plain[4:], choices)
+        return None if rest is None else f"+886{rest}"
+    found = LANDLINE.fullmatch(plain)
+    rest = _reshape(found[2] if found else plain, choices)
+    if found is None or rest is None:
+        return rest
+    return found[1] + re.sub("[0-9]", "0", rest, count=1)
+
+
+def _identity_number(surface: str, choices: KeyedChoices) -> str:
+    """Return a letter and nine digits in the form of a national ID, with a wrong check digit."""
+    start = choices.pick(tuple(LETTERS)) + choices.pick("12") + choices.digits(7)
+    return start + wrong_check_digit(start, has_valid_identity, choices)
+
+
+def _resident_number(surface: str, choices: KeyedChoices) -> str:
+    """Return a number in the form of 2021, with a wrong check digit."""
+    start = choices.pick(tuple(LETTERS)) + choices.pick("89") + choices.digits(7)
+    return start + wrong_check_digit(start, has_valid_identity, choices)
+
+
+def _company_number(surface: str, choices: KeyedChoices) -> str:
+    start = choices.digits(7)
+    return start + wrong_check_digit(start, has_valid_company_sum, choices)
+
+
+def _card_number(surface: str, choices: KeyedChoices) -> str | None:
+    """Return a card number of the same length and with the same separators, with a wrong check digit (Luhn)."""
+    shape = normalize("NFKC", surface)
+    n = sum(char.isdigit() for char in shape)
+    if n < 2:
+        return None
+    start = "4" + choices.digits(n - 2)
+    digits = iter(start + wrong_check_digit(start, has_valid_luhn, choices))
+    return "".join(next(digits) if char.isdigit() else char for char in shape)
+
+
+MAKERS: dict[str, Callable[[str, KeyedChoices], str | None]] = {
+    "PERSON": _person,
+    "ORG": _company,
+    "GPE": _place,
+    "ADDRESS": _address,
+    "DATE": _date,
+    "BIRTHDAY": _date,
+    "EMAIL": _email,
+    "URL": _url,
+    "IP": _ip,
+    "LINE_ID": _account,
+    "PTT_ID": _account,
+    "SOCIAL": _account,
+    "PHONE": _phone,
+    "NATIONAL_ID": _identity_number,
+    "RESIDENT_ID": _resident_number,
+    "COMPANY_ID": _company_number,
+    "CREDIT_CARD": _card_number,
+}
+
+
+def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: KeyedChoices) -> str:
+    """Return a last digit with which a number is not valid."""
+    digit = choices.below(10)
+    while is_valid(f"{start}{digit}"):
+        digit = (digit + 1) % 10
+    return str(digit)
+
+
+def has_valid_identity(number: str) -> bool:
+    """Return whether a letter and nine digits have the checksum of national IDs: weights 1, 9, 8, …, 1, 1."""
+    letter = LETTERS[number[0]]
+    digits = [letter // 10, letter % 10, *map(int, number[1:])]
+    weights = [1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1]
+    return sum(digit * weight for digit, weight in zip(digits, weights, strict=True)) % 10 == 0
+
+
+def has_valid_company_sum(number: str) -> bool:
+    """Return whether eight digits have the checksum of company numbers, under the rule of 2023."""
+    products = [int(digit) * weight for digit, weight in zip(number, (1, 2, 1, 2, 1, 2, 4, 1), strict=True)]
+    total = sum(product // 10 + product % 10 for product in products)
+    return total % 5 == 0 or (number[6] == "7" and (total + 1) % 5 == 0)
+
+
+def has_valid_luhn(number: str) -> bool:
+    """Return whether the Luhn sum of digits is divisible by 10."""
+    doubled = (int(digit) * (1 + i % 2) for i, digit in enumerate(reversed(number)))
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
+
+
+def _reshape(surface: str, choices: KeyedChoices) -> str | None:
+    """Replace each digit by a digit, and each ASCII letter by one of the same case; keep separators.
+
+    RETURNS (Optional[str]): None if the surface has other characters, such as Chinese ones.
+    """
+    upper, lower = "ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz"
+    made, n = [], 0
+    for char in normalize("NFKC", surface):
+        if char.isascii() and char.isdigit():
+            made.append(str(choices.below(10)))
+        elif char.isascii() and char.isalpha():
+            made.append(choices.pick(upper if char.isupper() else lower))
+        elif char in " -./()+#,:_\t\r\n":
+            made.append(char)
+            continue
+        else:
+            return None
+        n += 1
+    return "".join(made) if n else None

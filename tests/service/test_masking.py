@@ -1,0 +1,58 @@
+"""`/v1/mask`: masked texts with offsets, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from .conftest import Running
+
+TEXT = "蔡英文總統在臺北市接見台積電董事長。"
+
+
+def mask(service: Running, status: int = 200, **body: Any) -> Any:
+    response = service.client.post("/v1/mask", json=body)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def test_personal_data_is_replaced(service: Running) -> None:
+    answer = mask(service, texts=[TEXT, ""])
+    assert (answer["pipeline"], answer["offset_unit"]) == ("tiny", "codepoint")
+    first, second = answer["results"]
+    assert first["text"] == TEXT.replace("蔡英文", "〔姓名1〕")
+    place = {"start": 0, "end": 3, "masked_start": 0, "masked_end": 5}
+    assert first["replacements"] == [{**place, "label": "PERSON", "action": "replace", "text": "〔姓名1〕"}]
+    assert second == {"text": "", "replacements": []}
+
+
+def test_offsets_are_in_the_unit_of_the_client(service: Running) -> None:
+    (result,) = mask(service, text=f"{TEXT}😀{TEXT}", offset_unit="utf8", policy={"default": "redact"})["results"]
+    data, before = result["text"].encode(), f"{TEXT}😀{TEXT}".encode()
+    rows = result["replacements"]
+    assert [before[row["start"] : row["end"]].decode() for row in rows][:3] == ["蔡英文", "臺北市", "台積電"]
+    assert {data[row["masked_start"] : row["masked_end"]].decode() for row in rows} == {"███"}
+
+
+def test_a_key_gives_the_same_pseudonyms_in_every_request(service: Running) -> None:
+    body = {"text": TEXT, "policy": {"labels": {"PERSON": "pseudonym", "ORG": "hash"}}, "key": "0123456789abcdef"}
+    first, second = (mask(service, **body)["results"] for _ in range(2))
+    assert first == second
+    assert "蔡英文" not in json.dumps(first, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"policy": {"labels": {"PERSON": "hash"}}}, "ZT877"),
+        ({"policy": {"labels": {"NOBODY": "redact"}}}, "ZT872"),
+        ({"policy": {"labels": {"PERSON": "hide"}}}, "ZT508"),
+        ({"policy": {"labels": {"PHONE": "generalise"}}}, "ZT874"),
+        ({"policy": {"placeholders": {"PERSON": "人" * 41}}}, "ZT508"),
+        ({"policy": {"unknown": 1}}, "ZT508"),
+        ({"key": "short"}, "ZT508"),
+        ({"labels": ["NO"]}, "ZT516"),
+    ],
+)
+def test_what_is_wrong_is_refused(service: Running, body: dict[str, Any], code: str) -> None:
+    assert mask(service, 422, text=TEXT, **body)["error"]["code"] == code
