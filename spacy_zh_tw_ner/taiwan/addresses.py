@@ -14,17 +14,20 @@ from .places import county_names, district_names, fold_place
 
 N = "[0-9〇零一二三四五六七八九十百]"
 TAIL = re.compile(
-    rf" ?(?:(?:[東西南北]?{N}{{1,3}}段)?) ?(?:{N}{{1,4}}巷)? ?(?:{N}{{1,4}}[弄衖])?"
-    rf" ?(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})?號(?:之{N}{{1,3}}(?!{N}))?)?"
-    rf"(?P<floor>[ ,]?(?:地下|B)?{N}{{1,3}}(?:樓|[Ff](?![a-z])|層)(?:之{N}{{1,3}}|-{N}{{1,3}})?)?"
-    rf"(?:[ ,]?(?:[A-Z]|{N}){{1,5}}室)?"
+    rf" ?(?:[東西南北]?{N}{{1,3}} ?段)? ?(?:{N}{{1,4}} ?巷)? ?(?:{N}{{1,4}} ?[弄衖])?"
+    rf" ?(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號(?:之{N}{{1,3}}(?!{N}))?)?"
+    rf"(?P<floor>[ ,]?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
+    rf"|[ ,]?B[0-9](?![0-9A-Za-z]))?"
+    rf"(?:[ ,]?(?:[A-Z]|{N}){{1,5}} ?室)?"
 )
-HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})?$")
+HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})? ?$")
 LICENSE = re.compile(r"[\u4e00-\u9fff]{1,8}字第 ?[0-9]{4,6} ?$")
 # Between a district and a road: a village, a neighborhood, the name of the road.
 BETWEEN = re.compile(rf" ?(?:[\u4e00-\u9fff]{{1,4}}[里村])? ?(?:{N}{{1,3}}鄰)? ?([\u4e00-\u9fff0-9]{{0,7}})")
 POSTAL = re.compile(r"(?<![0-9])[0-9]{3}(?:-?[0-9]{2,3})? ?$")
 REACH, MAX_NAME, MAX_BARE = 20, 7, 4
+# Characters of other phrases with a number: 10月5號, 區公所第3號公告.
+NO_ADDRESS = frozenset("第的在有與及和於是所月日年期")
 ENDS_WORD = frozenset(
     "在於住到至從為是的址往由與和及向去來,.。:;、!?()「」『』/|·\n\r\t 區鄉鎮市縣了我家店寄送搬回或洽繫係達沿過經地"
 )
@@ -74,7 +77,12 @@ def _numbered_place(view: str, place: int) -> Finding | None:
         return _medical_license(view, place - len(before) + license_number.start(), place + 1)
     begin = place - len(before) + house.start()
     head = _district_before(view, begin - 1)
-    if head is None:
+    # A county alone is not enough: 臺中市3號候選人.
+    if (
+        head is None
+        or view[begin - 1] in "區鄉鎮市縣"
+        or not any(char in "區鄉鎮市" for char in view[head + 3 : begin - 1])
+    ):
         return None
     tail = TAIL.match(view, begin)
     stop = place + 1 if tail is None or tail["number"] is None else tail.end()
@@ -108,7 +116,7 @@ def _district_before(view: str, road: int) -> int | None:
         if begin is None:
             continue
         between = BETWEEN.fullmatch(view, end, road + 1)
-        return None if between is None else begin
+        return None if between is None or not NO_ADDRESS.isdisjoint(between[0]) else begin
     return None
 
 

@@ -25,6 +25,7 @@ SOLID = re.compile(
 )
 ERA_BEFORE = re.compile(rf"{ERA} ?$")
 BORN = re.compile(r" ?(?:出生|生日|生(?!效|產|活|物|意|態))")
+ENDS_YEAR = frozenset("0123456789〇零○一二三四五六七八九十百元 ")
 REACH = 16
 
 
@@ -35,21 +36,25 @@ def find_year(view: str, place: int) -> Finding | None:
     place (int): Position of 年.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
-    if place == 0 or not (view[place - 1].isdigit() or view[place - 1] in "〇零○一二三四五六七八九十百元 "):
-        return None
-    before = BEFORE_YEAR.search(view, max(0, place - REACH), place)
-    if before is None or (before.start() and view[before.start()].isdigit() and view[before.start() - 1].isdigit()):
+    before = BEFORE_YEAR.search(view, max(0, place - REACH), place) if view[place - 1 : place] in ENDS_YEAR else None
+    if before is None or (before.start() > 0 and view[before.start() - 1 : before.start() + 1].isdigit()):
         return None
     after = AFTER_YEAR.match(view, place + 1)
-    if after is None and (before["era"] is None or "曆" in before["era"]):
-        return None
     if after is None:
-        return Finding(before.start(), place + 1, "DATE", 0.7, "year_with_era")
+        return _year_alone(view, before, place + 1)
     if before["era"] is None and after["day"] is None and place - before.start() < 2:
         return None  # a duration: 1年2月
     stop = after.end() if after["day"] is not None else after.end("month")
     score = 0.9 if after["day"] is not None or before["era"] is not None else 0.6
     return _dated(view, before.start(), stop, score, "written_date")
+
+
+def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None:
+    if BORN.match(view, stop) and stop - before.start() > 2:
+        return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
+    if before["era"] is None or "曆" in before["era"]:
+        return None
+    return Finding(before.start(), stop, "DATE", 0.7, "year_with_era")
 
 
 def find_lunar(view: str, place: int) -> Finding | None:
@@ -76,7 +81,9 @@ def find_numeric(view: str, start: int, end: int) -> list[Finding]:
         era = ERA_BEFORE.search(view, max(0, begin - 5), begin)
         begin = begin if era is None else era.start()
         certain = era is not None or len(match["year"]) == 4
-        found.append(_dated(view, begin, stop, 0.85 if certain else 0.45, "numeric_date"))
+        # 113/4/27 is a date of these years; 75.3.2 may be a version or a measure.
+        is_likely = len(match["year"]) == 3 and match["sep"] == "/"
+        found.append(_dated(view, begin, stop, 0.85 if certain else 0.6 if is_likely else 0.45, "numeric_date"))
     if end - start >= 6:
         for match in SOLID.finditer(view, start, end):
             finding = _dated(view, *match.span(), 0.0, "solid_date")

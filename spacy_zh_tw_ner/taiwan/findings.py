@@ -29,6 +29,7 @@ LABELS = (
     "DATE",
 )
 OTHER = "OTHER"  # label of context words of numbers that are not personal data
+FOR_ONE = {OTHER, "BIRTHDAY"}  # labels of context words that count for one number only
 BEFORE, AFTER = 24, 8  # characters in which context words are searched
 
 STRONG = {
@@ -91,13 +92,13 @@ def find_context(view: str, start: int, end: int) -> Context:
 
     view (str): The text after `fold_widths`.
     start (int), end (int): The number.
-    RETURNS (Context): Words of other numbers, such as 訂單, count only if no further number is in between.
+    RETURNS (Context): Words such as 訂單 and 生日 count only if no further number is in between.
     """
     before = _SENTENCE_END.split(view[max(0, start - BEFORE) : start])[-1]
     weak = _NONE
     for match in reversed([*_CUES.finditer(before)]):
         context = _WORDS[match[0]]
-        if context.label == OTHER and sum(map(str.isdigit, before[match.end() :])) >= 4:
+        if context.label in FOR_ONE and sum(map(str.isdigit, before[match.end() :])) >= 4:
             continue
         if context.is_strong:
             return context if weak is _NONE or context.label != OTHER else weak

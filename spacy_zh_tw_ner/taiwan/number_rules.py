@@ -32,6 +32,9 @@ SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
 GLUED = re.compile(r"[\-./_@:\\]")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
+# Counters: 12345675 元 is a sum, whatever it is a check digit of.
+AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
+LOCAL = re.compile(r"[2-8][0-9]{6,7}")
 COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 
 
@@ -53,6 +56,9 @@ def _digits(least: int, most: int) -> Callable[[str], bool]:
 _ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _digits(10, 17), 0.0, 0.6, 0.9)
 _PHONE = NumberRule("PHONE", "phone", is_phone, 0.8, 0.95, 0.98)
 _PLATE = NumberRule("LICENSE_PLATE", "license_plate", is_license_plate, 0.3, 0.85, 0.97)
+_LOCAL = NumberRule(
+    "PHONE", "phone_without_area_code", lambda number: LOCAL.fullmatch(number) is not None, 0.0, 0.0, 0.75
+)
 _CARD = NumberRule("CREDIT_CARD", "luhn_and_issuer", is_credit_card, 0.75, 0.9, 0.98)
 _MILITARY = NumberRule("MILITARY_ID", "military_id", _digits(0, 9), 0.0, 0.0, 0.85)
 _DRIVER = NumberRule("DRIVER_LICENSE", "driver_license", _digits(12, 12), 0.0, 0.0, 0.9)
@@ -68,6 +74,9 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
     rules[2, 8] += [NumberRule("RESIDENT_ID", "resident_id_1990_checksum", is_resident_id, 0.85, 0.9, 0.99)]
     # One in five random numbers has a valid check digit, so that the check alone is below the default threshold.
     rules[0, 8] += [NumberRule("COMPANY_ID", "company_id_checksum", is_company_id, 0.3, 0.75, 0.97)]
+    # A wrong check digit after a strong word is a misspelt number, for those who mask at a low threshold.
+    rules[1, 9] += [NumberRule("NATIONAL_ID", "national_id_form", lambda number: number[1] in "12", 0.0, 0.0, 0.4)]
+    rules[0, 8] += [NumberRule("COMPANY_ID", "company_id_form", str.isdigit, 0.0, 0.0, 0.4)]
     rules[0, 12] += [NumberRule("NHI_CARD", "nhi_card", is_nhi_card, 0.0, 0.0, 0.95), _DRIVER]
     rules[0, 9] += [NumberRule("PASSPORT", "passport", is_passport, 0.0, 0.0, 0.95)]
     rules[1, 8] += [NumberRule("PASSPORT", "foreign_passport", is_passport, 0.0, 0.0, 0.9)]
@@ -77,6 +86,8 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
     rules[1, 6] += [_MILITARY._replace(is_valid=lambda number: number[1:].isdigit())]
     for n_digits in range(8, 16):
         rules[0, n_digits] += [_PHONE]
+    rules[0, 7] += [_LOCAL]
+    rules[0, 8] += [_LOCAL]
     for n_digits in range(14, 20):
         rules[0, n_digits] += [_CARD]
     for n_digits in range(10, 18):
@@ -141,6 +152,8 @@ def _classify(view: str, number: str, begin: int, stop: int) -> Iterator[Finding
             score = rule.alone * _doubt_from_context(rule, context)
         if score < rule.strong:
             score *= _doubt_from_form(rule, raw, number)
+        if AMOUNT.match(view, stop) and number.isdigit():
+            score *= 0.4
         if score > 0.0:
             yield Finding(*_extent(view, begin, stop, rule), rule.label, round(score, 3), rule.name)
 
@@ -178,7 +191,7 @@ def _doubt_from_form(rule: NumberRule, raw: str, number: str) -> float:
 
 def _extent(view: str, begin: int, stop: int, rule: NumberRule) -> tuple[int, int]:
     """Return the characters of a number: a phone has its "+" or "(" and its extension, an old military id its sign."""
-    if rule is _PHONE:
+    if rule.label == "PHONE":
         if view[begin - 1 : begin] == "(" and ")" in view[begin:stop]:
             begin -= 1
         begin -= view[begin - 1 : begin] == "+"

@@ -30,10 +30,10 @@ CUED = re.compile(
     rf"|(?P<PTT_ID>(?:PTT|Ptt|ptt|批踢踢){_NAMED}(?P<ptt>[A-Za-z][A-Za-z0-9]{{1,11}})"
     r"|(?:作者:? ?|(?:推|噓|→) )(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?=:| \())"
     rf"|(?P<SOCIAL>(?:IG|ig|Instagram|instagram|FB|fb|Facebook|臉書|Twitter|推特|Threads|Telegram|TG|微信|WeChat"
-    rf"|TikTok|抖音|噗浪|Plurk|Discord){_NAMED}(?P<social>@?[A-Za-z0-9][A-Za-z0-9._]{{2,30}}))"
+    rf"|TikTok|抖音|噗浪|Plurk|Discord)(?:{_NAMED}| ?(?=@))(?P<social>@?[A-Za-z0-9][A-Za-z0-9._]{{2,30}}))"
     r"|(?P<SECRET>(?:密碼|金鑰|驗證碼|通行碼|[Pp]assword|PASSWORD|[Pp]asswd|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
-    r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN(?: ?碼)?)[\"' ]{0,2}(?::|=|是|為|改成|設為)[\"' ]{0,2}"
-    r"(?P<secret>[!#-&(-~]{4,128}))"
+    r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN(?: ?碼)?)[\"' ]{0,2}(?::|=|是|為|改成|設為| (?=[!-~]{0,30}[0-9]))"
+    r"[\"' ]{0,2}(?P<secret>[!#-&(-~]{4,128}))"
 )
 VALUES = {"LINE_ID": ("line",), "PTT_ID": ("ptt", "author"), "SOCIAL": ("social",), "SECRET": ("secret",)}
 SCORES = {"LINE_ID": 0.95, "PTT_ID": 0.85, "SOCIAL": 0.9, "SECRET": 0.95}
@@ -55,8 +55,9 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
     has_dot = view.find(".", start, end) >= 0
     if view.find("@", start, end) >= 0:
         yield from _emails(view, start, end)
-    if has_dot:
+    if has_dot or view.find("://", start, end) >= 0:
         yield from _urls(view, start, end)
+    if has_dot:
         yield from _ips(view, start, end)
     if view.find("::", start, end) >= 0 or view.count(":", start, end) >= 7:
         for match in COLONS.finditer(view, start, end):

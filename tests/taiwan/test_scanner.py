@@ -104,6 +104,17 @@ def found(text: str, min_score: float = 0.5) -> list[tuple[str, str]]:
         ("台北市 信義區 市府路 1號", "台北市 信義區 市府路 1號", "ADDRESS"),
         ("花蓮縣秀林鄉富世村富世291號", "花蓮縣秀林鄉富世村富世291號", "ADDRESS"),
         ("新北市板橋區縣民大道二段七號", "新北市板橋區縣民大道二段七號", "ADDRESS"),
+        ("高雄市前鎮區中山二路2號25樓之3室", "高雄市前鎮區中山二路2號25樓之3室", "ADDRESS"),
+        ("屏東縣恆春鎮墾丁路 237 號。", "屏東縣恆春鎮墾丁路 237 號", "ADDRESS"),
+        ("請洽民生路4號二樓", "民生路4號二樓", "ADDRESS"),
+        ("40458台中市北區三民路三段129號B1", "40458台中市北區三民路三段129號B1", "ADDRESS"),
+        ("市話2311-3731分機12", "2311-3731分機12", "PHONE"),
+        ("IG @foodie_tw", "@foodie_tw", "SOCIAL"),
+        ("wifi密碼 hello2024", "hello2024", "SECRET"),
+        ("http://localhost:8080/a", "http://localhost:8080/a", "URL"),
+        ("她1993年生", "1993年", "BIRTHDAY"),
+        ("113/4/27開庭", "113/4/27", "DATE"),
+        ("醫字第 012345 號", "醫字第 012345 號", "MEDICAL_LICENSE"),
         ("生日：1986/03/02", "1986/03/02", "BIRTHDAY"),
         ("民國75年3月2日生", "民國75年3月2日", "BIRTHDAY"),
         ("出生年月日0750302", "0750302", "BIRTHDAY"),
@@ -134,6 +145,14 @@ def test_found(text: str, surface: str, label: str) -> None:
         "型號ABC-1235",
         "刑法第339條之4",
         "判刑1年2月",
+        "公司營收04595257元",
+        "匯款1000000000元",
+        "臺北市中正區公所第3號公告",
+        "臺北市10月5號",
+        "臺中市3號候選人",
+        "1993年生產",
+        "大學三年生",
+        "身分證A123456788",
         "2024年",
         "第5號",
         "三號公路",
@@ -156,7 +175,8 @@ def test_context_raises_and_lowers_scores() -> None:
         return max((f.score for f in find_candidates(text) if f.label == "COMPANY_ID"), default=0.0)
 
     assert score("訂單04595257") < score("04595257") < 0.5 < score("公司04595257") < score("統編04595257")
-    assert score("統編04595258") == 0.0
+    assert score("04595258") == 0.0
+    assert 0.0 < score("統編04595258") < 0.5  # misspelt
     assert score("統編20240101") == score("統編04595257")  # a valid number that reads as a date
     assert score("公司20240101") < 0.5
 
