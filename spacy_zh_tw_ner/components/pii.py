@@ -121,7 +121,8 @@ class PiiFinder(Pipe):
 
     def _add_entities(self, doc: Doc, found: dict[Span, tuple[float, str]]) -> None:
         scores, earlier = read_scores(doc), list(doc.ents)
-        fixed = [] if self.overwrite else [ent for ent in earlier if _entity(ent) not in scores]
+        unscored = [ent for ent in earlier if _entity(ent) not in scores]
+        fixed = [] if self.overwrite else unscored
         taken = {index for ent in fixed for index in range(ent.start, ent.end)}
         rivals = [ent for ent in earlier if _entity(ent) in scores]
         findings = [span for span in found if taken.isdisjoint(range(span.start, span.end))]
@@ -134,9 +135,8 @@ class PiiFinder(Pipe):
         ]
         kept = [segment.kind for segment in choose(segments, 0.0)]
         chosen = {_entity(spans[index]): found[spans[index]] for index in kept if index >= len(rivals)}
-        others = [ent for ent in earlier if ent not in rivals] if self.overwrite else fixed
         covered = {index for kind in kept for index in range(spans[kind].start, spans[kind].end)}
-        others = [ent for ent in others if covered.isdisjoint(range(ent.start, ent.end))]
+        others = [ent for ent in unscored if covered.isdisjoint(range(ent.start, ent.end))]
         doc.ents = sorted([*others, *(spans[index] for index in kept)], key=lambda span: span.start)
         scored = {entity: scores[entity] for entity in map(_entity, doc.ents) if entity in scores}
         scored |= {entity: score for entity, (score, _) in chosen.items()}
@@ -216,7 +216,8 @@ def get_rule(span: Span) -> str | None:
     group: Any = dict(span.doc.spans).get(PII_KEY)
     if group is None or len(group.attrs.get(RULES, ())) != len(group):
         return None
-    group = CharacterSpans.of(group)
+    if not isinstance(group, CharacterSpans):
+        span.doc.spans[PII_KEY] = group = CharacterSpans.of(group)
     for index in _starting_at(group, span.start):
         if (group[index].end, group[index].label) == (span.end, span.label):
             return str(group.attrs[RULES][index])

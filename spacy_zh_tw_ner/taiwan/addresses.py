@@ -24,12 +24,16 @@ HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})? ?$")
 LICENSE = re.compile(r"[\u4e00-\u9fff]{1,8}字第 ?[0-9]{4,6} ?$")
 # Between a district and a road: a village, a neighborhood, the name of the road.
 BETWEEN = re.compile(rf" ?(?:[\u4e00-\u9fff]{{1,4}}[里村])? ?(?:{N}{{1,3}}鄰)? ?([\u4e00-\u9fff0-9]{{0,7}})")
-POSTAL = re.compile(r"(?<![0-9])[0-9]{3}(?:-?[0-9]{2,3})? ?$")
+POSTAL = re.compile(r"(?<![0-9\-])[0-9]{3}(?:-?[0-9]{2,3})? ?$")
 REACH, MAX_NAME, MAX_BARE = 20, 7, 4
 # Characters of other phrases with a number: 10月5號, 區公所第3號公告.
-NO_ADDRESS = frozenset("第的在有與及和於是所月日年期")
+NO_ADDRESS = frozenset("第的在有與及於是所月日年期")
 ENDS_WORD = frozenset(
-    "在於住到至從為是的址往由與和及向去來,.。:;、!?()「」『』/|·\n\r\t 區鄉鎮市縣了我家店寄送搬回或洽繫係達沿過經地"
+    "在於住到至從為是的址往由與和及向去來,.。:;、!?()「」『』/|·\n\r\t 區鄉鎮市縣了我家寄送搬回或洽繫係沿過地"
+)
+# Names of roads that begin with, or hold, such a character.
+ROAD_STARTS = frozenset(
+    "和平 和興 和美 和順 和成 和緯 和祥 向上 向陽 向榮 至善 至真 至誠 市府 市民 市政 縣民 縣政 縣府".split()
 )
 ROAD_WORDS = frozenset(
     ("道路", "公路", "鐵路", "網路", "線路", "電路", "馬路", "一路", "思路", "出路", "高速公路", "沿路", "走路")
@@ -77,16 +81,17 @@ def _numbered_place(view: str, place: int) -> Finding | None:
         return _medical_license(view, place - len(before) + license_number.start(), place + 1)
     begin = place - len(before) + house.start()
     head = _district_before(view, begin - 1)
-    # A county alone is not enough: 臺中市3號候選人.
-    if (
-        head is None
-        or view[begin - 1] in "區鄉鎮市縣"
-        or not any(char in "區鄉鎮市" for char in view[head + 3 : begin - 1])
-    ):
+    if head is None or view[begin - 1] in "區鄉鎮市縣" or not _has_district(view[head:begin]):
         return None
     tail = TAIL.match(view, begin)
     stop = place + 1 if tail is None or tail["number"] is None else tail.end()
     return Finding(head, stop, "ADDRESS", 0.9, "house_number_in_district")
+
+
+def _has_district(area: str) -> bool:
+    """Return whether an area is more than a county, as 臺中市3號候選人 is no address."""
+    name = area.lstrip("0123456789- ")
+    return fold_place(name[:3]) not in county_names() or any(char in "區鄉鎮市" for char in name[3:])
 
 
 def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
@@ -95,6 +100,8 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
     Source: 醫師法, 護理人員法, 藥師法 and 衛生福利部 "醫事人員證書" (Ministry of Health and Welfare).
     """
     kind = view[begin : view.index("字第", begin)]
+    if "年度" in kind:  # the number of a case in court: 112年度醫字第1234號
+        return None
     for length in range(min(4, len(kind)), 0, -1):
         if kind[-length:] in MEDICAL:
             return Finding(stop - (stop - begin) + len(kind) - length, stop, "MEDICAL_LICENSE", 0.95, "medical_license")
@@ -145,7 +152,13 @@ def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, 
 def _bare_name(view: str, road: int) -> int | None:
     """Return where a road name without a district begins, or None if what is before is no name."""
     begin = road
-    while begin > 0 and road - begin < MAX_BARE and view[begin - 1] >= "\u4e00" and view[begin - 1] not in ENDS_WORD:
+    while begin > 0 and road - begin < MAX_BARE and view[begin - 1] >= "\u4e00" and not _ends_word(view, begin - 1):
         begin -= 1
     name = view[begin : road + 1]
     return None if len(name) < 2 or name in ROAD_WORDS else begin
+
+
+def _ends_word(view: str, place: int) -> bool:
+    if view[place] not in ENDS_WORD:
+        return False
+    return view[place : place + 2] not in ROAD_STARTS and view[place - 1 : place + 1] != "自由"

@@ -1,6 +1,6 @@
 """Rules for numbers: what letters and digits, joined over spaces, dashes and line breaks, are valid as.
 
-A stretch of ASCII is cut into pieces of letters and digits. From each piece on, up to six pieces are joined:
+A stretch of ASCII is cut into pieces of letters and digits. From each piece on, up to ten pieces are joined:
 
     "電話 02-2311 3731"   pieces 02, 2311, 3731   joined 02 · 022311 · 0223113731 (PHONE) · 2311 · 23113731 · 3731
 
@@ -23,10 +23,10 @@ from .identifiers import (
     is_passport,
     is_resident_id,
 )
-from .phone import is_license_plate, is_phone
+from .phone import is_license_plate, is_phone, phone_kind
 
 PIECE = re.compile(r"[A-Za-z0-9]+")
-MAX_PIECES, MAX_LENGTH = 6, 22
+MAX_PIECES, MAX_LENGTH = 10, 22
 SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
 # Between the pieces of one number: a dash with spaces, parentheses of an area code, or one line break.
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
@@ -53,7 +53,11 @@ def _digits(least: int, most: int) -> Callable[[str], bool]:
     return lambda number: number.isdigit() and least <= len(number) <= most
 
 
-_ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _digits(10, 17), 0.0, 0.6, 0.9)
+def _is_account(number: str) -> bool:
+    return number.isdigit() and 10 <= len(number) <= 17 and phone_kind(number) != "mobile"
+
+
+_ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _is_account, 0.0, 0.6, 0.9)
 _PHONE = NumberRule("PHONE", "phone", is_phone, 0.8, 0.95, 0.98)
 _PLATE = NumberRule("LICENSE_PLATE", "license_plate", is_license_plate, 0.3, 0.85, 0.97)
 _LOCAL = NumberRule(
@@ -149,7 +153,7 @@ def _classify(view: str, number: str, begin: int, stop: int) -> Iterator[Finding
         if context.label == rule.label:
             score = rule.strong if context.is_strong else rule.weak
         else:
-            score = rule.alone * _doubt_from_context(rule, context)
+            score = rule.alone * _doubt_from_context(rule, context, number)
         if score < rule.strong:
             score *= _doubt_from_form(rule, raw, number)
         if AMOUNT.match(view, stop) and number.isdigit():
@@ -166,21 +170,21 @@ def _rules_for(number: str) -> Sequence[NumberRule]:
     return (_PLATE,) if len(number) <= 6 else ()  # 1234-AB
 
 
-def _doubt_from_context(rule: NumberRule, context: Context) -> float:
+def _doubt_from_context(rule: NumberRule, context: Context, number: str) -> float:
     """Return a factor for the score of a number that follows a word for another kind of number."""
     if context.label == OTHER:
         return 0.75 if rule.label in {"NATIONAL_ID", "RESIDENT_ID"} else 0.5
     if not context.is_strong:
         return 1.0
     if rule.label == "PHONE" and context.label in {"BANK_ACCOUNT", "CREDIT_CARD"}:
-        return 0.5
+        return 1.0 if phone_kind(number) == "mobile" else 0.5
     return 0.6 if rule.label in {"CREDIT_CARD", "LICENSE_PLATE"} else 1.0
 
 
 def _doubt_from_form(rule: NumberRule, raw: str, number: str) -> float:
     """Return a factor for the score of a number without a strong context word, by how it is written."""
     doubt = 0.8 if "\n" in raw else 1.0  # two numbers on two lines?
-    if rule.label == "PHONE" and raw.isdigit() and not raw.startswith("09"):
+    if rule.label == "PHONE" and raw.isdigit() and phone_kind(number) == "landline":
         doubt *= 0.7  # a run of digits with the length of a landline
     elif rule.label == "COMPANY_ID" and (COMPACT_DATE.fullmatch(number) or raw != number):
         doubt *= 0.5  # a date without separators, or two numbers

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import spacy
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
@@ -130,6 +132,17 @@ def test_running_twice_changes_nothing() -> None:
     doc = pii(NLP.make_doc(TEXT))
     before = [(ent.text, ent.label_, ent._.score, ent._.rule) for ent in doc.ents]
     assert [(ent.text, ent.label_, ent._.score, ent._.rule) for ent in pii(doc).ents] == before
+
+
+@given(st.text("A1290-０９ \n號路統編電話市大安區臺北abc@.:年月日", max_size=60), st.floats(0, 1), st.booleans())
+def test_any_text_keeps_its_characters_and_earlier_entities(text: str, min_score: float, overwrite: bool) -> None:
+    doc = NLP.make_doc(text)
+    earlier = [] if overwrite or len(doc) < 2 else [Span(doc, 0, 2, "X")]
+    doc.ents = earlier
+    PiiFinder(min_score=min_score, overwrite=overwrite)(doc)
+    assert doc.text == text
+    assert set(earlier) <= set(doc.ents)
+    assert all(ent._.score is not None and ent._.rule is not None for ent in doc.ents if ent.label_ != "X")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "好"])

@@ -106,6 +106,13 @@ def found(text: str, min_score: float = 0.5) -> list[tuple[str, str]]:
         ("新北市板橋區縣民大道二段七號", "新北市板橋區縣民大道二段七號", "ADDRESS"),
         ("高雄市前鎮區中山二路2號25樓之3室", "高雄市前鎮區中山二路2號25樓之3室", "ADDRESS"),
         ("屏東縣恆春鎮墾丁路 237 號。", "屏東縣恆春鎮墾丁路 237 號", "ADDRESS"),
+        ("台北大安區和平東路一段162號", "台北大安區和平東路一段162號", "ADDRESS"),
+        ("他住自由路5號", "自由路5號", "ADDRESS"),
+        ("在市府路1號", "市府路1號", "ADDRESS"),
+        ("南竿鄉介壽村76號", "南竿鄉介壽村76號", "ADDRESS"),
+        ("登入帳號 0912345678", "0912345678", "PHONE"),
+        ("+886937123456", "+886937123456", "PHONE"),
+        ("手機 0 9 1 2 3 4 5 6 7 8", "0 9 1 2 3 4 5 6 7 8", "PHONE"),
         ("請洽民生路4號二樓", "民生路4號二樓", "ADDRESS"),
         ("40458台中市北區三民路三段129號B1", "40458台中市北區三民路三段129號B1", "ADDRESS"),
         ("市話2311-3731分機12", "2311-3731分機12", "PHONE"),
@@ -145,6 +152,7 @@ def test_found(text: str, surface: str, label: str) -> None:
         "型號ABC-1235",
         "刑法第339條之4",
         "判刑1年2月",
+        "112年度醫字第1234號民事判決",
         "公司營收04595257元",
         "匯款1000000000元",
         "臺北市中正區公所第3號公告",
@@ -168,6 +176,15 @@ def test_found(text: str, surface: str, label: str) -> None:
 )
 def test_not_found(text: str) -> None:
     assert found(text) == []
+
+
+def test_neighbours_keep_their_borders() -> None:
+    text = "陳小姐 0928-111-222 高雄市左營區博愛二路777號 LINE ID:abcd1234"
+    assert found(text) == [
+        ("0928-111-222", "PHONE"),
+        ("高雄市左營區博愛二路777號", "ADDRESS"),
+        ("abcd1234", "LINE_ID"),
+    ]
 
 
 def test_context_raises_and_lowers_scores() -> None:
