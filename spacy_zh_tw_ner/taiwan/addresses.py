@@ -16,8 +16,8 @@ N = "[0-9〇零一二三四五六七八九十百]"
 TAIL = re.compile(
     rf" ?(?:[東西南北]?{N}{{1,3}} ?段)? ?(?:{N}{{1,4}} ?巷)? ?(?:{N}{{1,4}} ?[弄衖])?"
     rf" ?(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號(?:之{N}{{1,3}}(?!{N}))?)?"
-    rf"(?P<floor>[ ,]?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
-    rf"|[ ,]?B[0-9](?![0-9A-Za-z]))?"
+    rf"(?P<floor>[ ,，]?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
+    rf"|[ ,，]?B[0-9](?![0-9A-Za-z]))?"
     rf"(?:[ ,]?(?:[A-Z]|{N}){{1,5}} ?室)?"
 )
 HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})? ?$")
@@ -29,7 +29,7 @@ REACH, MAX_NAME, MAX_BARE = 20, 7, 4
 # Characters of other phrases with a number: 10月5號, 區公所第3號公告.
 NO_ADDRESS = frozenset("第的在有與及於是所月日年期")
 ENDS_WORD = frozenset(
-    "在於住到至從為是的址往由與和及向去來,.。:;、!?()「」『』/|·\n\r\t 區鄉鎮市縣了我家寄送搬回或洽繫係沿過地"
+    "在於住到至從為是的址往由與和及向去來,.。:;、!?，；！？()「」『』/|·\n\r\t 區鄉鎮市縣了我家寄送搬回或洽繫係沿過地"
 )
 # Names of roads that begin with, or hold, such a character.
 ROAD_STARTS = frozenset(
@@ -53,7 +53,7 @@ def find_address(view: str, place: int) -> Finding | None:
         return None
     tail = TAIL.match(view, place + 1)
     assert tail is not None  # it matches the empty string
-    stop = tail.end() if tail[0].strip(" ,") else place + 1
+    stop = tail.end() if tail[0].strip(" ,，") else place + 1
     head = _district_before(view, place)
     if head is not None:
         return Finding(head, stop, "ADDRESS", _score(tail, stop, place), "address_in_district")

@@ -83,7 +83,7 @@ _WORDS = {word: Context(label, True) for label, words in STRONG.items() for word
 _WORDS |= {word: Context(label, False) for label, words in WEAK.items() for word in words.split()}
 # Longer words first: 統一編號 is not 編號.
 _CUES = re.compile("|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))))
-_SENTENCE_END = re.compile("[。!?;]")
+_SENTENCE_END = re.compile("[。!?;！？；]")
 _NONE = Context("", False)
 
 

@@ -75,7 +75,8 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
         NumberRule("NATIONAL_ID", "national_id_checksum", is_national_id, 0.95, 0.95, 0.99),
         NumberRule("RESIDENT_ID", "resident_id_checksum", is_resident_id, 0.95, 0.95, 0.99),
     ]
-    rules[2, 8] += [NumberRule("RESIDENT_ID", "resident_id_1990_checksum", is_resident_id, 0.85, 0.9, 0.99)]
+    # Numbers of invoices (發票) have two letters and eight digits as well.
+    rules[2, 8] += [NumberRule("RESIDENT_ID", "resident_id_1990_checksum", is_resident_id, 0.65, 0.9, 0.99)]
     # One in five random numbers has a valid check digit, so that the check alone is below the default threshold.
     rules[0, 8] += [NumberRule("COMPANY_ID", "company_id_checksum", is_company_id, 0.3, 0.75, 0.97)]
     # A wrong check digit after a strong word is a misspelt number, for those who mask at a low threshold.

@@ -31,9 +31,9 @@ CUED = re.compile(
     r"|(?:作者:? ?|(?:推|噓|→) )(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?=:| \())"
     rf"|(?P<SOCIAL>(?:IG|ig|Instagram|instagram|FB|fb|Facebook|臉書|Twitter|推特|Threads|Telegram|TG|微信|WeChat"
     rf"|TikTok|抖音|噗浪|Plurk|Discord)(?:{_NAMED}| ?(?=@))(?P<social>@?[A-Za-z0-9][A-Za-z0-9._]{{2,30}}))"
-    r"|(?P<SECRET>(?:密碼|金鑰|驗證碼|通行碼|[Pp]assword|PASSWORD|[Pp]asswd|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
+    r"|(?P<SECRET>(?:帳密|密碼|金鑰|驗證碼|通行碼|[Pp]assword|PASSWORD|[Pp]asswd|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
     r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN(?: ?碼)?)[\"' ]{0,2}(?::|=|是|為|改成|設為| (?=[!-~]{0,30}[0-9]))"
-    r"[\"' ]{0,2}(?P<secret>[!#-&(-~]{4,128}))"
+    r"[\"' 「『]{0,2}(?P<secret>[!#-&(-~]{4,128}))"
 )
 VALUES = {"LINE_ID": ("line",), "PTT_ID": ("ptt", "author"), "SOCIAL": ("social",), "SECRET": ("secret",)}
 SCORES = {"LINE_ID": 0.95, "PTT_ID": 0.85, "SOCIAL": 0.9, "SECRET": 0.95}
@@ -74,7 +74,7 @@ def find_cued(view: str, start: int, end: int) -> Iterator[Finding]:
         label = match.lastgroup if match.lastgroup in VALUES else next(name for name in VALUES if match[name])
         group = next(name for name in VALUES[label] if match[name])
         begin, stop = match.span(group)
-        while stop > begin and view[stop - 1] in ".,;:)\"'":
+        while stop > begin and view[stop - 1] in ".,;:()[]{}\"'":
             stop -= 1
         if stop - begin >= 2:
             yield Finding(begin, stop, label, SCORES[label], f"{group}_after_word")

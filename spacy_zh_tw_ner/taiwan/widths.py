@@ -2,7 +2,8 @@
 
 import re
 
-_FULL = re.compile("[\u3000！-～—–‑−‐‧．]+")
+# ！，；？ end a phrase in Chinese, and are no part of a number or an address of e-mail: they stay as they are.
+_FULL = re.compile("[\u3000＂-＋－-：＜-＞＠-～—–‑−‐‧]+")
 # Each ASCII sign has a full-width form at a distance of 0xFEE0. Dashes of all kinds become "-".
 _TABLE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _TABLE |= {ord(char): "-" for char in "—–‑−‐－"} | {0x3000: " ", ord("‧"): "."}
