@@ -14,7 +14,9 @@ BEFORE_YEAR = re.compile(rf"(?P<era>{ERA} ?)?(?:[0-9]{{1,4}}|[〇零○一二三
 AFTER_YEAR = re.compile(
     rf" ?(?P<lunar>[農陰]曆)?(?P<month>(?:閏|正|臘|{N}){{1,3}} ?月份?) ?(?P<day>(?:初|廿|卅|{N}){{1,3}} ?[日號]?)?"
 )
-LUNAR = re.compile(rf"曆 ?(?:(?:閏|正|臘|{N}){{1,3}}月)(?:(?:初|廿|卅|{N}){{1,3}}[日號]?)?")
+LUNAR = re.compile(rf"曆 ?(?:(?:閏|正|臘|{N}){{1,3}}月)(?:(?:初|廿|卅|{N}){{1,3}}[日號]?|半)?")
+MONTH = re.compile(rf"(?<!{N})(?:{N}|閏|正|臘){{1,3}}$")
+DAY = re.compile(rf" ?(?:初|廿|卅|{N}){{1,3}} ?[日號]?")
 NUMERIC = re.compile(
     r"(?<![0-9A-Za-z./\-])(?P<year>(?:1[89]|20)[0-9]{2}|[01]?[0-9]{2})(?P<sep>[/.\-])(?P<month>1[0-2]|0?[1-9])(?P=sep)"
     r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?![0-9A-Za-z]|[./\-][0-9])"
@@ -54,7 +56,7 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None
         return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
     if before["era"] is None or "曆" in before["era"]:
         return None
-    return Finding(before.start(), stop, "DATE", 0.7, "year_with_era")
+    return _dated(view, before.start(), stop, 0.7, "year_with_era")
 
 
 def find_lunar(view: str, place: int) -> Finding | None:
@@ -66,6 +68,22 @@ def find_lunar(view: str, place: int) -> Finding | None:
     """
     match = LUNAR.match(view, place) if place and view[place - 1] in "農陰國陽" else None
     return None if match is None else _dated(view, place - 1, match.end(), 0.85, "lunar_date")
+
+
+def find_birthday(view: str, place: int) -> Finding | None:
+    """Find a birthday without a year, such as 生日3月2日.
+
+    view (str): The text after `fold_widths`.
+    place (int): Position of 月.
+    RETURNS (Optional[Finding]): A BIRTHDAY, or None.
+    """
+    if view.find("生", max(0, place - REACH), place) < 0 or view[place - 1] not in ENDS_YEAR:
+        return None
+    month, day = MONTH.search(view, max(0, place - 4), place), DAY.match(view, place + 1)
+    if month is None or day is None or view[month.start() - 1 : month.start()] in ("年", "曆"):
+        return None
+    found = _dated(view, month.start(), day.end(), 0.0, "month_and_day")
+    return found if found.label == "BIRTHDAY" else None
 
 
 def find_numeric(view: str, start: int, end: int) -> list[Finding]:

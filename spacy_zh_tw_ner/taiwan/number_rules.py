@@ -34,6 +34,7 @@ GLUED = re.compile(r"[\-./_@:\\]")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
 # Counters: 12345675 元 is a sum, whatever it is a check digit of.
 AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
+AREA = re.compile(r"(?:0[2-8]|037|049|082|0826|0836|089|\+?(?:002)?886)(?![0-9])|[0-9]+$")
 LOCAL = re.compile(r"[2-8][0-9]{6,7}")
 COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 
@@ -187,6 +188,8 @@ def _doubt_from_form(rule: NumberRule, raw: str, number: str) -> float:
     doubt = 0.8 if "\n" in raw else 1.0  # two numbers on two lines?
     if rule.label == "PHONE" and raw.isdigit() and phone_kind(number) == "landline":
         doubt *= 0.7  # a run of digits with the length of a landline
+    elif rule.name == "phone" and phone_kind(number) == "landline" and AREA.match(raw) is None:
+        doubt *= 0.5  # 065-300-165 has no area code before its first dash
     elif rule.label == "COMPANY_ID" and (COMPACT_DATE.fullmatch(number) or raw != number):
         doubt *= 0.5  # a date without separators, or two numbers
     elif rule.label == "LICENSE_PLATE" and "-" not in raw and not raw.isalnum():

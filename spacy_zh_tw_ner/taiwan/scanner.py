@@ -5,7 +5,7 @@ an address or a date may be. The rules for its kind then look at each place:
 
     text ──fold_widths──▶ view ──ANCHORS──▶ ASCII stretch ─▶ numbers, texts, numeric dates
                                             路 街 道 號 ───▶ addresses
-                                            年 曆 ────────▶ dates
+                                            年 月 曆 ─────▶ dates
 
 The view has the length of the text, so offsets need no mapping. Rules look back or ahead a bounded number of
 characters.
@@ -16,14 +16,15 @@ from collections.abc import Collection, Iterator
 
 from ..interval_scheduling import Segment, choose
 from .addresses import find_address
-from .dates import find_lunar, find_numeric, find_year
+from .dates import find_birthday, find_lunar, find_numeric, find_year
 from .findings import LABELS, Finding
 from .number_rules import find_numbers
 from .text_rules import find_cued, find_texts
 from .widths import fold_widths
 
 DEFAULT_MIN_SCORE = 0.5
-ANCHORS = re.compile(r"[A-Za-z0-9+(@][ -~\r\n\t]*|-----BEGIN[ -~\r\n\t]*|[路街道號年曆]")
+ANCHORS = re.compile(r"[A-Za-z0-9+(@][ -~\r\n\t]*|-----BEGIN[ -~\r\n\t]*|[路街道號年月曆]")
+DATES = {"年": find_year, "月": find_birthday, "曆": find_lunar}
 SHORTEST = 4  # characters of a stretch in which something may be found
 SHORTEST_TOKEN = 16  # characters of a secret without signs
 
@@ -61,12 +62,8 @@ def _find_all(view: str) -> Iterator[Finding]:
         char = view[start]
         if char.isascii():
             yield from _find_in_stretch(view, start, end)
-        elif char == "年":
-            date = find_year(view, start)
-            if date is not None:
-                yield date
-        elif char == "曆":
-            date = find_lunar(view, start)
+        elif char in DATES:
+            date = DATES[char](view, start)
             if date is not None:
                 yield date
         elif start >= address_end:
