@@ -87,13 +87,27 @@ _SENTENCE_END = re.compile("[。!?;！？；]")
 _NONE = Context("", False)
 
 
-def find_context(view: str, start: int, end: int) -> Context:
+def find_context(view: str, start: int, end: int, known: dict[int, Context] | None = None) -> Context:
     """Find the context word nearest to a number: the last one before it in its sentence, or one just after it.
 
     view (str): The text after `fold_widths`.
     start (int), end (int): The number.
+    known (Optional[dict[int, Context]]): Contexts before numbers by their start, which the function adds to: numbers
+        that are joined from the same piece on have the same.
     RETURNS (Context): Words such as 訂單 and 生日 count only if no further number is in between.
     """
+    before = None if known is None else known.get(start)
+    if before is None:
+        before = _context_before(view, start)
+        if known is not None:
+            known[start] = before
+    if before is not _NONE:
+        return before
+    after = _CUES.search(view, end, min(len(view), end + AFTER))
+    return _WORDS[after[0]] if after is not None and _WORDS[after[0]].label != OTHER else _NONE
+
+
+def _context_before(view: str, start: int) -> Context:
     before = _SENTENCE_END.split(view[max(0, start - BEFORE) : start])[-1]
     weak = _NONE
     for match in reversed([*_CUES.finditer(before)]):
@@ -103,7 +117,4 @@ def find_context(view: str, start: int, end: int) -> Context:
         if context.is_strong:
             return context if weak is _NONE or context.label != OTHER else weak
         weak = context if weak is _NONE else weak
-    if weak is not _NONE:
-        return weak
-    after = _CUES.search(view, end, min(len(view), end + AFTER))
-    return _WORDS[after[0]] if after is not None and _WORDS[after[0]].label != OTHER else _NONE
+    return weak

@@ -1,6 +1,6 @@
 """Rules for numbers: what letters and digits, joined over spaces, dashes and line breaks, are valid as.
 
-A stretch of ASCII is cut into pieces of letters and digits. From each piece on, up to ten pieces are joined:
+A stretch of ASCII is cut into pieces of letters and digits. From each piece on, up to six pieces are joined:
 
     "電話 02-2311 3731"   pieces 02, 2311, 3731   joined 02 · 022311 · 0223113731 (PHONE) · 2311 · 23113731 · 3731
 
@@ -26,7 +26,7 @@ from .identifiers import (
 from .phone import is_license_plate, is_phone, phone_kind
 
 PIECE = re.compile(r"[A-Za-z0-9]+")
-MAX_PIECES, MAX_LENGTH = 10, 22
+MAX_PIECES, MAX_SPELT, MAX_LENGTH = 6, 10, 22
 SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
 # Between the pieces of one number: a dash with spaces, parentheses of an area code, or one line break.
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
@@ -113,6 +113,7 @@ def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
     start (int), end (int): The stretch.
     YIELDS (Finding): Also numbers that overlap and those with low scores.
     """
+    contexts: dict[int, Context] = {}
     pieces = [match.span() for match in PIECE.finditer(view, start, end)]
     for first, (begin, stop) in enumerate(pieces):
         joined = view[begin:stop]
@@ -120,7 +121,8 @@ def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
             continue
         if not _is_edge(view, begin - 1, begin - 2):
             continue
-        for last in range(first, min(first + MAX_PIECES, len(pieces))):
+        most = MAX_SPELT if stop - begin == 1 else MAX_PIECES
+        for last in range(first, min(first + most, len(pieces))):
             if last > first:
                 gap = view[pieces[last - 1][1] : pieces[last][0]]
                 piece = view[slice(*pieces[last])]
@@ -129,10 +131,15 @@ def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
                 # Letters after the first piece are those of old plates alone (1234-AB).
                 if not piece.isdigit() and last - first > 1:
                     break
+                # Digits one by one are a number after its word (手機 0 9 1 2 …), and else a table.
+                if pieces[last][1] - pieces[last - 1][0] == 2 + len(gap) and not (
+                    find_context(view, begin, begin, contexts).is_strong
+                ):
+                    break
                 joined += piece
             end_of_last = pieces[last][1]
             if len(joined) >= 5 and _is_edge(view, end_of_last, end_of_last + 1):
-                yield from _classify(view, joined.upper(), begin, end_of_last)
+                yield from _classify(view, joined.upper(), begin, end_of_last, contexts)
 
 
 def _is_edge(view: str, place: int, beyond: int) -> bool:
@@ -144,12 +151,12 @@ def _is_edge(view: str, place: int, beyond: int) -> bool:
     return not (GLUED.match(view[place]) and view[beyond].isascii() and view[beyond].isalnum() and view[place] != ":")
 
 
-def _classify(view: str, number: str, begin: int, stop: int) -> Iterator[Finding]:
+def _classify(view: str, number: str, begin: int, stop: int, contexts: dict[int, Context]) -> Iterator[Finding]:
     """Yield what one joined number is valid as, with scores that depend on the context words around it."""
     valid = [rule for rule in _rules_for(number) if rule.is_valid(number)]
     if not valid:
         return
-    context = find_context(view, begin, stop)
+    context = find_context(view, begin, stop, contexts)
     raw = view[begin:stop]
     for rule in valid:
         if context.label == rule.label:
