@@ -1,6 +1,6 @@
 """Weighted interval scheduling: the choice is the best of all subsets that do not overlap."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ SEGMENTS = st.lists(
 
 def are_apart(segments: tuple[Segment, ...]) -> bool:
     ordered = sorted(segments)
-    return all(one.end <= other.start for one, other in zip(ordered, ordered[1:], strict=False))
+    return all(one.end <= other.start for one, other in pairwise(ordered))
 
 
 @given(SEGMENTS, st.sampled_from([0.0, 0.3, 0.5]))
