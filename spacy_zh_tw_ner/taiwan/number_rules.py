@@ -70,7 +70,13 @@ _DRIVER = NumberRule("DRIVER_LICENSE", "driver_license", _digits(12, 12), 0.0, 0
 
 
 def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
-    """Return the rules for each count of leading letters and of digits after them."""
+    """Return the rules for each count of leading letters and of digits after them.
+
+    Sources are in the docstrings of the validators. Numbers without one: bank accounts have 10 to 14 digits, with a
+    bank code (財金資訊公司, 金融機構代號) of three before them; licenses of drivers have the national identification
+    number, and 12 digits of the issuing office (道路交通安全規則, 管轄編號); the form of military numbers (兵籍號碼,
+    兵籍規則 of the Ministry of National Defense) is not published, and accepted after its word only.
+    """
     rules: defaultdict[tuple[int, int], list[NumberRule]] = defaultdict(list)
     rules[1, 9] += [
         NumberRule("NATIONAL_ID", "national_id_checksum", is_national_id, 0.95, 0.95, 0.99),
