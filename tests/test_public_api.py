@@ -49,6 +49,7 @@ NAMES = [
     "spacy_factories/zh_tw_crf_ensemble",
     "spacy_factories/zh_tw_crf_ner",
     "spacy_factories/zh_tw_gazetteer",
+    "spacy_factories/zh_tw_pii",
     "spacy_languages/zh_tw",
     "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
@@ -153,6 +154,13 @@ def call_gazetteer(make: Callable[..., Any], path: Path) -> None:
     gazetteer.add("ORG", ["台積電"])  # type: ignore[attr-defined]
     doc = nlp("臺積電在新竹")
     assert [span.text for span in doc.spans["gazetteer"]] == ["臺積電"]
+
+
+def call_pii(make: Callable[..., Any], path: Path) -> None:
+    doc = make(spacy.blank("zh_tw"), "pii", ["NATIONAL_ID"], 0.5, 0.5, False)(
+        spacy.blank("zh_tw").make_doc("A123456789")
+    )
+    assert [(ent.label_, ent._.rule) for ent in doc.ents] == [("NATIONAL_ID", "national_id_checksum")]
 
 
 def call_language(language: type[Language], path: Path) -> None:
@@ -301,6 +309,7 @@ CALLS = dict(
             call_ensemble,
             call_factory,
             call_gazetteer,
+            call_pii,
             call_language,
             call_logger,
             call_lora,

@@ -1,0 +1,239 @@
+"""The component `zh_tw_pii`: personal data that rules and check digits find, as entities with scores."""
+
+import math
+import warnings
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..entities import Entity, Prediction
+from ..errors import Errors, SettingError, Warnings
+from ..interval_scheduling import Segment, choose
+from ..language.span_groups import CharacterSpans
+from ..taiwan.findings import LABELS
+from ..taiwan.scanner import DEFAULT_MIN_SCORE, find_candidates
+from ..untrusted import origin, parse_json, reading, require, require_type
+from .span_annotations import read_scores, register_extension, write_scores
+
+PII_KEY, RULES, SCORES = "pii", "rules", "scores"
+EXTENSION = "rule"
+DEFAULT_PRIORITY = 0.5
+
+
+@Language.factory(
+    "zh_tw_pii",
+    assigns=["doc.ents", "doc.spans", "span._.score", "span._.rule"],
+    default_config={
+        "labels": None,
+        "min_score": DEFAULT_MIN_SCORE,
+        "priority": DEFAULT_PRIORITY,
+        "overwrite": False,
+    },
+)
+def make_pii_finder(
+    nlp: Language, name: str, labels: list[str] | None, min_score: float, priority: float, overwrite: bool
+) -> "PiiFinder":
+    """Registered as `zh_tw_pii`: Build the component; the settings are those of PiiFinder."""
+    return PiiFinder(labels=labels, min_score=min_score, priority=priority, overwrite=overwrite, name=name)
+
+
+class PiiFinder(Pipe):
+    """Finds identifiers, telephone numbers, addresses, accounts and other personal data by rules.
+
+    After `zh_tw_crf_ner`, entities that overlap are chosen by weighted interval scheduling: those with the largest
+    sum of score × tokens, where findings of rules have `priority` added to their scores. Before it, the findings stay,
+    as all earlier entities do. Entities without a score, such as those of a user, are kept in both cases.
+
+    `span._.score` is the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
+    under "scores" and "rules", which a DocBin keeps.
+
+    labels (Optional[Collection[str]]): Labels to find; default: all of `spacy_zh_tw_ner.taiwan.LABELS`.
+    min_score (float): Findings with a lower score are left out, from 0 to 1. A lower value finds more and is wrong more
+        often: at 0.3, each number of eight digits with a valid check digit is a COMPANY_ID.
+    priority (float): Added to the score of each finding where it competes with an entity of a recognizer. Recognizers
+        label numbers as CARDINAL or DATE with high probability, because they have no label that is more exact.
+    overwrite (bool): Replace entities without a score as well, where a finding overlaps them.
+    name (str): Name of this instance.
+    RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
+    """
+
+    def __init__(
+        self,
+        *,
+        labels: Collection[str] | None = None,
+        min_score: float = DEFAULT_MIN_SCORE,
+        priority: float = DEFAULT_PRIORITY,
+        overwrite: bool = False,
+        name: str = "pii",
+    ) -> None:
+        self.name = name
+        self._configure(labels, min_score, priority, overwrite)
+        register_extension()
+        register_rule_extension()
+
+    def _configure(self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool) -> None:
+        unknown = sorted(set(labels or ()).difference(LABELS))
+        if unknown:
+            raise SettingError(Errors.ZT850.format(label=unknown[0], labels=", ".join(LABELS)))
+        if not 0.0 <= min_score <= 1.0:
+            raise SettingError(Errors.ZT106.format(value=min_score))
+        if not 0.0 <= priority < math.inf:
+            raise SettingError(Errors.ZT851.format(value=priority))
+        self._labels = None if labels is None else tuple(label for label in LABELS if label in labels)
+        self.min_score, self.priority, self.overwrite = min_score, priority, overwrite
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that are found."""
+        return LABELS if self._labels is None else self._labels
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Find the personal data of a document and add it to `doc.ents`."""
+        found = self.find(doc)
+        if found:
+            self._add_entities(doc, found)
+        else:
+            _write_rules(doc, {}, {})
+        return doc
+
+    def find(self, doc: Doc) -> dict[Span, tuple[float, str]]:
+        """Find personal data without changing the document; findings may overlap.
+
+        doc (Doc): The document.
+        RETURNS (dict[Span, tuple[float, str]]): Score and name of the rule of each finding. A finding that begins or
+            ends inside a token is expanded to whole tokens, so that nothing of it is left out.
+        """
+        found: dict[Span, tuple[float, str]] = {}
+        for start, end, label, score, rule in find_candidates(doc.text, labels=self._labels):
+            if score < self.min_score:
+                continue
+            span = doc.char_span(start, end, label=label, alignment_mode="expand")
+            if span is not None and found.get(span, (0.0, ""))[0] < score:
+                found[span] = score, rule
+        return found
+
+    def _add_entities(self, doc: Doc, found: dict[Span, tuple[float, str]]) -> None:
+        scores, earlier = read_scores(doc), list(doc.ents)
+        unscored = [ent for ent in earlier if _entity(ent) not in scores]
+        fixed = [] if self.overwrite else unscored
+        taken = {index for ent in fixed for index in range(ent.start, ent.end)}
+        rivals = [ent for ent in earlier if _entity(ent) in scores]
+        findings = [span for span in found if taken.isdisjoint(range(span.start, span.end))]
+        spans = [*rivals, *findings]
+        weights = [scores[_entity(ent)] for ent in rivals] + [found[span][0] + self.priority for span in findings]
+        segments = [
+            # A weight of zero is never chosen, and an entity with no rival is kept whatever its score.
+            Segment(span.start, span.end, index, max(weight, 1e-9) * len(span))
+            for index, (span, weight) in enumerate(zip(spans, weights, strict=True))
+        ]
+        kept = [segment.kind for segment in choose(segments, 0.0)]
+        chosen = {_entity(spans[index]): found[spans[index]] for index in kept if index >= len(rivals)}
+        covered = {index for kind in kept for index in range(spans[kind].start, spans[kind].end)}
+        others = [ent for ent in unscored if covered.isdisjoint(range(ent.start, ent.end))]
+        doc.ents = sorted([*others, *(spans[index] for index in kept)], key=lambda span: span.start)
+        scored = {entity: scores[entity] for entity in map(_entity, doc.ents) if entity in scores}
+        scored |= {entity: score for entity, (score, _) in chosen.items()}
+        entities = sorted(scored)
+        write_scores(doc, Prediction(tuple(entities), tuple(scored[entity] for entity in entities)))
+        _write_rules(doc, {e: rule for e, (_, rule) in chosen.items()}, {e: s for e, (s, _) in chosen.items()})
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+    ) -> None:
+        """Do nothing: rules need no training.
+
+        get_examples (Optional[Callable]), nlp (Optional[Language]): Not used.
+        """
+
+    def _settings(self) -> dict[str, Any]:
+        labels = None if self._labels is None else list(self._labels)
+        numbers = {"min_score": self.min_score, "priority": self.priority}
+        return {"labels": labels, **numbers, "overwrite": self.overwrite}
+
+    def _load(self, data: bytes) -> None:
+        settings = require_type("the settings", parse_json(data), dict)
+        labels = settings.get("labels")
+        require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
+        names = None if labels is None else [require_type("labels", label, str) for label in labels]
+        min_score, priority = (_number(settings, key) for key in ("min_score", "priority"))
+        self._configure(names, min_score, priority, require_type("overwrite", settings.get("overwrite"), bool))
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the settings."""
+        text: str = srsly.json_dumps(self._settings())
+        return text.encode("utf-8")
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "PiiFinder":
+        """Load the settings in place."""
+        with reading(origin()):
+            self._load(data)
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the settings as one JSON file."""
+        srsly.write_json(Path(path), self._settings())
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "PiiFinder":
+        """Load the settings in place."""
+        with reading(path):
+            self._load(Path(path).read_bytes())
+        return self
+
+
+def _number(settings: dict[str, Any], key: str) -> float:
+    value = settings.get(key)
+    require(isinstance(value, int | float) and not isinstance(value, bool), key, value, "a number")
+    return float(settings[key])
+
+
+def _entity(span: Span) -> Entity:
+    return Entity(span.start, span.end, span.label_)
+
+
+def _write_rules(doc: Doc, rules: dict[Entity, str], scores: dict[Entity, float]) -> None:
+    entities = sorted(rules)
+    spans = [Span(doc, start, end, label=label) for start, end, label in entities]
+    attrs = {SCORES: [scores[entity] for entity in entities], RULES: [rules[entity] for entity in entities]}
+    doc.spans[PII_KEY] = CharacterSpans(doc, name=PII_KEY, spans=spans, attrs=attrs)
+
+
+def get_rule(span: Span) -> str | None:
+    """Look up the name of the rule that has found an entity.
+
+    span (Span): A span of any document.
+    RETURNS (Optional[str]): Such as "national_id_checksum", or None if no rule has found exactly this entity.
+    """
+    group: Any = dict(span.doc.spans).get(PII_KEY)
+    if group is None or len(group.attrs.get(RULES, ())) != len(group):
+        return None
+    if not isinstance(group, CharacterSpans):
+        span.doc.spans[PII_KEY] = group = CharacterSpans.of(group)
+    for index in _starting_at(group, span.start):
+        if (group[index].end, group[index].label) == (span.end, span.label):
+            return str(group.attrs[RULES][index])
+    return None
+
+
+def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
+    first = bisect_left(group, start, key=lambda entity: entity.start)
+    while first < len(group) and group[first].start == start:
+        yield first
+        first += 1
+
+
+def register_rule_extension() -> None:
+    """Define `Span._.rule` once; warn if another package has defined it."""
+    if not Span.has_extension(EXTENSION):
+        Span.set_extension(EXTENSION, getter=get_rule)
+    elif Span.get_extension(EXTENSION)[2] is not get_rule:
+        warnings.warn(Warnings.ZT858.format(key=PII_KEY), stacklevel=2)

@@ -1,0 +1,118 @@
+"""Validators of numbers that are issued in Taiwan, by form and check digit.
+
+All of them accept full or half width, upper or lower case, and spaces, dashes or line breaks between characters. They
+need no spaCy. A number that passes is well formed; it may not have been issued.
+"""
+
+import re
+
+from .widths import compact
+
+# A letter counts as two digits (A = 10, …); the order is historical: I, O, W and Z were added last.
+LETTERS = {letter: 10 + index for index, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
+NATIONAL = re.compile(r"[A-Z][12][0-9]{8}")
+RESIDENT_2021 = re.compile(r"[A-Z][89][0-9]{8}")
+RESIDENT_OLD = re.compile(r"[A-Z][A-D][0-9]{8}")
+COMPANY = re.compile(r"[0-9]{8}")
+COMPANY_WEIGHTS = (1, 2, 1, 2, 1, 2, 4, 1)
+CARD = re.compile(r"[0-9]{14,19}")
+# First digits (inclusive) and numbers of digits of each network.
+ISSUERS = (
+    (("4", "4"), (16, 19)),  # Visa
+    (("51", "55"), (16,)),  # Mastercard
+    (("2221", "2720"), (16,)),  # Mastercard since 2017
+    (("3528", "3589"), (16,)),  # JCB
+    (("34", "34"), (15,)),  # American Express
+    (("37", "37"), (15,)),
+    (("36", "36"), (14,)),  # Diners Club
+    (("38", "39"), (14,)),
+    (("62", "62"), (16, 17, 18, 19)),  # UnionPay
+)
+
+
+def is_national_id(text: str) -> bool:
+    """Return whether a text is a national identification number (國民身分證統一編號).
+
+    One letter, 1 or 2 (in the order of the Household Registration Act: male, female), seven digits and a check digit.
+    The two digits of the letter and the nine digits have the weights 1, 9, 8, … 1, 1; the sum is divisible by 10.
+    Source: 戶籍法 and 內政部 "國民身分證統一編號編碼規則" (Ministry of the Interior).
+    """
+    number = compact(text)
+    return NATIONAL.fullmatch(number) is not None and _checked(LETTERS[number[0]], number[1:])
+
+
+def is_resident_id(text: str) -> bool:
+    """Return whether a text is a unified identification number of a foreign or stateless resident (統一證號).
+
+    Since 2021-01-02: one letter, 8 or 9, and the check digit of the national identification number. Before: two
+    letters, the second one A to D, which counts as the last of its two digits.
+    Source: 內政部移民署 "外來人口統一證號" (National Immigration Agency).
+    """
+    number = compact(text)
+    if RESIDENT_OLD.fullmatch(number):
+        return _checked(LETTERS[number[0]], f"{LETTERS[number[1]] % 10}{number[2:]}")
+    return RESIDENT_2021.fullmatch(number) is not None and _checked(LETTERS[number[0]], number[1:])
+
+
+def _checked(letter: int, digits: str) -> bool:
+    total = letter // 10 + letter % 10 * 9 + int(digits[-1])
+    total += sum(weight * int(digit) for weight, digit in zip(range(8, 0, -1), digits, strict=False))
+    return total % 10 == 0
+
+
+def is_company_id(text: str) -> bool:
+    """Return whether a text is a uniform invoice number of a business (營利事業統一編號).
+
+    Eight digits with the weights 1, 2, 1, 2, 1, 2, 4, 1; the digits of the products are summed. The sum is divisible by
+    5 (by 10 for numbers from before 2023-04-01, which remain valid). Of a 7 in the seventh place, the product 28 counts
+    as 2 + 8 = 10, and both digits of 10 are tried: 1 or 0.
+    Source: 財政部財政資訊中心 "營利事業統一編號檢查碼邏輯修正說明" (Ministry of Finance).
+    """
+    number = compact(text)
+    if COMPANY.fullmatch(number) is None or number == "00000000":
+        return False
+    products = [weight * int(digit) for weight, digit in zip(COMPANY_WEIGHTS, number, strict=True)]
+    total = sum(product // 10 + product % 10 for product in products)
+    return total % 5 == 0 or (number[6] == "7" and (total + 1) % 5 == 0)
+
+
+def is_credit_card(text: str) -> bool:
+    """Return whether a text is a payment card number: the range of an issuer, its length, and the check digit of Luhn.
+
+    Source: ISO/IEC 7812-1 (numbering and check digit); ranges as the card networks publish them.
+    """
+    number = compact(text)
+    if CARD.fullmatch(number) is None:
+        return False
+    known = any(first <= number[: len(first)] <= last and len(number) in lengths for (first, last), lengths in ISSUERS)
+    return known and _passes_luhn(number)
+
+
+def _passes_luhn(number: str) -> bool:
+    doubled = (2 * int(digit) for digit in number[-2::-2])
+    return (sum(map(int, number[::-2])) + sum(value // 10 + value % 10 for value in doubled)) % 10 == 0
+
+
+def is_nhi_card(text: str) -> bool:
+    """Return whether a text has the form of the number of a National Health Insurance card (健保卡卡號): 12 digits.
+
+    The number has no published check digit.
+    Source: 衛生福利部中央健康保險署 (National Health Insurance Administration).
+    """
+    return re.fullmatch(r"[0-9]{12}", compact(text)) is not None
+
+
+def is_passport(text: str) -> bool:
+    """Return whether a text has the form of a passport number: nine digits in Taiwan, a letter and eight elsewhere.
+
+    Source: 外交部領事事務局 (Bureau of Consular Affairs); ICAO Doc 9303 limits all numbers to nine characters.
+    """
+    return re.fullmatch(r"[0-9]{9}|[A-Z][0-9]{8}", compact(text)) is not None
+
+
+def is_household_id(text: str) -> bool:
+    """Return whether a text has the form of a household number (戶號): a letter and seven digits.
+
+    Source: 戶籍法施行細則 and 內政部戶政司 (Department of Household Registration).
+    """
+    return re.fullmatch(r"[A-Z][0-9]{7}", compact(text)) is not None

@@ -1,0 +1,138 @@
+"""Rules for e-mail addresses, URLs, IP addresses, accounts of social media, and secrets, in one ASCII stretch."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from .findings import Finding
+
+# RFC 5321 limits the local part to 64 characters and a domain to 255.
+LOCAL, MAX_LOCAL = re.compile(r"[A-Za-z0-9._%+\-]"), 64
+DOMAIN = re.compile(r"[A-Za-z0-9\-.]{3,255}")
+URL = re.compile(r"(?:https?|ftp)://[!-~]+|www\.[!-~]+")
+# Domains without a scheme, by the endings that are usual in Taiwan.
+BARE = re.compile(
+    r"(?<![A-Za-z0-9.\-@/])[A-Za-z0-9][A-Za-z0-9.\-]{1,62}\.(?:tw|com|net|org|me|io|cc)(?![A-Za-z0-9.\-@])"
+)
+PATH = re.compile(r"(?:/[!-~]*)?")
+DOTTED = re.compile(r"(?<![0-9A-Za-z.])[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9A-Za-z]|\.[0-9])")
+COLONS = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:.]{3,45}(?![0-9A-Za-z:])")
+_TOKENS = (
+    r"sk-[A-Za-z0-9_\-]{20,200}|gh[pousr]_[A-Za-z0-9]{36,200}|github_pat_[A-Za-z0-9_]{22,200}"
+    r"|glpat-[A-Za-z0-9_\-]{20,200}|AKIA[0-9A-Z]{16}|AIza[0-9A-Za-z_\-]{35}|xox[abprs]-[A-Za-z0-9\-]{10,200}|hf_[A-Za-z0-9]{30,200}"
+    r"|eyJ[A-Za-z0-9_\-]{8,2000}\.[A-Za-z0-9_\-]{8,2000}\.[A-Za-z0-9_\-]{8,2000}"
+    r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
+)
+TOKEN = re.compile(rf"(?<![A-Za-z0-9_\-])(?:{_TOKENS})")
+_NAMED = r"(?: ?(?:ID|Id|id|帳號|好友)[ :]{0,2}[=是為]?| ?[:是為=])[ :]{0,2}"
+CUED = re.compile(
+    rf"(?P<LINE_ID>(?:LINE|Line|line|賴){_NAMED}@?(?P<line>[A-Za-z0-9][A-Za-z0-9._\-]{{3,19}}))"
+    rf"|(?P<PTT_ID>(?:PTT|Ptt|ptt|批踢踢){_NAMED}(?P<ptt>[A-Za-z][A-Za-z0-9]{{1,11}})"
+    r"|(?:作者:? ?|(?:推|噓|→) )(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?=:| \())"
+    rf"|(?P<SOCIAL>(?:IG|ig|Instagram|instagram|FB|fb|Facebook|臉書|Twitter|推特|Threads|Telegram|TG|微信|WeChat"
+    rf"|TikTok|抖音|噗浪|Plurk|Discord)(?:{_NAMED}| ?(?=@))(?P<social>@?[A-Za-z0-9][A-Za-z0-9._]{{2,30}}))"
+    r"|(?P<SECRET>(?:帳密|密碼|金鑰|驗證碼|通行碼|[Pp]assword|PASSWORD|[Pp]asswd|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
+    r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN(?: ?碼)?)[\"' ]{0,2}(?::|=|是|為|改成|設為| (?=[!-~]{0,30}[0-9]))"
+    r"[\"' 「『]{0,2}(?P<secret>[!#-&(-~]{4,128}))"
+)
+VALUES = {"LINE_ID": ("line",), "PTT_ID": ("ptt", "author"), "SOCIAL": ("social",), "SECRET": ("secret",)}
+SCORES = {"LINE_ID": 0.95, "PTT_ID": 0.85, "SOCIAL": 0.9, "SECRET": 0.95}
+TRAILING = ".,;:!?)]}>'\""
+REACH = 8  # characters before a stretch that may hold its cue, as in 密碼是
+
+
+def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
+    """Find what is no number in one ASCII stretch: EMAIL, URL, IP, LINE_ID, PTT_ID, SOCIAL and SECRET.
+
+    Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the account rules of LINE (4 to 20
+    characters) and of PTT (2 to 12 letters and digits); the token prefixes that OpenAI, GitHub, GitLab, AWS, Google,
+    Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
+
+    view (str): The text after `fold_widths`.
+    start (int), end (int): The stretch.
+    YIELDS (Finding): In no particular order; they may overlap.
+    """
+    has_dot = view.find(".", start, end) >= 0
+    if view.find("@", start, end) >= 0:
+        yield from _emails(view, start, end)
+    if has_dot or view.find("://", start, end) >= 0:
+        yield from _urls(view, start, end)
+    if has_dot:
+        yield from _ips(view, start, end)
+    if view.find("::", start, end) >= 0 or view.count(":", start, end) >= 7:
+        for match in COLONS.finditer(view, start, end):
+            if match[0].count(":") >= 2 and _is_ipv6(match[0]):
+                yield Finding(*match.span(), "IP", 0.9, "ipv6")
+    if end - start >= 16:
+        for match in TOKEN.finditer(view, start, end):
+            yield Finding(*match.span(), "SECRET", 0.99, "token_prefix")
+
+
+def find_cued(view: str, start: int, end: int) -> Iterator[Finding]:
+    """Find accounts and secrets after their words: LINE ID：…, 密碼是…."""
+    for match in CUED.finditer(view, max(0, start - REACH), end):
+        label = match.lastgroup if match.lastgroup in VALUES else next(name for name in VALUES if match[name])
+        group = next(name for name in VALUES[label] if match[name])
+        begin, stop = match.span(group)
+        while stop > begin and view[stop - 1] in ".,;:()[]{}\"'":
+            stop -= 1
+        if stop - begin >= 2:
+            yield Finding(begin, stop, label, SCORES[label], f"{group}_after_word")
+
+
+def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
+    place, begin_at = view.find("@", start, end), start
+    while place >= 0:
+        begin = place
+        while begin > max(begin_at, place - MAX_LOCAL) and LOCAL.match(view, begin - 1):
+            begin -= 1
+        while begin < place and view[begin] in ".-%+":
+            begin += 1
+        domain = DOMAIN.match(view, place + 1, end)
+        stop = place + 1
+        if domain is not None and begin < place:
+            name = domain[0].rstrip(".-")
+            top = name.rpartition(".")[2]
+            if "." in name and ".." not in name and name[0] not in ".-" and top.isalpha() and len(top) >= 2:
+                stop = place + 1 + len(name)
+                yield Finding(begin, stop, "EMAIL", 0.99, "email")
+        begin_at = stop
+        place = view.find("@", stop, end)
+
+
+def _urls(view: str, start: int, end: int) -> Iterator[Finding]:
+    found = start
+    for match in URL.finditer(view, start, end):
+        begin, stop = match.span()
+        while view[stop - 1] in TRAILING and not (view[stop - 1] == ")" and "(" in match[0]):
+            stop -= 1
+        found = match.end()
+        if stop - begin > 8:
+            yield Finding(begin, stop, "URL", 0.99, "url")
+    for match in BARE.finditer(view, found, end):
+        if match.start() < found:  # in the path of the one before
+            continue
+        path = PATH.match(view, match.end(), end)
+        found = stop = match.end() if path is None else path.end()
+        while view[stop - 1] in TRAILING:
+            stop -= 1
+        yield Finding(match.start(), stop, "URL", 0.8, "domain")
+
+
+def _ips(view: str, start: int, end: int) -> Iterator[Finding]:
+    for match in DOTTED.finditer(view, start, end):
+        try:
+            IPv4Address(match[0])
+        except AddressValueError:
+            continue
+        before = view[max(0, match.start() - 8) : match.start()]
+        is_version = "版" in before or before[-1:] in ("v", "V")
+        yield Finding(*match.span(), "IP", 0.3 if is_version else 0.9, "ipv4")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return text != "::"

@@ -1,0 +1,29 @@
+"""Fold full-width letters, digits and signs, character by character, so that offsets stay as they are."""
+
+import re
+
+# ！，；？ end a phrase in Chinese, and are no part of a number or an address of e-mail: they stay as they are.
+_FULL = re.compile("[\u3000＂-＋－-：＜-＞＠-～—–‑−‐‧]+")
+# Each ASCII sign has a full-width form at a distance of 0xFEE0. Dashes of all kinds become "-".
+_TABLE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_TABLE |= {ord(char): "-" for char in "—–‑−‐－"} | {0x3000: " ", ord("‧"): "."}
+# Characters that people write between the digits of one number.
+_BETWEEN = re.compile(r"[\s\-]+")
+
+
+def fold_widths(text: str) -> str:
+    """Return a text of the same length with ASCII characters for their full-width forms, spaces and dashes included.
+
+    text (str): Any text.
+    RETURNS (str): `len(fold_widths(text)) == len(text)`, so spans of one are spans of the other.
+    """
+    return _FULL.sub(lambda match: match[0].translate(_TABLE), text)
+
+
+def compact(text: str) -> str:
+    """Return a number in half width and upper case, without spaces, dashes and line breaks.
+
+    text (str): A number as written, such as "Ａ１２３ 456-789".
+    RETURNS (str): Such as "A123456789". Other characters are kept, so that validators refuse them.
+    """
+    return _BETWEEN.sub("", fold_widths(text)).upper()
