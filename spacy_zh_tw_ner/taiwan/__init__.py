@@ -1,0 +1,1 @@
+"""Taiwanese conventions as plain functions, without spaCy."""
