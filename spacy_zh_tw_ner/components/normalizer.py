@@ -55,7 +55,9 @@ class Normalizer(Pipe):
         for label in labels:
             if label not in LABELS:
                 raise SettingError(Errors.ZT861.format(label=label, choices=", ".join(LABELS)))
-        if currency is not None and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        if currency is not None and not (
+            len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()
+        ):
             raise SettingError(Errors.ZT862.format(value=currency))
         self.name = name
         self.normalized_labels = frozenset(labels)
@@ -75,11 +77,22 @@ class Normalizer(Pipe):
                     values.append(format_normal_form(value))
         if spans or SPANS_KEY in doc.spans:
             doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={VALUES: values})
-            user_data = _user_data(doc)
-            for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", NORMALIZED)]:
-                del user_data[key]
-            user_data.update(zip(map(_key, spans), values, strict=True))
+            if _is_ours():
+                _write_user_data(doc, spans, values)
         return doc
+
+
+def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> None:
+    """Replace the values of the extension attribute, which spaCy keeps in `doc.user_data`."""
+    user_data = _user_data(doc)
+    for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", NORMALIZED)]:
+        del user_data[key]
+    user_data.update(zip(map(_key, spans), values, strict=True))
+
+
+def _is_ours() -> bool:
+    """Return whether `Span._.normalized` is the attribute of this module, and not of another package."""
+    return Span.has_extension(NORMALIZED) and Span.get_extension(NORMALIZED)[2] is get_normalized
 
 
 def get_normalized(span: Span) -> str | None:
@@ -143,7 +156,7 @@ def register_extensions() -> None:
     """Define `Span._.normalized` and `Doc._.reference_date` once; warn if another package has defined one."""
     if not Span.has_extension(NORMALIZED):
         Span.set_extension(NORMALIZED, getter=get_normalized)
-    elif Span.get_extension(NORMALIZED)[2] is not get_normalized:
+    elif not _is_ours():
         warnings.warn(Warnings.ZT863.format(name="Span._.normalized", key=SPANS_KEY), stacklevel=3)
     if not Doc.has_extension(REFERENCE_DATE):
         Doc.set_extension(REFERENCE_DATE, getter=get_reference_date, setter=set_reference_date)

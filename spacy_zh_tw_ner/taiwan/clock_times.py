@@ -39,6 +39,7 @@ PERIODS = {
     "AM": _Period(range(12)),
     "PM": _Period(range(12, 24), range(1, 12)),
 }
+MORNINGS = {"早上", "早晨", "上午"}
 TWELVE_IS_MIDNIGHT = {"凌晨", "晚上", "晚間", "夜間", "夜裡", "深夜", "半夜", "AM"}
 # The hours after midnight belong to one day or the next: with a date, these words have two readings.
 CROSSES_MIDNIGHT = {"晚上", "晚間", "夜間", "夜裡", "深夜", "半夜"}
@@ -72,7 +73,7 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
     if found:
         date_part, time_part = _full_day(clean(day), reference), _clock(clean(time), with_date=True)
         return f"{date_part}{time_part}" if date_part and time_part else None
-    return _moment(text, reference) or _times(text) or normalize_duration(text)
+    return _times(text) or _moment(text, reference) or normalize_duration(text)
 
 
 def _split_digits(text: str) -> tuple[str, bool, str]:
@@ -114,6 +115,8 @@ def _times(text: str) -> str | None:
     start, stop = _clock(begin), _clock(end)
     if stop is None and first is not None and first["period"]:
         stop = _clock(first["period"] + end)
+        if stop is None and first["period"] in MORNINGS and end.startswith(("12", "十二")):
+            stop = _clock(f"中午{end}")
     return f"{start}/{stop}" if start and stop and start < stop else None
 
 

@@ -28,7 +28,7 @@ MONTH_DAY = re.compile(r"(\d{1,2})/(\d{1,2})", re.ASCII)
 WEEKDAY_AFTER = re.compile(r"\(?(?:星期|週|周|禮拜)([一二三四五六日天])\)?$")
 RELATIVE_YEAR = "|".join(sorted(RELATIVE_YEARS, key=len, reverse=True))
 CALENDAR = re.compile(
-    rf"(?:(?P<relative>{RELATIVE_YEAR})"
+    rf"(?P<lunar_year>農曆|陰曆|舊曆)?(?:(?P<relative>{RELATIVE_YEAR})"
     rf"|(?P<era>(?:中華)?民國前|民前|(?:中華)?民國|明治|大正|昭和|平成|令和|西元前|公元前|西元|公元)?"
     rf"(?P<year>{_NUMBER}+|元)(?P<kind>年度|學年度|年))?"
     rf"(?P<lunar>農曆|陰曆|舊曆)?"
@@ -113,7 +113,8 @@ def _calendar(text: str, reference: date | None) -> str | None:
 
 def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
     month, day = match["month"], match["day"]
-    if (day and not match["day_unit"] and not match["lunar"]) or (match["leap"] and not match["lunar"]):
+    lunar = match["lunar"] or match["lunar_year"]
+    if (day and not match["day_unit"] and not lunar) or (match["leap"] and not lunar):
         return None
     year: int | None = None
     if match["relative"]:
@@ -122,7 +123,7 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
         year = _year(match, has_month=month is not None)
     if year is None and (match["relative"] or match["year"]):
         return None
-    if match["lunar"]:
+    if lunar:
         return _lunar_date(match, year)
     part = match["part"] or (match["kind"] if match["kind"] != "年" else None)
     if part:

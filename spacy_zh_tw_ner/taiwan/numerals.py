@@ -53,7 +53,7 @@ def normalize_ordinal(text: str) -> int | None:
     if text in {"首", "頭一"}:
         return 1
     match = ORDINAL.fullmatch(text)
-    value = _unsigned(match[1]) if match is not None else None
+    value = parse_numeral(match[1]) if match is not None and match[1] != "兩" else None
     return value if isinstance(value, int) and value > 0 else None
 
 
@@ -228,6 +228,8 @@ def _ratio(text: str) -> Decimal | None:
         return tenths / Decimal(10) + (more / Decimal(10) if match[2] == "半" else more / Decimal(100))
     if match := DISCOUNT.fullmatch(text):
         digits = [parse_numeral(digit or "0") for digit in match.groups()]
+        if not text.isascii() and "".join(match.groups(default="")) in "一二三四五六七八九" and match[2]:
+            return None  # 八九折 may be 80 to 90 %
         return Decimal(f"0.{digits[0]}{digits[1]}").normalize() if digits[0] else None
     return None
 

@@ -19,7 +19,6 @@ from .numerals import parse_numeral
 RELATIVE_DAYS = {
     "大前天": -3,
     "前天": -2,
-    "前日": -2,
     "昨天": -1,
     "昨日": -1,
     "今天": 0,
