@@ -73,6 +73,8 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
     if found:
         date_part, time_part = _full_day(clean(day), reference), _clock(clean(time), with_date=True)
         return f"{date_part}{time_part}" if date_part and time_part else None
+    if any(char in text for char in "至到~"):
+        return _times(text)
     return _times(text) or _moment(text, reference) or normalize_duration(text)
 
 

@@ -21,8 +21,8 @@ from .numerals import clean
 from .relative_dates import RELATIVE_YEARS, parse_relative_month, parse_relative_year, relative_date
 
 _NUMBER = r"[\d零〇一二三四五六七八九十百]"
-NUMERIC = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})", re.ASCII)
-COMPACT = re.compile(r"((?:1|2)\d{3}|[01]\d\d)(\d\d)(\d\d)", re.ASCII)
+NUMERIC = re.compile(r"(?:(?:中華)?(民國))?(\d{1,4})([-/.])(\d{1,2})\3(\d{1,4})", re.ASCII)
+COMPACT = re.compile(r"([12]\d{3}|0\d\d|1[0-4]\d)(\d\d)(\d\d)", re.ASCII)
 YEAR_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})", re.ASCII)
 MONTH_DAY = re.compile(r"(\d{1,2})/(\d{1,2})", re.ASCII)
 WEEKDAY_AFTER = re.compile(r"\(?(?:星期|週|周|禮拜)([一二三四五六日天])\)?$")
@@ -40,6 +40,7 @@ CALENDAR = re.compile(
 MONTH_THEN_DAY = re.compile(rf"(?P<month>[上這本下]+(?:個)?月)(?P<day>{_NUMBER}+)[日號]", re.ASCII)
 DECADE = re.compile(r"(?:西元)?([12]\d\d)0年代", re.ASCII)
 CENTURY = re.compile(rf"(?:第|西元)?({_NUMBER}+)世紀", re.ASCII)
+LAST_REPUBLICAN_YEAR = 199  # of years that are written without 民國
 FULL_YEAR = re.compile(r"[12]\d{3}", re.ASCII)
 PARTS = {"上半年": (1, 6), "下半年": (7, 12)}
 RANGE = re.compile(r"[至到~–—]|-(?!\d\d?(?:-|$))")
@@ -69,13 +70,16 @@ def _normalize(text: str, reference: date | None) -> str | None:
 
 
 def _numeric(text: str, reference: date | None) -> str | None:
-    """Read 2024/4/27, 113.4.27, 4/27, 2024-04, 20240427 and 1130427."""
-    if not text[0].isdigit() or not text[-1].isdigit() or not text.isascii():
+    """Read 2024/4/27, 113.4.27, 民國98/8/8, 4/27, 2024-04, 20240427 and 1130427."""
+    if not text[-1].isdigit():
         return None
     if match := NUMERIC.fullmatch(text):
-        return _three_numbers(match[1], int(match[3]), match[4])
+        era, first, _, second, third = match.groups()
+        if era is not None:
+            return _with_year(first.zfill(3), int(second), third) if len(first) < 4 else None
+        return _three_numbers(first, int(second), third)
     if match := COMPACT.fullmatch(text):
-        return format_date(_full_or_republican(match[1]), int(match[2]), int(match[3]))
+        return _with_year(match[1], int(match[2]), match[3])
     if match := YEAR_MONTH.fullmatch(text):
         return format_date(int(match[1]), int(match[2]))
     if match := MONTH_DAY.fullmatch(text):
@@ -85,7 +89,7 @@ def _numeric(text: str, reference: date | None) -> str | None:
 
 def _three_numbers(first: str, second: int, third: str) -> str | None:
     if len(first) >= 3:
-        return format_date(_full_or_republican(first), second, int(third)) if len(third) <= 2 else None
+        return _with_year(first, second, third)
     if len(third) != 4:
         return None  # two-digit years: 98/8/8 may be 1998 or 2009
     # Day and month are in either order: the order is known if only one of them makes a date.
@@ -94,9 +98,12 @@ def _three_numbers(first: str, second: int, third: str) -> str | None:
     return dates.pop() if len(dates) == 1 else None
 
 
-def _full_or_republican(digits: str) -> int:
-    """Read a year of four digits as Gregorian and one of three digits as one of 民國."""
-    return int(digits) if len(digits) == 4 else REPUBLIC + int(digits)
+def _with_year(year: str, month: int, day: str) -> str | None:
+    """Read a year of four digits as Gregorian, and one of three digits, up to 199, as one of 民國."""
+    number = int(year) if len(year) == 4 else REPUBLIC + int(year)
+    if len(day) > 2 or not int(year) or (len(year) == 3 and int(year) > LAST_REPUBLICAN_YEAR):
+        return None
+    return format_date(number, month, int(day))
 
 
 def _calendar(text: str, reference: date | None) -> str | None:
@@ -155,7 +162,7 @@ def _year(match: re.Match[str], *, has_month: bool) -> int | None:
     if FIRST_FULL_YEAR <= number <= LAST_FULL_YEAR:
         return number
     # 113年5月 and 113年度 are dates of 民國; 113年 may be a duration, and 98年8月 a year of another era or 1998.
-    if 100 <= number <= 199 and (has_month or match["kind"] != "年" or match["part"]):
+    if 100 <= number <= LAST_REPUBLICAN_YEAR and (has_month or match["kind"] != "年" or match["part"]):
         return REPUBLIC + number
     return None
 

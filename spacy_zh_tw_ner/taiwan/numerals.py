@@ -31,7 +31,7 @@ FRACTION = re.compile(r"(?:(.+)又)?(.+)分之(.+)")
 PER_CENT = re.compile(r"百分之(.+)|(.+?)(?:%|percent|趴)", re.IGNORECASE)
 PER_MILLE = re.compile(r"(?:千分之|萬分之)(.+)|(.+)‰")
 TENTHS = re.compile(r"([一二兩三四五六七八九十]|\d|10)成([一二三四五六七八九半]|\d)?", re.ASCII)
-DISCOUNT = re.compile(r"([一二三四五六七八九]|\d)([一二三四五六七八九]|\d)?折", re.ASCII)
+DISCOUNT = re.compile(r"([一二三四五六七八九1-9])([一二三四五六七八九1-9])?折")
 
 
 def normalize_cardinal(text: str) -> Number | None:
@@ -171,9 +171,14 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
     rest = _rest(right, size, colloquial=colloquial)
     if rest is None or not 0 < rest < size or not isinstance(factor, int):
         return None
-    if isinstance(rest, Decimal) and size > 10**4:
+    if size > 10**4 and (isinstance(rest, Decimal) or _lacks_unit(right, rest)):
         return None
     return factor * size + rest
+
+
+def _lacks_unit(text: str, rest: Decimal | int) -> bool:
+    """Return whether 萬 may have been left out: 三億五千 is 350,000,000 in speech and 300,005,000 in writing."""
+    return rest < 10**4 and text[0] not in "零〇"
 
 
 def _factor(text: str, unit: str) -> Decimal | int | None:
