@@ -4,8 +4,8 @@ import re
 from datetime import date
 from typing import NamedTuple
 
+from .calendar_dates import normalize_date
 from .calendars import parse_integer
-from .dates import normalize_date
 from .durations import normalize_duration
 from .numerals import clean
 

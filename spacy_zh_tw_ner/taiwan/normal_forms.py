@@ -4,8 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from .calendar_dates import normalize_date
 from .clock_times import normalize_time
-from .dates import normalize_date
 from .money import TAIWAN, Money, normalize_money
 from .numerals import Number, normalize_cardinal, normalize_ordinal, normalize_percent
 from .quantities import Quantity, normalize_quantity

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.taiwan.calendar_dates import normalize_date
 from spacy_zh_tw_ner.taiwan.calendars import format_date, from_lunar, shift_month, year_of_era
-from spacy_zh_tw_ner.taiwan.dates import normalize_date
 
 DAYS = st.dates(date(1913, 1, 1), date(2500, 12, 31))
 
