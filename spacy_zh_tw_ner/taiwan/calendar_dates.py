@@ -119,6 +119,7 @@ def _calendar(text: str, reference: date | None) -> str | None:
 
 
 def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
+    """Convert a match of CALENDAR."""
     month, day = match["month"], match["day"]
     lunar = match["lunar"] or match["lunar_year"]
     if (day and not match["day_unit"] and not lunar) or (match["leap"] and not lunar):
@@ -134,7 +135,7 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
         return _lunar_date(match, year)
     part = match["part"] or (match["kind"] if match["kind"] != "年" else None)
     if part:
-        return None if month or day or year is None else _part(year, part)
+        return None if month or day or year is None or year < 1 else _part(year, part)
     if day and not month and (year is not None or match["day_unit"] == "日"):
         return None  # 3日 may be three days
     number = parse_integer(month) if month else None

@@ -62,7 +62,7 @@ UNITS = {
     "hPa": "百帕 hPa",
     "dB": "分貝 dB",
     "[ppm]": "ppm PPM",
-    "KBy": "KB",
+    "kBy": "KB kB",
     "MBy": "MB",
     "GBy": "GB",
     "TBy": "TB",
@@ -70,13 +70,13 @@ UNITS = {
     "Gbit/s": "Gbps",
     "km/h": "公里/小時 km/h kph",
     "m/s": "公尺/秒 m/s",
-    # Traditional units and counts keep their names: UCUM has none, and a 斤 is not everywhere 600 g.
+    "[ly]": "光年",
+    # Traditional units and counts keep their names: UCUM has none of them, and 斤 is not 600 g everywhere.
     "台斤": "台斤 臺斤",
     "斤": "斤",
     "台兩": "台兩 臺兩",
     "坪": "坪",
     "甲": "甲",
-    "光年": "光年",
 }
 CODES = {name: code for code, names in UNITS.items() for name in names.split()}
 _NAMES = "|".join(re.escape(name) for name in sorted(CODES, key=len, reverse=True))
