@@ -41,6 +41,7 @@ MONTH_THEN_DAY = re.compile(rf"(?P<month>[上這本下]+(?:個)?月)(?P<day>{_NU
 DECADE = re.compile(r"(?:西元)?([12]\d\d)0年代", re.ASCII)
 CENTURY = re.compile(rf"(?:第|西元)?({_NUMBER}+)世紀", re.ASCII)
 LAST_REPUBLICAN_YEAR = 199  # of years that are written without 民國
+ROUND_YEARS = {1000, 1500}
 FULL_YEAR = re.compile(r"[12]\d{3}", re.ASCII)
 PARTS = {"上半年": (1, 6), "下半年": (7, 12)}
 RANGE = re.compile(r"[至到~–—]|-(?!\d\d?(?:-|$))")
@@ -161,7 +162,8 @@ def _year(match: re.Match[str], *, has_month: bool) -> int | None:
     if era:
         return year_of_era(era.removeprefix("中華"), number)
     if FIRST_FULL_YEAR <= number <= LAST_FULL_YEAR:
-        return number
+        # 1000年 and 1500年 may be durations.
+        return None if number in ROUND_YEARS and not has_month else number
     # 113年5月 and 113年度 are dates of 民國; 113年 may be a duration, and 98年8月 a year of another era or 1998.
     if 100 <= number <= LAST_REPUBLICAN_YEAR and (has_month or match["kind"] != "年" or match["part"]):
         return REPUBLIC + number

@@ -138,14 +138,19 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
     elif match["quarter"]:
         minute = 15 if match["quarter"] in "一1" else 45
     else:
-        minute = parse_integer(match["minute"] or match["minutes"] or "0")
-    second = parse_integer(match["second"] or match["seconds"] or "0")
+        minute = _parse_padded(match["minute"] or match["minutes"] or "0")
+    second = _parse_padded(match["second"] or match["seconds"] or "0")
     if hour is None or minute is None or second is None or minute > 59 or second > 59:
         return None
     if hour == 24 and (minute or second):
         return None
     written_seconds = f":{second:02}" if match["second"] or match["seconds"] else ""
     return f"T{hour:02}:{minute:02}{written_seconds}"
+
+
+def _parse_padded(text: str) -> int | None:
+    """Read minutes or seconds, which may begin with a zero: 零五, 05."""
+    return parse_integer(text[1:] if len(text) == 2 and text[0] in "零〇" else text)
 
 
 def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: bool) -> int | None:

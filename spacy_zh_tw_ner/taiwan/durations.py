@@ -22,7 +22,7 @@ FIXED = {"半年": "P6M", "半小時": "PT30M", "半個小時": "PT30M", "半個
 FIXED |= {"一刻鐘": "PT15M", "1刻鐘": "PT15M", "三刻鐘": "PT45M", "3刻鐘": "PT45M"}
 LETTERS = {"years": "Y", "months": "M", "weeks": "W", "days": "D", "hours": "H", "minutes": "M", "seconds": "S"}
 # N年 may be a year of 民國 or another era. Small numbers in Chinese numerals, and 1 to 9, are durations in practice;
-# 兩 never counts the years of an era.
+# 兩 never counts the years of an era, but 兩千年 may be the year 2000.
 LONGEST_IN_WORDS, LONGEST_IN_DIGITS = 20, 9
 
 
@@ -60,7 +60,7 @@ def _may_be_an_era(number: str) -> bool:
     value = parse_numeral(number)
     if number.isascii():
         return not isinstance(value, int) or value > LONGEST_IN_DIGITS
-    return not isinstance(value, int) or (value > LONGEST_IN_WORDS and "兩" not in number)
+    return not isinstance(value, int) or value >= 1000 or (value > LONGEST_IN_WORDS and "兩" not in number)
 
 
 def _format(counts: dict[str, int], *, half: str | None, half_hour: str | None) -> str | None:
