@@ -19,9 +19,13 @@ class Prediction(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An entity, in characters of its text; no score where no `zh_tw_crf_ner` has found it."""
+    """An entity, in characters of its text.
+
+    There is no score where no `zh_tw_crf_ner` has found it, and no normal form where no `zh_tw_normalizer` has set one.
+    """
 
     start: int
     end: int
     label: str
     score: float | None
+    normalized: str | None = None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Model, fix_random_seed, reduce_mean
 from typer.testing import CliRunner
@@ -50,6 +50,7 @@ NAMES = [
     "spacy_factories/zh_tw_crf_ner",
     "spacy_factories/zh_tw_gazetteer",
     "spacy_factories/zh_tw_pii",
+    "spacy_factories/zh_tw_normalizer",
     "spacy_languages/zh_tw",
     "spacy_loggers/spacy-zh-tw-ner.progress_logger.v1",
     "spacy_misc/spacy-zh-tw-ner.lora.v1",
@@ -145,6 +146,12 @@ def call_factory(make: Callable[..., Any], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ner = nlp.add_pipe("zh_tw_crf_ner", name="ner")
     assert type(ner) is type(make(nlp, "ner", ner.model, 0.0, False, 0.0, None))  # type: ignore[attr-defined]
+
+
+def call_normalizer(make: Callable[..., Any], path: Path) -> None:
+    doc = spacy.blank("zh_tw").make_doc("三成五")
+    doc.ents = [Span(doc, 0, 3, "PERCENT")]
+    assert make(None, "zh_tw_normalizer", ["PERCENT"], "TWD")(doc).ents[0]._.normalized == "0.35"
 
 
 def call_gazetteer(make: Callable[..., Any], path: Path) -> None:
@@ -310,6 +317,7 @@ CALLS = dict(
             call_factory,
             call_gazetteer,
             call_pii,
+            call_normalizer,
             call_language,
             call_logger,
             call_lora,

@@ -233,7 +233,7 @@ def test_generated_pages_are_current(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_nothing_is_left_to_fill_in(name: str) -> None:
-    assert not re.search(r"@@|TODO|FIXME|XXX", TEXTS[name])
+    assert not re.search(r"@@|TODO|FIXME|\bXXX\b", TEXTS[name])  # XXXX-10-18 is a date without a year
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -205,11 +205,11 @@ def _entities_type() -> Any:
     import pyarrow as pa
 
     kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
-    return pa.list_(pa.struct(kinds.items()))
+    return pa.list_(pa.struct({**kinds, "normalized": pa.string()}.items()))
 
 
 def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
-    """Return entities with offsets in code points, and scores where the pipeline gives any."""
+    """Return entities with offsets in code points, and scores and normal forms where the pipeline sets any."""
     text = annotated.record.text
     return [
         {
@@ -218,8 +218,9 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
             "label": label,
             "text": text[start:end],
             "score": None if score is None else round(score, 6),
+            **({} if normalized is None else {"normalized": normalized}),
         }
-        for start, end, label, score in annotated.found
+        for start, end, label, score, normalized in annotated.found
     ]
 
 

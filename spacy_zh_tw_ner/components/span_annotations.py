@@ -40,11 +40,11 @@ def get_score(span: Span) -> float | None:
     RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found exactly this entity. Entities
         whose borders were moved by retokenizing keep their scores.
     """
-    group = _scored_group(span.doc)
+    group = group_with_values(span.doc, SPANS_KEY, SCORES)
     if group is None:
         return _stored_score(span)
     scores = group.attrs[SCORES]
-    candidates = list(_starting_at(group, span.start))
+    candidates = list(starting_at(group, span.start))
     for index in candidates:
         if (group[index].end, group[index].label) == (span.end, span.label):
             return float(scores[index])
@@ -55,18 +55,26 @@ def get_score(span: Span) -> float | None:
     return None
 
 
-def _scored_group(doc: Doc) -> CharacterSpans | None:
-    """Return the span group with scores; a group read from bytes is replaced by one that survives retokenizing."""
-    group: Any = dict(doc.spans).get(SPANS_KEY)
-    if group is None or len(group.attrs.get(SCORES, ())) != len(group):
+def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
+    """Return a span group with one value per span in an attribute.
+
+    A group that was read from bytes is replaced by one that survives retokenizing.
+
+    doc (Doc), key (str): The group is `doc.spans[key]`.
+    name (str): The values are `attrs[name]`.
+    RETURNS (Optional[CharacterSpans]): None if there is no such group, or the number of values is another.
+    """
+    group: Any = dict(doc.spans).get(key)
+    if group is None or len(group.attrs.get(name, ())) != len(group):
         return None
     if not isinstance(group, CharacterSpans):
-        doc.spans[SPANS_KEY] = group = CharacterSpans.of(group)
+        doc.spans[key] = group = CharacterSpans.of(group)
     return cast(CharacterSpans, group)
 
 
-def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    # The group is sorted by position. Two entities in one merged token have the same start.
+def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
+    """Yield the indices of the spans that begin with a token; the group is sorted."""
+    # Two entities in one merged token have the same start.
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
         yield first
@@ -103,7 +111,7 @@ def register_extension() -> None:
 
 def read_scores(doc: Doc) -> dict[Entity, float]:
     """Read the entities with scores, on the present tokens of the document."""
-    group = _scored_group(doc)
+    group = group_with_values(doc, SPANS_KEY, SCORES)
     if group is None:
         return {}
     entities = (Entity(span.start, span.end, span.label_) for span in group)

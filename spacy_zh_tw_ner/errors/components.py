@@ -114,6 +114,14 @@ class ComponentErrors:
         "that it was exported from."
     )
 
+    # Normal forms
+    ZT860 = "A reference date must be a date, or an ISO 8601 string such as '2026-11-29' (got {value!r})."
+    ZT861 = "zh_tw_normalizer: the label {label!r} has no normal form. Choose from {choices}."
+    ZT862 = (
+        "zh_tw_normalizer: currency must be a code of ISO 4217, three capital letters such as 'TWD', or null (got "
+        "{value!r})."
+    )
+
     # An ensemble where a component with a model is needed
     ZT943 = (
         "'{name}' is an ensemble, which has no model of its own. Use one of its pipelines: the folders 0, 1, … in the "
@@ -123,6 +131,12 @@ class ComponentErrors:
 
 class ComponentWarnings:
     """Part of `Warnings`."""
+
+    # Normal forms
+    ZT863 = (
+        "Another package has registered `{name}`, so normal forms are in doc.spans[{key!r}].attrs['values'] only, and "
+        "reference dates are what that package returns."
+    )
 
     # Scores and gold annotations
     ZT901 = (

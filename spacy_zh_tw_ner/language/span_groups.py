@@ -22,6 +22,7 @@ from spacy.tokens._dict_proxies import SpanGroups
 # A span as spaCy serializes it: id, kb_id, label, start and end by token, start and end by character.
 PACKED = struct.Struct(">QQQllll")
 LANGUAGE = "zh_tw"
+EXTENSIONS = ("score", "normalized")  # extension attributes of entities that also have values in span groups
 
 
 class CharacterSpans(SpanGroup):
@@ -78,9 +79,12 @@ class CharacterSpans(SpanGroup):
             *_, start, end = PACKED.unpack(packed[index])
             if (start, end) == (span.start_char, span.end_char):
                 super().__setitem__(index, span)  # type: ignore[misc]  # missing in spaCy's stub
-            elif ("._.", "score", start, end) in user_data:
-                # `Doc.from_json` raises for values of extension attributes that fit no tokens.
-                user_data["._.", "score", span.start_char, span.end_char] = user_data.pop(("._.", "score", start, end))
+                continue
+            # `Doc.from_json` raises for values of extension attributes that fit no tokens.
+            for name in EXTENSIONS:
+                if ("._.", name, start, end) in user_data:
+                    value = user_data.pop(("._.", name, start, end))
+                    user_data["._.", name, span.start_char, span.end_char] = value
 
     def _aligned(self, packed: bytes) -> Span:
         span_id, kb_id, label, _, _, start, end = PACKED.unpack(packed)

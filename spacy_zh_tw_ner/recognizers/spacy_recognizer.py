@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 
 from ..components.crf_component import CRFComponent
 from ..components.gazetteer import write_found
+from ..components.normalizer import Normalizer, get_normalized
 from ..components.span_annotations import get_score
 from ..devices import require_gpu
 from ..entities import Found, Prediction
@@ -39,6 +40,7 @@ class SpacyRecognizer:
         self.labels = tuple(sorted({label for _, name in writers for label in nlp.pipe_labels.get(name, ())}))
         heads = [set(pipe.labels) for pipe in self._ner]
         self.evidence_labels = tuple(sorted(set.intersection(*heads))) if heads else ()
+        self._normalizes = any(isinstance(pipe, Normalizer) for _, pipe in nlp.pipeline)
         self.min_score = min((pipe.min_score for pipe in self._ner), default=0.0)
 
     def __call__(
@@ -93,7 +95,8 @@ class SpacyRecognizer:
         For the entities of a million characters spaCy holds the GIL for a tenth of a second at a time.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
-            if index == self._last_writer and isinstance(pipe, CRFComponent) and not doc.ents:
+            is_last = index == self._last_writer and not self._normalizes
+            if is_last and isinstance(pipe, CRFComponent) and not doc.ents:
                 (prediction,) = pipe.predict([doc])
                 return _from_prediction(doc, prediction)
             doc = pipe(doc)
@@ -152,4 +155,6 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:
-    return tuple(Found(ent.start_char, ent.end_char, ent.label_, get_score(ent)) for ent in doc.ents)
+    return tuple(
+        Found(ent.start_char, ent.end_char, ent.label_, get_score(ent), get_normalized(ent)) for ent in doc.ents
+    )

@@ -59,12 +59,13 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
     YIELDS (dict[str, Any]): Objects of the schema `Entity`.
     """
     convert = OffsetConverter(text, options.offset_unit)
-    for start, end, label, score in found:
+    for start, end, label, score, normalized in found:
         if options.labels is not None and label not in options.labels:
             continue
         if score is None or score >= options.min_score:
             span = {"start": convert(start), "end": convert(end)}
-            yield {**span, "label": label, "score": score, "text": text[start:end]}
+            form = {} if normalized is None else {"normalized": normalized}
+            yield {**span, "label": label, "score": score, "text": text[start:end], **form}
 
 
 async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:

@@ -138,6 +138,9 @@ class EntityAnswer(BaseModel):
     label: str
     score: float | None = Field(description="Probability of exactly this span and label; null where there is none.")
     text: str
+    normalized: str | None = Field(
+        None, description="Value of a date, time, amount or number, where the pipeline sets one; else missing."
+    )
 
 
 class Entities(BaseModel):

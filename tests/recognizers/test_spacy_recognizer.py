@@ -7,9 +7,11 @@ import pytest
 import spacy
 from spacy.language import Language
 
+from spacy_zh_tw_ner.components import normalizer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.export.quantize import backbone_shims
 from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer, big5
+from spacy_zh_tw_ner.safe_points import interrupted_by
 
 
 def test_big5_is_what_taiwan_writes() -> None:
@@ -42,3 +44,18 @@ def test_labels_are_those_of_components_that_set_entities(tiny_nlp: Language) ->
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "LAW", "pattern": "民法"}])  # type: ignore[attr-defined]
     nlp.add_pipe("textcat").add_label("POLITICS")  # type: ignore[attr-defined]
     assert SpacyRecognizer(nlp).labels == ("LAW",)
+
+
+def test_normal_forms_come_with_entities_in_slices_too(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = spacy.load(tiny_pipeline)
+    text = "蔡英文總統在臺北市接見台積電董事長。"
+    assert {entity.normalized for entity in SpacyRecognizer(nlp)([text])[0]} == {None}
+    component = nlp.add_pipe("zh_tw_normalizer")
+    # The tiny recognizer finds no dates or amounts: places get a form instead.
+    monkeypatch.setattr(component, "normalized_labels", {"GPE"})
+    monkeypatch.setattr(normalizer, "normalize", lambda text, *_, **__: text[::-1])
+    recognizer = SpacyRecognizer(nlp)
+    whole = recognizer([text])
+    assert [entity.normalized for entity in whole[0]] == [None, "市北臺", None]
+    with interrupted_by(lambda: None):
+        assert recognizer([text]) == whole

@@ -112,7 +112,7 @@ def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -
     _, recognizer = both
     hints = Hints((Entity(1, 3, "GPE"), Entity(0, 99, "GPE"), Entity(2, 3, "GPE")), override=True)
     (found,) = recognizer(["好 的"], [hints])
-    assert (2, 3, "GPE", None) in found
+    assert (2, 3, "GPE", None, None) in found
     assert not any(each.start == 1 or each.end > 3 for each in found)
 
 

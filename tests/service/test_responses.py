@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_zh_tw_ner.service.responses import OffsetConverter, OffsetUnit
+from spacy_zh_tw_ner.entities import Found
+from spacy_zh_tw_ner.service.responses import OffsetConverter, OffsetUnit, entities
+from spacy_zh_tw_ner.service.schema import EntityAnswer, Options
 
 FAMILY = "𠮷野家台北👨🏻‍🚒消防局"
 UNITS: list[tuple[OffsetUnit, str, int]] = [
@@ -31,3 +33,11 @@ def test_a_slice_of_the_encoded_text_is_the_same_text(
     for i in range(len(offsets) - 1):
         piece = encoded[converted[i] * width : converted[i + 1] * width].decode(codec)
         assert piece == text[offsets[i] : offsets[i + 1]]
+
+
+def test_normal_forms_are_in_the_answer_where_there_are_any() -> None:
+    found = (Found(0, 3, "MONEY", 0.5, "TWD 35000"), Found(3, 4, "GPE", None))
+    first, second = entities("三萬五台", found, Options())
+    assert first == {"start": 0, "end": 3, "label": "MONEY", "score": 0.5, "text": "三萬五", "normalized": "TWD 35000"}
+    assert "normalized" not in second
+    assert [EntityAnswer(**answer).normalized for answer in (first, second)] == ["TWD 35000", None]

@@ -240,7 +240,8 @@ function showTip(mark) {
   const entity = state.view.entities[mark.dataset.index];
   if (!entity) return;
   const score = entity.score === null ? words.noScore : entity.score.toFixed(3);
-  $("tip").textContent = `${entity.label} · ${score}`;
+  const form = entity.normalized === undefined ? "" : ` · ${entity.normalized}`;
+  $("tip").textContent = `${entity.label} · ${score}${form}`;
   $("tip").hidden = false;
   mark.setAttribute("aria-describedby", "tip");
   const box = mark.getClientRects()[0];

@@ -1,0 +1,167 @@
+"""The component `zh_tw_normalizer`: normal forms of dates, times, amounts of money, numbers and quantities.
+
+`doc.spans["normalized"]` has the entities with a normal form, and `attrs["values"]` one string per span; a DocBin keeps
+both. `span._.normalized` reads them. `doc._.reference_date` is the day on which the text was written.
+"""
+
+import warnings
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors, SettingError, Warnings
+from ..language.span_groups import CharacterSpans
+from ..taiwan.money import TAIWAN
+from ..taiwan.normal_forms import LABELS, format_normal_form, normalize
+from .span_annotations import group_with_values, starting_at
+
+SPANS_KEY = "normalized"
+VALUES = "values"
+NORMALIZED, REFERENCE_DATE = "normalized", "reference_date"
+DATE_KEY = ("._.", REFERENCE_DATE, None, None)  # where spaCy stores an extension attribute of a document
+
+
+@Language.factory(
+    "zh_tw_normalizer",
+    requires=["doc.ents"],
+    assigns=["doc.spans"],
+    default_config={"labels": list(LABELS), "currency": TAIWAN},
+)
+def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str | None) -> "Normalizer":
+    """Build the component; the settings are those of Normalizer."""
+    return Normalizer(name=name, labels=labels, currency=currency)
+
+
+class Normalizer(Pipe):
+    """Sets the normal forms of entities, which `span._.normalized` returns.
+
+    It belongs after the components that set entities. Entities that are ambiguous, or not understood, have none.
+
+    labels (Sequence[str]): Labels of the entities to normalize: of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
+        QUANTITY.
+    currency (Optional[str]): ISO 4217 code of amounts that name no currency, such as 三百元 and 三萬五; null leaves
+        them without a normal form.
+    name (str): Name of this instance.
+    RAISES (SettingError): For other labels, and for what is no code of a currency.
+    """
+
+    def __init__(
+        self, *, labels: Sequence[str] = LABELS, currency: str | None = TAIWAN, name: str = "zh_tw_normalizer"
+    ) -> None:
+        for label in labels:
+            if label not in LABELS:
+                raise SettingError(Errors.ZT861.format(label=label, choices=", ".join(LABELS)))
+        if currency is not None and not (
+            len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()
+        ):
+            raise SettingError(Errors.ZT862.format(value=currency))
+        self.name = name
+        self.normalized_labels = frozenset(labels)
+        self.currency = currency
+        register_extensions()
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Normalize the entities of a document; earlier normal forms are replaced."""
+        reference = _as_date(doc._.reference_date)
+        spans: list[Span] = []
+        values: list[str] = []
+        for ent in doc.ents:
+            if ent.label_ in self.normalized_labels:
+                value = normalize(ent.text, ent.label_, reference_date=reference, default_currency=self.currency)
+                if value is not None:
+                    spans.append(ent)
+                    values.append(format_normal_form(value))
+        if spans or SPANS_KEY in doc.spans:
+            doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={VALUES: values})
+            if _is_ours():
+                _write_user_data(doc, spans, values)
+        return doc
+
+
+def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> None:
+    """Replace the values of the extension attribute, which spaCy keeps in `doc.user_data`."""
+    user_data = _user_data(doc)
+    for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", NORMALIZED)]:
+        del user_data[key]
+    user_data.update(zip(map(_key, spans), values, strict=True))
+
+
+def _is_ours() -> bool:
+    """Return whether `Span._.normalized` is the attribute of this module, and not of another package."""
+    return Span.has_extension(NORMALIZED) and Span.get_extension(NORMALIZED)[2] is get_normalized
+
+
+def get_normalized(span: Span) -> str | None:
+    """Look up the normal form of an entity.
+
+    span (Span): A span of any document.
+    RETURNS (Optional[str]): The normal form that `zh_tw_normalizer` has set for exactly this entity, if any.
+    """
+    group = group_with_values(span.doc, SPANS_KEY, VALUES)
+    if group is not None:
+        for index in starting_at(group, span.start):
+            if (group[index].end, group[index].label) == (span.end, span.label):
+                return str(group.attrs[VALUES][index])
+        return None
+    # `Doc.from_docs` and `span.as_doc` keep the values of extension attributes only. These have no labels.
+    value: str | None = _user_data(span.doc).get(_key(span))
+    return value if span.start < span.end and span.doc[span.start].ent_type == span.label else None
+
+
+def _key(span: Span) -> tuple[str, str, int, int]:
+    """Return the key under which spaCy stores the extension attribute of a span."""
+    return ("._.", NORMALIZED, span.start_char, span.end_char)
+
+
+def get_reference_date(doc: Doc) -> date | None:
+    """Return the day on which the text of a document was written, if it was set."""
+    return _as_date(_user_data(doc).get(DATE_KEY))
+
+
+def set_reference_date(doc: Doc, value: date | str | None) -> None:
+    """Set the day on which the text of a document was written.
+
+    doc (Doc): The document.
+    value (date | str | None): A date, or a string such as "2026-11-29".
+    RAISES (SettingError): For other values.
+    """
+    day = _as_date(value)
+    # A string, as `doc.to_bytes()` cannot serialize dates.
+    _user_data(doc)[DATE_KEY] = None if day is None else day.isoformat()
+
+
+def _user_data(doc: Doc) -> dict[Any, Any]:
+    data: dict[Any, Any] = doc.user_data
+    return data
+
+
+def _as_date(value: Any) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise SettingError(Errors.ZT860.format(value=value)) from error
+
+
+def register_extensions() -> None:
+    """Define `Span._.normalized` and `Doc._.reference_date` once; warn if another package has defined one."""
+    if not Span.has_extension(NORMALIZED):
+        Span.set_extension(NORMALIZED, getter=get_normalized)
+    elif not _is_ours():
+        warnings.warn(Warnings.ZT863.format(name="Span._.normalized", key=SPANS_KEY), stacklevel=3)
+    if not Doc.has_extension(REFERENCE_DATE):
+        Doc.set_extension(REFERENCE_DATE, getter=get_reference_date, setter=set_reference_date)
+    elif Doc.get_extension(REFERENCE_DATE)[2] is not get_reference_date:
+        warnings.warn(Warnings.ZT863.format(name="Doc._.reference_date", key=SPANS_KEY), stacklevel=3)
+
+
+register_extensions()

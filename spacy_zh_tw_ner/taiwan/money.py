@@ -1,0 +1,108 @@
+"""Normal forms of amounts of money: an ISO 4217 currency and a decimal amount."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from .numerals import clean, normalize_cardinal, parse_numeral
+
+TAIWAN = "TWD"
+
+
+class Money(NamedTuple):
+    """An amount of money; `currency` is a code of ISO 4217."""
+
+    currency: str
+    amount: Decimal
+
+
+# Names and signs, after NFKC. A sign that several currencies use ($, ¥) is in none of them.
+CURRENCIES = {
+    "TWD": "新臺幣 新台幣 臺幣 台幣 NT$ NTD$ NTD NT TWD",
+    "USD": "美金 美元 US$ USD$ USD",
+    "JPY": "日圓 日元 日幣 JPY JP¥",
+    "CNY": "人民幣 RMB CNY CN¥",
+    "EUR": "歐元 EUR €",
+    "GBP": "英鎊 GBP £",
+    "HKD": "港幣 港元 港圓 HK$ HKD",
+    "KRW": "韓元 韓圓 韓圜 韓幣 KRW ₩",
+    "AUD": "澳幣 澳元 AUD AU$ A$",
+    "CAD": "加幣 加元 CAD CA$ C$",
+    "SGD": "新加坡幣 SGD S$",
+    "NZD": "紐幣 紐元 NZD NZ$",
+    "THB": "泰銖 泰幣 THB ฿",
+    "VND": "越南盾 VND ₫",
+    "IDR": "印尼盾 IDR",
+    "MYR": "馬幣 令吉 MYR",
+    "PHP": "菲律賓披索 PHP ₱",
+    "INR": "印度盧比 INR ₹",
+    "CHF": "瑞士法郎 瑞郎 CHF",
+}
+CODES = {name: code for code, names in CURRENCIES.items() for name in names.split()}
+_NAMES = "|".join(re.escape(name) for name in sorted(CODES, key=len, reverse=True))
+AMOUNT = re.compile(
+    rf"(?P<minus>[-負])?(?P<before>{_NAMES})?(?:\(下同\))?"
+    rf"(?P<number>[-\d零〇一二三四五六七八九兩十百千萬億兆點.,半]+?)"
+    rf"(?:(?P<unit>[元圓塊箍])錢?(?P<rest>[^元圓塊]*?)[整正]?)?(?P<after>{_NAMES})?[整正]?",
+    re.IGNORECASE | re.ASCII,
+)
+SMALL_UNITS = re.compile(
+    r"(?:(?P<tenths>[\d一二三四五六七八九兩])[角毛])?(?:(?P<hundredths>[\d一二三四五六七八九兩])分)?"
+)
+COINS = re.compile(r"([\d一二三四五六七八九兩])[角毛]")
+
+
+def normalize_money(text: str, *, default_currency: str | None = TAIWAN) -> Money | None:
+    """Return the currency and the amount.
+
+    text (str): Such as 新臺幣三百萬元, NT$1,200, 美金五十元, 壹仟貳佰元整, 三萬五, 1.5億, 一塊五.
+    default_currency (Optional[str]): ISO 4217 code of amounts that name no currency, which in texts from Taiwan are in
+        New Taiwan dollars. None leaves such amounts without a normal form.
+    RETURNS (Optional[Money]): None for estimates, ranges, and $ or ¥ alone, which several currencies use.
+    """
+    text = clean(text)
+    coin = COINS.fullmatch(text)
+    if coin is not None:
+        tenths = parse_numeral(coin[1])
+        return Money(default_currency, Decimal(tenths) / 10) if default_currency and tenths is not None else None
+    match = AMOUNT.fullmatch(text)
+    if match is None:
+        return None
+    currency = _currency(match["before"], match["after"], default_currency)
+    amount = _amount(match["number"], match["rest"])
+    if currency is None or amount is None:
+        return None
+    if match["minus"]:
+        amount = -amount
+    return Money(currency, amount)
+
+
+def _currency(before: str | None, after: str | None, default: str | None) -> str | None:
+    """Return the code of the currency that is named before or after the amount, unless the two disagree."""
+    codes = {CODES[name.upper()] for name in (before, after) if name}
+    if len(codes) > 1:
+        return None
+    return codes.pop() if codes else default
+
+
+def _amount(number: str, rest: str | None) -> Decimal | None:
+    """Read an amount; `rest` follows the unit: 五 in 一塊五, 五角 in 三元五角."""
+    value = normalize_cardinal(number)
+    if value is None or isinstance(value, Fraction):
+        return None
+    amount = Decimal(value)
+    if not rest:
+        return amount
+    if not isinstance(value, int) or value < 0:
+        return None
+    if rest == "半":
+        return amount + Decimal("0.5")
+    if len(rest) == 1:
+        tenths = parse_numeral(rest)
+        return amount + Decimal(tenths) / 10 if tenths and rest != "兩" else None
+    match = SMALL_UNITS.fullmatch(rest)
+    if match is None:
+        return None
+    parts = [parse_numeral(match[name] or "0") for name in ("tenths", "hundredths")]
+    return amount + Decimal(parts[0] or 0) / 10 + Decimal(parts[1] or 0) / 100
