@@ -30,4 +30,4 @@ def write_markup(text: str, entities: list[Entity]) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"[\[\]\\]", r"\\\g<0>", text)
+    return re.sub(r"[\[\]\\]", r"\\\g<0>", text).replace("\n", r"\n")

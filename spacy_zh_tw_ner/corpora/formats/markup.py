@@ -1,7 +1,7 @@
 r"""Read the project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
 
 A line is a sentence, `# doc = name` begins a document, blank lines are ignored. A backslash escapes `[`, `]`, `\` and,
-at the beginning of a line, `#`.
+at the beginning of a line, `#`; `\n` is a line break inside a text.
 """
 
 import re
@@ -13,8 +13,8 @@ from ..records import SILENT, Reading, Record, broken
 from ..text_files import numbered_lines
 
 HEADER = re.compile(r"#\s*doc\s*=\s*(\S+)\s*")
-# Groups: escaped sign, opening bracket, label, plain text, anything else.
-PART = re.compile(r"\\([\[\]\\#])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
+# Groups: escaped sign or line break, opening bracket, label, plain text, anything else.
+PART = re.compile(r"\\([\[\]\\#n])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.DOTALL)
 
 
 def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
@@ -47,7 +47,7 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
     for match in PART.finditer(line):
         escaped, opening, label, plain, _ = match.groups()
         if escaped or plain:
-            text.append(escaped or plain)
+            text.append("\n" if escaped == "n" else escaped or plain)
             length += len(text[-1])
         elif opening and start is None:
             start = length
@@ -57,7 +57,7 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
         else:
             problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
             seen = line[match.start() : match.start() + 20]
-            raise broken(origin, problem, seen, r"Write [text](LABEL), and \[ \] \\ for the signs.")
+            raise broken(origin, problem, seen, r"Write [text](LABEL), \[ \] \\ for signs, \n for a line break.")
     if start is not None:
         raise broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
     return "".join(text), entities

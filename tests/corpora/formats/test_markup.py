@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.errors import CorpusError
 from tests.annotated_docs import write_markup
 
 TEXTS = st.text(
-    st.one_of(st.sampled_from("[]()\\#臺台 　𠮷\u2028\u200b\x00\t\r"), st.characters(exclude_characters="\n")),
+    st.one_of(st.sampled_from("[]()\\#臺台 　𠮷\u2028\u200b\x00\t\r\nn"), st.characters()),
     max_size=40,
 )
 LABELS = st.text(st.characters(categories=("L", "N"), include_characters="_-[]\\#"), min_size=1, max_size=8)
@@ -32,6 +32,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[Entity]]:
 @example(("[](ORG)", [Entity(0, 7, "ORG")]))
 @example(("\\", []))
 @example(("\\#", [Entity(1, 2, "A")]))
+@example(("\\n\n", [Entity(1, 3, "A")]))
 @example(("台北市", [Entity(0, 2, "GPE"), Entity(2, 3, "GPE")]))
 def test_what_is_written_reads_as_it_was(sentence: tuple[str, list[Entity]]) -> None:
     text, entities = sentence
@@ -50,6 +51,10 @@ def test_entities_are_written_in_the_order_of_the_text() -> None:
 
 def test_round_brackets_need_no_backslash() -> None:
     assert parse_line("台積電(2330)[上漲](X)(了)") == ("台積電(2330)上漲(了)", [Entity(9, 11, "X")])
+
+
+def test_a_line_break_is_one_character_of_the_text() -> None:
+    assert parse_line(r"電話[02\n123](X)") == ("電話02\n123", [Entity(2, 8, "X")])
 
 
 def test_offsets_count_code_points() -> None:
