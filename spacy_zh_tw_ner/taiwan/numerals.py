@@ -25,6 +25,7 @@ SAME = str.maketrans(
     "一一二二二三三三三四五六六七八九十百千萬億兩〇-",
 ) | {ord("廿"): "二十", ord("卄"): "二十", ord("卅"): "三十", ord("卌"): "四十"}
 ASCII_NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", re.ASCII)
+CODE = re.compile(r"[0零〇][0-9零〇一二三四五六七八九]")  # 007 is a code, and no number
 ORDINAL = re.compile(r"第(.+?)[名次個位屆條章節項號回集]?")
 FRACTION = re.compile(r"(?:(.+)又)?(.+)分之(.+)")
 # Percentages: the ratio of one unit of each.
@@ -94,6 +95,8 @@ def parse_numeral(text: str, *, positional: bool = False) -> int | Decimal | Non
 
 
 def _unsigned(text: str) -> Number | None:
+    if CODE.match(text):
+        return None
     if text in {"半", "一半", "半數"}:
         return Fraction(1, 2)
     if "分之" in text or "⁄" in text:
