@@ -27,8 +27,9 @@ REQUIRED = {
     "export": ["--format", "jsonl"],
     "init-config": ["--preset", "nowhere.cfg"],
     "train": ["--output", "out"],
+    "unmask": ["--map", "nowhere.map"],
 }
-SUFFIX = {"annotate": ".jsonl"}
+SUFFIX = {"annotate": ".jsonl", "mask": ".jsonl", "unmask": ".jsonl"}
 
 
 def arguments_of(name: str) -> Iterator[Any]:
@@ -120,7 +121,7 @@ def test_an_option_has_one_meaning_everywhere() -> None:
 
 def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
     writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"model-card", "plan", "quantize", "train"}
+    writers |= {"mask", "model-card", "plan", "quantize", "train", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 
