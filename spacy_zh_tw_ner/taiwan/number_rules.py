@@ -31,6 +31,8 @@ SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
 # Between the pieces of one number: a dash with spaces, parentheses of an area code, or one line break.
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
 GLUED = re.compile(r"[\-./_@:\\]")
+MILITARY_SIGN = re.compile(r"[天地玄黃宇宙洪荒日月軍海空](?:字第 ?)?$")
+MILITARY_END = re.compile(" ?號")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
 # Counters: 12345675 元 is a sum, whatever it is a check digit of.
 AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
@@ -218,6 +220,8 @@ def _extent(view: str, begin: int, stop: int, rule: NumberRule) -> tuple[int, in
         begin -= view[begin - 1 : begin] == "+"
         extension = EXTENSION.match(view, stop)
         stop = stop if extension is None else extension.end()
-    elif rule.label == "MILITARY_ID" and begin and view[begin - 1] in "天地玄黃宇宙洪荒日月":
-        begin -= 1
+    elif rule.label == "MILITARY_ID":
+        sign, end = MILITARY_SIGN.search(view, max(0, begin - 4), begin), MILITARY_END.match(view, stop)
+        if sign is not None:  # 玄字第123456號
+            begin, stop = sign.start(), stop if end is None else end.end()
     return begin, stop
