@@ -228,7 +228,7 @@ def test_the_readme_trains_on_a_corpus_of_ones_own_up_to_the_wheel_and_again(
     monkeypatch.chdir(tmp_path)
     project = with_variables(corpus="my_corpus", name="my_corpus", steps=2)
     lines = [line.split() for _, line in scripts(project) if " -m spacy zh-tw-ner " in line and " try " not in line]
-    assert len(lines) == 6
+    assert len(lines) == 7
     for _, _, _, _, *words in lines:
         result = CliRunner().invoke(zh_tw_ner_cli, words)
         assert result.exit_code == 0, result.output
