@@ -73,10 +73,6 @@ class ComponentErrors:
         "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
     )
 
-    # Personal data
-    ZT850 = "zh_tw_pii has no rules for the label {label!r}. Choose from {labels}."
-    ZT851 = "zh_tw_pii: priority must be a finite number of at least 0 (got {value})."
-
     # Ensembles
     ZT370 = "An ensemble needs at least two pipelines, not {n}. Give more of them."
     ZT371 = (
@@ -114,6 +110,10 @@ class ComponentErrors:
         "that it was exported from."
     )
 
+    # Personal data
+    ZT850 = "zh_tw_pii has no rules for the label {label!r}. Choose from {labels}."
+    ZT851 = "zh_tw_pii: priority must be a finite number of at least 0 (got {value})."
+
     # Normal forms
     ZT860 = "A reference date must be a date, or an ISO 8601 string such as '2026-11-29' (got {value!r})."
     ZT861 = "zh_tw_normalizer: the label {label!r} has no normal form. Choose from {choices}."
@@ -131,6 +131,12 @@ class ComponentErrors:
 
 class ComponentWarnings:
     """Part of `Warnings`."""
+
+    # Personal data
+    ZT858 = (
+        "Another package has registered `Span._.rule`, so the rules of zh_tw_pii are found in "
+        "doc.spans[{key!r}].attrs['rules'] only."
+    )
 
     # Normal forms
     ZT863 = (
@@ -168,12 +174,6 @@ class ComponentWarnings:
     ZT942 = (
         "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: its words must be found "
         'before. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
-    )
-
-    # Personal data
-    ZT858 = (
-        "Another package has registered `Span._.rule`, so the rules of zh_tw_pii are found in "
-        "doc.spans[{key!r}].attrs['rules'] only."
     )
 
     # Import paths
