@@ -10,13 +10,14 @@ from .export_onnx import export_onnx_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
-from .mask import mask_cli, unmask_cli
+from .mask import mask_cli
 from .model_card import model_card_cli
 from .plan import plan_cli
 from .quantize import quantize_cli
 from .serve import serve_cli
 from .train import train_cli
 from .try_ import try_cli
+from .unmask import unmask_cli
 from .validate import validate_cli
 from .visualize import visualize_cli
 

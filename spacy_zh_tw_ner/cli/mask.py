@@ -1,4 +1,4 @@
-"""`mask IN OUT` and `unmask IN OUT`: mask the personal data of a file of texts, and restore it."""
+"""`mask IN OUT`: mask the personal data of a file of texts."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import FORCE_FILE
 from .terminal import msg
 
 
@@ -60,19 +59,3 @@ def mask_cli(
     msg.good(f"Wrote {target}: {total.records:,} records, {total.entities:,} entities, {seconds:,.0f} s")
     if total.rejected:
         msg.warn(f"{total.rejected:,} records could not be read. They are in {job.rejects}, with line and reason.")
-
-
-@zh_tw_ner_cli.command("unmask")
-def unmask_cli(
-    source: Path = typer.Argument(..., metavar="IN", help="A file that `mask` has written, unchanged."),
-    target: Path = typer.Argument(..., metavar="OUT", help="A file of the same format."),
-    map: Path = typer.Option(..., "--map", help="The map that `mask` has written with IN."),
-    text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
-    entities_field: str = typer.Option("entities", "--entities-field", help="Field or column of the entities."),
-    force: bool = FORCE_FILE,
-) -> None:
-    """Restore the original texts of a masked file."""
-    from ..annotation.unmask import unmask_file
-
-    count = unmask_file(source, target, map, text_field=text_field, entities_field=entities_field, force=force)
-    msg.good(f"Wrote {target}: {count:,} records")
