@@ -6,11 +6,15 @@ The command fits the way in which this package was installed.
 import json
 import re
 from functools import lru_cache, partial
+from importlib import import_module
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
+
+from .errors import Errors, MissingExtraError
 
 NAME = "spacy-zh-tw-ner"
 # Such as `pyarrow>=16; extra == "parquet"`
@@ -27,6 +31,21 @@ has_numba = partial(is_installed, "numba")
 has_bitsandbytes = partial(is_installed, "bitsandbytes")  # musl, and macOS on Intel, have no wheels of it
 has_seqeval = partial(is_installed, "seqeval")
 has_resvg = partial(is_installed, "resvg_py")
+
+
+def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
+    """Import a module of an optional package.
+
+    module (str): Such as "pyarrow.parquet".
+    extra (str): The extra that installs it.
+    needed_by (str): What needs it, for the message.
+    RAISES (MissingExtraError): If it cannot be imported.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package, hint = module.partition(".")[0], install_hint(extra)
+        raise MissingExtraError(Errors.ZT530.format(what=needed_by, package=package, hint=hint)) from error
 
 
 def install_hint(extra: str) -> str:

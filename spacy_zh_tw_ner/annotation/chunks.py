@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..errors import CorpusError, Errors, MissingExtraError, UnreadableFileError
-from ..extras import install_hint
+from ..errors import CorpusError, Errors, UnreadableFileError
+from ..extras import import_extra
 from ..untrusted import sha256_of
 from .job import AnnotationJob
 
@@ -65,13 +65,7 @@ def parquet() -> ModuleType:
 
     RAISES (ZhTwNerError): If it is not installed.
     """
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        hint = install_hint("parquet")
-        raise MissingExtraError(Errors.ZT530.format(what="Parquet", package="pyarrow", hint=hint)) from error
-    module: ModuleType = pyarrow.parquet
-    return module
+    return import_extra("pyarrow.parquet", "parquet", needed_by="Parquet")
 
 
 def open_parquet(path: Path) -> "ParquetFile":

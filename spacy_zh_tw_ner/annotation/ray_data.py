@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import DeviceError, Errors, MissingExtraError, ZhTwNerError
-from ..extras import install_hint
+from ..errors import DeviceError, Errors, ZhTwNerError
+from ..extras import import_extra
 from ..recognizers.pipelines import is_installed
 from ..runtime.folder import is_exported
 from .chunks import Chunk
@@ -30,13 +30,7 @@ def ray_data() -> ModuleType:
 
     RAISES (ZhTwNerError): If it is not installed.
     """
-    try:
-        import ray.data
-    except ImportError as error:
-        hint = install_hint("ray")
-        raise MissingExtraError(Errors.ZT530.format(what="--engine ray", package="Ray Data", hint=hint)) from error
-    module: ModuleType = ray.data
-    return module
+    return import_extra("ray.data", "ray", needed_by="--engine ray")
 
 
 class RayWorker:

@@ -2,10 +2,8 @@
 
 import re
 
-COUNTIES = (
-    "臺北市 新北市 桃園市 臺中市 臺南市 高雄市 基隆市 新竹市 嘉義市 新竹縣 苗栗縣 彰化縣 南投縣 雲林縣 嘉義縣 屏東縣 "
-    "宜蘭縣 花蓮縣 臺東縣 澎湖縣 金門縣 連江縣"
-).split()
+from ..taiwan.places import COUNTIES
+
 _COUNTY = re.compile("|".join(COUNTIES).replace("臺", "[臺台]"))
 _DIGIT = "[0-9０-９]"
 _NUMERAL = "[0-9０-９零〇○一二三四五六七八九十百千兩元]"

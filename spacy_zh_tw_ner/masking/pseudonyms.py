@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from unicodedata import normalize
 
-from .generalise import COUNTIES, county
+from ..taiwan.places import COUNTIES
+from .generalise import county
 from .keys import KeyedChoices
 
 SURNAMES = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈余趙盧梁顏柯翁魏孫戴"

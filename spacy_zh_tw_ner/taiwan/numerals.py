@@ -105,7 +105,7 @@ def _unsigned(text: str) -> Number | None:
 
 
 def _fraction(text: str) -> Fraction | None:
-    """Read 三分之一, 二又三分之一, and ½, which NFKC makes of three characters."""
+    """Read fractions: 三分之一, 二又三分之一, and ½, which NFKC normalization writes as 1⁄2."""
     if "⁄" in text:
         above, _, below = text.partition("⁄")
         whole: Number | None = 0

@@ -86,12 +86,3 @@ def county_names() -> frozenset[str]:
 def district_names() -> frozenset[str]:
     """Return the names of all districts, folded, such as 大安區."""
     return frozenset(fold_place(district) for districts in DISTRICTS.values() for district in districts)
-
-
-def county_of(district: str) -> str | None:
-    """Return the county of a district whose name is used once in Taiwan, or None.
-
-    district (str): Such as 板橋區; 中山區, which is in two cities, has no single county.
-    """
-    found = [county for county, names in DISTRICTS.items() if fold_place(district) in map(fold_place, names)]
-    return found[0] if len(found) == 1 else None

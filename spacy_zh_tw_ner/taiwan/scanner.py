@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 
 from ..interval_scheduling import Segment, choose
 from .addresses import find_address
-from .dates import find_birthday, find_lunar, find_numeric, find_year
+from .date_rules import find_birthday, find_lunar, find_numeric, find_year
 from .findings import LABELS, Finding
 from .number_rules import find_numbers
 from .text_rules import find_cued, find_texts

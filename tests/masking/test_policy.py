@@ -9,6 +9,8 @@ import pytest
 
 from spacy_zh_tw_ner.errors import MissingExtraError, UsageError
 from spacy_zh_tw_ner.masking import MaskingPolicy, make_policy, policy, read_policy
+from spacy_zh_tw_ner.masking.labels import PLACEHOLDERS
+from spacy_zh_tw_ner.taiwan import LABELS
 
 WHOLE = """
 default = "keep"
@@ -84,3 +86,7 @@ def test_python_3_10_needs_tomli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_policy_may_come_from_json() -> None:
     assert make_policy({"labels": {"PERSON": "redact"}}).action("PERSON") == "redact"
+
+
+def test_every_label_of_the_rules_has_a_placeholder() -> None:
+    assert set(LABELS) <= set(PLACEHOLDERS)

@@ -1,6 +1,6 @@
 """The table of counties and districts is complete."""
 
-from spacy_zh_tw_ner.taiwan.places import COUNTIES, DISTRICTS, county_names, county_of, district_names
+from spacy_zh_tw_ner.taiwan.places import COUNTIES, DISTRICTS, county_names, district_names
 
 
 def test_there_are_22_counties_and_368_districts() -> None:
@@ -20,7 +20,3 @@ def test_special_municipalities_have_districts_only() -> None:
 def test_names_are_found_in_both_spellings() -> None:
     assert {"台北市", "台北", "台東縣"} <= county_names()
     assert {"台東市", "霧台鄉", "那瑪夏區"} <= district_names()
-    assert county_of("板橋區") == "新北市"
-    assert county_of("台西鄉") == "雲林縣"
-    assert county_of("中山區") is None
-    assert county_of("不存在區") is None

@@ -15,6 +15,7 @@ from spacy_zh_tw_ner.transformer.optimizers import (
     parameter_groups,
 )
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings
+from tests.backbone_training import train_backbone
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Make = Callable[..., Path]
@@ -29,19 +30,6 @@ def optimizer_for(backbone: Backbone, name: str, rate: float = 3e-3) -> torch.op
     return build_optimizer(name, groups)
 
 
-def train(backbone: Backbone, optimizer: torch.optim.Optimizer, batch: Batch, steps: int) -> list[float]:
-    real = batch[1].bool()
-    target = torch.randn(int(real.sum()), 32, generator=torch.Generator().manual_seed(2))
-    losses = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss = ((backbone(*batch)[real] - target) ** 2).mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
 @pytest.fixture(params=OPTIMIZERS)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -49,14 +37,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_the_loss_falls(name: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint(hidden=32)))
-    losses = train(backbone, optimizer_for(backbone, name), batch, 8)
+    losses = train_backbone(backbone, optimizer_for(backbone, name), batch, 8)
     assert losses[-1] < 0.8 * losses[0]
 
 
 def test_a_resumed_run_goes_on_as_if_nothing_had_been(name: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     optimizer = optimizer_for(backbone, name)
-    train(backbone, optimizer, batch, 3)
+    train_backbone(backbone, optimizer, batch, 3)
     for group in optimizer.param_groups:
         group["lr"] *= 0.5  # as a schedule does
     data, other = state_to_bytes(optimizer), copy.deepcopy(backbone)
@@ -64,7 +52,7 @@ def test_a_resumed_run_goes_on_as_if_nothing_had_been(name: str, make_checkpoint
     resumed = optimizer_for(other, name)
     state_from_bytes(resumed, data)
     assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
-    assert train(backbone, optimizer, batch, 3) == train(other, resumed, batch, 3)
+    assert train_backbone(backbone, optimizer, batch, 3) == train_backbone(other, resumed, batch, 3)
     afresh = copy.deepcopy(backbone)
     state_from_bytes(optimizer_for(afresh, name), state_to_bytes(resumed))
     for mine, theirs in zip(backbone.parameters(), other.parameters(), strict=True):
@@ -76,7 +64,7 @@ def test_a_state_before_the_first_step_is_one_too(name: str, make_checkpoint: Ma
     backbone = load_backbone(str(make_checkpoint()))
     optimizer = optimizer_for(backbone, name)
     state_from_bytes(optimizer, state_to_bytes(optimizer))
-    train(backbone, optimizer, batch, 1)
+    train_backbone(backbone, optimizer, batch, 1)
 
 
 def test_states_in_8_bits_take_less(make_checkpoint: Make, batch: Batch) -> None:
@@ -100,7 +88,7 @@ def test_adamw_is_fused(make_checkpoint: Make) -> None:
 def test_a_state_of_other_parameters_is_told(lora: LoraSettings | None, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings())
     optimizer = optimizer_for(backbone, "adamw")
-    train(backbone, optimizer, batch, 1)
+    train_backbone(backbone, optimizer, batch, 1)
     other = optimizer_for(load_backbone(str(make_checkpoint()), lora=lora), "adamw")
     with pytest.raises(ValueError, match=r"ZT338.*shapes of the groups was .*, and now is "):
         state_from_bytes(other, state_to_bytes(optimizer))

@@ -12,6 +12,7 @@ from spacy_zh_tw_ner.transformer.quantization import is_quantized, plain_weight
 from spacy_zh_tw_ner.transformer.serialization import pack, packed_size, unpack
 from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings, QuantizationSettings
 from spacy_zh_tw_ner.transformer.weights import base_weights, merged_weights
+from tests.backbone_training import train_backbone
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Make = Callable[..., Path]
@@ -24,18 +25,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def train(backbone: torch.nn.Module, batch: Batch, steps: int = 8) -> list[float]:
-    real = batch[1].bool()
-    target = torch.randn(int(real.sum()), 32, generator=torch.Generator().manual_seed(2))
     parameters: list[dict[str, Any]] = [{"params": [p for p in backbone.parameters() if p.requires_grad], "lr": 3e-2}]
-    optimizer = optimizers.build_optimizer("adamw", parameters)
-    losses = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss = ((backbone(*batch)[real] - target) ** 2).mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return train_backbone(backbone, optimizers.build_optimizer("adamw", parameters), batch, steps)
 
 
 def test_linear_layers_are_quantised_and_nothing_else(family: str, kind: str, make_checkpoint: Make) -> None:
