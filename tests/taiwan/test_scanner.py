@@ -16,7 +16,17 @@ from spacy_zh_tw_ner.taiwan.widths import fold_widths
 
 # The syntax tree of patterns has no public module.
 _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
-MODULES = ("scanner", "findings", "number_rules", "text_rules", "addresses", "date_rules", "widths", "phone", "identifiers")
+MODULES = (
+    "scanner",
+    "findings",
+    "number_rules",
+    "text_rules",
+    "addresses",
+    "date_rules",
+    "widths",
+    "phone",
+    "identifiers",
+)
 PIECES = st.sampled_from(
     [
         *"A1２９0-－ 　\n().:/@#_+號路街年月日里區市縣曆醫字第，。",
