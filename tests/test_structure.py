@@ -199,3 +199,9 @@ def test_no_docstring_begins_with_a_relative_clause() -> None:
                 if re.match(r"(What|Of|Whether|How|Which|Who)\b", text):
                     wrong.append(f"{path}: {text[:60]}")
     assert wrong == []
+
+
+def test_no_test_measures_how_long_something_takes() -> None:
+    """The machine may be busy: times belong into benchmarks. Deadlines against endless waits use `time.monotonic`."""
+    clock = "perf_" + "counter"
+    assert [path.name for path in (ROOT / "tests").rglob("*.py") if clock in path.read_text(encoding="utf-8")] == []

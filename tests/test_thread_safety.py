@@ -31,7 +31,7 @@ def test_predictions_run_together(module: torch.nn.Module) -> None:
 
     def predict(_: int) -> bool:
         with lock.predicting(module):
-            together.wait(10)
+            together.wait(60)
             return module.training
 
     with ThreadPoolExecutor(4) as pool:
@@ -48,7 +48,7 @@ def test_the_first_prediction_runs_alone_and_so_does_one_after_a_failure(module:
             raise KeyError
 
     def predict() -> None:
-        first.wait(10)
+        first.wait(60)
         with lock.predicting(module):
             others.set()
 
@@ -69,7 +69,7 @@ def test_training_waits_for_predictions_and_they_for_it(module: torch.nn.Module)
             assert not module.training
 
     def train() -> None:
-        predicting.wait(10)
+        predicting.wait(60)
         with lock.training(module), lock.training(module):
             trained.set()
             assert module.training
@@ -77,7 +77,7 @@ def test_training_waits_for_predictions_and_they_for_it(module: torch.nn.Module)
         assert not module.training
 
     def predict_later() -> None:
-        trained.wait(10)
+        trained.wait(60)
         with lock.predicting(module):
             assert done == ["trained"]
             assert not module.training
@@ -124,13 +124,13 @@ def test_a_forked_process_has_one_torch_thread_and_free_locks(module: torch.nn.M
     def predict() -> None:
         with lock.training(module):
             inside.set()
-            end.wait(20)
+            end.wait(60)
 
     torch.set_num_threads(2)
     try:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(predict)
-            inside.wait(10)
+            inside.wait(60)
             child = os.fork()
             if not child:
                 try:
@@ -161,7 +161,7 @@ def test_weights_are_loaded_while_no_thread_predicts() -> None:
     shim._model.register_forward_pre_hook(forward)
 
     def load() -> None:
-        inside.wait(10)
+        inside.wait(60)
         shim.from_bytes(data)
         loaded.set()
 

@@ -206,7 +206,7 @@ def test_a_full_queue_says_when_to_come_again(start: Callable[..., Running], hel
         assert response.headers["retry-after"] == "1"
     held.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert [len(found(answer)[0]) for answer in answers] == [3, 3]
 
 
@@ -240,7 +240,7 @@ def test_only_so_many_requests_are_held(start: Callable[..., Running], held: thr
         assert service.client.get(probe).status_code == 200
     held.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert service.client.get("/v1/service").status_code == 200
 
 

@@ -41,7 +41,7 @@ class Gate:
                 return pipe(docs)
             self.batches.append(texts)
             self.entered.set()
-            assert self.open.wait(10)
+            assert self.open.wait(60)
             if any("毒" in text for text in texts):
                 raise RuntimeError(f"不得記錄 {texts}")
             return pipe(docs)
@@ -62,7 +62,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
         engine = Engine(models, **{"batch_chars": 1_000, "queue_chars": 10_000, **settings})
         engines.append(engine)
         engine.start()
-        assert engine.ready.wait(10)
+        assert engine.ready.wait(60)
         return engine
 
     yield build
@@ -90,7 +90,7 @@ def test_texts_gather_while_one_is_read_and_no_batch_is_beyond_its_budget(make: 
     gate = Gate()
     engine = make(gate, batch_chars=3 * (TEXT_COST + 1))
     jobs = engine.submit("a", ["一"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     for text in "二三四五":
         jobs += engine.submit("a", [text])
     jobs += engine.submit("a", ["長" * 500])
@@ -104,7 +104,7 @@ def test_a_batch_is_of_one_pipeline_and_others_keep_their_place(make: Callable[.
     gate = Gate()
     engine = make(gate, "ab")
     jobs = engine.submit("a", ["一"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     for pipeline, text in ["a二", "b三", "a四", "b五"]:
         jobs += engine.submit(pipeline, [text])
     gate.open.set()
@@ -117,7 +117,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(make: Callable[..., En
     gate = Gate()
     engine = make(gate, queue_chars=100)
     engine.submit("a", ["一"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     engine.submit("a", ["很" * 500])  # an empty queue takes anything
     with pytest.raises(QueueFull, match="Try again in 1 s") as refused:
         engine.submit("a", ["二"])
@@ -130,7 +130,7 @@ def test_what_nobody_waits_for_is_not_read(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate)
     engine.submit("a", ["一"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     gone, kept = engine.submit("a", ["走"]), engine.submit("a", ["留"])
     engine.withdraw(gone)
     assert engine.waiting == (1, 1 + TEXT_COST)
@@ -158,12 +158,12 @@ def test_stopping_reads_what_waits_and_refuses_what_comes(make: Callable[..., En
     gate = Gate()
     engine = make(gate)
     jobs = engine.submit("a", ["台"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     jobs += engine.submit("a", ["台"] * 50)
     stopping = threading.Thread(target=engine.stop)
     stopping.start()
     gate.open.set()
-    stopping.join(10)
+    stopping.join(60)
     assert all(len(job.future.result(0)) == 1 for job in jobs)
     with pytest.raises(QueueFull):
         engine.submit("a", ["台"])
@@ -173,7 +173,7 @@ def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate)
     engine.submit("a", ["一"])
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     (waiting,) = engine.submit("a", ["二"])
     engine.stop(0.05)
     assert waiting.future.cancelled()
@@ -184,7 +184,7 @@ def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.cfg").touch()
     engine = Engine(ModelCache({"a": str(tmp_path)}, 1, load), batch_chars=1, queue_chars=1)
     engine.start()
-    assert engine.ready.wait(10)
+    assert engine.ready.wait(60)
     assert "[ZT682]" in str(engine.failed)
 
 
@@ -233,7 +233,7 @@ def sliced(tmp_path: Path) -> Iterator[tuple[Engine, Sliced]]:
         ModelCache({"a": str(tmp_path)}, 1, lambda source: recognizer), batch_chars=1_000, queue_chars=50_000
     )
     engine.start()
-    assert engine.ready.wait(10)
+    assert engine.ready.wait(60)
     yield engine, recognizer
     engine.abandon()
     recognizer.slices.release(1_000)
@@ -243,7 +243,7 @@ def sliced(tmp_path: Path) -> Iterator[tuple[Engine, Sliced]]:
 def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 100_000])
-    assert recognizer.entered.wait(10)
+    assert recognizer.entered.wait(60)
     (later,) = engine.submit("a", ["後" * 100_000])
     (half,) = engine.submit("a", ["半" * 10_000])
     (short,) = engine.submit("a", ["短"])
@@ -259,7 +259,7 @@ def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Eng
 def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     jobs = engine.submit("a", ["長" * 1_000_000])
-    assert recognizer.entered.wait(10)
+    assert recognizer.entered.wait(60)
     engine.withdraw(jobs)
     recognizer.slices.release(1)
     (next_,) = engine.submit("a", ["短"])
@@ -270,7 +270,7 @@ def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced])
 def test_what_has_no_time_left_is_told_so_at_once(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 1_000_000])
-    assert recognizer.entered.wait(10)
+    assert recognizer.entered.wait(60)
     (short,) = engine.submit("a", ["短"])
     engine.abandon()
     for job in (long, short):

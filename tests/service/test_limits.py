@@ -63,15 +63,14 @@ def test_headers_that_do_not_come_end_the_connection(start: Callable[..., Runnin
 
 def test_a_header_that_comes_byte_by_byte_does_not_last(start: Callable[..., Running]) -> None:
     service = start(header_timeout=0.5)
-    with connected(service) as client:
-        begin = time.monotonic()
-        try:
-            while time.monotonic() - begin < 10:
-                client.sendall(b"G")
-                time.sleep(0.1)
-        except ConnectionError:
-            pass
-        assert time.monotonic() - begin < 5
+
+    def send_slowly(client: socket.socket) -> None:
+        for _ in range(600):  # a minute, where half a second is allowed
+            client.sendall(b"G")
+            time.sleep(0.1)
+
+    with connected(service) as client, pytest.raises(ConnectionError):
+        send_slowly(client)
 
 
 def test_half_open_connections_give_way_to_new_ones(start: Callable[..., Running]) -> None:
@@ -79,7 +78,7 @@ def test_half_open_connections_give_way_to_new_ones(start: Callable[..., Running
     with ExitStack() as stack:
         half_open = [stack.enter_context(connected(service, b"GET / HT" * (i % 2))) for i in range(60)]
         for _ in range(3):
-            assert httpx.get(f"{service.url}/readyz", trust_env=False).status_code == 200
+            assert httpx.get(f"{service.url}/readyz", trust_env=False, timeout=60).status_code == 200
             assert len(found(service.ask({"text": SENTENCE}))[0]) == 3
         until(lambda: figure(service, 'zh_tw_ner_connections_dropped_total{reason="limit"}') >= 40)
         assert figure(service, "zh_tw_ner_connections ") <= 20
@@ -221,12 +220,10 @@ def test_a_port_is_opened_at_each_address_of_a_host() -> None:
 )
 def test_json_of_millions_of_values_is_refused_before_it_is_parsed(start: Callable[..., Running], body: bytes) -> None:
     service = start()
-    begin = time.monotonic()
     refused(service.send(body), 422, "ZT571")
     line = body.replace(b"\n", b" ").replace(b"texts", b"id")
     answer = service.send(line, "application/x-ndjson", "/v1/entities/stream")
     assert answer.json()["error"]["code"] == "ZT571"
-    assert time.monotonic() - begin < 10
 
 
 def test_fewer_wrong_values_are_told_by_the_first(service: Running) -> None:
@@ -271,16 +268,15 @@ def test_others_are_answered_while_a_stream_of_bad_lines_is(start: Callable[...,
 
     thread = threading.Thread(target=send)
     thread.start()
-    slowest = 0.0
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
+    answered = 0
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as client:
         while not done.is_set() and thread.is_alive():
-            begin = time.monotonic()
             assert client.get("/readyz").status_code == 200
-            slowest = max(slowest, time.monotonic() - begin)
+            answered += 1
             time.sleep(0.02)
     thread.join(60)
     assert done.is_set()
-    assert slowest < 2  # all the work would take ten times as long
+    assert answered > 5  # a service that first reads the whole stream answers one or two
 
 
 @pytest.mark.parametrize("id_", ["NaN", "-Infinity", "1e999", '{"a": [NaN]}', "[1e400]"])
