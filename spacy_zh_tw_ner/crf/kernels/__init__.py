@@ -12,7 +12,7 @@ registers; they read the transposed matrix, `into`, along its rows. The compiler
 vector register, so that no loop has a remainder.
 
 `forward_backward` and `viterbi` hold the loops. They import numba, so import them through `kernels_for`. Neither uses
-compiled functions of the other: numba keeps machine code by the file that it is from, and would not notice a change.
+compiled functions of the other: numba's cache recompiles a function only when its own source file changes.
 """
 
 import sys
@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Pad rows to a multiple of LANES and columns to a multiple of WIDTH."""
+    """Pad a matrix with a value: its rows to a multiple of LANES, its columns to a multiple of WIDTH."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)
