@@ -89,7 +89,7 @@ def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> Non
     if n_tags == 0:
         raise SettingError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
-        raise SettingError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
+        raise SettingError(Errors.ZT104.format(seen=tuple(emissions.shape), expected=n_tags))
     if sum(lengths) != len(emissions) or min(lengths, default=0) < 0:
         raise SettingError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
 
