@@ -79,15 +79,15 @@ class CRFComponent(Pipe):
 
     @abstractmethod
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that fit into one batch: (n_rows, n_tags) float32, in document order."""
+        """Return the emissions of short documents, computed as one batch: (n_rows, n_tags) float32, in order."""
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document: (n, n_tags) float32, in order."""
+        """Yield the emissions of a long document in chunks: (n, n_tags) float32, in order."""
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores, with illegal transitions forbidden."""
+        """Return the transition scores, in which illegal transitions are forbidden by PENALTY."""
 
     @abstractmethod
     def _require_trained(self) -> None:
@@ -169,10 +169,12 @@ class CRFComponent(Pipe):
         return map_by_length(docs, partial(self._decode_batch, decoder), partial(self._decode_long, decoder))
 
     def _decode_batch(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
+        """Predict the entities of short documents as one batch."""
         lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
         return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
 
     def _decode_long(self, decoder: EntityDecoder, doc: Doc) -> Prediction:
+        """Predict the entities of a long document, whose emissions are computed in chunks."""
         evidence = find_evidence([doc], self.scheme)
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
 
@@ -209,6 +211,7 @@ class CRFComponent(Pipe):
         return np.concatenate([nothing, *found]), [len(doc) for doc in docs]
 
     def _split_emissions(self, docs: list[Doc]) -> list[FloatsT]:
+        """Return the emissions of short documents, (n_tokens, n_tags) per document."""
         return np.split(self.batch_emissions(docs), np.cumsum([len(doc) for doc in docs])[:-1])
 
     def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:

@@ -125,7 +125,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def transitions(self) -> Transitions:
-        """Return the learnt transition scores, with illegal transitions forbidden."""
+        """Return the learnt transition scores, in which illegal transitions are forbidden by PENALTY."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         scores = Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
@@ -133,7 +133,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return constrain(scores, Transitions(*self.scheme.legal_transitions))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
-        """Return the emissions of a batch as one array on the CPU, and the lengths of its documents."""
+        """Return the emissions of a batch as one numpy array, (n_rows, n_tags), and the number of rows per document."""
         rows, lengths = flatten(self.model.ops, emissions)
         return to_numpy(self.model.ops, rows), lengths
 
@@ -148,7 +148,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
 
         label (str): The label.
         RETURNS (int): 0 if the component already has it, else 1.
-        RAISES (ZhTwNerError): For anything but a non-empty string.
+        RAISES (SettingError): If the label is not a non-empty string.
         """
         if not isinstance(label, str) or not label:
             raise SettingError(Errors.ZT107.format(value=label))

@@ -64,6 +64,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
 def _pass_through(
     model: Model[EmissionsT, EmissionsT], emissions: EmissionsT, is_train: bool
 ) -> tuple[EmissionsT, Callable[[EmissionsT], EmissionsT]]:
+    """Forward pass of the layer `transitions`: return the emissions unchanged."""
     return emissions, _identity
 
 
@@ -74,6 +75,7 @@ def _identity(gradient: EmissionsT) -> EmissionsT:
 def _init_transitions(
     model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None
 ) -> None:
+    """Set the parameters of the layer `transitions` to zeros, once the number of tags is given."""
     if model.has_dim("nO") is None:
         sample = X if X is not None else Y
         if not sample:
@@ -156,16 +158,19 @@ def check_tagger(model: TaggerT, n_tags: int) -> None:
 
 
 def _new_id() -> int:
+    """Return a layer id that no thinc model has."""
     with Model.global_id_lock:
         Model.global_id += 1
         return Model.global_id
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:
+    """Pad an array with zeros to `size` in every dimension."""
     return np.pad(old, [(0, size - n) for n in old.shape])
 
 
 def _grow_first(old: ArrayT, size: int) -> ArrayT:
+    """Pad a matrix with rows of zeros to `size` rows."""
     return np.pad(old, [(0, size - len(old)), (0, 0)])
 
 

@@ -185,6 +185,7 @@ class CRFEnsemble(CRFComponent):
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
     def _raise_not_trainable(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise a PipelineError: an ensemble cannot be trained itself."""
         raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
     # Without these methods, spaCy would silently skip the component in training.

@@ -66,11 +66,14 @@ class Gazetteer(Pipe):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that have words."""
+        """Labels that have at least one word."""
         return tuple(self.words)
 
     def add(self, label: str, words: Iterable[str]) -> None:
-        """Add words of a label; see `WordList.add`."""
+        """Add words of a label.
+
+        RAISES (SettingError): For an empty label, or words that are empty or begin or end with white space.
+        """
         self._list.add(label, words)
 
     def __call__(self, doc: Doc) -> Doc:
@@ -107,7 +110,7 @@ class Gazetteer(Pipe):
             self._list = WordList(words)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the words."""
+        """Serialize the words; the settings are in the config of the pipeline."""
         data: bytes = srsly.msgpack_dumps(self.words)
         return data
 
@@ -118,7 +121,7 @@ class Gazetteer(Pipe):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the words as one JSON file."""
+        """Write the words to a JSON file; the settings are in the config of the pipeline."""
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":

@@ -94,5 +94,5 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
 
 
 def count_labels(docs: Iterable[Doc]) -> Counter[str]:
-    """Count the entities of documents by label."""
+    """Return label → number of entities in the documents."""
     return Counter(ent.label_ for doc in docs for ent in doc.ents if ent.label_)

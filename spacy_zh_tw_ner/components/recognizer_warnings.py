@@ -63,9 +63,9 @@ class RecognizerWarnings:
     def check_labels(self, counts: Mapping[str, int], labels: Sequence[str], *, stacklevel: int = 4) -> None:
         """Warn of gold labels that the component does not have.
 
-        counts (Mapping[str, int]): Gold entities by label.
+        counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
-        stacklevel (int): As in `warnings.warn`.
+        stacklevel (int): Stack level of the warning, see `warnings.warn`.
         """
         message = self.unknown_labels(counts, labels)
         if message is not None:
@@ -74,7 +74,7 @@ class RecognizerWarnings:
     def unknown_labels(self, counts: Mapping[str, int], labels: Sequence[str]) -> str | None:
         """Return a warning that lists gold labels that the component does not have, the most frequent first.
 
-        counts (Mapping[str, int]): Gold entities by label.
+        counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
         RETURNS (Optional[str]): The warning; None if there are no such labels, or all have been reported before.
         """
@@ -89,6 +89,7 @@ class RecognizerWarnings:
         )
 
     def _warn_once(self, kind: str, message: str, *, stacklevel: int = 3) -> None:
+        """Give a warning, unless one of the same kind was given before."""
         if kind not in self._given:
             self._given.add(kind)
             warnings.warn(message, stacklevel=stacklevel)

@@ -105,7 +105,10 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
 
 
 def _minimum(function: Callable[[float], float], low: float, high: float) -> float:
-    """Minimize a unimodal function by golden-section search on a logarithmic scale (Kiefer 1953)."""
+    """Return the x from low to high that minimizes a unimodal function.
+
+    It is found by golden-section search on a logarithmic scale (Kiefer 1953).
+    """
     ratio = (math.sqrt(5) - 1) / 2
     a, b = math.log(low), math.log(high)
     c, d = b - ratio * (b - a), a + ratio * (b - a)

@@ -40,7 +40,9 @@ BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no co
 
 @dataclass
 class ForwardBackward:
-    """Results of both recursions. The values of sequences that are not stable are undefined.
+    """Results of the forward and the backward recursion, in the symbols of the module's docstring.
+
+    The values of sequences that are not stable are undefined.
 
     alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
     backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
@@ -60,7 +62,7 @@ class ForwardBackward:
     stable: BoolsT
 
     def marginals(self) -> FloatsT:
-        """Return the (n_rows, n_tags) marginal probabilities."""
+        """Return the marginal probability of each tag at each row, (n_rows, n_tags)."""
         marginals: FloatsT = self.alpha * self.beta
         marginals /= self.overlap[:, None]
         return marginals
@@ -142,7 +144,11 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
 
 
 def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
-    """Return Σ_row left[row] ⊗ right[row], (n_tags, n_tags), for left and right of (n_rows, n_tags)."""
+    """Sum the outer products of corresponding rows: Σ_row left[row] ⊗ right[row].
+
+    left, right (np.ndarray): (n_rows, n_tags).
+    RETURNS (np.ndarray): (n_tags, n_tags).
+    """
     n_tags, whole = left.shape[1], len(left) // BLOCK * BLOCK
     blocks = [rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (left, right)]
     # one product per block: (n_blocks, n_tags, n_tags) → (n_tags, n_tags)

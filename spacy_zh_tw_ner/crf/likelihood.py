@@ -55,7 +55,11 @@ class Gold:
 
 
 def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
-    """Convert a gold mask, (n_rows, n_tags) bool, to indices."""
+    """Convert a gold mask to index arrays.
+
+    mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token.
+    layout (Layout): Row indices of the batch.
+    """
     n_tags = mask.shape[1]
     tags = mask.argmax(1)
     emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
@@ -135,6 +139,7 @@ def _log_likelihood(
     gold: Gold,
     kernels: Kernels | None,
 ) -> Likelihood:
+    """Compute log-likelihoods and gradients without smoothing; see `log_likelihood`."""
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
     partly_rows = partly[layout.sequences] if partly.any() else None

@@ -87,6 +87,7 @@ class DiskArray:
         return values
 
     def _raise_output_error(self, error: OSError) -> NoReturn:
+        """Raise an OutputError that reports how much has been written."""
         mib, reason = 4 * self._n_columns * self._n_rows / 2**20, error.strerror or error
         raise OutputError(Errors.ZT611.format(rows=self._n_rows, mib=mib, reason=reason)) from None
 

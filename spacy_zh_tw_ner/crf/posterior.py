@@ -87,6 +87,12 @@ class Posterior:
 
     @np.errstate(divide="ignore", invalid="ignore")
     def _look_up(self, values: FloatsT, which: int, rows: IntsT, tags: IntsT) -> FloatsT:
+        """Return logarithms of forward or backward variables for the given rows and tags, (n,) float64.
+
+        values (np.ndarray): (n_rows, n_tags) the variables in float32.
+        which (int): Index of the variables in the values of `_exact`, which has sequences in log space: 1 for log α, 2
+            for log β.
+        """
         found = np.log(values[rows, tags].astype(np.float64))
         for exact in self._exact.values():
             inside = (rows >= exact[0].start) & (rows < exact[0].stop)

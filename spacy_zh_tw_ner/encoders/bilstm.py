@@ -1,4 +1,4 @@
-"""vectors → hidden states: a bidirectional LSTM in torch.
+"""Embeddings → hidden states: a bidirectional LSTM in torch.
 
 Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, "Framewise Phoneme
 Classification with Bidirectional LSTM".
@@ -92,6 +92,7 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
+    """Yield hidden states, (n, nO), of several windows at a time; `reach` is the reach of the embedding."""
     embed, encode = model.layers
     found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
     for index in range(0, len(found), n_windows):

@@ -143,6 +143,7 @@ def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
 
 
 def _radical_rows(docs: list[Doc]) -> RowsT:
+    """Return the (n_tokens,) row of each token of all documents in the table of radicals."""
     if not docs:
         return np.empty(0, dtype=np.int64)
     # A batch has few distinct characters: look up each once.
@@ -152,7 +153,7 @@ def _radical_rows(docs: list[Doc]) -> RowsT:
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Look up and concatenate the vectors of all n-grams of a batch."""
+    """Return the concatenated n-gram vectors of each token, (n_tokens, nO) per document, and the backward pass."""
     lengths = [len(doc) for doc in docs]
     lookups = look_up(model, docs)
     tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}

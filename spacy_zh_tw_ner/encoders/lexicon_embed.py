@@ -168,12 +168,17 @@ class Lexicon:
 
 @serialize_attr.register(Lexicon)
 def _to_bytes(_: Lexicon, value: Lexicon, name: str, model: Model) -> bytes:  # type: ignore[type-arg]
+    """Serialize a lexicon in the `attrs` of a model, as thinc requires."""
     data: bytes = srsly.msgpack_dumps(value.lists)
     return data
 
 
 @deserialize_attr.register(Lexicon)
 def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  # type: ignore[type-arg]
+    """Load a lexicon from the bytes of `_to_bytes`.
+
+    RAISES (UnreadableFileError): If the bytes are damaged, or the words would take too long to search.
+    """
     lists = require_type("lexicon", parse_msgpack(value), list)
     for words in lists:
         require_type("a list of the lexicon", words, list)

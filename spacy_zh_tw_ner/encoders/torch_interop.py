@@ -1,4 +1,4 @@
-"""Exchange arrays and modules between thinc and torch: flat batches, tensors, and a shim that holds a torch module."""
+"""Convert arrays between thinc, torch and numpy, group batches by length, and wrap torch modules for thinc."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

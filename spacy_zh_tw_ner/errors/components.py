@@ -45,7 +45,10 @@ class ComponentErrors:
     ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or pass compiled=None."
     ZT111 = "The gold mask must be a boolean array with the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
-    ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
+    ZT113 = (
+        "The pipeline has no component '{name}' that decodes a CRF. It has: {names}. Give a pipeline with such a "
+        "component, or its name in this pipeline."
+    )
 
     # Use of components
     ZT115 = (

@@ -15,8 +15,8 @@ class EncoderErrors:
     )
     ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
     ZT304 = (
-        "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the pipeline from before "
-        "the quantization."
+        "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the pipeline that was "
+        "quantized."
     )
 
     # Transformer: tokenizer, windows, training
@@ -48,8 +48,8 @@ class EncoderErrors:
     ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        'and `revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" '
-        'needs its base model each time; "full" and "merged" do not.'
+        "and `revision`, download it once while online, or set `name` to a local folder. A pipeline saved with save = "
+        '"adapter" needs its base model whenever it is loaded; "full" and "merged" do not.'
     )
     ZT322 = (
         "The base model {name!r} lacks {count} weights of a {family} encoder, the first '{missing}'. It has another "
@@ -75,7 +75,7 @@ class EncoderErrors:
     )
     ZT328 = (
         "quantization.kind={kind!r} does not run on {device} with this bitsandbytes and transformers: {reason} "
-        "Update them (on a CPU, transformers 4.53), use another device, or set quantization = null. "
+        "Update them (a CPU needs transformers 4.53), use another device, or set quantization = null. "
         'A pipeline that was saved with save = "merged" runs everywhere.'
     )
     ZT329 = (
@@ -134,7 +134,7 @@ class EncoderErrors:
     # Quantized weights
     ZT540 = (
         'Weights of quantization.kind="int8_cpu" run on CPUs only, not on {device}. Run without a GPU, or use the '
-        "pipeline from before the quantization."
+        "pipeline that was quantized."
     )
 
     # Word lists
@@ -155,7 +155,7 @@ class EncoderErrors:
     # Separate files of large weights
     ZT620 = (
         "The weights are in a separate file ({folder}/{name}), which these bytes do not contain. Load the whole "
-        "pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
+        "pipeline with `spacy.load`; `nlp.to_bytes()` returns bytes with the weights."
     )
     ZT621 = "The weights file {path} is missing. Copy the folder of the pipeline again, with all its files."
     ZT622 = "The weights file {path} is truncated. Copy it again."

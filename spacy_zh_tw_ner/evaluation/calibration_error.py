@@ -29,7 +29,7 @@ class Confidence(NamedTuple):
 
     @property
     def has_scores(self) -> bool:
-        """Return whether any entity has a score."""
+        """Return whether any predicted entity has a score."""
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:

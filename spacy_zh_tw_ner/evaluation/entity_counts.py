@@ -22,7 +22,7 @@ LONGER = "9+"
 class EntityCounts(NamedTuple):
     """Counts of entities by document and group.
 
-    groups: Names of groups, such as labels, sorted.
+    groups: names of the groups, such as labels, in alphabetical order.
     counts: (n_documents, n_groups, 3) true positives, false positives and false negatives.
     """
 

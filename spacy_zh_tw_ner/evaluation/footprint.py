@@ -1,4 +1,4 @@
-"""Measure size, memory, speed and F of a pipeline, each in a separate process on one thread."""
+"""Measure size, memory, speed and F of a pipeline in a separate process, on one thread."""
 
 import time
 from concurrent.futures import ProcessPoolExecutor

@@ -89,7 +89,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn if it has no effect at its position."""
+        """Add a component as spaCy does; warn if it is a gazetteer after the recognizer that should use its words."""
         component = super().add_pipe(*args, **kwargs)
         _warn_of_order(self)
         return component

@@ -63,8 +63,8 @@ def kernels_for(compiled: bool | None) -> Kernels | None:
 def _load_kernels() -> Kernels:
     """Import the loops and compile them for float32, or load them from numba's cache.
 
-    Compilation takes some seconds, once for each version of this package, of numba and of the processor; a message on
-    standard error announces it.
+    Compilation takes up to half a minute, once per version of this package and of numba and per type of processor. A
+    message on standard error announces it.
     """
     import numba  # noqa: F401  (takes a second by itself)
 
@@ -96,7 +96,7 @@ def _compile(kernels: Kernels) -> None:
 def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
     """Return a decorator that compiles a function at its first call, and caches the machine code on disk if possible.
 
-    fastmath (str): What the compiler may assume, see https://llvm.org/docs/LangRef.html#fast-math-flags.
+    fastmath (str): Fast-math flags of LLVM, see https://llvm.org/docs/LangRef.html#fast-math-flags.
     """
     from numba import njit
 

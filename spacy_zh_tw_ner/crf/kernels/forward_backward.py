@@ -225,7 +225,7 @@ def run_expectations(
 
 
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions; see `forward_backward._run_recursions`, which this replaces."""
+    """Run both recursions with compiled loops: same arguments and results as `forward_backward._run_recursions`."""
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
     lengths, lasts = layout.sizes[order], layout.ends[order] - 1
@@ -240,7 +240,10 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute marginals and expected counts; see `forward_backward.compute_expectations`, which this replaces."""
+    """Compute expected counts with compiled loops, with the arguments and results of the numpy function.
+
+    See `crf.forward_backward.compute_expectations`.
+    """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
     lengths, n_tags, marginals = layout.sizes[order], emissions.shape[1], np.empty_like(emissions)

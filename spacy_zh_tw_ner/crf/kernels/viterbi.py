@@ -89,7 +89,7 @@ def run_viterbi(
 
 @compiled
 def best_before(scores: Array, into: Array) -> int:
-    """Return the first i with the largest scores[i] + into[i]."""
+    """Return the best previous tag: the i with the largest scores[i] + into[i], the first one of equals."""
     best = LOWEST
     for i in range(len(scores)):
         best = max(best, scores[i] + into[i])
@@ -100,7 +100,7 @@ def best_before(scores: Array, into: Array) -> int:
 
 
 def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
-    """Find the best paths; see `viterbi._find_best_paths`, which this replaces."""
+    """Find the best paths with compiled loops: same arguments and results as `viterbi._find_best_paths`."""
     n_tags = emissions.shape[1]
     tags = np.empty(len(emissions), np.int64)
     order = layout.order[: len(layout.firsts)]
