@@ -238,7 +238,7 @@ class CRFComponent(Pipe):
         RETURNS (dict[str, Any]): The scores.
         """
         examples = list(examples)
-        # Labels that an earlier component has set are not missing.
+        # Do not warn of labels that another component of the pipeline has predicted.
         found = {ent.label_ for example in examples for ent in example.predicted.ents}
         golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
         self.warnings.check_labels(Counter(golds), self.labels)

@@ -50,7 +50,7 @@ def log_likelihood(
 
 
 class TorchPosterior:
-    """`crf.Posterior` with tensors."""
+    """A wrapper of `crf.Posterior` that takes and returns tensors."""
 
     def __init__(self, posterior: crf.Posterior) -> None:
         self.posterior, self.lengths, self.exact = posterior, posterior.lengths, posterior.in_log_space
@@ -71,7 +71,7 @@ def probable_segments(posterior: TorchPosterior, patterns: torch.Tensor, thresho
 
 
 class LongSequence:
-    """`crf.LongSequence` with tensors, of a tensor of emissions or of an array on disk."""
+    """A wrapper of `crf.LongSequence` that takes and returns tensors; emissions may also be an array on disk."""
 
     def __init__(self, rows: Any, transitions: Transitions, **settings: Any) -> None:
         rows = as_array(rows) if isinstance(rows, torch.Tensor) else rows
