@@ -53,7 +53,7 @@ class CharTokenizer(DummyTokenizer):
     group (Iterable[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
         default, because an entity may end inside such a sequence.
     normalize (Iterable[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
-    script (Optional[str]): OpenCC configuration by which `norm_` is converted, such as "s2tw"; None for no conversion.
+    script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; by default, no conversion.
     RAISES (ZhTwNerError): For an unknown name in `group`, `normalize` or `script`.
     """
 

@@ -49,7 +49,7 @@ def build_transformer_model_v1(
     dropout (Optional[float]): Value of every dropout rate of the base model; null for those of the checkpoint.
     save (str): "full" saves the base model and the adapters; "adapter" only the adapters, and the base model is loaded
         again by `name` and checked by its hash; "merged" one model with the adapters added to its weights.
-    save_dtype (Optional[str]): Precision of the saved weights: "fp16" or "bf16", or null to keep float32.
+    save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; null rounds nothing.
     RETURNS (Model[list[Doc], FullTransformerBatch]): The `model` of the factory `transformer`.
     RAISES (ValueError): For settings that contradict each other.
     """
@@ -86,8 +86,8 @@ def build_tok2vec_transformer_v1(
 
     pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
         token, so every pooling gives the same result.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token. All other arguments are those of
-        `spacy-zh-tw-ner.TransformerModel.v1`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token. Every other argument is as in
+        `build_transformer_model_v1`.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 
