@@ -70,7 +70,7 @@ def require_cpu() -> None:
 
 
 def runs_encoders_alone() -> bool:
-    """Return whether a device was chosen for encoders alone, so that thinc stays on the CPU."""
+    """Return whether `require_gpu` chose a GPU for encoders only, so that thinc uses the CPU."""
     return _choice.device is not None
 
 

@@ -29,7 +29,7 @@ def config(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-# Config → family of the tiny checkpoint that replaces its base model
+# The checkpoint that stands for the one that a config names
 FAMILIES = {"transformer": "bert", "lora": "bert", "qlora": "qwen2", "curated": "bert"}
 
 

@@ -51,7 +51,7 @@ def test_the_main_job_has_all_steps_in_order() -> None:
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_every_command_has_help_dependencies_and_outputs(name: str) -> None:
+def test_every_command_says_what_it_needs_and_makes(name: str) -> None:
     command = COMMANDS[name]
     assert command["help"]
     assert command["deps"]
@@ -64,7 +64,7 @@ def test_scripts_run_python_modules_only(name: str, line: str) -> None:
     assert not re.search(r"[|;&<>`*~]", line)
 
 
-def test_dependencies_are_outputs_of_earlier_commands_or_in_the_repository() -> None:
+def test_what_a_command_needs_another_has_made_or_the_repository_holds() -> None:
     made: set[str] = set()
     for name in ORDER:
         (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
@@ -98,7 +98,7 @@ def test_commands_of_this_package_and_their_options_exist() -> None:
             assert {word for word in words if word.startswith("--") and "." not in word} <= options
 
 
-def test_settings_of_the_train_command_exist() -> None:
+def test_options_of_training_are_there() -> None:
     config = load_config(ROOT / "configs" / f"{RAW['vars']['config']}.cfg")
     (line,) = (line for name, line in scripts(RAW) if name == "train")
     options = re.findall(r"--(\w+\.\w+)", line)
@@ -236,7 +236,7 @@ def test_the_commands_of_the_readme_train_on_a_new_corpus(
 
 
 @pytest.mark.slow
-def test_a_broken_corpus_stops_the_workflow(tmp_path: Path) -> None:
+def test_a_broken_corpus_stops_the_job_at_once(tmp_path: Path) -> None:
     copy_project(tmp_path)
     (tmp_path / "assets" / "mine").mkdir()
     (tmp_path / "assets" / "mine" / "train.txt").write_text("[臺北](GPE)\n[壞\n", encoding="utf-8")

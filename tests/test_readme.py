@@ -105,7 +105,7 @@ def test_python_blocks_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # for files that a block writes
+    monkeypatch.chdir(tmp_path)  # for what a block writes
     fix_random_seed(0)
     namespace = execute(code, tiny_pipeline, monkeypatch)
     if "print(" in code:
@@ -152,7 +152,7 @@ def test_config_blocks_can_be_loaded(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", blocks("toml"))
-def test_policy_blocks_can_be_loaded(code: str, tmp_path: Path) -> None:
+def test_policies_can_be_used(code: str, tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(code, encoding="utf-8")
     assert read_policy(tmp_path / "policy.toml").labels
 

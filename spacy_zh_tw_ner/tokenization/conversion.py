@@ -66,7 +66,7 @@ class Converter:
         return Conversion(converted, offsets)
 
     def alone(self, char: str) -> str:
-        """Convert a character without its context and without exceptions."""
+        """Return the conversion of a single character, without context and without exceptions; it is cached."""
         found = self._alone.get(char)
         if found is None:
             found = self._alone[char] = self._convert(char)

@@ -142,8 +142,7 @@ class BackboneSettings:
     lora, quantization, memory: See their classes; None for no adapters, and for weights that are not quantized.
     attention: Attention of a decoder, "causal" or "bidirectional"; None for the default of the model.
     dropout: Value of every dropout rate of the base model; None for those of the checkpoint.
-    base_hash: `weights.fingerprint` of the base model. It is set if there are adapters, and identifies the base model
-        that they were trained on.
+    base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
     """
 
     name: str

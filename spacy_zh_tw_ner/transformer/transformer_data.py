@@ -60,7 +60,7 @@ class LongData(TransformerData):
 
     @property
     def model_output(self) -> BaseModelOutput:
-        """All hidden states, computed on each access."""
+        """Hidden states of the whole document, (n_tokens, width), computed on each access."""
         chunks = list(self._encode())
         xp = get_array_module(chunks[0])  # type: ignore[no-untyped-call]
         return BaseModelOutput(last_hidden_state=xp.concatenate(chunks))

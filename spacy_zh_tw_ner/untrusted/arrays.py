@@ -135,6 +135,5 @@ def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
 
 
 def _require_room(what: str, claimed: int, available: int) -> None:
-    """Raise an UnreadableFileError if a part of a file claims more bytes than are available."""
     if claimed > available:
         raise UnreadableFileError(Errors.ZT645.format(origin=origin(), what=what, claimed=claimed, available=available))

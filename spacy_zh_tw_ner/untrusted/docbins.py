@@ -29,9 +29,9 @@ def spacy_files(path: Path) -> list[Path]:
 
 
 class CheckedDocBin(DocBin):
-    """DocBin that checks sizes before it allocates memory.
+    """DocBin that checks sizes, attributes and offsets before it builds documents.
 
-    path (Path): The file, for messages.
+    path (Path): The file that is read, for messages.
     """
 
     def __init__(self, path: Path) -> None:

@@ -59,8 +59,8 @@ def require_digest(path: Path, expected: str) -> None:
     """Check the SHA-256 of a file.
 
     path (Path): The file.
-    expected (str): The SHA-256 in hexadecimal digits, or a prefix of it.
-    RAISES (UnreadableFileError): If it differs.
+    expected (str): The expected SHA-256 in hexadecimal digits, or its first digits.
+    RAISES (UnreadableFileError): If the file has another one, or `expected` is empty.
     """
     found = sha256_of(path)
     if not expected or not found.startswith(expected):

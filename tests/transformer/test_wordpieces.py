@@ -120,13 +120,13 @@ def test_a_token_has_at_most_max_wordpieces() -> None:
     assert found.counts.tolist()[0] == 3
 
 
-def test_pieces_do_not_depend_on_the_vocabulary(tokenizer: Any) -> None:
+def test_wordpieces_do_not_depend_on_the_string_store(tokenizer: Any) -> None:
     table = WordpieceTable(tokenizer)
     one, two = (spacy.blank("zh_tw").make_doc("臺北市") for _ in range(2))
     np.testing.assert_array_equal(look_up(table, one).ids, look_up(table, two).ids)
 
 
-def test_special_pieces_are_those_of_the_tokenizer() -> None:
+def test_special_ids_are_those_of_the_tokenizer() -> None:
     bert, qwen = WordpieceTable(wordpiece()), WordpieceTable(byte_level())
     convert = bert.tokenizer.convert_tokens_to_ids
     assert (bert.prefix, bert.suffix, bert.pad_id) == ([convert("[CLS]")], [convert("[SEP]")], convert("[PAD]"))
@@ -198,7 +198,7 @@ def test_a_character_has_the_pieces_of_its_norm(code: int, both: tuple[Wordpiece
     assert of(found, chr(code)) == table(doc.to_array(NORM), doc.vocab.strings).ids.tolist()
 
 
-def test_code_point_wordpieces_are_those_of_norms(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
+def test_norms_are_in_them(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
     _, found = both
     assert of(found, "A") == of(found, "a") != of(found, "b")
 
