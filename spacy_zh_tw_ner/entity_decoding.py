@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
     """Bonuses for single emissions, such as those of a gazetteer, sorted by row.
 
     rows: (n,) row of the emissions, which is the index of a token. tags: (n,) index of the tag.
-    bonuses: (n,) what is added to the emission of this row and tag; greater than 0.
+    bonuses: (n,) number that is added to the emission of this row and tag; greater than 0.
     """
 
     rows: IntsT
@@ -51,7 +51,7 @@ class Evidence(NamedTuple):
 
 
 def make_evidence(rows: Sequence[int], tags: Sequence[int], bonuses: Sequence[float]) -> Evidence:
-    """Return Evidence for n rows, tags and bonuses in any order."""
+    """Return Evidence from n rows, tags and bonuses, which may be in any order."""
     order = np.argsort(np.asarray(rows, dtype=np.int64), kind="stable")
     return Evidence(
         np.asarray(rows, np.int64)[order], np.asarray(tags, np.int64)[order], np.asarray(bonuses, np.float32)[order]

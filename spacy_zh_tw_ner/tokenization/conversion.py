@@ -127,10 +127,12 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Return the end, in source and conversion, of the word that begins at the last border.
+        """Return the position after the word that begins at the last border: in the text, and in the conversion.
 
         If the word or its conversion would be empty, the last border is removed, so that the word begins at the border
         before it.
+
+        borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
         """
         old, new = borders[-1]
         for end in range(old, len(text)):

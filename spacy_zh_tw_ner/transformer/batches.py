@@ -21,7 +21,8 @@ SHORT, EVEN = 128, 8
 class MicroBatch(NamedTuple):
     """Windows that run through the model together.
 
-    Of each window, only the hidden states of its own tokens are used; `n` counts the wordpieces of these.
+    Of each window, only the hidden states of its own tokens are used (see `windows`). `n` is the number of wordpieces
+    of all own tokens.
 
     input_ids: (n_windows, length) int64.
     attention_mask: (n_windows, length) int64, 1 for wordpieces and 0 for padding.

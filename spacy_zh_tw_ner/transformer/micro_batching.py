@@ -252,7 +252,7 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return the values of a micro-batch, or None if memory ran out. Try a single window again after freeing it."""
+        """Return the values of a micro-batch, or None if memory ran out. A single window gets a second attempt."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)

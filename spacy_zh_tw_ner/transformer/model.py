@@ -30,7 +30,7 @@ def build_token_encoder(
     get_spans (Callable): Cuts documents into spans. Where spans overlap, each token gets its vector from the span in
         which it has more context on both sides.
     save (str), save_dtype (Optional[str]): See `serialization.pack`.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its wordpieces' hidden states.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the mean of its wordpieces' hidden states.
     RAISES (ValueError): For an unknown `save` or `save_dtype`.
     """
     require_choice("save", save, SAVES)

@@ -74,7 +74,7 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
     """Convert settings of bitsandbytes to the class of transformers.
 
     settings (QuantizationSettings): Settings of a kind other than "int8_cpu".
-    precision (str): `memory.precision`, which `compute_dtype="auto"` stands for.
+    precision (str): `memory.precision`, the meaning of `compute_dtype="auto"`.
     """
     from transformers import BitsAndBytesConfig
 

@@ -89,7 +89,7 @@ class WindowedDocs(NamedTuple):
         return len(self.before) - 1
 
     def chunks(self, n_tokens: int) -> "Iterator[WindowedDocs]":
-        """Split the windows into chunks with about `n_tokens` own tokens; each chunk is like a document."""
+        """Split the windows into chunks with about `n_tokens` own tokens, each with its tokens counted from 0."""
         first = 0
         while first < len(self.windows):
             start = self.windows[first].own_start

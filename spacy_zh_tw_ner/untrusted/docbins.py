@@ -106,7 +106,7 @@ class CheckedDocBin(DocBin):
 
 
 def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
-    """Check that a value is a list with one element of type `kind` for each document."""
+    """Return a value after checking that it is a list with one element of type `kind` per document."""
     found = require_type(key, values, list)
     require(len(found) == n_docs, key, f"{len(found)} values", f"a list with one value per document ({n_docs})")
     require(all(isinstance(value, kind) for value in found), key, "other types", f"a list of {kind}")
