@@ -22,7 +22,8 @@ KINDS = ("B", "I", "E", "S")
 FROM_BILUO = {"B": "B", "I": "I", "L": "E", "U": "S"}
 # Characters with which no entity begins or ends. These are the characters for which `str.isspace()` is true: those with
 # Unicode's property White_Space, and the information separators U+001C to U+001F. Zero-width characters (U+200B,
-# U+2060, U+FEFF) do not belong to them: they are format characters, which `str.strip` keeps, too.
+# U+2060, U+FEFF) do not belong to them: they are format characters, which may be at the edge of a name, and which
+# `str.strip` keeps, too.
 WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
