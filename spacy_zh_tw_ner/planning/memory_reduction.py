@@ -1,7 +1,8 @@
-"""Change a config step by step until its training step fits into memory.
+"""Change the settings of a config one by one until its training step fits into the memory of a GPU.
 
-Level 1 costs nothing (batch, precision, length), level 2 costs time (checkpointing, accumulation, 8-bit optimizer
-states), level 3 changes how the model learns (LoRA, a smaller base model, QLoRA, Adafactor).
+Level 1 costs nothing (batch size, precision, window length). Level 2 costs time (gradient checkpointing, gradient
+accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller base model, QLoRA,
+Adafactor).
 """
 
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe
 
 SettingsT: TypeAlias = dict[str, Any]  # path in the config → value
-ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # no settings where the change is not possible
-MIN_BATCH, MIN_LENGTH = 4, 128
-MAX_REMAINING = 0.99  # share of the total that may remain after a change, so that it counts as a saving
+ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # returns {} if the change is not possible
+MIN_BATCH, MIN_LENGTH = 4, 128  # smallest batch (windows) and window (wordpieces) of level 1
+MAX_REMAINING = 0.99  # a change is kept only if it reduces the memory to this share or less
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32, "dropout": 0.1}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
@@ -26,26 +27,24 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of a config, on top of all earlier ones.
+    """A change of a config that saves memory, applied after all earlier changes."""
 
-    level: 1 to 3. change: The changed settings, as text. config: With the change. plan: Of that config.
-    """
-
-    level: int
-    change: str
-    config: Config
-    plan: Plan
+    level: int  # 1 to 3, see the module
+    change: str  # the changed settings as text
+    config: Config  # with this change and all earlier ones
+    plan: Plan  # memory plan of `config`
 
 
 def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Reduction]:
-    """Change a config until its training step fits.
+    """Apply changes to a config until its training step fits into memory.
 
-    config (Config): Complete, and not interpolated.
-    vram (float): Memory of the card in GiB.
-    YIELDS (Reduction): Each change that saves memory. The last one fits, unless nothing does.
+    config (Config): Complete config, not interpolated.
+    vram (float): Memory of the GPU in GiB.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    YIELDS (Reduction): Each change that saves memory. The config of the last one fits, unless no change suffices.
     """
     total = make_plan(read_recipe(config), device=device).total
-    # Twice, because a change that saves little next to the gradients of all weights may save more next to LoRA's.
+    # The changes are tried twice: one that saves less than 1 % of full fine-tuning may save more after LoRA.
     for level, change in [*CHANGES, *CHANGES]:
         while settings := change(config, read_recipe(config)):
             changed = with_settings(config, settings)
@@ -67,7 +66,7 @@ def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
     if recipe.settings.memory.precision != "fp32":
         return {}
-    # Decoders are published in bf16, whose range fp16 does not have.
+    # Qwen models are published in bf16; their values would overflow in fp16.
     precision = "bf16" if "qwen" in recipe.settings.name.lower() else "fp16"
     return _memory_setting(config, recipe, "precision", precision)
 
