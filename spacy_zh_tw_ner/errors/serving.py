@@ -20,7 +20,7 @@ class ServiceErrors:
         "The body is longer than {limit:,} bytes. Send several smaller requests, or ask the operator to raise "
         "--max-body-mib."
     )
-    ZT508 = "{field}: {problem}."
+    ZT508 = "The request is invalid at {field}: {problem}. See /docs for the schema."
     ZT509 = "The Content-Type {seen!r} is not supported here. Send {expected} in UTF-8."
     ZT510 = "The service is busy: its queue is full. Try again in {seconds} s."
     ZT511 = "The pipeline raised {kind} for one of the texts. Send the texts one by one to find it, and leave it out."

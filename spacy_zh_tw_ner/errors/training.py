@@ -64,7 +64,7 @@ class TrainingErrors:
     # Planning
     ZT601 = "{origin} sets {path!r}, which does not exist in the config. Correct the path; the nearest is {near!r}."
     ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
-    ZT603 = "The config {path} cannot be read: {reason}"
+    ZT603 = "The config {path} cannot be read ({reason}). Correct the file, or choose another config."
     ZT604 = (
         "This config has no Transformer (no component with TransformerModel.v1), so no memory plan is needed: it "
         "trains on a CPU in less than 1 GiB. Run `train` directly."

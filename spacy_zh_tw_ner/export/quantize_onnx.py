@@ -157,7 +157,7 @@ class _Graph:
         self._inputs = dict[str, list[str]]()  # hidden states → their quantized values, scale, zero point
 
     def has_matrix(self, node: "NodeProto", kind: str, index: int) -> bool:
-        """Return whether a node is an operator of a kind whose input at `index` is a weight matrix."""
+        """Return whether a node is an operator `kind`, such as MatMul, whose input at `index` is a weight matrix."""
         tensor = self.tensors.get(node.input[index]) if node.op_type == kind else None
         return tensor is not None and len(tensor.dims) == 2
 

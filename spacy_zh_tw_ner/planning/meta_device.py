@@ -208,6 +208,8 @@ class PackedLinear(nn.Linear):
 
 
 class _Packed(torch.autograd.Function):
+    """Product with a packed weight, which is unpacked to a temporary tensor in the forward and backward pass."""
+
     @staticmethod
     def forward(ctx: Any, input: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
         ctx.shape = shape

@@ -251,9 +251,10 @@ class Engine:
             recognizer = self._models.get(batch[0].pipeline)
             self._describe(batch[0].pipeline, recognizer)
         except Exception as error:
-            log.error("the pipeline %s does not load: %s", batch[0].pipeline, error)
+            log.error("the pipeline %s cannot be loaded: %s", batch[0].pipeline, error)
             for queued in batch:
-                _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=f"{batch[0].pipeline} does not load")))
+                reason = f"the pipeline {batch[0].pipeline} cannot be loaded"
+                _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=reason)))
             return Counter()
         try:
             with interrupted_by(partial(self._between_slices, batch[0]) if batch[0].is_long else None):
@@ -269,7 +270,7 @@ class Engine:
                 return Counter()
             # The message of an error may quote the text, so it is neither logged nor sent.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
-            log.error("text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
+            log.error("a text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
             _set_result(batch[0], Unreadable(422, Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
         for queued, found in zip(batch, results, strict=True):

@@ -47,4 +47,4 @@ def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known:
     """
     field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)
     problem = "has an unknown field, remove it" if error["type"] == "extra_forbidden" else error["msg"]
-    return Errors.ZT508.format(field=field or "the body", problem=problem.removeprefix("Value error, "))
+    return Errors.ZT508.format(field=field or "the top level", problem=problem.removeprefix("Value error, "))

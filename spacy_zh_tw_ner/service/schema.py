@@ -169,7 +169,9 @@ class Problem(BaseModel):
     """Code and message of an error."""
 
     code: str = Field(examples=["ZT508"])
-    message: str = Field(examples=["[ZT508] text: Input should be a valid string."])
+    message: str = Field(
+        examples=["[ZT508] The request is invalid at text: Input should be a valid string. See /docs for the schema."]
+    )
 
 
 class Refused(BaseModel):

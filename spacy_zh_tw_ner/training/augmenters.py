@@ -164,11 +164,6 @@ def create_script_variants_augmenter_v1(
 ) -> AugmenterT:
     """Registered as `spacy-zh-tw-ner.script_variants.v1`: replace characters by variants, or convert to Simplified.
 
-    level (float): Probability that a variant character is replaced by its other form, everywhere in a document.
-    script_level (float): Probability that a document is first converted to one of `scripts`.
-    scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified.
-    pairs (Optional[Mapping[str, str]]): One form of a character → the other; replaced in both directions. None: the
-        pairs that the tokenizer folds, such as 臺 and 台.
-    RETURNS (Callable): The augmenter.
+    The settings are those of `ScriptVariants`.
     """
     return ScriptVariants(level, script_level=script_level, scripts=scripts, pairs=VARIANTS if pairs is None else pairs)

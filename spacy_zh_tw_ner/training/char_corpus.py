@@ -99,10 +99,6 @@ def create_char_corpus_v1(
 ) -> Callable[[Language], Iterable[Example]]:
     """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: read `.spacy` files, tokenized again by the pipeline.
 
-    path (Path): A `.spacy` file, or a folder of several.
-    limit (int): Largest number of documents; 0 for all.
-    shuffle (bool): Shuffle the documents in every pass.
-    augmenter (Optional[Callable]): Yields one or more examples for each example; None for no augmentation.
-    RETURNS (Callable): The corpus reader.
+    The settings are those of `CharCorpus`.
     """
     return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)

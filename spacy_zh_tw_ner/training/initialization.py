@@ -24,7 +24,7 @@ CorpusT = Callable[[Language], Iterable[Example]]
 def create_add_labels_v1(
     labels: list[str] | None = None, corpus: CorpusT | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer, as `initialize` does not.
+    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer; spaCy adds none.
 
     Existing labels and their weights are kept.
 

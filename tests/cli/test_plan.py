@@ -198,7 +198,7 @@ def test_train_says_that_a_warm_up_is_longer_than_the_run(tiny_corpus: Path, tmp
     options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
     options += ["--training.max_steps=1", "--training.eval_frequency=1"]
     said = " ".join(succeeds("train", tmp_path / "old.cfg", "-o", tmp_path / "old", *options).split())
-    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, and training.max_steps is 1" in said
+    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, but training.max_steps is 1" in said
     assert "ZT925" not in succeeds("train", "bilstm", "-o", tmp_path / "new", *options)
 
 
