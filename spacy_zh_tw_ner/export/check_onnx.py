@@ -125,6 +125,7 @@ class Session:
         return emissions.numpy()
 
     def _of_wordpieces(self, batch: MicroBatch) -> torch.Tensor:
+        """Run the graph on a batch; return the emissions of its wordpieces, (n_wordpieces, n_tags)."""
         inputs = {"input_ids": batch.input_ids.numpy(), "attention_mask": batch.attention_mask.numpy()}
         (emissions,) = self._session.run(None, inputs)
         return torch.from_numpy(emissions).flatten(0, 1)[batch.places]

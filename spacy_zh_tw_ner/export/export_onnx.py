@@ -96,6 +96,7 @@ def require_onnx() -> None:
 
 
 def _require_characters(nlp: Language) -> None:
+    """Raise a PipelineError if the pipeline does not have character tokens."""
     tokenizer = nlp.tokenizer
     if not isinstance(tokenizer, CharTokenizer):
         raise PipelineError(Errors.ZT549.format(seen=type(tokenizer).__name__))
@@ -129,6 +130,7 @@ def _is_encoder(layer: Model[Any, Any]) -> bool:
 
 
 def _require_plain(shim: BackboneShim) -> None:
+    """Raise a PipelineError if the weights of the Transformer are quantized."""
     quantization = shim.backbone.settings.quantization
     if quantization is not None:
         raise PipelineError(
@@ -233,6 +235,7 @@ def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
 
 
 def _metadata(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[str, Any]:
+    """Return the content of `pipeline.json`, except for the hashes."""
     shim, get_spans = shim_of(encoder), encoder.attrs["get_spans"]
     windows = get_spans if isinstance(get_spans, ClauseWindows) else ClauseWindows()
     limit = shim.backbone.max_length

@@ -155,6 +155,7 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
 
 
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
+    """Return the row of the classifier for a BIOES prefix and label; None if the classifier lacks it."""
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 

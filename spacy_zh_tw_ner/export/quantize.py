@@ -65,6 +65,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
+    """Merge adapters, and quantize a backbone to "int8" or "bf16"."""
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
@@ -112,12 +113,14 @@ def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
 
 
 def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
+    """Yield the layers of all components."""
     for _, component in nlp.pipeline:
         model = getattr(component, "model", None)
         yield from model.walk() if model is not None else ()
 
 
 def _blocks(config: dict[str, Any], architectures: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield all blocks of a config with one of the architectures."""
     if config.get("@architectures") in architectures:
         yield config
     for value in config.values():

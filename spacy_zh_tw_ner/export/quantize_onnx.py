@@ -94,6 +94,7 @@ def quantize_onnx(
 def _compare(
     nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path, golds: Sequence[Doc]
 ) -> QuantizedComparison:
+    """Compare the quantized graph in `after` with the float32 graph in `before`."""
     encoder = find_encoder(nlp, ner)
     sessions = [Session(folder / "model.onnx", encoder) for folder in (before, after)]
     size_before, size = (sum(path.stat().st_size for path in each.glob("model.onnx*")) for each in (before, after))
@@ -106,6 +107,7 @@ def _compare(
 
 
 def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: Sequence[Doc]) -> float:
+    """Return micro F (0 to 100) on gold documents, with the emissions of a graph."""
     examples = []
     decoder = EntityDecoder(ner.scheme, ner.transitions(), temperature=ner.temperature, min_score=ner.min_score)
     for start in range(0, len(golds), AT_ONCE):
@@ -202,6 +204,7 @@ class _Graph:
         return quantized, scales
 
     def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        """Add a node to the quantized graph."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))

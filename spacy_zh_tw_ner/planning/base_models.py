@@ -26,6 +26,7 @@ DEBERTA = {
 
 
 def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
+    """Return the config values of a Qwen2 model."""
     return {
         "vocab_size": vocab,
         "hidden_size": hidden,

@@ -60,10 +60,12 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the batch size."""
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
+    """Train in half precision instead of float32."""
     if recipe.settings.memory.precision != "fp32":
         return {}
     # Qwen models are published in bf16; their values would overflow in fp16.
@@ -72,16 +74,19 @@ def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _shorter(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the window length."""
     return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
 def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
+    """Turn on gradient checkpointing."""
     if recipe.settings.memory.gradient_checkpointing:
         return {}
     return _memory_setting(config, recipe, "gradient_checkpointing", True)
 
 
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the batch size and double the number of batches per update."""
     if recipe.n_windows == 1:
         return {}
     more = replace(recipe, n_windows=recipe.n_windows // 2, accumulate=2 * recipe.accumulate)
@@ -89,10 +94,12 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
+    """Use AdamW with 8-bit states."""
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
+    """Train LoRA adapters instead of all weights, with a higher learning rate."""
     if recipe.settings.lora is not None:
         return {}
     settings: SettingsT = {f"{recipe.section}.lora": LORA}
@@ -104,15 +111,18 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
+    """Use the next smaller base model."""
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
+    """Quantize the frozen base weights to NF4."""
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
 def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
+    """Use Adafactor, whose states are smaller than those of 8-bit AdamW."""
     return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
@@ -131,6 +141,7 @@ CHANGES: list[tuple[int, ChangeT]] = [
 
 
 def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object) -> SettingsT:
+    """Return the change of one setting in the `memory` block, which is added if the config has none."""
     block = config.interpolate()
     for key in recipe.section.split("."):
         block = block[key]
@@ -140,11 +151,13 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
+    """Return the change of the Transformer's optimizer; empty if the config has no GroupedOptimizer."""
     grouped = "GroupedOptimizer" in config["training"]["optimizer"].get("@optimizers", "")
     return {"training.optimizer.optimizer": name} if grouped else {}
 
 
 def _as_text(settings: SettingsT) -> str:
+    """Describe changed settings on one line."""
     parts = []
     for path, value in settings.items():
         *_, section, key = path.split(".")

@@ -213,6 +213,7 @@ def _bytes(tensor: torch.Tensor) -> int:
 
 
 def _count(backbone: Backbone) -> int:
+    """Return the number of weights; packed weights are counted as unpacked."""
     packed = [layer for layer in backbone.modules() if isinstance(layer, PackedLinear)]
     hidden = sum(layer.in_features * layer.out_features - layer.weight.numel() for layer in packed)
     return sum(p.numel() for p in backbone.parameters()) + hidden

@@ -136,6 +136,7 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
 
 
 def _path_of(source: str | Path) -> Path:
+    """Return the file of a config, given by path or by the name of a config of this package."""
     path = Path(source)
     if path.is_file():
         return path
@@ -148,6 +149,7 @@ def _path_of(source: str | Path) -> Path:
 
 
 def _parse(path: Path) -> Config:
+    """Read a config file without interpolation; raise a PlanError if it is invalid."""
     try:
         return Config().from_disk(path, interpolate=False)
     except ValueError as error:
@@ -167,6 +169,7 @@ def _parameters(block: Mapping[str, Any]) -> list[str]:
 
 
 def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
+    """Return the value at a path of a config, or None."""
     found: Any = config
     for section in sections:
         found = found.get(section) if isinstance(found, Mapping) else None
@@ -174,6 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Yield the paths of all settings and sections of a config."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

@@ -76,6 +76,7 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
 
 
 def _preset_vram(name: str) -> float:
+    """Return the GPU memory in GiB that a preset is made for, or the default."""
     try:
         return float(preset_notes(name)["vram"]) or DEFAULT_VRAM
     except (KeyError, PlanError):

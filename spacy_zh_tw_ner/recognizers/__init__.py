@@ -94,6 +94,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
+    """Create a document with character tokens, entities and scores."""
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -141,6 +141,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
+    """Write gazetteer matches to a document, for the CRF components."""
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.
     whole = [span for span in spans if span is not None]
@@ -148,6 +149,7 @@ def _write_matches(doc: Doc, hints: Hints) -> None:
 
 
 def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
+    """Convert a prediction from token indices to character offsets."""
     # (n_tokens + 1,) offset of the first character of each token, and the length of the text
     bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
     lengths = doc.to_array([LENGTH])
@@ -158,6 +160,7 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:
+    """Return the entities of a document with scores and normal forms."""
     return tuple(
         Found(ent.start_char, ent.end_char, ent.label_, get_score(ent), get_normalized(ent)) for ent in doc.ents
     )

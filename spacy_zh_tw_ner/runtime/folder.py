@@ -125,12 +125,14 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
 
 
 def _wordpiece_ids(key: str, values: object) -> list[int]:
+    """Check a list of wordpiece ids."""
     found = require_type(key, values, list)
     require(len(found) <= MAX_WORDPIECES, key, len(found), f"at most {MAX_WORDPIECES} wordpieces")
     return [whole_number(key, id_, 0, MAX_WORDPIECE_ID) for id_ in found]
 
 
 def _exported(fields: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]) -> Exported:
+    """Check the wordpieces of all code points, and combine them with the other fields."""
     require(len(counts) == N_CODE_POINTS, "counts", len(counts), f"{N_CODE_POINTS} numbers, one per code point")
     most = min(MAX_WORDPIECES, fields["size"])
     require(bool((counts >= 1).all() and (counts <= most).all()), "counts", "others", f"numbers from 1 to {most}")

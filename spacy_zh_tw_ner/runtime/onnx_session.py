@@ -82,6 +82,7 @@ def require_own_weights(path: Path) -> None:
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:
+    """Check that the external data of a tensor, if it has any, is in a file of the folder."""
     places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
     if not places:
         return
@@ -97,6 +98,7 @@ def _require_inside(folder: Path, tensor: memoryview) -> None:
 
 
 def _text(message: memoryview, number: int) -> str:
+    """Return the text of the first field with a number in a message; empty if it has none."""
     return next((bytes(value).decode() for n, value in _fields(message) if n == number), "")
 
 
@@ -133,6 +135,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Decode a variable-length integer; return it and the position after it."""
     value = shift = 0
     while True:
         require(place < len(message) and shift < 70, "the graph", shift, "protobuf")

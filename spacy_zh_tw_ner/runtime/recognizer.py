@@ -52,6 +52,7 @@ class ExportedRecognizer:
         code_points(text)
 
     def _recognize(self, texts: Sequence[tuple[str, Hints | None]]) -> list[tuple[Found, ...]]:
+        """Recognize the entities of a batch: short texts together, long ones in chunks."""
         tokenized = [read_characters(text, self._exported) for text, _ in texts]
         short = iter(self._emitter([characters for characters in tokenized if not _is_long(characters)]))
         return [
@@ -62,6 +63,7 @@ class ExportedRecognizer:
     def _decode(
         self, characters: Characters, emissions: EmissionsT | Iterator[EmissionsT], hints: Hints | None
     ) -> tuple[Found, ...]:
+        """Decode emissions to entities, with gazetteer matches as evidence or as fixed entities."""
         if not len(characters.offsets):
             return ()
         matches = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
@@ -77,6 +79,7 @@ class ExportedRecognizer:
         return tuple(_found(prediction, kept, characters.offsets))
 
     def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
+        """Return evidence that adds `bonus` to the emission of each tag on the path of a match."""
         cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]
         return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
 
@@ -100,6 +103,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
 
 
 def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[str, Hints | None]]]:
+    """Group texts into batches of at most BATCH_CHARS characters."""
     batch: list[tuple[str, Hints | None]] = []
     n_chars = 0
     for text, hints in texts:
@@ -113,6 +117,7 @@ def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[s
 
 
 def _is_long(characters: Characters) -> bool:
+    """Return whether a text is processed in chunks."""
     return len(characters.offsets) > (SLICED if is_interruptible() else LONG)
 
 

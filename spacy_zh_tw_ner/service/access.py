@@ -118,6 +118,7 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
+        """Return the error response for a request with another `Host` or over the limit, or None to accept it."""
         if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
         if self._held > self._max_requests and not is_probe:
@@ -125,11 +126,13 @@ class Access:
         return None
 
     def _accepts_host(self, scope: Scope) -> bool:
+        """Return whether the `Host` header, without its port, matches one of the allowed hosts."""
         sent = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
         name = sent.partition("]")[0].removeprefix("[") if sent.startswith("[") else sent.partition(":")[0]
         return any(name == host or (host.startswith("*.") and name.endswith(host[1:])) for host in self._hosts)
 
     def _report(self, scope: Scope, exchange: "_Exchange") -> None:
+        """Count the request in the metrics, and write one line to the access log."""
         seconds = time.perf_counter() - exchange.start
         status = exchange.final_status
         # Routes, not paths: clients choose paths, so their number is unlimited.
@@ -150,6 +153,7 @@ class _Exchange:
 
     @property
     def final_status(self) -> int:
+        """Return the status for log and metrics: 499 if the client disconnected before the end of the response."""
         return CLIENT_GONE if self.gone or not self.status else self.status
 
     async def receive(self) -> Message:

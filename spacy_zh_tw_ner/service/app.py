@@ -83,6 +83,7 @@ def _handle_invalid_query(request: Request, error: Exception) -> Response:
 
 
 def _handle_unknown_route(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method with the JSON body of an error."""
     assert isinstance(error, HTTPException)
     response = Refusal(error.status_code, Errors.ZT517.format(problem=error.detail)).response()
     response.headers.update(error.headers or {})
@@ -97,6 +98,8 @@ def _add_pages(app: FastAPI) -> None:
 
 
 def _serve(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+    """Create the route function of a page."""
+
     async def serve() -> Response:
         return Response(content, media_type=media_type)
 

@@ -118,6 +118,7 @@ def mask_texts(
 
 
 def _result(text: str, masked: Masked, unit: OffsetUnit) -> dict[str, Any]:
+    """Return a masked text and its replacements as fields of `MaskedText`, with offsets in the given unit."""
     before, after = OffsetConverter(text, unit), OffsetConverter(masked.text, unit)
     replacements = [
         {

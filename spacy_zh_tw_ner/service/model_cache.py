@@ -105,4 +105,5 @@ class Trimmer:
 
 
 def _size(folder: Path) -> int:
+    """Return the total size of the files in a folder in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

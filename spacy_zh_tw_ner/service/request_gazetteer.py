@@ -67,6 +67,7 @@ def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> Reques
 
 
 def _problem(word: str, limit: int) -> str:
+    """Describe the problem of a gazetteer word; empty if the word is valid."""
     if not word:
         return "is empty"
     if word != word.strip():

@@ -189,6 +189,7 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
 
 def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> dict[str, Any]:
+    """Return the JSON schema of a request body, with the limits of the service."""
     schema = _schema_without_references(model)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
@@ -197,6 +198,7 @@ def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> 
 
 
 def _lines_schema() -> dict[str, Any]:
+    """Return the JSON schema of a stream: a string of JSON lines, with the schemas of its lines as extensions."""
     schema, first = _schema_without_references(StreamLine), _schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
     return {
@@ -229,6 +231,7 @@ def _schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _stream_response() -> dict[str, Any]:
+    """Return the OpenAPI description of the response to a stream."""
     line = '{"index": 0, "id": 17, "entities": []}\n{"index": 1, "error": {"code": "ZT506", "message": "…"}}\n'
     schema = {"type": "string", "examples": [line]}
     return {

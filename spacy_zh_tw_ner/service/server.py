@@ -74,6 +74,7 @@ def _run(
     host: str,
     drain: float,
 ) -> None:
+    """Apply the limits of the system, create the server, and run it until it is stopped."""
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -215,6 +216,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
 
 
 def _reason(error: Exception) -> str:
+    """Return the text of an error without its number."""
     return getattr(error, "strerror", None) or str(error)
 
 

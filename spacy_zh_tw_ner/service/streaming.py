@@ -91,6 +91,7 @@ class StreamAnswer:
             return head, refusal
 
     async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
+        """Submit a text; while the queue is full, try again until the time limit of the text is over."""
         deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
         while True:
             try:
@@ -109,6 +110,7 @@ class StreamAnswer:
         return b"".join(lines)
 
     async def _line(self, head: dict[str, Any], queued: QueuedText | Refusal) -> bytes:
+        """Await the entities of a text, and return the line with its entities or error."""
         if isinstance(queued, Refusal):
             return dump(head | queued.body) + b"\n"
         try:
@@ -151,6 +153,7 @@ class LinesResponse(Response):
             await asyncio.gather(sending, gone, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
+        """Send the head and all lines, and close the iterator of the lines."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for lines in self._lines:

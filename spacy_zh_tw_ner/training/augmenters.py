@@ -55,6 +55,7 @@ class EntitySwap:
         yield example if swapped is None else Example(nlp.make_doc(swapped.text), swapped)
 
     def _swap(self, nlp: Language, gold: Doc, chosen: set[int]) -> Doc | None:
+        """Replace the chosen entities (start tokens); None if an entity does not fit tokens."""
         parts: list[str] = []
         places: list[tuple[int, int, str]] = []
         position = length = 0

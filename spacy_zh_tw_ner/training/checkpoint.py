@@ -213,6 +213,7 @@ def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
 
 
 def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
+    """Yield the shims of all Transformers, each with the name of its layer in a checkpoint."""
     for place, layer in layers_of(nlp):
         yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))
 
@@ -243,6 +244,7 @@ def _position(found: Any) -> Position:
 
 
 def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> None:
+    """Replace all trainable weights; raise a TrainingError if names, shapes or types differ."""
     own = {parameter.place: parameter for parameter in parameters_of(nlp) if parameter.is_trained}
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [place for place in own if place in weights and _kind(own[place].read()) != _kind(weights[place])]
@@ -253,11 +255,13 @@ def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> Non
 
 
 def _python_state() -> Any:
+    """Return the states of Python's and numpy's random number generators as JSON, without numpy's key."""
     numpy_state = cast(tuple[Any, ...], np.random.get_state())
     return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
 
 
 def _random_states() -> dict[str, ArrayT]:
+    """Return the states of random number generators that are arrays: numpy's key, torch, and CUDA."""
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state().numpy()
@@ -265,6 +269,7 @@ def _random_states() -> dict[str, ArrayT]:
 
 
 def _restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
+    """Restore the states of all random number generators after checking them."""
     require_type("python", python, dict)
     version, numbers, gauss = python["random"]
     random.setstate((version, tuple(numbers), gauss))

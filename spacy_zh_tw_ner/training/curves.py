@@ -78,6 +78,7 @@ def _memory(reports: Sequence[ProgressReport]) -> Panel:
 
 
 def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
+    """Draw the frame, ticks, warnings, curves and legend of a panel."""
     ticks, last = _ticks(panel.top), max(1, reports[-1].step)
     top = max(panel.top, ticks[-1])
     parts = [text(0, -26, panel.title, font_size=14, font_weight=600)]

@@ -136,6 +136,7 @@ class ProgressLogger:
             self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")
 
     def _report(self, info: InfoT) -> ProgressReport:
+        """Create the report of an evaluation from the information that spaCy passes to loggers."""
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
         loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
         memory = peak_memory()
@@ -172,6 +173,7 @@ class ProgressLogger:
             self._cannot_write(error)
 
     def _cannot_write(self, error: OSError) -> None:
+        """Warn once that the progress files cannot be written, and stop writing them."""
         self._can_write = False
         self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
 

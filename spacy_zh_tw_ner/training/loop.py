@@ -124,6 +124,7 @@ def train(
 def _train(
     nlp: Language, output: Path, resume: bool, checkpoint_every: int, stdout: IO[str], stderr: IO[str]
 ) -> Position:
+    """Resolve the config, resume from the checkpoint if asked, and run the training loop."""
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:
@@ -215,6 +216,7 @@ def _limited_batches(stream: BatchStream, settings: dict[str, Any], position: Po
 
 
 def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
+    """Train on one batch, split by `accumulate_gradient`, and apply the optimizer to all trained components."""
     for part in subdivide_batch(batch, run.settings["accumulate_gradient"]):  # type: ignore[no-untyped-call]
         run.nlp.update(
             part,
@@ -231,12 +233,14 @@ def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, f
 
 
 def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
+    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them."""
     return_freed_memory()  # freed by training; evaluation allocates blocks of other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()
 
 
 def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
+    """Write model-last, and model-best if the score is the best, with averaged weights."""
     if info is not None:
         with run.nlp.select_pipes(disable=run.frozen):
             update_meta(run.settings, run.nlp, info)

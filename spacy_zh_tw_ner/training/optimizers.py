@@ -108,6 +108,7 @@ def create_linear_v1(
 
 
 def _linear(highest: float, warmup_steps: int, total_steps: float) -> Iterator[float]:
+    """Yield rates that rise linearly to `highest`, then fall linearly to 0, or stay if `total_steps` is infinite."""
     for step in range(warmup_steps):
         yield step / warmup_steps * highest
     while math.isinf(total_steps):
@@ -148,6 +149,7 @@ def create_cosine_restarts_v1(
 
 
 def _cosine(highest: float, warmup_steps: int, period: float, growth: float, lowest: float) -> Iterator[float]:
+    """Yield rates that rise linearly to `highest`, then fall to `lowest` along a cosine in each period."""
     for step in range(warmup_steps):
         yield highest * (step + 1) / (warmup_steps + 1)
     for cycle in count():

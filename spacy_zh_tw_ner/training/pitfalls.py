@@ -83,6 +83,7 @@ class Pitfalls:
         return self._new(found)
 
     def _check_losses(self, losses: Mapping[str, float]) -> dict[Pitfall, str]:
+        """Return the message about losses that are NaN or infinite, if there are any."""
         names = [name for name, loss in losses.items() if not math.isfinite(loss)]
         if not names:
             return {}
@@ -90,11 +91,13 @@ class Pitfalls:
         return {Pitfall.NOT_FINITE: Warnings.ZT921.format(names=", ".join(names), hints=hints)}
 
     def _new(self, found: Mapping[Pitfall, str]) -> list[str]:
+        """Return the messages of pitfalls that are not yet reported, and mark them as reported."""
         new = [message for pitfall, message in found.items() if pitfall not in self._reported]
         self._reported |= set(found)
         return new
 
     def _causes_of_not_finite(self) -> Iterator[str]:
+        """Yield likely causes of a loss that is NaN or infinite, the likeliest first."""
         for path, value in find_settings(self._config, "precision"):
             if value == "fp16":
                 yield f'{path} = "fp16" overflows: set "bf16" if the GPU supports it, or "fp32"'
@@ -104,6 +107,7 @@ class Pitfalls:
         yield "the learning rates in [training.optimizer] are too high: lower them, or add a warm-up"
 
     def _causes_of_nothing_found(self, reports: Sequence[ProgressReport]) -> Iterator[str]:
+        """Yield likely causes of a run that finds no entities, the likeliest first."""
         for path, value in find_settings(self._config["components"], "min_score", "components"):
             if value > 0.5:
                 yield f"{path} = {value:g} is more than the probability of any entity so far: set 0.35"
@@ -125,6 +129,7 @@ class Pitfalls:
         yield f"the corpus has very few entities, or the run is too short: {VALIDATE}, or raise training.max_steps"
 
     def _causes_of_all_wrong(self, scored: set[str]) -> Iterator[str]:
+        """Yield likely causes of only wrong entities, the likeliest first. `scored` are the labels of the dev data."""
         names = self._nlp.pipe_names
         setters = [name for name in names if "doc.ents" in self._nlp.get_pipe_meta(name).assigns]
         known = {label for name in setters for label in getattr(self._nlp.get_pipe(name), "labels", ())}
@@ -142,15 +147,18 @@ class Pitfalls:
 
 
 def _too_few_steps(last: ProgressReport) -> Iterator[str]:
+    """Yield a hint if the run had less than half of the usual number of steps."""
     usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
     if last.step < usual // 2:
         yield f"training.max_steps of {last.step} is too small: configs of this package have {usual:,}"
 
 
 def _numbered(hints: Iterator[str]) -> str:
+    """Join hints to one numbered list."""
     return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
 
 
 def _rises(reports: Sequence[ProgressReport]) -> bool:
+    """Return whether a learning rate rose between the last two reports, as in a warm-up."""
     before, now = reports[-2].rates, reports[-1].rates
     return any(rate > before.get(part, rate) for part, rate in now.items())

@@ -52,6 +52,7 @@ class ProgressReport:
 
 
 def _plain(value: Any) -> Any:
+    """Convert a report to values for JSON: floats with six digits, null for NaN and infinite numbers."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
