@@ -83,7 +83,7 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
         assert [len(found["entities"]) for found in result] == [3] * 2_500
         assert [len(json.loads(line)["entities"]) for line in lines] == [3] * 2_500
     said = log.read_text()
-    assert "All that was taken is answered." in said
+    assert "All accepted requests are answered." in said
     assert "GET / 200" in said
     assert not [part for part in (SENTENCE[:3], "%E8", "Traceback") if part in said]
 
