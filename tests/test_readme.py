@@ -105,6 +105,8 @@ def test_python_blocks_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if "presidio" in code:
+        pytest.importorskip("presidio_analyzer")
     monkeypatch.chdir(tmp_path)  # for what a block writes
     fix_random_seed(0)
     namespace = execute(code, tiny_pipeline, monkeypatch)

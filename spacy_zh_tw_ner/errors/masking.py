@@ -32,6 +32,13 @@ class MaskingErrors:
     ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
     ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
 
+    # Presidio
+    ZT884 = "{name!r} is no entity that this recognizer of Presidio finds. Choose from {names}."
+    ZT885 = (
+        "The operator `{name}` has no `replacer`. Pass the operators that "
+        "`spacy_zh_tw_ner.presidio.masking_operators()` returns to `AnonymizerEngine.anonymize`."
+    )
+
 
 class MaskingWarnings:
     """Part of `Warnings`."""
