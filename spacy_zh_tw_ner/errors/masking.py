@@ -16,7 +16,7 @@ class MaskingErrors:
         "{origin}: {label} cannot be generalised; only {choices} have a more general form. Choose another action for "
         "it."
     )
-    ZT875 = "Policies need tomli on Python 3.10, and it is not installed. Run `pip install tomli`."
+    ZT875 = "TOML files need tomli on Python 3.10, and it is not installed. Run `pip install tomli`."
 
     # Keys
     ZT876 = "The key file {path} {problem}. {remedy}"

@@ -11,6 +11,7 @@ from ..tokenization.folds import VARIANTS
 from ..training.augmenters import respelled
 from .bootstrap import Difference, Scores, compare_counts, summarize
 from .entity_counts import EntityCounts, count_entities
+from .label_maps import LabelMap
 from .predictions import compare, predict_golds
 
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
@@ -29,7 +30,13 @@ class ScriptScores(NamedTuple):
 
 
 def script_scores(
-    nlp: Language, golds: list[Doc], as_written: EntityCounts, *, resamples: int, seed: int
+    nlp: Language,
+    golds: list[Doc],
+    as_written: EntityCounts,
+    *,
+    resamples: int,
+    seed: int,
+    label_map: LabelMap | None = None,
 ) -> dict[str, ScriptScores]:
     """Score a pipeline on documents in other scripts.
 
@@ -38,12 +45,13 @@ def script_scores(
     as_written (EntityCounts): The pipeline's exact entities on them as they are.
     resamples (int): How often documents are drawn, for the intervals.
     seed (int): Of the draws.
+    label_map (Optional[LabelMap]): See `predict_golds`.
     RETURNS (dict[str, ScriptScores]): By name of the conversion.
     """
     found = {}
     for name, convert in script_conversions().items():
         rewritten = [respelled(gold, convert(gold.text)) for gold in golds]
-        table = count_entities(compare(predict_golds(nlp, rewritten)))
+        table = count_entities(compare(predict_golds(nlp, rewritten, label_map)))
         found[name] = ScriptScores(
             sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
             summarize(table, resamples=resamples, seed=seed).micro,
