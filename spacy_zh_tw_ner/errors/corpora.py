@@ -74,3 +74,13 @@ class CorpusErrors:
         "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`, or name another."
     )
     ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."
+
+    # Label maps
+    ZT733 = "{path} is not a label map that can be read: {reason}. Write it as TOML, as docs/evaluation.md shows."
+    ZT734 = (
+        "{path}: [{name}] is not part of a label map. Write the tables [corpus] and [pipeline], with a label and the "
+        'label to compare on each line: private_phone = "PHONE".'
+    )
+    ZT735 = (
+        "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
+    )
