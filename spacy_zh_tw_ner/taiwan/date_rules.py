@@ -141,7 +141,7 @@ def dated(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
 
 
 def _is_of_person(view: str, begin: int, stop: int) -> bool:
-    """Return whether the sex, the age or the national identification number of a person is beside a date with a year."""
+    """Return whether the sex, the age or the identification number of a person is beside a date with a year."""
     before = PERSON_BEFORE.search(view, max(0, begin - REACH), begin)
     return before is not None or PERSON_AFTER.match(view, stop) is not None
 
