@@ -260,7 +260,7 @@ def test_one_line_says_what_runs_where(
     lines: list[str] = []
     require_gpu(0, notify=lines.append)
     assert lines == [check_gpu(0)]
-    assert lines[0].startswith("[ZT702] CuPy is not installed: the encoder runs on cuda:0, the rest")
+    assert lines[0].startswith("[ZT702] CuPy is not installed, so only the encoder runs on cuda:0, and the rest")
     assert f'[{extra}]"`.' in lines[0]
 
 

@@ -30,7 +30,7 @@ def test_fields_splits_and_notes(tmp_path: Path) -> None:
     ]
     assert "train 8 texts (80.0 %)" in said
     assert "--script auto: 10 texts are not Simplified and are left as they are." in said
-    assert "10 annotations were written more than once, and are kept once." in said
+    assert "10 annotations repeat another one; each is kept once." in said
     assert "Left out: 10 times a region without a label." in said
 
 

@@ -62,7 +62,7 @@ def test_meta_keeps_what_it_has_and_gets_what_spacy_package_writes() -> None:
 )
 def test_other_files_are_no_scores(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(content, encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not hold scores"):
+    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not contain scores"):
         read_metrics(tmp_path / "m.json")
     with pytest.raises(CorpusError, match="ZT410"):
         read_metrics(tmp_path / "nowhere.json")
