@@ -73,7 +73,7 @@ class CorpusErrors:
         "{path}: PNG needs resvg-py, which is not installed. Run `{hint}`, or choose .svg, which every browser shows."
     )
     ZT404 = "{value!r} is not a supported image format. Choose from {choices}."
-    ZT410 = "{path} does not contain scores. Write them with `evaluate PIPELINE DATA --output {path}`."
+    ZT410 = "{path} does not contain scores. Write them with `evaluate PIPELINE CORPUS --output {path}`."
 
     # Folders of corpora
     ZT730 = "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`."
