@@ -13,12 +13,12 @@ from .findings import Finding
 from .places import county_names, district_names, fold_place
 
 N = "[0-9〇零一二三四五六七八九十百]"
+_S = r"[ \n]?"  # scans break lines anywhere
 TAIL = re.compile(
-    rf" ?(?:[東西南北]?{N}{{1,3}} ?段)? ?(?:{N}{{1,4}} ?巷)? ?(?:{N}{{1,4}} ?[弄衖])?"
-    rf" ?(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號(?:之{N}{{1,3}}(?!{N}))?)?"
-    rf"(?P<floor>[ ,，]?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
-    rf"|[ ,，]?B[0-9](?![0-9A-Za-z]))?"
-    rf"(?:[ ,]?(?:[A-Z]|{N}){{1,5}} ?室)?"
+    rf"{_S}(?:[東西南北]?{N}{{1,3}} ?段)?{_S}(?:{N}{{1,4}} ?巷)?{_S}(?:{N}{{1,4}} ?[弄衖])?"
+    rf"{_S}(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號(?:之{N}{{1,3}}(?!{N}))?)?"
+    rf"(?P<floor> ?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?| ?B[0-9](?![0-9A-Za-z]))?"
+    rf"(?: ?(?:[A-Z]|{N}){{1,5}} ?室)?"
 )
 HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})? ?$")
 LICENSE = re.compile(r"[\u4e00-\u9fff]{1,8}字第 ?[0-9]{4,6} ?$")
@@ -53,7 +53,7 @@ def find_address(view: str, place: int) -> Finding | None:
         return None
     tail = TAIL.match(view, place + 1)
     assert tail is not None  # it matches the empty string
-    stop = tail.end() if tail[0].strip(" ,，") else place + 1
+    stop = tail.end() if tail[0].strip() else place + 1
     head = _district_before(view, place)
     if head is not None:
         return Finding(head, stop, "ADDRESS", _score(tail, stop, place), "address_in_district")
@@ -110,7 +110,7 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 MEDICAL = frozenset(
     "醫 牙醫 中醫 牙 藥 藥師 藥劑生 護 護理 護理師 護士 助產 助產師 醫檢 檢驗 醫放 放射 物理 物治 職治 職能 營養 呼吸 "
-    "心理 諮心 臨心 語療 聽力 聽 牙技 驗光 醫檢師 營養師 社工".split()
+    "心理 諮心 臨心 語療 聽力 聽 牙技 驗光 醫檢師 營養師".split()
 )
 
 

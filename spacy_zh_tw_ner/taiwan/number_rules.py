@@ -13,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from .findings import OTHER, Context, Finding, find_context
+from .findings import NO_CONTEXT, OTHER, Context, Finding, find_context
 from .identifiers import (
+    is_bank_code,
     is_company_id,
     is_credit_card,
     is_household_id,
@@ -26,18 +27,26 @@ from .identifiers import (
 from .phone import is_license_plate, is_phone, phone_kind
 
 PIECE = re.compile(r"[A-Za-z0-9]+")
-MAX_PIECES, MAX_SPELT, MAX_LENGTH = 6, 10, 22
+MAX_PIECES, MAX_SPELT, MAX_LENGTH = 6, 10, 23
 SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
 # Between the pieces of one number: a dash with spaces, parentheses of an area code, or one line break.
 SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
-GLUED = re.compile(r"[\-./_@:\\]")
+GLUED = re.compile(r"[\-._@\\]")
 MILITARY_SIGN = re.compile(r"[天地玄黃宇宙洪荒日月軍海空](?:字第 ?)?$")
 MILITARY_END = re.compile(" ?號")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
 # Counters: 12345675 元 is a sum, whatever it is a check digit of.
 AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
+BANK_CODE = re.compile(r"(?:7000021|[0-9]{3})(?:\) ?-?|-| - )(?! )")
+NEW_PLATE = re.compile(r"[A-HJ-NP-Z]{3}-[0-35-9]{3,4}")
+VEHICLE = re.compile(
+    "汽車|機車|車牌|車輛|車號|行照|過戶|車主|司機|停車|車禍|開車|自小客|計程車|交通費|油資|里程|開來|騎|監理|駕駛|行駛|修理|碰撞"
+)
+FAR, NEAR = 300, 30  # characters before and after a plate in which a word for a vehicle counts
+DOCUMENT = re.compile("第 ?$")  # 北市教字第1133782543號
+NHI_WORD = re.compile("健保")
 AREA = re.compile(r"(?:0[2-8]|037|049|082|0826|0836|089|\+?(?:002)?886)(?![0-9])|[0-9]+$")
-LOCAL = re.compile(r"[2-8][0-9]{6,7}")
+LOCAL = re.compile(r"(?!412|449)[2-8][0-9]{6,7}")  # 412-8185 and 449-… are lines of firms, like 0800
 COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 
 
@@ -57,10 +66,17 @@ def _digits(least: int, most: int) -> Callable[[str], bool]:
 
 
 def _is_account(number: str) -> bool:
-    return number.isdigit() and 10 <= len(number) <= 17 and phone_kind(number) != "mobile"
+    return 10 <= len(number) <= 17 and phone_kind(number) != "mobile" and not number.startswith(("0800", "0809"))
+
+
+def _has_bank_code(number: str) -> bool:
+    return (13 <= len(number) <= 19 and is_bank_code(number[:3])) or (
+        16 <= len(number) <= 21 and number.startswith("7000021")
+    )
 
 
 _ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _is_account, 0.0, 0.6, 0.9)
+_BANK = NumberRule("BANK_ACCOUNT", "bank_code_and_account", _has_bank_code, 0.6, 0.8, 0.97)
 _PHONE = NumberRule("PHONE", "phone", is_phone, 0.8, 0.95, 0.98)
 _PLATE = NumberRule("LICENSE_PLATE", "license_plate", is_license_plate, 0.3, 0.85, 0.97)
 _LOCAL = NumberRule(
@@ -91,10 +107,12 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
     # A wrong check digit after a strong word is a misspelt number, for those who mask at a low threshold.
     rules[1, 9] += [NumberRule("NATIONAL_ID", "national_id_form", lambda number: number[1] in "12", 0.0, 0.0, 0.4)]
     rules[0, 8] += [NumberRule("COMPANY_ID", "company_id_form", str.isdigit, 0.0, 0.0, 0.4)]
-    rules[0, 12] += [NumberRule("NHI_CARD", "nhi_card", is_nhi_card, 0.0, 0.0, 0.95), _DRIVER]
-    rules[0, 9] += [NumberRule("PASSPORT", "passport", is_passport, 0.0, 0.0, 0.95)]
-    rules[1, 8] += [NumberRule("PASSPORT", "foreign_passport", is_passport, 0.0, 0.0, 0.9)]
-    rules[1, 7] += [NumberRule("HOUSEHOLD_ID", "household_id", is_household_id, 0.0, 0.0, 0.95)]
+    rules[0, 12] += [NumberRule("NHI_CARD", "nhi_card", is_nhi_card, 0.0, 0.7, 0.95), _DRIVER]
+    rules[0, 9] += [NumberRule("PASSPORT", "passport", is_passport, 0.0, 0.6, 0.95)]
+    for n_letters, n_digits in ((1, 7), (1, 8), (2, 7)):
+        foreign = NumberRule("PASSPORT", "foreign_passport", is_passport, 0.0, 0.55, 0.9)
+        rules[n_letters, n_digits] += [foreign]
+    rules[1, 7] += [NumberRule("HOUSEHOLD_ID", "household_id", is_household_id, 0.0, 0.55, 0.95)]
     for n_digits in (6, 7, 8, 9):
         rules[0, n_digits] += [_MILITARY]
     rules[1, 6] += [_MILITARY._replace(is_valid=lambda number: number[1:].isdigit())]
@@ -106,6 +124,8 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
         rules[0, n_digits] += [_CARD]
     for n_digits in range(10, 18):
         rules[0, n_digits] += [_ACCOUNT]
+    for n_digits in range(13, 22):
+        rules[0, n_digits] += [_BANK]
     for shape in ((3, 4), (3, 3), (2, 4), (2, 3), (1, 5)):
         rules[shape] += [_PLATE]
     return dict(rules)
@@ -156,7 +176,16 @@ def _is_edge(view: str, place: int, beyond: int) -> bool:
         return True
     if view[place] == "_":
         return False
-    return not (GLUED.match(view[place]) and view[beyond].isascii() and view[beyond].isalnum() and view[place] != ":")
+    return not (GLUED.match(view[place]) and view[beyond].isascii() and view[beyond].isalnum())
+
+
+def _is_about_cars(view: str, begin: int, stop: int) -> bool:
+    return VEHICLE.search(view, max(0, begin - FAR), stop + NEAR) is not None
+
+
+def _is_in_path(view: str, place: int, beyond: int) -> bool:
+    """Return whether a slash joins a number to others, as in 2024/04595257; telephones are listed with slashes, too."""
+    return 0 <= beyond < len(view) and view[place] == "/" and view[beyond].isascii() and view[beyond].isalnum()
 
 
 def _classify(view: str, number: str, begin: int, stop: int, contexts: dict[int, Context]) -> Iterator[Finding]:
@@ -166,13 +195,34 @@ def _classify(view: str, number: str, begin: int, stop: int, contexts: dict[int,
         return
     context = find_context(view, begin, stop, contexts)
     raw = view[begin:stop]
+    is_in_path = _is_in_path(view, begin - 1, begin - 2) or _is_in_path(view, stop, stop + 1)
+    is_document = DOCUMENT.search(view, max(0, begin - 3), begin) is not None
     for rule in valid:
-        if context.label == rule.label:
+        if (is_in_path and rule.label != "PHONE") or (is_document and rule.label != "MILITARY_ID"):
+            continue
+        if (
+            rule.label == "NHI_CARD"
+            and context.label != rule.label
+            and NHI_WORD.search(view, max(0, begin - 60), begin)
+        ):
+            score = rule.weak  # 健保卡遺失，新的卡號 000011674224
+        elif context.label == rule.label:
             score = rule.strong if context.is_strong else rule.weak
         else:
             score = rule.alone * _doubt_from_context(rule, context, number)
+            if (
+                rule is _PLATE
+                and context is NO_CONTEXT
+                and NEW_PLATE.fullmatch(raw)
+                and _is_about_cars(view, begin, stop)
+            ):
+                score = 0.6
         if score < rule.strong:
             score *= _doubt_from_form(rule, raw, number)
+        if rule is _BANK and BANK_CODE.match(view, begin) is None:
+            continue  # without a sign after the code, it is an account like others
+        if rule is _ACCOUNT and "." in raw:
+            continue
         if AMOUNT.match(view, stop) and number.isdigit():
             score *= 0.4
         if score > 0.0:
@@ -214,7 +264,9 @@ def _doubt_from_form(rule: NumberRule, raw: str, number: str) -> float:
 
 def _extent(view: str, begin: int, stop: int, rule: NumberRule) -> tuple[int, int]:
     """Return the characters of a number: a phone has its "+" or "(" and its extension, an old military id its sign."""
-    if rule.label == "PHONE":
+    if rule is _BANK:
+        begin -= view[begin - 1 : begin] == "(" and ")" in view[begin:stop]
+    elif rule.label == "PHONE":
         if view[begin - 1 : begin] == "(" and ")" in view[begin:stop]:
             begin -= 1
         begin -= view[begin - 1 : begin] == "+"
