@@ -102,7 +102,11 @@ class Journal:
         self._file = path.open("ab")
 
     def enter(self, index: int, tally: AnnotationTally) -> None:
-        """Record that the files of a chunk are complete."""
+        """Record that the files of a chunk are complete.
+
+        index (int): Number of the chunk.
+        tally (AnnotationTally): Counts of the chunk.
+        """
         self.done[index] = tally
         self._file.write(_line((index, tally)))
         self._file.flush()

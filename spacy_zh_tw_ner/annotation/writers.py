@@ -204,7 +204,7 @@ def doc_bin_tokens() -> int:
 
 
 def _schema(job: AnnotationJob) -> Any:
-    """Return the Arrow schema of a Parquet output."""
+    """Return the Arrow schema of a Parquet output: the columns of the input and the entities."""
     import pyarrow as pa
 
     if job.reads != "parquet" or job.masking is not None:
@@ -241,7 +241,7 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
 
 
 def record_fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
-    """Return all fields of a record, including the text."""
+    """Return all fields of a record, including the text. For Parquet they are a row of the chunk's table."""
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()

@@ -174,8 +174,8 @@ def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
     elif scripts[CONVERTED]:
         yield f"--script auto: all {scripts[CONVERTED]:,} texts are Simplified."
     for converted_by, rescued in conversions.items():
-        apart = f"; {rescued} entities were converted separately, because their sentences would change them"
-        yield f"Converted by {converted_by}{apart * bool(rescued)}."
+        separately = f"; {rescued} entities were converted separately, because their sentences would change them"
+        yield f"Converted by {converted_by}{separately * bool(rescued)}."
     if duplicates:
         yield f"{duplicates:,} annotations repeat another one; each is kept once."
     for reason, n in left_out.items():

@@ -155,9 +155,9 @@ def plan_splits(
     held_out = None
     if "dev" in found and "test" not in found:
         found["test"] = found.pop("dev")
-        notify("There is no test split: dev is taken as test, and every tenth sentence of train as dev.")
+        notify("There is no test split: dev is used as test, and every tenth sentence of train as dev.")
     elif "dev" not in found:
-        notify("There is no dev split: every tenth sentence of train is taken as dev.")
+        notify("There is no dev split: every tenth sentence of train is used as dev.")
     if "dev" not in found:
         held_out = target / "dev.spacy"
         found = {"train": found["train"], "dev": [], **found}

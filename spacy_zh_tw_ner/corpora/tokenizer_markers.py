@@ -88,7 +88,7 @@ class MarkerRemover:
         text (Optional[str]): The original text, if it is known. If all tokens occur in it, none is a marker.
         RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens, tags, and for each token
             whether a space precedes it, as in `tags.join_tokens`; the last is empty if the sentence has no markers.
-        RAISES (LostText): If part of the text is lost, such as a character that is [UNK].
+        RAISES (LostText): If part of the text is lost, for example by [UNK].
         """
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]

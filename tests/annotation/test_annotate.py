@@ -51,7 +51,7 @@ def test_json_lines_keep_their_fields_and_order(make_job: MakeJob, tiny_nlp: Lan
     assert not job.rejects.exists()
 
 
-def test_lines_of_text_are_numbered(make_job: MakeJob) -> None:
+def test_records_of_text_files_have_line_numbers(make_job: MakeJob) -> None:
     job = make_job("\ufeff蔡英文\r\n\r\n在臺北市\u2028見\n末", suffix=".txt", chunk_size=2)
     annotate(job, progress=False)
     rows = [(row["line"], row["text"]) for row in rows_of(job.target)]

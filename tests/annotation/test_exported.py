@@ -48,7 +48,9 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     return one == other
 
 
-def test_json_lines_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_lines_equal_those_of_the_pipeline(
+    jobs: tuple[AnnotationJob, AnnotationJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recognizer, "BATCH_CHARS", 40)
     tallies = [annotate(job, progress=False) for job in jobs]
     assert same(*(rows_of(job.target) for job in jobs))
@@ -56,7 +58,7 @@ def test_json_lines_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob], monk
     assert tallies[0].records == tallies[1].records
 
 
-def test_spacy_files_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
+def test_spacy_files_equal_those_of_the_pipeline(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
     found = []
     for job in (replace(job, target=job.target.with_suffix(".spacy")) for job in jobs):
         annotate(job, progress=False)

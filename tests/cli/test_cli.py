@@ -48,7 +48,7 @@ def test_convert_lists_splits_in_their_usual_order(tiny_source: Path, tmp_path: 
 def test_convert_reports_the_held_out_split(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("[甲](A)\n" * 20, encoding="utf-8")
     output = succeeds("convert", tmp_path, tmp_path / "out", "--script", "none")
-    assert "every tenth sentence of train is taken as dev" in " ".join(output.split())
+    assert "every tenth sentence of train is used as dev" in " ".join(output.split())
 
 
 def test_convert_has_options_for_format_script_and_rejects(tmp_path: Path) -> None:

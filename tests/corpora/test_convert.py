@@ -256,7 +256,7 @@ def test_without_test_dev_becomes_test_and_a_tenth_of_train_becomes_dev(tmp_path
         "dev": (3, 3),
         "test": (2, 2),
     }
-    assert messages == ["There is no test split: dev is taken as test, and every tenth sentence of train as dev."]
+    assert messages == ["There is no test split: dev is used as test, and every tenth sentence of train as dev."]
 
 
 def test_without_dev_a_tenth_of_train_becomes_dev(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_without_dev_a_tenth_of_train_becomes_dev(tmp_path: Path) -> None:
     convert(folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out", ConvertSettings(), notify=messages.append)
     assert texts(tmp_path / "out" / "test.spacy") == ["丙"]
     assert texts(tmp_path / "out" / "dev.spacy") == ["甲0", "甲10", "甲20"]
-    assert messages == ["There is no dev split: every tenth sentence of train is taken as dev."]
+    assert messages == ["There is no dev split: every tenth sentence of train is used as dev."]
 
 
 def test_train_alone_gives_train_and_dev(tmp_path: Path) -> None:

@@ -189,5 +189,5 @@ def test_it_has_no_simplified_characters(records: dict[tuple[str, str], list[Rec
     assert [r.doc_id for r in everything(records) if simplified & set(r.text)] == []
 
 
-def test_it_is_small() -> None:
+def test_the_files_are_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 1_000_000

@@ -170,7 +170,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation, which fits all formats and so shows none."""
+    """Return whether an object is a text without annotation, so that it does not show the format of its file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 

@@ -32,7 +32,7 @@ def is_minimal(data: dict[str, Any]) -> bool:
 
 
 def _are_regions(value: Any, needed: str = "end") -> bool:
-    """Return whether a value is a list in which at least one object has `start` and the given key."""
+    """Return whether a value is a list with an object that has the keys `start` and `needed`."""
     return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
 
 

@@ -143,7 +143,7 @@ def test_fragments_separated_by_white_space_are_joined(
         ("國立臺灣", "0 2;9 11", "國立 大學"),
     ],
 )
-def test_other_fragments_are_rejected(text: str, places: str, surface: str, tmp_path: Path) -> None:
+def test_fragments_separated_by_text_are_rejected(text: str, places: str, surface: str, tmp_path: Path) -> None:
     for written in (f"\t{surface}", ""):
         record = read(tmp_path, f"T1\tORG {places}{written}\n", text=text)
         assert record.entities == []

@@ -230,7 +230,7 @@ def test_numbers_in_the_first_column_are_tokens_unless_they_count(tmp_path: Path
     "white", ["\u3000", "\xa0", "\u2003", "\u200a", "\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff"]
 )
 @pytest.mark.parametrize("separator", [" ", "\t", "  ", " \t", "\t "])
-def test_only_ascii_blanks_and_tabs_separate(white: str, separator: str, tmp_path: Path) -> None:
+def test_only_ascii_spaces_and_tabs_separate_columns(white: str, separator: str, tmp_path: Path) -> None:
     content = "".join(
         f"{token}{separator}{tag}\n" for token, tag in (("林", "B-P"), (white, "I-P"), (f"小{white}華", "I-P"))
     )

@@ -178,7 +178,7 @@ def test_an_unlabelled_test_split_is_left_out(good: str, bare: str, tmp_path: Pa
     done = converted(tmp_path, files)
     assert (done.splits["test"], len(done.splits["train"]), len(done.splits["dev"])) == (BOTH, 10, 2)
     assert "The test split is left out" in done.messages[0]
-    assert "dev is taken as test" in done.messages[1]
+    assert "dev is used as test" in done.messages[1]
 
 
 def test_an_unlabelled_dev_split_is_left_out_too(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_unlabelled_dev_split_is_left_out_too(tmp_path: Path) -> None:
     assert (done.splits["test"], len(done.splits["dev"])) == (BOTH, 2)
 
 
-def test_one_annotation_makes_a_split_labelled(tmp_path: Path) -> None:
+def test_a_split_with_one_annotation_is_not_left_out(tmp_path: Path) -> None:
     test = lines(*[{"text": "好"}] * 99, {"text": TEXT, "spans": SPANS})
     files = {"train.jsonl": lines({"text": TEXT, "spans": SPANS}), "dev.jsonl": test, "test.jsonl": test}
     assert [len(docs) for docs in converted(tmp_path, files).splits.values()] == [1, 100, 100]
