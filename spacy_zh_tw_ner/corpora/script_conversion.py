@@ -98,9 +98,9 @@ class ScriptDecision:
     """Decides which texts of a corpus are in Simplified Chinese.
 
     The beginning of a file decides its script; if it has no character of only one script, the corpus so far decides.
-    In a Simplified file, a text is Simplified unless it has Traditional characters, and as many as Simplified ones. In
-    a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY` times as
-    many as Traditional ones.
+    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many as Simplified
+    ones. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY`
+    times as many as Traditional ones.
     """
 
     def __init__(self) -> None:

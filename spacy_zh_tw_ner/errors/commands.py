@@ -36,7 +36,7 @@ class CommandErrors:
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
-    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with its traceback, which is above."
+    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with the traceback above."
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is required but not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
@@ -49,7 +49,7 @@ class CommandErrors:
     ZT686 = "{path} contains no records, so nothing was written. Check IN."
     ZT687 = (
         "None of the {n:,} records of {path} could be read, so nothing was annotated. First error: {reason}. All "
-        "errors are in {rejects}."
+        "errors are in {rejects}. Correct the records, or name another field with --text-field."
     )
     ZT688 = "{path} is {seen}, not UTF-8 text. Decompress it or save it as UTF-8 first."
     ZT689 = (

@@ -60,7 +60,7 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def is_comment(line: str, column: int | None = None) -> bool:
-    """Return whether a line is a comment. A line may also begin with # because that is the first token of a sentence.
+    """Return whether a line is a comment. A line that begins with # may also be a token and its tag.
 
     line (str): The line.
     column (Optional[int]): The column of the tags, if it is known.
