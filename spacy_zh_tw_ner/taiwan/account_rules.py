@@ -15,24 +15,29 @@ from typing import NamedTuple
 from .findings import Finding
 
 REACH = 30
+TEXT = 200  # characters before an account in which its platform is searched if it follows 帳號
 _PLATFORMS = {
     "LINE_ID": r"(?<![A-Za-z])(?:LINE|Line|line)(?![A-Za-z])|賴|官方帳號|加好友|好友",
-    "PTT_ID": r"(?<![A-Za-z])(?:PTT|Ptt|ptt)(?![A-Za-z])|批踢踢|鄉民|站內信|推文",
+    "PTT_ID": r"(?<![A-Za-z])(?:PTT|Ptt|ptt)(?![A-Za-z])|批踢踢|鄉民|站內信|推文|[板版]主|水桶|留言",
     "SOCIAL": (
         r"(?<![A-Za-z])(?:IG|ig|Instagram|instagram|FB|fb|Facebook|facebook|Twitter|twitter|Threads|threads|Telegram"
-        r"|telegram|TG|WeChat|wechat|TikTok|Tiktok|tiktok|Plurk|plurk|Discord|discord|YouTube|Youtube|Dcard|YT)(?![A-Za-z])"
+        r"|telegram|TG|WeChat|wechat|TikTok|Tiktok|tiktok|Plurk|plurk|Discord|discord|YouTube|Youtube|Dcard|YT|GitHub|Github|github|Skype|skype|Steam)(?![A-Za-z])"
         r"|臉書|推特|微信|抖音|噗浪|小紅書|粉專|粉絲團|粉絲專頁|限動|脆"
     ),
 }
 # The lookahead lists the first characters: most places fail at once.
 PLATFORM = re.compile(
-    r"(?=[LlPpIiFfTtWwDdYy賴官加好批鄉站推臉微抖噗小粉限脆])(?:"
+    r"(?=[LlPpIiFfTtWwDdYyGgSs賴官加好批鄉站推板版水留臉微抖噗小粉限脆])(?:"
     + "|".join(f"(?P<{label}>{words})" for label, words in _PLATFORMS.items())
     + ")"
 )
 HANDLE = re.compile(r"@[A-Za-z0-9_][A-Za-z0-9._\-]{2,29}(?![A-Za-z0-9@])")
 NO_HANDLE_BEFORE = re.compile(r"[A-Za-z0-9._%+\-@/]")  # an address of e-mail
 ACCOUNT = re.compile(r"(?<![A-Za-z0-9._%+\-@/])[A-Za-z0-9][A-Za-z0-9._\-]{1,29}(?![A-Za-z0-9@/])")
+NAMED_ACCOUNT = re.compile(
+    r"(?:帳號|代號|使用者|(?<![A-Za-z])(?:ID|id))(?:是|為|叫|:)? ?"
+    r"(?P<name>[A-Za-z][A-Za-z0-9._\-]{3,19})(?![A-Za-z0-9@/])"
+)
 # Between a platform and an account: words such as ID and 帳號, signs, and little else.
 _GAP_WORDS = "ID|Id|id|帳號|帳戶|好友|搜尋|聯絡|暱稱|帳|名稱|私訊|使用者|名|加|我|的|是|為|叫|請|或|可|版"
 GAP = re.compile(rf"{_GAP_WORDS}|[ :,=()「」『』【】\[\]\"'，、。/]")
@@ -53,14 +58,20 @@ PRODUCTS = frozenset(
 )
 PTT_FORM = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}")
 SECRET_WORD = re.compile(
-    r"(?=[密帳金通口PpSsTtAa])(?:密碼|帳密|金鑰|密鑰|通行碼|口令|(?:[Pp]ass(?:word|wd|code|phrase)?|PASSWORD|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
+    r"(?=[密帳金通口權門開提保A-Zpsta])(?:密碼|帳密|金鑰|密鑰|通行碼|口令|權杖|門鎖|開機|提款卡|保險箱|(?:[A-Z_]{1,40}_)?(?:PASS|KEY|TOKEN|SECRET)(?![A-Za-z])|[Pp][Ww](?![A-Za-z])|(?:[Pp]ass(?:word|wd|code|phrase)?|PASSWORD|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
     r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN)(?:[_ ](?:key|KEY|id|ID))?(?![A-Za-z])(?: ?碼)?)"
 )
 BEARER = re.compile(r"(?:[Bb]earer|Basic) (?P<secret>[A-Za-z0-9_\-.+/=]{12,2000})")
+MIXED = re.compile(r"(?<![!-~])[A-Za-z0-9][A-Za-z0-9._\-]{0,30}[!@#$%^&*+][!#-&*-+\--:<-~]{0,30}(?![A-Za-z0-9])")
+LOGIN = re.compile("密碼|admin|root|登入|帳號|[Ww]i-?[Ff]i|門鎖|login")
+FAR = 60  # characters before a token in which a word for a login counts
+WEAK_SECRET_WORDS = frozenset(("門鎖", "開機", "提款卡", "保險箱"))
+NO_PIN = re.compile("[末後前]|卡號|電話|序號|型號")
 ONE_TIME = re.compile(r"一次性|動態|簡訊|OTP|驗證|臨時性")
 # What may be between a word for a secret and its value; the last sign says that a value follows.
 SECRET_GAP = re.compile(
-    r"[\"' ]{0,2}(?P<link>[^!-~。！？\n]{0,14}(?:[:=]|是|為|成|「|『|用|換|改|設) ?[\"'「『 ]{0,2})?[\"'「『( ]{0,2}"
+    r"[\"' ]{0,2}(?P<link>[^!-~。！？\n]{0,20}(?:[:=]|是|為|成|「|『|用|[換改設][了好過]?，?) ?"
+    r"[\"'「『 ]{0,2})?[\"'「『( ]{0,2}"
 )
 SECRET = re.compile(r"[!#-&*-+\--:<-~][!#-&(-+\--~]{2,127}")
 NOT_SECRET = re.compile(
@@ -94,6 +105,9 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
             cue, begin = _nearest(cues, match.start()), match.start()
             if begin == start or NO_HANDLE_BEFORE.match(view, begin - 1) is None or (cue and cue.end == begin):
                 yield _handle(view, match, cue)
+    for match in NAMED_ACCOUNT.finditer(view, max(0, start - 4), end):
+        if match.start("name") >= start and _nearest(cues, match.start()) is None:
+            yield from _far_account(view, match)
     if cues:
         for match in ACCOUNT.finditer(view, start, end):
             cue = _nearest(cues, match.start())
@@ -116,12 +130,28 @@ def _trimmed(view: str, begin: int, stop: int) -> int:
     return stop
 
 
+OFFICIAL = re.compile("(?:加|預約|搜尋|官方)[^!-~。\n]{0,4}$")
+
+
 def _handle(view: str, match: "re.Match[str]", cue: Cue | None) -> Finding:
-    begin, stop = match.start(), _trimmed(view, *match.span())
+    begin, stop = match.start(), match.end() - len(match[0]) + len(match[0].rstrip(".-"))
     if cue is not None:
         return Finding(begin, stop, "SOCIAL" if cue.label == "PTT_ID" else cue.label, 0.9, "handle_after_platform")
+    if OFFICIAL.search(view, max(0, begin - 8), begin):  # official accounts of LINE begin with @
+        return Finding(begin, stop, "LINE_ID", 0.6, "handle_of_official_account")
     is_telling = any(not char.isalpha() for char in view[begin + 1 : stop])
     return Finding(begin, stop, "SOCIAL", 0.55 if is_telling else 0.3, "handle")
+
+
+def _far_account(view: str, match: "re.Match[str]") -> Iterator[Finding]:
+    """Yield 帳號 windbell77 with the label of the platform that the text named last, or 水桶 names after it."""
+    name = match["name"]
+    if name.isalpha() or name.isdigit():
+        return
+    words = [*PLATFORM.finditer(view, max(0, match.start() - TEXT), match.start())]
+    words += [*PLATFORM.finditer(view, match.end(), match.end() + 6)]
+    if words and (words[-1].lastgroup != "PTT_ID" or PTT_FORM.fullmatch(name)):
+        yield Finding(*match.span("name"), str(words[-1].lastgroup), 0.55, "account_in_text_of_platform")
 
 
 def _account(view: str, match: "re.Match[str]", cue: Cue) -> Iterator[Finding]:
@@ -130,16 +160,16 @@ def _account(view: str, match: "re.Match[str]", cue: Cue) -> Iterator[Finding]:
     is_near, is_named = GAP.sub("", gap) == "", NAMED.search(gap) is not None
     if len(name) < 3 or name.isdigit() or name.lower() in PRODUCTS or not (is_near or is_named):
         return
+    if cue.label == "PTT_ID" and PTT_FORM.fullmatch(name) is None:
+        return
+    if cue.label == "LINE_ID" and not 4 <= len(name) <= 20:
+        return
     if not is_near:  # LINE 的截圖（對方帳號 cheng_1977）
         if not name.isalnum() and not SENTENCE_END.search(gap) and not ASCII.search(gap):
             yield Finding(begin, stop, cue.label, 0.6, "account_in_sentence_of_platform")
         return
     is_telling = not name.isalpha() and (gap != "" or name[0].isalpha())
     if not is_named and not is_telling:  # LINE Pay, IG story
-        return
-    if cue.label == "PTT_ID" and PTT_FORM.fullmatch(name) is None:
-        return
-    if cue.label == "LINE_ID" and not 4 <= len(name) <= 20:
         return
     yield Finding(begin, stop, cue.label, 0.9 if is_named else 0.7, "account_after_platform")
 
@@ -154,6 +184,10 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
     before = max(0, start - REACH)
     for match in BEARER.finditer(view, start, end):
         yield Finding(*match.span("secret"), "SECRET", 0.95, "bearer")
+    for match in MIXED.finditer(view, start, end):
+        stop = _end_of_secret(view, *match.span())
+        if _is_mixed(view[match.start() : stop]) and LOGIN.search(view, max(0, match.start() - FAR), match.start()):
+            yield Finding(match.start(), stop, "SECRET", 0.6, "mixed_signs_after_login")
     for word in SECRET_WORD.finditer(view, before, end):
         gap = SECRET_GAP.match(view, word.end())
         assert gap is not None  # it matches the empty string
@@ -162,6 +196,9 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
             continue
         begin, stop = value.start(), _end_of_secret(view, *value.span())
         surface = view[begin:stop]
+        is_weak = word[0] in WEAK_SECRET_WORDS
+        if is_weak and (len(gap["link"] or "") > 6 or not surface.isdigit() or NO_PIN.search(gap[0])):
+            continue
         if len(surface) < 4 or (AMOUNT_AFTER.match(view, stop) and surface.isdigit()):
             continue
         if NOT_SECRET.fullmatch(surface) and not (
@@ -170,7 +207,15 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
             continue
         # Chinese words between the two, as in 密碼每學期更換，本學期為 Sp!113, make a plain number less likely.
         is_far = len(gap["link"] or "") > 4
-        yield Finding(begin, stop, "SECRET", 0.6 if is_far and surface.isdigit() else 0.95, "secret_after_word")
+        yield Finding(
+            begin, stop, "SECRET", 0.6 if is_weak or (is_far and surface.isdigit()) else 0.95, "secret_after_word"
+        )
+
+
+def _is_mixed(token: str) -> bool:
+    """Return whether a token has letters, digits and a sign that people put into passwords."""
+    has_letter, has_digit = any(map(str.isalpha, token)), any(map(str.isdigit, token))
+    return has_letter and has_digit and NOT_SECRET.fullmatch(token) is None
 
 
 def _end_of_secret(view: str, begin: int, stop: int) -> int:

@@ -6,11 +6,11 @@ Source: CNS 7648 and ISO 8601 for written forms; 民國 n is the year n + 1911.
 
 import re
 
-from .findings import Finding, find_context
+from .findings import MAX_LINE, TABLE, Finding, find_column_context, find_context
 
 N = "[0-9〇零一二三四五六七八九十]"
-ERA = r"(?:(?:中華)?民國前?|民前|西元前?|公元|[農國陰陽]曆|明治|大正|昭和|光緒)"
-BEFORE_YEAR = re.compile(rf"(?P<era>{ERA} ?)?(?:[0-9]{{1,4}}|[〇零○一二三四五六七八九十百]{{1,5}}|元) ?$")
+ERA = r"(?:(?:中 {0,3}華 {0,3})?民 {0,3}國前?|民前|西元前?|公元|[農國陰陽]曆|明治|大正|昭和|光緒)"
+BEFORE_YEAR = re.compile(rf"(?P<era>{ERA} {{0,3}})?(?:[0-9]{{1,4}}|[〇零○一二三四五六七八九十百]{{1,5}}|元) ?$")
 AFTER_YEAR = re.compile(
     rf" ?(?P<lunar>[農陰]曆)?(?P<month>(?:閏|正|臘|元|{N}){{1,3}} ?月份?) ?(?P<day>(?:初|廿|卅|{N}){{1,3}} ?[日號]?)?"
 )
@@ -29,9 +29,12 @@ ASKED = re.compile(  # in the line before the answer
     r"(?:請問|核對|確認|提供|告訴|[您你]的?)[^\n0-9]{0,10}(?:出生|生日)[^\n0-9]{0,30}\n[^\n0-9:]{0,8}:[^0-9\n]{0,28}$"
 )
 CELL_BORDER = re.compile(r"[ \t|,、;]+")
-REACH = 16
+FIRST_DATE = re.compile("[0-9][/.年][0-9]")
+SOLAR_TERM = re.compile(r"(?:臘|正)月(?:初|廿|卅|十|二十|三十)[一二三四五六七八九十]?")
+AFTER_ID = re.compile(r"[A-Z][12AB89][0-9]{8}[),，、；; \t|/]{1,3}$")  # people list a number and a birthday together
+TWO_CHINESE = re.compile("[一二三四五六七八九十]{2,3}")
+REACH = 20
 DIALOGUE = 90  # characters before an answer that hold its question
-MAX_LINE, TABLE = 120, 800  # characters of a line before a date, and of the lines above it, in a table
 
 
 def find_year(view: str, place: int) -> Finding | None:
@@ -82,13 +85,25 @@ def find_month_and_day(view: str, place: int) -> Finding | None:
     place (int): Position of 月.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
+    if view[place - 1 : place] in ("臘", "正"):
+        return _lunar_month(view, place)
     if view[place - 1 : place] not in ENDS_MONTH:
         return None
     month, day = MONTH.search(view, max(0, place - 4), place), DAY.match(view, place + 1)
     if month is None or day is None or _has_year(view, month.start()):
         return None
-    found = dated(view, month.start(), day.end(), 0.85 if day["unit"] else 0.0, "month_and_day")
+    # 九月十二 needs no 日; 9月12 may be a measure.
+    is_chinese = TWO_CHINESE.fullmatch(day["day"]) is not None and not month["month"].isascii()
+    score = 0.85 if day["unit"] else 0.6 if is_chinese else 0.0
+    found = dated(view, month.start(), day.end(), score, "month_and_day")
     return found if found.score else None
+
+
+def _lunar_month(view: str, place: int) -> Finding | None:
+    match = SOLAR_TERM.match(view, place - 1)
+    if match is None or view[place - 2 : place - 1] in ("年", "曆"):
+        return None
+    return dated(view, *match.span(), 0.7, "lunar_month_and_day")
 
 
 def _has_year(view: str, start: int) -> bool:
@@ -109,30 +124,36 @@ def dated(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
     """
     if find_context(view, begin, stop).label == "BIRTHDAY" or BORN.match(view, stop):
         return Finding(begin, stop, "BIRTHDAY", 0.95, rule)
-    if _in_birthday_column(view, begin) or ASKED.search(view, max(0, begin - DIALOGUE), begin):
+    column = find_column_context(view, begin)
+    if column is not None:
+        is_birthday = column.label == "BIRTHDAY"
+        return Finding(begin, stop, "BIRTHDAY" if is_birthday else "DATE", 0.85 if is_birthday else score, rule)
+    if (
+        AFTER_ID.search(view, max(0, begin - 13), begin)
+        or _below_birthday(view, begin)
+        or ASKED.search(view, max(0, begin - DIALOGUE), begin)
+    ):
         return Finding(begin, stop, "BIRTHDAY", 0.85, rule)
     return Finding(begin, stop, "DATE", score, rule)
 
 
-def _in_birthday_column(view: str, begin: int) -> bool:
-    """Return whether a date is below 出生日期 in the header of a table.
+def _below_birthday(view: str, begin: int) -> bool:
+    """Return whether a date is in the one column of dates, 出生日期, of a table whose cells are set off by spaces.
 
         姓名　出生年月日　關係
         林美　58.07.11　　配偶
 
-    The view has ASCII spaces between cells, and names may have spaces too, so the number of a cell counts only where
-    the header has a second column of dates.
+    Names may have spaces too, so cells are not counted; a second date in a row is none.
     """
     line_start = view.rfind("\n", max(0, begin - MAX_LINE), begin) + 1
-    if not line_start or ":" in view[line_start:begin]:
+    before = view[line_start:begin]
+    if not line_start or ":" in before or FIRST_DATE.search(before):
         return False
     for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
         header = CELL_BORDER.split(line)
-        if len(header) < 3 or ":" in line:  # the table has not begun
+        if len(header) < 3 or ":" in line or "\t" in line or "|" in line:  # the table has not begun
             return False
-        columns = [n for n, cell in enumerate(header) if "日" in cell]
+        columns = [cell for cell in header if "日" in cell]
         if columns and not any(map(str.isdigit, line)):
-            n_before = len(CELL_BORDER.findall(view, line_start, begin))
-            column = columns[0] if len(columns) == 1 else n_before
-            return column < len(header) and BIRTH.match(header[column]) is not None
+            return len(columns) == 1 and BIRTH.match(columns[0]) is not None
     return False

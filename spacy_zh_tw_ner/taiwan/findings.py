@@ -32,6 +32,7 @@ OTHER = "OTHER"  # label of context words of numbers that are not personal data
 # Labels whose word may be in the sentence before: 機票要護照嗎？舊的 312345678.
 OF_TEXT = {"PASSPORT", "NHI_CARD", "BANK_ACCOUNT", "DRIVER_LICENSE", "LICENSE_PLATE", "HOUSEHOLD_ID", "MILITARY_ID"}
 FOR_ONE = {OTHER, "BIRTHDAY"}  # labels of context words that count for one number only
+MAX_LINE, TABLE = 120, 800  # characters of a line before a value, and of the lines above it, in a table
 BEFORE, AFTER = 24, 8  # characters in which context words are searched
 BEFORE_SENTENCE = 48  # characters in which they are searched if the sentence has none
 
@@ -66,6 +67,7 @@ WEAK = {
     ),
     "LICENSE_PLATE": "汽車 機車 計程車 轎車 貨車 肇事 停車 拖吊 車輛 車主 駕駛 騎乘 車",
     "PHONE": "聯絡 打給 撥打 分機",
+    "MILITARY_ID": "退伍 退令 服役 役別 軍官 士官 義務役 眷屬",
 }
 
 
@@ -87,6 +89,8 @@ class Context(NamedTuple):
 
 
 _WORDS = {word: Context(label, True) for label, words in STRONG.items() for word in words.split()}
+# Forms set words of two characters apart: 戶　號, 出　生.
+_WORDS |= {f"{word[0]} {word[1]}": context for word, context in _WORDS.items() if len(word) == 2 and not word.isascii()}
 _WORDS |= {word: Context(label, False) for label, words in WEAK.items() for word in words.split()}
 # Longer words first: 統一編號 is not 編號.
 _CUES = re.compile("|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))))
@@ -113,6 +117,9 @@ def find_context(view: str, start: int, end: int, known: dict[int, Context] | No
     after = _CUES.search(view, end, min(len(view), end + AFTER))
     if after is not None and _WORDS[after[0]].label != OTHER:
         return _WORDS[after[0]]
+    column = find_column_context(view, start)
+    if column is not None:
+        return column
     earlier = _context_before(view, start, of_sentence=False)
     return Context(earlier.label, False) if earlier.label in OF_TEXT else NO_CONTEXT
 
@@ -130,3 +137,30 @@ def _context_before(view: str, start: int, *, of_sentence: bool = True) -> Conte
             return context if weak is NO_CONTEXT or context.label != OTHER else weak
         weak = context if weak is NO_CONTEXT else weak
     return weak
+
+
+def find_column_context(view: str, start: int) -> Context | None:
+    """Find the context word in the header of the column of a table whose cells are set off by tabs or "|".
+
+        姓名 | 出生年月日 | 帳號
+        林美 | 58.07.11   | …          the second cell: BIRTHDAY
+
+    view (str): The text after `fold_widths`.
+    start (int): The value.
+    RETURNS (Optional[Context]): The word, NO_CONTEXT if the cell of the header has none, or None outside of such a
+        table. The header is the nearest line above, within `TABLE` characters, without digits and with as many cells.
+    """
+    line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
+    before = view[line_start:start]
+    border = "\t" if "\t" in before else "|"
+    n_before = before.count(border)
+    if not line_start or not n_before:
+        return None
+    for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
+        cells = line.split(border)
+        if len(cells) <= n_before:
+            return None
+        if not any(map(str.isdigit, line)):
+            word = _CUES.search(cells[n_before])
+            return NO_CONTEXT if word is None else _WORDS[word[0]]
+    return None

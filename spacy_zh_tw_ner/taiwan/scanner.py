@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterator
 
 from ..interval_scheduling import Segment, choose
 from .account_rules import find_accounts, find_secrets
-from .addresses import find_address
+from .addresses import find_address, find_english_address
 from .date_rules import find_lunar, find_month_and_day, find_year
 from .findings import LABELS, Finding
-from .number_rules import find_numbers
+from .numbers import find_numbers
 from .numeric_dates import find_numeric
 from .text_rules import find_texts
 from .widths import fold_widths
@@ -86,5 +86,7 @@ def _find_in_stretch(view: str, start: int, end: int) -> Iterator[Finding]:
         yield from find_numeric(view, start, end)
     if not stretch.isalnum() or len(stretch) >= SHORTEST_TOKEN:
         yield from find_texts(view, start, end)
+        if view.find("No.", start, end) >= 0:
+            yield from find_english_address(view, start, end)
     yield from find_accounts(view, start, end)
     yield from find_secrets(view, start, end)

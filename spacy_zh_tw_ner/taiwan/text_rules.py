@@ -100,6 +100,8 @@ def _ips(view: str, start: int, end: int) -> Iterator[Finding]:
         except AddressValueError:
             continue
         before = view[max(0, match.start() - 8) : match.start()]
+        if match[0].startswith("255."):  # a netmask
+            continue
         is_version = VERSION.search(before) is not None
         yield Finding(*match.span(), "IP", 0.3 if is_version else 0.9, "ipv4")
 

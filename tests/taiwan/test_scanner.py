@@ -20,6 +20,8 @@ MODULES = (
     "scanner",
     "findings",
     "number_rules",
+    "number_scores",
+    "numbers",
     "text_rules",
     "addresses",
     "date_rules",
@@ -150,6 +152,32 @@ def found(text: str, min_score: float = 0.5) -> list[tuple[str, str]]:
         ("於民國113年4月27日開庭", "民國113年4月27日", "DATE"),
         ("農曆三月初三進香", "農曆三月初三", "DATE"),
         ("一百一十三年四月二十七日", "一百一十三年四月二十七日", "DATE"),
+        ("發票日期 20240505", "20240505", "DATE"),
+        ("中　華　民　國　114　年　11　月　6　日", "中　華　民　國　114　年　11　月　6　日", "DATE"),
+        ("事故日期：2025 / 11 / 08", "2025 / 11 / 08", "DATE"),
+        ("Wed Nov 12 03:01 login", "Nov 12", "DATE"),
+        ("[12/Nov/2025:22:01] GET", "12/Nov/2025", "DATE"),
+        ("arrived on Sept. 3, 2025 by air", "Sept. 3, 2025", "DATE"),
+        ("12.08（一）開會", "12.08", "DATE"),
+        ("臘月廿四以後不接單", "臘月廿四", "DATE"),
+        ("九月十二我再去", "九月十二", "DATE"),
+        (
+            "8F.-2, No. 180, Sec. 3, Minquan E. Rd., Taipei City 105. Thanks",
+            "8F.-2, No. 180, Sec. 3, Minquan E. Rd., Taipei City 105",
+            "ADDRESS",
+        ),
+        ("住南路328巷12弄3號之2四樓B室", "南路328巷12弄3號之2四樓B室", "ADDRESS"),
+        ("那台 PX-5802 根本擋路", "PX-5802", "LICENSE_PLATE"),
+        ("車牌號碼N9K-281號", "N9K-281", "LICENSE_PLATE"),
+        ("pwd 先用 Welcome#5928, 再改", "Welcome#5928", "SECRET"),
+        ("DB_PASS=8MFdnLepDvXTcCT56AW8", "8MFdnLepDvXTcCT56AW8", "SECRET"),
+        ("提款卡都是 3436。", "3436", "SECRET"),
+        ("登入用 admin / Fw@8680Nei；", "Fw@8680Nei", "SECRET"),
+        ("合庫006 5892386681078 杜先生", "5892386681078", "BANK_ACCOUNT"),
+        ("退伍令字號 玄字第135254號", "玄字第135254號", "MILITARY_ID"),
+        ("戶　號：Ｉ７８０８９２６", "Ｉ７８０８９２６", "HOUSEHOLD_ID"),
+        ("GitHub leo-off67", "leo-off67", "SOCIAL"),
+        ("幫我跟板主 tofuQ2 說", "tofuQ2", "PTT_ID"),
         ("學生3月2日開學", "3月2日", "DATE"),
         ("臺北市10月5號", "10月5號", "DATE"),
         ("面試是九月四日14:30", "九月四日", "DATE"),
@@ -201,7 +229,6 @@ def test_found(text: str, surface: str, label: str) -> None:
         "XA123456789",
         "04595257",  # the check digit alone
         "訂單編號04595257",
-        "發票日期 20240505",
         "2024-04595257",
         "ISBN 978-957-12-3456-3",
         "股票代號2330",
@@ -227,6 +254,12 @@ def test_found(text: str, surface: str, label: str) -> None:
         "LINE Bank與LINE TV",
         "我IG story沒看",
         "民國69年的手抄本",
+        "VAS 6/10",
+        "想給 5/5 星",
+        "出席 9/11 人",
+        "netmask 255.255.255.0",
+        "里程 35,210 km，還車",
+        "提款卡末四碼 3456",
         "總分065-300-165",
         "112年度醫字第1234號民事判決",
         "公司營收04595257元",
@@ -265,6 +298,11 @@ def test_neighbours_keep_their_borders() -> None:
 def test_numbers_in_a_list_with_slashes_are_each_found() -> None:
     assert found("0901-366-738／03-399-3028") == [("0901-366-738", "PHONE"), ("03-399-3028", "PHONE")]
     assert found("住院期間：114/02/11－114/02/19") == [("114/02/11", "DATE"), ("114/02/19", "DATE")]
+
+
+def test_a_column_of_a_table_has_the_word_of_its_header() -> None:
+    assert found("姓名|生日|到期\n林美|1988/6/9|2030/12/01") == [("1988/6/9", "BIRTHDAY"), ("2030/12/01", "DATE")]
+    assert found("姓名\t帳號\n林美\t0040888539629") == [("0040888539629", "BANK_ACCOUNT")]
 
 
 def test_context_raises_and_lowers_scores() -> None:
