@@ -13,9 +13,7 @@ from .terminal import msg
 def from_hf_cli(
     model: str = typer.Argument(..., metavar="MODEL", help="Id of a model on the Hugging Face Hub, or its folder."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the pipeline."),
-    revision: str | None = typer.Option(
-        None, "--revision", "-r", help="Branch, tag or commit of the model on the Hub."
-    ),
+    revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit of the model."),
     size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window, into which long documents are split."),
     overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of a window."),
     save_dtype: str | None = typer.Option(
@@ -23,7 +21,7 @@ def from_hf_cli(
         "--save-dtype",
         parser=one_of("fp16", "bf16"),
         metavar="[fp16|bf16]",
-        help="Precision of the saved weights, with half the size; by default that of MODEL.",
+        help="Save weights in half the size.",
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:
