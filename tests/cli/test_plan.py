@@ -172,7 +172,11 @@ def test_train_replaces_a_run_with_force_only(tiny_corpus: Path, tmp_path: Path)
     succeeds(*command)
     assert "[ZT684]" in fails(*command)
     assert run(*command, "--resume", "--force").exit_code == 2
+<<<<<<< HEAD
     assert "Reading on" not in succeeds(*command, "--resume")  # no progress bar without a terminal
+=======
+    assert "Skipping trained batches" not in succeeds(*command, "--resume")  # no progress bar without a terminal
+>>>>>>> main
     (tmp_path / "model-best" / "notes.txt").write_text("mine")
     assert "notes.txt" in fails(*command, "--force")
     (tmp_path / "model-best" / "notes.txt").unlink()
@@ -200,7 +204,7 @@ def test_train_warns_of_a_warm_up_longer_than_the_run(tiny_corpus: Path, tmp_pat
     options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
     options += ["--training.max_steps=1", "--training.eval_frequency=1"]
     said = " ".join(succeeds("train", tmp_path / "old.cfg", "-o", tmp_path / "old", *options).split())
-    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, and training.max_steps is 1" in said
+    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, but training.max_steps is 1" in said
     assert "ZT925" not in succeeds("train", "bilstm", "-o", tmp_path / "new", *options)
 
 
