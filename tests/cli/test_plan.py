@@ -172,11 +172,7 @@ def test_train_replaces_a_run_with_force_only(tiny_corpus: Path, tmp_path: Path)
     succeeds(*command)
     assert "[ZT684]" in fails(*command)
     assert run(*command, "--resume", "--force").exit_code == 2
-<<<<<<< HEAD
-    assert "Reading on" not in succeeds(*command, "--resume")  # no progress bar without a terminal
-=======
     assert "Skipping trained batches" not in succeeds(*command, "--resume")  # no progress bar without a terminal
->>>>>>> main
     (tmp_path / "model-best" / "notes.txt").write_text("mine")
     assert "notes.txt" in fails(*command, "--force")
     (tmp_path / "model-best" / "notes.txt").unlink()
