@@ -45,6 +45,19 @@ def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
         raise MissingExtraError(Errors.ZT530.format(what=needed_by, package=package, hint=hint)) from error
 
 
+def import_toml() -> ModuleType:
+    """Import the parser of TOML: tomllib, which Python has since 3.11, or tomli.
+
+    RAISES (MissingExtraError): On Python 3.10 without tomli.
+    """
+    if is_installed("tomllib"):
+        return import_module("tomllib")
+    try:
+        return import_module("tomli")
+    except ImportError as error:
+        raise MissingExtraError(Errors.ZT875) from error
+
+
 def install_hint(extra: str) -> str:
     """Return the command that installs an extra.
 

@@ -12,7 +12,7 @@ from spacy_zh_tw_ner import extras
 from spacy_zh_tw_ner.extras import install_hint
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("evaluate", "fast", "onnx", "parquet", "ray", "serve")
+EXTRAS = ("evaluate", "fast", "onnx", "parquet", "presidio", "ray", "serve")
 
 
 class Installed:

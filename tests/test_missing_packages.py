@@ -17,7 +17,8 @@ SAVED = ROOT / "tests" / "saved" / "v0_1_0"
 ADAPTERS = ["accelerate", "bitsandbytes", "peft", "spacy_curated_transformers"]
 TRANSFORMERS = [*ADAPTERS, "curated_transformers", "spacy_transformers", "tokenizers", "transformers"]
 EXTRAS = ["fastapi", "numba", "onnx", "onnxruntime", "onnxscript", "opencc", "prometheus_client", "pyarrow", "ray"]
-EXTRAS += ["regex", "resvg_py", "seqeval", "starlette", "uvicorn"]
+PRESIDIO = ["presidio_analyzer", "presidio_anonymizer"]  # spaCy loads a factory of the first, which imports regex
+EXTRAS += [*PRESIDIO, "regex", "resvg_py", "seqeval", "starlette", "uvicorn"]
 
 SMALL = """
 import json, sys, spacy
@@ -135,7 +136,7 @@ def test_a_missing_package_is_a_one_line_error_with_a_pip_command(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("features", "hidden"), [(WITH_TRANSFORMERS, ADAPTERS), (WITH_OPENCC, [*TRANSFORMERS, "regex"])]
+    ("features", "hidden"), [(WITH_TRANSFORMERS, ADAPTERS), (WITH_OPENCC, [*TRANSFORMERS, *PRESIDIO, "regex"])]
 )
 def test_a_missing_package_is_reported_if_others_are_installed(
     features: FeaturesT, hidden: list[str], tmp_path: Path

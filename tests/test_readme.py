@@ -16,6 +16,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config, fix_random_seed
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+from spacy_zh_tw_ner.evaluation.label_maps import read_label_map
 from spacy_zh_tw_ner.masking import read_policy
 
 ROOT = Path(__file__).parents[1]
@@ -105,6 +106,8 @@ def test_python_blocks_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if "presidio" in code:
+        pytest.importorskip("presidio_analyzer")
     monkeypatch.chdir(tmp_path)  # for what a block writes
     fix_random_seed(0)
     namespace = execute(code, tiny_pipeline, monkeypatch)
@@ -152,9 +155,10 @@ def test_config_blocks_can_be_loaded(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", blocks("toml"))
-def test_policies_can_be_used(code: str, tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text(code, encoding="utf-8")
-    assert read_policy(tmp_path / "policy.toml").labels
+def test_policies_and_label_maps_can_be_used(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.toml"
+    path.write_text(code, encoding="utf-8")
+    assert read_label_map(path).pipeline if "[corpus]" in code else read_policy(path).labels
 
 
 @pytest.mark.parametrize("words", commands("zh-tw-ner"))

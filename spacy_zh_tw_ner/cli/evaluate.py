@@ -12,7 +12,11 @@ from .options import CORPUS_HELP, GPU_HELP, use_gpu
 from .terminal import msg, print_table
 
 if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
     from ..evaluation.bootstrap import Comparison, Scores
+    from ..evaluation.label_maps import LabelMap
     from ..evaluation.report import EvaluationReport
 
 
@@ -21,12 +25,17 @@ def evaluate_cli(
     pipelines: list[str] = typer.Argument(
         ..., metavar="PIPELINE", help="Folders or package names of pipelines; several are compared with each other."
     ),
-    data: Path = typer.Argument(..., metavar="CORPUS", help=CORPUS_HELP),
+    data: Path = typer.Argument(
+        ..., metavar="CORPUS", help=f"{CORPUS_HELP} With --label-map, any file that `convert` reads."
+    ),
     train: Path | None = typer.Option(
         None,
         "--train",
         "-t",
         help="The .spacy file of the training data, to score seen and unseen entities separately.",
+    ),
+    label_map: Path | None = typer.Option(
+        None, "--label-map", help="TOML file that maps the labels of CORPUS and of the pipelines to common labels."
     ),
     scripts: bool = typer.Option(
         False, "--scripts", help="Also score with variants such as 台 and 臺 swapped, and with Simplified characters."
@@ -55,14 +64,14 @@ def evaluate_cli(
     from ..evaluation.bootstrap import compare_counts
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
+    from ..evaluation.label_maps import read_label_map
     from ..evaluation.predictions import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, require_seqeval, surfaces_of
     from ..outputs import require_report
     from ..recognizers.pipelines import load_pipeline, pipeline_places
-    from .terminal import warn_of_unknown_labels
 
     # All outputs are checked before anything is computed.
-    inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]
+    inputs = [*pipeline_places(*pipelines), data, *filter(None, [train, label_map])]
     for report_path, kind in ((output, "JSON"), (page, "HTML")):
         if report_path is not None:
             require_report(report_path, kind, inputs=inputs)
@@ -70,16 +79,16 @@ def evaluate_cli(
         require_picture(picture, inputs=inputs)
     if seqeval:
         require_seqeval()
+    labels = None if label_map is None else read_label_map(label_map)
     use_gpu(gpu_id)
     reports: dict[str, EvaluationReport] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = load_pipeline(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
-        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
-        golds = list(read_golds(nlp, data))
+        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval, labels)
         if len(pipelines) > 1:
             msg.divider(pipeline)
-        warn_of_unknown_labels(nlp, golds, data)
+        golds = _read_golds(nlp, data, labels)
         reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
@@ -88,7 +97,8 @@ def evaluate_cli(
     }
     _print_comparisons(compared)
     if output is not None:
-        header = {"data": str(data), "resamples": resamples, "seed": seed}
+        mapped = {} if label_map is None else {"label_map": str(label_map)}
+        header = {"data": str(data), **mapped, "resamples": resamples, "seed": seed}
         found = [{"pipeline": name, **header, **report.to_json()} for name, report in reports.items()]
         differences = [{"from": a, "to": b, **comparison.to_json()} for (a, b), comparison in compared.items()]
         scores = found[0] if len(found) == 1 else {**header, "pipelines": found, "comparisons": differences}
@@ -108,6 +118,29 @@ def evaluate_cli(
         if path is not None:
             write_whole(path, picture_bytes(drawing, path))
             msg.good(f"Wrote {path}")
+
+
+def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None") -> "list[Doc]":
+    """Read the gold documents of a corpus, and print warnings about its labels.
+
+    nlp (Language): The pipeline; labels that it cannot predict are reported.
+    data (Path): The corpus.
+    label_map (LabelMap | None): Map of the labels; labels that it leaves out are reported.
+    RETURNS (list[Doc]): The documents.
+    """
+    from ..evaluation.label_maps import read_mapped_golds
+    from ..evaluation.predictions import read_golds
+    from ..recognizers.spacy_recognizer import SpacyRecognizer
+    from .terminal import warn_of_unknown_labels
+
+    if label_map is None:
+        golds = list(read_golds(nlp, data))
+        warn_of_unknown_labels(nlp, golds, data)
+        return golds
+    golds = read_mapped_golds(nlp, data, label_map, msg.warn)
+    for sentence in label_map.report(SpacyRecognizer(nlp).labels):
+        msg.warn(sentence)
+    return golds
 
 
 def _print_report(report: "EvaluationReport") -> None:

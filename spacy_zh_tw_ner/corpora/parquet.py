@@ -9,6 +9,7 @@ from ..extras import install_hint
 from ..untrusted import parse_json, whole_number
 from ..untrusted import reading as reading_untrusted
 from ..untrusted.documents import inflation_limit
+from .record_fields import TEXT_FIELDS, TOKENS_FIELDS
 from .records import ignore
 from .text_files import json_objects
 
@@ -77,8 +78,35 @@ def _parquet_objects(
             return
         for data in found:
             number += 1
-            yield f"{path}:{number}", data
+            yield f"{path}:{number}", {name: _parse_lists(name, value) for name, value in data.items()}
         advance(size * batch.num_rows)
+
+
+def _parse_lists(name: str, value: Any) -> Any:
+    """Parse the value of a column that holds JSON: a list as one string, or a list of strings.
+
+    Data sets store spans in this way, because the elements of a Parquet list have one type. Other values are returned
+    unchanged.
+
+    name (str): Name of the column; columns of texts and tokens are never parsed.
+    value (Any): The value of one row.
+    """
+    if name in TEXT_FIELDS or name in TOKENS_FIELDS:
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, str) and item[:1] in ("[", "{") for item in value):
+        parsed = [_parse(item) for item in value]
+        return value if None in parsed else parsed
+    if isinstance(value, str) and value.startswith(("[[", "[{", "[]")):
+        parsed_value = _parse(value)
+        return value if parsed_value is None else parsed_value
+    return value
+
+
+def _parse(value: str) -> Any:
+    try:
+        return parse_json(value)
+    except ValueError:
+        return None
 
 
 def _require_plausible(metadata: Any, path: Path) -> None:

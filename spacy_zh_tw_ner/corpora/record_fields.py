@@ -162,7 +162,11 @@ def _looks_like_span(value: Any) -> bool:
         return any(key in value for key in START) and any(key in value for key in LABEL)
     if not isinstance(value, list) or len(value) != 3:
         return False
-    return type(value[0]) is type(value[1]) is int and isinstance(value[2], str)
+    # The offsets may be strings, because a Parquet list has elements of one type: ["0", "3", "PERSON"].
+    are_numbers = type(value[0]) is type(value[1]) is int or all(
+        isinstance(offset, str) and WHOLE.fullmatch(offset) for offset in value[:2]
+    )
+    return are_numbers and isinstance(value[2], str)
 
 
 def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:

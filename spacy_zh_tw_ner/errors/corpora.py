@@ -78,3 +78,13 @@ class CorpusErrors:
     # Folders of corpora
     ZT730 = "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`."
     ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."
+
+    # Label maps
+    ZT733 = "The label map {path} cannot be read: {reason}. Write it as TOML, as docs/evaluation.md shows."
+    ZT734 = (
+        "{path}: [{name}] is not part of a label map. Write the tables [corpus] and [pipeline], with a label and the "
+        'label to compare on each line: private_phone = "PHONE".'
+    )
+    ZT735 = (
+        "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
+    )

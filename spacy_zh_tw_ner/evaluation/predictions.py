@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..training.char_corpus import CharCorpus
+from .label_maps import LabelMap
 
 SPLITS = ("train.spacy", "dev.spacy", "test.spacy")
 
@@ -53,15 +54,16 @@ def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
     return (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
 
 
-def predict_golds(nlp: Language, golds: Iterable[Doc]) -> Iterator[tuple[Doc, Doc]]:
+def predict_golds(nlp: Language, golds: Iterable[Doc], label_map: LabelMap | None = None) -> Iterator[tuple[Doc, Doc]]:
     """Run a pipeline over the texts of gold documents.
 
     nlp (Language): The pipeline.
     golds (Iterable[Doc]): Gold documents.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
     YIELDS (tuple[Doc, Doc]): Gold and predicted document, in order.
     """
     for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):
-        yield gold, predicted
+        yield gold, predicted if label_map is None else label_map.relabel(predicted)
 
 
 def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tuple[Doc, Doc]]:

@@ -14,6 +14,7 @@ from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
 from .entity_counts import EntityCounts, by_length, by_surface, count_boundaries, count_entities, count_types
+from .label_maps import LabelMap
 from .mistakes import Confusion, confusion, count_mistakes
 from .predictions import ComparedDoc, compare, predict_golds
 from .script_robustness import ScriptScores, script_scores
@@ -32,6 +33,7 @@ class EvaluateSettings:
         separately; None for no such scores.
     scripts (bool): Also predict and score the documents in other scripts, which takes two more passes.
     seqeval (bool): Also compute seqeval's report.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
     """
 
     resamples: int = RESAMPLES
@@ -39,6 +41,7 @@ class EvaluateSettings:
     known: frozenset[str] | None = None
     scripts: bool = False
     seqeval: bool = False
+    label_map: LabelMap | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
     RETURNS (EvaluationReport): All results.
     RAISES (MissingExtraError): If seqeval's report is requested and seqeval is not installed.
     """
-    pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
+    predicted = predict_golds(nlp, golds, settings.label_map)
+    pairs = list(tqdm(predicted, total=len(golds), unit=" documents", leave=False, disable=None))
     documents = compare(pairs)
     table = count_entities(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}
@@ -120,7 +124,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
         types=summarize(count_types(documents), **draws),
         lengths=summarize(count_entities(documents, by_length), **draws).groups,
         surfaces=surfaces,
-        scripts=script_scores(nlp, golds, table, **draws) if settings.scripts else {},
+        scripts=script_scores(nlp, golds, table, **draws, label_map=settings.label_map) if settings.scripts else {},
         mistakes=count_mistakes(documents),
         matrix=confusion(documents),
         confidence=entity_confidence(pairs),

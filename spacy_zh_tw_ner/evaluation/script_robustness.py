@@ -11,6 +11,7 @@ from ..tokenization.folds import VARIANTS
 from ..training.augmenters import respelled
 from .bootstrap import Difference, Scores, compare_counts, summarize
 from .entity_counts import EntityCounts, count_entities
+from .label_maps import LabelMap
 from .predictions import compare, predict_golds
 
 # Character → its other form in Taiwan, in both directions: 台 → 臺, 臺 → 台.
@@ -34,7 +35,13 @@ class ScriptScores(NamedTuple):
 
 
 def script_scores(
-    nlp: Language, golds: list[Doc], as_written: EntityCounts, *, resamples: int, seed: int
+    nlp: Language,
+    golds: list[Doc],
+    as_written: EntityCounts,
+    *,
+    resamples: int,
+    seed: int,
+    label_map: LabelMap | None = None,
 ) -> dict[str, ScriptScores]:
     """Score a pipeline on documents in other scripts.
 
@@ -43,12 +50,13 @@ def script_scores(
     as_written (EntityCounts): Counts of the pipeline's exact entities on these documents.
     resamples (int): Number of bootstrap resamples for the intervals.
     seed (int): Seed of the resamples.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
     RETURNS (dict[str, ScriptScores]): Name of the conversion → scores.
     """
     found = {}
     for name, convert in script_conversions().items():
         rewritten = [respelled(gold, convert(gold.text)) for gold in golds]
-        table = count_entities(compare(predict_golds(nlp, rewritten)))
+        table = count_entities(compare(predict_golds(nlp, rewritten, label_map)))
         found[name] = ScriptScores(
             sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
             summarize(table, resamples=resamples, seed=seed).micro,

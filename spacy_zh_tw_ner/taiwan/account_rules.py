@@ -17,7 +17,7 @@ from .findings import Finding
 REACH = 30
 TEXT = 200  # characters before an account in which its platform is searched if it follows 帳號
 _PLATFORMS = {
-    "LINE_ID": r"(?<![A-Za-z])(?:LINE|Line|line)(?![A-Za-z])|賴|官方帳號|加好友|好友",
+    "LINE_ID": r"(?<![A-Za-z])(?:LINE|Line|line)(?![A-Za-z])|賴|官方帳號|加好友|好友|加我",
     "PTT_ID": r"(?<![A-Za-z])(?:PTT|Ptt|ptt)(?![A-Za-z])|批踢踢|鄉民|站內信|推文|[板版]主|水桶|留言",
     "SOCIAL": (
         r"(?<![A-Za-z])(?:IG|ig|Instagram|instagram|FB|fb|Facebook|facebook|Twitter|twitter|Threads|threads|Telegram"
@@ -58,14 +58,17 @@ PRODUCTS = frozenset(
 )
 PTT_FORM = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}")
 SECRET_WORD = re.compile(
-    r"(?=[密帳金通口權門開提保A-Zpsta])(?:密碼|帳密|金鑰|密鑰|通行碼|口令|權杖|門鎖|開機|提款卡|保險箱|(?:[A-Z_]{1,40}_)?(?:PASS|KEY|TOKEN|SECRET)(?![A-Za-z])|[Pp][Ww](?![A-Za-z])|(?:[Pp]ass(?:word|wd|code|phrase)?|PASSWORD|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
+    r"(?=[密帳金通口權門大開提保A-Zpsta])(?:密碼|帳密|金鑰|密鑰|通行碼|口令|權杖|門鎖|門禁|大門|開機|提款卡|保險箱|(?:[A-Z_]{1,40}_)?(?:PASS|KEY|TOKEN|SECRET)(?![A-Za-z])|[Pp][Ww](?![A-Za-z])|(?:[Pp]ass(?:word|wd|code|phrase)?|PASSWORD|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
     r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN)(?:[_ ](?:key|KEY|id|ID))?(?![A-Za-z])(?: ?碼)?)"
 )
 BEARER = re.compile(r"(?:[Bb]earer|Basic) (?P<secret>[A-Za-z0-9_\-.+/=]{12,2000})")
 MIXED = re.compile(r"(?<![!-~])[A-Za-z0-9][A-Za-z0-9._\-]{0,30}[!@#$%^&*+][!#-&*-+\--:<-~]{0,30}(?![A-Za-z0-9])")
 LOGIN = re.compile("密碼|admin|root|登入|帳號|[Ww]i-?[Ff]i|門鎖|login")
 FAR = 60  # characters before a token in which a word for a login counts
-WEAK_SECRET_WORDS = frozenset(("門鎖", "開機", "提款卡", "保險箱"))
+WEAK_SECRET_WORDS = frozenset(("門鎖", "門禁", "大門", "開機", "提款卡", "保險箱"))
+PIN = re.compile("[A-Z]?[0-9]{4,12}[#*]?")
+DOOR_CODE = re.compile(r"(?<![0-9A-Za-z#\-])[0-9]{4,8}#(?![0-9A-Za-z])")
+DOOR = re.compile("門|密碼|鎖|梯")
 NO_PIN = re.compile("[末後前]|卡號|電話|序號|型號")
 ONE_TIME = re.compile(r"一次性|動態|簡訊|OTP|驗證|臨時性")
 # What may be between a word for a secret and its value; the last sign says that a value follows.
@@ -75,7 +78,7 @@ SECRET_GAP = re.compile(
 )
 SECRET = re.compile(r"[!#-&*-+\--:<-~][!#-&(-+\--~]{2,127}")
 NOT_SECRET = re.compile(
-    r"[A-Za-z]*:?|[0-9]{1,3}|09[0-9]{2}-?[0-9]{3}-?[0-9]{3}|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]{1,2}.*|[0-9]{1,2}[/:~\-][0-9]{1,2}"
+    r"[A-Za-z]*:?|[0-9]{1,3}|[0-9]{1,3}\.[0-9.]+|09[0-9]{2}-?[0-9]{3}-?[0-9]{3}|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]{1,2}.*|[0-9]{1,2}[/:~\-][0-9]{1,2}"
     r"|https?:.*|[A-Za-z0-9._]+@[A-Za-z0-9\-]+\.[A-Za-z0-9.\-]+|[*xX●•_.\-]+"
 )
 AMOUNT_AFTER = re.compile(r" ?[元次個天年月日碼位人分秒字]")
@@ -150,6 +153,10 @@ def _far_account(view: str, match: "re.Match[str]") -> Iterator[Finding]:
         return
     words = [*PLATFORM.finditer(view, max(0, match.start() - TEXT), match.start())]
     words += [*PLATFORM.finditer(view, match.end(), match.end() + 6)]
+    if (
+        not words and not name.isalnum() and "ID" in match[0].upper()
+    ):  # most accounts that people give are those of LINE
+        yield Finding(*match.span("name"), "LINE_ID", 0.5, "account_named_id")
     if words and (words[-1].lastgroup != "PTT_ID" or PTT_FORM.fullmatch(name)):
         yield Finding(*match.span("name"), str(words[-1].lastgroup), 0.55, "account_in_text_of_platform")
 
@@ -184,6 +191,10 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
     before = max(0, start - REACH)
     for match in BEARER.finditer(view, start, end):
         yield Finding(*match.span("secret"), "SECRET", 0.95, "bearer")
+    if view.find("#", start, end) > 0:
+        for match in DOOR_CODE.finditer(view, start, end):
+            if DOOR.search(view, max(0, match.start() - FAR), match.start()):
+                yield Finding(*match.span(), "SECRET", 0.55, "door_code")
     for match in MIXED.finditer(view, start, end):
         stop = _end_of_secret(view, *match.span())
         if _is_mixed(view[match.start() : stop]) and LOGIN.search(view, max(0, match.start() - FAR), match.start()):
@@ -197,7 +208,7 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
         begin, stop = value.start(), _end_of_secret(view, *value.span())
         surface = view[begin:stop]
         is_weak = word[0] in WEAK_SECRET_WORDS
-        if is_weak and (len(gap["link"] or "") > 6 or not surface.isdigit() or NO_PIN.search(gap[0])):
+        if is_weak and (len(gap["link"] or "") > 6 or PIN.fullmatch(surface) is None or NO_PIN.search(gap[0])):
             continue
         if len(surface) < 4 or (AMOUNT_AFTER.match(view, stop) and surface.isdigit()):
             continue

@@ -135,7 +135,8 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 MEDICAL = frozenset(
     "醫 牙醫 中醫 牙 藥 藥師 藥劑生 護 護理 護理師 護士 助產 助產師 醫檢 檢驗 醫放 放射 物理 物治 職治 職能 營養 呼吸 "
-    "心理 諮心 諮商 臨心 專護 語療 聽力 聽 牙技 驗光 醫檢師 營養師".split()
+    "心理 諮心 諮商 諮商心理 臨心 臨床心理 專護 "
+    "物理治療 職能治療 語言治療 呼吸治療 醫事檢驗 醫事放射 語療 聽力 聽 牙技 驗光 醫檢師 營養師".split()
 )
 
 

@@ -20,7 +20,7 @@ DAY = re.compile(
     r" ?(?P<day>3[01]|[12][0-9]|0?[1-9]|三十一?|[二廿]十?[一二三四五六七八九]?|十[一二三四五六七八九]?"
     r"|[一二三四五六七八九]|初[一二三四五六七八九十])(?:(?P<unit> ?[日號])|(?![0-9]))"
 )
-BORN = re.compile(r" ?(?:出生|生日|生(?!效|產|活|物|意|態))")
+BORN = re.compile(r" ?(?:出生|生日|[過慶滿做][^。，,\n]{0,6}(?:大壽|生日|歲)|生(?!效|產|活|物|意|態))")
 ENDS_MONTH = frozenset("0123456789元一二三四五六七八九十 ")
 ENDS_YEAR = frozenset("0123456789〇零○一二三四五六七八九十百元 ")
 DURATION = re.compile("徒刑|刑期|年資|歷時|長達|合計|共計?|滿|約|拘役|工作|經驗|租期|保固")
@@ -146,8 +146,10 @@ def _below_birthday(view: str, begin: int) -> bool:
     Names may have spaces too, so cells are not counted; a second date in a row is none.
     """
     line_start = view.rfind("\n", max(0, begin - MAX_LINE), begin) + 1
+    if not line_start:
+        return False
     before = view[line_start:begin]
-    if not line_start or ":" in before or FIRST_DATE.search(before):
+    if ":" in before or FIRST_DATE.search(before):
         return False
     for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
         header = CELL_BORDER.split(line)

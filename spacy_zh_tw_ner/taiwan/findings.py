@@ -151,10 +151,12 @@ def find_column_context(view: str, start: int) -> Context | None:
         table. The header is the nearest line above, within `TABLE` characters, without digits and with as many cells.
     """
     line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
+    if not line_start:  # none so near; the slice below would be the whole text
+        return None
     before = view[line_start:start]
     border = "\t" if "\t" in before else "|"
     n_before = before.count(border)
-    if not line_start or not n_before:
+    if not n_before:
         return None
     for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
         cells = line.split(border)

@@ -49,6 +49,10 @@ def _has_bank_code(number: str) -> bool:
     )
 
 
+def _is_mixed(number: str) -> bool:
+    return len(number) in (8, 9) and sum(map(str.isdigit, number)) >= 5
+
+
 _ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _is_account, 0.0, 0.6, 0.9)
 _BANK = NumberRule("BANK_ACCOUNT", "bank_code_and_account", _has_bank_code, 0.6, 0.8, 0.97)
 _PHONE = NumberRule("PHONE", "phone", is_phone, 0.8, 0.95, 0.98)
@@ -59,6 +63,9 @@ _LOCAL = NumberRule(
 _CARD = NumberRule("CREDIT_CARD", "luhn_and_issuer", is_credit_card, 0.75, 0.9, 0.98)
 _MILITARY = NumberRule("MILITARY_ID", "military_id", _digits(0, 9), 0.0, 0.6, 0.85)
 _DRIVER = NumberRule("DRIVER_LICENSE", "driver_license", _digits(12, 12), 0.0, 0.0, 0.9)
+
+
+_PASSPORT = NumberRule("PASSPORT", "passport_of_mixed_form", _is_mixed, 0.0, 0.0, 0.8)
 
 
 def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
@@ -121,4 +128,4 @@ def rules_for(number: str) -> Sequence[NumberRule]:
     assert match is not None  # it matches the empty string
     if match.end() == len(number):
         return RULES.get((len(match[1]), len(match[2])), ())
-    return (_PLATE,) if len(number) <= 6 else ()  # 1234-AB
+    return (_PLATE,) if len(number) <= 6 else (_PASSPORT,) if len(number) <= 9 else ()  # 1234-AB, P6658211A

@@ -8,9 +8,11 @@ from .number_rules import NumberRule
 from .phone import phone_kind
 
 MILITARY_SIGN = re.compile(r"(?:[陸海空]軍|[天地玄黃宇宙洪荒日月軍海空陸])(?:字第 ?)?$")
+LONE_SIGN = re.compile(r"(?:^|[^\u4e00-\u9fff]|[是為])[天地玄黃宇宙洪荒]字第 ?$")  # not the 地字第 of an office
 MILITARY_END = re.compile(" ?號")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
 # Counters: 12345675 元 is a sum, whatever it is a check digit of.
+NEW_LINE = re.compile(r"[0-9]{1,2}[.:、)]|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]")  # a list, a time or a date begins
 AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
 DOCUMENT = re.compile("第 ?$")  # 北市教字第1133782543號
 SPACED_CODE = re.compile(r"[0-9]{3}(?:-[0-9]{4})? [0-9]{9,}$")
@@ -62,6 +64,8 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
 def _is_other(rule: NumberRule, number: Number, context: Context) -> bool:
     """Return whether a number belongs to a path, a document number or a measure, or lacks the form of its kind."""
     view, begin, stop, _ = number
+    if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
+        return True
     if rule.label == "MILITARY_ID":
         is_signed = MILITARY_SIGN.search(view, max(0, begin - 5), begin) is not None
         return not (context.is_strong or is_signed)
@@ -88,6 +92,8 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
     view, begin, stop, _ = number
     if context.label == rule.label:
         return rule.strong if context.is_strong else rule.weak
+    if rule.label == "MILITARY_ID" and LONE_SIGN.search(view, max(0, begin - 6), begin):
+        return 0.55
     if rule.label == "NHI_CARD" and NHI_WORD.search(view, max(0, begin - 60), begin):
         return rule.weak  # 健保卡遺失，新的卡號 000011674224
     if rule.name == "license_plate" and context is NO_CONTEXT and number.raw.isupper():
