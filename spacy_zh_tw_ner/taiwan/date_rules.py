@@ -32,6 +32,8 @@ CELL_BORDER = re.compile(r"[ \t|,、;]+")
 FIRST_DATE = re.compile("[0-9][/.年][0-9]")
 SOLAR_TERM = re.compile(r"(?:臘|正)月(?:初|廿|卅|十|二十|三十)[一二三四五六七八九十]?")
 AFTER_ID = re.compile(r"[A-Z][12AB89][0-9]{8}[),，、；; \t|/]{1,3}$")  # people list a number and a birthday together
+PERSON_BEFORE = re.compile(r"(?:[男女]性?|[0-9]{1,3} ?歲)[ 、,，;；/|(（]{1,3}$")
+PERSON_AFTER = re.compile(r"[)）]?[ 、,，;；/|]{0,2}(?:[男女](?![兒孩友朋生子士])|[(（]?[0-9]{1,3} ?歲|身[分份]證)")
 TWO_CHINESE = re.compile("[一二三四五六七八九十]{2,3}")
 REACH = 20
 DIALOGUE = 90  # characters before an answer that hold its question
@@ -129,12 +131,19 @@ def dated(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
         is_birthday = column.label == "BIRTHDAY"
         return Finding(begin, stop, "BIRTHDAY" if is_birthday else "DATE", 0.85 if is_birthday else score, rule)
     if (
-        AFTER_ID.search(view, max(0, begin - 13), begin)
+        (stop - begin >= 6 and _is_of_person(view, begin, stop))
+        or AFTER_ID.search(view, max(0, begin - 13), begin)
         or _below_birthday(view, begin)
         or ASKED.search(view, max(0, begin - DIALOGUE), begin)
     ):
         return Finding(begin, stop, "BIRTHDAY", 0.85, rule)
     return Finding(begin, stop, "DATE", score, rule)
+
+
+def _is_of_person(view: str, begin: int, stop: int) -> bool:
+    """Return whether the sex, the age or the national identification number of a person is beside a date with a year."""
+    before = PERSON_BEFORE.search(view, max(0, begin - REACH), begin)
+    return before is not None or PERSON_AFTER.match(view, stop) is not None
 
 
 def _below_birthday(view: str, begin: int) -> bool:

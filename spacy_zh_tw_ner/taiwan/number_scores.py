@@ -13,6 +13,7 @@ MILITARY_END = re.compile(" ?號")
 EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
 # Counters: 12345675 元 is a sum, whatever it is a check digit of.
 NEW_LINE = re.compile(r"[0-9]{1,2}[.:、)]|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]")  # a list, a time or a date begins
+SECOND = re.compile(r"0[2-8][)\-]?[0-9\- ]{7,10}[、,，/或及] ?$")  # (02)2700-1111、2700-2222
 AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
 DOCUMENT = re.compile("第 ?$")  # 北市教字第1133782543號
 SPACED_CODE = re.compile(r"[0-9]{3}(?:-[0-9]{4})? [0-9]{9,}$")
@@ -94,6 +95,8 @@ def _score_in_context(rule: NumberRule, number: Number, context: Context) -> flo
         return rule.strong if context.is_strong else rule.weak
     if rule.label == "MILITARY_ID" and LONE_SIGN.search(view, max(0, begin - 6), begin):
         return 0.55
+    if rule.name == "phone_without_area_code" and SECOND.search(view, max(0, begin - 18), begin):
+        return 0.6
     if rule.label == "NHI_CARD" and NHI_WORD.search(view, max(0, begin - 60), begin):
         return rule.weak  # 健保卡遺失，新的卡號 000011674224
     if rule.name == "license_plate" and context is NO_CONTEXT and number.raw.isupper():
@@ -110,14 +113,15 @@ def _score_of_plate(view: str, begin: int, stop: int) -> float:
     return 0.55 if VEHICLE.search(view, max(0, begin - NEAR), stop + NEAR) else 0.3
 
 
-def _doubt_from_context(rule: NumberRule, context: Context, number: str) -> float:
+def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> float:
     """Return a factor for the score of a number that follows a word for another kind of number."""
     if context.label == OTHER:
-        return 0.75 if rule.label in {"NATIONAL_ID", "RESIDENT_ID"} else 0.5
+        is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
+        return 0.75 if is_certain else 0.5
     if not context.is_strong:
         return 1.0
     if rule.label == "PHONE" and context.label in {"BANK_ACCOUNT", "CREDIT_CARD"}:
-        return 1.0 if phone_kind(number) == "mobile" else 0.5
+        return 1.0 if phone_kind(digits) == "mobile" else 0.5
     return 0.6 if rule.label in {"CREDIT_CARD", "LICENSE_PLATE"} else 1.0
 
 

@@ -177,6 +177,9 @@ def found(text: str, min_score: float = 0.5) -> list[tuple[str, str]]:
         ("退伍令字號 玄字第135254號", "玄字第135254號", "MILITARY_ID"),
         ("戶　號：Ｉ７８０８９２６", "Ｉ７８０８９２６", "HOUSEHOLD_ID"),
         ("GitHub leo-off67", "leo-off67", "SOCIAL"),
+        ("客戶編號C001，0912-345-678", "0912-345-678", "PHONE"),
+        ("蒲女士　女　38/12/25　主訴：", "38/12/25", "BIRTHDAY"),
+        ("病患民國38年12月25日（76歲）", "民國38年12月25日", "BIRTHDAY"),
         ("一樓大門按 0424# 然後搭電梯", "0424#", "SECRET"),
         ("兵單是玄字第113060號，後備", "玄字第113060號", "MILITARY_ID"),
         ("物理治療字第006411號", "物理治療字第006411號", "MEDICAL_LICENSE"),
@@ -306,6 +309,7 @@ def test_neighbours_keep_their_borders() -> None:
 
 def test_numbers_in_a_list_with_slashes_are_each_found() -> None:
     assert found("0901-366-738／03-399-3028") == [("0901-366-738", "PHONE"), ("03-399-3028", "PHONE")]
+    assert found("洽(02)2700-1111、2700-2222") == [("(02)2700-1111", "PHONE"), ("2700-2222", "PHONE")]
     assert found("住院期間：114/02/11－114/02/19") == [("114/02/11", "DATE"), ("114/02/19", "DATE")]
 
 
