@@ -80,10 +80,10 @@ def test_figures_refer_to_no_other_files() -> None:
 
 def test_format_follows_from_the_suffix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture_bytes("<svg/>", Path("a.SVG")) == b"<svg/>"
-    with pytest.raises(ValueError, match=r"^\[ZT404\] 'a.pdf' is no format .*\.svg, \.png"):
+    with pytest.raises(ValueError, match=r"^\[ZT404\] 'a.pdf' is not a supported image format.*\.svg, \.png"):
         picture_format(Path("a.pdf"))
     monkeypatch.setattr(figures, "has_resvg", lambda: False)
-    with pytest.raises(ValueError, match=r"^\[ZT403\] a.png: a PNG needs resvg-py"):
+    with pytest.raises(ValueError, match=r"^\[ZT403\] a.png: PNG needs resvg-py"):
         picture_bytes("<svg/>", Path("a.png"))
 
 

@@ -62,7 +62,7 @@ def test_meta_is_extended_by_licence_and_sources() -> None:
 )
 def test_reading_other_files_as_metrics_raises(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(content, encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not hold scores"):
+    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not contain scores"):
         read_metrics(tmp_path / "m.json")
     with pytest.raises(CorpusError, match="ZT410"):
         read_metrics(tmp_path / "nowhere.json")
