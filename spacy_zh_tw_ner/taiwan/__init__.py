@@ -1,4 +1,4 @@
-"""Identifiers, telephone numbers, addresses and dates of Taiwan as plain functions, without spaCy."""
+"""Plain functions, without spaCy, that check identifiers of Taiwan and find personal data in texts."""
 
 from .findings import LABELS, Finding
 from .identifiers import (

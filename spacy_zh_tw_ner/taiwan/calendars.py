@@ -1,6 +1,7 @@
-"""Calendar arithmetic for dates in Taiwan: eras, the lunar calendar, days, months and weeks, as ISO 8601 strings.
+"""Calendar arithmetic for dates in Taiwan: eras, the lunar calendar, days, months and weeks.
 
-A missing year or month is written with X, as ISO 8601-2:2019 allows: 10月18日 is XXXX-10-18, 15號 is XXXX-XX-15.
+Dates are strings in ISO 8601. An unknown year or month is written with X, as ISO 8601-2:2019 allows: 10月18日 is
+XXXX-10-18, 15號 is XXXX-XX-15.
 """
 
 from calendar import monthrange
@@ -8,8 +9,8 @@ from datetime import date, timedelta
 
 from .numerals import DIGITS, parse_numeral
 
-# Era → Gregorian year of its year 0, and the last year of the era. 大正 and 昭和 were used in Taiwan until 1945; dates
-# before 1873 (明治 6) were lunar.
+# Era → the Gregorian year of its year 0, and its last Gregorian year. Japanese eras were used in Taiwan until 1945;
+# dates before 1873 (明治 6) were lunar.
 ERAS = {
     "民國": (1911, 1911 + 999),
     "明治": (1867, 1912),
@@ -25,7 +26,7 @@ WEEKDAYS = {day: index for index, days in enumerate(("一", "二", "三", "四",
 
 
 def parse_integer(text: str) -> int | None:
-    """Return a whole number as dates write it: 113, 一百一十三, 一一三, 元 (the first year)."""
+    """Return the value of a whole number as it is written in dates: 113, 一百一十三, 一一三, 元 (the first year)."""
     if text == "元":
         return 1
     value = parse_numeral(text, positional=len(text) > 2)
@@ -33,7 +34,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def year_of_era(era: str, number: int) -> int | None:
-    """Return the Gregorian year of a year of an era, such as 2024 for year 113 of 民國."""
+    """Return the Gregorian year of a year of an era, such as 2024 for year 113 of 民國; None if the era has no such year."""
     zero, last = ERAS[era]
     year = zero + number
     if number < 1 or year > last or (era == "明治" and year < FIRST_GREGORIAN_YEAR_OF_JAPAN):
@@ -42,15 +43,15 @@ def year_of_era(era: str, number: int) -> int | None:
 
 
 def format_date(year: int | None, month: int | None = None, day: int | None = None) -> str | None:
-    """Return a date of the given precision in ISO 8601, or None if there is no such date.
+    """Return a date in ISO 8601, as precise as the arguments, or None if there is no such date.
 
-    year (Optional[int]): Gregorian year in astronomical counting (0 is 1 BC); None if it is not known.
-    month (Optional[int]), day (Optional[int]): None if they are not given.
+    year (Optional[int]): Gregorian year in astronomical counting (0 is 1 BC); None if it is unknown.
+    month (Optional[int]), day (Optional[int]): Month from 1 and day from 1; None if they are unknown.
     """
     if month is not None and not 1 <= month <= 12:
         return None
     if day is not None:
-        # A leap year allows February 29th if the year is not known.
+        # Without a year, February 29th is valid: 2000 is a leap year.
         longest = 31 if month is None else monthrange(year if year is not None and year > 0 else 2000, month)[1]
         if not 1 <= day <= longest:
             return None
@@ -91,7 +92,7 @@ def format_week(monday: date) -> str:
 
 
 def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
-    """Convert a date of the lunar calendar (農曆), with the package lunar-python.
+    """Convert a date of the lunar calendar (農曆) to the Gregorian calendar with the package lunar-python.
 
     year (int): Gregorian year in which the lunar year began.
     month (int), day (int), leap (bool): Lunar month and day, and whether it is the leap month (閏) of this number.
@@ -111,7 +112,7 @@ def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
 
 
 def parse_lunar_day(text: str) -> int | None:
-    """Return a day of a lunar month: 初五, 十五, 廿三 (which `clean` turns into 二十三), 三十."""
+    """Return the number of a day of a lunar month, written as 初五, 十五, 二十三 (廿三 before `clean`) or 三十."""
     if text.startswith("初"):
         return (parse_numeral(text[1:]) if text[1:] == "十" else DIGITS.get(text[1:])) or None  # type: ignore[return-value]
     return parse_integer(text.removesuffix("日"))

@@ -1,4 +1,7 @@
-"""Labels of personal data, spans that rules find, and the context words that raise or lower their scores."""
+"""Labels of personal data, the spans that rules find, and the context words that raise or lower their scores.
+
+A context word is a word near a number that says which kind of number it is: 統編 in 統編04595257.
+"""
 
 import re
 from typing import NamedTuple
@@ -28,15 +31,26 @@ LABELS = (
     "BIRTHDAY",
     "DATE",
 )
-OTHER = "OTHER"  # label of context words of numbers that are not personal data
-# Labels whose word may be in the sentence before: 機票要護照嗎？舊的 312345678.
-OF_TEXT = {"PASSPORT", "NHI_CARD", "BANK_ACCOUNT", "DRIVER_LICENSE", "LICENSE_PLATE", "HOUSEHOLD_ID", "MILITARY_ID"}
-FOR_ONE = {OTHER, "BIRTHDAY"}  # labels of context words that count for one number only
-MAX_LINE, TABLE = 120, 800  # characters of a line before a value, and of the lines above it, in a table
-BEFORE, AFTER = 24, 8  # characters in which context words are searched
-BEFORE_SENTENCE = 48  # characters in which they are searched if the sentence has none
+OTHER = "OTHER"  # label of context words for numbers that are not personal data, such as 訂單
+# The context word of these labels may be in the sentence before: 機票要護照嗎？舊的 312345678.
+LABELS_FROM_EARLIER_SENTENCE = {
+    "PASSPORT",
+    "NHI_CARD",
+    "BANK_ACCOUNT",
+    "DRIVER_LICENSE",
+    "LICENSE_PLATE",
+    "HOUSEHOLD_ID",
+    "MILITARY_ID",
+}
+# A context word of these labels counts for the first number after it only: 訂單A1234，電話 0912-345-678.
+SINGLE_NUMBER_LABELS = {OTHER, "BIRTHDAY"}
+CHARS_BEFORE, CHARS_AFTER = 24, 8  # characters before and after a number in which its context word is searched
+CHARS_BEFORE_SENTENCE = 48  # characters that are searched if its own sentence has no context word
+# Characters of a table that are searched: of its line before the value, and of the lines above.
+MAX_LINE, MAX_TABLE = 120, 800
 
-STRONG = {
+# Words that name the number itself.
+STRONG_WORDS = {
     "NATIONAL_ID": "身分證字號 身份證字號 身分證統一編號 身分證號碼 身分證號 身份證號 身分證 身份證 證號 身證 身分",
     "RESIDENT_ID": "居留證號碼 居留證號 居留證 統一證號 外僑居留證 居留",
     "COMPANY_ID": "營利事業統一編號 統一編號 公司統編 買方統編 統編 VAT",
@@ -59,7 +73,8 @@ STRONG = {
         "交易編號 追蹤 order Order SKU"
     ),
 }
-WEAK = {
+# Words that are often near such a number, but do not name it.
+WEAK_WORDS = {
     "COMPANY_ID": "有限公司 公司 買受人 賣方 買方 行號 廠商 商號 營業人 抬頭 開立",
     "BANK_ACCOUNT": (
         "銀行 郵局 農會 信用合作社 台銀 臺銀 土銀 合庫 一銀 華銀 彰銀 北富銀 國泰世華 兆豐 玉山 台新 永豐 中信 "
@@ -72,7 +87,13 @@ WEAK = {
 
 
 class Finding(NamedTuple):
-    """A span of a text that a rule has found: `start` to `end` (exclusive) in characters, and a score from 0 to 1."""
+    """A span of a text that a rule has found.
+
+    start, end (int): Offsets in code points; `end` is exclusive.
+    label (str): One of `LABELS`.
+    score (float): How certain the rule is, from 0 to 1.
+    rule (str): The name of the rule, such as "national_id_checksum".
+    """
 
     start: int
     end: int
@@ -82,87 +103,100 @@ class Finding(NamedTuple):
 
 
 class Context(NamedTuple):
-    """The nearest context word of a number: its label, or "" without one, and whether it is a strong hint."""
+    """The context word nearest to a number, such as 統編 or 公司.
+
+    label (str): The label that the word points to; `OTHER` for a number that is not personal data; "" without a word.
+    is_strong (bool): Whether the word is one of `STRONG_WORDS`.
+    """
 
     label: str
     is_strong: bool
 
 
-_WORDS = {word: Context(label, True) for label, words in STRONG.items() for word in words.split()}
-# Forms set words of two characters apart: 戶　號, 出　生.
-_WORDS |= {f"{word[0]} {word[1]}": context for word, context in _WORDS.items() if len(word) == 2 and not word.isascii()}
-_WORDS |= {word: Context(label, False) for label, words in WEAK.items() for word in words.split()}
-# Longer words first: 統一編號 is not 編號.
-_CUES = re.compile("|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True))))
-_SENTENCE_END = re.compile("[。!?;！？；]")
 NO_CONTEXT = Context("", False)
+_CONTEXTS = {word: Context(label, True) for label, words in STRONG_WORDS.items() for word in words.split()}
+# Forms put a space between the two characters of a word: 戶　號, 出　生.
+_CONTEXTS |= {f"{word[0]} {word[1]}": c for word, c in _CONTEXTS.items() if len(word) == 2 and not word.isascii()}
+_CONTEXTS |= {word: Context(label, False) for label, words in WEAK_WORDS.items() for word in words.split()}
+# Longer words first, because 統一編號 (COMPANY_ID) contains 編號 (OTHER).
+_CONTEXT_WORD = re.compile("|".join(map(re.escape, sorted(_CONTEXTS, key=len, reverse=True))))
+_SENTENCE_END = re.compile("[。!?;！？；]")
 
 
-def find_context(view: str, start: int, end: int, known: dict[int, Context] | None = None) -> Context:
-    """Find the context word nearest to a number: the last one before it in its sentence, or one just after it.
+def find_context(view: str, start: int, end: int, cache: dict[int, Context] | None = None) -> Context:
+    """Find the context word of a number.
+
+    The places are searched in this order: the same sentence before the number, the characters just after it, the header
+    of its table column, and the sentence before (for `LABELS_FROM_EARLIER_SENTENCE` only, as a weak word).
 
     view (str): The text after `fold_widths`.
-    start (int), end (int): The number.
-    known (Optional[dict[int, Context]]): Contexts before numbers by their start, which the function adds to: numbers
-        that are joined from the same piece on have the same.
-    RETURNS (Context): Words such as 訂單 and 生日 count only if no further number is in between.
+    start (int), end (int): The span of the number.
+    cache (Optional[dict[int, Context]]): Contexts before numbers, by the start of the number. The function adds to it,
+        because numbers that begin at the same place share the words before them.
+    RETURNS (Context): The word, or `NO_CONTEXT`.
     """
-    before = None if known is None else known.get(start)
+    before = None if cache is None else cache.get(start)
     if before is None:
         before = _context_before(view, start)
-        if known is not None:
-            known[start] = before
+        if cache is not None:
+            cache[start] = before
     if before is not NO_CONTEXT:
         return before
-    after = _CUES.search(view, end, min(len(view), end + AFTER))
-    if after is not None and _WORDS[after[0]].label != OTHER:
-        return _WORDS[after[0]]
+    after = _CONTEXT_WORD.search(view, end, min(len(view), end + CHARS_AFTER))
+    if after is not None and _CONTEXTS[after[0]].label != OTHER:
+        return _CONTEXTS[after[0]]
     column = find_column_context(view, start)
     if column is not None:
         return column
-    earlier = _context_before(view, start, of_sentence=False)
-    return Context(earlier.label, False) if earlier.label in OF_TEXT else NO_CONTEXT
+    earlier = _context_before(view, start, same_sentence=False)
+    return Context(earlier.label, False) if earlier.label in LABELS_FROM_EARLIER_SENTENCE else NO_CONTEXT
 
 
-def _context_before(view: str, start: int, *, of_sentence: bool = True) -> Context:
-    before = view[max(0, start - (BEFORE if of_sentence else BEFORE_SENTENCE)) : start]
-    if of_sentence:
+def find_column_context(view: str, start: int) -> Context | None:
+    """Find the context word in the header of a table column. Tabs or "|" separate the cells.
+
+        姓名 | 出生年月日 | 帳號
+        林美 | 58.07.11   | …          the second cell: BIRTHDAY
+
+    The header is the nearest line above, within `MAX_TABLE` characters, without digits and with a cell in this column.
+
+    view (str): The text after `fold_widths`.
+    start (int): Position of the value.
+    RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the header cell has none; None if there is no such table.
+    """
+    line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
+    if not line_start:  # without a line break, the slice below would be the text from its beginning
+        return None
+    before = view[line_start:start]
+    border = "\t" if "\t" in before else "|"
+    column = before.count(border)
+    if not column:
+        return None
+    for line in reversed(view[max(0, line_start - MAX_TABLE) : line_start - 1].split("\n")):
+        cells = line.split(border)
+        if len(cells) <= column:
+            return None
+        if not any(map(str.isdigit, line)):
+            word = _CONTEXT_WORD.search(cells[column])
+            return NO_CONTEXT if word is None else _CONTEXTS[word[0]]
+    return None
+
+
+def _context_before(view: str, start: int, *, same_sentence: bool = True) -> Context:
+    """Return the last context word before a number; a strong word before a weak one wins unless its label is `OTHER`.
+
+    same_sentence (bool): Search `CHARS_BEFORE` characters of the same sentence, or else `CHARS_BEFORE_SENTENCE` across
+        sentences.
+    """
+    before = view[max(0, start - (CHARS_BEFORE if same_sentence else CHARS_BEFORE_SENTENCE)) : start]
+    if same_sentence:
         before = _SENTENCE_END.split(before)[-1]
     weak = NO_CONTEXT
-    for match in reversed([*_CUES.finditer(before)]):
-        context = _WORDS[match[0]]
-        if context.label in FOR_ONE and sum(map(str.isdigit, before[match.end() :])) >= 4:
+    for match in reversed([*_CONTEXT_WORD.finditer(before)]):
+        context = _CONTEXTS[match[0]]
+        if context.label in SINGLE_NUMBER_LABELS and sum(map(str.isdigit, before[match.end() :])) >= 4:
             continue
         if context.is_strong:
             return context if weak is NO_CONTEXT or context.label != OTHER else weak
         weak = context if weak is NO_CONTEXT else weak
     return weak
-
-
-def find_column_context(view: str, start: int) -> Context | None:
-    """Find the context word in the header of the column of a table whose cells are set off by tabs or "|".
-
-        姓名 | 出生年月日 | 帳號
-        林美 | 58.07.11   | …          the second cell: BIRTHDAY
-
-    view (str): The text after `fold_widths`.
-    start (int): The value.
-    RETURNS (Optional[Context]): The word, NO_CONTEXT if the cell of the header has none, or None outside of such a
-        table. The header is the nearest line above, within `TABLE` characters, without digits and with as many cells.
-    """
-    line_start = view.rfind("\n", max(0, start - MAX_LINE), start) + 1
-    if not line_start:  # none so near; the slice below would be the whole text
-        return None
-    before = view[line_start:start]
-    border = "\t" if "\t" in before else "|"
-    n_before = before.count(border)
-    if not n_before:
-        return None
-    for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
-        cells = line.split(border)
-        if len(cells) <= n_before:
-            return None
-        if not any(map(str.isdigit, line)):
-            word = _CUES.search(cells[n_before])
-            return NO_CONTEXT if word is None else _WORDS[word[0]]
-    return None

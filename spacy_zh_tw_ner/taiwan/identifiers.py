@@ -1,14 +1,14 @@
 """Validators of numbers that are issued in Taiwan, by form and check digit.
 
-All of them accept full or half width, upper or lower case, and spaces, dashes or line breaks between characters. They
-need no spaCy. A number that passes is well formed; it may not have been issued.
+All of them take a text of any length and accept full or half width, upper or lower case, and spaces, dashes or line
+breaks between the characters. A number that passes is well formed; it may not have been issued.
 """
 
 import re
 
 from .widths import compact
 
-# A letter counts as two digits (A = 10, …); the order is historical: I, O, W and Z were added last.
+# A letter counts as a number of two digits. The order is historical: W, Z, I and O were added last (32 to 35).
 LETTERS = {letter: 10 + index for index, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
 NATIONAL = re.compile(r"[A-Z][12][0-9]{8}")
 RESIDENT_2021 = re.compile(r"[A-Z][89][0-9]{8}")
@@ -16,7 +16,7 @@ RESIDENT_OLD = re.compile(r"[A-Z][A-D][0-9]{8}")
 COMPANY = re.compile(r"[0-9]{8}")
 COMPANY_WEIGHTS = (1, 2, 1, 2, 1, 2, 4, 1)
 CARD = re.compile(r"[0-9]{14,19}")
-# First digits (inclusive) and numbers of digits of each network.
+# Card networks: the first and the last prefix of a range (inclusive), and the numbers of digits that cards have.
 ISSUERS = (
     (("4", "4"), (16, 19)),  # Visa
     (("51", "55"), (16,)),  # Mastercard
@@ -29,7 +29,7 @@ ISSUERS = (
     (("62", "62"), (16, 17, 18, 19)),  # UnionPay
 )
 
-# Three digits before the account number in a transfer.
+# Codes of banks, which stand before the account number in a transfer (822-…).
 _BANK_CODES = (
     "004 005 006 007 008 009 011 012 013 015 016 017 018 020 021 022 023 025 026 028 029 030 031 032 033 037 "
     "038 039 040 041 048 050 052 053 054 072 075 076 078 081 082 083 085 086 087 089 092 093 098 101 102 103 "
@@ -46,11 +46,11 @@ def is_national_id(text: str) -> bool:
     """Return whether a text is a national identification number (國民身分證統一編號).
 
     One letter, 1 or 2 (in the order of the Household Registration Act: male, female), seven digits and a check digit.
-    The two digits of the letter and the nine digits have the weights 1, 9, 8, … 1, 1; the sum is divisible by 10.
+    The two digits of the letter and the nine digits are multiplied by 1, 9, 8, 7, … 1, 1; the sum must be divisible by 10.
     Source: 戶籍法 and 內政部 "國民身分證統一編號編碼規則" (Ministry of the Interior).
     """
     number = compact(text)
-    return NATIONAL.fullmatch(number) is not None and _checked(LETTERS[number[0]], number[1:])
+    return NATIONAL.fullmatch(number) is not None and _has_valid_checksum(LETTERS[number[0]], number[1:])
 
 
 def is_resident_id(text: str) -> bool:
@@ -62,11 +62,12 @@ def is_resident_id(text: str) -> bool:
     """
     number = compact(text)
     if RESIDENT_OLD.fullmatch(number):
-        return _checked(LETTERS[number[0]], f"{LETTERS[number[1]] % 10}{number[2:]}")
-    return RESIDENT_2021.fullmatch(number) is not None and _checked(LETTERS[number[0]], number[1:])
+        return _has_valid_checksum(LETTERS[number[0]], f"{LETTERS[number[1]] % 10}{number[2:]}")
+    return RESIDENT_2021.fullmatch(number) is not None and _has_valid_checksum(LETTERS[number[0]], number[1:])
 
 
-def _checked(letter: int, digits: str) -> bool:
+def _has_valid_checksum(letter: int, digits: str) -> bool:
+    """Return whether the weighted sum of a letter (as a number) and nine digits is divisible by 10."""
     total = letter // 10 + letter % 10 * 9 + int(digits[-1])
     total += sum(weight * int(digit) for weight, digit in zip(range(8, 0, -1), digits, strict=False))
     return total % 10 == 0
@@ -75,9 +76,9 @@ def _checked(letter: int, digits: str) -> bool:
 def is_company_id(text: str) -> bool:
     """Return whether a text is a uniform invoice number of a business (營利事業統一編號).
 
-    Eight digits with the weights 1, 2, 1, 2, 1, 2, 4, 1; the digits of the products are summed. The sum is divisible by
-    5 (by 10 for numbers from before 2023-04-01, which remain valid). Of a 7 in the seventh place, the product 28 counts
-    as 2 + 8 = 10, and both digits of 10 are tried: 1 or 0.
+    Eight digits are multiplied by 1, 2, 1, 2, 1, 2, 4, 1, and the digits of the products are summed. The sum must be
+    divisible by 5 (before 2023-04-01: by 10; these numbers remain valid). A 7 in the seventh place has the product 28,
+    whose digits sum to 10: it may count as 1 or as 0.
     Source: 財政部財政資訊中心 "營利事業統一編號檢查碼邏輯修正說明" (Ministry of Finance).
     """
     number = compact(text)
@@ -89,18 +90,21 @@ def is_company_id(text: str) -> bool:
 
 
 def is_credit_card(text: str) -> bool:
-    """Return whether a text is a payment card number: the range of an issuer, its length, and the check digit of Luhn.
+    """Return whether a text is a payment card number: prefix and length of a card network, and a valid Luhn check digit.
 
     Source: ISO/IEC 7812-1 (numbering and check digit); ranges as the card networks publish them.
     """
     number = compact(text)
     if CARD.fullmatch(number) is None:
         return False
-    known = any(first <= number[: len(first)] <= last and len(number) in lengths for (first, last), lengths in ISSUERS)
-    return known and _passes_luhn(number)
+    is_issued = any(
+        first <= number[: len(first)] <= last and len(number) in lengths for (first, last), lengths in ISSUERS
+    )
+    return is_issued and _passes_luhn(number)
 
 
 def _passes_luhn(number: str) -> bool:
+    """Return whether the Luhn sum of a number, in which every second digit from the right is doubled, ends with 0."""
     doubled = (2 * int(digit) for digit in number[-2::-2])
     return (sum(map(int, number[::-2])) + sum(value // 10 + value % 10 for value in doubled)) % 10 == 0
 
@@ -115,8 +119,10 @@ def is_nhi_card(text: str) -> bool:
 
 
 def is_passport(text: str) -> bool:
-    """Return whether a text has the form of a passport number: nine digits in Taiwan, one or two letters and seven or
-    eight digits elsewhere.
+    """Return whether a text has the form of a passport number.
+
+    Passports of Taiwan have nine digits; those of other countries have a letter and seven or eight digits, or two
+    letters and seven digits.
 
     Source: 外交部領事事務局 (Bureau of Consular Affairs); ICAO Doc 9303 limits all numbers to nine characters.
     """

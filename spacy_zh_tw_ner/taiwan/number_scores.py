@@ -1,4 +1,4 @@
-"""Scores of numbers by the context words around them and by how they are written."""
+"""Scores of numbers by their context words, by the text around them, and by how they are written."""
 
 import re
 from typing import NamedTuple
@@ -7,31 +7,45 @@ from .findings import NO_CONTEXT, OTHER, Context
 from .number_rules import NumberRule
 from .phone import phone_kind
 
+# The sign before the digits of a military number: 玄字第689297號, 海A123456.
 MILITARY_SIGN = re.compile(r"(?:[陸海空]軍|[天地玄黃宇宙洪荒日月軍海空陸])(?:字第 ?)?$")
-LONE_SIGN = re.compile(r"(?:^|[^\u4e00-\u9fff]|[是為])[天地玄黃宇宙洪荒]字第 ?$")  # not the 地字第 of an office
+# A sign that needs no context word: 兵單是玄字第113060號. Offices have document numbers such as 府地字第075855號.
+SIGN_WITHOUT_WORD = re.compile(r"(?:^|[^\u4e00-\u9fff]|[是為])[天地玄黃宇宙洪荒]字第 ?$")
 MILITARY_END = re.compile(" ?號")
-EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
-# Counters: 12345675 元 is a sum, whatever it is a check digit of.
-NEW_LINE = re.compile(r"[0-9]{1,2}[.:、)]|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]")  # a list, a time or a date begins
-SECOND = re.compile(r"0[2-8][)\-]?[0-9\- ]{7,10}[、,，/或及] ?$")  # (02)2700-1111、2700-2222
-AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
-DOCUMENT = re.compile("第 ?$")  # 北市教字第1133782543號
-SPACED_CODE = re.compile(r"[0-9]{3}(?:-[0-9]{4})? [0-9]{9,}$")
+EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")  # 02-2311-3731#123
+# The line after a line break begins with an item number, a time or a date, so it is not part of the number above:
+# 帳號(807)27346105998044 / 3. 主刀.
+NEW_LINE = re.compile(r"[0-9]{1,2}[.:、)]|[0-9]{2,4}[/.\-][0-9]{1,2}[/.\-][0-9]")
+# A landline before a second one that lacks the area code: (02)2700-1111、2700-2222.
+PHONE_BEFORE = re.compile(r"0[2-8][)\-]?[0-9\- ]{7,10}[、,，/或及] ?$")
+# Counters: 04595257元 is a sum, although its check digit is valid.
+COUNTER_AFTER = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
+DOCUMENT_BEFORE = re.compile("第 ?$")  # 北市教字第1133782543號
+# 006 5892386681078 and 700-0021 056411606: the account alone is found, without the code before it.
+CODE_AND_ACCOUNT = re.compile(r"[0-9]{3}(?:-[0-9]{4})? [0-9]{9,}$")
 NHI_WORD = re.compile("健保")
+# Plates of the series since 2012, which have no I, O and 4, with a dash (BCL-3878) or with a space (BCL 3878).
 NEW_PLATE = re.compile(r"[A-HJ-NP-Z]{3}-[0-35-9]{3,4}")
 SPACED_PLATE = re.compile(r"[A-HJ-NP-Z]{3} [0-35-9]{4}")
+# Words for vehicles that may be far from a plate: 對方開車……車禍……BCL-3878.
 VEHICLE = re.compile(
     "汽車|機車|車牌|車輛|車號|行照|過戶|車主|司機|停車|車禍|開車|自小客|計程車|交通費|油資|里程|開來|騎|監理|駕駛|行駛|修理|碰撞"
     "|擋|充電|車位|[這那]台|白色|黑色|銀色|租車|上車|路邊"
 )
-FAR, NEAR = 300, 30  # characters before and after a plate in which a word for a vehicle counts
+CHARS_FAR, CHARS_NEAR = 300, 30  # characters around a plate in which a word for a vehicle counts
+# A bank code with a sign after it: 806-…, (700) …, 7000021-…
 BANK_CODE = re.compile(r"(?:7000021|[0-9]{3})(?:\) ?-?|-| - )(?! )")
-AREA = re.compile(r"(?:0[2-8]|037|049|082|0826|0836|089|\+?(?:002)?886)(?![0-9])|[0-9]+$")
-COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+AREA_CODE = re.compile(r"(?:0[2-8]|037|049|082|0826|0836|089|\+?(?:002)?886)(?![0-9])|[0-9]+$")
+COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")  # 20240505
 
 
 class Number(NamedTuple):
-    """A number in a text: the text after `fold_widths`, its place, and its letters and digits alone."""
+    """A number in a text.
+
+    view (str): The text after `fold_widths`.
+    begin, stop (int): The span of the number; `stop` is exclusive.
+    digits (str): Its letters (upper case) and digits, without separators.
+    """
 
     view: str
     begin: int
@@ -40,7 +54,7 @@ class Number(NamedTuple):
 
     @property
     def raw(self) -> str:
-        """The number as it is written."""
+        """The number as it is written, with its separators."""
         return self.view[self.begin : self.stop]
 
 
@@ -50,103 +64,25 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
     rule (NumberRule): The rule.
     number (Number): The number.
     context (Context): The nearest context word.
-    RETURNS (float): From 0 to 1; 0 for what is no number of this kind.
+    RETURNS (float): From 0 to 1; 0 if the text around the number shows that it is not one of this rule.
     """
-    if _is_other(rule, number, context):
+    if _is_excluded(rule, number, context):
         return 0.0
     score = _score_in_context(rule, number, context)
     if score < rule.strong:
         score *= _doubt_from_form(rule, number)
-    if number.digits.isdigit() and AMOUNT.match(number.view, number.stop):
+    if number.digits.isdigit() and COUNTER_AFTER.match(number.view, number.stop):
         score *= 0.4
     return score
 
 
-def _is_other(rule: NumberRule, number: Number, context: Context) -> bool:
-    """Return whether a number belongs to a path, a document number or a measure, or lacks the form of its kind."""
-    view, begin, stop, _ = number
-    if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
-        return True
-    if rule.label == "MILITARY_ID":
-        is_signed = MILITARY_SIGN.search(view, max(0, begin - 5), begin) is not None
-        return not (context.is_strong or is_signed)
-    if DOCUMENT.search(view, max(0, begin - 3), begin):
-        return True
-    if rule.label == "PHONE":
-        return False
-    if _is_in_path(view, begin - 1, begin - 2) or _is_in_path(view, stop, stop + 1):
-        return True
-    if rule.label == "LICENSE_PLATE":
-        return " " in number.raw and not number.raw.isupper()  # 210 km
-    if rule.name == "bank_code_and_account" and BANK_CODE.match(view, begin) is None:
-        return True  # without a sign after the code, it is an account like others
-    # 006 5892386681078 has its code in front, but not as part of the number.
-    return rule.label == "BANK_ACCOUNT" and ("." in number.raw or SPACED_CODE.match(number.raw) is not None)
-
-
-def _is_in_path(view: str, place: int, beyond: int) -> bool:
-    """Return whether a slash joins a number to others, as in 2024/04595257; telephones are listed with slashes, too."""
-    return 0 <= beyond < len(view) and view[place] == "/" and view[beyond].isascii() and view[beyond].isalnum()
-
-
-def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
-    view, begin, stop, _ = number
-    if context.label == rule.label:
-        return rule.strong if context.is_strong else rule.weak
-    if rule.label == "MILITARY_ID" and LONE_SIGN.search(view, max(0, begin - 6), begin):
-        return 0.55
-    if rule.name == "phone_without_area_code" and SECOND.search(view, max(0, begin - 18), begin):
-        return 0.6
-    if rule.label == "NHI_CARD" and NHI_WORD.search(view, max(0, begin - 60), begin):
-        return rule.weak  # 健保卡遺失，新的卡號 000011674224
-    if rule.name == "license_plate" and context is NO_CONTEXT and number.raw.isupper():
-        return _score_of_plate(view, begin, stop)
-    return rule.alone * _doubt_from_context(rule, context, number.digits)
-
-
-def _score_of_plate(view: str, begin: int, stop: int) -> float:
-    """Return the score of a plate without a context word: by its form, and by words for vehicles further away."""
-    if SPACED_PLATE.fullmatch(view, begin, stop) and VEHICLE.search(view, max(0, begin - NEAR), stop + NEAR):
-        return 0.9  # halved by its form
-    if NEW_PLATE.fullmatch(view, begin, stop):
-        return 0.6 if VEHICLE.search(view, max(0, begin - FAR), stop + NEAR) else 0.5
-    return 0.55 if VEHICLE.search(view, max(0, begin - NEAR), stop + NEAR) else 0.3
-
-
-def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> float:
-    """Return a factor for the score of a number that follows a word for another kind of number."""
-    if context.label == OTHER:
-        is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
-        return 0.75 if is_certain else 0.5
-    if not context.is_strong:
-        return 1.0
-    if rule.label == "PHONE" and context.label in {"BANK_ACCOUNT", "CREDIT_CARD"}:
-        return 1.0 if phone_kind(digits) == "mobile" else 0.5
-    return 0.6 if rule.label in {"CREDIT_CARD", "LICENSE_PLATE"} else 1.0
-
-
-def _doubt_from_form(rule: NumberRule, number: Number) -> float:
-    """Return a factor for the score of a number without a strong context word, by how it is written."""
-    raw, digits = number.raw, number.digits
-    doubt = 0.8 if "\n" in raw else 1.0  # two numbers on two lines?
-    if rule.label == "PHONE" and raw.isdigit() and phone_kind(digits) == "landline":
-        doubt *= 0.7  # a run of digits with the length of a landline
-    elif rule.name == "phone" and phone_kind(digits) == "landline" and AREA.match(raw) is None:
-        doubt *= 0.5  # 065-300-165 has no area code before its first dash
-    elif rule.label == "COMPANY_ID" and (COMPACT_DATE.fullmatch(digits) or raw != digits):
-        doubt *= 0.5  # a date without separators, or two numbers
-    elif rule.label == "LICENSE_PLATE" and not raw.isupper():
-        doubt *= 0.3  # 210 km
-    elif rule.label == "LICENSE_PLATE" and "-" not in raw and not raw.isalnum():
-        doubt *= 0.6  # a word and a number: BUS 123
-    return doubt
-
-
 def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
-    """Find the characters of a number: a phone has its "+" or "(" and its extension, a military number its sign and 號.
+    """Find the span of a number with its prefix and suffix.
+
+    A phone includes "+" or "(" and its extension, an account the "(" of its bank code, a military number 玄字第 and 號.
 
     rule (NumberRule), number (Number): See `score_number`.
-    RETURNS (tuple[int, int]): Start and end (exclusive).
+    RETURNS (tuple[int, int]): Start, and end (exclusive).
     """
     view, begin, stop, _ = number
     if rule.name == "bank_code_and_account":
@@ -162,3 +98,88 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
         if sign is not None:  # 玄字第123456號
             begin, stop = sign.start(), stop if end is None else end.end()
     return begin, stop
+
+
+def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
+    """Return whether a number belongs to a path, a document number or a measure, or lacks a sign of its rule."""
+    view, begin, stop, _ = number
+    if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
+        return True
+    if rule.label == "MILITARY_ID":
+        is_signed = MILITARY_SIGN.search(view, max(0, begin - 5), begin) is not None
+        return not (context.is_strong or is_signed)
+    if DOCUMENT_BEFORE.search(view, max(0, begin - 3), begin):
+        return True
+    if rule.label == "PHONE":
+        return False
+    if _is_in_path(view, begin - 1, begin - 2) or _is_in_path(view, stop, stop + 1):
+        return True
+    if rule.label == "LICENSE_PLATE":
+        return " " in number.raw and not number.raw.isupper()  # 210 km
+    if rule.name == "bank_code_and_account" and BANK_CODE.match(view, begin) is None:
+        return True  # the rule bank_account finds accounts without a sign after the code
+    return rule.label == "BANK_ACCOUNT" and ("." in number.raw or CODE_AND_ACCOUNT.match(number.raw) is not None)
+
+
+def _is_in_path(view: str, place: int, beyond: int) -> bool:
+    """Return whether a slash joins a number to letters or digits, as in 2024/04595257.
+
+    place (int): Position of the character just before or just after the number.
+    beyond (int): Position of the next character, seen from the number.
+    """
+    return 0 <= beyond < len(view) and view[place] == "/" and view[beyond].isascii() and view[beyond].isalnum()
+
+
+def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
+    """Return the score by the context word, or by signs and words that count for single rules."""
+    view, begin, stop, _ = number
+    if context.label == rule.label:
+        return rule.strong if context.is_strong else rule.weak
+    if rule.label == "MILITARY_ID" and SIGN_WITHOUT_WORD.search(view, max(0, begin - 6), begin):
+        return 0.55
+    if rule.name == "phone_without_area_code" and PHONE_BEFORE.search(view, max(0, begin - 18), begin):
+        return 0.6
+    if rule.label == "NHI_CARD" and NHI_WORD.search(view, max(0, begin - 60), begin):
+        return rule.weak  # 健保卡遺失，新的卡號 000011674224
+    if rule.name == "license_plate" and context is NO_CONTEXT and number.raw.isupper():
+        return _score_plate(view, begin, stop)
+    return rule.alone * _doubt_from_context(rule, context, number.digits)
+
+
+def _score_plate(view: str, begin: int, stop: int) -> float:
+    """Return the score of a plate without a context word, by its form and by words for vehicles around it."""
+    is_near_vehicle = VEHICLE.search(view, max(0, begin - CHARS_NEAR), stop + CHARS_NEAR) is not None
+    if SPACED_PLATE.fullmatch(view, begin, stop) and is_near_vehicle:
+        return 0.9  # `_doubt_from_form` lowers it to 0.54
+    if NEW_PLATE.fullmatch(view, begin, stop):
+        return 0.6 if VEHICLE.search(view, max(0, begin - CHARS_FAR), stop + CHARS_NEAR) else 0.5
+    return 0.55 if is_near_vehicle else 0.3
+
+
+def _doubt_from_context(rule: NumberRule, context: Context, digits: str) -> float:
+    """Return a factor from 0 to 1 for the score of a number whose context word has another label."""
+    if context.label == OTHER:
+        is_certain = rule.label in {"NATIONAL_ID", "RESIDENT_ID"} or (rule.label == "PHONE" and digits.startswith("09"))
+        return 0.75 if is_certain else 0.5
+    if not context.is_strong:
+        return 1.0
+    if rule.label == "PHONE" and context.label in {"BANK_ACCOUNT", "CREDIT_CARD"}:
+        return 1.0 if phone_kind(digits) == "mobile" else 0.5
+    return 0.6 if rule.label in {"CREDIT_CARD", "LICENSE_PLATE"} else 1.0
+
+
+def _doubt_from_form(rule: NumberRule, number: Number) -> float:
+    """Return a factor from 0 to 1 for the score of a number without a strong context word, by how it is written."""
+    raw, digits = number.raw, number.digits
+    doubt = 0.8 if "\n" in raw else 1.0  # may be two numbers on two lines
+    if rule.label == "PHONE" and raw.isdigit() and phone_kind(digits) == "landline":
+        doubt *= 0.7  # digits without separators that have the length of a landline
+    elif rule.name == "phone" and phone_kind(digits) == "landline" and AREA_CODE.match(raw) is None:
+        doubt *= 0.5  # 065-300-165 has no area code before its first dash
+    elif rule.label == "COMPANY_ID" and (COMPACT_DATE.fullmatch(digits) or raw != digits):
+        doubt *= 0.5  # a date without separators, or two numbers
+    elif rule.label == "LICENSE_PLATE" and not raw.isupper():
+        doubt *= 0.3  # 210 km
+    elif rule.label == "LICENSE_PLATE" and "-" not in raw and not raw.isalnum():
+        doubt *= 0.6  # may be a word and a number: BUS 123
+    return doubt

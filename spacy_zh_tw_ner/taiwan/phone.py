@@ -4,8 +4,7 @@ import re
 
 from .widths import compact
 
-# Area code → digits after it. 04 has eight in Taichung (first digit 2 or 3) and seven in Changhua (7 or 8).
-# Islands first: 0826 and 0836 are also prefixes of numbers in 08.
+# Area codes and the digits after them. 04 has eight digits in Taichung (first digit 2 or 3), seven in Changhua (7 or 8).
 LANDLINES = re.compile(
     r"02[2-8][0-9]{7}"
     r"|037[2-9][0-9]{5}"
@@ -23,12 +22,14 @@ LANDLINES = re.compile(
     r"|08[4-8][0-9]{6}"
 )
 MOBILE = re.compile(r"09[0-9]{8}")
-NETWORK = re.compile(r"070[0-9]{8}")
-ABROAD = re.compile(r"^\+?(?:002)?8860?")
+INTERNET = re.compile(r"070[0-9]{8}")
+# The country code, which takes the place of the first 0: +886-912…, 002886912…, and wrongly +886-0912….
+COUNTRY_CODE = re.compile(r"^\+?(?:002)?8860?")
 PLATES = re.compile(
-    # Since 2012: three letters and four digits for cars, three and three or four for motorcycles, E for electric ones.
+    # Since 2012: three letters and three or four digits (ABC-1235). E is the first letter of electric vehicles.
     r"(?P<new>[A-HJ-NP-Z]{3}-?[0-35-9]{3,4})"
-    # Before: two characters (at least one a letter) and four digits, either way round; three and three for motorcycles.
+    # Before: two characters, at least one of them a letter, before or after four digits (AB-1234, 1234-AB); motorcycles
+    # have three and three (ABC-123).
     r"|(?P<old>(?:[A-Z]{2}|[A-Z][0-9]|[0-9][A-Z])-?[0-9]{4}|[0-9]{4}-?(?:[A-Z]{2}|[A-Z][0-9]|[0-9][A-Z])"
     r"|[A-Z]{3}-?[0-9]{3}|(?:[A-Z][0-9][A-Z]|[A-Z]{2}[0-9]|[0-9][A-Z]{2})-?[0-9]{3}|[0-9]{3}-?[A-Z]{2,3}|[A-Z]{2}-?[0-9]{3})"
 )
@@ -42,14 +43,15 @@ def is_phone(text: str) -> bool:
 def phone_kind(text: str) -> str | None:
     """Return the kind of a telephone number: "mobile", "landline" or "internet", or None.
 
-    09 and eight digits; an area code and the digits it has; 070 and eight digits. +886 takes the place of the first 0.
-    Short numbers (110, 1922) and free lines (0800, 0809), which belong to no person, are None.
+    Mobile numbers have 09 and eight digits, landlines an area code and as many digits as it requires, Internet lines 070
+    and eight digits. +886 takes the place of the first 0. Short numbers (110, 1922) and free lines (0800, 0809) are
+    None, because they belong to no person.
     Source: 國家通訊傳播委員會 "電信號碼計畫" (numbering plan of the National Communications Commission).
     """
-    number = ABROAD.sub("0", re.sub(r"[().]", "", compact(text)))
+    number = COUNTRY_CODE.sub("0", re.sub(r"[().]", "", compact(text)))
     if MOBILE.fullmatch(number):
         return "mobile"
-    if NETWORK.fullmatch(number):
+    if INTERNET.fullmatch(number):
         return "internet"
     return "landline" if LANDLINES.fullmatch(number) else None
 
@@ -57,8 +59,8 @@ def phone_kind(text: str) -> str | None:
 def is_license_plate(text: str) -> bool:
     """Return whether a text has the form of a license plate (車牌) of Taiwan.
 
-    Plates since 2012 (ABC-1234, EAA-1234 for electric cars, TAA-123 for taxis) have no I, O and 4. Older ones (AB-1234,
-    1234-AB, ABC-123) have all.
+    Plates since 2012 (ABC-1235, EAA-1235 for electric cars, TAA-123 for taxis) have no I, O and 4. Older ones (AB-1234,
+    1234-AB, ABC-123) have all letters and digits.
     Source: 交通部公路局 "車輛號牌" and 道路交通安全規則 (Highway Bureau, Road Traffic Security Rules).
     """
     return PLATES.fullmatch(compact(text)) is not None

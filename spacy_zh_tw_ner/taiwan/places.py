@@ -1,13 +1,12 @@
 """Counties and districts of Taiwan: 22 counties and special municipalities, 368 townships, cities and districts.
 
-Names of administrative divisions are facts, written here from the Local Government Act (地方制度法) and the list that
-the Ministry of the Interior keeps (內政部, 全國行政區域簡稱, Open Government Data License 1.0). 臺 and 台 are one
-character here: compare names after `fold_place`.
+Sources: the Local Government Act (地方制度法) and the list of the Ministry of the Interior (內政部, 全國行政區域簡稱, Open
+Government Data License 1.0). 臺 and 台 are the same: compare names after `fold_place`.
 """
 
 from functools import cache
 
-# County → its districts. In a city, names of one character end in 區 as well (東區).
+# Counties and special municipalities with their districts. The keys and values have 臺, as official names do.
 DISTRICTS: dict[str, tuple[str, ...]] = {
     county: tuple(districts.split())
     for county, districts in {
@@ -72,17 +71,17 @@ COUNTIES = tuple(DISTRICTS)
 
 
 def fold_place(name: str) -> str:
-    """Return a name with 台 for 臺, as both are written."""
+    """Return a name with 台 in place of 臺, so that both spellings compare as equal."""
     return name.replace("臺", "台")
 
 
 @cache
 def county_names() -> frozenset[str]:
-    """Return all counties, folded, with and without their last character (台北市, 台北)."""
+    """Return the names of all counties after `fold_place`, with and without their last character (台北市, 台北)."""
     return frozenset(name for county in map(fold_place, COUNTIES) for name in (county, county[:-1]))
 
 
 @cache
 def district_names() -> frozenset[str]:
-    """Return the names of all districts, folded, such as 大安區."""
+    """Return the names of all districts after `fold_place`, such as 大安區 and 台東市."""
     return frozenset(fold_place(district) for districts in DISTRICTS.values() for district in districts)

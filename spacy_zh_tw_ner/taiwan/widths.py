@@ -1,8 +1,8 @@
-"""Fold full-width letters, digits and signs, character by character, so that offsets stay as they are."""
+"""Replace full-width letters, digits and signs by their ASCII characters, one by one, so that offsets do not change."""
 
 import re
 
-# ！，；？ end a phrase in Chinese, and are no part of a number or an address of e-mail: they stay as they are.
+# ！，；？ are not replaced: they end a phrase in Chinese, and are no part of a number or an e-mail address.
 _FULL = re.compile("[\u3000＂-＋－-：＜-＞＠-～—–‑−‐‧]+")
 # Each ASCII sign has a full-width form at a distance of 0xFEE0. Dashes of all kinds become "-".
 _TABLE: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -12,10 +12,10 @@ _BETWEEN = re.compile(r"[\s\-]+")
 
 
 def fold_widths(text: str) -> str:
-    """Return a text of the same length with ASCII characters for their full-width forms, spaces and dashes included.
+    """Replace full-width characters, ideographic spaces and all dashes by ASCII characters.
 
     text (str): Any text.
-    RETURNS (str): `len(fold_widths(text)) == len(text)`, so spans of one are spans of the other.
+    RETURNS (str): A text of the same length, so that a span of it is a span of the original.
     """
     return _FULL.sub(lambda match: match[0].translate(_TABLE), text)
 
@@ -24,6 +24,6 @@ def compact(text: str) -> str:
     """Return a number in half width and upper case, without spaces, dashes and line breaks.
 
     text (str): A number as written, such as "Ａ１２３ 456-789".
-    RETURNS (str): Such as "A123456789". Other characters are kept, so that validators refuse them.
+    RETURNS (str): Such as "A123456789". Other characters are kept, so that validators reject them.
     """
     return _BETWEEN.sub("", fold_widths(text)).upper()
