@@ -1,4 +1,4 @@
-"""Normal forms of dates: 民國113年4月27日 is 2024-04-27, 上週三 a date relative to a reference date (ISO 8601)."""
+"""Normal forms of dates in ISO 8601: 民國113年4月27日 is 2024-04-27, and 上週三 depends on a reference date."""
 
 import re
 from collections.abc import Callable
@@ -40,7 +40,7 @@ CALENDAR = re.compile(
 MONTH_THEN_DAY = re.compile(rf"(?P<month>[上這本下]+(?:個)?月)(?P<day>{_NUMBER}+)[日號]", re.ASCII)
 DECADE = re.compile(r"(?:西元)?([12]\d\d)0年代", re.ASCII)
 CENTURY = re.compile(rf"(?:第|西元)?({_NUMBER}+)世紀", re.ASCII)
-LAST_REPUBLICAN_YEAR = 199  # of years that are written without 民國
+LAST_REPUBLICAN_YEAR = 199  # the largest number of three digits that is a year of 民國 without the word
 ROUND_YEARS = {1000, 1500}
 FULL_YEAR = re.compile(r"[12]\d{3}", re.ASCII)
 PARTS = {"上半年": (1, 6), "下半年": (7, 12)}
@@ -63,6 +63,7 @@ def normalize_date(text: str, reference: date | None = None) -> str | None:
 
 
 def _normalize(text: str, reference: date | None) -> str | None:
+    """Return the result of the first of RULES that understands a cleaned text."""
     for rule in RULES:
         value = rule(text, reference)
         if value is not None:
@@ -71,7 +72,7 @@ def _normalize(text: str, reference: date | None) -> str | None:
 
 
 def _numeric(text: str, reference: date | None) -> str | None:
-    """Read 2024/4/27, 113.4.27, 民國98/8/8, 4/27, 2024-04, 20240427 and 1130427."""
+    """Convert dates in digits: 2024/4/27, 113.4.27, 民國98/8/8, 4/27, 2024-04, 20240427 and 1130427."""
     if not text[-1].isdigit():
         return None
     if match := NUMERIC.fullmatch(text):
@@ -89,18 +90,19 @@ def _numeric(text: str, reference: date | None) -> str | None:
 
 
 def _three_numbers(first: str, second: int, third: str) -> str | None:
+    """Convert three numbers. The year is the first (113.4.27) or the last (27/4/2024); two-digit years are ambiguous."""
     if len(first) >= 3:
         return _with_year(first, second, third)
     if len(third) != 4:
-        return None  # two-digit years: 98/8/8 may be 1998 or 2009
-    # Day and month are in either order: the order is known if only one of them makes a date.
+        return None  # 98/8/8 may be 1998 or 2009 (民國98)
+    # Day and month may be in either order. The date is clear if only one order gives a valid date.
     dates = {format_date(int(third), month, day) for month, day in ((int(first), second), (second, int(first)))}
     dates.discard(None)
     return dates.pop() if len(dates) == 1 else None
 
 
 def _with_year(year: str, month: int, day: str) -> str | None:
-    """Read a year of four digits as Gregorian, and one of three digits, up to 199, as one of 民國."""
+    """Convert a date whose year is Gregorian (four digits) or of 民國 (three digits, up to 199)."""
     number = int(year) if len(year) == 4 else REPUBLIC + int(year)
     if len(day) > 2 or not int(year) or (len(year) == 3 and int(year) > LAST_REPUBLICAN_YEAR):
         return None
@@ -108,7 +110,7 @@ def _with_year(year: str, month: int, day: str) -> str | None:
 
 
 def _calendar(text: str, reference: date | None) -> str | None:
-    """Read dates with 年, 月, 日."""
+    """Convert dates with 年, 月 or 日. A weekday after the date, as in 4月27日（週六）, must agree with it."""
     weekday = WEEKDAY_AFTER.search(text)
     if weekday is not None and weekday.start():
         value = _calendar(text[: weekday.start()], reference)
@@ -120,7 +122,7 @@ def _calendar(text: str, reference: date | None) -> str | None:
 
 
 def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
-    """Convert a match of CALENDAR."""
+    """Convert a match of CALENDAR to ISO 8601, or return None if it is ambiguous or no date."""
     month, day = match["month"], match["day"]
     lunar = match["lunar"] or match["lunar_year"]
     if (day and not match["day_unit"] and not lunar) or (match["leap"] and not lunar):
@@ -138,7 +140,7 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
     if part:
         return None if month or day or year is None or year < 1 else _part(year, part)
     if day and not month and (year is not None or match["day_unit"] == "日"):
-        return None  # 3日 may be three days
+        return None  # 3日 may be a duration of three days
     number = parse_integer(month) if month else None
     if month and (number is None or month in LUNAR_MONTHS):
         return None
@@ -146,12 +148,12 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
 
 
 def _day(text: str | None) -> int | None:
-    """Read a day of a month; one that is not a number becomes 0, which no month has."""
+    """Return the day of a month; 0, which is no valid day, if the text is not a number; None without a text."""
     return (parse_integer(text) or 0) if text else None
 
 
 def _year(match: re.Match[str], *, has_month: bool) -> int | None:
-    """Return the Gregorian year, or None if it cannot be told apart from a duration or another era."""
+    """Return the Gregorian year of a match of CALENDAR, or None if it may be a duration or a year of another era."""
     era, number = match["era"] or "", parse_integer(match["year"])
     if number is None or number < 1:
         return None
@@ -171,6 +173,7 @@ def _year(match: re.Match[str], *, has_month: bool) -> int | None:
 
 
 def _part(year: int, part: str) -> str:
+    """Return a part of a year as a period of months: 113學年度 is 2024-08/2025-07, 第三季 the months 07 to 09."""
     if part == "年度":
         return f"{year:04}"
     if part == "學年度":
@@ -184,7 +187,7 @@ def _part(year: int, part: str) -> str:
 
 
 def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
-    """Convert a lunar date with a year."""
+    """Convert a lunar date, which needs a year, a month and a day, to the Gregorian calendar."""
     month, day = match["month"], match["day"]
     if year is None or not month or not day:
         return None
@@ -195,14 +198,14 @@ def _lunar_date(match: re.Match[str], year: int | None) -> str | None:
 
 
 def _month_then_day(text: str, reference: date | None) -> str | None:
-    """Read 下個月16號."""
+    """Convert a day of a relative month: 下個月16號."""
     match = MONTH_THEN_DAY.fullmatch(text)
     found = parse_relative_month(match["month"], reference) if match is not None else None
     return format_date(*found, _day(match["day"])) if match is not None and found is not None else None
 
 
 def _decade_or_century(text: str, reference: date | None) -> str | None:
-    """Read 1950年代 and 19世紀, in the unspecified digits of ISO 8601-2."""
+    """Convert 1950年代 to 195X and 19世紀 to 18XX, with the unspecified digits of ISO 8601-2."""
     if match := DECADE.fullmatch(text):
         return f"{match[1]}X"
     match = CENTURY.fullmatch(text)
@@ -211,7 +214,7 @@ def _decade_or_century(text: str, reference: date | None) -> str | None:
 
 
 def _range(text: str, reference: date | None) -> str | None:
-    """Read 2024年3月1日至5日; the end takes from the begin the year and month that it lacks."""
+    """Convert a period: in 2024年3月1日至5日, the end has the year and month of the beginning."""
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None

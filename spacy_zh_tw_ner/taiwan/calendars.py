@@ -34,7 +34,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def year_of_era(era: str, number: int) -> int | None:
-    """Return the Gregorian year of a year of an era, such as 2024 for year 113 of 民國; None if the era has no such year."""
+    """Return the Gregorian year of a year of an era, such as 2024 for 民國113年; None if the era has no such year."""
     zero, last = ERAS[era]
     year = zero + number
     if number < 1 or year > last or (era == "明治" and year < FIRST_GREGORIAN_YEAR_OF_JAPAN):

@@ -1,4 +1,4 @@
-"""Normal forms of times: 下午三點半 is T15:30, 昨晚十一點 a date and time, 半小時 is PT30M (ISO 8601)."""
+"""Normal forms of times in ISO 8601: 下午三點半 is T15:30, 半小時 is PT30M, 昨晚十一點 has a date and a time."""
 
 import re
 from datetime import date
@@ -11,7 +11,11 @@ from .numerals import clean
 
 
 class _Period(NamedTuple):
-    """Hours that a word such as 下午 goes with: hours as written, and what is added to them."""
+    """The hours that may follow a word for a period of the day, such as 下午.
+
+    as_written (range): Hours that keep their number (下午15點).
+    afternoon (range): Hours to which 12 is added (下午三點).
+    """
 
     as_written: range
     afternoon: range = range(0)
@@ -19,7 +23,7 @@ class _Period(NamedTuple):
 
 MORNING, EARLY = _Period(range(4, 12)), _Period(range(7))
 AFTERNOON, EVENING = _Period(range(12, 19), range(1, 8)), _Period(range(17, 24), range(5, 12))
-# Words → hours. What is outside, such as 晚上兩點, has several readings.
+# Words for periods of the day, with their hours. Other hours, as in 晚上兩點, are ambiguous.
 PERIODS = {
     "凌晨": EARLY,
     "清晨": _Period(range(3, 9)),
@@ -41,7 +45,7 @@ PERIODS = {
 }
 MORNINGS = {"早上", "早晨", "上午"}
 TWELVE_IS_MIDNIGHT = {"凌晨", "晚上", "晚間", "夜間", "夜裡", "深夜", "半夜", "AM"}
-# The hours after midnight belong to one day or the next: with a date, these words have two readings.
+# With a date and 12 or an hour after midnight, these words are ambiguous: 4月27日晚上12點 begins or ends the day.
 CROSSES_MIDNIGHT = {"晚上", "晚間", "夜間", "夜裡", "深夜", "半夜"}
 SHORT = {f"{day}{short}": f"{day}天{period}" for day in "昨今明" for short, period in (("早", "早上"), ("晚", "晚上"))}
 SHORT |= {f"{day}晨": f"{day}天清晨" for day in "昨今明"}
@@ -63,8 +67,8 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
 
     text (str): Such as 下午三點半, 17:00, 晚間11點50分, 昨晚十一點, 上午9時至下午4時, 半小時.
     reference (Optional[date]): The day on which the text was written, for 昨晚 and other relative dates.
-    RETURNS (Optional[str]): Such as T15:30, 2024-04-27T15:30, T09:00/T16:00, PT30M. None for what is ambiguous
-        (三點, 9:30 without 上午 or 下午, 晚上十點多) or no time.
+    RETURNS (Optional[str]): Such as T15:30, 2024-04-27T15:30, T09:00/T16:00, PT30M. None for ambiguous times (三點 and
+        9:30 without 上午 or 下午), estimates (晚上十點多), and other texts.
     """
     day, found, time = _split_digits(text)
     text = clean(text)
@@ -79,13 +83,16 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
 
 
 def _split_digits(text: str) -> tuple[str, bool, str]:
-    """Split 2024-04-27 15:30 before `clean` deletes the space."""
+    """Split 2024-04-27 15:30 at its space, which `clean` would delete.
+
+    RETURNS (tuple[str, bool, str]): The date, whether the text was split, and the time.
+    """
     match = DATE_AND_TIME.search(text) if len(text) < 64 else None
     return (text[: match.start()], True, text[match.end() :]) if match else ("", False, "")
 
 
 def _moment(text: str, reference: date | None) -> str | None:
-    """Read a time with or without a date before it."""
+    """Convert a time of day, with or without a date before it."""
     value = _clock(text)
     if value is not None:
         return value
@@ -99,13 +106,13 @@ def _moment(text: str, reference: date | None) -> str | None:
 
 
 def _full_day(text: str, reference: date | None) -> str | None:
-    """Return a date with a day in it, whose year may be unknown."""
+    """Return the normal form of a date that includes the day; its year may be unknown (XXXX-04-27)."""
     value = normalize_date(text, reference) if text else None
     return value if value is not None and len(value) == 10 and "/" not in value and value[0] != "P" else None
 
 
 def _times(text: str) -> str | None:
-    """Read a range of times on one day; the end takes from the begin the period that it lacks."""
+    """Convert a range of times on one day: in 上午9時至11時, the end has the period (上午) of the beginning."""
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None
@@ -123,7 +130,10 @@ def _times(text: str) -> str | None:
 
 
 def _clock(text: str, *, with_date: bool = False) -> str | None:
-    """Read a time of day."""
+    """Convert a time of day; None if it is ambiguous.
+
+    with_date (bool): Whether a date is before the time; see CROSSES_MIDNIGHT.
+    """
     match = CLOCK.fullmatch(text)
     if match is None:
         return None
@@ -149,12 +159,18 @@ def _clock(text: str, *, with_date: bool = False) -> str | None:
 
 
 def _parse_padded(text: str) -> int | None:
-    """Read minutes or seconds, which may begin with a zero: 零五, 05."""
+    """Return the value of minutes or seconds, which may begin with a zero: 零五, 05."""
     return parse_integer(text[1:] if len(text) == 2 and text[0] in "零〇" else text)
 
 
 def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: bool) -> int | None:
-    """Return the hour of the day, or None if it can be in the morning or in the afternoon."""
+    """Return the hour of the day, or None if it is ambiguous.
+
+    hour (Optional[int]): The hour as written.
+    period (str): The word before or after it, such as 下午 or PM; "" without one.
+    match (re.Match[str]): The match of CLOCK: a digital time with a leading zero (09:30) is a 24-hour time.
+    with_date (bool): See `_clock`.
+    """
     if hour is None or hour > 24:
         return None
     if not period:

@@ -5,7 +5,8 @@ import re
 from .numerals import clean, parse_numeral
 
 _NUMBER = r"[\d零〇一二三四五六七八九兩十百千萬]+"
-# The order of the groups is that of ISO 8601; 半 adds half of the unit where that is a whole number of smaller ones.
+# The groups have the order of ISO 8601. A final 半 adds half of the last unit, if that is a whole number of smaller
+# units: 一年半 is 1 year and 6 months.
 DURATION = re.compile(
     rf"(?:(?P<years>{_NUMBER})年)?"
     rf"(?:(?P<months>{_NUMBER})個月)?"
@@ -21,8 +22,8 @@ AGE = re.compile(rf"({_NUMBER})歲(半)?", re.ASCII)
 FIXED = {"半年": "P6M", "半小時": "PT30M", "半個小時": "PT30M", "半個鐘頭": "PT30M", "半分鐘": "PT30S"}
 FIXED |= {"一刻鐘": "PT15M", "1刻鐘": "PT15M", "三刻鐘": "PT45M", "3刻鐘": "PT45M"}
 LETTERS = {"years": "Y", "months": "M", "weeks": "W", "days": "D", "hours": "H", "minutes": "M", "seconds": "S"}
-# N年 may be a year of 民國 or another era. Small numbers in Chinese numerals, and 1 to 9, are durations in practice;
-# 兩 never counts the years of an era, but 兩千年 may be the year 2000.
+# N年 is a duration or a year of an era (民國). It is taken as a duration up to these numbers, and with 兩, which years
+# of an era never have (兩百年); 兩千年 may be the year 2000.
 LONGEST_IN_WORDS, LONGEST_IN_DIGITS = 20, 9
 
 
@@ -30,8 +31,8 @@ def normalize_duration(text: str) -> str | None:
     """Return a duration or an age in ISO 8601.
 
     text (str): Such as 三天, 兩個月, 一年半, 半小時, 4小時38分09秒, 70歲.
-    RETURNS (Optional[str]): None for estimates, for durations whose half has no whole number of smaller units (半個月,
-        兩天半), and for N年 that may be the year of an era (38年).
+    RETURNS (Optional[str]): Such as P3D or P1Y6M. None for estimates, for halves that are no whole number of smaller
+        units (半個月, 兩天半), for N年 that may be a year of an era (38年), and for other texts.
     """
     text = clean(text)
     if text in FIXED:
@@ -57,6 +58,7 @@ def normalize_duration(text: str) -> str | None:
 
 
 def _may_be_an_era(number: str) -> bool:
+    """Return whether a number before 年 may be the year of an era or of the western calendar, not a duration."""
     value = parse_numeral(number)
     if number.isascii():
         return not isinstance(value, int) or value > LONGEST_IN_DIGITS
@@ -64,7 +66,13 @@ def _may_be_an_era(number: str) -> bool:
 
 
 def _format(counts: dict[str, int], *, half: str | None, half_hour: str | None) -> str | None:
-    """Write counts of units; a half belongs to the last unit."""
+    """Return a duration in ISO 8601.
+
+    counts (dict[str, int]): Number of each unit, by the keys of LETTERS and in their order.
+    half (Optional[str]): 半 at the end (一年半), if present.
+    half_hour (Optional[str]): 半 before 小時 (兩個半小時), if present.
+    RETURNS (Optional[str]): None if the last unit cannot be halved, or weeks are combined with other units.
+    """
     if half or half_hour:
         last = list(counts)[-1]
         if half_hour and half:

@@ -46,7 +46,7 @@ def is_national_id(text: str) -> bool:
     """Return whether a text is a national identification number (國民身分證統一編號).
 
     One letter, 1 or 2 (in the order of the Household Registration Act: male, female), seven digits and a check digit.
-    The two digits of the letter and the nine digits are multiplied by 1, 9, 8, 7, … 1, 1; the sum must be divisible by 10.
+    The two digits of the letter and the nine digits are multiplied by 1, 9, 8, … 1, 1; the sum must be divisible by 10.
     Source: 戶籍法 and 內政部 "國民身分證統一編號編碼規則" (Ministry of the Interior).
     """
     number = compact(text)
@@ -90,7 +90,7 @@ def is_company_id(text: str) -> bool:
 
 
 def is_credit_card(text: str) -> bool:
-    """Return whether a text is a payment card number: prefix and length of a card network, and a valid Luhn check digit.
+    """Return whether a text is a payment card number: prefix and length of a card network, and valid Luhn check digit.
 
     Source: ISO/IEC 7812-1 (numbering and check digit); ranges as the card networks publish them.
     """

@@ -11,13 +11,17 @@ TAIWAN = "TWD"
 
 
 class Money(NamedTuple):
-    """An amount of money; `currency` is a code of ISO 4217."""
+    """An amount of money.
+
+    currency (str): ISO 4217 code.
+    amount (Decimal): The amount in units of the currency, negative if the text has a minus sign.
+    """
 
     currency: str
     amount: Decimal
 
 
-# Names and signs, after NFKC. A sign that several currencies use ($, ¥) is in none of them.
+# ISO 4217 codes with the names and signs of the currency after NFKC. Signs of several currencies ($, ¥) are left out.
 CURRENCIES = {
     "TWD": "新臺幣 新台幣 臺幣 台幣 NT$ NTD$ NTD NT TWD",
     "USD": "美金 美元 US$ USD$ USD",
@@ -54,12 +58,13 @@ COINS = re.compile(r"([\d一二三四五六七八九兩])[角毛]")
 
 
 def normalize_money(text: str, *, default_currency: str | None = TAIWAN) -> Money | None:
-    """Return the currency and the amount.
+    """Return the currency and the amount of a sum of money.
 
     text (str): Such as 新臺幣三百萬元, NT$1,200, 美金五十元, 壹仟貳佰元整, 三萬五, 1.5億, 一塊五.
-    default_currency (Optional[str]): ISO 4217 code of amounts that name no currency, which in texts from Taiwan are in
+    default_currency (Optional[str]): ISO 4217 code for amounts without a currency; in texts from Taiwan, these are in
         New Taiwan dollars. None leaves such amounts without a normal form.
-    RETURNS (Optional[Money]): None for estimates, ranges, and $ or ¥ alone, which several currencies use.
+    RETURNS (Optional[Money]): None for estimates, ranges, amounts with $ or ¥, which several currencies use, and other
+        texts.
     """
     text = clean(text)
     coin = COINS.fullmatch(text)
@@ -79,7 +84,7 @@ def normalize_money(text: str, *, default_currency: str | None = TAIWAN) -> Mone
 
 
 def _currency(before: str | None, after: str | None, default: str | None) -> str | None:
-    """Return the code of the currency that is named before or after the amount, unless the two disagree."""
+    """Return the code of the currency before or after the amount, or the default; None if two currencies are named."""
     codes = {CODES[name.upper()] for name in (before, after) if name}
     if len(codes) > 1:
         return None
@@ -87,7 +92,11 @@ def _currency(before: str | None, after: str | None, default: str | None) -> str
 
 
 def _amount(number: str, rest: str | None) -> Decimal | None:
-    """Read an amount; `rest` follows the unit: 五 in 一塊五, 五角 in 三元五角."""
+    """Return the value of an amount.
+
+    number (str): The number before the unit, such as 三 in 三元五角.
+    rest (Optional[str]): The text after the unit, such as 五 in 一塊五 and 五角 in 三元五角.
+    """
     value = normalize_cardinal(number)
     if value is None or isinstance(value, Fraction):
         return None

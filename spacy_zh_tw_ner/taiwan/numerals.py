@@ -1,11 +1,11 @@
-"""Normal forms of numbers: Chinese numerals (daily and banking), digits, mixtures, fractions, ordinals, percentages.
+"""Normal forms of numbers: Chinese numerals (everyday and banking), digits, mixtures, fractions, ordinals, percentages.
 
-The grammar splits a numeral at its largest unit, and both sides again:
+A numeral is split at its largest unit, and both sides are split again:
 
     三億零五百萬  →  三 × 億 + 零五百萬  →  3 × 10⁸ + 5 × 10² × 10⁴
     三萬五        →  三 × 萬 + 五        →  3 × 10⁴ + 5 × 10³, as a single final digit counts the next lower unit
 
-Two digits before a unit (三五百, 一二十) are an estimate and have no normal form, and neither have 幾, 數, 多 and 餘.
+Estimates have no normal form: two digits before a unit (三五百, 一二十), and words such as 幾, 數, 多 and 餘.
 """
 
 import re
@@ -16,19 +16,19 @@ from fractions import Fraction
 Number = int | Decimal | Fraction
 
 MAX_LENGTH = 64  # characters; longer texts have no normal form
-MAX_DIGITS = 18  # of a number in digits; keeps arithmetic exact within the 28 digits of `decimal`
+MAX_DIGITS = 18  # characters of a number in ASCII digits; arithmetic stays exact within the 28 digits of `decimal`
 DIGITS: dict[str, int] = dict(zip("零〇一二三四五六七八九", (0, *range(10)), strict=True)) | {"兩": 2}
 UNITS = {"兆": 10**12, "億": 10**8, "萬": 10**4, "千": 10**3, "百": 10**2, "十": 10}
-# Banking characters, and simplified forms that occur in handwriting and old type.
+# Everyday digits for banking characters, and for simplified and old forms that occur in handwriting.
 SAME = str.maketrans(
     "壹弌貳弍贰參叁参弎肆伍陸陆柒捌玖拾佰仟万亿两○−",
     "一一二二二三三三三四五六六七八九十百千萬億兩〇-",
 ) | {ord("廿"): "二十", ord("卄"): "二十", ord("卅"): "三十", ord("卌"): "四十"}
 ASCII_NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", re.ASCII)
-CODE = re.compile(r"[0零〇][0-9零〇一二三四五六七八九]")  # 007 is a code, and no number
+CODE = re.compile(r"[0零〇][0-9零〇一二三四五六七八九]")  # 007 is a code, not a number
 ORDINAL = re.compile(r"第(.+?)[名次個位屆條章節項號回集]?")
 FRACTION = re.compile(r"(?:(.+)又)?(.+)分之(.+)")
-# Percentages: the ratio of one unit of each.
+# Percentages: 百分之三, 12.5%, 三趴; 千分之三; 三成五 (35 %); 八五折 (85 % of the price).
 PER_CENT = re.compile(r"百分之(.+)|(.+?)(?:%|percent|趴)", re.IGNORECASE)
 PER_MILLE = re.compile(r"(?:千分之|萬分之)(.+)|(.+)‰")
 TENTHS = re.compile(r"([一二兩三四五六七八九十]|\d|10)成([一二三四五六七八九半]|\d)?", re.ASCII)
@@ -39,8 +39,8 @@ def normalize_cardinal(text: str) -> Number | None:
     """Return the value of a number.
 
     text (str): Such as 兩千零二十四, 三萬五, 1.5億, 3萬5,000, 負三點一四, 二又三分之一, 二〇二四.
-    RETURNS (Optional[Number]): An int if it is whole; a Fraction for 分之 and 半; else a Decimal. None for estimates,
-        ranges, and everything that is not one number.
+    RETURNS (Optional[Number]): An int for whole numbers, a Fraction for 分之 and 半, and otherwise a Decimal. None for
+        estimates, ranges, and text that is not one number.
     """
     text = clean(text)
     negative = text[:1] in {"-", "負"} and len(text) > 1
@@ -49,7 +49,7 @@ def normalize_cardinal(text: str) -> Number | None:
 
 
 def normalize_ordinal(text: str) -> int | None:
-    """Return the position that an ordinal number names: 3 for 第三 and 第3名, 1 for 首."""
+    """Return the value of an ordinal number: 3 for 第三 and 第3名, 1 for 首; None for other texts."""
     text = clean(text)
     if text in {"首", "頭一"}:
         return 1
@@ -62,7 +62,7 @@ def normalize_percent(text: str) -> Decimal | None:
     """Return a percentage as a ratio.
 
     text (str): Such as 百分之二十, 12.5%, 三成五, 千分之三, 八五折 (the part of the price that is paid).
-    RETURNS (Optional[Decimal]): Such as Decimal("0.35") for 三成五.
+    RETURNS (Optional[Decimal]): Such as Decimal("0.35") for 三成五; None for other texts.
     """
     text = clean(text)
     negative = text[:1] in {"-", "負"}
@@ -72,19 +72,23 @@ def normalize_percent(text: str) -> Decimal | None:
 
 
 def clean(text: str) -> str:
-    """Fold widths and banking characters, and delete white space; too long texts become empty."""
+    """Normalize widths (NFKC), replace banking characters, and delete white space.
+
+    text (str): The text of an entity.
+    RETURNS (str): The text that the parsers of this package expect; "" for texts longer than MAX_LENGTH.
+    """
     if len(text) > MAX_LENGTH:
         return ""
     return "".join(unicodedata.normalize("NFKC", text).split()).translate(SAME)
 
 
 def parse_numeral(text: str, *, positional: bool = False) -> int | Decimal | None:
-    """Return the value of a numeral without sign.
+    """Return the value of a numeral without a sign.
 
-    text (str): What `clean` returns.
-    positional (bool): Read two or three Chinese digits without a zero one by one, too: 一一三 is 113. Outside years,
-        they are estimates (五六) or unclear.
-    RETURNS (Optional[int | Decimal]): The value, an int if it is whole.
+    text (str): A text that `clean` has returned.
+    positional (bool): Also read two or three Chinese digits without a zero one by one, as in years: 一一三 is 113.
+        Elsewhere, such digits are estimates (五六) or unclear.
+    RETURNS (Optional[int | Decimal]): The value, an int if it is whole; None if it is not one number.
     """
     if not text:
         return None
@@ -95,6 +99,7 @@ def parse_numeral(text: str, *, positional: bool = False) -> int | Decimal | Non
 
 
 def _unsigned(text: str) -> Number | None:
+    """Return the value of a number without a sign: a numeral, a fraction, or 半."""
     if CODE.match(text):
         return None
     if text in {"半", "一半", "半數"}:
@@ -125,21 +130,25 @@ def _fraction(text: str) -> Fraction | None:
 
 
 def _ascii_integer(text: str) -> int | None:
+    """Return the value of ASCII digits, or None for other texts."""
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _positional(text: str, *, short: bool) -> int | None:
-    """Read digits one by one; two or three without a zero only if `short`."""
+    """Return the value of Chinese digits that are read one by one: 二〇二四 is 2024.
+
+    short (bool): Accept two or three digits without a zero, too.
+    """
     if "兩" in text or not (short or len(text) > 3 or "零" in text[1:] or "〇" in text[1:]):
         return None
     return int("".join(str(DIGITS[char]) for char in text))
 
 
 def _with_units(text: str, *, colloquial: bool) -> Decimal | int | None:
-    """Read a numeral.
+    """Return the value of a numeral with units or in ASCII digits, or None.
 
-    text (str): Without zeros before it.
-    colloquial (bool): Allow a single final digit that counts the next lower unit, as in 三萬五.
+    text (str): A numeral without leading zeros.
+    colloquial (bool): Allow a single final digit that counts the next lower unit: 三萬五 is 35,000.
     """
     if ASCII_NUMBER.fullmatch(text):
         digits = text.replace(",", "")
@@ -158,7 +167,13 @@ def _with_units(text: str, *, colloquial: bool) -> Decimal | int | None:
 
 
 def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) -> Decimal | int | None:
-    """Read a numeral around its largest unit: `left` counts the unit, `right` is smaller than the unit."""
+    """Return the value of a numeral that is split at its largest unit.
+
+    left (str): The numeral before the unit, which multiplies it; "" for 1.
+    unit (str), size (int): The unit, such as 萬, and its value.
+    right (str): The numeral after the unit, which is added.
+    colloquial (bool): See `_with_units`.
+    """
     if not left:
         factor: Decimal | int | None = 1 if unit == "十" else None
     elif size < 10**4:
@@ -180,19 +195,24 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
 
 
 def _lacks_unit(text: str, rest: Decimal | int) -> bool:
-    """Return whether 萬 may have been left out: 三億五千 is 350,000,000 in speech and 300,005,000 in writing."""
+    """Return whether a number below 10,000 after 億 may lack 萬: 三億五千 is 350,000,000 in speech."""
     return rest < 10**4 and text[0] not in "零〇"
 
 
 def _factor(text: str, unit: str) -> Decimal | int | None:
-    """Read what counts 千, 百 or 十: one Chinese digit, or a number in digits."""
+    """Return the factor before 千, 百 or 十: one Chinese digit, or (before 千 and 百) a number in ASCII digits."""
     if len(text) == 1 and text in DIGITS:
         return None if text == "兩" and unit == "十" else DIGITS[text]
     return _with_units(text, colloquial=False) if unit != "十" and ASCII_NUMBER.fullmatch(text) else None
 
 
 def _rest(text: str, size: int, *, colloquial: bool) -> Decimal | int | None:
-    """Read what follows a unit."""
+    """Return the value of the numeral after a unit.
+
+    text (str): The numeral, which is not empty.
+    size (int): The value of the unit.
+    colloquial (bool): See `_with_units`.
+    """
     if text[0] in "零〇":
         value = _with_units(text[1:], colloquial=colloquial) if len(text) > 1 else None
         return value if value is not None and value < size // 10 else None  # the zero marks a gap
@@ -208,7 +228,7 @@ def _rest(text: str, size: int, *, colloquial: bool) -> Decimal | int | None:
 
 
 def _decimal(text: str) -> Decimal | None:
-    """Read 三點一四: the digits after the point are read one by one."""
+    """Return the value of a decimal number such as 三點一四, whose digits after 點 are read one by one."""
     before, _, after = text.partition("點")
     whole = parse_numeral(before)
     if not isinstance(whole, int) or not after or not all(char in DIGITS and char != "兩" for char in after):
@@ -217,11 +237,12 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _without_zeros(value: Decimal | int) -> Decimal | int:
+    """Return a whole number as int, and another one as a Decimal without zeros at its end."""
     return int(value) if value == int(value) else Decimal(value).normalize()
 
 
 def _ratio(text: str) -> Decimal | None:
-    """Read an unsigned percentage."""
+    """Return a percentage without a sign as a ratio, or None."""
     if text in {"百分之百", "百分百"}:
         return Decimal(1)
     if match := PER_CENT.fullmatch(text):
@@ -242,6 +263,7 @@ def _ratio(text: str) -> Decimal | None:
     return None
 
 
-def _scaled(text: str, below: int) -> Decimal | None:
+def _scaled(text: str, divisor: int) -> Decimal | None:
+    """Return the value of a numeral divided by 100, 1,000 or 10,000; None if it is no numeral."""
     value = parse_numeral(text)
-    return None if value is None else Decimal(value) / below
+    return None if value is None else Decimal(value) / divisor

@@ -4,7 +4,8 @@ import re
 
 from .widths import compact
 
-# Area codes and the digits after them. 04 has eight digits in Taichung (first digit 2 or 3), seven in Changhua (7 or 8).
+# Area codes and the digits after them. 04 has eight digits in Taichung (the first one is 2 or 3), and seven in Changhua
+# (7 or 8). 0826 and 0836 (islands) come before 082 and 08, because numbers in 08 may have the same prefix.
 LANDLINES = re.compile(
     r"02[2-8][0-9]{7}"
     r"|037[2-9][0-9]{5}"
@@ -43,7 +44,7 @@ def is_phone(text: str) -> bool:
 def phone_kind(text: str) -> str | None:
     """Return the kind of a telephone number: "mobile", "landline" or "internet", or None.
 
-    Mobile numbers have 09 and eight digits, landlines an area code and as many digits as it requires, Internet lines 070
+    Mobile numbers have 09 and eight digits, landlines an area code and the digits that it requires, Internet lines 070
     and eight digits. +886 takes the place of the first 0. Short numbers (110, 1922) and free lines (0800, 0809) are
     None, because they belong to no person.
     Source: 國家通訊傳播委員會 "電信號碼計畫" (numbering plan of the National Communications Commission).

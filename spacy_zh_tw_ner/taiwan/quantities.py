@@ -1,4 +1,4 @@
-"""Normal forms of quantities: a number and a unit, in UCUM where UCUM has the unit (https://ucum.org)."""
+"""Normal forms of quantities: a number and a unit, with unit codes of UCUM (https://ucum.org)."""
 
 import re
 from decimal import Decimal
@@ -8,13 +8,17 @@ from .numerals import Number, clean, normalize_cardinal
 
 
 class Quantity(NamedTuple):
-    """A number of units; `unit` is a code of UCUM, or the Chinese name of a traditional unit."""
+    """A number with a unit.
+
+    amount (Number): The number.
+    unit (str): A UCUM code, or the Chinese name of a traditional unit that UCUM does not have.
+    """
 
     amount: Number
     unit: str
 
 
-# Code → names after NFKC, which writes ㎏ as kg and ㎡ as m2. Names in Latin letters keep their case: mW is not MW.
+# Codes with the names of the unit after NFKC, which turns ㎏ into kg and ㎡ into m2. Letter case counts: mW is not MW.
 UNITS = {
     "m": "公尺 米 m",
     "cm": "公分 厘米 cm",
@@ -71,7 +75,7 @@ UNITS = {
     "km/h": "公里/小時 km/h kph",
     "m/s": "公尺/秒 m/s",
     "[ly]": "光年",
-    # Traditional units and counts keep their names: UCUM has none of them, and 斤 is not 600 g everywhere.
+    # Traditional units keep their names: UCUM has none of them, and 斤 is not 600 g everywhere.
     "台斤": "台斤 臺斤",
     "斤": "斤",
     "台兩": "台兩 臺兩",
@@ -88,12 +92,12 @@ MEASURE = re.compile(rf"({_NUMBER})({_NAMES})(半)?", re.ASCII)
 
 
 def normalize_quantity(text: str) -> Quantity | None:
-    """Return the number and the unit.
+    """Return the number and the unit of a quantity.
 
     text (str): Such as 三公斤, 兩公尺半, 1.2萬公里, 攝氏零下二度, 時速60公里, 每公升0.25毫克, 30坪.
-    RETURNS (Optional[Quantity]): None for estimates and ranges, and for units with several meanings (度 alone).
+    RETURNS (Optional[Quantity]): None for estimates, ranges, units with several meanings (度 alone), and other texts.
     """
-    # NFKC makes the one character ℃ of ° and C.
+    # The single character ℃, and ° followed by C, become the same text.
     text = clean(text.replace("℃", "°C").replace("℉", "°F"))
     if match := MEASURE.fullmatch(text):
         return _quantity(match[1], CODES[match[2]], half=match[3] is not None)
@@ -108,6 +112,7 @@ def normalize_quantity(text: str) -> Quantity | None:
 
 
 def _quantity(number: str, unit: str, *, half: bool = False) -> Quantity | None:
+    """Return a quantity, or None if the number is not understood; `half` adds 0.5 to a whole number (兩公尺半)."""
     amount = Decimal("0.5") if number == "半" else normalize_cardinal(number)
     if amount is None or (half and not isinstance(amount, int)):
         return None

@@ -46,7 +46,7 @@ WEEKS = {"上上": -2, "上": -1, "這": 0, "本": 0, "下": 1, "下下": 2}
 OFFSET = re.compile(
     r"([\d零〇一二三四五六七八九兩十百半]+)(天|個月|年|個?(?:週|周|星期|禮拜))(?:之|以)?([前後])", re.ASCII
 )
-# Newspapers name the day in parentheses: 昨（17）日. It must be that of the reference date.
+# Newspapers write the day of the month in parentheses: 昨（17）日. It must agree with the reference date.
 PRINTED = re.compile(r"(前|昨|今|明|後)\((\d{1,2})\)日", re.ASCII)
 PRINTED_DAYS = {"前": -2, "昨": -1, "今": 0, "明": 1, "後": 2}
 MAX_OFFSET = 9999
@@ -55,8 +55,10 @@ MAX_OFFSET = 9999
 def relative_date(text: str, reference: date | None) -> str | None:
     """Return the date, week, month or year that a relative expression names.
 
-    text (str): What `numerals.clean` returns.
-    reference (Optional[date]): The day on which the text was written; without it, nothing is relative.
+    text (str): A text that `numerals.clean` has returned, such as 上週三 or 三天後.
+    reference (Optional[date]): The day on which the text was written.
+    RETURNS (Optional[str]): A date in ISO 8601, as precise as the text; None without a reference date and for other
+        texts.
     """
     if reference is None:
         return None
@@ -77,18 +79,18 @@ def relative_date(text: str, reference: date | None) -> str | None:
 
 
 def parse_relative_year(text: str, reference: date | None) -> int | None:
-    """Return the Gregorian year of 去年, 今年, …"""
+    """Return the Gregorian year of a key of RELATIVE_YEARS, such as 去年; None without a reference date."""
     return None if reference is None else reference.year + RELATIVE_YEARS[text]
 
 
 def parse_relative_month(text: str, reference: date | None) -> tuple[int, int] | None:
-    """Return the year and month of 上個月, 本月, …"""
+    """Return the Gregorian year and the month of a key of RELATIVE_MONTHS, such as 上個月; None for other texts, or without a reference date."""
     months = RELATIVE_MONTHS.get(text)
     return None if reference is None or months is None else shift_month(reference, months)
 
 
 def _in_week(monday: date | None, day: str | None) -> str | None:
-    """Return a week, its weekend, or one of its days."""
+    """Return a week (if `day` is None), its weekend (末), or one of its days (一 to 日) in ISO 8601."""
     if monday is None:
         return None
     if day is None:
@@ -99,7 +101,7 @@ def _in_week(monday: date | None, day: str | None) -> str | None:
 
 
 def _offset(match: re.Match[str], reference: date) -> str | None:
-    """Return the date of 三天後, as precise as the unit is: two years ago is a year."""
+    """Return the date that a match of OFFSET names, as precise as its unit: 三天後 is a day, 兩年前 is a year."""
     unit, sign = match[2], -1 if match[3] == "前" else 1
     if match[1] == "半":
         return format_date(*shift_month(reference, sign * 6)) if unit == "年" else None
