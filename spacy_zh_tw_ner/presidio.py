@@ -1,4 +1,4 @@
-"""Adapter for Presidio: a recognizer of Taiwanese personal data for its analyzer, and masking for its anonymizer.
+"""Adapter for Presidio: a recognizer of personal data of Taiwan for the analyzer, a masking operator for the anonymizer.
 
 analyzer = AnalyzerEngine(registry=…, nlp_engine=…, supported_languages=["zh"])
 analyzer.registry.add_recognizer(TaiwanRecognizer())
@@ -34,7 +34,7 @@ else:
     from presidio_anonymizer.entities import OperatorConfig
     from presidio_anonymizer.operators import Operator, OperatorType
 
-# Labels that Presidio has other names for; all others keep their name.
+# Our labels with the entity names of Presidio. All other labels keep their name.
 NAMES: Final = {
     "PHONE": "PHONE_NUMBER",
     "EMAIL": "EMAIL_ADDRESS",
@@ -47,7 +47,7 @@ NAMES: Final = {
     "LOC": "LOCATION",
     "FAC": "LOCATION",
 }
-# The label by which a policy of masking treats an entity of Presidio
+# Entity names of Presidio with the labels of masking policies. All other names are labels.
 _LABELS: Final = {
     "PHONE_NUMBER": "PHONE",
     "EMAIL_ADDRESS": "EMAIL",
@@ -57,12 +57,12 @@ _LABELS: Final = {
     "NRP": "NORP",
     "LOCATION": "LOC",
 }
-UNSCORED = 0.85  # what Presidio gives to entities of spaCy's own `ner`, which have no score
+UNSCORED = 0.85  # Presidio's score for entities of spaCy's own `ner`, which has none
 REPLACER = "replacer"
 
 
 class _Hit(NamedTuple):
-    """An entity, its score, and the rule that has found it, if any."""
+    """An entity with its offsets in code points, its score, and the name of the rule that has found it, if any."""
 
     start: int
     end: int
@@ -72,17 +72,17 @@ class _Hit(NamedTuple):
 
 
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
-    """Recognizer of Presidio that finds personal data of Taiwan by the rules of `zh_tw_pii`.
+    """Presidio recognizer that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
-    supported_entities (Optional[list[str]]): Names to report, as in `NAMES`; default: all.
+    supported_entities (Optional[list[str]]): Entity names of Presidio to report (see `NAMES`); default: all.
     name (str): Name of this recognizer in results.
-    supported_language (str): Language that it is registered for; the rules read texts of any language.
-    pipeline (Language | str | None): A spaCy pipeline, or its folder or package, whose entities, such as persons, are
-        reported as well. Where its entities and those of the rules overlap, `zh_tw_pii` decides; it is applied after
-        the pipeline, unless the pipeline has it.
+    supported_language (str): Language for which Presidio calls it; the rules work for texts of any language.
+    pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are
+        reported as well. `zh_tw_pii` chooses among overlapping entities; it is applied after the pipeline, unless the
+        pipeline already has it.
     min_score (float): Findings of the rules with a lower score are left out.
     settings (Any): Further arguments of Presidio's `EntityRecognizer`, such as `score_thresholds`.
-    RAISES (SettingError): For a name that is not found, or a `min_score` outside of 0 to 1.
+    RAISES (SettingError): For a name that this recognizer does not find, or a `min_score` outside of 0 to 1.
     """
 
     def __init__(
@@ -109,21 +109,23 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         super().__init__(supported_entities or list(names), name, supported_language, **settings)
 
     def load(self) -> None:
-        """Do nothing: the rules are code, and a pipeline is loaded by the constructor."""
+        """Do nothing: the rules need no files, and the constructor loads the pipeline."""
 
     def analyze(self, text: str, entities: Sequence[str] | None, nlp_artifacts: Any = None) -> list[RecognizerResult]:
-        """Find personal data.
+        """Find personal data in a text.
 
         text (str): The text.
-        entities (Optional[Sequence[str]]): Names to report; default: all supported ones.
-        nlp_artifacts (Any): Not used: the rules need no tokens, and `pipeline` makes its own.
-        RETURNS (list[RecognizerResult]): In order, without overlaps. The explanation of each has the name of its rule.
+        entities (Optional[Sequence[str]]): Entity names to report; default: all supported ones.
+        nlp_artifacts (Any): Not used: the rules need no tokens, and `pipeline` has its own tokenizer.
+        RETURNS (list[RecognizerResult]): In the order of the text, without overlaps. The name of the rule is in
+            `analysis_explanation.pattern_name`.
         """
         wanted = set(self.supported_entities).intersection(entities or self.supported_entities)
         hits = ((NAMES.get(hit.label, hit.label), hit) for hit in self._hits(text))
         return [self._result(name, hit) for name, hit in hits if name in wanted]
 
     def _hits(self, text: str) -> Iterator[_Hit]:
+        """Yield the entities of the rules alone, or of the pipeline and the rules."""
         if self._nlp is None or self._finder is None:
             yield from (_Hit(*finding) for finding in scan(text, min_score=self.min_score))
             return
@@ -135,6 +137,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
             yield _Hit(ent.start_char, ent.end_char, ent.label_, UNSCORED if score is None else score, get_rule(ent))
 
     def _result(self, name: str, hit: _Hit) -> RecognizerResult:
+        """Return an entity as a result of Presidio."""
         explanation = AnalysisExplanation(self.name, hit.score, pattern_name=hit.rule)
         metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
@@ -144,7 +147,11 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Return a pipeline, and a component that adds the findings of the rules to its documents."""
+    """Load a pipeline, if it is not loaded.
+
+    RETURNS (tuple[Language, Callable[[Doc], Doc]]): The pipeline, and a function that adds the findings of the rules to
+        its documents; it does nothing if the pipeline has `zh_tw_pii`.
+    """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline
 
@@ -154,6 +161,7 @@ def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language
 
 
 def _labels_of(nlp: "Language | None") -> tuple[str, ...]:
+    """Return the labels of the entities that a pipeline sets."""
     if nlp is None:
         return ()
     from .recognizers.spacy_recognizer import SpacyRecognizer
@@ -162,42 +170,42 @@ def _labels_of(nlp: "Language | None") -> tuple[str, ...]:
 
 
 class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow Presidio
-    """Operator of Presidio's anonymizer that applies the actions of a masking policy; see `masking_operators`."""
+    """Presidio operator that applies the actions of a masking policy. `masking_operators` configures it."""
 
     def operate(self, text: str, params: Mapping[str, Any]) -> str:
-        """Return what replaces an entity.
+        """Return the replacement of an entity.
 
-        text (str): The entity.
-        params (Mapping[str, Any]): The replacer, and `entity_type`, which Presidio adds.
+        text (str): The text of the entity.
+        params (Mapping[str, Any]): `replacer` (a Replacer), and `entity_type`, which Presidio adds.
         """
         replacer: Replacer = params[REPLACER]
         return replacer(_label_of(params["entity_type"]), text)[1]
 
     def validate(self, params: Mapping[str, Any]) -> None:
-        """Raise a UsageError if the parameters are not those of `masking_operators`."""
+        """Raise a UsageError if `params` has no `replacer`, which `masking_operators` sets."""
         if not isinstance(params.get(REPLACER), Replacer):
             raise UsageError(Errors.ZT885.format(name=self.operator_name()))
 
     def operator_name(self) -> str:
-        """Return the name under which configurations find this operator."""
+        """Return the name of this operator in an `OperatorConfig`."""
         return "zh_tw_mask"
 
     def operator_type(self) -> OperatorType:
-        """Return that it anonymizes."""
+        """Return `OperatorType.Anonymize`."""
         return OperatorType.Anonymize
 
 
 def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> dict[str, OperatorConfig]:
-    """Return the operators for `AnonymizerEngine.anonymize`, to which `MaskingOperator` was added.
+    """Return the operators for `AnonymizerEngine.anonymize`. Add `MaskingOperator` to the engine first.
 
-    The engine passes one entity after the other, from the last to the first: placeholders are numbered in this order,
-    and on through all texts for which the same operators are used, as are pseudonyms. Repetitions that the analyzer
-    has not reported stay as they are; `mask_results` masks these, too.
+    The engine passes single entities, from the last one of a text to the first, and placeholders are numbered in this
+    order. If you use the operators for several texts, the numbers continue, and an entity keeps its placeholder or
+    pseudonym. Repetitions of an entity that the analyzer has not reported are not masked; `mask_results` masks them.
 
-    policy (Optional[MaskingPolicy]): Actions by label. Without a `default`, all other labels that the analyzer reports
-        are replaced by placeholders, as Presidio replaces them.
-    key (Optional[bytes]): Secret that determines hashes and pseudonyms.
-    RETURNS (dict[str, OperatorConfig]): One operator for all entities.
+    policy (Optional[MaskingPolicy]): Actions by label. Without a `default`, all other labels are replaced by
+        placeholders, because Presidio replaces all entities as well.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
+    RETURNS (dict[str, OperatorConfig]): One operator for all entities, under "DEFAULT".
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     replacer = _masker(policy, key).replacer()
@@ -207,12 +215,12 @@ def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None 
 def mask_results(
     text: str, results: Iterable[RecognizerResult], policy: MaskingPolicy | None = None, *, key: bytes | None = None
 ) -> Masked:
-    """Mask what Presidio's analyzer has found, without its anonymizer: with a map for `unmask`, and all repetitions.
+    """Mask the results of Presidio's analyzer without its anonymizer, with all repetitions and a map for `unmask`.
 
     text (str): The text.
-    results (Iterable[RecognizerResult]): Results of any recognizers.
+    results (Iterable[RecognizerResult]): Results of the analyzer for this text.
     policy (Optional[MaskingPolicy]), key (Optional[bytes]): See `masking_operators`.
-    RETURNS (Masked): The masked text, and what was replaced.
+    RETURNS (Masked): The masked text, its replacements and its map.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     found = [Found(each.start, each.end, _label_of(each.entity_type), each.score) for each in results]
@@ -220,9 +228,11 @@ def mask_results(
 
 
 def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
+    """Return a masker with a policy that replaces all labels without an action."""
     policy = policy or MaskingPolicy()
     return Masker(policy if policy.default is not None else replace(policy, default=REPLACE), key=key)
 
 
 def _label_of(name: str) -> str:
+    """Return the label of a masking policy for an entity name of Presidio."""
     return _LABELS.get(name, name)

@@ -39,14 +39,14 @@ def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str |
 class Normalizer(Pipe):
     """Sets the normal forms of entities, which `span._.normalized` returns.
 
-    It belongs after the components that set entities. Entities that are ambiguous, or not understood, have none.
+    Add it after the components that set entities. Entities that are ambiguous or not understood have no normal form.
 
     labels (Sequence[str]): Labels of the entities to normalize: of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
         QUANTITY.
-    currency (Optional[str]): ISO 4217 code of amounts that name no currency, such as 三百元 and 三萬五; null leaves
-        them without a normal form.
+    currency (Optional[str]): ISO 4217 code for amounts without a currency, such as 三百元 and 三萬五. None (null in a
+        config) leaves these amounts without a normal form.
     name (str): Name of this instance.
-    RAISES (SettingError): For other labels, and for what is no code of a currency.
+    RAISES (SettingError): For other labels, and for a currency that is not three capital letters.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Normalizer(Pipe):
         register_extensions()
 
     def __call__(self, doc: Doc) -> Doc:
-        """Normalize the entities of a document; earlier normal forms are replaced."""
+        """Normalize the entities of a document. Earlier normal forms are deleted."""
         reference = _as_date(doc._.reference_date)
         spans: list[Span] = []
         values: list[str] = []
@@ -83,7 +83,7 @@ class Normalizer(Pipe):
 
 
 def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> None:
-    """Replace the values of the extension attribute, which spaCy keeps in `doc.user_data`."""
+    """Replace the normal forms in `doc.user_data`, where spaCy stores extension attributes of spans."""
     user_data = _user_data(doc)
     for key in [key for key in user_data if isinstance(key, tuple) and key[:2] == ("._.", NORMALIZED)]:
         del user_data[key]
@@ -96,10 +96,10 @@ def _is_ours() -> bool:
 
 
 def get_normalized(span: Span) -> str | None:
-    """Look up the normal form of an entity.
+    """Return the normal form of an entity. This is the getter of `span._.normalized`.
 
     span (Span): A span of any document.
-    RETURNS (Optional[str]): The normal form that `zh_tw_normalizer` has set for exactly this entity, if any.
+    RETURNS (Optional[str]): The normal form that `zh_tw_normalizer` has set for exactly this entity, or None.
     """
     group = group_with_values(span.doc, SPANS_KEY, VALUES)
     if group is not None:
@@ -107,7 +107,7 @@ def get_normalized(span: Span) -> str | None:
             if (group[index].end, group[index].label) == (span.end, span.label):
                 return str(group.attrs[VALUES][index])
         return None
-    # `Doc.from_docs` and `span.as_doc` keep the values of extension attributes only. These have no labels.
+    # `Doc.from_docs` and `span.as_doc` keep `user_data` only, whose keys have no label: compare it with the entity's.
     value: str | None = _user_data(span.doc).get(_key(span))
     return value if span.start < span.end and span.doc[span.start].ent_type == span.label else None
 
@@ -118,7 +118,7 @@ def _key(span: Span) -> tuple[str, str, int, int]:
 
 
 def get_reference_date(doc: Doc) -> date | None:
-    """Return the day on which the text of a document was written, if it was set."""
+    """Return the day on which the text of a document was written, or None if it was not set."""
     return _as_date(_user_data(doc).get(DATE_KEY))
 
 
@@ -126,20 +126,22 @@ def set_reference_date(doc: Doc, value: date | str | None) -> None:
     """Set the day on which the text of a document was written.
 
     doc (Doc): The document.
-    value (date | str | None): A date, or a string such as "2026-11-29".
+    value (date | str | None): A date, an ISO 8601 string such as "2026-11-29", or None to delete it.
     RAISES (SettingError): For other values.
     """
     day = _as_date(value)
-    # A string, as `doc.to_bytes()` cannot serialize dates.
+    # Stored as a string, because `doc.to_bytes()` cannot serialize dates.
     _user_data(doc)[DATE_KEY] = None if day is None else day.isoformat()
 
 
 def _user_data(doc: Doc) -> dict[Any, Any]:
+    """Return `doc.user_data` with a type for mypy."""
     data: dict[Any, Any] = doc.user_data
     return data
 
 
 def _as_date(value: Any) -> date | None:
+    """Convert a date, a datetime, an ISO 8601 string or None; raise a SettingError for other values."""
     if value is None:
         return None
     if isinstance(value, datetime):

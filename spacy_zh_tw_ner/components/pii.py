@@ -1,4 +1,4 @@
-"""The component `zh_tw_pii`: personal data that rules and check digits find, as entities with scores."""
+"""The component `zh_tw_pii`, which finds personal data by rules and check digits and adds it to `doc.ents`."""
 
 import math
 import warnings
@@ -47,19 +47,20 @@ def make_pii_finder(
 class PiiFinder(Pipe):
     """Finds identifiers, telephone numbers, addresses, accounts and other personal data by rules.
 
-    After `zh_tw_crf_ner`, entities that overlap are chosen by weighted interval scheduling: those with the largest
-    sum of score × tokens, where findings of rules have `priority` added to their scores. Before it, the findings stay,
-    as all earlier entities do. Entities without a score, such as those of a user, are kept in both cases.
+    After a recognizer such as `zh_tw_crf_ner`, overlapping entities are chosen by weighted interval scheduling: those
+    with the largest sum of score × tokens are kept, and `priority` is added to the scores of findings. Before a
+    recognizer, all findings are kept, because it keeps earlier entities. Entities without a score, such as those that
+    you set yourself, are kept in both cases, unless `overwrite` is true.
 
-    `span._.score` is the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
+    `span._.score` returns the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
     under "scores" and "rules", which a DocBin keeps.
 
     labels (Optional[Collection[str]]): Labels to find; default: all of `spacy_zh_tw_ner.taiwan.LABELS`.
-    min_score (float): Findings with a lower score are left out, from 0 to 1. A lower value finds more and is wrong more
+    min_score (float): Findings with a lower score are left out (0 to 1). A lower value finds more and is wrong more
         often: at 0.3, each number of eight digits with a valid check digit is a COMPANY_ID.
-    priority (float): Added to the score of each finding where it competes with an entity of a recognizer. Recognizers
-        label numbers as CARDINAL or DATE with high probability, because they have no label that is more exact.
-    overwrite (bool): Replace entities without a score as well, where a finding overlaps them.
+    priority (float): Added to the score of each finding when overlapping entities are chosen. Recognizers label numbers
+        as CARDINAL or DATE with a high probability, because they have no label that is more exact.
+    overwrite (bool): Also replace entities without a score that overlap a finding.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """
@@ -79,6 +80,7 @@ class PiiFinder(Pipe):
         register_rule_extension()
 
     def _configure(self, labels: Collection[str] | None, min_score: float, priority: float, overwrite: bool) -> None:
+        """Check the settings, and set them."""
         unknown = sorted(set(labels or ()).difference(LABELS))
         if unknown:
             raise SettingError(Errors.ZT850.format(label=unknown[0], labels=", ".join(LABELS)))
@@ -91,7 +93,7 @@ class PiiFinder(Pipe):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that are found."""
+        """The labels that this component finds, in the order of `LABELS`."""
         return LABELS if self._labels is None else self._labels
 
     def __call__(self, doc: Doc) -> Doc:
@@ -107,8 +109,8 @@ class PiiFinder(Pipe):
         """Find personal data without changing the document; findings may overlap.
 
         doc (Doc): The document.
-        RETURNS (dict[Span, tuple[float, str]]): Score and name of the rule of each finding. A finding that begins or
-            ends inside a token is expanded to whole tokens, so that nothing of it is left out.
+        RETURNS (dict[Span, tuple[float, str]]): The findings, with their score and the name of their rule. A finding
+            that begins or ends inside a token is expanded to whole tokens, so that all of it is covered.
         """
         found: dict[Span, tuple[float, str]] = {}
         for start, end, label, score, rule in find_candidates(doc.text, labels=self._labels):
@@ -120,6 +122,7 @@ class PiiFinder(Pipe):
         return found
 
     def _add_entities(self, doc: Doc, found: dict[Span, tuple[float, str]]) -> None:
+        """Choose among the findings and the entities of the document, and set `doc.ents`, the scores and the rules."""
         scores, earlier = read_scores(doc), list(doc.ents)
         unscored = [ent for ent in earlier if _entity(ent) not in scores]
         fixed = [] if self.overwrite else unscored
@@ -129,7 +132,7 @@ class PiiFinder(Pipe):
         spans = [*rivals, *findings]
         weights = [scores[_entity(ent)] for ent in rivals] + [found[span][0] + self.priority for span in findings]
         segments = [
-            # A weight of zero is never chosen, and an entity with no rival is kept whatever its score.
+            # `choose` drops segments of weight 0, but an entity that overlaps no other one is kept at any score.
             Segment(span.start, span.end, index, max(weight, 1e-9) * len(span))
             for index, (span, weight) in enumerate(zip(spans, weights, strict=True))
         ]
@@ -150,17 +153,19 @@ class PiiFinder(Pipe):
         *,
         nlp: Language | None = None,
     ) -> None:
-        """Do nothing: rules need no training.
+        """Do nothing: rules need no training. spaCy calls this method of all components.
 
         get_examples (Optional[Callable]), nlp (Optional[Language]): Not used.
         """
 
     def _settings(self) -> dict[str, Any]:
+        """Return the settings as JSON types."""
         labels = None if self._labels is None else list(self._labels)
         numbers = {"min_score": self.min_score, "priority": self.priority}
         return {"labels": labels, **numbers, "overwrite": self.overwrite}
 
     def _load(self, data: bytes) -> None:
+        """Check settings in JSON, and set them; raise an error that `reading` completes if they are damaged."""
         settings = require_type("the settings", parse_json(data), dict)
         labels = settings.get("labels")
         require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
@@ -169,38 +174,41 @@ class PiiFinder(Pipe):
         self._configure(names, min_score, priority, require_type("overwrite", settings.get("overwrite"), bool))
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the settings."""
+        """Return the settings as JSON. `exclude` is not used."""
         text: str = srsly.json_dumps(self._settings())
         return text.encode("utf-8")
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "PiiFinder":
-        """Load the settings in place."""
+        """Set the settings that `to_bytes` has returned, and return this component. `exclude` is not used."""
         with reading(origin()):
             self._load(data)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the settings as one JSON file."""
+        """Write the settings to a JSON file. `exclude` is not used."""
         srsly.write_json(Path(path), self._settings())
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "PiiFinder":
-        """Load the settings in place."""
+        """Set the settings that `to_disk` has written, and return this component. `exclude` is not used."""
         with reading(path):
             self._load(Path(path).read_bytes())
         return self
 
 
 def _number(settings: dict[str, Any], key: str) -> float:
+    """Return a setting that must be a number."""
     value = settings.get(key)
     require(isinstance(value, int | float) and not isinstance(value, bool), key, value, "a number")
     return float(settings[key])
 
 
 def _entity(span: Span) -> Entity:
+    """Return the token offsets and the label of a span, as a key for scores and rules."""
     return Entity(span.start, span.end, span.label_)
 
 
 def _write_rules(doc: Doc, rules: dict[Entity, str], scores: dict[Entity, float]) -> None:
+    """Write the rules and scores of findings to `doc.spans["pii"]`."""
     entities = sorted(rules)
     spans = [Span(doc, start, end, label=label) for start, end, label in entities]
     attrs = {SCORES: [scores[entity] for entity in entities], RULES: [rules[entity] for entity in entities]}
@@ -208,7 +216,7 @@ def _write_rules(doc: Doc, rules: dict[Entity, str], scores: dict[Entity, float]
 
 
 def get_rule(span: Span) -> str | None:
-    """Look up the name of the rule that has found an entity.
+    """Return the name of the rule that has found an entity. This is the getter of `span._.rule`.
 
     span (Span): A span of any document.
     RETURNS (Optional[str]): Such as "national_id_checksum", or None if no rule has found exactly this entity.
@@ -225,6 +233,7 @@ def get_rule(span: Span) -> str | None:
 
 
 def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
+    """Yield the indices of the spans of a sorted group that start at a token."""
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
         yield first

@@ -2,16 +2,16 @@
 
 
 class MaskingErrors:
-    """Part of `Errors`."""
+    """Errors of `spacy_zh_tw_ner.masking`, its commands, and the adapter for Presidio; a base class of `Errors`."""
 
     # Policies
-    ZT870 = "{path} is not a policy that can be read: {reason}. Write it as TOML, as docs/masking.md shows."
-    ZT871 = "{origin}: the action of {label} is {action!r}. Choose from {choices}."
+    ZT870 = "The masking policy {path} cannot be read: {reason}. Write it as TOML, as docs/masking.md shows."
+    ZT871 = "{origin}: the action of {label} must be one of {choices} (got {action!r})."
     ZT872 = (
-        "{origin}: {label!r} is not a known label.{hint} Correct it, or, for a label of your own pipeline, list it in "
+        "{origin}: {label!r} is not a known label.{hint} Correct it. If your own pipeline has this label, add it to "
         "`custom_labels`."
     )
-    ZT873 = "{origin}: {key} must be {expected} (got {seen}). Correct it; docs/masking.md has an example."
+    ZT873 = "{origin}: {key} must be {expected} (got {seen}). docs/masking.md has an example."
     ZT874 = (
         "{origin}: {label} cannot be generalised; only {choices} have a more general form. Choose another action for "
         "it."
@@ -24,8 +24,8 @@ class MaskingErrors:
 
     # Maps and masked files
     ZT878 = (
-        "The map does not belong to {what}: the text is another one, or was changed after it was masked. Give the map "
-        "that was written with it."
+        "The map does not belong to {what}: the text is another one, or was changed after masking. Give the map that "
+        "was written with this text."
     )
     ZT879 = "The map {path} has {seen} records than {source}. Give the map and the masked file of the same run."
     ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
@@ -33,7 +33,7 @@ class MaskingErrors:
     ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
 
     # Presidio
-    ZT884 = "{name!r} is no entity that this recognizer of Presidio finds. Choose from {names}."
+    ZT884 = "TaiwanRecognizer does not find the entity {name!r}. Choose from {names}."
     ZT885 = (
         "The operator `{name}` has no `replacer`. Pass the operators that "
         "`spacy_zh_tw_ner.presidio.masking_operators()` returns to `AnonymizerEngine.anonymize`."
@@ -41,9 +41,9 @@ class MaskingErrors:
 
 
 class MaskingWarnings:
-    """Part of `Warnings`."""
+    """Warnings of `spacy_zh_tw_ner.masking`; a base class of `Warnings`."""
 
     ZT883 = (
-        "{path} holds the original texts, and Windows has no permission bits that restrict it to you. Restrict it "
-        "with its ACL, or keep it in your user folder."
+        "The map {path} has the original texts, and Windows cannot restrict it to you by permission bits. Set an ACL "
+        "that allows only you to read it, or keep the map in your user folder."
     )

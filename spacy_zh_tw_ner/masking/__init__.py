@@ -1,4 +1,4 @@
-"""Mask personal data: replace, redact, pseudonymise, hash, keep or generalise the entities of a text, and undo it.
+"""Mask personal data: replace, redact, pseudonymise, hash, keep or generalise the entities of a text, and restore it.
 
 from spacy_zh_tw_ner.masking import mask, unmask
 masked = mask(nlp("王小明的電話是0912-345-678。"))

@@ -1,4 +1,4 @@
-"""Generalise dates to their year, and places to their county."""
+"""Generalise dates to their year, and addresses and places to their county or municipality."""
 
 import re
 
@@ -7,19 +7,19 @@ from ..taiwan.places import COUNTIES
 _COUNTY = re.compile("|".join(COUNTIES).replace("臺", "[臺台]"))
 _DIGIT = "[0-9０-９]"
 _NUMERAL = "[0-9０-９零〇○一二三四五六七八九十百千兩元]"
-# 民國75年, 西元1986年, 七十五年, 1986年; the numerals are bounded, so that hostile text costs linear time
+# 民國75年, 西元1986年, 七十五年, 1986年. The number of numerals is limited, so that hostile texts take linear time.
 _YEAR = re.compile(rf"((中華民國|民國|西元|公元)?(前)?\s?{_NUMERAL}{{1,9}}\s?年)")
-# 1986-03-02, 1986/3/2, 19860302, 75.3.2
+# 1986-03-02, 1986/3/2, 75.3.2; _COMPACT: 19860302
 _NUMERIC = re.compile(rf"((民國|西元|公元)?\s?({_DIGIT}{{2,4}}))\s?[-/.－／．]\s?{_DIGIT}{{1,2}}(?!{_DIGIT})")
 _COMPACT = re.compile(rf"({_DIGIT}{{4}}){_DIGIT}{{4}}(?!{_DIGIT})")
 
 
 def generalise(label: str, surface: str) -> str | None:
-    """Return a more general form of an entity.
+    """Return the year of a date, or the county of an address or a place.
 
     label (str): One of `labels.GENERALISABLE`.
-    surface (str): Such as 民國75年3月2日 or 臺北市大安區和平東路一段1號.
-    RETURNS (Optional[str]): Such as 民國75年 or 臺北市; None if there is no year or county.
+    surface (str): The text of the entity, such as 民國75年3月2日 or 臺北市大安區和平東路一段1號.
+    RETURNS (Optional[str]): Such as 民國75年 or 臺北市; None if the entity has no year or county.
     """
     if label in ("DATE", "BIRTHDAY"):
         return _year(surface.strip())
@@ -27,12 +27,13 @@ def generalise(label: str, surface: str) -> str | None:
 
 
 def county(surface: str) -> str | None:
-    """Return the first county or municipality in an address, as it is written there."""
+    """Return the first county or municipality in a text, in its spelling (臺 or 台); None without one."""
     found = _COUNTY.search(surface)
     return None if found is None else found[0]
 
 
 def _year(surface: str) -> str | None:
+    """Return the year of a date with its era and 年, in its spelling; None without one."""
     for pattern in (_YEAR, _NUMERIC, _COMPACT):
         found = pattern.search(surface) if pattern is _YEAR else pattern.match(surface)
         if found is not None:

@@ -12,20 +12,22 @@ from typing import TypeVar
 from ..errors import Errors, UsageError
 
 T = TypeVar("T")
-SHORTEST, LONGEST = 16, 4096  # bytes of a key
-HASH_DIGITS = 16
+MIN_BYTES, MAX_BYTES = 16, 4096  # length of a key
+HASH_DIGITS = 16  # hexadecimal digits of a hash
 
 
 def read_key(path: Path) -> bytes:
-    """Read a key from a file; white space at its ends is not part of the key.
+    """Read a key from a file. White space at the beginning and the end of the file is not part of the key.
 
-    RAISES (UsageError): If it is missing, empty, shorter than 16 bytes, longer than 4096, or, except on Windows, if
-        users other than its owner and group can read or write it.
+    path (Path): The key file.
+    RETURNS (bytes): The key.
+    RAISES (UsageError): If the file cannot be read, the key is empty or has fewer than 16 or more than 4,096 bytes, or,
+        except on Windows, users other than the owner and the group of the file can read or write it.
     """
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read(LONGEST + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
         raise _unusable(path, problem, "Check --key-file.") from error
@@ -35,37 +37,45 @@ def read_key(path: Path) -> bytes:
     remedy = "Make one: `openssl rand -hex 32 > FILE; chmod 600 FILE`."
     if not key:
         raise _unusable(path, "is empty", remedy)
-    if not SHORTEST <= len(key) <= LONGEST:
-        raise _unusable(path, f"must have {SHORTEST} to {LONGEST:,} bytes", remedy)
+    if not MIN_BYTES <= len(key) <= MAX_BYTES:
+        size = f"more than {MAX_BYTES:,}" if len(data) > MAX_BYTES else f"{len(key):,}"
+        raise _unusable(path, f"must have {MIN_BYTES} to {MAX_BYTES:,} bytes (got {size})", remedy)
     return key
 
 
 def hash_of(key: bytes, label: str, identity: str) -> str:
-    """Return the keyed hash of an entity, as hexadecimal digits."""
+    """Return the keyed hash of an entity.
+
+    key (bytes): The key.
+    label (str): The label of the entity.
+    identity (str): Its text after `surfaces.identity`.
+    RETURNS (str): 16 hexadecimal digits.
+    """
     return _digest(key, "hash", label, identity).hex()[:HASH_DIGITS]
 
 
 def fingerprint(key: bytes) -> str:
-    """Return a value that tells whether two keys are the same, and from which no key can be computed."""
+    """Return 16 hexadecimal digits that differ for different keys, and from which the key cannot be computed."""
     return _digest(key, "fingerprint", "", "").hex()[:HASH_DIGITS]
 
 
 class KeyedChoices:
-    """A sequence of choices that only the key, the label, the entity and the attempt determine.
+    """A deterministic source of choices: the same arguments give the same sequence.
 
     key (bytes): The key.
-    label, identity (str): The entity.
-    attempt (int): Number of the candidate, from 0.
+    label (str): The label of the entity.
+    identity (str): Its text after `surfaces.identity`.
+    attempt (int): Number of the pseudonym to try, from 0; each one has another sequence.
     """
 
     def __init__(self, key: bytes, label: str, identity: str, attempt: int = 0) -> None:
         self._seed = _digest(key, f"pseudonym {attempt}", label, identity)
         self._pool, self._blocks = 0, 0
-        self._left = 1  # number of values that the pool can still have
+        self._left = 1  # number of different values that `_pool` can still have
 
     def below(self, n: int) -> int:
         """Return a whole number from 0 to n - 1."""
-        if self._left < n << 64:  # with 64 spare bits, all numbers are equally probable but for 2**-64
+        if self._left < n << 64:  # with 64 spare bits, the bias is below 2**-64
             block = sha256(self._seed + self._blocks.to_bytes(8, "big")).digest()
             self._pool, self._left = self._pool << 256 | int.from_bytes(block, "big"), self._left << 256
             self._blocks += 1
@@ -83,10 +93,12 @@ class KeyedChoices:
 
 
 def _digest(key: bytes, *parts: str) -> bytes:
-    # Lengths come first, so that different parts never make the same message.
+    """Return the HMAC-SHA-256 of several texts."""
+    # Each part follows its length, so that ("a", "bc") and ("ab", "c") have different messages.
     data = b"".join(b"%d:%s" % (len(raw), raw) for raw in (part.encode("utf-8", "surrogatepass") for part in parts))
     return hmac.new(key, data, sha256).digest()
 
 
 def _unusable(path: Path, problem: str, remedy: str) -> UsageError:
+    """Return the error for a key file, from a clause such as "is empty" and a sentence with the remedy."""
     return UsageError(Errors.ZT876.format(path=path, problem=problem, remedy=remedy))

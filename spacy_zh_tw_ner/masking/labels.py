@@ -1,11 +1,11 @@
-"""Labels that policies may name: their placeholders in Chinese, and the action of the default policy."""
+"""Labels and actions of masking policies, with the Chinese names that placeholders use."""
 
 from typing import Final
 
 KEEP, REPLACE = "keep", "replace"
 ACTIONS: Final = (REPLACE, "redact", "pseudonym", "hash", KEEP, "generalise")
 
-# Labels of personal data, which the default policy replaces, and the names of their placeholders
+# Labels that the default policy replaces, with the names in their placeholders (〔姓名1〕).
 PERSONAL: Final = {
     "PERSON": "姓名",
     "NATIONAL_ID": "身分證字號",
@@ -30,7 +30,7 @@ PERSONAL: Final = {
     "BIRTHDAY": "生日",
 }
 
-# Labels that the default policy keeps
+# Labels that the default policy keeps.
 OTHER: Final = {
     "COMPANY_ID": "統一編號",
     "URL": "網址",
@@ -54,4 +54,5 @@ OTHER: Final = {
 }
 
 PLACEHOLDERS: Final = {**PERSONAL, **OTHER}
+# Labels with a more general form: the year of a date, the county of a place.
 GENERALISABLE: Final = ("DATE", "BIRTHDAY", "ADDRESS", "GPE", "LOC")

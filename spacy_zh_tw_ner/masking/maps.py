@@ -1,7 +1,7 @@
-"""Keep original texts in maps apart from masked texts, and restore them.
+"""Maps with the original texts of masked entities: write and read map files, and restore masked texts.
 
-A map is bound to its masked text by SHA-256. Map files are JSON Lines, a header and one line for each text, readable by
-their owner only.
+A map has the SHA-256 of its masked text, so that it is applied to no other one. Map files are JSON Lines: a header, and
+one line for each text. Only their owner can read them.
 """
 
 import json
@@ -24,24 +24,25 @@ MAX_LINE = 2**28  # bytes of the map of one text
 
 @dataclass(frozen=True)
 class MaskMap:
-    """The original surfaces of one masked text.
+    """The original texts of the masked entities of one text.
 
     sha256 (str): SHA-256 of the masked text in UTF-8.
-    originals (tuple[tuple[int, int, str], ...]): Start and end in the masked text, and what was there, in order.
-        Irreversible replacements (redact, hash) are not included.
+    originals (tuple[tuple[int, int, str], ...]): Start and end of each replacement in the masked text (code points, end
+        exclusive), and its original text, in the order of the text. Irreversible replacements (redact, hash) are left
+        out.
     """
 
     sha256: str
-    originals: tuple[tuple[int, int, str], ...] = field(repr=False)  # a log must not show them
+    originals: tuple[tuple[int, int, str], ...] = field(repr=False)  # hidden, so that logs do not contain personal data
 
     def to_line(self) -> bytes:
-        """Return the map as one line of JSON."""
+        """Return the map as a line of a map file."""
         value = {"sha256": self.sha256, "originals": self.originals}
         return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
 def digest_of(text: str) -> str:
-    """Return the SHA-256 that binds a map to a masked text."""
+    """Return the SHA-256 of a masked text in UTF-8, in hexadecimal digits; lone surrogates are encoded as well."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -50,9 +51,9 @@ def unmask(text: str, map: MaskMap, *, what: str = "this text") -> str:
 
     text (str): The masked text.
     map (MaskMap): Its map.
-    what (str): Name of the text in messages.
-    RETURNS (str): The original; redacted and hashed entities stay as they are.
-    RAISES (CorpusError): If the map belongs to another text, or the text was changed.
+    what (str): Name of the text in error messages.
+    RETURNS (str): The original text. Redacted and hashed entities stay masked.
+    RAISES (CorpusError): If the map belongs to another text, or the text was changed after masking.
     """
     if digest_of(text) != map.sha256:
         raise CorpusError(Errors.ZT878.format(what=what))
@@ -66,15 +67,20 @@ def unmask(text: str, map: MaskMap, *, what: str = "this text") -> str:
 
 
 def write_maps(path: Path, maps: Iterable[MaskMap]) -> None:
-    """Write maps, in the order of their texts, to a file that only its owner can read (mode 0600).
+    """Write a map file that only its owner can read (mode 0600). On Windows, a warning asks for an ACL instead.
 
-    Windows has no such mode: there, a warning asks for an ACL.
+    path (Path): The file, which is replaced if it exists.
+    maps (Iterable[MaskMap]): The maps, in the order of their texts.
     """
     write_map_lines(path, lambda file: file.writelines(map.to_line() for map in maps))
 
 
 def write_map_lines(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a map file whose lines a function writes; see `write_maps`."""
+    """Write the header of a map file, and let a function write its lines; see `write_maps`.
+
+    path (Path): The file.
+    write (Callable[[IO[bytes]], object]): Writes the lines, as `MaskMap.to_line` returns them, to the open file.
+    """
 
     def write_all(file: IO[bytes]) -> None:
         file.write(json.dumps(HEADER).encode() + b"\n")
@@ -86,9 +92,11 @@ def write_map_lines(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def read_maps(path: Path) -> Iterator[MaskMap]:
-    """Yield the maps of a file, one at a time.
+    """Read the maps of a file one at a time.
 
-    RAISES (UnreadableFileError): If the file is damaged, or not a map file.
+    path (Path): The map file.
+    YIELDS (MaskMap): In the order of the texts.
+    RAISES (UnreadableFileError): If the file is damaged or is no map file.
     """
     with path.open("rb") as file:
         header = file.readline(200)
@@ -104,6 +112,7 @@ def read_maps(path: Path) -> Iterator[MaskMap]:
 
 
 def _is_header(line: bytes) -> bool:
+    """Return whether a line is the header of a map file of this version."""
     try:
         return bool(json.loads(line) == HEADER)
     except (ValueError, RecursionError):
@@ -111,7 +120,12 @@ def _is_header(line: bytes) -> bool:
 
 
 def _parse_map(key: str, line: bytes) -> MaskMap:
-    """Check a line of a map file. Messages do not quote it: it may hold original texts."""
+    """Parse and check a line of a map file. Messages do not quote the line, because it may have original texts.
+
+    key (str): Name of the line in messages, such as "line 2".
+    line (bytes): The line.
+    RETURNS (MaskMap): The map.
+    """
     entry = parse_json(line)
     ok = isinstance(entry, dict) and entry.keys() == {"sha256", "originals"} and isinstance(entry["sha256"], str)
     require(ok and isinstance(entry["originals"], list), key, "another value", "an object with sha256 and originals")

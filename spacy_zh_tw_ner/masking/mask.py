@@ -25,9 +25,14 @@ VALUES = ("pseudonym", "generalise")  # actions whose results look like text; pl
 
 
 class Replacement(NamedTuple):
-    """A masked place: offsets before and after in code points, and its new text.
+    """A replaced entity. Offsets are in code points; ends are exclusive.
 
-    action: The action that was applied: "replace" where another one had no value, such as a date without a year.
+    start, end (int): Its span in the original text.
+    masked_start, masked_end (int): The span of the new text in the masked text.
+    label (str): The label of the entity.
+    action (str): The action that was applied. It is "replace" if the action of the policy has no result, such as
+        "generalise" for a date without a year.
+    text (str): The new text.
     """
 
     start: int
@@ -40,12 +45,12 @@ class Replacement(NamedTuple):
 
 
 class Masked(NamedTuple):
-    """A masked text.
+    """A masked text, and its map.
 
-    text: The masked text.
-    replacements: All masked places, in order.
-    entities: Entities in the masked text: the masked ones, and those that are kept.
-    map: The originals of reversible replacements; keep it apart from the text.
+    text (str): The masked text.
+    replacements (tuple[Replacement, ...]): All replaced entities, in the order of the text.
+    entities (tuple[Found, ...]): Entities with offsets in the masked text: the replaced and the kept ones.
+    map (MaskMap): The originals of reversible replacements. Store it apart from the masked text.
     """
 
     text: str
@@ -55,11 +60,10 @@ class Masked(NamedTuple):
 
 
 class Masker:
-    """Masks texts with one policy; with pseudonyms, an entity has the same one in all of them.
+    """Masks many texts with one policy. An entity has the same pseudonym in all of them.
 
     policy (Optional[MaskingPolicy]): The policy; None for the default one, which replaces personal data.
-    key (Optional[bytes]): Secret that determines hashes and pseudonyms. Without one, pseudonyms are the same for this
-        object only.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key for this object.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
 
@@ -70,41 +74,46 @@ class Masker:
         self._key = key if key is not None else secrets.token_bytes(32)
 
     def __call__(self, doc: "Doc") -> Masked:
-        """Mask the entities of a document."""
+        """Mask `doc.ents`."""
         found = [Found(ent.start_char, ent.end_char, ent.label_, None) for ent in doc.ents]
         return self.mask_text(doc.text, found)
 
     def mask_text(self, text: str, entities: Iterable[Found]) -> Masked:
-        """Mask entities of a text, and all other occurrences of their surfaces (of two characters or more).
+        """Mask the entities of a text, and all other occurrences of their texts (of two characters or more).
 
         text (str): The text.
-        entities (Iterable[Found]): Entities. Of those that overlap, the union is masked, with the label of the first.
-        RETURNS (Masked): The masked text, and what was replaced.
+        entities (Iterable[Found]): Entities. Overlapping ones are masked as one, with the label of the first.
+        RETURNS (Masked): The masked text, its replacements and its map.
         """
         return _TextMasker(self.policy, self._key, text, entities).run()
 
     def replacer(self) -> Replacer:
-        """Return a function that replaces one entity after the other, without their texts.
+        """Return a callable that replaces single entities, without the text around them.
 
-        Its pseudonyms and hashes are those of this object; its placeholders are numbered from 1.
+        It has the policy and the key of this object, so its pseudonyms and hashes are the same. It numbers placeholders
+        from 1.
         """
         return Replacer(self.policy, self._key)
 
 
 def mask(doc: "Doc", policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> Masked:
-    """Mask the entities of a document; see `Masker`, which also masks many with the same pseudonyms.
+    """Mask the entities of one document. To mask several with the same pseudonyms, use `Masker`.
 
-    doc (Doc): Its `doc.ents` are masked by their labels.
+    doc (Doc): A document whose `doc.ents` are masked by their labels.
     policy (Optional[MaskingPolicy]): The policy; None for the default one, which replaces personal data.
-    key (Optional[bytes]): Secret that determines hashes and pseudonyms.
-    RETURNS (Masked): The masked text, and what was replaced.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
+    RETURNS (Masked): The masked text, its replacements and its map.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     return Masker(policy, key=key)(doc)
 
 
 class _TextMasker:
-    """The state of masking one text."""
+    """Masks one text.
+
+    policy (MaskingPolicy), key (bytes): See `Masker`.
+    text (str), entities (Iterable[Found]): See `Masker.mask_text`.
+    """
 
     def __init__(self, policy: MaskingPolicy, key: bytes, text: str, entities: Iterable[Found]) -> None:
         self.policy, self.text = policy, text
@@ -125,7 +134,7 @@ class _TextMasker:
         self.replacer = Replacer(policy, key, is_exposing=self.index.occurs)
 
     def run(self) -> Masked:
-        """Replace all spans."""
+        """Replace all spans, and replace values that would expose a masked text again by placeholders."""
         made = [self.replacer(span.label, self.text[span.start : span.end]) for span in self.spans]
         text, places = self._join(made)
         for replaces_all in (False, False, True):
@@ -150,12 +159,17 @@ class _TextMasker:
         return Masked(text, replacements, entities, MaskMap(digest_of(text), originals))
 
     def _is_kept(self, ent: Found) -> bool:
-        """Return whether an entity stays as it is, such as 臺北市, which has no more general form."""
+        """Return whether an entity stays as it is, by "keep", or because it has no more general form (臺北市)."""
         action, surface = self.policy.action(ent.label), self.text[ent.start : ent.end]
         return action == KEEP or (action == "generalise" and generalise(ent.label, surface) == surface)
 
     def _with_repetitions(self, spans: list[Found], labels: dict[str, str]) -> list[Found]:
-        """Add occurrences of masked surfaces that are no entities, or are inside of kept ones."""
+        """Add the other occurrences of masked texts, which are no entities or are inside of kept ones.
+
+        spans (list[Found]): Entities to mask, in the order of the text.
+        labels (dict[str, str]): Text of a masked entity → its label.
+        RETURNS (list[Found]): All spans to mask, in the order of the text.
+        """
         found, i, last = list[Found](), 0, 0
         for start, end in self.index.find(self.text):
             while i < len(spans) and spans[i].end <= start:
@@ -166,7 +180,10 @@ class _TextMasker:
         return sorted([*spans, *found])
 
     def _join(self, made: list[tuple[str, str]]) -> tuple[str, list[tuple[int, int]]]:
-        """Return the masked text, and the places of the replacements in it."""
+        """Return the masked text, and the start and end of each replacement in it.
+
+        made (list[tuple[str, str]]): Action and new text of each span.
+        """
         parts, places, last, offset = list[str](), list[tuple[int, int]](), 0, 0
         for span, (_, new) in zip(self.spans, made, strict=True):
             offset += span.start - last
@@ -176,7 +193,12 @@ class _TextMasker:
         return "".join([*parts, self.text[last:]]), places
 
     def _exposed(self, text: str, made: list[tuple[str, str]], places: list[tuple[int, int]]) -> list[int]:
-        """Find pseudonyms and generalised values that, with the text around them, make a masked surface again."""
+        """Find pseudonyms and generalised values that, with the text around them, spell a masked text again.
+
+        text (str): The masked text.
+        made (list[tuple[str, str]]), places (list[tuple[int, int]]): See `_join`.
+        RETURNS (list[int]): Indices of the spans.
+        """
         if all(action not in VALUES for action, _ in made):
             return []
         found: set[int] = set()
@@ -191,7 +213,7 @@ class _TextMasker:
         return sorted(j for j in found if made[j][0] in VALUES)
 
     def _entities(self, replacements: tuple[Replacement, ...]) -> tuple[Found, ...]:
-        """Return the entities of the masked text; kept ones that contain a masked place are left out."""
+        """Return the entities with offsets in the masked text, without kept ones that contain a replacement."""
         scores = {(span.start, span.end): span.score for span in self.spans}
         found = [Found(r.masked_start, r.masked_end, r.label, scores[r.start, r.end]) for r in replacements]
         i, shift = 0, 0

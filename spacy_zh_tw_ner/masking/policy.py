@@ -1,4 +1,4 @@
-"""Read the policy of masking, which gives each label an action, from TOML."""
+"""Masking policies, which assign an action to each label, and their TOML files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,22 +11,23 @@ from ..errors import Errors, UsageError
 from ..extras import import_toml
 from .labels import ACTIONS, GENERALISABLE, KEEP, PERSONAL, PLACEHOLDERS, REPLACE
 
-MAX_BYTES = 2**20  # of a policy
-MAX_PLACEHOLDER = 40  # characters; it is repeated for each entity
+MAX_BYTES = 2**20  # size of a policy file
+MAX_PLACEHOLDER = 40  # characters of a name in placeholders, which are written for each entity
 KEYS = ("default", "labels", "placeholders", "custom_labels")
 
 
 @dataclass(frozen=True)
 class MaskingPolicy:
-    """The action of each label: replace, redact, pseudonym, hash, keep or generalise.
+    """The action for each label: replace, redact, pseudonym, hash, keep or generalise.
 
-    labels (Mapping[str, str]): Actions by label.
-    default (Optional[str]): Action of all other labels. Without one, other labels of personal data (see
-        `labels.PERSONAL`) are replaced, and the rest is kept.
-    placeholders (Mapping[str, str]): Names for placeholders by label, such as 姓名 in 〔姓名1〕, in place of the usual.
-    custom_labels (tuple[str, ...]): Labels of your own pipeline, which `labels` may name.
-    origin (str): Name of the policy in messages.
-    RAISES (UsageError): For an unknown action or label, and for an action that is not possible for a label.
+    labels (Mapping[str, str]): Label → action.
+    default (Optional[str]): Action for labels that `labels` does not have. None replaces those of personal data (see
+        `labels.PERSONAL`) and keeps the others.
+    placeholders (Mapping[str, str]): Label → name in placeholders (姓名 in 〔姓名1〕), in place of the usual name.
+    custom_labels (tuple[str, ...]): Labels of your own pipeline that `labels` and `placeholders` use.
+    origin (str): Name of the policy in error messages.
+    RAISES (UsageError): For an unknown action or label, a label that cannot be generalised, and a placeholder that is
+        too long or not printable.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -47,33 +48,35 @@ class MaskingPolicy:
             if not placeholder.isprintable() or len(placeholder) > MAX_PLACEHOLDER:
                 expected = f"at most {MAX_PLACEHOLDER} printable characters"
                 raise _wrong(self.origin, f"the placeholder of {name}", expected, placeholder)
-        # Copies that cannot be changed: the checks above stay valid.
+        # Read-only copies, so that nothing changes after the checks.
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
         object.__setattr__(self, "placeholders", MappingProxyType(dict(self.placeholders)))
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments, because read-only mappings cannot be pickled."""
         values = (dict(self.labels), self.default, dict(self.placeholders), self.custom_labels, self.origin)
         return MaskingPolicy, values
 
     def action(self, label: str) -> str:
-        """Return the action for entities of a label."""
+        """Return the action for the entities of a label."""
         found = self.labels.get(label, self.default)
         return found if found is not None else REPLACE if label in PERSONAL else KEEP
 
     def placeholder(self, label: str) -> str:
-        """Return the name that stands for a label in placeholders."""
+        """Return the name of a label in placeholders, such as 姓名 for PERSON."""
         return self.placeholders.get(label) or PLACEHOLDERS.get(label, label)
 
     def uses(self, action: str) -> bool:
-        """Return whether any label has an action."""
+        """Return whether `labels` or `default` has an action, such as "hash"."""
         return action in (self.default, *self.labels.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON types, for instance to compare two policies."""
+        """Return the actions and placeholders as JSON types, for instance to compare two policies."""
         labels, names = dict(sorted(self.labels.items())), dict(sorted(self.placeholders.items()))
         return {"labels": labels, "default": self.default, "placeholders": names}
 
     def _check(self, name: str, action: str) -> None:
+        """Raise a UsageError for an unknown label or action, or if the label cannot have the action."""
         self._check_label(name)
         self._check_action(name, action)
         if action == "generalise" and name not in GENERALISABLE:
@@ -99,7 +102,10 @@ class MaskingPolicy:
 def read_policy(path: Path) -> MaskingPolicy:
     """Read a policy from a TOML file.
 
-    RAISES (UsageError): If it is not valid TOML, or has an unknown key, action or label. OSError, if it is missing.
+    path (Path): The file.
+    RETURNS (MaskingPolicy): The policy.
+    RAISES (UsageError): If the file is too long, is not valid TOML, or has an unknown key, action or label.
+    RAISES (OSError): If the file cannot be read.
     """
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -115,10 +121,10 @@ def read_policy(path: Path) -> MaskingPolicy:
 
 
 def make_policy(settings: Mapping[str, Any], *, origin: str = "The policy") -> MaskingPolicy:
-    """Make a policy of plain dictionaries, as TOML and JSON have them, and check their types.
+    """Make a policy from the dictionary of a TOML file or JSON object, and check its types.
 
     settings (Mapping[str, Any]): The keys of `MaskingPolicy`, except `origin`.
-    origin (str): Name of the policy in messages.
+    origin (str): Name of the policy in error messages.
     RETURNS (MaskingPolicy): The policy.
     RAISES (UsageError): For an unknown key, action or label, or a value of another type.
     """

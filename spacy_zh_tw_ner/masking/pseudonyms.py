@@ -1,15 +1,16 @@
-"""Make pseudonyms: plausible Taiwanese values that belong to nobody, as far as a form allows that.
+"""Make pseudonyms: plausible Taiwanese values, such as names and numbers, that belong to nobody if that is possible.
 
-Numbers with a check digit get a wrong one, so that no system accepts them. Addresses of computers are in the ranges for
-documentation (RFC 2606, RFC 5737, RFC 3849). Landline numbers begin with 0 after the area code, which no line does.
-Mobile numbers, plates and accounts have no check digit, and no range is reserved for examples: such a pseudonym may be
-assigned to somebody.
+Numbers with a check digit get a wrong one, so that no system accepts them. E-mail addresses, URLs and IP addresses are
+in the ranges for documentation (RFC 2606, RFC 5737, RFC 3849). Landline numbers begin with 0 after the area code, which
+no real one does. Mobile numbers, plates and accounts have no check digit and no range for examples: such a pseudonym
+may belong to somebody.
 """
 
 import re
 from collections.abc import Callable
 from unicodedata import normalize
 
+from ..taiwan.identifiers import LETTERS
 from ..taiwan.places import COUNTIES
 from .generalise import county
 from .keys import KeyedChoices
@@ -19,8 +20,6 @@ GIVEN = "志明俊傑建宏家豪文雄冠宇承恩柏翰宗翰淑芬美玲雅�
 COMPANY_WORDS = "宏遠昌隆鼎泰恆達冠群瑞豐聯華信安永嘉德盛嵩祥"
 COMPANY_FORMS = ("實業有限公司", "企業有限公司", "科技股份有限公司", "國際股份有限公司")
 ROADS = ("中正路", "中山路", "民生路", "和平路", "復興路", "光復路", "成功路", "自由路", "建國路", "文化路")
-# Numbers of the letters in national IDs: A = 10, B = 11, …, with gaps in the alphabetical order
-LETTERS = {letter: 10 + i for i, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
 LANDLINE = re.compile(r"(\(?0(?:826|836|37|49|82|89|[2-8])\)?[-\s]?)(.+)", re.DOTALL)
 
 
@@ -29,8 +28,8 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
     label (str): Its label.
     surface (str): Its text.
-    choices (KeyedChoices): Determined by a key and the entity.
-    RETURNS (Optional[str]): None if there is no plausible value, as for a label without form.
+    choices (KeyedChoices): Source of the choices, which a key and the entity determine.
+    RETURNS (Optional[str]): None if the label has no function in MAKERS, and the text no form of letters and digits.
     """
     make = MAKERS.get(label)
     if make is not None:
@@ -39,25 +38,28 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
 
 
 def _person(surface: str, choices: KeyedChoices) -> str:
+    """Return a name of three characters: a frequent surname and two characters of given names."""
     return choices.pick(SURNAMES) + choices.pick(GIVEN) + choices.pick(GIVEN)
 
 
 def _company(surface: str, choices: KeyedChoices) -> str:
+    """Return a company name of two characters and a legal form."""
     return choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_WORDS) + choices.pick(COMPANY_FORMS)
 
 
 def _place(surface: str, choices: KeyedChoices) -> str:
+    """Return a county or municipality."""
     return choices.pick(COUNTIES)
 
 
 def _address(surface: str, choices: KeyedChoices) -> str:
-    """Return an address of the same county, with a house number that few roads reach."""
+    """Return an address in the same county, with a house number from 1001 to 1999, which few roads have."""
     where = county(surface) or ""
     return f"{where}{choices.pick(ROADS)}{1001 + choices.below(999)}號"
 
 
 def _date(surface: str, choices: KeyedChoices) -> str:
-    """Return a date between 1951 and 2010, of the Minguo calendar if that of the surface is."""
+    """Return a date between 1951 and 2010 in the form of the original: 民國, with 年月日, or ISO 8601."""
     year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
     if "民國" in surface:
         return f"民國{year}年{month}月{day}日"
@@ -75,6 +77,7 @@ def _url(surface: str, choices: KeyedChoices) -> str:
 
 
 def _ip(surface: str, choices: KeyedChoices) -> str:
+    """Return an address of the same IP version from a range for documentation."""
     if surface.count(":") > 1:
         return f"2001:db8::{choices.below(0xFFFF) + 1:x}:{choices.below(0xFFFF) + 1:x}"
     block = choices.pick(("192.0.2", "198.51.100", "203.0.113"))
@@ -82,11 +85,12 @@ def _ip(surface: str, choices: KeyedChoices) -> str:
 
 
 def _account(surface: str, choices: KeyedChoices) -> str:
+    """Return an account name."""
     return f"user{choices.digits(8)}"
 
 
 def _phone(surface: str, choices: KeyedChoices) -> str | None:
-    """Return a number of the same kind: 09 and other digits, or the area code and a number that begins with 0."""
+    """Return a telephone number: 09 and other digits, or the same area code and digits that begin with 0."""
     plain = normalize("NFKC", surface).strip()
     if plain.startswith("09"):
         rest = _reshape(plain[2:], choices)
@@ -108,12 +112,13 @@ def _identity_number(surface: str, choices: KeyedChoices) -> str:
 
 
 def _resident_number(surface: str, choices: KeyedChoices) -> str:
-    """Return a number in the form of 2021, with a wrong check digit."""
+    """Return a resident number in the form since 2021 (a letter, 8 or 9, eight digits), with a wrong check digit."""
     start = choices.pick(tuple(LETTERS)) + choices.pick("89") + choices.digits(7)
     return start + wrong_check_digit(start, has_valid_identity, choices)
 
 
 def _company_number(surface: str, choices: KeyedChoices) -> str:
+    """Return eight digits in the form of a company number, with a wrong check digit."""
     start = choices.digits(7)
     return start + wrong_check_digit(start, has_valid_company_sum, choices)
 
@@ -129,6 +134,7 @@ def _card_number(surface: str, choices: KeyedChoices) -> str | None:
     return "".join(next(digits) if char.isdigit() else char for char in shape)
 
 
+# Labels with their functions; other labels keep the form of the original (see `_reshape`).
 MAKERS: dict[str, Callable[[str, KeyedChoices], str | None]] = {
     "PERSON": _person,
     "ORG": _company,
@@ -151,7 +157,12 @@ MAKERS: dict[str, Callable[[str, KeyedChoices], str | None]] = {
 
 
 def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: KeyedChoices) -> str:
-    """Return a last digit with which a number is not valid."""
+    """Return a check digit with which a number is not valid.
+
+    start (str): The number without its last digit.
+    is_valid (Callable[[str], bool]): Returns whether a complete number is valid.
+    choices (KeyedChoices): Source of the choice.
+    """
     digit = choices.below(10)
     while is_valid(f"{start}{digit}"):
         digit = (digit + 1) % 10
@@ -159,7 +170,7 @@ def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: Keye
 
 
 def has_valid_identity(number: str) -> bool:
-    """Return whether a letter and nine digits have the checksum of national IDs: weights 1, 9, 8, …, 1, 1."""
+    """Return whether a letter and nine digits have a valid checksum of a national ID; see `is_national_id`."""
     letter = LETTERS[number[0]]
     digits = [letter // 10, letter % 10, *map(int, number[1:])]
     weights = [1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1]
@@ -167,7 +178,7 @@ def has_valid_identity(number: str) -> bool:
 
 
 def has_valid_company_sum(number: str) -> bool:
-    """Return whether eight digits have the checksum of company numbers, under the rule of 2023."""
+    """Return whether eight digits have the checksum of a company number by the rule of 2023; see `is_company_id`."""
     products = [int(digit) * weight for digit, weight in zip(number, (1, 2, 1, 2, 1, 2, 4, 1), strict=True)]
     total = sum(product // 10 + product % 10 for product in products)
     return total % 5 == 0 or (number[6] == "7" and (total + 1) % 5 == 0)
@@ -180,9 +191,9 @@ def has_valid_luhn(number: str) -> bool:
 
 
 def _reshape(surface: str, choices: KeyedChoices) -> str | None:
-    """Replace each digit by a digit, and each ASCII letter by one of the same case; keep separators.
+    """Return a text of the same form: other digits, other letters of the same case, and the same separators.
 
-    RETURNS (Optional[str]): None if the surface has other characters, such as Chinese ones.
+    RETURNS (Optional[str]): None if the original has other characters, such as Chinese ones, or only separators.
     """
     upper, lower = "ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz"
     made, n = [], 0

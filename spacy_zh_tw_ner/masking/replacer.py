@@ -1,4 +1,4 @@
-"""Replace single entities by a policy, each by the same text wherever it occurs."""
+"""Replace single entities according to a policy. An entity has the same replacement at each occurrence."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ from .policy import MaskingPolicy
 from .pseudonyms import pseudonym
 from .surfaces import identity
 
-REDACTED = "███"  # of one length, which says nothing about the original
-ATTEMPTS = 16  # pseudonyms that are tried for an entity; then a placeholder is used
+REDACTED = "███"  # the length is fixed, so that it does not expose the length of the original
+MAX_ATTEMPTS = 16  # pseudonyms that are tried for an entity before a placeholder is used
 
 
 class Replacer:
-    """Replaces entities by the actions of a policy; placeholders are numbered in the order of the calls.
+    """Replaces single entities. Placeholders are numbered in the order of the calls.
 
     policy (MaskingPolicy): The policy.
-    key (bytes): Secret that determines hashes and pseudonyms.
-    is_exposing (Callable[[str], bool]): Returns whether a pseudonym or a generalised value contains the surface of an
-        entity that must not be seen. Such values are not used.
+    key (bytes): Secret key of hashes and pseudonyms.
+    is_exposing (Callable[[str], bool]): Returns whether a pseudonym or a generalised value contains the text of a
+        masked entity. Such values are not used.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Replacer:
 
         label (str): Its label.
         surface (str): Its text.
-        RETURNS (tuple[str, str]): The action that was applied, and the new text. The action is "replace" where that of
-            the policy has no result, such as "generalise" for 昨天.
+        RETURNS (tuple[str, str]): The action that was applied, and the new text. The action is "replace" if the action
+            of the policy has no result, such as "generalise" for 昨天.
         """
         if self.policy.action(label) == KEEP:
             return KEEP, surface
@@ -51,6 +51,7 @@ class Replacer:
         return f"〔{name}{numbers.setdefault(identity(surface, label), len(numbers) + 1)}〕"
 
     def _make(self, label: str, surface: str) -> tuple[str, str]:
+        """Return the action that is applied to an entity, and its new text."""
         action = self.policy.action(label)
         made: str | None = None
         if action == "redact":
@@ -65,9 +66,9 @@ class Replacer:
         return (action, made) if made is not None else (REPLACE, self.placeholder(label, surface))
 
     def _pseudonym(self, label: str, surface: str) -> str | None:
-        """Return the first pseudonym of the entity that exposes no surface."""
+        """Return the first pseudonym that differs from the entity and exposes no masked text; None if there is none."""
         entity = identity(surface, label)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))
             if made is None:
                 return None

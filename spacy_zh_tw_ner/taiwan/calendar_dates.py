@@ -90,7 +90,7 @@ def _numeric(text: str, reference: date | None) -> str | None:
 
 
 def _three_numbers(first: str, second: int, third: str) -> str | None:
-    """Convert three numbers. The year is the first (113.4.27) or the last (27/4/2024); two-digit years are ambiguous."""
+    """Convert three numbers. The first (113.4.27) or the last (27/4/2024) is the year, with three or four digits."""
     if len(first) >= 3:
         return _with_year(first, second, third)
     if len(third) != 4:

@@ -84,7 +84,12 @@ def parse_relative_year(text: str, reference: date | None) -> int | None:
 
 
 def parse_relative_month(text: str, reference: date | None) -> tuple[int, int] | None:
-    """Return the Gregorian year and the month of a key of RELATIVE_MONTHS, such as 上個月; None for other texts, or without a reference date."""
+    """Return the Gregorian year and the month of a relative month.
+
+    text (str): A key of RELATIVE_MONTHS, such as 上個月.
+    reference (Optional[date]): The day on which the text was written.
+    RETURNS (Optional[tuple[int, int]]): None for other texts, or without a reference date.
+    """
     months = RELATIVE_MONTHS.get(text)
     return None if reference is None or months is None else shift_month(reference, months)
 
