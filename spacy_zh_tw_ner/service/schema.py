@@ -139,7 +139,9 @@ class EntityAnswer(BaseModel):
     score: float | None = Field(description="Probability of exactly this span and label; null where there is none.")
     text: str
     normalized: str | None = Field(
-        None, description="Value of a date, time, amount or number, where the pipeline sets one; else missing."
+        None,
+        description="Value of a date, time, amount or number, or parts of an address, where the pipeline sets any; "
+        "else missing.",
     )
 
 
