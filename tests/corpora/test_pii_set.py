@@ -1,4 +1,4 @@
-"""The evaluation set in assets/pii: its size, its labels, its two halves."""
+"""Size, labels and halves of the evaluation set in assets/pii."""
 
 import re
 from collections import Counter
@@ -49,7 +49,7 @@ def everything(records: dict[tuple[str, str], list[Record]]) -> list[Record]:
 
 
 def plain(record: Record) -> str:
-    """A text as a person compares it: width, 臺/台, numbers and white space apart."""
+    """Return a text without differences of width, 臺/台, numbers and white space."""
     return re.sub(r"[0-9\s]+", "", normalize("NFKC", record.text).replace("臺", "台"))
 
 
@@ -60,14 +60,14 @@ def test_every_file_converts_without_rejects(half: str, length: str, tmp_path: P
     assert not list(tmp_path.glob("*rejects*"))
 
 
-def test_every_annotation_is_sound(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_every_annotation_is_valid(records: dict[tuple[str, str], list[Record]]) -> None:
     tally = Tally()
     for record in everything(records):
         assert check_record(record, tally).entities == record.entities
     assert (tally.repaired, tally.rejects) == (0, [])
 
 
-def test_texts_are_as_long_as_their_file_says(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_texts_have_the_length_that_their_file_names(records: dict[tuple[str, str], list[Record]]) -> None:
     wrong = [
         (record.doc_id, len(record.text))
         for (_, length), found in records.items()
@@ -77,7 +77,7 @@ def test_texts_are_as_long_as_their_file_says(records: dict[tuple[str, str], lis
     assert wrong == []
 
 
-def test_it_is_as_large_as_it_says(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_the_readme_has_the_right_size(records: dict[tuple[str, str], list[Record]]) -> None:
     for length in LENGTHS:
         found = [records[half, length] for half in HALVES]
         n_characters = sum(len(record.text) for part in found for record in part)
@@ -88,7 +88,7 @@ def test_it_is_as_large_as_it_says(records: dict[tuple[str, str], list[Record]])
     assert totals["long"] >= 6
 
 
-def test_it_has_as_many_entities_as_it_says(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_the_readme_has_the_right_number_of_entities(records: dict[tuple[str, str], list[Record]]) -> None:
     counts = {key: Counter(e.label for record in found for e in record.entities) for key, found in records.items()}
     assert set().union(*counts.values()) == LABELS
     for label in LABELS:
@@ -105,12 +105,12 @@ def test_the_readme_describes_every_label() -> None:
     assert {label for label in LABELS if re.search(rf"^\|[^|]*\b{label}\b[^|]*\|", mapped, re.MULTILINE)} == LABELS
 
 
-def test_a_document_has_one_name(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_each_document_has_its_own_id(records: dict[tuple[str, str], list[Record]]) -> None:
     for (half, length), found in records.items():
         assert [record.doc_id for record in found] == [f"{length}-{half}-{i:03}" for i in range(1, len(found) + 1)]
 
 
-def test_no_text_is_in_it_twice_or_nearly_in_both_halves(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_no_text_occurs_twice_or_nearly_equal_in_both_halves(records: dict[tuple[str, str], list[Record]]) -> None:
     grams = {
         half: [
             (record.doc_id, frozenset(text[i : i + N_GRAM] for i in range(max(1, len(text) - N_GRAM + 1))))
@@ -139,13 +139,13 @@ def test_full_names_are_not_shared_by_the_halves(records: dict[tuple[str, str], 
     assert names["dev"] & names["test"] == set()
 
 
-def test_the_files_are_what_the_templates_give(generator: ModuleType) -> None:
+def test_the_templates_generate_the_files(generator: ModuleType) -> None:
     for half, length in FILES:
         written = (FOLDER / half / f"{length}.txt").read_text(encoding="utf-8")
         assert generator.documents(half, length) == written
 
 
-def test_every_line_is_written_as_the_markup_would_write_it() -> None:
+def test_every_line_is_unchanged_when_parsed_and_written_again() -> None:
     for half, length in FILES:
         path = FOLDER / half / f"{length}.txt"
         lines = dict(numbered_lines(path))
@@ -160,17 +160,17 @@ def test_no_placeholder_is_left(records: dict[tuple[str, str], list[Record]]) ->
 @pytest.mark.parametrize(
     "number", ["A123456789", "K101000040", "P221000050", "A800000014", "AA00000009"], ids=lambda n: n
 )
-def test_check_digits_of_persons(number: str, generator: ModuleType) -> None:
+def test_national_ids_have_valid_check_digits(number: str, generator: ModuleType) -> None:
     assert generator.identity_check_digit(number[:-1]) == number[-1]
 
 
-def test_check_digits_of_companies_and_cards(generator: ModuleType) -> None:
+def test_company_numbers_and_cards_have_valid_check_digits(generator: ModuleType) -> None:
     assert all(map(generator.is_company_id, ["04595257", "00501503", "00501508", "00000074"]))
     assert not generator.is_company_id("00501502")
     assert generator.luhn_check_digit("411111111111111") == "1"
 
 
-def test_numbers_of_entities_have_right_check_digits(
+def test_annotated_numbers_have_valid_check_digits(
     records: dict[tuple[str, str], list[Record]], generator: ModuleType
 ) -> None:
     for record in everything(records):
@@ -184,10 +184,10 @@ def test_numbers_of_entities_have_right_check_digits(
                 assert generator.luhn_check_digit(number[:-1]) == number[-1], (record.doc_id, number)
 
 
-def test_it_is_written_in_traditional_characters(records: dict[tuple[str, str], list[Record]]) -> None:
+def test_it_has_no_simplified_characters(records: dict[tuple[str, str], list[Record]]) -> None:
     simplified = set("国发说们这会来时对为开关门东车书见觉认让请还进过经济银医药术电脑")
     assert [r.doc_id for r in everything(records) if simplified & set(r.text)] == []
 
 
-def test_it_is_small() -> None:
+def test_the_files_are_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 1_000_000

@@ -1,4 +1,4 @@
-"""Linear layers in 8 bits: close to those in float32, with torch's operators and with the fallback."""
+"""8-bit linear layers are close to float32, with torch's 8-bit operators and with the fallback."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ from spacy_zh_tw_ner.transformer.quantization import plain_weight
 
 @pytest.fixture(scope="module", params=["packed", "plain"], autouse=True)
 def product(request: pytest.FixtureRequest) -> Iterator[type]:
-    """Run each test with torch's operators, and as on a machine without them."""
+    """Run each test with torch's 8-bit operators, and without them."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "plain":
             patch.setattr(probe, "int8_operators", lambda: None)
@@ -26,11 +26,11 @@ def product(request: pytest.FixtureRequest) -> Iterator[type]:
         yield PlainProduct if request.param == "plain" else PackedProduct
 
 
-def test_it_is_the_product_that_the_probe_says(product: type) -> None:
+def test_the_product_class_depends_on_the_operators(product: type) -> None:
     assert type(Int8Linear.rounded(nn.Linear(3, 2))._product) is product
 
 
-def test_both_products_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packed_and_plain_products_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "has_vnni", lambda: True)
     torch.manual_seed(0)
     layer, inputs = nn.Linear(64, 32), torch.randn(50, 64)
@@ -53,7 +53,9 @@ def test_a_copy_computes_the_same() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.floats(1e-6, 1e6), st.integers(0, 99))
-def test_each_row_keeps_seven_bits_whatever_its_size(n_in: int, n_out: int, bias: bool, size: float, seed: int) -> None:
+def test_the_rounding_error_of_each_row_is_relative_to_its_maximum(
+    n_in: int, n_out: int, bias: bool, size: float, seed: int
+) -> None:
     torch.manual_seed(seed)
     layer = nn.Linear(n_in, n_out, bias=bias)
     layer.weight.data *= torch.logspace(-6, 0, n_out)[:, None] * size
@@ -64,22 +66,22 @@ def test_each_row_keeps_seven_bits_whatever_its_size(n_in: int, n_out: int, bias
     assert (error <= 0.51 * layer.weight.abs().amax(dim=1) / 127 + 1e-30).all()
 
 
-def test_a_row_of_zeros_stays_one() -> None:
+def test_a_weight_row_of_zeros_stays_zero() -> None:
     layer = nn.Linear(3, 2)
     layer.weight.data[0] = 0
     assert (Int8Linear.rounded(layer)(torch.randn(4, 3))[:, 0] == layer.bias[0]).all()
 
 
-def test_products_are_close() -> None:
+def test_int8_products_are_close_to_float32() -> None:
     torch.manual_seed(0)
     layer, inputs = nn.Linear(256, 64), torch.randn(2, 50, 256)
     difference = Int8Linear.rounded(layer)(inputs) - layer(inputs)
     assert difference.abs().mean() < 0.02 * layer(inputs).abs().mean()
-    assert difference.abs().mean() > 0  # it is not the layer that it was
+    assert difference.abs().mean() > 0
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.floats(-6, 6), st.integers(0, 99))
-def test_a_row_is_multiplied_as_if_it_were_alone(
+def test_results_of_a_row_do_not_depend_on_the_batch(
     n_in: int, n_out: int, bias: bool, magnitude: float, seed: int
 ) -> None:
     torch.manual_seed(seed)
@@ -88,7 +90,7 @@ def test_a_row_is_multiplied_as_if_it_were_alone(
     assert torch.equal(layer(torch.cat([inputs, neighbours]))[:5], layer(inputs))
 
 
-def test_no_engine_is_left_chosen() -> None:
+def test_the_engine_of_torch_is_restored() -> None:
     before = torch.backends.quantized.engine
     Int8Linear.rounded(nn.Linear(3, 2))
     assert torch.backends.quantized.engine == before
