@@ -51,11 +51,15 @@ def import_toml() -> ModuleType:
     RAISES (MissingExtraError): On Python 3.10 without tomli.
     """
     if is_installed("tomllib"):
-        return import_module("tomllib")
+        import tomllib
+
+        return tomllib
     try:
-        return import_module("tomli")
+        import tomli
     except ImportError as error:
         raise MissingExtraError(Errors.ZT875) from error
+    module: ModuleType = tomli
+    return module
 
 
 def install_hint(extra: str) -> str:
