@@ -139,7 +139,7 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
     layout (Layout): Row indices of the batch.
     transitions (Transitions): Constrained transition scores.
     counted (np.ndarray): (batch_size,) bool: count the transitions of this sequence.
-    RETURNS (Expectations): Marginals and log Z of all sequences, and transitions of the counted ones.
+    RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of the counted ones.
     """
     found = run_forward_backward(emissions, layout, transitions, kernels=None)
     counts = found.expected_counts((counted & found.stable)[layout.sequences])

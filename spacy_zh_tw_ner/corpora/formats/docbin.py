@@ -239,7 +239,7 @@ class SpacyWriter:
 class _Keys(dict[str, int]):
     """Dictionary of string → hash. Strings are added to the `StringStore` of the vocabulary at their first use.
 
-    This is twice as fast as `functools.cache`.
+    A subclass of dict is twice as fast here as `functools.cache`.
     """
 
     def __init__(self, vocab: Vocab) -> None:

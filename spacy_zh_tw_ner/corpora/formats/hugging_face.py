@@ -128,7 +128,7 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
 def _place(
     tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
 ) -> tuple[str, list[SpanT]]:
-    """Find the tokens of an object in its text. If the object has no text, join the tokens to one.
+    """Find the tokens of an object in its text. If the object has no text, join the tokens to a text.
 
     tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
     blanks (Sequence[Optional[bool]]): For each token, whether a space precedes it; see `tags.join_tokens`.

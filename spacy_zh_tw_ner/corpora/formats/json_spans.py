@@ -46,8 +46,8 @@ def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Yield the records of JSON lines of spaCy or Prodigy; see `ReaderT`.
 
-    Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were
-    rejected or ignored in Prodigy are left out, and the user is notified of their number.
+    Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were rejected
+    or ignored in Prodigy are left out, and the user is notified of their number.
     """
     return _read_spans(path, reading, "spaCy")
 

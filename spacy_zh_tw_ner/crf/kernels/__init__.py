@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Append rows and columns of a value, up to multiples of LANES (number of rows) and WIDTH (number of columns)."""
+    """Pad a matrix with a value, so that it has a multiple of LANES rows and a multiple of WIDTH columns."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

@@ -194,7 +194,7 @@ def run_expectations(
         counted; longest first.
     forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
     bound: UNDERFLOW_BOUND.
-    marginals, counts, log_z, stable: The results, overwritten; see `Expectations`.
+    marginals, counts, log_z, stable: The results; see `Expectations`. `counts` must contain zeros.
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
     size = LANES * lengths[0] if len(lengths) else 0
