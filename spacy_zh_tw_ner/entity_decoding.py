@@ -3,8 +3,8 @@
     emissions ──temperature──evidence──white space──▶ scores ──CRF──▶ tags (+ marginals) ──tag scheme──▶ entities
 
 Short texts are decoded in batches, from one array of emissions. Long texts are decoded one at a time, from chunks of
-emissions that are stored on disk. Temperature, evidence and white space are applied by this module only, to both in the
-same way.
+emissions that are stored on disk. In both cases, this module applies temperature, evidence and white space, in the same
+way; no other module does.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,7 +67,7 @@ def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> Floa
     emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
     evidence (Evidence): Evidence for the whole text.
     first (int): Number of rows of the text before the chunk.
-    RETURNS (np.ndarray): (n_rows, n_tags) new array; the same array if there is no evidence for these rows.
+    RETURNS (np.ndarray): (n_rows, n_tags) new array; `emissions` itself if there is no evidence for these rows.
     """
     start, end = np.searchsorted(evidence.rows, [first, first + len(emissions)]).tolist()
     if start == end:
