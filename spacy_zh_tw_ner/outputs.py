@@ -45,7 +45,7 @@ def output_folder(
     target (Path): The output folder. Symbolic links are followed.
     force (bool): Whether to replace a folder that this package has written.
     inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
-    source (Iterable[Path]): Further inputs, of which the target may be one if `force` is set.
+    source (Iterable[Path]): More inputs. As for `inputs`, but the target may be one of them, if `force` is set.
     RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     inputs, source = list(inputs), list(source)
@@ -227,6 +227,6 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _listed(names: list[str], limit: int = 5) -> str:
-    """Return the first names, and the number of the others, for a message."""
+    """Join up to `limit` names with commas, for a message; if there are more, append their number."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

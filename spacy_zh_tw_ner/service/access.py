@@ -74,7 +74,7 @@ class Access:
 
     app (ASGIApp): The application that answers accepted requests.
     metrics (Metrics): Counts requests and measures their time.
-    max_requests (int): Largest number of concurrent requests; more get 429. Probes are not counted.
+    max_requests (int): Largest number of concurrent requests; more get 429. Requests to PROBES are not counted.
     hosts (Sequence[str]): Accepted values of the `Host` header; others get 400. "*.example.tw" accepts all subdomains.
         Empty: any host is accepted.
     """

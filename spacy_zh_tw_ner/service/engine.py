@@ -1,4 +1,7 @@
-"""Inference thread with dynamic batching; batches of shorter texts run between the slices of a long text."""
+"""Inference thread with dynamic batching.
+
+A long text is processed in slices (see `safe_points`), and batches of shorter texts between them.
+"""
 
 import logging
 import math
@@ -31,7 +34,7 @@ class QueueFull(Refusal):
 
 
 class Unreadable(Refusal):
-    """Response 422: the pipeline fails at a text."""
+    """Response 422: the pipeline raised an error for a text, or a gazetteer has too many matches in it."""
 
 
 class NotLoaded(Refusal):
@@ -63,13 +66,13 @@ class Engine:
     """Queue of texts, and the inference thread that processes it.
 
     Batches are dynamic: the next batch takes the texts that were queued while the last one was processed, and a single
-    text in an empty queue starts at once. At the safe points of a long text the thread processes a nested batch of
-    texts that cost less than half as much. These may be long, too, so at most log2(length of the longest text) batches
-    are nested.
+    text in an empty queue starts at once. At each safe point of a long text the thread processes a nested batch of
+    texts whose `QueuedText.cost` is less than half of that of the long text. They may be long, too, so at most
+    log2(length of the longest text) batches are nested.
 
     models (ModelCache): The pipelines. Only the inference thread loads and calls them.
-    batch_chars (int): Largest cost of a batch in characters; a longer text is processed alone.
-    queue_chars (int): Largest cost of the queued texts of a size class in characters, see `FairQueue.has_room`.
+    batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
+    queue_chars (int): Largest total cost of the queued texts of one `QueuedText.size_class`, see `FairQueue.has_room`.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -109,12 +112,12 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Number and total cost in characters of the queued texts."""
+        """Number of the queued texts, and their total `QueuedText.cost`."""
         with self._changed:
             return len(self._queue), self._queue.cost
 
     def start(self) -> None:
-        """Start the thread, which loads the first pipeline and then sets `ready`; `failed` holds the error, if any."""
+        """Start the thread. It loads the first pipeline and then sets `ready`; on failure, `failed` is the error."""
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -204,7 +207,10 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait for the next batch; return an empty list when the queue is empty and the engine is stopping."""
+        """Wait until texts are queued, and return the next batch.
+
+        The list is empty if the engine is stopping and the queue is empty.
+        """
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -216,12 +222,18 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Take the next batch of texts that cost less than `below`, without withdrawn texts."""
+        """Remove the next batch from the queue and mark it as started, see `FairQueue.take`.
+
+        Only texts whose cost is less than `below` are taken. Withdrawn texts are dropped.
+        """
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a nested batch of shorter texts at a safe point of a long one."""
+        """Process a nested batch of shorter texts at a safe point of a long text.
+
+        If the long text is abandoned, its processing stops with an `_Abandoned` error.
+        """
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -230,7 +242,7 @@ class Engine:
             self._work(batch)
 
     def _work(self, batch: list[QueuedText]) -> None:
-        """Process a batch, and report its statistics; the time of nested batches is subtracted."""
+        """Process a batch, and pass its statistics to `on_batch`. Its time excludes that of nested batches."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += batch
@@ -246,7 +258,10 @@ class Engine:
         self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
 
     def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
-        """Recognize the entities of a batch for one pipeline, set the result of each text, and count the labels."""
+        """Recognize the entities of a batch for one pipeline, and set the result of each text.
+
+        RETURNS (Counter[str]): Label → number of entities found.
+        """
         try:
             recognizer = self._models.get(batch[0].pipeline)
             self._describe(batch[0].pipeline, recognizer)
