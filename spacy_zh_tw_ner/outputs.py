@@ -181,7 +181,7 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Return whether a relative path has the name of a file of a pipeline or exported model.
+    """Return whether a file may belong to a pipeline or exported model, by its path relative to their folder.
 
     components (set[str]): Names of the components of the pipeline.
     """
@@ -198,14 +198,14 @@ def _names(meta: dict[str, Any]) -> set[str]:
 
 
 def _mark(folder: Path) -> None:
-    """Write the MARKER of an output folder."""
+    """Write the file MARKER into an output folder: it lists all other files of the folder."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
     (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _json_of(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if the file is missing, too large, or holds anything else."""
+    """Return the object in a JSON file; an empty dictionary if the file is missing, too large or not an object."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_JSON:
             return {}

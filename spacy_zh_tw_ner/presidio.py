@@ -182,7 +182,7 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
             raise UsageError(Errors.ZT885.format(name=self.operator_name()))
 
     def operator_name(self) -> str:
-        """Return the name under which configurations find this operator."""
+        """Return the name of this operator, which an `OperatorConfig` has."""
         return "zh_tw_mask"
 
     def operator_type(self) -> OperatorType:

@@ -144,7 +144,10 @@ class Access:
 
 
 class _Exchange:
-    """Wrap `receive` and `send` of a request, to record the status and whether the client disconnected too early."""
+    """Wrap `receive` and `send` of a request, to record its status, and whether the client disconnected.
+
+    A client that disconnects after the complete response is not recorded.
+    """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send

@@ -1,7 +1,4 @@
-"""Inference thread with dynamic batching.
-
-A long text is processed in slices (see `safe_points`), and batches of shorter texts between them.
-"""
+"""Inference thread with dynamic batching; batches of shorter texts run at the safe points of a long text."""
 
 import logging
 import math
@@ -207,10 +204,7 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait until texts are queued, and return the next batch.
-
-        The list is empty if the engine is stopping and the queue is empty.
-        """
+        """Wait for queued texts, and return the next batch; it is empty if the engine stops and no text is queued."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -222,18 +216,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Remove the next batch from the queue and mark it as started, see `FairQueue.take`.
-
-        Only texts whose cost is less than `below` are taken. Withdrawn texts are dropped.
-        """
+        """Remove the next batch of texts that cost less than `below` from the queue; drop its withdrawn texts."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a nested batch of shorter texts at a safe point of a long text.
-
-        If the long text is abandoned, its processing stops with an `_Abandoned` error.
-        """
+        """Process a nested batch at a safe point of a long text; raise _Abandoned if the long text was abandoned."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -258,10 +246,7 @@ class Engine:
         self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
 
     def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
-        """Recognize the entities of a batch for one pipeline, and set the result of each text.
-
-        RETURNS (Counter[str]): Label → number of entities found.
-        """
+        """Process a batch for one pipeline, set the result of each text, and return the number of entities by label."""
         try:
             recognizer = self._models.get(batch[0].pipeline)
             self._describe(batch[0].pipeline, recognizer)
