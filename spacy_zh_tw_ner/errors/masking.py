@@ -2,7 +2,7 @@
 
 
 class MaskingErrors:
-    """Part of `Errors`."""
+    """Error messages about masking, inherited by `Errors`."""
 
     # Policies
     ZT870 = "{path} is not a policy that can be read: {reason}. Write it as TOML, as docs/masking.md shows."
@@ -41,7 +41,7 @@ class MaskingErrors:
 
 
 class MaskingWarnings:
-    """Part of `Warnings`."""
+    """Warnings about masking, inherited by `Warnings`."""
 
     ZT883 = (
         "{path} holds the original texts, and Windows has no permission bits that restrict it to you. Restrict it "
