@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..untrusted import in_range, parse_json, require, require_bare_name, require_type, whole_number
 from .hub import read_tokenizer
-from .settings import BackboneSettings, LoraSettings
+from .settings import LOOKUP, LOOKUP_OF_0_1, BackboneSettings, LoraSettings
 from .weights import StoredTensors, Weights, read_tensors
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def read_settings(data: object) -> BackboneSettings:
     for name in ("lora", "quantization", "memory"):
         if fields.get(name) is not None or name == "memory":
             require_type(f"settings.{name}", fields.get(name), dict)
+    if "lookup" in fields:
+        whole_number("settings.lookup", fields["lookup"], LOOKUP_OF_0_1, LOOKUP)
     if fields.get("dropout") is not None:
         in_range("settings.dropout", fields["dropout"], 0.0, 1.0)
     if (lora := fields.get("lora")) is not None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import srsly
@@ -95,9 +96,16 @@ class BackboneShim(Shim):
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Replace the backbone, and reset the optimizer and the scale of gradients."""
-        self._model, self._table = backbone, WordpieceTable(tokenizer, self.max_wordpieces)
+        self._model = backbone
+        self._table = WordpieceTable(tokenizer, self.max_wordpieces, backbone.settings.lookup)
         self._runner = MicroBatchRunner(backbone, self._scale)
         self._optimizer = self._scaler = None
+
+    def use_lookup(self, lookup: int) -> None:
+        """Use the rules of an earlier version for wordpieces, see `settings.LOOKUP`."""
+        if lookup != self.backbone.settings.lookup:
+            self.backbone.settings = replace(self.backbone.settings, lookup=lookup)
+            self._table = WordpieceTable(self.table.tokenizer, self.max_wordpieces, lookup)
 
     @property
     def scaler(self) -> torch.amp.GradScaler:
