@@ -8,6 +8,8 @@ from torch import nn
 
 # Added to an attention score, it leaves nothing after the softmax; the sum is finite in float16.
 MASKED_SCORE = -30_000.0
+# Families in which the first position has the number of the padding id + 1
+NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 class Base(nn.Module):

@@ -138,6 +138,7 @@ class BackboneSettings:
     attention: For decoders, "causal" or "bidirectional"; None for the model's own way.
     dropout: For every dropout of the base; None for the checkpoint's own.
     base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
+    trim: Cut the vocabulary to the wordpieces of characters when the base is loaded, see `trimming`.
     lookup: Version of the rules by which tokens become wordpieces.
     """
 
@@ -149,6 +150,7 @@ class BackboneSettings:
     attention: str | None = None
     dropout: float | None = None
     base_hash: str | None = None
+    trim: bool = False
     lookup: int = LOOKUP
 
     def __post_init__(self) -> None:
@@ -156,6 +158,7 @@ class BackboneSettings:
         if self.quantization is not None and self.lora is not None:  # bitsandbytes rounds biases on the way
             require_choice("lora.bias with quantization", self.lora.bias, ("none",))
             require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
+        _require(isinstance(self.trim, bool), "trim", self.trim, "true or false")
         _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,13 +11,19 @@ Chinese text, characters follow each other without spaces, and only the first ha
 
 A token whose wordpiece exists only with the mark keeps the mark. Pipelines of 0.1 were trained with the splits of the
 third column, which `LOOKUP_OF_0_1` names, and keep them.
+
+A trimmed vocabulary (`trimming`) has the wordpieces of characters. There, a token of several characters has the
+wordpieces of its characters, and a character that was not kept has none.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ..tokenization.folds import WIDTHS, lower
+from .kept_characters import kept_characters
 from .settings import LOOKUP_OF_0_1
 
 if TYPE_CHECKING:
@@ -41,8 +47,9 @@ class TokenSplitter:
         self._keeps_case = lookup > LOOKUP_OF_0_1
         self._unknown = tokenizer.unk_token_id
         self._unmarked = without_prefix(tokenizer) if lookup > LOOKUP_OF_0_1 else None
-        vocabulary: dict[str, int] = tokenizer.get_vocab() if self._unmarked is not None else {}
-        self._mark = next((vocabulary[mark] for mark in MARKS if mark in vocabulary), None)
+        marks = map(tokenizer.backend_tokenizer.token_to_id, MARKS)
+        self._mark: int | None = next((id_ for id_ in marks if id_ is not None), None)
+        self._kept = kept_characters(tokenizer)
 
     def __call__(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
         """Split tokens.
@@ -54,14 +61,33 @@ class TokenSplitter:
         if not self._keeps_case:
             return self._alone(norms)
         cased = [with_case(text, norm) for text, norm in zip(texts, norms, strict=True)]
+        if self._kept is None:
+            return self._in_either_case(cased, norms)
+        characters = self._in_either_case([*"".join(cased)], [*"".join(norms)])
+        ends = np.cumsum([len(norm) for norm in norms], dtype=int).tolist()
+        by_token = [characters[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return [[id_ for ids in of_token for id_ in ids] for of_token in by_token]
+
+    def is_outside(self, text: str, norm: str) -> bool:
+        """Return whether a token has a character that a trimmed vocabulary does not have."""
+        return not self._has(norm) and not self._has(with_case(text, norm))
+
+    def _has(self, word: str) -> bool:
+        return self._kept is None or all(self._kept[ord(char)] for char in word)
+
+    def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
+        """Split tokens in their own case; in lower case where a vocabulary has no capitals, as some Chinese ones."""
         found = self._split(cased)
-        # Some vocabularies are in lower case, though their tokenizers do not lower.
         lost = [i for i, ids in enumerate(found) if cased[i] != norms[i] and not self._is_known(ids)]
         for i, ids in zip(lost, self._split([norms[i] for i in lost]), strict=True):
             found[i] = ids
         return found
 
     def _split(self, words: Sequence[str]) -> list[list[int]]:
+        """Split words; those with characters that a trimmed vocabulary does not have into nothing."""
+        return [ids if self._has(word) else [] for word, ids in zip(words, self._best(words), strict=True)]
+
+    def _best(self, words: Sequence[str]) -> list[list[int]]:
         """Split words, preferably into one wordpiece without a mark, or else into one with a mark."""
         if self._unmarked is None or not words:
             return self._alone(words)
@@ -79,12 +105,13 @@ class TokenSplitter:
         """Have the tokenizer split words, each after a neighbour, as with `is_split_into_words`."""
         if not words:
             return []
-        encoded = self._tokenizer(
-            [[NEIGHBOUR, word] for word in words], is_split_into_words=True, add_special_tokens=False
+        pairs = [[NEIGHBOUR, word] for word in words]
+        encodings = self._tokenizer.backend_tokenizer.encode_batch(
+            pairs, is_pretokenized=True, add_special_tokens=False
         )
         return [
-            [id_ for id_, word in zip(ids, encoded.word_ids(i), strict=True) if word == 1]
-            for i, ids in enumerate(encoded["input_ids"])
+            [id_ for id_, word in zip(encoding.ids, encoding.word_ids, strict=True) if word == 1]
+            for encoding in encodings
         ]
 
     def _is_known(self, ids: Sequence[int]) -> bool:

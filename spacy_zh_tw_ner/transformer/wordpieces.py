@@ -4,16 +4,16 @@ Most tokens are one character, and there are a few thousand of them: `token_spli
 from then on a batch is one search in a sorted table.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import NORM, ORTH  # type: ignore[import-not-found]
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
-from ..errors import BaseModelError, Errors
+from ..errors import BaseModelError, Errors, Warnings
 from .settings import LOOKUP
 from .token_splitting import NEIGHBOUR, TokenSplitter
 
@@ -77,6 +77,7 @@ class WordpieceTable:
         self.prefix, self.suffix = _special_ids(tokenizer)
         self._splitter = TokenSplitter(tokenizer, lookup)
         self._table = _EMPTY
+        self._has_warned = False
 
     @property
     def n_special(self) -> int:
@@ -125,7 +126,9 @@ class WordpieceTable:
             table = _EMPTY
         is_new = ~np.isin(keys, table.keys)
         new, first = keys[is_new], first[is_new]
-        split = self.split(*([strings[key] for key in of_tokens[first].tolist()] for of_tokens in (texts, norms)))
+        new_texts, new_norms = ([strings[key] for key in of_tokens[first].tolist()] for of_tokens in (texts, norms))
+        split = self.split(new_texts, new_norms)
+        self._warn_of_outside(new_texts, new_norms)
         counts = np.array([len(ids) for ids in split], dtype=np.int32)
         firsts = (len(table.ids) + np.cumsum(counts) - counts).astype(np.int32)
         keys = np.concatenate([table.keys, new])
@@ -137,6 +140,17 @@ class WordpieceTable:
             np.concatenate([table.counts, counts])[order],
             np.concatenate([table.ids, flat]),
         )
+
+    def _warn_of_outside(self, texts: Sequence[str], norms: Sequence[str]) -> None:
+        """Warn once if a token has a character that a trimmed vocabulary does not have."""
+        if self._has_warned:
+            return
+        pairs = zip(texts, norms, strict=True)
+        outside = next((text for text, norm in pairs if self._splitter.is_outside(text, norm)), None)
+        if outside is not None:
+            self._has_warned = True
+            codes = " ".join(f"U+{ord(char):04X}" for char in outside)
+            warnings.warn(Warnings.ZT256.format(text=outside, codes=codes), stacklevel=2)
 
 
 class CodePointWordpieces(NamedTuple):
@@ -162,10 +176,9 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
         chars = (chr(c) if c not in SURROGATES else "\ufffd" for c in range(start, end))
         # Of two spaces between tokens, the second is a token.
         doc = tokenize("".join(chars).replace(" ", "  "))
-        norms, texts = (cast(KeysT, doc.to_array(attribute)) for attribute in (NORM, ORTH))
-        wordpieces = table(norms, doc.vocab.strings, texts)
-        counts[start:end] = wordpieces.counts
-        ids += [np.full(start - done, table.unknown_id), wordpieces.ids]
+        split = table.split([token.text for token in doc], [token.norm_ for token in doc])
+        counts[start:end] = list(map(len, split))
+        ids += [np.full(start - done, table.unknown_id), np.array([id_ for ids_ in split for id_ in ids_])]
         done = end
     ids.append(np.full(N_CODE_POINTS - done, table.unknown_id))
     return CodePointWordpieces(np.concatenate(ids).astype(np.int32), counts)
