@@ -17,6 +17,7 @@ class Base(nn.Module):
 
     config: Any
     get_input_embeddings: Callable[[], nn.Embedding]
+    save_pretrained: Callable[..., None]
 
 
 def layers_of(model: Base) -> nn.ModuleList:
