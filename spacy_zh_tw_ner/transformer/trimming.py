@@ -61,6 +61,12 @@ def trim_vocabulary(
     return trimmed, kept
 
 
+def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig") -> int:
+    """Return the number of wordpieces that `trim_vocabulary` would keep."""
+    table = WordpieceTable(tokenizer)
+    return len(_find_kept(table, config, _split(table, _characters(None)), keeps_all=True))
+
+
 def trim_embeddings(model: Base, kept: IdsT) -> None:
     """Keep some rows of a model's embeddings, in place.
 
