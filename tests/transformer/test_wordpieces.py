@@ -174,7 +174,7 @@ RANGES = ((0, 0x3400), (0x4E00, 0x5000), (0xD7FF, 0xE001), (0x1F600, 0x1F650))
 NLP = spacy.blank("zh_tw")
 
 
-@pytest.fixture(scope="module", params=["bert", "qwen2"])
+@pytest.fixture(scope="module", params=["bert", "qwen2", "deberta-v2"])
 def both(
     request: pytest.FixtureRequest, tiny_checkpoint: Callable[[str], Path]
 ) -> tuple[WordpieceTable, CodePointWordpieces]:
