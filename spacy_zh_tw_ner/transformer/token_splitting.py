@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SplitT: TypeAlias = Callable[[Sequence[str]], list[list[int]]]
 NEIGHBOUR = "中"  # precedes each token that is split, so that none is the first of its sentence
-MARKS = ("▁", "Ġ")  # of SentencePiece, and of byte-level BPE for a space
+SENTENCEPIECE = "▁"
+MARKS = (SENTENCEPIECE, "Ġ")  # the second one is a space in byte-level BPE
 
 
 class TokenSplitter:
@@ -47,8 +48,9 @@ class TokenSplitter:
         self._keeps_case = lookup > LOOKUP_OF_0_1
         self._unknown = tokenizer.unk_token_id
         self._unmarked = without_prefix(tokenizer) if lookup > LOOKUP_OF_0_1 else None
-        marks = map(tokenizer.backend_tokenizer.token_to_id, MARKS)
-        self._mark: int | None = next((id_ for id_ in marks if id_ is not None), None)
+        token_to_id: Callable[[str], int | None] = tokenizer.backend_tokenizer.token_to_id
+        self._mark = next((mark for mark in MARKS if token_to_id(mark) is not None), "")
+        self._mark_id = token_to_id(self._mark)
         self._kept = kept_characters(tokenizer)
 
     def __call__(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
@@ -92,14 +94,24 @@ class TokenSplitter:
         if self._unmarked is None or not words:
             return self._alone(words)
         found = [encoding.ids for encoding in self._unmarked.encode_batch(list(words), add_special_tokens=False)]
-        unsure = [i for i, ids in enumerate(found) if len(ids) != 1 or not self._is_known(ids)]
+        for i, ids in enumerate(found):
+            if not ids and words[i].isspace() and self._mark_id is not None:
+                found[i] = [self._mark_id]  # what a space becomes in a sentence
+        is_sure = [len(ids) == 1 and self._is_known(ids) for ids in found]
+        unsure = [i for i, word in enumerate(words) if not is_sure[i] and self._may_have_mark(word)]
         for i, marked in zip(unsure, self._alone([words[i] for i in unsure]), strict=True):
-            is_better = len(marked) == 1 or not self._is_known(found[i])
-            if not found[i] and words[i].isspace() and self._mark is not None:
-                found[i] = [self._mark]  # what a space becomes in a sentence
-            elif self._is_known(marked) and is_better:
+            if self._is_known(marked) and (len(marked) == 1 or not self._is_known(found[i])):
                 found[i] = marked
         return found
+
+    def _may_have_mark(self, word: str) -> bool:
+        """Return whether a word may be one wordpiece with a mark; False, of one character, if it certainly is not."""
+        assert self._unmarked is not None
+        normalizer = self._unmarked.normalizer
+        normal = word if normalizer is None else normalizer.normalize_str(word)
+        if len(normal) != 1 or self._mark != SENTENCEPIECE:
+            return True  # wordpieces of bytes are written in other characters
+        return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
         """Have the tokenizer split words, each after a neighbour, as with `is_split_into_words`."""
