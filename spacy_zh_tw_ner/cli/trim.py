@@ -14,9 +14,7 @@ def trim_cli(
     base: str = typer.Argument(..., metavar="BASE", help="Id on the Hugging Face Hub, or a folder."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the trimmed base model."),
     revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit on the Hub."),
-    texts: list[Path] = typer.Option(
-        [], "--texts", exists=True, dir_okay=False, help="A UTF-8 file: keep its characters only. May be repeated."
-    ),
+    texts: list[Path] = typer.Option([], "--texts", help="A UTF-8 file: keep its characters only. May be repeated."),
     scripts: str = typer.Option(
         "", "--scripts", help="Keep characters of these Unicode scripts only, such as Han,Latin,Bopomofo."
     ),

@@ -113,6 +113,7 @@ def test_export_writes_annotations_and_proposals(tiny_corpus: Path, tiny_pipelin
         (("trim", "nowhere", "out"), "[ZT321]"),
         (("trim", "nowhere", "out", "--texts", "empty.txt"), "[ZT254]"),
         (("trim", "nowhere", "out", "--texts", "latin.txt"), "[ZT206]"),
+        (("trim", "nowhere", "out", "--texts", "nowhere.txt"), "[ZT676]"),
         (("trim", "PIPELINE", "out"), "[ZT252]"),
         (("try", "nowhere", "好", "-o", "out"), "nowhere"),
     ],
