@@ -4,6 +4,20 @@
 class EncoderErrors:
     """Messages of `Errors` about encoders and base models."""
 
+    # Trimmed vocabularies
+    ZT249 = (
+        "The tokenizer {tokenizer} cannot be trimmed: it has {reason}. Leave `trim` out, or choose a base model with "
+        "WordPiece, Unigram or BPE."
+    )
+    ZT250 = (
+        "The tokenizer {tokenizer} cannot be trimmed: {char!r} (U+{code:04X}) would have other wordpieces than before. "
+        "Leave `trim` out."
+    )
+    ZT255 = (
+        "{kind} has a head with weights for each wordpiece, so that its embeddings cannot be trimmed alone. Load the "
+        "{family} model without its head, as AutoModel does."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "
@@ -163,6 +177,12 @@ class EncoderErrors:
 
 class EncoderWarnings:
     """Messages of `Warnings` about precision and memory."""
+
+    # Trimmed vocabularies
+    ZT256 = (
+        "The vocabulary was trimmed, and has no wordpiece of {text!r} ({codes}): it reads as unknown, as do all other "
+        "characters that were not kept. Train on a base model that was trimmed with these characters, or not at all."
+    )
 
     # Precision and memory
     ZT920 = "memory.precision={precision!r} is emulated on this {device}, which is slow. Choose {other!r}."
