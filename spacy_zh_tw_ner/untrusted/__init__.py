@@ -6,7 +6,7 @@ uses a number from a file. Exported models are read with the same checks, withou
 `docbins` and `thinc_models` need these, and are imported by their names.
 """
 
-from .arrays import read_npz, safetensors_entries
+from .arrays import read_npz, require_room, safetensors_entries
 from .documents import inflate, parse_json, parse_msgpack, scan_msgpack
 from .names import inside, require_bare_name, require_digest, sha256_of
 from .validation import in_range, origin, reading, require, require_labels, require_type, whole_number
@@ -24,6 +24,7 @@ __all__ = [
     "require_bare_name",
     "require_digest",
     "require_labels",
+    "require_room",
     "require_type",
     "safetensors_entries",
     "scan_msgpack",

@@ -120,8 +120,8 @@ def test_an_option_has_one_meaning_everywhere() -> None:
 
 
 def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
-    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"mask", "model-card", "plan", "quantize", "train", "unmask"}
+    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "fetch-base"}
+    writers |= {"from-hf", "init-config", "mask", "model-card", "plan", "quantize", "train", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 
