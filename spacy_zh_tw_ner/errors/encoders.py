@@ -71,8 +71,8 @@ class EncoderErrors:
     ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        'and `revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" '
-        'needs its base model each time; "full" and "merged" do not.'
+        "and `revision`, download it once with a network, or give a folder, such as one of `zh-tw-ner fetch-base`. "
+        'A pipeline saved with save = "adapter" needs its base model each time; "full" and "merged" do not.'
     )
     ZT322 = (
         "The checkpoint {name!r} lacks {count} weights of a {family} encoder, the first '{missing}': they would be "

@@ -23,6 +23,7 @@ DEBERTA = {
     "type_vocab_size": 0,
     "max_relative_positions": -1,
 }
+E5 = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, "pad_token_id": 1}
 
 
 def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
@@ -50,6 +51,8 @@ KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "hfl/chinese-roberta-wwm-ext": ("bert", CHINESE),
     "hfl/chinese-roberta-wwm-ext-large": ("bert", CHINESE | LARGE),
     "microsoft/deberta-v3-base": ("deberta-v2", DEBERTA),
+    "intfloat/multilingual-e5-small": ("bert", E5 | {"vocab_size": 250037}),
+    "base_models/e5-small": ("bert", E5 | {"vocab_size": 250002}),  # as `fetch-base` writes it
     "Qwen/Qwen2-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
     "Qwen/Qwen2.5-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
     "Qwen/Qwen2-1.5B": ("qwen2", _qwen(1536, 28, 12, 2, 8960)),
