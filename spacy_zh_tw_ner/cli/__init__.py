@@ -17,6 +17,7 @@ from .plan import plan_cli
 from .quantize import quantize_cli
 from .serve import serve_cli
 from .train import train_cli
+from .trim import trim_cli
 from .try_ import try_cli
 from .unmask import unmask_cli
 from .validate import validate_cli
@@ -39,6 +40,7 @@ __all__ = [
     "quantize_cli",
     "serve_cli",
     "train_cli",
+    "trim_cli",
     "try_cli",
     "unmask_cli",
     "validate_cli",

@@ -4,6 +4,20 @@
 class EncoderErrors:
     """Part of `Errors`."""
 
+    # Trimmed vocabularies
+    ZT249 = (
+        "The tokenizer {tokenizer} cannot be trimmed: it has {reason}. Leave `trim` out, or choose a base model with "
+        "WordPiece, Unigram or BPE."
+    )
+    ZT250 = (
+        "The tokenizer {tokenizer} cannot be trimmed: {char!r} (U+{code:04X}) would have other wordpieces than before. "
+        "Leave `trim` out."
+    )
+    ZT255 = (
+        "{kind} has a head with weights for each wordpiece, so that its embeddings cannot be trimmed alone. Load the "
+        "{family} model without its head, as AutoModel does."
+    )
+
     # Base models from a package index
     ZT260 = (
         "`fetch-base` does not have {name!r}. Choose from: {choices}. Other base models need no command: an id on the "
@@ -186,6 +200,12 @@ class EncoderErrors:
 
 class EncoderWarnings:
     """Part of `Warnings`."""
+
+    # Trimmed vocabularies
+    ZT256 = (
+        "The vocabulary was trimmed, and has no wordpiece of {text!r} ({codes}): it reads as unknown, as do all other "
+        "characters that were not kept. Train on a base model that was trimmed with these characters, or not at all."
+    )
 
     # Precision and memory
     ZT920 = "memory.precision={precision!r} is emulated on this {device}: it works, but slowly. Choose {other!r}."

@@ -1,9 +1,11 @@
 """Configs of common base models, so that a plan needs no network; others are read from their config.json."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..transformer.hub import read_config
+from ..transformer.hub import read_config, read_tokenizer
+from ..transformer.trimming import count_kept
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -58,6 +60,8 @@ KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "Qwen/Qwen2-1.5B": ("qwen2", _qwen(1536, 28, 12, 2, 8960)),
     "Qwen/Qwen2-7B": ("qwen2", _qwen(3584, 28, 28, 4, 18944, 152064)),
 }
+# Wordpieces of a trimmed vocabulary, counted with the tokenizer of Qwen, which all of these share
+TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")}
 SMALLER = {
     "hfl/chinese-macbert-large": "hfl/chinese-macbert-base",
     "hfl/chinese-roberta-wwm-ext-large": "hfl/chinese-roberta-wwm-ext",
@@ -79,3 +83,20 @@ def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
         family, values = KNOWN[name]
         return cast("PretrainedConfig", AutoConfig.for_model(family, **values))
     return read_config(name, revision)
+
+
+@lru_cache(maxsize=4)
+def trimmed_size(name: str, revision: str | None = None) -> int:
+    """Return the number of wordpieces that a base model has with `trim = true`.
+
+    name (str): As for `config_of`. Of a model that is not in TRIMMED, the tokenizer is read.
+    RAISES (ValueError): If there is no tokenizer, or it cannot be trimmed.
+    """
+    if name in TRIMMED and not Path(name).exists():
+        return TRIMMED[name]
+    return count_kept(read_tokenizer(name, revision), config_of(name, revision))
+
+
+def is_trimmed_offline(name: str) -> bool:
+    """Return whether `trimmed_size` needs no network."""
+    return name in TRIMMED or Path(name).is_dir()

@@ -1,7 +1,7 @@
 """Change a config step by step until its training step fits into memory.
 
-Level 1 costs nothing (batch, precision, length), level 2 costs time (checkpointing, accumulation, 8-bit optimizer
-states), level 3 changes how the model learns (LoRA, a smaller base model, QLoRA, Adafactor).
+Level 1 costs nothing (vocabulary, batch, precision, length), level 2 costs time (checkpointing, accumulation, 8-bit
+optimizer states), level 3 changes how the model learns (LoRA, a smaller base model, QLoRA, Adafactor).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from thinc.api import Config
 
-from .base_models import SMALLER
+from .base_models import SMALLER, is_trimmed_offline
 from .plan import Plan, make_plan
 from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe
@@ -62,6 +62,12 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
+
+
+def _trim(config: Config, recipe: Recipe) -> SettingsT:
+    if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
+        return {}
+    return {f"{recipe.section}.trim": True}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
@@ -118,6 +124,7 @@ def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
 
 
 CHANGES: list[tuple[int, ChangeT]] = [
+    (1, _trim),
     (1, _smaller_batch),
     (1, _half_precision),
     (1, _shorter),

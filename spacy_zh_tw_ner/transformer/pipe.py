@@ -33,6 +33,7 @@ def build_transformer_model_v1(
     dropout: float | None = None,
     save: str = "full",
     save_dtype: str | None = None,
+    trim: bool = False,
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`: the model of spacy-transformers' `transformer` component.
 
@@ -49,10 +50,14 @@ def build_transformer_model_v1(
     dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
     save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
     save_dtype (Optional[str]): "fp16" or "bf16" halves the size on disk.
+    trim (bool): Cut the vocabulary to the wordpieces that single characters can have, which is all that is ever used.
+        Of an encoder for many languages, most embeddings go; hidden states and gradients stay the same.
     RETURNS (Model[list[Doc], FullTransformerBatch]): The model for that factory.
     RAISES (ValueError): For settings that contradict each other.
     """
-    settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
+    settings = BackboneSettings(
+        name, revision, lora, quantization, memory or MemorySettings(), attention, dropout, trim=trim
+    )
     tok2vec = build_token_encoder(settings, get_spans, save=save, save_dtype=save_dtype)
     model: PipeT = Model(
         "transformer",
@@ -78,6 +83,7 @@ def build_tok2vec_transformer_v1(
     dropout: float | None = None,
     save: str = "full",
     save_dtype: str | None = None,
+    trim: bool = False,
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer inside the head, without a pipe before it.
 
@@ -91,7 +97,7 @@ def build_tok2vec_transformer_v1(
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 
     model = build_transformer_model_v1(
-        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype, trim
     )
     return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
 
