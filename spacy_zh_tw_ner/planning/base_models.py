@@ -60,8 +60,8 @@ KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "Qwen/Qwen2-1.5B": ("qwen2", _qwen(1536, 28, 12, 2, 8960)),
     "Qwen/Qwen2-7B": ("qwen2", _qwen(3584, 28, 28, 4, 18944, 152064)),
 }
-# Wordpieces of a trimmed vocabulary, counted with the tokenizer of Qwen, which all of these share
-TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")}
+# Wordpieces of a trimmed vocabulary, counted with the tokenizers; all models of Qwen share theirs
+TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")} | {"base_models/e5-small": 14_281}
 SMALLER = {
     "hfl/chinese-macbert-large": "hfl/chinese-macbert-base",
     "hfl/chinese-roberta-wwm-ext-large": "hfl/chinese-roberta-wwm-ext",

