@@ -119,8 +119,8 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
 
 
 def test_commands_that_replace_outputs_have_force() -> None:
-    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
+    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "fetch-base"}
+    writers |= {"from-hf", "init-config", "mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 
