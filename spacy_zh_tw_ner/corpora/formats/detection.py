@@ -1,4 +1,4 @@
-"""List the input formats, and detect the format of a file and files without annotation."""
+"""List the input formats, detect the format of a file, and detect files that have no annotations."""
 
 import re
 import zlib
@@ -43,7 +43,14 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file: its lines, or its objects if it is JSON or Parquet; else `not_json` is the reason."""
+    """Beginning of a file, from which its format is detected.
+
+    path: The file.
+    lines: Its first lines; empty for a JSON array or Parquet.
+    objects: Its first objects, if it is JSON, or its first rows, if it is Parquet; else empty.
+    fields: Names of fields that differ from the usual ones.
+    not_json: The reason why `objects` is empty although the file has content; else "".
+    """
 
     path: Path
     lines: list[str]
@@ -53,7 +60,7 @@ class _Head:
 
     @property
     def content(self) -> list[str]:
-        """Lines that are not empty, comments or -DOCSTART-."""
+        """The lines without empty lines, comments and -DOCSTART- lines."""
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 
@@ -135,7 +142,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return, for each format in order of preference, the reason why a file is not in it; empty if it may be."""
+    """Return format → reason why a file is not in it, or "" if it may be in it. The preferred format is first."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -161,7 +168,12 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Return why a file is not in a JSON format, or "". `why_not` tests each annotated object at its beginning."""
+    """Return the reason why a file is not in a JSON format, or "" if it may be in it.
+
+    head (_Head): The beginning of the file.
+    why_not (ReasonT): Function that returns the reason why one object is not in the format, or "". It is called with
+        each annotated object or, if none is annotated, with each object.
+    """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
     annotated = [data for data in head.objects if not _is_bare(data, head.fields)]
@@ -170,7 +182,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation, so that it does not show the format of its file."""
+    """Return whether an object is a text without annotation. Such objects do not show the format of their file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -236,7 +248,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no field for entities; an empty list of entities is an annotation."""
+    """Return whether an object has no annotation. An empty list of entities is an annotation: there are no entities."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)
@@ -259,12 +271,13 @@ def _has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
 def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     """Return whether a file has texts without any annotation, as some published test splits have.
 
-    JSON without annotated objects and tokens without tags are unlabelled. Markup and columns with tags are not, even
-    without entities.
+    Two kinds of files are unlabelled: JSON or Parquet in which no object has an entity, and files with one token per
+    line and no tags. Files in markup or with a column of tags are never unlabelled, even if they have no entities.
 
     path (Path): The file.
     fields (FieldNames): Names of fields that differ from the usual ones.
-    RETURNS (bool): True if it is unlabelled; False also for an empty or damaged file, whose reader reports the error.
+    RETURNS (bool): True if the file is unlabelled. False also for an empty or damaged file: the reader of its format
+        reports the error later.
     """
     try:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
