@@ -135,8 +135,8 @@ class AnnotationTally:
     characters (int): Number of characters in the texts of these records.
     entities (int): Number of entities found in these records.
     rejected (int): Number of records that cannot be annotated.
-    tokens (int): Number of tokens of the documents, if the output is `.spacy`, because this format can hold only a limited
-        number. 0 for other formats.
+    tokens (int): Number of tokens of the documents, if the output is `.spacy`, because this format has a maximum. 0 for
+        other formats.
     """
 
     records: int = 0

@@ -1,7 +1,7 @@
 """Define the command group `zh-tw-ner`: registration of commands, common options, and error handling.
 
-The exit status is 0 for success, 1 for an error, 2 for an invalid command line and for a config that `plan` cannot fit
-into GPU memory, and 130 for an interruption.
+The exit status is 0 for success, 1 for an error, 2 for an invalid command line, and 130 for an interruption. `plan`
+also returns 2, if the config does not fit into GPU memory as it is.
 """
 
 import errno

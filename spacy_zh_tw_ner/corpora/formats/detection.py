@@ -43,20 +43,13 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file, from which its format is detected.
-
-    path: The file.
-    lines: Its first lines; empty for a JSON array or Parquet.
-    objects: Its first objects, if it is JSON, or its first rows, if it is Parquet; else empty.
-    fields: Names of fields that differ from the usual ones.
-    not_json: The reason why `objects` is empty although the file has content; else "".
-    """
+    """Beginning of a file, from which its format is detected."""
 
     path: Path
-    lines: list[str]
-    objects: list[dict[str, Any]]
+    lines: list[str]  # the first lines; empty for a JSON array or Parquet
+    objects: list[dict[str, Any]]  # the first objects of JSON, or rows of Parquet; else empty
     fields: FieldNames
-    not_json: str = ""
+    not_json: str = ""  # the reason why `objects` is empty although the file has content; else empty
 
     @property
     def content(self) -> list[str]:
@@ -170,9 +163,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
     """Return the reason why a file is not in a JSON format, or "" if it may be in it.
 
-    head (_Head): The beginning of the file.
-    why_not (ReasonT): Function that returns the reason why one object is not in the format, or "". It is called with
-        each annotated object or, if none is annotated, with each object.
+    The function `why_not` returns the reason for one object. If some objects are annotated, only these are tested.
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
@@ -276,8 +267,7 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
 
     path (Path): The file.
     fields (FieldNames): Names of fields that differ from the usual ones.
-    RETURNS (bool): True if the file is unlabelled. False also for an empty or damaged file: the reader of its format
-        reports the error later.
+    RETURNS (bool): True if it is unlabelled. False for an empty or damaged file; the reader of its format reports this.
     """
     try:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
