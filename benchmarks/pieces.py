@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
-from spacy.attrs import NORM
+from spacy.attrs import NORM, ORTH
 from spacy.tokens import Doc
 
 from benchmarks.measure import interleaved, machine, table
@@ -41,7 +41,8 @@ def ours(tokenizer: Any, docs: list[Doc], *, warm: bool) -> Callable[[], object]
     def run() -> None:
         pieces = known if warm else WordpieceTable(tokenizer)
         for batch in batches(docs):
-            pieces(np.concatenate([doc.to_array(NORM) for doc in batch]), batch[0].vocab.strings)
+            norms, texts = (np.concatenate([doc.to_array(key) for doc in batch]) for key in (NORM, ORTH))
+            pieces(norms, batch[0].vocab.strings, texts)
 
     return run
 

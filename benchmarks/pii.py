@@ -1,7 +1,7 @@
-"""Personal data on one half of `assets/pii`: F of the rules by length, false alarms, speed, memory, beside Presidio.
+"""Personal data on one set of `assets/pii`: F of the rules by length, false alarms, speed, memory, beside Presidio.
 
 With `--pipeline`, also the recall of persons, addresses and organizations under `mask`, where it matters more than F:
-a name that was missed is a name that leaks. The other half (`--half test`) is for final figures, not for development.
+a name that was missed is a name that leaks. The sets `test` and `test2` are for final figures, not for development.
 """
 
 import argparse
@@ -38,6 +38,7 @@ from spacy_zh_tw_ner.evaluation.predictions import ComparedDoc, entity_of
 from spacy_zh_tw_ner.masking import MaskingPolicy, mask
 from spacy_zh_tw_ner.taiwan import LABELS, scan
 
+SETS = ("dev", "dev2", "dev3", "test", "test2")
 LENGTHS = ("short", "middle", "long")
 NAMES = ("PERSON", "ADDRESS", "ORG")
 # A number or code of five characters or more, with separators
@@ -47,9 +48,9 @@ GOAL_F, GOAL_ALARMS, GOAL_SPEED, GOAL_RECALL = 97, 2, 1_000_000, 90
 FinderT = Callable[[str], Iterable[Entity]]
 
 
-def read_half(half: str) -> dict[str, list[Record]]:
-    """Read the texts of one half, by length."""
-    return {length: list(read_markup(ROOT / "assets" / "pii" / half / f"{length}.txt")) for length in LENGTHS}
+def read_set(name: str) -> dict[str, list[Record]]:
+    """Read the texts of one set, by length."""
+    return {length: list(read_markup(ROOT / "assets" / "pii" / name / f"{length}.txt")) for length in LENGTHS}
 
 
 def rules() -> Language:
@@ -73,10 +74,10 @@ def score(records: Sequence[Record], find: FinderT, labels: Iterable[str]) -> Sc
     return summarize(count_entities(documents)).micro
 
 
-def print_scores(half: dict[str, list[Record]], finders: dict[str, FinderT], labels: Sequence[str]) -> None:
+def print_scores(by_length: dict[str, list[Record]], finders: dict[str, FinderT], labels: Sequence[str]) -> None:
     """Print precision, recall and F by length."""
     rows: list[tuple[object, ...]] = []
-    for length, records in half.items():
+    for length, records in by_length.items():
         for who, find in finders.items():
             p, r, f, gold = score(records, find, labels)
             low, high = f.to_json()
@@ -109,10 +110,10 @@ def overlaps(start: int, end: int, entities: Iterable[Entity]) -> bool:
     return any(start < entity.end and entity.start < end for entity in entities)
 
 
-def print_alarms(half: dict[str, list[Record]], finders: dict[str, FinderT]) -> None:
+def print_alarms(by_length: dict[str, list[Record]], finders: dict[str, FinderT]) -> None:
     """Print how many numbers that are no personal data, and texts without entities, something was found in."""
     rows: list[tuple[object, ...]] = []
-    records = [record for found in half.values() for record in found]
+    records = [record for found in by_length.values() for record in found]
     for who, find in finders.items():
         numbers = alarms = empty = alarmed = 0
         for record in records:
@@ -251,10 +252,10 @@ def masked_characters(doc: Doc) -> set[int]:
     return replaced | {index for index, char in enumerate(doc.text) if char.isspace()}
 
 
-def print_recall(half: dict[str, list[Record]], nlp: Language, name: str) -> None:
+def print_recall(by_length: dict[str, list[Record]], nlp: Language, name: str) -> None:
     """Print how many names `mask` hides completely, and how many the recognizer finds exactly."""
     rows: list[tuple[object, ...]] = []
-    for length, records in half.items():
+    for length, records in by_length.items():
         golds, hidden, exact = Counter[str](), Counter[str](), Counter[str]()
         for record in records:
             doc = nlp(record.text)
@@ -273,7 +274,7 @@ def print_recall(half: dict[str, list[Record]], nlp: Language, name: str) -> Non
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", choices=("dev", "test"), default="dev", help="test is for final figures")
+    parser.add_argument("--set", choices=SETS, default="dev", help="test and test2 are for final figures")
     parser.add_argument("--pipeline", help="folder or package whose recall is measured; the rules are added")
     parser.add_argument("--min-score", type=float, default=0.1, help="threshold of its recognizers")
     parser.add_argument("--size", type=float, default=4, help="MiB of the larger file of the memory table")
@@ -287,21 +288,19 @@ def main() -> None:
         return
     print(machine(), "\n")
     tables = arguments.only or ("scores", "speed", "memory", "recall")
-    half, nlp = read_half(arguments.half), rules()
-    texts = [record.text for records in half.values() for record in records]
+    by_length, nlp = read_set(arguments.set), rules()
+    texts = [record.text for records in by_length.values() for record in records]
     peer = SharedRecognizers() if has_presidio() else None
     if "scores" in tables:
         ours: dict[str, FinderT] = {"zh_tw_pii": lambda text: map(entity_of, nlp(text).ents)}
         finders = ours if peer is None else ours | {"Presidio": peer}
-        print_scores(half, ours, LABELS)
-        print_labels([record for records in half.values() for record in records], ours["zh_tw_pii"])
+        print_scores(by_length, ours, LABELS)
+        print_labels([record for records in by_length.values() for record in records], ours["zh_tw_pii"])
         print(f"Labels that Presidio's generic recognizers cover: {', '.join(COVERED)}\n")
-        print_scores(half, finders, COVERED)
-        print_alarms(half, finders)
+        print_scores(by_length, finders, COVERED)
+        print_alarms(by_length, finders)
     if "speed" in tables:
-        print_speed(
-            {f"assets/pii, {arguments.half}": texts, "assets/taiwan": list(sentences())}, arguments.rounds, peer
-        )
+        print_speed({f"assets/pii, {arguments.set}": texts, "assets/taiwan": list(sentences())}, arguments.rounds, peer)
     with TemporaryDirectory() as name:
         folder = Path(name)
         pipelines = {"zh_tw_pii alone": nlp}
@@ -315,7 +314,7 @@ def main() -> None:
             nlp.to_disk(folder / "pipeline")
             print_memory(folder, texts, (1, arguments.size))
         if "recall" in tables and arguments.pipeline:
-            print_recall(half, pipelines[chosen], f"{chosen}, {arguments.min_score:g}")
+            print_recall(by_length, pipelines[chosen], f"{chosen}, {arguments.min_score:g}")
 
 
 if __name__ == "__main__":

@@ -135,6 +135,23 @@ def byte_level() -> Any:
     return Qwen2TokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
 
 
+def metaspace_bpe() -> Any:
+    """Make a tokenizer as Llama 2 has it: SentencePiece BPE, which puts ▁ before a text and falls back to bytes."""
+    from tokenizers import Tokenizer, models, normalizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<unk>", "<s>", "</s>"]
+    fallback = [f"<0x{byte:02X}>" for byte in range(256)]
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000, special_tokens=[*special, *fallback], show_progress=False, max_token_length=3
+    )
+    backend.train_from_iterator(list(sentences())[:300], trainer)
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **names)
+
+
 TOKENIZERS = {
     "bert": wordpiece,
     "albert": wordpiece,

@@ -26,7 +26,7 @@ logger = logging.getLogger("spacy_zh_tw_ner")
 
 @dataclass
 class _Choice:
-    """The device that was chosen for encoders alone; None if they run on the device of thinc."""
+    """`device`: the GPU that was chosen for encoders only, or None if encoders run on the device of thinc."""
 
     device: torch.device | None = None
 

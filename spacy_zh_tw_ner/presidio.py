@@ -1,4 +1,4 @@
-"""Adapter for Presidio: a recognizer of personal data of Taiwan for the analyzer, a masking operator for the anonymizer.
+"""Adapter for Presidio: a recognizer of Taiwanese personal data for its analyzer, a masking operator for its anonymizer.
 
 analyzer = AnalyzerEngine(registry=…, nlp_engine=…, supported_languages=["zh"])
 analyzer.registry.add_recognizer(TaiwanRecognizer())
@@ -74,15 +74,15 @@ class _Hit(NamedTuple):
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
     """Presidio recognizer that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
-    supported_entities (Optional[list[str]]): Entity names of Presidio to report (see `NAMES`); default: all.
-    name (str): Name of this recognizer in results.
-    supported_language (str): Language for which Presidio calls it; the rules work for texts of any language.
-    pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are
-        reported as well. `zh_tw_pii` chooses among overlapping entities; it is applied after the pipeline, unless the
-        pipeline already has it.
-    min_score (float): Findings of the rules with a lower score are left out.
+    supported_entities (Optional[list[str]]): Presidio's names of the entities to report, see `NAMES`; default: all.
+    name (str): Name of this recognizer, which results have in their metadata.
+    supported_language (str): Language that it is registered for; the rules read texts of any language.
+    pipeline (Language | str | None): A spaCy pipeline, or its folder or package, whose entities, such as persons, are
+        reported as well. If the pipeline has no component `zh_tw_pii`, one is applied to its documents. That component
+        decides between overlapping entities of the pipeline and the rules.
+    min_score (float): Entities found by the rules with a lower score are left out.
     settings (Any): Further arguments of Presidio's `EntityRecognizer`, such as `score_thresholds`.
-    RAISES (SettingError): For a name that this recognizer does not find, or a `min_score` outside of 0 to 1.
+    RAISES (SettingError): For an unknown name in `supported_entities`, or a `min_score` outside of 0 to 1.
     """
 
     def __init__(
@@ -147,10 +147,9 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Load a pipeline, if it is not loaded.
+    """Return the loaded pipeline, and a function that adds the entities found by the rules to a document.
 
-    RETURNS (tuple[Language, Callable[[Doc], Doc]]): The pipeline, and a function that adds the findings of the rules to
-        its documents; it does nothing if the pipeline has `zh_tw_pii`.
+    The function does nothing if the pipeline itself applies the rules.
     """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline
@@ -173,10 +172,10 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
     """Presidio operator that applies the actions of a masking policy. `masking_operators` configures it."""
 
     def operate(self, text: str, params: Mapping[str, Any]) -> str:
-        """Return the replacement of an entity.
+        """Return the text that replaces an entity.
 
         text (str): The text of the entity.
-        params (Mapping[str, Any]): `replacer` (a Replacer), and `entity_type`, which Presidio adds.
+        params (Mapping[str, Any]): `replacer`, from `masking_operators`, and `entity_type`, which Presidio adds.
         """
         replacer: Replacer = params[REPLACER]
         return replacer(_label_of(params["entity_type"]), text)[1]
@@ -187,20 +186,20 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
             raise UsageError(Errors.ZT885.format(name=self.operator_name()))
 
     def operator_name(self) -> str:
-        """Return the name of this operator in an `OperatorConfig`."""
+        """Return the name of this operator, which an `OperatorConfig` has."""
         return "zh_tw_mask"
 
     def operator_type(self) -> OperatorType:
-        """Return `OperatorType.Anonymize`."""
+        """Return `OperatorType.Anonymize`: this operator replaces text, and does not restore it."""
         return OperatorType.Anonymize
 
 
 def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> dict[str, OperatorConfig]:
     """Return the operators for `AnonymizerEngine.anonymize`. Add `MaskingOperator` to the engine first.
 
-    The engine passes single entities, from the last one of a text to the first, and placeholders are numbered in this
-    order. If you use the operators for several texts, the numbers continue, and an entity keeps its placeholder or
-    pseudonym. Repetitions of an entity that the analyzer has not reported are not masked; `mask_results` masks them.
+    The engine replaces the entities of a text from the last to the first, and placeholders are numbered in this order.
+    If the same operators are used for several texts, the numbers continue, and the same entity gets the same
+    replacement. Repetitions of an entity that the analyzer has not reported are not masked; `mask_results` masks them.
 
     policy (Optional[MaskingPolicy]): Actions by label. Without a `default`, all other labels are replaced by
         placeholders, because Presidio replaces all entities as well.
@@ -215,12 +214,14 @@ def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None 
 def mask_results(
     text: str, results: Iterable[RecognizerResult], policy: MaskingPolicy | None = None, *, key: bytes | None = None
 ) -> Masked:
-    """Mask the results of Presidio's analyzer without its anonymizer, with all repetitions and a map for `unmask`.
+    """Mask the results of Presidio's analyzer without its anonymizer.
+
+    Other occurrences of the same texts are also masked. The result has a map for `unmask`.
 
     text (str): The text.
     results (Iterable[RecognizerResult]): Results of the analyzer for this text.
     policy (Optional[MaskingPolicy]), key (Optional[bytes]): See `masking_operators`.
-    RETURNS (Masked): The masked text, its replacements and its map.
+    RETURNS (Masked): The masked text, and the replacements.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     found = [Found(each.start, each.end, _label_of(each.entity_type), each.score) for each in results]

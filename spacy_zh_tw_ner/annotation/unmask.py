@@ -60,7 +60,7 @@ def unmask_file(
 
 
 class _Restorer:
-    """Restores masked texts, which must come in the order of the map.
+    """Restores masked texts. It must be called with the texts in the order of the records in the map.
 
     source (Path): The masked file, for error messages.
     maps (Path): The map.

@@ -7,6 +7,7 @@ from .ensemble import ensemble_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
 from .export_onnx import export_onnx_cli
+from .fetch_base import fetch_base_cli
 from .from_hf import from_hf_cli
 from .init_config import init_config_cli
 from .main import zh_tw_ner_cli
@@ -16,6 +17,7 @@ from .plan import plan_cli
 from .quantize import quantize_cli
 from .serve import serve_cli
 from .train import train_cli
+from .trim import trim_cli
 from .try_ import try_cli
 from .unmask import unmask_cli
 from .validate import validate_cli
@@ -29,6 +31,7 @@ __all__ = [
     "evaluate_cli",
     "export_cli",
     "export_onnx_cli",
+    "fetch_base_cli",
     "from_hf_cli",
     "init_config_cli",
     "mask_cli",
@@ -37,6 +40,7 @@ __all__ = [
     "quantize_cli",
     "serve_cli",
     "train_cli",
+    "trim_cli",
     "try_cli",
     "unmask_cli",
     "validate_cli",

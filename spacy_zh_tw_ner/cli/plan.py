@@ -69,6 +69,8 @@ def _show(report: "PlanReport") -> None:
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"
     print(f"{recipe.settings.name}: {share}")
+    if recipe.settings.trim:
+        print(f"The vocabulary is trimmed to {plan.vocabulary:,} wordpieces.")
     print(
         f"batch size {recipe.n_windows} × {recipe.length} wordpieces, {recipe.accumulate} gradient accumulation steps, "
         f"{recipe.settings.memory.precision}, {recipe.optimizer}"

@@ -47,20 +47,22 @@ def make_pii_finder(
 class PiiFinder(Pipe):
     """Finds identifiers, telephone numbers, addresses, accounts and other personal data by rules.
 
-    After a recognizer such as `zh_tw_crf_ner`, overlapping entities are chosen by weighted interval scheduling: those
-    with the largest sum of score × tokens are kept, and `priority` is added to the scores of findings. Before a
-    recognizer, all findings are kept, because it keeps earlier entities. Entities without a score, such as those that
-    you set yourself, are kept in both cases, unless `overwrite` is true.
+    If the component comes after `zh_tw_crf_ner`, its findings may overlap entities of the recognizer. Weighted interval
+    scheduling then chooses entities and findings that do not overlap, so that the sum of score × tokens is largest.
+    Before that, `priority` is added to the scores of findings. If the component comes before `zh_tw_crf_ner`, all
+    findings are kept, because the recognizer keeps earlier entities. In both cases, entities without a score, such as
+    those set by the user, are kept.
 
-    `span._.score` returns the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
-    under "scores" and "rules", which a DocBin keeps.
+    `span._.score` is the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
+    under "scores" and "rules"; a DocBin stores these.
 
     labels (Optional[Collection[str]]): Labels to find; default: all of `spacy_zh_tw_ner.taiwan.LABELS`.
-    min_score (float): Findings with a lower score are left out (0 to 1). A lower value finds more and is wrong more
-        often: at 0.3, each number of eight digits with a valid check digit is a COMPANY_ID.
-    priority (float): Added to the score of each finding when overlapping entities are chosen. Recognizers label numbers
-        as CARDINAL or DATE with a high probability, because they have no label that is more exact.
-    overwrite (bool): Also replace entities without a score that overlap a finding.
+    min_score (float): From 0 to 1. Findings with a lower score are left out. With a low value, more personal data is
+        found, and more findings are wrong: at 0.3, every number of eight digits with a valid check digit is a
+        COMPANY_ID.
+    priority (float): Added to the score of each finding where it competes with an entity of a recognizer. Recognizers
+        label numbers as CARDINAL or DATE with high probability, because they have no label that is more exact.
+    overwrite (bool): Also replace an entity without a score if a finding overlaps it.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """

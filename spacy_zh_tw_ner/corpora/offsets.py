@@ -3,8 +3,8 @@
 Python counts code points, JavaScript counts UTF-16 units, and some tools count graphemes (UAX #29). The three differ
 only after characters such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Tools that
 normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names. If the file repeats the
-annotated texts, the convention is the one whose slices equal them. Otherwise the default is used, unless it makes
-offsets impossible and another convention does not.
+annotated texts, the convention is the one whose slices equal them. Otherwise the default is used. If some offsets are
+outside of their texts or cut a character under the default, and none does in another unit, that unit is used.
 """
 
 import re
@@ -27,7 +27,7 @@ class RawSpan(NamedTuple):
     label: Label of the annotation.
     surface: The annotated text, if the file repeats it.
     gaps: Start and end of the gaps in a discontinuous brat annotation; only white space is allowed in them.
-    origin: Line of the annotation, for the message about gaps.
+    origin: Line of the annotation; used only in the message that rejects an annotation with gaps.
     """
 
     start: int
@@ -40,7 +40,7 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A record whose spans have the offsets of its file; `resolve_offsets` makes a `Record` of it."""
+    """A record whose spans have the offsets of the file; `resolve_offsets` converts it to a `Record`."""
 
     text: str
     spans: list[RawSpan]
@@ -132,7 +132,7 @@ def resolve_offsets(
         convention is not the default, or is uncertain.
     default (Convention): The documented convention of the format.
     YIELDS (Record): Records with entities in code points. Spans that fit no convention are in `rejects`.
-    RAISES (CorpusError): If the convention is unknown, or the reader raises it.
+    RAISES (CorpusError): If `offsets` names an unknown convention, or `read` raises the error.
     """
     half = replace(reading, advance=lambda n: reading.advance(n / 2))
     if reading.offsets == "auto":
@@ -149,7 +149,7 @@ def resolve_offsets(
 
 
 class _Survey:
-    """Counts, over the spans of a file, of the conventions that fit.
+    """Counts, for each convention, the spans of a file that fit it, and chooses the convention with the most.
 
     default (Convention): The documented convention of the format.
     """
@@ -233,7 +233,12 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Return the convention that fits a span best (the chosen one if several fit equally), or None if none fits."""
+    """Return the convention that fits a span best, or None if none fits.
+
+    chosen (Convention): The convention of the file. It is returned if no candidate fits better, and for spans whose
+        text the file does not repeat.
+    candidates (Sequence[Convention]): Other conventions to try.
+    """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen
     fits = {c: _fit(span, text, c) for c in (chosen, *candidates)}

@@ -21,7 +21,7 @@ class Rows(NamedTuple):
     """Content of a data file.
 
     features: Hugging Face features in the Parquet metadata, as parsed JSON, or None.
-    objects: Origin (file and line or row) and dictionary of each object or row.
+    objects: One pair per object or row: its origin (file and line or row), and its fields as a dictionary.
     """
 
     features: Any
@@ -39,7 +39,7 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
-    RETURNS (Rows): The features, and an iterator of the objects in constant memory.
+    RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
     RAISES (CorpusError): If a Parquet file cannot be read.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """

@@ -60,7 +60,8 @@ class Spans(NamedTuple):
     usable: Spans whose offsets and labels have valid types.
     rejects: Spans with invalid types, and the reasons.
     annotated: True if the object has a field for spans that is not null.
-    layouts: Layouts of the fields: "list", or "object" for CLUENER, whose ends are inclusive; empty without spans.
+    layouts: Layouts of the fields with spans: "object" is that of CLUENER, whose ends are inclusive, and "list" that of
+        all other formats. Empty if the object has no spans.
     """
 
     usable: list[RawSpan]
@@ -237,8 +238,9 @@ def add_span(
 ) -> None:
     """Check the types of a span, and append it to the usable spans or, with the reason, to the rejects.
 
-    start, end (object): Offsets; must be whole numbers, also written as 3.0 or "3".
-    label (object): Label; must be a string. A region without a label or offsets is listed as `NoAnnotation`.
+    start, end (object): Offsets: whole numbers, which may be written as 3.0 or "3".
+    label (object): Label; must be a string. If the label or an offset is missing, a `NoAnnotation` is appended to
+        `rejects`.
     surface (Optional[str]): The annotated text, if the file repeats it.
     usable (list[RawSpan]), rejects (list[Reject]): Lists to append to.
     """

@@ -58,7 +58,7 @@ class ScriptCounter:
 
 
 class _Scripts(dict[str, int]):
-    """Cache of character → script (SIMPLIFIED, …); a dict subclass, which is twice as fast as `functools.cache`."""
+    """Dictionary of character → script, filled at first use. It is twice as fast as `functools.cache`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,9 @@ def _encodes(char: str, encoding: str) -> bool:
 class ScriptDecision:
     """Decides which texts of a corpus are in Simplified Chinese.
 
-    The beginning of a file decides its script; if it has no character of only one script, the corpus so far decides.
+    The texts at the beginning of a file decide whether the file is Simplified or Traditional. If none of their
+    characters belongs to only one script, the beginnings of the earlier files decide.
+
     In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many as Simplified
     ones. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY`
     times as many as Traditional ones.

@@ -112,7 +112,12 @@ def _is_marked(file: Path) -> bool:
 
 
 def locate(source: Path) -> Path:
-    """Return the path of a source. If it does not exist, return the folder of that name in $ZH_TW_NER_CORPORA."""
+    """Find a corpus, which may be in the folder $ZH_TW_NER_CORPORA.
+
+    source (Path): Path of the corpus as the user gave it.
+    RETURNS (Path): The folder of the same name in $ZH_TW_NER_CORPORA, if `source` does not exist and this folder does;
+        otherwise `source`.
+    """
     elsewhere = os.environ.get(CORPORA_VARIABLE)
     if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
         return Path(elsewhere) / source.name
@@ -195,7 +200,7 @@ class Assignment(NamedTuple):
     largest: int
 
     def report(self, ratio: str, seed: int) -> str:
-        """Describe the sizes of the splits to the user.
+        """Return a message for the user with the sizes of the splits.
 
         ratio (str): The ratio that the user gave.
         seed (int): The seed of the split.

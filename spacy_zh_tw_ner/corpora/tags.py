@@ -28,7 +28,7 @@ def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entit
 
     tags (Sequence[str]): One tag per token.
     spans (Sequence[tuple[int, int]]): Start and end of each token in characters.
-    RETURNS (tuple[list[Entity], int]): Entities with character offsets, and the number that begin with an inside tag.
+    RETURNS (tuple[list[Entity], int]): Entities with character offsets, and how many of them begin with an inside tag.
     """
     places: list[list[int]] = []
     labels: list[str] = []
@@ -87,12 +87,12 @@ def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
 
 
 def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
-    """Find the tokens of a text, between which there is only white space.
+    """Find the positions of tokens in a text. Only white space is allowed between two tokens.
 
     tokens (Iterable[str]): The tokens, in text order.
     text (str): The text.
-    RETURNS (list[tuple[int, int]]): Start and end of each token in characters. The list ends before the first token
-        that is not next in the text.
+    RETURNS (list[tuple[int, int]]): Start and end of each token in characters. If a token does not follow the token
+        before it in the text, the list ends before it, so it is shorter than `tokens`.
     """
     spans: list[SpanT] = []
     position = 0
@@ -133,7 +133,7 @@ def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tu
 def blanks_before(tokens: Sequence[str]) -> list[bool]:
     """Decide which tokens of a sentence need a space before them: words in Latin, Cyrillic, Greek and similar scripts.
 
-    If all tokens are single letters, they are characters of words, and no spaces are written.
+    If all tokens are single letters, the sentence was split into characters, so no token gets a space.
 
     tokens (Sequence[str]): The tokens of one sentence.
     RETURNS (list[bool]): For each token, True if a space precedes it; False for the first.

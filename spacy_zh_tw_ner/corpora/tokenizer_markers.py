@@ -141,9 +141,11 @@ class MarkerRemover:
 
 
 def _continued(tags: list[str]) -> str:
-    """Return the tag of a wordpiece that continues the last token.
+    """Return the tag of a wordpiece that belongs to the same word as the last token.
 
-    tags (list[str]): The tags so far. The last one is changed in place if it closes an entity: the wordpiece closes it.
+    tags (list[str]): The tags of the tokens before the wordpiece. If the last tag ends an entity (S, U, E or L), it is
+        changed in place to B or I, because the entity also includes the wordpiece.
+    RETURNS (str): An inside tag of the entity, or "O" outside of entities.
     """
     if not tags or tags[-1] == "O":
         return "O"

@@ -35,7 +35,7 @@ class SplitReport:
     sentences (int): Number of sentences.
     characters (int): Number of characters.
     lengths (dict[str, int]): Percentile of sentence length ("50 %") → characters.
-    over_window (int): Number of sentences longer than the window.
+    over_window (int): Number of sentences that are longer than `ValidationReport.window`.
     without_entities (int): Number of sentences without entities.
     simplified (float): Share of Simplified characters, 0 to 1.
     labels (dict[str, int]): Label → number of entities.
@@ -60,9 +60,10 @@ class ValidationReport:
     warnings (list[str]): Messages about problems that may be intended.
     repeated (list[Duplicate]): Sentences that occur more than once.
     edges (list[Edge]): Entities with an unlikely first or last character.
-    left_out (dict[str, Inconsistency]): Split → names that train annotates and the split does not. The value of train
-        itself compares each of its fifths with the other four.
-    only_here (dict[str, Inconsistency]): Split → names that the split annotates and train does not; train as above.
+    left_out (dict[str, Inconsistency]): Split → names that are entities in train, but not annotated in the split. For
+        "train", each fifth of train is compared with the other four fifths.
+    only_here (dict[str, Inconsistency]): Split → names that are entities in the split, but mostly not annotated in
+        train. For "train", each fifth is compared with the other four.
     """
 
     window: int = WINDOW

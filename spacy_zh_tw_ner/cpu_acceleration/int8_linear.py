@@ -1,21 +1,22 @@
 """Linear layers for CPUs with weights in 8 bits. Inputs are quantized to 8 bits in each call; sums have 32 bits.
 
 A weight has one scale per row ("per channel"), so that rows of small numbers keep their precision next to rows of large
-ones. Inputs also have one scale per row. torch itself uses one scale per batch, with which the hidden states of a text
-depend on the other texts of its batch, in the third digit. Scales per row take a tenth longer.
+ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch. With that, the other
+texts of the batch would change the hidden states of a text in the third digit. Scales per row take a tenth longer.
 
-The products are operators of torch (`quantized::linear_…`). Speed of a BERT of 12 layers and width 768 with random
-weights, relative to float32 by MKL, with 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI, torch 2.13:
+The matrix products are operators of torch (`quantized::linear_…`). The table has the speed of a BERT of 12 layers and
+width 768 with random weights, relative to float32 by MKL, with 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI,
+torch 2.13:
 
     torch, FBGEMM   3.0     153 MB of linear layers (float32: 326)
     torch, oneDNN   3.3     239 MB: it keeps a copy of the unpacked weights
-    ONNX Runtime    3.2     another graph, another runtime, another allocator, for the same speed (float32: 1.1)
+    ONNX Runtime    3.2     needs another graph, runtime and allocator (in float32, its speed is 1.1)
     torchao         1.9     without a compiler, it quantizes and multiplies in separate steps
     bfloat16        1.9     on CPUs that support it: `memory.precision = "bf16"`
 
-`torch.ao.quantization.quantize_dynamic` builds the first two. This module calls the same operators directly, for three
-reasons: its layers cannot be saved as safetensors; they can be built from float32 layers only; and it quantizes inputs
-to 7 bits on all CPUs, as those without VNNI need it, which doubles the error.
+`torch.ao.quantization.quantize_dynamic` builds layers that use the first two. This module calls the same operators
+directly, because the layers of torch cannot be saved as safetensors, and can be built from float32 layers only. They
+also quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; it doubles the error.
 """
 
 import warnings
@@ -49,8 +50,8 @@ class Int8Linear(nn.Module):
         self._product = product_of(weight, scale)
 
     @classmethod
-    def rounded(cls, layer: nn.Linear) -> "Int8Linear":
-        """Quantize a linear layer of float32 or half precision; the layer itself is not changed."""
+    def quantize(cls, layer: nn.Linear) -> "Int8Linear":
+        """Create a quantized copy of a linear layer of float32 or half precision."""
         weight = layer.weight.detach().float()
         scale = (weight.abs().amax(dim=1) / LARGEST).clamp_min(TINY)  # (n_out,)
         weight = (weight / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
@@ -65,7 +66,7 @@ class Int8Linear(nn.Module):
         return found.mul_(largest) if self._bias is None else torch.addcmul(self._bias, found, largest, out=found)
 
     def parts(self) -> dict[str, torch.Tensor]:
-        """Return `weight`, `scale` and, if there is one, `bias`, as in the arguments of the class."""
+        """Return the tensors `weight`, `scale` and, if there is one, `bias`: the arguments that create this layer."""
         weight, scale = self._product.parts()
         parts = {"weight": weight, SCALE: scale}
         return parts if self._bias is None else {**parts, "bias": self._bias}
@@ -81,7 +82,7 @@ def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | Pl
 
 
 class PackedProduct:
-    """Multiply inputs between −1 and 1 by weights that torch has packed for a CPU engine.
+    """Multiplies inputs between −1 and 1 by int8 weights, which torch packs in the layout of one CPU engine.
 
     weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
     operators (Int8Operators): The operators of the engine.
@@ -116,9 +117,9 @@ class PackedProduct:
 
 
 class PlainProduct:
-    """Multiply as `PackedProduct` does, with public operators in float32.
+    """Does the same as `PackedProduct` with public operators of torch, which multiply in float32.
 
-    It takes as little memory between calls, but is slower.
+    The weights stay in int8 between calls, so they take no more memory, but each call is slower.
 
     weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
     """
@@ -137,7 +138,7 @@ class PlainProduct:
 
 @contextmanager
 def _engine(name: str) -> Iterator[None]:
-    """Context manager: choose the engine with which torch packs weights. The same engine multiplies them later."""
+    """Context manager: choose the engine for which torch packs weights. This engine also multiplies by them later."""
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name
     try:

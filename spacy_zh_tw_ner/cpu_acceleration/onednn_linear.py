@@ -2,11 +2,11 @@
 
 MKL does not use AVX-512 on processors of AMD. On an EPYC with AVX-512, with one thread and torch 2.13, oneDNN is 1.2
 (24 rows of 312 numbers) to 2.3 times as fast (256 rows of 3,072 numbers), as `python -m benchmarks.products` shows.
-With AVX2 alone it is 0.8 to 1.2 times as fast, and torch is not changed. Weights are not packed, so that they are in
-memory once; packed weights would be a third faster for few rows.
+With AVX2 alone oneDNN is 0.8 to 1.2 times as fast, so there the layers keep using MKL. Weights are not packed for
+oneDNN: products of few rows would be a third faster, but a second copy of the weights would be in memory.
 
-oneDNN compiles and caches a kernel for each number of rows, which takes half a millisecond, and half a MiB or more. So
-inputs are padded to one of a few numbers of rows.
+oneDNN compiles and caches one kernel for each number of rows. A kernel takes half a millisecond to compile, and half a
+MiB or more of memory. So inputs are padded with rows of zeros to one of a few numbers of rows.
 """
 
 from typing import Any, cast
@@ -25,7 +25,7 @@ PARTS = 8  # padded numbers of rows between one power of 2 and the next
 class OneDnnLinear(nn.Linear):
     """Linear layer that uses oneDNN for float32 on a CPU.
 
-    In all other cases it uses torch: other types and devices, autocast, compilation, empty inputs.
+    It calls `nn.Linear.forward` for other types and devices, for empty inputs, with autocast and in `torch.compile`.
     """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -66,7 +66,7 @@ def padded_rows(n_rows: int) -> int:
 
 
 class _Product(torch.autograd.Function):
-    """`multiply` with a backward pass."""
+    """Autograd function of `multiply`, with its backward pass."""
 
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -88,7 +88,10 @@ class _Product(torch.autograd.Function):
 
 
 def _product_of(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: torch.Size) -> torch.Tensor:
-    """Multiply padded rows by the weight, and remove the padding: (n_padded, n_in) → (*shape, n_out)."""
+    """Return `rows @ weight.T + bias` without the padded rows: (n_padded, n_in) → (*shape, n_out).
+
+    shape (torch.Size): Shape of the inputs before they were flattened to rows and padded, without their last dimension.
+    """
     return _onednn(rows, weight, bias)[: shape.numel()].view(*shape, len(weight))
 
 

@@ -17,8 +17,8 @@ class Int8Operators(NamedTuple):
     """Operators of torch's 8-bit linear layers.
 
     engine (str): Name of the engine that packs weights and multiplies by them.
-    rounded (Callable): Creates a quantized tensor from int8 values, scales per row, zero points and an axis. It is the
-        only constructor that takes int8 values as they are.
+    rounded (Callable): Creates a quantized tensor from int8 values, scales per row, zero points and an axis. Other
+        constructors of torch take float32 values, and would quantize the weights again.
     pack, unpack (Callable): Convert a quantized tensor to the packed weight of the engine, and back.
     multiply (Callable): Multiplies float32 inputs; it quantizes them with one scale per batch, which it determines.
     multiply_scaled (Callable | None): Multiplies float32 inputs, quantized with the given scale and zero point; FBGEMM
@@ -37,8 +37,8 @@ class Int8Operators(NamedTuple):
 def onednn_product() -> Any | None:
     """Return oneDNN's product of float32 matrices.
 
-    RETURNS (Callable | None): The operator, which has no public name in torch; its own compiler calls it. None if torch
-        lacks it, or the CPU has no AVX-512: only with AVX-512 is it faster than torch's default.
+    RETURNS (Callable | None): The operator. It has no public name, but `torch.compile` uses it, too. None if torch
+        lacks the operator, or if the CPU has no AVX-512, without which it is hardly faster than torch's default.
     """
     is_faster = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if is_faster else None
@@ -63,10 +63,13 @@ def has_vnni() -> bool:
 
 
 def is_native(precision: str, device: torch.device) -> bool:
-    """Return whether a device has instructions for half precision. Other devices emulate it, slower than float32.
+    """Return whether a device has instructions for half precision.
+
+    Devices without them emulate half precision, and are slower with it than in float32.
 
     precision (str): "fp16" or "bf16".
-    device (torch.device): The device; True for devices other than CPUs and CUDA GPUs.
+    device (torch.device): The device.
+    RETURNS (bool): Always True for devices other than CPUs and CUDA GPUs.
     """
     if device.type == "cuda":
         return precision == "fp16" or torch.cuda.get_device_capability(device) >= (8, 0)

@@ -42,8 +42,8 @@ class Reliability(NamedTuple):
 def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliability:
     """Sort scores into bins, and compute confidence and accuracy of each bin.
 
-    All bins hold the same number of scores, up to one (Nixon et al. 2019). With bins of equal width, most bins would be
-    empty for a confident model.
+    The numbers of scores in two bins differ by at most 1 (Nixon et al. 2019). If the bins had equal width instead, most
+    bins would be empty for a confident model.
 
     scores (np.ndarray): (n,) predicted probabilities.
     correct (np.ndarray): (n,) bool: the prediction is correct.

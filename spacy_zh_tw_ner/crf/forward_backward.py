@@ -110,7 +110,7 @@ class Expectations(NamedTuple):
 class Constants(NamedTuple):
     """Maxima that `make_factors` subtracts: step = max A, begin = max π, begin_and_end = max π + max η.
 
-    log Z adds them again.
+    They are added to log Z again.
     """
 
     step: float
@@ -131,12 +131,15 @@ def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transi
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute the expected counts of tags and transitions in numpy; `kernels.compute_expectations` is compiled.
+    """Compute the expected counts of tags and transitions in numpy.
+
+    `kernels.forward_backward.compute_expectations` does the same with compiled loops.
 
     emissions (np.ndarray): (n_rows, n_tags) float32.
     layout (Layout): Row indices of the batch.
     transitions (Transitions): Constrained transition scores.
     counted (np.ndarray): (batch_size,) bool: count the transitions of this sequence.
+    RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of the counted ones.
     """
     found = run_forward_backward(emissions, layout, transitions, kernels=None)
     counts = found.expected_counts((counted & found.stable)[layout.sequences])

@@ -190,7 +190,7 @@ def _add_reference(
 ) -> None:
     """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
 
-    result (Likelihood): Result of the batch, in which this sequence is 0.
+    result (Likelihood): Result of the batch, in which all values of this sequence are 0.
     sequence (int), rows (slice): Index of the sequence, and its rows.
     emissions, transitions, gold_mask: Those of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
@@ -225,8 +225,9 @@ def _add_smoothing(
         log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
         gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
 
-    If the tag of each token were smoothed separately, no distribution over paths would have the resulting target. u is
-    the CRF whose allowed emissions and transitions are all 0. Only sequences whose tags are all annotated are smoothed.
+    u is computed by a CRF whose emissions and transitions are 0, except forbidden ones. Smoothing the tag of each token
+    separately would be wrong: in general, no distribution over legal paths has such marginals. Only sequences with a
+    gold tag for every token are smoothed.
 
     likelihood (Likelihood): Values and gradients without smoothing; changed in place.
     emissions (np.ndarray): (n_rows, n_tags) float32.

@@ -152,7 +152,7 @@ class LongSequence:
         return self._collect(multiply)
 
     def probable_segments(self, patterns: IntsT, threshold: float) -> list[Segment]:
-        """Find every span with at least the threshold's probability; see `probable_spans.probable_segments`."""
+        """Find every span with a probability of at least `threshold`; see `probable_spans.probable_segments`."""
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
             found, partial = [], NO_SPANS
@@ -164,9 +164,10 @@ class LongSequence:
         return self._collect(collect)
 
     def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
-        """Apply a function to the posteriors of all chunks; return its result.
+        """Call a function with the posteriors of all chunks, and return its result.
 
-        If chunks underflow in float32, repeat the call with the forward variables of these chunks in log space.
+        If chunks underflow in float32, the function is called again, with forward variables that were computed in log
+        space for these chunks.
         """
         while True:
             unstable: set[int] = set()
@@ -228,7 +229,10 @@ class LongSequence:
 
 
 def _at(log_values: Callable[[IntsT, IntsT], FloatsT], row: int, n_tags: int) -> FloatsT:
-    """Call `log_alpha` or `log_beta` of a posterior for all tags of one row; return (n_tags,) values."""
+    """Return log α or log β of all tags at one row, (n_tags,).
+
+    log_values (Callable): The method `log_alpha` or `log_beta` of a posterior.
+    """
     tags = np.arange(n_tags)
     return log_values(np.full_like(tags, row), tags)
 

@@ -90,8 +90,8 @@ class Posterior:
         """Return logarithms of forward or backward variables for the given rows and tags, (n,) float64.
 
         values (np.ndarray): (n_rows, n_tags) the variables in float32.
-        which (int): Index of the variables in the values of `_exact`, which has sequences in log space: 1 for log α, 2
-            for log β.
+        which (int): 1 for log α, 2 for log β: their index in the tuples of `_exact`, which replace `values` for
+            sequences that were recomputed in log space.
         """
         found = np.log(values[rows, tags].astype(np.float64))
         for exact in self._exact.values():

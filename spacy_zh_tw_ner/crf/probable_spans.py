@@ -56,8 +56,8 @@ def extend_spans(
 
     posterior (Posterior), patterns (np.ndarray), threshold (float): See `probable_segments`.
     before (int): Number of rows of the sequence that precede the chunk. If it is not 0, the first row of this chunk is
-        also the last row of the previous chunk, and spans that end at it are found there.
-    partial (PartialSpans): Spans of the next chunk that continue into the last row of this chunk.
+        also the last row of the previous chunk. Spans that end at this row are found in the previous chunk only.
+    partial (PartialSpans): Spans of the next chunk that have the tag `inner` at the last row of this chunk.
     RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and those to be extended in the previous chunk.
     """
     marginals, own = posterior.marginals, int(before > 0)

@@ -63,8 +63,8 @@ def best_paths(
 def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
     """Find the best paths, one time step of all sequences at a time.
 
-    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
-    for the one tag of each token that is on the path.
+    Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
+    computed again, but only for the tag of each token that is on the path.
 
     RETURNS (tuple): (n_rows,) tags, (batch_size, n_tags) scores of the last tags (see `Paths.finals`), and
         (batch_size,) bool: the sequence has a legal path.

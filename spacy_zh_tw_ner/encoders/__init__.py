@@ -18,7 +18,7 @@ TaggerT: TypeAlias = Model[list[Doc], EmissionsT]
 
 
 class Observe(Protocol):
-    """Type of the hook `observe`."""
+    """Type of the hook `observe`, which reads the training corpus before training."""
 
     def __call__(self, model: Model[Any, Any], docs: Iterable[Doc], /) -> None:
         """Read the training corpus once before training, for example to count n-grams.
@@ -29,7 +29,7 @@ class Observe(Protocol):
 
 
 class Adopt(Protocol):
-    """Type of the hook `adopt`."""
+    """Type of the hook `adopt`, which copies the state of a trained layer other than its parameters."""
 
     def __call__(self, model: Model[Any, Any], trained: Model[Any, Any], /) -> None:
         """Copy state from a trained layer of the same kind, except parameters and shims, which the caller copies.
@@ -40,14 +40,14 @@ class Adopt(Protocol):
 
 
 class Reach(Protocol):
-    """Type of the hook `reach`."""
+    """Type of the hook `reach`, which returns on how much context a vector depends."""
 
     def __call__(self, model: Model[Any, Any], /) -> int | None:
-        """Return on how many tokens on either side the vector of a token depends; None if unknown."""
+        """Return the largest distance, in tokens, at which a token affects the vector of another; None if unknown."""
 
 
 class EncodeChunks(Protocol):
-    """Type of the hook `encode_chunks`."""
+    """Type of the hook `encode_chunks`, which encodes a long document in chunks."""
 
     def __call__(self, model: Model[Any, Any], doc: Doc, /) -> Iterator[Any] | None:
         """Encode a long document in chunks, so that not all hidden states are in memory.
@@ -60,17 +60,17 @@ class EncodeChunks(Protocol):
 
 
 class Check(Protocol):
-    """Type of the hook `check`."""
+    """Type of the hook `check`, which checks a layer that was loaded from a file."""
 
     def __call__(self, model: Model[Any, Any], /) -> None:
         """Check settings and arrays of a layer that was loaded from a file.
 
-        RAISES (UnreadableFileError): If they do not fit together.
+        RAISES (UnreadableFileError): If a setting is invalid, or an array has another shape than the settings require.
         """
 
 
 class EncoderHooks(TypedDict, total=False):
-    """Optional functions in the `attrs` of a layer, by their key."""
+    """Keys and types of the hooks: functions that the `attrs` of a layer may contain."""
 
     observe: Observe
     adopt: Adopt

@@ -92,7 +92,10 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
-    """Yield hidden states, (n, nO), of several windows at a time; `reach` is the reach of the embedding."""
+    """Yield the hidden states of several windows at a time, (n, nO).
+
+    reach (int): Number of tokens on either side on which an embedding depends; see the hook `Reach`.
+    """
     embed, encode = model.layers
     found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
     for index in range(0, len(found), n_windows):
@@ -102,7 +105,7 @@ def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
         (vectors,) = embed.predict([copy_tokens(doc, start, min(end + reach, len(doc)))])
         rows = to_torch(vectors[first - start : end - start], device=_shim(encode).device)
         shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
-        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
+        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"selected": shifted}), False)
         yield from_torch(hidden)
 
 
@@ -152,18 +155,20 @@ class BiLSTM(torch.nn.Module):
         self.dropout = torch.nn.Dropout(dropout)
 
     def forward(
-        self, vectors: torch.Tensor, lengths: Sequence[int], found: Sequence["Window"] | None = None
+        self, vectors: torch.Tensor, lengths: Sequence[int], selected: Sequence["Window"] | None = None
     ) -> torch.Tensor:
         """Encode a ragged batch.
 
+        Windows overlap: the hidden states of the context at their ends are computed, but not returned.
+
         vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
         lengths (Sequence[int]): Number of tokens of each sequence.
-        found (Optional[Sequence[Window]]): Windows to encode; by default those that `windows` computes from `lengths`.
-        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens that the windows keep; by
-            default of all tokens.
+        selected (Optional[Sequence[Window]]): Windows to encode; None for all windows of the sequences.
+        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of these windows, without
+            their context; (n_tokens, 2 * hidden) for all windows.
         """
         vectors = vectors.to(next(self.parameters()).dtype)
-        found = windows(lengths) if found is None else found
+        found = windows(lengths) if selected is None else selected
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
@@ -177,7 +182,8 @@ class BiLSTM(torch.nn.Module):
 
         vectors (torch.Tensor): (n_tokens, width), all sequences.
         group (Sequence[Window]): The windows.
-        RETURNS (tuple[torch.Tensor, torch.Tensor]): (n_kept,) rows that the windows keep, and (n_kept, 2 * hidden).
+        RETURNS (tuple[torch.Tensor, torch.Tensor]): (n_kept,) row indices of the tokens without context, and their
+            hidden states, (n_kept, 2 * hidden).
         """
         firsts = torch.tensor([first for first, _, _, _ in group], device=vectors.device)
         sizes = torch.tensor([last - first for first, last, _, _ in group], device=vectors.device)
@@ -198,7 +204,10 @@ class BiLSTM(torch.nn.Module):
 
 
 def _flip(x: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """Reverse each sequence of a padded batch, (n_steps, n_windows, width); `mirrored` has the row indices."""
+    """Reverse each sequence of a padded batch, (n_steps, n_windows, width).
+
+    mirrored (torch.Tensor): (n_steps, n_windows) the step from which each step of the result is copied.
+    """
     return x.gather(0, mirrored[:, :, None].expand(-1, -1, x.shape[2]))
 
 
@@ -207,10 +216,12 @@ Window = tuple[int, int, int, int]
 
 
 def windows(lengths: Sequence[int]) -> list[Window]:
-    """Split sequences into windows of at most WINDOW + 2 · CONTEXT rows; a shorter sequence is one window.
+    """Split sequences into windows of at most WINDOW rows, with up to CONTEXT rows of context on both sides.
+
+    A sequence of at most WINDOW + 2 · CONTEXT rows is one window, without context.
 
     lengths (Sequence[int]): Number of rows of each sequence.
-    RETURNS (list[Window]): The windows, with row indices of the concatenated sequences.
+    RETURNS (list[Window]): The windows. Their row indices refer to the concatenated sequences.
     """
     found: list[Window] = []
     start = 0

@@ -90,7 +90,7 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
-    """Count the n-grams of the training corpus, and store a mask of rows too rare to train; see `Observe`."""
+    """Count the n-grams of the training corpus, and store which table rows are too rare to train; see `Observe`."""
     counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
     for doc in docs:
         # The bigram that ends at a token is the one that begins at the token before: count each bigram once.
@@ -101,13 +101,17 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 
 def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
-    """Also train rare n-grams of this corpus if they were trained in another model; see `Adopt`."""
+    """Remove the mark "rare" from table rows that were trained in another model; see `Adopt`.
+
+    Their vectors are copied from that model, so they are used and trained, even if their n-grams are rare in this
+    corpus.
+    """
     rare, learnt = model.attrs["rare"], trained.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def reach(model: Tok2VecT) -> int:
-    """Return on how many tokens on either side the vector of a token depends; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
 
@@ -125,10 +129,10 @@ def check(model: Tok2VecT) -> None:
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
-    """Look up the table rows of all tokens.
+    """Find the table rows that belong to each token.
 
-    RETURNS (list[tuple[str, np.ndarray]]): For each n-gram of a token, the name of its table, and the (n_tokens,) row
-        in this table of each token of all documents.
+    RETURNS (list[tuple[str, np.ndarray]]): One pair per kind of n-gram, such as "the bigram that ends at the token":
+        the name of its table, and (n_tokens,) row indices in this table, one per token of all documents.
     """
     norms = [np.empty(0, dtype=np.uint64), *(cast(KeysT, doc.to_array(NORM)) for doc in docs)]
     found = []
@@ -181,7 +185,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
-    """Return the (n_tokens,) mask of n-grams that are trained, because they are neither rare nor dropped."""
+    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout."""
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
     if name not in ("E0", "E1"):

@@ -77,7 +77,7 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def reach(model: Tok2VecT) -> int | None:
-    """Return on how many tokens on either side the vector of a token depends; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
     embed = model.layers[0]
     hooks = hooks_of(embed)
     of_embed = hooks["reach"](embed) if "reach" in hooks else None

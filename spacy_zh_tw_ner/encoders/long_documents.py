@@ -33,7 +33,11 @@ def is_long(doc: Doc) -> bool:
 
 
 def chunk_size(n_tokens: int) -> int:
-    """Return how many tokens to encode at a time: `n_tokens`, but at most CHUNK while other work may interrupt."""
+    """Limit the number of tokens that are encoded between two safe points.
+
+    n_tokens (int): The number without a limit.
+    RETURNS (int): `n_tokens`, or CHUNK if that is less and `safe_points.is_interruptible()`.
+    """
     return min(n_tokens, CHUNK) if is_interruptible() else n_tokens
 
 
@@ -59,8 +63,8 @@ def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
     model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if the document
         has `transformer_data.LongData`; either of them, followed by the layer that pools wordpieces.
     doc (Doc): The document.
-    RETURNS (Optional[Iterator]): Hidden states in document order (from a listener alone: the input of its pooling
-        layer); None for other models, which need whole documents.
+    RETURNS (Optional[Iterator]): Chunks in document order: arrays of hidden states, (n, width); for a listener without
+        the pooling layer, `TransformerData`. None for other models, which can only encode whole documents.
     """
     hooks = hooks_of(model)
     if "encode_chunks" in hooks:

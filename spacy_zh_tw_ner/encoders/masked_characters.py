@@ -103,7 +103,11 @@ def unmasked(doc: Doc) -> Doc:
 
 
 def _mask(docs: list[Doc], lengths: list[int], masked_rows: npt.NDArray[np.int64]) -> list[Doc]:
-    """Copy documents with MASK as text and norm of the masked tokens, given as rows of all tokens of the batch."""
+    """Copy documents, and replace the text and the norm of the masked tokens with MASK.
+
+    lengths (list[int]): Number of tokens of each document.
+    masked_rows (np.ndarray): Indices of the masked tokens, counted through all documents of the batch.
+    """
     mask = docs[0].vocab.strings.add(MASK)
     is_masked = np.zeros(sum(lengths), dtype=bool)
     is_masked[masked_rows] = True

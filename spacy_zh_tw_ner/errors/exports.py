@@ -4,6 +4,11 @@
 class ExportErrors:
     """Error messages about conversion and export, inherited by `Errors`."""
 
+    # Trimmed base models
+    ZT252 = "{name!r} is no base model that can be trimmed. {what}"
+    ZT253 = "--scripts names {script!r}, which is no script of Unicode. Choose from {choices}, and others of Unicode."
+    ZT254 = "{path} has no text, so no character would be kept. Give a UTF-8 file with text, or leave --texts out."
+
     # Checkpoints with a head
     ZT350 = (
         "The checkpoint '{name}' has no token classification head (its architecture: {kinds}). Give one that was "

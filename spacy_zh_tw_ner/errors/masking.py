@@ -2,7 +2,7 @@
 
 
 class MaskingErrors:
-    """Errors of `spacy_zh_tw_ner.masking`, its commands, and the adapter for Presidio; a base class of `Errors`."""
+    """Error messages about masking, inherited by `Errors`."""
 
     # Policies
     ZT870 = "The masking policy {path} cannot be read: {reason}. Write it as TOML, as docs/masking.md shows."
@@ -41,7 +41,7 @@ class MaskingErrors:
 
 
 class MaskingWarnings:
-    """Warnings of `spacy_zh_tw_ner.masking`; a base class of `Warnings`."""
+    """Warnings about masking, inherited by `Warnings`."""
 
     ZT883 = (
         "The map {path} has the original texts, and Windows cannot restrict it to you by permission bits. Set an ACL "

@@ -1,8 +1,8 @@
 """Change the settings of a config one by one until its training step fits into the memory of a GPU.
 
-Level 1 costs nothing (batch size, precision, window length). Level 2 costs time (gradient checkpointing, gradient
-accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller base model, QLoRA,
-Adafactor).
+Level 1 costs nothing (trimmed vocabulary, batch size, precision, window length). Level 2 costs time (gradient
+checkpointing, gradient accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller
+base model, QLoRA, Adafactor).
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from thinc.api import Config
 
-from .base_models import SMALLER
+from .base_models import SMALLER, is_trimmed_offline
 from .plan import Plan, make_plan
 from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe
@@ -62,6 +62,12 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
     """Halve the batch size."""
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
+
+
+def _trim(config: Config, recipe: Recipe) -> SettingsT:
+    if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
+        return {}
+    return {f"{recipe.section}.trim": True}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
@@ -127,6 +133,7 @@ def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
 
 
 CHANGES: list[tuple[int, ChangeT]] = [
+    (1, _trim),
     (1, _smaller_batch),
     (1, _half_precision),
     (1, _shorter),

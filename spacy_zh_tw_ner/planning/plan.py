@@ -9,8 +9,8 @@ from torch import nn
 from ..transformer.backbone import Backbone, configure, prepare_config
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
-from .base_models import config_of
-from .meta_device import PackedLinear, pack_linear, step_peak
+from .base_models import config_of, trimmed_size
+from .meta_device import PackedLinear, pack_linear, step_peak, trim_on_meta
 from .recipe import Recipe
 
 GIB = 2**30
@@ -40,6 +40,7 @@ class Plan:
     parameters: int  # number of all weights
     n_windows: int  # windows in one autograd graph
     length: int  # wordpieces per window
+    vocabulary: int  # number of wordpieces, trimmed or not
 
     @property
     def total(self) -> int:
@@ -81,6 +82,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
         parameters=_count(backbone),
         n_windows=recipe.n_windows,
         length=recipe.length,
+        vocabulary=backbone.model.get_input_embeddings().num_embeddings,
     )
 
 
@@ -96,6 +98,8 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     config.num_hidden_layers = n_layers or config.num_hidden_layers
     prepare_config(config, settings.dropout)
     model = empty_model(settings.name, config, attn_implementation=settings.memory.attn_implementation)
+    if settings.trim:
+        trim_on_meta(model, trimmed_size(settings.name, settings.revision))
     if settings.quantization is not None:
         pack_linear(model, settings.quantization, settings.memory.precision)
     return configure(model, settings)

@@ -48,6 +48,7 @@ def read_recipe(config: Config) -> Recipe:
         memory=blocks.get("memory", MemorySettings()),
         attention=model.get("attention"),
         dropout=model.get("dropout"),
+        trim=bool(model.get("trim")),
     )
     spans = model["get_spans"]
     length = int(spans.get("size", spans.get("window", spans.get("max_length", 510)))) + BERT_SPECIAL

@@ -16,7 +16,8 @@ SLICED_CHARS = 2_048
 class QueuedText:
     """A queued text. Its `future` gets the entities or the error.
 
-    `cost` counts against the limits of queue and batch. `abandoned` is set when the result is no longer needed.
+    `cost` is the number of characters plus TEXT_COST; the limits of queue and batch apply to it. `abandoned` is
+    set when the result is no longer needed.
 
     pipeline (str): Name of the pipeline that processes the text.
     text (str): The text.

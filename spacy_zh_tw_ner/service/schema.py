@@ -141,7 +141,8 @@ class EntityAnswer(BaseModel):
     score: float | None = Field(description="Probability of exactly this span and label; null for matches of rules.")
     text: str
     normalized: str | None = Field(
-        None, description="Normal form of a date, time, amount or number, if the pipeline sets one; else missing."
+        None,
+        description="Normal form of a date, time, amount, number or address, if the pipeline sets one; else missing.",
     )
 
 

@@ -6,7 +6,6 @@ Frozen weights are not stored: the resumed run initializes them from the same co
 
 import json
 import math
-import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,8 +19,10 @@ from thinc.api import Config, Model, Optimizer
 
 from ..atomic_writes import write_whole
 from ..errors import Errors, TrainingError
+from ..transformer.settings import LOOKUP, LOOKUP_OF_0_1
 from ..transformer.shim import BackboneShim
 from ..untrusted import in_range, origin, parse_json, reading, require, require_type, whole_number
+from .random_states import python_state, random_states, restore_random
 from .run_checks import config_differences
 
 ArrayT: TypeAlias = np.ndarray[Any, Any]
@@ -88,9 +89,9 @@ def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: P
     """
     arrays = {f"weight/{place}": np.ascontiguousarray(weights) for place, weights in weights_of(nlp).items()}
     arrays["optimizer"] = _to_array(optimizer_to_bytes(nlp, optimizer, position.step))
-    arrays |= {f"random/{name}": state for name, state in _random_states().items()}
-    metadata = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str()}
-    metadata["python"] = _python_state()
+    arrays |= {f"random/{name}": state for name, state in random_states().items()}
+    metadata = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str(), "python": python_state()}
+    metadata["lookups"] = {place: shim.backbone.settings.lookup for place, shim in _backbones(nlp)}
     arrays["said"] = _to_array(json.dumps(metadata).encode())
     write_whole(path, save(arrays))
 
@@ -116,8 +117,12 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
             raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences)))
         weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
         _write_weights(nlp, weights, path)
+        lookups = require_type("lookups", metadata.get("lookups", {}), dict)
+        for place, shim in _backbones(nlp):
+            lookup = lookups.get(place, LOOKUP_OF_0_1)  # checkpoints of 0.1 lack it
+            shim.use_lookup(whole_number(f"lookups.{place}", lookup, LOOKUP_OF_0_1, LOOKUP))
         optimizer_from_bytes(nlp, optimizer, _to_bytes(arrays["optimizer"]), step=position.step)
-        _restore_random(arrays, metadata.get("python"))
+        restore_random(arrays, metadata.get("python"))
     return position
 
 
@@ -252,37 +257,6 @@ def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> Non
         raise TrainingError(Errors.ZT442.format(path=path, n=len(wrong), first=wrong[0]))
     for place, parameter in own.items():
         parameter.write(weights[place])
-
-
-def _python_state() -> Any:
-    """Return the states of Python's and numpy's random number generators as JSON, without numpy's key."""
-    numpy_state = cast(tuple[Any, ...], np.random.get_state())
-    return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
-
-
-def _random_states() -> dict[str, ArrayT]:
-    """Return the states of random number generators that are arrays: numpy's key, torch, and CUDA."""
-    states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state().numpy()
-    return states
-
-
-def _restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
-    """Restore the states of all random number generators after checking them."""
-    require_type("python", python, dict)
-    version, numbers, gauss = python["random"]
-    random.setstate((version, tuple(numbers), gauss))
-    kind, position, has_gauss, cached = python["numpy"]
-    key = arrays["random/numpy"]
-    # numpy does not check the position; an invalid one makes it read out of bounds.
-    whole_number("python.numpy", position, 0, 624)
-    require(_kind(key) == ((624,), np.dtype(np.uint32)), "random/numpy", _kind(key), "624 numbers of uint32")
-    has_gauss, cached = whole_number("python.numpy", has_gauss, 0, 1), in_range("python.numpy", cached, -1e9, 1e9)
-    np.random.set_state((kind, key, position, has_gauss, cached))
-    torch.set_rng_state(torch.from_numpy(arrays["random/torch"]))
-    if "random/cuda" in arrays and torch.cuda.is_available():
-        torch.cuda.set_rng_state(torch.from_numpy(arrays["random/cuda"]))
 
 
 def _kind(array: ArrayT) -> tuple[Any, ...]:

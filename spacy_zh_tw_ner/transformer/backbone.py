@@ -14,7 +14,7 @@ from ..errors import (
     PipelineMismatchError,
     SettingError,
 )
-from .base_model import Base, bidirectional_mask, is_decoder
+from .base_model import NUMBERED_FROM_PADDING, Base, bidirectional_mask, is_decoder
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
 from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, warn_if_emulated
@@ -26,7 +26,9 @@ from .quantization import (
     translate_quantization_errors,
 )
 from .settings import BackboneSettings
+from .trimming import trim_embeddings
 from .weights import Weights, fingerprint
+from .wordpieces import IdsT
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -49,12 +51,14 @@ class Backbone(nn.Module):
 
     model: The model of transformers, adapters included.
     settings: The settings that the model was built with.
+    kept: Ids in the base model of the wordpieces that a trimmed vocabulary has; None if it was not trimmed.
     """
 
-    def __init__(self, model: Base, settings: BackboneSettings) -> None:
+    def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
+        self.kept = kept
 
     @property
     def width(self) -> int:
@@ -68,8 +72,7 @@ class Backbone(nn.Module):
         limit = getattr(config, "max_position_embeddings", None)
         if limit is None:
             return None
-        # RoBERTa numbers positions from the padding id + 1.
-        offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+        offset = config.pad_token_id + 1 if config.model_type in NUMBERED_FROM_PADDING else 0
         return int(limit) - offset
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -94,10 +97,13 @@ class Backbone(nn.Module):
         return cast(torch.Tensor, hidden.float())
 
 
-def load_backbone(name: str, *, device: str | torch.device = "cpu", **settings: Any) -> Backbone:
+def load_backbone(
+    name: str, *, kept: IdsT | None = None, device: str | torch.device = "cpu", **settings: Any
+) -> Backbone:
     """Load a base model from the Hub, its cache or a folder, and apply settings to it.
 
     name (str): Id on the Hub, or a folder. If the checkpoint has a head, only its encoder is loaded.
+    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; None for all.
     device (str | torch.device): The device of the weights.
     settings: The fields of `BackboneSettings` other than `name`.
     RETURNS (Backbone): The backbone, in evaluation mode. New adapters start with an update of zero.
@@ -106,7 +112,9 @@ def load_backbone(name: str, *, device: str | torch.device = "cpu", **settings: 
     config = read_config(name, settings.get("revision"))
     # A branch gets new commits. Keep the commit that was loaded: adapters depend on its weights.
     revision = getattr(config, "_commit_hash", None) or settings.get("revision")
-    return build_backbone(BackboneSettings(name, **{**settings, "revision": revision}), config, device=device)
+    return build_backbone(
+        BackboneSettings(name, **{**settings, "revision": revision}), config, kept=kept, device=device
+    )
 
 
 def build_backbone(
@@ -115,6 +123,7 @@ def build_backbone(
     *,
     weights: Mapping[str, torch.Tensor] | None = None,
     adapter: Weights | None = None,
+    kept: IdsT | None = None,
     device: str | torch.device = "cpu",
 ) -> Backbone:
     """Build a backbone from its settings and the config of its base model.
@@ -124,6 +133,7 @@ def build_backbone(
     weights (Mapping[str, torch.Tensor] | None): Weights of the base model by name, quantized if the settings say so;
         if None, they are read from the checkpoint `settings.name`.
     adapter (dict[str, torch.Tensor] | None): Weights of the adapters by name; None for new adapters.
+    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; that of `weights` is trimmed already.
     device (str | torch.device): The device of the weights.
     RETURNS (Backbone): The backbone, in evaluation mode.
     RAISES (ValueError): As `load_backbone`, or if the adapters were trained on another base model.
@@ -152,7 +162,10 @@ def build_backbone(
     normalize_quantized(model, memory.precision)
     if settings.lora is not None and weights is None:
         settings = replace(settings, base_hash=_identify(model, settings))
+    if kept is not None and weights is None:
+        trim_embeddings(model, kept)
     backbone = configure(model, settings)
+    backbone.kept = kept
     if settings.lora is not None and adapter is not None:
         load_adapter(model, settings.lora.bias, adapter)
     return backbone

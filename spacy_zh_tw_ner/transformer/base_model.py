@@ -8,6 +8,8 @@ from torch import nn
 
 # Added to the attention score of a masked position, which gets probability 0; the sum is finite in float16.
 MASKED_SCORE = -30_000.0
+# Families in which the first position has the number of the padding id + 1
+NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 class Base(nn.Module):
@@ -15,6 +17,7 @@ class Base(nn.Module):
 
     config: Any
     get_input_embeddings: Callable[[], nn.Embedding]
+    save_pretrained: Callable[..., None]
 
 
 def layers_of(model: Base) -> nn.ModuleList:

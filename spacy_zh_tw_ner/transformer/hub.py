@@ -103,6 +103,30 @@ def read_model(
     return cast(Base, model if quantization is not None else model.to(device))
 
 
+def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") -> Base:
+    """Load a checkpoint in the precision in which it is stored, with its head if that is for token classification.
+
+    RAISES (ValueError): If a weight is missing, or as `read_config`.
+    """
+    from transformers import AutoModelForTokenClassification
+
+    has_head = any(kind.endswith("ForTokenClassification") for kind in config.architectures or ())
+    cls = AutoModelForTokenClassification if has_head else _model_class(name, config)
+    with loading(name, revision):
+        model, info = cls.from_pretrained(
+            name,
+            config=config,
+            revision=revision or "main",
+            torch_dtype="auto",
+            output_loading_info=True,
+            trust_remote_code=False,
+            **({} if has_head else _without_pooler(cls)),
+        )
+    if info["missing_keys"]:
+        raise BaseModelError(_missing_weights(name, config, info["missing_keys"]))
+    return cast(Base, model)
+
+
 def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: str | None = "sdpa") -> Base:
     """Build a base model on torch's `meta` device, where weights have shapes but no values.
 

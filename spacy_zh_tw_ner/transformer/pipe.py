@@ -33,6 +33,7 @@ def build_transformer_model_v1(
     dropout: float | None = None,
     save: str = "full",
     save_dtype: str | None = None,
+    trim: bool = False,
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`: the model of spacy-transformers' `transformer` component.
 
@@ -50,10 +51,14 @@ def build_transformer_model_v1(
     save (str): "full" saves the base model and the adapters; "adapter" only the adapters, and the base model is loaded
         again by `name` and checked by its hash; "merged" one model with the adapters added to its weights.
     save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; null rounds nothing.
+    trim (bool): Trim the vocabulary to the wordpieces that single characters can have, as no others are ever used.
+        For a multilingual encoder this removes most embeddings; hidden states and gradients stay the same.
     RETURNS (Model[list[Doc], FullTransformerBatch]): The `model` of the factory `transformer`.
     RAISES (ValueError): For settings that contradict each other.
     """
-    settings = BackboneSettings(name, revision, lora, quantization, memory or MemorySettings(), attention, dropout)
+    settings = BackboneSettings(
+        name, revision, lora, quantization, memory or MemorySettings(), attention, dropout, trim=trim
+    )
     tok2vec = build_token_encoder(settings, get_spans, save=save, save_dtype=save_dtype)
     model: PipeT = Model(
         "transformer",
@@ -79,6 +84,7 @@ def build_tok2vec_transformer_v1(
     dropout: float | None = None,
     save: str = "full",
     save_dtype: str | None = None,
+    trim: bool = False,
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer as the `tok2vec` layer of one component.
 
@@ -92,7 +98,7 @@ def build_tok2vec_transformer_v1(
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 
     model = build_transformer_model_v1(
-        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype
+        name, get_spans, revision, lora, quantization, memory, attention, dropout, save, save_dtype, trim
     )
     return cast(Tok2VecT, chain(replace_listener(model), trfs2arrays(pooling, grad_factor)))
 

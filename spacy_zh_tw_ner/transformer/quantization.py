@@ -141,7 +141,7 @@ def quantize_for_cpu(model: nn.Module) -> None:
     """Replace each linear layer by an `Int8Linear`, in place."""
     for path, layer in list(model.named_modules()):
         if type(layer) is nn.Linear:
-            _replace(model, path, Int8Linear.rounded(layer))
+            _replace(model, path, Int8Linear.quantize(layer))
 
 
 def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

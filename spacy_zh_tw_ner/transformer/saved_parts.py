@@ -9,9 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from ..untrusted import in_range, parse_json, require, require_bare_name, require_type, whole_number
 from .hub import read_tokenizer
-from .settings import BackboneSettings, LoraSettings
+from .settings import LOOKUP, LOOKUP_OF_0_1, BackboneSettings, LoraSettings
 from .weights import StoredTensors, Weights, read_tensors
 
 if TYPE_CHECKING:
@@ -55,6 +58,10 @@ def read_settings(data: object) -> BackboneSettings:
     for name in ("lora", "quantization", "memory"):
         if fields.get(name) is not None or name == "memory":
             require_type(f"settings.{name}", fields.get(name), dict)
+    if "trim" in fields:
+        require_type("settings.trim", fields["trim"], bool)
+    if "lookup" in fields:
+        whole_number("settings.lookup", fields["lookup"], LOOKUP_OF_0_1, LOOKUP)
     if fields.get("dropout") is not None:
         in_range("settings.dropout", fields["dropout"], 0.0, 1.0)
     if (lora := fields.get("lora")) is not None:
@@ -82,6 +89,22 @@ def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
     ranks = {tensors.shape_of(name)[:1] for name in tensors if ".lora_A." in name}
     require(lora is None or (lora.r,) in ranks, "settings.lora.r", lora and lora.r, f"the rank of the adapter {ranks}")
     return read_tensors(cast(bytes, data))
+
+
+def read_kept(data: object) -> npt.NDArray[np.int32] | None:
+    """Read the ids that a trimmed vocabulary has kept of its base.
+
+    data (object): Little-endian int32, or None.
+    RETURNS (Optional[NDArray[int32]]): (n_wordpieces,) sorted.
+    RAISES (UnreadableFileError): If they are no ids in ascending order.
+    """
+    if data is None:
+        return None
+    require(isinstance(data, bytes) and len(data) % 4 == 0, "kept", type(data).__name__, "int32 in bytes")
+    kept = np.frombuffer(cast(bytes, data), "<i4").astype(np.int32)
+    ascending = len(kept) > 0 and kept[0] >= 0 and kept[-1] < LARGEST and bool((np.diff(kept) > 0).all())
+    require(ascending, "kept", "others", "ids in ascending order")
+    return kept
 
 
 def packed_config(text: object) -> Any:

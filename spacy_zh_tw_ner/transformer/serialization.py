@@ -30,7 +30,7 @@ from .hub import read_config
 from .lora import adapter_weights, is_adapter, plain_name
 from .memory import DTYPES
 from .quantization import INT8_CPU, is_quantized
-from .saved_parts import packed_config, packed_tokenizer, read_adapter, read_settings, tokenizer_files
+from .saved_parts import packed_config, packed_tokenizer, read_adapter, read_kept, read_settings, tokenizer_files
 from .settings import BackboneSettings, MemorySettings, QuantizationSettings, require_choice
 from .weights import (
     StoredTensors,
@@ -88,6 +88,7 @@ def pack(
         "weights": weights and _serialize(weights, save_dtype, packed),
         "adapter": adapter and _serialize(adapter, save_dtype),
         "tokenizer": tokenizer_files(tokenizer),
+        "kept": backbone.kept.astype("<i4").tobytes() if backbone.kept is not None else None,
     }
 
 
@@ -157,7 +158,8 @@ def unpack(
         source: Any = parts.get("weights")
         require(isinstance(source, bytes | memoryview | Path), "weights", type(source).__name__, "bytes, or in a file")
         weights = StoredTensors(source) if rounded else read_tensors(source)
-    backbone = build_backbone(settings, config, weights=weights, adapter=adapter, device=device)
+    kept = read_kept(parts.get("kept"))  # pipelines of 0.1 lack it
+    backbone = build_backbone(settings, config, weights=weights, adapter=adapter, kept=kept, device=device)
     tokenizer = packed_tokenizer(parts.get("tokenizer"))
     require_vocabulary(backbone, tokenizer)
     return backbone, tokenizer

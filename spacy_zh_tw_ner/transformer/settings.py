@@ -12,6 +12,9 @@ QUANTIZATIONS = ("nf4", "fp4", "int8", "int8_cpu")
 BITSANDBYTES = QUANTIZATIONS[:3]
 AUTO = "auto"
 ATTENTIONS = (None, "causal", "bidirectional")
+# Versions of the rules by which tokens become wordpieces, see `token_splitting`. A pipeline keeps the one that it was
+# trained with.
+LOOKUP_OF_0_1, LOOKUP = 1, 2
 
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
@@ -143,6 +146,8 @@ class BackboneSettings:
     attention: Attention of a decoder, "causal" or "bidirectional"; None for the default of the model.
     dropout: Value of every dropout rate of the base model; None for those of the checkpoint.
     base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
+    trim: Cut the vocabulary to the wordpieces of characters when the base is loaded, see `trimming`.
+    lookup: Version of the rules by which tokens become wordpieces.
     """
 
     name: str
@@ -153,12 +158,15 @@ class BackboneSettings:
     attention: str | None = None
     dropout: float | None = None
     base_hash: str | None = None
+    trim: bool = False
+    lookup: int = LOOKUP
 
     def __post_init__(self) -> None:
         require_choice("attention", self.attention, ATTENTIONS)
         if self.quantization is not None and self.lora is not None:  # bitsandbytes would round trained biases
             require_choice("lora.bias with quantization", self.lora.bias, ("none",))
             require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
+        _require(isinstance(self.trim, bool), "trim", self.trim, "true or false")
         _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,4 +181,4 @@ class BackboneSettings:
             data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])
         blocks = {"lora": LoraSettings, "quantization": QuantizationSettings, "memory": MemorySettings}
         made = {name: block(**data[name]) for name, block in blocks.items() if data[name] is not None}
-        return cls(**{**data, **made})
+        return cls(**{"lookup": LOOKUP_OF_0_1, **data, **made})  # settings saved by 0.1 lack it

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import srsly
@@ -22,12 +23,13 @@ from ..errors import (
 from ..thread_safety import one_at_a_time
 from ..untrusted import origin, parse_json, parse_msgpack, reading, require_type
 from .backbone import Backbone, load_backbone, require_vocabulary
-from .hub import read_tokenizer
+from .hub import read_config, read_tokenizer
 from .micro_batching import MicroBatchRunner
 from .optimizer_state import state_from_bytes, state_to_bytes
 from .optimizers import EncoderOptimizer
 from .serialization import from_bytes, pack, require_packable, to_bytes, unpack
 from .settings import BackboneSettings
+from .trimming import trim_vocabulary
 from .wordpieces import WordpieceTable
 
 if TYPE_CHECKING:
@@ -96,17 +98,27 @@ class BackboneShim(Shim):
 
         RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
         """
-        backbone = load_backbone(**vars(self.settings), device=encoder_device())
-        tokenizer = read_tokenizer(self.settings.name, self.settings.revision)
+        tokenizer, kept = read_tokenizer(self.settings.name, self.settings.revision), None
+        if self.settings.trim:
+            config = read_config(self.settings.name, self.settings.revision)
+            tokenizer, kept = trim_vocabulary(tokenizer, config)
+        backbone = load_backbone(**vars(self.settings), kept=kept, device=encoder_device())
         require_vocabulary(backbone, tokenizer)
         require_packable(backbone, self.save, self.save_dtype)
         self.hold(backbone, tokenizer)
 
     def hold(self, backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Replace the backbone, and reset the optimizer and the scale of gradients."""
-        self._model, self._table = backbone, WordpieceTable(tokenizer, self.max_wordpieces)
+        self._model = backbone
+        self._table = WordpieceTable(tokenizer, self.max_wordpieces, backbone.settings.lookup)
         self._runner = MicroBatchRunner(backbone, self._scale)
         self._optimizer = self._scaler = None
+
+    def use_lookup(self, lookup: int) -> None:
+        """Use the rules of an earlier version for wordpieces, see `settings.LOOKUP`."""
+        if lookup != self.backbone.settings.lookup:
+            self.backbone.settings = replace(self.backbone.settings, lookup=lookup)
+            self._table = WordpieceTable(self.table.tokenizer, self.max_wordpieces, lookup)
 
     @property
     def scaler(self) -> torch.amp.GradScaler:

@@ -123,11 +123,12 @@ def cut_documents(
     max_length (Optional[int]): Longest sequence that the model supports, special wordpieces included.
     RETURNS (WindowedDocs): Wordpieces and windows of all documents.
     """
-    norms = np.concatenate([np.empty(0, np.uint64), *(doc.to_array(NORM) for doc in docs)])
+    # (n_tokens, 2) keys of norms and texts
+    keys = np.concatenate([np.empty((0, 2), np.uint64), *(doc.to_array([NORM, ORTH]) for doc in docs)])
     strings = docs[0].vocab.strings if docs else None
-    if strings is None or not len(norms):
+    if strings is None or not len(keys):
         return WindowedDocs(Wordpieces(np.empty(0, np.int32), np.empty(0, np.int32)), np.zeros(1, np.int32), [])
-    wordpieces = table(norms, strings)
+    wordpieces = table(keys[:, 0], strings, keys[:, 1])
     size = None if max_length is None else max_length - table.n_special
     bounds = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
     if isinstance(get_spans, ClauseWindows):

@@ -1,29 +1,31 @@
-"""Look up the wordpieces of tokens by their norms.
+"""Look up the wordpieces of tokens by their norms and the case of their texts.
 
-Most tokens are one character, and there are a few thousand of them: the model's tokenizer splits each of them once, as
-with `is_split_into_words`, and from then on a batch is one search in a sorted table.
+Most tokens are one character, and there are a few thousand of them: `token_splitting` splits each of them once, and
+from then on a batch is one search in a sorted table.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import NORM  # type: ignore[import-not-found]
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
-from ..errors import BaseModelError, Errors
+from ..errors import BaseModelError, Errors, Warnings
+from .settings import LOOKUP
+from .token_splitting import NEIGHBOUR, TokenSplitter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 IdsT: TypeAlias = npt.NDArray[np.int32]
-NEIGHBOUR = "中"  # precedes each token that is split, so that none is the first of its sentence
 MAX_TOKENS = 100_000  # in the table
 MAX_WORDPIECES = 32
 AT_ONCE = 65_536  # tokens in one lookup, which takes many times the memory of its result
+ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads the differences of keys over all bits
 
 N_CODE_POINTS = 0x110000
 # Planes of writing systems, and variation selectors. The other code points are unassigned or private.
@@ -60,10 +62,13 @@ class WordpieceTable:
 
     tokenizer (PreTrainedTokenizerBase): A fast one.
     max_wordpieces (int): Of one token; the rest is dropped. Only long runs of Latin letters have so many.
+    lookup (int): Version of the rules of `token_splitting`.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_wordpieces: int = MAX_WORDPIECES) -> None:
+    def __init__(
+        self, tokenizer: "PreTrainedTokenizerBase", max_wordpieces: int = MAX_WORDPIECES, lookup: int = LOOKUP
+    ) -> None:
         if not tokenizer.is_fast:
             raise BaseModelError(Errors.ZT310.format(kind=type(tokenizer).__name__))
         self.tokenizer, self.max_wordpieces = tokenizer, max_wordpieces
@@ -71,31 +76,41 @@ class WordpieceTable:
         # A byte-level tokenizer has ids for all bytes and no [UNK]; characters that it drops are encoded as padding.
         self.unknown_id = _first_id(tokenizer, "unk_token_id", "pad_token_id", "eos_token_id")
         self.prefix, self.suffix = _special_ids(tokenizer)
+        self._splitter = TokenSplitter(tokenizer, lookup)
         self._table = _EMPTY
+        self._has_warned = False
 
     @property
     def n_special(self) -> int:
         """Number of special wordpieces around each window."""
         return len(self.prefix) + len(self.suffix)
 
-    def __call__(self, norms: KeysT, strings: StringStore) -> Wordpieces:
+    def __call__(self, norms: KeysT, strings: StringStore, texts: KeysT | None = None) -> Wordpieces:
         """Look tokens up.
 
         norms (KeysT): (n_tokens,) keys of the norms.
         strings (StringStore): Resolves the keys.
+        texts (Optional[KeysT]): (n_tokens,) keys of the texts, which have the case of letters; None for lower case.
         RETURNS (Wordpieces): One or more for each token.
         """
+        texts = norms if texts is None else texts
         if len(norms) <= AT_ONCE:
-            return self._look_up(norms, strings)
-        found = [self._look_up(norms[first : first + AT_ONCE], strings) for first in range(0, len(norms), AT_ONCE)]
+            return self._look_up(norms, texts, strings)
+        chunks = [slice(first, first + AT_ONCE) for first in range(0, len(norms), AT_ONCE)]
+        found = [self._look_up(norms[chunk], texts[chunk], strings) for chunk in chunks]
         return Wordpieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
-    def _look_up(self, norms: KeysT, strings: StringStore) -> Wordpieces:
+    def split(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
+        """Split tokens into ids, one or more for each, without the table."""
+        return [ids[: self.max_wordpieces] or [self.unknown_id] for ids in self._splitter(texts, norms)]
+
+    def _look_up(self, norms: KeysT, texts: KeysT, strings: StringStore) -> Wordpieces:
         table = self._table
-        places = _find(table, norms)
+        keys = norms + (texts - norms) * ODD  # (n_tokens,) modulo 2**64; that of the norm where it equals the text
+        places = _find(table, keys)
         if places is None:
-            table = self._table = self._extended(table, np.unique(norms), strings)
-            places = _find(table, norms)
+            table = self._table = self._extended(table, keys, norms, texts, strings)
+            places = _find(table, keys)
             assert places is not None
         counts = table.counts[places]
         ends = np.cumsum(counts)
@@ -105,12 +120,16 @@ class WordpieceTable:
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
         return Wordpieces(table.ids[np.repeat(table.firsts[places], counts) + within], counts)
 
-    def _extended(self, table: _Table, norms: KeysT, strings: StringStore) -> _Table:
-        """Return a table with these norms added. If it would be too large, former entries are dropped."""
-        if len(table.keys) + len(norms) > MAX_TOKENS:
+    def _extended(self, table: _Table, keys: KeysT, norms: KeysT, texts: KeysT, strings: StringStore) -> _Table:
+        """Return a table with these tokens added. If it would be too large, former entries are dropped."""
+        keys, first = np.unique(keys, return_index=True)
+        if len(table.keys) + len(keys) > MAX_TOKENS:
             table = _EMPTY
-        new = norms[~np.isin(norms, table.keys)]
-        split = self._split([strings[key] for key in new.tolist()])
+        is_new = ~np.isin(keys, table.keys)
+        new, first = keys[is_new], first[is_new]
+        new_texts, new_norms = ([strings[key] for key in of_tokens[first].tolist()] for of_tokens in (texts, norms))
+        split = self.split(new_texts, new_norms)
+        self._warn_of_outside(new_texts, new_norms)
         counts = np.array([len(ids) for ids in split], dtype=np.int32)
         firsts = (len(table.ids) + np.cumsum(counts) - counts).astype(np.int32)
         keys = np.concatenate([table.keys, new])
@@ -123,18 +142,16 @@ class WordpieceTable:
             np.concatenate([table.ids, flat]),
         )
 
-    def _split(self, words: list[str]) -> list[list[int]]:
-        """Have the tokenizer split words, each after a neighbour, as in a sentence."""
-        if not words:
-            return []
-        encoded = self.tokenizer(
-            [[NEIGHBOUR, word] for word in words], is_split_into_words=True, add_special_tokens=False
-        )
-        found = []
-        for i, ids in enumerate(encoded["input_ids"]):
-            own = [id_ for id_, word in zip(ids, encoded.word_ids(i), strict=True) if word == 1]
-            found.append(own[: self.max_wordpieces] or [self.unknown_id])
-        return found
+    def _warn_of_outside(self, texts: Sequence[str], norms: Sequence[str]) -> None:
+        """Warn once if a token has a character that a trimmed vocabulary does not have."""
+        if self._has_warned:
+            return
+        pairs = zip(texts, norms, strict=True)
+        outside = next((text for text, norm in pairs if self._splitter.is_outside(text, norm)), None)
+        if outside is not None:
+            self._has_warned = True
+            codes = " ".join(f"U+{ord(char):04X}" for char in outside)
+            warnings.warn(Warnings.ZT256.format(text=outside, codes=codes), stacklevel=2)
 
 
 class CodePointWordpieces(NamedTuple):
@@ -161,9 +178,9 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
         chars = (chr(c) if c not in SURROGATES else "\ufffd" for c in range(start, end))
         # Of two spaces between tokens, the second is a token.
         doc = tokenize("".join(chars).replace(" ", "  "))
-        wordpieces = table(cast(KeysT, doc.to_array(NORM)), doc.vocab.strings)
-        counts[start:end] = wordpieces.counts
-        ids += [np.full(start - done, table.unknown_id), wordpieces.ids]
+        split = table.split([token.text for token in doc], [token.norm_ for token in doc])
+        counts[start:end] = list(map(len, split))
+        ids += [np.full(start - done, table.unknown_id), np.array([id_ for ids_ in split for id_ in ids_])]
         done = end
     ids.append(np.full(N_CODE_POINTS - done, table.unknown_id))
     return CodePointWordpieces(np.concatenate(ids).astype(np.int32), counts)

@@ -110,6 +110,11 @@ def test_export_writes_annotations_and_predictions(tiny_corpus: Path, tiny_pipel
         (("visualize", "PIPELINE", "text.txt", "out"), "[ZT210]"),
         (("visualize", "nowhere", "text.txt", "out"), "nowhere"),
         (("from-hf", "nowhere", "out"), "[ZT321]"),
+        (("trim", "nowhere", "out"), "[ZT321]"),
+        (("trim", "nowhere", "out", "--texts", "empty.txt"), "[ZT254]"),
+        (("trim", "nowhere", "out", "--texts", "latin.txt"), "[ZT206]"),
+        (("trim", "nowhere", "out", "--texts", "nowhere.txt"), "[ZT676]"),
+        (("trim", "PIPELINE", "out"), "[ZT252]"),
         (("try", "nowhere", "好", "-o", "out"), "nowhere"),
     ],
 )

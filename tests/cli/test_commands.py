@@ -111,15 +111,16 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
             for one in names:
                 kinds[one].add("flag" if option.is_flag else "value")
     assert {short: names for short, names in long_of.items() if len(names) > 1} == {}
-    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+    # `evaluate --scripts` measures Traditional and Simplified; `trim --scripts` names scripts of Unicode.
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {"--scripts": {"flag", "value"}}
     assert long_of["-p"] == {"--pipeline"}
     assert long_of["-F"] == {"--force"}
     assert long_of["-V"] == {"--verbose"}
 
 
 def test_commands_that_replace_outputs_have_force() -> None:
-    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"mask", "model-card", "plan", "quantize", "train", "unmask"}
+    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "fetch-base"}
+    writers |= {"from-hf", "init-config", "mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 

@@ -18,7 +18,8 @@ from spacy_zh_tw_ner.export.check_onnx import TOLERANCE, Session, check_onnx
 from spacy_zh_tw_ner.export.export_onnx import write_onnx
 from spacy_zh_tw_ner.export.quantize import write_quantized
 from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
-from spacy_zh_tw_ner.transformer import wordpieces
+from spacy_zh_tw_ner.runtime import load
+from spacy_zh_tw_ner.transformer import trimming, wordpieces
 from tests.pipelines import SENTENCE, make_pipeline
 
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 2, "target_modules": "all-linear"}
@@ -181,3 +182,18 @@ def test_missing_packages_are_named(tiny_nlp: Language, monkeypatch: pytest.Monk
     monkeypatch.setattr(export_onnx, "find_spec", lambda name: None if name == "onnxscript" else True)
     with pytest.raises(ValueError, match=r"\[ZT546\] .*\(onnxscript\)"):
         write_onnx(tiny_nlp, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["deberta-v2", "qwen2"])
+def test_a_trimmed_encoder_reads_characters_as_the_pipeline_does(
+    family: str, tiny_checkpoint: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (trimming, wordpieces):
+        monkeypatch.setattr(module, "RANGES", ((0, 0x100), (0x3000, 0x3010), (0x4E00, 0xA000), (0xFF00, 0x10000)))
+    nlp = make_pipeline(tiny_checkpoint(family), tmp_path / "pipeline", trim=True)
+    (tmp_path / "onnx").mkdir()
+    assert write_onnx(spacy.load(tmp_path / "pipeline"), tmp_path / "onnx").difference <= TOLERANCE
+    for text in (SENTENCE, "蔡英文 in Taipei, T恤 ＴＡＩＷＡＮ"):
+        wanted = [(ent.start_char, ent.end_char, ent.label_) for ent in nlp(text).ents]
+        assert [found[:3] for found in load(tmp_path / "onnx")([text])[0]] == wanted

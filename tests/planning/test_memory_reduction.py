@@ -35,6 +35,14 @@ def test_each_reduction_gives_a_config_that_can_be_built() -> None:
         assert make_plan(read_recipe(reduction.config)).total == reduction.plan.total
 
 
+def test_a_large_vocabulary_is_trimmed_first() -> None:
+    config = with_settings(read_config("12gb-7b-qlora"), {"components.transformer.model.trim": False})
+    total = make_plan(read_recipe(config)).total
+    first = next(reduce_memory(config, total / 2**30 - 0.5))
+    assert (first.level, first.change) == (1, "model.trim = True")
+    assert read_recipe(first.config).settings.trim
+
+
 @pytest.mark.usefixtures("shallow")
 def test_all_reductions_are_tried_if_none_suffices() -> None:
     reductions = list(reduce_memory(read_config("12gb-7b-qlora"), 0.5))

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from spacy_zh_tw_ner.planning import plan as plan_module
+from spacy_zh_tw_ner.planning.base_models import trimmed_size
 from spacy_zh_tw_ner.planning.meta_device import Allocations, step_peak
 from spacy_zh_tw_ner.planning.plan import (
     GIB,
@@ -21,7 +22,8 @@ from spacy_zh_tw_ner.planning.plan import (
 )
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
-from spacy_zh_tw_ner.transformer.backbone import Backbone, configure, prepare_config
+from spacy_zh_tw_ner.transformer import hub, trimming
+from spacy_zh_tw_ner.transformer.backbone import Backbone, configure, load_backbone, prepare_config
 from spacy_zh_tw_ner.transformer.optimizers import OPTIMIZERS, build_optimizer
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, MemorySettings, QuantizationSettings
 
@@ -166,9 +168,37 @@ def test_each_preset_fits_into_its_gpu(name: str) -> None:
 
 
 def test_a_7b_model_in_nf4_takes_about_four_gib() -> None:
-    plan = make_plan(read_recipe(read_config("12gb-7b-qlora")))
+    trimmed = read_recipe(read_config("12gb-7b-qlora"))
+    plan = make_plan(replace(trimmed, settings=replace(trimmed.settings, trim=False)))
     assert plan.parameters == pytest.approx(7.07e9, rel=0.01)
     assert 4 * GIB < plan.weights < 4.5 * GIB
+
+
+def test_a_trimmed_vocabulary_is_planned() -> None:
+    """Of 152,064 embeddings of Qwen2-7B, 3,584 wide and in bf16, 18,941 are left."""
+    trimmed = read_recipe(read_config("12gb-7b-qlora"))
+    assert trimmed.settings.trim
+    plan, whole = (make_plan(replace(trimmed, settings=replace(trimmed.settings, trim=trim))) for trim in (True, False))
+    assert (plan.vocabulary, whole.vocabulary) == (18_941, 152_064)
+    assert whole.weights - plan.weights == (152_064 - 18_941) * 3_584 * 2
+    assert whole.total - plan.total == pytest.approx(0.89 * GIB, rel=0.01)
+
+
+def test_a_base_in_a_folder_is_trimmed_as_in_training(
+    tiny_checkpoint: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trimming, "RANGES", ((0, 0x300), (0x4E00, 0x5000)))
+    base = str(tiny_checkpoint("deberta-v2"))
+    settings = BackboneSettings(base, trim=True)
+    trimmed_size.cache_clear()
+    backbone_on_meta.cache_clear()
+    plan = make_plan(recipe(settings=settings, n_windows=1, length=32))
+    _, kept = trimming.trim_vocabulary(hub.read_tokenizer(base, None), hub.read_config(base, None))
+    assert plan.vocabulary == len(kept) < 3000
+    backbone = load_backbone(**vars(settings), kept=kept)
+    assert plan.parameters == sum(parameter.numel() for parameter in backbone.parameters())
+    trimmed_size.cache_clear()
+    backbone_on_meta.cache_clear()
 
 
 def test_the_total_extrapolated_from_shallow_models_is_right() -> None:

@@ -13,7 +13,10 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry
 
 from spacy_zh_tw_ner.errors import ZhTwNerError
-from spacy_zh_tw_ner.training.checkpoint import load_checkpoint
+from spacy_zh_tw_ner.export.quantize import backbone_shims
+from spacy_zh_tw_ner.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from spacy_zh_tw_ner.transformer.settings import LOOKUP, LOOKUP_OF_0_1
+from tests.pipelines import with_transformer
 
 SAVED = Path(__file__).parents[1] / "saved" / "v0_1_0"
 Read = Callable[[dict[str, Any]], object]
@@ -137,3 +140,23 @@ def test_a_huge_step_in_a_checkpoint_is_refused(step: object, read: Read, arrays
     data = save({**inner, "said": as_array(metadata)})
     with pytest.raises(ZhTwNerError, match="ZT644"):
         read({**arrays, "optimizer": np.frombuffer(data, dtype=np.uint8)})
+
+
+def test_a_run_of_0_1_goes_on_with_the_wordpieces_that_it_began_with(
+    tiny_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    nlp = with_transformer(tiny_checkpoint("deberta-v2"))
+    optimizer, (shim,) = nlp.resume_training(), backbone_shims(nlp)
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, nlp, optimizer, Position())
+    load_checkpoint(path, nlp, optimizer)
+    assert shim.backbone.settings.lookup == LOOKUP
+    assert shim.table.tokenizer.convert_ids_to_tokens(shim.table.split("臺", "臺")[0]) == ["臺"]
+    saved = load(path.read_bytes())
+    said = json.loads(saved["said"].tobytes())
+    del said["lookups"]  # as 0.1 wrote it
+    path.write_bytes(save({**saved, "said": as_array(said)}))
+    load_checkpoint(path, nlp, optimizer)
+    assert shim.backbone.settings.lookup == LOOKUP_OF_0_1
+    marked = shim.table.tokenizer.convert_ids_to_tokens(shim.table.split("臺", "臺")[0])
+    assert "".join(marked) == "▁臺"

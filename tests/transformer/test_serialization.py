@@ -1,5 +1,6 @@
 import copy
 import hashlib
+import json
 import shutil
 import struct
 from collections.abc import Callable
@@ -13,12 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
+from spacy_zh_tw_ner.errors import UnreadableFileError
 from spacy_zh_tw_ner.transformer import serialization
 from spacy_zh_tw_ner.transformer.backbone import Backbone, load_backbone
 from spacy_zh_tw_ner.transformer.hub import read_tokenizer
 from spacy_zh_tw_ner.transformer.lora import is_adapted
 from spacy_zh_tw_ner.transformer.serialization import merge, pack, packed_size, require_packable, unpack
-from spacy_zh_tw_ner.transformer.settings import LoraSettings, MemorySettings, QuantizationSettings
+from spacy_zh_tw_ner.transformer.settings import (
+    LOOKUP,
+    LOOKUP_OF_0_1,
+    LoraSettings,
+    MemorySettings,
+    QuantizationSettings,
+)
 from spacy_zh_tw_ner.transformer.weights import fingerprint
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -263,3 +271,24 @@ def test_the_revision_of_a_branch_is_saved_as_its_commit(
 
     monkeypatch.setattr(AutoConfig, "from_pretrained", from_hub)
     assert load_backbone(str(make_checkpoint()), revision="main").settings.revision == "c0ffee"
+
+
+def test_settings_of_0_1_keep_the_wordpieces_of_0_1(make_checkpoint: Make) -> None:
+    name = str(make_checkpoint())
+    parts = pack(load_backbone(name), read_tokenizer(name, None))
+    settings = json.loads(parts["settings"])
+    assert unpack(parts)[0].settings.lookup == LOOKUP
+    del settings["lookup"], settings["trim"], parts["kept"]
+    back, tokenizer = unpack({**parts, "settings": json.dumps(settings)})
+    assert (back.settings.lookup, back.settings.trim, back.kept) == (LOOKUP_OF_0_1, False, None)
+    again = pack(back, tokenizer)
+    assert unpack(again)[0].settings.lookup == LOOKUP_OF_0_1
+
+
+@pytest.mark.parametrize(("setting", "value"), [("lookup", 3), ("lookup", "2"), ("lookup", 0), ("trim", 1)])
+def test_rules_that_no_version_has_are_refused(setting: str, value: object, make_checkpoint: Make) -> None:
+    name = str(make_checkpoint())
+    parts = pack(load_backbone(name), read_tokenizer(name, None))
+    settings = json.loads(parts["settings"]) | {setting: value}
+    with pytest.raises(UnreadableFileError, match=f"settings.{setting}"):
+        unpack({**parts, "settings": json.dumps(settings)})

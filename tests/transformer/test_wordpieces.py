@@ -1,4 +1,4 @@
-"""Wordpieces: the ids that the tokenizer itself gives a word in the middle of a sentence."""
+"""Wordpieces: the table returns what the tokenizer yields, for any text, from any thread."""
 
 import sys
 from collections.abc import Callable
@@ -11,12 +11,13 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.attrs import NORM
+from spacy.attrs import NORM, ORTH
 from spacy.tokens import Doc
 from transformers import AutoTokenizer
 
 from benchmarks.synthetic import byte_level, sentences, unigram, wordpiece
 from spacy_zh_tw_ner.transformer import wordpieces as module
+from spacy_zh_tw_ner.transformer.settings import LOOKUP_OF_0_1
 from spacy_zh_tw_ner.transformer.wordpieces import (
     N_CODE_POINTS,
     CodePointWordpieces,
@@ -77,8 +78,8 @@ def expected_of(tokenizer: Any, words: list[str], unknown: int) -> tuple[list[in
     return [id_ for ids in filled for id_ in ids], [len(ids) for ids in filled]
 
 
-def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
-    table = WordpieceTable(tokenizer)
+def test_ids_of_0_1_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
+    table = WordpieceTable(tokenizer, lookup=LOOKUP_OF_0_1)
     for text in [*list(sentences())[:200], *NASTY]:
         doc = NLP.make_doc(text)
         found = look_up(table, doc)
@@ -88,7 +89,7 @@ def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize("make", list(MAKERS.values()), ids=list(MAKERS))
 def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None:
-    table = WordpieceTable(make())
+    table = WordpieceTable(make(), lookup=LOOKUP_OF_0_1)
 
     @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
     def check(text: str) -> None:
@@ -105,7 +106,7 @@ def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None
 
 def test_a_full_table_is_replaced(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOKENS", 50)
-    table = WordpieceTable(tokenizer)
+    table = WordpieceTable(tokenizer, lookup=LOOKUP_OF_0_1)
     for text in list(sentences())[:60]:
         doc = NLP.make_doc(text)
         found = look_up(table, doc)
@@ -173,7 +174,7 @@ RANGES = ((0, 0x3400), (0x4E00, 0x5000), (0xD7FF, 0xE001), (0x1F600, 0x1F650))
 NLP = spacy.blank("zh_tw")
 
 
-@pytest.fixture(scope="module", params=["bert", "qwen2"])
+@pytest.fixture(scope="module", params=["bert", "qwen2", "deberta-v2"])
 def both(
     request: pytest.FixtureRequest, tiny_checkpoint: Callable[[str], Path]
 ) -> tuple[WordpieceTable, CodePointWordpieces]:
@@ -195,12 +196,14 @@ known = st.sampled_from([c for range_ in RANGES for c in range(*range_) if not 0
 def test_a_character_has_the_pieces_of_its_norm(code: int, both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
     table, found = both
     doc = NLP.make_doc(chr(code))
-    assert of(found, chr(code)) == table(doc.to_array(NORM), doc.vocab.strings).ids.tolist()
+    assert of(found, chr(code)) == table(doc.to_array(NORM), doc.vocab.strings, doc.to_array(ORTH)).ids.tolist()
 
 
 def test_norms_are_in_them(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
-    _, found = both
-    assert of(found, "A") == of(found, "a") != of(found, "b")
+    table, found = both
+    assert of(found, "A") != of(found, "b")
+    # The tokenizer of BERT lowers case, that of Qwen does not.
+    assert (of(found, "A") == of(found, "a")) == (table.tokenizer.tokenize("A") == table.tokenizer.tokenize("a"))
 
 
 def test_every_code_point_has_wordpieces(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:

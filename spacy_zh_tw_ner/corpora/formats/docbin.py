@@ -1,8 +1,8 @@
 """Read `.spacy` files (spaCy's `DocBin`), and write them in constant memory.
 
-A DocBin is one zlib stream of one msgpack object: it can only be read as a whole, and msgpack is limited to 4 GiB,
-about 170 million tokens. So a corpus longer than one shard is written as a folder `NAME.spacy` of several files, which
-spaCy's `Corpus` reads one after the other.
+A DocBin is one zlib stream of one msgpack object. So it can only be read as a whole, and a byte string in msgpack is
+limited to 4 GiB, about 170 million tokens. A corpus of more than `SHARD` characters is therefore written as a folder
+`NAME.spacy` of several files (shards), which spaCy's `Corpus` reads one after the other.
 """
 
 import re
@@ -39,7 +39,8 @@ class Sentence(NamedTuple):
     text: The text.
     entities: Entities with character offsets, sorted.
     outside: For each character, True if its gold tag is O; False inside an entity or without gold annotation.
-    origin: File and line; the beginning of the text if the document does not name them.
+    origin: File and line from which the document was converted. If they were not saved with the document, its first
+        20 characters.
     """
 
     text: str
@@ -66,7 +67,7 @@ def read_docbin(path: Path) -> DocBin:
 
 
 def read_sentences(folder: Path, split: str) -> list[Sentence]:
-    """Read one split of a converted corpus, including documents that are annotated in part.
+    """Read one split of a converted corpus, including documents in which only some tokens have gold annotation.
 
     folder (Path): Folder with the `.spacy` files of a corpus.
     split (str): Name of the split, such as "train".
@@ -91,10 +92,10 @@ def _sentence(doc: Doc) -> Sentence:
 
 
 def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a `.spacy` file, or a folder of several. See `ReaderT`.
+    """Yield the records of a `.spacy` file, or of a folder of several; see `ReaderT`.
 
-    `spacy convert` writes a space after every Chinese character; these spaces are removed. Documents with a token
-    without gold annotation are left out, and the user is notified of their number.
+    `spacy convert` writes a space after every Chinese character; these spaces are removed. A document is left out if
+    any of its tokens has no gold annotation, and the user is notified of the number of these documents.
 
     path (Path): The file or folder.
     reading (Reading): Settings and callbacks.
@@ -119,7 +120,11 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 
 def _is_spaced(docs: Iterable[Doc]) -> bool:
-    """Return whether a space follows nearly every CJK character, and `SpacyWriter` did not write the documents."""
+    """Return whether `spacy convert` has added a space after every Chinese character.
+
+    True if more than 90 % of the pairs of neighbouring CJK characters have a space between them. False for documents
+    that `SpacyWriter` wrote: their spaces are those of the original text.
+    """
     n_pairs = n_spaced = 0
     for doc in docs:
         if ORIGIN in doc.user_data:
@@ -154,8 +159,9 @@ def _record(doc: Doc, origin: str, *, remove_blanks: bool) -> Record:
 class SpacyWriter:
     """Writes records to one or more `.spacy` files in a folder.
 
-    Documents are packed as `DocBin.add` packs them, but only with the attributes of a corpus. `DocBin.add` itself is
-    too slow: it takes 0.3 ms per document to look for msgpack plugins, and as long again to collect strings per token.
+    The files have the format of `DocBin.to_disk`, with only the attributes ORTH, ENT_IOB and ENT_TYPE. `DocBin.add` is
+    not used because it is slow: per document, it takes 0.3 ms to look for msgpack plugins, and another 0.3 ms to
+    collect the strings of the tokens.
 
     folder (Path): Folder to create; it must not exist.
     shard (int): Number of characters after which a new file begins.
@@ -231,7 +237,10 @@ class SpacyWriter:
 
 
 class _Keys(dict[str, int]):
-    """Cache of string → hash in the `StringStore`; a dict subclass, which is twice as fast as `functools.cache`."""
+    """Dictionary of string → hash. Strings are added to the `StringStore` of the vocabulary at their first use.
+
+    A subclass of dict is twice as fast here as `functools.cache`.
+    """
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -251,7 +260,7 @@ def _shard_name(number: int) -> str:
 
 
 def is_shards(folder: Path) -> bool:
-    """Return whether a folder holds only files that `SpacyWriter` names, so that it may be replaced."""
+    """Return whether all files of a folder have names that `SpacyWriter` gives, so that it is safe to replace them."""
     return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())
 
 

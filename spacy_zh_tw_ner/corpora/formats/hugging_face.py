@@ -19,12 +19,12 @@ N_SURVEYED = 1000  # objects from which it is detected whether the tags are IOB1
 
 
 class _Row(NamedTuple):
-    """Tokens and tags of one object.
+    """Tokens and tags of one JSON object or Parquet row.
 
     origin: File and line or row.
-    tokens: The tokens; a text without tokens is one token.
+    tokens: The tokens. If the object has a text but no tokens, the whole text is the only token.
     tags: The tags as names; None if the object has none.
-    data: The object.
+    data: The object or row itself.
     tokenized: False if the object has a text but no tokens.
     """
 
@@ -36,10 +36,11 @@ class _Row(NamedTuple):
 
 
 def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read tokens and tags of JSON objects or Parquet rows. See `ReaderT`.
+    """Yield the records of JSON objects or Parquet rows with tokens and tags; see `ReaderT`.
 
-    If an object has a text, the tokens are found in it. Otherwise they are joined, with spaces only between words of
-    Latin and similar scripts. The names of numeric tags are in the Parquet metadata, or in a file of the same folder.
+    If an object has a text, the tokens are found in it. Otherwise the tokens are joined to a text, with spaces only
+    between words of Latin and similar scripts. The names of numeric tags are read from the Parquet metadata, or from a
+    description of the data set in the folder of the file or its parents; see `LabelNames`.
 
     path (Path): The file.
     reading (Reading): Settings and callbacks.
@@ -127,12 +128,13 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
 def _place(
     tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
 ) -> tuple[str, list[SpanT]]:
-    """Return the text of an object and the span of each token. Tokens are joined if the object has no text.
+    """Find the tokens of an object in its text. If the object has no text, join the tokens to a text.
 
-    tokens (Sequence[str]): The tokens, without markers.
-    blanks (Sequence[Optional[bool]]): See `tags.join_tokens`.
+    tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
+    blanks (Sequence[Optional[bool]]): For each token, whether a space precedes it; see `tags.join_tokens`.
     row (_Row): The object.
-    fields (FieldNames): Name of the field of the text.
+    fields (FieldNames): `text` is the name of the field of the text, or None for the usual names.
+    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.
     RAISES (NotUsable): If the tokens do not match the text.
     """
     strict = fields.text or "text"

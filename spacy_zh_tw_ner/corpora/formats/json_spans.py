@@ -1,4 +1,4 @@
-"""Read and write JSON with spans (CLUENER, doccano, spaCy, Prodigy), and share helpers with other JSON formats."""
+"""Read and write JSON with spans (CLUENER, doccano, spaCy, Prodigy). Other JSON formats use its helper functions."""
 
 import json
 from collections import Counter
@@ -27,28 +27,35 @@ SHAPES = {
 
 
 def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read CLUENER's JSON lines: label → text → pairs of first and last character (inclusive). See `ReaderT`."""
+    """Yield the records of CLUENER's JSON lines; see `ReaderT`.
+
+    Each line has an object of label → entity text → pairs of first and last character (inclusive).
+    """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
 
 def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read doccano's JSON lines: [start, end, label] in `label` or `labels`, or objects in `entities`. See `ReaderT`.
+    """Yield the records of doccano's JSON lines; see `ReaderT`.
 
-    The unit of offsets is a setting in doccano, and its export does not name it, so it is detected.
+    Spans are lists of [start, end, label] in `label` or `labels`, or objects in `entities`. The unit of offsets is a
+    setting of the doccano project. The export does not name the unit, so it is detected.
     """
     return _read_spans(path, reading, "doccano")
 
 
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read JSON lines of spaCy or Prodigy: a text, and character spans in `spans`, `entities` or `ents`. See `ReaderT`.
+    """Yield the records of JSON lines of spaCy or Prodigy; see `ReaderT`.
 
-    Objects that were rejected or ignored in Prodigy are left out, and the user is notified of their number.
+    Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were rejected
+    or ignored in Prodigy are left out, and the user is notified of their number.
     """
     return _read_spans(path, reading, "spaCy")
 
 
 def write_doccano(record: Record, scores: list[float]) -> str:
-    """Return one record as a JSON line for doccano, which imports fields other than text and label as metadata.
+    """Return one record as a JSON line for doccano.
+
+    doccano imports the document id and the scores as metadata.
 
     record (Record): The record.
     scores (list[float]): One score per entity, or an empty list.
@@ -90,7 +97,10 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Read JSON objects with a text and spans. `name` is a key of `SHAPES`; offsets are not converted."""
+    """Yield the records of a file of JSON objects with a text and spans, without converting the offsets.
+
+    name (str): The format: "CLUENER", "doccano" or "spaCy".
+    """
     left_out: Counter[str] = Counter()
     first_relation = ""
     names = LabelNames(path, open_rows(path).features)
@@ -129,7 +139,8 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     reading (Reading): `reject` receives the rejected objects.
-    parse (Callable[[dict, str], Iterator[RawRecord]]): Object and origin → records; none if the object is left out.
+    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields its records; none if
+        the object is left out.
     name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
     YIELDS (RawRecord): Records whose texts and labels are strings, and whose offsets are whole numbers.

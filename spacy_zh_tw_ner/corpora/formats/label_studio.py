@@ -1,7 +1,8 @@
-"""Read and write Label Studio's JSON: an array of tasks, whose regions have offsets in UTF-16 units and their texts.
+"""Read Label Studio's exports JSON and JSON-MIN, and write JSON.
 
-The other export, JSON-MIN, has one object per annotation, with the fields of its task and lists of its regions. The
-names of these lists are settings of the Label Studio project.
+JSON is an array of tasks. A task has regions, which are spans: each has offsets in UTF-16 units, and usually its text.
+JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of
+these lists are settings of the Label Studio project.
 """
 
 import json
@@ -32,7 +33,7 @@ def is_minimal(data: dict[str, Any]) -> bool:
 
 
 def _are_regions(value: Any, needed: str = "end") -> bool:
-    """Return whether a value is a list with an object that has the keys `start` and `needed`."""
+    """Return whether a value is a list in which at least one object has the key `start` and the key `needed`."""
     return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
 
 
@@ -49,7 +50,7 @@ def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read annotated tasks, exported as JSON or JSON-MIN. See `ReaderT`.
+    """Yield the records of annotated tasks, exported as JSON or JSON-MIN; see `ReaderT`.
 
     Of a task with several annotations, the one marked as ground truth is read, or else the first.
     """
@@ -117,14 +118,16 @@ def _task(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
-    """Find the field of the annotated text. Its name is in the project's settings, but not in the export.
+    """Return the name of the field that holds the annotated text. The export does not state it.
+
+    If `names` has no name, a field named "text" is returned, unless the regions refer to another field in `to_name`.
+    Otherwise, it is the field to which most regions refer, or else the field that contains most of their texts, or
+    else the field that was the text of most earlier tasks, or else a field with a usual name.
 
     data (dict): The fields of the task.
-    regions (list[dict]): Its regions. Their `to_name` is usually the name of the field; otherwise the field that
-        contains their texts is chosen.
-    names (FieldNames): `text` is returned if it is set.
+    regions (list[dict]): The regions of the task.
+    names (FieldNames): `text` is the name that the user gave, or None.
     fields (Counter[str]): Field → number of earlier tasks in which it was the text.
-    RETURNS (str): Name of the field.
     RAISES (NotUsable): If several fields may be the text.
     """
     if names.text:

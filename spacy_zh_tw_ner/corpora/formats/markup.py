@@ -18,7 +18,7 @@ PART = re.compile(r"\\([\[\]\\#n])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.D
 
 
 def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file in the inline markup. See `ReaderT`."""
+    """Yield the records of a file in the inline markup; see `ReaderT`."""
     doc_id = ""
     for number, line in numbered_lines(path, reading.advance):
         origin = f"{path}:{number}"

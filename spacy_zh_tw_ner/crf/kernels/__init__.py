@@ -1,6 +1,6 @@
 """Loops of the CRF, compiled by numba for one CPU core; numpy replaces them where numba is not installed.
 
-Each token costs a product of a row vector and a matrix, with sums (forward-backward) or maxima (Viterbi):
+For each token, a row vector is multiplied by a matrix, with sums (forward-backward) or maxima (Viterbi):
 
     out[j] = Σ_i x[i] · matrix[i, j]        `multiply_four`
     out[j] = max_i x[i] + matrix[i, j]      `maximize_four`
@@ -63,8 +63,8 @@ def kernels_for(compiled: bool | None) -> Kernels | None:
 def _load_kernels() -> Kernels:
     """Import the loops and compile them for float32, or load them from numba's cache.
 
-    Compilation takes up to half a minute, once per version of this package and of numba and per type of processor. A
-    message on standard error announces it.
+    Compilation takes up to half a minute. It is repeated only for a new version of this package or of numba, or another
+    type of processor. If it takes longer than NOTIFY_AFTER, the user is notified on standard error.
     """
     import numba  # noqa: F401  (takes a second by itself)
 
@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Pad a matrix with a value: its rows to a multiple of LANES, its columns to a multiple of WIDTH."""
+    """Pad a matrix with a value, so that it has a multiple of LANES rows and a multiple of WIDTH columns."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

@@ -60,10 +60,15 @@ def run_recursion(
 ) -> None:  # fmt: skip
     """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
 
-    potentials: (n_rows, width) φ, padded. carried, values: (n_rows, width) results, padded. They must be different
-    arrays: the compiler does not vectorize a loop that writes to one array twice. first_rows, lengths: (n_sequences,)
-    row at which the recursion begins, and length, of each sequence; longest first. step: 1 for the forward recursion
-    from the first row of each sequence, −1 for the backward recursion from its last row.
+    potentials: (n_rows, width) φ, padded.
+    first_rows, lengths: (n_sequences,) row at which the recursion begins, and length, of each sequence; longest first.
+    step: 1 for the forward recursion from the first row of each sequence, −1 for the backward recursion from its last.
+    into: (width, width) ψ transposed for the forward recursion, ψ for the backward recursion; padded.
+    begin: (width,) `carried` at the first step: ψ_start or ψ_end, padded.
+    carried, values: (n_rows, width) results, padded: of the forward recursion, `values` is α; of the backward
+        recursion, `carried` is β and `values` is φ ∘ β. They must be different arrays: the compiler does not vectorize
+        a loop that writes to one array twice.
+    scales: (n_rows,) result: s of the forward or r of the backward recursion.
     """
     width, one = into.shape[1], potentials.dtype.type(1)
     after = np.zeros((LANES, width), potentials.dtype)
@@ -118,13 +123,15 @@ def exp(x: Any) -> Any:
 
 
 @compiled_finite
-def load(emissions: Array, first: int, length: int, potentials: Array, there: int, peaks: Array) -> float:
+def load(emissions: Array, first: int, length: int, potentials: Array, target: int, peaks: Array) -> float:
     """Write φ = exp(emission − maximum of its row) of one sequence to padded rows.
 
-    There are two loops because a single one would have to wait for each maximum.
+    All maxima are computed in a first loop and φ in a second one: in a single loop, the exponentials of each row would
+    have to wait for the maximum of that row.
 
-    emissions: (n_rows, n_tags). first, length: the rows of the sequence. potentials: (n_rows, width) result, from row
-    `there` on. peaks: (length or more,) buffer, overwritten with the maxima.
+    emissions: (n_rows, n_tags). first, length: first row of the sequence in `emissions`, and its number of rows.
+    potentials: (n_rows, width) result, written from row `target` on.
+    peaks: (length or more,) buffer, overwritten with the maxima.
     RETURNS (float): The sum of the maxima.
     """
     n_tags, total = emissions.shape[1], 0.0
@@ -136,7 +143,7 @@ def load(emissions: Array, first: int, length: int, potentials: Array, there: in
         peaks[t] = peak
         total += peak
     for t in range(length):
-        row, out, peak = emissions[first + t], potentials[there + t], peaks[t]
+        row, out, peak = emissions[first + t], potentials[target + t], peaks[t]
         for j in range(n_tags):
             out[j] = exp(row[j] - peak)
     return total
@@ -180,7 +187,14 @@ def run_expectations(
 ) -> None:  # fmt: skip
     """Compute marginals, expected counts divided by ψ, log Z without the maxima of the transitions, and stability.
 
-    `crf.forward_backward` has the equations. The last four arguments are the results, see `Expectations`.
+    `crf.forward_backward` has the equations.
+
+    emissions: (n_rows, n_tags).
+    first_rows, lengths, counted: (n_sequences,) first row and length of each sequence, and whether its transitions are
+        counted; longest first.
+    forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
+    bound: UNDERFLOW_BOUND.
+    marginals, counts, log_z, stable: The results; see `Expectations`. `counts` must contain zeros.
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
     size = LANES * lengths[0] if len(lengths) else 0

@@ -40,13 +40,16 @@ def run_viterbi(
     emissions: Array, first_rows: Array, lengths: Array, matrix: Array, into: Array, start: Array, end: Array,
     tags: Array, finals: Array, legal: Array,
 ) -> None:  # fmt: skip
-    """Find the best path of each sequence; see `viterbi.Paths` for the results `tags` and `finals`.
+    """Find the best path of each sequence.
 
-    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
-    for the one tag of each token that is on the path.
+    Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
+    computed again, but only for the tag of each token that is on the path.
 
-    matrix: (n_rows, width) transition scores, padded. into: (n_tags, n_tags) the transposed matrix, without padding.
-    legal: (n_sequences,) bool result: the sequence has a legal path.
+    emissions: (n_rows, n_tags).
+    first_rows, lengths: (n_sequences,) first row and length of each sequence; longest first.
+    matrix: (n_padded_tags, width) transition scores, padded. into: (n_tags, n_tags) transposed, without padding.
+    start, end: (n_tags,) start and end scores.
+    tags, finals: Results; see `viterbi.Paths`. legal: (n_sequences,) bool result: the sequence has a legal path.
     """
     n_tags, width = emissions.shape[1], matrix.shape[1]
     after = np.empty((LANES, width), np.float32)

@@ -1,0 +1,118 @@
+"""Save a copy of a base model whose vocabulary is trimmed, for all configs that train on it."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import regex
+
+from ..corpora.text_files import numbered_lines
+from ..errors import BaseModelError, CorpusError, Errors, UsageError
+from ..tokenization.folds import VARIANTS, WIDTHS
+from ..transformer.hub import read_as_stored, read_config, read_tokenizer
+from ..transformer.kept_characters import N_CODE_POINTS, MaskT
+from ..transformer.trimming import trim_embeddings, trim_vocabulary
+
+SCRIPTS = ("Han", "Latin", "Bopomofo", "Hiragana", "Katakana", "Hangul", "Greek", "Cyrillic")  # for messages
+SHARED = ("Common", "Inherited")  # punctuation, digits, symbols and combining marks
+ASCII = range(0x20, 0x7F)
+# Files of what is not a base model → what to do instead
+OTHERS = {
+    "pipeline.json": "It is an exported model.",
+    "meta.json": "It is a pipeline. Set `trim = true` in the [components.transformer.model] block of its config.",
+}
+LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
+
+
+class Trimmed(NamedTuple):
+    """Sizes before and after: numbers of wordpieces and of weights."""
+
+    wordpieces: tuple[int, int]
+    weights: tuple[int, int]
+
+
+def write_trimmed(name: str, folder: Path, *, revision: str | None = None, characters: MaskT | None = None) -> Trimmed:
+    """Trim a base model and save it, with its tokenizer, in the precision in which it is stored.
+
+    A head for token classification is kept; one that predicts wordpieces is not.
+
+    name (str): Id on the Hugging Face Hub, or a folder.
+    folder (Path): An empty folder.
+    revision (Optional[str]): Branch, tag or commit on the Hub.
+    characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all. All others read as unknown.
+    RETURNS (Trimmed): What it has saved.
+    RAISES (BaseModelError): If it is no base model, or quantized, or cannot be trimmed.
+    """
+    _require_base(name)
+    config = read_config(name, revision)
+    if getattr(config, "quantization_config", None) is not None:
+        raise BaseModelError(
+            Errors.ZT252.format(name=name, what="Its weights are quantized. Trim the unquantized one.")
+        )
+    tokenizer, kept = trim_vocabulary(read_tokenizer(name, revision), config, characters)
+    model = read_as_stored(name, revision, config)
+    before = sum(parameter.numel() for parameter in model.parameters())
+    n_rows = model.get_input_embeddings().num_embeddings
+    trim_embeddings(model, kept)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    for pattern in LICENCES if Path(name).is_dir() else ():
+        for path in Path(name).glob(pattern):
+            shutil.copyfile(path, folder / path.name)
+    after = sum(parameter.numel() for parameter in model.parameters())
+    return Trimmed((n_rows, len(kept)), (before, after))
+
+
+def characters_of(scripts: Sequence[str] = (), texts: Iterable[Path] = ()) -> MaskT | None:
+    """Return the characters of scripts and texts, and printable ASCII.
+
+    scripts (Sequence[str]): Names of Unicode scripts, such as "Han". With any, signs that scripts share are kept, too.
+    texts (Iterable[Path]): UTF-8 files. Their characters are kept in both cases, both widths, and with both variants.
+    RETURNS (Optional[MaskT]): (0x110000,) by code point; None, for all characters, without scripts and texts.
+    RAISES (UsageError): For a script that Unicode does not have.
+    RAISES (CorpusError): For a file that is empty, or not UTF-8.
+    """
+    texts = list(texts)
+    if not scripts and not texts:
+        return None
+    found = np.zeros(N_CODE_POINTS, bool)
+    found[ASCII] = True
+    if scripts:
+        classes = "".join(map(_class_of, (*scripts, *SHARED)))
+        everything = "".join(map(chr, range(N_CODE_POINTS)))
+        found[[match.start() for match in regex.finditer(f"[{classes}]", everything)]] = True
+    for path in texts:
+        chars = {char for _, line in numbered_lines(path) for char in line}
+        if not chars:
+            raise CorpusError(Errors.ZT254.format(path=path))
+        found[[ord(form) for char in chars for form in _forms(char)]] = True
+    return found
+
+
+def _class_of(script: str) -> str:
+    """Return the property of a script for a regular expression."""
+    found = rf"\p{{Script={script}}}"
+    try:
+        if not script.replace("_", "").isalpha():
+            raise regex.error("no name")
+        regex.compile(found)
+    except regex.error:
+        raise UsageError(Errors.ZT253.format(script=script, choices=", ".join(SCRIPTS))) from None
+    return found
+
+
+def _forms(char: str) -> list[str]:
+    """Return a character in both cases, both widths and both variants, as far as each is one character."""
+    forms = {char}
+    for table in (WIDTHS, VARIANTS):
+        reverse = {norm: written for written, norm in table.items()}
+        forms |= {table.get(form, form) for form in forms} | {reverse.get(form, form) for form in forms}
+    return [form for char in forms for form in {char, char.lower(), char.upper()} if len(form) == 1]
+
+
+def _require_base(name: str) -> None:
+    for file, what in OTHERS.items():
+        if (Path(name) / file).is_file():
+            raise BaseModelError(Errors.ZT252.format(name=name, what=what))

@@ -1,0 +1,47 @@
+"""Note in the files of a trimmed tokenizer: the characters of which it has the wordpieces."""
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..untrusted import require, require_type, whole_number
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+MaskT: TypeAlias = npt.NDArray[np.bool_]  # (0x110000,) by code point
+N_CODE_POINTS = 0x110000
+NOTE = "zh_tw_ner_characters"  # its key in tokenizer_config.json
+RANGE = re.compile("([0-9A-F]{1,6})(?:-([0-9A-F]{1,6}))?")
+ALL = np.ones(N_CODE_POINTS, bool)
+
+
+def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
+    """Read the note.
+
+    RETURNS (Optional[MaskT]): Whether each code point was kept; None if the tokenizer is not trimmed.
+    RAISES (UnreadableFileError): If the note is damaged.
+    """
+    note = tokenizer.init_kwargs.get(NOTE)
+    if note is None:
+        return None
+    found = np.zeros(N_CODE_POINTS, bool)
+    for part in require_type(NOTE, note, str).split():
+        match = RANGE.fullmatch(part)
+        require(match is not None, NOTE, part, "ranges of code points, such as 4E00-9FFF")
+        assert match is not None
+        first, last = (
+            whole_number(NOTE, int(bound, 16), 0, N_CODE_POINTS - 1) for bound in (match[1], match[2] or match[1])
+        )
+        found[first : last + 1] = True
+    return found
+
+
+def note_of(characters: MaskT) -> str:
+    """Write the note, as "20-7E 4E00-9FFF"."""
+    # (2 n,) first code point of each range, and the one after its last
+    edges = np.flatnonzero(np.diff(characters, prepend=False, append=False)).tolist()
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return " ".join(f"{first:X}" if first + 1 == end else f"{first:X}-{end - 1:X}" for first, end in pairs)

@@ -1,0 +1,187 @@
+"""Split single tokens into wordpieces with a model's own tokenizer, as its pre-training split running text.
+
+Tokenizers of the SentencePiece kind put a mark before each word, and take a token that stands alone for a word. In
+Chinese text, characters follow each other without spaces, and only the first has the mark:
+
+    family                    text     the tokenizer, token by token     here
+    WordPiece                 臺灣     臺 灣                             臺 灣
+    Unigram, BPE, Metaspace   臺灣     ▁ 臺 ▁ 灣                         臺 灣
+    byte-level BPE            臺灣     bytes of 臺, bytes of 灣          the same, without a space before each
+    any, with capitals        Tw       t w                               T w
+
+A token whose wordpiece exists only with the mark keeps the mark. Pipelines of 0.1 were trained with the splits of the
+third column, which `LOOKUP_OF_0_1` names, and keep them.
+
+A trimmed vocabulary (`trimming`) has the wordpieces of characters. There, a token of several characters has the
+wordpieces of its characters, and a character that was not kept has none.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..tokenization.folds import WIDTHS, lower
+from .kept_characters import kept_characters
+from .settings import LOOKUP_OF_0_1
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerBase
+
+SplitT: TypeAlias = Callable[[Sequence[str]], list[list[int]]]
+NEIGHBOUR = "中"  # precedes each token that is split, so that none is the first of its sentence
+SENTENCEPIECE = "▁"
+MARKS = (SENTENCEPIECE, "Ġ")  # the second one is a space in byte-level BPE
+
+
+class TokenSplitter:
+    """Splits tokens into the ids of their wordpieces.
+
+    tokenizer (PreTrainedTokenizerBase): A fast one.
+    lookup (int): Version of the rules, see `settings.LOOKUP`.
+    """
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
+        self._tokenizer = tokenizer
+        self._keeps_case = lookup > LOOKUP_OF_0_1
+        self._unknown = tokenizer.unk_token_id
+        self._unmarked = without_prefix(tokenizer) if lookup > LOOKUP_OF_0_1 else None
+        token_to_id: Callable[[str], int | None] = tokenizer.backend_tokenizer.token_to_id
+        self._mark = next((mark for mark in MARKS if token_to_id(mark) is not None), "")
+        self._mark_id = token_to_id(self._mark)
+        self._kept = kept_characters(tokenizer)
+
+    def __call__(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
+        """Split tokens.
+
+        texts (Sequence[str]): Their texts, for the case of letters.
+        norms (Sequence[str]): Their norms, which are in lower case.
+        RETURNS (list[list[int]]): Ids of each; empty where the tokenizer yields nothing.
+        """
+        if not self._keeps_case:
+            return self._alone(norms)
+        cased = [with_case(text, norm) for text, norm in zip(texts, norms, strict=True)]
+        if self._kept is None:
+            return self._in_either_case(cased, norms)
+        characters = self._in_either_case([*"".join(cased)], [*"".join(norms)])
+        ends = np.cumsum([len(norm) for norm in norms], dtype=int).tolist()
+        by_token = [characters[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return [[id_ for ids in of_token for id_ in ids] for of_token in by_token]
+
+    def is_outside(self, text: str, norm: str) -> bool:
+        """Return whether a token has a character that a trimmed vocabulary does not have."""
+        return not self._has(norm) and not self._has(with_case(text, norm))
+
+    def _has(self, word: str) -> bool:
+        return self._kept is None or all(self._kept[ord(char)] for char in word)
+
+    def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
+        """Split tokens in their own case; in lower case where a vocabulary has no capitals, as some Chinese ones."""
+        found = self._split(cased)
+        lost = [i for i, ids in enumerate(found) if cased[i] != norms[i] and not self._is_known(ids)]
+        for i, ids in zip(lost, self._split([norms[i] for i in lost]), strict=True):
+            found[i] = ids
+        return found
+
+    def _split(self, words: Sequence[str]) -> list[list[int]]:
+        """Split words; those with characters that a trimmed vocabulary does not have into nothing."""
+        return [ids if self._has(word) else [] for word, ids in zip(words, self._best(words), strict=True)]
+
+    def _best(self, words: Sequence[str]) -> list[list[int]]:
+        """Split words, preferably into one wordpiece without a mark, or else into one with a mark."""
+        if self._unmarked is None or not words:
+            return self._alone(words)
+        found = [encoding.ids for encoding in self._unmarked.encode_batch(list(words), add_special_tokens=False)]
+        for i, ids in enumerate(found):
+            if not ids and words[i].isspace() and self._mark_id is not None:
+                found[i] = [self._mark_id]  # what a space becomes in a sentence
+        is_sure = [len(ids) == 1 and self._is_known(ids) for ids in found]
+        unsure = [i for i, word in enumerate(words) if not is_sure[i] and self._may_have_mark(word)]
+        for i, marked in zip(unsure, self._alone([words[i] for i in unsure]), strict=True):
+            if self._is_known(marked) and (len(marked) == 1 or not self._is_known(found[i])):
+                found[i] = marked
+        return found
+
+    def _may_have_mark(self, word: str) -> bool:
+        """Return whether a word may be one wordpiece with a mark; False, of one character, if it certainly is not."""
+        assert self._unmarked is not None
+        normalizer = self._unmarked.normalizer
+        normal = word if normalizer is None else normalizer.normalize_str(word)
+        if len(normal) != 1 or self._mark != SENTENCEPIECE:
+            return True  # wordpieces of bytes are written in other characters
+        return self._unmarked.token_to_id(self._mark + normal) is not None
+
+    def _alone(self, words: Sequence[str]) -> list[list[int]]:
+        """Have the tokenizer split words, each after a neighbour, as with `is_split_into_words`."""
+        if not words:
+            return []
+        pairs = [[NEIGHBOUR, word] for word in words]
+        encodings = self._tokenizer.backend_tokenizer.encode_batch(
+            pairs, is_pretokenized=True, add_special_tokens=False
+        )
+        return [
+            [id_ for id_, word in zip(encoding.ids, encoding.word_ids, strict=True) if word == 1]
+            for encoding in encodings
+        ]
+
+    def _is_known(self, ids: Sequence[int]) -> bool:
+        return bool(ids) and self._unknown not in ids
+
+
+def with_case(text: str, norm: str) -> str:
+    """Return a norm with letters in the case of the text: ("Ｔ", "t") → "T".
+
+    text (str): A token's text.
+    norm (str): Its norm.
+    RETURNS (str): The norm where it is no lower case of the text, as after a conversion of the script.
+    """
+    if text == norm or len(text) != len(norm):
+        return norm
+    return "".join(map(_with_case, text, norm))
+
+
+def _with_case(char: str, norm: str) -> str:
+    return next((form for form in (char, WIDTHS.get(char, char)) if lower(form) == norm), norm)
+
+
+def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
+    """Build a tokenizer that puts nothing before a word, with the same vocabulary and normalizer.
+
+    tokenizer (PreTrainedTokenizerBase): A fast one. It is not changed.
+    RETURNS (tokenizers.Tokenizer | None): None if the tokenizer puts nothing before a word, or has a part written in
+        Python.
+    """
+    from tokenizers import Tokenizer
+
+    backend = tokenizer.backend_tokenizer
+    try:
+        normalizer, pre_tokenizer = (_state(part) for part in (backend.normalizer, backend.pre_tokenizer))
+    except Exception:  # a part written in Python has no state; tokenizers has no class for this error
+        return None
+    parts = {"normalizer": _edited(normalizer), "pre_tokenizer": _edited(pre_tokenizer)}
+    if parts == {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer}:
+        return None
+    empty = {"type": "WordLevel", "vocab": {}, "unk_token": ""}
+    others = dict.fromkeys(("truncation", "padding", "post_processor", "decoder"))
+    unmarked = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": empty, **others, **parts}))
+    unmarked.model = backend.model  # shared, not copied
+    return unmarked
+
+
+def _state(part: Any) -> Any:
+    """Return the settings of a normalizer or pre-tokenizer, by which it is pickled."""
+    return None if part is None else json.loads(part.__getstate__())
+
+
+def _edited(state: Any) -> Any:
+    """Return the settings of a normalizer or pre-tokenizer without what it puts before words."""
+    if state is None or state["type"] == "Prepend":
+        return None
+    if state["type"] == "Sequence":
+        name = "normalizers" if "normalizers" in state else "pretokenizers"
+        return {**state, name: [part for part in map(_edited, state[name]) if part is not None]}
+    if state["type"] == "Metaspace":
+        return {**state, "prepend_scheme": "never"}
+    return {**state, "add_prefix_space": False} if state.get("add_prefix_space") else state
