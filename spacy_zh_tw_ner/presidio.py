@@ -1,4 +1,4 @@
-"""Adapter for Presidio: a recognizer of Taiwanese personal data for its analyzer, a masking operator for its anonymizer.
+"""Adapter for Presidio: a recognizer of Taiwanese personal data, and an operator that masks entities.
 
 analyzer = AnalyzerEngine(registry=…, nlp_engine=…, supported_languages=["zh"])
 analyzer.registry.add_recognizer(TaiwanRecognizer())

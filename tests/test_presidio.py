@@ -77,14 +77,14 @@ def test_the_analyzer_gets_the_findings_of_the_rules() -> None:
     assert analyze(TaiwanRecognizer()) == FOUND
 
 
-def test_it_takes_part_with_recognizers_of_presidio() -> None:
+def test_it_works_with_other_recognizers_of_presidio() -> None:
     others = PhoneRecognizer(supported_language="zh", supported_regions=["TW"])
     results = make_analyzer(TaiwanRecognizer(), others).analyze("電話0912-345-678", "zh")
     assert {(each.start, each.end, each.entity_type) for each in results} == {(2, 14, "PHONE_NUMBER")}
     assert max(each.score for each in results) == 0.98
 
 
-def test_entities_and_thresholds_are_those_of_the_analyzer() -> None:
+def test_the_analyzer_filters_by_entities_and_thresholds() -> None:
     assert analyze(TaiwanRecognizer(), entities=["PHONE_NUMBER"]) == FOUND[2:3]
     assert analyze(TaiwanRecognizer(), score_threshold=0.985) == [FOUND[0], FOUND[3]]
     assert analyze(TaiwanRecognizer(["ADDRESS"])) == FOUND[1:2]
@@ -117,7 +117,7 @@ def test_a_pipeline_with_rules_of_its_own_keeps_their_settings(tmp_path: Path) -
     assert analyze(TaiwanRecognizer(pipeline=str(tmp_path))) == [("王小明", "PERSON", 0.85), FOUND[2]]
 
 
-def test_it_is_described_and_made_again_as_presidio_does() -> None:
+def test_it_is_restored_from_its_dict() -> None:
     recognizer = TaiwanRecognizer(["PHONE_NUMBER"], score_thresholds={"default": 0.9})
     again = TaiwanRecognizer.from_dict(recognizer.to_dict())
     assert (again.name, again.supported_language) == ("TaiwanRecognizer", "zh")
@@ -129,7 +129,7 @@ def test_texts_without_findings_and_calls_without_names(text: str, entities: lis
     assert len(TaiwanRecognizer().analyze(text, entities)) == (len(FOUND) if text == TEXT else 0)
 
 
-def test_impossible_settings_are_refused() -> None:
+def test_invalid_settings_are_errors() -> None:
     with pytest.raises(SettingError, match=r"ZT884.*'PHONE'.*PHONE_NUMBER"):
         TaiwanRecognizer(["PHONE"])
     with pytest.raises(SettingError, match="ZT106"):
@@ -168,7 +168,7 @@ def test_policies_keep_redact_hash_and_generalise() -> None:
         masking_operators(policy)
 
 
-def test_it_stands_beside_operators_of_presidio() -> None:
+def test_it_can_be_combined_with_operators_of_presidio() -> None:
     results = make_analyzer(TaiwanRecognizer()).analyze(TEXT, "zh")
     operators = {**masking_operators(), "PHONE_NUMBER": OperatorConfig("redact")}
     assert "手機，信箱〔電子郵件1〕" in anonymize(TEXT, results, operators)

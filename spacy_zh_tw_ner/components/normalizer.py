@@ -43,8 +43,8 @@ class Normalizer(Pipe):
 
     labels (Sequence[str]): Labels of the entities to normalize: of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
         QUANTITY, ADDRESS.
-    currency (Optional[str]): ISO 4217 code for amounts without a currency, such as 三百元 and 三萬五. None (null in a
-        config) leaves these amounts without a normal form.
+    currency (Optional[str]): ISO 4217 code for amounts without a currency, such as 三百元 and 三萬五. With
+        null (None in Python), these amounts have no normal form.
     name (str): Name of this instance.
     RAISES (SettingError): For other labels, and for a currency that is not three capital letters.
     """

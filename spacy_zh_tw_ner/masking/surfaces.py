@@ -1,22 +1,27 @@
-"""Search texts for the surfaces of many entities at once."""
+"""Search a text for the texts (surfaces) of many entities at once."""
 
 from collections.abc import Iterable, Iterator
 from unicodedata import normalize
 
-# Of two characters or more: one alone, such as 王, identifies nobody, and is a part of other words.
+# A surface of one character, such as 王, is not searched: it identifies nobody, and other words contain it.
 SHORTEST = 2
-# Of longer surfaces, the first characters are searched: more lengths would be more work for hostile texts.
+# Of longer surfaces, only this many characters are searched, because each different length costs time at each position.
 LONGEST = 64
-FEW = 32  # different beginnings that are searched one by one, which `str.find` does faster than a loop over characters
+FEW = 32  # up to this many beginnings, `str.find` is faster than a loop over the text
+# Labels whose texts differ by a dash, a dot or a space.
 INTERNET = ("EMAIL", "URL", "IP", "LINE_ID", "PTT_ID", "SOCIAL", "SECRET")
 SEPARATORS = str.maketrans("", "", " \t\r\n\u3000-‐‑–—－·‧．")
 
 
 def identity(surface: str, label: str = "") -> str:
-    """Return a form that is the same for spellings of one entity.
+    """Return a text that is the same for all spellings of one entity.
 
-    Widths, letter case, 台 and 臺, white space and dashes do not matter: ０９１２－３４５ and 0912345 are the same. In
-    addresses and names on the Internet, dashes do: li-ming@mail.tw and liming@mail.tw are two people.
+    Widths, letter case, 台 or 臺, white space, dashes and middle dots make no difference: ０９１２－３４５ and 0912345
+    are one entity. For the labels of `INTERNET`, dashes and spaces count: li-ming@mail.tw and liming@mail.tw differ.
+
+    surface (str): The text of the entity.
+    label (str): Its label.
+    RETURNS (str): Equal for spellings of the same entity.
     """
     folded = normalize("NFKC", surface).casefold()
     if label in INTERNET:
@@ -28,10 +33,11 @@ def identity(surface: str, label: str = "") -> str:
 class SurfaceIndex:
     """Finds surfaces in texts, in time that is linear in their length.
 
-    Surfaces are looked up by their first two characters, and compared by their length: the work for each position
-    depends on the number of different lengths that begin alike, at most 63, not on the number of surfaces.
+    At each position, the surfaces with the same first two characters are compared, once for each of their lengths.
+    There are at most 63 lengths, so the time does not depend on the number of surfaces.
 
-    surfaces (Iterable[str]): Those with one character are left out; of longer ones than 64, the beginning is searched.
+    surfaces (Iterable[str]): Texts of entities. Those with one character are left out; of those with more than 64,
+        the first 64 characters are searched.
     """
 
     def __init__(self, surfaces: Iterable[str]) -> None:
@@ -42,16 +48,16 @@ class SurfaceIndex:
         self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the start and end of all occurrences, in order, longer ones first; they may overlap."""
+        """Yield the start and end of all occurrences in order, longer ones first; they may overlap."""
         lengths, surfaces = self._lengths, self._surfaces
         for i in self._candidates(text):
             for length in lengths.get(text[i : i + SHORTEST], ()):
-                # At the end of the text, a longer slice is the shorter surface.
+                # A slice that reaches beyond the text is cut, and would match a shorter surface with a wrong end.
                 if i + length <= len(text) and text[i : i + length] in surfaces:
                     yield i, i + length
 
     def _candidates(self, text: str) -> Iterable[int]:
-        """Return the places at which a surface may begin, in order."""
+        """Return the positions at which a surface may begin, in ascending order."""
         if len(self._lengths) > FEW:
             return range(len(text) - 1)
         found: list[int] = []
@@ -63,5 +69,5 @@ class SurfaceIndex:
         return sorted(found)
 
     def occurs(self, text: str) -> bool:
-        """Return whether a text has any of the surfaces."""
+        """Return whether a text contains any of the surfaces."""
         return next(self.find(text), None) is not None

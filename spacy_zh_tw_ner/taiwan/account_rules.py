@@ -62,7 +62,7 @@ PRODUCTS = frozenset(
     ).split()
 )
 PTT_FORM = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}")
-# Words after which an official account of LINE, which begins with "@", is given: 官方帳號暫定 @qfes_pta.
+# Words before an official account of LINE, which begins with "@": 預約請加 @morning_light.
 OFFICIAL = re.compile("(?:加|預約|搜尋|官方)[^!-~。\n]{0,4}$")
 
 # As in PLATFORM, the lookahead lists the first characters. DB_PASS=… is covered by the names in capitals.

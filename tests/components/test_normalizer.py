@@ -1,4 +1,4 @@
-"""The component sets normal forms, which spaCy's containers keep."""
+"""Normal forms that the component sets, in documents, saved files and other containers of spaCy."""
 
 import pickle
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_entities_get_normal_forms() -> None:
     assert forms(Normalizer()(make_doc())) == FORMS
 
 
-def test_in_a_pipeline(tmp_path: Path) -> None:
+def test_it_works_in_saved_pipelines(tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     ruler: Any = nlp.add_pipe("entity_ruler")
     ruler.add_patterns([{"label": "PERCENT", "pattern": [{"TEXT": char} for char in "三成五"]}])
@@ -51,7 +51,7 @@ def test_labels_and_currency_are_settings() -> None:
     assert [form for _, form in forms(Normalizer(currency=None)(make_doc()))] == ["2026-11-28", None, None]
 
 
-def test_the_last_run_counts() -> None:
+def test_a_second_run_replaces_normal_forms() -> None:
     doc = Normalizer()(make_doc())
     doc._.reference_date = date(2026, 3, 1)
     assert forms(Normalizer(labels=["DATE"])(doc)) == [("昨天", "2026-02-28"), ("三萬五", None), ("三百多元", None)]
@@ -114,7 +114,7 @@ def test_json_has_normal_forms() -> None:
 
 
 @pytest.mark.parametrize("value", [date(2026, 11, 29), datetime(2026, 11, 29, 23), "2026-11-29"])
-def test_reference_dates(value: object) -> None:
+def test_reference_dates_are_set_and_deleted(value: object) -> None:
     doc = NLP.make_doc("好")
     assert doc._.reference_date is None
     doc._.reference_date = value
@@ -124,13 +124,13 @@ def test_reference_dates(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["昨天", "2026-11-31", 20261129, ""])
-def test_a_reference_date_must_be_one(value: object) -> None:
+def test_invalid_reference_dates_are_errors(value: object) -> None:
     doc = NLP.make_doc("好")
     with pytest.raises(ValueError, match=r"\[ZT860\] A reference date must be a date"):
         doc._.reference_date = value
 
 
-def test_settings_must_make_sense() -> None:
+def test_invalid_settings_are_errors() -> None:
     with pytest.raises(ValueError, match=r"\[ZT861\] .*'PERSON' has no normal form. Choose from DATE, TIME"):
         Normalizer(labels=["DATE", "PERSON"])
     for currency in ("NT$", "twd", "元", ""):

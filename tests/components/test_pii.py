@@ -1,4 +1,4 @@
-"""`zh_tw_pii` in pipelines: conflicts with a recognizer, settings, files, and what a DocBin keeps."""
+"""`zh_tw_pii` in pipelines: conflicts with a recognizer, settings, saved files, and the contents of a DocBin."""
 
 import pickle
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_entities_have_scores_and_rules() -> None:
     assert doc.text == TEXT
 
 
-def test_after_a_recognizer_the_larger_sum_of_scores_stays() -> None:
+def test_after_a_recognizer_the_largest_sum_of_scores_is_kept() -> None:
     scores = {
         ("王小明", "PERSON"): 0.4,
         ("臺北市", "GPE"): 0.99,
@@ -82,7 +82,7 @@ def test_a_doubtful_finding_loses_to_a_longer_entity() -> None:
     assert entities(priority(recognized(text, rival))) == [("04595257", "COMPANY_ID")]
 
 
-def test_entities_without_a_score_stay_unless_overwritten() -> None:
+def test_entities_without_a_score_are_kept_unless_overwrite_is_true() -> None:
     for overwrite, expected in ((False, ("0912", "CODE")), (True, ("0912-345-678", "PHONE"))):
         doc = NLP.make_doc("手機0912-345-678，王小明")
         doc.ents = [Span(doc, 2, 6, "CODE", kb_id="Q1"), Span(doc, 15, 18, "PERSON", kb_id="Q2")]
@@ -91,14 +91,14 @@ def test_entities_without_a_score_stay_unless_overwritten() -> None:
         assert doc.ents[-1].kb_id_ == "Q2"
 
 
-def test_before_a_recognizer_the_findings_stay(tiny_nlp: Language) -> None:
+def test_before_a_recognizer_findings_are_kept(tiny_nlp: Language) -> None:
     doc = tiny_nlp(PiiFinder()(tiny_nlp.make_doc(TEXT)))
     assert set(EXPECTED) <= set(entities(doc))
     assert [ent._.score for ent in doc.ents if ent.label_ == "NATIONAL_ID"] == [0.99]
     assert [ent._.rule for ent in doc.ents if ent.label_ == "NATIONAL_ID"] == ["national_id_checksum"]
 
 
-def test_after_a_trained_recognizer(tiny_nlp: Language) -> None:
+def test_it_works_after_a_trained_recognizer(tiny_nlp: Language) -> None:
     doc = PiiFinder()(tiny_nlp("蔡英文在臺北市，統一編號04595257。"))
     assert ("04595257", "COMPANY_ID") in entities(doc)
     assert ("臺北市", "GPE") in entities(doc)
@@ -183,7 +183,7 @@ def test_a_pipeline_is_saved(tmp_path: Path) -> None:
         ({"priority": float("inf")}, r"\[ZT851\]"),
     ],
 )
-def test_settings_that_are_not_possible(settings: dict[str, object], message: str) -> None:
+def test_invalid_settings_are_errors(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PiiFinder(**settings)  # type: ignore[arg-type]
 
@@ -208,7 +208,7 @@ def test_damaged_settings_are_reported(data: bytes, tmp_path: Path) -> None:
         PiiFinder().from_disk(tmp_path / "pii")
 
 
-def test_another_package_may_have_the_extension() -> None:
+def test_an_extension_of_another_package_is_a_warning() -> None:
     PiiFinder()
     other = Span.get_extension("rule")
     assert other[2] is get_rule

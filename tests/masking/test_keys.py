@@ -1,4 +1,4 @@
-"""Key files, and choices that a key determines."""
+"""Key files, and the deterministic choices of a key."""
 
 import sys
 from collections import Counter
@@ -28,8 +28,8 @@ def test_a_key_is_the_file_without_white_space_at_its_ends(tmp_path: Path) -> No
     [
         (b"", 0o600, "is empty. Make one"),
         (b" \n", 0o600, "is empty. Make one"),
-        (b"short", 0o600, "must have 16 to 4,096 bytes"),
-        (b"x" * 5000, 0o600, "must have 16 to 4,096 bytes"),
+        (b"short", 0o600, r"must have 16 to 4,096 bytes \(got 5\)"),
+        (b"x" * 5000, 0o600, r"must have 16 to 4,096 bytes \(got more than 4,096\)"),
         pytest.param(
             KEY,
             0o644,
@@ -38,17 +38,17 @@ def test_a_key_is_the_file_without_white_space_at_its_ends(tmp_path: Path) -> No
         ),
     ],
 )
-def test_an_unusable_key_file_is_one_sentence(tmp_path: Path, data: bytes, mode: int, message: str) -> None:
+def test_an_unusable_key_file_is_an_error(tmp_path: Path, data: bytes, mode: int, message: str) -> None:
     with pytest.raises(UsageError, match=f"ZT876.*key {message}"):
         read_key(write(tmp_path, data, mode))
 
 
-def test_a_missing_key_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ZT876.*cannot be read \(No such file or directory\). Check --key-file"):
         read_key(tmp_path / "key")
 
 
-def test_choices_depend_on_everything_and_are_even() -> None:
+def test_choices_depend_on_all_arguments_and_are_uniform() -> None:
     drawn = {KeyedChoices(*rest).digits(12) for rest in [(KEY, "A", "b"), (KEY, "Ab", ""), (KEY, "A", "b", 1)]}
     assert len(drawn | {KeyedChoices(KEY + b"x", "A", "b").digits(12)}) == 4
     assert KeyedChoices(KEY, "A", "b").digits(400) == KeyedChoices(KEY, "A", "b").digits(400)

@@ -1,4 +1,4 @@
-"""Maps: restored texts, permissions, and maps that do not belong to a text."""
+"""Map files: reading and writing, permissions, damaged files, and maps of other texts."""
 
 import json
 import stat
@@ -29,7 +29,7 @@ def test_only_the_owner_can_read_a_map(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_windows_has_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_windows_a_warning_asks_for_an_acl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maps, "IS_WINDOWS", True)
     with pytest.warns(UserWarning, match="ZT883.*ACL"):
         write_maps(tmp_path / "map", [])
@@ -70,7 +70,7 @@ def test_a_damaged_map_is_refused_and_not_quoted(tmp_path: Path, line: bytes) ->
     assert "secret" not in str(raised.value)
 
 
-def test_another_file_is_no_map(tmp_path: Path) -> None:
+def test_a_file_without_the_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / "map").write_bytes(b'{"text": "a"}\n')
     with pytest.raises(UnreadableFileError, match="line 1"):
         list(read_maps(tmp_path / "map"))

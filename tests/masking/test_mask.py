@@ -1,4 +1,4 @@
-"""Masking of documents: every action, offsets, repetitions, and that no surface is left."""
+"""Masking of documents: actions, offsets, repetitions, and no masked text in the result."""
 
 import re
 
@@ -25,14 +25,14 @@ def test_the_default_policy_replaces_personal_data_and_keeps_the_rest() -> None:
     )
 
 
-def test_offsets_before_and_after_belong_together() -> None:
+def test_replacements_have_offsets_before_and_after_masking() -> None:
     masked = mask(make_doc())
     assert [TEXT[r.start : r.end] for r in masked.replacements][:3] == ["王小明", "A123456789", "0912-345-678"]
     assert all(masked.text[r.masked_start : r.masked_end] == r.text for r in masked.replacements)
     assert [masked.text[e.start : e.end] for e in masked.entities if e.label == "ORG"] == ["台積電"]
 
 
-def test_a_surface_is_masked_wherever_it_occurs() -> None:
+def test_repetitions_of_an_entity_are_masked() -> None:
     masked = mask(make_doc("王小明來了。王小明走了。王小明診所", {"王小明": "PERSON", "王小明診所": "ORG"}))
     assert masked.text == "〔姓名1〕來了。〔姓名1〕走了。〔姓名1〕診所"
     assert [ent.label for ent in masked.entities] == ["PERSON"] * 3  # no longer an organisation
@@ -50,7 +50,7 @@ def test_spellings_of_one_entity_have_one_number() -> None:
     assert mask(make_doc("、".join(phones), phones)).text == "〔電話1〕、〔電話1〕、〔電話2〕"
 
 
-def test_addresses_on_the_internet_differ_by_a_dash() -> None:
+def test_email_addresses_that_differ_by_a_dash_are_two_entities() -> None:
     emails = {"li-ming@mail.tw": "EMAIL", "liming@mail.tw": "EMAIL"}
     assert mask(make_doc("、".join(emails), emails)).text == "〔電子郵件1〕、〔電子郵件2〕"
 
@@ -77,14 +77,14 @@ def test_generalise_keeps_the_year_and_the_county() -> None:
     assert unmask(text, mask(make_doc(), policy).map) == TEXT
 
 
-def test_a_generalised_value_is_no_surface_that_is_masked() -> None:
+def test_a_generalised_value_that_is_masked_elsewhere_is_not_used() -> None:
     policy = MaskingPolicy({"ADDRESS": "generalise", "GPE": "replace"})
     doc = make_doc("臺北市，即臺北市大安區和平東路", {"臺北市": "GPE"})
     doc.ents = [*doc.ents, doc.char_span(5, 15, label="ADDRESS")]  # type: ignore[list-item]
     assert mask(doc, policy).text == "〔行政區1〕，即〔地址1〕"
 
 
-def test_one_pseudonym_for_an_entity_in_a_document_a_corpus_and_under_a_key() -> None:
+def test_an_entity_has_one_pseudonym_per_masker_and_per_key() -> None:
     policy = MaskingPolicy({"PERSON": "pseudonym"})
     masker = Masker(policy)
     name = masker(make_doc("王小明", {"王小明": "PERSON"})).text
@@ -101,7 +101,7 @@ def test_entities_that_overlap_are_masked_as_one() -> None:
     assert masked.text == "〔姓名1〕在臺北"
 
 
-def test_no_original_is_in_the_representation() -> None:
+def test_repr_has_no_original_text() -> None:
     assert not any(surface in repr(mask(make_doc())) for surface in ("王小明", "A123456789", "0912-345-678"))
 
 
@@ -123,7 +123,7 @@ def texts_with_entities(draw: st.DrawFn) -> tuple[str, list[Found]]:
 
 
 def unmasked_text(masked: Masked) -> str:
-    """Return the masked text without placeholders, hashes and blocks, at whose places it is divided."""
+    """Return the masked text with line breaks in place of placeholders, hashes and ███."""
     parts, last = [], 0
     for done in masked.replacements:
         if done.action in ("replace", "hash", "redact"):
@@ -133,7 +133,7 @@ def unmasked_text(masked: Masked) -> str:
 
 
 @given(texts_with_entities(), st.dictionaries(st.sampled_from(sorted(PLACEHOLDERS)), st.sampled_from(ACTIONS[:-1])))
-def test_no_masked_surface_is_left(drawn: tuple[str, list[Found]], actions: dict[str, str]) -> None:
+def test_no_masked_text_is_left(drawn: tuple[str, list[Found]], actions: dict[str, str]) -> None:
     text, entities = drawn
     policy = MaskingPolicy(actions)
     masked = Masker(policy, key=KEY).mask_text(text, entities)
@@ -147,14 +147,14 @@ def test_no_masked_surface_is_left(drawn: tuple[str, list[Found]], actions: dict
 
 
 @given(st.sampled_from(sorted(ENTITIES.values())), st.binary(min_size=16, max_size=32))
-def test_pseudonyms_restore_the_text(label: str, key: bytes) -> None:
+def test_texts_with_pseudonyms_are_restored(label: str, key: bytes) -> None:
     masked = mask(make_doc(), MaskingPolicy({label: "pseudonym"}, default="pseudonym"), key=key)
     assert not any(surface in masked.text for surface in ENTITIES)
     assert unmask(masked.text, masked.map) == TEXT
 
 
 class CountingText(str):
-    """Counts how often it is sliced: once for each comparison with a surface, and once for each position."""
+    """A text that counts its slices: `SurfaceIndex` makes one for each position and each comparison."""
 
     count = 0
 
@@ -179,7 +179,7 @@ def test_surfaces_of_all_lengths_that_begin_alike_are_linear_work() -> None:
     assert slices(hostile) <= 64 * len("".join(hostile))
 
 
-def test_of_a_long_surface_the_beginning_is_masked_where_it_occurs_again() -> None:
+def test_repetitions_of_long_texts_are_masked_up_to_64_characters() -> None:
     long = "".join(chr(0x4E00 + i) for i in range(100))
     masked = Masker().mask_text(f"{long}，{long}", [Found(0, 100, "ADDRESS", None)])
     assert masked.text == f"〔地址1〕，〔地址2〕{long[64:]}"

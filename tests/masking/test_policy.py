@@ -1,4 +1,4 @@
-"""Policies: what they may hold, and the sentence about what they may not."""
+"""Policies: their settings, and errors for invalid ones."""
 
 import pickle
 import re
@@ -71,7 +71,7 @@ def test_labels_that_a_policy_leaves_out_have_the_default_action() -> None:
         ("#" * 2**20 + "a", "ZT870.*longer than 1,048,576 bytes"),
     ],
 )
-def test_what_is_wrong_is_one_sentence_and_its_remedy(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_name_the_value_and_the_remedy(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as raised:
         read_policy(write(tmp_path, text))
     assert "\n" not in str(raised.value) or "ZT870" in message

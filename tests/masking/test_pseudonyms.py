@@ -38,7 +38,7 @@ def test_check_digits_are_wrong(key: bytes) -> None:
     assert not has_valid_luhn(card.replace(" ", ""))
 
 
-def test_the_checks_are_those_of_the_numbers() -> None:
+def test_checksums_accept_valid_numbers_only() -> None:
     valid = ["A123456789", "K101000040", "P221000050", "A800000014"]
     assert all(map(has_valid_identity, valid))
     assert not any(map(has_valid_identity, ["A123456788", "B199999999"]))
@@ -102,5 +102,5 @@ def test_entities_without_a_form_have_no_pseudonym(label: str, surface: str) -> 
         ("GPE", "花蓮縣玉里鎮", "花蓮縣"),
     ],
 )
-def test_generalised_forms(label: str, surface: str, expected: str | None) -> None:
+def test_dates_and_addresses_are_generalised(label: str, surface: str, expected: str | None) -> None:
     assert generalise(label, surface) == expected

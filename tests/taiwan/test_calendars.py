@@ -1,4 +1,4 @@
-"""Calendar arithmetic agrees with the standard library, and lunar dates with published tables."""
+"""Calendar arithmetic, compared with the standard library, and lunar dates, compared with published tables."""
 
 from datetime import date, timedelta
 
@@ -13,14 +13,14 @@ DAYS = st.dates(date(1913, 1, 1), date(2500, 12, 31))
 
 
 @given(DAYS)
-def test_dates_of_the_republic_come_back(day: date) -> None:
+def test_republican_gregorian_and_numeric_dates_are_normalized(day: date) -> None:
     text = f"民國{day.year - 1911}年{day.month}月{day.day}日"
     assert normalize_date(text) == normalize_date(f"{day.year}年{day.month}月{day.day}日") == day.isoformat()
     assert normalize_date(f"{day:%Y/%m/%d}") == normalize_date(f"{day:%Y%m%d}") == day.isoformat()
 
 
 @given(DAYS, st.integers(1, 9999))
-def test_days_before_and_after(day: date, days: int) -> None:
+def test_days_are_counted_from_the_reference_date(day: date, days: int) -> None:
     assert normalize_date(f"{days}天後", day) == (day + timedelta(days)).isoformat()
     assert normalize_date(f"{days}天前", day) == (day - timedelta(days)).isoformat()
 
@@ -61,11 +61,11 @@ def test_a_weekday_must_fit_its_date() -> None:
         ((None,), None),
     ],
 )
-def test_dates_in_iso_8601(date_parts: tuple[int | None, ...], expected: str | None) -> None:
+def test_format_date_writes_iso_8601(date_parts: tuple[int | None, ...], expected: str | None) -> None:
     assert format_date(*date_parts) == expected
 
 
-def test_eras_have_ends() -> None:
+def test_years_outside_of_an_era_are_none() -> None:
     assert year_of_era("昭和", 64) == 1989
     assert year_of_era("昭和", 65) is None
     assert year_of_era("明治", 5) is None
@@ -80,7 +80,7 @@ LUNAR = {
     "農曆2023年臘月三十": "2024-02-09",
     "農曆2024年六月三十": None,  # a month of 29 days
     "農曆2024年閏五月初一": None,
-    "農曆三月初九": None,  # of which year?
+    "農曆三月初九": None,  # the year is unknown
     "農曆2024年五月初十一": None,
 }
 

@@ -68,7 +68,7 @@ from spacy_zh_tw_ner.taiwan.identifiers import LETTERS
         (is_household_id, "12345678", False),
     ],
 )
-def test_numbers(is_valid: Callable[[str], bool], number: str, expected: bool) -> None:
+def test_validators_check_form_and_check_digit(is_valid: Callable[[str], bool], number: str, expected: bool) -> None:
     assert is_valid(number) is expected
 
 

@@ -1,4 +1,4 @@
-"""Normal forms are those of pairs that were written by hand; ambiguous texts have none."""
+"""Normal forms, compared with pairs of text and normal form that were written by hand (pairs.tsv)."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -53,7 +53,7 @@ def test_no_ambiguous_text_gets_a_value() -> None:
 
 
 def test_all_pairs_are_equal() -> None:
-    """Stricter than what was promised: a change that loses one pair is noticed."""
+    """Stricter than the 98 percent above, so that a change which breaks a single pair is noticed."""
     assert [(pair.label, pair.text, pair.found) for pair in PAIRS if pair.found != pair.expected] == []
 
 
@@ -79,13 +79,13 @@ def test_any_text_of_the_same_characters_has_a_normal_form_or_none(text: str, la
     assert value is None or format_normal_form(value)
 
 
-def test_long_texts_have_none() -> None:
+def test_long_texts_have_no_normal_form() -> None:
     for label in LABELS:
         assert normalize("1" * 65, label) is None
         assert normalize("一" * 100_000, label) is None
 
 
-def test_other_labels_have_none() -> None:
+def test_other_labels_have_no_normal_form() -> None:
     assert normalize("三", "PERSON") is None
 
 
@@ -94,7 +94,7 @@ def test_a_reference_date_may_have_a_time() -> None:
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
-def test_the_calendar_has_ends(day: date) -> None:
+def test_relative_dates_work_at_both_ends_of_the_calendar(day: date) -> None:
     for text in ("大前天", "上上週一", "上上個月", "兩週前", "去年", "前年三月", "9999年前"):
         for opposite in (text, text.replace("前", "後").replace("上", "下")):
             value = normalize(opposite, "DATE", reference_date=day)
@@ -115,5 +115,5 @@ def test_the_calendar_has_ends(day: date) -> None:
         (Address(county="臺北市", road="泰順街", number="5-1"), "county:臺北市 road:泰順街 number:5-1"),
     ],
 )
-def test_normal_forms_as_strings(value: NormalForm, expected: str) -> None:
+def test_normal_forms_are_formatted_as_strings(value: NormalForm, expected: str) -> None:
     assert format_normal_form(value) == expected

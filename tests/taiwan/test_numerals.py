@@ -1,4 +1,4 @@
-"""Numbers that are written out in Chinese come back."""
+"""Chinese numerals of random numbers, whose values must be the numbers."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -41,18 +41,18 @@ NUMBERS = st.one_of(st.integers(0, 99_999), st.integers(0, 10**16 - 1))
     ("number", "expected"),
     [(0, "零"), (10, "一十"), (105, "一百零五"), (10_050, "一萬零五十"), (30_000_500, "三千萬零五百")],
 )
-def test_the_writer_of_these_tests(number: int, expected: str) -> None:
+def test_the_helper_of_these_tests_writes_numerals(number: int, expected: str) -> None:
     assert write(number) == expected
 
 
 @given(NUMBERS)
-def test_numbers_written_out_come_back(number: int) -> None:
+def test_everyday_and_banking_numerals_are_parsed(number: int) -> None:
     assert normalize_cardinal(write(number)) == number
     assert normalize_cardinal(write(number, BANKING)) == number
 
 
 @given(NUMBERS)
-def test_usual_variants_come_back(number: int) -> None:
+def test_usual_variants_of_numerals_are_parsed(number: int) -> None:
     text = write(number)
     variants = {
         text.replace("二千", "兩千").replace("二萬", "兩萬").replace("十兩萬", "十二萬"),
@@ -66,12 +66,12 @@ def test_usual_variants_come_back(number: int) -> None:
 
 
 @given(st.integers(0, 10**15))
-def test_digits_come_back(number: int) -> None:
+def test_ascii_digits_are_parsed(number: int) -> None:
     assert normalize_cardinal(str(number)) == normalize_cardinal(f"{number:,}") == number
 
 
 @given(st.integers(1, 9999), st.integers(1000, 9999))
-def test_mixtures_come_back(upper: int, lower: int) -> None:
+def test_mixtures_of_digits_and_units_are_parsed(upper: int, lower: int) -> None:
     assert (
         normalize_cardinal(f"{upper}萬{lower}") == normalize_cardinal(f"{upper:,}萬{lower:,}") == upper * 10**4 + lower
     )
@@ -92,18 +92,18 @@ def test_two_digits_before_a_unit_are_an_estimate(first: int, second: int, unit:
 
 
 @given(NUMBERS.filter(bool), st.integers(1, 99))
-def test_fractions_come_back(denominator: int, numerator: int) -> None:
+def test_fractions_are_parsed(denominator: int, numerator: int) -> None:
     assert normalize_cardinal(f"{write(denominator)}分之{write(numerator)}") == Fraction(numerator, denominator)
 
 
 @given(NUMBERS, st.text("0123456789", min_size=1, max_size=6))
-def test_decimals_come_back(whole: int, digits: str) -> None:
+def test_decimals_are_parsed(whole: int, digits: str) -> None:
     written = "".join(DAILY[0][int(digit)] for digit in digits)
     assert normalize_cardinal(f"{write(whole)}點{written}") == Decimal(f"{whole}.{digits}")
 
 
 @given(st.integers(1, 10**8), st.integers(0, 1000))
-def test_ordinals_and_percentages_come_back(position: int, percent: int) -> None:
+def test_ordinals_and_percentages_are_parsed(position: int, percent: int) -> None:
     assert normalize_ordinal(f"第{write(position)}") == position
     assert normalize_percent(f"百分之{write(percent)}") == normalize_percent(f"{percent}%") == Decimal(percent) / 100
 

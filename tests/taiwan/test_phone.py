@@ -37,7 +37,7 @@ from spacy_zh_tw_ner.taiwan.phone import phone_kind
         ("", None),
     ],
 )
-def test_phones(number: str, kind: str | None) -> None:
+def test_phone_kinds(number: str, kind: str | None) -> None:
     assert phone_kind(number) == kind
     assert is_phone(number) is (kind is not None)
 
@@ -60,5 +60,5 @@ def test_phones(number: str, kind: str | None) -> None:
         ("ABCD-123", False),
     ],
 )
-def test_plates(plate: str, expected: bool) -> None:
+def test_license_plates(plate: str, expected: bool) -> None:
     assert is_license_plate(plate) is expected

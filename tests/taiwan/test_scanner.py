@@ -1,4 +1,4 @@
-"""Personal data in texts as people write them: found with its label and borders, and nothing else."""
+"""Personal data in texts as people write them: labels and borders of findings, and texts without any."""
 
 import re
 import sys
@@ -19,12 +19,14 @@ _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "s
 MODULES = (
     "scanner",
     "findings",
+    "account_rules",
     "number_rules",
     "number_scores",
     "numbers",
     "text_rules",
     "addresses",
     "date_rules",
+    "numeric_dates",
     "widths",
     "phone",
     "identifiers",
@@ -225,7 +227,7 @@ def found(text: str, min_score: float = 0.5) -> list[tuple[str, str]]:
         ("論壇ragequit77（PTT帳號）", "ragequit77", "PTT_ID"),
     ],
 )
-def test_found(text: str, surface: str, label: str) -> None:
+def test_personal_data_is_found(text: str, surface: str, label: str) -> None:
     assert found(text) == [(surface, label)]
 
 
@@ -294,11 +296,11 @@ def test_found(text: str, surface: str, label: str) -> None:
         "https://",
     ],
 )
-def test_not_found(text: str) -> None:
+def test_texts_without_personal_data_have_no_findings(text: str) -> None:
     assert found(text) == []
 
 
-def test_neighbours_keep_their_borders() -> None:
+def test_adjacent_findings_have_exact_borders() -> None:
     text = "陳小姐 0928-111-222 高雄市左營區博愛二路777號 LINE ID:abcd1234"
     assert found(text) == [
         ("0928-111-222", "PHONE"),
@@ -342,7 +344,7 @@ def test_labels_and_threshold() -> None:
 @example("+" * 50)
 @example("號")
 @example("字第1234號")
-def test_any_text_gives_spans_that_are_in_range_and_apart(text: str) -> None:
+def test_findings_in_any_text_are_in_range_and_do_not_overlap(text: str) -> None:
     assert len(fold_widths(text)) == len(text)
     end = 0
     for finding in scan(text, min_score=0.0):
@@ -429,7 +431,7 @@ def patterns() -> list[Any]:
     for module in MODULES:
         for name, value in vars(import_module(f"spacy_zh_tw_ner.taiwan.{module}")).items():
             if isinstance(value, re.Pattern):
-                names[name] = pytest.param(value, id=name)
+                names[module, name] = pytest.param(value, id=f"{module}.{name}")
     return list(names.values())
 
 
@@ -454,7 +456,7 @@ def most_repeats(tree: Any, longest: int = 1) -> float:
 
 @pytest.mark.parametrize("pattern", patterns())
 def test_no_pattern_nests_repeats(pattern: "re.Pattern[str]") -> None:
-    """A repeat of a repeat can take exponential time; these repeat single characters, or a group at most once."""
+    """Nested repeats can take exponential time. The patterns repeat single characters, or a group at most once."""
     assert most_repeats(_parser.parse(pattern.pattern)) <= 1
 
 
