@@ -32,7 +32,7 @@ DATE_KEY = ("._.", REFERENCE_DATE, None, None)  # where spaCy stores an extensio
     default_config={"labels": list(LABELS), "currency": TAIWAN},
 )
 def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str | None) -> "Normalizer":
-    """Build the component; the settings are those of Normalizer."""
+    """Registered as `zh_tw_normalizer`: Build the component; the settings are those of Normalizer."""
     return Normalizer(name=name, labels=labels, currency=currency)
 
 

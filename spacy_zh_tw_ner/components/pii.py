@@ -2,8 +2,7 @@
 
 import math
 import warnings
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from ..language.span_groups import CharacterSpans
 from ..taiwan.findings import LABELS
 from ..taiwan.scanner import DEFAULT_MIN_SCORE, find_candidates
 from ..untrusted import origin, parse_json, reading, require, require_type
-from .span_annotations import read_scores, register_extension, write_scores
+from .span_annotations import group_with_values, read_scores, register_extension, starting_at, write_scores
 
 PII_KEY, RULES, SCORES = "pii", "rules", "scores"
 EXTENSION = "rule"
@@ -167,7 +166,7 @@ class PiiFinder(Pipe):
         return {"labels": labels, **numbers, "overwrite": self.overwrite}
 
     def _load(self, data: bytes) -> None:
-        """Check settings in JSON, and set them; raise an error that `reading` completes if they are damaged."""
+        """Check settings in JSON, and set them. Damaged ones raise an error, to which `reading` adds the file name."""
         settings = require_type("the settings", parse_json(data), dict)
         labels = settings.get("labels")
         require(labels is None or isinstance(labels, list), "labels", labels, "a list, or null")
@@ -197,6 +196,29 @@ class PiiFinder(Pipe):
         return self
 
 
+def get_rule(span: Span) -> str | None:
+    """Return the name of the rule that has found an entity. This is the getter of `span._.rule`.
+
+    span (Span): A span of any document.
+    RETURNS (Optional[str]): Such as "national_id_checksum", or None if no rule has found exactly this entity.
+    """
+    group = group_with_values(span.doc, PII_KEY, RULES)
+    if group is None:
+        return None
+    for index in starting_at(group, span.start):
+        if (group[index].end, group[index].label) == (span.end, span.label):
+            return str(group.attrs[RULES][index])
+    return None
+
+
+def register_rule_extension() -> None:
+    """Define `Span._.rule` once; warn if another package has defined it."""
+    if not Span.has_extension(EXTENSION):
+        Span.set_extension(EXTENSION, getter=get_rule)
+    elif Span.get_extension(EXTENSION)[2] is not get_rule:
+        warnings.warn(Warnings.ZT858.format(key=PII_KEY), stacklevel=2)
+
+
 def _number(settings: dict[str, Any], key: str) -> float:
     """Return a setting that must be a number."""
     value = settings.get(key)
@@ -205,7 +227,7 @@ def _number(settings: dict[str, Any], key: str) -> float:
 
 
 def _entity(span: Span) -> Entity:
-    """Return the token offsets and the label of a span, as a key for scores and rules."""
+    """Return the token offsets and the label of a span."""
     return Entity(span.start, span.end, span.label_)
 
 
@@ -215,36 +237,3 @@ def _write_rules(doc: Doc, rules: dict[Entity, str], scores: dict[Entity, float]
     spans = [Span(doc, start, end, label=label) for start, end, label in entities]
     attrs = {SCORES: [scores[entity] for entity in entities], RULES: [rules[entity] for entity in entities]}
     doc.spans[PII_KEY] = CharacterSpans(doc, name=PII_KEY, spans=spans, attrs=attrs)
-
-
-def get_rule(span: Span) -> str | None:
-    """Return the name of the rule that has found an entity. This is the getter of `span._.rule`.
-
-    span (Span): A span of any document.
-    RETURNS (Optional[str]): Such as "national_id_checksum", or None if no rule has found exactly this entity.
-    """
-    group: Any = dict(span.doc.spans).get(PII_KEY)
-    if group is None or len(group.attrs.get(RULES, ())) != len(group):
-        return None
-    if not isinstance(group, CharacterSpans):
-        span.doc.spans[PII_KEY] = group = CharacterSpans.of(group)
-    for index in _starting_at(group, span.start):
-        if (group[index].end, group[index].label) == (span.end, span.label):
-            return str(group.attrs[RULES][index])
-    return None
-
-
-def _starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    """Yield the indices of the spans of a sorted group that start at a token."""
-    first = bisect_left(group, start, key=lambda entity: entity.start)
-    while first < len(group) and group[first].start == start:
-        yield first
-        first += 1
-
-
-def register_rule_extension() -> None:
-    """Define `Span._.rule` once; warn if another package has defined it."""
-    if not Span.has_extension(EXTENSION):
-        Span.set_extension(EXTENSION, getter=get_rule)
-    elif Span.get_extension(EXTENSION)[2] is not get_rule:
-        warnings.warn(Warnings.ZT858.format(key=PII_KEY), stacklevel=2)

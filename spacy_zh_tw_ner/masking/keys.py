@@ -74,7 +74,7 @@ class KeyedChoices:
         self._left = 1  # number of different values that `_pool` can still have
 
     def below(self, n: int) -> int:
-        """Return a whole number from 0 to n - 1."""
+        """Return the next choice as a whole number from 0 to n - 1."""
         if self._left < n << 64:  # with 64 spare bits, the bias is below 2**-64
             block = sha256(self._seed + self._blocks.to_bytes(8, "big")).digest()
             self._pool, self._left = self._pool << 256 | int.from_bytes(block, "big"), self._left << 256
@@ -84,11 +84,11 @@ class KeyedChoices:
         return value
 
     def pick(self, choices: Sequence[T]) -> T:
-        """Return one of the choices."""
+        """Return the next choice as one of several values."""
         return choices[self.below(len(choices))]
 
     def digits(self, n: int) -> str:
-        """Return n decimal digits."""
+        """Return the next n choices as decimal digits."""
         return "".join(str(self.below(10)) for _ in range(n))
 
 

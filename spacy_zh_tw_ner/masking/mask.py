@@ -134,7 +134,7 @@ class _TextMasker:
         self.replacer = Replacer(policy, key, is_exposing=self.index.occurs)
 
     def run(self) -> Masked:
-        """Replace all spans, and replace values that would expose a masked text again by placeholders."""
+        """Mask the text. Pseudonyms and generalised values that would spell a masked text become placeholders."""
         made = [self.replacer(span.label, self.text[span.start : span.end]) for span in self.spans]
         text, places = self._join(made)
         for replaces_all in (False, False, True):

@@ -83,12 +83,14 @@ class MaskingPolicy:
             self._refuse_generalising(name)
 
     def _check_label(self, name: str) -> None:
+        """Raise a UsageError for an unknown label."""
         if name not in PLACEHOLDERS and name not in self.custom_labels:
             near = get_close_matches(name.upper(), PLACEHOLDERS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError(Errors.ZT872.format(origin=self.origin, label=name[:80], hint=hint))
 
     def _check_action(self, name: str, action: str) -> None:
+        """Raise a UsageError for an unknown action of a label."""
         if action not in ACTIONS:
             seen = str(action)[:80]
             raise UsageError(
@@ -96,6 +98,7 @@ class MaskingPolicy:
             )
 
     def _refuse_generalising(self, name: str) -> None:
+        """Raise the UsageError for a label that has no more general form."""
         raise UsageError(Errors.ZT874.format(origin=self.origin, label=name, choices=", ".join(GENERALISABLE)))
 
 
@@ -148,4 +151,5 @@ def _are_strings(values: Iterable[object]) -> bool:
 
 
 def _wrong(origin: str, key: str, expected: str, seen: object) -> UsageError:
+    """Return the error for a value of a policy that is not as expected."""
     return UsageError(Errors.ZT873.format(origin=origin, key=key, expected=expected, seen=repr(seen)[:80]))

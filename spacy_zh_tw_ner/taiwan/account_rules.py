@@ -168,7 +168,7 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator[Finding]:
-    """Yield the value after a word for a secret, if it begins at `start` or later."""
+    """Yield the value after a word for a secret, unless the value begins before `start`, in an earlier stretch."""
     gap = SECRET_GAP.match(view, word.end())
     assert gap is not None  # the pattern also matches the empty string
     value = SECRET.match(view, gap.end(), min(len(view), gap.end() + 128))
@@ -200,13 +200,13 @@ def _end_of_secret(view: str, begin: int, stop: int) -> int:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last platform that ends at or before a position."""
+    """Return the last platform before a position, or None."""
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 
 
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
-    """Return the finding for a handle; PTT has none, so one after PTT belongs to a social network."""
+    """Return a finding for a handle. PTT has no handles, so one after a word for PTT belongs to a social network."""
     begin, stop = match.start(), match.start() + len(match[0].rstrip(".-"))
     if platform is not None:
         label = "SOCIAL" if platform.label == "PTT_ID" else platform.label

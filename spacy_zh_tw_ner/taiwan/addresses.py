@@ -110,7 +110,7 @@ def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
 
 
 def _find_by_number(view: str, place: int) -> Finding | None:
-    """Find an address without a road, such as 秀林鄉富世村富世291號, or a medical license that ends with the 號."""
+    """Find an address without a road, such as 秀林鄉富世村富世291號, or a medical license, by its 號."""
     before = view[max(0, place - CHARS_BEFORE) : place]
     house = HOUSE_NUMBER.search(before)
     if house is None:
@@ -128,7 +128,7 @@ def _find_by_number(view: str, place: int) -> Finding | None:
 
 
 def _has_district(area: str) -> bool:
-    """Return whether an area has more than a county: 臺中市3號 (of 臺中市3號候選人) is no address."""
+    """Return whether an address has a district, not only a county: 臺中市3號 (in 臺中市3號候選人) is no address."""
     name = area.lstrip("0123456789- ")
     return fold_place(name[:3]) not in county_names() or any(char in "區鄉鎮市" for char in name[3:])
 
@@ -148,7 +148,7 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 
 def _district_before(view: str, road: int) -> int | None:
-    """Return where an address begins, if there is a district or county before its road name.
+    """Return the start of an address, or None if there is no district or county before its road name.
 
     road (int): Position of the last character of the road name.
     """
@@ -164,7 +164,7 @@ def _district_before(view: str, road: int) -> int | None:
 
 
 def _division_start(view: str, end: int) -> int | None:
-    """Return where the district or county that ends at `end` begins, including a county and postal code before it."""
+    """Return the start of the district or county that ends at a position, with its county and postal code, or None."""
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:
         gap = begin - (view[begin - 1 : begin] == " ")
@@ -179,7 +179,7 @@ def _division_start(view: str, end: int) -> int | None:
 
 
 def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, ...]) -> int | None:
-    """Return where the name that ends at `end` begins, if it has one of the lengths and is one of the names."""
+    """Return the start of the name that ends at a position, if it has one of the lengths and is one of the names."""
     for length in lengths:
         if end >= length and fold_place(view[end - length : end]) in names:
             return end - length
@@ -187,7 +187,7 @@ def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, 
 
 
 def _bare_name_start(view: str, road: int) -> int | None:
-    """Return where a road name without a district begins, or None for a word such as 網路."""
+    """Return the start of a road name without a district, or None for a word such as 網路."""
     begin = road
     earliest = max(0, road - MAX_BARE_NAME)
     while begin > earliest and view[begin - 1] >= "\u4e00" and not _ends_word(view, begin - 1):

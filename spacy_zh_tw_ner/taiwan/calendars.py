@@ -78,7 +78,7 @@ def shift_month(day: date, months: int) -> tuple[int, int]:
 
 
 def shift_week(day: date, weeks: int) -> date | None:
-    """Return the Monday of a week; weeks begin on Monday (ISO 8601, CNS 7648)."""
+    """Return the Monday of the week some weeks later or, if negative, earlier; None outside the years 1 to 9999."""
     try:
         return day - timedelta(days=day.weekday()) + timedelta(weeks=weeks)
     except OverflowError:

@@ -68,6 +68,7 @@ def format_normal_form(value: NormalForm) -> str:
 
 
 def _format_number(number: Number) -> str:
+    """Return a number as a string without exponent and without zeros at its end; fractions as 1/3."""
     if isinstance(number, Decimal):
         written = f"{number:f}"
         return written.rstrip("0").rstrip(".") if "." in written else written

@@ -59,12 +59,12 @@ def rules_for(number: str) -> Sequence[NumberRule]:
 
 
 def _has_shape(number: str) -> bool:
-    """Accept every number: nothing but the shape of these numbers is known."""
+    """Return True: only the shape of these numbers is known, and `RULES` has checked it."""
     return True
 
 
 def _is_account(number: str) -> bool:
-    """Return whether a number may be a bank account, because it is no mobile number and no free line (0800)."""
+    """Return whether a number is no mobile number and no free line (0800), so that it may be a bank account."""
     return phone_kind(number) != "mobile" and not number.startswith(("0800", "0809"))
 
 
@@ -76,7 +76,7 @@ def _has_bank_code(number: str) -> bool:
 
 
 def _is_passport_of_mixed_form(number: str) -> bool:
-    """Return whether eight or nine characters have at least five digits, as P6658211A has."""
+    """Return whether a number has eight or nine characters, at least five of them digits, such as P6658211A."""
     return len(number) in (8, 9) and sum(map(str.isdigit, number)) >= 5
 
 

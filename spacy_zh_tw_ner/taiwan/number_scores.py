@@ -131,7 +131,7 @@ def _is_in_path(view: str, place: int, beyond: int) -> bool:
 
 
 def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
-    """Return the score by the context word, or by signs and words that count for single rules."""
+    """Return the score by the context word, or by a sign or word that only one rule uses."""
     view, begin, stop, _ = number
     if context.label == rule.label:
         return rule.strong if context.is_strong else rule.weak

@@ -110,7 +110,7 @@ def _unsigned(text: str) -> Number | None:
 
 
 def _fraction(text: str) -> Fraction | None:
-    """Read fractions: 三分之一, 二又三分之一, and ½, which NFKC normalization writes as 1⁄2."""
+    """Return the value of a fraction: 三分之一, 二又三分之一, or ½, which NFKC turns into 1⁄2."""
     if "⁄" in text:
         above, _, below = text.partition("⁄")
         whole: Number | None = 0
@@ -195,7 +195,7 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
 
 
 def _lacks_unit(text: str, rest: Decimal | int) -> bool:
-    """Return whether a number below 10,000 after 億 may lack 萬: 三億五千 is 350,000,000 in speech."""
+    """Return whether a number below 10,000 after 億 may lack a 萬: 三億五千 is 350,000,000 in speech."""
     return rest < 10**4 and text[0] not in "零〇"
 
 

@@ -113,7 +113,7 @@ def _ipv4_addresses(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _is_ipv6(text: str) -> bool:
-    """Return whether a text is an IPv6 address other than ::, which stands for no address."""
+    """Return whether a text is an IPv6 address other than ::, the unspecified address."""
     try:
         IPv6Address(text)
     except AddressValueError:
