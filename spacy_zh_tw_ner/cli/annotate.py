@@ -47,7 +47,7 @@ def annotate_cli(
         False,
         "--force",
         "-F",
-        help="Replace OUT. An interrupted job with the same settings continues; the parts of another one are discarded.",
+        help="Replace OUT. An interrupted job with the same settings continues; parts of another job are discarded.",
     ),
 ) -> None:
     """Annotate the texts of a file in several processes.
