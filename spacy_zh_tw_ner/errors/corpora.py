@@ -41,8 +41,8 @@ class CorpusErrors:
 
     # Export
     ZT230 = (
-        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
-        "a .spacy file with `convert --max-rejects` first."
+        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or "
+        "first make a .spacy file with `convert --max-rejects`, which leaves such annotations out."
     )
     ZT231 = "--order {value!r} is not possible. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "Unknown output format {value!r}. Choose --format from {choices}."
