@@ -85,8 +85,8 @@ class EncoderErrors:
     )
     ZT330 = "memory.freeze_layers={n}, but the base model has {layers} layers. Choose from 0 to {layers}."
     ZT331 = (
-        "A window of {length} wordpieces is longer than the {limit} positions of {name!r}. Set a smaller window in "
-        "`get_spans`."
+        "A window has {length} wordpieces, but the base model {name!r} supports at most {limit}. Set a smaller window "
+        "in `get_spans`."
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
     ZT333 = (

@@ -61,8 +61,8 @@ class TrainingErrors:
         "--base out, or give --preset instead of --source."
     )
     ZT447 = (
-        "`total_steps` of the schedule {name} must be at least 0 (got {total}). Set it, or training.max_steps if it "
-        "refers to that, to the number of updates, or to 0 for no limit."
+        "`total_steps` of the schedule {name} must be at least 0 (got {total}). Set it to the number of updates, or to "
+        "0 for no limit. If it refers to training.max_steps, set that instead."
     )
 
     # Planning
