@@ -113,7 +113,8 @@ def _require_map(job: AnnotationJob, inputs: list[Path], force: bool) -> None:
     path = None if job.masking is None else job.masking.map
     if path is None:
         return
-    for role, other in {"OUT": job.target, "the list of rejects": job.rejects, "a folder of OUT": job.folder}.items():
+    outputs = {"OUT": job.target, "the list of rejects": job.rejects, "the working folder of the job": job.folder}
+    for role, other in outputs.items():
         if resolve(other) in (place := resolve(path), *place.parents):
             raise UsageError(Errors.ZT882.format(path=path, role=role))
     require_new(path, force=force or has_journal(job), inputs=inputs)

@@ -115,7 +115,7 @@ def describe(error: BaseException, command: str) -> str:
     elif isinstance(error, ModuleNotFoundError) and (hint := package_hint(error.name or "")):
         message = Errors.ZT680.format(package=(error.name or "").partition(".")[0], hint=hint)
     elif isinstance(error, OSError) or _is_spacy_user_error(error):
-        message = Errors.ZT677.format(reason=str(error).strip())
+        message = Errors.ZT677.format(command=command, reason=str(error).strip())
     return message
 
 

@@ -24,18 +24,20 @@ class MaskingErrors:
 
     # Maps and masked files
     ZT878 = (
-        "The map does not belong to {what}: the text is another one, or was changed after masking. Give the map that "
-        "was written with this text."
+        "The map does not belong to {what}: the text is another one, or was changed after it was masked. Give the map "
+        "that was written with this masked text."
     )
-    ZT879 = "The map {path} has {seen} records than {source}. Give the map and the masked file of the same run."
+    ZT879 = (
+        "The map {path} has {more_or_fewer} records than {source}. Give the map and the masked file of the same run."
+    )
     ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
     ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
-    ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
+    ZT882 = "The map cannot be written to {path}: this path is {role}, or is inside it. Choose another path with --map."
 
     # Presidio
-    ZT884 = "TaiwanRecognizer does not find the entity {name!r}. Choose from {names}."
+    ZT884 = "This recognizer for Presidio does not find entities of the type {name!r}. Choose from {names}."
     ZT885 = (
-        "The operator `{name}` has no `replacer`. Pass the operators that "
+        "The operator `{name}` was called without its parameter `replacer`. Pass the operators that "
         "`spacy_zh_tw_ner.presidio.masking_operators()` returns to `AnonymizerEngine.anonymize`."
     )
 
@@ -44,6 +46,6 @@ class MaskingWarnings:
     """Warnings about masking, inherited by `Warnings`."""
 
     ZT883 = (
-        "The map {path} has the original texts, and Windows cannot restrict it to you by permission bits. Set an ACL "
-        "that allows only you to read it, or keep the map in your user folder."
+        "{path} holds the original texts, and on Windows other users may be able to read it. Restrict its access "
+        "control list (ACL), or keep the file in your user folder."
     )
