@@ -1,1 +1,1 @@
-"""Side-by-side measurements: `python -m benchmarks.NAME`. Nothing here asserts a time."""
+"""Benchmarks of this package and of similar ones: `python -m benchmarks.NAME`. None of them asserts a time."""

@@ -1,8 +1,8 @@
-"""`annotate` with one worker and two, and what Ray adds: a whole command each time, and the work alone.
+"""Measure `annotate` with one and two workers, and with Ray: the time of the whole command, and of the work alone.
 
-Sentences of the embedded corpus, many times over, through a small BiLSTM with random weights. Time is that of the wall:
-two workers on a core that somebody else uses are no faster than one. Processor time, which the local engine's processes
-report at their end, says what two would take on cores of their own.
+The input is the sentences of the bundled corpus, repeated; the pipeline is a small BiLSTM with random weights. Times
+are wall times: on a core that is busy with other work, two workers are no faster than one. The processor time, which
+the processes of the local engine report at their end, shows what two workers would take on two idle cores.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def make_pipeline(folder: Path) -> None:
 
 
 def work(job: AnnotationJob, engine: str, workers: int) -> tuple[float, float, float]:
-    """Seconds of the whole, of a record once all workers have begun, and of processors."""
+    """Return the seconds of the job, the seconds per record once all workers have started, and processor seconds."""
     if engine == "local":
         run = run_processes(job, find_chunks(job)[0], workers, False)
     else:
@@ -54,14 +54,14 @@ def work(job: AnnotationJob, engine: str, workers: int) -> tuple[float, float, f
     for chunk, _ in run:
         finished.append((time.perf_counter() - start, chunk.count))
     whole = time.perf_counter() - start
-    # The first chunks end the seconds in which processes begin.
+    # When each worker has finished a chunk, all processes have started.
     began = finished[workers - 1][0]
     records = sum(count for _, count in finished[workers:])
     return whole, (finished[-1][0] - began) / records, processor_seconds() - used
 
 
 def processor_seconds() -> float:
-    """Of all processes that this one has started and that have ended."""
+    """Return the processor time of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -93,7 +93,7 @@ def main() -> None:
     rows: list[tuple[object, ...]] = []
     for (engine, workers), (whole, record, used) in medians.items():
         speed, ratio = f"{characters / record:,.0f}", f"{medians[engine, 1][1] / record:.2f}"
-        if engine == "ray":  # hands over what is finished in heaps, so that only the whole can be timed
+        if engine == "ray":  # Ray returns finished chunks in large groups, so only the whole job can be timed
             speed = ratio = "–"
         rows.append((engine, workers, f"{whole:.1f}", speed, ratio, f"{used:.1f}"))
     header = (

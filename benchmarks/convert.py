@@ -1,4 +1,4 @@
-"""Sentences a second of `zh-tw-ner convert` beside those of `spacy convert` on the same IOB file, and their memory."""
+"""Measure sentences per second and memory of `zh-tw-ner convert` and `spacy convert` on the same IOB file."""
 
 import argparse
 import os
@@ -20,10 +20,10 @@ LARGE = (1_000_000, 4_000_000)  # characters
 
 
 def write_iob(path: Path, n_characters: int) -> int:
-    """Write the embedded corpus as IOB2, again and again, and say how many sentences that is."""
+    """Write the bundled corpus repeatedly as IOB2, and return the number of sentences."""
     sources = sorted(Path("assets/taiwan").glob("*/*.txt"))
     records = list(read_records(sources, ConvertSettings(script="none"), Tally()))
-    # spaCy's converter takes comments for tokens.
+    # spaCy's converter would read comments as tokens.
     rows = ["".join(write_columns(record, "bio").splitlines(keepends=True)[1:]) for record in records]
     n_sentences = 0
     with path.open("w", encoding="utf-8") as file:
@@ -35,13 +35,13 @@ def write_iob(path: Path, n_characters: int) -> int:
 
 
 def ours(source: Path, folder: Path) -> Callable[[], object]:
-    """The whole conversion, text left as it is, which spaCy's does, too."""
+    """Return a function that runs `convert` without conversion of scripts, which spaCy does not have either."""
     settings = ConvertSettings(script="none")
     return lambda: convert(source, folder / "ours.spacy", settings, force=True, notify=lambda message: None)
 
 
 def theirs(source: Path, folder: Path) -> Callable[[], object]:
-    """The same of spaCy's, a sentence a document."""
+    """Return a function that runs spaCy's converter with one sentence per document."""
     from spacy.cli.convert import convert as spacy_convert
 
     return lambda: spacy_convert(source, folder, file_type="spacy", converter="ner", n_sents=1)
@@ -51,11 +51,11 @@ CONTESTANTS = {"spacy convert": theirs, "zh-tw-ner convert": ours}
 
 
 def peak_of(name: str, source: Path) -> None:
-    """In a process of its own: print by how many MiB a conversion raises the peak of the resident memory."""
+    """Print by how many MiB a conversion raises the peak of the resident memory; for a separate process."""
     run = CONTESTANTS[name](source, source.parent)
     small = source.with_name("small.iob")
     write_iob(small, 1)
-    CONTESTANTS[name](small, source.parent)()  # what is imported is no memory of the conversion
+    CONTESTANTS[name](small, source.parent)()  # import everything first: imports do not count
     before = _peak()
     run()
     print((_peak() - before) / 1024)

@@ -1,15 +1,15 @@
-"""Time and memory of the CRF and of its peers, and its share of a training step.
+"""Measure time and memory of the CRF and of similar implementations, and its share of a training step.
 
     python -m benchmarks.crf [--rounds 7] [--quick]
 
-Batches are ragged, lengths between a quarter of T and T; one thread; contestants in turn, each for at least a
-twentieth of a second at a time, of which the mean counts. Times are processor time, which other work on the machine
-changes little. A training step is the loss and all gradients. The gold is wholly known, the transitions are
-unconstrained, as the peers' are. Every contestant gets its own input made beforehand: padded tensors, mask and tags for
-the peers; rows, lengths and the boolean gold for ours.
+Sequences have random lengths between a quarter of T and T. The contestants run in turn on one thread, each for at least
+a twentieth of a second, of which the mean is taken. Times are processor time, which other work on the machine changes
+little. A training step is the loss and all gradients. Annotation is complete and transitions are unconstrained, as in
+the other implementations. Each contestant gets its own input, prepared beforehand: padded tensors, mask and tags for
+the others; rows, lengths and the boolean gold mask for ours.
 
-Peers, each through its public API: pytorch-crf; linear-crf-torch (training); pytorchcrf (decoding); the linear-chain
-CRF of EDS-NLP; and the Viterbi search of CRFsuite in C, with its state scores computed beforehand, as a bound.
+The others, through their public APIs: pytorch-crf; linear-crf-torch (training); pytorchcrf (decoding); the linear-chain
+CRF of EDS-NLP; and, as a bound, the Viterbi search of CRFsuite in C, with state scores computed beforehand.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Run = Callable[[], object]
 
 
 class Batch(NamedTuple):
-    """The same data for all. emissions: (B, T, K), tags and mask: (B, T). rows: (n_rows, K), gold: of this shape."""
+    """The same data in both formats. emissions: (B, T, K). tags, mask: (B, T). rows, gold: (n_rows, K)."""
 
     emissions: torch.Tensor
     tags: torch.Tensor
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
 
 def make_batch(size: int, longest: int, n_tags: int) -> Batch:
-    """Draw emissions, lengths and tags."""
+    """Draw random emissions, lengths and tags."""
     g = torch.Generator().manual_seed(0)
     lengths = torch.randint(max(1, longest // 4), longest + 1, (size,), generator=g)
     lengths[0] = longest
@@ -60,7 +60,7 @@ def make_batch(size: int, longest: int, n_tags: int) -> Batch:
 
 
 def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
-    """Training steps and decodings by name."""
+    """Return functions by name: training steps and decodings."""
     from torchcrf import CRF
 
     peer = _with_scores(CRF(batch.emissions.shape[2], batch_first=True), batch.transitions)
@@ -91,7 +91,7 @@ def contestants(batch: Batch) -> tuple[dict[str, Run], dict[str, Run]]:
 
 
 def other_peers(batch: Batch, folder: Path, missing: set[str]) -> tuple[dict[str, Run], dict[str, Run]]:
-    """Return training steps and decodings of the further peers, and add those that cannot be imported to `missing`."""
+    """Return training steps and decodings of the optional packages; add missing packages to `missing`."""
     training: dict[str, Run] = {}
     decoding: dict[str, Run] = {}
     n_tags, leaf = batch.emissions.shape[2], batch.emissions.clone().requires_grad_()
@@ -135,7 +135,7 @@ def other_peers(batch: Batch, folder: Path, missing: set[str]) -> tuple[dict[str
 
 
 def _with_scores(module: Any, transitions: Transitions) -> Any:
-    """Set the transition scores of a peer, whatever it calls them."""
+    """Set the transition scores of a CRF module, whose parameters have different names in each package."""
     for name, parameter in module.named_parameters():
         scores = {"s": transitions.start, "e": transitions.end, "t": transitions.matrix}[name[0]]
         parameter.data = torch.from_numpy(scores.copy())
@@ -143,7 +143,7 @@ def _with_scores(module: Any, transitions: Transitions) -> Any:
 
 
 def _crfsuite(batch: Batch, folder: Path) -> Run:
-    """Viterbi alone: state scores are set once, since the tagger keeps them between calls."""
+    """Return a function that runs CRFsuite's Viterbi search. State scores are set once, since the tagger keeps them."""
     import pycrfsuite
 
     n_tags = batch.emissions.shape[2]
@@ -165,7 +165,7 @@ def _crfsuite(batch: Batch, folder: Path) -> Run:
 
 
 def cells(times: dict[str, float], names: list[str], goals: dict[str, int]) -> list[str]:
-    """Milliseconds of each, with the ratio to pytorch-crf, and the floor where there is one."""
+    """Return the cells of a row: milliseconds, the speed relative to pytorch-crf, and the goal if there is one."""
     found = []
     for name in names:
         ratio = times["pytorch-crf"] / times[name]
@@ -175,7 +175,7 @@ def cells(times: dict[str, float], names: list[str], goals: dict[str, int]) -> l
 
 
 def speed(rounds: int) -> None:
-    """Print the tables of time: milliseconds, and in brackets how many times as fast as pytorch-crf."""
+    """Print the tables of time: milliseconds, and in parentheses the speed relative to pytorch-crf."""
     training, decoding, scoring = [], [], []
     missing: set[str] = set()
     with TemporaryDirectory() as folder:
@@ -210,10 +210,10 @@ def speed(rounds: int) -> None:
 
 
 def peak_of(name: str) -> None:
-    """In a process of its own: print by how many MiB one training step raises the peak of the resident memory."""
-    contestants(make_batch(2, 8, MEMORY_SHAPE[2]))[0][name]()  # libraries load, kernels compile
+    """Print by how many MiB a training step raises the peak of the resident memory; for a separate process."""
+    contestants(make_batch(2, 8, MEMORY_SHAPE[2]))[0][name]()  # load libraries and compile kernels first
     run = contestants(make_batch(*MEMORY_SHAPE))[0][name]
-    # Linux: forget the peak that making the batch has left.
+    # Linux: reset the peak after the batch has been created.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _resident("VmHWM")
     run()
@@ -221,17 +221,17 @@ def peak_of(name: str) -> None:
 
 
 def _resident(field: str) -> int:
-    """Read a figure of this process in KiB from Linux."""
+    """Return a memory figure of this process in KiB, from Linux's /proc."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def memory() -> None:
-    """Print what a training step needs beside its inputs, from the peak of a fresh process each."""
+    """Print the memory of a training step without its inputs, each measured in a new process."""
     if not Path("/proc/self/clear_refs").exists():
         print("\nMemory is measured on Linux only.")
         return
-    # What is freed goes back to the system at once, so that no step finds memory that an earlier one has left.
+    # Return freed memory to the system at once, so that a step cannot use memory that an earlier one has freed.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     peaks = {}
     for name in ("pytorch-crf", "numpy", "numba"):
@@ -250,7 +250,7 @@ def memory() -> None:
 
 
 def share(rounds: int) -> None:
-    """Print how much of a whole training step the CRF is, behind a BiLSTM and behind a 4 × 312 BERT."""
+    """Print the share of the CRF in a whole training step, with a BiLSTM and with a 4 × 312 BERT."""
     rows = []
     for name, (step, timed) in {"BiLSTM 2 × 192": _bilstm(), "BERT 4 × 312": _bert()}.items():
         step()
@@ -278,7 +278,7 @@ def _timed_likelihood(timed: list[float]) -> Callable[..., Any]:
 
 
 def _bilstm() -> tuple[Run, list[float]]:
-    """A step by spaCy: nlp.update, from texts to updated weights."""
+    """Return a training step of spaCy, from texts to updated weights, and a list that gets the times of its CRF."""
     import random
 
     import spacy
@@ -303,7 +303,7 @@ def _bilstm() -> tuple[Run, list[float]]:
 
 
 def _bert() -> tuple[Run, list[float]]:
-    """A step in torch: a BERT of random weights, a linear layer, the CRF, AdamW."""
+    """Return a training step in torch (random BERT, linear layer, CRF, AdamW), and a list for the times of its CRF."""
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
@@ -329,7 +329,7 @@ def _bert() -> tuple[Run, list[float]]:
 
 
 def compile_time() -> None:
-    """Print how long the kernels take to compile, without and with what is kept on disk."""
+    """Print how long the kernels take to compile, and to load from the cache on disk."""
     code = (
         "import time, torch; from benchmarks.crf import contestants, make_batch; "
         "runs = contestants(make_batch(2, 8, 13)); "
@@ -351,10 +351,10 @@ def compile_time() -> None:
 
 
 def main() -> None:
-    """Measure, and print tables."""
+    """Run the benchmarks, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="repetitions, of which the median is printed")
-    parser.add_argument("--quick", action="store_true", help="time only")
+    parser.add_argument("--rounds", type=int, default=7, help="repetitions; the median is printed")
+    parser.add_argument("--quick", action="store_true", help="measure time only")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(1)

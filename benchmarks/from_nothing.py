@@ -1,9 +1,10 @@
-"""What is reached from random weights, beside spaCy's own `ner` on the same data with the same time.
+"""Measure F from random weights, and that of spaCy's `ner` with the same data and time.
 
-Both read characters. Ours is `configs/bilstm.cfg` but for what RUNS sets, and its last weights are scored, so that
-nothing is selected: each seed, and all of them as an ensemble. Some runs begin with the encoder of another.
-The peer is spaCy's transition-based `ner` behind its HashEmbedCNN, with spaCy's own defaults for all that PEER does
-not say; it may train for as long as ours took, encoder and all, and its best weights on dev are scored.
+Both have one token per character. Ours is `configs/bilstm.cfg` with the changes in RUNS. The last weights are scored,
+so that nothing is selected on the scored data: each seed, and all seeds as an ensemble. Some runs start with the
+encoder of another run. The peer is spaCy's transition-based `ner` with its HashEmbedCNN, with spaCy's default settings
+except for those in PEER. It is trained for as long as ours, including the encoder of another run, and its best weights
+on dev are scored.
 """
 
 import argparse
@@ -41,17 +42,17 @@ from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 
 
 class Run(NamedTuple):
-    """A corpus, what is set otherwise than in the config, by a path and a value in turn, and the F to reach."""
+    """A corpus, the settings that differ from the config (alternating paths and values), and the goal for F."""
 
     corpus: str
     files: tuple[str, str, str]  # train, dev, test
     settings: tuple[str, ...]
     goal: float | None = None
-    source: str | None = None  # the run whose encoder this one begins with
-    train: str = "train"  # or "held_out", which is HELD_OUT sentences of it, or "rest", which is the others
-    calibrated_by: str | None = None  # a run of "rest", whose temperature on all that it has not seen this one takes
-    words: bool = False  # knows word lists
-    beside: str | None = None  # a run whose pipelines are part of the ensemble, too
+    source: str | None = None  # the run whose encoder this run starts with
+    train: str = "train"  # or "held_out", HELD_OUT sentences of train, or "rest", the other sentences
+    calibrated_by: str | None = None  # a run of "rest": its temperature, fitted on dev and "held_out", is used
+    words: bool = False  # whether it uses word lists
+    beside: str | None = None  # a run whose pipelines are added to the ensemble
 
 
 HELD_OUT = 500
@@ -134,27 +135,27 @@ ents_f = 1.0
 
 
 def train(config: Path, data: Path, output: Path, *options: object, seconds: float | None = None) -> float:
-    """Train in a process of its own, on one thread; returns the seconds it took."""
+    """Train in a separate process, on one thread; return the seconds."""
     command = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(output)]
     command += ["--paths.dev", str(data / "dev.spacy")]
     command += map(str, options)
     start = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    # When the time is up, what was best so far lies in model-best.
+    # If the time is over, model-best has the best weights so far.
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(command, check=True, timeout=seconds, env=environment, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def calibrated(pipeline: Path, data: Path) -> list[tuple[Doc, Doc]]:
-    """Gold and predicted documents of test, once a temperature was fitted on dev."""
+    """Return gold and predicted documents of test, after a temperature has been fitted on dev."""
     nlp = spacy.load(pipeline)
     calibrate(nlp, gold_of(nlp, data / "dev.spacy"))
     return list(predict_pairs(nlp, data / "test.spacy"))
 
 
 def calibrated_by(other: Path, pipelines: list[Path], data: Path) -> list[tuple[Doc, Doc]]:
-    """The same of several, with one temperature: that of a pipeline on dev and on what was held out from its train."""
+    """Do as `calibrated`, for several pipelines with one temperature, fitted on dev and held-out sentences."""
     nlp = spacy.load(other)
     temperature = calibrate(nlp, gold_of(nlp, data / "dev.spacy") + gold_of(nlp, data / "held_out.spacy"))
     print(f"temperature on dev and {HELD_OUT} sentences of train: {temperature:.3f}", flush=True)
@@ -167,12 +168,12 @@ def calibrated_by(other: Path, pipelines: list[Path], data: Path) -> list[tuple[
 
 
 def gold_of(nlp: Language, path: Path) -> list[Doc]:
-    """Annotated documents, over the vocabulary of a pipeline."""
+    """Return the annotated documents, with the vocabulary of a pipeline."""
     return list(read_docbin(path).get_docs(nlp.vocab))
 
 
 def convert_corpus(run: Run, target: Path) -> None:
-    """Write train, dev and test with every sentence that was published, and train in two parts."""
+    """Write train, dev and test with every published sentence, and train also in two parts."""
     source = Path("assets") if run.corpus == "taiwan" else Path(os.environ["ZH_TW_NER_CORPORA"])
     for split, name in zip(("train", "dev", "test"), run.files, strict=True):
         path = source / run.corpus / name
@@ -189,7 +190,7 @@ def convert_corpus(run: Run, target: Path) -> None:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records to one `.spacy` file, however large."""
+    """Write records to one `.spacy` file of any size."""
     with staged(path) as folder:
         writer = SpacyWriter(folder / "records", shard=sys.maxsize)
         for record in records:
@@ -198,7 +199,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def knowing_words(work: Path) -> Path:
-    """The config with word lists around its embedding: OpenCC's, jieba's, and mined ones of both corpora's train."""
+    """Return the config with word lists: OpenCC's, jieba's, and mined from the train files of both corpora."""
     folder, config = work / "words", Config().from_disk("configs/bilstm.cfg", interpolate=False)
     if not folder.exists():
         for run in (RUNS["uner"], RUNS["cluener"]):
@@ -218,7 +219,7 @@ def knowing_words(work: Path) -> Path:
 
 
 def prepare(run: Run, work: Path) -> Path:
-    """The folder of a run's corpus, converted if it was not yet."""
+    """Return the folder of a run's corpus, which is converted first if necessary."""
     data = work / run.corpus
     if not data.exists():
         data.mkdir()
@@ -227,9 +228,9 @@ def prepare(run: Run, work: Path) -> Path:
 
 
 def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
-    """Train a run, and first the one that it begins with; one that is there already is not trained again.
+    """Train a run, after the run whose encoder it starts with. Runs that are trained already are not repeated.
 
-    RETURNS (tuple[Path, float]): The pipeline, and the seconds that training took, that of its encoder included.
+    RETURNS (tuple[Path, float]): The pipeline, and the seconds of training, including that of its encoder.
     """
     run, output = RUNS[name], work / f"{name}-{seed}"
     data = prepare(run, work)
@@ -250,12 +251,12 @@ def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
 
 
 def main() -> None:
-    """Print a row a pipeline, means with their half-intervals of 95 % (Student's t), and ensembles."""
+    """Print one row per pipeline, means with half-widths of 95 % intervals (Student's t), and ensembles."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", choices=[*RUNS, "all"], default="all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--no-peer", action="store_true", help="only ours")
-    parser.add_argument("--work", type=Path, help="a folder that keeps what was trained, and has it when it goes on")
+    parser.add_argument("--no-peer", action="store_true", help="do not train the peer")
+    parser.add_argument("--work", type=Path, help="folder of trained pipelines, which a later call uses again")
     options = parser.parse_args()
     print(machine(), flush=True)
     with nullcontext(options.work) if options.work else TemporaryDirectory() as folder:
@@ -267,7 +268,7 @@ def main() -> None:
 
 
 def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tuple[object, ...]]:
-    """Rows of the table."""
+    """Return the rows of the table."""
     run, data = RUNS[name], work / RUNS[name].corpus
     goal = run.goal or "–"
     rows: list[tuple[object, ...]] = []

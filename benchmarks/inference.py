@@ -1,9 +1,9 @@
-"""Characters a second of the same weights, one thread: ours in 32 and 8 bits beside those who serve such checkpoints.
+"""Measure characters per second with the same weights on one thread: ours in 32 and 8 bits, and similar packages.
 
-The weights are random, with biases that make an entity of one character in sixteen, so that all write out as many as
-they would of real ones. ckip-transformers, ours and the `transformers` pipeline have the same labels out of the same
-classifier; spacy-transformers has a `ner` of its own, untrained. Every contestant is given a list of texts and hands
-back entities.
+The weights are random, with biases by which one character in sixteen becomes an entity, so that all contestants output
+about as many entities as with real weights. ckip-transformers, ours and the `transformers` pipeline have the same
+labels and the same classifier; spacy-transformers has its own untrained `ner`. Each contestant takes a list of texts
+and returns entities.
 """
 
 import argparse
@@ -36,14 +36,14 @@ TYPES = (
     "WORK_OF_ART"
 ).split()
 LABELS = ("O", *(f"{kind}-{label}" for label in TYPES for kind in "BIES"))
-FOUND = 1 / 16  # entities a character, about as many as the embedded corpus has
-FoundT = list[list[tuple[int, int, str]]]  # of each text, by code point
+FOUND = 1 / 16  # entities per character, about as many as in the bundled corpus
+FoundT = list[list[tuple[int, int, str]]]  # entities of each text, with offsets in code points
 RunT = Callable[[Sequence[str]], FoundT]
 PEER = "ckip-transformers"
 
 
 class Size(NamedTuple):
-    """layers, hidden, heads: Of a BERT. share: Of the texts, so that a large one is done in time."""
+    """Size of a BERT: layers, hidden, heads. share: Share of the texts to use, to limit the time of large models."""
 
     layers: int
     hidden: int
@@ -62,7 +62,7 @@ GOALS = {
 
 
 def make_texts(share: float) -> dict[str, list[str]]:
-    """The three columns: sentences, one long text among headlines, and long documents."""
+    """Return the texts of the three columns: sentences, one long text among headlines, and long documents."""
     lines = list(sentences())
     together, draw = "".join(lines), random.Random(0)
     bounds = list(accumulate((draw.randint(20, 120) for _ in range(round(500 * share))), initial=0))
@@ -76,17 +76,17 @@ def make_texts(share: float) -> dict[str, list[str]]:
 
 
 def save_checkpoint(folder: Path, size: Size) -> Path:
-    """A token classification checkpoint that finds about as many entities as a real one."""
+    """Save a token classification checkpoint that finds about as many entities as a real one."""
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     make_checkpoint(folder, layers=size.layers, hidden=size.hidden, heads=size.heads, labels=LABELS)
     model = AutoModelForTokenClassification.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)  # as published ones say
+    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)  # as in published checkpoints
     sample = [list(line) for line in list(sentences())[:64]]
     batch = tokenizer(sample, is_split_into_words=True, return_tensors="pt", padding=True)
     with torch.no_grad():
         single = torch.tensor([label[0] in "OS" for label in LABELS])
-        model.classifier.bias[~single] = -100.0  # paths of random tags would be illegal, and be read in as many ways
+        model.classifier.bias[~single] = -100.0  # contestants treat illegal sequences of random tags differently
         logits = model(**batch).logits[batch["attention_mask"].bool()]
         model.classifier.bias[0] += (logits[:, 1:].amax(1) - logits[:, 0]).quantile(1 - FOUND)
     model.save_pretrained(folder)
@@ -95,7 +95,7 @@ def save_checkpoint(folder: Path, size: Size) -> Path:
 
 
 def ours(nlp: Language) -> RunT:
-    """A pipeline of this package."""
+    """Return a function that runs a pipeline of this package."""
 
     def run(texts: Sequence[str]) -> FoundT:
         return [[(e.start_char, e.end_char, e.label_) for e in doc.ents] for doc in nlp.pipe(texts)]
@@ -104,7 +104,7 @@ def ours(nlp: Language) -> RunT:
 
 
 def exported(folder: Path) -> RunT:
-    """The same without torch and spaCy."""
+    """Return a function that runs an exported model, without torch and spaCy."""
     recognizer = load(folder, threads=1)
 
     def run(texts: Sequence[str]) -> FoundT:
@@ -114,7 +114,7 @@ def exported(folder: Path) -> RunT:
 
 
 def ckip(checkpoint: Path) -> RunT:
-    """ckip-transformers' driver, as its documentation calls it."""
+    """Return a function that runs ckip-transformers' driver as in its documentation."""
     from ckip_transformers.nlp import CkipNerChunker
 
     driver = CkipNerChunker(model_name=str(checkpoint), tokenizer_name=str(checkpoint))
@@ -126,7 +126,7 @@ def ckip(checkpoint: Path) -> RunT:
 
 
 def hugging_face(checkpoint: Path, batch_size: int) -> RunT:
-    """The pipeline of transformers, told to read long texts in windows of 512 pieces that share 16."""
+    """Return a function that runs the pipeline of transformers, in windows of 512 wordpieces that overlap by 16."""
     from transformers import AutoTokenizer, pipeline
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
@@ -147,7 +147,7 @@ def hugging_face(checkpoint: Path, batch_size: int) -> RunT:
 
 
 def spacy_transformers(checkpoint: Path) -> RunT:
-    """spacy-transformers with spaCy's `ner`, on its default windows."""
+    """Return a function that runs spacy-transformers with spaCy's `ner` and its default windows."""
     nlp = spacy.blank("zh_tw")
     model = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
@@ -178,7 +178,7 @@ def spacy_transformers(checkpoint: Path) -> RunT:
 
 
 def contestants(checkpoint: Path, work: Path) -> dict[str, RunT]:
-    """All, by name."""
+    """Return all contestants by name."""
     nlp = pipeline_from_hf(str(checkpoint))
     nlp.to_disk(work / "fp32")
     write_quantized(spacy.load(work / "fp32"), work / "int8")
@@ -200,7 +200,7 @@ def contestants(checkpoint: Path, work: Path) -> dict[str, RunT]:
 
 
 def same(first: FoundT, second: FoundT) -> float:
-    """Share of the entities of either that both have found."""
+    """Return the share of common entities among all entities of two contestants."""
     pairs = [(set(a), set(b)) for a, b in zip(first, second, strict=True)]
     return sum(len(a & b) for a, b in pairs) / max(1, sum(len(a | b) for a, b in pairs))
 
@@ -208,19 +208,21 @@ def same(first: FoundT, second: FoundT) -> float:
 def measure(
     runs: Mapping[str, RunT], texts: Sequence[str], rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Characters a second of each."""
+    """Return the characters per second of each contestant."""
     seconds = interleaved({who: partial(run, texts) for who, run in runs.items()}, rounds=rounds, clock=clock)
     return {who: sum(map(len, texts)) / taken for who, taken in seconds.items()}
 
 
 def main() -> None:
-    """Print a table a size."""
+    """Print one table per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--share", type=float, default=1.0, help="of the texts of each column")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the texts of each column to use")
     parser.add_argument("--size", choices=[*SIZES, "all"], default="all")
-    parser.add_argument("--only", nargs="+", default=[], help="contestants, besides the peer that all are measured by")
-    parser.add_argument("--processor-time", action="store_true", help="where others work on the machine")
+    parser.add_argument("--only", nargs="+", default=[], help="contestants to run, in addition to ckip-transformers")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="measure processor time, if there is other work on the machine"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -232,7 +234,7 @@ def main() -> None:
         columns = make_texts(options.share * size.share)
         with TemporaryDirectory() as folder:
             runs = contestants(save_checkpoint(Path(folder) / "checkpoint", size), Path(folder))
-            # Latin capitals and full-width digits, which ckip-transformers does not know, are small letters to us.
+            # Ours folds Latin capitals and full-width digits, which ckip-transformers treats as unknown.
             chinese = [re.sub(r"[^一-鿿，。、]", "", text) for text in next(iter(columns.values()))[:20]]
             agreed = same(runs[PEER](chinese), runs["ours"](chinese))
             print(f"{name}: {agreed:.1%} of the entities in Chinese characters are those of {PEER}", flush=True)

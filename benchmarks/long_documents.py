@@ -1,9 +1,9 @@
-"""The memory of documents of 10,000, 100,000 and 1,000,000 characters, and how long they take.
+"""Measure memory and time of documents of 10,000, 100,000 and 1,000,000 characters.
 
-Sentences of the embedded corpus, over and over, as one document, through a 4 × 312 BERT with the 73 tags of OntoNotes
-and through the BiLSTM of `configs/bilstm.cfg`, both with random weights. Every document has a process of its own, and
-what is told is the most that this process ever had. What the Doc alone takes, text, tokens and all, was measured before
-anything was computed on it: it grows with the document, and nothing else should. What is exported needs no Doc.
+Each document is the sentences of the bundled corpus, repeated. The models are a 4 × 312 BERT with the 73 tags of
+OntoNotes, and the BiLSTM of `configs/bilstm.cfg`, with random weights. Each document runs in a separate process, whose
+peak memory is printed. The memory of the Doc (text, tokens) is measured before anything is computed: it grows with the
+document, and nothing else should. Exported models need no Doc.
 """
 
 import argparse
@@ -56,7 +56,7 @@ print(json.dumps([len(found), time.process_time() - start, Path("/proc/self/stat
 
 
 class Figures(NamedTuple):
-    """entities: Found. seconds: Of the processor. doc, peak: MiB of the Doc alone, and the most of the process."""
+    """Results. entities: Number. seconds: Processor time. doc, peak: MiB of the Doc alone, and peak of the process."""
 
     entities: int
     seconds: float
@@ -65,7 +65,7 @@ class Figures(NamedTuple):
 
 
 def save_pipeline(name: str, folder: Path) -> Path:
-    """Write one of PIPELINES, and run it once: the kernels of the CRF are compiled then, and kept."""
+    """Save one of PIPELINES, and run it once, so that the kernels of the CRF are compiled and cached."""
     if name == "bilstm":
         make_pipeline(folder / name)
         nlp = spacy.load(folder / name)
@@ -90,7 +90,7 @@ def save_pipeline(name: str, folder: Path) -> Path:
 
 
 def find_few(nlp: Language) -> None:
-    """Set the biases of a head such that it finds about as many entities as a real one; see `save_checkpoint`."""
+    """Set the biases of a head so that it finds about as many entities as a real one; see `save_checkpoint`."""
     ner = find_recognizer(nlp)
     layer = ner.model.get_ref("output_layer")
     bias = layer.get_param("b")
@@ -100,7 +100,7 @@ def find_few(nlp: Language) -> None:
 
 
 def measure(folder: Path, length: int, min_score: float) -> Figures:
-    """Read one document with a pipeline, in a process that does nothing else."""
+    """Run a pipeline on one document; for a separate process."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     nlp = spacy.load(folder, config={"components": {"ner": {"min_score": min_score}}})
@@ -116,7 +116,7 @@ def measure(folder: Path, length: int, min_score: float) -> Figures:
 
 
 def measure_alone(folder: Path, length: int, min_score: float) -> Figures:
-    """The same of what is exported."""
+    """Run an exported model on one document; for a separate process."""
     about = folder / "pipeline.json"
     about.write_text(json.dumps(json.loads(about.read_text(encoding="utf-8")) | {"min_score": min_score}))
     text = folder.parent / "text.txt"
@@ -128,21 +128,23 @@ def measure_alone(folder: Path, length: int, min_score: float) -> Figures:
 
 
 def document(length: int) -> str:
-    """So many characters."""
+    """Return a document of this many characters."""
     return "".join(islice(cycle("".join(sentences())), length))
 
 
 def memory_now() -> tuple[float, float]:
-    """MiB that this process has, and the most it had."""
+    """Return the resident memory of this process and its peak, in MiB."""
     return memory_of(Path("/proc/self/status").read_text(encoding="utf-8"))
 
 
 def main() -> None:
-    """Print the table, a row as soon as it is measured."""
+    """Print the table, each row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--pipelines", nargs="+", choices=PIPELINES, default=["4×312", "bilstm"])
-    parser.add_argument("--min-score", type=float, default=0.0, help="0 for the best path")
+    parser.add_argument(
+        "--min-score", type=float, default=0.0, help="min_score of the recognizer; 0 decodes the best path"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""How every benchmark measures: one thread, contestants in turn, medians, and the machine on the first line."""
+"""Shared functions of the benchmarks: run contestants in turn on one thread, take medians, print the machine."""
 
 import gc
 import platform
@@ -10,7 +10,7 @@ import torch
 
 
 def machine() -> str:
-    """One line that says what the figures were taken on."""
+    """Return one line that describes the machine."""
     cpu = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -30,13 +30,14 @@ def interleaved(
     at_least: float = 0.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Time functions in turn, A B C A B C …, so that a slow spell of the machine hits all of them.
+    """Time functions in turn, A B C A B C …, so that a slow phase of the machine affects all of them.
 
-    contestants (Mapping[str, Callable[[], object]]): What to run, by name. Each runs once before the clock starts.
-    rounds (int): How often.
-    at_least (float): Seconds that each has at its turn; where one call is shorter, it is repeated, and the mean counts.
-    clock (Callable[[], float]): `time.process_time` where others work on the machine, and all is one thread.
-    RETURNS (dict[str, float]): Median seconds of each.
+    contestants (Mapping[str, Callable[[], object]]): Functions by name. Each runs once before it is timed.
+    rounds (int): Number of rounds.
+    at_least (float): Seconds per turn; a shorter function is repeated, and the mean is taken.
+    clock (Callable[[], float]): `time.process_time` if there is other work on the machine and everything runs on one
+        thread.
+    RETURNS (dict[str, float]): Median seconds of each function.
     """
     for run in contestants.values():
         run()
@@ -55,6 +56,6 @@ def interleaved(
 
 
 def table(rows: list[tuple[object, ...]], header: tuple[str, ...]) -> str:
-    """Rows as a Markdown table."""
+    """Return rows as a Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,10 +1,10 @@
-"""The memory of a training step: what the guides say, what the plan says, and what torch's profiler measures.
+"""Measure the memory of a training step with torch's profiler, and compare it with the guide and the plan of a preset.
 
-Each preset is planned for a GPU at its own batch. At the full size of its model, with random weights, one window of it
-then really runs on the CPU, forward, back and an update, beside the plan for just that; what is too large for a CPU is
-planned only. The second table is a batch as a whole, and in micro-batches of an eighth.
+Each preset is planned for a GPU with its own batch. Then one window runs on the CPU with the model in full size and
+random weights (forward, backward, update), and is compared with the plan for just that. Models that are too large for a
+CPU are only planned. The second table compares a whole batch with eight micro-batches.
 
-With --steps N: the memory of the process over N steps of training on the CPU, see `training_memory`.
+With `--steps N`, it prints the memory of a process over N training steps on the CPU instead; see `training_memory`.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from spacy_zh_tw_ner.transformer.backbone import configure, prepare_config
 from spacy_zh_tw_ner.transformer.hub import _model_class, _without_pooler
 from spacy_zh_tw_ner.transformer.optimizers import build_optimizer, parameter_groups
 
-LARGEST = 1_000_000_000  # weights that a step on the CPU is given
+LARGEST = 1_000_000_000  # most weights of a model that is run on the CPU
 PARTS = ("weights", "gradients", "optimizer", "activations")
 GOAL_TIME, GOAL_MEMORY = 1.4, 1 / 8
 
 
 def on_cpu(recipe: Recipe, windows: int) -> Recipe:
-    """One pass of a few windows. Half precision is bf16 there: as many bytes, and not emulated everywhere."""
+    """Return the recipe for one step with a few windows on the CPU. fp16 becomes bf16: as large, and supported."""
     memory = recipe.settings.memory
     precision = "bf16" if memory.precision == "fp16" else memory.precision
     settings = replace(recipe.settings, memory=replace(memory, precision=precision))
@@ -47,7 +47,7 @@ def on_cpu(recipe: Recipe, windows: int) -> Recipe:
 
 
 def measured(recipe: Recipe) -> int:
-    """Bytes of weights, gradients, states and activations at the peak of a real step."""
+    """Return the bytes of weights, gradients, optimizer states and activations at the peak of a real step."""
     settings = recipe.settings
     config = config_of(settings.name)
     prepare_config(config, settings.dropout)
@@ -74,7 +74,7 @@ def measured(recipe: Recipe) -> int:
 
 
 def peak_of(run: Any) -> int:
-    """Bytes that torch's allocator has given out at once, by its profiler."""
+    """Return the largest number of bytes that torch's allocator held at once, according to its profiler."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
@@ -82,7 +82,7 @@ def peak_of(run: Any) -> int:
 
 
 def preset_row(name: str, windows: int) -> tuple[object, ...]:
-    """A line of the first table."""
+    """Return a row of the first table."""
     recipe = read_recipe(read_config(name))
     whole = make_plan(recipe)
     row = (name, preset_notes(name)["guide"], f"{whole.total / GIB:.2f}")
@@ -95,7 +95,7 @@ def preset_row(name: str, windows: int) -> tuple[object, ...]:
 
 
 def micro_batch_rows(rounds: int) -> list[tuple[object, ...]]:
-    """Lines of the second table: 16 windows of 128 pieces as a whole, and two at a time."""
+    """Return the rows of the second table: 16 windows of 128 wordpieces at once, and two at a time."""
     with TemporaryDirectory() as folder:
         base = make_checkpoint(Path(folder), layers=4, hidden=768, heads=12)
         steps, memory = {}, {}
@@ -120,10 +120,12 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--windows", type=int, default=1, help="that run on the CPU")
-    parser.add_argument("--steps", type=int, default=0, help="of training; prints the curve of memory instead")
-    parser.add_argument("--only", choices=MODELS, help="one of the models that are trained")
-    parser.add_argument("--layers", type=int, default=12, help="of the BERT that is trained")
+    parser.add_argument("--windows", type=int, default=1, help="number of windows that run on the CPU")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="number of training steps; prints the curve of memory instead"
+    )
+    parser.add_argument("--only", choices=MODELS, help="train only this model")
+    parser.add_argument("--layers", type=int, default=12, help="layers of the BERT that is trained")
     parser.add_argument("--hidden", type=int, default=384, help="its width")
     options = parser.parse_args()
     torch.set_num_threads(1)

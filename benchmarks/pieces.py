@@ -1,4 +1,4 @@
-"""Characters a second: our lookup of pieces beside the model's own tokenizer with `is_split_into_words`."""
+"""Measure characters per second of our wordpiece lookup, and of the tokenizer with `is_split_into_words`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,12 @@ TOKENIZERS = {"WordPiece (BERT)": wordpiece, "Unigram (DeBERTa-v3)": unigram, "b
 
 
 def batches(docs: list[Doc]) -> list[list[Doc]]:
-    """Documents as a pipe gets them."""
+    """Return documents in batches, as in `nlp.pipe`."""
     return [docs[i : i + BATCH] for i in range(0, len(docs), BATCH)]
 
 
 def theirs(tokenizer: Any, docs: list[Doc]) -> Callable[[], object]:
-    """The norms of a batch through the tokenizer."""
+    """Return a function that splits the norms of a batch with the tokenizer."""
 
     def run() -> None:
         for batch in batches(docs):
@@ -35,7 +35,7 @@ def theirs(tokenizer: Any, docs: list[Doc]) -> Callable[[], object]:
 
 
 def ours(tokenizer: Any, docs: list[Doc], *, warm: bool) -> Callable[[], object]:
-    """The keys of a batch through the table; a cold one learns every character first."""
+    """Return a function that looks up a batch in the table; a cold table splits every character first."""
     known = WordpieceTable(tokenizer)
 
     def run() -> None:

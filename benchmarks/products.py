@@ -1,8 +1,8 @@
-"""Products of linear layers in float32: torch's, which are MKL's on x86, beside oneDNN's, which Transformers take here.
+"""Measure products of linear layers in float32: torch's default (MKL on x86), and oneDNN, which Transformers use here.
 
-"packed" has oneDNN's weights put in its order once, which would hold them twice. The last table is what oneDNN's
-kernels cost for numbers of rows that it has not met: the time of the first product less that of the second, and the
-memory that is kept. `ONEDNN_MAX_CPU_ISA=AVX2` in the environment tells of CPUs without AVX-512.
+"packed" is oneDNN with weights in its own layout, which are in memory twice. The last table shows the costs of oneDNN's
+kernels for new numbers of rows: the time of the first product minus that of the second, and the memory that stays in
+use. With `ONEDNN_MAX_CPU_ISA=AVX2` in the environment, results are those of CPUs without AVX-512.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from spacy_zh_tw_ner.cpu_acceleration.onednn_linear import multiply
 
 SHAPES = [(n_rows, *widths) for n_rows in (24, 64, 640) for widths in ((312, 312), (312, 1248), (1248, 312))]
 SHAPES += [(n_rows, *widths) for n_rows in (24, 256) for widths in ((768, 768), (768, 3072), (3072, 768))]
-NEW_ROWS = range(65, 365)  # each another number
+NEW_ROWS = range(65, 365)  # numbers of rows, each of which needs a new kernel
 
 
 def rates(n_rows: int, n_in: int, n_out: int, rounds: int) -> dict[str, float]:
-    """GFLOP/s of each way."""
+    """Return the GFLOP/s of each variant."""
     rows, weight, bias = torch.randn(n_rows, n_in), torch.randn(n_out, n_in), torch.randn(n_out)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, n_rows)
     ways = {
@@ -37,7 +37,7 @@ def rates(n_rows: int, n_in: int, n_out: int, rounds: int) -> dict[str, float]:
 
 
 def of_new_rows(n_in: int, n_out: int) -> tuple[float, float]:
-    """Milliseconds and KiB that a number of rows costs which oneDNN has not met, without filling up."""
+    """Return the milliseconds and KiB per new number of rows, without padding."""
     weight, bias, extra = torch.randn(n_out, n_in), torch.randn(n_out), []
     all_rows = torch.randn(NEW_ROWS.stop, n_in)
 

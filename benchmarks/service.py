@@ -1,8 +1,7 @@
-"""`zh-tw-ner serve` under 64 clients beside one request at a time: requests a second, latencies, errors, memory.
+"""Measure `zh-tw-ner serve` with 64 clients and with one: requests per second, latencies, errors, memory.
 
-With `--peer`, beside the memory of the same weights in float32 in a plain transformers pipeline, in its own process.
-
-Every text is another one, so that nothing is answered from a cache, and memory that kept texts would grow.
+With `--peer`, also measure the memory of a plain transformers pipeline with the same weights in float32, in a separate
+process. All texts are different, so that no answer comes from a cache, and stored texts would show as growing memory.
 """
 
 import argparse
@@ -37,11 +36,11 @@ from spacy_zh_tw_ner.export.quantize import TARGETS, write_quantized
 from spacy_zh_tw_ner.export.quantize_onnx import quantize_onnx
 
 ROOT = Path(__file__).parents[1]
-GOAL, GROWTH = 3.0, 0.03  # times the requests/s of one at a time; share by which memory may grow
+GOAL, GROWTH = 3.0, 0.03  # requests/s relative to one client; share by which memory may grow
 SHAPES = {"base": (12, 768, 12), "small": (4, 312, 12)}
 SENTENCES = list(sentences())
-PIECES = 21_128  # of bert-base-chinese
-MEMORY_GOAL = 0.55  # of the peer's
+PIECES = 21_128  # size of the vocabulary of bert-base-chinese
+MEMORY_GOAL = 0.55  # relative to the memory of the peer
 # What `pip install .[serve]` does not bring, and transformers, or the CRF, takes where it is there.
 HIDDEN = ("sklearn", "scipy", "pandas", "pyarrow", "numba")
 PEER = """
@@ -55,7 +54,7 @@ reader = pipeline("token-classification", sys.argv[1], device="cpu")
 rng = random.Random(0)
 for _ in range(8):
     text = random_text(rng, int(sys.argv[2]))
-    reader([text[i : i + 510] for i in range(0, len(text), 510)])  # it takes no longer ones
+    reader([text[i : i + 510] for i in range(0, len(text), 510)])  # the longest texts that it accepts
 print(Path("/proc/self/status").read_text())
 """
 # `quantize --to`, and what `export-onnx` writes.
@@ -64,7 +63,7 @@ LABELS = ["O", *(f"{kind}-L{i}" for i in range(18) for kind in "BIES")]
 
 
 class Result(NamedTuple):
-    """What clients have seen."""
+    """Measurements of the clients."""
 
     statuses: Counter[int]
     seconds: list[float]
@@ -72,20 +71,20 @@ class Result(NamedTuple):
     processor: float = 0.0  # seconds of the service
 
     def cost(self) -> float:
-        """Milliseconds of the service's processor an answer, which other work on the machine does not change."""
+        """Return the service's processor time per answer in ms, which other work on the machine does not change."""
         return 1000 * self.processor / self.statuses[200]
 
     def rate(self) -> float:
-        """Answers a second."""
+        """Return the answers per second."""
         return self.statuses[200] / self.wall
 
     def percentile(self, percent: int) -> float:
-        """Milliseconds within which so many percent were answered."""
+        """Return the milliseconds within which a percentage of requests was answered."""
         return 1000 * statistics.quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
 
 def pipeline(kind: str, folder: Path) -> Language:
-    """A pipeline of full size with random weights: time does not depend on what they are."""
+    """Build a pipeline of full size with random weights, which do not affect the time."""
     if kind in SHAPES:
         layers, hidden, heads = SHAPES[kind]
         base = make_checkpoint(
@@ -100,7 +99,7 @@ def pipeline(kind: str, folder: Path) -> Language:
 
 
 def write(nlp: Language, folder: Path, to: str | None) -> None:
-    """Write a pipeline as it is to be served."""
+    """Save a pipeline in the form in which it is served."""
     if to is None:
         nlp.to_disk(folder)
     elif to in TARGETS:
@@ -113,11 +112,11 @@ def write(nlp: Language, folder: Path, to: str | None) -> None:
 
 @contextmanager
 def served(pipeline: Path | str, threads: int = 1, *, open_files: int | None = None) -> Iterator[tuple[int, int]]:
-    """Run the command, and yield its port and process.
+    """Context manager: run `serve`; yield its port and process.
 
     pipeline (Path | str): Folder or package.
     threads (int): CPU threads.
-    open_files (Optional[int]): Limit of its open files.
+    open_files (Optional[int]): Limit of open files of the process.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -143,43 +142,43 @@ def served(pipeline: Path | str, threads: int = 1, *, open_files: int | None = N
 
 
 def fetch(port: int, path: str) -> str:
-    """What a GET brings."""
+    """Return the answer to a GET request."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
         text: str = response.read().decode()
     return text
 
 
 def hidden() -> str:
-    """Code that keeps packages from being imported."""
+    """Return Python code that hides packages from imports."""
     return f"import sys; sys.modules.update(dict.fromkeys({HIDDEN!r})); "
 
 
 def memory_of(status: str) -> tuple[float, float]:
-    """MiB that a process has, and the most it had, from /proc/PID/status."""
+    """Return the resident memory of a process and its peak in MiB, from /proc/PID/status."""
     sizes = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
     return int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """MiB of a process at rest, and the most it had."""
+    """Return the memory of an idle process, and its peak, in MiB."""
     time.sleep(2.5)
     return memory_of(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
 
 
 def peer(base: Path, length: int) -> tuple[float, float]:
-    """MiB of a plain pipeline of transformers that has read such texts, and the most it had."""
+    """Return the memory of a plain transformers pipeline after such texts, and its peak, in MiB."""
     command = [sys.executable, "-c", hidden() + PEER, str(base), str(length or 40)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return memory_of(done.stdout)
 
 
 def random_text(rng: random.Random, length: int) -> str:
-    """A text that no other is; 0 characters for a single sentence."""
+    """Return a new random text; a single sentence if the length is 0."""
     return f"{rng.getrandbits(40)}{''.join(rng.choices(SENTENCES, k=1 + length // 20))}"[: length or None]
 
 
 async def client(port: int, deadline: float, length: int, seen: Result, seed: int) -> None:
-    """Ask, wait for the answer, ask again."""
+    """Send requests one after another until the deadline."""
     rng = random.Random(seed)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < deadline:
@@ -196,13 +195,13 @@ async def client(port: int, deadline: float, length: int, seen: Result, seed: in
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor that a process has had."""
+    """Return the seconds of processor time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def load(port: int, pid: int, clients: int, seconds: float, length: int) -> Result:
-    """So many clients for so long."""
+    """Run a number of clients for a number of seconds."""
     before = processor(pid)
     seen, start = Result(Counter(), [], 0.0), time.perf_counter()
 
@@ -220,12 +219,16 @@ def main() -> None:
     parser.add_argument("--encoder", choices=["bilstm", *SHAPES], default="small")
     parser.add_argument("--to", choices=WEIGHTS, help="quantize or export the pipeline first")
     parser.add_argument("--peer", action="store_true", help="measure the memory of a plain transformers pipeline, too")
-    parser.add_argument("--rounds", type=int, default=1, help="turns of one client and of all; medians are printed")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="rounds with one client and with all; medians are printed"
+    )
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1, help="of the service, as its own option says")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the service: its option --threads")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--length", type=int, default=0, help="characters of a text; 0 for single sentences")
-    parser.add_argument("--requests", type=int, default=0, help="after the table, go on until so many are answered")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="after the table, continue until this many requests are answered"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(machine())
@@ -261,7 +264,7 @@ def main() -> None:
 
 
 def report(rounds: list[dict[int, Result]]) -> None:
-    """Print what the clients have seen, medians of the rounds."""
+    """Print the measurements of the clients, as medians of the rounds."""
     one = [results[1].rate() for results in rounds]
     rows = []
     for n in rounds[0]:

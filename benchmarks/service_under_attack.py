@@ -1,7 +1,7 @@
-"""`zh-tw-ner serve` beside clients that are slow, stall, or send too much: latencies of a probe and of short requests.
+"""Measure latencies of `zh-tw-ner serve` while other clients are slow, stall, or send too much.
 
-Each row has one kind of client at work, the last row all of them. Goals: `/readyz` within 100 ms each time, and 95 % of
-requests of 30 characters within 1 s. `--open-files 128` runs the service under that limit.
+Each row has one kind of attack, the last row all of them. Goals: `/readyz` answers within 100 ms each time, and 95 % of
+requests of 30 characters within 1 s. `--open-files 128` runs the service with that limit.
 """
 
 import argparse
@@ -27,7 +27,7 @@ Client = Callable[[int], Awaitable[None]]
 
 
 class Seen(NamedTuple):
-    """Seconds and statuses of probes, and of short requests."""
+    """Seconds and statuses of probes and of short requests."""
 
     probes: list[float]
     requests: list[float]
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
 
 
 def post(body: bytes, path: str = "/v1/entities", kind: str = "application/json") -> bytes:
-    """Build a request."""
+    """Build a POST request."""
     return HEAD.format(path=path, kind=kind, length=len(body)).encode() + body
 
 
@@ -117,7 +117,7 @@ async def repeat(port: int, request: bytes) -> None:
 
 
 def attacks() -> dict[str, list[Client]]:
-    """Name → clients, each a function of the port."""
+    """Return the attacks by name: lists of clients, which are functions of the port."""
     rng = random.Random(0)
     million = json.dumps({"text": random_text(rng, 1_000_000)}).encode()
     many = json.dumps({"texts": [random_text(rng, 800) for _ in range(1_000)]}).encode()
@@ -203,9 +203,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pipeline", default="zh_tw_ner", help="folder or package to serve")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each attack")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds of each attack")
     parser.add_argument("--open-files", type=int, help="limit of the service's open files")
-    parser.add_argument("--only", help="attacks whose names contain this")
+    parser.add_argument("--only", help="run only attacks whose names contain this")
     options = parser.parse_args()
     print(machine())
     with served(options.pipeline, options.threads, open_files=options.open_files) as (port, pid):

@@ -1,6 +1,6 @@
-"""Checkpoints in Hugging Face format with random weights and a real tokenizer, of any family and size.
+"""Create Hugging Face checkpoints of any family and size, with random weights and a trained tokenizer.
 
-Benchmarks and tests share them: memory and speed do not depend on the weights, and nothing is downloaded.
+Benchmarks and tests share them. Memory and speed do not depend on the weights, and nothing is downloaded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,13 +30,14 @@ def make_checkpoint(
     noise: float = 0.05,
     dtype: str = "float32",
 ) -> Path:
-    """Save a token classification checkpoint, from which an encoder alone can be loaded, too.
+    """Save a token classification checkpoint, from which the encoder can also be loaded.
 
     family (str): One of `FAMILIES`.
-    inner (int): Width inside the feed-forward layers; 0 for four times that of the hidden states.
-    tokenizer (PreTrainedTokenizerFast): By default the kind that the family has.
-    noise (float): What is added to all weights. Biases and norms start alike, and would hide mistakes.
-    dtype (str): How the weights are saved.
+    inner (int): Width of the feed-forward layers; 0 for four times the width of the hidden states.
+    tokenizer (PreTrainedTokenizerFast): The tokenizer; by default, one of the kind that the family uses.
+    noise (float): Standard deviation of noise that is added to all weights. Otherwise all biases and norms are equal,
+        which would hide errors in tests.
+    dtype (str): Type in which the weights are saved.
     RETURNS (Path): The folder.
     """
     from transformers import AutoConfig, AutoModelForTokenClassification
@@ -66,7 +67,7 @@ def make_checkpoint(
 
 
 def sentences() -> Iterator[str]:
-    """Lines of the embedded corpus, without markup."""
+    """Yield the sentences of the bundled corpus, without markup."""
     import re
 
     for path in sorted((ROOT / "assets" / "taiwan" / "train").glob("*.txt")):
@@ -76,9 +77,9 @@ def sentences() -> Iterator[str]:
 
 
 def wordpiece(size: int = 0) -> Any:
-    """Make a tokenizer as bert-base-chinese has it: characters, and a few longer wordpieces of Latin letters.
+    """Train a tokenizer like that of bert-base-chinese: characters, and a few longer wordpieces of Latin letters.
 
-    size (int): How many wordpieces there are at least.
+    size (int): Least number of wordpieces.
     """
     characters = sorted(set("".join(sentences())) | set("abcdefghijklmnopqrstuvwxyz0123456789"))
     latin = [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"] + ["taiwan", "##ing", "##19", "2024"]
@@ -89,7 +90,7 @@ def wordpiece(size: int = 0) -> Any:
 
 
 def of_wordpieces(wordpieces: Iterable[str]) -> Any:
-    """Make a tokenizer for BERT of wordpieces in the order of their ids, the special ones among them."""
+    """Build a tokenizer for BERT from wordpieces, special ones included, in the order of their ids."""
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertTokenizerFast
 
@@ -99,7 +100,7 @@ def of_wordpieces(wordpieces: Iterable[str]) -> Any:
 
 
 def unigram() -> Any:
-    """As DeBERTa-v3: a SentencePiece model whose words begin with ▁."""
+    """Train a tokenizer like that of DeBERTa-v3: SentencePiece, whose words begin with ▁."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import DebertaV2TokenizerFast
 
@@ -117,7 +118,7 @@ def unigram() -> Any:
 
 
 def byte_level() -> Any:
-    """As Qwen2: bytes, merged by frequency, with nothing before or behind a text."""
+    """Train a tokenizer like that of Qwen2: byte-level BPE, without special wordpieces around a text."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import Qwen2TokenizerFast
 
@@ -162,7 +163,7 @@ TOKENIZERS = {
 EXTRA: dict[str, dict[str, Any]] = {
     "albert": {"embedding_size": 16},
     "electra": {"embedding_size": 16},
-    "deberta-v2": {  # as v3 has them
+    "deberta-v2": {  # settings of DeBERTa-v3
         "relative_attention": True,
         "position_buckets": 16,
         "norm_rel_ebd": "layer_norm",

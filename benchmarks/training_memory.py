@@ -1,8 +1,8 @@
-"""The memory of a process that trains on a CPU: resident and peak over the steps of a run.
+"""Measure the memory of a process that trains on a CPU, over the steps of a run: resident and peak.
 
-Two models, each in a process of its own: a BERT with random weights, batches of 1,024 wordpieces with padding, and the
-BiLSTM of `configs/bilstm.cfg`; on the embedded corpus, with evaluation and checkpoints as `zh-tw-ner train` makes them.
-Memory is that of the system (VmRSS, and VmHWM, which is reset after each line), so that this needs Linux.
+Two models run in separate processes on the bundled corpus: a BERT with random weights and batches of 1,024 wordpieces,
+padding included, and the BiLSTM of `configs/bilstm.cfg`; with the evaluations and checkpoints of `zh-tw-ner train`.
+Memory is read from Linux (VmRSS, and VmHWM, which is reset after each line).
 """
 
 import json
@@ -22,8 +22,8 @@ from typing import IO, Any
 from benchmarks.measure import table
 
 MODELS = ("bert", "bilstm")
-EVERY, FROM = 150, 300  # steps a line; the step from which memory has to be flat
-GOAL = 5.0  # percent above or below the middle
+EVERY, FROM = 150, 300  # steps per line; the step after which memory must not grow
+GOAL = 5.0  # percent by which memory may be above or below the middle
 BATCH = 1_024
 
 
@@ -48,7 +48,7 @@ def print_curves(steps: int, *, only: str | None, layers: int, hidden: int) -> N
 
 
 def spread(values: list[float]) -> float:
-    """RETURNS (float): How far values lie from the middle of the highest and the lowest, in percent."""
+    """Return the largest distance of values from the middle between highest and lowest, in percent."""
     if not values:
         return 0.0
     low, high = min(values), max(values)
@@ -91,7 +91,7 @@ def train(model: str, steps: int, layers: int, hidden: int) -> None:
 def log_memory(
     every: int, nlp: Any, stdout: IO[str], stderr: IO[str]
 ) -> tuple[Callable[[Any], None], Callable[[], None]]:
-    """Log the memory of every so many steps, those of an evaluation included."""
+    """Log the memory every few steps, including that of evaluations."""
     step, clock = 0, time.process_time()
 
     def log_step(info: Any) -> None:
@@ -109,14 +109,14 @@ def log_memory(
 
 
 def read_memory(name: str) -> float:
-    """RETURNS (float): A figure of /proc/self/status in MiB."""
+    """Return a figure of /proc/self/status in MiB."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found is not None
     return int(found[1]) / 1024
 
 
 def reset_peak() -> None:
-    """Have VmHWM begin again with what is resident now."""
+    """Reset VmHWM to the resident memory."""
     with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")
 

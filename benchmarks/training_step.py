@@ -1,7 +1,7 @@
-"""A training step of a 4 × 312 BERT, 16 × 128 pieces: ours, a plain Hugging Face loop, and spacy-transformers.
+"""Measure a training step of a 4 × 312 BERT with 16 × 128 wordpieces: ours, a Hugging Face loop, spacy-transformers.
 
-The second table is the peak memory of a step, as torch's profiler sees it: all weights, only adapters, and
-adapters beside weights in 4 bits.
+The second table is the peak memory of a step according to torch's profiler, for all weights, adapters only, and
+adapters with 4-bit weights.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from benchmarks.measure import interleaved, machine, table
 from benchmarks.synthetic import make_checkpoint, sentences
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
 
-BATCH, LENGTH = 16, 128  # windows, and pieces of each with [CLS] and [SEP]
-GOAL = 1.1  # times the plain loop's
+BATCH, LENGTH = 16, 128  # windows, and wordpieces of each, including [CLS] and [SEP]
+GOAL = 1.1  # time relative to the plain loop
 LABELS = [f"{kind}-L{i}" for i in range(18) for kind in "BIES"]
 OURS = {
     "@architectures": "spacy-zh-tw-ner.TransformerModel.v1",
@@ -44,14 +44,14 @@ LISTENER = {
 
 
 def texts() -> list[str]:
-    """As many texts as a batch holds, all of one length, in characters that are one piece each."""
+    """Return the texts of a batch, all of one length, with one wordpiece per character."""
     together = "".join(c for line in sentences() for c in line if "\u4e00" <= c <= "\u9fff")
     size = LENGTH - 2
     return [together[i * size : (i + 1) * size] for i in range(BATCH)]
 
 
 def pipeline(model: dict[str, Any]) -> tuple[Language, list[Example]]:
-    """A pipeline of a transformer and our head, and a batch with 18 labels in it."""
+    """Build a pipeline with a transformer and our head, and a batch with 18 labels."""
     fix_random_seed(0)
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("transformer", config={"model": model})
@@ -66,20 +66,20 @@ def pipeline(model: dict[str, Any]) -> tuple[Language, list[Example]]:
 
 
 def step(model: dict[str, Any], optimizer: Optimizer) -> Callable[[], object]:
-    """One update of a spaCy pipeline."""
+    """Return a function that updates a spaCy pipeline once."""
     nlp, examples = pipeline(model)
     return lambda: update(nlp, examples, optimizer)
 
 
 def update(nlp: Language, examples: list[Example], optimizer: Optimizer) -> None:
-    """As `spacy train` does it: all gradients first, then the weights."""
+    """Update a pipeline as `spacy train` does: first all gradients, then the weights."""
     nlp.update(examples, sgd=False)
     for name in nlp.pipe_names:
         nlp.get_pipe(name).finish_update(optimizer)  # type: ignore[attr-defined]
 
 
 def plain_step(base: Path) -> Callable[[], object]:
-    """What one writes without spaCy: tokenize, forward, cross-entropy, backward, clip, fused AdamW."""
+    """Return a training step without spaCy: tokenize, forward, cross-entropy, backward, clip, fused AdamW."""
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -98,7 +98,7 @@ def plain_step(base: Path) -> Callable[[], object]:
 
 
 def peak(model: dict[str, Any]) -> float:
-    """MiB that a step has allocated at its peak, weights included."""
+    """Return the peak memory of a step in MiB, weights included."""
     optimizer = create_grouped_optimizer_v1(3e-5, 1e-3)
     nlp, examples = pipeline(model)
     update(nlp, examples, optimizer)

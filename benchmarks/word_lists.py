@@ -1,9 +1,9 @@
-"""Word lists for `LexiconEmbed.v1`, from what is at hand without a download.
+"""Write word lists for `LexiconEmbed.v1`, from installed packages and local corpora, without a download.
 
-OUT/opencc.txt holds the phrases that the installed OpenCC converts, mined.txt what looks like a word in plain text,
-segmented.txt the words of a corpus in columns, and person.txt, place.txt and so on those of the dictionary of jieba
-(MIT), made Traditional; a word a line. Of a corpus only words of several sentences: one that the model has never met
-outside the sentence it stands in would be known wherever the model learns, and unknown wherever it is used.
+OUT/opencc.txt has the phrases that the installed OpenCC converts; mined.txt probable words in plain text;
+segmented.txt the words of a corpus in columns; and person.txt, place.txt and so on those of the dictionary of jieba
+(MIT), converted to Traditional. Files have one word per line. Only words that occur in several sentences of a corpus
+are used: a word of one training sentence would always be found in training and hardly ever in other texts.
 """
 
 import argparse
@@ -40,7 +40,7 @@ KINDS = {
 
 
 def opencc_words() -> Iterator[str]:
-    """Read OpenCC's dictionaries with the program that it brings along."""
+    """Read the dictionaries of OpenCC with the program that it includes."""
     folder = Path(opencc.__file__).parent / "clib"
     with TemporaryDirectory() as work:
         for name, columns in PHRASES.items():
@@ -65,7 +65,7 @@ def jieba_words(path: Path) -> dict[str, list[str]]:
 
 
 def segmented_words(path: Path, min_sentences: int = 2) -> Iterator[str]:
-    """Take the words of two characters or more that stand in several sentences."""
+    """Return the words of two or more characters that occur in several sentences."""
     n_sentences: Counter[str] = Counter()
     for sentence in path.read_text(encoding="utf-8").split("\n\n"):
         lines = [line for line in sentence.splitlines() if line and not line.startswith("#")]
@@ -76,10 +76,10 @@ def segmented_words(path: Path, min_sentences: int = 2) -> Iterator[str]:
 def mined_words(
     texts: Iterable[str], min_texts: int = 4, min_bond: float = 2.5, min_edge: float = 1.0
 ) -> Iterator[str]:
-    """Find what holds together inside, and stands beside many different characters: no labels are needed.
+    """Find probable words in plain text: their characters occur together, next to many different characters.
 
-    Mutual information of its two parts, at the weakest cut, and entropy of its neighbours, at the weaker side, in nats
-    (Huang and Powers 2003, "Chinese Word Segmentation Based on Contextual Entropy").
+    The criteria are the mutual information of the two parts at the weakest cut, and the entropy of the neighbours on
+    the weaker side, in nats (Huang and Powers 2003, "Chinese Word Segmentation Based on Contextual Entropy").
     """
     counts: Counter[str] = Counter()
     n_texts: Counter[str] = Counter()
@@ -106,20 +106,20 @@ def mined_words(
 
 
 def entropy(counts: Counter[str]) -> float:
-    """In nats."""
+    """Return the entropy of a distribution in nats."""
     shares = [count / counts.total() for count in counts.values()]
     return -sum(share * math.log(share) for share in shares)
 
 
 def norms(nlp: Language, paths: Iterable[Path]) -> Iterator[str]:
-    """Read texts as the model reads them."""
+    """Yield the texts of corpora in the norms that a model reads."""
     for path in paths:
         for doc in DocBin().from_disk(path).get_docs(nlp.vocab):
             yield "".join(token.norm_ for token in nlp.make_doc(doc.text))
 
 
 def write_lists(lists: Mapping[str, Iterable[str]], folder: Path) -> None:
-    """Write a file a list, in the characters that a model reads."""
+    """Write each list to a file, in norms."""
     vocab = blank().vocab
     folder.mkdir(parents=True, exist_ok=True)
     for name, words in lists.items():
@@ -130,7 +130,7 @@ def write_lists(lists: Mapping[str, Iterable[str]], folder: Path) -> None:
 
 
 def blank() -> Language:
-    """A pipeline that reads characters as the config does."""
+    """Return a blank pipeline with the tokenizer of the config."""
     return spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
 
 
@@ -138,9 +138,11 @@ def main() -> None:
     """Write the lists that the arguments allow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--text", type=Path, nargs="+", default=[], help=".spacy files to look for words in")
-    parser.add_argument("--segmented", type=Path, help="columns, the word in the second, such as UNER's train")
-    parser.add_argument("--jieba", type=Path, help="dict.txt of the package jieba")
+    parser.add_argument("--text", type=Path, nargs="+", default=[], help=".spacy files in which words are searched")
+    parser.add_argument(
+        "--segmented", type=Path, help="file in columns with words in the second one, such as UNER's train"
+    )
+    parser.add_argument("--jieba", type=Path, help="file dict.txt of the package jieba")
     options = parser.parse_args()
     lists = {"opencc": opencc_words(), "mined": mined_words(norms(blank(), options.text))}
     if options.segmented:

@@ -1,4 +1,4 @@
-"""Entry point of `python -m spacy_zh_tw_ner`: the commands of this package. Only those that need spaCy import it."""
+"""Run the command line, for `python -m spacy_zh_tw_ner`. Only commands that need spaCy import it."""
 
 from .cli import zh_tw_ner_cli
 

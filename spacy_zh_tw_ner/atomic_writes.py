@@ -1,9 +1,10 @@
 """Write files and folders completely or not at all.
 
-An output is written to a temporary path in the same folder, by one process at a time, and renamed into place.
+An output is written to a temporary path in the folder of its target, and then renamed to the target.
 
-Everything temporary has a name that starts with `.TARGET.zh-tw-ner-`. A process that writes holds the lock of its
-target until it ends, even if it is killed. So temporaries that the next process finds were left by a killed process.
+The names of all temporary files and folders start with `.TARGET.zh-tw-ner-`. A process that writes a target holds its
+lock; the system releases the lock when the process ends or is killed. So temporary files that a process finds after it
+has got the lock were left by a killed process, and are removed.
 """
 
 import errno
@@ -20,23 +21,23 @@ from typing import IO
 
 from .errors import Errors, OutputError
 
-MAX_NAME = 200  # bytes of a target's name in the name of a temporary; file systems allow 255 in total
-# Error numbers of file systems without locks
+MAX_NAME = 200  # bytes of the target's name in a temporary name; file systems allow 255 for the whole name
+# Error numbers that mean that a file system has no locks
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def write_whole(target: Path, data: bytes, *, private: bool = False) -> None:
-    """Write a temporary file and rename it to the target, so readers see the old file or the complete new one."""
+    """Write bytes to a file. Other processes see the old file or the complete new one; see `write_streamed`."""
     write_streamed(target, lambda file: file.write(data), private=private)
 
 
 def write_streamed(target: Path, write: Callable[[IO[bytes]], object], *, private: bool = False) -> None:
-    """Do as `write_whole` does, with data that need not fit into memory.
+    """Write a file by a function: into a temporary file, which is then renamed to the target.
 
-    target (Path): The file; its old content is lost, its permissions stay. A symbolic link is followed; devices and
-        pipes, such as /dev/stdout, are written to as they are.
-    write (Callable[[IO[bytes]], object]): Writes into an open file.
-    private (bool): Only the owner may read the file (mode 0600), whatever the permissions of an old one were.
+    target (Path): The file. An existing file is replaced, and its permissions are kept. Symbolic links are followed;
+        devices and pipes, such as /dev/stdout, are written to directly.
+    write (Callable[[IO[bytes]], object]): Function that writes the content to an open binary file.
+    private (bool): Whether only the owner may read the file (mode 0600), whatever the permissions of an existing one.
     """
     if target.exists() and not target.is_file():
         with target.open("wb") as file:
@@ -56,17 +57,17 @@ def write_streamed(target: Path, write: Callable[[IO[bytes]], object], *, privat
 
 
 def temporary_path(target: Path) -> Path:
-    """Return a new temporary path in the folder of a target, with the naming scheme of this package."""
+    """Return a temporary path with a random name in the folder of a target."""
     return target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}")
 
 
 @contextmanager
 def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
-    """Context manager: hold the lock of a target, and remove temporaries that killed processes left.
+    """Context manager: hold the lock of a target, and remove temporary files that killed processes left.
 
-    target (Path): A file or folder, resolved; it need not exist. Its parent is made, and removed again if it is empty
-        at the end.
-    wait (bool): Wait for another process that writes the target instead of raising.
+    target (Path): A file or folder that need not exist, with symbolic links resolved. Missing parent folders are
+        created, and removed again if they are empty at the end.
+    wait (bool): Whether to wait while another process writes the target, instead of raising an error.
     RAISES (OutputError): If another process or thread is writing the target.
     """
     made = [parent for parent in target.parents if not parent.exists()]  # the innermost first
@@ -84,8 +85,9 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Claim a target, and yield an empty temporary folder, which is removed at the end.
+    """Context manager: hold the lock of a target, and yield an empty temporary folder, which is removed at the end.
 
+    target (Path): As in `claimed`.
     RAISES (OutputError): If another process or thread is writing the target.
     """
     with claimed(target):
@@ -98,14 +100,14 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, target: Path) -> None:
-    """Rename a complete file or folder to its target, whose lock is held.
+    """Rename a complete temporary file or folder to its target. The caller holds the lock of the target.
 
     A folder cannot replace another atomically: the old one is renamed to a temporary name with `.old`, then the new one
-    is renamed to the target. After an interruption in between, the next process that claims the target restores the old
+    is renamed to the target. After an interruption in between, the next process that locks the target restores the old
     folder.
 
-    temporary (Path): On the same file system as the target.
-    target (Path): An existing file or folder is removed. An empty folder is kept and filled: it may be a mount point,
+    temporary (Path): The file or folder. A file may be on another file system than the target.
+    target (Path): An existing file or folder is replaced. An empty folder is kept and filled: it may be a mount point,
         or the working directory of a shell.
     """
     if target.is_dir() and temporary.is_dir() and not any(target.iterdir()):
@@ -127,9 +129,9 @@ def put_in_place(temporary: Path, target: Path) -> None:
 
 
 def resolve(path: Path) -> Path:
-    """Follow symbolic links.
+    """Return an absolute path without symbolic links.
 
-    RAISES (OutputError): If they form a circle.
+    RAISES (OutputError): If symbolic links form a circle.
     """
     try:
         return path.resolve()
@@ -150,10 +152,12 @@ def _rename(temporary: Path, target: Path) -> None:
 
 
 def _open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: an `opener` for `open`."""
     return os.open(path, flags, 0o600)
 
 
 def _prefix(target: Path) -> str:
+    """Return the beginning of all temporary names of a target; a long name is replaced by its hash."""
     name = target.name
     if len(os.fsencode(name)) > MAX_NAME:
         name = sha256(os.fsencode(name)).hexdigest()[:16]
@@ -161,6 +165,7 @@ def _prefix(target: Path) -> str:
 
 
 def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files and folders of a target, and restore an old folder whose replacement was interrupted."""
     names = re.compile(rf"{re.escape(_prefix(target))}[0-9a-f]{{8}}(\.old)?")
     found = [path for path in target.parent.iterdir() if names.fullmatch(path.name)]
     for path in found:
@@ -179,7 +184,11 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
-    """Lock a file, which the system unlocks when the process ends; yield whether the file system has locks at all."""
+    """Context manager: hold an exclusive lock on the lock file `path`, which is created and removed.
+
+    YIELDS (bool): Whether the file system supports locks. If not, nothing is locked.
+    RAISES (OutputError): If another process or thread holds the lock, and `wait` is False.
+    """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -190,7 +199,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
         except BaseException:
             os.close(handle)
             raise
-        # The process that held the lock has removed the lock file: lock the new one.
+        # If the process that held the lock has removed the lock file since, lock the new file.
         if _is_same(handle, path):
             break
         os.close(handle)
@@ -198,7 +207,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
         yield has_lock
     finally:
         if sys.platform == "win32":
-            os.close(handle)  # an open file cannot be removed there
+            os.close(handle)  # Windows does not remove open files
             with suppress(OSError):
                 path.unlink()
         else:
@@ -207,6 +216,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _is_same(handle: int, path: Path) -> bool:
+    """Return whether an open file is still the file at a path."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -1,11 +1,11 @@
-"""Choose where models run: all of spaCy on a GPU with CuPy, or without it the encoders alone.
+"""Choose the device of models: the CPU, a GPU for all layers (with CuPy), or a GPU for the encoder only.
 
     require_gpu(0)                       # before spacy.load, nlp.initialize or init_nlp
     nlp = spacy.load("zh_tw_ner")
 
-Our encoders are torch modules, and torch needs no CuPy. thinc does. So without CuPy the Transformer or BiLSTM, which
-does nearly all of the computing, runs on the GPU; thinc's layers, the head and the CRF stay on the CPU, and hidden
-states and their gradients are copied between the two once a batch.
+The layers of thinc need CuPy to run on a GPU; the encoders are torch modules and do not. Without CuPy, the Transformer
+or BiLSTM, which takes nearly all of the computing time, runs on the GPU. The layers of thinc, the head and the CRF run
+on the CPU, and hidden states and their gradients are copied between the devices once per batch.
 """
 
 import logging
@@ -26,30 +26,30 @@ logger = logging.getLogger("spacy_zh_tw_ner")
 
 @dataclass
 class _Choice:
-    """Device of encoders; None for the device of thinc."""
+    """`device`: the GPU that was chosen for encoders only, or None if encoders run on the device of thinc."""
 
     device: torch.device | None = None
 
 
-# Not a context variable: a service loads and runs a pipeline in another thread than the one that chose the device.
+# Not a context variable, whose value other threads do not have: a service loads pipelines in another thread.
 _choice = _Choice()
 
 
 def encoder_device() -> torch.device:
-    """Return the device of encoders that are created or loaded now.
+    """Return the device on which encoders are created or loaded now.
 
-    RETURNS (torch.device): The GPU that `require_gpu` chose for encoders alone, or the device of thinc.
+    RETURNS (torch.device): The GPU, if `require_gpu` chose it for encoders alone; otherwise the device of thinc.
     """
     return _choice.device or get_torch_default_device()
 
 
 def require_gpu(gpu_id: int = 0, *, notify: Callable[[str], object] = logger.info) -> torch.device:
-    """Use a GPU for pipelines that are created or loaded from now on: all of them with CuPy, else only encoders.
+    """Use a GPU for pipelines that are created or loaded from now on; without CuPy, for their encoders only.
 
-    gpu_id (int): Number of the GPU.
-    notify (Callable[[str], object]): Gets one line, if only encoders run there.
+    gpu_id (int): Index of the GPU.
+    notify (Callable[[str], object]): Called with a one-line message if only encoders will run on the GPU.
     RETURNS (torch.device): The device of encoders.
-    RAISES (DeviceError): If there is no such GPU.
+    RAISES (DeviceError): If there is no GPU of this index.
     """
     notice = check_gpu(gpu_id)
     _choice.device = None
@@ -57,7 +57,7 @@ def require_gpu(gpu_id: int = 0, *, notify: Callable[[str], object] = logger.inf
         _thinc_gpu(gpu_id)
     else:
         _thinc_cpu()
-        torch.cuda.set_device(gpu_id)  # random numbers and memory counters are those of the current device
+        torch.cuda.set_device(gpu_id)  # torch's random numbers and memory statistics are those of the current device
         _choice.device = torch.device("cuda", gpu_id)
         notify(notice)
     return encoder_device()
@@ -70,17 +70,17 @@ def require_cpu() -> None:
 
 
 def runs_encoders_alone() -> bool:
-    """Return whether a device was chosen for encoders alone, so that thinc stays on the CPU."""
+    """Return whether `require_gpu` chose a GPU for encoders only, so that thinc uses the CPU."""
     return _choice.device is not None
 
 
 def check_gpu(gpu_id: int) -> str | None:
-    """Check that a GPU is available, without using it.
+    """Check that a GPU is available, without choosing it.
 
-    gpu_id (int): Its number.
-    RETURNS (str | None): A line that says that only encoders will run there, and how to change that; None if thinc can
-        use the GPU, too.
-    RAISES (DeviceError): If there is no such GPU.
+    gpu_id (int): Index of the GPU.
+    RETURNS (str | None): None if thinc can use the GPU; otherwise a one-line message that only encoders will run on it,
+        with the reason and the remedy.
+    RAISES (DeviceError): If there is no GPU of this index.
     """
     if system() == "Darwin":
         _check_metal()
@@ -98,12 +98,16 @@ def check_gpu(gpu_id: int) -> str | None:
 
 
 def cuda_extra() -> str:
-    """Return the name of the extra with the CuPy for the CUDA that torch was built with."""
+    """Return the name of the extra that installs CuPy for the CUDA version of torch, such as "cuda12x"."""
     major = (torch.version.cuda or "12").partition(".")[0]
     return f"cuda{major}x"
 
 
 def _check_metal() -> None:
+    """Check that a Mac has a GPU that torch supports.
+
+    RAISES (DeviceError): If it has none.
+    """
     from thinc.compat import has_gpu
 
     if not has_gpu:
@@ -111,6 +115,7 @@ def _check_metal() -> None:
 
 
 def _cupy_problem() -> str | None:
+    """Return why thinc cannot use CuPy, for the message ZT702; None if it can."""
     from thinc.compat import has_cupy, has_cupy_gpu
 
     if not has_cupy:

@@ -1,10 +1,13 @@
-"""Entities and predictions as plain tuples, without dependencies."""
+"""Entities and predictions as named tuples."""
 
 from typing import NamedTuple
 
 
 class Entity(NamedTuple):
-    """A labelled stretch of tokens or, in corpora and answers, of characters; `end` is exclusive."""
+    """Span with a label. Offsets count tokens or, in corpora and in answers of the service, characters.
+
+    start (int): First token or character. end (int): End, exclusive. label (str): The label.
+    """
 
     start: int
     end: int
@@ -12,16 +15,18 @@ class Entity(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Entities of one text, by token and in order, and their probabilities."""
+    """Entities of one text, in order, with offsets in tokens; and their probabilities, one score per entity."""
 
     ents: tuple[Entity, ...]
     scores: tuple[float, ...]
 
 
 class Found(NamedTuple):
-    """An entity, in characters of its text.
+    """Entity with offsets in characters.
 
-    There is no score where no `zh_tw_crf_ner` has found it, and no normal form where no `zh_tw_normalizer` has set one.
+    start (int): First character. end (int): End, exclusive. label (str): The label.
+    score (float | None): Probability; None if another component than `zh_tw_crf_ner` has found the entity.
+    normalized (str | None): Normal form; None if no `zh_tw_normalizer` has set one.
     """
 
     start: int

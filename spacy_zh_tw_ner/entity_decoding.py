@@ -2,8 +2,9 @@
 
     emissions ──temperature──evidence──white space──▶ scores ──CRF──▶ tags (+ marginals) ──tag scheme──▶ entities
 
-Short texts are decoded in batches, from one array. Long texts are decoded one at a time, from chunks of emissions, with
-their scores on disk. Temperature, evidence and white space are handled here alone, in the same way for both.
+Short texts are decoded in batches, from one array of emissions. Long texts are decoded one at a time, from chunks of
+emissions that are stored on disk. In both cases, this module applies temperature, evidence and white space, in the same
+way; no other module does.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,15 +31,19 @@ from .entities import Entity, Prediction
 from .safe_points import safe_point
 from .tag_scheme import TagScheme, WhiteSpace
 
-# exp(-1e8) is 0 in any precision, a million such emissions are far from PENALTY, and sums of them in float64 are exact
-# enough that no probability exceeds 1.
+# Emissions are clipped to ±1e8: exp(-1e8) is 0 in any precision, the sum of a million such emissions is far from
+# PENALTY, and in float64 it is exact enough that no probability exceeds 1.
 LARGEST_EMISSION = 1e8
-# Largest error of probabilities in float32: with min_score = 1.0 a probability of 1 − ROUNDING must pass.
+# Largest error of probabilities in float32. With min_score = 1.0, spans of probability 1 − ROUNDING must be found.
 ROUNDING = 1e-6
 
 
 class Evidence(NamedTuple):
-    """Bonuses for single emissions: (n,) rows, tags and bonuses (greater than 0), sorted by row."""
+    """Bonuses for single emissions, such as those of a gazetteer, sorted by row.
+
+    rows: (n,) row of the emissions, which is the index of a token. tags: (n,) index of the tag.
+    bonuses: (n,) number that is added to the emission of this row and tag; greater than 0.
+    """
 
     rows: IntsT
     tags: IntsT
@@ -46,7 +51,7 @@ class Evidence(NamedTuple):
 
 
 def make_evidence(rows: Sequence[int], tags: Sequence[int], bonuses: Sequence[float]) -> Evidence:
-    """Create Evidence from (n,) rows, tags and bonuses in any order."""
+    """Return Evidence from n rows, tags and bonuses, which may be in any order."""
     order = np.argsort(np.asarray(rows, dtype=np.int64), kind="stable")
     return Evidence(
         np.asarray(rows, np.int64)[order], np.asarray(tags, np.int64)[order], np.asarray(bonuses, np.float32)[order]
@@ -57,12 +62,12 @@ NO_EVIDENCE = make_evidence([], [], [])
 
 
 def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> FloatsT:
-    """Add bonuses to emissions. If one tag of one token has several bonuses, the highest counts.
+    """Add bonuses to emissions. If there are several bonuses for one tag of one token, the highest is added.
 
-    emissions (np.ndarray): (n_rows, n_tags) of a text, or of a chunk of it.
-    evidence (Evidence): Of the whole text.
+    emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
+    evidence (Evidence): Evidence for the whole text.
     first (int): Number of rows of the text before the chunk.
-    RETURNS (np.ndarray): (n_rows, n_tags); the same array if there is no evidence.
+    RETURNS (np.ndarray): (n_rows, n_tags) new array; `emissions` itself if there is no evidence for these rows.
     """
     start, end = np.searchsorted(evidence.rows, [first, first + len(emissions)]).tolist()
     if start == end:
@@ -75,14 +80,14 @@ def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> Floa
 
 
 class EntityDecoder:
-    """Decodes with the transitions of one component.
+    """Decodes emissions into entities with the transitions of one component.
 
     scheme (TagScheme): The tags of the component.
-    transitions (Transitions): Constrained scores, not yet divided by the temperature.
-    temperature (float): Divides all scores.
-    min_score (float): If 0, the entities are those of the best path. If greater, all spans with at least this
-        probability are candidates, on the best path or not, and overlaps are resolved so that Σ (score − min_score) is
-        largest.
+    transitions (Transitions): Constrained transition scores, not divided by the temperature.
+    temperature (float): Temperature (temperature scaling), by which all scores are divided.
+    min_score (float): If 0, the entities are those of the best path. Otherwise all spans with at least this probability
+        are candidates, on the best path or not; among overlapping ones, those with the largest Σ (score − min_score)
+        are chosen.
     """
 
     def __init__(
@@ -100,11 +105,11 @@ class EntityDecoder:
         white_space: WhiteSpace | None = None,
         evidence: Evidence = NO_EVIDENCE,
     ) -> list[Prediction]:
-        """Decode the entities of texts.
+        """Decode the entities of a batch of texts.
 
-        emissions (np.ndarray): (n_rows, n_tags) of all texts.
-        lengths (Sequence[int]): Number of rows of each text.
-        white_space (Optional[WhiteSpace]): White space in these rows; None if there is none.
+        emissions (np.ndarray): (n_rows, n_tags) emissions of all texts, one row per token.
+        lengths (Sequence[int]): Number of tokens of each text.
+        white_space (Optional[WhiteSpace]): White space in these tokens; None if there is none.
         evidence (Evidence): Evidence for these rows.
         RETURNS (list[Prediction]): One for each text.
         RAISES (ZhTwNerError): If emissions are not finite, or a text has no legal path.
@@ -114,7 +119,7 @@ class EntityDecoder:
         if self._min_score:
             found = self._read(probable_segments(posterior, self._scheme.patterns(), self._min_score))
         else:
-            # Paths are legal per text: no entity continues in the next text, so all tags can be read together.
+            # All tags can be read together: paths are legal, so that no entity continues in the next text.
             tags = decode(scores, lengths, self._transitions)
             entities = self._scheme.entities(tags)
             starts, ends = [entity.start for entity in entities], [entity.end for entity in entities]
@@ -126,11 +131,11 @@ class EntityDecoder:
     ) -> Prediction:
         """Decode the entities of one long text from chunks of its emissions, in bounded memory.
 
-        chunks (Iterable[np.ndarray]): (n, n_tags) in order.
+        chunks (Iterable[np.ndarray]): (n, n_tags) emissions of chunks of the text, in order.
         white_space (Optional[WhiteSpace]): White space in the text; None if there is none.
         evidence (Evidence): Evidence for the text.
-        RETURNS (Prediction): Equal to that of `decode` for the whole text.
-        RAISES (ZhTwNerError): If scores cannot be written to disk, or are not finite.
+        RETURNS (Prediction): Equal to the result of `decode` for the whole text.
+        RAISES (ZhTwNerError): If the emissions cannot be written to disk, or are not finite.
         """
         with DiskArray(len(self._scheme)) as rows:
             first = 0
@@ -145,15 +150,15 @@ class EntityDecoder:
     ) -> FloatsT:
         """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
-        emissions (np.ndarray): (n_rows, n_tags) of a text, or of a chunk of it.
-        white_space (Optional[WhiteSpace]), evidence (Evidence): Of the whole text.
-        first (int): Rows of the text before the chunk.
+        emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
+        white_space (Optional[WhiteSpace]), evidence (Evidence): White space and evidence of the whole text.
+        first (int): Number of rows of the text before the chunk.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """
-        # NaN and infinity are kept, so that the CRF raises an error.
+        # Do not clip NaN and infinity: the CRF raises an error for them.
         bounded = np.where(np.isfinite(emissions), np.clip(emissions, -LARGEST_EMISSION, LARGEST_EMISSION), emissions)
         cooled, _ = at_temperature(bounded, self._transitions, self._temperature)
-        # Evidence first: a bonus must not lift the penalty of a forbidden tag.
+        # Add evidence before the penalty of illegal tags, which a bonus must not reduce.
         raised = add_evidence(cooled, evidence, first)
         if white_space is None:
             return raised
@@ -161,6 +166,7 @@ class EntityDecoder:
         return constrain_emissions(raised, *self._scheme.illegal_cells(here))
 
     def _decode_rows(self, rows: RowsT) -> Prediction:
+        """Decode the entities of one text from the scores of all its tokens, (n_rows, n_tags)."""
         long = LongSequence(rows, self._transitions)
         if self._min_score:
             found = list(self._read(long.probable_segments(self._scheme.patterns(), self._min_score)))
@@ -171,13 +177,18 @@ class EntityDecoder:
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
     def _read(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
+        """Resolve overlaps of candidates, and yield entities with their scores."""
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score
 
 
 def _by_text(found: Iterator[tuple[Entity, float]], lengths: Sequence[int]) -> Iterator[Prediction]:
-    """Split entities by text, with rows counted from the beginning of each text."""
+    """Split entities by text, and convert their offsets to tokens of the text.
+
+    found (Iterator[tuple[Entity, float]]): Entities in order, with offsets in rows of the batch, and their scores.
+    lengths (Sequence[int]): Number of tokens of each text.
+    """
     entity, score = next(found, (None, 0.0))
     for first, end in pairwise(np.cumsum([0, *lengths]).tolist()):
         ents, scores = [], []

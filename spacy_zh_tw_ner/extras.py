@@ -1,7 +1,4 @@
-"""Find out which optional packages are installed, and which pip command installs them.
-
-The command fits the way in which this package was installed.
-"""
+"""Check which optional packages are installed, and return the pip command that installs a missing one."""
 
 import json
 import re
@@ -36,10 +33,10 @@ has_resvg = partial(is_installed, "resvg_py")
 def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
     """Import a module of an optional package.
 
-    module (str): Such as "pyarrow.parquet".
-    extra (str): The extra that installs it.
-    needed_by (str): What needs it, for the message.
-    RAISES (MissingExtraError): If it cannot be imported.
+    module (str): Name of the module, such as "pyarrow.parquet".
+    extra (str): Name of the extra that installs it.
+    needed_by (str): Name of the function, command or option that needs it, for the message.
+    RAISES (MissingExtraError): If the module cannot be imported.
     """
     try:
         return import_module(module)
@@ -48,13 +45,31 @@ def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
         raise MissingExtraError(Errors.ZT530.format(what=needed_by, package=package, hint=hint)) from error
 
 
+def import_toml() -> ModuleType:
+    """Import the parser of TOML: tomllib, which Python has since 3.11, or tomli.
+
+    RAISES (MissingExtraError): On Python 3.10 without tomli.
+    """
+    if is_installed("tomllib"):
+        import tomllib
+
+        return tomllib
+    try:
+        import tomli
+    except ImportError as error:
+        raise MissingExtraError(Errors.ZT875) from error
+    module: ModuleType = tomli
+    return module
+
+
 def install_hint(extra: str) -> str:
     """Return the command that installs an extra.
 
-    The package is on no index. So this is an installation from the folder it came from, if that is still there, and
-    else one of what the extra consists of. Square brackets are quoted, which zsh would expand.
+    This package is in no package index. So the command installs it with the extra from the folder that it was installed
+    from; if that folder does not exist, it installs the packages that the extra lists. Square brackets are in quotes,
+    since zsh would expand them.
 
-    extra (str): Such as "parquet".
+    extra (str): Name of the extra, such as "parquet".
     RETURNS (str): Such as `pip install ".[parquet]"`.
     """
     folder = source_folder()
@@ -66,10 +81,10 @@ def install_hint(extra: str) -> str:
 
 
 def package_hint(module: str) -> str | None:
-    """Return the command that installs a module, if its package is one that this package declares.
+    """Return the command that installs a module, if its package is a declared requirement of this package.
 
-    module (str): Such as "pyarrow.parquet".
-    RETURNS (Optional[str]): The command; None for a module of other projects.
+    module (str): Name of the module, such as "pyarrow.parquet".
+    RETURNS (Optional[str]): The command; None if the package is not declared.
     """
     package = module.partition(".")[0].replace("_", "-")
     for requirement in _declared():
@@ -80,7 +95,7 @@ def package_hint(module: str) -> str | None:
 
 
 def source_folder() -> Path | None:
-    """Find the folder that the package was installed from, or is imported from without an installation."""
+    """Return the source folder that this package was installed or is imported from; None if there is none."""
     here = Path(__file__).resolve().parents[1]
     if (here / "setup.cfg").is_file():
         return here
@@ -96,11 +111,13 @@ def source_folder() -> Path | None:
 
 
 def _requirements(extra: str) -> list[str]:
+    """Return the requirements of an extra, such as ["pyarrow>=16"]."""
     matches = (REQUIREMENT.match(line) for line in _declared())
     return [found["versions"].strip() for found in matches if found is not None and found["extra"] == extra]
 
 
 def _declared() -> list[str]:
+    """Return all declared requirements, with the marker of their extra."""
     found = _distribution()
     return (found.requires or []) if found is not None else []
 

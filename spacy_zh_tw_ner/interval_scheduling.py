@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """Candidate entity: rows `start` to `end` (exclusive), index of its label (`kind`), and probability (`score`)."""
+    """Candidate entity.
+
+    start: First token. end: End, exclusive. kind: Index of the label. score: Probability.
+    """
 
     start: int
     end: int
@@ -17,14 +20,14 @@ class Segment(NamedTuple):
 def choose(segments: Sequence[Segment], threshold: float) -> list[Segment]:
     """Choose segments that do not overlap and have the largest Σ (score − threshold): weighted interval scheduling.
 
-    segments (Sequence[Segment]): Any number, overlapping.
-    threshold (float): Subtracted from each score; segments below it are never chosen.
-    RETURNS (list[Segment]): In order.
+    segments (Sequence[Segment]): Segments in any order, which may overlap.
+    threshold (float): Subtracted from each score; segments with a lower score are never chosen.
+    RETURNS (list[Segment]): The chosen segments, in order.
     """
     by_end = sorted(segments, key=lambda segment: segment.end)
     ends = [segment.end for segment in by_end]
-    worth = [0.0]  # worth[n]: sum of the best choice among the first n segments
-    # For each segment, the number of segments before it that remain to choose from; None where it is not chosen.
+    worth = [0.0]  # worth[n]: largest sum with the first n segments
+    # For each segment that is chosen, the number of segments that end before it; None if it is not chosen.
     back: list[int | None] = []
     for index, segment in enumerate(by_end):
         free = bisect_right(ends, segment.start, 0, index)

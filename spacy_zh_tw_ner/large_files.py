@@ -1,13 +1,14 @@
 """Store large weights in separate files, in the folder of the pipeline.
 
-spaCy passes bytes to components, not a folder, and holds a file of them twice in memory while it is loaded. So the
-pipeline sets the folder that it is written to or read from here, and components with large weights ask for it.
+spaCy passes bytes to components instead of a folder, and holds these bytes twice in memory while it loads them. So the
+language class stores the folder of the pipeline in a context variable of this module while a pipeline is saved or
+loaded. Components with large weights call `store` and `stored`:
 
     zh_tw_ner/config.cfg, transformer/model, …
     zh_tw_ner/weights/1f0c….safetensors
 
-The name is a hash of the content: a component never loads the weights of another version of itself, or damaged ones.
-Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
+The name of a file is a hash of its content, so a component never loads damaged weights, or those of another version of
+itself. Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
 """
 
 import re
@@ -22,7 +23,7 @@ from .errors import Errors, UnreadableFileError
 from .untrusted import inside, require_digest
 
 FOLDER = "weights"
-HASHED = re.compile(r"[0-9a-f]{32}")  # the part of a name that is the beginning of a SHA-256
+HASHED = re.compile(r"[0-9a-f]{32}")  # file name without suffix: the first half of a SHA-256
 SUFFIX = ".safetensors"
 _written: ContextVar[tuple[Path, set[str]] | None] = ContextVar("written", default=None)
 _read: ContextVar[Path | None] = ContextVar("read", default=None)
@@ -30,10 +31,10 @@ _read: ContextVar[Path | None] = ContextVar("read", default=None)
 
 @contextmanager
 def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
-    """Context manager: store large files in the folder of a pipeline that is being written.
+    """Context manager: let `store` write to the folder of a pipeline that is being saved.
 
-    pipeline (Path): The folder.
-    whole (bool): All components are written: files that none of them has stored are removed.
+    pipeline (Path): The folder of the pipeline.
+    whole (bool): Whether all components are saved. If so, old files that no component has stored are removed.
     """
     folder, names = pipeline / FOLDER, set[str]()
     token = _written.set((folder, names))
@@ -41,15 +42,15 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
         yield
     finally:
         _written.reset(token)
-    if whole and not folder.is_symlink():  # other pipelines may use the folder it links to
+    if whole and not folder.is_symlink():  # other pipelines may use the target of a symbolic link
         for path in folder.glob(f"*{SUFFIX}"):
-            if path.name not in names and HASHED.fullmatch(path.stem):  # others are not ours
+            if path.name not in names and HASHED.fullmatch(path.stem):  # `store` writes no other names
                 path.unlink()
 
 
 @contextmanager
 def large_files_from(pipeline: Path) -> Iterator[None]:
-    """Context manager: find large files in the folder of a pipeline that is being read."""
+    """Context manager: let `stored` find files in the folder of a pipeline that is being loaded."""
     token = _read.set(pipeline / FOLDER)
     try:
         yield
@@ -58,10 +59,10 @@ def large_files_from(pipeline: Path) -> Iterator[None]:
 
 
 def store(data: bytes) -> str | None:
-    """Write a large file into the folder of the pipeline that is being written.
+    """Write a large file into the folder of the pipeline that is being saved.
 
-    data (bytes): The content.
-    RETURNS (Optional[str]): The name of the file; None if no pipeline is being written to a folder (`to_bytes`).
+    data (bytes): The content of the file.
+    RETURNS (Optional[str]): The name of the file; None if no pipeline is being saved to a folder, as in `to_bytes`.
     """
     target = _written.get()
     if target is None:
@@ -75,12 +76,12 @@ def store(data: bytes) -> str | None:
 
 
 def stored(name: str) -> Path:
-    """Find a file that `store` has written, and check that it is unchanged.
+    """Return the path of a file that `store` has written, and check its content.
 
-    name (str): The name that `store` returned; it was read from a file since.
+    name (str): The name that `store` returned, as read from the saved component.
     RETURNS (Path): The file.
-    RAISES (UnreadableFileError): If there is none, no pipeline is being read, the name or a link leads out of the
-        folder, or the content is not what the name says.
+    RAISES (UnreadableFileError): If the file is missing, no pipeline is being loaded, the name or a symbolic link leads
+        out of the folder, or the hash of the content is not the one in the name.
     """
     folder = _read.get()
     if folder is None:

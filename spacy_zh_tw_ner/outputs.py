@@ -1,11 +1,11 @@
 """Check which existing files and folders a command may replace.
 
-An output path may be missing or empty, or, with `force`, hold what this package has written. A folder that also
-contains other files is never replaced, and neither is an input of the command.
+A missing or empty output path may be written. With `force`, an output that this package has written may be replaced. A
+folder that also contains other files is never replaced, and neither is an input of the command.
 
-    folders (pipelines, exported models)     `output_folder`: replaced with `force`, if this package wrote them
-    files that people may have edited        `require_new`: replaced with `force` (configs, corpora, annotations)
-    reports (JSON, HTML, pictures, rejects)  `require_report`: replaced if the old file is of the same kind
+    folders (pipelines, exported models)        `output_folder`: replaced with `force`, if this package wrote them
+    files that users edit (configs, corpora)    `require_new`: replaced with `force`
+    reports (JSON, HTML, pictures, rejects)     `require_report`: replaced if the old file is of the same kind
 """
 
 import json
@@ -19,7 +19,7 @@ from . import __version__
 from .atomic_writes import put_in_place, resolve, staged
 from .errors import Errors, OutputError
 
-MARKER = ".zh-tw-ner.json"  # lists the files of a folder that this package has written
+MARKER = ".zh-tw-ner.json"  # file that lists the other files of an output folder
 MADE_BY = "spacy-zh-tw-ner"
 MAX_JSON = 2**24  # bytes; this package writes smaller files
 REPORTS = {
@@ -29,7 +29,7 @@ REPORTS = {
     "PNG": re.compile(rb"\x89PNG"),
     "a list of rejects": re.compile(rb'\{"(origin|file)": .*"reason": '),
 }
-IGNORED = (".DS_Store", "Thumbs.db")  # written by file managers
+IGNORED = (".DS_Store", "Thumbs.db")  # files that file managers write
 # Files of folders without a marker: pipelines of `nlp.to_disk`, and exported models of older versions
 PIPELINE = {"meta.json", "config.cfg", "tokenizer", "vocab", "weights"}
 EXPORTED = {"model.onnx", "model.onnx.data", "pieces.npz", "pipeline.json"}
@@ -40,12 +40,12 @@ PART = re.compile(r"[^.]+(\.(json|jsonl|bin|cfg|msgpack|safetensors))?")
 def output_folder(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Iterator[Path]:
-    """Yield an empty temporary folder, which replaces the target folder if nothing is raised.
+    """Context manager: yield an empty temporary folder, which replaces the target folder if the block raises no error.
 
-    target (Path): The folder. A symbolic link is followed.
-    force (bool): Replace a folder that this package has written.
+    target (Path): The output folder. Symbolic links are followed.
+    force (bool): Whether to replace a folder that this package has written.
     inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
-    source (Iterable[Path]): The same, but the target may be one of them with `force`.
+    source (Iterable[Path]): Further inputs, of which the target may be one if `force` is set.
     RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     inputs, source = list(inputs), list(source)
@@ -59,7 +59,11 @@ def output_folder(
 
 
 def write_folder(target: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
-    """Call a function with an empty folder, which then replaces the target; see `output_folder`."""
+    """Replace a folder by one that a function writes.
+
+    target (Path), force (bool): As in `output_folder`.
+    write (Callable[[Path], object]): Called with an empty temporary folder, which then replaces the target.
+    """
     with output_folder(target, force=force) as folder:
         write(folder)
 
@@ -67,7 +71,7 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
 def require_replaceable(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Path:
-    """Check that a folder may be written: see `output_folder`.
+    """Check that an output folder may be written. The arguments are those of `output_folder`.
 
     RETURNS (Path): The target, with symbolic links resolved.
     RAISES (OutputError): If it may not be written.
@@ -97,7 +101,9 @@ def require_replaceable(
 def require_apart(target: Path, inputs: Iterable[Path]) -> None:
     """Check that an output is not an input, contains no input, and is not inside of one.
 
-    RAISES (OutputError): If it does.
+    target (Path): The output.
+    inputs (Iterable[Path]): The inputs.
+    RAISES (OutputError): If this is not the case.
     """
     place = resolve(target)
     for path in inputs:
@@ -114,10 +120,10 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
 
 
 def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Check that a file may be written: it is missing or empty, or `force` replaces it.
+    """Check that an output file may be written: it is missing or empty, or `force` is set.
 
-    inputs (Iterable[Path]): See `output_folder`.
-    RAISES (OutputError): If it may not.
+    inputs (Iterable[Path]): As in `output_folder`.
+    RAISES (OutputError): If it may not be written.
     """
     require_apart(target, inputs)
     if target.is_dir():
@@ -127,11 +133,11 @@ def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = (
 
 
 def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> None:
-    """Check that a report may be written: an existing file is replaced if it is one of the same kind.
+    """Check that a report may be written: the file is missing, empty, or an older report of the same kind.
 
     kind (str): A key of REPORTS.
-    inputs (Iterable[Path]): See `output_folder`.
-    RAISES (OutputError): If it may not.
+    inputs (Iterable[Path]): As in `output_folder`.
+    RAISES (OutputError): If it may not be written.
     """
     require_apart(target, inputs)
     if target.is_dir():
@@ -156,9 +162,10 @@ def is_ours(folder: Path) -> bool:
 
 
 def foreign_files(folder: Path) -> list[str]:
-    """List the files in a folder of this package that this package has not written.
+    """List the files in an output folder that this package has not written.
 
-    RETURNS (list[str]): Paths in the folder, sorted.
+    folder (Path): A folder for which `is_ours` is true.
+    RETURNS (list[str]): Paths relative to the folder, sorted.
     """
     marker = _json_of(folder / MARKER)
     known = set(marker["files"]) if isinstance(marker.get("files"), list) else None
@@ -174,7 +181,10 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Return whether a path has the name of a file of a pipeline or exported model."""
+    """Return whether a relative path has the name of a file of a pipeline or exported model.
+
+    components (set[str]): Names of the components of the pipeline.
+    """
     top, *below = path.parts
     if not below:
         return top.removesuffix(".json") in components or top in PIPELINE | EXPORTED
@@ -182,17 +192,20 @@ def _is_part(path: Path, components: set[str]) -> bool:
 
 
 def _names(meta: dict[str, Any]) -> set[str]:
+    """Return the names of the components in a `meta.json`."""
     lists = [meta.get(key) for key in ("pipeline", "components", "disabled")]
     return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
 
 
 def _mark(folder: Path) -> None:
+    """Write the MARKER of an output folder."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
     (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _json_of(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if the file is missing, too large, or holds anything else."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_JSON:
             return {}
@@ -203,7 +216,10 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    """Compare by inode if both exist: names may differ in case, or be on different mounts of the same folder."""
+    """Return whether two paths are the same file, by inode if both exist.
+
+    Paths of the same file can differ in case, or be on different mounts.
+    """
     try:
         return one.samefile(other)
     except OSError:
@@ -211,5 +227,6 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _listed(names: list[str], limit: int = 5) -> str:
+    """Return the first names, and the number of the others, for a message."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

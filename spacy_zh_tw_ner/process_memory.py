@@ -1,4 +1,4 @@
-"""Keep the memory of the process bounded: compiled kernels of oneDNN, and freed memory that the C library keeps."""
+"""Bound the memory of the process: limit oneDNN's cache of kernels, and return freed heap memory to the system."""
 
 import ctypes
 import os
@@ -11,23 +11,25 @@ N_PRIMITIVES = 32
 
 
 def limit_primitive_cache() -> None:
-    """Limit oneDNN's cache of compiled kernels, unless the user has set its size.
+    """Limit oneDNN's cache of compiled kernels to N_PRIMITIVES, unless the environment sets its size.
 
-    By default it keeps 1,024 shapes, and nearly every batch has a shape of its own: hundreds of MiB. They are allocated
-    among the tensors of a step and stay when those are freed, so that the heap grows around them. Before an update of
-    the weights, the shapes of its batch are compiled again, which takes about a hundredth of the time of an update.
+    By default, the cache holds kernels for 1,024 shapes. Nearly every batch has new shapes, so that it grows to
+    hundreds of MiB. The kernels are allocated between the tensors of a training step and stay when these are freed,
+    which fragments the heap. With the limit, more kernels are compiled again, which takes about a hundredth of the time
+    of an update of the weights.
 
-    oneDNN reads the variable when it is first used. Later it has no effect; torch exports no function to set it.
+    oneDNN reads the environment variable when it is first used; after that, this function has no effect. torch exports
+    no function that sets the size.
     """
     os.environ.setdefault(CACHE_CAPACITY, str(N_PRIMITIVES))
 
 
 def return_freed_memory() -> None:
-    """Return freed heap memory to the operating system. It takes milliseconds; do it after a phase, not in a loop."""
+    """Return freed heap memory to the operating system. It takes milliseconds: do not call it in a loop."""
     find_trim()()
 
 
 def find_trim() -> Callable[[], object]:
-    """Return glibc's `malloc_trim`, or a function that does nothing with other systems and C libraries."""
+    """Return a call of glibc's `malloc_trim`; with other C libraries, a function that does nothing."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     return partial(trim, 0) if trim is not None else lambda: None

@@ -1,13 +1,13 @@
 """Safe points: places in the processing of a long text where the same thread may do other work.
 
-A service has one inference thread. While it processes a text of a million characters, short texts must not wait for its
-end, and it must be possible to cancel the long one. So the loops over windows of a text and over chunks of a sequence
-call `safe_point()`, which calls the function that was installed with `interrupted_by`, if any:
+A service has one inference thread. While it processes a text of a million characters, short texts must not wait until
+it has finished, and it must be possible to cancel the long one. So the loops over windows of a text and over chunks of
+a sequence call `safe_point()`, which calls the function that was installed with `interrupted_by`, if any:
 
     long text   ──window──window──┐         ┌──window──window──┐         ┌── …
     safe point                    └─ batch ─┘                  └─ batch ─┘
 
-Without an installed function, a safe point costs one look-up of a context variable.
+Without an installed function, a safe point only reads a context variable.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,8 +23,8 @@ _interrupt: ContextVar[InterruptT | None] = ContextVar("zh_tw_ner_interrupt", de
 def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
     """Context manager: call a function at every safe point inside the block.
 
-    interrupt (Optional[Callable[[], None]]): Does other work and returns, or raises to cancel the block. Safe points
-        inside the function do nothing, unless it installs another one. None for no function.
+    interrupt (Optional[Callable[[], None]]): Function that does other work and returns, or raises an error to cancel
+        the block; None for no function. Safe points inside the function do nothing, unless it installs another one.
     """
     token = _interrupt.set(interrupt)
     try:
@@ -34,12 +34,12 @@ def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
 
 
 def is_interruptible() -> bool:
-    """Return whether a function is installed, so that work should be done in smaller slices."""
+    """Return whether a function is installed, so that work should be done in smaller chunks."""
     return _interrupt.get() is not None
 
 
 def safe_point() -> None:
-    """Let other work run now. Do not call it while a lock, an open context or incomplete state is held."""
+    """Call the installed function, if any. The caller must not hold a lock, an open context, or incomplete state."""
     interrupt = _interrupt.get()
     if interrupt is not None:
         with interrupted_by(None):

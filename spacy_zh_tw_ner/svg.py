@@ -1,4 +1,4 @@
-"""Write SVG figures as self-contained files, without style sheets, fonts or scripts."""
+"""Write self-contained SVG figures, without style sheets, fonts or scripts."""
 
 from collections.abc import Iterable
 from html import escape
@@ -12,8 +12,8 @@ WIDE, NARROW = 12.0, 7.2  # width of a Chinese and of a Latin character at 12 pi
 def render_svg(width: float, height: float, parts: Iterable[str]) -> str:
     """Write a figure on a white background.
 
-    width, height (float): In pixels.
-    parts (Iterable[str]): Its elements.
+    width, height (float): Size in pixels.
+    parts (Iterable[str]): The elements of the figure, as SVG.
     RETURNS (str): SVG, with a line break at its end.
     """
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
@@ -22,11 +22,11 @@ def render_svg(width: float, height: float, parts: Iterable[str]) -> str:
 
 
 def element(tag: str, *children: str, **attributes: object) -> str:
-    """Write an element.
+    """Return an SVG element.
 
-    tag (str): Its name.
-    children (str): Its content, escaped.
-    attributes (object): By name, with "_" for "-", as in `stroke_width`; floats are rounded to tenths of a pixel.
+    tag (str): Name of the element.
+    children (str): Content of the element: SVG, or escaped text.
+    attributes (object): Attributes by name, with "_" for "-", as in `stroke_width`. Floats are rounded to one decimal.
     RETURNS (str): SVG.
     """
     written = "".join(f' {name.rstrip("_").replace("_", "-")}="{_value(value)}"' for name, value in attributes.items())
@@ -34,30 +34,31 @@ def element(tag: str, *children: str, **attributes: object) -> str:
 
 
 def text(x: float, y: float, content: str, **attributes: object) -> str:
-    """Write text at its baseline; `text_anchor="middle"` centres it."""
+    """Return text whose baseline begins at (x, y) in pixels; with `text_anchor="middle"`, it is centred there."""
     return element("text", escape(content), **{"x": x, "y": y, "font_size": 12, "fill": "#222"} | attributes)
 
 
 def group(x: float, y: float, *children: str, rotate: int = 0) -> str:
-    """Move elements, and rotate them around the new origin."""
+    """Return a group of elements whose origin is moved to (x, y) in pixels and rotated by `rotate` degrees."""
     return element("g", *children, transform=f"translate({x:.1f},{y:.1f})" + (f" rotate({rotate})" if rotate else ""))
 
 
 def polyline(path: Iterable[tuple[float, float]], colour: str) -> str:
-    """Draw a line through points."""
+    """Return a line through points (x, y) in pixels."""
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
     return element("polyline", points=points, fill="none", stroke=colour, stroke_width=2, stroke_linejoin="round")
 
 
 def text_width(content: str) -> int:
-    """Estimate the width of text of 12 pixels."""
+    """Estimate the width of text in pixels, for a font size of 12 pixels."""
     return round(sum(NARROW if char.isascii() else WIDE for char in content))
 
 
 def colour_of(i: int) -> str:
-    """Return the colour of series `i`; colours repeat after six."""
+    """Return the colour of data series `i`; the colours repeat after six."""
     return COLOURS[i % len(COLOURS)]
 
 
 def _value(value: object) -> str:
+    """Return an attribute value, escaped."""
     return f"{value:.1f}" if isinstance(value, float) else escape(str(value))

@@ -1,7 +1,7 @@
 """Convert entities to BIOES tags and back, and define the legal transitions.
 
-Begin, Inside, End, Single and Outside (Ratinov and Roth 2009 write them BILOU). An entity's first and last tags say
-that they are its first and last, so the probability of a tag path is the probability of exactly that entity.
+BIOES: Begin, Inside, Outside, End, Single (Ratinov and Roth 2009 call it BILOU). The first and the last tag of an
+entity mark its ends, so the probability of its tag path is the probability of exactly this entity.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,17 @@ import numpy.typing as npt
 
 from .entities import Entity
 
-TagsT: TypeAlias = npt.NDArray[np.integer]  # (n_tokens,), one tag index a token
+TagsT: TypeAlias = npt.NDArray[np.integer]  # (n_tokens,), one tag index per token
 BoolsT: TypeAlias = npt.NDArray[np.bool_]
 
 OUTSIDE = 0
 KINDS = ("B", "I", "E", "S")
 # spaCy writes L for the last token and U for a single one.
 FROM_BILUO = {"B": "B", "I": "I", "L": "E", "U": "S"}
-# The characters that no entity begins or ends with: all for which `str.isspace()` is true, which are those with
-# Unicode's property White_Space and the information separators U+001C to U+001F. Zero-width characters (U+200B, U+2060,
-# U+FEFF) are format characters, may be at the edge of a name, and `str.strip` keeps them.
+# Characters with which no entity begins or ends. These are the characters for which `str.isspace()` is true: those with
+# Unicode's property White_Space, and the information separators U+001C to U+001F. Zero-width characters (U+200B,
+# U+2060, U+FEFF) do not belong to them: they are format characters, which may be at the edge of a name, and which
+# `str.strip` keeps, too.
 WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -31,7 +32,11 @@ WHITE_SPACE = (
 
 
 class LegalTransitions(NamedTuple):
-    """Masks of legal transitions, first tags and last tags: (n_tags, n_tags), (n_tags,), (n_tags,)."""
+    """Masks of the tag sequences that a CRF may predict.
+
+    matrix: (n_tags, n_tags) whether tag j may follow tag i. start: (n_tags,) whether a text may begin with a tag.
+    end: (n_tags,) whether a text may end with a tag.
+    """
 
     matrix: BoolsT
     start: BoolsT
@@ -41,7 +46,8 @@ class LegalTransitions(NamedTuple):
 class WhiteSpace(NamedTuple):
     """Masks of white space in the tokens of a text, (n_tokens,) each.
 
-    first: whether a token begins with white space. last: whether it ends with it. whole: whether it is nothing else.
+    first: Whether the first character of a token is white space. last: Whether its last character is.
+    whole: Whether all of its characters are.
     """
 
     first: BoolsT
@@ -50,9 +56,9 @@ class WhiteSpace(NamedTuple):
 
 
 class TagScheme:
-    """The tags of a list of labels: O, then B, I, E, S of each label, so that a new label appends four.
+    """Tags of a list of labels: O, then B, I, E and S of each label. A new label adds four tags at the end.
 
-    labels (Sequence[str]): Entity labels, in a fixed order.
+    labels (Sequence[str]): Entity labels; their order determines the tag indices.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -63,11 +69,11 @@ class TagScheme:
     def __len__(self) -> int:
         return len(self.tags)
 
-    @cached_property  # needed for every batch
+    @cached_property  # used for every batch
     def legal_transitions(self) -> LegalTransitions:
-        """Masks of legal transitions: B and I are followed by I or E of the same label, all others by B, S or O."""
+        """Masks of legal transitions: B and I are followed by I or E of the same label, other tags by B, S or O."""
         kind = np.array([tag[0] for tag in self.tags])
-        # The label of each tag; O has a label of its own.
+        # Index of the label of each tag; −1 for O.
         label = np.array([-1, *np.repeat(np.arange(len(self.labels)), len(KINDS))])
         is_open, continues = np.isin(kind, ("B", "I")), np.isin(kind, ("I", "E"))
         same = label[:, None] == label[None, :]
@@ -76,13 +82,14 @@ class TagScheme:
         return LegalTransitions(matrix, ~continues, ~is_open)
 
     def illegal_cells(self, white_space: WhiteSpace) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Find the tags that would make white space the first or last character of an entity.
+        """Return the tags with which an entity would begin or end with white space.
 
-        B and S are illegal on a token that begins with white space, E and S on one that ends with it. O and I stay
+        B and S are illegal on a token that begins with white space, E and S on a token that ends with it. O and I are
         legal on every token, so that every text has a legal path.
 
-        white_space (WhiteSpace): Of the tokens.
-        RETURNS (tuple[npt.NDArray, npt.NDArray]): (n_cells,) tokens in ascending order, and a tag each.
+        white_space (WhiteSpace): White space in the tokens of a text.
+        RETURNS (tuple[npt.NDArray, npt.NDArray]): Token indices in ascending order, (n_cells,), and the illegal tag of
+            each, (n_cells,).
         """
         tokens = np.flatnonzero(white_space.first | white_space.last)
         begins, ends = self._edge_tags
@@ -98,20 +105,20 @@ class TagScheme:
         return np.isin(kind, ("B", "S")), np.isin(kind, ("E", "S"))
 
     def patterns(self) -> TagsT:
-        """(n_labels, 4) the tags B, I, E, S of each label."""
+        """Return the tag indices of B, I, E and S of each label, (n_labels, 4)."""
         return np.arange(1, len(self)).reshape(-1, len(KINDS))
 
     def path(self, entity: Entity) -> list[int]:
-        """Return the tag indices of one entity."""
+        """Return the tag indices of the tokens of an entity."""
         begin = self._first[entity.label]
         inner = entity.end - entity.start - 2
         return [begin + 3] if inner < 0 else [begin, *[begin + 1] * inner, begin + 2]
 
     def entities(self, tags: TagsT) -> list[Entity]:
-        """Read the entities of a legal tag sequence.
+        """Convert a legal tag sequence to entities.
 
         tags (TagsT): (n_tokens,) tag indices.
-        RETURNS (list[Entity]): In the order of the text.
+        RETURNS (list[Entity]): Entities in the order of the text, with offsets in tokens.
         """
         found, start = [], 0
         for i in np.flatnonzero(tags).tolist():
@@ -123,13 +130,13 @@ class TagScheme:
         return found
 
     def gold_mask(self, entities: Iterable[Entity], outside: BoolsT) -> BoolsT:
-        """Convert gold annotations to the tags that each token may have.
+        """Convert gold annotations to a mask of the tags that each token may have.
 
         Tokens without annotation may have any tag, and so may tokens of entities whose label is not in the scheme.
 
-        entities (Iterable[Entity]): Gold entities, by token.
-        outside (BoolsT): (n_tokens,) tokens that are annotated as being outside of entities.
-        RETURNS (BoolsT): (n_tokens, n_tags)
+        entities (Iterable[Entity]): Gold entities, with offsets in tokens.
+        outside (BoolsT): (n_tokens,) whether a token is annotated as outside of entities.
+        RETURNS (BoolsT): (n_tokens, n_tags) mask.
         """
         mask = np.ones((len(outside), len(self)), dtype=bool)
         mask[outside, OUTSIDE + 1 :] = False
@@ -143,14 +150,14 @@ class TagScheme:
 def trim_white_space(
     entities: Iterable[Entity], outside: BoolsT, white_space: WhiteSpace
 ) -> tuple[list[Entity], BoolsT, list[Entity], int]:
-    """Trim white space from the edges of gold entities; trimmed tokens are outside of entities.
+    """Trim white space from both ends of gold entities. Trimmed tokens become outside of entities.
 
-    entities (Iterable[Entity]): By token.
-    outside (BoolsT): (n_tokens,) tokens that are annotated as being outside of entities.
+    entities (Iterable[Entity]): Gold entities, with offsets in tokens.
+    outside (BoolsT): (n_tokens,) whether a token is annotated as outside of entities.
     white_space (WhiteSpace): White space in the tokens.
-    RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): Entities; tokens outside; the original entities of those
-        that were trimmed; and the number of entities that are dropped because a token at their edge has both white
-        space and other characters.
+    RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): The entities after trimming; the new `outside`; the
+        entities that were trimmed, with their original offsets; and the number of entities that were dropped, because
+        their first or last token has both white space and other characters.
     """
     kept, trimmed, n_dropped = [], [], 0
     for entity in entities:
@@ -173,11 +180,11 @@ def trim_white_space(
 
 
 def whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
-    """Read the entities of spaCy's aligned gold tags.
+    """Convert the aligned gold tags of spaCy to entities.
 
-    biluo (Iterable[Optional[str]]): `Example.get_aligned_ner()`; None and "-" are tokens without annotation.
-    RETURNS (tuple[list[Entity], int]): Complete entities, by token; and the number of fragments, which are parts of
-        entities that do not fit whole tokens.
+    biluo (Iterable[Optional[str]]): Result of `Example.get_aligned_ner()`; None and "-" mean no annotation.
+    RETURNS (tuple[list[Entity], int]): Complete entities, with offsets in tokens; and the number of fragments: parts of
+        entities whose ends are not at token boundaries.
     """
     whole: list[Entity] = []
     n_fragments, start, current = 0, -1, None

@@ -1,20 +1,20 @@
-"""Let any number of threads and forked processes predict with the same torch modules.
+"""Let several threads and forked processes predict with the same torch modules.
 
-The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode
-before it predicts and back to training mode afterwards, so a second thread can predict with dropout. Here a module is
-always in evaluation mode, except during the forward and backward passes of training, which hold an exclusive lock.
+The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode for
+a prediction and back to training mode afterwards, so that another thread may predict with dropout. Here, a module is
+always in evaluation mode, except in the forward and backward passes of training, which hold an exclusive lock.
 
     predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
     predict ────┐     │                 │                        │
                                         └── forward ── backward ─┘                  training mode, one thread
 
-Forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`) are prepared by hooks. Threads do not survive
-a fork, but the libraries that started them wait for them in the child:
+Hooks prepare forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`). The threads of the parent do
+not exist in the child process, but libraries and locks there depend on them:
 
-* OpenMP, by which torch computes with more than one thread, hangs at the first product in the child once the parent has
-  used it (https://github.com/pytorch/pytorch/issues/17199). A child therefore computes with one thread.
-* tokenizers turns its threads off in the child by itself, with a warning, unless TOKENIZERS_PARALLELISM is set.
-* Locks of this module may be held by threads of the parent.
+* OpenMP, torch's thread pool, hangs in the child if the parent has used it
+  (https://github.com/pytorch/pytorch/issues/17199). A child therefore computes with one thread.
+* tokenizers switches its threads off in the child, with a warning unless TOKENIZERS_PARALLELISM is set. It is set.
+* Locks of this module that threads of the parent hold are released.
 """
 
 import os
@@ -36,10 +36,10 @@ _has_set_parallelism = False
 
 
 def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Let one thread at a time build or load a torch module.
+    """Decorator: only one thread at a time runs the decorated functions, which build or load torch modules.
 
-    transformers patches torch for all threads while it builds a model: modules that another thread builds meanwhile,
-    such as a BiLSTM, would have parameters without values.
+    transformers patches torch while it builds a model. A module that another thread builds at this time, such as a
+    BiLSTM, would have uninitialized parameters.
     """
 
     @wraps(load)
@@ -53,7 +53,7 @@ def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
 class ModeLock:
     """Readers-writer lock of a module: predictions share it, training passes hold it exclusively.
 
-    A copy or a pickled lock is a new, free lock. In a forked process all locks are released.
+    Copying or unpickling a lock creates a new, free lock. In a forked process, all locks are released.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class ModeLock:
         _locks.add(self)
 
     def release(self) -> None:
-        """Reset the lock as if no thread held it, in a forked process, where the threads that held it do not exist."""
+        """Reset the lock to its initial state, for forked processes, in which the threads that held it do not exist."""
         self._changed = Condition()
         self._predictions = 0
         self._is_prepared = False  # the first prediction has finished
@@ -70,10 +70,10 @@ class ModeLock:
 
     @contextmanager
     def predicting(self, module: torch.nn.Module) -> Iterator[None]:
-        """Hold the module in evaluation mode, together with other predictions.
+        """Context manager: keep the module in evaluation mode; other predictions may run at the same time.
 
-        The first prediction runs alone, because layers initialize themselves in it: bitsandbytes moves 8-bit weights
-        from one attribute to another, and meanwhile a second thread would find them in neither.
+        The first prediction runs alone, because some layers finish their initialization in it: bitsandbytes moves 8-bit
+        weights between two attributes, and another thread could find them in neither.
         """
         with self._changed:
             self._changed.wait_for(self._may_predict)
@@ -89,13 +89,14 @@ class ModeLock:
                 self._changed.notify_all()
 
     def _may_predict(self) -> bool:
+        """Return whether this thread may start a prediction."""
         if self._trainer is not None:
             return self._trainer == get_ident()
         return self._is_prepared or not self._predictions
 
     @contextmanager
     def training(self, module: torch.nn.Module) -> Iterator[None]:
-        """Hold the module exclusively in training mode; afterwards it is in evaluation mode."""
+        """Context manager: hold the lock exclusively, with the module in training mode; then in evaluation mode."""
         with self._changed:
             self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
             self._trainer = get_ident()  # from here on, no prediction begins
@@ -130,7 +131,7 @@ def release_all_locks() -> None:
 
 
 def guard_modules(model: Model[Any, Any]) -> None:
-    """Guard all torch modules of a thinc model that predict by thinc's shim; see `guard_shim`."""
+    """Call `guard_shim` for all torch modules in a thinc model."""
     for layer in model.walk():
         for shim in layer.shims:
             if isinstance(shim, PyTorchShim):
@@ -138,10 +139,10 @@ def guard_modules(model: Model[Any, Any]) -> None:
 
 
 def guard_shim(shim: PyTorchShim) -> None:
-    """Make a shim predict without changing the mode of its module, and train and load weights under an exclusive lock.
+    """Make a shim predict without changing the mode of its module, and train and load weights with an exclusive lock.
 
-    The methods are replaced on the instance, so that the shims of other packages, such as that of
-    spacy-curated-transformers, need not be subclasses of ours. A shim that overrides `predict` is not changed.
+    The methods are replaced on the instance, so that this works for shims of other packages, such as
+    spacy-curated-transformers. A shim class that overrides `predict` is not changed.
     """
     if type(shim).predict is PyTorchShim.predict and "predict" not in vars(shim):
         lock = ModeLock()
@@ -155,7 +156,7 @@ def guard_shim(shim: PyTorchShim) -> None:
 
 
 def _from_bytes(shim: PyTorchShim, lock: ModeLock, data: bytes) -> PyTorchShim:
-    # An LSTM that is moved or loaded has its weights in no one piece for an instant.
+    # Predictions must wait: while an LSTM is loaded or moved, its weights are not in one contiguous block.
     before: Any = shim._model
     with nullcontext() if before is None else lock.training(before):
         type(shim).from_bytes(shim, data)  # type: ignore[no-untyped-call]
@@ -182,13 +183,13 @@ def _begin_update(
 def _backprop(
     shim: PyTorchShim, lock: ModeLock, backprop: Callable[[ArgsKwargs], ArgsKwargs], gradients: ArgsKwargs
 ) -> ArgsKwargs:
-    # Layers that are recomputed (gradient checkpointing) must draw the same dropout as in the forward pass.
+    # Gradient checkpointing runs layers again here, in training mode, so that dropout is that of the forward pass.
     with lock.training(shim._model):
         return backprop(gradients)
 
 
 def register_hooks() -> None:
-    """Register the hooks with Python, which calls them around each `os.fork`."""
+    """Register the functions that Python calls before and after each `os.fork`."""
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 

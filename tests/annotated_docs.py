@@ -1,4 +1,4 @@
-"""Documents and marked-up lines of records, for tests that need gold annotations."""
+"""Convert records to annotated documents and to inline markup, for tests that need gold annotations."""
 
 import re
 
@@ -10,7 +10,7 @@ from spacy_zh_tw_ner.entities import Entity
 
 
 def make_doc(nlp: Language, record: Record) -> Doc:
-    """Tokenize a record and set its entities; every token that is in none is annotated as outside."""
+    """Tokenize a record and set its entities; all other tokens are annotated as outside of entities."""
     doc = nlp.make_doc(record.text)
     spans = [doc.char_span(start, end, label=label) for start, end, label in record.entities]
     assert None not in spans, "an entity ends inside a token"

@@ -1,4 +1,4 @@
-"""A training loop for backbones, towards random hidden states."""
+"""Training loop for backbones, with random hidden states as targets."""
 
 import torch
 

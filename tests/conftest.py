@@ -1,4 +1,4 @@
-"""What all tests share: threads, no network, `--slow`, and parts that take time to make."""
+"""Settings of all tests (threads, no network, `--slow`), and fixtures that are built once."""
 
 import gc
 import os
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 
-# Tests with a parameter `family` are slow for all others.
+# Tests with a parameter `family` are marked slow for all other families.
 QUICK_FAMILIES = ("bert", "qwen2")
 
 CORPORA_VARIABLE = "ZH_TW_NER_CORPORA"
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # for the processes that tests start, too
+os.environ["HF_HUB_OFFLINE"] = "1"  # also for processes that tests start
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """All tests are shared among some processes; those named on the command line run in this one."""
+    """Run the whole suite in up to four processes, and tests named on the command line in this one."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return 0
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -49,27 +49,27 @@ def pytest_configure(config: pytest.Config) -> None:
     from hypothesis import settings
 
     torch.set_num_threads(1)
-    settings.register_profile("busy", deadline=None)  # other processes may have the machine
+    settings.register_profile("busy", deadline=None)  # other processes may slow a test down
     settings.load_profile("busy")
     with warnings.catch_warnings():
-        # spaCy loads the factories of every installed package at once, and one of them uses what torch deprecates.
+        # spaCy loads the factories of all installed packages, and one of them calls a function that torch deprecates.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
         spacy.blank("zh_tw")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What is imported stays: without it among what is searched, gc.collect() takes no half second.
+    # Exclude the imported modules from garbage collection: otherwise each gc.collect() takes half a second.
     gc.collect()
     gc.freeze()
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m slow` chooses
+@pytest.hookimpl(tryfirst=True)  # before `-m slow` selects tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is not None and callspec.params.get("family", "bert") not in QUICK_FAMILIES:
             item.add_marker("slow")
-    # No process should begin with waiting for another one that trains the tiny pipeline.
+    # Run tests with the tiny pipeline last, so that processes do not wait while one of them trains it.
     late = {item.path for item in items if "tiny_pipeline" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: item.path in late)
     if not config.getoption("--slow"):
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_network() -> Iterator[None]:
-    """Fail a test that reaches for another machine: what is not here is not needed."""
+    """Raise an error if a test connects to another machine."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -110,7 +110,7 @@ def nlp() -> "Language":
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:
-    """The folder of real corpora, which are not ours to ship."""
+    """Return the folder of real corpora, whose licences do not allow us to ship them; skip if there is none."""
     if CORPORA_VARIABLE not in os.environ:
         pytest.skip(f"{CORPORA_VARIABLE} names no folder with the real corpora")
     return Path(os.environ[CORPORA_VARIABLE])
@@ -118,12 +118,12 @@ def corpora() -> Path:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Fill a folder in the first process that wants it; the others wait, and have it from there."""
+    """Return a function that fills a named folder in the first process that calls it; other processes wait for it."""
     from filelock import FileLock
 
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent  # of all processes
+        root = root.parent  # shared by all processes
 
     def make(name: str, fill: Callable[[Path], object]) -> Path:
         folder, begun = root / name, root / f"{name}.begun"
@@ -140,7 +140,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def tiny_source(once: Once) -> Path:
-    """A folder with eight sentences as train, dev and test, in the markup."""
+    """Write eight sentences as train, dev and test files in inline markup; return their folder."""
 
     def fill(folder: Path) -> None:
         (folder / "tiny").mkdir()
@@ -152,7 +152,7 @@ def tiny_source(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_corpus(tiny_source: Path, once: Once) -> Path:
-    """The same as `.spacy` files."""
+    """Convert `tiny_source` to `.spacy` files; return their folder."""
     from spacy_zh_tw_ner.corpora.convert import ConvertSettings, convert
 
     settings = ConvertSettings(script="none")
@@ -161,7 +161,7 @@ def tiny_corpus(tiny_source: Path, once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_pipeline(tiny_corpus: Path, once: Once) -> Path:
-    """A folder with a pipeline that knows the tiny corpus by heart."""
+    """Train a pipeline on the tiny corpus until it predicts it without errors; return its folder."""
     from spacy.training.initialize import init_nlp
     from spacy.training.loop import train
 
@@ -192,7 +192,7 @@ def tiny_texts(tiny_corpus: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
-    """A folder with a tiny base of a family, with random weights and a real tokenizer."""
+    """Return a function that saves a tiny base model of a family, with random weights and a trained tokenizer."""
     from benchmarks.synthetic import make_checkpoint
 
     return lambda family: once(family, lambda folder: make_checkpoint(folder, family))
@@ -200,7 +200,7 @@ def tiny_checkpoint(once: Once) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path, Path]:
-    """Folders with a pipeline behind a tiny BERT, and with the same as ONNX."""
+    """Train a pipeline with a tiny BERT, and export it to ONNX; return both folders."""
     from spacy_zh_tw_ner.export.export_onnx import write_onnx
     from spacy_zh_tw_ner.transformer import wordpieces
     from tests.pipelines import make_pipeline
@@ -209,7 +209,8 @@ def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path,
         nlp = make_pipeline(tiny_checkpoint("bert"), folder / "pipeline")
         (folder / "onnx").mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))  # half of the time
+            # With fewer code points, the export takes half of the time.
+            patch.setattr(wordpieces, "RANGES", ((0, 0x3400), (0x4E00, 0xA000), (0xFF00, 0x10000)))
             write_onnx(nlp, folder / "onnx")
 
     folder = once("onnx", fill)
@@ -218,7 +219,7 @@ def tiny_onnx(tiny_checkpoint: Callable[[str], Path], once: Once) -> tuple[Path,
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have known bases with few layers, where what is planned is not the point."""
+    """Reduce the layers of known base models to a sixth, for tests that do not check the figures of a plan."""
     from spacy_zh_tw_ner.planning import plan
 
     whole = plan.config_of

@@ -1,8 +1,8 @@
-"""A GPU simulated on the CPU: tensors carry a label for their device, and tensors of two devices never mix.
+"""Simulated GPU: tensors are on the CPU and have a label for their device.
 
 `Tensor.to`, `.cpu`, `.numpy`, `.device` and the factories use the label; everything else runs on the CPU. As on a real
-GPU, an operation on tensors of two devices raises a RuntimeError, unless one of them has no dimensions. What a test
-computes is equal, bit by bit, to what the CPU computes. Kernels, streams, memory and speed are not simulated.
+GPU, an operation on tensors of two devices raises a RuntimeError, unless one of them has no dimensions. Results are bit
+for bit those of the CPU. Kernels, streams, memory and speed are not simulated.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,15 +17,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 CPU = torch.device("cpu")
-# They copy from one device to another, or take indices from the CPU.
+# Operations that copy between devices, or take indices from the CPU
 MAY_MIX = ("aten::copy_", "aten::index.Tensor", "aten::set_")
 
 
 class Devices:
-    """Labels of storages that are not on the CPU, and what was copied from one device to another."""
+    """Labels of the storages that are on a simulated GPU, and a list of the copies between devices."""
 
     def __init__(self) -> None:
-        # The weak reference also keeps the address of a storage from being used again.
+        # While the weak reference exists, the address of a storage is not used again.
         self._labels: dict[int, tuple[StorageWeakRef, torch.device]] = {}
         self.copies: list[tuple[torch.device, torch.device, torch.Size]] = []
 
@@ -59,7 +59,7 @@ class Devices:
 
 
 class _Operations(TorchDispatchMode):
-    """Give results the device of their inputs, in the backward pass too, and refuse to mix devices."""
+    """Label results with the device of their inputs, in the backward pass too; raise an error for mixed devices."""
 
     def __init__(self, devices: Devices) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ def _first(*groups: Any) -> torch.device:
 
 
 class _Names(TorchFunctionMode):
-    """Replace what names a device: moves, factories and attributes."""
+    """Replace the functions that take or return a device: moves, factories and attributes."""
 
     def __init__(self, devices: Devices) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _Names(TorchFunctionMode):
 
 @contextmanager
 def fake_gpus(monkeypatch: pytest.MonkeyPatch, n: int = 2) -> Iterator[Devices]:
-    """Have torch find GPUs inside a `with` block."""
+    """Context manager: make torch find `n` simulated GPUs."""
     devices, current = Devices(), [0]
     state = torch.zeros(16, dtype=torch.uint8)
     replaced: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Run Python as if packages were not installed, for tests in processes of their own."""
+"""Hide installed packages from Python, for tests that run in separate processes."""
 
 import re
 import sys
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def hide(*packages: str) -> None:
-    """Make packages impossible to find in this process: neither as modules nor by their entry points.
+    """Hide packages in this process, so that neither their modules nor their entry points are found.
 
-    packages (str): Names for import, such as "spacy_transformers".
+    packages (str): Import names, such as "spacy_transformers".
     """
     hidden = frozenset(packages)
     loaded = hidden & {name.partition(".")[0] for name in sys.modules}

@@ -1,7 +1,7 @@
 """Small pipelines: a Transformer trained on one sentence, and every architecture with random weights.
 
-The random ones have strong dropout, and their scores are far from 0 and 1, so that a test of threads or processes sees
-dropout that another thread has left on.
+Pipelines with random weights have strong dropout and scores far from 0 and 1. So tests of threads and processes notice
+if dropout is active in a prediction.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ LISTENER = {
 LABELS = [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]
 PIECES = ["蔡英文總統", "在臺北市", "接見", "台積電董事長。", "AI 2024 年", "郭台銘到土城區，", "\n"]
 TEXTS = ["".join(PIECES[(i * j + j) % len(PIECES)] for j in range(1 + i % 9)) for i in range(125)]
-# No encoder alters its dropout while it predicts; of Transformers, transformers' own would be as likely to.
+# Encoders must not apply dropout in predictions.
 EMBED = {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [24, 8], "rows": [512, 512]}
 MIN_SCORE = 0.05
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 4, "dropout": 0.5}
@@ -63,7 +63,7 @@ def transformer_in_head(base: Path, **settings: Any) -> dict[str, Any]:
 
 
 def add_head(nlp: Language, tok2vec: dict[str, Any] | None = None, **settings: Any) -> None:
-    """Add the recognizer, on an encoder or on the one that its factory has by default."""
+    """Add the recognizer `ner`, with the given encoder or with the default one of its factory."""
     if tok2vec is not None:
         settings["model"] = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config=settings)
@@ -113,7 +113,7 @@ def with_transformer(base: Path, **settings: Any) -> Language:
 
 
 def curated(base: Path) -> Language:
-    """As configs/curated.cfg has it."""
+    """Build a pipeline with a curated Transformer as in configs/curated.cfg."""
     sizes = srsly.read_json(base / "config.json")
     nlp = spacy.blank("zh_tw")
     package = "spacy-curated-transformers"
@@ -155,7 +155,7 @@ def with_gazetteer() -> Language:
     return nlp
 
 
-# name → a function of a tiny BERT and an empty folder
+# Name → function that builds a pipeline, given the folder of a tiny BERT and an empty folder
 ARCHITECTURES: dict[str, Callable[[Path, Path], Language]] = {
     "BiLSTM": lambda base, folder: with_head(bilstm()),
     "LexiconEmbed": lambda base, folder: with_head(bilstm(with_words(folder))),
@@ -174,10 +174,10 @@ ARCHITECTURES: dict[str, Callable[[Path, Path], Language]] = {
 
 
 def write(name: str, base: Path, folder: Path) -> None:
-    """Write the pipeline of an architecture to a folder, which is empty."""
+    """Save the pipeline of an architecture in an empty folder."""
     ARCHITECTURES[name](base, folder).to_disk(folder / "pipeline")
 
 
 def scored(doc: Doc) -> list[tuple[int, int, str, float]]:
-    """The entities of a document with their scores."""
+    """Return the entities of a document with their scores."""
     return [(ent.start, ent.end, ent.label_, ent._.score) for ent in doc.ents]

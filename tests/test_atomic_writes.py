@@ -1,4 +1,4 @@
-"""Files and folders are written completely or stay as they were; one process writes a target at a time."""
+"""Files and folders are written completely or not changed; only one process writes a target at a time."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ with staged(Path(sys.argv[1])) as folder:
 """
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     target, foreign = tmp_path / "pipeline", tmp_path / ".pipeline.backup"
     foreign.mkdir()
     done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
@@ -33,23 +33,23 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [foreign]
 
 
-def test_temporaries_of_other_targets_stay(tmp_path: Path) -> None:
+def test_temporary_files_of_other_targets_are_kept(tmp_path: Path) -> None:
     other = temporary_path(tmp_path / "pipeline-2")
     other.mkdir()
     write_whole(tmp_path / "pipeline", b"1")
     assert other.is_dir()
 
 
-def test_a_second_writer_is_refused_while_the_first_works(tmp_path: Path) -> None:
+def test_a_second_writer_in_the_same_process_is_an_error(tmp_path: Path) -> None:
     target = tmp_path / "new" / "pipeline"
     with staged(target), pytest.raises(ValueError, match=r"\[ZT674\] .*pipeline is being written"), staged(target):
         pass
     with staged(target):
         pass
-    assert list(tmp_path.iterdir()) == []  # the parent, too, which held nothing else
+    assert list(tmp_path.iterdir()) == []  # the empty parent folder is removed, too
 
 
-def test_another_process_is_refused(tmp_path: Path) -> None:
+def test_a_second_writer_in_another_process_is_an_error(tmp_path: Path) -> None:
     code = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "")
     with staged(tmp_path / "pipeline"):
         done = subprocess.run(
@@ -58,7 +58,7 @@ def test_another_process_is_refused(tmp_path: Path) -> None:
     assert "[ZT674]" in done.stderr
 
 
-def test_of_many_writers_of_a_file_each_writes_all_of_it(tmp_path: Path) -> None:
+def test_concurrent_writes_of_a_file_are_complete(tmp_path: Path) -> None:
     def write(digit: int) -> None:
         for _ in range(20):
             write_whole(tmp_path / "file", str(digit).encode() * 10_000)
@@ -72,17 +72,17 @@ def test_of_many_writers_of_a_file_each_writes_all_of_it(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_an_old_folder_is_restored_after_a_kill_between_the_two_renames(tmp_path: Path) -> None:
+def test_the_old_folder_is_restored_after_a_kill_between_the_renames(tmp_path: Path) -> None:
     target = tmp_path / "pipeline"
     (target / "ner").mkdir(parents=True)
     old = temporary_path(target)
-    target.rename(old.with_name(f"{old.name}.old"))  # and then the process is killed
+    target.rename(old.with_name(f"{old.name}.old"))  # as if the process were killed after this rename
     with claimed(target):
         assert (target / "ner").is_dir()
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_an_old_folder_is_put_back_when_the_new_one_cannot_be_renamed(tmp_path: Path) -> None:
+def test_the_old_folder_is_restored_if_the_rename_fails(tmp_path: Path) -> None:
     target = tmp_path / "pipeline"
     (target / "ner").mkdir(parents=True)
     with pytest.raises(FileNotFoundError):
@@ -91,13 +91,13 @@ def test_an_old_folder_is_put_back_when_the_new_one_cannot_be_renamed(tmp_path: 
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+def test_the_longest_file_name_can_be_written(tmp_path: Path) -> None:
     target = tmp_path / ("檔" * 85)
     write_whole(target, b"1")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"1"]
 
 
-def test_an_empty_folder_is_filled_and_stays_the_same(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_in_place(tmp_path: Path) -> None:
     target = tmp_path / "mounted"
     target.mkdir()
     before = target.stat().st_ino
@@ -110,7 +110,7 @@ def test_an_empty_folder_is_filled_and_stays_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
-def test_permissions_are_those_of_the_process_or_of_the_file_that_was_there(tmp_path: Path) -> None:
+def test_permissions_follow_the_umask_or_the_old_file(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         write_whole(tmp_path / "private", b"1")
@@ -125,7 +125,7 @@ def test_permissions_are_those_of_the_process_or_of_the_file_that_was_there(tmp_
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_file_replaces_another_and_leaves_nothing_beside(tmp_path: Path) -> None:
+def test_replacing_a_file_leaves_no_other_files(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.txt"
     write_whole(target, b"1")
     write_whole(target, b"2")
@@ -133,7 +133,7 @@ def test_a_file_replaces_another_and_leaves_nothing_beside(tmp_path: Path) -> No
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_file_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_whole(target, b"1")
 
@@ -147,7 +147,7 @@ def test_a_file_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_followed_and_kept(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("1")
     (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
     write_whole(tmp_path / "link.txt", b"2")
@@ -156,7 +156,7 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
-def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_directly(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     write_whole(tmp_path / "pipe", b"1")

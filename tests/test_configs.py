@@ -20,7 +20,7 @@ from spacy_zh_tw_ner.training.progress import read_progress
 from spacy_zh_tw_ner.transformer import trimming
 
 ROOT = Path(__file__).parents[1]
-# Presets are made whole by tests/planning
+# Presets are tested in tests/planning
 CONFIGS = [path for path in sorted((ROOT / "configs").glob("*.cfg")) if "[preset]" not in path.read_text("utf-8")]
 
 
@@ -42,7 +42,7 @@ def some_characters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def overrides(config: Path, tiny_corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> dict[str, Any]:
-    """Paths to what is here."""
+    """Overrides that set the corpus and the base model of a config to tiny ones."""
     found: dict[str, Any] = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
     if config.stem in FAMILIES:
         found["paths.base"] = base = str(tiny_checkpoint(FAMILIES[config.stem]))
@@ -52,7 +52,7 @@ def overrides(config: Path, tiny_corpus: Path, tiny_checkpoint: Callable[[str], 
 
 
 def sizes_of(base: Path) -> dict[str, int]:
-    """The sizes of a checkpoint, which spacy-curated-transformers wants in the config."""
+    """Return the sizes of a checkpoint as settings for spacy-curated-transformers."""
     sizes = srsly.read_json(base / "config.json")
     names = {
         "vocab_size": "vocab_size",
@@ -64,28 +64,28 @@ def sizes_of(base: Path) -> dict[str, int]:
     return {f"components.transformer.model.{ours}": sizes[theirs] for ours, theirs in names.items()}
 
 
-def test_there_are_configs() -> None:
+def test_the_expected_configs_exist() -> None:
     assert {path.stem for path in CONFIGS} == {"bilstm", *FAMILIES}
 
 
-def test_it_is_complete_and_says_nothing_unknown(config: Path, tmp_path: Path) -> None:
+def test_a_config_can_be_filled_without_unknown_settings(config: Path, tmp_path: Path) -> None:
     _, filled = fill_config(tmp_path / "filled.cfg", config, silent=True)
     assert filled["components"]["ner"]["factory"] == "zh_tw_crf_ner"
     assert load_config(tmp_path / "filled.cfg")["training"]["max_steps"] > 0
 
 
-def test_it_begins_with_what_it_is_for(config: Path) -> None:
+def test_a_config_begins_with_a_comment_on_its_purpose(config: Path) -> None:
     first = config.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# ")
     assert len(first) > 20
 
 
-def test_it_reads_the_corpus_of_the_project(config: Path) -> None:
+def test_a_config_reads_the_corpus_of_the_project(config: Path) -> None:
     paths = load_config(config)["paths"]
     assert (paths["train"], paths["dev"]) == ("corpus/taiwan/train.spacy", "corpus/taiwan/dev.spacy")
 
 
-def test_its_rate_falls_to_nothing_at_the_last_step_whatever_the_length(config: Path) -> None:
+def test_the_learning_rate_ends_at_max_steps(config: Path) -> None:
     for steps in (7, 5000):
         optimizer = load_config(config, overrides={"training.max_steps": steps}).interpolate()["training"]["optimizer"]
         rates = [value for value in optimizer.values() if isinstance(value, dict)]
@@ -93,7 +93,7 @@ def test_its_rate_falls_to_nothing_at_the_last_step_whatever_the_length(config: 
         assert {rate["total_steps"] for rate in rates} == {steps}
 
 
-def test_it_trains_and_comes_back(config: Path, overrides: dict[str, Any], tmp_path: Path) -> None:
+def test_a_trained_config_can_be_saved_and_loaded(config: Path, overrides: dict[str, Any], tmp_path: Path) -> None:
     steps = {"training.max_steps": 3, "training.eval_frequency": 1}
     nlp = init_nlp(load_config(config, overrides=overrides | steps).interpolate())
     assert nlp.get_pipe("ner").labels == ("GPE", "ORG", "PERSON")  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def test_it_trains_and_comes_back(config: Path, overrides: dict[str, Any], tmp_p
         loaded = spacy.load(tmp_path / model)
         doc = loaded("蔡英文在臺北市。")
         assert (doc.text, loaded.lang) == ("蔡英文在臺北市。", "zh_tw")
-        # An evaluation that kept the hidden states of all its documents would need more memory than training.
+        # doc_cleaner must remove the hidden states: an evaluation would otherwise need more memory than training.
         assert getattr(doc._, "trf_data", None) is None
     docs = [nlp.make_doc(text) for text in ("蔡英文在臺北市。", "", "台積電" * 200)]
     again = [loaded.make_doc(doc.text) for doc in docs]

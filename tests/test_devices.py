@@ -1,4 +1,4 @@
-"""Encoders run on a GPU while thinc stays on the CPU, on the simulated GPU of `fake_gpu`; not run on a real one."""
+"""Encoders run on the simulated GPU of `fake_gpu`, while thinc stays on the CPU. No real GPU is used."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,7 +58,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Devices]:
 
 @pytest.fixture(autouse=True)
 def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the CPU multiply as the simulated GPU does, for results that are equal to the last digit."""
+    """Disable oneDNN, so that results on the CPU and the simulated GPU are exactly equal."""
     monkeypatch.setattr(probe, "onednn_product", lambda: None)
 
 
@@ -121,10 +121,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize(
     "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
 )
-def test_training_on_a_gpu_gives_what_the_cpu_gives(
+def test_training_on_a_gpu_gives_the_weights_of_the_cpu(
     case: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And every tensor is where it belongs: the simulated GPU raises an error where two devices mix."""
+    """The simulated GPU also raises an error if an operation mixes two devices."""
     fixture, settings = CASES[case]
     config = with_settings(request.getfixturevalue(fixture), settings)
     expected = trained(config, tmp_path / "cpu")
@@ -142,14 +142,14 @@ def test_training_on_a_gpu_gives_what_the_cpu_gives(
                 nlp.get_pipe("transformer").predict([nlp.make_doc(TEXT)]).doc_data[0].tensors[0], np.ndarray
             )  # type: ignore[attr-defined]
     require_cpu()
-    if case == "NF4":  # adapters are drawn after another number of draws; the base is equal
+    if case == "NF4":  # the adapters start with other random numbers; only the base model is equal
         for one, two in zip(parameters(expected), parameters(nlp), strict=True):
             assert one.requires_grad or torch.equal(one, two)
         return
     for place, weight in weights(expected).items():
         np.testing.assert_array_equal(weight, on_gpu[place], err_msg=place)
     assert doc.to_json() == expected(TEXT).to_json()
-    # What was saved on the GPU loads on the CPU. Averages are saved, and training goes on with what was averaged.
+    # A pipeline that was saved on the GPU loads on the CPU. If there are averages, these are saved.
     on_cpu = spacy.load(tmp_path / "gpu" / "model-last")
     assert {parameter.device.type for parameter in parameters(on_cpu)} == {"cpu"}
     saved_on_cpu = spacy.load(tmp_path / "cpu" / "model-last")
@@ -192,7 +192,7 @@ def test_a_run_on_a_gpu_is_resumed(
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_is_that_of_the_gpu(
+def test_half_precision_uses_autocast_of_the_gpu(
     precision: str, transformer: Config, tmp_path: Path, gpu: Devices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used, autocast = set(), torch.autocast
@@ -210,7 +210,7 @@ def test_half_precision_is_that_of_the_gpu(
     assert (scaler._device, scaler.is_enabled()) == ("cuda", precision == "fp16")
 
 
-def test_a_long_document_is_read_on_a_gpu(bilstm: Config, transformer: Config, gpu: Devices, shallow: None) -> None:
+def test_a_long_document_is_encoded_on_a_gpu(bilstm: Config, transformer: Config, gpu: Devices, shallow: None) -> None:
     require_gpu(0)
     for config in (bilstm, transformer):
         nlp = init_nlp(config.interpolate())
@@ -218,7 +218,7 @@ def test_a_long_document_is_read_on_a_gpu(bilstm: Config, transformer: Config, g
         assert len(doc) == 300 * len(TEXT)
 
 
-def test_an_ensemble_is_read_on_a_gpu(bilstm: Config, tmp_path: Path, gpu: Devices) -> None:
+def test_an_ensemble_runs_on_a_gpu(bilstm: Config, tmp_path: Path, gpu: Devices) -> None:
     from spacy_zh_tw_ner.components.ensemble import combine
 
     members = [(str(seed), init_nlp(with_settings(bilstm, {"system.seed": seed}).interpolate())) for seed in (0, 1)]
@@ -228,7 +228,7 @@ def test_an_ensemble_is_read_on_a_gpu(bilstm: Config, tmp_path: Path, gpu: Devic
     assert spacy.load(tmp_path / "both")(TEXT).to_json() == expected(TEXT).to_json()
 
 
-def test_another_gpu_can_be_chosen(bilstm: Config, gpu: Devices) -> None:
+def test_gpu_id_selects_the_gpu(bilstm: Config, gpu: Devices) -> None:
     assert require_gpu(1) == torch.device("cuda", 1) == encoder_device()
     assert torch.cuda.current_device() == 1
     assert {parameter.device for parameter in parameters(init_nlp(bilstm.interpolate()))} == {torch.device("cuda", 1)}
@@ -246,30 +246,30 @@ def test_no_gpu_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("gpu_id", [2, 7, -1])
-def test_a_gpu_that_is_not_there_is_an_error(gpu_id: int, gpu: Devices) -> None:
+def test_a_missing_gpu_is_an_error(gpu_id: int, gpu: Devices) -> None:
     with pytest.raises(DeviceError, match=rf"\[ZT701\] There is no GPU {gpu_id}: torch finds 2"):
         require_gpu(gpu_id)
     assert not runs_encoders_alone()
 
 
 @pytest.mark.parametrize(("cuda", "extra"), [("12.8", "cuda12x"), ("13.0", "cuda13x"), (None, "cuda12x")])
-def test_one_line_says_what_runs_where(
+def test_without_cupy_a_message_says_that_only_encoders_use_the_gpu(
     cuda: str | None, extra: str, gpu: Devices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", cuda)
     lines: list[str] = []
     require_gpu(0, notify=lines.append)
     assert lines == [check_gpu(0)]
-    assert lines[0].startswith("[ZT702] CuPy is not installed: the encoder runs on cuda:0, the rest")
+    assert lines[0].startswith("[ZT702] CuPy is not installed, so only the encoder runs on cuda:0, and the rest")
     assert f'[{extra}]"`.' in lines[0]
 
 
-def test_a_cupy_for_another_cuda_is_named(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cupy_without_devices_is_reported(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thinc.compat, "has_cupy", True)
     assert "CuPy finds no device" in str(check_gpu(0))
 
 
-def test_with_cupy_all_of_spacy_runs_on_the_gpu(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_cupy_thinc_also_uses_the_gpu(gpu: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[int] = []
     monkeypatch.setattr(thinc.compat, "has_cupy", True)
     monkeypatch.setattr(thinc.compat, "has_cupy_gpu", True)
@@ -279,7 +279,7 @@ def test_with_cupy_all_of_spacy_runs_on_the_gpu(gpu: Devices, monkeypatch: pytes
     assert not runs_encoders_alone()
 
 
-def test_metal_is_left_to_thinc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mac_needs_a_metal_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "system", lambda: "Darwin")
     monkeypatch.setattr(thinc.compat, "has_gpu", False)
     with pytest.raises(DeviceError, match=r"\[ZT700\].*Metal"):
@@ -288,7 +288,7 @@ def test_metal_is_left_to_thinc(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_gpu(0) is None
 
 
-def test_the_simulated_gpu_finds_what_is_not_moved(gpu: Devices) -> None:
+def test_the_simulated_gpu_raises_errors_for_mixed_devices(gpu: Devices) -> None:
     on_gpu = torch.ones(3, device="cuda")
     with pytest.raises(RuntimeError, match="on the same device"):
         on_gpu + torch.ones(3)
@@ -345,19 +345,19 @@ def test_commands_without_a_gpu_fail_with_a_message(
     assert (result.exit_code, "[ZT700]" in result.output) == (1, True), result.output
 
 
-def test_the_service_reads_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
+def test_the_service_runs_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
     recognizer = load_recognizer(str(tiny_pipeline), max_chars=100, gpu_id=0)
     assert runs_encoders_alone()
     assert len(recognizer([TEXT], [None])) == 1
     assert gpu.copies
 
 
-def test_an_exported_folder_is_not_served_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_model_with_gpu_id_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognizers, "is_exported", lambda path: True)
     with pytest.raises(DeviceError, match=r"\[ZT703\].*--gpu-id"):
         load_recognizer(str(tmp_path), max_chars=1, gpu_id=0)
 
 
-def test_files_are_annotated_with_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
+def test_annotation_runs_the_encoder_on_the_gpu(tiny_pipeline: Path, gpu: Devices) -> None:
     recognizer: Any = load_recognizer(str(tiny_pipeline), gpu_id=1)
     assert {parameter.device for parameter in parameters(recognizer._nlp)} == {torch.device("cuda", 1)}

@@ -1,4 +1,4 @@
-"""The notebook runs, and the container and workflow files are consistent with the package."""
+"""The notebook runs, and the container and workflow files fit the package."""
 
 import json
 import os
@@ -19,9 +19,7 @@ DOCKERFILE = ROOT / "Dockerfile"
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_from_top_to_bottom(
-    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_notebook_runs(tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load = spacy.load
 
     def load_it(name: str | Path, **settings: Any) -> Language:
@@ -49,21 +47,21 @@ def test_containers_run_as_an_unprivileged_user() -> None:
     assert service["ports"] == ["127.0.0.1:8000:8000"]
 
 
-def test_what_the_images_copy_is_there() -> None:
+def test_files_that_the_images_copy_exist() -> None:
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
     assert "setup.cfg" in kept
     assert [name for name in kept if not (ROOT / name).exists()] == []
 
 
-def test_the_slim_image_installs_what_the_docs_say() -> None:
+def test_the_slim_image_installs_the_packages_in_the_docs() -> None:
     packages = re.search(r"pip install -c constraints.txt (numpy .*)", DOCKERFILE.read_text(encoding="utf-8"))
     assert packages is not None
     assert f"pip install {packages[1]}" in (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_the_slim_image_s_installation_serves_without_torch_and_spacy(tmp_path: Path) -> None:
-    """Docker cannot run everywhere: its pip lines run in a fresh environment instead."""
+def test_the_slim_installation_serves_without_torch_and_spacy(tmp_path: Path) -> None:
+    """The pip commands of the Dockerfile run in a new virtual environment, since Docker is not available everywhere."""
     stage = DOCKERFILE.read_text(encoding="utf-8").partition(" AS slim")[2].partition("FROM ")[0]
     lines = re.findall(r"^RUN python (-m pip .*)$", stage, re.MULTILINE)
     assert len(lines) == 2
@@ -81,7 +79,7 @@ def test_the_slim_image_s_installation_serves_without_torch_and_spacy(tmp_path: 
 
 
 @pytest.mark.parametrize("path", [".github/workflows/ci.yml", ".pre-commit-config.yaml", "CITATION.cff"])
-def test_yaml_files_are_yaml(path: str) -> None:
+def test_yaml_files_can_be_parsed(path: str) -> None:
     if not (ROOT / path).exists():
         pytest.skip("an sdist has no such files")
     assert yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))

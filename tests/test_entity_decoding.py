@@ -1,4 +1,4 @@
-"""Entities are those of the best path, or all that are probable by themselves; long texts give those of the whole."""
+"""Entities are those of the best path, or all probable spans; long texts give the same entities as short ones."""
 
 from functools import partial
 
@@ -39,7 +39,7 @@ def emissions_of(entities: list[Entity], n_rows: int, strength: float) -> np.nda
 
 
 @pytest.mark.parametrize("min_score", [0.0, 0.3, 0.9])
-def test_each_document_has_its_own_entities(transitions: Transitions, min_score: float) -> None:
+def test_entities_are_assigned_to_their_texts(transitions: Transitions, min_score: float) -> None:
     ents = [Entity(0, 2, "PER"), Entity(4, 5, "LOC"), Entity(5, 6, "LOC"), Entity(6, 9, "LOC"), Entity(14, 15, "PER")]
     found = EntityDecoder(SCHEME, transitions, min_score=min_score).decode(emissions_of(ents, 15, 20.0), LENGTHS)
     assert [prediction.ents for prediction in found] == [
@@ -52,8 +52,8 @@ def test_each_document_has_its_own_entities(transitions: Transitions, min_score:
     assert all(score > 0.99 for prediction in found for score in prediction.scores)
 
 
-def test_what_is_probable_by_itself_is_found_beside_the_best_path(transitions: Transitions) -> None:
-    """Three readings of two characters: none 0.4, the whole as LOC 0.35, the whole as PER 0.25."""
+def test_probable_spans_off_the_best_path_are_found(transitions: Transitions) -> None:
+    """Three analyses of two characters: no entity (0.4), both as LOC (0.35), both as PER (0.25)."""
     emissions = np.full((2, 9), PENALTY / 100, np.float32)
     emissions[:, 0] = np.log(0.4) / 2
     for label, p in ((0, 0.35), (1, 0.25)):
@@ -69,7 +69,7 @@ def test_what_is_probable_by_itself_is_found_beside_the_best_path(transitions: T
     assert found(0.36) == []
 
 
-def test_more_is_found_at_a_lower_score(transitions: Transitions) -> None:
+def test_a_lower_min_score_finds_more_entities(transitions: Transitions) -> None:
     emissions = np.random.default_rng(0).normal(0, 2, (200, 9)).astype(np.float32)
     counts = [
         sum(len(p.ents) for p in EntityDecoder(SCHEME, transitions, min_score=min_score).decode(emissions, [20] * 10))
@@ -94,9 +94,7 @@ def decoder_of(seed: int, min_score: float) -> EntityDecoder:
     inside=st.sampled_from([0.0, 2.0, 8.0]),
     min_score=st.sampled_from([0.0, 0.05, 0.4]),
 )
-def test_a_long_text_in_slices_has_the_entities_of_the_whole(
-    seed: int, n: int, spread: float, inside: float, min_score: float
-) -> None:
+def test_decode_long_equals_decode(seed: int, n: int, spread: float, inside: float, min_score: float) -> None:
     random = np.random.default_rng(seed)
     emissions = random.normal(0, spread, (n, len(SCHEME))).astype(np.float32)
     emissions[:, [tag[0] == "I" for tag in SCHEME.tags]] += inside  # long entities, over several chunks
@@ -107,7 +105,7 @@ def test_a_long_text_in_slices_has_the_entities_of_the_whole(
         found = decoder.decode_long(np.split(emissions, np.sort(random.integers(0, n + 1, 3))))
     expected_scores = dict(zip(*expected, strict=True))
     scores = dict(zip(*found, strict=True))
-    for entity in expected_scores.keys() ^ scores.keys():  # one that is as probable as min_score may be on either side
+    for entity in expected_scores.keys() ^ scores.keys():  # only entities whose probability is about min_score
         assert min_score
         assert (expected_scores | scores)[entity] == pytest.approx(min_score, abs=1e-4)
     assert [scores.get(entity, score) for entity, score in expected_scores.items()] == pytest.approx(
@@ -146,7 +144,7 @@ def test_emissions_of_any_finite_size_decode(
             assert (4, 5, "PER") in long.ents
 
 
-def test_emissions_that_are_not_finite_are_refused(transitions: Transitions) -> None:
+def test_emissions_that_are_not_finite_are_an_error(transitions: Transitions) -> None:
     decoder = EntityDecoder(SCHEME, transitions)
     for value in (np.inf, -np.inf, np.nan):
         emissions = np.full((1, len(SCHEME)), value, np.float32)
@@ -155,7 +153,7 @@ def test_emissions_that_are_not_finite_are_refused(transitions: Transitions) -> 
 
 
 @pytest.mark.parametrize("min_score", [0.0, 0.3])
-def test_no_documents_give_none(min_score: float, transitions: Transitions) -> None:
+def test_empty_batches_and_texts_give_no_entities(min_score: float, transitions: Transitions) -> None:
     decoder, none, no = EntityDecoder(SCHEME, transitions, min_score=min_score), np.zeros((0, 9), np.float32), []
     no_rows = np.zeros(0, dtype=bool)
     assert decoder.decode(none, no, WhiteSpace(no_rows, no_rows, no_rows)) == []

@@ -1,4 +1,4 @@
-"""A hint on how to install something works for the way in which the package itself was installed."""
+"""The pip command in a hint depends on how this package was installed."""
 
 import json
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from spacy_zh_tw_ner import extras
 from spacy_zh_tw_ner.extras import install_hint
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("evaluate", "fast", "onnx", "parquet", "ray", "serve")
+EXTRAS = ("evaluate", "fast", "onnx", "parquet", "presidio", "ray", "serve")
 
 
 class Installed:
-    """What importlib.metadata says of a package."""
+    """Metadata of a package, in place of `importlib.metadata.Distribution`."""
 
     def __init__(self, url: str | None) -> None:
         self.url = url
@@ -28,7 +28,7 @@ class Installed:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str | None], None]:
-    """Pretend that the package is in a site-packages folder, and came from a URL."""
+    """Return a function that pretends that the package is in a site-packages folder, installed from a URL."""
 
     def pretend(url: str | None) -> None:
         monkeypatch.setattr(extras, "__file__", str(tmp_path / "site" / "spacy_zh_tw_ner" / "extras.py"))
@@ -39,7 +39,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str 
 
 @pytest.mark.skipif(not (ROOT / "spacy_zh_tw_ner").is_dir(), reason="the source is not here")
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_from_a_clone_it_is_the_folder(extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_in_a_clone_names_its_folder(extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "__file__", str(ROOT / "spacy_zh_tw_ner" / "extras.py"))
     monkeypatch.chdir(ROOT)
     assert install_hint(extra) == f'pip install ".[{extra}]"'
@@ -47,7 +47,7 @@ def test_from_a_clone_it_is_the_folder(extra: str, tmp_path: Path, monkeypatch: 
     assert install_hint(extra) == f'pip install "{ROOT}[{extra}]"'
 
 
-def test_installed_from_a_folder_it_is_that_folder(
+def test_the_hint_names_the_folder_of_the_installation(
     installed: Callable[[str | None], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "my clone"
@@ -60,13 +60,15 @@ def test_installed_from_a_folder_it_is_that_folder(
 
 
 @pytest.mark.parametrize("url", [None, "file:///gone", "https://example.org/a.whl", "file:///tmp/a.whl"])
-def test_otherwise_it_is_what_the_extra_consists_of(installed: Callable[[str | None], None], url: str | None) -> None:
+def test_without_a_folder_the_hint_names_the_packages_of_the_extra(
+    installed: Callable[[str | None], None], url: str | None
+) -> None:
     installed(url)
     assert install_hint("parquet") == 'pip install "pyarrow>=16"'
     assert install_hint("ray") == 'pip install "ray[data]>=2.40"'
 
 
-def test_without_metadata_it_is_the_name(
+def test_without_metadata_the_hint_names_the_package(
     installed: Callable[[str | None], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(None)

@@ -1,4 +1,4 @@
-"""Weighted interval scheduling: the choice is the best of all subsets that do not overlap."""
+"""Weighted interval scheduling chooses the best of all subsets without overlaps."""
 
 from itertools import combinations, pairwise
 

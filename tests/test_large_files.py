@@ -1,4 +1,4 @@
-"""Weights stand in a file of their own where a pipeline is in a folder, and nowhere else."""
+"""Large weights are stored in separate files if a pipeline is saved to a folder."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,11 +9,11 @@ import spacy
 from spacy_zh_tw_ner.large_files import large_files_from, large_files_to, store, stored
 
 
-def test_bytes_hold_all_where_no_folder_is_written() -> None:
+def test_store_returns_none_outside_of_a_folder() -> None:
     assert store(b"large") is None
 
 
-def test_a_file_is_found_again_and_goes_with_its_owner(tmp_path: Path) -> None:
+def test_stored_files_are_found_and_unused_ones_removed(tmp_path: Path) -> None:
     with large_files_to(tmp_path, whole=True):
         names = [store(data) for data in (b"one", b"two", b"one")]
     assert names[0] == names[2] != names[1]
@@ -27,7 +27,7 @@ def test_a_file_is_found_again_and_goes_with_its_owner(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (tmp_path / "weights").iterdir()] == [b"two"]
 
 
-def test_files_behind_a_link_are_not_removed(tmp_path: Path) -> None:
+def test_files_in_a_linked_folder_are_not_removed(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     with large_files_to(one, whole=True):
         store(b"one")
@@ -38,7 +38,7 @@ def test_files_behind_a_link_are_not_removed(tmp_path: Path) -> None:
     assert sorted(path.read_bytes() for path in (one / "weights").iterdir()) == [b"one", b"other"]
 
 
-def test_of_a_pipeline_that_could_not_be_written_the_old_files_stay(tmp_path: Path) -> None:
+def test_a_failed_save_keeps_the_old_files(tmp_path: Path) -> None:
     with large_files_to(tmp_path, whole=True):
         store(b"old")
     with suppress(RuntimeError), large_files_to(tmp_path, whole=True):
@@ -47,14 +47,14 @@ def test_of_a_pipeline_that_could_not_be_written_the_old_files_stay(tmp_path: Pa
     assert len(list((tmp_path / "weights").iterdir())) == 2
 
 
-def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ZT620"):
         stored("a.safetensors")
     with large_files_from(tmp_path), pytest.raises(ValueError, match="ZT621"):
         stored("a.safetensors")
 
 
-def test_members_of_a_pipeline_have_their_own_folders(tmp_path: Path) -> None:
+def test_nested_pipelines_have_separate_folders(tmp_path: Path) -> None:
     with large_files_to(tmp_path, whole=True):
         with large_files_to(tmp_path / "member", whole=True):
             store(b"inner")
@@ -62,7 +62,7 @@ def test_members_of_a_pipeline_have_their_own_folders(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (tmp_path / "weights").iterdir()] == [b"outer"]
 
 
-def test_a_pipeline_without_large_parts_has_no_folder_of_them(tmp_path: Path) -> None:
+def test_a_pipeline_without_large_weights_has_no_weights_folder(tmp_path: Path) -> None:
     spacy.blank("zh_tw").to_disk(tmp_path)
     assert not (tmp_path / "weights").exists()
     spacy.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Folders are layers: import-linter's contracts in setup.cfg hold."""
+"""The import-linter contracts in setup.cfg hold."""
 
 import re
 import shutil
@@ -40,7 +40,7 @@ def test_all_contracts_hold() -> None:
     assert f"{len(contracts())} kept, 0 broken" in done.stdout
 
 
-def test_a_broken_layer_would_be_noticed(tmp_path: Path) -> None:
+def test_a_broken_contract_is_detected(tmp_path: Path) -> None:
     config = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     upside_down = re.sub(r"(\n\s+)cli(\n\s+)(\w[^\n]*)\n", r"\1\3\2cli\n", config)  # an sdist's file has tabs
     assert upside_down != config

@@ -1,4 +1,4 @@
-"""What needs no optional package works without all of them, and what needs one says in one line how to install it."""
+"""Without optional packages, features that need none of them work; the others name the pip command in one line."""
 
 import json
 import os
@@ -17,7 +17,8 @@ SAVED = ROOT / "tests" / "saved" / "v0_1_0"
 ADAPTERS = ["accelerate", "bitsandbytes", "peft", "spacy_curated_transformers"]
 TRANSFORMERS = [*ADAPTERS, "curated_transformers", "spacy_transformers", "tokenizers", "transformers"]
 EXTRAS = ["fastapi", "numba", "onnx", "onnxruntime", "onnxscript", "opencc", "prometheus_client", "pyarrow", "ray"]
-EXTRAS += ["regex", "resvg_py", "seqeval", "starlette", "uvicorn"]
+PRESIDIO = ["presidio_analyzer", "presidio_anonymizer"]  # spaCy loads a factory of the first, which imports regex
+EXTRAS += [*PRESIDIO, "regex", "resvg_py", "seqeval", "starlette", "uvicorn"]
 
 SMALL = """
 import json, sys, spacy
@@ -43,7 +44,7 @@ for name, words in json.loads(sys.argv[1]).items():
 print(json.dumps(found))
 """
 
-# What is asked for → arguments, and what the line installs: an extra from a clone, else the packages themselves
+# Feature → arguments of a command that needs it, and a pattern for the extra or package in the pip command
 PIPELINE, DEV = str(SAVED / "bilstm"), str(SAVED / "corpus" / "dev.spacy")
 PATHS = ["--paths.train", DEV, "--paths.dev", DEV, "--paths.base", str(SAVED / "base"), "--gpu-id", "-1"]
 FEATURES: FeaturesT = {
@@ -73,7 +74,10 @@ WITH_OPENCC: FeaturesT = {
 
 
 def run(folder: Path, hidden: list[str], code: str, *arguments: str) -> Any:
-    """Run code in a folder, without packages in that process and in those that it starts; return the JSON it prints."""
+    """Run code in a process with hidden packages, and return the JSON that it prints.
+
+    The packages are also hidden from the processes that it starts.
+    """
     hide = f"from tests.missing_packages import hide\nhide(*{hidden!r})\n"
     (folder / "sitecustomize.py").write_text(hide, encoding="utf-8")  # Python imports it when it starts
     paths = [str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -104,7 +108,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
 
 
 def check(result: tuple[int, str], package: str) -> None:
-    """Exit status 1, and one line with what can be pasted into a terminal."""
+    """Check for exit status 1, and for one line with a pip command."""
     status, said = result
     assert status == 1, said
     assert "Traceback" not in said
@@ -114,7 +118,7 @@ def check(result: tuple[int, str], package: str) -> None:
     assert re.search(r"\[ZT\d{3}\]", line)
 
 
-def test_a_small_installation_predicts_and_helps(tmp_path: Path) -> None:
+def test_a_minimal_installation_predicts_and_prints_help(tmp_path: Path) -> None:
     expected = json.loads((SAVED / "expected.json").read_text(encoding="utf-8"))
     entities, status, imported = run(tmp_path, TRANSFORMERS + EXTRAS, SMALL, PIPELINE)
     assert entities == [ent[:3] for ent in expected["entities"]["bilstm"][0]]
@@ -124,15 +128,19 @@ def test_a_small_installation_predicts_and_helps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_missing_package_is_one_line(feature: str, results: dict[str, tuple[int, str]]) -> None:
+def test_a_missing_package_is_a_one_line_error_with_a_pip_command(
+    feature: str, results: dict[str, tuple[int, str]]
+) -> None:
     check(results[feature], FEATURES[feature][1])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("features", "hidden"), [(WITH_TRANSFORMERS, ADAPTERS), (WITH_OPENCC, [*TRANSFORMERS, "regex"])]
+    ("features", "hidden"), [(WITH_TRANSFORMERS, ADAPTERS), (WITH_OPENCC, [*TRANSFORMERS, *PRESIDIO, "regex"])]
 )
-def test_so_is_one_that_others_would_hide(features: FeaturesT, hidden: list[str], tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_if_others_are_installed(
+    features: FeaturesT, hidden: list[str], tmp_path: Path
+) -> None:
     results = run_all(tmp_path, features, hidden)
     for name, (_, package) in features.items():
         check(results[name], package)

@@ -1,4 +1,4 @@
-"""What is not ours is never replaced, what is ours with `force` only, and no input ever."""
+"""Outputs of this package are replaced only with `force`; inputs and files of others are never replaced."""
 
 import json
 from pathlib import Path
@@ -33,13 +33,13 @@ def make_file(path: Path) -> None:
 
 def make_lookalike(path: Path) -> None:
     path.mkdir()
-    (path / "meta.json").write_text('{"lang": "zh_tw"}')  # of somebody's web site, say
+    (path / "meta.json").write_text('{"lang": "zh_tw"}')  # for example, of a web site
     (path / "index.html").write_text("")
 
 
 @pytest.mark.parametrize("make", [make_photos, make_english, make_file, make_lookalike])
 @pytest.mark.parametrize("force", [False, True])
-def test_what_is_not_ours_is_never_replaced(make: object, force: bool, tmp_path: Path) -> None:
+def test_outputs_of_others_are_never_replaced(make: object, force: bool, tmp_path: Path) -> None:
     target = tmp_path / "target"
     make(target)  # type: ignore[operator]
     before = contents(tmp_path)
@@ -69,7 +69,7 @@ OURS = pytest.mark.parametrize("make", [make_pipeline, make_exported, make_writt
 
 
 @OURS
-def test_what_is_ours_is_replaced_with_force_only(make: object, tmp_path: Path) -> None:
+def test_own_outputs_are_replaced_only_with_force(make: object, tmp_path: Path) -> None:
     target = tmp_path / "target"
     make(target)  # type: ignore[operator]
     before = contents(tmp_path)
@@ -83,7 +83,7 @@ def test_what_is_ours_is_replaced_with_force_only(make: object, tmp_path: Path) 
 
 @OURS
 @pytest.mark.parametrize("name", ["notes.txt", "photos/beach.jpg", "ner/notes.txt"])
-def test_files_of_the_user_inside_are_not_removed(make: object, name: str, tmp_path: Path) -> None:
+def test_folders_with_other_files_are_not_replaced(make: object, name: str, tmp_path: Path) -> None:
     target = tmp_path / "target"
     make(target)  # type: ignore[operator]
     (target / name).parent.mkdir(exist_ok=True)
@@ -94,7 +94,7 @@ def test_files_of_the_user_inside_are_not_removed(make: object, name: str, tmp_p
     assert contents(tmp_path) == before
 
 
-def test_files_that_come_while_it_is_written_are_not_removed(tmp_path: Path) -> None:
+def test_a_target_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[ZT671\]"):
         write_folder(tmp_path / "target", lambda _: make_photos(tmp_path / "target"))
     assert contents(tmp_path) == {"target/beach.jpg": b"\xff\xd8"}
@@ -108,7 +108,7 @@ def test_missing_and_empty_targets_are_written(tmp_path: Path) -> None:
         assert json.loads((target / MARKER).read_text(encoding="utf-8"))["files"] == ["ner/model"]
 
 
-def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_files(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         fill(folder)
         raise OSError("the disk is full")
@@ -120,7 +120,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("relation", ["is", "contains", "is inside"])
 @pytest.mark.parametrize("through_link", [False, True])
-def test_a_target_never_touches_an_input(relation: str, through_link: bool, tmp_path: Path) -> None:
+def test_a_target_that_overlaps_an_input_is_an_error(relation: str, through_link: bool, tmp_path: Path) -> None:
     source = tmp_path / "one" / "two" / "three"
     source.parent.mkdir(parents=True)
     make_pipeline(source)
@@ -149,7 +149,7 @@ def test_a_source_may_be_replaced_with_force(tmp_path: Path) -> None:
     assert sorted(contents(target)) == [MARKER, "ner/model"]
 
 
-def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_followed_and_kept(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for name in ("to_empty", "to_missing"):
         place = tmp_path / "elsewhere" / name
@@ -170,7 +170,7 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
         write_folder(tmp_path / "to_photos", fill, force=True)
 
 
-def test_files_that_people_edit_take_force(tmp_path: Path) -> None:
+def test_files_that_users_edit_need_force(tmp_path: Path) -> None:
     target = tmp_path / "my.cfg"
     require_new(target)
     target.touch()
@@ -190,7 +190,7 @@ def test_files_that_people_edit_take_force(tmp_path: Path) -> None:
     ("kind", "content"),
     [("JSON", "\ufeff {}"), ("JSON", "[1]"), ("HTML", "<!DOCTYPE html>"), ("SVG", "<svg/>"), ("PNG", "")],
 )
-def test_reports_replace_their_own_kind_alone(kind: str, content: str, tmp_path: Path) -> None:
+def test_reports_replace_only_reports_of_the_same_kind(kind: str, content: str, tmp_path: Path) -> None:
     target = tmp_path / "report"
     require_report(target, kind)
     target.write_text(content)

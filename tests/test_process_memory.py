@@ -1,4 +1,4 @@
-"""Memory stays bounded while shapes change, whatever oneDNN and the C library would keep."""
+"""The memory of the process stays bounded in training on many shapes."""
 
 import ctypes
 import os
@@ -13,31 +13,31 @@ import pytest
 from spacy_zh_tw_ner import process_memory
 from spacy_zh_tw_ner.process_memory import CACHE_CAPACITY, limit_primitive_cache, return_freed_memory
 
-FIRST, LAST = 20, 140  # steps, each of another shape
-ALLOWED = 15  # MiB that may stay between them: 3 were measured, and 50 with oneDNN's own limit
+FIRST, LAST = 20, 140  # training steps between which memory is compared; each step has another shape
+ALLOWED = 15  # MiB by which memory may grow: 3 were measured, and 50 with oneDNN's default limit
 
 
-def test_onednn_keeps_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_onednn_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CACHE_CAPACITY, raising=False)
     limit_primitive_cache()
     assert os.environ[CACHE_CAPACITY] == "32"
 
 
-def test_a_number_that_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE_CAPACITY, "500")
     limit_primitive_cache()
     assert os.environ[CACHE_CAPACITY] == "500"
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
-def test_without_glibc_nothing_is_returned(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_glibc_nothing_happens(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     monkeypatch.setattr(sys, "platform", system)
     return_freed_memory()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="malloc_trim is glibc's")
-def test_glibc_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malloc_trim_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
     class Library:
@@ -50,8 +50,8 @@ def test_glibc_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the figures are those of /proc")
-def test_training_on_many_shapes_keeps_its_memory() -> None:
-    """As with `spacy train`: nothing but `initialize` and `update` is called."""
+def test_memory_does_not_grow_with_the_number_of_shapes() -> None:
+    """Only `initialize` and `update` are called, as by `spacy train`."""
     variables = {name: value for name, value in os.environ.items() if name != CACHE_CAPACITY} | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__]
     output = subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout
@@ -60,7 +60,7 @@ def test_training_on_many_shapes_keeps_its_memory() -> None:
 
 
 def train_on_many_shapes() -> None:
-    """Print the resident MiB at two steps, without what the C library keeps."""
+    """Print the resident memory in MiB at two steps, after freed memory has been returned to the system."""
     import spacy
     from spacy.training import Example
 

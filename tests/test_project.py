@@ -1,4 +1,4 @@
-"""project.yml, from its schema to a run."""
+"""project.yml fits its schema and the package, and its workflow runs."""
 
 import os
 import re
@@ -27,7 +27,7 @@ ORDER = ["convert", "validate", "train", "calibrate", "evaluate", "visualize", "
 
 
 def with_variables(**variables: object) -> dict[str, Any]:
-    """Return the project with values in place of the names of variables."""
+    """Return the project with its variables replaced by their values."""
     values = RAW["vars"] | variables
     return srsly.yaml_loads(re.sub(r"\$\{vars\.(\w+)\}", lambda m: str(values[m[1]]), TEXT))  # type: ignore[return-value]
 
@@ -41,7 +41,7 @@ def scripts(project: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield command["name"], line
 
 
-def test_it_fits_the_schema() -> None:
+def test_project_yml_fits_the_schema() -> None:
     assert validate(ProjectConfigSchema, RAW) == []
 
 
@@ -59,7 +59,7 @@ def test_every_command_says_what_it_needs_and_makes(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), list(scripts(RAW)))
-def test_scripts_are_python_modules_alone(name: str, line: str) -> None:
+def test_scripts_run_python_modules_only(name: str, line: str) -> None:
     assert re.match(r"python -m (spacy|pip) ", line)
     assert not re.search(r"[|;&<>`*~]", line)
 
@@ -73,12 +73,12 @@ def test_what_a_command_needs_another_has_made_or_the_repository_holds() -> None
         made |= set(command["outputs"])
 
 
-def test_every_variable_is_used_and_every_one_used_is_there() -> None:
+def test_used_and_defined_variables_are_the_same() -> None:
     assert set(re.findall(r"\$\{vars\.(\w+)\}", TEXT)) == set(RAW["vars"])
 
 
-def test_a_change_of_a_variable_runs_the_steps_that_read_it_again() -> None:
-    """A step is skipped when its script, dependencies and outputs are as they were: so all it reads is among them."""
+def test_all_paths_in_scripts_are_dependencies_or_outputs() -> None:
+    """Weasel skips a command if its script, dependencies and outputs are unchanged, so these must be complete."""
     for name, line in scripts(PROJECT):
         words = [word for word in line.split() if "/" in word]
         (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
@@ -87,14 +87,14 @@ def test_a_change_of_a_variable_runs_the_steps_that_read_it_again() -> None:
             assert any(word.startswith(place) or place.startswith(word) for place in known), (name, word)
 
 
-def test_commands_of_ours_are_there_with_their_options() -> None:
+def test_commands_of_this_package_and_their_options_exist() -> None:
     group = typer.main.get_command(zh_tw_ner_cli)
     for _, line in scripts(PROJECT):
         words = line.split()
         if words[3] == "zh-tw-ner":
             command = group.commands[words[4]]  # type: ignore[attr-defined]
             options = {option for parameter in command.params for option in parameter.opts}
-            # what has a dot is a setting of the config
+            # Options with a dot are settings of the config.
             assert {word for word in words if word.startswith("--") and "." not in word} <= options
 
 
@@ -130,7 +130,7 @@ def test_the_checksums_are_those_of_the_real_corpora(corpora: Path) -> None:
         assert hashlib.md5(path.read_bytes()).hexdigest() == asset["checksum"], path.name
 
 
-def test_what_a_run_makes_is_not_committed() -> None:
+def test_outputs_are_ignored_by_git() -> None:
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split() if (ROOT / ".gitignore").exists() else None
     if ignored is None:
         pytest.skip("an sdist has no .gitignore")
@@ -139,8 +139,8 @@ def test_what_a_run_makes_is_not_committed() -> None:
             assert f"/{output.partition('/')[0]}/" in ignored
 
 
-def test_the_docs_hold_the_generated_table(tmp_path: Path) -> None:
-    """`python -m spacy project document --output docs/project.md` writes it; links out of docs/ are removed."""
+def test_the_docs_contain_the_generated_table(tmp_path: Path) -> None:
+    """`python -m spacy project document --output docs/project.md` generates it; links out of docs/ are removed."""
     shutil.copy(ROOT / "project.yml", tmp_path)
     project_document(tmp_path, tmp_path / "table.md")
     generated = (tmp_path / "table.md").read_text(encoding="utf-8").strip()
@@ -171,14 +171,14 @@ def run_spacy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def readme_block() -> list[list[str]]:
-    """The commands under "Your own data", without `python -m spacy`."""
+    """Return the commands in the README under "Your own data", without `python -m spacy`."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own data")[2]
     block = re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
     return [line.removeprefix("python -m spacy ").split() for line in block.splitlines()]
 
 
 @pytest.mark.slow
-def test_the_readme_trains_on_a_corpus_of_ones_own_up_to_the_wheel_and_again(
+def test_the_commands_of_the_readme_train_on_a_new_corpus(
     tiny_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy_project(tmp_path)
@@ -224,7 +224,7 @@ def test_the_readme_trains_on_a_corpus_of_ones_own_up_to_the_wheel_and_again(
     assert again.returncode == 0
     assert again.stdout.count("Skipping") == len(ORDER) - 1
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in made} == before
-    # Each command replaces what it wrote. In this process: to start Python takes longer than most commands do.
+    # Run again, each command replaces its outputs. Run them in this process, which saves the time to start Python.
     monkeypatch.chdir(tmp_path)
     project = with_variables(corpus="my_corpus", name="my_corpus", steps=2)
     lines = [line.split() for _, line in scripts(project) if " -m spacy zh-tw-ner " in line and " try " not in line]

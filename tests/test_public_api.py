@@ -1,4 +1,4 @@
-"""setup.cfg is the table of the public API: every name in it exists, and does what it is for."""
+"""The registered names in setup.cfg are the public ones, and each of them works."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ ENTRY_POINTS = {
     for group, lines in SETUP["options.entry_points"].items()
     for name, value in (line.split("=") for line in lines.strip().splitlines())
 }
-# A name added, renamed or removed changes what configs may say: this list, the CHANGELOG and the docs follow.
+# Names that configs may use. If one is added, renamed or removed, update this list, the CHANGELOG and the docs.
 NAMES = [
     "console_scripts/zh-tw-ner",
     "spacy_architectures/spacy-zh-tw-ner.BiLSTM.v1",
@@ -97,7 +97,7 @@ def call_crf_tagger(build: Callable[..., Any], path: Path) -> None:
 
 
 def call_char_ngrams(build: Callable[..., Any], path: Path) -> None:
-    # A token has one unigram, and the two bigrams that it ends and begins.
+    # A token has one unigram and two bigrams: with the token before it, and with the token after it.
     assert shapes(build(widths=[6, 2], rows=[32, 16])) == [(3, 10), (1, 10)]
 
 
@@ -337,21 +337,21 @@ CALLS = dict(
 )
 
 
-def test_the_names_are_those_that_were_promised() -> None:
+def test_registered_names_are_the_public_ones() -> None:
     assert sorted(ENTRY_POINTS) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_resolves_and_does_what_it_is_for(name: str, tmp_path: Path) -> None:
+def test_every_registered_name_works(name: str, tmp_path: Path) -> None:
     CALLS[name](resolve(name), tmp_path)
 
 
-def test_what_is_installed_is_what_the_table_says() -> None:
+def test_installed_entry_points_equal_setup_cfg() -> None:
     installed = {f"{point.group}/{point.name}": point.value for point in distribution("spacy-zh-tw-ner").entry_points}
     assert installed == {name: point.value for name, point in ENTRY_POINTS.items()}
 
 
-def test_spacy_finds_every_name() -> None:
+def test_spacy_finds_every_registered_name() -> None:
     for name in NAMES:
         group, _, registered = name.partition("/")
         if group not in ("spacy_cli", "console_scripts"):
@@ -359,7 +359,7 @@ def test_spacy_finds_every_name() -> None:
             assert registry.get(registered) is not None
 
 
-def test_every_config_names_only_what_is_there() -> None:
+def test_configs_name_only_registered_functions() -> None:
     names = {name.partition("/")[2] for name in NAMES}
     configs = list((ROOT / "configs").glob("*.cfg"))
     assert configs
@@ -368,7 +368,7 @@ def test_every_config_names_only_what_is_there() -> None:
         assert ours <= names
 
 
-def test_names_in_the_docs_are_there() -> None:
+def test_names_in_the_docs_are_registered() -> None:
     names = {name.partition("/")[2] for name in NAMES}
     for page in (ROOT / "docs").glob("*.md"):
         assert set(re.findall(r"spacy-zh-tw-ner\.\w+\.v\d+", page.read_text(encoding="utf-8"))) <= names

@@ -16,6 +16,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import Config, fix_random_seed
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+from spacy_zh_tw_ner.evaluation.label_maps import read_label_map
 from spacy_zh_tw_ner.masking import read_policy
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,7 @@ BLOCKS = {name: re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOT
 
 
 def blocks(language: str) -> list[Any]:
-    """Blocks of one language in all files, each with a name for reports."""
+    """Return the code blocks of one language in all files, as parameters with ids."""
     return [
         pytest.param(code, id=f"{name}-{i}")
         for name in TEXTS
@@ -38,7 +39,7 @@ def blocks(language: str) -> list[Any]:
 
 
 def commands(group: str) -> list[Any]:
-    """What follows `python -m spacy GROUP` in blocks, in the text and in project.yml."""
+    """Return the arguments of each `python -m spacy GROUP` in the files and in project.yml."""
     written = {name: text for name, text in TEXTS.items() if name not in GENERATED}
     texts = {**written, "project.yml": (ROOT / "project.yml").read_text(encoding="utf-8").partition("\nvars:")[0]}
     return [
@@ -49,7 +50,7 @@ def commands(group: str) -> list[Any]:
 
 
 def parse(app: typer.Typer, words: list[str]) -> click.Context:
-    """Read a command line as the command itself would, without running it."""
+    """Parse a command line without running the command."""
     group = typer.main.get_command(app)
     assert words[0] in group.commands  # type: ignore[attr-defined]
     return group.commands[words[0]].make_context(words[0], words[1:])  # type: ignore[attr-defined,no-any-return]
@@ -65,23 +66,23 @@ def test_readmes_are_short(name: str) -> None:
     assert len(TEXTS[name].splitlines()) <= 170
 
 
-def test_the_docs_are_found() -> None:
+def test_all_docs_are_tested() -> None:
     assert "docs/fine-tuning.md" in DOCS
 
 
-def test_every_block_says_what_it_is() -> None:
+def test_every_code_block_has_a_language() -> None:
     for name, text in TEXTS.items():
         assert {tag for tag, _ in BLOCKS[name]} <= {"python", "bash", "ini", "toml", "text"}
         assert text.count("```") == 2 * len(BLOCKS[name])
 
 
-def test_the_readmes_lead_to_each_other() -> None:
+def test_the_readmes_link_to_each_other() -> None:
     assert "(README.zh-TW.md)" in TEXTS["README.md"]
     assert "(README.md)" in TEXTS["README.zh-TW.md"]
 
 
 def execute(code: str, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run a block in a namespace of its own, where `zh_tw_ner` is another pipeline."""
+    """Run a code block in a new namespace, with another pipeline in place of `zh_tw_ner`."""
     load = spacy.load
 
     def load_it(name: str | Path, **settings: Any) -> Language:
@@ -105,6 +106,8 @@ def test_python_blocks_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if "presidio" in code:
+        pytest.importorskip("presidio_analyzer")
     monkeypatch.chdir(tmp_path)  # for what a block writes
     fix_random_seed(0)
     namespace = execute(code, tiny_pipeline, monkeypatch)
@@ -121,7 +124,7 @@ def test_python_blocks_run(
         assert namespace["unknown"].get_aligned_ner() == [None, None]
 
 
-def test_what_is_written_as_onnx_finds_what_the_pipeline_finds(
+def test_the_exported_model_finds_the_entities_of_the_pipeline(
     tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = (code for tag, code in BLOCKS["docs/deployment.md"] if tag == "python" and needs_onnx(code))
@@ -135,7 +138,7 @@ def test_what_is_written_as_onnx_finds_what_the_pipeline_finds(
 
 
 @pytest.mark.filterwarnings("ignore:.*W006")  # displaCy finds nothing to show
-def test_min_score_set_as_shown_leaves_out_what_is_less_probable(
+def test_min_score_as_shown_leaves_out_less_probable_entities(
     tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = (code for tag, code in BLOCKS["docs/index.md"] if tag == "python" and "min_score" in code)
@@ -146,24 +149,25 @@ def test_min_score_set_as_shown_leaves_out_what_is_less_probable(
 
 
 @pytest.mark.parametrize("code", blocks("ini"))
-def test_configs_can_be_used(code: str) -> None:
+def test_config_blocks_can_be_loaded(code: str) -> None:
     nlp = load_model_from_config(Config().from_str(code), auto_fill=True)
     assert (nlp.lang, nlp.pipe_names) == ("zh_tw", ["ner"])
 
 
 @pytest.mark.parametrize("code", blocks("toml"))
-def test_policies_can_be_used(code: str, tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text(code, encoding="utf-8")
-    assert read_policy(tmp_path / "policy.toml").labels
+def test_policies_and_label_maps_can_be_used(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.toml"
+    path.write_text(code, encoding="utf-8")
+    assert read_label_map(path).pipeline if "[corpus]" in code else read_policy(path).labels
 
 
 @pytest.mark.parametrize("words", commands("zh-tw-ner"))
-def test_commands_of_ours_take_what_is_said(words: list[str]) -> None:
+def test_commands_of_this_package_accept_their_arguments(words: list[str]) -> None:
     parse(zh_tw_ner_cli, words)
 
 
 @pytest.mark.parametrize("words", commands("project"))
-def test_project_commands_take_what_is_said(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_commands_accept_their_arguments(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     if words[0] == "run":
         project = parse(weasel.app, words)
@@ -175,7 +179,7 @@ def test_project_commands_take_what_is_said(words: list[str], monkeypatch: pytes
         parse(weasel.app, words)
 
 
-def test_the_two_commands_stand_on_one_line_each() -> None:
+def test_the_two_commands_are_on_one_line_each() -> None:
     first, second = (code for tag, code in BLOCKS["README.md"][:2])
     for command in (first, second):
         assert command.count("\n") == 1
@@ -185,7 +189,7 @@ def test_the_two_commands_stand_on_one_line_each() -> None:
     assert second.strip().endswith("-m pytest")
 
 
-def test_options_mentioned_in_the_text_are_there() -> None:
+def test_options_in_the_text_exist() -> None:
     group = typer.main.get_command(zh_tw_ner_cli)
     options = {
         option
@@ -203,7 +207,7 @@ def test_options_mentioned_in_the_text_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_links_lead_somewhere(name: str) -> None:
+def test_links_have_existing_targets(name: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", TEXTS[name]):
         if not target.startswith(("http", "DATE", "GPE", "ORG")) and re.search("[./]", target):
             assert (ROOT / name).parent.joinpath(target).exists(), target
@@ -222,7 +226,7 @@ def test_every_setting_is_explained() -> None:
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_pages_are_current(name: str) -> None:
-    """`python docs/generate.py` writes them."""
+    """`python docs/generate.py` generates them."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -232,12 +236,12 @@ def test_generated_pages_are_current(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_nothing_is_left_to_fill_in(name: str) -> None:
+def test_no_placeholders_are_left(name: str) -> None:
     assert not re.search(r"@@|TODO|FIXME|\bXXX\b", TEXTS[name])  # XXXX-10-18 is a date without a year
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_the_corpus_is_as_large_as_said(name: str) -> None:
+def test_the_size_of_the_corpus_is_as_stated(name: str) -> None:
     lines = [
         line
         for path in (ROOT / "assets" / "taiwan").glob("*/*.txt")

@@ -1,4 +1,4 @@
-"""The versions that were tested lie within the ranges that are promised."""
+"""Tested versions are within the declared ranges, and every imported package is declared."""
 
 import ast
 import re
@@ -27,49 +27,49 @@ EXTRAS = {extra: parse(lines) for extra, lines in SETUP["options.extras_require"
 
 
 @pytest.mark.parametrize("name", PINS)
-def test_a_constraint_is_one_version(name: str) -> None:
+def test_constraints_are_exact_versions(name: str) -> None:
     (pin,) = PINS[name].specifier
     assert pin.operator == "=="
     assert not pin.version.endswith("*")
 
 
 @pytest.mark.parametrize("requirement", RANGES, ids=lambda requirement: requirement.name)
-def test_a_pin_lies_within_its_range(requirement: Requirement) -> None:
+def test_pins_are_within_their_ranges(requirement: Requirement) -> None:
     if requirement.name in PINS:
         (pin,) = PINS[requirement.name].specifier
         assert requirement.specifier.contains(pin.version)
 
 
 @pytest.mark.parametrize("requirement", RANGES, ids=lambda requirement: requirement.name)
-def test_every_range_has_a_lower_end(requirement: Requirement) -> None:
+def test_every_range_has_a_lower_bound(requirement: Requirement) -> None:
     assert any(part.operator in (">=", "~=") for part in requirement.specifier)
 
 
-def test_what_decides_the_figures_is_pinned() -> None:
+def test_packages_that_affect_the_figures_are_pinned() -> None:
     models = {"spacy", "spacy-transformers", "spacy-curated-transformers", "thinc", "torch", "transformers", "peft"}
     assert models | {"bitsandbytes", "opencc", "numpy", "tokenizers", "accelerate"} <= set(PINS)
 
 
 @pytest.mark.parametrize("requirement", RANGES, ids=lambda requirement: requirement.name)
-def test_what_is_installed_lies_within_the_range(requirement: Requirement) -> None:
+def test_installed_versions_are_within_their_ranges(requirement: Requirement) -> None:
     if requirement.marker is None or requirement.marker.evaluate():
         assert requirement.specifier.contains(Version(version(requirement.name)).public)
 
 
-def test_nothing_is_required_twice() -> None:
+def test_no_package_is_required_twice() -> None:
     for requirements in (RANGES, *EXTRAS.values()):
         names = [requirement.name for requirement in requirements]
         assert len(names) == len(set(names))
 
 
-# What spaCy, FastAPI and pydantic need themselves, and expose
+# Dependencies of spaCy, FastAPI and pydantic that are part of their interfaces
 EXPOSED = {"catalogue", "confection", "srsly", "typer", "wasabi", "starlette", "pydantic_core"}
 # Components of configs/curated.cfg; transformers imports it to load quantized weights
 NOT_IMPORTED_BY_US = {"spacy_curated_transformers", "accelerate"}
 
 
 def imported() -> set[str]:
-    """Packages that our package imports anywhere, the standard library apart."""
+    """Return the packages outside the standard library that this package imports."""
     import spacy_zh_tw_ner
 
     found = set[str]()
@@ -86,17 +86,17 @@ def import_names(requirements: list[Requirement]) -> set[str]:
     return {requirement.name.replace("-", "_") for requirement in requirements}
 
 
-def test_every_import_is_required_or_an_extra() -> None:
+def test_every_imported_package_is_declared() -> None:
     extras = {extra: import_names(requirements) for extra, requirements in EXTRAS.items()}
     for_users = set().union(*(names for extra, names in extras.items() if extra not in ("test", "bench", "project")))
     assert imported() - import_names(RANGES) - for_users == EXPOSED
 
 
-def test_nothing_is_required_that_is_not_imported() -> None:
+def test_every_required_package_is_imported() -> None:
     assert import_names(RANGES) - imported() <= NOT_IMPORTED_BY_US
 
 
-def test_what_only_packaging_takes_is_an_extra() -> None:
+def test_packages_for_packaging_are_an_extra() -> None:
     assert import_names(EXTRAS["project"]) == {"build", "setuptools", "wheel"}
     commands = (ROOT / "README.md").read_text(encoding="utf-8")
     assert '".[project]" && .venv/bin/python -m spacy project run all' in commands

@@ -1,4 +1,4 @@
-"""Safe points, at which other work interrupts."""
+"""Safe points call the installed function."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def test_without_a_function_nothing_happens() -> None:
     safe_point()
 
 
-def test_the_function_is_called_at_each_point_and_not_by_its_own() -> None:
+def test_the_function_is_called_at_each_point_but_not_inside_itself() -> None:
     seen: list[bool] = []
 
     def interrupt() -> None:
@@ -25,7 +25,7 @@ def test_the_function_is_called_at_each_point_and_not_by_its_own() -> None:
     assert not is_interruptible()
 
 
-def test_an_inner_block_has_its_own_function_and_an_error_leaves_none() -> None:
+def test_inner_blocks_and_errors_restore_the_outer_function() -> None:
     seen: list[str] = []
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""Pipelines, checkpoints and exported models of earlier versions load, and find what they found then."""
+"""Pipelines, checkpoints and exported models of earlier versions load, and find the same entities as then."""
 
 import json
 import re
@@ -21,7 +21,7 @@ versions = pytest.mark.parametrize("saved", VERSIONS, ids=lambda path: path.name
 
 
 def expected(saved: Path, name: str) -> tuple[list[str], list[list[tuple[Any, ...]]]]:
-    """The texts, and what a pipeline found in each: start, end, label and score."""
+    """Return the texts, and the entities that a pipeline found in each: start, end, label and score."""
     content = json.loads((saved / "expected.json").read_text(encoding="utf-8"))
     return content["texts"], [[tuple(found) for found in of_text] for of_text in content["entities"][name]]
 
@@ -35,8 +35,8 @@ def assert_equal(found: list[list[tuple[Any, ...]]], wanted: list[list[tuple[Any
 
 @versions
 @pytest.mark.parametrize("name", PIPELINES)
-def test_a_saved_pipeline_finds_what_it_found(name: str, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(saved)  # the adapter names its base by a relative path
+def test_a_saved_pipeline_finds_the_same_entities(name: str, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(saved)  # the adapter names its base model by a relative path
     texts, wanted = expected(saved, name)
     nlp = spacy.load(name)
     found = [[(ent.start_char, ent.end_char, ent.label_, ent._.score) for ent in nlp(text).ents] for text in texts]
@@ -44,7 +44,7 @@ def test_a_saved_pipeline_finds_what_it_found(name: str, saved: Path, monkeypatc
 
 
 @versions
-def test_an_exported_model_finds_what_it_found(saved: Path) -> None:
+def test_an_exported_model_finds_the_same_entities(saved: Path) -> None:
     texts, wanted = expected(saved, "exported")
     assert_equal([list(found) for found in load(saved / "exported")(texts)], wanted)
 

@@ -1,4 +1,4 @@
-"""spaCy's own commands take our configs, whole or partial, and what `init-config` writes, and our pipelines."""
+"""The commands of spaCy work with the configs and pipelines of this package, and with those of `init-config`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def run(*arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def corpus(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with as many sentences as `debug data` wants to see."""
+    """Write a corpus with enough sentences for `debug data`."""
     path = tmp_path_factory.mktemp("corpus") / "train.spacy"
     docs = list(DocBin().from_disk(tiny_corpus / "train.spacy").get_docs(spacy.blank("zh_tw").vocab))
     DocBin(docs=docs * 13).to_disk(path)
@@ -37,7 +37,7 @@ def corpus(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def options(corpus: Path, tiny_checkpoint: Callable[[str], Path]) -> Callable[[str], list[object]]:
-    """Overrides for a config: the tiny corpus, and a random checkpoint in place of its base."""
+    """Return a function that gives overrides for a config: the tiny corpus, and a tiny base model."""
 
     def make(whole: str) -> list[object]:
         found: dict[str, Any] = {"paths.train": corpus, "paths.dev": corpus}
@@ -62,7 +62,9 @@ def check_config(config: Path, options: list[object], *, model: bool = True) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole_configs(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
+def test_commands_of_spacy_accept_complete_configs(
+    name: str, options: Callable[[str], list[object]], tmp_path: Path
+) -> None:
     config = next(path for path in CONFIGS if path.stem == name)
     check_config(config, options(name))
     filled = tmp_path / "filled.cfg"
@@ -80,7 +82,7 @@ def test_whole_configs(name: str, options: Callable[[str], list[object]], tmp_pa
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*ZT920")  # precisions that a CPU emulates
 @pytest.mark.parametrize("name", preset_names())
-def test_presets_as_init_config_writes_them(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
+def test_commands_of_spacy_accept_presets(name: str, options: Callable[[str], list[object]], tmp_path: Path) -> None:
     config = tmp_path / "own.cfg"
     succeeds("init-config", config, "--preset", name)
     overrides = options(preset_notes(name)["extends"])
@@ -93,7 +95,7 @@ def test_presets_as_init_config_writes_them(name: str, options: Callable[[str], 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")  # by spaCy
-def test_trained_pipelines(
+def test_commands_of_spacy_accept_trained_pipelines(
     tiny_pipeline: Path, tiny_corpus: Path, corpus: Path, tiny_texts: list[str], tmp_path: Path
 ) -> None:
     dev = tiny_corpus / "dev.spacy"
@@ -111,10 +113,8 @@ def test_trained_pipelines(
     run("apply", tiny_pipeline, tmp_path / "texts.jsonl", tmp_path / "found.spacy")
 
 
-def test_a_partial_config_and_a_variable_in_the_optimizer(
-    options: Callable[[str], list[object]], tmp_path: Path
-) -> None:
-    """What failed for every config, at the price of the smallest."""
+def test_debug_accepts_a_partial_config(options: Callable[[str], list[object]], tmp_path: Path) -> None:
+    """Regression test with the smallest config."""
     config = next(path for path in CONFIGS if path.stem == "bilstm")
     small = ["--components.ner.model.tok2vec.tok2vec.hidden_width", 8, "--components.ner.model.tok2vec.n_targets", 32]
     check_config(config, options("bilstm") + small, model=False)

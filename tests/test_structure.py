@@ -1,6 +1,6 @@
-"""Structure of the package: sizes of modules, names of classes, import circles, and imports that are ruled out.
+"""Check the structure of the package: sizes of modules, names of classes, circular and forbidden imports.
 
-Exceptions from the sizes are listed by name, with the reason. One that is no longer needed fails its test, too.
+Exceptions from the sizes are listed by name, with the reason. An exception that is no longer needed fails the test.
 """
 
 import ast
@@ -42,7 +42,7 @@ def parse(path: Path) -> ast.Module:
 
 
 def imported(tree: ast.Module, module: str = "", *, is_package: bool = False) -> Iterator[str]:
-    """Yield the dotted names that a module imports, wherever in it: modules, or names in modules."""
+    """Yield the dotted names that a module imports at any place: modules, or names in modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -53,7 +53,7 @@ def imported(tree: ast.Module, module: str = "", *, is_package: bool = False) ->
 
 
 def at_module_level(tree: ast.Module) -> ast.Module:
-    """Return the tree without functions, whose imports run later. Blocks of `if TYPE_CHECKING` remain."""
+    """Return the tree without functions, whose imports run later; `if TYPE_CHECKING` blocks are kept."""
 
     class WithoutFunctions(ast.NodeTransformer):
         def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
@@ -128,11 +128,11 @@ def test_modules_have_40_to_300_lines() -> None:
     assert no_longer_needed == set()
 
 
-def test_no_modules_import_each_other() -> None:
+def test_there_are_no_circular_imports() -> None:
     assert circles(import_graph()) == []
 
 
-def test_circles_would_be_found() -> None:
+def test_circular_imports_are_detected() -> None:
     assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set()}) == [{"a", "b", "c"}]
     graph = import_graph()
     assert f"{PACKAGE}.crf.layout" in graph[f"{PACKAGE}.crf.likelihood"]
@@ -153,7 +153,7 @@ def test_benchmarks_import_nothing_of_the_tests() -> None:
     assert [(path, name) for path, name in found if name.split(".")[0] in in_tests] == []
 
 
-def test_no_decision_is_made_by_the_code_in_a_message() -> None:
+def test_no_code_searches_messages_for_error_codes() -> None:
     offenders = {}
     for path, tree in modules().items():
         for node in ast.walk(tree):
@@ -163,7 +163,7 @@ def test_no_decision_is_made_by_the_code_in_a_message() -> None:
 
 
 def searches_for_code(node: ast.AST) -> bool:
-    """Return whether a comparison, a method of strings or a function of `re` has a code such as "[ZT205]"."""
+    """Return whether a node compares or searches a string with an error code such as "[ZT205]"."""
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if name not in {"startswith", "find", "index", "count", "search", "match", "fullmatch", "removeprefix"}:
@@ -185,12 +185,12 @@ def searches_for_code(node: ast.AST) -> bool:
         ('"ZT" in name', False),
     ],
 )
-def test_searches_for_codes_would_be_found(code: str, expected: bool) -> None:
+def test_searches_for_error_codes_are_detected(code: str, expected: bool) -> None:
     assert any(map(searches_for_code, ast.walk(ast.parse(code)))) is expected
 
 
 def test_no_docstring_begins_with_a_relative_clause() -> None:
-    """A docstring is a sentence with a verb first, or a noun phrase, and not "What is …" or "Whether …"."""
+    """A docstring begins with a verb or is a noun phrase; it does not begin with "What is …" or "Whether …"."""
     wrong = []
     for path, tree in modules().items():
         for node in ast.walk(tree):
@@ -202,6 +202,6 @@ def test_no_docstring_begins_with_a_relative_clause() -> None:
 
 
 def test_no_test_measures_how_long_something_takes() -> None:
-    """The machine may be busy: times belong into benchmarks. Deadlines against endless waits use `time.monotonic`."""
+    """On a busy machine, times vary; they are measured in benchmarks. Deadlines of waits use `time.monotonic`."""
     clock = "perf_" + "counter"
     assert [path.name for path in (ROOT / "tests").rglob("*.py") if clock in path.read_text(encoding="utf-8")] == []

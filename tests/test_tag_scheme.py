@@ -1,4 +1,4 @@
-"""Entities as BIOES tags and back."""
+"""Entities are converted to BIOES tags and back."""
 
 from itertools import pairwise, product
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.tag_scheme import TagScheme, WhiteSpace, trim_white_space, whole_entities
 
-LABELS = ("PERSON", "B-GPE", "地名")  # a hyphen and Chinese in a label change nothing
+LABELS = ("PERSON", "B-GPE", "地名")  # labels may have hyphens and Chinese characters
 SCHEME = TagScheme(LABELS)
 
 
 @st.composite
 def annotated(draw: st.DrawFn, max_length: int = 20) -> tuple[int, list[Entity]]:
-    """A length, and entities that do not overlap, adjacent ones among them."""
+    """Draw the length of a text, and entities that may be adjacent but do not overlap."""
     length = draw(st.integers(0, max_length))
     cuts = draw(st.lists(st.integers(0, length), unique=True).map(sorted))
     labels = draw(st.lists(st.sampled_from([None, *LABELS]), min_size=len(cuts), max_size=len(cuts)))
@@ -40,7 +40,7 @@ def biluo_of(length: int, entities: list[Entity]) -> list[str | None]:
 
 
 def gold_mask(scheme: TagScheme, biluo: list[str | None]) -> tuple[np.ndarray, int]:
-    """The tags that spaCy's gold tags allow, and the number of fragments."""
+    """Return the gold mask of spaCy's gold tags, and the number of fragments."""
     entities, n_fragments = whole_entities(biluo)
     return scheme.gold_mask(entities, np.array([tag == "O" for tag in biluo], dtype=bool)), n_fragments
 
@@ -51,7 +51,7 @@ def is_legal(tags: list[int]) -> bool:
     return steps and (not tags or bool(legal.start[tags[0]] and legal.end[tags[-1]]))
 
 
-def test_tags_are_o_and_then_four_of_each_label_in_their_order() -> None:
+def test_tags_are_o_then_four_per_label() -> None:
     assert TagScheme(("A", "B")).tags == ("O", "B-A", "I-A", "E-A", "S-A", "B-B", "I-B", "E-B", "S-B")
     assert len(TagScheme(("A", "B"))) == 9
     assert TagScheme(()).tags == ("O",)
@@ -59,7 +59,7 @@ def test_tags_are_o_and_then_four_of_each_label_in_their_order() -> None:
 
 @settings(deadline=None)
 @given(annotated())
-def test_entities_to_path_to_entities_is_identity_and_the_path_is_legal(case: tuple[int, list[Entity]]) -> None:
+def test_entities_survive_conversion_to_a_legal_path(case: tuple[int, list[Entity]]) -> None:
     length, entities = case
     tags = path_of(length, entities)
     assert SCHEME.entities(tags) == entities
@@ -77,17 +77,17 @@ def test_every_legal_path_is_the_path_of_its_entities() -> None:
             for entity in scheme.entities(np.array(path)):
                 tags[entity.start : entity.end] = scheme.path(entity)
             assert tuple(tags.tolist()) == path
-    # Ways to cut 4 tokens into O (1 token) and entities of two labels: a(n) = a(n−1) + 2 · Σ a(n−k).
+    # Number of ways to divide n tokens into O and entities of two labels: a(n) = a(n−1) + 2 · Σ a(n−k); here n = 4.
     assert n_legal == 153
 
 
-def test_a_path_has_a_tag_of_its_kind_for_each_token() -> None:
+def test_the_path_of_an_entity_has_one_tag_per_token() -> None:
     for length, kinds in ((1, "S"), (2, "BE"), (3, "BIE"), (5, "BIIIE")):
         tags = [SCHEME.tags[i] for i in SCHEME.path(Entity(3, 3 + length, "B-GPE"))]
         assert tags == [f"{kind}-B-GPE" for kind in kinds]
 
 
-def test_legal_transitions_is_bioes() -> None:
+def test_legal_transitions_follow_bioes() -> None:
     scheme = TagScheme(("A", "B"))
     legal, at = scheme.legal_transitions, scheme.tags.index
     begins = {at(tag) for tag in ("O", "B-A", "S-A", "B-B", "S-B")}
@@ -100,14 +100,14 @@ def test_legal_transitions_is_bioes() -> None:
     assert {scheme.tags[i] for i in np.flatnonzero(legal.end)} == {"O", "E-A", "S-A", "E-B", "S-B"}
 
 
-def test_legal_transitions_without_labels_allows_o_only() -> None:
+def test_without_labels_only_o_is_legal() -> None:
     legal = TagScheme(()).legal_transitions
     assert (legal.matrix.tolist(), legal.start.tolist(), legal.end.tolist()) == ([[True]], [True], [True])
 
 
 @settings(deadline=None)
 @given(annotated())
-def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]]) -> None:
+def test_complete_gold_allows_only_its_own_path(case: tuple[int, list[Entity]]) -> None:
     length, entities = case
     allowed, n_fragments = gold_mask(SCHEME, biluo_of(length, entities))
     assert allowed.shape == (length, len(SCHEME))
@@ -118,9 +118,7 @@ def test_complete_gold_allows_exactly_its_own_path(case: tuple[int, list[Entity]
 
 @settings(deadline=None)
 @given(annotated(), st.data())
-def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
-    case: tuple[int, list[Entity]], data: st.DataObject
-) -> None:
+def test_tokens_without_annotation_allow_all_tags(case: tuple[int, list[Entity]], data: st.DataObject) -> None:
     length, entities = case
     biluo = biluo_of(length, entities)
     outside = [i for i, tag in enumerate(biluo) if tag == "O"]
@@ -142,7 +140,7 @@ def test_what_is_unknown_allows_everything_and_the_rest_what_it_says(
         max_size=8,
     )
 )
-def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) -> None:
+def test_a_legal_path_exists_for_any_gold(biluo: list[str | None]) -> None:
     allowed, _ = gold_mask(SCHEME, biluo)
     legal = SCHEME.legal_transitions
     reached = legal.start
@@ -163,20 +161,20 @@ def test_whatever_the_gold_says_a_legal_path_remains(biluo: list[str | None]) ->
         (["B-PERSON", None, "L-PERSON"], 2, [0, 1, 2]),
     ],
 )
-def test_fragments_are_counted_and_taken_as_unknown(biluo: list[str | None], n_fragments: int, free: list[int]) -> None:
+def test_fragments_are_counted_and_allow_all_tags(biluo: list[str | None], n_fragments: int, free: list[int]) -> None:
     allowed, seen = gold_mask(SCHEME, biluo)
     assert seen == n_fragments
     assert np.flatnonzero(allowed.all(1)).tolist() == free
 
 
-def test_a_label_that_the_scheme_does_not_know_is_unknown_and_no_fragment() -> None:
+def test_an_unknown_label_allows_all_tags_and_is_no_fragment() -> None:
     allowed, n_fragments = gold_mask(SCHEME, ["U-ALIEN", "O", "B-ALIEN", "L-ALIEN", "U-PERSON"])
     assert n_fragments == 0
     assert allowed.all(1).tolist() == [True, False, True, True, False]
     assert [SCHEME.tags[i] for i in np.flatnonzero(allowed[4])] == ["S-PERSON"]
 
 
-def test_no_token_allows_nothing_and_breaks_nothing() -> None:
+def test_an_empty_text_has_an_empty_mask() -> None:
     allowed, n_fragments = gold_mask(SCHEME, [])
     assert (allowed.shape, n_fragments) == ((0, 13), 0)
     assert SCHEME.entities(np.zeros(0, dtype=np.int64)) == []
@@ -197,7 +195,7 @@ def test_appending_labels_keeps_all_indices(case: tuple[int, list[Entity]], more
     assert (new.end[:n] == old.end).all()
 
 
-def test_a_label_that_reads_like_a_tag_is_a_label() -> None:
+def test_a_label_may_look_like_a_tag() -> None:
     scheme = TagScheme(("O", "B-PER"))
     assert scheme.entities(np.array([*scheme.path(Entity(0, 2, "O")), *scheme.path(Entity(2, 3, "B-PER"))])) == [
         Entity(0, 2, "O"),
@@ -209,19 +207,19 @@ def test_a_label_that_reads_like_a_tag_is_a_label() -> None:
 
 
 def white_space(text: str) -> WhiteSpace:
-    """Of tokens of one character."""
+    """Return the masks of a text with one token per character."""
     flags = np.array([char.isspace() for char in text], dtype=bool)
     return WhiteSpace(flags, flags, flags)
 
 
-def test_white_space_is_inside_of_an_entity_or_outside_of_all() -> None:
+def test_white_space_is_never_at_the_edge_of_an_entity() -> None:
     cells = set(zip(*(part.tolist() for part in SCHEME.illegal_cells(white_space("林 華\n"))), strict=True))
     edges = [i for i, tag in enumerate(SCHEME.tags) if tag[0] in "BES"]
     assert cells == set(product([1, 3], edges))
     assert SCHEME.illegal_cells(white_space("林華"))[0].size == 0
 
 
-def test_a_token_with_white_space_at_one_side_is_no_edge_on_that_side() -> None:
+def test_white_space_inside_a_token_forbids_the_edge_on_that_side() -> None:
     first, last, whole = np.array([[True, False], [False, True], [False, False]])
     cells = SCHEME.illegal_cells(WhiteSpace(first, last, whole))
     illegal = [{SCHEME.tags[t][0] for r, t in zip(*cells, strict=True) if r == row} for row in range(2)]
@@ -237,7 +235,7 @@ def test_white_space_is_trimmed_from_gold() -> None:
     assert (trimmed, n_left_out) == (entities[:2], 0)
 
 
-def test_gold_whose_edge_is_within_a_token_is_left_out() -> None:
+def test_gold_entities_that_end_inside_a_token_are_dropped() -> None:
     first, last, whole = (np.array(flags, dtype=bool) for flags in ([1, 0, 1], [0, 0, 1], [0, 0, 1]))
     kept, outside, trimmed, n_left_out = trim_white_space(
         [Entity(0, 3, "PERSON")], np.zeros(3, dtype=bool), WhiteSpace(first, last, whole)

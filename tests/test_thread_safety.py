@@ -1,4 +1,4 @@
-"""Predictions run together, training passes alone, and nobody waits for a thread that is not there."""
+"""Predictions run concurrently, training passes run alone, and forked processes do not wait for missing threads."""
 
 import copy
 import os
@@ -38,7 +38,7 @@ def test_predictions_run_together(module: torch.nn.Module) -> None:
         assert list(pool.map(predict, range(4))) == [False] * 4
 
 
-def test_the_first_prediction_runs_alone_and_so_does_one_after_a_failure(module: torch.nn.Module) -> None:
+def test_the_first_successful_prediction_runs_alone(module: torch.nn.Module) -> None:
     lock, first, others = ModeLock(), Event(), Event()
 
     def predict_first() -> None:
@@ -59,7 +59,7 @@ def test_the_first_prediction_runs_alone_and_so_does_one_after_a_failure(module:
         later.result(10)
 
 
-def test_training_waits_for_predictions_and_they_for_it(module: torch.nn.Module) -> None:
+def test_training_and_predictions_wait_for_each_other(module: torch.nn.Module) -> None:
     lock, predicting, trained, done = prepared(module), Event(), Event(), []
 
     def predict() -> None:
@@ -87,7 +87,7 @@ def test_training_waits_for_predictions_and_they_for_it(module: torch.nn.Module)
             future.result(10)
 
 
-def test_a_training_pass_that_fails_leaves_evaluation_mode(module: torch.nn.Module) -> None:
+def test_a_failed_training_pass_restores_evaluation_mode(module: torch.nn.Module) -> None:
     lock = ModeLock()
     with pytest.raises(KeyError), lock.training(module):
         raise KeyError
@@ -96,14 +96,14 @@ def test_a_training_pass_that_fails_leaves_evaluation_mode(module: torch.nn.Modu
         pass
 
 
-def test_a_module_that_was_put_in_training_mode_by_hand_predicts_in_evaluation_mode(module: torch.nn.Module) -> None:
+def test_predictions_always_use_evaluation_mode(module: torch.nn.Module) -> None:
     module.train()
     with ModeLock().predicting(module):
         assert not module.training
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda lock: pickle.loads(pickle.dumps(lock))])
-def test_a_copy_is_free(copied, module: torch.nn.Module) -> None:  # type: ignore[no-untyped-def]
+def test_a_copied_lock_is_free(copied, module: torch.nn.Module) -> None:  # type: ignore[no-untyped-def]
     lock = ModeLock()
     with lock.training(module), ThreadPoolExecutor(1) as pool:
         other = copied(lock)
@@ -148,7 +148,7 @@ def test_a_forked_process_has_one_torch_thread_and_free_locks(module: torch.nn.M
         torch.set_num_threads(n_threads)
 
 
-def test_weights_are_loaded_while_no_thread_predicts() -> None:
+def test_loading_weights_waits_for_predictions() -> None:
     shim = PyTorchShim(torch.nn.Linear(2, 2))
     guard_shim(shim)
     data = shim.to_bytes()
@@ -173,7 +173,7 @@ def test_weights_are_loaded_while_no_thread_predicts() -> None:
     assert not shim._model.training
 
 
-def test_a_shim_without_a_module_takes_one_from_bytes() -> None:
+def test_a_module_created_by_from_bytes_is_in_evaluation_mode() -> None:
     class Late(PyTorchShim):
         def from_bytes(self, bytes_data: bytes) -> "Late":
             self._model = torch.nn.Dropout(0.5)

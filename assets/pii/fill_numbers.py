@@ -1,7 +1,8 @@
-"""Fill the templates of the evaluation set with invented numbers from fixed seeds.
+"""Fill the templates of the evaluation sets with invented numbers from fixed seeds.
 
-Run `python assets/pii/fill_numbers.py` to write `dev/` and `test/` from `templates/`. A template separates documents by
-blank lines; its line breaks are those of the text, and a line with a single backslash is an empty line. In a template
+Run `python assets/pii/fill_numbers.py` to write the folders of all sets from `templates/`. A template separates
+documents by blank lines; its line breaks are those of the text, and a line with a single backslash is an empty line. In
+a template
 
 * `[王小明](P)` is an annotated entity: P is PERSON, O ORG, A ADDRESS, D DATE, B BIRTHDAY; other labels are written in
   full, and `(PHONE:full)` makes the text of the entity full-width;
@@ -21,6 +22,9 @@ from pathlib import Path
 from random import Random
 
 FOLDER = Path(__file__).parent
+LENGTHS = ("short", "middle", "long")
+# Set → prefix of the seeds of its documents. dev2 and dev3 keep the names under which they were written.
+SEEDS = {"dev": "dev", "dev2": "pii3", "dev3": "pii4", "test": "test", "test2": "test2"}
 ALIASES = {"P": "PERSON", "O": "ORG", "A": "ADDRESS", "D": "DATE", "B": "BIRTHDAY"}
 LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"  # in the order of their numbers, from A = 10 to O = 35
 COUNTIES = "ABCDEFGHIJKMNOPQTUVWXZ"  # letters that are issued today
@@ -239,21 +243,22 @@ def fill(template: str, seed: str) -> str:
     return "\\" + line if line.startswith("#") else line
 
 
-def documents(half: str, length: str) -> str:
-    """Return the file of a half and a length, filled."""
-    template = (FOLDER / "templates" / f"{half}-{length}.tpl").read_text(encoding="utf-8")
+def documents(name: str, length: str) -> str:
+    """Return the file of a set and a length, filled."""
+    template = (FOLDER / "templates" / f"{name}-{length}.tpl").read_text(encoding="utf-8")
     found = [text for text in re.split(r"\n{2,}", template.strip("\n")) if text]
     return "\n".join(
-        f"# doc = {length}-{half}-{i:03}\n{fill(text, f'{half}-{length}-{i}')}\n" for i, text in enumerate(found, 1)
+        f"# doc = {length}-{name}-{i:03}\n{fill(text, f'{SEEDS[name]}-{length}-{i}')}\n"
+        for i, text in enumerate(found, 1)
     )
 
 
 def main() -> None:
     """Write all files."""
-    for half in ("dev", "test"):
-        (FOLDER / half).mkdir(exist_ok=True)
-        for length in ("short", "middle", "long"):
-            (FOLDER / half / f"{length}.txt").write_text(documents(half, length), encoding="utf-8", newline="\n")
+    for name in SEEDS:
+        (FOLDER / name).mkdir(exist_ok=True)
+        for length in LENGTHS:
+            (FOLDER / name / f"{length}.txt").write_text(documents(name, length), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run an annotation job from its first chunk to the finished file, or continue one that was stopped."""
+"""Run an annotation job from its input to the finished output, or continue an interrupted one."""
 
 import json
 from collections.abc import Iterator
@@ -32,22 +32,22 @@ def annotate(
     force: bool = False,
     progress: bool = True,
 ) -> AnnotationTally:
-    """Annotate a file.
+    """Annotate a file in worker processes.
 
-    One chunk per worker is in memory (and the whole output, if it is `.spacy`). Finished chunks stay in `job.folder`:
-    called again with the same job after an interruption or an error, it continues there, and writes the same bytes as a
-    job without interruption.
+    Only one chunk per worker is in memory, and the whole output if it is `.spacy`. Finished chunks are kept in
+    `job.folder`. After an interruption or error, a call with the same job continues from them, and writes the same
+    bytes as a job without interruption.
 
     job (AnnotationJob): Input, pipeline and output.
-    engine (str): "local", or "ray" for Ray Data.
-    workers (int): Processes; 0 for one per core or GPU.
-    gpus (bool): Whether each worker has a GPU.
+    engine (str): "local" for processes on this machine, "ray" for Ray Data.
+    workers (int): Number of worker processes; 0 for one per core or, with `gpus`, one per GPU.
+    gpus (bool): Give each worker a GPU.
     address (str | None): Address of a Ray cluster; None starts Ray on this machine.
-    force (bool): Replace an output that exists, and the parts of another job.
-    progress (bool): Whether to show a progress bar.
-    RETURNS (AnnotationTally): Counts of the whole job, with earlier runs.
-    RAISES (ZhTwNerError): For input, settings or a journal that cannot be used, and if no record could be read.
-        OutputError, if the output is finished already, or another process is writing it.
+    force (bool): Replace an existing output, and discard the chunks of another job.
+    progress (bool): Show a progress bar.
+    RETURNS (AnnotationTally): Counts of the whole job, including its earlier runs.
+    RAISES (OutputError): If the output is finished already, or another process is writing it.
+    RAISES (ZhTwNerError): If the input, a setting or the journal cannot be used, or no record can be read.
     """
     if engine not in ENGINES:
         remedy = f"Choose from {', '.join(ENGINES)}."
@@ -90,9 +90,10 @@ def _annotate(
 
 
 def _require_outputs(job: AnnotationJob, force: bool) -> None:
-    """Check that the job is not finished, and would not replace files that it did not write.
+    """Check that the job is not finished, and does not replace files that it did not write.
 
-    RAISES (OutputError): If it is, or would.
+    RAISES (OutputError): If the output exists, is an input, or would replace a file of another kind.
+    RAISES (UsageError): If the path of the map is that of another output.
     """
     inputs = [job.source, *pipeline_places(job.pipeline)]
     for path in (job.target, job.folder):
@@ -140,7 +141,7 @@ def _assemble(job: AnnotationJob, n_chunks: int, total: AnnotationTally) -> None
     else:
         job.rejects.unlink(missing_ok=True)
     if total.records and job.masking is not None and job.masking.map is not None:
-        # First: a masked file without its map could not be restored, and a map alone is written again.
+        # Before the output: a masked file without its map could not be restored; a map alone is written again.
         write_map_lines(job.masking.map, lambda file: concatenate(job, map(job.part_map, range(n_chunks)), file))
     if total.records:
         write_streamed(job.target, lambda file: JOIN[job.writes](job, parts, file))

@@ -1,4 +1,4 @@
-"""Divide the input into chunks. A chunk is a place in the file, so that no text is sent to a worker."""
+"""Divide the input of a job into chunks: byte or row ranges of the file, so that no texts are sent to workers."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from .job import AnnotationJob
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-MAX_BYTES = 2**20  # of the lines of a chunk, so that it has few long documents
+MAX_BYTES = 2**20  # limit of a chunk, so that it holds only a few long documents
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive records.
+    """A range of consecutive records of the input.
 
-    index: Number of the chunk.
+    index: Number of the chunk, from 0.
     group: Row group of a Parquet file; 0 for other formats.
-    start, stop: Rows of the group of a Parquet file; bytes of the file for other formats.
-    line: Number of its first line or row in the file, from 1.
-    count: Lines or rows.
+    start, stop: Range of rows in the row group of a Parquet file; range of bytes in the file for other formats.
+    line: Number of the first line or row in the file, from 1.
+    count: Number of lines or rows.
     """
 
     index: int
@@ -38,10 +38,11 @@ class Chunk:
 
 
 def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
-    """Divide the input, and compute its fingerprint in the same pass.
+    """Divide the input into chunks, and compute its SHA-256 in the same pass.
 
-    RETURNS (tuple[list[Chunk], str]): The chunks, and the SHA-256 of the file.
-    RAISES (ZhTwNerError): For a Parquet file that lacks the columns of the job.
+    job (AnnotationJob): The job.
+    RETURNS (tuple[list[Chunk], str]): The chunks, and the SHA-256 of the file in hexadecimal.
+    RAISES (CorpusError): If a Parquet file lacks the text column, or has the entities column already.
     """
     if job.reads == "parquet":
         return list(_row_chunks(job)), sha256_of(job.source)
@@ -63,7 +64,7 @@ def find_chunks(job: AnnotationJob) -> tuple[list[Chunk], str]:
 def parquet() -> ModuleType:
     """Import `pyarrow.parquet`.
 
-    RAISES (ZhTwNerError): If it is not installed.
+    RAISES (MissingExtraError): If pyarrow is not installed.
     """
     return import_extra("pyarrow.parquet", "parquet", needed_by="Parquet")
 
@@ -71,7 +72,7 @@ def parquet() -> ModuleType:
 def open_parquet(path: Path) -> "ParquetFile":
     """Open a Parquet file.
 
-    RAISES (UnreadableFileError): For any other file.
+    RAISES (UnreadableFileError): If the file is not Parquet, or is damaged.
     """
     pq = parquet()
     import pyarrow as pa

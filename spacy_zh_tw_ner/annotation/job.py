@@ -1,4 +1,4 @@
-"""Settings and counts of an annotation job, and a check of its input before it starts."""
+"""Define the settings and counts of an annotation job, and check its input before it starts."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from ..masking import MaskingPolicy
 
 READS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 WRITES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".spacy": "spacy"}
-# `mask` writes no documents of spaCy, which hold the original text; .txt has a text a line, as its input has
+# No .spacy: its documents would hold the original texts. A .txt output has one text per line, like a .txt input.
 WRITES_MASKED = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
-META = "meta"  # field for the other fields of a record, in outputs that cannot hold fields of any type
-START = 2**20  # bytes of the input that are checked
+META = "meta"  # field for the other fields of a record, as JSON, in formats with fixed columns
+START = 2**20  # bytes at the beginning of the input that are checked
 BOM = b"\xef\xbb\xbf"
 # File types by their first bytes
 SIGNATURES = {
@@ -32,11 +32,11 @@ SIGNATURES = {
 class FileMasking:
     """Settings for masking the texts of a file.
 
-    policy (MaskingPolicy): The action of each label.
-    map (Path | None): File for the originals, which `unmask` needs.
-    key (bytes | None): Secret for hashes and pseudonyms; None for a random one, which the job deletes at its end.
-    keep_fields (tuple[str, ...]): Other fields that are copied to the output as they are. All others are left out:
-        they may hold the same personal data as the text.
+    policy (MaskingPolicy): The action for each label.
+    map (Path | None): File to which the original texts are written, for `unmask`; None to write none.
+    key (bytes | None): Secret key for hashes and pseudonyms; None for a random one, which is deleted with the job.
+    keep_fields (tuple[str, ...]): Names of other fields to copy unchanged. All other fields are left out, because they
+        may contain the same personal data as the text.
     """
 
     policy: MaskingPolicy
@@ -47,16 +47,17 @@ class FileMasking:
 
 @dataclass(frozen=True)
 class AnnotationJob:
-    """One input, one pipeline, one output.
+    """Settings of an annotation job: one input, one pipeline, one output.
 
-    source (Path): JSON lines, Parquet, or text with one text a line.
-    target (Path): JSON lines, Parquet or `.spacy`.
-    pipeline (str): Folder or package name.
+    source (Path): Input file of JSON lines, Parquet, or plain text with one text per line.
+    target (Path): Output file of JSON lines, Parquet or `.spacy`; a masked output is JSON lines, Parquet or text.
+    pipeline (str): Folder or package name of a pipeline, or folder of an exported model.
     text_field (str): Field or column of the text.
-    entities_field (str): Field or column for the entities.
-    chunk_size (int): Records per chunk; an interruption loses the chunks in progress.
-    masking (FileMasking | None): Mask the entities; None to annotate alone.
-    RAISES (ZhTwNerError): For file names without a known format, a missing input, and settings out of range.
+    entities_field (str): Field or column to which the entities are written.
+    chunk_size (int): Maximum number of records per chunk. An interruption loses the chunks in progress.
+    masking (FileMasking | None): Settings of masking; None to annotate without masking.
+    RAISES (UsageError): If a file name has no known suffix, or a setting is out of range.
+    RAISES (CorpusError): If the input does not exist.
     """
 
     source: Path
@@ -78,7 +79,7 @@ class AnnotationJob:
             remedy = "Give 1 or more."
             raise UsageError(Errors.ZT528.format(setting="--chunk-size", value=self.chunk_size, remedy=remedy))
         if len({self.text_field, self.entities_field, META}) < 3:
-            setting, remedy = "--entities-field", f"Texts and entities need two fields, and neither may be {META!r}."
+            setting, remedy = "--entities-field", f"Give a name that differs from --text-field and from {META!r}."
             raise UsageError(Errors.ZT528.format(setting=setting, value=self.entities_field, remedy=remedy))
         if not self.source.is_file():
             raise CorpusError(Errors.ZT522.format(path=self.source))
@@ -90,7 +91,7 @@ class AnnotationJob:
 
     @property
     def writes(self) -> str:
-        """Format of the output: "jsonl", "parquet", "spacy" or, masked, "text"."""
+        """Format of the output: "jsonl", "parquet" or "spacy"; "text" for a masked output."""
         return self._formats[self.target.suffix.lower()]
 
     @property
@@ -99,20 +100,20 @@ class AnnotationJob:
 
     @property
     def folder(self) -> Path:
-        """Folder of the finished chunks, until the output is written."""
+        """Folder of the finished chunks; it is removed when the output is written."""
         return self.target.with_name(f"{self.target.name}.parts")
 
     @property
     def rejects(self) -> Path:
-        """File of the records that cannot be annotated."""
+        """Path of the list of records that cannot be annotated."""
         return self.target.with_name(f"{self.target.stem}.rejects.jsonl")
 
     def part(self, index: int) -> Path:
-        """Return the path of the output of a chunk."""
+        """Return the path of the annotated records of a chunk."""
         return self.folder / f"{index:08}{self.target.suffix}"
 
     def part_map(self, index: int) -> Path:
-        """Return the path of the originals of a masked chunk."""
+        """Return the path of the original texts of a masked chunk."""
         return self.folder / f"{index:08}.map"
 
     def parts(self, index: int) -> list[Path]:
@@ -121,13 +122,20 @@ class AnnotationJob:
         return [self.part(index), self.part_rejects(index), *([self.part_map(index)] if has_map else [])]
 
     def part_rejects(self, index: int) -> Path:
-        """Return the path of the rejects of a chunk."""
+        """Return the path of the rejected records of a chunk."""
         return self.folder / f"{index:08}.rejects"
 
 
 @dataclass
 class AnnotationTally:
-    """Counts of one chunk, or of a job. Tokens are counted for `.spacy` only, whose number is limited."""
+    """Counts of one chunk or job.
+
+    records (int): Number of annotated records.
+    characters (int): Number of characters of their texts.
+    entities (int): Number of their entities.
+    rejected (int): Number of records that cannot be annotated.
+    tokens (int): Number of tokens in a `.spacy` output, which is limited; 0 for other formats.
+    """
 
     records: int = 0
     characters: int = 0
@@ -142,9 +150,9 @@ class AnnotationTally:
 
 
 def require_readable(job: AnnotationJob) -> None:
-    """Check the beginning of JSON lines or text for mistakes that would reject all records.
+    """Check the beginning of the input for mistakes for which all records would be rejected.
 
-    RAISES (ZhTwNerError): For another type of file, for one JSON array, and if no record has the field of the text.
+    RAISES (CorpusError): If the file is not UTF-8 text, is one JSON array, or no record has the text field.
     """
     if job.reads == "parquet":
         return  # pyarrow reports errors of Parquet

@@ -1,7 +1,8 @@
-"""Record finished chunks, so that a killed job can continue: one line identifies the job, then one line per chunk.
+"""Record the finished chunks of a job in a journal, from which an interrupted job continues.
 
-A chunk is entered after its parts were renamed into place. A chunk whose process was killed in between is annotated
-again, which writes the same bytes to the same files.
+The first line identifies the job, and each further line is a finished chunk. A chunk is recorded after its files are
+renamed into place. If the process is killed in between, the chunk is annotated again, which writes the same bytes to
+the same files.
 """
 
 import hashlib
@@ -29,11 +30,12 @@ OURS = re.compile(
 
 
 def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
-    """Collect everything that determines the bytes of the output.
+    """Return everything on which the output depends. A job continues only if all of it is unchanged.
 
-    digest (str): Fingerprint of the input.
-    RETURNS (dict[str, Any]): Values by their names in messages.
-    RAISES (ZhTwNerError): If there is no such pipeline.
+    job (AnnotationJob): The job.
+    digest (str): SHA-256 of the input.
+    RETURNS (dict[str, Any]): Name for messages → value.
+    RAISES (ZhTwNerError): If the pipeline does not exist.
     """
     return {
         "version": __version__,
@@ -68,10 +70,11 @@ def _folder_digest(folder: Path) -> str:
 class Journal:
     """The journal of a job, open for new entries.
 
-    job (AnnotationJob): Its folder is created if it does not exist.
-    identity (dict[str, Any]): See `identify`.
-    anew (bool): Discard the parts of an unfinished job.
-    RAISES (ZhTwNerError): If the folder belongs to another job, or holds other files.
+    job (AnnotationJob): The job. Its folder is created if it does not exist.
+    identity (dict[str, Any]): The result of `identify`.
+    anew (bool): Discard the journal of another job instead of raising an error.
+    RAISES (UnreadableFileError): If the journal belongs to another job, or is damaged.
+    RAISES (OutputError): If the folder contains files that annotation jobs do not write.
     """
 
     def __init__(self, job: AnnotationJob, identity: dict[str, Any], *, anew: bool = False) -> None:
@@ -99,7 +102,11 @@ class Journal:
         self._file = path.open("ab")
 
     def enter(self, index: int, tally: AnnotationTally) -> None:
-        """Record that the parts of a chunk are in place."""
+        """Record that the files of a chunk are complete.
+
+        index (int): Number of the chunk.
+        tally (AnnotationTally): Counts of the chunk.
+        """
         self.done[index] = tally
         self._file.write(_line((index, tally)))
         self._file.flush()
@@ -112,7 +119,7 @@ class Journal:
         return total
 
     def remove(self) -> None:
-        """Remove the parts after the output has been written. Files that the job did not write are kept."""
+        """Close the journal, and delete it and the chunks. Files that the job did not write are kept."""
         self._file.close()
         for path in self.job.folder.iterdir():
             if OURS.fullmatch(path.name):
@@ -130,7 +137,7 @@ class Journal:
 
 
 def has_journal(job: AnnotationJob) -> bool:
-    """Return whether a job has started and is not finished."""
+    """Return whether a job has been started and is unfinished."""
     return (job.folder / NAME).is_file()
 
 
@@ -139,7 +146,12 @@ def _line(entry: tuple[int, AnnotationTally]) -> bytes:
 
 
 def _entry(key: str, data: object) -> tuple[int, AnnotationTally]:
-    """Check a line of the journal: the number of a chunk, and its tally."""
+    """Check the content of a line of the journal.
+
+    key (str): Number of the line, for the error message.
+    data (object): The parsed line.
+    RETURNS (tuple[int, AnnotationTally]): Number of the chunk, and its counts.
+    """
     entry = require_type(key, data, dict)
     names = {"chunk", *vars(AnnotationTally())}
     require(entry.keys() == names, key, sorted(entry), ", ".join(sorted(names)))

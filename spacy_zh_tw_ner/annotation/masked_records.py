@@ -1,4 +1,4 @@
-"""Mask the annotated records of a job."""
+"""Mask the annotated records of a job, and collect the map that restores them."""
 
 import secrets
 from dataclasses import replace
@@ -9,14 +9,14 @@ from .job import AnnotationJob, FileMasking
 from .records import InputRecord, LoadedChunk, RejectedRecord
 from .writers import AnnotatedRecord, record_fields
 
-KEY = "pseudonym.key"  # in the folder of the job
+KEY = "pseudonym.key"  # name of the file in the folder of the job
 
 
 class RecordMasker:
-    """Masks the entities of records, and collects the maps of a chunk.
+    """Masks the entities of records, and collects the lines of the map.
 
-    job (AnnotationJob): Names the fields.
-    masking (FileMasking): The policy and the key.
+    job (AnnotationJob): The job, for the names of its fields.
+    masking (FileMasking): The policy, the key and the fields to keep.
     """
 
     def __init__(self, job: AnnotationJob, masking: FileMasking) -> None:
@@ -26,7 +26,7 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Return a record with the masked text, its entities, and the fields that are kept."""
+        """Return a new record with the masked text, the entities in it, and the fields to keep."""
         record = annotated.record
         masked = self._masker.mask_text(record.text, annotated.found)
         if self.has_map:
@@ -38,21 +38,21 @@ class RecordMasker:
         return AnnotatedRecord(InputRecord(record.line, masked.text, fields), masked.entities)
 
     def take_map(self) -> bytes:
-        """Return the lines of the map since the last call."""
+        """Return the lines of the map that were added since the last call."""
         lines, self._lines = self._lines, []
         return b"".join(lines)
 
 
 def without_content(reject: RejectedRecord) -> RejectedRecord:
-    """Return a reject that quotes nothing of its record, whose personal data nobody has masked."""
+    """Return a copy of a reject without any text of its record, which is not masked."""
     return RejectedRecord(reject.line, reject.reason.partition(":")[0], "")
 
 
 def with_key(job: AnnotationJob) -> AnnotationJob:
-    """Give a job with pseudonyms and no key a random one.
+    """Return a job with a random key, if its policy uses pseudonyms and it has no key; else the same job.
 
-    The key is kept in the folder of the job, readable by the owner only, until the output is written: a continued job
-    uses the same pseudonyms.
+    The key is stored in the folder of the job, readable by the owner only, until the output is written. So a continued
+    job uses the same pseudonyms.
     """
     masking = job.masking
     if masking is None or masking.key is not None or not masking.policy.uses("pseudonym"):

@@ -1,4 +1,4 @@
-"""Annotate chunks in worker processes, one per core or GPU. Workers of Ray use the same `Worker`."""
+"""Annotate chunks in worker processes on this machine, one per core or GPU."""
 
 import json
 import os
@@ -25,10 +25,10 @@ THREADS = "OMP_NUM_THREADS"
 
 
 class Worker:
-    """Annotates chunks with a recognizer, which it loads once.
+    """Annotates chunks with a recognizer, which is loaded once. Local processes and Ray actors each have one.
 
     job (AnnotationJob): Input, pipeline and output.
-    gpu (int | None): Number of the GPU; None for one CPU thread: there is a process per core.
+    gpu (int | None): Number of the GPU; None for one CPU thread, because there is one process per core.
     RAISES (ZhTwNerError): If the pipeline cannot be loaded.
     """
 
@@ -41,9 +41,9 @@ class Worker:
         self._mask = None if job.masking is None else RecordMasker(job, job.masking)
 
     def __call__(self, chunk: Chunk) -> AnnotationTally:
-        """Annotate a chunk and write its parts."""
+        """Annotate a chunk, write its files, and return its counts."""
         loaded, tally = self._read(chunk), AnnotationTally()
-        # Masked records have the fields that may be kept; the table of the input has all of them.
+        # Masked records have only the fields to keep, so the writer must not use the table of the input.
         writer = WRITERS[self.job.writes](self.job, loaded if self._mask is None else LoadedChunk())
         for annotated in self._annotate(loaded):
             writer.add(annotated if self._mask is None else self._mask(annotated, loaded))
@@ -74,24 +74,24 @@ class Worker:
                 yield AnnotatedRecord(record, found)
 
 
-_workers: list[Worker] = []  # the worker of this process, after it has started
-_failures: list[Exception] = []  # error of this process, if its pipeline could not be loaded
+_workers: list[Worker] = []  # the worker of this process, after `_begin`
+_failures: list[Exception] = []  # the error, if this process could not load the pipeline
 
 
 def run_processes(
     job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
 ) -> Iterator[tuple[Chunk, AnnotationTally]]:
-    """Annotate chunks in processes of this machine.
+    """Annotate chunks in worker processes on this machine.
 
     job (AnnotationJob): Input, pipeline and output.
-    chunks (list[Chunk]): Chunks that are not finished.
-    workers (int): Processes; 0 for one per core or, with `gpus`, one per GPU.
-    gpus (bool): Whether each has a GPU.
-    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks, in any order.
-    RAISES (ZhTwNerError): If a process was killed, or there are fewer GPUs than workers.
+    chunks (list[Chunk]): The chunks that are not finished yet.
+    workers (int): Number of processes; 0 for one per core or, with `gpus`, one per GPU.
+    gpus (bool): Give each process a GPU.
+    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks with their counts, in any order.
+    RAISES (ZhTwNerError): If a process is killed, or there are fewer GPUs than workers.
     """
     workers = min(_count(workers, gpus), max(1, len(chunks)))
-    # A forked process would hang if its parent has used CUDA or threads of OpenMP.
+    # A forked process hangs if its parent has used CUDA or OpenMP threads.
     context = get_context("spawn")
     ids: SimpleQueue[int | None] = context.SimpleQueue()
     for i in range(workers):
@@ -100,7 +100,7 @@ def run_processes(
     with _threads_of_workers(gpus), ProcessPoolExecutor(workers, context, _begin, (job, ids)) as pool:
         try:
             while left or running:
-                while left and len(running) < 2 * workers:  # the next chunk waits in the queue of the pool
+                while left and len(running) < 2 * workers:  # one chunk per worker in progress, one in the queue
                     chunk = left.popleft()
                     running[pool.submit(_work, chunk)] = chunk
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -113,10 +113,10 @@ def run_processes(
 
 @contextmanager
 def _threads_of_workers(gpus: bool) -> Iterator[None]:
-    """Context manager: processes that start inside it compute in one thread each, in numpy too.
+    """Set `OMP_NUM_THREADS` to 1 for the CPU workers that start inside this context manager, unless the user set it.
 
-    There is a process per core. And the last digits of a sum depend on the number of threads: with one, they are the
-    same on every machine, and equal those of Ray, which sets this variable for its workers itself.
+    There is one process per core, so more threads would compete. Also, the last digits of a sum depend on the number of
+    threads: with one thread they are equal on every machine, and equal to those of Ray, which sets the same variable.
     """
     given = os.environ.get(THREADS)
     if given is None and not gpus:
@@ -152,15 +152,15 @@ def _count(workers: int, gpus: bool) -> int:
 
 def _begin(job: AnnotationJob, ids: "SimpleQueue[int | None]") -> None:
     Thread(target=_die_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops all workers
     try:
         _workers.append(Worker(job, ids.get()))
-    except Exception as error:  # raised by the first chunk; raised here, it would look like a killed worker
+    except Exception as error:  # raised by the first chunk; an error raised here looks like a killed worker
         _failures.append(error if isinstance(error, ValueError | OSError) else ValueError(repr(error)))
 
 
 def _die_with_parent() -> None:
-    """End when the parent is killed; the processes of the pool would wait for work for ever."""
+    """Exit this process when its parent is killed, because the workers of a pool would wait for work forever."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

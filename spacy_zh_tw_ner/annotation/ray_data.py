@@ -1,7 +1,8 @@
-"""Annotate chunks on a cluster: a dataset of Ray Data, whose rows are chunks, and its pool of actors.
+"""Annotate chunks on a Ray cluster: the rows of a Ray dataset are chunks, and a pool of actors annotates them.
 
-Ray transfers chunks, not texts: each worker reads its records from the input and writes its part next to the output.
-So input, output and pipeline must have the same paths on all machines. Ray restarts lost workers with their chunks.
+Ray transfers ranges of the file, not texts: each worker reads its records from the input, and writes its chunks next to
+the output. So input, output and pipeline must have the same paths on all machines. Ray retries the chunks of lost
+workers.
 """
 
 import logging
@@ -21,26 +22,30 @@ from .chunks import Chunk
 from .job import AnnotationJob, AnnotationTally
 from .processes import Worker, n_cores
 
-MAX_BLOCKS = 4096  # Ray keeps a record of each
+MAX_BLOCKS = 4096  # Ray keeps a data structure for each block
 CONNECT_TIMEOUT = 10  # seconds
 
 
 def ray_data() -> ModuleType:
     """Import `ray.data`.
 
-    RAISES (ZhTwNerError): If it is not installed.
+    RAISES (MissingExtraError): If Ray is not installed.
     """
     return import_extra("ray.data", "ray", needed_by="--engine ray")
 
 
 class RayWorker:
-    """Callable for Ray Data: takes a row with a chunk, returns the row with its counts."""
+    """Actor of Ray Data, which annotates one chunk per call.
+
+    job (AnnotationJob): Input, pipeline and output.
+    gpu (bool): Use the GPU of the actor.
+    """
 
     def __init__(self, job: AnnotationJob, gpu: bool) -> None:
-        self.work = Worker(job, 0 if gpu else None)  # Ray shows each actor its own GPU only
+        self.work = Worker(job, 0 if gpu else None)  # Ray makes only its own GPU visible to each actor
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Annotate a chunk."""
+        """Annotate the chunk in a row, and return the row with the counts added as `done_…`."""
         chunk = Chunk(**{name: int(value) for name, value in row.items()})
         return {**row, **{f"done_{name}": value for name, value in asdict(self.work(chunk)).items()}}
 
@@ -51,12 +56,12 @@ def run_ray(
     """Annotate chunks on Ray Data.
 
     job (AnnotationJob): Input, pipeline and output.
-    chunks (list[Chunk]): Chunks that are not finished.
-    workers (int): Actors; 0 for as many as the cluster has cores or, with `gpus`, GPUs.
-    gpus (bool): Whether each uses a GPU.
-    address (str | None): Address of a cluster; None starts Ray on this machine.
-    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks, in any order.
-    RAISES (ZhTwNerError): If Ray is not installed, cannot be reached, or failed at a chunk.
+    chunks (list[Chunk]): The chunks that are not finished yet.
+    workers (int): Number of actors; 0 for one per core or, with `gpus`, one per GPU of the cluster.
+    gpus (bool): Give each actor a GPU.
+    address (str | None): Address of a Ray cluster; None starts Ray on this machine.
+    YIELDS (tuple[Chunk, AnnotationTally]): Finished chunks with their counts, in any order.
+    RAISES (ZhTwNerError): If Ray is not installed or cannot be reached, or a chunk fails.
     """
     data = ray_data()
     import ray
@@ -95,7 +100,7 @@ def _start(workers: int, address: str | None) -> None:
 
     settings: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        # Ray would wait for ever to start an actor for which there is no core.
+        # Ray waits forever to start an actor without a free core, so it starts with at least one core per worker.
         settings |= {"include_dashboard": False, "num_cpus": max(workers, n_cores())}
     try:
         _require_reachable(address)
@@ -109,13 +114,16 @@ def _start(workers: int, address: str | None) -> None:
 
 
 def _require_reachable(address: str | None) -> None:
-    """Connect once, which RAISES an OSError if nothing answers. Ray would wait for minutes, then end the process."""
+    """Check that a cluster answers at an address. Ray itself waits for minutes, and then ends the process.
+
+    RAISES (OSError): If the connection fails.
+    """
     host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
 def _absolute(pipeline: str) -> str:
-    """Return the name of a package, or the full path of a folder: workers have another working directory."""
+    """Return the name of a package, or the absolute path of a folder, since workers have another working directory."""
     is_package = is_installed(pipeline) and not is_exported(Path(pipeline))
     return pipeline if is_package else str(Path(pipeline).resolve())

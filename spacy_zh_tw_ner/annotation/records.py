@@ -1,4 +1,4 @@
-"""Read the records of a chunk; a record that cannot be read is rejected with line and reason."""
+"""Read the records of a chunk. Unreadable records are rejected with line and reason."""
 
 import json
 import math
@@ -12,17 +12,17 @@ from ..untrusted import reading
 from .chunks import Chunk, open_parquet
 from .job import BOM, AnnotationJob
 
-SEEN = 80  # characters of a rejected record that are quoted
+SEEN = 80  # most characters of a rejected record that are quoted
 
 
 @dataclass(frozen=True)
 class InputRecord:
-    """A text with its other fields.
+    """A record of the input.
 
-    line: Line of the file, from 1; row of a Parquet file.
+    line: Number of the line in the file, from 1; number of the row for Parquet.
     text: The text to annotate.
-    fields: All fields, including the text; None for Parquet, where they are in the table of the chunk.
-    row: Row in the table of the chunk, from 0.
+    fields: All fields, including the text; None for Parquet, whose fields are in `LoadedChunk.table`.
+    row: Row in `LoadedChunk.table`, from 0.
     """
 
     line: int
@@ -33,26 +33,33 @@ class InputRecord:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A record that cannot be annotated, and why."""
+    """A record that cannot be annotated.
+
+    line: Number of the line or row in the file, from 1.
+    reason: The reason, for the list of rejects.
+    seen: The beginning of the record.
+    """
 
     line: int
     reason: str
     seen: str
 
     def to_json(self, file: str) -> dict[str, Any]:
-        """Return a row of the file of rejects."""
+        """Return an entry of the list of rejects. `file` is the name of the input."""
         return {"file": file, "line": self.line, "reason": self.reason, "seen": self.seen}
 
 
 class UnusableRecordError(ValueError):
-    """A record that cannot be annotated; the message gives the reason."""
+    """Error for a record that cannot be annotated; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class LoadedChunk:
-    """The records of a chunk in order, and its rejects.
+    """The content of a chunk.
 
-    table (pyarrow.Table | None): All rows of the chunk, if it is of a Parquet file.
+    table (pyarrow.Table | None): All rows and columns of the chunk, if the input is Parquet.
+    records (list[InputRecord]): The readable records, in file order.
+    rejects (list[RejectedRecord]): The other records.
     """
 
     table: Any = None
@@ -60,16 +67,21 @@ class LoadedChunk:
     rejects: list[RejectedRecord] = field(default_factory=list)
 
     def add(self, read: Callable[[], InputRecord], line: int, seen: str) -> None:
-        """Add a record, or its reject if it cannot be read."""
+        """Read a record and add it, or add a reject if it cannot be read.
+
+        read (Callable[[], InputRecord]): Function that returns the record, or raises an UnusableRecordError.
+        line (int): Number of the line or row, for the reject.
+        seen (str): Text of the record, for the reject.
+        """
         try:
             self.records.append(read())
         except UnusableRecordError as error:
             self.rejects.append(RejectedRecord(line, str(error), seen[:SEEN]))
 
     def readable(self, check: Callable[[str], None]) -> list[InputRecord]:
-        """Return the records whose texts pass a check, and reject the others.
+        """Return the records whose texts pass a check, and add the others to the rejects.
 
-        check (Callable[[str], None]): Function that raises a ValueError for a text to reject.
+        check (Callable[[str], None]): Function that raises a ValueError for a text that cannot be processed.
         """
         kept = []
         for record in self.records:
@@ -83,18 +95,18 @@ class LoadedChunk:
 
 
 class ChunkReader:
-    """Reads chunks of one file; fastest in the order of the file.
+    """Reads the chunks of one file. Reading Parquet chunks in file order is fastest.
 
-    job (AnnotationJob): Names the file.
+    job (AnnotationJob): The job, for its input and the names of its fields.
     """
 
     def __init__(self, job: AnnotationJob) -> None:
         self.job = job
         self._rows: Iterator[tuple[int, Any]] = iter(())
-        self._next = (-1, 0)  # row group and row that `_rows` gives next
+        self._next = (-1, 0)  # row group, and its row at which the next table of `_rows` starts
 
     def __call__(self, chunk: Chunk) -> LoadedChunk:
-        """Read a chunk."""
+        """Read the records of a chunk."""
         if self.job.reads == "parquet":
             return self._load_rows(chunk)
         with self.job.source.open("rb") as file:
@@ -108,7 +120,7 @@ class ChunkReader:
         loaded = LoadedChunk()
         for line, data in enumerate(lines, chunk.line):
             if self.job.reads == "jsonl" and not data.strip():
-                continue  # an empty line is no record
+                continue  # an empty line is not a record
             loaded.add(lambda: read(line, data), line, data.decode("utf-8", "replace"))  # noqa: B023  (called at once)
         return loaded
 
@@ -125,14 +137,14 @@ class ChunkReader:
             raise UnusableRecordError("not valid JSON: nested too deeply") from None
         except json.JSONDecodeError as error:
             raise UnusableRecordError(f"not valid JSON: {error.msg} at column {error.colno}") from None
-        except ValueError as error:  # a whole number of thousands of digits
-            raise UnusableRecordError(f"a number that cannot be read: {error}") from None
+        except ValueError as error:  # an integer with thousands of digits
+            raise UnusableRecordError(f"a number with too many digits: {error}") from None
         if not isinstance(fields, dict):
             raise UnusableRecordError(f"not a JSON object, but {_type_name(fields)}")
         if self.job.text_field not in fields:
             raise UnusableRecordError(f"has no field {self.job.text_field!r}")
         if self.job.entities_field in fields:
-            problem = f"has a field {self.job.entities_field!r} already; name another with --entities-field"
+            problem = f"has a field {self.job.entities_field!r} already; choose another name with --entities-field"
             raise UnusableRecordError(problem)
         return InputRecord(line, self._text(fields[self.job.text_field]), fields)
 
@@ -149,7 +161,7 @@ class ChunkReader:
         return loaded
 
     def _table(self, chunk: Chunk) -> Any:
-        """Return the rows of a chunk. A group is decoded from its start, so later chunks of it continue that pass."""
+        """Return the rows of a chunk. A row group is decoded once, and its chunks are taken in turn."""
         if self._next[0] != chunk.group or self._next[1] > chunk.start:
             self._rows, self._next = self._group(chunk.group), (chunk.group, 0)
         for start, table in self._rows:
@@ -159,7 +171,12 @@ class ChunkReader:
         raise CorpusError(Errors.ZT526.format(path=self.job.source))
 
     def _group(self, group: int) -> Iterator[tuple[int, Any]]:
-        """Yield tables of `chunk_size` rows, the last one with the rest; Arrow's own batches may be smaller."""
+        """Yield the rows of a row group in tables of `chunk_size` rows; the last table may have fewer.
+
+        Arrow's own batches may be smaller, so they are joined.
+
+        YIELDS (tuple[int, pyarrow.Table]): First row of the table in the row group, and the table.
+        """
         import pyarrow as pa
 
         size, start, left = self.job.chunk_size, 0, None
@@ -176,22 +193,22 @@ class ChunkReader:
 
 
 def _next(batches: Iterator[Any], path: Path) -> Any:
-    """Return the next batch of rows, or None.
+    """Return the next batch of rows, or None at the end.
 
-    RAISES (UnreadableFileError): For pages that are damaged.
+    RAISES (UnreadableFileError): If a page of the file is damaged.
     """
     with reading(path, Errors.ZT523):
         return next(batches, None)
 
 
 def _refuse_constant(name: str) -> float:
-    raise UnusableRecordError(f"not valid JSON: {name} is no number of JSON")
+    raise UnusableRecordError(f"not valid JSON: {name} is not a JSON number")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise UnusableRecordError(f"a number that cannot be read: {digits[:20]} is too large")
+        raise UnusableRecordError(f"a number out of range: {digits[:20]}")
     return number
 
 
@@ -210,5 +227,5 @@ def _value(scalar: Any) -> object:
 
 
 def _type_name(value: object) -> str:
-    names = {type(None): "null", bool: "a truth value", int: "a number", float: "a number", list: "a list"}
+    names = {type(None): "null", bool: "true or false", int: "a number", float: "a number", list: "a list"}
     return names.get(type(value), "an object" if isinstance(value, dict) else "a string")

@@ -1,4 +1,4 @@
-"""Restore the original texts of a masked file with its map, record by record."""
+"""Restore the original texts of a masked file from its map, record by record."""
 
 import json
 from collections.abc import Iterator
@@ -24,20 +24,21 @@ def unmask_file(
     entities_field: str = "entities",
     force: bool = False,
 ) -> int:
-    """Restore the texts of a file that `mask` has written.
+    """Restore the original texts of a file that `mask` has written.
 
-    The field of the entities is left out: its offsets belong to the masked text. One record is in memory at a time, and
-    the output is written completely or not at all.
+    The entities are left out, because their offsets are those of the masked texts. The file is read in constant memory,
+    and the output is written completely or not at all.
 
-    source (Path): Masked .jsonl, .parquet or .txt file.
-    target (Path): A file of the same format.
-    maps (Path): The map that was written with it.
+    source (Path): The masked .jsonl, .parquet or .txt file.
+    target (Path): The output file, of the same format.
+    maps (Path): The map that `mask` wrote with the file.
     text_field (str): Field or column of the text.
-    entities_field (str): Field or column of the entities.
+    entities_field (str): Field or column of the entities, which is removed.
     force (bool): Replace the target if it exists.
     RETURNS (int): Number of records.
-    RAISES (CorpusError): If a record was changed, or the map belongs to another file. OutputError, if the target
-        exists.
+    RAISES (CorpusError): If a record was changed after masking, or the map belongs to another file.
+    RAISES (OutputError): If the target exists and `force` is False.
+    RAISES (UsageError): If the formats of source and target differ.
     """
     kinds = [WRITES_MASKED.get(path.suffix.lower()) for path in (source, target)]
     if kinds[0] is None or kinds[0] != kinds[1]:
@@ -59,7 +60,11 @@ def unmask_file(
 
 
 class _Restorer:
-    """Restores texts in the order of the map."""
+    """Restores masked texts, which must come in the order of the map.
+
+    source (Path): The masked file, for error messages.
+    maps (Path): The map.
+    """
 
     def __init__(self, source: Path, maps: Path) -> None:
         self.count = 0
@@ -74,7 +79,7 @@ class _Restorer:
         return unmask(text, map, what=f"{self._source}, line {line}")
 
     def finish(self) -> None:
-        """Raise an error if there are maps left."""
+        """Raise a CorpusError if the map has more records than the file."""
         if next(self._maps, None) is not None:
             raise CorpusError(Errors.ZT879.format(path=self._path, seen="more", source=self._source))
 

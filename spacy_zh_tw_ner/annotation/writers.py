@@ -1,4 +1,4 @@
-"""Write the annotated records of a chunk as a part, and join all parts to the output, in each format."""
+"""Serialize the annotated records of a chunk, and join all chunks to the output, for each output format."""
 
 import json
 import math
@@ -17,12 +17,17 @@ from .records import InputRecord, LoadedChunk
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-GROUP_ROWS, GROUP_BYTES = 2**16, 2**26  # of a row group of the output
+GROUP_ROWS, GROUP_BYTES = 2**16, 2**26  # limits of a row group of the output
 DOC_BIN_BYTES = 2**32  # the longest byte string of msgpack
 
 
 class AnnotatedRecord(NamedTuple):
-    """A record with its entities; `doc` is their document if the output is `.spacy`."""
+    """A record with its entities.
+
+    record: The record.
+    found: Its entities, with offsets in code points.
+    doc: The annotated document, if the output is `.spacy`; else None.
+    """
 
     record: InputRecord
     found: Sequence[Found]
@@ -30,19 +35,23 @@ class AnnotatedRecord(NamedTuple):
 
 
 class PartWriter(Protocol):
-    """Collects the annotated records of one chunk."""
+    """Collects the annotated records of one chunk, and returns the content of its file.
+
+    job (AnnotationJob): Input and output.
+    loaded (LoadedChunk): The chunk, for the other fields of the records.
+    """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None: ...
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record; its document is not needed afterwards."""
+        """Add a record. Its document is copied, so it may be released afterwards."""
 
     def to_bytes(self) -> bytes:
-        """Return the part."""
+        """Return the content of the file."""
 
 
 class JsonLinesWriter:
-    """JSON lines: all fields of the input, and the entities."""
+    """Writes JSON lines: all fields of the input, and the entities."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
@@ -54,12 +63,12 @@ class JsonLinesWriter:
         self.lines.append(_json({**fields, self.job.entities_field: _entities(annotated)}) + b"\n")
 
     def to_bytes(self) -> bytes:
-        """Return lines in UTF-8."""
+        """Return the lines in UTF-8."""
         return b"".join(self.lines)
 
 
 class TextLinesWriter:
-    """Masked texts, one a line."""
+    """Writes masked texts, one per line."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.lines: list[bytes] = []
@@ -69,12 +78,16 @@ class TextLinesWriter:
         self.lines.append(annotated.record.text.encode() + b"\n")
 
     def to_bytes(self) -> bytes:
-        """Return lines in UTF-8."""
+        """Return the lines in UTF-8."""
         return b"".join(self.lines)
 
 
 class ParquetWriter:
-    """Parquet: all columns of a Parquet input; for JSON lines the text, and the other fields as JSON in `meta`."""
+    """Writes Parquet.
+
+    A Parquet input keeps all its columns. Other inputs give the columns of text and entities, and `meta` with all other
+    fields as JSON.
+    """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
@@ -87,7 +100,7 @@ class ParquetWriter:
         self.entities.append(_entities(annotated))
 
     def to_bytes(self) -> bytes:
-        """Return a Parquet file."""
+        """Return the content of a Parquet file."""
         import pyarrow as pa
 
         job = self.job
@@ -106,7 +119,7 @@ class ParquetWriter:
 
 
 class DocBinWriter:
-    """`.spacy`: documents with scores in `doc.spans`, and the other fields as JSON in `doc.user_data["meta"]`."""
+    """Writes `.spacy`: scores are in `doc.spans`, and other fields are JSON in `doc.user_data["meta"]`."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         from spacy.tokens import DocBin
@@ -121,7 +134,7 @@ class DocBinWriter:
         self.bin.add(annotated.doc)
 
     def to_bytes(self) -> bytes:
-        """Return a `DocBin`."""
+        """Return the content of a `.spacy` file."""
         return self.bin.to_bytes()
 
 
@@ -134,14 +147,14 @@ WRITERS: dict[str, type[PartWriter]] = {
 
 
 def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write files one after the other."""
+    """Write the bytes of all parts to a file, one after the other. `job` is unused."""
     for part in parts:
         with part.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write Parquet with row groups of a usual size."""
+    """Join Parquet parts to one file, with row groups of about `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -156,7 +169,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write one `DocBin`, which must be in memory as a whole."""
+    """Join `.spacy` parts to one `DocBin`, which is in memory as a whole. `job` is unused."""
     from spacy.tokens import DocBin
 
     whole = DocBin(store_user_data=True)
@@ -174,9 +187,9 @@ JOIN: dict[str, Callable[[AnnotationJob, Iterable[Path], IO[bytes]], None]] = {
 
 
 def require_room(job: AnnotationJob, tokens: int) -> None:
-    """Check that the format of the output can hold so many tokens.
+    """Check that the output format can hold a number of tokens; only `.spacy` has a limit.
 
-    RAISES (OutputError): If it cannot.
+    RAISES (OutputError): If there are too many tokens.
     """
     if job.writes == "spacy" and tokens > doc_bin_tokens():
         raise OutputError(Errors.ZT529.format(tokens=tokens, limit=doc_bin_tokens()))
@@ -184,14 +197,14 @@ def require_room(job: AnnotationJob, tokens: int) -> None:
 
 @cache
 def doc_bin_tokens() -> int:
-    """Return how many tokens a `DocBin` can hold."""
+    """Return the largest number of tokens that a `DocBin` can hold."""
     from spacy.tokens import DocBin
 
     return DOC_BIN_BYTES // (8 * len(DocBin().attrs))
 
 
 def _schema(job: AnnotationJob) -> Any:
-    """Return the Arrow schema of a Parquet output."""
+    """Return the Arrow schema of a Parquet output: the columns of the input and the entities."""
     import pyarrow as pa
 
     if job.reads != "parquet" or job.masking is not None:
@@ -201,7 +214,7 @@ def _schema(job: AnnotationJob) -> Any:
 
 
 def _entities_type() -> Any:
-    """Return the Arrow type of the column of entities, see `_entities`."""
+    """Return the Arrow type of the column of entities, which `_entities` fills."""
     import pyarrow as pa
 
     kinds = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string(), "score": pa.float64()}
@@ -209,7 +222,10 @@ def _entities_type() -> Any:
 
 
 def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
-    """Return entities with offsets in code points, and scores and normal forms where the pipeline sets any."""
+    """Return the entities of a record as dictionaries for JSON, with offsets in code points.
+
+    `score` is None without scores, and `normalized` is left out without a normal form.
+    """
     text = annotated.record.text
     return [
         {
@@ -225,7 +241,7 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
 
 
 def record_fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
-    """Return all fields of a record, including the text."""
+    """Return all fields of a record, including the text. For Parquet they are a row of the chunk's table."""
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()
@@ -243,7 +259,7 @@ def _json(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False).encode()
     except UnicodeEncodeError:
         return json.dumps(value, default=str, allow_nan=False).encode()
-    except ValueError:  # NaN, a missing value in some columns of Parquet
+    except ValueError:  # NaN, which some Parquet columns use for a missing value
         return _json(_without_nan(value))
 
 

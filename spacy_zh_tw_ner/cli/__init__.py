@@ -1,4 +1,4 @@
-"""`zh-tw-ner …`: one file a command, each a thin layer over a function of the package."""
+"""Commands of `zh-tw-ner`: one file per command, each a thin layer over a function of the package."""
 
 from .annotate import annotate_cli
 from .calibrate import calibrate_cli

@@ -1,4 +1,4 @@
-"""`annotate IN OUT`: annotate a file of texts of any size."""
+"""Define `annotate IN OUT`, which annotates a file of texts of any size."""
 
 import time
 from pathlib import Path
@@ -6,46 +6,56 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import one_of
+from .options import (
+    CHUNK_SIZE_HELP,
+    ENTITIES_FIELD_HELP,
+    RECOGNIZER_HELP,
+    TEXT_FIELD_HELP,
+    WORKER_GPU_HELP,
+    WORKERS_HELP,
+    one_of,
+)
 from .terminal import msg
 
 
 @zh_tw_ner_cli.command("annotate")
 def annotate_cli(
-    source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
+    source: Path = typer.Argument(
+        ..., metavar="IN", help="A .jsonl or .parquet file, or a .txt file with one text per line."
+    ),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl, .parquet or .spacy file."),
-    pipeline: str = typer.Option(
-        "zh_tw_ner", "--pipeline", "-p", help="spaCy pipeline (folder or package) or exported model."
-    ),
-    model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="Another name of --pipeline."),
-    text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
-    entities_field: str = typer.Option("entities", "--entities-field", help="Field or column for the entities."),
-    workers: int = typer.Option(
-        0, "--workers", "-w", min=0, help="Worker processes; 0 for one per core or, with --gpu, one per GPU."
-    ),
-    gpu: bool = typer.Option(False, "--gpu", help="Give each worker a GPU."),
-    chunk_size: int = typer.Option(
-        500, "--chunk-size", min=1, help="Records per chunk; an interruption loses at most the chunks in progress."
-    ),
+    pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help=RECOGNIZER_HELP),
+    model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="The old name of --pipeline."),
+    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    entities_field: str = typer.Option("entities", "--entities-field", help=ENTITIES_FIELD_HELP),
+    workers: int = typer.Option(0, "--workers", "-w", min=0, help=WORKERS_HELP),
+    gpu: bool = typer.Option(False, "--gpu", help=WORKER_GPU_HELP),
+    chunk_size: int = typer.Option(500, "--chunk-size", min=1, help=CHUNK_SIZE_HELP),
     engine: str = typer.Option(
-        "local", "--engine", parser=one_of("local", "ray"), metavar="[local|ray]", help="Local processes, or Ray Data."
+        "local",
+        "--engine",
+        parser=one_of("local", "ray"),
+        metavar="[local|ray]",
+        help="Run in processes on this machine, or with Ray Data.",
     ),
     address: str | None = typer.Option(
-        None, "--address", help="Address of a Ray cluster whose nodes can access all files."
+        None,
+        "--address",
+        help="Address of a Ray cluster; all its nodes must have IN, OUT and the pipeline at the same paths.",
     ),
-    force: bool = typer.Option(False, "--force", "-F", help="Annotate again, and replace OUT."),
+    force: bool = typer.Option(False, "--force", "-F", help="Annotate from the start, and replace OUT."),
 ) -> None:
-    """Annotate a file with several processes.
+    """Annotate the texts of a file in several processes.
 
-    An interrupted job continues when the same command is run again; a finished one is replaced only with --force.
-    Records that cannot be read are listed, with line and reason, in a file named after OUT with .rejects.jsonl.
+    To continue an interrupted job, run the same command again. A finished job is repeated only with --force. Records
+    that cannot be read are listed with line and reason in a file next to OUT whose name ends in .rejects.jsonl.
     """
     from ..annotation.annotate import annotate
     from ..annotation.job import AnnotationJob
     from ..runtime.folder import is_exported
 
     if gpu and engine == "local" and not is_exported(Path(model or pipeline)):
-        from ..devices import check_gpu  # imports torch, which an exported folder does without
+        from ..devices import check_gpu  # imports torch, which exported models do not need
 
         if notice := check_gpu(0):
             msg.info(notice)
@@ -55,4 +65,6 @@ def annotate_cli(
     seconds = time.perf_counter() - start
     msg.good(f"Wrote {target}: {total.records:,} records, {total.entities:,} entities, {seconds:,.0f} s")
     if total.rejected:
-        msg.warn(f"{total.rejected:,} records could not be read. They are in {job.rejects}, with line and reason.")
+        msg.warn(
+            f"{total.rejected:,} records could not be read. They are listed with line and reason in {job.rejects}."
+        )

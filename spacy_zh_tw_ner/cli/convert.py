@@ -1,4 +1,4 @@
-"""`convert IN OUT`: annotated files → `.spacy`."""
+"""Define `convert IN OUT`, which converts annotated files to `.spacy`."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ def convert_cli(
     source: Path = typer.Argument(
         ...,
         metavar="IN",
-        help="A file, or a folder whose files or folders have train, dev and test in their names. "
-        "A folder that is not there is looked for in $ZH_TW_NER_CORPORA.",
+        help="A file, or a folder whose files or subfolders have train, dev and test in their names. "
+        "A folder that does not exist is searched in $ZH_TW_NER_CORPORA.",
     ),
     target: Path = typer.Argument(
         ...,
         metavar="OUT",
-        help="A folder for train.spacy, dev.spacy and test.spacy; or a .spacy file, into which goes all of IN.",
+        help="A folder for train.spacy, dev.spacy and test.spacy, or a .spacy file for all of IN.",
     ),
     format: str = typer.Option(
         "auto",
@@ -28,45 +28,48 @@ def convert_cli(
         "-f",
         parser=corpus_format,
         metavar="FORMAT",
-        help="markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl (spaCy, Prodigy), "
-        "hf (tokens and ner_tags, JSON lines or Parquet), or spacy; recognised by content when not given.",
+        help="Format of IN: markup, columns (IOB, BIOES, BMES, BILOU), cluener, doccano, label-studio, brat, jsonl "
+        "(spaCy, Prodigy), hf (tokens and ner_tags, in JSON lines or Parquet), or spacy. By default it is detected.",
     ),
     script: str = typer.Option(
         "auto",
         "--script",
         "-s",
-        help="s2tw, s2twp (with Taiwanese words), t2tw, or another OpenCC configuration; "
-        "'none' leaves the text as it is, 'auto' converts Simplified text by s2tw.",
+        help="Conversion of characters: s2tw, s2twp (with Taiwanese words), t2tw, or another OpenCC configuration; "
+        "'none' converts nothing, 'auto' converts Simplified texts by s2tw.",
     ),
     offsets: str = typer.Option(
         "auto",
         "--offsets",
         parser=offset_unit,
         metavar="UNIT",
-        help="Unit of offsets: codepoint, utf16 or grapheme, with -inclusive when they name the last character; "
-        "recognised by comparing with the annotated texts, where the file repeats them, when not given.",
+        help="Unit of offsets: codepoint, utf16 or grapheme; add -inclusive if ends are the last character. By default "
+        "detected by comparison with the annotated texts, if the file repeats them.",
     ),
     max_rejects: int = typer.Option(
-        0, "--max-rejects", min=0, help="Fail when more annotations than this cannot be used."
+        0,
+        "--max-rejects",
+        min=0,
+        help="Number of annotations and records that may be rejected. If there are more, no .spacy file is written.",
     ),
-    force: bool = typer.Option(False, "--force", "-F", help="Replace .spacy files that exist."),
-    text_field: str | None = typer.Option(None, "--text-field", help="Field of JSON or Parquet that holds the text."),
-    tokens_field: str | None = typer.Option(None, "--tokens-field", help="Field that holds a list of tokens."),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace existing .spacy files."),
+    text_field: str | None = typer.Option(None, "--text-field", help="JSON field or Parquet column of the text."),
+    tokens_field: str | None = typer.Option(None, "--tokens-field", help="JSON field or Parquet column of the tokens."),
     tags_field: str | None = typer.Option(
-        None, "--tags-field", help="Field that holds the tags of the tokens, such as B-PERSON."
+        None, "--tags-field", help="JSON field or Parquet column of the tags of the tokens, such as B-PERSON."
     ),
     split: str = typer.Option(
         "",
         "--split",
-        help="Split one export at random, such as 8:1:1 into train, dev and test, or 9:1 into train and dev: "
-        "whole documents, and equal texts together.",
+        help="Split IN at random by a ratio: 8:1:1 into train, dev and test, or 9:1 into train and dev. "
+        "Documents, and equal texts, are never divided.",
     ),
-    seed: int = typer.Option(0, "--seed", help="Seed of --split."),
+    seed: int = typer.Option(0, "--seed", help="Seed of the random --split."),
 ) -> None:
-    """Convert annotated files to spaCy's format.
+    """Convert annotated files to .spacy files, and print how many annotations were kept, repaired and rejected.
 
-    Prints what was read, repaired and rejected. Rejected annotations are written to rejects.jsonl next to the output,
-    with file, line and reason. Nothing is written unless everything could be read.
+    Rejected annotations and records are listed in rejects.jsonl, in the output folder, with file, line and reason. If
+    there are more than --max-rejects, only this list is written. If a file cannot be read at all, nothing is written.
     """
     from ..corpora.annotation_checks import describe, rejects_path
     from ..corpora.convert import ConvertSettings, convert

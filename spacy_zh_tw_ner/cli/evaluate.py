@@ -1,4 +1,4 @@
-"""`evaluate PIPELINE [PIPELINE…] DATA`: scores with intervals, printed, as JSON, as a page and as pictures."""
+"""Define `evaluate PIPELINE... CORPUS`, which prints scores, and writes them as JSON, HTML page and diagrams."""
 
 import json
 from itertools import combinations
@@ -8,52 +8,70 @@ from typing import TYPE_CHECKING
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import use_gpu
+from .options import CORPUS_HELP, GPU_HELP, use_gpu
 from .terminal import msg, print_table
 
 if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
     from ..evaluation.bootstrap import Comparison, Scores
+    from ..evaluation.label_maps import LabelMap
     from ..evaluation.report import EvaluationReport
 
 
 @zh_tw_ner_cli.command("evaluate")
 def evaluate_cli(
-    pipelines: list[str] = typer.Argument(..., help="Folders or package names; several are compared with each other."),
-    data: Path = typer.Argument(..., help="A .spacy file."),
+    pipelines: list[str] = typer.Argument(
+        ..., metavar="PIPELINE", help="Folders or package names of pipelines; several are compared with each other."
+    ),
+    data: Path = typer.Argument(
+        ..., metavar="CORPUS", help=f"{CORPUS_HELP} With --label-map, any file that `convert` reads."
+    ),
     train: Path | None = typer.Option(
-        None, "--train", "-t", help="The training data, to score seen and new entities separately."
+        None,
+        "--train",
+        "-t",
+        help="The .spacy file of the training data, to score seen and unseen entities separately.",
     ),
-    scripts: bool = typer.Option(False, "--scripts", help="Score with 台↔臺 etc. swapped, and Simplified, too."),
-    seqeval: bool = typer.Option(False, "--seqeval", help="Add seqeval's report on BIO tags, strict and default."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write everything as JSON, too."),
-    page: Path | None = typer.Option(None, "--page", help="Write an HTML page of the errors."),
-    figure: Path | None = typer.Option(None, "--figure", help="Draw F by label, as .svg or .png."),
-    matrix: Path | None = typer.Option(None, "--matrix", help="Draw the confusion matrix of labels, as .svg or .png."),
+    label_map: Path | None = typer.Option(
+        None, "--label-map", help="TOML file that maps the labels of CORPUS and of the pipelines to common labels."
+    ),
+    scripts: bool = typer.Option(
+        False, "--scripts", help="Also score with variants such as 台 and 臺 swapped, and with Simplified characters."
+    ),
+    seqeval: bool = typer.Option(
+        False, "--seqeval", help="Also print the strict and default reports of seqeval on BIO tags."
+    ),
+    output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for all scores."),
+    page: Path | None = typer.Option(None, "--page", help="File for an HTML page of the errors."),
+    figure: Path | None = typer.Option(None, "--figure", help="File for a diagram of F by label, .svg or .png."),
+    matrix: Path | None = typer.Option(None, "--matrix", help="File for the confusion matrix of labels, .svg or .png."),
     diagram: Path | None = typer.Option(
-        None, "--diagram", "-d", help="Draw a reliability diagram of the scores, as .svg or .png."
+        None, "--diagram", "-d", help="File for a reliability diagram of the scores, .svg or .png."
     ),
-    resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap samples for the intervals."),
-    seed: int = typer.Option(0, "--seed", min=0, help="Seed of the resampling."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
+    resamples: int = typer.Option(1000, "--resamples", min=1, help="Number of bootstrap samples for the intervals."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
 ) -> None:
-    """Score pipelines on gold data: exact spans, micro, macro and by label, with 95 % bootstrap intervals.
+    """Score pipelines on a corpus: precision, recall and F of exact spans, with 95 % bootstrap intervals.
 
-    Also by boundary alone, by label alone, by length, and what kinds of mistakes there are. --page, --matrix and
-    --diagram show the last pipeline.
+    Scores are micro, macro, by label, by length, of boundaries alone and of labels alone, with counts of each kind of
+    error. --page, --matrix and --diagram are about the last pipeline.
     """
 
     from ..atomic_writes import write_whole
     from ..evaluation.bootstrap import compare_counts
     from ..evaluation.figures import draw_confusion, draw_reliability, draw_scores, picture_bytes, require_picture
     from ..evaluation.html_page import render_page
+    from ..evaluation.label_maps import read_label_map
     from ..evaluation.predictions import read_golds
     from ..evaluation.report import EvaluateSettings, evaluate, require_seqeval, surfaces_of
     from ..outputs import require_report
     from ..recognizers.pipelines import load_pipeline, pipeline_places
-    from .terminal import warn_of_unknown_labels
 
-    # Everything that can be wrong with the outputs is reported before anything is computed.
-    inputs = [*pipeline_places(*pipelines), data, *filter(None, [train])]
+    # All outputs are checked before anything is computed.
+    inputs = [*pipeline_places(*pipelines), data, *filter(None, [train, label_map])]
     for report_path, kind in ((output, "JSON"), (page, "HTML")):
         if report_path is not None:
             require_report(report_path, kind, inputs=inputs)
@@ -61,16 +79,16 @@ def evaluate_cli(
         require_picture(picture, inputs=inputs)
     if seqeval:
         require_seqeval()
+    labels = None if label_map is None else read_label_map(label_map)
     use_gpu(gpu_id)
     reports: dict[str, EvaluationReport] = {}
     for pipeline in dict.fromkeys(pipelines):
         nlp = load_pipeline(pipeline)
         known = None if train is None else surfaces_of(list(read_golds(nlp, train)))
-        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval)
-        golds = list(read_golds(nlp, data))
+        settings = EvaluateSettings(resamples, seed, known, scripts, seqeval, labels)
         if len(pipelines) > 1:
             msg.divider(pipeline)
-        warn_of_unknown_labels(nlp, golds, data)
+        golds = _read_golds(nlp, data, labels)
         reports[pipeline] = report = evaluate(nlp, golds, settings)
         _print_report(report)
     compared = {
@@ -79,7 +97,8 @@ def evaluate_cli(
     }
     _print_comparisons(compared)
     if output is not None:
-        header = {"data": str(data), "resamples": resamples, "seed": seed}
+        mapped = {} if label_map is None else {"label_map": str(label_map)}
+        header = {"data": str(data), **mapped, "resamples": resamples, "seed": seed}
         found = [{"pipeline": name, **header, **report.to_json()} for name, report in reports.items()]
         differences = [{"from": a, "to": b, **comparison.to_json()} for (a, b), comparison in compared.items()]
         scores = found[0] if len(found) == 1 else {**header, "pipelines": found, "comparisons": differences}
@@ -89,7 +108,7 @@ def evaluate_cli(
         write_whole(page, render_page(report.pairs, title=f"{pipelines[-1]} · {data.name}").encode())
         msg.good(f"Wrote {page}: open it in a browser.")
     if diagram is not None and not report.confidence.has_scores:
-        msg.warn(f"No entity has a score: there is nothing to draw in {diagram}.")
+        msg.warn(f"No entity has a score, so {diagram} was not written.")
         diagram = None
     for path, drawing in (
         (figure, draw_scores({name: report.exact for name, report in reports.items()})),
@@ -99,6 +118,29 @@ def evaluate_cli(
         if path is not None:
             write_whole(path, picture_bytes(drawing, path))
             msg.good(f"Wrote {path}")
+
+
+def _read_golds(nlp: "Language", data: Path, label_map: "LabelMap | None") -> "list[Doc]":
+    """Read the gold documents of a corpus, and print warnings about its labels.
+
+    nlp (Language): The pipeline; labels that it cannot predict are reported.
+    data (Path): The corpus.
+    label_map (LabelMap | None): Map of the labels; labels that it leaves out are reported.
+    RETURNS (list[Doc]): The documents.
+    """
+    from ..evaluation.label_maps import read_mapped_golds
+    from ..evaluation.predictions import read_golds
+    from ..recognizers.spacy_recognizer import SpacyRecognizer
+    from .terminal import warn_of_unknown_labels
+
+    if label_map is None:
+        golds = list(read_golds(nlp, data))
+        warn_of_unknown_labels(nlp, golds, data)
+        return golds
+    golds = read_mapped_golds(nlp, data, label_map, msg.warn)
+    for sentence in label_map.report(SpacyRecognizer(nlp).labels):
+        msg.warn(sentence)
+    return golds
 
 
 def _print_report(report: "EvaluationReport") -> None:
@@ -112,10 +154,10 @@ def _print_report(report: "EvaluationReport") -> None:
     for name, script in report.scripts.items():
         low, high = script.difference.f.to_json()
         value = 100 * script.difference.f.value
-        msg.info(f"{name}: {script.changed} documents change, F by {value:+.2f} ({low:+.2f} to {high:+.2f})")
+        msg.info(f"{name}: {script.changed} documents change, and F by {value:+.2f} ({low:+.2f} to {high:+.2f})")
     msg.info("Mistakes: " + ", ".join(f"{n} {kind}" for kind, n in report.mistakes.items()))
     for mode, rows in report.seqeval.items():
-        msg.info(f"seqeval, {mode} mode on IOB2 tags, a tag a character:")
+        msg.info(f"seqeval, {mode} mode on IOB2 tags, one tag per character:")
         table = [(name, *(f"{row[k]:.4f}" for k in ("precision", "recall", "f1-score"))) for name, row in rows.items()]
         print_table(table, header=("", "precision", "recall", "f1-score"), aligns="lrrr", divider=False)
     if report.confidence.has_scores:

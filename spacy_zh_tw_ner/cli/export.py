@@ -1,11 +1,11 @@
-"""`export IN OUT`: a corpus, or what a pipeline proposes, for a labelling tool."""
+"""Define `export IN OUT`, which writes annotations or predictions for annotation tools."""
 
 from pathlib import Path
 
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import FORCE_FILE, export_format, one_of, use_gpu
+from .options import FORCE_FILE, GPU_HELP, export_format, one_of, use_gpu
 from .terminal import msg
 
 
@@ -14,19 +14,22 @@ def export_cli(
     source: Path = typer.Argument(
         ...,
         metavar="IN",
-        help="A .spacy file, or any other that `convert` reads. With --pipeline also plain text, one text per line.",
+        help="A .spacy file, or another file that `convert` reads. With --pipeline also plain text, one text per line.",
     ),
-    target: Path = typer.Argument(..., metavar="OUT", help="The file to write; for brat an empty or new folder."),
+    target: Path = typer.Argument(..., metavar="OUT", help="The output file; for brat a new or empty folder."),
     format: str = typer.Option(
         ...,
         "--format",
         "-f",
         parser=export_format,
         metavar="FORMAT",
-        help="doccano, label-studio, bio, bioes, jsonl (spaCy, Prodigy), brat, or hf.",
+        help="Format of OUT: doccano, label-studio, bio, bioes, jsonl (spaCy, Prodigy), brat, or hf.",
     ),
     pipeline: str | None = typer.Option(
-        None, "--pipeline", "-p", help="Folder or package name of a pipeline that annotates, for people to correct."
+        None,
+        "--pipeline",
+        "-p",
+        help="Folder or package name of a pipeline whose predictions are exported for correction.",
     ),
     model: str | None = typer.Option(None, "--model", "-m", hidden=True, help="The old name of --pipeline."),
     order: str = typer.Option(
@@ -34,14 +37,14 @@ def export_cli(
         "--order",
         parser=one_of("file", "uncertain"),
         metavar="[file|uncertain]",
-        help="'uncertain' puts first what the pipeline is least certain of; needs --pipeline.",
+        help="Order of the texts: 'uncertain' sorts by the lowest score in each text; needs --pipeline.",
     ),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="GPU, or -1 for the CPU."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
     force: bool = FORCE_FILE,
 ) -> None:
-    """Write annotations for a labelling tool: those of a corpus, or a pipeline's with their scores.
+    """Write annotations for an annotation tool: those of a corpus, or predictions of a pipeline with their scores.
 
-    What people have corrected, `convert` reads again. Nothing is written unless the format can hold all of it.
+    `convert` reads the corrected file again. Nothing is written if the format cannot hold one of the texts.
     """
 
     from ..corpora.export import export

@@ -1,4 +1,4 @@
-"""`export-onnx PIPELINE OUT`: a pipeline with a Transformer for ONNX Runtime, checked before it is written."""
+"""Define `export-onnx PIPELINE OUT`, which exports a Transformer pipeline for ONNX Runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
+from .options import COMPONENT_HELP, FORCE_FOLDER, IGNORE_HELP, check_drop, one_of
 from .terminal import msg, print_table
 
 if TYPE_CHECKING:
@@ -15,27 +15,31 @@ if TYPE_CHECKING:
 
 @zh_tw_ner_cli.command("export-onnx")
 def export_onnx_cli(
-    pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline with a Transformer."),
+    pipeline: str = typer.Argument(
+        ..., metavar="PIPELINE", help="Folder or package name of a pipeline with a Transformer."
+    ),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for model.onnx, pieces.npz and pipeline.json."),
-    component: str | None = typer.Option(None, "--component", help="Name of the component, if there are several."),
+    component: str | None = typer.Option(None, "--component", help=COMPONENT_HELP),
     to: str = typer.Option(
         "float32",
         "--to",
         parser=one_of("float32", "int8"),
         metavar="[float32|int8]",
-        help="int8 is a quarter of the size, and faster.",
+        help="Precision of the weights; int8 has a quarter of the size and is faster.",
     ),
     dev: Path | None = typer.Option(
-        None, "--dev", help="For int8: a .spacy file; the one that it was trained with if left out."
+        None, "--dev", help="For int8: a .spacy file to measure F; by default the dev corpus of the training config."
     ),
-    max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that int8 may lose."),
+    max_f1_drop: float = typer.Option(
+        0.5, "--max-f1-drop", help="Largest allowed drop of F by int8, in points of 100."
+    ),
     ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Export a pipeline to ONNX and the files that it needs to run without torch and spaCy.
+    """Export a pipeline to ONNX, to run without torch and spaCy.
 
-    Random texts go through both; nothing is written if emissions or tags differ. With `--to int8`, the checked model is
-    then quantized, and nothing is written if F falls too far.
+    Pipeline and export are compared on random texts, and nothing is written if emissions or tags differ. With
+    `--to int8` the export is then quantized, and nothing is written if F falls by more than --max-f1-drop.
     """
     from ..errors import CorpusError, Errors
     from ..evaluation.predictions import read_golds
@@ -56,8 +60,9 @@ def export_onnx_cli(
     with output_folder(output, force=force, inputs=[*inputs, dev]) as folder:
         agreement = write_onnx(nlp, folder, component)
         msg.info(
-            f"{agreement.characters:,} random characters: all tags equal, emissions to {agreement.difference:.1e} of "
-            f"the largest. Characters/s: {agreement.speed_before:,.0f} torch, {agreement.speed:,.0f} ONNX Runtime"
+            f"{agreement.characters:,} random characters: all tags equal, emissions differ by up to "
+            f"{agreement.difference:.1e} of the largest. Characters/s: {agreement.speed_before:,.0f} torch, "
+            f"{agreement.speed:,.0f} ONNX Runtime"
         )
         if to == "int8":
             golds = list(read_golds(nlp, dev)) if dev.is_file() else []

@@ -1,4 +1,4 @@
-"""`from-hf MODEL OUT`: a token classification checkpoint, such as CKIP's, as a spaCy pipeline, without training."""
+"""Define `from-hf MODEL OUT`, which converts a Hugging Face token classification model, such as CKIP's."""
 
 from pathlib import Path
 
@@ -11,17 +11,21 @@ from .terminal import msg
 
 @zh_tw_ner_cli.command("from-hf")
 def from_hf_cli(
-    model: str = typer.Argument(..., help="Id on the Hugging Face Hub, or a folder."),
-    output: Path = typer.Argument(..., help="Folder for the pipeline."),
-    revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit on the Hub."),
-    size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window of a long document."),
-    overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of it."),
+    model: str = typer.Argument(..., metavar="MODEL", help="Id of a model on the Hugging Face Hub, or its folder."),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the pipeline."),
+    revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit of the model."),
+    size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window, into which long documents are split."),
+    overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of a window."),
     save_dtype: str | None = typer.Option(
-        None, "--save-dtype", parser=one_of("fp16", "bf16"), metavar="[fp16|bf16]", help="Save in half the size."
+        None,
+        "--save-dtype",
+        parser=one_of("fp16", "bf16"),
+        metavar="[fp16|bf16]",
+        help="Save weights in half the size.",
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Turn a Hugging Face token classification checkpoint into a spaCy pipeline, without training."""
+    """Convert a Hugging Face token classification model to a spaCy pipeline, without training."""
     from ..export.from_hf import pipeline_from_hf
     from ..outputs import output_folder
 
@@ -32,4 +36,4 @@ def from_hf_cli(
         nlp.to_disk(folder)
     msg.good(f"Wrote {output}: spacy.load({str(output)!r})")
     if "ckip" in model.lower():
-        msg.warn("CKIP's weights are under the GPL-3.0, and so is a pipeline that holds them. See the model's card.")
+        msg.warn("CKIP's weights are licensed under the GPL-3.0, so the pipeline is, too. See the model's card.")

@@ -1,4 +1,4 @@
-"""`python -m spacy zh-tw-ner …`: spaCy loads this entry point before it builds its own command line."""
+"""Add the commands to spaCy's command line, as `python -m spacy zh-tw-ner …`; spaCy loads this entry point first."""
 
 from spacy.cli._util import app
 

@@ -1,4 +1,4 @@
-"""`init-config OUT --preset NAME --corpus FOLDER`: a complete config for `spacy train`."""
+"""Define `init-config OUT`, which writes a complete training config from a preset or pipeline."""
 
 import shlex
 import sys
@@ -14,23 +14,29 @@ from .terminal import msg
 
 @zh_tw_ner_cli.command("init-config")
 def init_config_cli(
-    target: Path = typer.Argument(..., metavar="OUT", help="The config to write."),
-    preset: str = typer.Option("", "--preset", help="Name of a preset, such as 12gb-base; an unknown name lists all."),
-    source: str = typer.Option("", "--source", help="Instead of a preset: a trained pipeline, to train it further."),
+    target: Path = typer.Argument(..., metavar="OUT", help="The config file to write."),
+    preset: str = typer.Option(
+        "", "--preset", help="Name of a preset, such as 12gb-base; an unknown name prints the list."
+    ),
+    source: str = typer.Option(
+        "", "--source", help="Instead of --preset: folder or package name of a pipeline to train further."
+    ),
     corpus: Path | None = typer.Option(
         None,
         "--corpus",
-        help="Folder with train.spacy and dev.spacy, as `convert` writes it; asked for on a terminal when not given.",
+        help="Folder with train.spacy and dev.spacy, as `convert` writes it; on a terminal, you are asked for it.",
     ),
-    labels: str = typer.Option("", "--labels", "-l", help="With commas; without, they are found in the corpus."),
-    base: str = typer.Option("", "--base", "-b", help="Another checkpoint: an id on the Hub, or a folder."),
-    train: str = typer.Option("", "--train", help="Path of the training corpus, if it is not in --corpus."),
-    dev: str = typer.Option("", "--dev", help="Path of the dev corpus, if it is not in --corpus."),
+    labels: str = typer.Option(
+        "", "--labels", "-l", help="Labels, separated by commas; by default those in the corpus."
+    ),
+    base: str = typer.Option("", "--base", "-b", help="Another base model: id on the Hugging Face Hub, or folder."),
+    train: str = typer.Option("", "--train", help="The training .spacy file, if it is not in --corpus."),
+    dev: str = typer.Option("", "--dev", help="The dev .spacy file, if it is not in --corpus."),
     force: bool = FORCE_FILE,
 ) -> None:
-    """Write a complete training config from a preset, or one that trains an existing pipeline further.
+    """Write a complete training config from a preset, or a config that trains an existing pipeline further.
 
-    Prints the commands that plan and train with it. Review the config before you run them.
+    The commands that plan the memory and train with the config are printed. Review the config before you run them.
     """
     from ..atomic_writes import write_whole
     from ..errors import Errors, UsageError, Warnings
@@ -55,7 +61,7 @@ def init_config_cli(
     if names and source:
         config["initialize"]["after_init"] |= {"labels": names, "corpus": None}
     elif names:
-        # Without this they are found in the corpus, in its order.
+        # Otherwise the labels are those in the corpus, in the order in which they occur.
         config["initialize"]["components"]["ner"]["labels"] = names
     write_whole(target, config.to_str(interpolate=False).encode())
     msg.good(f"Wrote {target}")
@@ -74,10 +80,10 @@ def _is_terminal() -> bool:
 def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
     """Return the command that trains with a config and, for a Transformer, the command that plans its memory.
 
-    config (Config): The config that was written.
-    target (Path): Its file.
-    preset (str): The preset or source pipeline that it was made from.
-    RETURNS (list[list[str]]): The words of each command.
+    config (Config): The config.
+    target (Path): The file to which it was written.
+    preset (str): The preset or source pipeline of the config.
+    RETURNS (list[list[str]]): The commands, each as a list of words.
     """
     from ..errors import PlanError
     from ..planning.presets import preset_notes
@@ -89,7 +95,7 @@ def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
     try:
         find_transformer(config)
     except PlanError:
-        return [train]  # without a Transformer a CPU is enough, and memory needs no planning
+        return [train]  # without a Transformer, a CPU is enough and memory need not be planned
     try:
         vram = float(preset_notes(preset)["vram"])
     except (KeyError, PlanError):

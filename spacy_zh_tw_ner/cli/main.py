@@ -1,6 +1,6 @@
-"""Define the command group: registration, common options, and error handling.
+"""Define the command group `zh-tw-ner`: registration of commands, common options, and error handling.
 
-Exit status 0: done. 1: the operation failed. 2: the command line was wrong, or `plan` does not fit. 130: interrupted.
+Exit status 0: success. 1: error. 2: invalid command line, or the config of `plan` does not fit. 130: interrupted.
 """
 
 import errno
@@ -18,7 +18,7 @@ from ..errors import Errors, UsageError, ZhTwNerError
 from .terminal import msg
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+INTERRUPTED = 130  # as in shells: 128 + SIGINT
 REMEDIES: Mapping[int | None, str] = {
     errno.ENOSPC: "Free some disk space, or choose another output.",
     errno.EDQUOT: "Free some disk space, or choose another output.",
@@ -39,19 +39,19 @@ AFTER_INTERRUPTION = {
     "mask": "Run the same command again to continue where it stopped.",
 }
 SPACY_CODE = re.compile(r"\[E\d{3,4}\] ")
-VERBOSE_HELP = "Print the traceback of an error, too."
+VERBOSE_HELP = "Also print the traceback of an error."
 _group_is_verbose: ContextVar[bool] = ContextVar("group_is_verbose", default=False)
 
 
 class App(typer.Typer):
-    """A command group: each command has --verbose, and errors end it with one message and an exit status.
+    """A command group whose commands have --verbose, and report errors as one message and an exit status.
 
-    The errors of this package, an OSError, and spaCy's errors about a config or a file become one line with a code.
-    Any other is a mistake in the code, and shows its traceback as well.
+    The errors of this package, an OSError, and spaCy's errors about a config or file are printed as one line with a
+    code. Any other error is a bug, so its traceback is printed as well.
     """
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandT], CommandT]:
-        """Register a function as a command."""
+        """Return a decorator that registers a function as a command. Arguments as in `typer.Typer.command`."""
         register = super().command(name, **settings)
 
         def decorate(function: CommandT) -> CommandT:
@@ -69,7 +69,7 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
-            if hasattr(error, "format_message"):  # a usage error, perhaps of another copy of click, such as spaCy's
+            if hasattr(error, "format_message"):  # a usage error, perhaps of another copy of click, as spaCy has
                 if isinstance(error, typer.BadParameter):
                     raise
                 raise typer.BadParameter(error.format_message()) from error
@@ -92,11 +92,11 @@ def _guarded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def describe(error: BaseException, command: str) -> str:
-    """Return the message of an error that a user can act on, with its code.
+    """Return the message for an error that users can correct.
 
     error (BaseException): The exception that ended the command.
-    command (str): The name of the command.
-    RETURNS (str): The message; empty for any other error, of which a developer needs the traceback.
+    command (str): Name of the command.
+    RETURNS (str): The message with its code; empty for an error in the code, whose traceback must be shown.
     """
     from ..extras import package_hint
 
@@ -119,9 +119,9 @@ def describe(error: BaseException, command: str) -> str:
 
 
 def _is_of_spacy(error: BaseException) -> bool:
-    """Return whether spaCy raised an error about a config or a file, which has a message for users.
+    """Return whether an error is one of spaCy about a config or file, whose message is for users.
 
-    This is the one place that reads spaCy's messages: those with a code are for users, and have no class of their own.
+    spaCy has no classes for such errors, so they are recognized by the code in their messages, such as [E050].
     """
     from catalogue import RegistryError
     from confection import ConfigValidationError
@@ -131,7 +131,7 @@ def _is_of_spacy(error: BaseException) -> bool:
 
 
 def exit_status(error: BaseException) -> int:
-    """Return 130 after an interruption, 2 if the command line was wrong, else 1."""
+    """Return the exit status for an error: 130 for an interruption, 2 for an invalid command line, else 1."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     return 2 if isinstance(error, UsageError) else 1
@@ -139,7 +139,7 @@ def exit_status(error: BaseException) -> int:
 
 zh_tw_ner_cli = App(
     name="zh-tw-ner",
-    help="Traditional Chinese (Taiwan) named entity recognition.",
+    help="Named entity recognition for Traditional Chinese (Taiwan).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -160,5 +160,5 @@ def zh_tw_ner_group(
     ),
     verbose: bool = typer.Option(False, "--verbose", "-V", help=VERBOSE_HELP),
 ) -> None:
-    """Traditional Chinese (Taiwan) named entity recognition."""
+    """Named entity recognition for Traditional Chinese (Taiwan)."""
     _group_is_verbose.set(verbose)

@@ -1,4 +1,4 @@
-"""`mask IN OUT`: mask the personal data of a file of texts."""
+"""Define `mask IN OUT`, which masks personal data in a file of texts."""
 
 import time
 from pathlib import Path
@@ -6,43 +6,53 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
+from .options import (
+    CHUNK_SIZE_HELP,
+    ENTITIES_FIELD_HELP,
+    RECOGNIZER_HELP,
+    TEXT_FIELD_HELP,
+    WORKER_GPU_HELP,
+    WORKERS_HELP,
+)
 from .terminal import msg
 
 
 @zh_tw_ner_cli.command("mask")
 def mask_cli(
-    source: Path = typer.Argument(..., metavar="IN", help="A .jsonl, .parquet or .txt file; .txt has a text a line."),
+    source: Path = typer.Argument(
+        ..., metavar="IN", help="A .jsonl or .parquet file, or a .txt file with one text per line."
+    ),
     target: Path = typer.Argument(..., metavar="OUT", help="A .jsonl or .parquet file, or .txt for a .txt input."),
     policy: Path | None = typer.Option(
-        None, "--policy", help="TOML file with the action of each label; without it, personal data is replaced."
+        None,
+        "--policy",
+        help="TOML file with the action for each label; by default, personal data is replaced by placeholders.",
     ),
     map: Path | None = typer.Option(
-        None, "--map", help="File for the original texts, which `unmask` needs; readable by you only."
+        None, "--map", help="File for the original texts, which `unmask` needs. Only you can read it."
     ),
     key_file: Path | None = typer.Option(
-        None, "--key-file", help="Secret of hashes and pseudonyms: the same key gives the same ones in every file."
+        None,
+        "--key-file",
+        help="File with the secret key of hashes and pseudonyms; files masked with one key have the same ones.",
     ),
-    pipeline: str = typer.Option(
-        "zh_tw_ner", "--pipeline", "-p", help="spaCy pipeline (folder or package) or exported model."
-    ),
-    text_field: str = typer.Option("text", "--text-field", help="Field or column of the text."),
-    entities_field: str = typer.Option("entities", "--entities-field", help="Field or column for the entities."),
+    pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help=RECOGNIZER_HELP),
+    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    entities_field: str = typer.Option("entities", "--entities-field", help=ENTITIES_FIELD_HELP),
     keep_fields: list[str] = typer.Option(
-        [], "--keep-field", help="Another field to copy, unmasked; repeat it for several. All others are left out."
+        [],
+        "--keep-field",
+        help="Name of another field to copy unmasked; may be repeated. All other fields are left out.",
     ),
-    workers: int = typer.Option(
-        0, "--workers", "-w", min=0, help="Worker processes; 0 for one per core or, with --gpu, one per GPU."
-    ),
-    gpu: bool = typer.Option(False, "--gpu", help="Give each worker a GPU."),
-    chunk_size: int = typer.Option(
-        500, "--chunk-size", min=1, help="Records per chunk; an interruption loses at most the chunks in progress."
-    ),
-    force: bool = typer.Option(False, "--force", "-F", help="Mask again, and replace OUT and the map."),
+    workers: int = typer.Option(0, "--workers", "-w", min=0, help=WORKERS_HELP),
+    gpu: bool = typer.Option(False, "--gpu", help=WORKER_GPU_HELP),
+    chunk_size: int = typer.Option(500, "--chunk-size", min=1, help=CHUNK_SIZE_HELP),
+    force: bool = typer.Option(False, "--force", "-F", help="Mask from the start, and replace OUT and the map."),
 ) -> None:
-    """Mask personal data in a file of texts.
+    """Mask the personal data in a file of texts.
 
-    An interrupted job continues when the same command is run again. Records that cannot be read are listed, with line
-    and reason, in a file named after OUT with .rejects.jsonl.
+    To continue an interrupted job, run the same command again. Records that cannot be read are listed with line and
+    reason, but without their text, in a file next to OUT whose name ends in .rejects.jsonl.
     """
     from ..annotation.annotate import annotate
     from ..annotation.job import AnnotationJob, FileMasking
@@ -50,7 +60,7 @@ def mask_cli(
 
     key = None if key_file is None else read_key(key_file)
     actions = MaskingPolicy() if policy is None else read_policy(policy)
-    Masker(actions, key=key)  # a hash without a key is an error before the pipeline is loaded
+    Masker(actions, key=key)  # raises an error for a hash without a key, before the pipeline is loaded
     masking = FileMasking(actions, map, key, tuple(keep_fields))
     job = AnnotationJob(source, target, pipeline, text_field, entities_field, chunk_size, masking)
     start = time.perf_counter()
@@ -58,4 +68,6 @@ def mask_cli(
     seconds = time.perf_counter() - start
     msg.good(f"Wrote {target}: {total.records:,} records, {total.entities:,} entities, {seconds:,.0f} s")
     if total.rejected:
-        msg.warn(f"{total.rejected:,} records could not be read. They are in {job.rejects}, with line and reason.")
+        msg.warn(
+            f"{total.rejected:,} records could not be read. They are listed with line and reason in {job.rejects}."
+        )

@@ -1,29 +1,31 @@
-"""`model-card PIPELINE OUT`: describe a pipeline for the people who will use it."""
+"""Define `model-card PIPELINE OUT`, which writes the model card of a pipeline."""
 
 from pathlib import Path
 
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import FORCE_FOLDER
+from .options import FORCE_FOLDER, PIPELINE_HELP
 from .terminal import msg
 
 
 @zh_tw_ner_cli.command("model-card")
 def model_card_cli(
-    pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
-    output: Path = typer.Argument(..., help="An .md file, or a folder for a copy of the pipeline with the card."),
-    metrics: Path | None = typer.Option(None, "--metrics", help="Scores that `evaluate --output` wrote."),
-    name: str = typer.Option("", "--name", help="Name under which the pipeline is installed, such as zh_tw_ner."),
+    pipeline: str = typer.Argument(..., metavar="PIPELINE", help=PIPELINE_HELP),
+    output: Path = typer.Argument(
+        ..., metavar="OUT", help="An .md file, or a folder for a copy of the pipeline with the card."
+    ),
+    metrics: Path | None = typer.Option(None, "--metrics", help="JSON file of scores that `evaluate --output` wrote."),
+    name: str = typer.Option("", "--name", help="Package name of the pipeline, such as zh_tw_ner."),
     corpus: str = typer.Option("", "--corpus", help="Name of the training corpus."),
-    corpus_license: str = typer.Option("", "--corpus-license", help="Licence of the corpus."),
+    corpus_license: str = typer.Option("", "--corpus-license", help="Licence of the training corpus."),
     license_: str = typer.Option("", "--license", help="Licence of the pipeline."),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Write a model card: labels, corpus and licence, scores by label, calibration, limits, and how to cite.
+    """Write a model card: labels, corpus, licence, scores by label, calibration, limits and citation.
 
-    A folder as OUT becomes a copy of the pipeline whose README.md is the card and whose meta.json names description,
-    licence and corpus; `spacy package` takes them over.
+    If OUT is a folder, it becomes a copy of the pipeline with the card as README.md, and with description, licence and
+    corpus in meta.json, which `spacy package` uses.
     """
     import shutil
 

@@ -1,4 +1,4 @@
-"""Define what several commands share: options, parsers of their values, and what --gpu-id and --max-f1-drop do."""
+"""Define the arguments, options, value parsers and checks that several commands share."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -10,44 +10,65 @@ import typer
 from ..errors import Errors
 from .terminal import msg
 
+PIPELINE_HELP = "Folder or package name of a pipeline."
+RECOGNIZER_HELP = "Folder or package name of a pipeline, or folder of an exported model."
+CORPUS_HELP = "A .spacy file with gold annotation."
+GPU_HELP = "Number of the GPU, from 0; -1 for the CPU."
+COMPONENT_HELP = "Name of the component, if the pipeline has several recognizers."
+TEXT_FIELD_HELP = "Field or column of the text."
+ENTITIES_FIELD_HELP = "Field or column to which the entities are written."
+WORKERS_HELP = "Number of worker processes; 0 for one per core or, with --gpu, one per GPU."
+WORKER_GPU_HELP = "Give each worker a GPU."
+CHUNK_SIZE_HELP = "Maximum number of records per chunk; an interruption loses the chunks in progress."
 FORCE_FOLDER: Any = typer.Option(
-    False, "--force", "-F", help="Replace the output folder if this package has written it. Others are never replaced."
+    False, "--force", "-F", help="Replace the folder OUT if this package wrote it. Other folders are never replaced."
 )
 FORCE_FILE: Any = typer.Option(False, "--force", "-F", help="Replace OUT if it exists.")
-IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there is no --dev to measure it."
+IGNORE_HELP = "Write OUT even if F falls by more than --max-f1-drop, or if there is no --dev corpus to measure it."
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser for an option with a fixed set of values, upper or lower case."""
+    """Return a parser for an option that accepts only the given values, in upper or lower case."""
     return lambda value: pick(value, choices)
 
 
 def corpus_format(value: str) -> str:
-    """Parse the name of an input format of corpora."""
+    """Parse the value of `--format` of `convert`, ignoring case.
+
+    RAISES (typer.BadParameter): If there is no such format.
+    """
     from ..corpora.formats.detection import FORMATS
 
     return pick(value, ("auto", *FORMATS))
 
 
 def export_format(value: str) -> str:
-    """Parse the name of an output format of corpora."""
+    """Parse the value of `--format` of `export`, ignoring case.
+
+    RAISES (typer.BadParameter): If there is no such format.
+    """
     from ..corpora.export import WRITERS
 
     return pick(value, WRITERS)
 
 
 def offset_unit(value: str) -> str:
-    """Parse the unit of offsets."""
+    """Parse the value of `--offsets`, ignoring case.
+
+    RAISES (typer.BadParameter): If there is no such unit.
+    """
     from ..corpora.offsets import CONVENTIONS
 
     return pick(value, ("auto", *CONVENTIONS))
 
 
 def pick(value: str, choices: Iterable[str]) -> str:
-    """Find a value among the choices, ignoring case.
+    """Find the value of an option among its choices, ignoring case.
 
-    RETURNS (str): The choice as it is listed.
-    RAISES (typer.BadParameter): If there is none; the message suggests the most similar choice and lists all.
+    value (str): The value that the user gave.
+    choices (Iterable[str]): The allowed values.
+    RETURNS (str): The matching choice, spelled as in `choices`.
+    RAISES (typer.BadParameter): If no choice matches; the message lists all and suggests the most similar one.
     """
     known = list(choices)
     found = next((choice for choice in known if choice.lower() == value.strip().lower()), None)
@@ -59,7 +80,9 @@ def pick(value: str, choices: Iterable[str]) -> str:
 
 
 def use_gpu(gpu_id: int) -> None:
-    """Select the device of pipelines that are loaded from now on; print a line if only the encoders run on the GPU.
+    """Select the device on which pipelines are loaded from now on.
+
+    Print a message if only the encoders can run on the GPU.
 
     gpu_id (int): Number of the GPU, or -1 for the CPU.
     RAISES (DeviceError): If there is no such GPU.
@@ -71,14 +94,14 @@ def use_gpu(gpu_id: int) -> None:
 
 
 def check_drop(data: Path, before: float, after: float, *, limit: float, ignore: bool, instead: str) -> None:
-    """Compare F before and after.
+    """Check that quantization does not lower F too much.
 
-    data (Path): The data that F was measured on.
-    before, after (float): Micro F of exact spans, 0 to 100.
-    limit (float): Points that may be lost.
-    ignore (bool): Only warn.
-    instead (str): The value of `--to` that loses less.
-    RAISES (ValueError): If F falls by more than the limit.
+    data (Path): The corpus on which F was measured.
+    before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
+    limit (float): Largest allowed drop, in points of F.
+    ignore (bool): Print a warning instead of raising an error.
+    instead (str): The value of `--to` that loses less, for the message.
+    RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """
     drop = before - after
     if drop <= limit:

@@ -1,4 +1,4 @@
-"""`plan CONFIG --vram 12`: the memory of a training step, before it runs."""
+"""Define `plan CONFIG --vram GIB`, which estimates the memory of a training step before training."""
 
 import json
 import sys
@@ -15,29 +15,31 @@ if TYPE_CHECKING:
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "context")
 NOTES = {
-    "gradients": "of what trains",
+    "gradients": "of the trained weights",
     "activations": "at the peak, in addition to the gradients",
     "head": "hidden states, emissions, CRF",
-    "context": "what CUDA takes for itself",
+    "context": "used by CUDA itself",
 }
 
 
 @zh_tw_ner_cli.command("plan")
 def plan_cli(
-    config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-large-lora."),
-    vram: float | None = typer.Option(None, "--vram", "-v", help="GPU memory in GiB; default: that of the preset."),
-    batch: int | None = typer.Option(None, "--batch", min=1, help="Batch size; default: that of the config."),
-    length: int | None = typer.Option(
-        None, "--length", min=3, help="Wordpieces per window; default: that of the config."
+    config: str = typer.Argument(
+        ..., metavar="CONFIG", help="A config file, or the name of a preset such as 12gb-large-lora."
     ),
-    write: Path | None = typer.Option(None, "--write", help="Save the config, reduced in memory until it fits."),
-    force: bool = typer.Option(False, "--force", "-F", help="Replace the file of --write if it exists."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
+    vram: float | None = typer.Option(None, "--vram", "-v", help="GPU memory in GiB; by default that of the preset."),
+    batch: int | None = typer.Option(None, "--batch", min=1, help="Batch size; by default that of the config."),
+    length: int | None = typer.Option(
+        None, "--length", min=3, help="Wordpieces per window; by default that of the config."
+    ),
+    write: Path | None = typer.Option(None, "--write", help="File for a config that is changed until it fits."),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace the --write file if it exists."),
+    as_json: bool = typer.Option(False, "--json", help="Print the plan as JSON."),
 ) -> None:
-    """Estimate the memory of a training step, and what to change if it does not fit.
+    """Estimate the memory of a training step, and list changes that make it fit.
 
-    Needs neither a GPU nor weights: the model is built on the meta device, and every allocation of a step is counted.
-    Exits with 2 if the config does not fit as it is.
+    Neither a GPU nor weights are needed: the model is built on torch's meta device, and every allocation of one step is
+    counted. The exit status is 2 if the config does not fit unchanged.
     """
     from ..atomic_writes import write_whole
     from ..outputs import require_new
@@ -63,14 +65,14 @@ def plan_cli(
 
 
 def _show(report: "PlanReport") -> None:
-    """Print a report as tables."""
+    """Print a memory plan as text and tables."""
     plan, recipe = report.plan, report.recipe
     share = f"{plan.trainable:,} of {plan.parameters:,} weights train ({plan.trainable / plan.parameters:.2%})"
     print(f"{recipe.settings.name}: {share}")
     if recipe.settings.trim:
         print(f"The vocabulary is trimmed to {plan.vocabulary:,} wordpieces.")
     print(
-        f"{recipe.n_windows} × {recipe.length} wordpieces at once, {recipe.accumulate} × before an update, "
+        f"batch size {recipe.n_windows} × {recipe.length} wordpieces, {recipe.accumulate} gradient accumulation steps, "
         f"{recipe.settings.memory.precision}, {recipe.optimizer}"
     )
     rows = [(part, _gib(getattr(plan, part)), NOTES.get(part, "")) for part in PARTS]
@@ -78,20 +80,20 @@ def _show(report: "PlanReport") -> None:
     if report.fits:
         msg.good(f"It fits in {report.vram:g} GiB.")
     else:
-        msg.warn(f"It does not fit in {report.vram:g} GiB as a whole.")
+        msg.warn(f"The batch does not fit in {report.vram:g} GiB as a whole.")
     if report.parts is not None:
         msg.info(
-            f"It still trains as it is: memory.micro_batch lets it run {report.parts.n_windows} windows at a time in "
-            f"{_gib(report.parts.total)} GiB, with the same gradients, and about a third slower."
+            f"The config still trains unchanged: memory.micro_batch runs {report.parts.n_windows} windows at a time in "
+            f"{_gib(report.parts.total)} GiB, with the same gradients, about a third slower."
         )
     largest = ", ".join(f"{n} × {length}" for length, n in report.largest.items() if n)
-    print(f"The largest batches that fit: {largest}" if largest else "Not even one window fits.")
+    print(f"The largest batches that fit (windows × wordpieces): {largest}" if largest else "Not even one window fits.")
     if report.reductions:
-        print("What to change, in this order:")
+        print("Changes that reduce the memory, in this order:")
         ladder = [(str(r.level), r.change, _gib(r.plan.total)) for r in report.reductions]
         print_table(ladder, header=("level", "change", "total"), aligns="llr")
         if not report.reductions[-1].plan.fits(report.vram):
-            msg.fail("Even so it does not fit: take a smaller base.")
+            msg.fail("Even with all changes it does not fit: choose a smaller base model.")
 
 
 def _gib(size: int) -> str:

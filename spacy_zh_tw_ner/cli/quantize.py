@@ -1,4 +1,4 @@
-"""`quantize IN OUT`: reduce a pipeline in size for CPUs, and measure the effect."""
+"""Define `quantize PIPELINE OUT`, which reduces the precision of an encoder for CPUs, and measures the effect."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,24 +16,27 @@ if TYPE_CHECKING:
 @zh_tw_ner_cli.command("quantize")
 def quantize_cli(
     pipeline: str = typer.Argument(
-        ..., metavar="IN", help="Folder or package name of a pipeline with a Transformer or BiLSTM of this package."
+        ..., metavar="PIPELINE", help="Folder or package name of a pipeline with a Transformer or BiLSTM."
     ),
-    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the new pipeline."),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the quantized pipeline."),
     to: str | None = typer.Option(
         None,
         "--to",
         parser=one_of("int8", "bf16"),
         metavar="[int8|bf16]",
-        help="int8 for a Transformer; bf16 for a Transformer or BiLSTM, on CPUs that support it.",
+        help="Precision: int8 for a Transformer; bf16 for a Transformer or BiLSTM, on CPUs that support it.",
     ),
-    dev: Path | None = typer.Option(None, "--dev", help="A .spacy file; the one that it was trained with if left out."),
-    max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Points of F, 0 to 100, that may be lost."),
+    dev: Path | None = typer.Option(
+        None, "--dev", help="A .spacy file to measure F; by default the dev corpus of the training config."
+    ),
+    max_f1_drop: float = typer.Option(0.5, "--max-f1-drop", help="Largest allowed drop of F, in points of 100."),
     ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Quantize the encoder: a Transformer to 8 bits, a BiLSTM to 16. Head and CRF stay in 32 bits.
+    """Quantize the encoder of a pipeline: a Transformer to 8 bits, a BiLSTM to 16. Head and CRF stay in 32 bits.
 
-    Prints size, peak memory, characters a second and F before and after, and writes nothing when F falls too far.
+    Size, peak memory, speed and F before and after are printed. Nothing is written if F falls by more than
+    --max-f1-drop.
     """
     from ..errors import CorpusError, Errors
     from ..evaluation.footprint import folder_size, measure_footprint
@@ -48,7 +51,7 @@ def quantize_cli(
     source = pipeline_folder(pipeline)
     nlp = load_pipeline(pipeline)
     target = to or default_target(nlp)
-    require_encoder(nlp, target)  # before anything is asked for that would be of no use
+    require_encoder(nlp, target)  # before the user is asked for a dev corpus in vain
     dev = dev or Path(nlp.config["paths"].get("dev") or "nowhere")
     if not dev.is_file() and not ignore_f1_drop:
         raise CorpusError(Errors.ZT545.format(path=dev))

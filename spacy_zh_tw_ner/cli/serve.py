@@ -1,4 +1,4 @@
-"""`serve PIPELINE …`: a REST service and a page."""
+"""Define `serve PIPELINE...`, which starts a REST service and a web page."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import typer
 
 from ..errors import Errors, MissingExtraError, ServiceError, UsageError, Warnings
 from .main import zh_tw_ner_cli
+from .options import GPU_HELP
 from .terminal import msg
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -22,42 +23,60 @@ HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:]*:[0
 def serve_cli(
     pipelines: list[str] = typer.Argument(
         ...,
-        help="spaCy pipelines (folders, packages) or exported models, or NAME=PIPELINE; the first is the default.",
+        metavar="PIPELINE",
+        help="Folders or package names of pipelines, or folders of exported models, each also as NAME=PIPELINE; "
+        "the first is the default.",
     ),
-    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen on; 0.0.0.0 is all addresses."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen on; 0.0.0.0 for all addresses."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen on; 0 for any free port."),
     api_key_file: Path | None = typer.Option(
-        None, "--api-key-file", help=f"File with the key that clients must send; or set {KEY_VARIABLE}."
+        None, "--api-key-file", help=f"File with the API key that clients must send; or set {KEY_VARIABLE}."
     ),
     hosts: list[str] = typer.Option(
-        [], "--allow-host", help="Host name that requests may use, or *.example.tw; any by default. May be repeated."
+        [],
+        "--allow-host",
+        help="Allowed Host header of requests, such as *.example.tw; any by default. May be repeated.",
     ),
     origins: list[str] = typer.Option(
-        [], "--allow-origin", help="Origin of pages that may call the service (CORS); may be repeated."
+        [],
+        "--allow-origin",
+        help="Origin of web pages that may call the service (CORS); none by default. May be repeated.",
     ),
-    batch_chars: int = typer.Option(4_096, "--batch-chars", help="Characters per batch."),
-    queue_chars: int = typer.Option(1_000_000, "--queue-chars", help="Characters that may wait; more get 429."),
-    max_requests: int = typer.Option(256, "--max-requests", help="Requests at a time; more get 429."),
-    max_connections: int = typer.Option(512, "--max-connections", help="Connections open at a time."),
-    max_body_mib: int = typer.Option(8, "--max-body-mib", help="Largest request body, in MiB."),
-    max_texts: int = typer.Option(1_000, "--max-texts", help="Most texts in a JSON request."),
-    max_chars: int = typer.Option(1_000_000, "--max-chars", help="Most characters in a text."),
-    max_words: int = typer.Option(1_000, "--max-words", help="Most gazetteer words in a request."),
-    max_word_chars: int = typer.Option(50, "--max-word-chars", help="Most characters in such a word."),
-    max_models_mib: int = typer.Option(4_096, "--max-models-mib", help="Memory for all loaded pipelines, in MiB."),
+    batch_chars: int = typer.Option(4_096, "--batch-chars", help="Maximum characters per batch of inference."),
+    queue_chars: int = typer.Option(
+        1_000_000, "--queue-chars", help="Maximum characters in the queue; further requests get status 429."
+    ),
+    max_requests: int = typer.Option(
+        256, "--max-requests", help="Maximum requests at a time; further ones get status 429."
+    ),
+    max_connections: int = typer.Option(512, "--max-connections", help="Maximum open connections."),
+    max_body_mib: int = typer.Option(8, "--max-body-mib", help="Maximum size of a request body, in MiB."),
+    max_texts: int = typer.Option(1_000, "--max-texts", help="Maximum texts in a JSON request."),
+    max_chars: int = typer.Option(1_000_000, "--max-chars", help="Maximum characters in a text."),
+    max_words: int = typer.Option(1_000, "--max-words", help="Maximum gazetteer words in a request."),
+    max_word_chars: int = typer.Option(50, "--max-word-chars", help="Maximum characters in a gazetteer word."),
+    max_models_mib: int = typer.Option(
+        4_096, "--max-models-mib", help="Maximum memory of all loaded pipelines, in MiB."
+    ),
     timeout: float = typer.Option(
         60.0,
         "--timeout",
-        help="Seconds to answer up to 100,000 characters; longer requests get proportionally more.",
+        help="Seconds to answer a request of up to 100,000 characters; longer requests get proportionally more.",
     ),
-    header_timeout: float = typer.Option(10.0, "--header-timeout", help="Seconds for a client to send headers."),
-    body_timeout: float = typer.Option(15.0, "--body-timeout", help="Seconds for a client to send a body."),
+    header_timeout: float = typer.Option(
+        10.0, "--header-timeout", help="Seconds in which a client must send its headers."
+    ),
+    body_timeout: float = typer.Option(15.0, "--body-timeout", help="Seconds in which a client must send its body."),
     write_timeout: float = typer.Option(
         20.0, "--write-timeout", help="Seconds in which a client must read part of its response."
     ),
-    drain: float = typer.Option(30.0, "--drain", min=0, help="Seconds after SIGTERM to answer accepted requests."),
-    threads: int = typer.Option(0, "--threads", min=0, help="CPU threads for inference; 0 for the library's default."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
+    drain: float = typer.Option(
+        30.0, "--drain", min=0, help="Seconds after SIGTERM in which accepted requests are answered."
+    ),
+    threads: int = typer.Option(
+        0, "--threads", min=0, help="CPU threads for inference; 0 for the default of torch or ONNX Runtime."
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
 ) -> None:
     """Serve pipelines over HTTP: a web page at /, the API documentation at /docs."""
     missing = [name for name in NEEDED if find_spec(name) is None]
@@ -98,12 +117,12 @@ def serve_cli(
 
 
 def _read_key(path: Path | None) -> str:
-    """Read the key from a file or from the environment.
+    """Read the API key from a file or the environment.
 
-    path (Optional[Path]): The file; None for the environment.
-    RETURNS (str): The key; empty where none is set.
-    RAISES (ValueError): For a key that is set but empty (anyone could use the service), or that cannot be sent in a
-        header (nobody could).
+    path (Optional[Path]): The file; None for the environment variable.
+    RETURNS (str): The key; empty if none is set.
+    RAISES (ServiceError): If the file cannot be read, or the key is empty (anyone could use the service) or cannot be
+        sent in a header (nobody could).
     """
     if path is not None:
         try:

@@ -1,4 +1,4 @@
-"""Print messages, tables, warnings about labels, and a progress bar."""
+"""Print messages, tables, warnings about labels, and a progress bar to the terminal."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 GLUE = "\x1f"  # a character at which wasabi does not wrap
 SPACING = "   "
-INVISIBLE = ("Mn", "Me", "Cf")  # marks that are drawn over the character before, and format characters
+INVISIBLE = ("Mn", "Me", "Cf")  # categories without width: combining marks and format characters
 
 
 class LinePrinter(Printer):
-    """wasabi's printer without line breaks inside a message."""
+    """wasabi's printer, without line breaks inside messages."""
 
     def text(  # type: ignore[override]  # all but the texts by keyword
         self, title: Any = "", text: Any = "", *, icon: str | None = None, **settings: Any
     ) -> Any:
-        """Print a message; see `wasabi.Printer.text`."""
+        """Print a message on one line. Arguments as in `wasabi.Printer.text`."""
         symbol = self.icons.get(icon or "", "") if self.pretty else ""
         title, text = (str(part).replace(" ", GLUE) for part in (f"{symbol} {title}".strip(), text))
         shown = {key: settings.pop(key) for key in ("show", "no_print", "exits") if key in settings}
@@ -41,11 +41,11 @@ msg = LinePrinter()
 
 
 def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) -> None:
-    """Print a warning if gold documents have labels that a pipeline cannot predict; each label is reported once.
+    """Print a warning if gold documents have labels that a pipeline cannot predict.
 
     nlp (Language): The pipeline.
     golds (Iterable[Doc]): Documents with gold entities.
-    data (Path): The file that they are from.
+    data (Path): The file of the documents, for the message.
     """
     from ..components.inspection import unknown_labels_message
 
@@ -56,10 +56,11 @@ def warn_of_unknown_labels(nlp: "Language", golds: "Iterable[Doc]", data: Path) 
 
 @contextmanager
 def progress(source: Path) -> Iterator[tuple[Callable[[str], object], Callable[[float], object]]]:
-    """Show how much of a file or folder has been read, on a terminal.
+    """Show a progress bar for reading a file or folder, if the output is a terminal.
 
     source (Path): The file or folder.
-    YIELDS (tuple[Callable, Callable]): Print a message, and report a number of further bytes that have been read.
+    YIELDS (tuple[Callable[[str], object], Callable[[float], object]]): A function that prints a message, and one that
+        receives the number of bytes read since its last call.
     """
     from tqdm import tqdm
 
@@ -81,8 +82,8 @@ def print_table(
     """Print a table.
 
     rows (Iterable[Sequence[object]]): The cells of each row.
-    header (Sequence[str]): One name per column.
-    aligns (str): One letter per column, "l" or "r"; columns without one are aligned left.
+    header (Sequence[str]): The name of each column.
+    aligns (str): The alignment of each column, "l" (left) or "r" (right); missing letters mean left.
     divider (bool): Print a line below the header.
     """
     cells = [tuple(header), *(tuple(str(cell) for cell in row) for row in rows)]
@@ -94,7 +95,7 @@ def print_table(
 
 
 def display_width(text: str) -> int:
-    """Return the width of a text in terminal cells."""
+    """Return the width of a text in terminal cells; Chinese characters have two."""
     return sum(_cells(char) for char in text)
 
 

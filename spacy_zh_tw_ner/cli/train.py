@@ -1,4 +1,4 @@
-"""`train CONFIG`: `spacy train`, resumable, and with presets."""
+"""Define `train CONFIG`, which trains like `spacy train`, but can be resumed and accepts presets."""
 
 import errno
 import os
@@ -9,25 +9,31 @@ from typing import Any
 import typer
 
 from .main import zh_tw_ner_cli
-from .options import use_gpu
+from .options import GPU_HELP, use_gpu
 from .terminal import msg
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def train_cli(
     context: typer.Context,
-    config: str = typer.Argument(..., metavar="CONFIG", help="A config, or the name of a preset, as 12gb-base."),
+    config: str = typer.Argument(
+        ..., metavar="CONFIG", help="A config file, or the name of a preset such as 12gb-base."
+    ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for model-best, model-last and the checkpoint."),
-    resume: bool = typer.Option(False, "--resume", help="Continue from the checkpoint in OUTPUT, if there is one."),
-    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0: at each evaluation."),
-    code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, with commas."),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help="Number of the GPU, or -1 for the CPU."),
-    force: bool = typer.Option(False, "--force", "-F", help="Replace the run in OUTPUT, if there is one."),
+    resume: bool = typer.Option(
+        False, "--resume", help="Continue from the checkpoint in the --output folder, if there is one."
+    ),
+    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0 for one at each evaluation."),
+    code: str = typer.Option("", "--code", "-c", help="Python files with registered functions, separated by commas."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
+    force: bool = typer.Option(
+        False, "--force", "-F", help="Replace the training run in the --output folder, if there is one."
+    ),
 ) -> None:
     """Train a pipeline.
 
-    Settings of the config are options, such as --training.max_steps 2000, as in `spacy train`. A run that was stopped,
-    even by a power failure, continues with --resume and ends with the same weights.
+    As in `spacy train`, settings of the config can be given as options, such as --training.max_steps 2000. An
+    interrupted run continues with --resume, even after a power failure, and ends with the same weights.
     """
     from spacy.cli._util import import_code, parse_config_overrides
     from spacy.training.initialize import init_nlp
@@ -41,7 +47,7 @@ def train_cli(
     from .terminal import warn_of_unknown_labels
 
     if resume and force:
-        raise typer.BadParameter("--resume continues a run and --force replaces it: give one of them.")
+        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
     _require_settings(context.args)
     overrides = parse_config_overrides(context.args)
     for path in filter(None, code.split(",")):
@@ -55,7 +61,7 @@ def train_cli(
     require_precision(whole, gpu_id)
     msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
-    # -1: spaCy's memory allocator is for thinc's arrays, which are on the CPU where only encoders use the GPU.
+    # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
     nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
@@ -69,9 +75,10 @@ def train_cli(
 
 
 def _require_settings(arguments: list[str]) -> None:
-    """Check that the remaining arguments are settings of the config, such as --training.max_steps 2000.
+    """Check that the other arguments are settings of the config, such as --training.max_steps 2000.
 
-    RAISES (typer.BadParameter): If one is not, or has no value.
+    arguments (list[str]): The arguments that are not options of `train`.
+    RAISES (typer.BadParameter): If one is not a setting, or has no value.
     """
     left = iter(arguments)
     for argument in left:
@@ -85,7 +92,7 @@ def _require_settings(arguments: list[str]) -> None:
 
 
 def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Find the inputs of a run: the values of [paths], and the source pipelines of components."""
+    """Return the inputs of a run: the values of [paths], and the source pipelines of components."""
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]
     return (Path(value) for value in values if isinstance(value, str) and value)

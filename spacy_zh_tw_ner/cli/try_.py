@@ -1,4 +1,4 @@
-"""`try PIPELINE TEXT`: the entities of one text."""
+"""Define `try PIPELINE TEXT`, which prints the entities of one text."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from .main import zh_tw_ner_cli
+from .options import RECOGNIZER_HELP
 from .terminal import msg, print_table
 
 EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
@@ -13,9 +14,9 @@ EXAMPLE = "蔡英文總統在臺北市接見台積電董事長。"
 
 @zh_tw_ner_cli.command("try")
 def try_cli(
-    pipeline: str = typer.Argument("zh_tw_ner", help="spaCy pipeline (folder or package) or exported model."),
-    text: str = typer.Argument(EXAMPLE, help="The text."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write the entities as JSON, too."),
+    pipeline: str = typer.Argument("zh_tw_ner", metavar="PIPELINE", help=RECOGNIZER_HELP),
+    text: str = typer.Argument(EXAMPLE, metavar="TEXT", help="The text to annotate."),
+    output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the entities."),
 ) -> None:
     """Print the entities of one text, with their scores."""
     from ..atomic_writes import write_whole

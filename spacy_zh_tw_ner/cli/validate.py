@@ -1,4 +1,4 @@
-"""`validate FOLDER`: check a corpus before training on it."""
+"""Define `validate CORPUS`, which checks a corpus before training."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,15 @@ from .terminal import msg, print_table
 
 @zh_tw_ner_cli.command("validate")
 def validate_cli(
-    folder: Path = typer.Argument(..., help="Folder with train.spacy, dev.spacy and perhaps test.spacy."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write the report as JSON, too."),
-    window: int = typer.Option(254, "--window", min=1, help="Characters above which a sentence is reported as long."),
+    folder: Path = typer.Argument(
+        ..., metavar="CORPUS", help="Folder with train.spacy and dev.spacy; test.spacy is optional."
+    ),
+    output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the report."),
+    window: int = typer.Option(254, "--window", min=1, help="Sentences with more characters are reported as long."),
 ) -> None:
-    """Check a converted corpus: labels, repeated sentences, spans with odd edges, lengths, script, uneven annotation.
+    """Check a converted corpus: labels, repeated sentences, entities with unlikely edges, lengths, script, consistency.
 
-    Exits with 1 when something is found that makes training useless or its scores wrong.
+    The exit status is 1 if a problem makes training useless or scores wrong.
     """
     from ..atomic_writes import write_whole
     from ..corpora.validate import validate
@@ -51,4 +53,4 @@ def validate_cli(
         write_whole(output, json.dumps(report.to_json(), ensure_ascii=False, indent=2).encode())
     if report.errors:
         raise typer.Exit(1)
-    msg.good(f"{folder} is fit to train on.")
+    msg.good(f"{folder} can be used for training.")

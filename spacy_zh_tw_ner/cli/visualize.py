@@ -1,21 +1,22 @@
-"""`visualize PIPELINE DATA OUT`: write one page of highlighted sentences with errors marked."""
+"""Define `visualize PIPELINE CORPUS OUT`, which writes a page of highlighted sentences with errors marked."""
 
 from pathlib import Path
 
 import typer
 
 from .main import zh_tw_ner_cli
+from .options import CORPUS_HELP, PIPELINE_HELP
 from .terminal import msg
 
 
 @zh_tw_ner_cli.command("visualize")
 def visualize_cli(
-    pipeline: str = typer.Argument(..., help="Folder or package name of a pipeline."),
-    data: Path = typer.Argument(..., help="A .spacy file."),
-    output: Path = typer.Argument(..., help="The HTML page to write."),
+    pipeline: str = typer.Argument(..., metavar="PIPELINE", help=PIPELINE_HELP),
+    data: Path = typer.Argument(..., metavar="CORPUS", help=CORPUS_HELP),
+    output: Path = typer.Argument(..., metavar="OUT", help="The HTML page to write."),
     limit: int = typer.Option(200, "--limit", "-n", min=0, help="Number of sentences; 0 for all."),
 ) -> None:
-    """Write a self-contained page that shows what a pipeline finds, what it gets wrong, and what it misses."""
+    """Write a self-contained HTML page that shows the correct, wrong and missed entities of a pipeline."""
     from ..atomic_writes import write_whole
     from ..evaluation.html_page import render_page
     from ..evaluation.predictions import predict_pairs

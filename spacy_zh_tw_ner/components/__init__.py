@@ -1,1 +1,1 @@
-"""Components of `nlp.pipeline`: hidden states → emissions → entities."""
+"""spaCy pipeline components: entity recognizers, gazetteer, personal data, and normal forms."""

@@ -1,4 +1,4 @@
-"""Base of the components that decode a CRF: emissions → decode → annotations."""
+"""Base class of the components that decode a CRF: emissions → tags → entities with scores."""
 
 import math
 from abc import abstractmethod
@@ -31,11 +31,15 @@ from .span_annotations import find_evidence, read_scores, register_extension, wr
 from .tag_masks import find_white_space, find_white_space_in_long, mask_edges, read_gold
 
 ScorerT: TypeAlias = Callable[..., dict[str, Any]]
-MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3  # accepted in files; `calibrate` fits one from 0.05 to 20
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3  # range accepted in saved files; `calibrate` fits 0.05 to 20
 
 
 def score_ner(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
-    """Compute precision, recall and F of exact spans, micro and by label, and the number of predicted entities."""
+    """Compute precision, recall and F of exact spans, micro and by label.
+
+    examples (Iterable[Example]): Gold and predicted documents.
+    RETURNS (dict[str, Any]): The scores of spaCy's `get_ner_prf`, and `ents_found`, the number of predicted entities.
+    """
     examples = list(examples)
     scores: dict[str, Any] = get_ner_prf(examples)
     return scores | {"ents_found": sum(len(example.predicted.ents) for example in examples)}
@@ -47,11 +51,11 @@ class CRFComponent(Pipe):
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
     min_score (float): Balances precision and recall. If 0, the entities are those of the most probable tag path.
-        If greater, they are all entities with at least this probability; half of the F-score that can be expected, such
-        as 0.35, gives the best F-score.
-    overwrite (bool): Whether entities of earlier components are replaced. By default they are kept, and predictions
-        that overlap them are dropped.
-    scorer (Optional[Callable]): Scores `nlp.evaluate`.
+        If greater, they are all entities with at least this probability. Half of the expected F-score, such as 0.35
+        for an F of 70 %, gives the best F-score.
+    overwrite (bool): Replace entities of earlier components. By default they are kept, and predictions that overlap
+        them are dropped.
+    scorer (Optional[Callable]): Function that computes the scores of `nlp.evaluate`.
     """
 
     vocab: Vocab
@@ -59,12 +63,15 @@ class CRFComponent(Pipe):
     cfg: dict[str, Any]
 
     def _configure(self, vocab: Vocab, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None) -> None:
-        """Set what all subclasses have. Not `__init__`: spaCy's classes in C have arguments of their own."""
+        """Set the attributes that all subclasses share.
+
+        This is not `__init__` because spaCy's compiled base classes have constructors with other arguments.
+        """
         if not 0.0 <= min_score <= 1.0:
             raise SettingError(Errors.ZT106.format(value=min_score))
         self.vocab, self.name, self.scorer = vocab, name, scorer
         self.cfg = {"labels": [], "temperature": 1.0}
-        # Not in cfg, which is saved: a config passed to `spacy.load` must override the value used in training.
+        # Not in cfg, because cfg is saved: a config passed to `spacy.load` must override the value used in training.
         self.min_score, self.overwrite = min_score, overwrite
         self._scheme = TagScheme(())
         self.warnings = RecognizerWarnings(name)
@@ -72,40 +79,40 @@ class CRFComponent(Pipe):
 
     @abstractmethod
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of documents that fit into one batch: (n_rows, n_tags) float32, in document order."""
+        """Return the emissions of short documents, computed as one batch: (n_rows, n_tags) float32, in order."""
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document: (n, n_tags) float32, in order."""
+        """Yield the emissions of a long document in chunks: (n, n_tags) float32, in order."""
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores, with illegal transitions forbidden."""
+        """Return the transition scores, in which illegal transitions are forbidden by PENALTY."""
 
     @abstractmethod
     def _require_trained(self) -> None:
-        """Raise a ZhTwNerError if there is nothing to predict with."""
+        """Raise a PipelineError if the component has no labels, weights or members to predict with."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that it can predict."""
+        """Labels that the component can predict."""
         return tuple(self.cfg["labels"])
 
     @property
     def label_data(self) -> list[str]:
-        """Labels as `spacy init labels` stores them."""
+        """Labels as a list, which `spacy init labels` writes to a file and `initialize` accepts."""
         return list(self.cfg["labels"])
 
     @property
     def scheme(self) -> TagScheme:
-        """The tags of the present labels."""
+        """Tag scheme of the current labels."""
         if self._scheme.labels != self.labels:
             self._scheme = TagScheme(self.labels)
         return self._scheme
 
     @property
     def temperature(self) -> float:
-        """Divisor of all scores before they become probabilities; `zh-tw-ner calibrate` fits it."""
+        """Temperature by which all CRF scores are divided before decoding; `zh-tw-ner calibrate` fits it."""
         # Pipelines saved by early versions lack this key.
         return float(self.cfg.get("temperature", 1.0))
 
@@ -116,9 +123,9 @@ class CRFComponent(Pipe):
         self.cfg["temperature"] = float(value)
 
     def _check_loaded(self) -> None:
-        """Check labels and temperature.
+        """Check labels and temperature that were read from a file.
 
-        RAISES (UnreadableFileError): For labels that are not different strings, or a temperature out of range.
+        RAISES (UnreadableFileError): If the labels are not distinct strings, or the temperature is out of range.
         """
         labels = require_labels("labels", self.cfg.get("labels"))
         temperature = in_range("temperature", self.cfg.get("temperature", 1.0), MIN_TEMPERATURE, MAX_TEMPERATURE)
@@ -126,7 +133,7 @@ class CRFComponent(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Recognize the entities of one document."""
-        # The error handler may drop the document, which spaCy reports.
+        # The error handler may drop the document; spaCy then reports that None was returned.
         return cast(Doc, next(self.pipe([doc], batch_size=1), None))
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -150,7 +157,7 @@ class CRFComponent(Pipe):
         Spans in `doc.spans["gazetteer"]` are evidence that makes entities more probable; see `Gazetteer`.
 
         docs (Iterable[Doc]): The documents.
-        RETURNS (list[Prediction]): One per document.
+        RETURNS (list[Prediction]): Entities with scores, one prediction per document.
         RAISES (ZhTwNerError): If the component has been neither trained nor loaded.
         """
         docs = list(docs)
@@ -162,24 +169,26 @@ class CRFComponent(Pipe):
         return map_by_length(docs, partial(self._decode_batch, decoder), partial(self._decode_long, decoder))
 
     def _decode_batch(self, decoder: EntityDecoder, docs: list[Doc]) -> list[Prediction]:
+        """Predict the entities of short documents as one batch."""
         lengths, evidence = [len(doc) for doc in docs], find_evidence(docs, self.scheme)
         return decoder.decode(self.batch_emissions(docs), lengths, find_white_space(docs), evidence)
 
     def _decode_long(self, decoder: EntityDecoder, doc: Doc) -> Prediction:
+        """Predict the entities of a long document, whose emissions are computed in chunks."""
         evidence = find_evidence([doc], self.scheme)
         return decoder.decode_long(self.emission_chunks(doc), find_white_space_in_long(doc), evidence)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: list[Prediction]) -> None:
-        """Write entities and their scores.
+        """Write entities and their scores to `doc.ents` and `doc.spans`.
 
         docs (Iterable[Doc]): The documents.
-        predictions (list[Prediction]): Their predictions.
+        predictions (list[Prediction]): The prediction of each document, from `predict`.
         """
         for doc, prediction in zip(docs, predictions, strict=True):
             earlier = [] if self.overwrite else [Entity(e.start, e.end, e.label_) for e in doc.ents]
             # Entities of another recognizer in this pipeline keep their scores.
-            known = read_scores(doc) if earlier else {}
-            scores = {entity: score for entity, score in known.items() if entity in earlier}
+            stored = read_scores(doc) if earlier else {}
+            scores = {entity: score for entity, score in stored.items() if entity in earlier}
             scores |= {
                 entity: score
                 for entity, score in zip(prediction.ents, prediction.scores, strict=True)
@@ -191,42 +200,45 @@ class CRFComponent(Pipe):
             write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
 
     def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
-        """Compute emissions before temperature, evidence and masks; those of long documents in chunks.
+        """Compute emissions, to which no temperature, evidence or mask is applied; long documents in chunks.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 of all documents, and the rows of each.
+        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 emissions of all documents, and the number of
+            rows of each document.
         """
         found = map_by_length(docs, self._split_emissions, lambda doc: np.concatenate(list(self.emission_chunks(doc))))
         nothing = np.empty((0, len(self.scheme)), np.float32)
         return np.concatenate([nothing, *found]), [len(doc) for doc in docs]
 
     def _split_emissions(self, docs: list[Doc]) -> list[FloatsT]:
+        """Return the emissions of short documents, (n_tokens, n_tags) per document."""
         return np.split(self.batch_emissions(docs), np.cumsum([len(doc) for doc in docs])[:-1])
 
     def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
-        """Compute the scores that the CRF decodes, before temperature and evidence.
+        """Compute emissions and transitions of the CRF, to which no temperature or evidence is applied.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, in which no
-            path has white space at the edge of an entity; the rows of each; and the constrained transitions.
+        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, masked so that
+            no entity begins or ends with white space; the number of rows of each document; and the constrained
+            transitions.
         """
         rows, lengths = self.emissions(docs)
         return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
 
     def gold_mask(self, examples: Iterable[Example]) -> BoolsT:
-        """Return the tags that gold annotations allow for each token of the documents: (n_rows, n_tags) bool."""
+        """Return the gold mask: the tags that gold annotations allow for each token, (n_rows, n_tags) bool."""
         mask, problems = read_gold(examples, self.scheme)
         self.warnings.check_gold(problems, self.labels)
         return mask
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Score predictions with `scorer`, and warn of gold labels that are never predicted.
+        """Score predictions with `scorer`, and warn of gold labels that the component does not have.
 
         examples (Iterable[Example]): Gold and predicted documents.
         RETURNS (dict[str, Any]): The scores.
         """
         examples = list(examples)
-        # Labels that an earlier component has set are not missing.
+        # Do not warn of labels that another component of the pipeline has predicted.
         found = {ent.label_ for example in examples for ent in example.predicted.ents}
         golds = (ent.label_ for example in examples for ent in example.reference.ents if ent.label_ not in found)
         self.warnings.check_labels(Counter(golds), self.labels)

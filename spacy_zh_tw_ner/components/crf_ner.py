@@ -1,4 +1,4 @@
-"""The component `zh_tw_crf_ner`: docs → emissions → tags → `doc.ents`, each with its probability."""
+"""The component `zh_tw_crf_ner`: docs → emissions → tags → entities in `doc.ents`, each with its probability."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -73,7 +73,7 @@ def make_crf_ner(
     label_smoothing: float,
     scorer: ScorerT | None,
 ) -> "CRFEntityRecognizer":
-    """Build the component; the settings are those of CRFEntityRecognizer."""
+    """Build the component `zh_tw_crf_ner`; the settings are those of CRFEntityRecognizer."""
     component = CRFEntityRecognizer(
         nlp.vocab,
         model,
@@ -90,11 +90,13 @@ def make_crf_ner(
 class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
     """A trainable named entity recognizer that decodes a conditional random field over BIOES tags.
 
+    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent.
+
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
-    name (str): Name of this instance, under which its loss is reported.
-    min_score (float), overwrite (bool), scorer (Optional[Callable]): See `CRFComponent`.
-    label_smoothing (float): Share of the target that training spreads over all legal paths, from 0 (off) up to 1.
+    name (str): Name of this instance; training reports its loss under this name.
+    label_smoothing (float): Share of the target distribution that training spreads over all legal paths: at least 0
+        (off) and less than 1.
     """
 
     def __init__(
@@ -115,15 +117,15 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         self.model, self.label_smoothing = model, label_smoothing
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """See `CRFComponent.batch_emissions`."""
+        """Return the emissions of documents that fit into one batch; see `CRFComponent.batch_emissions`."""
         return self._flatten(self.model.predict(docs))[0]
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """See `CRFComponent.emission_chunks`."""
+        """Yield the emissions of a long document; see `CRFComponent.emission_chunks`."""
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def transitions(self) -> Transitions:
-        """Return the learnt transition scores, with illegal transitions forbidden."""
+        """Return the learnt transition scores, in which illegal transitions are forbidden by PENALTY."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         scores = Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
@@ -131,7 +133,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return constrain(scores, Transitions(*self.scheme.legal_transitions))
 
     def _flatten(self, emissions: EmissionsT) -> tuple[FloatsT, list[int]]:
-        """Return the emissions of a batch as one array on the CPU, and the lengths of its documents."""
+        """Return the emissions of a batch as one numpy array, (n_rows, n_tags), and the number of rows per document."""
         rows, lengths = flatten(self.model.ops, emissions)
         return to_numpy(self.model.ops, rows), lengths
 
@@ -146,7 +148,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
 
         label (str): The label.
         RETURNS (int): 0 if the component already has it, else 1.
-        RAISES (ZhTwNerError): For anything but a non-empty string.
+        RAISES (SettingError): If the label is not a non-empty string.
         """
         if not isinstance(label, str) or not label:
             raise SettingError(Errors.ZT107.format(value=label))
@@ -166,16 +168,18 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         labels: list[str] | None = None,
         corpus: Callable[[Language], Iterable[Example]] | None = None,
     ) -> None:
-        """Read the labels, and give the model its shapes.
+        """Collect the labels, and initialize the model with one output per tag.
 
         get_examples (Callable[[], Iterable[Example]]): The training corpus.
-        nlp (Optional[Language]): The pipeline it is part of.
-        labels (Optional[list[str]]): Labels, which saves the pass over the corpus; see `spacy init labels`.
-        corpus (Optional[Callable]): A reader of the whole corpus, to find labels and count n-grams in. Give it if
-            the training corpus is streamed (`max_epochs = -1`): spaCy then passes only its first 100 examples.
+        nlp (Optional[Language]): The pipeline that the component is part of.
+        labels (Optional[list[str]]): The labels, as `spacy init labels` writes them. If None, they are collected in a
+            pass over the corpus.
+        corpus (Optional[Callable]): A reader of the whole corpus, in which labels are collected and n-grams counted.
+            Give it if the training corpus is streamed (`max_epochs = -1`): spaCy then passes only its first 100
+            examples.
         RAISES (ZhTwNerError): If there is no label.
         """
-        limit_primitive_cache()  # here, too, for `spacy train`
+        limit_primitive_cache()  # `spacy train` does not call it
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         whole = partial(corpus, nlp) if corpus is not None and nlp is not None else get_examples
         if labels is None:
@@ -196,11 +200,11 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
 
-        The gradient is averaged over the documents; that of the transitions is added to the model here. Tokens without
-        gold annotations add nothing.
+        Gradients are averaged over the documents. The gradient of the transitions is added to the model here. Tokens
+        without gold annotations contribute nothing.
 
         examples (Iterable[Example]): The batch.
-        scores (EmissionsT): Emissions of its documents.
+        scores (EmissionsT): Emissions of its documents, (n_tokens, n_tags) each.
         RETURNS (tuple[float, EmissionsT]): Loss summed over the documents, and the gradient of the emissions.
         """
         examples = list(examples)
@@ -216,13 +220,13 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return -float(likelihood.log_likelihood.sum()), unflatten(self.model.ops, gradients, lengths)
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters from their gradients, without weight decay of the transitions."""
+        """Update the parameters from their gradients; the transitions get no weight decay."""
         self.model.finish_update(cast(Optimizer, WithoutDecay(sgd, [self.model.get_ref("transitions")])))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
         """Load labels, temperature and weights in place.
 
-        RAISES (UnreadableFileError): For files that are damaged, or not those of this component.
+        RAISES (UnreadableFileError): For files that are damaged, or that belong to another component.
         """
         with reading(path):
             for name in ("cfg", "model"):
@@ -234,7 +238,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEntityRecognizer":
-        """Load labels, temperature and weights in place, as `from_disk` does."""
+        """Load labels, temperature and weights in place, as `from_disk` does, from the bytes of `to_bytes`."""
         with reading(origin()):
             parts = require_type("the component", parse_msgpack(bytes_data), dict)
             if "model" in parts:
@@ -245,15 +249,17 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return self
 
     def _check_loaded(self) -> None:
-        """Check labels, temperature and the arrays of the head.
+        """Check labels, temperature, and the arrays of output layer and transitions.
 
-        RAISES (UnreadableFileError): As `CRFComponent._check_loaded`, and for arrays whose shapes are not those of the
-            labels.
+        RAISES (UnreadableFileError): If `CRFComponent._check_loaded` does, or if the shapes of the arrays do not fit
+            the number of labels.
         """
         super()._check_loaded()
-        # A component that was saved before it was initialized has no arrays; `predict` reports that.
+        # A component that was saved before its initialization has no arrays. `predict` raises an error then.
         if self.labels and self.model.has_ref("output_layer") and self.model.get_ref("output_layer").has_param("W"):
             check_tagger(self.model, len(self.scheme))
-            if all(type(layer) is Model for layer in self.model.walk()):  # no listener, which needs its component
+            if all(
+                type(layer) is Model for layer in self.model.walk()
+            ):  # a listener cannot predict without its upstream component
                 (emissions,) = self.model.predict([Doc(self.vocab, words=["a"])])
-                require(emissions.shape == (1, len(self.scheme)), "emissions", emissions.shape, "a column a tag")
+                require(emissions.shape == (1, len(self.scheme)), "emissions", emissions.shape, "one column per tag")

@@ -1,4 +1,4 @@
-"""docs → emissions: model of the CRF head. It holds the transitions; decoding and gradients are in `crf`."""
+"""Thinc model of the CRF head: docs → emissions. It also holds the transitions; `crf` has decoding and gradients."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, cast
@@ -14,7 +14,7 @@ from ..encoders.long_documents import encode_chunks
 from ..untrusted import in_range, require
 from ..untrusted.thinc_models import require_param
 
-LARGEST_SCORE = 1e6  # of a transition, so that no sum of scores comes near PENALTY (−1e30)
+LARGEST_SCORE = 1e6  # limit of a transition score, so that no sum of scores comes near PENALTY (−1e30)
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 CURATED_LISTENERS = ("last_transformer_layer_listener", "scalar_weighting_listener", "transformer_layers_listener")
 
@@ -23,10 +23,10 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
     """Registered as `spacy-zh-tw-ner.CRFTagger.v1`: an encoder, a linear layer, and transitions.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): Any encoder or listener.
-    nO (Optional[int]): Number of tags; set by the component when it learns its labels.
-    transition_rate (float): Learning rate of the transitions, relative to that of the rest. With the 2e-5 of a
-        pre-trained encoder they would otherwise hardly change.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One array of emissions a document.
+    nO (Optional[int]): Number of tags; set by the component when it collects its labels.
+    transition_rate (float): Learning rate of the transitions, as a multiple of that of the other parameters. Raise it
+        for a pre-trained encoder: at its usual rate of 2e-5 the transitions would hardly change.
+    RETURNS (Model[list[Doc], list[Floats2d]]): Returns emissions, (n_tokens, n_tags) per document.
     """
     if tok2vec.name in CURATED_LISTENERS:
         # `spacy debug model` updates the upstream component only if it finds this word in the name of the listener.
@@ -43,10 +43,13 @@ def build_crf_tagger_v1(tok2vec: Tok2VecT, nO: int | None = None, transition_rat
 
 
 def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, EmissionsT]:
-    """Build a layer that returns its input and holds `matrix`, `start` and `end`, initially zero.
+    """Create a layer that returns its input, and holds the parameters `matrix`, `start` and `end`, initially zero.
 
-    The scores are `rate` times the parameters. An optimizer such as Adam moves each parameter by about the learning
-    rate, whatever its gradient's size, and so the scores by `rate` times that.
+    The transition scores are `rate` times the parameters. An optimizer such as Adam changes each parameter by about the
+    learning rate per step, so the scores change by `rate` times the learning rate.
+
+    nO (Optional[int]): Number of tags, if it is already fixed.
+    rate (float): See `transition_rate` of `build_crf_tagger_v1`.
     """
     return Model(
         "transitions",
@@ -61,6 +64,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
 def _pass_through(
     model: Model[EmissionsT, EmissionsT], emissions: EmissionsT, is_train: bool
 ) -> tuple[EmissionsT, Callable[[EmissionsT], EmissionsT]]:
+    """Forward pass of the layer `transitions`: return the emissions unchanged."""
     return emissions, _identity
 
 
@@ -71,6 +75,7 @@ def _identity(gradient: EmissionsT) -> EmissionsT:
 def _init_transitions(
     model: Model[EmissionsT, EmissionsT], X: EmissionsT | None = None, Y: EmissionsT | None = None
 ) -> None:
+    """Set the parameters of the layer `transitions` to zeros, once the number of tags is given."""
     if model.has_dim("nO") is None:
         sample = X if X is not None else Y
         if not sample:
@@ -83,11 +88,12 @@ def _init_transitions(
 
 
 def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
-    """Compute the emissions of a long document.
+    """Compute the emissions of a long document in chunks.
 
-    model (Model[list[Doc], list[Floats2d]]): The head's model. The layers after the encoder see one token at a time.
+    model (Model[list[Doc], list[Floats2d]]): The head's model. The layers after the encoder process each token by
+        itself.
     doc (Doc): The document.
-    YIELDS (Floats2d): (n, n_tags) in order; all at once if the encoder cannot encode in chunks.
+    YIELDS (Floats2d): (n, n_tags) emissions in order; a single chunk if the encoder cannot encode in chunks.
     """
     tok2vec, *others = model.layers
     hidden = encode_chunks(tok2vec, doc)
@@ -99,7 +105,7 @@ def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
 
 
 def resize_output(model: TaggerT, n_tags: int) -> None:
-    """Append tags; the existing ones keep their weights.
+    """Append tags to output layer and transitions; the existing tags keep their weights.
 
     model (Model): The head's model, before or after its initialization.
     n_tags (int): New number of tags.
@@ -113,7 +119,7 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
             old[layer.id, name] = layer.ops.to_numpy(layer.get_param(name))  # type: ignore[no-untyped-call]
             # thinc does not change dimensions of a layer with parameters.
             layer.set_param(name, None)
-    # Optimizers store moments by the id of a layer. Those of the former shapes must not be used again.
+    # Optimizers store moments by layer id. A new id discards the moments, whose shapes no longer fit.
     for layer in (output_layer, transitions):
         former, layer.id = layer.id, _new_id()
         old |= {(layer.id, name): array for (id_, name), array in old.items() if id_ == former}
@@ -125,11 +131,11 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 
 
 def check_tagger(model: TaggerT, n_tags: int) -> None:
-    """Check the arrays of a loaded head.
+    """Check the arrays of a head that was read from a file.
 
     model (Model): The head's model.
     n_tags (int): Number of tags of the loaded labels.
-    RAISES (UnreadableFileError): For other shapes, types, or transitions and weights that are not finite.
+    RAISES (UnreadableFileError): For arrays of wrong shape or type, and for values that are not finite.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
     encoder = model.get_ref("tok2vec")
@@ -152,26 +158,29 @@ def check_tagger(model: TaggerT, n_tags: int) -> None:
 
 
 def _new_id() -> int:
+    """Return a layer id that no thinc model has."""
     with Model.global_id_lock:
         Model.global_id += 1
         return Model.global_id
 
 
 def _grow_all(old: ArrayT, size: int) -> ArrayT:
+    """Pad an array with zeros to `size` in every dimension."""
     return np.pad(old, [(0, size - n) for n in old.shape])
 
 
 def _grow_first(old: ArrayT, size: int) -> ArrayT:
+    """Pad a matrix with rows of zeros to `size` rows."""
     return np.pad(old, [(0, size - len(old)), (0, 0)])
 
 
 class WithoutDecay:
-    """Wraps an optimizer, and turns its weight decay off for the parameters of some layers.
+    """An optimizer without weight decay for the parameters of some layers.
 
-    thinc's optimizers apply weight decay to all parameters. Transitions are not weights of inputs: decay would pull
-    their scores to 0, where all transitions are equally probable.
+    thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
+    transitions are equally probable.
 
-    optimizer (Optimizer): The optimizer, which gets all other attributes and calls.
+    optimizer (Optimizer): The wrapped optimizer. It receives all other attribute accesses and calls.
     layers (Iterable[Model]): Layers whose own parameters must not decay.
     """
 
@@ -185,7 +194,7 @@ class WithoutDecay:
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
-        """Update one parameter; see `thinc.api.Optimizer`."""
+        """Update one parameter; see `thinc.api.Optimizer` for arguments and return values."""
         decay = self._optimizer.L2
         if key in self._exempt:
             self._optimizer.L2 = 0.0

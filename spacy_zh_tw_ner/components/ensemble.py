@@ -1,11 +1,11 @@
 """The component `zh_tw_crf_ensemble`: several pipelines that decode as one.
 
-Each member is a whole pipeline, encoder and head, with a vocabulary of its own. The scores of their CRFs are averaged:
-emissions and transitions, each divided by its member's temperature. The result is a CRF again, whose distribution is
-the normalized geometric mean of theirs (Smith, Cohn and Osborne 2005, "Logarithmic Opinion Pools for Conditional Random
-Fields"). So the best path, the marginals of spans, `min_score` and calibration are as exact as those of one pipeline,
-and no entity is illegal. An average of the marginals themselves would be a mixture without transitions, in which the
-most probable tags of all tokens need not be a legal path.
+Each member is a whole pipeline, encoder and head, with its own vocabulary. The component averages the emissions and
+transitions of all members, after dividing them by each member's temperature. The result is a CRF again. Its
+distribution is the normalized geometric mean of the members' distributions (Smith, Cohn and Osborne 2005, "Logarithmic
+Opinion Pools for Conditional Random Fields"). So the best path, the marginals of spans, `min_score` and calibration are
+as exact as those of one pipeline, and every decoded path is legal. An average of the marginals would have no
+transitions: the most probable tags of all tokens might be an illegal path.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,17 +44,18 @@ MOST_MEMBERS = 1000
 def make_crf_ensemble(
     nlp: Language, name: str, min_score: float, overwrite: bool, scorer: ScorerT | None
 ) -> "CRFEnsemble":
-    """Build the component without members, which `combine` and loading set."""
+    """Build the component `zh_tw_crf_ensemble` without members; `combine` and `from_disk` set them."""
     return CRFEnsemble(nlp.vocab, name, min_score=min_score, overwrite=overwrite, scorer=scorer)
 
 
 class CRFEnsemble(CRFComponent):
-    """An entity recognizer that averages the CRFs of several pipelines; it has nothing to train.
+    """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
+
+    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent. The settings of the members have
+    no effect.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
-    min_score (float), overwrite (bool), scorer (Optional[Callable]): See `CRFComponent`. Those of the members have no
-        effect.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class CRFEnsemble(CRFComponent):
         self.members: list[Language] = []
 
     def set_members(self, members: Sequence[Language]) -> None:
-        """Set the pipelines.
+        """Set the member pipelines.
 
         members (Sequence[Language]): Pipelines with equal labels and tokenizers, see `combine`. They are not copied.
         """
@@ -79,10 +80,10 @@ class CRFEnsemble(CRFComponent):
 
     def _require_trained(self) -> None:
         if not self.members:
-            self._refuse_training()
+            self._raise_not_trainable()
 
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Average the emissions of the members."""
+        """Return the average of the members' emissions; see `CRFComponent.batch_emissions`."""
         recognizers, copies = self._process(docs)
         found = [
             recognizer.batch_emissions(of_member) for recognizer, of_member in zip(recognizers, copies, strict=True)
@@ -90,13 +91,13 @@ class CRFEnsemble(CRFComponent):
         return self._average(recognizers, found)
 
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Average the emissions of the members for a long document."""
+        """Yield the average of the members' emissions for a long document; see `CRFComponent.emission_chunks`."""
         recognizers, copies = self._process([doc])
         found = [recognizer.emission_chunks(copy) for recognizer, (copy,) in zip(recognizers, copies, strict=True)]
         return (self._average(recognizers, chunks) for chunks in align_chunks(found))
 
     def transitions(self) -> Transitions:
-        """Average the transitions of the members, each at the temperature of its member."""
+        """Return the average of the members' transitions, each divided by its member's temperature."""
         found = []
         for member in self.members:
             recognizer = find_recognizer(member)
@@ -108,9 +109,12 @@ class CRFEnsemble(CRFComponent):
         return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
     def _process(self, docs: list[Doc]) -> tuple[list[CRFComponent], list[list[Doc]]]:
-        """Return the recognizer of each member, and copies of the documents processed by the components before it."""
+        """Run each member's components before its recognizer on copies of the documents.
+
+        RETURNS (tuple): The recognizer of each member, and the processed copies of each member.
+        """
         recognizers = [find_recognizer(member) for member in self.members]
-        # Copies, because these components write on the documents.
+        # Copies, because these components annotate the documents.
         copies = [
             run_before(member, recognizer, (_copy(doc, member.vocab) for doc in docs))
             for member, recognizer in zip(self.members, recognizers, strict=True)
@@ -118,7 +122,7 @@ class CRFEnsemble(CRFComponent):
         return recognizers, copies
 
     def _average(self, recognizers: list[CRFComponent], emissions: list[FloatsT]) -> FloatsT:
-        """Average emissions in the order of our tags, each at the temperature of its member."""
+        """Average the emissions of the members: tags in the order of the ensemble, divided by the temperatures."""
         cooled = (
             of_member[:, self._tag_order(recognizer)] / np.float32(recognizer.temperature)
             for recognizer, of_member in zip(recognizers, emissions, strict=True)
@@ -127,18 +131,21 @@ class CRFEnsemble(CRFComponent):
         return mean
 
     def _tag_order(self, recognizer: CRFComponent) -> list[int]:
-        """Return the index that each of our tags has in a member."""
+        """Return, for each tag of the ensemble, the index of the same tag in a member."""
         tags = recognizer.scheme.tags
         return [tags.index(tag) for tag in self.scheme.tags]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the members, with their configs."""
+        """Serialize the settings, and each member with its config."""
         members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
         data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
         return data
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Load the members."""
+        """Load the members from the bytes of `to_bytes`.
+
+        RAISES (UnreadableFileError): If the bytes are damaged or malicious.
+        """
         with reading(origin()):
             data = require_type("the ensemble", parse_msgpack(bytes_data), dict)
             self.cfg = require_type("cfg", data.get("cfg"), dict)
@@ -151,7 +158,7 @@ class CRFEnsemble(CRFComponent):
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write each member to a directory that `spacy.load` reads."""
+        """Write each member to a subdirectory 0, 1, …, which `spacy.load` can also read by itself."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         srsly.write_json(folder / "cfg", self.cfg | {"members": len(self.members)})
@@ -159,7 +166,10 @@ class CRFEnsemble(CRFComponent):
             member.to_disk(folder / str(i))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "CRFEnsemble":
-        """Load the members."""
+        """Load the members from a directory written by `to_disk`.
+
+        RAISES (UnreadableFileError): If a file is damaged or malicious.
+        """
         folder = ensure_path(path)
         with reading(folder):
             self.cfg = require_type("cfg", parse_json((folder / "cfg").read_bytes()), dict)
@@ -174,18 +184,19 @@ class CRFEnsemble(CRFComponent):
             labels = find_recognizer(member).labels
             require(set(labels) == set(self.labels), f"labels of member {i}", labels, "those of the ensemble")
 
-    def _refuse_training(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise_not_trainable(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise a PipelineError: an ensemble cannot be trained itself."""
         raise PipelineError(Errors.ZT373.format(name=self.name, n=len(self.members)))
 
-    # spaCy would skip a component without these methods silently.
-    initialize = update = add_label = _refuse_training
+    # Without these methods, spaCy would silently skip the component in training.
+    initialize = update = add_label = _raise_not_trainable
 
 
 def align_chunks(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[FloatsT]]:
-    """Cut the emissions of several recognizers for one document at the same tokens.
+    """Split the emissions of several recognizers for one document at the same tokens.
 
-    emissions (Sequence[Iterator[np.ndarray]]): Chunks of each recognizer, of any sizes.
-    YIELDS (list[np.ndarray]): The same number of rows of each.
+    emissions (Sequence[Iterator[np.ndarray]]): Chunks of each recognizer, (n, n_tags) of any n.
+    YIELDS (list[np.ndarray]): One chunk per recognizer; all have the same number of rows.
     """
     parts = [next(chunks) for chunks in emissions]
     while any(map(len, parts)):
@@ -198,7 +209,7 @@ def align_chunks(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[Floats
 
 
 def _copy(doc: Doc, vocab: Vocab) -> Doc:
-    """Copy the tokens and norms of a document, with another vocabulary."""
+    """Copy the tokens and norms of a document into a new document with another vocabulary."""
     copy = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
     for token, original in zip(copy, doc, strict=True):
         token.norm_ = original.norm_
@@ -209,9 +220,9 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     """Combine several pipelines into one.
 
     members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are not copied.
-    min_score (Optional[float]): For the ensemble; by default that of the first pipeline.
-    RETURNS (Language): A pipeline with the tokenizer of the first, and the ensemble as `ner`.
-    RAISES (ZhTwNerError): For fewer than two pipelines, and for labels or tokenizers that differ.
+    min_score (Optional[float]): The `min_score` of the ensemble; by default that of the first pipeline.
+    RETURNS (Language): A pipeline with the tokenizer of the first member, and the ensemble as the component `ner`.
+    RAISES (ZhTwNerError): For fewer than two pipelines, or if labels or tokenizers differ.
     """
     if len(members) < 2:
         raise UsageError(Errors.ZT370.format(n=len(members)))

@@ -1,4 +1,4 @@
-"""The component `zh_tw_gazetteer`: words by label that are evidence for the recognizer, or entities themselves."""
+"""The component `zh_tw_gazetteer`: word lists by label, used as evidence for the recognizer or as entities."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,23 +26,23 @@ from .span_annotations import write_evidence
     default_config={"bonus": DEFAULT_BONUS, "override": False},
 )
 def make_gazetteer(nlp: Language, name: str, bonus: float, override: bool) -> "Gazetteer":
-    """Build the component; the settings are those of Gazetteer."""
+    """Build the component `zh_tw_gazetteer`; the settings are those of Gazetteer."""
     return Gazetteer(name=name, bonus=bonus, override=override)
 
 
 class Gazetteer(Pipe):
-    """Finds words in any spelling: 臺 or 台, full or half width, upper or lower case.
+    """Finds listed words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
-    They are evidence for every later `zh_tw_crf_ner`: each token adds to the score of the tag that makes the word an
-    entity, which the context may outweigh. It also works without a pipeline, for example on one document, with the
-    words of one request.
+    Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the score
+    of the tag that makes the word an entity. The context may outweigh this evidence. A gazetteer can also be called on
+    a document without a pipeline, for example with the words of one request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    bonus (float): Added per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
-    override (bool): Set the words as entities instead. Of words that overlap, the longer is kept. Earlier entities are
-        kept; a later `zh_tw_crf_ner` adds entities that overlap none of them.
+    bonus (float): Bonus per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
+    override (bool): Write the words to `doc.ents` instead. Of words that overlap, the longer is kept. Earlier entities
+        are kept, and a later `zh_tw_crf_ner` adds entities that overlap none of these.
     name (str): Name of this instance.
-    RAISES (ZhTwNerError): For a bonus that is not above 0, and as `add`.
+    RAISES (ZhTwNerError): For a bonus that is not above 0, and for words that `add` does not accept.
     """
 
     def __init__(
@@ -61,16 +61,19 @@ class Gazetteer(Pipe):
 
     @property
     def words(self) -> dict[str, list[str]]:
-        """Label → words."""
+        """All words, as a mapping label → words."""
         return self._list.words
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that have words."""
+        """Labels that have at least one word."""
         return tuple(self.words)
 
     def add(self, label: str, words: Iterable[str]) -> None:
-        """Add words of a label; see `WordList.add`."""
+        """Add words of a label.
+
+        RAISES (SettingError): For an empty label, or words that are empty or begin or end with white space.
+        """
         self._list.add(label, words)
 
     def __call__(self, doc: Doc) -> Doc:
@@ -79,10 +82,10 @@ class Gazetteer(Pipe):
         return doc
 
     def find(self, doc: Doc) -> Iterator[Span]:
-        """Find all words, including words that overlap, but none inside a run of Latin letters or digits.
+        """Find all words, including words that overlap. Parts of a longer Latin word or number are not found.
 
         doc (Doc): The document.
-        YIELDS (Span): Each occurrence that begins and ends with a token, with its label.
+        YIELDS (Span): Each occurrence whose ends are token boundaries, with its label.
         """
         for start, end, label in self._list.find(doc.text):
             span = doc.char_span(start, end, label=label)
@@ -96,44 +99,44 @@ class Gazetteer(Pipe):
         nlp: Language | None = None,
         words: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        """Set the words.
+        """Set the words, before training.
 
         get_examples (Optional[Callable]): Not used.
         nlp (Optional[Language]): Not used.
-        words (Optional[Mapping[str, Iterable[str]]]): Label → words, which replace the present ones; in a config, for
-            example `srsly.read_json.v1`.
+        words (Optional[Mapping[str, Iterable[str]]]): Label → words, which replace the current ones. A config can read
+            them from a file, for example with `srsly.read_json.v1`.
         """
         if words is not None:
             self._list = WordList(words)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the words."""
+        """Serialize the words; the settings are in the config of the pipeline."""
         data: bytes = srsly.msgpack_dumps(self.words)
         return data
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Load the words in place."""
+        """Load the words in place from the bytes of `to_bytes`."""
         with reading(origin()):
             self._list = WordList(require_type("the words", parse_msgpack(data), dict))
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the words as one JSON file."""
+        """Write the words to a JSON file; the settings are in the config of the pipeline."""
         srsly.write_json(Path(path), self.words)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Gazetteer":
-        """Load the words in place."""
+        """Load the words in place from a JSON file."""
         with reading(path):
             self._list = WordList(require_type("the words", parse_json(Path(path).read_bytes()), dict))
         return self
 
 
 def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) -> None:
-    """Write matches on a document, as evidence or as entities.
+    """Write matches to a document, as evidence or as entities.
 
     doc (Doc): The document.
-    spans (list[Span]): Matches of words in it.
-    bonus (float), override (bool): See Gazetteer.
+    spans (list[Span]): Matches of words in the document.
+    bonus (float), override (bool): See `Gazetteer`.
     """
     if spans and not override:
         write_evidence(doc, spans, bonus)

@@ -26,10 +26,10 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFCompon
     """Find the recognizer of a pipeline.
 
     nlp (Language): The pipeline.
-    name (Optional[str]): Its name; by default the first there is.
-    kind (type[CRFComponent]): Class that it must have; by default any that decodes a CRF.
+    name (Optional[str]): Name of the component; by default the first of the class is returned.
+    kind (type[CRFComponent]): Class of the component; by default any class that decodes a CRF.
     RETURNS (CRFComponent): The component.
-    RAISES (ZhTwNerError): If there is none of this name and class.
+    RAISES (ZhTwNerError): If the pipeline has no component of this name and class.
     """
     for candidate, component in nlp.pipeline:
         if isinstance(component, kind) and name in (None, candidate):
@@ -41,13 +41,13 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFCompon
 
 
 def run_before(nlp: Language, component: CRFComponent, docs: Iterable[Doc]) -> list[Doc]:
-    """Process documents with the components before a recognizer, which it may listen to.
+    """Process documents with the components before a recognizer; it may listen to one of them.
 
     The pipeline itself is not changed: `nlp.select_pipes` would disable components for other threads, too.
 
     nlp (Language): The pipeline.
-    component (CRFComponent): One of its components.
-    docs (Iterable[Doc]): Documents of its vocabulary, which are changed.
+    component (CRFComponent): The recognizer, a component of the pipeline.
+    docs (Iterable[Doc]): Documents with the vocabulary of the pipeline; the components annotate them.
     RETURNS (list[Doc]): The same documents.
     """
     others: list[Any] = [other for _, other in nlp.pipeline]
@@ -61,12 +61,12 @@ def run_before(nlp: Language, component: CRFComponent, docs: Iterable[Doc]) -> l
 
 
 def tokenization_of(nlp: Language) -> dict[str, Any]:
-    """Return the settings on which tokens and their norms depend."""
+    """Return the settings of a pipeline that determine its tokens and norms: language and tokenizer."""
     return {"lang": nlp.lang, **nlp.config.interpolate()["nlp"]["tokenizer"]}
 
 
 def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Describe the settings of `other` that differ from those of `one`."""
+    """Return one description for each setting of `other` that differs from the setting of `one`."""
     pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
     return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]
 
@@ -74,11 +74,11 @@ def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
     """Compare the labels of gold documents with those of a pipeline.
 
-    nlp (Language): The pipeline. Labels that another of its components writes to `doc.ents`, such as an entity ruler,
-        are known.
+    nlp (Language): The pipeline. Its labels are those of all components that write to `doc.ents`, for example also
+        those of an entity ruler.
     golds (Iterable[Doc]): Documents with gold entities.
-    RETURNS (Optional[str]): A warning that names the unknown labels and how many entities have each; None if all are
-        known, have been reported before, or no component decodes a CRF.
+    RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks, each with the number of gold
+        entities. None if it has all labels, if they have been reported before, or if no component decodes a CRF.
     """
     counts = count_labels(golds)
     recognizer: CRFComponent | None = None
@@ -94,5 +94,5 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
 
 
 def count_labels(docs: Iterable[Doc]) -> Counter[str]:
-    """Count the entities of documents by label."""
+    """Return label → number of entities in the documents."""
     return Counter(ent.label_ for doc in docs for ent in doc.ents if ent.label_)

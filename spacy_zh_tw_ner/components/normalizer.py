@@ -1,4 +1,4 @@
-"""The component `zh_tw_normalizer`: normal forms of dates, times, amounts of money, numbers and quantities.
+"""The component `zh_tw_normalizer`: normal forms of dates, times, amounts of money, numbers, quantities and addresses.
 
 `doc.spans["normalized"]` has the entities with a normal form, and `attrs["values"]` one string per span; a DocBin keeps
 both. `span._.normalized` reads them. `doc._.reference_date` is the day on which the text was written.
@@ -42,7 +42,7 @@ class Normalizer(Pipe):
     It belongs after the components that set entities. Entities that are ambiguous, or not understood, have none.
 
     labels (Sequence[str]): Labels of the entities to normalize: of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
-        QUANTITY.
+        QUANTITY, ADDRESS.
     currency (Optional[str]): ISO 4217 code of amounts that name no currency, such as 三百元 and 三萬五; null leaves
         them without a normal form.
     name (str): Name of this instance.

@@ -1,4 +1,4 @@
-"""Warnings of a recognizer, each given once: wrong pipelines and documents, unusable gold, unknown labels."""
+"""Warnings of a recognizer, most of them once per component: wrong tokens, unusable annotations, unknown labels."""
 
 import re
 import warnings
@@ -19,9 +19,9 @@ TWO_IDEOGRAPHS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2}")
 
 
 class RecognizerWarnings:
-    """Warnings of one component.
+    """Gives the warnings of one component.
 
-    name (str): Name of the component.
+    name (str): Name of the component, which the messages mention.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,7 +35,7 @@ class RecognizerWarnings:
             self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
-        """Warn of documents of another language's pipeline, or whose tokens are words."""
+        """Warn of documents that another language's pipeline has made, or whose tokens are words."""
         for doc in docs:
             word = next(_words(doc), None)
             if word is None:
@@ -47,7 +47,7 @@ class RecognizerWarnings:
                 self._warn_once("words", Warnings.ZT941.format(name=self._name, word=word))
 
     def check_gold(self, problems: GoldProblems, labels: Sequence[str]) -> None:
-        """Warn of gold annotations that cannot be used as they are.
+        """Warn of gold annotations that cannot be used, or not without trimming.
 
         problems (GoldProblems): Problems of a batch.
         labels (Sequence[str]): Labels of the component.
@@ -63,23 +63,23 @@ class RecognizerWarnings:
     def check_labels(self, counts: Mapping[str, int], labels: Sequence[str], *, stacklevel: int = 4) -> None:
         """Warn of gold labels that the component does not have.
 
-        counts (Mapping[str, int]): Gold entities by label.
+        counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
-        stacklevel (int): As in `warnings.warn`.
+        stacklevel (int): Stack level of the warning, see `warnings.warn`.
         """
         message = self.unknown_labels(counts, labels)
         if message is not None:
             warnings.warn(message, stacklevel=stacklevel)
 
     def unknown_labels(self, counts: Mapping[str, int], labels: Sequence[str]) -> str | None:
-        """Return a warning about gold labels that the component does not have, the most frequent first.
+        """Return a warning that lists gold labels that the component does not have, the most frequent first.
 
-        counts (Mapping[str, int]): Gold entities by label.
+        counts (Mapping[str, int]): Label → number of gold entities.
         labels (Sequence[str]): Labels of the component.
         RETURNS (Optional[str]): The warning; None if there are no such labels, or all have been reported before.
         """
-        known = {"", *labels, *self._reported_labels}
-        unknown = Counter({label: n for label, n in counts.items() if label not in known})
+        ignored = {"", *labels, *self._reported_labels}
+        unknown = Counter({label: n for label, n in counts.items() if label not in ignored})
         if not unknown:
             return None
         self._reported_labels |= set(unknown)
@@ -89,13 +89,15 @@ class RecognizerWarnings:
         )
 
     def _warn_once(self, kind: str, message: str, *, stacklevel: int = 3) -> None:
+        """Give a warning, unless one of the same kind was given before."""
         if kind not in self._given:
             self._given.add(kind)
             warnings.warn(message, stacklevel=stacklevel)
 
 
 def _words(doc: Doc) -> Iterator[str]:
-    # Runs of Latin letters and digits may be tokens, see CharTokenizer's `group`.
+    """Yield the tokens that have two Chinese characters in a row, and so are words."""
+    # Tokens of several Latin letters or digits are allowed, see CharTokenizer's `group`.
     for index in np.flatnonzero(doc.to_array(LENGTH) > 1).tolist():
         word = doc[index].text
         if TWO_IDEOGRAPHS.search(word):

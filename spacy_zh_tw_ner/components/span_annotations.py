@@ -1,9 +1,10 @@
 """Read and write the span groups of a document: scores of entities, and evidence for the recognizer.
 
-* `doc.spans["ner"].attrs["scores"]` has one score per span of that group; a DocBin keeps it. `span._.score` reads it.
-  Scores are also in `doc.user_data`, spaCy's storage of extension attributes, which `Doc.from_docs`,
-  `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` keep.
-* `doc.spans["gazetteer"]` has spans that are probably entities, and `attrs["bonuses"]` one bonus per span.
+* `doc.spans["ner"]` holds the predicted entities, and its `attrs["scores"]` one score per span. `span._.score` reads
+  them, and a DocBin stores them. A copy of the scores is in `doc.user_data`, spaCy's storage of extension attributes,
+  which `Doc.from_docs`, `doc.to_json(underscore=["score"])` and `span.as_doc(copy_user_data=True)` copy.
+* `doc.spans["gazetteer"]` holds spans that are probably entities (evidence), and its `attrs["bonuses"]` one bonus per
+  span.
 """
 
 import warnings
@@ -34,11 +35,11 @@ KeyT = tuple[str, str, int, int]
 
 
 def get_score(span: Span) -> float | None:
-    """Look up the score of an entity.
+    """Return the score of an entity; `span._.score` calls it.
 
     span (Span): A span of any document.
     RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found exactly this entity. Entities
-        whose borders were moved by retokenizing keep their scores.
+        whose boundaries retokenizing has moved keep their scores.
     """
     group = group_with_values(span.doc, SPANS_KEY, SCORES)
     if group is None:
@@ -48,7 +49,7 @@ def get_score(span: Span) -> float | None:
     for index in candidates:
         if (group[index].end, group[index].label) == (span.end, span.label):
             return float(scores[index])
-    # Retokenizing has changed an entity that began or ended inside a merged token.
+    # The entity began or ended inside a token that retokenizing has merged, so its boundaries have moved.
     for index in _overlapping(group, span):
         if group[index].label == span.label and not group.is_aligned(index):
             return float(scores[index])
@@ -56,13 +57,14 @@ def get_score(span: Span) -> float | None:
 
 
 def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
-    """Return a span group with one value per span in an attribute.
+    """Return a span group that has one value per span, such as a score, in one of its attributes.
 
-    A group that was read from bytes is replaced by one that survives retokenizing.
+    A plain SpanGroup, as reading from bytes creates it, is replaced by a `CharacterSpans`, which survives retokenizing.
 
     doc (Doc), key (str): The group is `doc.spans[key]`.
-    name (str): The values are `attrs[name]`.
-    RETURNS (Optional[CharacterSpans]): None if there is no such group, or the number of values is another.
+    name (str): The values are `attrs[name]` of the group.
+    RETURNS (Optional[CharacterSpans]): The group; None if it does not exist, or if the numbers of values and spans
+        differ.
     """
     group: Any = dict(doc.spans).get(key)
     if group is None or len(group.attrs.get(name, ())) != len(group):
@@ -73,7 +75,7 @@ def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
 
 
 def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
-    """Yield the indices of the spans that begin with a token; the group is sorted."""
+    """Yield the indices of the spans of a sorted group that begin at the token `start`."""
     # Two entities in one merged token have the same start.
     first = bisect_left(group, start, key=lambda entity: entity.start)
     while first < len(group) and group[first].start == start:
@@ -82,6 +84,7 @@ def starting_at(group: CharacterSpans, start: int) -> Iterator[int]:
 
 
 def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
+    """Yield the indices of the spans of a sorted group that overlap a span."""
     last = bisect_right(group, span.end - 1, key=lambda entity: entity.start)
     while last and group[last - 1].end > span.start:
         last -= 1
@@ -89,7 +92,7 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Read a score from `doc.user_data`, which has no labels: it is that of the entity in `doc.ents`."""
+    """Read a score from `doc.user_data`. Its keys have no labels, so the span must have the label of its entity."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
         return None
@@ -102,7 +105,7 @@ def _key(span: Span) -> KeyT:
 
 
 def register_extension() -> None:
-    """Define `Span._.score` once; warn if another package has defined it."""
+    """Register `Span._.score` if it is not registered; warn if another package has registered it."""
     if not Span.has_extension(EXTENSION):
         Span.set_extension(EXTENSION, getter=get_score)
     elif Span.get_extension(EXTENSION)[2] is not get_score:
@@ -110,7 +113,7 @@ def register_extension() -> None:
 
 
 def read_scores(doc: Doc) -> dict[Entity, float]:
-    """Read the entities with scores, on the present tokens of the document."""
+    """Return entity → score of the document, with the entities' current token indices."""
     group = group_with_values(doc, SPANS_KEY, SCORES)
     if group is None:
         return {}
@@ -119,7 +122,7 @@ def read_scores(doc: Doc) -> dict[Entity, float]:
 
 
 def write_scores(doc: Doc, prediction: Prediction) -> None:
-    """Write predicted entities and their scores on a document."""
+    """Write predicted entities and their scores to `doc.spans["ner"]` and `doc.user_data`."""
     spans = [Span(doc, start, end, label=label) for start, end, label in prediction.ents]
     scores = list(prediction.scores)
     doc.spans[SPANS_KEY] = CharacterSpans(doc, name=SPANS_KEY, spans=spans, attrs={SCORES: scores})
@@ -134,7 +137,7 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
     doc (Doc): The document.
     spans (Iterable[Span]): The spans; they may overlap.
-    bonus (float): Added to the score of the tag of each of their tokens, in log-odds.
+    bonus (float): Bonus per token, in log-odds; see `find_evidence`.
     """
     new = list(spans)
     earlier = list(doc.spans.get(EVIDENCE_KEY, []))
@@ -144,14 +147,14 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 
 
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
-    """Read the evidence of documents.
+    """Read the evidence of documents, and convert it to bonuses of emissions.
 
-    A path gains the bonus for each token with the tag of the span, so complete spans gain most, and long words more
-    than short ones.
+    The bonus of a span is added to the emission of its tag at each of its tokens. So a path that contains the whole
+    span gains most, and long words gain more than short ones.
 
     docs (Sequence[Doc]): The documents.
-    scheme (TagScheme): The tags.
-    RETURNS (Evidence): The rows are those of all documents together.
+    scheme (TagScheme): Tag scheme of the component.
+    RETURNS (Evidence): Bonuses by row and tag; the rows are the tokens of all documents, concatenated.
     RAISES (ZhTwNerError): For a label that is not in the scheme.
     """
     rows: list[int] = []
@@ -169,7 +172,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
 
 
 def _bonuses(doc: Doc) -> list[float]:
-    """Return the bonus of each span of the evidence."""
+    """Return the bonus of each span in `doc.spans["gazetteer"]`; by default DEFAULT_BONUS."""
     if EVIDENCE_KEY not in doc.spans:
         return []
     group = doc.spans[EVIDENCE_KEY]

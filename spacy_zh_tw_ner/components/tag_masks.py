@@ -1,7 +1,7 @@
-"""Masks of the tags that each token may have: by white space, and by gold annotations.
+"""Compute masks of the tags that each token may have, from white space and from gold annotations.
 
-No entity begins or ends with white space. Training and decoding use the same mask, so probabilities are those of the
-paths that can be decoded. It is computed from the text of the tokens, and not part of a saved pipeline.
+No entity may begin or end with white space. Training and decoding use the same mask, so probabilities are relative to
+the paths that can be decoded. The mask is computed from the text of the tokens, and is not saved with a pipeline.
 """
 
 from collections import Counter
@@ -21,17 +21,17 @@ from ..crf.transitions import FloatsT
 from ..entities import Entity
 from ..tag_scheme import WHITE_SPACE, BoolsT, TagScheme, WhiteSpace, trim_white_space, whole_entities
 
-IOB_OUTSIDE = 2  # of token.ent_iob
-CHUNK = 65_536  # tokens whose attributes are in memory at once
+IOB_OUTSIDE = 2  # value of token.ent_iob for tokens outside of entities
+CHUNK = 65_536  # number of tokens whose attributes are in memory at a time
 # String ids of all white space characters.
 _IDS = np.sort(np.array([StringStore().add(character) for character in WHITE_SPACE], dtype=np.uint64))
 
 
 def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
-    """Find white space in tokens.
+    """Find tokens that are white space, or begin or end with it.
 
-    parts (Sequence[Doc | Span]): Documents or parts of them, with tokens of any length.
-    RETURNS (WhiteSpace): (n_tokens,) masks for the concatenated tokens of all parts.
+    parts (Sequence[Doc | Span]): Documents or parts of documents, with tokens of any length.
+    RETURNS (WhiteSpace): (n_tokens,) boolean masks for the concatenated tokens of all parts.
     """
     some: list[Any] = [part for part in parts if len(part)]  # spaCy's types lack `Span.to_array`
     attributes = [part.to_array([ORTH, LENGTH]) for part in some]
@@ -39,7 +39,7 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
         nothing = np.zeros(0, dtype=bool)
         return WhiteSpace(nothing, nothing, nothing)
     ids, lengths = np.concatenate(attributes).T
-    # Most tokens are one character, looked up by its id: searchsorted finds the position of the id if it is there.
+    # Most tokens are one character, and are looked up by string id: searchsorted finds the position of the id.
     whole = _IDS[np.searchsorted(_IDS, ids).clip(max=len(_IDS) - 1)] == ids
     several = lengths > 1
     if not several.any():
@@ -55,7 +55,7 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
 
 
 def find_white_space_in_long(doc: Doc) -> WhiteSpace:
-    """Find white space in the tokens of a long document, in bounded memory."""
+    """Find white space in the tokens of a long document as `find_white_space` does, in bounded memory."""
     found = [find_white_space([doc[start : start + CHUNK]]) for start in range(0, len(doc), CHUNK)]
     return WhiteSpace(*map(np.concatenate, zip(*found, strict=True)))
 
@@ -63,21 +63,21 @@ def find_white_space_in_long(doc: Doc) -> WhiteSpace:
 def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagScheme) -> FloatsT:
     """Forbid the tags that would make white space the first or last character of an entity.
 
-    emissions (np.ndarray): (n_tokens, n_tags) of all parts, in their order.
-    parts (Sequence[Doc | Span]): Documents or parts of them.
-    scheme (TagScheme): The tags.
-    RETURNS (np.ndarray): (n_tokens, n_tags); the same array if there is no white space.
+    emissions (np.ndarray): (n_tokens, n_tags) emissions of the concatenated parts.
+    parts (Sequence[Doc | Span]): Documents or parts of documents.
+    scheme (TagScheme): Tag scheme of the component.
+    RETURNS (np.ndarray): (n_tokens, n_tags) masked emissions; the same array if there is no white space.
     """
     return constrain_emissions(emissions, *scheme.illegal_cells(find_white_space(parts)))
 
 
 @dataclass
 class GoldProblems:
-    """Gold entities that cannot be used as they are annotated.
+    """Counts of gold entities that cannot be used, or not without trimming.
 
-    n_unusable, first_unusable: Number of annotations that fit no legal tag sequence, and the text of the first.
-    n_trimmed, first_trimmed: Number of entities with white space at an edge, and the text of the first.
-    labels: Number of entities by label, for labels that are not in the tag scheme.
+    n_unusable: number of annotations that fit no legal tag sequence. first_unusable: text of the first.
+    n_trimmed: number of entities with white space at an edge. first_trimmed: text of the first.
+    labels: number of entities for each label that is not in the tag scheme.
     """
 
     n_unusable: int = 0
@@ -88,14 +88,14 @@ class GoldProblems:
 
 
 def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
-    """Read gold annotations.
+    """Convert gold annotations to a gold mask.
 
     White space at the edges of entities is removed, because no legal path has it there.
 
-    examples (Iterable[Example]): The documents. The rows are the tokens of the predicted ones.
-    scheme (TagScheme): The tags.
-    RETURNS (tuple[np.ndarray, GoldProblems]): (n_rows, n_tags) bool, the tags that each token may have; and the
-        annotations that were not used as they are.
+    examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
+    scheme (TagScheme): Tag scheme of the component.
+    RETURNS (tuple[np.ndarray, GoldProblems]): The gold mask, (n_rows, n_tags) bool: the tags that each token may have;
+        and counts of annotations that were trimmed or could not be used.
     """
     masks, problems = [], GoldProblems()
     for example in examples:

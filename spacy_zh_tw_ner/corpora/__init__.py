@@ -1,1 +1,1 @@
-"""Annotated files → records → `.spacy`: reading, checking, converting, validating."""
+"""Read annotated corpora in many formats, check and convert them to `.spacy` files, and export them again."""

@@ -1,4 +1,4 @@
-"""Check annotations: repair or reject those that cannot be used, count them, list them and report the counts."""
+"""Check annotations: repair or reject invalid ones, count both, and write the rejected ones to a file."""
 
 import json
 from bisect import bisect_left
@@ -15,17 +15,18 @@ from .script_conversion import CONVERTED, KEPT
 
 @dataclass
 class Tally:
-    """Counts of kept, repaired and rejected annotations of a file.
+    """Counts of kept, repaired and rejected annotations of one output file.
 
-    sentences (int): Texts that were read.
-    entities (int): Annotations that were kept.
-    repaired (int): Annotations that were corrected.
-    rejected (int): Annotations, and whole records, that cannot be used.
-    duplicates (int): Annotations that were written more than once.
-    left_out (Counter[str]): Regions that annotate nothing, by reason.
-    scripts (Counter[str]): Texts by the script that `--script auto` detected.
-    rejects (list[dict]): Rejects, and regions that were left out, not yet written to a file.
-    conversions (Counter[str]): Converter of the script → entities that were converted apart from their sentence.
+    sentences (int): Number of texts read.
+    entities (int): Number of annotations kept.
+    repaired (int): Number of annotations corrected.
+    rejected (int): Number of annotations and whole records rejected.
+    duplicates (int): Number of annotations that repeat another one of the same record exactly.
+    left_out (Counter[str]): Number of `NoAnnotation` regions, such as regions without a label, by reason.
+    scripts (Counter[str]): Number of texts by the script that `--script auto` detected ("Traditional", "Simplified").
+    rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
+    conversions (Counter[str]): Name of the script converter → number of entities that it converted separately from
+        their sentences.
     """
 
     sentences: int = 0
@@ -39,20 +40,26 @@ class Tally:
     conversions: Counter[str] = field(default_factory=Counter)
 
     def reject_record(self, origin: str, problem: str, seen: str, remedy: str) -> None:
-        """Count a record that cannot be used as a whole."""
+        """Count and list a record that is rejected as a whole.
+
+        origin (str): File and line of the record.
+        problem (str): The reason.
+        seen (str): The beginning of the record as it is in the file.
+        remedy (str): The correction to make.
+        """
         self.rejected += 1
         self.rejects.append({"origin": origin, "reason": problem, "text": seen, "remedy": remedy})
 
 
 def check_record(record: Record, tally: Tally) -> Record:
-    """Keep annotations that can be represented: inside the text, not empty, trimmed of white space, not overlapping.
+    """Keep the valid entities of a record: inside the text, not empty, without overlaps.
 
-    White space at an edge is cut off. Equal annotations are kept once. Of two that overlap, the longer is kept; of
-    equal length, the first.
+    White space at the edges of an entity is trimmed, and equal entities are kept once. Of two overlapping entities the
+    longer one is kept; of two of equal length, the first one in the text.
 
-    record (Record): A record as it was read.
-    tally (Tally): Counts and rejects, added to.
-    RETURNS (Record): With its entities in order.
+    record (Record): The record as its reader returned it.
+    tally (Tally): Receives the counts and the rejects.
+    RETURNS (Record): The record with its valid entities, sorted by position.
     """
     tally.sentences += 1
     tally.repaired += len(record.repairs)
@@ -84,7 +91,7 @@ def check_record(record: Record, tally: Tally) -> Record:
 
 
 def trim(entity: Entity, text: str) -> Entity:
-    """Cut white space off the edges of an entity; one that has nothing else becomes empty."""
+    """Trim white space from the edges of an entity. An entity of white space alone becomes empty (start == end)."""
     surface = text[entity.start : entity.end]
     start = entity.start + len(surface) - len(surface.lstrip())
     return Entity(start, start + len(surface.strip()), entity.label)
@@ -110,23 +117,27 @@ def _reject(tally: Tally, record: Record, entity: Entity, reason: str, *, is_ann
 
 
 def rejects_path(target: Path, written: Container[Path]) -> Path:
-    """Return the path of the list of rejects, in the output folder or in the folder of the output file."""
+    """Return the path of `rejects.jsonl`: in the output folder, or in the folder of the output file.
+
+    target (Path): The output of `convert`, a file or a folder.
+    written (Container[Path]): The output files; contains the target if it is a file.
+    """
     return (target.parent if target in written else target) / "rejects.jsonl"
 
 
 class RejectsWriter:
-    """Write rejects to a file as they occur.
+    """Writes rejected annotations and records to a file, one JSON object per line.
 
-    file (IO[str]): The list, one JSON object per line.
+    file (IO[str]): The open file of rejects.
     """
 
     def __init__(self, file: IO[str]) -> None:
         self.file = file
-        self.n = self.n_written = 0  # NoAnnotation is written, but not counted in n
+        self.n = self.n_written = 0  # NoAnnotation regions are written, but not counted in `n`
         self.first: dict[str, object] = {}
 
     def take(self, tally: Tally) -> None:
-        """Write the rejects of a tally, and clear them there."""
+        """Write the rejects of a tally to the file, and remove them from the tally."""
         for reject in tally.rejects:
             if reject.get("is_annotation", True):
                 self.first = self.first or reject
@@ -136,17 +147,17 @@ class RejectsWriter:
         tally.rejects.clear()
 
     def describe_first(self) -> str:
-        """Describe the first reject, for the message about too many."""
+        """Describe the first reject for an error message: its origin, text and reason."""
         surface = f"{self.first['surface']!r} " if "surface" in self.first else ""
         return f"{self.first['origin']}: {surface}{self.first['reason']}"
 
 
 def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
-    """Describe the detected script, duplicates, and annotations that were left out.
+    """Describe a conversion to the user: detected scripts, duplicate annotations, and left-out regions.
 
-    tallies (Iterable[Tally]): Counts of all splits.
-    report (Path): The list of rejects.
-    YIELDS (str): One sentence each.
+    tallies (Iterable[Tally]): The counts of all output files.
+    report (Path): The file of rejects.
+    YIELDS (str): Messages of one or two sentences.
     """
     scripts: Counter[str] = Counter()
     conversions: Counter[str] = Counter()
@@ -163,9 +174,9 @@ def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
     elif scripts[CONVERTED]:
         yield f"--script auto: all {scripts[CONVERTED]:,} texts are Simplified."
     for converted_by, rescued in conversions.items():
-        apart = f"; {rescued} entities apart from their sentences, where they would have read otherwise"
-        yield f"Converted by {converted_by}{apart * bool(rescued)}."
+        separately = f"; {rescued} entities were converted separately, because their sentences would change them"
+        yield f"Converted by {converted_by}{separately * bool(rescued)}."
     if duplicates:
-        yield f"{duplicates:,} annotations were written more than once, and are kept once."
+        yield f"{duplicates:,} annotations repeat another one; each is kept once."
     for reason, n in left_out.items():
-        yield f"Left out: {n:,} times {reason}. They are listed in {report}."
+        yield f"Left out: {n:,} times {reason}. All are listed in {report}."

@@ -1,4 +1,4 @@
-"""Find names that are annotated in one place and not in another: a model learns both, and scores are up to chance."""
+"""Find inconsistent annotation: names that are entities in one place and plain text in another."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,12 +8,17 @@ from typing import NamedTuple
 from ..tokenization.word_list import WordIndex
 from .formats.docbin import Sentence
 
-SHORTEST = 2  # characters of a name; 中, 美 and 日 are names, and parts of other words
+SHORTEST = 2  # characters of a name; 中, 美 and 日 are names, but also parts of other words
 N_FOLDS = 5
 
 
 class Occurrence(NamedTuple):
-    """A name in a sentence; `annotated`: whether it is an entity there; `origin`: of the sentence."""
+    """One occurrence of a name in a sentence.
+
+    surface: The name.
+    annotated: True if it is an entity in this sentence.
+    origin: File and line of the sentence.
+    """
 
     surface: str
     annotated: bool
@@ -21,12 +26,12 @@ class Occurrence(NamedTuple):
 
 
 class Inconsistency(NamedTuple):
-    """Differences between the annotation of two sets of sentences.
+    """Number of differences between the annotation of two sets of sentences.
 
-    found: How often names of one set occur in the other.
-    differing: How often the two sets annotate them differently.
-    surfaces: The differing names with their counts, the most frequent first.
-    first: Origin of the first.
+    found: Number of occurrences of names of one set in the other set.
+    differing: Number of these occurrences that the two sets annotate differently.
+    surfaces: Name → number of differing occurrences, the most frequent name first.
+    first: Origin (file and line) of the first differing occurrence.
     """
 
     found: int
@@ -36,21 +41,21 @@ class Inconsistency(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share of the occurrences that differ."""
+        """Share of the occurrences that differ, 0 to 1."""
         return self.differing / max(1, self.found)
 
     def to_json(self) -> dict[str, object]:
-        """Return plain objects, with the share in percent."""
+        """Return the counts as a dictionary for JSON, with `share` in percent."""
         return self._asdict() | {"share": round(100 * self.share, 2)}
 
 
 class Names:
-    """The names that sentences annotate, to be found in other sentences.
+    """Index of the names that sentences annotate, to find them in other sentences.
 
-    Only names count that are annotated at least as often as not: a word that was annotated once and left six times is
-    not a name that somebody forgot.
+    A name must be annotated in at least half of its occurrences: a word that is annotated once and not annotated six
+    times is an ordinary word, not a name that annotators missed.
 
-    sentences (Sequence[Sentence]): The sentences.
+    sentences (Sequence[Sentence]): The annotated sentences.
     """
 
     def __init__(self, sentences: Sequence[Sentence]) -> None:
@@ -66,24 +71,28 @@ class Names:
             self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """Count, for each name in sentences, how much more often it is annotated than not."""
+        """Return, for each name in sentences, the number of annotated minus unannotated occurrences.
+
+        sentences (Iterable[Sentence]): The sentences to search.
+        RETURNS (Counter[str]): Name → difference; negative for names that are mostly not annotated.
+        """
         balance: Counter[str] = Counter()
         for occurrence in self.find(sentences):
             balance[occurrence.surface] += 1 if occurrence.annotated else -1
         return balance
 
     def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
-        """Find the names, as entities or in characters that are annotated as being in no entity.
+        """Find the names in sentences, both as entities and in text outside of entities.
 
-        A name inside a longer entity is not an occurrence. Of names that overlap, the first is found, and the longest
-        that begins there.
+        Text without gold annotation, and names inside a longer entity, are skipped. Of overlapping names the first
+        one is found; of names with one start, the longest one.
 
-        sentences (Iterable[Sentence]): The sentences.
-        YIELDS (Occurrence): Each, in order.
+        sentences (Iterable[Sentence]): The sentences to search.
+        YIELDS (Occurrence): The occurrences in text order.
         """
         for sentence in sentences:
             ends = {entity.start: entity.end for entity in sentence.entities}
-            # Words of one position are found in the order of their lengths: the longest is kept.
+            # `find_whole` yields words of one start by length, so the dictionary keeps the longest.
             matches = {
                 start: surface
                 for start, end, surface in self._words.find_whole(sentence.text)
@@ -99,23 +108,24 @@ class Names:
 
 
 def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
-    """Count names that the reference annotates and the sentences do not.
+    """Count occurrences of names that the reference annotates and the sentences leave unannotated.
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
-    RETURNS (Inconsistency): Of the occurrences in the sentences, those that are not annotated.
+    RETURNS (Inconsistency): `found` counts all occurrences of reference names in the sentences, `differing` those that
+        are not annotated.
     """
     occurrences = list(Names(reference).find(sentences))
     return _inconsistency(len(occurrences), [occurrence for occurrence in occurrences if not occurrence.annotated])
 
 
 def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
-    """Count names that the sentences annotate and the reference mostly does not.
+    """Count entities of the sentences that the reference mostly leaves unannotated.
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
-    RETURNS (Inconsistency): Of the entities in the sentences whose text occurs in the reference, too, those that are
-        less often annotated there than not.
+    RETURNS (Inconsistency): `found` counts the entities whose text occurs in the reference, `differing` those whose
+        text is annotated in less than half of its occurrences in the reference.
     """
     names = Names(sentences)
     balance = names.balance(reference)
@@ -124,10 +134,10 @@ def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> I
 
 
 def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inconsistency]:
-    """Compare each fifth of sentences with the other four, both ways: how inconsistent the annotation is by itself.
+    """Measure the inconsistency within one set of sentences: compare each fifth with the other four.
 
-    sentences (Sequence[Sentence]): The training data, in order, so that neighbours stay together.
-    RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the fifths.
+    sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences share a fifth.
+    RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the five comparisons.
     """
     cuts = [len(sentences) * fold // N_FOLDS for fold in range(N_FOLDS + 1)]
     folds = [([*sentences[:start], *sentences[end:]], sentences[start:end]) for start, end in pairwise(cuts)]

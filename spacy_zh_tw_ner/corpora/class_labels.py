@@ -1,4 +1,4 @@
-"""Find the names of tags and labels that a data set writes as numbers."""
+"""Find the names of tags and labels that a data set stores as numbers."""
 
 import re
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ DESCRIPTIONS = (
 )
 CARD = "README.md"
 NAMES = ("names", "label_names", "id2label")
-MAX_DEPTH = 20  # of nested objects; descriptions of features have about six
+MAX_DEPTH = 20  # levels of nested objects; descriptions of features have about six
 MAX_SIZE = 1 << 22  # bytes; larger files are not searched for names
-ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # of YAML, by which a small file describes a very large object
+ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # YAML anchors and aliases, with which a small file can describe a huge object
 
 
 class LabelNames:
-    """Names of numeric tags and labels of one data file, searched when the first number occurs.
+    """Names of the numeric tags and labels of one data file. They are searched when the first number occurs.
 
     path (Path): The data file.
-    features (Any): A description of features in the file itself, or None.
+    features (Any): The description of features (Hugging Face `Features` as JSON) in the file itself, or None.
     """
 
     def __init__(self, path: Path, features: Any = None) -> None:
@@ -39,11 +39,12 @@ class LabelNames:
         self._labels: dict[int, str] | None = None
 
     def tags(self, field: str, origin: str) -> list[str]:
-        """Return the tags by number.
+        """Return the names of the tags in a field.
 
         field (str): The field that holds the numbers.
-        origin (str): File and line of the first number, for the message.
-        RAISES (CorpusError): If nothing names them, or a file of names is broken.
+        origin (str): File and line of the first number, for the error message.
+        RETURNS (list[str]): Names by number, such as ["O", "B-PER", "I-PER"].
+        RAISES (CorpusError): If no description names the tags, or a file of names is not valid JSON.
         """
         if field not in self._tags:
             found = (find_names(described, field) for described in self._descriptions())
@@ -54,9 +55,11 @@ class LabelNames:
         return self._tags[field]
 
     def label(self, number: int, origin: str) -> str:
-        """Return the label with a number.
+        """Return the name of the label with a number.
 
-        RAISES (CorpusError): If nothing names it.
+        number (int): The number in the data file.
+        origin (str): File and line of the number, for the error message.
+        RAISES (CorpusError): If no description names the label.
         """
         if self._labels is None:
             found = (find_label_names(described) for described in self._descriptions())
@@ -66,7 +69,7 @@ class LabelNames:
         return self._labels[number]
 
     def _descriptions(self) -> Iterator[Any]:
-        """Yield descriptions of features: of the file itself, then of files in its folder and in parent folders."""
+        """Yield descriptions of features as parsed JSON: from the data file, its folder, and two parent folders."""
         if self.features is not None:
             yield self.features
         for folder in (self.path.parent, *list(self.path.absolute().parent.parents)[:2]):
@@ -92,7 +95,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_card(path: Path) -> Any:
-    """Return `dataset_info` in the head of a data set's card, or None."""
+    """Return `dataset_info` from the YAML header of a Hugging Face data set card (README.md), or None."""
     from srsly import yaml_loads
 
     if not path.is_file():
@@ -109,13 +112,13 @@ def _read_card(path: Path) -> Any:
 
 
 def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[str] | None:
-    """Find the names of a `ClassLabel` of tags in a description of features.
+    """Find the names of numeric tags in a description of features.
 
     value (Any): A list of names; {name: number} or {number: name}; or an object that holds one of these, at any depth,
         under the name of the field, `names`, `label_names` or `id2label`, or in a list of features with names.
     field (str): The field whose tags are numbers.
     depth (int): Levels of nesting to search.
-    RETURNS (Optional[list[str]]): The names by number.
+    RETURNS (Optional[list[str]]): The names by number; None if the description has none.
     """
     if depth == 0 or not isinstance(value, list | dict):
         return None
@@ -134,12 +137,12 @@ def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[st
 
 
 def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
-    """Find the names of labels that spans give as numbers.
+    """Find the names of the numeric labels of spans in a description.
 
     value (Any): A list of names, {name: number}, {number: name}, a list of objects with `id` and `text` or `name` as
         doccano exports, or an object that holds one of these under `names`, `label_names` or `id2label`.
     depth (int): Levels of nesting to search.
-    RETURNS (dict[int, str]): Empty if there are none.
+    RETURNS (dict[int, str]): Number → name; empty if the description has none.
     """
     if depth == 0 or not isinstance(value, list | dict):
         return {}
@@ -155,7 +158,7 @@ def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
         by_number = _by_number(value)
         if by_number and sorted(by_number) in (list(range(len(value))), list(range(1, len(value) + 1))):
             return by_number
-        # Other lists of strings are not lists of label names.
+        # A list of strings under another key is not a list of label names.
         others = [v for k, v in value.items() if k not in NAMES and (isinstance(v, dict) or _is_list_of_objects(v))]
         inner = [*(value[key] for key in NAMES if key in value), *others]
     return next((names for described in inner if (names := find_label_names(described, depth - 1))), {})
@@ -166,7 +169,7 @@ def _is_list_of_objects(value: Any) -> bool:
 
 
 def _by_number(value: dict[Any, Any]) -> dict[int, str]:
-    """Return {number: name} for an object of this form or {name: number}; empty for other objects."""
+    """Return {number: name} for an object {number: name} or {name: number}; an empty dict for any other object."""
     pairs = [(k, v) if isinstance(k, str) and type(v) is int else (v, k) for k, v in value.items()]
     if pairs and all(isinstance(name, str) and str(number).isdecimal() for name, number in pairs):
         return {int(number): name for name, number in pairs}

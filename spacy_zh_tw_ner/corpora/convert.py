@@ -1,4 +1,4 @@
-"""Convert annotated files to `.spacy`, with every annotation kept, repaired, or rejected and reported."""
+"""Convert annotated files to `.spacy`: every annotation is kept, repaired, or rejected and reported."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,13 +25,13 @@ RouteT: TypeAlias = Callable[[Path, int], Path]
 class ConvertSettings:
     """Settings of a conversion.
 
-    format (str): A key of FORMATS, or "auto".
-    script (str): An OpenCC configuration, "none" or "auto".
-    offsets (str): A key of `offsets.CONVENTIONS`, or "auto".
-    max_rejects (int): Annotations and records that may be rejected.
-    fields (FieldNames): Names of fields of JSON and Parquet, where they are not the usual ones.
-    split (str): Ratio by which one corpus is split, such as "8:1:1"; empty for none.
-    seed (int): Seed of the split.
+    format (str): Input format, a key of `FORMATS`; "auto" detects it for each file.
+    script (str): OpenCC configuration, such as "s2tw"; "none" converts nothing, "auto" converts Simplified texts.
+    offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`; "auto" detects it for each file.
+    max_rejects (int): Number of annotations and records that may be rejected; more are an error.
+    fields (FieldNames): Names of JSON fields and Parquet columns that differ from the usual ones.
+    split (str): Ratio of a random split, such as "8:1:1"; empty for no split.
+    seed (int): Seed of the random split.
     """
 
     format: str = "auto"
@@ -52,16 +52,17 @@ def convert(
     notify: NotifyT = print,
     advance: Callable[[float], object] = ignore,
 ) -> dict[Path, Tally]:
-    """Convert a file, or a folder of train, dev and test, in memory that does not grow with its size.
+    """Convert a file, or a folder of train, dev and test data, to `.spacy` files in constant memory.
 
-    source (Path): The file or folder; a missing folder is searched in $ZH_TW_NER_CORPORA.
-    target (Path): A `.spacy` file, for one corpus, or a folder, for its splits.
-    settings (ConvertSettings): Settings.
+    source (Path): The file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
+    target (Path): A `.spacy` file for the whole source, or a folder for its splits.
+    settings (ConvertSettings): Format, script, offsets, limit of rejects and split.
     force (bool): Replace existing .spacy files.
     notify (Callable[[str], object]): Receives messages to the user.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    RETURNS (dict[Path, Tally]): Outputs, and the counts of their annotations.
-    RAISES (CorpusError): For anything that cannot be read, or too many rejects. Then only rejects.jsonl is written.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    RETURNS (dict[Path, Tally]): Output file → counts of its annotations.
+    RAISES (CorpusError): If a file cannot be read, or more than `max_rejects` annotations and records are rejected.
+        No .spacy file is written then. The rejects are written to rejects.jsonl if all files could be read.
     """
     if settings.format not in ("auto", *FORMATS):
         raise CorpusError(Errors.ZT211.format(value=settings.format, choices=sorted(FORMATS)))
@@ -104,7 +105,11 @@ def convert(
 def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) -> None:
     """Check that the outputs may be written.
 
-    RAISES (OutputError): If an output is an input, or may not be replaced.
+    plan (dict[Path, list[Path]]): Output file → its input files.
+    report (Path): The file of rejects.
+    force (bool): Existing .spacy files may be replaced.
+    RAISES (OutputError): If an output is also an input, or exists and may not be replaced.
+    RAISES (CorpusError): If an output is a folder with other files.
     """
     inputs = [file for files in plan.values() for file in files]
     for path in plan:
@@ -115,7 +120,7 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
             if any(path.iterdir()) and not force:
                 raise OutputError(Errors.ZT670.format(path=path))
         elif path.is_file() and path.stat().st_size and not is_doc_bin(path):
-            raise OutputError(Errors.ZT671.format(path=path, seen="it is no .spacy file"))
+            raise OutputError(Errors.ZT671.format(path=path, seen="it is not a .spacy file"))
         else:
             require_new(path, force=force)
     require_report(report, "a list of rejects", inputs=inputs)
@@ -129,16 +134,16 @@ def read_records(
     reading: Reading = SILENT,
     decision: ScriptDecision | None = None,
 ) -> Iterator[Record]:
-    """Read files of any known format.
+    """Read files of any known format, check their annotations, and convert their script.
 
     paths (list[Path]): The files.
-    settings (ConvertSettings): Settings.
-    tally (Tally): Counts and rejected records; updated in place.
-    reading (Reading): Callbacks for messages and progress.
-    decision (Optional[ScriptDecision]): Evidence, from files of the corpus read earlier, that the corpus is in
-        Traditional or in Simplified characters.
-    YIELDS (Record): Checked records.
-    RAISES (CorpusError): For a file that is missing or cannot be read.
+    settings (ConvertSettings): Format and script; the other settings are ignored here.
+    tally (Tally): Receives the counts and the rejects.
+    reading (Reading): Unit of offsets, field names, and callbacks for messages and progress.
+    decision (Optional[ScriptDecision]): Counts of Traditional and Simplified characters in the files of the corpus
+        read so far; None for a new corpus.
+    YIELDS (Record): Records with valid entities.
+    RAISES (CorpusError): If a file is missing or cannot be read.
     """
     decision = decision or ScriptDecision()
     reading = replace(reading, reject=tally.reject_record)
@@ -167,7 +172,11 @@ def read_records(
 
 
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
-    """Return the plan of the outputs, and a function that assigns each record to one: output and number → output."""
+    """Return the output files with their inputs, and a function that assigns each record to an output file.
+
+    The function takes the output file of the record's input and the number of the record in it, from 0. It returns
+    the same file, or another one, such as dev for every tenth record of train.
+    """
     if settings.split:
         return _plan_random_split(source, target, settings, notify)
     plan = plan_splits(source, target, notify, is_unlabelled=lambda path: is_unlabelled_file(path, settings.fields))
@@ -192,7 +201,7 @@ def _plan_random_split(
     if not source.exists():
         raise CorpusError(Errors.ZT202.format(path=source, remedy="Check the path."))
     files = data_files(source)
-    # Grouping needs only texts, so units of offsets and conversion of script are irrelevant here.
+    # Only the texts are needed to group records, so offsets and script are not converted here.
     plain = replace(settings, script="none", offsets="codepoint")
     reading = Reading("codepoint", fields=settings.fields)
     records = (

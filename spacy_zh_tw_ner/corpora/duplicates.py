@@ -1,4 +1,4 @@
-"""Find sentences that occur more than once, also in another width or script."""
+"""Find sentences that occur more than once, including copies in full-width, half-width or Simplified characters."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from .formats.docbin import Sentence
 
 
 class Place(NamedTuple):
-    """Split and origin of a sentence."""
+    """Location of a sentence: its split, and its origin (file and line)."""
 
     split: str
     origin: str
@@ -20,8 +20,8 @@ class Place(NamedTuple):
 class Duplicate(NamedTuple):
     """A sentence that occurs more than once.
 
-    how: "same" for the very same characters, "width" if they are equal after NFKC, else "script".
-    places: Where it occurs.
+    how: "same" if all copies have the same characters, "width" if they are equal after NFKC, else "script".
+    places: The locations of all copies.
     """
 
     how: str
@@ -29,15 +29,15 @@ class Duplicate(NamedTuple):
 
     @property
     def across(self) -> bool:
-        """True if it is in more than one split, which makes scores too high."""
+        """True if copies are in more than one split, which inflates evaluation scores."""
         return len({place.split for place in self.places}) > 1
 
 
 def find_duplicates(splits: Mapping[str, Iterable[Sentence]]) -> list[Duplicate]:
-    """Find sentences that are equal in some width and script: 臺 and 台 are equal, as are 國 and 国.
+    """Find sentences that are equal apart from width and script: 臺 equals 台, and 國 equals 国.
 
     splits (Mapping[str, Iterable[Sentence]]): Sentences by split.
-    RETURNS (list[Duplicate]): In the order of their first places.
+    RETURNS (list[Duplicate]): One per group of equal sentences, in the order of their first locations.
     """
     to_simplified = ScriptConverter("t2s")
     variants = str.maketrans(VARIANTS)

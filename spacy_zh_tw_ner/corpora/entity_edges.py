@@ -5,14 +5,20 @@ from typing import NamedTuple
 
 from .formats.docbin import Sentence
 
-# Ends or joins clauses. Not the full stop of "Inc.", the ! of "Yahoo!", % and the like.
+# Punctuation of clauses. It excludes signs that end names, such as the full stop of "Inc." and the ! of "Yahoo!".
 PUNCTUATION = frozenset("，。、；：！？…—～,;:·‧•/|")
 BRACKETS = dict(zip("《〈「『（(【［[“‘", "》〉」』）)】］]”’", strict=True))
 OPENERS = {closer: opener for opener, closer in BRACKETS.items()}
 
 
 class Edge(NamedTuple):
-    """kind: "white space", "punctuation" or "bracket" (one without its other half)."""
+    """An entity with an unlikely first or last character.
+
+    kind: "white space", "punctuation" or "bracket" (an unpaired one).
+    surface: Text of the entity.
+    label: Label of the entity.
+    origin: File and line of its sentence.
+    """
 
     kind: str
     surface: str
@@ -24,7 +30,7 @@ def find_edges(sentences: Iterable[Sentence]) -> Iterator[Edge]:
     """Find entities with an unlikely first or last character.
 
     sentences (Iterable[Sentence]): A corpus.
-    YIELDS (Edge): At most one per entity.
+    YIELDS (Edge): At most one problem per entity.
     """
     for sentence in sentences:
         for entity in sentence.entities:
@@ -35,7 +41,7 @@ def find_edges(sentences: Iterable[Sentence]) -> Iterator[Edge]:
 
 
 def edge_kind(surface: str) -> str | None:
-    """Return the kind of problem at the edges of a surface, or None. Paired brackets, as of 《紅樓夢》, are none."""
+    """Return the kind of problem at the edges of an entity, or None. Paired brackets (《紅樓夢》) are allowed."""
     if surface != surface.strip():
         return "white space"
     first, last = surface[0], surface[-1]

@@ -35,7 +35,7 @@ SPACE = re.compile(r"\s")
 
 
 class Proposal(NamedTuple):
-    """A record, and a score for each of its entities; no scores for annotations of people."""
+    """A record with one score per entity; `scores` is empty for gold annotations and pipelines without scores."""
 
     record: Record
     scores: list[float]
@@ -53,20 +53,19 @@ def export(
     notify: NotifyT = print,
     advance: Callable[[float], object] = SILENT.advance,
 ) -> int:
-    """Write a corpus for an annotation tool.
+    """Write the annotations of a corpus, or the predictions of a pipeline, in the format of an annotation tool.
 
-    source (Path): A `.spacy` file, or any other that `convert` reads; with a pipeline also plain text, one per line.
-    target (Path): A file, or for brat a folder.
-    format (str): One of WRITERS.
-    nlp (Optional[Language]): Annotates the texts; without it, the annotations of the source are written.
-    model (str): Name of the pipeline in the tool.
-    order (str): "file", or "uncertain" for the texts first of which the pipeline is least certain.
+    source (Path): A file that `convert` can read; with a pipeline also plain text, one text per line.
+    target (Path): The output file; for brat a folder.
+    format (str): One of `WRITERS`.
+    nlp (Optional[Language]): Pipeline that annotates the texts; without it, the annotations of the source are written.
+    model (str): Name of the pipeline to show in the tool.
+    order (str): "file" keeps the order; "uncertain" sorts by the lowest score in each text.
     force (bool): Replace an existing file.
     notify (Callable[[str], object]): Receives messages to the user.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    RETURNS (int): Number of records.
-    RAISES (CorpusError): For a source that cannot be read, or a record that the format cannot hold. Then nothing is
-        written.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    RETURNS (int): Number of records written.
+    RAISES (CorpusError): If the source cannot be read, or the format cannot hold a record. Nothing is written then.
     """
     if order not in ORDERS or (order == "uncertain" and nlp is None):
         raise CorpusError(Errors.ZT231.format(value=order, choices=", ".join(ORDERS)))
@@ -79,12 +78,12 @@ def export(
 
 
 def read_gold(path: Path, reading: Reading = SILENT) -> Iterator[Proposal]:
-    """Read the annotations of a file.
+    """Read the gold annotations of a file.
 
     path (Path): A file in any known format.
     reading (Reading): Receives messages and progress.
-    YIELDS (Proposal): Without scores.
-    RAISES (CorpusError): For a file that cannot be read, or an annotation that cannot be used.
+    YIELDS (Proposal): Records without scores.
+    RAISES (CorpusError): If the file cannot be read, or at the first annotation or record that is rejected.
     """
     tally = Tally()
     for record in read_records([path], ConvertSettings(script="none"), tally, reading=reading):
@@ -104,19 +103,19 @@ def _raise_first_reject(tally: Tally, *, records_only: bool = False) -> None:
 
 
 def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read texts to annotate: those of a file in any known format, or the lines of any other.
+    """Read texts to annotate: the texts of a corpus in any known format, or the lines of a plain text file.
 
     path (Path): The file.
     reading (Reading): Receives messages and progress.
-    YIELDS (Record): Without entities.
-    RAISES (CorpusError): For a file that is missing or not UTF-8.
+    YIELDS (Record): Records without entities.
+    RAISES (CorpusError): If the file is missing or not UTF-8, or at the first record that is rejected.
     """
     tally = Tally()
     records = read_records([path], ConvertSettings(script="none"), tally, reading=reading)
     try:
         first = list(islice(records, 1))
     except UnknownFormatError:
-        reading.notify(f"{path} is in no format of annotations: each line is read as a text.")
+        reading.notify(f"{path} is in no known annotation format, so each line is read as one text.")
         lines = numbered_lines(path, reading.advance)
         yield from (Record(line, [], f"{path}:{number}") for number, line in lines if line.strip())
         return
@@ -129,9 +128,9 @@ def read_texts(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
     """Annotate texts with a pipeline.
 
-    nlp (Language): Its entities may have `_.score`.
-    records (Iterable[Record]): Texts.
-    YIELDS (Proposal): In the same order; white space at the edges of entities is cut off.
+    nlp (Language): The pipeline. If its entities have no `_.score`, the proposals have no scores.
+    records (Iterable[Record]): Records whose texts are annotated.
+    YIELDS (Proposal): New records in the same order, with white space trimmed from the edges of entities.
     """
     for doc, record in nlp.pipe(((record.text, record) for record in records), as_tuples=True):
         found: list[Entity] = []
@@ -146,12 +145,12 @@ def propose(nlp: Language, records: Iterable[Record]) -> Iterator[Proposal]:
 
 
 def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
-    """Sort by the least certain entity of each text; texts without entities have no score and come last.
+    """Sort records by the lowest score of their entities, ascending. Records without scores come last.
 
-    Only the scores are kept in memory, the proposals in a temporary file.
+    Only the scores are kept in memory; the records are in a temporary file.
 
-    proposals (Iterable[Proposal]): In any order.
-    YIELDS (Proposal): All of them.
+    proposals (Iterable[Proposal]): The records to sort.
+    YIELDS (Proposal): The same records, sorted.
     """
     with TemporaryFile() as file:
         places: list[tuple[float, int]] = []
@@ -164,11 +163,11 @@ def most_uncertain_first(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
 
 
 def why_not(record: Record, format: str) -> str:
-    """Return why a format cannot hold a record, or an empty string.
+    """Return the reason why a format cannot hold a record, or an empty string if it can.
 
-    record (Record): A checked record.
-    format (str): One of WRITERS.
-    RETURNS (str): The reason.
+    record (Record): A record with valid entities.
+    format (str): One of `WRITERS`.
+    RETURNS (str): A noun phrase for the error message, such as "a line break".
     """
     text = record.text
     if format in ("bio", "bioes", "hf", "brat") and any(SPACE.search(entity.label) for entity in record.entities):
@@ -194,16 +193,18 @@ def write_corpus(
     force: bool = False,
     inputs: Iterable[Path] = (),
 ) -> int:
-    """Write records with their scores: all of them, or nothing.
+    """Write records with their scores. The output is written completely or not at all.
 
-    records (Iterable[tuple[Record, list[float]]]): Checked records, each with a score per entity or none.
-    target (Path): A file; for brat a folder, which must be empty or missing.
-    format (str): One of WRITERS.
-    model (Optional[str]): The pipeline that found the entities; None for annotations of people.
-    force (bool): Replace an existing file. A brat folder is never replaced, because people correct its files.
-    inputs (Iterable[Path]): Sources of the records, which the target must not overwrite.
-    RETURNS (int): Number of records.
-    RAISES (CorpusError): For an unknown format, a folder that is not empty, or a record that the format cannot hold.
+    records (Iterable[tuple[Record, list[float]]]): Records with valid entities, and one score per entity or an empty
+        list.
+    target (Path): The output file; for brat a folder, which must be empty or missing.
+    format (str): One of `WRITERS`.
+    model (Optional[str]): Name of the pipeline that predicted the entities; None for manual annotations.
+    force (bool): Replace an existing file. A brat folder is never replaced, because users correct its files.
+    inputs (Iterable[Path]): Files from which the records are read; the target must not be one of them.
+    RETURNS (int): Number of records written.
+    RAISES (CorpusError): If the format is unknown, the folder is not empty, there are no records, or the format cannot
+        hold a record.
     """
     if format not in WRITERS:
         raise CorpusError(Errors.ZT232.format(value=format, choices=", ".join(WRITERS)))

@@ -1,9 +1,10 @@
-"""Convert offsets as tools write them to offsets in code points, ends exclusive.
+"""Detect the unit of offsets in a file, and convert them to offsets in code points with exclusive ends.
 
-Python counts code points, JavaScript UTF-16 units, and some tools graphemes (UAX #29, where CR LF is one). The three
-differ only after characters such as 𠮷 and 👨‍👩‍👧. Tools that normalize line ends count CR LF as one in any unit: such
-conventions have "-lf" in their names. If a format repeats the annotated text, the slices decide on the convention; if
-not, only an offset that is impossible otherwise does.
+Python counts code points, JavaScript counts UTF-16 units, and some tools count graphemes (UAX #29). The three differ
+only after characters such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Tools that
+normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names. If the file repeats the
+annotated texts, the convention is the one whose slices equal them. Otherwise the default is used. If some offsets are
+outside of their texts or cut a character under the default, and none does in another unit, that unit is used.
 """
 
 import re
@@ -20,11 +21,13 @@ from .records import Reading, Record, Reject, ignore
 
 
 class RawSpan(NamedTuple):
-    """An annotation as it is in the file, before offsets are converted.
+    """An annotation with the offsets of its file, before they are converted.
 
-    surface: Its text, if the format repeats it.
-    gaps: Places between its fragments, in brat; they must hold nothing but white space.
-    origin: Its own line, for the message about gaps.
+    start, end: Offsets in the unit of the file.
+    label: Label of the annotation.
+    surface: The annotated text, if the file repeats it.
+    gaps: Start and end of the gaps in a discontinuous brat annotation; only white space is allowed in them.
+    origin: Line of the annotation; used only in the message that rejects an annotation with gaps.
     """
 
     start: int
@@ -37,7 +40,7 @@ class RawSpan(NamedTuple):
 
 @dataclass
 class RawRecord:
-    """A record whose offsets are in the unit of its file."""
+    """A record whose spans have the offsets of the file; `resolve_offsets` converts it to a `Record`."""
 
     text: str
     spans: list[RawSpan]
@@ -47,7 +50,12 @@ class RawRecord:
 
 
 class Convention(NamedTuple):
-    """Unit of offsets; whether the end is the last character (inclusive), and whether CR LF counts as one."""
+    """Convention for offsets.
+
+    unit: "codepoint", "utf16" or "grapheme".
+    inclusive: True if the end is the last character, not the one after it.
+    crlf_is_one: True if CR LF counts as one unit.
+    """
 
     unit: str
     inclusive: bool
@@ -59,7 +67,7 @@ class Convention(NamedTuple):
 
 RawReaderT: TypeAlias = Callable[[Path, Reading], Iterator[RawRecord]]
 
-# If the spans of a file fit several conventions equally well, the first is used. CR LF is always one grapheme.
+# The order is the preference among conventions that fit equally well. CR LF is always one grapheme.
 COUNTS = (("codepoint", False), ("utf16", False), ("codepoint", True), ("utf16", True), ("grapheme", False))
 CONVENTIONS = {
     str(c): c for inclusive in (False, True) for c in (Convention(unit, inclusive, crlf) for unit, crlf in COUNTS)
@@ -71,14 +79,15 @@ INSIDE_A_PAIR = -1
 LINE_BREAKS = str.maketrans(dict.fromkeys("\n\r\t\x0b\x0c\x85\u2028\u2029", " "))
 
 
-@lru_cache(maxsize=8)  # called for all spans of one text, in each of the conventions
+@lru_cache(maxsize=8)  # called for every span of a text and every convention
 def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]:
-    """Return the code point offsets at which the units of a text begin, and the end of the last one.
+    """Return the code point offset at which each unit of a text begins.
 
     text (str): The text.
     unit (str): "codepoint", "utf16" or "grapheme".
-    crlf_is_one (bool): Whether CR LF counts as one, as it does in graphemes.
-    RETURNS (Sequence[int]): The i-th is the offset of unit i in code points, or -1 for one inside a surrogate pair.
+    crlf_is_one (bool): Count CR LF as one unit, as graphemes always do.
+    RETURNS (Sequence[int]): Item i is the code point offset of unit i, or -1 for the second half of a surrogate pair.
+        The last item is the length of the text in code points.
     """
     crlf_is_one = crlf_is_one and "\r\n" in text
     if (unit == "codepoint" and not crlf_is_one) or PLAIN.fullmatch(text):
@@ -98,7 +107,13 @@ def boundaries(text: str, unit: str, crlf_is_one: bool = False) -> Sequence[int]
 
 
 def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
-    """Convert one span to code points; None if it is outside of its text, empty, or ends inside a character."""
+    """Convert the offsets of a span to code points.
+
+    span (RawSpan): The span, with the offsets of its file.
+    text (str): The text of its record.
+    convention (Convention): How the offsets are counted.
+    RETURNS (Optional[Entity]): None if the span is outside of the text, empty, or cuts a character.
+    """
     starts = boundaries(text, convention.unit, convention.crlf_is_one)
     end = span.end + convention.inclusive
     if not (0 <= span.start < end < len(starts)) or INSIDE_A_PAIR in (starts[span.start], starts[end]):
@@ -109,14 +124,15 @@ def place(span: RawSpan, text: str, convention: Convention) -> Entity | None:
 def resolve_offsets(
     read: RawReaderT, path: Path, reading: Reading, *, default: Convention = CODEPOINT
 ) -> Iterator[Record]:
-    """Read a file twice: once to find its convention for offsets, and once to convert them.
+    """Read a file twice: first to detect its convention for offsets, then to convert the offsets.
 
-    read (RawReaderT): The format's own reader.
+    read (RawReaderT): The reader of the format.
     path (Path): The file.
-    reading (Reading): `offsets` may name the convention; `notify` receives any other than the default.
+    reading (Reading): `offsets` names the convention or is "auto"; `notify` receives a message if the detected
+        convention is not the default, or is uncertain.
     default (Convention): The documented convention of the format.
-    YIELDS (Record): Entities in code points. Spans that fit no convention are among the record's rejects.
-    RAISES (CorpusError): For an unknown convention, and whatever the reader raises.
+    YIELDS (Record): Records with entities in code points. Spans that fit no convention are in `rejects`.
+    RAISES (CorpusError): If `offsets` names an unknown convention, or `read` raises the error.
     """
     half = replace(reading, advance=lambda n: reading.advance(n / 2))
     if reading.offsets == "auto":
@@ -133,7 +149,10 @@ def resolve_offsets(
 
 
 class _Survey:
-    """Evidence in the spans of a file for its convention."""
+    """Counts, for each convention, the spans of a file that fit it, and chooses the convention with the most.
+
+    default (Convention): The documented convention of the format.
+    """
 
     def __init__(self, default: Convention) -> None:
         self.default = default
@@ -142,12 +161,12 @@ class _Survey:
         self.n_impossible: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
-        """Count which conventions the spans of a record fit."""
+        """Add the spans of a record to the counts."""
         plain = PLAIN.fullmatch(raw.text) is not None
         for span in raw.spans:
             if span.surface is not None:
                 self.n_with_surface += 1
-                # In a plain text all units are equal, so only the end is ambiguous.
+                # In plain text all units are equal, so only inclusive and exclusive ends differ.
                 tried = (CODEPOINT, CODEPOINT_INCLUSIVE) if plain else CONVENTIONS.values()
                 fits = {c: _fit(span, raw.text, c) for c in tried}
                 if plain:
@@ -160,28 +179,28 @@ class _Survey:
                 self.n_impossible.update(str(c) for c, entity in places.items() if entity is None)
 
     def decide(self, path: Path, reading: Reading) -> Convention:
-        """Choose a convention, and report it if it is not the default or if another one is possible."""
+        """Choose the convention of a file, and notify the user if it is not the default or is uncertain."""
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
             if best != self.default:
                 reading.notify(
-                    f"{path}: offsets are read as {best}: {self.votes[best]} of {self.n_with_surface} spans then "
-                    f"match the texts in the file, and {self.votes[self.default]} as {self.default}."
+                    f"{path}: offsets are read as {best}: {self.votes[best]} of {self.n_with_surface} spans match the "
+                    f"annotated texts in the file, but only {self.votes[self.default]} as {self.default}."
                 )
             return best
         for unit in ("codepoint", "utf16"):
             default = self.default.unit
             if self.n_impossible[default] and not self.n_impossible[unit]:
                 reading.notify(
-                    f"{path}: offsets are read as {unit}: as {self.default}, {self.n_impossible[default]} "
-                    "spans are impossible in their texts. Set --offsets if that is wrong."
+                    f"{path}: offsets are read as {unit}, because {self.n_impossible[default]} spans are outside "
+                    f"their texts or cut a character as {self.default}. Set --offsets if that is wrong."
                 )
                 return CONVENTIONS[unit]
         if self.n_ambiguous:
             reading.notify(
-                f"{path}: offsets are read as {self.default}. For {self.n_ambiguous} spans, which follow characters "
-                "such as 𠮷 or 👍🏽, or CR LF, another way of counting would mean another place, and the file does not "
-                "repeat their texts: look at one of them, and set --offsets if it is wrong."
+                f"{path}: offsets are read as {self.default}. {self.n_ambiguous} spans are ambiguous: they follow "
+                "characters such as 𠮷 or 👍🏽, or CR LF, and the file does not repeat the annotated texts. Check one "
+                "of them, and set --offsets if it is wrong."
             )
         return self.default
 
@@ -195,7 +214,7 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
         if found is None:
             seen = place(span, raw.text, chosen)
             there = repr(raw.text[seen.start : seen.end]) if seen else "nothing"
-            reason = f"the file says {span.surface!r}, but the text has {there} there"
+            reason = f"the file repeats the text as {span.surface!r}, but the offsets select {there}"
         elif entity is None:
             reason = f"outside the text of {len(raw.text)} characters, or empty (offsets in {chosen})"
         if span.gaps and not (found and entity and _gaps_are_white(span, raw.text, found)):
@@ -214,7 +233,12 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Return the convention that fits a span best (the chosen one if several do), or None if none fits."""
+    """Return the convention that fits a span best, or None if none fits.
+
+    chosen (Convention): The convention of the file. It is returned if no candidate fits better, and for spans whose
+        text the file does not repeat.
+    candidates (Sequence[Convention]): Other conventions to try.
+    """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen
     fits = {c: _fit(span, text, c) for c in (chosen, *candidates)}
@@ -232,12 +256,12 @@ EXACT, SAME_LENGTH, COLLAPSED, NO_FIT = range(4)
 
 
 def _fit(span: RawSpan, text: str, convention: Convention) -> int:
-    r"""Compare the text at a span with the surface in the file.
+    r"""Compare the text at a span's offsets with the annotated text that the file repeats.
 
-    Tools write a line break as a blank, or as a backslash and an n; browsers collapse white space and cut it off at the
-    edges. An exact match is always preferred, so these rules never overrule a better place.
+    Tools write a line break as a space, or as a backslash and an n; browsers collapse white space and trim the edges.
+    These differences are accepted, but an exact match in another convention is preferred.
 
-    RETURNS (int): EXACT, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space does, or NO_FIT.
+    RETURNS (int): EXACT, SAME_LENGTH if only line breaks differ, COLLAPSED if only white space differs, or NO_FIT.
     """
     entity = place(span, text, convention)
     if entity is None or span.surface is None:

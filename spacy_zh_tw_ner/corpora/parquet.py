@@ -1,4 +1,4 @@
-"""Read the rows of a Parquet file as JSON objects; open a file of either."""
+"""Open files of JSON objects or Parquet rows as one kind of input: an iterator of dictionaries."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,22 +9,27 @@ from ..extras import install_hint
 from ..untrusted import parse_json, whole_number
 from ..untrusted import reading as reading_untrusted
 from ..untrusted.documents import inflation_limit
+from .record_fields import TEXT_FIELDS, TOKENS_FIELDS
 from .records import ignore
 from .text_files import json_objects
 
 PARQUET_MAGIC = b"PAR1"
-BATCH = 1024  # rows that are decoded at once
+BATCH = 1024  # rows decoded at a time
 
 
 class Rows(NamedTuple):
-    """Hugging Face features from Parquet metadata, or None, and origin and object of each row."""
+    """Content of a data file.
+
+    features: Hugging Face features in the Parquet metadata, as parsed JSON, or None.
+    objects: One pair per object or row: its origin (file and line or row), and its fields as a dictionary.
+    """
 
     features: Any
     objects: Iterator[tuple[str, dict[str, Any]]]
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file begins as Parquet does."""
+    """Return whether a file begins with the magic bytes of Parquet."""
     with path.open("rb") as file:
         return file.read(4) == PARQUET_MAGIC
 
@@ -32,11 +37,11 @@ def is_parquet(path: Path) -> bool:
 def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
     """Open a file of JSON objects or Parquet rows.
 
-    path (Path): JSON lines, a JSON array, or Parquet.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    RETURNS (Rows): The objects, read one after the other.
-    RAISES (CorpusError): For Parquet that cannot be read.
-    RAISES (MissingExtraError): For Parquet without pyarrow.
+    path (Path): A file of JSON lines, one JSON array, or Parquet.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
+    RAISES (CorpusError): If a Parquet file cannot be read.
+    RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """
     if not is_parquet(path):
         return Rows(None, json_objects(path, advance))
@@ -51,7 +56,7 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
             _require_plausible(file.metadata, path)
     except Exception as error:  # pyarrow has its own exception types
         raise CorpusError(Errors.ZT225.format(path=path, reason=error)) from None
-    # Columns of images and audio are not read.
+    # Binary columns, such as images and audio, are not decoded.
     binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     columns = [field.name for field in file.schema_arrow if not any(is_kind(field.type) for is_kind in binary)]
     return Rows(features, _parquet_objects(path, file, columns, advance))
@@ -73,15 +78,45 @@ def _parquet_objects(
             return
         for data in found:
             number += 1
-            yield f"{path}:{number}", data
+            yield f"{path}:{number}", {name: _parse_lists(name, value) for name, value in data.items()}
         advance(size * batch.num_rows)
 
 
-def _require_plausible(metadata: Any, path: Path) -> None:
-    """Reject a file whose decoded columns would need far more memory than the size of the file.
+def _parse_lists(name: str, value: Any) -> Any:
+    """Parse the value of a column that holds JSON: a list as one string, or a list of strings.
 
-    metadata (pyarrow.parquet.FileMetaData): Uncompressed sizes and numbers of values; a run of equal values takes few
-        bytes at any length.
+    Data sets store spans in this way, because the elements of a Parquet list have one type. Other values are returned
+    unchanged.
+
+    name (str): Name of the column; columns of texts and tokens are never parsed.
+    value (Any): The value of one row.
+    """
+    if name in TEXT_FIELDS or name in TOKENS_FIELDS:
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, str) and item[:1] in ("[", "{") for item in value):
+        parsed = [_parse(item) for item in value]
+        return value if None in parsed else parsed
+    if isinstance(value, str) and value.startswith(("[[", "[{", "[]")):
+        parsed_value = _parse(value)
+        return value if parsed_value is None else parsed_value
+    return value
+
+
+def _parse(value: str) -> Any:
+    try:
+        return parse_json(value)
+    except ValueError:
+        return None
+
+
+def _require_plausible(metadata: Any, path: Path) -> None:
+    """Check that the decoded columns do not need far more memory than the size of the file (decompression bomb).
+
+    Numbers of values are checked as well as sizes: run-length encoding stores any number of equal values in few bytes.
+
+    metadata (pyarrow.parquet.FileMetaData): Uncompressed size and number of values of each column.
+    path (Path): The file.
+    RAISES (ValueError): If a column is over the limit.
     """
     limit = inflation_limit(path.stat().st_size)
     for i in range(metadata.num_row_groups):

@@ -1,4 +1,4 @@
-"""Find the text, the tokens, the tags and the spans in a JSON object or a row of Parquet."""
+"""Find the text, tokens, tags and spans of a JSON object or Parquet row, under the field names of many tools."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ TEXT_FIELDS = ("text", "data", "content", "sentence")
 TOKENS_FIELDS = ("tokens", "words", "characters", "chars", "character", "char", "word", "text")
 TAGS_FIELDS = ("ner_tags", "tags", "labels", "ner_labels", "label", "ner", "bio")
 SPANS_FIELDS = ("label", "labels", "spans", "entities", "ents", "annotations")
-# Lists of objects with offsets that are not entities.
+# Fields whose lists have offsets but are not entities.
 OTHER_FIELDS = ("tokens", "relations", "Comments", "comments")
 
 START = ("start", "start_offset", "begin", "start_idx", "start_char")
@@ -24,7 +24,7 @@ LABEL = ("label", "labels", "type", "tag", "entity_type", "entity_group", "categ
 SURFACE = ("text", "surface", "word", "mention")
 
 WHOLE = re.compile("[0-9]{1,15}")
-LARGEST = 10**15  # limit of offsets written as floats
+LARGEST = 10**15  # largest offset that is accepted as a float
 NO_LABEL = "a region without a label"
 KINDS = {
     type(None): "null",
@@ -38,11 +38,16 @@ KINDS = {
 
 
 class NotUsable(ValueError):
-    """Raised for a record that cannot be used; the message is the reason, without the record's origin."""
+    """Error for a record that has to be rejected. The message is the reason, without file and line."""
 
 
 class TokensAndTags(NamedTuple):
-    """Tokens and tags as they are in the file (tags are None if null), and the name of the tags' field."""
+    """Tokens and tags of an object, not yet checked.
+
+    tokens: The tokens as they are in the file.
+    tags: The tags as they are in the file, names or numbers; None if the field is null.
+    tags_field: Name of the field that holds the tags.
+    """
 
     tokens: Sequence[Any]
     tags: Sequence[Any] | None
@@ -52,10 +57,11 @@ class TokensAndTags(NamedTuple):
 class Spans(NamedTuple):
     """Spans of an object.
 
-    usable: Spans with valid types.
-    rejects: The others.
-    annotated: The object has a field for spans that is not null.
-    layouts: "list", or "object" as in CLUENER, whose ends are inclusive; empty if there are no spans.
+    usable: Spans whose offsets and labels have valid types.
+    rejects: Spans with invalid types, and the reasons.
+    annotated: True if the object has a field for spans that is not null.
+    layouts: Layouts of the fields with spans: "object" is that of CLUENER, whose ends are inclusive, and "list" that of
+        all other formats. Empty if the object has no spans.
     """
 
     usable: list[RawSpan]
@@ -65,12 +71,12 @@ class Spans(NamedTuple):
 
 
 def kind_of(value: object) -> str:
-    """Describe the JSON type of a value, for messages."""
+    """Return the JSON type of a value as a noun phrase for messages, such as "a number"."""
     return KINDS.get(type(value), type(value).__name__)
 
 
 def text_or_nothing(value: object) -> str:
-    """Convert an id to text: strings and whole numbers; anything else becomes an empty string."""
+    """Convert the id of a document (a string or whole number) to a string; any other value becomes an empty string."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
@@ -78,9 +84,9 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
     """Find the text of an object.
 
     data (dict): The object.
-    names (FieldNames): Names of the fields. If `names.text` is None, the first of TEXT_FIELDS that holds a string.
+    names (FieldNames): `text` is the name of the field; None for the first of `TEXT_FIELDS` with a string.
     RETURNS (str): The text.
-    RAISES (NotUsable): If there is no such field, or it does not hold a string.
+    RAISES (NotUsable): If the field is missing, or its value is not a string.
     """
     fields = [names.text] if names.text else [field for field in TEXT_FIELDS if field in data]
     found = next((data[field] for field in fields if isinstance(data.get(field), str)), None)
@@ -92,14 +98,14 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
 
 
 def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> TokensAndTags | None:
-    """Find tokens and tags: two lists of equal length, the second of tags or tag numbers.
+    """Find the tokens and tags of an object: two lists of equal length, the second of tag names or numbers.
 
-    Fields with matching names (`tokens` and `tokens_tags`) are preferred, then the order of TOKENS_FIELDS and
-    TAGS_FIELDS. A text with one character per tag also counts as a list of tokens.
+    Fields with matching names (`tokens` and `tokens_tags`) are preferred, then the order of `TOKENS_FIELDS` and
+    `TAGS_FIELDS`. A string with one character per tag is taken as a list of one-character tokens.
 
     data (dict): The object.
-    names (FieldNames): `tokens` and `tags` are the names of the fields, or None.
-    RETURNS (Optional[TokensAndTags]): None if the object has no such pair.
+    names (FieldNames): `tokens` and `tags` are the names of the fields, or None for the usual names.
+    RETURNS (Optional[TokensAndTags]): None if the object has no such pair of lists.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
     present = [field for field in tokens_fields if isinstance(data.get(field), list)]
@@ -110,7 +116,7 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
     for tokens, tags in pairs:
         expected = names.tags is not None or tags == TAGS_FIELDS[0]
         if (expected and isinstance(data[tags], list)) or (data[tags] is None and _are_strings(data[tokens])):
-            return TokensAndTags(data[tokens], data[tags], tags)  # invalid: the caller reports the reason
+            return TokensAndTags(data[tokens], data[tags], tags)  # invalid values: the reader reports the reason
     if names.tokens:
         return None
     text = next((data[field] for field in TEXT_FIELDS if isinstance(data.get(field), str)), "")
@@ -137,10 +143,12 @@ def _are_strings(values: list[Any]) -> bool:
 
 
 def span_fields(data: ObjectT) -> Iterator[tuple[str, Any]]:
-    """Find the fields that hold spans: SPANS_FIELDS, and other lists whose values look like spans.
+    """Find the fields that hold spans: `SPANS_FIELDS`, and other lists whose items look like spans.
+
+    A string in `label` is the class of the whole text and is skipped.
 
     data (dict): The object.
-    YIELDS (tuple[str, Any]): Name and value, not null. A string in `label` is a class of the whole text, not a span.
+    YIELDS (tuple[str, Any]): Name and value of each field; the value is not None.
     """
     for field, value in data.items():
         if value is None or (field == "label" and isinstance(value, str)):
@@ -155,16 +163,20 @@ def _looks_like_span(value: Any) -> bool:
         return any(key in value for key in START) and any(key in value for key in LABEL)
     if not isinstance(value, list) or len(value) != 3:
         return False
-    return type(value[0]) is type(value[1]) is int and isinstance(value[2], str)
+    # The offsets may be strings, because a Parquet list has elements of one type: ["0", "3", "PERSON"].
+    are_numbers = type(value[0]) is type(value[1]) is int or all(
+        isinstance(offset, str) and WHOLE.fullmatch(offset) for offset in value[:2]
+    )
+    return are_numbers and isinstance(value[2], str)
 
 
 def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
-    """Find the spans in all fields of an object; invalid spans are rejected one by one.
+    """Find the spans in all fields of an object. Each invalid span is rejected on its own.
 
     data (dict): The object.
     name_of (Callable[[int], str]): Number of a label → its name.
-    RETURNS (Spans): With labels as names, and offsets as whole numbers.
-    RAISES (NotUsable): For a field that is neither a list of spans nor an object of labels.
+    RETURNS (Spans): Spans with label names and whole-number offsets, and the rejected ones.
+    RAISES (NotUsable): If a field is neither a list of spans nor an object of labels.
     """
     fields = list(span_fields(data))
     found = Spans([], [], bool(fields), set())
@@ -177,7 +189,7 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
 
 
 def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
-    """Yield spans as they are in the file, and their surfaces if the layout has them."""
+    """Yield the spans of a field as they are in the file, each with its text if the layout is CLUENER's, else None."""
     if isinstance(value, list):
         yield from ((item, None) for item in value)
     elif not isinstance(value, dict):
@@ -197,7 +209,7 @@ def _is_object_of_lists(value: ObjectT) -> bool:
 
 
 def _cluener_items(field: str, value: ObjectT) -> Iterator[tuple[Any, str | None]]:
-    """Yield spans of CLUENER's layout: label → surface → pairs of offsets."""
+    """Yield spans of CLUENER's layout, {label: {text: [[start, end], …]}}, as [start, end, label] with the text."""
     for label, surfaces in value.items():
         if surfaces is None:
             continue
@@ -224,23 +236,24 @@ def _add(value: Any, surface: str | None, found: Spans, name_of: Callable[[int],
 def add_span(
     start: object, end: object, label: object, surface: str | None, usable: list[RawSpan], rejects: list[Reject]
 ) -> None:
-    """Check the types of a span, and add it to the usable spans or, with the reason, to the rejects.
+    """Check the types of a span, and append it to the usable spans or, with the reason, to the rejects.
 
-    start, end (object): Must be whole numbers, also as 3.0 or "3".
-    label (object): Must be a string. A region without a label or offsets is not an annotation (NoAnnotation).
+    start, end (object): Offsets: whole numbers, which may be written as 3.0 or "3".
+    label (object): Label; must be a string. If the label or an offset is missing, a `NoAnnotation` is appended to
+        `rejects`.
     surface (Optional[str]): The annotated text, if the file repeats it.
-    usable (list[RawSpan]), rejects (list[Reject]): The lists.
+    usable (list[RawSpan]), rejects (list[Reject]): Lists to append to.
     """
     first, last = _whole_number(start), _whole_number(end)
     place = Entity(first or 0, last or 0, str(label or "")[:60])
     if label is None or label in ("", []):
         rejects.append(NoAnnotation(place, NO_LABEL))
     elif start is None or end is None:
-        rejects.append(NoAnnotation(place, "a region without a place"))
+        rejects.append(NoAnnotation(place, "a region without offsets"))
     elif first is None or last is None:
         rejects.append(Reject(place, f"offsets {start!r} and {end!r} are not whole numbers"))
     elif not isinstance(label, str):
-        rejects.append(Reject(place, f"label {label!r} is not a name"))
+        rejects.append(Reject(place, f"label {label!r} is not a string"))
     else:
         usable.append(RawSpan(first, last, label, surface))
 

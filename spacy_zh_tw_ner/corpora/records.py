@@ -1,4 +1,4 @@
-"""Records (a text, its entities by character, its file and line) and the interface of the functions that read them."""
+"""Define records (one annotated text each) and the interface of the readers that return them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ from ..errors import CorpusError, Errors
 NotifyT: TypeAlias = Callable[[str], object]
 RejectT: TypeAlias = Callable[[str, str, str, str], object]
 
-LONGEST_SEEN = 200  # characters of a file that a message repeats
+LONGEST_SEEN = 200  # characters of a file quoted in a message
 
 
 class Reject(NamedTuple):
-    """An annotation that the reader could not use, and why."""
+    """An annotation that a reader rejected, with the reason."""
 
     entity: Entity
     reason: str
 
 
 class NoAnnotation(Reject):
-    """A region that annotates nothing, such as one without a label.
+    """A region that is not an annotation, such as one without a label.
 
-    It is listed with the rejects, but does not count against `max_rejects`.
+    It is written to the file of rejects, but does not count towards `max_rejects`.
     """
 
 
@@ -33,12 +33,13 @@ class Record:
     """One annotated sentence.
 
     text (str): The text.
-    entities (list[Entity]): Offsets in code points, ends exclusive; not yet checked.
+    entities (list[Entity]): Entities with offsets in code points and exclusive ends. Readers do not check them; see
+        `annotation_checks.check_record`.
     origin (str): File and line, for messages.
-    doc_id (str): The document that it belongs to, if the format has documents.
-    repairs (list[str]): Corrections made by the reader.
-    converted_by (str): Converter of its script, such as "OpenCC 1.4.2 s2tw"; empty for an original text.
-    rejects (list[Reject]): Annotations that the reader could not use.
+    doc_id (str): Id of the document, if the format has documents; else empty.
+    repairs (list[str]): Corrections made by the reader, one description each.
+    converted_by (str): Converter of the script, such as "OpenCC 1.4.2 s2tw"; empty if the text was not converted.
+    rejects (list[Reject]): Annotations that the reader rejected.
     """
 
     text: str
@@ -51,22 +52,33 @@ class Record:
 
 
 def ignore(*_: object) -> None:
-    """Do nothing."""
+    """Do nothing: the default of callbacks for messages, progress and rejects."""
 
 
 def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
-    """Return the error for a place in a file that cannot be read; long lines are cut in its message."""
+    """Return the error for a part of a file that cannot be read.
+
+    origin (str): File and line.
+    problem (str): The reason, such as "not a JSON object".
+    seen (str): The text of the file at this place. At most `LONGEST_SEEN` characters of it are in the message.
+    remedy (str): The correction to make.
+    """
     seen = seen if len(seen) <= LONGEST_SEEN else f"{seen[:LONGEST_SEEN]}…"
     return CorpusError(Errors.ZT201.format(origin=origin, problem=problem, seen=seen, remedy=remedy))
 
 
 def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
-    """Raise the error for a place in a file that cannot be read."""
+    """Raise the error of `broken`; the default of `Reading.reject`."""
     raise broken(origin, problem, seen, remedy)
 
 
 class FieldNames(NamedTuple):
-    """Names of the fields of JSON objects and Parquet columns; None for the usual ones."""
+    """Names of the fields of JSON objects or columns of Parquet; None for the usual names.
+
+    text: Field of the text.
+    tokens: Field of the list of tokens.
+    tags: Field of the list of tags.
+    """
 
     text: str | None = None
     tokens: str | None = None
@@ -81,11 +93,11 @@ class Reading:
     """Settings and callbacks of a reader.
 
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`, or "auto".
-    notify (Callable[[str], object]): Receives messages about a whole file.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    fields (FieldNames): Names of fields, where they are not the usual ones.
-    reject (Callable[[str, str, str, str], object]): Receives origin, problem, the text in the file and the remedy for
-        each record that cannot be used; by default it raises a CorpusError.
+    notify (Callable[[str], object]): Receives messages about a file as a whole.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    fields (FieldNames): Names of fields that differ from the usual ones.
+    reject (Callable[[str, str, str, str], object]): Called for each record that the reader rejects, with its origin,
+        the problem, the text in the file and the remedy. The default raises a CorpusError.
     """
 
     offsets: str = "auto"
@@ -99,15 +111,15 @@ SILENT = Reading()
 
 
 class ReaderT(Protocol):
-    """Interface of the reader of a format."""
+    """Interface of the function that reads one corpus format."""
 
     def __call__(self, path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-        """Read a file, in memory that does not grow with its size if the format allows it.
+        """Read a file, in constant memory if the format allows it.
 
         path (Path): The file.
-        reading (Reading): Settings; receives messages, progress and rejected records.
-        YIELDS (Record): One per sentence, line, object or task, with its entities not yet checked.
-        RAISES (CorpusError): For a place that is not of the format, with file and line, or whatever `reading.reject`
-            raises.
+        reading (Reading): Settings and callbacks.
+        YIELDS (Record): One record per sentence, line, object or task, with unchecked entities.
+        RAISES (CorpusError): If part of the file is not in this format; the message has file and line. The default
+            `reading.reject` raises it for each rejected record, too.
         """
         ...

@@ -1,4 +1,4 @@
-"""Detect Simplified Chinese, and convert records between the scripts with their annotations kept in place."""
+"""Detect Simplified Chinese, and convert records between scripts together with the offsets of their entities."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -12,24 +12,24 @@ from ..entities import Entity
 from ..tokenization.conversion import Conversion, Converter, ScriptConverter, provenance
 from .records import Record
 
-N_SURFACES = 1 << 14  # cached conversions of entities
-LOOKED_AT = 200  # records at the beginning of a file that decide its script
-CLEARLY = 2  # least Simplified characters, absolute and per Traditional one, in a text among Traditional ones
+N_SURFACES = 1 << 14  # conversions of entity texts that are cached
+LOOKED_AT = 200  # records at the beginning of a file from which its script is detected
+CLEARLY = 2  # in a Traditional file, a text needs this many Simplified characters, in all and per Traditional one
 KEPT, CONVERTED = "Traditional", "Simplified"
 
-# Variants that Traditional text writes, too, in names and in older or other fonts: 温 for 溫, 黄 for 黃.
+# Simplified characters that also occur in Traditional text, in names and as variants: 温 for 溫, 黄 for 黃.
 SHARED = frozenset("温黄没内强户吕册别决况凉减净着吴虚污并麽却")
 KANA = re.compile("[\u3041-\u30fa]")
 SIMPLIFIED, TRADITIONAL, JAPANESE, OTHER = range(4)
 
 
 class ScriptCounts(NamedTuple):
-    """Numbers of characters in a text that only one script writes.
+    """Numbers of characters in a text that show its script.
 
-    simplified: Characters that only Simplified Chinese writes.
-    traditional: Characters that Simplified Chinese never writes.
-    japanese: Different characters that Simplified Chinese and Japanese write, and Traditional Chinese only in Japanese
-        names; 0 for a text with kana.
+    simplified: Characters that only Simplified Chinese uses, such as 们.
+    traditional: Characters that Simplified Chinese never uses, such as 們.
+    japanese: Distinct characters that Simplified Chinese and Japanese share, such as 国; Traditional text has them
+        only in Japanese names. 0 for a text with kana.
     """
 
     simplified: int
@@ -38,16 +38,17 @@ class ScriptCounts(NamedTuple):
 
 
 class ScriptCounter:
-    """Counts the characters of texts that only one of the two scripts writes.
+    """Counts the characters of a text that belong to only one of the two scripts.
 
-    们 and 说 are Simplified, 們 and 說 Traditional; 台, 里, 后, 面 and 于 are in both; 国 and 湾 are Japanese, too.
+    们 and 说 are Simplified, 們 and 說 are Traditional. 台, 里, 后, 面 and 于 are in both scripts and not counted. 国
+    and 湾 are Simplified and Japanese, and are counted separately.
     """
 
     def __init__(self) -> None:
         self._scripts = _Scripts()
 
     def __call__(self, text: str) -> ScriptCounts:
-        """Text → its counts."""
+        """Return the counts of a text."""
         if text.isascii():
             return ScriptCounts(0, 0, 0)
         scripts = [self._scripts[char] for char in text]
@@ -57,7 +58,7 @@ class ScriptCounter:
 
 
 class _Scripts(dict[str, int]):
-    """Character → the script that uses it; a dictionary, which is twice as fast as `functools.cache`."""
+    """Dictionary of character → script, filled at first use. It is twice as fast as `functools.cache`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,11 +76,11 @@ class _Scripts(dict[str, int]):
 
 
 def simplified_test() -> Callable[[str], bool]:
-    """Make a function that returns whether a character is Simplified only: 国 and 湾 are, 台, 里 and 后 are not.
+    """Make a function that tests whether a character is used in Simplified Chinese only: 国 is, 台, 里 and 后 are not.
 
-    OpenCC changes such a character, and Big5, the encoding of Taiwan for decades, lacks it.
+    A character is Simplified only if OpenCC converts it to another one, and Big5 (the Taiwanese encoding) lacks it.
 
-    RETURNS (Callable[[str], bool]): Character → whether it is.
+    RETURNS (Callable[[str], bool]): Character → True if it is Simplified only.
     """
     to_traditional = ScriptConverter("s2t")
     return cache(lambda char: not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950"))
@@ -94,11 +95,14 @@ def _encodes(char: str, encoding: str) -> bool:
 
 
 class ScriptDecision:
-    """Decides which texts of a corpus are Simplified.
+    """Decides which texts of a corpus are in Simplified Chinese.
 
-    Only characters that the other script never writes count. A text that has some decides for itself; any other
-    follows the beginning of its file, or else the corpus so far. Among Traditional texts, one Simplified character is
-    not enough: a text must be clearly Simplified.
+    The texts at the beginning of a file decide whether the file is Simplified or Traditional. If none of their
+    characters belongs to only one script, the beginnings of the earlier files decide.
+
+    In a Simplified file, a text is Traditional if it has Traditional characters, and at least as many as Simplified
+    ones. In a Traditional file, a text is Simplified if it has at least `CLEARLY` Simplified characters, and `CLEARLY`
+    times as many as Traditional ones.
     """
 
     def __init__(self) -> None:
@@ -106,7 +110,7 @@ class ScriptDecision:
         self._corpus = self._file = ScriptCounts(0, 0, 0)
 
     def begin_file(self, texts: Iterable[str]) -> None:
-        """Count the characters of the texts at the beginning of a file."""
+        """Start a new file, and count the characters of the texts at its beginning."""
         self._file = self._count("\n".join(texts))
         self._corpus = ScriptCounts(*map(add, self._corpus, self._file))
 
@@ -125,41 +129,41 @@ def _is_mostly_simplified(counts: ScriptCounts) -> bool:
 
 
 class RecordConverter:
-    """Converts the script of checked records, and moves their entities along.
+    """Converts the script of records with valid entities, and the offsets of the entities.
 
-    An entity must read as it does when it is converted alone. In a sentence OpenCC may take its first or last
-    character for a part of its neighbour, as in 部长|胡斯尼, which becomes 部長鬍斯尼, or replace a word that reaches
-    across its border. Then the sentence is cut at its entities and each part is converted alone.
+    Each entity must become the text that OpenCC gives for the entity alone. In a sentence, OpenCC may combine its first
+    or last character with the neighbouring word (部长|胡斯尼 becomes 部長鬍斯尼), or replace a word that crosses the
+    border of the entity. The sentence is then split at its entities, and each part is converted separately.
 
     script (str): An OpenCC configuration, such as "s2tw".
-    RAISES (ValueError): For a configuration that this OpenCC does not have.
+    RAISES (ValueError): If the installed OpenCC lacks the configuration.
     """
 
     def __init__(self, script: str) -> None:
         self.converted_by = provenance(script)
-        self.rescued = 0  # entities that were converted apart from their sentences
+        self.rescued = 0  # entities converted separately from their sentences
         self._convert = converter = Converter(script)
         self._alone = lru_cache(N_SURFACES)(lambda surface: converter(surface).text)
 
     def __call__(self, record: Record) -> Record:
-        """Record → converted record."""
+        """Return a converted copy of a record."""
         conversion = self._convert(record.text)
-        wrong = sum(self._reads_otherwise(record.text, conversion, entity) for entity in record.entities)
+        wrong = sum(self._converts_differently(record.text, conversion, entity) for entity in record.entities)
         if wrong:
             self.rescued += wrong
             conversion = self._convert_parts(record)
-        offsets = cast("Sequence[int]", conversion.offsets)  # no border of an entity is inside a replaced word
+        offsets = cast("Sequence[int]", conversion.offsets)  # not None: no entity starts or ends inside a replaced word
         entities = [Entity(offsets[start], offsets[end], label) for start, end, label in record.entities]
         return replace(record, text=conversion.text, entities=entities, converted_by=self.converted_by)
 
-    def _reads_otherwise(self, source: str, conversion: Conversion, entity: Entity) -> bool:
+    def _converts_differently(self, source: str, conversion: Conversion, entity: Entity) -> bool:
         start, end = conversion.offsets[entity.start], conversion.offsets[entity.end]
         return (
             start is None or end is None or conversion.text[start:end] != self._alone(source[entity.start : entity.end])
         )
 
     def _convert_parts(self, record: Record) -> Conversion:
-        """Convert each entity, and the text between entities, alone."""
+        """Convert each entity, and each part between entities, separately, and join the results."""
         borders = {0, len(record.text)}.union(*((entity.start, entity.end) for entity in record.entities))
         text = ""
         offsets: list[int | None] = [0]
@@ -171,10 +175,10 @@ class RecordConverter:
 
 
 def record_converter(script: str) -> Callable[[Record], Record]:
-    """Make a function that converts the script of checked records: a `RecordConverter`, or one that does nothing.
+    """Return a function that converts the script of records with valid entities.
 
-    script (str): An OpenCC configuration, such as "s2tw", or "none".
-    RETURNS (Callable[[Record], Record]): Record → record.
-    RAISES (ValueError): For an unknown configuration.
+    script (str): An OpenCC configuration, such as "s2tw"; "none" for a function that returns records unchanged.
+    RETURNS (Callable[[Record], Record]): Record → converted record.
+    RAISES (ValueError): If OpenCC lacks the configuration.
     """
     return RecordConverter(script) if script != "none" else lambda record: record

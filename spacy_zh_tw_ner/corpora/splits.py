@@ -1,4 +1,4 @@
-"""Find the train, dev and test files of a folder, or split one corpus at random, and plan the outputs."""
+"""Find the train, dev and test files of a corpus, or split it at random, and plan the output files."""
 
 import math
 import os
@@ -28,11 +28,11 @@ DATA_SUFFIXES = set(
     ".txt .iob .iob1 .iob2 .conll .conllu .bio .bmes .bioes .bilou .tsv .ann .json .jsonl .parquet .spacy "
     ".md .markdown .train .dev .test .valid .bios .ner".split()
 )
-MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the markup, not a link of Markdown
-HEAD = 1 << 16  # bytes of a Markdown file that are searched for it
+MARKED = re.compile(r"\[[^\[\]\n]+\]\([^()\s/.#]+\)")  # an entity in the inline markup, but not a Markdown link
+HEAD = 1 << 16  # bytes of a Markdown file that are searched for entities
 
 RATIO_NAMES = {2: ("train", "dev"), 3: ("train", "dev", "test")}
-LARGE_GROUP = 0.5  # share of the records above which a group is reported
+LARGE_GROUP = 0.5  # share of all records; the user is notified of a larger group
 _VARIANTS = str.maketrans(VARIANTS)
 
 
@@ -40,8 +40,8 @@ _VARIANTS = str.maketrans(VARIANTS)
 class SplitPlan:
     """Output files and the input files of each.
 
-    files (dict[Path, list[Path]]): Target → sources.
-    held_out (Optional[Path]): The target that gets every tenth sentence of train.
+    files (dict[Path, list[Path]]): Output file → input files.
+    held_out (Optional[Path]): The output file that receives every tenth sentence of train; None if there is none.
     """
 
     files: dict[Path, list[Path]]
@@ -49,12 +49,12 @@ class SplitPlan:
 
 
 def find_splits(folder: Path) -> dict[str, list[Path]]:
-    """Find the files of each split by name: files such as `x-train.iob2`, or folders such as `train/`.
+    """Find the files of each split by their names: files such as `x-train.iob2`, or folders such as `train/`.
 
-    folder (Path): The corpus. If it has no splits itself, the one folder in it that does is used, such as `data/` in a
-        repository of the Hub.
-    RETURNS (dict[str, list[Path]]): Sorted files of train, dev and test; missing splits are left out.
-    RAISES (CorpusError): If there is no such folder, or no training data in it.
+    folder (Path): The corpus. If it has no splits, its one subfolder with splits is used, such as `data/` in a
+        repository of the Hugging Face Hub.
+    RETURNS (dict[str, list[Path]]): Split → sorted files; missing splits are left out.
+    RAISES (CorpusError): If the folder does not exist, has no train split, or has several subfolders with one.
     """
     if not folder.is_dir():
         remedy = "Check the path; `python -m spacy project assets --extra` fetches declared corpora."
@@ -72,7 +72,10 @@ def find_splits(folder: Path) -> dict[str, list[Path]]:
 
 
 def splits_in(folder: Path) -> dict[str, list[Path]]:
-    """Find the files of each split by the names of the entries of a folder."""
+    """Find the files of each split by the names of the files and subfolders of one folder.
+
+    RETURNS (dict[str, list[Path]]): Split → files, in the order train, dev, test; missing splits are left out.
+    """
     found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
         split = next((split for split, pattern in SPLITS.items() if pattern.search(entry.name.lower())), None)
@@ -83,13 +86,13 @@ def splits_in(folder: Path) -> dict[str, list[Path]]:
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the data files of a folder, or a single file, by suffix.
+    """Return the data files below a folder, recognized by their suffixes.
 
-    A brat pair is represented by its text. Descriptions of Hugging Face data sets, and Markdown without marked
-    entities, are not data.
+    A brat pair is represented by its .txt file. Descriptions of Hugging Face data sets, and Markdown files without
+    marked entities, are not data.
 
-    path (Path): A file or folder.
-    RETURNS (list[Path]): In order.
+    path (Path): A folder, or a single file, which is checked in the same way.
+    RETURNS (list[Path]): The files, sorted.
     """
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     return [
@@ -109,7 +112,12 @@ def _is_marked(file: Path) -> bool:
 
 
 def locate(source: Path) -> Path:
-    """Return a source, or, if it does not exist, the folder of that name in $ZH_TW_NER_CORPORA."""
+    """Find a corpus, which may be in the folder $ZH_TW_NER_CORPORA.
+
+    source (Path): Path of the corpus as the user gave it.
+    RETURNS (Path): The folder of the same name in $ZH_TW_NER_CORPORA, if `source` does not exist and this folder does;
+        otherwise `source`.
+    """
     elsewhere = os.environ.get(CORPORA_VARIABLE)
     if not source.exists() and elsewhere and (Path(elsewhere) / source.name).is_dir():
         return Path(elsewhere) / source.name
@@ -119,15 +127,18 @@ def locate(source: Path) -> Path:
 def plan_splits(
     source: Path, target: Path, notify: NotifyT, *, is_unlabelled: Callable[[Path], bool] = lambda path: False
 ) -> SplitPlan:
-    """Plan which files go where. Missing splits are made so that no model is selected on the data that is reported.
+    """Plan the output files of a conversion and the input files of each.
 
-    source (Path): A file or folder; a missing folder is searched in $ZH_TW_NER_CORPORA.
-    target (Path): A `.spacy` file, for all of the source, or a folder.
-    notify (Callable[[str], object]): Receives which splits are made.
-    is_unlabelled (Callable[[Path], bool]): Whether a file holds texts without any annotation, as published test splits
-        sometimes do; such a dev or test split is left out.
-    RETURNS (SplitPlan): The outputs and their inputs.
-    RAISES (CorpusError): If there is no such folder, or no training data in it.
+    A corpus without dev gets every tenth sentence of train as dev; a corpus with dev but without test uses dev as test.
+    So models are never selected on the data on which scores are reported.
+
+    source (Path): A file or folder; a folder that does not exist is searched in $ZH_TW_NER_CORPORA.
+    target (Path): A `.spacy` file for the whole source, or a folder for its splits.
+    notify (Callable[[str], object]): Receives messages about splits that are made or left out.
+    is_unlabelled (Callable[[Path], bool]): Returns True for a file of texts without any annotation, as some published
+        test splits have; a dev or test split of such files is left out.
+    RETURNS (SplitPlan): The output files and their inputs.
+    RAISES (CorpusError): If the folder does not exist, or has no train split.
     """
     source = locate(source)
     if source.is_file():
@@ -135,8 +146,8 @@ def plan_splits(
             return SplitPlan({target: [source]})
         inside = target / f"{source.stem}.spacy"
         notify(
-            f"{target} is taken for a folder, as it does not end in .spacy: {inside} is written. "
-            "--split 8:1:1 makes train, dev and test."
+            f"{target} does not end in .spacy, so it is used as a folder, and the output is {inside}. "
+            "To make train, dev and test, use --split 8:1:1."
         )
         return SplitPlan({inside: [source]})
     if source.is_dir() and target.suffix == ".spacy":
@@ -149,9 +160,9 @@ def plan_splits(
     held_out = None
     if "dev" in found and "test" not in found:
         found["test"] = found.pop("dev")
-        notify("There is no test split: dev is taken as test, and every tenth sentence of train as dev.")
+        notify("There is no test split: dev is used as test, and every tenth sentence of train as dev.")
     elif "dev" not in found:
-        notify("There is no dev split: every tenth sentence of train is taken as dev.")
+        notify("There is no dev split: every tenth sentence of train is used as dev.")
     if "dev" not in found:
         held_out = target / "dev.spacy"
         found = {"train": found["train"], "dev": [], **found}
@@ -159,9 +170,11 @@ def plan_splits(
 
 
 def parse_ratio(value: str) -> tuple[float, ...]:
-    """Parse the ratio of train, dev and test: "8:1:1", or "9:1" for train and dev.
+    """Parse the ratio of a random split.
 
-    RAISES (CorpusError): For anything but two or three numbers greater than 0.
+    value (str): "8:1:1" for train, dev and test, or "9:1" for train and dev.
+    RETURNS (tuple[float, ...]): The shares, which add up to 1.
+    RAISES (UsageError): If the value is not two or three numbers greater than 0.
     """
     try:
         shares = tuple(float(part) for part in value.split(":"))
@@ -175,10 +188,10 @@ def parse_ratio(value: str) -> tuple[float, ...]:
 class Assignment(NamedTuple):
     """Assignment of records to splits.
 
-    splits (Sequence[int]): Number of the split of each record.
+    splits (Sequence[int]): Split of each record, as an index into `names`.
     names (tuple[str, ...]): Names of the splits.
-    n_groups (tuple[int, ...]): Groups of documents in each split.
-    largest (int): Records in the largest group.
+    n_groups (tuple[int, ...]): Number of groups in each split. A group is a set of records that must share a split.
+    largest (int): Number of records in the largest group.
     """
 
     splits: Sequence[int]
@@ -187,7 +200,11 @@ class Assignment(NamedTuple):
     largest: int
 
     def report(self, ratio: str, seed: int) -> str:
-        """Describe the sizes."""
+        """Return a message for the user with the sizes of the splits.
+
+        ratio (str): The ratio that the user gave.
+        seed (int): The seed of the split.
+        """
         sizes = Counter(self.splits)
         parts = [
             f"{name} {sizes[i]:,} texts ({100 * sizes[i] / len(self.splits):.1f} %) in {self.n_groups[i]:,} groups"
@@ -195,18 +212,18 @@ class Assignment(NamedTuple):
         ]
         linked = ""
         if self.largest > LARGE_GROUP * len(self.splits) and self.largest > 1:
-            linked = f" {self.largest:,} texts are in one group, which documents with equal texts have become."
+            linked = f" {self.largest:,} texts are in one group, because their documents share equal texts."
         return f"Split {ratio}, seed {seed}, by document and with equal texts together: {', '.join(parts)}.{linked}"
 
 
 def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: int) -> Assignment:
-    """Assign records to splits at random: whole documents, and records with equal texts together.
+    """Assign records to splits at random. Records of one document, and records with equal texts, share a split.
 
-    records (Iterable[tuple[str, Record]]): The file of each record, and the record.
+    records (Iterable[tuple[str, Record]]): Pairs of the path of a file and a record from it.
     ratio (Sequence[float]): Shares of the splits, which add up to 1.
-    seed (int): Seed of the shuffling.
-    RETURNS (Assignment): The split of each record, in the same order.
-    RAISES (CorpusError): If there are fewer groups than splits.
+    seed (int): Seed of the random order.
+    RETURNS (Assignment): The split of each record, in the order of the records.
+    RAISES (CorpusError): If there are fewer groups of records than splits.
     """
     groups = _Groups()
     members = array("q", (groups.add(file, record) for file, record in records))
@@ -217,12 +234,12 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
         raise CorpusError(Errors.ZT246.format(n=len(sizes), splits=", ".join(names)))
     order = sorted(sizes)
     Random(seed).shuffle(order)
-    order.sort(key=lambda group: -sizes[group])  # stable: the large ones first, equal ones shuffled
+    order.sort(key=lambda group: -sizes[group])  # a stable sort: groups of equal size stay shuffled
     wanted = [share * len(roots) for share in ratio]
     places: dict[int, int] = {}
     for i, group in enumerate(order):
         empty = [split for split in range(len(names)) if split not in places.values()] if i >= len(order) - 3 else []
-        # A group goes to the split that lacks most records; the last ones to splits that are still empty.
+        # A group goes to the split that lacks most records. The last groups go to splits that are still empty.
         splits = empty if len(empty) >= len(order) - i else range(len(names))
         split = max(splits, key=wanted.__getitem__)
         places[group] = split
@@ -233,14 +250,21 @@ def assign(records: Iterable[tuple[str, Record]], ratio: Sequence[float], seed: 
 
 
 class _Groups:
-    """Groups of records that must be in one split: of one document, or with equal text after character folding."""
+    """Groups of records that must share a split, as a union-find structure.
+
+    Records are in one group if they are of one document, or have equal texts after folding of width and variants.
+    """
 
     def __init__(self) -> None:
         self._parents = array("q")
         self._known: dict[int, int] = {}  # hash of a document or text → group
 
     def add(self, file: str, record: Record) -> int:
-        """Add a record, and return the number of its group, which may later be merged into another."""
+        """Add a record, and return the number of its group. Later records may merge the group into another.
+
+        file (str): Path of the record's file; ids of documents are unique within a file only.
+        record (Record): The record.
+        """
         text = "".join(normalize("NFKC", record.text).translate(_VARIANTS).split())
         keys = [f"text\0{text}"] if text else []
         keys += [f"document\0{file}\0{record.doc_id}"] if record.doc_id else []
@@ -253,7 +277,7 @@ class _Groups:
         return group
 
     def root(self, group: int) -> int:
-        """Return the number of the group into which a group has been merged."""
+        """Return the group into which a group has been merged, or the group itself."""
         while self._parents[group] != group:
             self._parents[group] = self._parents[self._parents[group]]
             group = self._parents[group]

@@ -1,4 +1,4 @@
-"""Convert between entities and one tag per token, in IOB1, IOB2, BIOES, BMES and BILOU; join tokens to texts."""
+"""Convert between entities and tags (IOB1, IOB2, BIOES, BMES, BILOU), and between tokens and texts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,25 +9,26 @@ from ..entities import Entity
 TAG = re.compile(r"O|[BIESMLU]-\S+")
 CONTINUING, CLOSING = frozenset("IMEL"), frozenset("ESLU")
 
-# Letters of scripts that separate words by spaces, Hangul among them: not Thai to Myanmar, Khmer, Chinese, Japanese.
+# Letters of scripts with spaces between words (also Hangul), so not Thai to Myanmar, Khmer, Chinese and Japanese.
 LETTER = r"[^\W\d_\u0e00-\u109f\u1780-\u17ff\u2e80-\uabff\ud7b0-\U0010ffff]"
 HAS_LETTER = re.compile(LETTER)
 HAS_WORD = re.compile(LETTER + "{2}")
 ENDS_WORD = re.compile(rf"(?:{LETTER}|[0-9\u0300-\u036f])\.?$")  # the full stop of "St." belongs to the word
 BEGINS_WORD = re.compile(rf"{LETTER}|[0-9]")
-CLITIC = re.compile("n['’]t", re.IGNORECASE)  # of "don't", a token of its own in the Penn Treebank
+CLITIC = re.compile("n['’]t", re.IGNORECASE)  # in "don't", which the Penn Treebank splits into "do" and "n't"
 
 SpanT: TypeAlias = tuple[int, int]
 
 
 def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entity], int]:
-    """Read entities from tags of any of the schemes.
+    """Decode tags of any supported scheme to entities.
 
-    An inside tag that continues nothing begins an entity, as in IOB1; that is a repair unless the file is IOB1.
+    An inside tag without a preceding tag of its label begins an entity, as in IOB1. Callers count this as a repair
+    unless the file is IOB1.
 
     tags (Sequence[str]): One tag per token.
     spans (Sequence[tuple[int, int]]): Start and end of each token in characters.
-    RETURNS (tuple[list[Entity], int]): Entities by character, and how many began with an inside tag.
+    RETURNS (tuple[list[Entity], int]): Entities with character offsets, and how many of them begin with an inside tag.
     """
     places: list[list[int]] = []
     labels: list[str] = []
@@ -48,9 +49,9 @@ def decode_tags(tags: Sequence[str], spans: Sequence[SpanT]) -> tuple[list[Entit
 
 
 def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str) -> list[str]:
-    """Write entities as tags: the inverse of `decode_tags`.
+    """Encode entities as tags: the inverse of `decode_tags`.
 
-    entities (Iterable[Entity]): By character; each begins and ends with a token, and none overlap.
+    entities (Iterable[Entity]): Entities with character offsets that are token borders, without overlaps.
     spans (Sequence[tuple[int, int]]): Start and end of each token in characters.
     scheme (str): "bio" (IOB2) or "bioes".
     RETURNS (list[str]): One tag per token.
@@ -69,8 +70,8 @@ def encode_tags(entities: Iterable[Entity], spans: Sequence[SpanT], scheme: str)
 def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
     """Return whether tags are IOB1: entities begin with I-, and B- only separates adjacent entities of one label.
 
-    sentences (Iterable[Sequence[str]]): Tags of each sentence.
-    RETURNS (bool): False if the tags fit both IOB1 and IOB2.
+    sentences (Iterable[Sequence[str]]): The tags of each sentence.
+    RETURNS (bool): True if the tags are IOB1 and cannot be IOB2.
     """
     n_begun_inside = 0
     for tags in sentences:
@@ -86,11 +87,12 @@ def is_iob1(sentences: Iterable[Sequence[str]]) -> bool:
 
 
 def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
-    """Find tokens in a text that has only white space between them.
+    """Find the positions of tokens in a text. Only white space is allowed between two tokens.
 
-    tokens (Iterable[str]): The tokens, in order.
+    tokens (Iterable[str]): The tokens, in text order.
     text (str): The text.
-    RETURNS (list[tuple[int, int]]): One span per token, or fewer if the text continues with something else.
+    RETURNS (list[tuple[int, int]]): Start and end of each token in characters. If a token does not follow the token
+        before it in the text, the list ends before it, so it is shorter than `tokens`.
     """
     spans: list[SpanT] = []
     position = 0
@@ -104,11 +106,12 @@ def find_tokens(tokens: Iterable[str], text: str) -> list[SpanT]:
 
 
 def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tuple[str, list[SpanT]]:
-    """Join tokens without spaces, except between words of Latin and similar scripts.
+    """Join tokens to a text: without spaces between Chinese characters, with spaces between Latin words.
 
     tokens (Sequence[str]): The tokens of one sentence.
-    blanks (Sequence[Optional[bool]]): Whether a space precedes each token; None if the script decides.
-    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and the span of each token.
+    blanks (Sequence[Optional[bool]]): For each token, True if a space precedes it, False if not, and None to decide by
+        script; an empty sequence decides all by script.
+    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.
     """
     text = "".join(tokens)
     if len(text) == len(tokens) and all(tokens) and not any(blanks):
@@ -128,13 +131,12 @@ def join_tokens(tokens: Sequence[str], blanks: Sequence[bool | None] = ()) -> tu
 
 
 def blanks_before(tokens: Sequence[str]) -> list[bool]:
-    """Return before which tokens of a sentence a space is written: between words in Latin, Cyrillic, Greek and so on.
+    """Decide which tokens of a sentence need a space before them: words in Latin, Cyrillic, Greek and similar scripts.
 
-    Tokens of single letters are characters, which no space separates, unless a longer token in the sentence shows that
-    its tokens are words.
+    If all tokens are single letters, the sentence was split into characters, so no token gets a space.
 
     tokens (Sequence[str]): The tokens of one sentence.
-    RETURNS (list[bool]): One value per token, the first False.
+    RETURNS (list[bool]): For each token, True if a space precedes it; False for the first.
     """
     if not any(map(HAS_WORD.search, tokens)):
         return [False] * len(tokens)

@@ -14,19 +14,20 @@ from .records import broken, ignore
 CHUNK = 1 << 18  # bytes read at once
 SEPARATORS = re.compile(r"[\s,]*")
 ARRAY = re.compile(r"\s*\[\s*(?=[{\]]|$)")
-# An error this close to the end of the buffer may only be an incomplete escape or literal.
+# A JSON error this many characters before the end of the buffer may be an escape or literal that was cut off.
 NEAR_THE_END = 16
 
 
 def numbered_lines(path: Path, advance: Callable[[float], object] = ignore) -> Iterator[tuple[int, str]]:
     r"""Read a UTF-8 text file one line at a time.
 
-    Only line feeds end a line: U+2028, U+0085 and form feeds are text. A BOM and carriage returns are removed.
+    Only line feeds end a line: U+2028, U+0085 and form feeds are text. A byte order mark, and a carriage return before
+    a line feed, are removed.
 
     path (Path): The file.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    YIELDS (tuple[int, str]): Number from 1, and the line without its end.
-    RAISES (CorpusError): For bytes that are not UTF-8.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    YIELDS (tuple[int, str]): Line number from 1, and the line without its line end.
+    RAISES (CorpusError): If the file is not UTF-8.
     """
     number, rest = 0, ""
     for chunk in _text_chunks(path, advance):
@@ -62,7 +63,10 @@ def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str
 
 
 def is_json_array(path: Path) -> bool:
-    """Return whether a file begins as an array of objects does, and not as markup, which may begin with a bracket."""
+    """Return whether a file begins with a JSON array: a bracket that is followed by `{`, `]` or the end of the file.
+
+    The bracket alone does not suffice, because inline markup may begin with `[`, too.
+    """
     with path.open("rb") as file:
         return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None
 
@@ -71,9 +75,9 @@ def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Ite
     """Read the objects of a JSON file: one per line, or all in one array.
 
     path (Path): The file.
-    advance (Callable[[float], object]): Receives how many more bytes have been read.
-    YIELDS (tuple[str, dict]): File and line where the object begins, and the object.
-    RAISES (CorpusError): For values that are not JSON objects, and bytes that are not UTF-8.
+    advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    YIELDS (tuple[str, dict]): Origin (file and first line of the object), and the object.
+    RAISES (CorpusError): If a value is not a JSON object or is nested too deeply, or the file is not UTF-8.
     """
     if is_json_array(path):
         values = _array(path, advance)
@@ -83,17 +87,17 @@ def json_objects(path: Path, advance: Callable[[float], object] = ignore) -> Ite
         try:
             data = json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError) as error:
-            raise broken(origin, f"not JSON ({error})", value[:60], "Write one object a line.") from None
+            raise broken(origin, f"not JSON ({error})", value[:60], "Write one JSON object per line.") from None
         if nests_deeper(data):
-            raise broken(origin, "nested too deeply", type(data).__name__, "Write one object a line.")
+            raise broken(origin, "nested too deeply", type(data).__name__, "Write one JSON object per line.")
         if not isinstance(data, dict):
-            raise broken(origin, "not a JSON object", str(value)[:60], "Write one object a line.")
+            raise broken(origin, "not a JSON object", str(value)[:60], "Write one JSON object per line.")
         yield origin, data
 
 
 def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str, Any]]:
-    """Yield the values of an array, each as soon as its last character has been read."""
-    decode = json.JSONDecoder().raw_decode
+    """Parse a JSON array incrementally: yield each value with its origin as soon as it has been read."""
+    decode, fix = json.JSONDecoder().raw_decode, "Correct it."
     buffer, position, line, begun = "", 0, 1, False
     failure: json.JSONDecodeError | None = None
     for chunk in _text_chunks(path, advance):
@@ -104,7 +108,7 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
             position, begun = buffer.index("[") + 1, True
             line += buffer.count("\n", 0, position)
         while True:
-            start = SEPARATORS.match(buffer, position).end()  # type: ignore[union-attr]  # it also matches nothing
+            start = SEPARATORS.match(buffer, position).end()  # type: ignore[union-attr]  # it matches ""
             line += buffer.count("\n", position, start)
             position = start
             if buffer.startswith("]", start):
@@ -112,15 +116,15 @@ def _array(path: Path, advance: Callable[[float], object]) -> Iterator[tuple[str
             try:
                 value, position = decode(buffer, start)
             except RecursionError:
-                raise broken(f"{path}:{line}", "nested too deeply", buffer[start:][:60], "Correct it.") from None
+                raise broken(f"{path}:{line}", "nested too deeply", buffer[start:][:60], fix) from None
             except json.JSONDecodeError as error:
                 failure = error
                 if error.pos < len(buffer) - NEAR_THE_END and not error.msg.startswith("Unterminated string"):
-                    raise broken(f"{path}:{line}", f"not JSON ({error.msg})", buffer[error.pos :][:60], "") from None
-                break  # the rest of the value has not been read
+                    raise broken(f"{path}:{line}", f"not JSON ({error.msg})", buffer[error.pos :][:60], fix) from None
+                break  # the value is not complete in the buffer yet
             except ValueError as error:  # an integer of thousands of digits
-                raise broken(f"{path}:{line}", f"not JSON ({error})", buffer[start:][:60], "Correct it.") from None
+                raise broken(f"{path}:{line}", f"not JSON ({error})", buffer[start:][:60], fix) from None
             yield f"{path}:{line}", value
             line += buffer.count("\n", start, position)
     reason = failure.msg if buffer[position:].strip() and failure else "the array does not end"
-    raise broken(f"{path}:{line}", f"not JSON ({reason})", buffer[position:][:60], "Is the file cut off?")
+    raise broken(f"{path}:{line}", f"not JSON ({reason})", buffer[position:][:60], "Copy the file again.")

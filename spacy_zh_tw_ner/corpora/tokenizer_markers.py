@@ -1,4 +1,4 @@
-"""Remove markers of other tools from tokens: [CLS], ##ing, ▁New, and the positions of Weibo NER."""
+"""Remove markers that tokenizers add to tokens: [CLS], ##ing, ▁New, and the digits of Weibo NER (科0 技1)."""
 
 import re
 from collections import Counter
@@ -16,39 +16,46 @@ UNKNOWN = frozenset("[UNK] <unk> [MASK] <mask>".split())
 CONTINUED = re.compile(r"##(\S+)")
 BLANK = "▁"  # U+2581: SentencePiece's marker of the space before a word
 PLACED = re.compile(r"(\D{1,8}|.)([0-9]{1,4})", re.DOTALL)
-PLACED_SHARE = 0.98  # least share of tokens with positions; emoji and similar may have none
+PLACED_SHARE = 0.98  # least share of tokens with a position; some, such as emoji, may lack one
 BEGINNINGS = ("##", "[", "<", BLANK)  # prefixes of all markers, for a quick check
 OPENED = {"S": "B", "U": "B", "E": "I", "L": "I"}
 INSIDE_TO_BEGIN = {"I": "B", "M": "B", "E": "S", "L": "U"}
-WORDPIECE_TAG = "X"  # tag of all wordpieces of a word but the first, in BERT's examples
+WORDPIECE_TAG = "X"  # tag of the second and later wordpieces of a word, in BERT's examples
 
 
 class LostText(ValueError):
-    """Raised if the original text of a sentence cannot be restored from its tokens."""
+    """Error for a sentence whose original text cannot be restored from its tokens, such as one with [UNK]."""
 
 
 def is_special(token: str) -> bool:
-    """Return whether a token is a special token of a model, such as [CLS], and not part of the text."""
+    """Return whether a token is a special token of a model, such as [CLS], which is not text."""
     return token in SPECIAL
 
 
 def is_wordpiece(token: str) -> bool:
-    """Return whether a token is a wordpiece that continues the token before it."""
+    """Return whether a token is a wordpiece that continues the token before it, such as ##ing."""
     return CONTINUED.fullmatch(token) is not None
 
 
 def valid_tag(token: str, tag: str) -> str | None:
-    """Return the tag of a token, O for a special token that some tools give a tag of its own; None if it is no tag."""
+    """Check the tag of a token.
+
+    token (str): The token.
+    tag (str): Its tag in the file.
+    RETURNS (Optional[str]): The tag; "O" for an unknown tag of a special token such as [CLS]; None for any other
+        unknown tag.
+    """
     if TAG.fullmatch(tag) or (tag == WORDPIECE_TAG and is_wordpiece(token)):
         return tag
     return "O" if is_special(token) else None
 
 
 def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
-    """Return whether tokens end with the position of their character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
+    """Return whether tokens end with the position of the character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
 
-    sentences (Iterable[Sequence[str]]): Tokens of each sentence.
-    RETURNS (bool): Whether nearly every token ends with 0 or one more than the token before, and some with more than 0.
+    sentences (Iterable[Sequence[str]]): The tokens of each sentence.
+    RETURNS (bool): True if at least 98 % of the tokens end with 0 or with one more than the token before, and some with
+        more than 0.
     """
     n_tokens = n_placed = highest = 0
     for tokens in sentences:
@@ -64,9 +71,9 @@ def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
 
 
 class MarkerRemover:
-    """Remove markers from the sentences of one file, and count them.
+    """Removes tokenizer markers from the sentences of one file, and counts them.
 
-    positions (bool): Tokens end with positions, as in Weibo NER.
+    positions (bool): True if tokens end with positions, as in Weibo NER.
     """
 
     def __init__(self, positions: bool) -> None:
@@ -78,10 +85,10 @@ class MarkerRemover:
 
         tokens (Sequence[str]): Tokens as they are in the file.
         tags (Sequence[str]): One tag per token.
-        text (Optional[str]): The original text, if it is known: tokens that occur in it are not markers.
-        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens; tags; and for each token if a
-            space precedes it (None if the script decides), or an empty sequence if the sentence has no markers.
-        RAISES (LostText): If part of the text is lost, for example as [UNK].
+        text (Optional[str]): The original text, if it is known. If all tokens occur in it, none is a marker.
+        RETURNS (tuple[Sequence[str], Sequence[str], Sequence[Optional[bool]]]): Tokens, tags, and for each token
+            whether a space precedes it, as in `tags.join_tokens`; the last is empty if the sentence has no markers.
+        RAISES (LostText): If part of the text is lost, for example by [UNK].
         """
         if self.positions:
             tokens = [self._without_position(token) for token in tokens]
@@ -92,24 +99,24 @@ class MarkerRemover:
         if not marked:
             return tokens, tags, ()
         clean: tuple[list[str], list[str], list[bool | None]] = ([], [], [])
-        # If a sentence has SentencePiece markers, tokens without one continue the word before.
+        # In a sentence with SentencePiece markers, a token without one continues the word before it.
         unmarked = False if any(token.startswith(BLANK) for token in tokens) else None
-        begun, blank = "", False  # tag and space of a token that was only ▁, for the next token
+        begun, blank = "", False  # tag and space of a lone ▁, which the next token inherits
         for token, tag in zip(tokens, tags, strict=True):
             if token in UNKNOWN:
-                raise LostText(f"{token} replaces characters that are lost")
+                raise LostText(f"{token} stands for unknown characters of the text")
             if token in SPECIAL:
-                self.counts["special tokens such as [CLS] are left out"] += 1
+                self.counts["special tokens such as [CLS] are removed"] += 1
                 continue
             continued = CONTINUED.fullmatch(token)
             before: bool | None = True if blank else unmarked
             if continued is not None:
                 token, before = continued[1], False  # noqa: PLW2901
                 tag = _continued(clean[1]) if tag == WORDPIECE_TAG else tag  # noqa: PLW2901
-                self.counts["wordpieces such as ##ing are joined to the token before them"] += 1
+                self.counts["wordpieces such as ##ing are joined to the token before"] += 1
             elif token.startswith(BLANK):
                 token, before = token[1:], True  # noqa: PLW2901
-                self.counts["markers ▁ are read as blanks"] += 1
+                self.counts["markers ▁ are read as spaces"] += 1
                 if not token:
                     begun, blank = tag, True
                     continue
@@ -127,14 +134,19 @@ class MarkerRemover:
         return found[1] if found else token
 
     def report(self, path: Path, notify: NotifyT) -> None:
-        """Report the removed markers of a file."""
+        """Notify the user of the markers that were removed from a file, if any."""
         if self.counts:
             counts = "; ".join(f"{n} {kind}" for kind, n in self.counts.items())
-            notify(f"{path}: markers of other tools are not text: {counts}.")
+            notify(f"{path}: tokenizer markers were removed from the text: {counts}.")
 
 
 def _continued(tags: list[str]) -> str:
-    """Return the tag of a wordpiece that continues a token, and change an end tag of that token to an inside tag."""
+    """Return the tag of a wordpiece that belongs to the same word as the last token.
+
+    tags (list[str]): The tags of the tokens before the wordpiece. If the last tag ends an entity (S, U, E or L), it is
+        changed in place to B or I, because the entity also includes the wordpiece.
+    RETURNS (str): An inside tag of the entity, or "O" outside of entities.
+    """
     if not tags or tags[-1] == "O":
         return "O"
     kind, label = tags[-1][0], tags[-1][1:]

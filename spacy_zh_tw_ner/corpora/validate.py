@@ -1,4 +1,4 @@
-"""Check a corpus for mistakes before training, and describe the findings."""
+"""Check a converted corpus for problems that harm training or scores, and describe them in messages."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,20 +17,29 @@ from .script_conversion import simplified_test
 from .splits import SPLITS
 
 PERCENTILES = (50, 90, 99, 100)
-WINDOW = 254  # characters; clause_windows of the configs has as many wordpieces, about one per character
+WINDOW = 254  # characters; the windows of the configs have 254 wordpieces, about one per character
 
 # Thresholds of the warnings.
 FEW = 10  # examples of a label in train
 LONG = 0.01  # share of sentences that are longer than the window
-SIMPLIFIED = 0.001  # share of Simplified characters; foreign names have one now and then
-UNEVEN = 0.05  # share of names that are annotated in one place and not in another
-SURE = 4.0  # standard errors; names occur in clusters, so fewer would be chance
-MANY = 5  # names in a message
+SIMPLIFIED = 0.001  # share of Simplified characters; a few occur in foreign names
+UNEVEN = 0.05  # share of occurrences of names that are annotated inconsistently
+SURE = 4.0  # standard errors; names occur in clusters, so smaller differences may be chance
+MANY = 5  # most names listed in a message
 
 
 @dataclass
 class SplitReport:
-    """Counts of one split; `lengths` are percentiles in characters, `simplified` is a share of them."""
+    """Counts of one split.
+
+    sentences (int): Number of sentences.
+    characters (int): Number of characters.
+    lengths (dict[str, int]): Percentile of sentence length ("50 %") → characters.
+    over_window (int): Number of sentences that are longer than `ValidationReport.window`.
+    without_entities (int): Number of sentences without entities.
+    simplified (float): Share of Simplified characters, 0 to 1.
+    labels (dict[str, int]): Label → number of entities.
+    """
 
     sentences: int = 0
     characters: int = 0
@@ -43,11 +52,18 @@ class SplitReport:
 
 @dataclass
 class ValidationReport:
-    """Findings of `validate`: `errors` make training useless or its scores wrong, `warnings` are worth a look.
+    """Findings of `validate`.
 
-    left_out (dict[str, Inconsistency]): By split, names that train annotates and the split does not. For train: its
-        fifths, each compared with the other four.
-    only_here (dict[str, Inconsistency]): By split, names that it annotates and train does not.
+    window (int): Length that sentences should not exceed, in characters.
+    splits (dict[str, SplitReport]): Counts of each split.
+    errors (list[str]): Messages about problems that make training useless or scores wrong.
+    warnings (list[str]): Messages about problems that may be intended.
+    repeated (list[Duplicate]): Sentences that occur more than once.
+    edges (list[Edge]): Entities with an unlikely first or last character.
+    left_out (dict[str, Inconsistency]): Split → names that are entities in train, but not annotated in the split. For
+        "train", each fifth of train is compared with the other four fifths.
+    only_here (dict[str, Inconsistency]): Split → names that are entities in the split, but mostly not annotated in
+        train. For "train", each fifth is compared with the other four.
     """
 
     window: int = WINDOW
@@ -60,7 +76,7 @@ class ValidationReport:
     only_here: dict[str, Inconsistency] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """Return the report as plain objects."""
+        """Return the report as a dictionary for JSON."""
         return {
             "window": self.window,
             "splits": {split: asdict(counts) for split, counts in self.splits.items()},
@@ -74,12 +90,12 @@ class ValidationReport:
 
 
 def validate(folder: Path, *, window: int = WINDOW) -> ValidationReport:
-    """Check the `.spacy` files of a folder.
+    """Check the `.spacy` files of a converted corpus.
 
-    folder (Path): Holds train.spacy and dev.spacy, and perhaps test.spacy.
-    window (int): The length that sentences should not exceed, in characters.
+    folder (Path): Folder with train.spacy and dev.spacy; test.spacy is optional.
+    window (int): Length that sentences should not exceed, in characters.
     RETURNS (ValidationReport): Counts, errors and warnings.
-    RAISES (CorpusError): If train or dev is missing.
+    RAISES (CorpusError): If train.spacy or dev.spacy is missing, or a file is not a `.spacy` file.
     """
     splits = {
         split: read_sentences(folder, split) for split in SPLITS if split != "test" or (folder / "test.spacy").exists()
@@ -130,14 +146,14 @@ def _unknown_labels(splits: Mapping[str, Sequence[Sentence]]) -> list[str]:
 
 def _warnings(report: ValidationReport) -> list[str]:
     messages = [
-        f"train has only {n} examples of {label}: expect it to be missed."
+        f"train has only {n} examples of {label}, so models will often miss it. Add more examples."
         for label, n in report.splits["train"].labels.items()
         if n < FEW
     ]
     messages += [*_edge_messages(report.edges), *_duplicate_messages(report.repeated)]
     messages += [
         f"{counts.over_window} sentences of {split} are longer than {report.window} characters, the longest "
-        f"{counts.lengths['100 %']}: they are read in several windows. Set a larger window, or cut them."
+        f"{counts.lengths['100 %']}. They are encoded in several windows. Set a larger window, or split them."
         for split, counts in report.splits.items()
         if counts.over_window > LONG * counts.sentences
     ]
@@ -148,9 +164,9 @@ def _warnings(report: ValidationReport) -> list[str]:
         if counts.simplified > SIMPLIFIED
     ]
     messages += [
-        f"{split} leaves names unannotated: {found.differing} of the {found.found} times ({100 * found.share:.1f} %) "
-        f"that a name which {'the rest of train' if split == 'train' else 'train'} annotates occurs in it, "
-        f"{_first_names(found)}."
+        f"{split} leaves names unannotated: of {found.found} occurrences of names that "
+        f"{'the rest of train' if split == 'train' else 'train'} annotates, {found.differing} "
+        f"({100 * found.share:.1f} %) are not annotated: {_first_names(found)}."
         for split, found in report.left_out.items()
         if found.share > UNEVEN
     ]
@@ -164,7 +180,7 @@ def _edge_messages(edges: Iterable[Edge]) -> list[str]:
     problems = {
         "white space": "begin or end with white space",
         "punctuation": "begin or end with punctuation",
-        "bracket": "hold one of a pair of brackets at an edge",
+        "bracket": "begin or end with an unpaired bracket",
     }
     return [
         f"{len(found)} entities {problems[kind]}, the first at {found[0].origin}: {found[0].surface!r}."
@@ -179,14 +195,14 @@ def _duplicate_messages(duplicates: Sequence[Duplicate]) -> list[str]:
         places = across[0].places
         other = next(place for place in places if place.split != places[0].split)
         messages.append(
-            f"{len(across)} sentences are in more than one split, which flatters the scores; "
+            f"{len(across)} sentences are in more than one split, which inflates the scores; "
             f"the first: {places[0].origin} and {other.origin}.{_other_forms(across)}"
         )
     within = [one for one in duplicates if not one.across]
     if within:
         first, second = within[0].places[:2]
         messages.append(
-            f"{len(within)} sentences are more than once in one split; "
+            f"{len(within)} sentences occur more than once in one split; "
             f"the first: {first.origin} and {second.origin}.{_other_forms(within)}"
         )
     return messages
@@ -205,9 +221,9 @@ def _only_here_messages(only_here: Mapping[str, Inconsistency]) -> list[str]:
         error = sqrt(max(usual * (1 - usual), 1e-4) / max(1, found.found))
         if split != "train" and found.share > max(UNEVEN, usual + SURE * error):
             messages.append(
-                f"{split} is annotated by another rule than train: {found.differing} of its {found.found} entities "
-                f"({100 * found.share:.1f} %) whose words occur in train are mostly not annotated there; among the "
-                f"fifths of train it is {100 * usual:.1f} %. {_first_names(found)}. Scores on it say less."
+                f"{split} is annotated by other rules than train: {found.differing} of its {found.found} entities "
+                f"({100 * found.share:.1f} %) whose text occurs in train are mostly not annotated there (within train: "
+                f"{100 * usual:.1f} %): {_first_names(found)}. Scores on {split} are less reliable."
             )
     return messages
 

@@ -1,21 +1,22 @@
-"""Linear layers for CPUs: weights in 8 bits, inputs quantized to 8 bits as they come, sums in 32 bits.
+"""Linear layers for CPUs with weights in 8 bits. Inputs are quantized to 8 bits in each call; sums have 32 bits.
 
-A weight has one scale a row ("per channel"), so that rows of small numbers keep their precision next to rows of large
-ones. An input has one scale a row, too: with torch's own way, one scale for the whole batch, the hidden states of a
-text would depend on its neighbours in the third digit. It takes a tenth longer.
+A weight has one scale per row ("per channel"), so that rows of small numbers keep their precision next to rows of large
+ones. Inputs also have one scale per row. torch itself uses one scale for all inputs of a batch. With that, the other
+texts of the batch would change the hidden states of a text in the third digit. Scales per row take a tenth longer.
 
-The products are torch's own (`quantized::linear_…`). Speed of a random 12 × 768 BERT relative to float32 by MKL,
-8 × 128 wordpieces, one thread of an AMD EPYC with VNNI, torch 2.13:
+The matrix products are operators of torch (`quantized::linear_…`). The table has the speed of a BERT of 12 layers and
+width 768 with random weights, relative to float32 by MKL, with 8 × 128 wordpieces, one thread of an AMD EPYC with VNNI,
+torch 2.13:
 
     torch, FBGEMM   3.0     153 MB of linear layers (float32: 326)
-    torch, oneDNN   3.3     239 MB: it keeps what it was packed from
-    ONNX Runtime    3.2     another graph, another runtime, another allocator, for the same speed (float32: 1.1)
-    torchao         1.9     without a compiler, its products are separate steps
-    bfloat16        1.9     where the CPU has it: `memory.precision = "bf16"`
+    torch, oneDNN   3.3     239 MB: it keeps a copy of the unpacked weights
+    ONNX Runtime    3.2     needs another graph, runtime and allocator (in float32, its speed is 1.1)
+    torchao         1.9     without a compiler, it quantizes and multiplies in separate steps
+    bfloat16        1.9     on CPUs that support it: `memory.precision = "bf16"`
 
-`torch.ao.quantization.quantize_dynamic` makes the first two. Its layers cannot be stored as safetensors or made from
-anything but float32 layers, and it drops a bit of each input on all CPUs, for those without VNNI: the error is twice
-as large. So this layer calls the same operators itself.
+`torch.ao.quantization.quantize_dynamic` builds layers that use the first two. This module calls the same operators
+directly, because the layers of torch cannot be saved as safetensors, and can be built from float32 layers only. They
+also quantize inputs to 7 bits on all CPUs, although only CPUs without VNNI need that; it doubles the error.
 """
 
 import warnings
@@ -30,16 +31,16 @@ from torch import nn
 from . import probe
 
 SCALE = "scale"
-LARGEST = 127  # of a weight in 8 bits; −128 is not used, so that zero is in the middle
+LARGEST = 127  # largest quantized weight; −128 is not used, so that the range is symmetric
 TINY = torch.finfo(torch.float32).tiny
 
 
 class Int8Linear(nn.Module):
-    """A linear layer whose weights are packed for this CPU. It does not train.
+    """A linear layer whose 8-bit weights are packed for this CPU. It cannot be trained.
 
-    weight (torch.Tensor): int8, (n_out, n_in)
-    scale (torch.Tensor): float32, (n_out,): row i is weight[i] · scale[i].
-    bias (torch.Tensor | None): float32, (n_out,)
+    weight (torch.Tensor): int8, (n_out, n_in).
+    scale (torch.Tensor): float32, (n_out,); row i of the weight is `weight[i] * scale[i]`.
+    bias (torch.Tensor | None): float32, (n_out,).
     """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None) -> None:
@@ -49,15 +50,15 @@ class Int8Linear(nn.Module):
         self._product = product_of(weight, scale)
 
     @classmethod
-    def rounded(cls, layer: nn.Linear) -> "Int8Linear":
-        """Quantize a layer."""
+    def quantize(cls, layer: nn.Linear) -> "Int8Linear":
+        """Create a quantized copy of a linear layer of float32 or half precision."""
         weight = layer.weight.detach().float()
         scale = (weight.abs().amax(dim=1) / LARGEST).clamp_min(TINY)  # (n_out,)
         weight = (weight / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
         return cls(weight.to(torch.int8), scale, None if layer.bias is None else layer.bias.detach().float())
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(…, n_in) → float32 (…, n_out)"""
+        """Apply the layer: (…, n_in) of any float type → (…, n_out) float32."""
         inputs = inputs.float()
         scaled = inputs.abs()
         largest = scaled.amax(dim=-1, keepdim=True).clamp_min_(TINY)  # (…, 1)
@@ -65,7 +66,7 @@ class Int8Linear(nn.Module):
         return found.mul_(largest) if self._bias is None else torch.addcmul(self._bias, found, largest, out=found)
 
     def parts(self) -> dict[str, torch.Tensor]:
-        """Return the arguments that the layer was made from, by name."""
+        """Return the tensors `weight`, `scale` and, if there is one, `bias`: the arguments that create this layer."""
         weight, scale = self._product.parts()
         parts = {"weight": weight, SCALE: scale}
         return parts if self._bias is None else {**parts, "bias": self._bias}
@@ -75,26 +76,30 @@ class Int8Linear(nn.Module):
 
 
 def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | PlainProduct":
-    """Return the fastest product with a quantized weight that this build of torch has."""
+    """Return a `PackedProduct` if this build of torch has the operators for it, otherwise a `PlainProduct`."""
     operators = probe.int8_operators()
     return PlainProduct(weight, scale) if operators is None else PackedProduct(weight, scale, operators)
 
 
 class PackedProduct:
-    """Multiply inputs between −1 and 1 by weights that torch has packed."""
+    """Multiplies inputs between −1 and 1 by int8 weights, which torch packs in the layout of one CPU engine.
+
+    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    operators (Int8Operators): The operators of the engine.
+    """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor, operators: probe.Int8Operators) -> None:
         self._operators = operators
         zeros = torch.zeros(len(weight), dtype=torch.int64)
         with _engine(operators.engine), warnings.catch_warnings():
-            # torch will remove tensors of such types one day; the operators that pack take no others.
+            # torch deprecates quantized tensors, but its packing operators need them.
             warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
             self._packed: Any = operators.pack(operators.rounded(weight, scale.double(), zeros, 0), None)
-        # Without VNNI, products of two full bytes overflow where they are added in pairs: inputs have 7 bits then.
+        # Without VNNI, sums of two products of 8-bit numbers overflow 16 bits: inputs are quantized to 7 bits then.
         self._levels = LARGEST if probe.has_vnni() else LARGEST // 2
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Apply the layer: (…, n_in) → (…, n_out)."""
+        """Multiply: (…, n_in) → (…, n_out)."""
         operators = self._operators
         if operators.multiply_scaled is None:  # engines without per-row scales: rows of one batch affect each other
             return cast(torch.Tensor, operators.multiply(inputs, self._packed, self._levels < LARGEST))
@@ -102,33 +107,38 @@ class PackedProduct:
         return cast(torch.Tensor, found)
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return weight and scale."""
+        """Return the weight, int8 (n_out, n_in), and its scale, float32 (n_out,)."""
         rounded, _ = self._operators.unpack(self._packed)
         return rounded.int_repr(), rounded.q_per_channel_scales().float()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Operators of torch cannot be pickled, and another machine may have others.
+        # Pickle the weights: operators cannot be pickled, and another machine may support other ones.
         return product_of, self.parts()
 
 
 class PlainProduct:
-    """The same with public operators only, in float32: as small in memory between calls, but slower."""
+    """Does the same as `PackedProduct` with public operators of torch, which multiply in float32.
+
+    The weights stay in int8 between calls, so they take no more memory, but each call is slower.
+
+    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor) -> None:
         self._weight, self._scale = weight, scale
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Apply the layer: (…, n_in) → (…, n_out)."""
+        """Multiply: (…, n_in) → (…, n_out)."""
         return F.linear((inputs * LARGEST).round_(), self._weight.float()).mul_(self._scale / LARGEST)
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return weight and scale."""
+        """Return the weight, int8 (n_out, n_in), and its scale, float32 (n_out,)."""
         return self._weight, self._scale
 
 
 @contextmanager
 def _engine(name: str) -> Iterator[None]:
-    """Choose the engine that packs; it also multiplies what it has packed."""
+    """Context manager: choose the engine for which torch packs weights. This engine also multiplies by them later."""
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name
     try:

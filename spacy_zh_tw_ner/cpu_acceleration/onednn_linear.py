@@ -1,12 +1,12 @@
-"""Linear layers in float32 on CPUs with AVX-512: multiplied by oneDNN, where torch would use MKL.
+"""Linear layers in float32 that use oneDNN instead of MKL, on CPUs with AVX-512.
 
-MKL gives AMD's processors no AVX-512: on an EPYC with it, one thread, torch 2.13, oneDNN has 1.2 (24 rows of 312
-numbers) to 2.3 times MKL's speed (256 rows of 3,072), as `python -m benchmarks.products` prints. With AVX2 alone it
-has 0.8 to 1.2 times, and torch is left as it is. Weights are not packed, so that memory holds them once; packed
-weights would be a third faster for few rows.
+MKL does not use AVX-512 on processors of AMD. On an EPYC with AVX-512, with one thread and torch 2.13, oneDNN is 1.2
+(24 rows of 312 numbers) to 2.3 times as fast (256 rows of 3,072 numbers), as `python -m benchmarks.products` shows.
+With AVX2 alone oneDNN is 0.8 to 1.2 times as fast, so there the layers keep using MKL. Weights are not packed for
+oneDNN: products of few rows would be a third faster, but a second copy of the weights would be in memory.
 
-oneDNN compiles a kernel for each number of rows, and caches it: half a millisecond and half a MiB or more. So rows are
-padded to one of few numbers.
+oneDNN compiles and caches one kernel for each number of rows. A kernel takes half a millisecond to compile, and half a
+MiB or more of memory. So inputs are padded with rows of zeros to one of a few numbers of rows.
 """
 
 from typing import Any, cast
@@ -18,16 +18,19 @@ from torch.autograd.function import once_differentiable
 
 from . import probe
 
-SMALLEST = 8  # rows
-PARTS = 8  # numbers of rows from one power of 2 to the next
+SMALLEST = 8  # smallest number of rows after padding
+PARTS = 8  # padded numbers of rows between one power of 2 and the next
 
 
 class OneDnnLinear(nn.Linear):
-    """A linear layer that uses oneDNN for float32 on a CPU, and torch for all else: autocast, tracing, no rows."""
+    """Linear layer that uses oneDNN for float32 on a CPU.
+
+    It calls `nn.Linear.forward` for other types and devices, for empty inputs, with autocast and in `torch.compile`.
+    """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(…, n_in) → (…, n_out)"""
-        if not _is_served(inputs, self.weight):
+        """Apply the layer: (…, n_in) → (…, n_out)."""
+        if not _is_supported(inputs, self.weight):
             return super().forward(inputs)
         if torch.is_grad_enabled():
             product = _Product.apply(inputs, self.weight, self.bias)  # type: ignore[no-untyped-call]
@@ -36,7 +39,10 @@ class OneDnnLinear(nn.Linear):
 
 
 def use_onednn(model: nn.Module) -> None:
-    """Replace the class of a model's linear layers where oneDNN is faster. Weights, names and hooks stay."""
+    """Let the linear layers of a model use oneDNN, if it is faster on this CPU.
+
+    Only the class of the layers is replaced: weights, names and hooks are kept.
+    """
     if probe.onednn_product() is not None:
         for layer in model.modules():
             if type(layer) is nn.Linear:
@@ -54,12 +60,14 @@ def multiply(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 
 def padded_rows(n_rows: int) -> int:
-    """Return the number of rows that are multiplied for `n_rows`: at most an eighth more, or 7."""
+    """Return the number of rows to which `n_rows` are padded: at most an eighth more, or 7 more."""
     step = max(SMALLEST, (1 << max(0, (n_rows - 1).bit_length() - 1)) // PARTS)
     return -(-n_rows // step) * step
 
 
 class _Product(torch.autograd.Function):
+    """Autograd function of `multiply`, with its backward pass."""
+
     @staticmethod
     def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         needs_inputs, needs_weight, _ = ctx.needs_input_grad
@@ -80,23 +88,28 @@ class _Product(torch.autograd.Function):
 
 
 def _product_of(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, shape: torch.Size) -> torch.Tensor:
-    """Multiply padded rows by the weight, and remove the padding: (n_padded, n_in) → (*shape, n_out)."""
+    """Return `rows @ weight.T + bias` without the padded rows: (n_padded, n_in) → (*shape, n_out).
+
+    shape (torch.Size): Shape of the inputs before they were flattened to rows and padded, without their last dimension.
+    """
     return _onednn(rows, weight, bias)[: shape.numel()].view(*shape, len(weight))
 
 
 def _onednn(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Return `rows @ weight.T + bias`: (n_padded, n_in) → (n_padded, n_out)."""
     product: Any = probe.onednn_product()
     return cast(torch.Tensor, product(rows, weight, bias, "none", [], ""))
 
 
 def _padded(inputs: torch.Tensor) -> torch.Tensor:
-    """(…, width) → (n_padded, width), with rows of zeros at the end."""
+    """Flatten to rows and append rows of zeros: (…, width) → (n_padded, width)."""
     rows = inputs.reshape(-1, inputs.shape[-1])
     more = padded_rows(len(rows)) - len(rows)
     return F.pad(rows, (0, 0, 0, more)) if more else rows
 
 
-def _is_served(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
+def _is_supported(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Return whether `OneDnnLinear` uses oneDNN for these inputs."""
     return (
         inputs.is_cpu
         and inputs.numel() > 0

@@ -1,7 +1,7 @@
-"""Detect what this build of torch and this CPU accelerate.
+"""Detect the operators that this build of torch has, and the instructions that this CPU has.
 
-Private names of torch are looked up here and nowhere else. Where one is missing, its function returns None or False,
-and the caller falls back to public operators.
+Private names of torch are looked up in this module only. If a name is missing, the function returns None or False, and
+the caller uses public operators instead.
 """
 
 from functools import cache
@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 import torch
 
 FBGEMM = ("x86", "fbgemm")
-ENGINES = (*FBGEMM, "onednn", "qnnpack")  # of torch's 8-bit products, the best first
+ENGINES = (*FBGEMM, "onednn", "qnnpack")  # engines of torch's 8-bit products, the fastest first
 
 
 class Int8Operators(NamedTuple):
     """Operators of torch's 8-bit linear layers.
 
-    engine (str): The engine that packs, and that multiplies what it has packed.
-    rounded (Callable): Makes a quantized tensor of int8 values, scales per row, zero points and an axis. It is the one
-        constructor that does not round again.
-    pack, unpack (Callable): From a quantized tensor to what the engine multiplies by, and back.
-    multiply (Callable): Multiplies float32 inputs, quantized with one scale a batch that the operator finds.
-    multiply_scaled (Callable | None): The same with a scale and zero point that the caller gives; FBGEMM only.
+    engine (str): Name of the engine that packs weights and multiplies by them.
+    rounded (Callable): Creates a quantized tensor from int8 values, scales per row, zero points and an axis. Other
+        constructors of torch take float32 values, and would quantize the weights again.
+    pack, unpack (Callable): Convert a quantized tensor to the packed weight of the engine, and back.
+    multiply (Callable): Multiplies float32 inputs; it quantizes them with one scale per batch, which it determines.
+    multiply_scaled (Callable | None): Multiplies float32 inputs, quantized with the given scale and zero point; FBGEMM
+        only.
     """
 
     engine: str
@@ -34,9 +35,10 @@ class Int8Operators(NamedTuple):
 
 @cache
 def onednn_product() -> Any | None:
-    """Return oneDNN's product of float32 matrices where it is faster than torch's choice: on CPUs with AVX-512.
+    """Return oneDNN's product of float32 matrices.
 
-    RETURNS (Callable | None): The operator that torch's own compiler calls; it has no public name.
+    RETURNS (Callable | None): The operator. It has no public name, but `torch.compile` uses it, too. None if torch
+        lacks the operator, or if the CPU has no AVX-512, without which it is hardly faster than torch's default.
     """
     is_faster = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"  # type: ignore[no-untyped-call]
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if is_faster else None
@@ -44,7 +46,7 @@ def onednn_product() -> Any | None:
 
 @cache
 def int8_operators() -> Int8Operators | None:
-    """Return the operators of 8-bit linear layers, or None where torch is built without them."""
+    """Return the operators of 8-bit linear layers, or None if torch is built without them."""
     engines = [name for name in ENGINES if name in torch.backends.quantized.supported_engines]
     products, rounded = torch.ops.quantized, getattr(torch, "_make_per_channel_quantized_tensor", None)
     names = ("linear_prepack", "linear_unpack", "linear_dynamic")
@@ -56,15 +58,18 @@ def int8_operators() -> Int8Operators | None:
 
 
 def has_vnni() -> bool:
-    """Return whether the CPU adds products of 8-bit numbers in 32 bits."""
+    """Return whether the CPU has VNNI, instructions that add products of 8-bit numbers in 32 bits."""
     return bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
 
 
 def is_native(precision: str, device: torch.device) -> bool:
-    """Return whether a device multiplies in half precision; others emulate it, which is slower than float32.
+    """Return whether a device has instructions for half precision.
+
+    Devices without them emulate half precision, and are slower with it than in float32.
 
     precision (str): "fp16" or "bf16".
-    device (torch.device): Any.
+    device (torch.device): The device.
+    RETURNS (bool): Always True for devices other than CPUs and CUDA GPUs.
     """
     if device.type == "cuda":
         return precision == "fp16" or torch.cuda.get_device_capability(device) >= (8, 0)

@@ -7,8 +7,8 @@ Read in this order: `reference` has the equations for one sequence; `forward_bac
 batches in numpy; `kernels` has the same loops compiled by numba, which are used if it is installed.
 
 Everything runs on the CPU, in float32, even if the encoder runs on a GPU: each batch of emissions is copied to the CPU,
-and its gradient back. The recursions are long chains of small steps, and a GPU would spend most of the time on kernel
-launches.
+and its gradient is copied back. The recursions are long chains of small steps, and a GPU would spend most of the time
+on kernel launches.
 """
 
 from .calibration import Reliability, chance_error, fit_temperature, reliability

@@ -1,8 +1,8 @@
 """Calibration of scores: reliability, expected calibration error, and temperature scaling.
 
 Guo et al. (2017), "On Calibration of Modern Neural Networks", divide the scores of a classifier by one number, fitted
-on held-out data. Here the score of a path is divided, emissions and transitions alike: the order of the paths stays,
-and with it the best one, and all probabilities change together.
+on held-out data. Here emissions and transitions are divided by the same temperature. So the order of the paths, and
+with it the best path, stays the same; only the probabilities change.
 """
 
 import math
@@ -16,14 +16,14 @@ from .likelihood import log_likelihood
 from .transitions import BoolsT, FloatsT, IntsT, Transitions, at_temperature
 
 LOWEST, HIGHEST = 0.05, 20.0  # bounds of the fitted temperature
-DRAWS = 200  # by which the error of chance is estimated
+DRAWS = 200  # random draws from which `chance_error` estimates a mean
 
 
 class Reliability(NamedTuple):
-    """Data of a reliability diagram, (n_bins,) each; bins are not empty.
+    """Data of a reliability diagram: one value per non-empty bin, each array of shape (n_bins,).
 
-    lowest, highest: scores at the edges. confidence: mean score. accuracy: share that is correct. counts: number of
-    scores.
+    lowest, highest: the lowest and the highest score in the bin. confidence: mean score. accuracy: share of the
+    predictions that are correct. counts: number of scores.
     """
 
     lowest: FloatsT
@@ -34,21 +34,22 @@ class Reliability(NamedTuple):
 
     @property
     def expected_calibration_error(self) -> float:
-        """Mean over all scores of |accuracy − confidence| of their bin (Naeini et al. 2015); 0 where there is none."""
+        """Mean of |accuracy − confidence| over the bins, weighted by count (Naeini et al. 2015); 0 without scores."""
         gaps = np.abs(self.accuracy - self.confidence) * self.counts
         return float(gaps.sum() / self.counts.sum()) if len(self.counts) else 0.0
 
 
 def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliability:
-    """Sort scores into bins.
+    """Sort scores into bins, and compute confidence and accuracy of each bin.
 
-    Each bin has as many scores (Nixon et al. 2019): bins of equal width are empty where the model is confident.
+    The numbers of scores in two bins differ by at most 1 (Nixon et al. 2019). If the bins had equal width instead, most
+    bins would be empty for a confident model.
 
-    scores (np.ndarray): (n,) probabilities.
-    correct (np.ndarray): (n,) bool.
+    scores (np.ndarray): (n,) predicted probabilities.
+    correct (np.ndarray): (n,) bool: the prediction is correct.
     n_bins (int): Largest number of bins. 15 are usual.
-    RETURNS (Reliability): The bins that hold any score.
-    RAISES (SettingError): If there are no bins, or the arrays do not fit.
+    RETURNS (Reliability): The non-empty bins.
+    RAISES (SettingError): If n_bins is less than 1, or the two arrays differ in shape.
     """
     if n_bins < 1:
         raise SettingError(Errors.ZT112.format(name="n_bins", value=n_bins, remedy="Give 1 or more."))
@@ -67,15 +68,15 @@ def reliability(scores: FloatsT, correct: BoolsT, *, n_bins: int = 15) -> Reliab
 
 
 def chance_error(scores: FloatsT, *, n_bins: int = 15) -> float:
-    """Return the expected calibration error by chance of perfectly calibrated scores.
+    """Return the expected calibration error that perfectly calibrated scores have by chance.
 
-    Bins of a few dozen entities are never right to the last one, so that the error of even a perfect model is not 0
-    (Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation").
+    In a bin of a few dozen entities the accuracy differs from the confidence by chance, so even a perfectly calibrated
+    model has an error above 0 (Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation").
 
     scores (np.ndarray): (n,) probabilities.
     n_bins (int): Largest number of bins.
-    RETURNS (float): Mean error over random draws, in each of which a score of 0.8 is correct with probability 0.8. The
-        seed is fixed.
+    RETURNS (float): Mean error over random draws. In each draw, a prediction with score p is correct with
+        probability p. The seed is fixed.
     """
     generator, scores = np.random.default_rng(0), scores.astype(np.float64)
     draws = (generator.random(len(scores)) < scores for _ in range(DRAWS))
@@ -88,11 +89,11 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
 
     The negated log-likelihood is convex in 1 / temperature, so there is one minimum.
 
-    emissions (np.ndarray): (n_rows, n_tags) of held-out data.
-    lengths (Sequence[int]): Rows of each sequence.
-    transitions (Transitions): Constrained scores.
+    emissions (np.ndarray): (n_rows, n_tags) emissions of held-out data.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
     gold_mask (np.ndarray): (n_rows, n_tags) bool, see `log_likelihood`.
-    RETURNS (float): From 0.05 to 20.
+    RETURNS (float): The temperature, from 0.05 to 20.
     """
 
     def loss(temperature: float) -> float:
@@ -104,7 +105,10 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
 
 
 def _minimum(function: Callable[[float], float], low: float, high: float) -> float:
-    """Minimize a unimodal function by golden-section search on a logarithmic scale (Kiefer 1953)."""
+    """Return the x from low to high that minimizes a unimodal function.
+
+    It is found by golden-section search on a logarithmic scale (Kiefer 1953).
+    """
     ratio = (math.sqrt(5) - 1) / 2
     a, b = math.log(low), math.log(high)
     c, d = b - ratio * (b - a), a + ratio * (b - a)

@@ -19,10 +19,10 @@ recursion is the forward recursion from the last token to the first with ψ tran
     p(y_t = i, y_t+1 = j) = α[t, i] ψ[i, j] φ[t+1, j] β[t+1, j] / (o[t] r[t])
     log Z = Σ_t log s[t] + Σ_t max e[t] + (T − 1) max A + max π + max η + log o[T]
 
-**Underflow.** Values below 1.2e-38 are lost. α and β are at most 1, so a probability loses at most
-n_tags² × 1.2e-38 / o. A sequence is *stable* if o, and o times the scales, are above `UNDERFLOW_BOUND` at every token.
-The others (emissions of ±1e4, constraints that contradict the emissions) are recomputed by `reference`, in float64 log
-space.
+**Underflow.** Values below 1.2e-38, the smallest normal float32, become 0. α and β are at most 1, so a probability
+loses at most n_tags² × 1.2e-38 / o. A sequence is *stable* if o, and o times the scales, are above `UNDERFLOW_BOUND`
+at every token. The others (emissions of ±1e4, constraints that contradict the emissions) are recomputed by `reference`,
+in float64 log space.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,9 @@ BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no co
 
 @dataclass
 class ForwardBackward:
-    """Results of both recursions. The values of sequences that are not stable are undefined.
+    """Results of the forward and the backward recursion, in the symbols of the module's docstring.
+
+    The values of sequences that are not stable are undefined.
 
     alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
     backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
@@ -60,16 +62,18 @@ class ForwardBackward:
     stable: BoolsT
 
     def marginals(self) -> FloatsT:
-        """Return the (n_rows, n_tags) marginal probabilities."""
+        """Return the marginal probability of each tag at each row, (n_rows, n_tags)."""
         marginals: FloatsT = self.alpha * self.beta
         marginals /= self.overlap[:, None]
         return marginals
 
     def outgoing(self, weights: FloatsT) -> FloatsT:
-        """Return weights · α / (o r): (outgoing[t] ⊗ incoming[t + 1]) ∘ ψ are the probabilities of the transitions.
+        """Return weights · α / (o r), the left factor of the transition probabilities.
 
-        weights (np.ndarray): (n_rows,) factor of each row. The last row of each sequence becomes 0.
-        RETURNS (np.ndarray): (n_rows, n_tags)
+        The probabilities of the transitions from row t to row t + 1 are (outgoing[t] ⊗ incoming[t + 1]) ∘ ψ.
+
+        weights (np.ndarray): (n_rows,) factor of each row.
+        RETURNS (np.ndarray): (n_rows, n_tags). The last row of each sequence, which has no next row, is 0.
         """
         per_pair = weights / (self.overlap * self.backward_scale)
         per_pair[self.layout.lasts] = 0.0
@@ -78,7 +82,10 @@ class ForwardBackward:
         return outgoing
 
     def expected_counts(self, counted: BoolsT) -> FloatsT:
-        """Return the (n_tags, n_tags) expected counts of transitions from the rows where `counted`, (n_rows,) bool."""
+        """Return the expected counts of transitions, (n_tags, n_tags), summed over the counted rows.
+
+        counted (np.ndarray): (n_rows,) bool: count the transition from this row to the next.
+        """
         left, incoming = self.outgoing(counted.astype(np.float32)), self.incoming
         if not counted.all():
             left[~counted] = 0.0
@@ -101,7 +108,10 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Subtracted maxima, which belong to every path: step = max A, begin = max π, begin_and_end = max π + max η."""
+    """Maxima that `make_factors` subtracts: step = max A, begin = max π, begin_and_end = max π + max η.
+
+    They are added to log Z again.
+    """
 
     step: float
     begin: float
@@ -111,8 +121,8 @@ class Constants(NamedTuple):
 def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transitions, Constants]:
     """Return ψ, ψ_start and ψ_end, and the maxima that were subtracted.
 
-    transitions (Transitions): Constrained scores.
-    dtype (np.dtype): Of the result.
+    transitions (Transitions): Constrained transition scores.
+    dtype (np.dtype): Type of the factors.
     """
     # If all scores are forbidden, a maximum above PENALTY makes the factors 0 and not 1.
     peaks = [max(float(scores.max(initial=PENALTY)), PENALTY / 2) for scores in transitions]
@@ -121,12 +131,15 @@ def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transi
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute the expected counts of tags and transitions in numpy; `kernels.compute_expectations` is compiled.
+    """Compute the expected counts of tags and transitions in numpy.
+
+    `kernels.forward_backward.compute_expectations` does the same with compiled loops.
 
     emissions (np.ndarray): (n_rows, n_tags) float32.
-    layout (Layout): Of the batch.
-    transitions (Transitions): Constrained scores.
-    counted (np.ndarray): (batch_size,) bool, the sequences whose transitions are counted.
+    layout (Layout): Row indices of the batch.
+    transitions (Transitions): Constrained transition scores.
+    counted (np.ndarray): (batch_size,) bool: count the transitions of this sequence.
+    RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of the counted ones.
     """
     found = run_forward_backward(emissions, layout, transitions, kernels=None)
     counts = found.expected_counts((counted & found.stable)[layout.sequences])
@@ -134,7 +147,11 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
 
 
 def sum_outer_products(left: FloatsT, right: FloatsT) -> FloatsT:
-    """Return Σ_row left[row] ⊗ right[row], (n_tags, n_tags), for left and right of (n_rows, n_tags)."""
+    """Sum the outer products of corresponding rows: Σ_row left[row] ⊗ right[row].
+
+    left, right (np.ndarray): (n_rows, n_tags).
+    RETURNS (np.ndarray): (n_tags, n_tags).
+    """
     n_tags, whole = left.shape[1], len(left) // BLOCK * BLOCK
     blocks = [rows[:whole].reshape(-1, BLOCK, n_tags) for rows in (left, right)]
     # one product per block: (n_blocks, n_tags, n_tags) → (n_tags, n_tags)
@@ -149,10 +166,10 @@ def run_forward_backward(
     """Run both recursions, and check each sequence for underflow.
 
     emissions (np.ndarray): (n_rows, n_tags), float32 or float64; everything is computed in this type.
-    layout (Layout): Of the batch.
-    transitions (Transitions): Constrained scores.
+    layout (Layout): Row indices of the batch.
+    transitions (Transitions): Constrained transition scores.
     kernels (Optional[Kernels]): The compiled loops, or None for numpy.
-    RETURNS (ForwardBackward): For all sequences.
+    RETURNS (ForwardBackward): Results of all sequences.
     """
     factors, constants = make_factors(transitions, emissions.dtype)
     row_peaks = np.maximum(emissions.max(1, initial=PENALTY), emissions.dtype.type(PENALTY / 2))
@@ -178,7 +195,7 @@ def _run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -
     """Run both recursions together, one time step of all sequences at a time.
 
     potentials (np.ndarray): (n_rows, n_tags) φ.
-    layout (Layout): Of the batch.
+    layout (Layout): Row indices of the batch.
     factors (Transitions): ψ, ψ_start and ψ_end.
     RETURNS (tuple[np.ndarray, ...]): (n_rows, n_tags) α, (n_rows,) s, (n_rows, n_tags) β, (n_rows,) r, and
         (n_rows, n_tags) φ ∘ β.

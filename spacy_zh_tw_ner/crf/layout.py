@@ -26,8 +26,9 @@ class Layout:
 
     lengths (Sequence[int]): Number of tokens of each sequence; 0 is allowed.
 
-    sizes: (batch_size,) the lengths. ends: (batch_size,) row after the last row of each sequence. order: (batch_size,)
-    sequences by length, longest first. firsts, lasts: (n_nonempty,) first and last rows of the non-empty sequences.
+    Attributes: sizes, (batch_size,) the lengths; ends, (batch_size,) the row after the last row of each sequence;
+    order, (batch_size,) the sequences by length, longest first; firsts and lasts, (n_nonempty,) first and last rows of
+    the non-empty sequences.
     """
 
     def __init__(self, lengths: Sequence[int]) -> None:
@@ -39,7 +40,7 @@ class Layout:
         self.firsts, self.lasts = (self.ends - self.sizes)[nonempty], self.ends[nonempty] - 1
 
     def rows(self, sequence: int) -> slice:
-        """Return the rows of one sequence."""
+        """Return the rows of the sequence with this index."""
         return slice(int(self.ends[sequence] - self.sizes[sequence]), int(self.ends[sequence]))
 
     @cached_property
@@ -48,44 +49,47 @@ class Layout:
         return np.repeat(np.arange(self.n_sequences), self.sizes)
 
     @cached_property
-    def _runs(self) -> npt.NDArray[np.bool_]:
-        """Return a (n_steps, batch_size) mask: which sequences, sorted by length, are active at a step."""
+    def _active_mask(self) -> npt.NDArray[np.bool_]:
+        """Return a (n_steps, batch_size) mask of the sequences, sorted by length, that are active at each step."""
         return np.arange(max(self.sizes, default=0))[:, None] < self.sizes[self.order]
 
     @cached_property
     def active(self) -> list[int]:
-        """Return the number of active sequences at each step, as `PackedSequence.batch_sizes`."""
-        counts: list[int] = self._runs.sum(1).tolist()
+        """Return the number of active sequences at each step, like torch's `PackedSequence.batch_sizes`."""
+        counts: list[int] = self._active_mask.sum(1).tolist()
         return counts
 
     @cached_property
     def time_major(self) -> IndicesT:
-        """Return the (n_rows,) rows in time-major order, from the first tokens to the last."""
-        steps = np.arange(len(self._runs))[:, None]
-        rows: IndicesT = ((self.ends - self.sizes)[self.order] + steps)[self._runs]
+        """Return the (n_rows,) row indices in time-major order, from the first tokens to the last."""
+        steps = np.arange(len(self._active_mask))[:, None]
+        rows: IndicesT = ((self.ends - self.sizes)[self.order] + steps)[self._active_mask]
         return rows
 
     @cached_property
     def time_major_back(self) -> IndicesT:
-        """Return the (n_rows,) rows in time-major order, from the last tokens to the first."""
-        steps = np.arange(len(self._runs))[:, None]
-        rows: IndicesT = ((self.ends - 1)[self.order] - steps)[self._runs]
+        """Return the (n_rows,) row indices in time-major order, from the last tokens to the first."""
+        steps = np.arange(len(self._active_mask))[:, None]
+        rows: IndicesT = ((self.ends - 1)[self.order] - steps)[self._active_mask]
         return rows
 
     def sum_by_sequence(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Sum values (n_rows,) by sequence, in float64: (batch_size,)."""
+        """Sum the (n_rows,) values of each sequence, in float64; return (batch_size,) sums."""
         return np.bincount(self.sequences, values.astype(np.float64), self.n_sequences).astype(np.float64)
 
 
 def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> None:
     """Check that emissions have a row for each token and a column for each tag.
 
+    emissions (np.ndarray): Must be (sum of lengths, n_tags).
+    lengths (Sequence[int]): Number of tokens of each sequence.
+    n_tags (int): Number of tags of the transitions.
     RAISES (SettingError): If they do not, or if there are no tags.
     """
     if n_tags == 0:
         raise SettingError(Errors.ZT109)
     if emissions.ndim != 2 or emissions.shape[1] != n_tags:
-        raise SettingError(Errors.ZT104.format(seen=tuple(emissions.shape)[1:], expected=n_tags))
+        raise SettingError(Errors.ZT104.format(seen=tuple(emissions.shape), expected=n_tags))
     if sum(lengths) != len(emissions) or min(lengths, default=0) < 0:
         raise SettingError(Errors.ZT103.format(total=sum(lengths), rows=len(emissions), least=min(lengths, default=0)))
 
@@ -94,8 +98,8 @@ def check_finite(emissions: FloatsT, before: int = 0) -> None:
     """Check that all emissions are finite.
 
     emissions (np.ndarray): (n_rows, n_tags)
-    before (int): Number of rows before these in the whole sequence, for the row number in the message.
-    RAISES (TrainingError): If one is NaN or infinite.
+    before (int): Number of rows that precede these in the whole sequence; added to the row number in the message.
+    RAISES (TrainingError): If a value is NaN or infinite.
     """
     with np.errstate(all="ignore"):
         total = float(emissions.sum())

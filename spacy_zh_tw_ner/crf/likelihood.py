@@ -18,9 +18,10 @@ from .transitions import PENALTY, BoolsT, FloatsT, Transitions, is_allowed
 
 
 class Likelihood(NamedTuple):
-    """Log-likelihoods, and gradients of the *loss*, the negated sum of the log-likelihoods, in float32.
+    """Log-likelihoods, and gradients of the *loss*, which is the negated sum of the log-likelihoods; all float32.
 
-    log_likelihood: (batch_size,). emissions: (n_rows, n_tags) gradient. transitions: gradients, see Transitions.
+    log_likelihood: (batch_size,) log p(gold) of each sequence. emissions: (n_rows, n_tags) gradient of the loss.
+    transitions: gradients of the loss, in the shapes of `Transitions`.
     """
 
     log_likelihood: FloatsT
@@ -35,25 +36,30 @@ class Gold:
     tags: (n_rows,) the gold tag of each row; the first allowed one if there are several.
     emissions: (n_rows,) index of the gold tag in the flattened emissions.
     transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
-    known, unknown, impossible: (batch_size,) bool: every row allows exactly one tag; every row allows all tags; some
-    row allows no tag.
+    annotated: (batch_size,) bool: the mask allows exactly one tag at every row.
+    unannotated: (batch_size,) bool: the mask allows all tags at every row.
+    impossible: (batch_size,) bool: the mask allows no tag at some row.
     """
 
     tags: IndicesT
     emissions: IndicesT
     transitions: IndicesT
-    known: BoolsT
-    unknown: BoolsT
+    annotated: BoolsT
+    unannotated: BoolsT
     impossible: BoolsT
 
     @property
-    def partly_known(self) -> BoolsT:
-        """Return a (batch_size,) mask of sequences that are neither known, nor unknown, nor impossible."""
-        return ~(self.known | self.unknown | self.impossible)
+    def partly_annotated(self) -> BoolsT:
+        """Return a (batch_size,) mask of the sequences of which some tags, but not all, are annotated."""
+        return ~(self.annotated | self.unannotated | self.impossible)
 
 
 def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
-    """Convert a gold mask, (n_rows, n_tags) bool, to indices."""
+    """Convert a gold mask to index arrays.
+
+    mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token.
+    layout (Layout): Row indices of the batch.
+    """
     n_tags = mask.shape[1]
     tags = mask.argmax(1)
     emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
@@ -61,13 +67,14 @@ def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
         none = np.zeros(layout.n_sequences, dtype=bool)
         return Gold(tags, emissions, transitions, ~none, none, none)
     n_allowed = mask.sum(1)
-    known = layout.sum_by_sequence(n_allowed != 1) == 0
-    unknown = (layout.sum_by_sequence(n_allowed < n_tags) == 0) & ~known
-    return Gold(tags, emissions, transitions, known, unknown, layout.sum_by_sequence(n_allowed == 0) > 0)
+    annotated = layout.sum_by_sequence(n_allowed != 1) == 0
+    unannotated = (layout.sum_by_sequence(n_allowed < n_tags) == 0) & ~annotated
+    impossible = layout.sum_by_sequence(n_allowed == 0) > 0
+    return Gold(tags, emissions, transitions, annotated, unannotated, impossible)
 
 
 def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences that are not known."""
+    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences not wholly annotated."""
     scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
     steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
     steps[layout.lasts[:-1]] = 0.0
@@ -98,9 +105,9 @@ def log_likelihood(
     Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
-    lengths (Sequence[int]): Rows of each sequence.
-    transitions (Transitions): Constrained scores.
-    gold_mask (np.ndarray): (n_rows, n_tags) bool, the allowed tags.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token.
     smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
@@ -117,7 +124,7 @@ def log_likelihood(
     emissions, gold_mask = np.ascontiguousarray(emissions, np.float32), np.ascontiguousarray(gold_mask)
     layout, kernels = Layout(lengths), kernels_for(compiled)
     gold = gold_from_mask(gold_mask, layout)
-    with np.errstate(all="ignore"):  # the values of sequences that are not stable
+    with np.errstate(all="ignore"):  # sequences that are not stable can have NaN or infinity
         result = _log_likelihood(emissions, layout, transitions, gold_mask, gold, kernels)
     if smoothing:
         _add_smoothing(result, emissions, layout, transitions, gold, smoothing)
@@ -132,8 +139,9 @@ def _log_likelihood(
     gold: Gold,
     kernels: Kernels | None,
 ) -> Likelihood:
+    """Compute log-likelihoods and gradients without smoothing; see `log_likelihood`."""
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
-    counted, partly = ~(gold.unknown | gold.impossible), gold.partly_known
+    counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
     partly_rows = partly[layout.sequences] if partly.any() else None
     while True:
         free = expect_of(emissions, layout, transitions, counted)
@@ -151,14 +159,14 @@ def _log_likelihood(
         log_gold[partly] = under_gold.log_z
         gradient[partly_rows] -= under_gold.marginals
         matrix -= under_gold.transitions
-    illegal = gold.impossible | (gold.known & (log_gold < PENALTY / 2))
+    illegal = gold.impossible | (gold.annotated & (log_gold < PENALTY / 2))
     if illegal.any():
         raise SettingError(Errors.ZT105.format(index=int(np.flatnonzero(illegal)[0])))
     others = np.flatnonzero(~counted)  # not annotated, or not stable
     if len(others):
         gradient[~counted[layout.sequences]] = 0.0
-    # The observed counts of a known path are 1 for each of its tags and transitions.
-    observed = (counted & gold.known)[layout.sequences].astype(np.float32)
+    # The observed counts of an annotated path are 1 for each of its tags and transitions.
+    observed = (counted & gold.annotated)[layout.sequences].astype(np.float32)
     gradient.reshape(-1)[gold.emissions] -= observed
     observed[layout.lasts] = 0.0
     matrix -= np.bincount(gold.transitions, observed[:-1], matrix.size).reshape(matrix.shape)
@@ -167,7 +175,7 @@ def _log_likelihood(
         gradient,
         Transitions(matrix, gradient[layout.firsts].sum(0), gradient[layout.lasts].sum(0)),
     )
-    for sequence in others[~gold.unknown[others]].tolist():
+    for sequence in others[~gold.unannotated[others]].tolist():
         _add_reference(result, sequence, layout.rows(sequence), emissions, transitions, gold_mask)
     return result
 
@@ -180,8 +188,11 @@ def _add_reference(
     transitions: Transitions,
     gold_mask: BoolsT,
 ) -> None:
-    """Recompute one sequence that underflows in float32 by `reference`, and add it to the result in place.
+    """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
 
+    result (Likelihood): Result of the batch, in which all values of this sequence are 0.
+    sequence (int), rows (slice): Index of the sequence, and its rows.
+    emissions, transitions, gold_mask: Those of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = run_reference(emissions[rows], transitions)
@@ -214,37 +225,38 @@ def _add_smoothing(
         log-likelihood(ε) = (1 − ε) · log p(gold) + ε · E_u[log p(y)],
         gradient(ε) = expected counts − (1 − ε) · observed counts − ε · expected counts under u.
 
-    Smoothing the tag of each token separately would give a target that no distribution over paths has. u is the CRF
-    whose allowed emissions and transitions are all 0. Only sequences whose tags are all annotated are smoothed.
+    u is computed by a CRF whose emissions and transitions are 0, except forbidden ones. Smoothing the tag of each token
+    separately would be wrong: in general, no distribution over legal paths has such marginals. Only sequences with a
+    gold tag for every token are smoothed.
 
-    likelihood (Likelihood): Without smoothing; changed in place.
+    likelihood (Likelihood): Values and gradients without smoothing; changed in place.
     emissions (np.ndarray): (n_rows, n_tags) float32.
-    layout (Layout), transitions (Transitions), gold (Gold): Of the batch.
+    layout (Layout), transitions (Transitions), gold (Gold): Row indices, scores and gold tags of the batch.
     share (float): ε, from 0 to less than 1.
     """
-    # In float64 every sequence is stable: with all scores 0, no path outweighs another by 1e280.
+    # With all scores 0, float64 cannot underflow, so every sequence is stable.
     flat, *legal = (np.where(is_allowed(scores), 0.0, PENALTY) for scores in (emissions, *transitions))
     emissions, *allowed = (
         np.where(is_allowed(scores), scores, 0.0).astype(np.float64) for scores in (emissions, *transitions)
     )
     scores = Transitions(*allowed)
-    even = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
-    weight = gold.known[layout.sequences] * share  # (n_rows,)
+    uniform = run_forward_backward(flat, layout, Transitions(*legal), kernels=None)
+    weight = gold.annotated[layout.sequences] * share  # (n_rows,)
     # (n_rows, n_tags) weight · (observed − expected under u): the change of the gradient
-    moved = -even.marginals()
+    moved = -uniform.marginals()
     moved.reshape(-1)[gold.emissions] += 1.0
     moved *= weight[:, None]
     value = -(moved * emissions).sum(1)
     value[layout.firsts] -= moved[layout.firsts] @ scores.start
     value[layout.lasts] -= moved[layout.lasts] @ scores.end
-    outgoing, incoming = even.outgoing(np.ones(layout.n_rows))[:-1], even.incoming[1:]
+    outgoing, incoming = uniform.outgoing(np.ones(layout.n_rows))[:-1], uniform.incoming[1:]
     has_next = weight.copy()
     has_next[layout.lasts] = 0.0
     has_next = has_next[:-1]
     # E_u of the transition scores of each step, less the score of the gold transition
-    evenly = ((outgoing @ (even.factors.matrix * scores.matrix)) * incoming).sum(1)
-    value[:-1] += (evenly - scores.matrix.reshape(-1)[gold.transitions]) * has_next
-    pairs = -sum_outer_products(outgoing * has_next[:, None], incoming) * even.factors.matrix
+    expected_steps = ((outgoing @ (uniform.factors.matrix * scores.matrix)) * incoming).sum(1)
+    value[:-1] += (expected_steps - scores.matrix.reshape(-1)[gold.transitions]) * has_next
+    pairs = -sum_outer_products(outgoing * has_next[:, None], incoming) * uniform.factors.matrix
     pairs += np.bincount(gold.transitions, has_next, pairs.size).reshape(pairs.shape)
     likelihood.log_likelihood[:] += layout.sum_by_sequence(value)
     likelihood.emissions[:] += moved

@@ -1,4 +1,4 @@
-"""Decode one sequence of any length in bounded memory: in chunks, with the same result as for the whole.
+"""Decode one sequence of any length in bounded memory: chunk by chunk, with the same result as in one piece.
 
 Neighbouring chunks share one row: the last row of a chunk is the first row of the next. Given the tag of that row, the
 tokens before it and after it are independent (Lafferty, McCallum and Pereira 2001). So each chunk can be computed as a
@@ -32,7 +32,7 @@ ResultT = TypeVar("ResultT")
 
 
 class RowsT(Protocol):
-    """(n_rows, n_tags) emissions that are read in slices: an array, or a `DiskArray`."""
+    """Protocol of (n_rows, n_tags) emissions that are read in slices: an array, or a `DiskArray`."""
 
     def __len__(self) -> int: ...
 
@@ -40,10 +40,10 @@ class RowsT(Protocol):
 
 
 class DiskArray:
-    """Array (n_rows, n_columns) of float32 in a temporary file: rows are appended, and read in slices.
+    """An array (n_rows, n_columns) of float32 in a temporary file: rows are appended, and read in slices.
 
-    The file is in the folder for temporary files (`TMPDIR`), without a name. It is removed at the end of the `with`
-    block, even if the process is killed.
+    The file is in the folder for temporary files (`TMPDIR`) and has no name. The operating system removes it at the end
+    of the `with` block, and also if the process is killed.
 
     n_columns (int): Number of columns.
     RAISES (OutputError): If the file cannot be created.
@@ -55,7 +55,7 @@ class DiskArray:
             # Not memory-mapped: the pages of a mapped file count as memory of the process.
             self._file = TemporaryFile()  # noqa: SIM115
         except OSError as error:
-            self._refuse(error)
+            self._raise_output_error(error)
 
     def __len__(self) -> int:
         return self._n_rows
@@ -76,7 +76,7 @@ class DiskArray:
             self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
             self._file.flush()
         except OSError as error:
-            self._refuse(error)
+            self._raise_output_error(error)
         self._n_rows += len(rows)
 
     def __getitem__(self, rows: slice) -> FloatsT:
@@ -86,7 +86,8 @@ class DiskArray:
         self._file.readinto(values.data)
         return values
 
-    def _refuse(self, error: OSError) -> NoReturn:
+    def _raise_output_error(self, error: OSError) -> NoReturn:
+        """Raise an OutputError that reports how much has been written."""
         mib, reason = 4 * self._n_columns * self._n_rows / 2**20, error.strerror or error
         raise OutputError(Errors.ZT611.format(rows=self._n_rows, mib=mib, reason=reason)) from None
 
@@ -94,9 +95,9 @@ class DiskArray:
 class LongSequence:
     """Compute the results of `decode`, `infer` and `probable_segments` for one sequence, in bounded memory.
 
-    rows (RowsT): (n_rows, n_tags) emissions, which are read several times.
-    transitions (Transitions): Constrained scores.
-    size (int): Number of rows of a chunk.
+    rows (RowsT): (n_rows, n_tags) emissions. They are read several times.
+    transitions (Transitions): Constrained transition scores.
+    size (int): Number of rows per chunk.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     """
 
@@ -104,7 +105,7 @@ class LongSequence:
         self, rows: RowsT, transitions: Transitions, *, size: int = CHUNK, compiled: bool | None = None
     ) -> None:
         self._rows, self._transitions, self._size, self._compiled = rows, transitions, size, compiled
-        # The first row of each chunk. A sequence of a single row is a chunk, too.
+        # The first row of each chunk. A sequence of one row is one chunk.
         self._firsts = range(0, max(len(rows) - 1, min(len(rows), 1)), size)
         self._in_log_space: set[int] = set()
 
@@ -129,7 +130,7 @@ class LongSequence:
         return tags
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability of parts of a path; see `Posterior.path_probabilities`."""
+        """Return the probability of each part of a path; see `Posterior.path_probabilities` for the arguments."""
         begin, end = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
 
         def multiply(posteriors: Iterator[tuple[int, Posterior]]) -> FloatsT:
@@ -151,7 +152,7 @@ class LongSequence:
         return self._collect(multiply)
 
     def probable_segments(self, patterns: IntsT, threshold: float) -> list[Segment]:
-        """Find every span with a probability of at least the threshold; see `probable_spans.probable_segments`."""
+        """Find every span with a probability of at least `threshold`; see `probable_spans.probable_segments`."""
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
             found, partial = [], NO_SPANS
@@ -163,7 +164,11 @@ class LongSequence:
         return self._collect(collect)
 
     def _collect(self, function: Callable[[Iterator[tuple[int, Posterior]]], ResultT]) -> ResultT:
-        """Apply a function to the posteriors of all chunks, again if more chunks turn out to underflow in float32."""
+        """Call a function with the posteriors of all chunks, and return its result.
+
+        If chunks underflow in float32, the function is called again, with forward variables that were computed in log
+        space for these chunks.
+        """
         while True:
             unstable: set[int] = set()
             found = function(self._posteriors(unstable))
@@ -174,7 +179,7 @@ class LongSequence:
     def _posteriors(self, unstable: set[int]) -> Iterator[tuple[int, Posterior]]:
         """Yield the first row and the posterior of each chunk, from the last chunk to the first.
 
-        unstable (set[int]): First rows of chunks that underflow in float32 are added.
+        unstable (set[int]): Result: the first row of each chunk that underflows in float32 is added.
         """
         alphas = self._border_array()
         for i, first in enumerate(self._firsts):
@@ -195,9 +200,10 @@ class LongSequence:
             end = _in_float32(_at(posterior.log_beta, 0, emissions.shape[1]))
 
     def _border_array(self) -> FloatsT:
-        """Allocate (n_chunks + 1, n_tags) for the values at the first row of each chunk.
+        """Allocate an array (n_chunks + 1, n_tags) for the values at the first row of each chunk.
 
-        One array: small arrays allocated between large ones that are freed would keep the heap from shrinking.
+        It is one array because many small ones, allocated between large arrays, would keep the heap from shrinking when
+        the large arrays are freed.
         """
         return np.empty((len(self._firsts) + 1, len(self._transitions.start)), np.float32)
 
@@ -208,8 +214,8 @@ class LongSequence:
 
         first (int): First row of the chunk.
         incoming (np.ndarray): (n_tags,) log α or path scores at this row, emissions included; unused at row 0.
-        end (Optional[np.ndarray]): (n_tags,) log β at the last row; None before it has been computed.
-        RETURNS (tuple): (n, n_tags) emissions, their lengths, and the transitions with start and end of the chunk.
+        end (Optional[np.ndarray]): (n_tags,) log β at the last row; None in the first pass, which does not use it.
+        RETURNS (tuple): (n, n_tags) emissions, [n], and the transitions with the start and end scores of the chunk.
         """
         safe_point()
         emissions, transitions = self._rows[first : first + self._size + 1].astype(np.float32), self._transitions
@@ -223,12 +229,15 @@ class LongSequence:
 
 
 def _at(log_values: Callable[[IntsT, IntsT], FloatsT], row: int, n_tags: int) -> FloatsT:
-    """Return the (n_tags,) values of one row."""
+    """Return log α or log β of all tags at one row, (n_tags,).
+
+    log_values (Callable): The method `log_alpha` or `log_beta` of a posterior.
+    """
     tags = np.arange(n_tags)
     return log_values(np.full_like(tags, row), tags)
 
 
 def _in_float32(logs: FloatsT) -> FloatsT:
-    """Subtract the maximum, and replace −∞ with PENALTY."""
+    """Subtract the maximum from (n_tags,) logarithms, replace −∞ with PENALTY, and convert to float32."""
     values: FloatsT = np.maximum(logs - logs.max(), PENALTY).astype(np.float32)
     return values

@@ -13,10 +13,11 @@ from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 
 
 class Posterior:
-    """The posterior distribution over the paths of each sequence of a batch.
+    """The posterior distribution over the paths of each sequence of a batch. `infer` creates it.
 
-    lengths: number of rows of each sequence. log_z: (batch_size,) float64 log-partition. marginals: (n_rows, n_tags)
-    marginal probabilities. in_log_space: sequences that underflow in float32 and were recomputed by `reference`.
+    Attributes: lengths, number of rows of each sequence; log_z, (batch_size,) float64 log-partition; marginals,
+    (n_rows, n_tags) marginal probabilities; in_log_space, indices of the sequences that underflow in float32 and were
+    recomputed by `reference`.
     """
 
     def __init__(
@@ -41,33 +42,34 @@ class Posterior:
             exact = run_reference(emissions[rows], transitions)
             if exact.log_z < PENALTY / 2:
                 raise SettingError(Errors.ZT108.format(index=sequence, length=self.lengths[sequence]))
-            # Rows of alpha are normalized to sum to 1, as the scaled ones are up to a factor.
-            reached = log_sum_exp(exact.log_alpha, axis=1)
-            log_alpha = exact.log_alpha - reached[:, None]
-            self._exact[sequence] = rows, log_alpha, exact.log_beta + reached[:, None] - exact.log_z
+            # Normalize the rows of alpha to sum to 1: they differ from the scaled float32 rows by a factor only.
+            log_sums = log_sum_exp(exact.log_alpha, axis=1)
+            log_alpha = exact.log_alpha - log_sums[:, None]
+            self._exact[sequence] = rows, log_alpha, exact.log_beta + log_sums[:, None] - exact.log_z
             self.marginals[rows] = exact.marginals()
-            log_scale[rows], log_z[sequence] = np.diff(reached, prepend=0.0), exact.log_z
+            log_scale[rows], log_z[sequence] = np.diff(log_sums, prepend=0.0), exact.log_z
 
     @property
     def in_log_space(self) -> list[int]:
-        """Return the sequences that were computed in float64 log space."""
+        """Return the indices of the sequences that were computed in float64 log space."""
         return list(self._exact)
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probabilities that the tokens from start to end have exactly the given tags:
+        """Return the probability that the tokens of each part have exactly the given tags:
 
             p(y_a … y_c) = α[a, y_a] · Π_{t=a+1…c} step[t] · β[c, y_c]
 
         For the tags of an entity, from its first to its last, this is the probability of exactly this entity.
 
         tags (np.ndarray): (n_rows,) a tag for every row of the batch.
-        starts, ends (Sequence[int]): First row, and row after the last, of each part; each part is in one sequence.
+        starts, ends (Sequence[int]): First row of each part, and the row after its last. No part may reach from one
+            sequence into another.
         RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
         """
         first, last = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64) - 1
         steps = np.zeros(len(tags))
         steps[1:] = self.log_step(np.arange(1, len(tags)), tags[:-1], tags[1:])
-        # A transition from one sequence to the next is part of no path; its PENALTY would absorb the digits of the sum.
+        # Transitions between sequences are not part of a path. A PENALTY there would absorb all digits of the sum.
         sizes = np.asarray(self.lengths, dtype=np.int64)
         steps[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0.0
         total = np.cumsum(steps)
@@ -76,15 +78,21 @@ class Posterior:
         return probabilities
 
     def log_alpha(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return (n,) float64 logarithms of α for the given rows and tags, up to a constant per row."""
+        """Return log α of the given rows and tags, (n,) float64, up to a constant per row."""
         return self._look_up(self._alpha, 1, rows, tags)
 
     def log_beta(self, rows: IntsT, tags: IntsT) -> FloatsT:
-        """Return (n,) float64 logarithms of β, scaled such that `log_alpha` + `log_beta` is the log marginal."""
+        """Return log β of the given rows and tags, (n,) float64, scaled so that log α + log β is the log marginal."""
         return self._look_up(self._beta, 2, rows, tags)
 
     @np.errstate(divide="ignore", invalid="ignore")
     def _look_up(self, values: FloatsT, which: int, rows: IntsT, tags: IntsT) -> FloatsT:
+        """Return logarithms of forward or backward variables for the given rows and tags, (n,) float64.
+
+        values (np.ndarray): (n_rows, n_tags) the variables in float32.
+        which (int): 1 for log α, 2 for log β: their index in the tuples of `_exact`, which replace `values` for
+            sequences that were recomputed in log space.
+        """
         found = np.log(values[rows, tags].astype(np.float64))
         for exact in self._exact.values():
             inside = (rows >= exact[0].start) & (rows < exact[0].stop)
@@ -93,23 +101,27 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return (n,) log factors of the probability of a path that continues from tag `before` to `tags` at `rows`."""
+        """Return the log factors, (n,), by which each step changes the probability of a path.
+
+        rows (np.ndarray): (n,) row that the step leads to.
+        before, tags (np.ndarray): (n,) tag of the row before, and tag of this row.
+        """
         emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
         step: FloatsT = emitted + self._transitions.matrix[before, tags]
         return step
 
 
-@np.errstate(all="ignore")  # the values of sequences that are not stable
+@np.errstate(all="ignore")  # sequences that are not stable can have NaN or infinity
 def infer(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Posterior:
     """Compute the posterior of a ragged batch.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
-    lengths (Sequence[int]): Rows of each sequence.
-    transitions (Transitions): Constrained scores.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
-    RETURNS (Posterior): Marginals, and probabilities of parts of paths on request.
+    RETURNS (Posterior): Marginals, and a method for the probabilities of parts of paths.
     RAISES (SettingError): If shapes do not match, or there is no legal path.
     RAISES (TrainingError): If emissions are not finite.
     """

@@ -1,12 +1,12 @@
 """Find all spans with a probability of at least a threshold, and choose among those that overlap.
 
-The best path is the most probable sequence of tags, but not the list of spans with the best expected F1: for precision
-and recall each span counts by its own probability. Spans above a threshold are candidates, and `choose` resolves
+The best path is the most probable sequence of tags, but its spans do not have the best expected F1: for precision and
+recall each span counts by its own probability. Spans above a threshold are candidates, and `choose` resolves
 overlaps. The threshold sets the balance of precision and recall. The expected F1 is highest at a threshold of half that
 F1 (Lipton, Elkan and Naryanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").
 
 A span is one token with the tag `only`, or tokens with the tags `first`, any number of `inner`, and `last`. Candidates
-are extended from their last token towards their first. Their probability falls with every token, so few become long:
+are extended from their last token towards their first. Every token lowers their probability, so few become long:
 
     p(start … end) = α[start, first] · Π step · β[end, last]                (see `Posterior.path_probabilities`)
 """
@@ -24,9 +24,10 @@ __all__ = ["NO_SPANS", "PartialSpans", "Segment", "choose", "extend_spans", "pro
 
 
 class PartialSpans(NamedTuple):
-    """Spans that reach the first row of a chunk with the tag `inner`: they begin in a chunk before it.
+    """Spans that have the tag `inner` at the first row of a chunk, and so begin in an earlier chunk.
 
-    ends, kinds: (n,) row after the last, and kind. log_p: (n,) float64 log probability of the part from that row on.
+    ends: (n,) row after the last row of each span. kinds: (n,) its kind (label). log_p: (n,) float64 log probability of
+    the part of the span from the first row of the chunk on.
     """
 
     ends: IntsT
@@ -40,10 +41,10 @@ NO_SPANS = PartialSpans(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0
 def probable_segments(posterior: Posterior, patterns: IntsT, threshold: float) -> list[Segment]:
     """Find every span with a probability of at least the threshold, overlapping ones included.
 
-    posterior (Posterior): Of a batch.
-    patterns (np.ndarray): (n_kinds, 4) the tags first, inner, last, only of each kind (label).
-    threshold (float): Greater than 0.
-    RETURNS (list[Segment]): In no particular order; rows are numbered through the whole batch.
+    posterior (Posterior): Posterior of a batch.
+    patterns (np.ndarray): (n_kinds, 4) the tags `first`, `inner`, `last` and `only` of each kind (label).
+    threshold (float): Probability, greater than 0.
+    RETURNS (list[Segment]): The spans, in no particular order. Rows are numbered through the whole batch.
     """
     return extend_spans(posterior, patterns, threshold)[0]
 
@@ -54,10 +55,10 @@ def extend_spans(
     """Extend spans from their last rows to their first, in whole sequences or in one chunk of a longer sequence.
 
     posterior (Posterior), patterns (np.ndarray), threshold (float): See `probable_segments`.
-    before (int): Number of rows of the sequence before the chunk. If it is not 0, the first row of the chunk is the
-        last row of the chunk before, where the spans that end in it are found.
-    partial (PartialSpans): Spans of the next chunk that reach the last row of this one.
-    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and those to be extended in the chunk before.
+    before (int): Number of rows of the sequence that precede the chunk. If it is not 0, the first row of this chunk is
+        also the last row of the previous chunk. Spans that end at this row are found in the previous chunk only.
+    partial (PartialSpans): Spans of the next chunk that have the tag `inner` at the last row of this chunk.
+    RETURNS (tuple[list[Segment], PartialSpans]): Complete spans, and those to be extended in the previous chunk.
     """
     marginals, own = posterior.marginals, int(before > 0)
     first, inner, last, only = patterns.T
@@ -68,7 +69,7 @@ def extend_spans(
     found = [(rows, rows + 1, kinds, marginals[rows, only[kinds]].astype(np.float64))]
     rows, kinds = np.nonzero(marginals[own:][:, last] >= threshold)
     rows += own
-    # rows: first row that each span has reached. tags: its tag there. log_p: log probability of the part from there on.
+    # rows: the row to which each span has been extended. tags: its tag at this row. log_p: log probability from it on.
     spans: tuple[Any, ...] = (rows, rows + 1, kinds, last[kinds], posterior.log_beta(rows, last[kinds]))
     if len(partial.ends):
         border, tags = np.full_like(partial.kinds, len(marginals) - 1), inner[partial.kinds]

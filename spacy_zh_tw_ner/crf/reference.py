@@ -50,7 +50,7 @@ def run_reference(emissions: FloatsT, transitions: Transitions) -> Reference:
     """Compute the forward and backward variables of one sequence.
 
     emissions (np.ndarray): (n_tokens, n_tags), at least one token.
-    transitions (Transitions): Constrained scores, see `constrain`.
+    transitions (Transitions): Constrained transition scores, see `constrain`.
     RETURNS (Reference): Values in float64.
     """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)
@@ -70,8 +70,8 @@ def best_path(emissions: FloatsT, transitions: Transitions) -> list[int]:
     """Find the most probable path (Viterbi 1967): the forward recursion with a maximum in place of logsumexp.
 
     emissions (np.ndarray): (n_tokens, n_tags), at least one token.
-    transitions (Transitions): Constrained scores.
-    RETURNS (list[int]): A tag for each token.
+    transitions (Transitions): Constrained transition scores.
+    RETURNS (list[int]): A tag index for each token.
     """
     e, (A, pi, eta) = emissions.astype(np.float64), (scores.astype(np.float64) for scores in transitions)
     score, back_pointers = pi + e[0], []

@@ -9,16 +9,16 @@ FloatsT: TypeAlias = npt.NDArray[np.floating[Any]]
 BoolsT: TypeAlias = npt.NDArray[np.bool_]
 IntsT: TypeAlias = npt.NDArray[np.integer[Any]]
 
-# Score of a forbidden transition. exp(PENALTY) is 0 in any precision, no sum of emissions outweighs it, and, unlike −∞,
-# it makes no NaN when one is subtracted from another.
+# Score of a forbidden transition. exp(PENALTY) is 0 in any precision, and no sum of emissions outweighs it. Unlike −∞,
+# it gives no NaN when it is subtracted from itself.
 PENALTY = -1e30
 
 
 class Transitions(NamedTuple):
-    """Transition scores, or booleans: which transitions are legal.
+    """Transition scores; or booleans that mark the legal transitions.
 
-    matrix: (n_tags, n_tags), from the tag of the row to the tag of the column. start, end: (n_tags,), for the first and
-    the last tag of a sequence.
+    matrix: (n_tags, n_tags), from the tag of the row to the tag of the column. start: (n_tags,), for the first tag of a
+    sequence. end: (n_tags,), for its last tag.
     """
 
     matrix: npt.NDArray[Any]
@@ -29,9 +29,9 @@ class Transitions(NamedTuple):
 def constrain(scores: Transitions, legal: Transitions) -> Transitions:
     """Replace the scores of illegal transitions with PENALTY.
 
-    scores (Transitions): Learnt scores.
-    legal (Transitions): Booleans of the same shapes.
-    RETURNS (Transitions): In float32.
+    scores (Transitions): Learnt transition scores.
+    legal (Transitions): Booleans of the same shapes: True for legal transitions.
+    RETURNS (Transitions): Constrained transition scores in float32.
     """
     return Transitions(
         *(np.where(ok, score, PENALTY).astype(np.float32) for score, ok in zip(scores, legal, strict=True))
@@ -42,9 +42,9 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
     """Divide all scores by a temperature. Forbidden scores keep PENALTY.
 
     emissions (np.ndarray): (n_rows, n_tags)
-    transitions (Transitions): Constrained scores.
+    transitions (Transitions): Constrained transition scores.
     temperature (float): Greater than 0; 1 changes nothing.
-    RETURNS (tuple[np.ndarray, Transitions]): In float32.
+    RETURNS (tuple[np.ndarray, Transitions]): Divided emissions and transitions in float32.
     """
     if temperature == 1.0:
         return np.asarray(emissions, dtype=np.float32), transitions
@@ -56,9 +56,10 @@ def at_temperature(emissions: FloatsT, transitions: Transitions, temperature: fl
 
 
 def is_allowed(scores: FloatsT) -> BoolsT:
-    """Return the mask of scores that are not forbidden, even after a division by a temperature or a sum.
+    """Return the mask of scores that are not forbidden, that is, above PENALTY / 2.
 
-    NaN is not forbidden: it is kept, so that decoding reports it.
+    The bound still recognizes PENALTY after other scores are added to it. NaN is not forbidden: it is kept, so that
+    decoding reports it.
     """
     return ~(scores <= PENALTY / 2)
 
@@ -70,8 +71,8 @@ def constrain_emissions(emissions: FloatsT, rows: IntsT, tags: IntsT) -> FloatsT
     gradients are exact. Each token must keep at least one reachable tag.
 
     emissions (np.ndarray): (n_rows, n_tags)
-    rows, tags (np.ndarray): (n_cells,) the forbidden cells.
-    RETURNS (np.ndarray): (n_rows, n_tags) with PENALTY in these cells; the same array if there are none.
+    rows, tags (np.ndarray): (n_cells,) row and tag of each forbidden cell.
+    RETURNS (np.ndarray): (n_rows, n_tags) a copy with PENALTY in these cells; `emissions` itself if there are none.
     """
     if not len(rows):
         return emissions

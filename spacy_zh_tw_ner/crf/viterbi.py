@@ -18,8 +18,8 @@ from .transitions import PENALTY, BoolsT, FloatsT, IntsT, Transitions
 class Paths(NamedTuple):
     """Best paths, and the scores from which `LongSequence` continues a path in the next chunk.
 
-    tags: (n_rows,) of the best paths. finals: (batch_size, n_tags) score of the best path that ends in each tag,
-    without the scores of `end` and up to a constant per sequence; 0 for empty sequences.
+    tags: (n_rows,) tags of the best paths. finals: (batch_size, n_tags) score of the best path that ends in each tag,
+    without the end scores and up to a constant per sequence; 0 for empty sequences.
     """
 
     tags: IntsT
@@ -32,8 +32,8 @@ def decode(
     """Find the most probable legal tags.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
-    lengths (Sequence[int]): Rows of each sequence.
-    transitions (Transitions): Constrained scores.
+    lengths (Sequence[int]): Number of rows of each sequence.
+    transitions (Transitions): Constrained transition scores.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (np.ndarray): (n_rows,) a tag index for each token.
     RAISES (SettingError): If shapes do not match, or there is no legal path.
@@ -45,7 +45,7 @@ def decode(
 def best_paths(
     emissions: FloatsT, lengths: Sequence[int], transitions: Transitions, *, compiled: bool | None = None
 ) -> Paths:
-    """Decode as `decode` does, and also return the scores of the last tags."""
+    """Find the best paths as `decode` does, and return them with the scores of the last tags."""
     check_shapes(emissions, lengths, len(transitions.start))
     check_finite(emissions)
     emissions, layout = np.ascontiguousarray(emissions, dtype=np.float32), Layout(lengths)
@@ -63,10 +63,11 @@ def best_paths(
 def _find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
     """Find the best paths, one time step of all sequences at a time.
 
-    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
-    for the one tag of each token that is on the path.
+    Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
+    computed again, but only for the tag of each token that is on the path.
 
-    RETURNS (tuple): (n_rows,) tags, (batch_size, n_tags) final scores, and (batch_size,) bool: a legal path exists.
+    RETURNS (tuple): (n_rows,) tags, (batch_size, n_tags) scores of the last tags (see `Paths.finals`), and
+        (batch_size,) bool: the sequence has a legal path.
     """
     matrix, start, end = transitions
     n_tags, time_major, active = len(start), layout.time_major, layout.active

@@ -1,7 +1,7 @@
 """docs → hidden states: encoders that need no download, and the interface of all encoders.
 
-An encoder or embedding is a thinc model. Besides `forward` and `init` it may offer the functions of `EncoderHooks` in
-its `attrs`. None of them is saved.
+An encoder or embedding is a thinc model. Besides `forward` and `init`, it can have optional functions in its `attrs`,
+the hooks of `EncoderHooks`. Hooks are not saved with the model.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,53 +11,66 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-HiddenT: TypeAlias = list[Floats2d]  # docs → (n_tokens, width) each
-EmissionsT: TypeAlias = list[Floats2d]  # docs → (n_tokens, n_tags) each
+HiddenT: TypeAlias = list[Floats2d]  # hidden states: (n_tokens, width) per document
+EmissionsT: TypeAlias = list[Floats2d]  # emissions: (n_tokens, n_tags) per document
 Tok2VecT: TypeAlias = Model[list[Doc], HiddenT]
 TaggerT: TypeAlias = Model[list[Doc], EmissionsT]
 
 
 class Observe(Protocol):
-    """The hook `observe`."""
+    """Type of the hook `observe`, which reads the training corpus before training."""
 
     def __call__(self, model: Model[Any, Any], docs: Iterable[Doc], /) -> None:
-        """Look at the training corpus once, before training, for example to count n-grams."""
+        """Read the training corpus once before training, for example to count n-grams.
+
+        model (Model): The layer that has the hook.
+        docs (Iterable[Doc]): All documents of the training corpus.
+        """
 
 
 class Adopt(Protocol):
-    """The hook `adopt`."""
+    """Type of the hook `adopt`, which copies the state of a trained layer other than its parameters."""
 
     def __call__(self, model: Model[Any, Any], trained: Model[Any, Any], /) -> None:
-        """Copy the other state of a trained layer of the same kind; parameters and shims are copied by the caller."""
+        """Copy state from a trained layer of the same kind, except parameters and shims, which the caller copies.
+
+        model (Model): The new layer, which has the hook.
+        trained (Model): The trained layer.
+        """
 
 
 class Reach(Protocol):
-    """The hook `reach`."""
+    """Type of the hook `reach`, which returns on how much context a vector depends."""
 
     def __call__(self, model: Model[Any, Any], /) -> int | None:
-        """Return how many tokens on either side of a token its vector depends on, or None if that is unknown."""
+        """Return the largest distance, in tokens, at which a token affects the vector of another; None if unknown."""
 
 
 class EncodeChunks(Protocol):
-    """The hook `encode_chunks`."""
+    """Type of the hook `encode_chunks`, which encodes a long document in chunks."""
 
     def __call__(self, model: Model[Any, Any], doc: Doc, /) -> Iterator[Any] | None:
-        """Encode a long document a chunk at a time.
+        """Encode a long document in chunks, so that not all hidden states are in memory.
 
-        Return the hidden states in order, with as many tokens per chunk as the encoder chooses, or None if this encoder
-        can only encode whole documents.
+        model (Model): The encoder, which has the hook.
+        doc (Doc): The document.
+        RETURNS (Optional[Iterator]): Hidden states in order; the encoder chooses the number of tokens per chunk. None
+            if it can only encode whole documents.
         """
 
 
 class Check(Protocol):
-    """The hook `check`."""
+    """Type of the hook `check`, which checks a layer that was loaded from a file."""
 
     def __call__(self, model: Model[Any, Any], /) -> None:
-        """Check settings and arrays that were loaded from a file; raise UnreadableFileError if they do not fit."""
+        """Check settings and arrays of a layer that was loaded from a file.
+
+        RAISES (UnreadableFileError): If a setting is invalid, or an array has another shape than the settings require.
+        """
 
 
 class EncoderHooks(TypedDict, total=False):
-    """Optional functions in the `attrs` of a layer, by their keys."""
+    """Keys and types of the hooks: functions that the `attrs` of a layer may contain."""
 
     observe: Observe
     adopt: Adopt
@@ -67,5 +80,5 @@ class EncoderHooks(TypedDict, total=False):
 
 
 def hooks_of(model: Model[Any, Any]) -> EncoderHooks:
-    """Return the attributes of a layer, typed as the hooks that it may have."""
+    """Return the `attrs` of a layer, typed as the hooks that it may contain."""
     return cast(EncoderHooks, model.attrs)

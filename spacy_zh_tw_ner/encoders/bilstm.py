@@ -1,4 +1,4 @@
-"""vectors → hidden states: a bidirectional LSTM in torch.
+"""Embeddings → hidden states: a bidirectional LSTM in torch.
 
 Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Graves and Schmidhuber 2005, "Framewise Phoneme
 Classification with Bidirectional LSTM".
@@ -24,12 +24,12 @@ from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .long_documents import chunk_size, copy_tokens
 from .torch_interop import TorchShim, flatten, from_torch, group_by_length, to_torch, unflatten
 
-# Longer texts are encoded in windows of this many tokens, with context on both sides: an LSTM does not remember tokens
-# further away, and memory stays bounded.
+# Longer texts are encoded in windows of WINDOW tokens with CONTEXT tokens on both sides. This bounds memory, and the
+# output of an LSTM hardly depends on tokens further away.
 WINDOW, CONTEXT = 512, 64
-MAX_PADDED = 32_768  # tokens, with padding, that run at once
+MAX_PADDED = 32_768  # tokens per batch of windows, padding included
 PRECISIONS = ("fp32", "bf16")
-CHUNK = 4_096  # tokens of a long document whose hidden states are held at once: 8 windows
+CHUNK = 4_096  # tokens of a long document whose hidden states are in memory at a time: 8 windows
 
 
 @one_at_a_time
@@ -43,15 +43,15 @@ def build_bilstm_v1(
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.BiLSTM.v1`: a bidirectional LSTM.
 
-    embed (Model[list[Doc], list[Floats2d]]): Gives each token a vector of known width.
-    hidden_width (int): Units of each direction; the output is twice as wide.
-    depth (int): Layers, 1 to 3.
-    dropout (float): Share of values dropped from the input and from the output of each layer.
+    embed (Model[list[Doc], list[Floats2d]]): Embedding of fixed width: one vector per token.
+    hidden_width (int): Units per direction; the output is twice as wide.
+    depth (int): Number of layers, 1 to 3.
+    dropout (float): Share of the values that are dropped from the input, and from the output of each layer.
     layer_norm (bool): Normalize the output of each layer (Ba, Kiros and Hinton 2016).
-    precision (str): "fp32", or "bf16", which `quantize --to bf16` sets and which cannot be trained. On CPUs without
-        bfloat16, "bf16" is float32 with rounded weights.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One hidden state a token.
-    RAISES (ZhTwNerError): For another depth or precision, or an embedding of unknown width.
+    precision (str): "fp32", or "bf16", which `quantize --to bf16` sets. A "bf16" model cannot be trained. On CPUs
+        without bfloat16 instructions, it computes in float32 with weights rounded to bfloat16.
+    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder: one hidden state per token.
+    RAISES (ZhTwNerError): For another depth or precision, or an embedding without a fixed width.
     """
     if precision not in PRECISIONS:
         raise SettingError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))
@@ -76,7 +76,7 @@ def build_bilstm_v1(
 
 
 def check(model: Model[HiddenT, HiddenT]) -> None:
-    """Check the loaded precision.
+    """Check the precision that was loaded from a file; see the hook `Check`.
 
     RAISES (UnreadableFileError): For an unknown precision.
     """
@@ -84,7 +84,7 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document, some windows at a time; see `EncodeChunks`."""
+    """Encode a long document in chunks of several windows; see the hook `EncodeChunks`."""
     embed = model.layers[0]
     hooks = hooks_of(embed)
     reach = hooks["reach"](embed) if "reach" in hooks else None
@@ -92,6 +92,10 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
+    """Yield the hidden states of several windows at a time, (n, nO).
+
+    reach (int): Number of tokens on either side on which an embedding depends; see the hook `Reach`.
+    """
     embed, encode = model.layers
     found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
     for index in range(0, len(found), n_windows):
@@ -101,14 +105,14 @@ def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
         (vectors,) = embed.predict([copy_tokens(doc, start, min(end + reach, len(doc)))])
         rows = to_torch(vectors[first - start : end - start], device=_shim(encode).device)
         shifted = [(a - first, b - first, c - first, d - first) for a, b, c, d in here]
-        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"found": shifted}), False)
+        hidden, _ = _shim(encode)(ArgsKwargs((rows, [len(rows)]), {"selected": shifted}), False)
         yield from_torch(hidden)
 
 
 def forward(
     model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
-    """Encode a batch with the torch module."""
+    """Encode a batch with the torch module: embeddings → hidden states, with the backward pass."""
     if is_train and model.attrs["precision"] != "fp32":
         raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
@@ -129,10 +133,14 @@ def _shim(model: Model[HiddenT, HiddenT]) -> TorchShim:
 
 
 class BiLSTM(torch.nn.Module):
-    """Layers of two LSTMs, one for each reading direction.
+    """A bidirectional LSTM: each layer has one LSTM per direction.
 
-    On a CPU, two LSTMs on padded batches, the second on flipped sequences, are 1.4 times as fast as a bidirectional
-    LSTM on packed sequences, with the same result.
+    On a CPU, two LSTMs on padded batches, the second on flipped sequences, are 1.4 times as fast as torch's
+    bidirectional LSTM on packed sequences, with the same result.
+
+    width (int): Width of the input.
+    hidden (int): Units per direction.
+    depth (int), dropout (float), layer_norm (bool): See `build_bilstm_v1`.
     """
 
     def __init__(self, width: int, hidden: int, *, depth: int, dropout: float, layer_norm: bool) -> None:
@@ -147,27 +155,36 @@ class BiLSTM(torch.nn.Module):
         self.dropout = torch.nn.Dropout(dropout)
 
     def forward(
-        self, vectors: torch.Tensor, lengths: Sequence[int], found: Sequence["Window"] | None = None
+        self, vectors: torch.Tensor, lengths: Sequence[int], selected: Sequence["Window"] | None = None
     ) -> torch.Tensor:
         """Encode a ragged batch.
 
+        Windows overlap: the hidden states of the context at their ends are computed, but not returned.
+
         vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
-        lengths (Sequence[int]): Tokens of each sequence.
-        found (Optional[Sequence[Window]]): Windows to cut them into; by default those of `windows`.
-        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) of the tokens that windows keep, by default all.
+        lengths (Sequence[int]): Number of tokens of each sequence.
+        selected (Optional[Sequence[Window]]): Windows to encode; None for all windows of the sequences.
+        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of these windows, without
+            their context; (n_tokens, 2 * hidden) for all windows.
         """
         vectors = vectors.to(next(self.parameters()).dtype)
-        found = windows(lengths) if found is None else found
+        found = windows(lengths) if selected is None else selected
         groups = group_by_length([last - first for first, last, _, _ in found], max_padded=MAX_PADDED)
         hidden = [self._encode(vectors, [found[i] for i in group]) for group in groups]
         if not hidden:
-            # Empty, but part of the autograd graph.
+            # An empty result that is still part of the autograd graph.
             return (vectors.sum() * vectors.new_zeros(0, 2 * cast(torch.nn.LSTM, self.forwards[0]).hidden_size)).float()
         rows, values = (torch.cat(parts) for parts in zip(*hidden, strict=True))
         return torch.empty_like(values).index_copy_(0, rows - found[0][2], values).float()
 
     def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Encode windows of similar lengths; return the rows that they keep, and the hidden states of these."""
+        """Encode windows of similar lengths as one padded batch.
+
+        vectors (torch.Tensor): (n_tokens, width), all sequences.
+        group (Sequence[Window]): The windows.
+        RETURNS (tuple[torch.Tensor, torch.Tensor]): (n_kept,) row indices of the tokens without context, and their
+            hidden states, (n_kept, 2 * hidden).
+        """
         firsts = torch.tensor([first for first, _, _, _ in group], device=vectors.device)
         sizes = torch.tensor([last - first for first, last, _, _ in group], device=vectors.device)
         steps = torch.arange(int(sizes.max()), device=vectors.device)[:, None]
@@ -187,14 +204,25 @@ class BiLSTM(torch.nn.Module):
 
 
 def _flip(x: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    """Reverse each sequence of a padded batch, (n_steps, n_windows, width).
+
+    mirrored (torch.Tensor): (n_steps, n_windows) the step from which each step of the result is copied.
+    """
     return x.gather(0, mirrored[:, :, None].expand(-1, -1, x.shape[2]))
 
 
-Window = tuple[int, int, int, int]  # first row read, row after the last read, first row kept, row after the last kept
+# Rows that are encoded, and rows whose hidden states are kept: first encoded, end of encoded, first kept, end of kept.
+Window = tuple[int, int, int, int]
 
 
 def windows(lengths: Sequence[int]) -> list[Window]:
-    """Cut sequences into windows of at most WINDOW + 2 · CONTEXT rows; shorter sequences are one window."""
+    """Split sequences into windows of at most WINDOW rows, with up to CONTEXT rows of context on both sides.
+
+    A sequence of at most WINDOW + 2 · CONTEXT rows is one window, without context.
+
+    lengths (Sequence[int]): Number of rows of each sequence.
+    RETURNS (list[Window]): The windows. Their row indices refer to the concatenated sequences.
+    """
     found: list[Window] = []
     start = 0
     for length in lengths:

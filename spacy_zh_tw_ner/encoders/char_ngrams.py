@@ -1,12 +1,13 @@
-"""tokens → vectors, without pre-training: hashed character uni-, bi- and trigrams, and radicals.
+"""tokens → embeddings, without pre-training: hashed character uni-, bi- and trigrams, and radicals.
 
 N-grams are hashed to rows of a table (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning"), so
 no vocabulary is built or saved, and every character has a vector. Rows of bi- and trigrams are initialized with zeros,
 so that n-grams that do not occur in training add no noise.
 
-Radicals relate characters such as 鋼, 銅 and 鐵, including characters that do not occur in training. No table is
-needed: the block of unified ideographs is in the order of the 214 Kangxi radicals, and the part of each radical begins
-with the radical itself (The Unicode Standard, chapter 18.1), to which the block U+2F00 to U+2FD5 is compatible.
+Characters with the same radical, such as 鋼, 銅 and 鐵, share a vector, even if they do not occur in training. The
+radical follows from the code point: the block of unified ideographs is in the order of the 214 Kangxi radicals, and the
+characters of each radical begin with the radical itself (The Unicode Standard, chapter 18.1). The NFKC forms of the
+block U+2F00 to U+2FD5 are these first characters.
 """
 
 import unicodedata
@@ -35,14 +36,14 @@ from .torch_interop import flatten, unflatten
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 RowsT: TypeAlias = npt.NDArray[np.int64]
-FIRST, LAST = 0x4E00, 0x9FFF  # of the unified ideographs; those of the extensions lie elsewhere
+FIRST, LAST = 0x4E00, 0x9FFF  # block of the unified ideographs, without its extensions
 STARTS = sorted(ord(unicodedata.normalize("NFKC", chr(radical))) for radical in range(0x2F00, 0x2FD6))
-N_KINDS = 256
+N_KINDS = 256  # rows for characters that are not unified ideographs
 N_ROWS = 1 + len(STARTS) + N_KINDS
-RADICAL = 0  # key of the table of radicals; 1, 2 and 3 are those of n-grams
-# (offset of the first token, number of tokens): a token has the bigrams that end and begin at it.
+RADICAL = 0  # key of the table of radicals; 1, 2 and 3 are the tables of uni-, bi- and trigrams
+# n-grams of a token: (offset of the first token, number of tokens). One bigram ends at the token, one begins at it.
 WINDOWS = {1: ((0, 1),), 2: ((-1, 2), (0, 2)), 3: ((-1, 3),), RADICAL: ((0, 1),)}
-EDGE = np.uint64(1)  # key of the positions before and after a text
+EDGE = np.uint64(1)  # key that represents the positions before and after a text
 
 
 def build_char_ngram_embed_v1(
@@ -51,14 +52,14 @@ def build_char_ngram_embed_v1(
     """Registered as `spacy-zh-tw-ner.CharNgramEmbed.v1`: vectors of hashed character n-grams and radicals.
 
     widths (Sequence[int]): Width of the vectors of unigrams, bigrams and trigrams; 0 for none. A token has two bigrams,
-        which end and begin at it and share a table.
-    rows (Sequence[int]): Rows of the three tables.
+        which share a table: one ends and one begins at the token.
+    rows (Sequence[int]): Number of rows of each of the three tables.
     min_count (int): Rows of bi- and trigrams that are rarer than this in the training corpus are not trained and stay
         zero. The component counts them when it is initialized.
     dropout (float): Share of the bi- and trigrams that are dropped in training.
     radical_width (int): Width of the vectors of radicals or character kinds, see `radical_row`; 0 for none.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the concatenation of those of all its n-grams.
-    RAISES (ZhTwNerError): Unless there are as many widths as rows, at most three, and a width is not 0.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the concatenation of the vectors of its n-grams.
+    RAISES (ZhTwNerError): If `widths` and `rows` differ in length or have more than three values, or all widths are 0.
     """
     if len(widths) != len(rows) or not 1 <= len(widths) <= max(WINDOWS) or not any(widths):
         raise SettingError(Errors.ZT301.format(widths=list(widths), rows=list(rows)))
@@ -79,7 +80,7 @@ def build_char_ngram_embed_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Initialize the tables of unigrams and radicals with random numbers, the others with zeros."""
+    """Initialize the tables of unigrams and radicals with random numbers, and the other tables with zeros."""
     for n, (width, size) in model.attrs["tables"].items():
         table = model.ops.alloc2f(size, width)
         if n < 2:
@@ -89,30 +90,34 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
-    """Count the n-grams of the training corpus, and store which rows are too rare to train; see `Observe`."""
+    """Count the n-grams of the training corpus, and store which table rows are too rare to train; see `Observe`."""
     counts = {f"E{n}": np.zeros(size, dtype=np.int64) for n, (_, size) in model.attrs["tables"].items() if n > 1}
     for doc in docs:
-        # The two bigrams of a token share a table and are the same n-grams one token apart: count one of them.
+        # The bigram that ends at a token is the one that begins at the token before: count each bigram once.
         for name, rows in dict(look_up(model, [doc])).items():
             if name in counts:
                 np.add.at(counts[name], rows, 1)
     model.attrs["rare"] = {name: count < model.attrs["min_count"] for name, count in counts.items()}
 
 
-def adopt(model: Tok2VecT, known: Tok2VecT) -> None:
-    """Train the n-grams that another model has trained, however rare they are in this corpus; see `Adopt`."""
-    rare, learnt = model.attrs["rare"], known.attrs["rare"]
+def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
+    """Remove the mark "rare" from table rows that were trained in another model; see `Adopt`.
+
+    Their vectors are copied from that model, so they are used and trained, even if their n-grams are rare in this
+    corpus.
+    """
+    rare, learnt = model.attrs["rare"], trained.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}
 
 
 def reach(model: Tok2VecT) -> int:
-    """Return how many tokens on either side of a token its vector depends on; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
     places = [(offset, offset + span - 1) for n in model.attrs["tables"] for offset, span in WINDOWS[n]]
     return max(max(-first, last) for first, last in places)
 
 
 def check(model: Tok2VecT) -> None:
-    """Check loaded tables.
+    """Check tables that were loaded from a file; see `Check`.
 
     RAISES (UnreadableFileError): If tables, or masks of rare rows, do not have the sizes of the config.
     """
@@ -124,7 +129,11 @@ def check(model: Tok2VecT) -> None:
 
 
 def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
-    """Return, for each n-gram of a token, the name of its table and the (n_tokens,) rows of all tokens."""
+    """Find the table rows that belong to each token.
+
+    RETURNS (list[tuple[str, np.ndarray]]): One pair per kind of n-gram, such as "the bigram that ends at the token":
+        the name of its table, and (n_tokens,) row indices in this table, one per token of all documents.
+    """
     norms = [np.empty(0, dtype=np.uint64), *(cast(KeysT, doc.to_array(NORM)) for doc in docs)]
     found = []
     for n, (_, size) in model.attrs["tables"].items():
@@ -138,16 +147,17 @@ def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
 
 
 def _radical_rows(docs: list[Doc]) -> RowsT:
+    """Return the (n_tokens,) row of each token of all documents in the table of radicals."""
     if not docs:
         return np.empty(0, dtype=np.int64)
-    # Look up each of the few distinct characters of a batch once.
+    # A batch has few distinct characters: look up each once.
     keys, places = np.unique(np.concatenate([doc.to_array(NORM) for doc in docs]), return_inverse=True)
     rows = [radical_row(docs[0].vocab.strings[key]) for key in keys.tolist()]
     return np.array(rows, dtype=np.int64)[places]
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Look up and concatenate the vectors of all n-grams of a batch."""
+    """Return the concatenated n-gram vectors of each token, (n_tokens, nO) per document, and the backward pass."""
     lengths = [len(doc) for doc in docs]
     lookups = look_up(model, docs)
     tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}
@@ -175,7 +185,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
-    """Return the mask of n-grams that are trained: neither rare nor dropped out. (n_tokens,)"""
+    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout."""
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
     if name not in ("E0", "E1"):
@@ -186,10 +196,10 @@ def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
 def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
     """Hash the `span` tokens from `offset` on, for every token of a document.
 
-    norms (KeysT): (n_tokens,) keys of the norms in the string store, which are the same in every process.
-    offset (int): First token of the n-gram, relative to the token it belongs to.
-    span (int): Number of tokens.
-    RETURNS (KeysT): (n_tokens,)
+    norms (KeysT): (n_tokens,) string store keys of the norms; they are the same in every process.
+    offset (int): First token of the n-gram, relative to the token that the n-gram belongs to.
+    span (int): Number of tokens of the n-gram.
+    RETURNS (KeysT): (n_tokens,) hash of the n-gram of each token.
     """
     padded = np.pad(norms.astype(np.uint64), span, constant_values=EDGE)
     first = span + offset
@@ -200,7 +210,7 @@ def ngram_keys(norms: KeysT, offset: int, span: int) -> KeysT:
 
 
 def _mix(keys: KeysT) -> KeysT:
-    """Mix the bits of keys by the finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Mix the bits of keys with the finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
     keys = keys + np.uint64(0x9E3779B97F4A7C15)
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -209,11 +219,11 @@ def _mix(keys: KeysT) -> KeysT:
 
 @lru_cache(maxsize=2**16)
 def radical_row(norm: str) -> int:
-    """Return the number of the radical of a token's first character or, if it is no ideograph, that of its kind.
+    """Return the row of a token in the table of radicals.
 
-    norm (str): Norm of the token.
-    RETURNS (int): 1 to 214 for the Kangxi radicals; above them kinds, by general category and block of 256 code points;
-        0 for an empty norm.
+    norm (str): Norm of the token, whose first character determines the row.
+    RETURNS (int): 1 to 214, the number of its Kangxi radical, if it is a unified ideograph. Otherwise a larger number,
+        hashed from its general category and its block of 256 code points. 0 for an empty norm.
     """
     if not norm:
         return 0

@@ -1,8 +1,8 @@
-"""tokens → vectors: another embedding, concatenated with features of word-list matches.
+"""tokens → embeddings: another embedding, concatenated with features of word-list matches.
 
-Chinese has no spaces between words, and where a word begins or ends is half of what an entity is. Word lists tell
-where words may be. The classes are B, M and E of Ma et al. 2020, "Simplify the Usage of Lexicon in Chinese NER"
-(https://aclanthology.org/2020.acl-main.528/), here one of each for every length.
+Chinese has no spaces between words, but entities begin and end at word boundaries. Matches of word lists show where
+these boundaries may be. Each token has classes: it begins (B), continues (M) or ends (E) a word of some length, as in
+Ma et al. 2020, "Simplify the Usage of Lexicon in Chinese NER" (https://aclanthology.org/2020.acl-main.528/).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,10 +29,10 @@ from . import EncoderHooks, HiddenT, Tok2VecT, hooks_of
 from .masked_characters import unmasked
 from .torch_interop import flatten, unflatten
 
-LONGEST = 5  # tokens; longer words have the class of this length
+LONGEST = 5  # tokens; longer words have the classes of this length
 N_LENGTHS = LONGEST - 1  # words of 2, 3, 4, and 5 tokens or more
 N_CLASSES = 3 * N_LENGTHS  # a token may begin, continue or end a word
-# Sum of the squared lengths of all words, with which the time of a search grows; 350,000 words have 3 · 10**6.
+# Limit of the sum of squared word lengths, which bounds the time of a search; 350,000 words have 3 · 10**6.
 MOST_CHARACTERS = 10**8
 PlacesT: TypeAlias = npt.NDArray[np.float32]
 
@@ -40,12 +40,12 @@ PlacesT: TypeAlias = npt.NDArray[np.float32]
 def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 48) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.LexiconEmbed.v1`: an embedding, and matches of word lists.
 
-    embed (Model[list[Doc], list[Floats2d]]): Another embedding, of known width, such as `CharNgramEmbed.v1`.
-    lists (Sequence[str]): Files with one word a line. Each list has vectors of its own. They are read when the model is
-        initialized and saved with it: a saved pipeline needs no files.
-    width (int): Width of the vector that is concatenated.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, `width` wider than that of `embed`.
-    RAISES (ZhTwNerError): Without lists, for a width below 1, or an embedding of unknown width.
+    embed (Model[list[Doc], list[Floats2d]]): Another embedding of fixed width, such as `CharNgramEmbed.v1`.
+    lists (Sequence[str]): Files with one word per line. Each list has its own vectors. The files are read when the
+        model is initialized, and their words are saved with it: a saved pipeline needs no files.
+    width (int): Width of the vector that is concatenated to that of `embed`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, `width` wider than that of `embed`.
+    RAISES (ZhTwNerError): For an empty `lists`, a width below 1, or an embedding without a fixed width.
     """
     if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
         known = bool(embed.has_dim("nO"))
@@ -64,7 +64,7 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Read the lists, convert their words to norms by the vocabulary of the documents, and draw random vectors."""
+    """Read the word lists, convert the words to norms with the vocabulary of `X`, and draw random vectors."""
     model.layers[0].initialize(X=X, Y=Y)
     words = [read_words(Path(path)) for path in model.attrs["lists"]]
     if X:
@@ -77,7 +77,7 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def reach(model: Tok2VecT) -> int | None:
-    """Return how many tokens on either side of a token its vector depends on; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
     embed = model.layers[0]
     hooks = hooks_of(embed)
     of_embed = hooks["reach"](embed) if "reach" in hooks else None
@@ -85,32 +85,32 @@ def reach(model: Tok2VecT) -> int | None:
 
 
 def check(model: Tok2VecT) -> None:
-    """Check the vectors that were loaded.
+    """Check vectors that were loaded from a file; see `Check`.
 
-    RAISES (UnreadableFileError): If their number is not that of the classes of the loaded lists.
+    RAISES (UnreadableFileError): If there is not one vector for each class of the loaded lists.
     """
     lexicon: Lexicon = model.attrs["lexicon"]
     require_param(model, "W", (N_CLASSES * len(lexicon.lists), model.attrs["width"]))
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Add up the vectors of all classes that a token has.
+    """Concatenate the embedding of each token with the sum of the vectors of its classes.
 
-    While `MaskedCharacters.v1` masks characters, words are matched in the text without masks: otherwise the model would
-    learn from texts in which hardly any word matches.
+    If `MaskedCharacters.v1` has masked characters, words are matched in the original text. In masked text hardly any
+    word would match, and the model would train on features that differ from those of prediction.
     """
     vectors, backprop_embed = cast(Tok2VecT, model.layers[0])(docs, is_train)
     embedded, lengths = flatten(model.ops, vectors)
     lexicon: Lexicon = model.attrs["lexicon"]
     weights = cast(Floats2d, model.get_param("W"))
     places = [lexicon.places([token.norm_ for token in unmasked(doc)]) for doc in docs]
-    known = model.ops.asarray2f(cast(Floats2d, np.vstack([np.empty((0, len(weights)), dtype=np.float32), *places])))
-    added = model.ops.gemm(known, weights)
+    classes = model.ops.asarray2f(cast(Floats2d, np.vstack([np.empty((0, len(weights)), dtype=np.float32), *places])))
+    added = model.ops.gemm(classes, weights)
 
     def backprop(gradients: HiddenT) -> list[Doc]:
         flat, _ = flatten(model.ops, gradients)
         n_embedded = embedded.shape[1]
-        model.inc_grad("W", model.ops.gemm(known, model.ops.as_contig(flat[:, n_embedded:]), trans1=True))
+        model.inc_grad("W", model.ops.gemm(classes, model.ops.as_contig(flat[:, n_embedded:]), trans1=True))
         inner = model.ops.as_contig(flat[:, :n_embedded])
         no_gradient: list[Doc] = backprop_embed(unflatten(model.ops, inner, lengths))
         return no_gradient
@@ -121,32 +121,32 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 class Lexicon:
     """Word lists that are matched against the norms of tokens.
 
-    lists (Iterable[Iterable[str]]): The words of each list, as norms: lower case, and 台 for 臺 if the pipeline folds
-        it.
+    lists (Iterable[Iterable[str]]): The words of each list, written as norms: for example lower case, and 台 for 臺 if
+        the tokenizer normalizes variants.
     """
 
     def __init__(self, lists: Iterable[Iterable[str]] = ()) -> None:
         self.lists = [sorted(set(words)) for words in lists]
-        self._index: WordIndex[int] = WordIndex()  # word → the lists that have it, one bit each
+        self._index: WordIndex[int] = WordIndex()  # word → bit mask of the lists that have it
         for index, words in enumerate(self.lists):
             for word in words:
                 self._index[word] = (self._index.get(word) or 0) | 1 << index
 
     @property
     def longest(self) -> int:
-        """Number of characters of the longest word, which has no more tokens than that; 0 without words."""
+        """Number of characters of the longest word, an upper bound of its number of tokens; 0 without words."""
         return max((len(word) for words in self.lists for word in words), default=0)
 
     def places(self, norms: Sequence[str]) -> PlacesT:
-        """Return the classes of each token: whether it begins, continues or ends a word of some length and list.
+        """Return the classes of each token: whether it begins, continues or ends a word of each length and list.
 
         norms (Sequence[str]): (n_tokens,) norms of one text.
-        RETURNS (PlacesT): (n_tokens, N_CLASSES * n_lists), 1 or 0. The classes of one list are adjacent: those of words
-            that begin, by length, then of words that continue, then of words that end.
+        RETURNS (PlacesT): (n_tokens, N_CLASSES * n_lists) of 1 or 0. The columns are ordered by list, then by position
+            in the word (begins, continues, ends), then by length.
         """
         places = np.zeros((len(norms), len(self.lists), 3, N_LENGTHS), dtype=np.float32)
         text = "".join(norms)
-        # Character → token that begins there; None if all tokens are single characters.
+        # Character offset → token that begins at it; None if all tokens are single characters.
         tokens = None
         if len(text) != len(norms) or "" in norms:
             tokens = {place: token for token, place in enumerate(accumulate(map(len, norms), initial=0))}
@@ -168,12 +168,17 @@ class Lexicon:
 
 @serialize_attr.register(Lexicon)
 def _to_bytes(_: Lexicon, value: Lexicon, name: str, model: Model) -> bytes:  # type: ignore[type-arg]
+    """Serialize a lexicon in the `attrs` of a model, as thinc requires."""
     data: bytes = srsly.msgpack_dumps(value.lists)
     return data
 
 
 @deserialize_attr.register(Lexicon)
 def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  # type: ignore[type-arg]
+    """Load a lexicon from the bytes of `_to_bytes`.
+
+    RAISES (UnreadableFileError): If the bytes are damaged, or the words would take too long to search.
+    """
     lists = require_type("lexicon", parse_msgpack(value), list)
     for words in lists:
         require_type("a list of the lexicon", words, list)
@@ -185,7 +190,7 @@ def _from_bytes(_: Lexicon, value: bytes, name: str, model: Model) -> Lexicon:  
 
 
 def read_words(path: Path) -> list[str]:
-    """Read a list of words, one a line. Empty lines are ignored.
+    """Read a list of words, one per line. Empty lines are ignored.
 
     path (Path): A text file in UTF-8, with or without a byte order mark.
     RETURNS (list[str]): The words of two characters or more.
@@ -197,7 +202,7 @@ def read_words(path: Path) -> list[str]:
         raise CorpusError(Errors.ZT556.format(path=path, reason=error.strerror)) from None
     except UnicodeDecodeError as error:
         raise CorpusError(Errors.ZT557.format(path=path, byte=error.object[error.start], at=error.start)) from None
-    # Single spaces between words are no tokens: Taipei 101 is found as it is and as Taipei101.
+    # Single spaces between words are not tokens, so `Taipei 101` and `Taipei101` have the same tokens.
     words = [word for line in text.splitlines() if len(word := line.strip().replace(" ", "")) > 1]
     if not words:
         raise CorpusError(Errors.ZT558.format(path=path, n_lines=len(text.splitlines())))

@@ -1,4 +1,4 @@
-"""Process long documents in chunks, because not all of their hidden states fit into memory.
+"""Process long documents in chunks, so that not all of their hidden states are in memory at the same time.
 
     doc ──encoder──▶ hidden states of one chunk ──head──▶ emissions of one chunk ──▶ disk ──CRF──▶ entities
 
@@ -20,7 +20,8 @@ from ..safe_points import is_interruptible
 from . import hooks_of
 
 LONG = 16_384  # tokens; a document that has more is long
-CHUNK = 1_024  # the same where other work may interrupt, and the most tokens between two safe points
+# Tokens between two safe points, at which other work may interrupt. While it may, documents over CHUNK tokens are long.
+CHUNK = 1_024
 LISTENER = "transformer-listener"
 POOLING = "trfs2arrays"
 ResultT = TypeVar("ResultT")
@@ -32,7 +33,11 @@ def is_long(doc: Doc) -> bool:
 
 
 def chunk_size(n_tokens: int) -> int:
-    """Return how many tokens to encode at a time: `n_tokens`, or fewer where other work may interrupt."""
+    """Limit the number of tokens that are encoded between two safe points.
+
+    n_tokens (int): The number without a limit.
+    RETURNS (int): `n_tokens`, or CHUNK if that is less and `safe_points.is_interruptible()`.
+    """
     return min(n_tokens, CHUNK) if is_interruptible() else n_tokens
 
 
@@ -42,9 +47,9 @@ def map_by_length(
     """Process short documents as one batch, and each long document alone.
 
     docs (Sequence[Doc]): The documents.
-    short (Callable): Takes all short documents, returns one result each.
-    long (Callable): Takes one long document.
-    RETURNS (list): One result per document, in their order.
+    short (Callable): Takes the list of all short documents, and returns one result for each.
+    long (Callable): Takes one long document, and returns its result.
+    RETURNS (list): One result per document, in the order of the documents.
     """
     are_long = [is_long(doc) for doc in docs]
     batch = [doc for doc, alone in zip(docs, are_long, strict=True) if not alone]
@@ -53,13 +58,13 @@ def map_by_length(
 
 
 def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
-    """Compute the output of a layer for a long document, a chunk at a time.
+    """Compute the hidden states of a long document in chunks.
 
     model (Model): One of: an encoder with the hook `encode_chunks`; a listener of spacy-transformers, if the document
-        holds `transformer_data.LongData`; either of them, followed by the layer that pools wordpieces.
+        has `transformer_data.LongData`; either of them, followed by the layer that pools wordpieces.
     doc (Doc): The document.
-    RETURNS (Optional[Iterator]): Hidden states in document order, before the pooling if there is one; None for other
-        models.
+    RETURNS (Optional[Iterator]): Chunks in document order: arrays of hidden states, (n, width); for a listener without
+        the pooling layer, `TransformerData`. None for other models, which can only encode whole documents.
     """
     hooks = hooks_of(model)
     if "encode_chunks" in hooks:
@@ -76,15 +81,15 @@ def encode_chunks(model: Model[Any, Any], doc: Doc) -> Iterator[Any] | None:
 def make_doc(vocab: Vocab, attributes: npt.NDArray[np.uint64]) -> Doc:
     """Create a document from token attributes.
 
-    vocab (Vocab): The vocabulary that has their strings.
-    attributes (npt.NDArray[np.uint64]): (n_tokens, 3) ORTH, NORM and SPACY.
-    RETURNS (Doc): The document, whose tokens have these norms.
+    vocab (Vocab): The vocabulary that has the strings of the tokens.
+    attributes (npt.NDArray[np.uint64]): (n_tokens, 3) values of ORTH, NORM and SPACY.
+    RETURNS (Doc): The document.
     """
     doc = Doc(vocab, words=attributes[:, 0].tolist(), spaces=attributes[:, 2].astype(bool).tolist())
     return doc.from_array([NORM], cast(Ints2d, attributes[:, 1:2]))
 
 
 def copy_tokens(doc: Doc, start: int, end: int) -> Doc:
-    """Create a document from some tokens of another."""
+    """Create a document from the tokens `start` to `end` (exclusive) of another, with their norms and spaces."""
     span: Any = doc[start:end]
     return make_doc(doc.vocab, span.to_array([ORTH, NORM, SPACY]))

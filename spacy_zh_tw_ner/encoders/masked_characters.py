@@ -1,8 +1,8 @@
 """Auxiliary training task: predict masked characters from the hidden states.
 
-An encoder that also predicts masked characters from their context (Devlin et al. 2019, "BERT"; Rei 2017,
-"Semi-supervised Multitask Learning for Sequence Labeling", on the labelled text alone) learns more from the same
-sentences. The task needs no download, and does not run in prediction.
+An encoder learns more from the same sentences if it also predicts masked characters from their context (Devlin et al.
+2019, "BERT"; Rei 2017, "Semi-supervised Multitask Learning for Sequence Labeling", which uses the labelled text only).
+The task needs no download, and does not run in prediction.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from .long_documents import make_doc
 from .torch_interop import flatten, unflatten
 
 MASK = "\uffff"  # a noncharacter of Unicode, which texts do not contain
-UNMASKED = "zh_tw_unmasked"  # key in `doc.user_data` of a masked copy, whose value is the original document
+UNMASKED = "zh_tw_unmasked"  # key in `doc.user_data` of a masked copy; the value is the original document
 ArrayT: TypeAlias = npt.NDArray[np.float32]
 KeysT: TypeAlias = npt.NDArray[np.uint64]
 GuessT: TypeAlias = Model[Floats2d, Floats2d]
@@ -32,12 +32,12 @@ def build_masked_characters_v1(
 ) -> Tok2VecT:
     """Registered as `spacy-zh-tw-ner.MaskedCharacters.v1`: an encoder that also predicts masked characters in training.
 
-    tok2vec (Model[list[Doc], list[Floats2d]]): The encoder, of known width.
+    tok2vec (Model[list[Doc], list[Floats2d]]): An encoder of fixed width.
     rate (float): Share of the tokens that are masked in each training batch.
     weight (float): Weight of this loss relative to the main loss, both in nats per document.
     width (int): Width of the layer between the hidden state and the prediction.
-    n_targets (int): Number of classes, to which characters are hashed.
-    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder, with the additional task in training.
+    n_targets (int): Number of classes of the prediction; characters are hashed to classes.
+    RETURNS (Model[list[Doc], list[Floats2d]]): The encoder; its hidden states are returned.
     """
     width_in = tok2vec.get_dim("nO")
     guess: GuessT = chain(Mish(width, width_in), Linear(n_targets, width))
@@ -54,34 +54,37 @@ def build_masked_characters_v1(
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Initialize both layers; only the encoder sees documents."""
+    """Initialize the encoder, with sample documents, and the prediction layers."""
     model.layers[0].initialize(X=X, Y=Y)
     model.layers[1].initialize()
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document; see `EncodeChunks`."""
+    """Encode a long document with the encoder; see the hook `EncodeChunks`."""
     return long_documents.encode_chunks(model.layers[0], doc)
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, BackpropT]:
-    """Run the encoder; in training, on copies of the documents with masked tokens."""
+    """Run the encoder; in training, on copies of the documents in which some tokens are masked.
+
+    The backward pass adds the gradient of the masked prediction to that of the hidden states.
+    """
     tok2vec, guess = cast(Tok2VecT, model.layers[0]), cast(GuessT, model.layers[1])
     if not is_train:
         return tok2vec(docs, is_train)
     lengths = [len(doc) for doc in docs]
-    hidden_rows = np.flatnonzero(np.random.random(sum(lengths)) < model.attrs["rate"])  # seeded by spaCy
-    if not len(hidden_rows):
+    masked_rows = np.flatnonzero(np.random.random(sum(lengths)) < model.attrs["rate"])  # seeded by spaCy
+    if not len(masked_rows):
         return tok2vec(docs, is_train)
-    norms = np.concatenate([doc.to_array(NORM) for doc in docs])[hidden_rows]
+    norms = np.concatenate([doc.to_array(NORM) for doc in docs])[masked_rows]
     targets = (norms % np.uint64(guess.layers[-1].get_dim("nO"))).astype(np.int64)
-    hidden, backprop_tok2vec = tok2vec(_mask(docs, lengths, hidden_rows), is_train)
-    rows, columns = (model.ops.asarray1i(cast(Ints1d, ids.astype(np.int32))) for ids in (hidden_rows, targets))
+    hidden, backprop_tok2vec = tok2vec(_mask(docs, lengths, masked_rows), is_train)
+    rows, columns = (model.ops.asarray1i(cast(Ints1d, ids.astype(np.int32))) for ids in (masked_rows, targets))
     states = flatten(model.ops, hidden)[0][rows]
     scores, backprop_guess = guess(states, is_train)
 
     def backprop(gradients: HiddenT) -> list[Doc]:
-        # The gradient of the cross-entropy: probability − 1 at the target.
+        # Gradient of the cross-entropy: the probabilities, minus 1 at the target.
         d_scores = model.ops.softmax(scores)
         d_scores[model.ops.xp.arange(len(targets)), columns] -= 1.0
         d_states = backprop_guess(d_scores * (model.attrs["weight"] / len(docs)))
@@ -94,22 +97,26 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def unmasked(doc: Doc) -> Doc:
-    """Return the original of a masked copy, and any other document itself."""
+    """Return the original document of a masked copy; return any other document unchanged."""
     whole: Doc = doc.user_data.get(UNMASKED, doc)
     return whole
 
 
-def _mask(docs: list[Doc], lengths: list[int], hidden_rows: npt.NDArray[np.int64]) -> list[Doc]:
-    """Copy documents with MASK as text and norm of the hidden tokens."""
+def _mask(docs: list[Doc], lengths: list[int], masked_rows: npt.NDArray[np.int64]) -> list[Doc]:
+    """Copy documents, and replace the text and the norm of the masked tokens with MASK.
+
+    lengths (list[int]): Number of tokens of each document.
+    masked_rows (np.ndarray): Indices of the masked tokens, counted through all documents of the batch.
+    """
     mask = docs[0].vocab.strings.add(MASK)
-    is_hidden = np.zeros(sum(lengths), dtype=bool)
-    is_hidden[hidden_rows] = True
+    is_masked = np.zeros(sum(lengths), dtype=bool)
+    is_masked[masked_rows] = True
     copies, start = [], 0
     for doc, length in zip(docs, lengths, strict=True):
-        hidden = is_hidden[start : start + length]
+        masked = is_masked[start : start + length]
         start += length
         attributes = cast(KeysT, doc.to_array([ORTH, NORM, SPACY]))
-        attributes[hidden, :2] = mask
+        attributes[masked, :2] = mask
         copies.append(make_doc(doc.vocab, attributes))
         copies[-1].user_data[UNMASKED] = doc
     return copies

@@ -1,4 +1,4 @@
-"""Exchange arrays and modules between thinc and torch: flat batches, tensors, and a shim that holds a torch module."""
+"""Convert arrays between thinc, torch and numpy, group batches by length, and wrap torch modules for thinc."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,42 +19,45 @@ from . import HiddenT
 
 
 def flatten(ops: Ops, arrays: HiddenT) -> tuple[Floats2d, list[int]]:
-    """Concatenate the rows of a batch; return them, and the number of rows of each document.
+    """Concatenate the arrays of a batch. The array of a single document is not copied.
 
-    The rows of a single document are not copied.
+    arrays (HiddenT): One array per document, (n_tokens, width).
+    RETURNS (tuple[Floats2d, list[int]]): (n_rows, width), and the number of rows of each document.
     """
     return arrays[0] if len(arrays) == 1 else ops.flatten(arrays), [len(array) for array in arrays]
 
 
 def unflatten(ops: Ops, rows: Floats2d, lengths: list[int]) -> HiddenT:
-    """Split the rows of a batch by document."""
+    """Split (n_rows, width) into one array per document; the inverse of `flatten`."""
     return ops.unflatten(rows, cast(Ints1d, lengths))
 
 
 def to_torch(
     array: Floats1d | Floats2d, *, device: torch.device | None = None, requires_grad: bool = False
 ) -> torch.Tensor:
-    """Convert an array of thinc to a tensor, which shares its memory if it is on the same device.
+    """Convert an array of thinc to a tensor. They share memory if both are on the same device.
 
-    device (Optional[torch.device]): Device of the tensor; by default that of thinc.
+    array (Floats1d | Floats2d): The array.
+    device (Optional[torch.device]): Device of the tensor; by default the device of thinc.
     requires_grad (bool): Whether the tensor requires a gradient.
+    RETURNS (torch.Tensor): The tensor, of the same shape.
     """
     return xp2torch(array, requires_grad=requires_grad, device=device)
 
 
 def from_torch(tensor: torch.Tensor) -> Floats2d:
-    """Convert a tensor on any device to an array of thinc, which shares its memory if thinc is on that device."""
+    """Convert a tensor on any device to an array of thinc. They share memory if thinc uses the same device."""
     return cast(Floats2d, torch2xp(tensor.detach().to(get_torch_default_device())))
 
 
 def to_numpy(ops: Ops, array: Any) -> npt.NDArray[np.float32]:
-    """Return an array of thinc on the CPU, without a copy if it is there."""
+    """Convert an array of thinc to a float32 numpy array, without a copy if it is on the CPU."""
     found: npt.NDArray[np.float32] = ops.to_numpy(array).astype(np.float32, copy=False)  # type: ignore[no-untyped-call]
     return found
 
 
 def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
-    """Convert an array to the device of `ops`."""
+    """Convert a numpy array to a float32 array on the device of `ops`."""
     floats: Any = array.astype(np.float32, copy=False)
     return ops.asarray(floats)
 
@@ -62,13 +65,14 @@ def from_numpy(ops: Ops, array: npt.NDArray[Any]) -> Any:
 def group_by_length(
     lengths: Sequence[int], *, max_padded: int, max_items: int | None = None, fill: float = 0.7
 ) -> list[list[int]]:
-    """Group items of similar lengths, so that little is padded, and bound the size of a group.
+    """Group items of similar lengths, so that batches need little padding and have a bounded size.
 
     lengths (Sequence[int]): Lengths of the items.
-    max_padded (int): Largest number of items times greatest length in a group; a single item may be longer.
-    max_items (Optional[int]): Largest number of items of a group; None for no limit.
-    fill (float): Least length of an item, relative to the longest of its group.
-    RETURNS (list[list[int]]): Indices, the longest items first.
+    max_padded (int): Limit of the padded size of a group, the number of items times the greatest length. A group of
+        one item may exceed it.
+    max_items (Optional[int]): Largest number of items in a group; None for no limit.
+    fill (float): Smallest length of an item in a group, as a fraction of the greatest length.
+    RETURNS (list[list[int]]): Indices of the items of each group, the longest items first.
     """
     groups: list[list[int]] = []
     longest = 0
@@ -97,9 +101,13 @@ def _deserialize(module: torch.nn.Module, data: bytes, device: torch.device) -> 
 
 
 def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, optimizer: Optimizer) -> None:
-    """Update one parameter, on any device, with an optimizer of thinc, and keep its gradient.
+    """Update one parameter with an optimizer of thinc. The parameter can be on any device; its gradient is kept.
 
-    The shim of thinc does this on the device of thinc only.
+    thinc's own shim does the same, but only for parameters on thinc's device.
+
+    shim_id (int), name (str): Key under which the optimizer stores its moments.
+    parameter (torch.nn.Parameter): A parameter with a gradient; updated in place.
+    optimizer (Optimizer): The optimizer.
     """
     assert parameter.grad is not None
     new, _ = optimizer((shim_id, name), from_torch(parameter.data), from_torch(parameter.grad))
@@ -111,10 +119,12 @@ def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, opti
 
 
 class TorchShim(PyTorchShim):
-    """Holds a torch module, safe for threads, saved as safetensors.
+    """A thinc shim for a torch module that is thread-safe, saves weights as safetensors, and supports `use_averages`.
 
-    thinc stores averages under (shim id, parameter name), but its shim looks for them under another key, so that
+    thinc stores averages under (shim id, parameter name), but its own shim reads them under another key, so that
     `use_averages` has no effect on torch modules. This shim uses the right key.
+
+    module (torch.nn.Module): The module; it is moved to `devices.encoder_device()`.
     """
 
     def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
@@ -123,7 +133,7 @@ class TorchShim(PyTorchShim):
         guard_shim(self)
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the parameters, and set their gradients to zero."""
+        """Update all parameters that have a gradient, and set the gradients to zero."""
         for name, parameter in self._model.named_parameters():
             if parameter.grad is not None:
                 update_by_thinc(self.id, name, parameter, optimizer)
@@ -132,7 +142,7 @@ class TorchShim(PyTorchShim):
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Load weights in place.
 
-        RAISES (UnreadableFileError): For anything but weights of this module.
+        RAISES (UnreadableFileError): If the bytes are not weights of this module.
         """
         with reading(origin()):
             parts = require_type("the encoder", parse_msgpack(bytes_data), dict)
@@ -144,7 +154,7 @@ class TorchShim(PyTorchShim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Replace weights, and restore them at the end."""
+        """Context manager: use the given weights, by (shim id, parameter name), and restore the old ones at the end."""
         own = dict(self._model.named_parameters())
         given = {name: params[self.id, name] for name in own if (self.id, name) in params}
         kept = {name: own[name].data for name in given}

@@ -1,6 +1,6 @@
-"""Messages of all errors and warnings, each with a code that can be searched for, and the exception classes.
+"""Exception classes, and the messages of all errors and warnings, each with a searchable code (ZT001 …).
 
-A message says what is wrong with which value, and what to do.
+A message says which value is wrong and why, and what to do.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ from .training import TrainingErrors, TrainingWarnings
 
 
 class _Coded(type):
-    """Return messages with their code: `Errors.ZT001` reads "[ZT001] …"."""
+    """Metaclass that adds its code to each message: `Errors.ZT001` is "[ZT001] …"."""
 
     def __getattribute__(cls, name: str) -> Any:
         message = super().__getattribute__(name)
@@ -56,13 +56,13 @@ class Errors(
     MaskingErrors,
     metaclass=_Coded,
 ):
-    """Messages for `raise`; fill them with `.format(...)`."""
+    """Messages of exceptions, by code. Call `.format(...)` to insert the values."""
 
 
 class Warnings(
     ComponentWarnings, EncoderWarnings, TrainingWarnings, ServiceWarnings, MaskingWarnings, metaclass=_Coded
 ):
-    """Messages for `warnings.warn`, and for logs; fill them as well."""
+    """Messages of `warnings.warn` and of log records, by code. Call `.format(...)` to insert the values."""
 
 
 __all__ = [

@@ -1,57 +1,59 @@
-"""Messages of commands: annotation of files, errors that end a command, and devices."""
+"""Error messages of commands: annotation of files, errors that end a command, and devices."""
 
 
 class CommandErrors:
-    """Part of `Errors`."""
+    """Messages of commands, inherited by `Errors`."""
 
     # Annotation: jobs
     ZT520 = (
         "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
         "to continue that job, or discard it with --force."
     )
-    ZT521 = "{role} has the name '{path}', which has no suffix of a known format. Give one that ends in {choices}."
-    ZT522 = "There is no file {path} to annotate. Check the first argument, IN."
-    ZT523 = "{path} is not a Parquet file that can be read: {reason}. Check IN."
+    ZT521 = "{role} ('{path}') does not end in the suffix of a known format. Use one of {choices}."
+    ZT522 = "There is no input file {path}. Check IN."
+    ZT523 = "The Parquet file {path} cannot be read: {reason}. Copy it again, or check IN."
     ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
-    ZT525 = "{path} has a column {field!r} already. Name another for the entities with --entities-field."
+    ZT525 = "{path} has a column {field!r} already. Choose another name for the entities with --entities-field."
     ZT526 = (
-        "{path} was changed while it was read: its size or time of modification differs. No output was written. Start "
-        "again when it is complete."
+        "{path} changed while it was read (its size or modification time differs), so no output was written. Run the "
+        "command again when the file is complete."
     )
     ZT527 = (
-        "A worker process was killed, or ran out of memory ({reason}). Finished work is kept in {folder}; the same "
-        "command continues from there, perhaps with fewer --workers or a smaller --chunk-size."
+        "A worker process was killed or ran out of memory ({reason}). Finished chunks are in {folder}. Run the same "
+        "command again to continue, with fewer --workers if memory is short."
     )
-    ZT528 = "{setting}={value} is not allowed. {remedy}"
+    ZT528 = "{setting} cannot be {value}. {remedy}"
     ZT529 = (
-        "The {tokens:,} tokens so far are more than the {limit:,} that one .spacy file can hold. Write .jsonl or "
-        ".parquet, or cut IN into several files."
+        "The output has {tokens:,} tokens so far, more than one .spacy file can hold ({limit:,}). Write .jsonl or "
+        ".parquet, or split IN into several files."
     )
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
-    ZT532 = "Ray did not start or was not reached{address}: {reason}. Check --address, and RAY_AUTH_TOKEN."
-    ZT533 = "--workers {workers} with --gpu, but there are {gpus} GPUs. Leave --workers out for one worker per GPU."
+    ZT532 = "Ray could not be started or reached{address}: {reason}. Check --address and RAY_AUTH_TOKEN."
+    ZT533 = (
+        "--workers {workers} with --gpu needs a GPU per worker, but {gpus} were found. Leave --workers or --gpu out."
+    )
 
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"
     ZT677 = "{reason}"
-    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with its traceback, which is above."
+    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with the traceback above."
     ZT679 = "`{command}` was interrupted. {remedy}"
-    ZT680 = "{package} is required here and is not installed. Run `{hint}`."
+    ZT680 = "{package} is required but not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
     # Annotation: input
     ZT685 = (
-        "{path} exists already: a finished job, or another file. Annotate again with --force (in Python: force=True), "
-        "or choose another output."
+        "{path} exists already, as the output of a finished job or another file. Replace it with --force (in Python: "
+        "force=True), or choose another output."
     )
-    ZT686 = "{path} is empty: there is no record to annotate, and nothing was written."
+    ZT686 = "{path} contains no records, so nothing was written. Check IN."
     ZT687 = (
         "None of the {n:,} records of {path} could be read, so nothing was annotated. First error: {reason}. All "
-        "errors are in {rejects}."
+        "errors are in {rejects}. Correct the records, or name another field with --text-field."
     )
     ZT688 = "{path} is {seen}, not UTF-8 text. Decompress it or save it as UTF-8 first."
     ZT689 = (
-        "{path} is one JSON array, and JSON Lines (one object per line) are expected. Convert it first: "
+        "{path} is one JSON array, but must be JSON Lines (one object per line). Convert it first: "
         "`jq -c '.[]' IN > OUT`."
     )
     ZT690 = (
@@ -59,7 +61,7 @@ class CommandErrors:
         "with --text-field."
     )
 
-    # Packages that components of other projects need
+    # Packages that components of other projects require
     ZT695 = "The component {factory!r} needs {package}, which is not installed. Run `pip install {package}`."
     ZT696 = (
         "The component {name!r} cannot be trained with numpy {numpy}: spacy-curated-transformers 0.3.1 fails with "
@@ -71,10 +73,10 @@ class CommandErrors:
         "No GPU can be used ({reason}). Run on the CPU (without --gpu-id), or install a GPU driver and a torch built "
         "for its CUDA version: https://pytorch.org/get-started."
     )
-    ZT701 = "There is no GPU {gpu_id}: torch finds {n}, numbered from 0. Give a number from 0 to {last}."
+    ZT701 = "There is no GPU {gpu_id}: torch finds {n} GPUs. Give a number from 0 to {last}."
     ZT702 = (
-        "CuPy {problem}: the encoder runs on {device}, the rest of spaCy on the CPU. To run all of it on the GPU, "
-        "run `{hint}`."
+        "CuPy {problem}, so only the encoder runs on {device}, and the rest of spaCy on the CPU. To run everything on "
+        "the GPU, run `{hint}`."
     )
     ZT703 = (
         "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id (or --gpu) out, or "

@@ -2,12 +2,13 @@
 
 
 class ComponentErrors:
-    """Part of `Errors`."""
+    """Messages of `Errors` about text, the CRF and components."""
 
     # Text and tokens
     ZT001 = (
-        "The text holds a lone surrogate, U+{code:04X}, at character {index}: half of a UTF-16 pair, no character. "
-        "Decode the source again, or replace it: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
+        "The text has a lone surrogate, U+{code:04X}, at character {index}: it is half of a UTF-16 pair and not a "
+        "character. Decode the source correctly, or replace the surrogate: "
+        "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
     )
     ZT002 = "CharTokenizer: group={value!r} is unknown. Choose from {choices}."
     ZT003 = "CharTokenizer: normalize={value!r} is unknown. Choose from {choices}."
@@ -18,38 +19,41 @@ class ComponentErrors:
 
     # Head and CRF
     ZT101 = (
-        "The component '{name}' has no labels. Its corpus holds no entity: check the corpus with "
+        "The component '{name}' has no labels, because its corpus has no entities. Check the corpus with "
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
     ZT102 = (
-        "Emissions are not finite ({count} values, the first at row {row}). Lower the learning rate, clip gradients, "
-        'or set precision = "bf16" where it is "fp16".'
+        "{count} emissions are NaN or infinite, the first at row {row}. Lower the learning rate, clip gradients, or "
+        'use precision = "bf16" instead of "fp16".'
     )
     ZT103 = (
-        "Lengths must be at least 0 and sum to the {rows} rows of emissions (got a sum of {total}, the smallest "
-        "{least})."
+        "The lengths of the sequences must be 0 or more, and their sum must be {rows}, the number of rows of the "
+        "emissions (got a sum of {total} and a smallest length of {least})."
     )
-    ZT104 = "Emissions must have one column for each of the {expected} tags of the CRF (got {seen})."
+    ZT104 = "Emissions must be an array of shape (n_rows, {expected}), one column per tag of the CRF (got {seen})."
     ZT105 = (
-        "The tags of sequence {index} are an illegal sequence under the constraints. Give tags that "
-        "`legal_transitions` allows."
+        "The gold mask of sequence {index} allows no legal tag sequence. Correct its gold tags: `legal_transitions` of "
+        "the tag scheme lists the transitions that are legal."
     )
     ZT106 = "min_score must be from 0 to 1 (got {value})."
-    ZT107 = "A label must be a non-empty string, not {value!r}."
+    ZT107 = "A label must be a non-empty string (got {value!r})."
     ZT108 = (
-        "Sequence {index} of {length} tokens has no legal tag sequence: the constraints forbid all of them. Check the "
-        "gold mask and the transitions."
+        "Sequence {index} ({length} tokens) has no legal tag sequence: its transitions and masked emissions forbid "
+        "every path. Check which transitions and tags are forbidden."
     )
-    ZT109 = "The CRF has no tags: its transitions are empty. Give it labels first."
-    ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or leave `compiled` at None."
-    ZT111 = "The gold mask of the CRF must be a boolean array of the shape of the emissions, {expected} (got {seen})."
+    ZT109 = "The CRF has no tags: its transition arrays are empty. Add labels to the component first."
+    ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or pass compiled=None."
+    ZT111 = "The gold mask must be a boolean array with the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
-    ZT113 = "The pipeline has no component '{name}' that decodes a CRF. It has: {names}."
+    ZT113 = (
+        "The pipeline has no component '{name}' that decodes a CRF. It has: {names}. Give a pipeline with such a "
+        "component, or its name in this pipeline."
+    )
 
     # Use of components
     ZT115 = (
-        "The temperature cannot be fitted: the {n} held-out documents hold no entity with a label that the component "
-        "'{name}' predicts ({labels}). Give dev data with gold entities."
+        "The temperature cannot be fitted: the {n} held-out documents hold no entity with a label of the component "
+        "'{name}' ({labels}). Give documents with gold entities of these labels."
     )
     ZT116 = (
         "The component '{name}' has not been trained: it has {missing}. Call nlp.initialize() with examples and train "
@@ -58,34 +62,35 @@ class ComponentErrors:
 
     # Gazetteer and evidence
     ZT360 = (
-        "The evidence {text!r} has the label {label!r}, which this component cannot predict. It has {labels}. Correct "
-        "the label, or set override = true in zh_tw_gazetteer, which makes entities of words whatever their labels."
+        "The span {text!r} in doc.spans['gazetteer'] has the label {label!r}, which the recognizer does not have. Its "
+        "labels: {labels}. Correct the label; or set override = true in zh_tw_gazetteer, which accepts any label."
     )
     ZT361 = (
-        "zh_tw_gazetteer has bonus={value}. Give a finite number above 0, such as 2. To make "
-        "every word an entity, set override = true instead."
+        "zh_tw_gazetteer: bonus must be a finite number above 0, such as 2 (got {value}). To make every word an "
+        "entity, set override = true instead."
     )
     ZT362 = (
-        "zh_tw_gazetteer cannot take {value!r} for {label!r}. Give a list of words, none of them empty or with white "
-        "space at an edge."
+        "zh_tw_gazetteer: the words of {label!r} must be a list of non-empty strings that do not begin or end with "
+        "white space (got {value!r})."
     )
     ZT363 = (
-        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in its attrs. Give one each, or leave attrs empty."
+        "doc.spans[{key!r}] has {spans} spans and {bonuses} bonuses in attrs['bonuses']. Set one bonus per span, or "
+        "remove attrs['bonuses']."
     )
 
     # Ensembles
-    ZT370 = "An ensemble needs at least two pipelines, not {n}. Give more of them."
+    ZT370 = "An ensemble needs at least two pipelines (got {n}). Give more pipelines."
     ZT371 = (
-        "The labels of {other} are not those of {one}, so their probabilities cannot be averaged. Only {one} has: "
-        "{only_one}. Only {other} has: {only_other}. Train them on the same labels, or leave one out."
+        "The labels of {other} and {one} differ, so their probabilities cannot be averaged. Only {one} has: "
+        "{only_one}. Only {other} has: {only_other}. Train both with the same labels, or leave one out."
     )
     ZT372 = (
-        "{other} cuts text into tokens or normalizes it differently from {one}: {differences}. Train them with the "
-        "same [nlp.tokenizer], or leave one out."
+        "{other} tokenizes or normalizes text differently from {one}: {differences}. Train both with the same "
+        "[nlp.tokenizer], or leave one out."
     )
     ZT373 = (
-        "'{name}' is an ensemble of {n} pipelines, which is not trained itself. Train pipelines, and combine them "
-        "with `python -m spacy zh-tw-ner ensemble A B OUT`."
+        "'{name}' is an ensemble of {n} pipelines, and cannot be trained itself. Train the pipelines, and combine "
+        "them with `python -m spacy zh-tw-ner ensemble A B OUT`."
     )
 
     # Pipelines that are not found
@@ -96,8 +101,8 @@ class ComponentErrors:
 
     # Long documents
     ZT611 = (
-        "The emissions of a long document could not be written to disk after {rows:,} tokens ({mib:.0f} MiB): "
-        "{reason}. Free space in the folder of temporary files, or set TMPDIR to another folder."
+        "The emissions of a long document could not be written to a temporary file after {rows:,} tokens "
+        "({mib:.0f} MiB): {reason}. Free disk space, or set the environment variable TMPDIR to another folder."
     )
 
     # Pipelines that cannot be loaded
@@ -124,56 +129,60 @@ class ComponentErrors:
 
     # An ensemble where a component with a model is needed
     ZT943 = (
-        "'{name}' is an ensemble, which has no model of its own. Use one of its pipelines: the folders 0, 1, … in the "
-        "folder '{name}' of the saved ensemble."
+        "'{name}' is an ensemble and has no model itself. Use one of its pipelines: they are the folders 0, 1, … in "
+        "the folder '{name}' of the saved ensemble."
     )
 
 
 class ComponentWarnings:
-    """Part of `Warnings`."""
+    """Messages of `Warnings` about components, scores and gold annotations."""
 
     # Personal data
     ZT858 = (
-        "Another package has registered `Span._.rule`, so the rules of zh_tw_pii are found in "
-        "doc.spans[{key!r}].attrs['rules'] only."
+        "Another package has registered `Span._.rule`. Read the rules of zh_tw_pii from "
+        "doc.spans[{key!r}].attrs['rules'] instead."
     )
 
     # Normal forms
     ZT863 = (
-        "Another package has registered `{name}`, so normal forms are in doc.spans[{key!r}].attrs['values'] only, and "
-        "reference dates are what that package returns."
+        "Another package has registered `{name}`, and zh_tw_normalizer does not replace it. Read normal forms from "
+        "doc.spans[{key!r}].attrs['values']; reference dates are the values that the other package returns."
     )
 
     # Scores and gold annotations
     ZT901 = (
-        "Another package has registered `Span._.score`, so scores of this pipeline are found "
-        "in doc.spans[{key!r}].attrs['scores'] only."
+        "Another package has registered `Span._.score`. Read the scores of this pipeline from "
+        "doc.spans[{key!r}].attrs['scores'] instead."
     )
-    ZT902 = "{n} gold annotations fit no legal tag sequence on these tokens and are taken as unknown (first: {text!r})."
+    ZT902 = (
+        "{n} gold annotations fit no legal tag sequence (first in the text {text!r}). Their tokens count as not "
+        "annotated. Check that gold entities begin and end at token boundaries."
+    )
     ZT903 = (
-        "{n} gold entities of this batch begin or end with white space (first: {text!r}). They are trained without it, "
-        "and count as wrong in evaluations. Correct the corpus: `python -m spacy zh-tw-ner convert` trims entities."
+        "{n} gold entities of this batch begin or end with white space (first: {text!r}). Training ignores the white "
+        "space, but in evaluations these entities are never found. Trim them in the corpus: "
+        "`python -m spacy zh-tw-ner convert` does so."
     )
     ZT904 = (
-        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. Training "
-        "ignores them, they are never predicted, and each counts as missed. If the label is new, add it before "
-        'training: nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
-        "[initialize.after_init]. If it is another name for a label it has, rename it in the corpus."
+        "{n} gold entities have labels that '{name}' does not have: {labels}. It has: {known}. Training ignores these "
+        "entities, and evaluations count them as missed. If a label is new, add it before training: "
+        'nlp.get_pipe("{name}").add_label(LABEL) in Python, or the callback spacy-zh-tw-ner.add_labels.v1 in '
+        "[initialize.after_init]. If '{name}' has the label under another name, rename it in the corpus."
     )
 
     # Use of components
     ZT940 = (
-        "The component '{name}' is in a pipeline of the language '{lang}'. It needs one token per character, with the "
-        'norms that spacy.blank("zh_tw") sets: add it there, or set [nlp.tokenizer] to '
-        "spacy-zh-tw-ner.CharTokenizer.v1."
+        "The component '{name}' is in a pipeline of the language '{lang}', but needs one token per character. Add it "
+        'to spacy.blank("zh_tw"), or set [nlp.tokenizer] to spacy-zh-tw-ner.CharTokenizer.v1.'
     )
     ZT941 = (
-        "The component '{name}' needs one token per character, and documents have tokens such as {word!r}: entities "
-        'will be missed. Make documents with spacy.blank("zh_tw") or nlp.make_doc(text), and merge tokens after it.'
+        "The component '{name}' needs one token per character, but documents have tokens such as {word!r}, so entities "
+        'will be missed. Make documents with spacy.blank("zh_tw") or nlp.make_doc(text), and merge tokens only after '
+        "this component."
     )
     ZT942 = (
-        "The component '{gazetteer}' runs after '{recognizer}' and has no effect on it: its words must be found "
-        'before. Add it with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
+        "The component '{gazetteer}' runs after '{recognizer}', which therefore cannot use its words. Add it with "
+        'nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
     )
 
     # Import paths

@@ -1,76 +1,90 @@
-"""Messages about corpora: reading, conversion and evaluation."""
+"""Error messages about corpora: reading, conversion, export and evaluation."""
 
 
 class CorpusErrors:
-    """Part of `Errors`."""
+    """Messages about corpora, inherited by `Errors`."""
 
     # Corpora
     ZT201 = "{origin}: {problem}. Seen: {seen!r}. {remedy}"
     ZT202 = "There is no file or folder {path}. {remedy}"
     ZT203 = "{path} holds no sentence. Check that it is the right file, and UTF-8 text."
     ZT204 = (
-        "{path} holds {n} sentences and not one entity, so a model could learn nothing from it. It was read as "
-        "{format}: check the format."
+        "{path} holds {n} sentences and no entities, so no model can be trained on it. Check that the format is "
+        "right ({format}), or annotate the sentences."
     )
     ZT205 = "The format of {path} was not recognised. Tried: {tried}. Name it with --format."
     ZT206 = "{path}: byte {byte} is not UTF-8 ({reason}). Save the file as UTF-8."
     ZT207 = (
-        "{path} holds no train split. Expected files or folders with train, dev and test in their names; seen: {seen}."
+        "{path} holds no train split. Name files or folders so that they contain train, dev or test (found: {seen})."
     )
     ZT208 = (
-        "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}. "
-        "All are in {report}; the first: {first}."
+        "{rejected} of {total} annotations were rejected, more than --max-rejects {limit}, so no .spacy file was "
+        "written. Correct them, or raise --max-rejects. All are in {report}; the first: {first}."
     )
     ZT209 = (
         "{origin}: label {label!r} occurs in {split} but not in train, so it can never be predicted. "
         "Rename it, or move examples to train."
     )
     ZT210 = "{path} is not a .spacy file ({reason}). Make one with `python -m spacy zh-tw-ner convert`."
-    ZT211 = "There is no format {value!r}. Choose from {choices}, or leave --format out."
+    ZT211 = "Unknown input format {value!r}. Choose from {choices}, or leave --format out."
     ZT212 = "{path} holds no {split}.spacy. Make it with `python -m spacy zh-tw-ner convert`."
 
     # Formats
-    ZT221 = "There is no unit of offsets {value!r}. Choose --offsets from {choices}."
-    ZT222 = "{path} is not JSON ({reason}), but should hold the names of the tags. Correct or remove it."
+    ZT221 = "Unknown unit of offsets {value!r}. Choose --offsets from {choices}."
+    ZT222 = "{path} should hold the names of the tags, but is not valid JSON ({reason}). Correct or remove it."
     ZT223 = (
-        "{origin}: {field} are numbers, and the names of the tags are not known. Put the names, in order, in a file in "
-        'the same folder, such as labels.json with ["O", "B-PER", …]. Looked for {tried}.'
+        "{origin}: the tags in {field} are numbers, and no file names them. Write the names, in order, to a file in "
+        'the same folder, such as labels.json with ["O", "B-PER", …]. Searched: {tried}.'
     )
-    ZT224 = "{path} is Parquet, which needs pyarrow. Install it: `{hint}`."
-    ZT225 = "{path} is not a Parquet file that can be read ({reason}). Copy or download it again."
+    ZT224 = "{path} is Parquet, which needs pyarrow. Run `{hint}`."
+    ZT225 = "The Parquet file {path} cannot be read ({reason}). Copy or download it again."
 
     # Export
     ZT230 = (
         "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
         "a .spacy file with `convert --max-rejects` first."
     )
-    ZT231 = "There is no order {value!r} here. Choose --order from {choices}; 'uncertain' needs --pipeline."
-    ZT232 = "There is no format {value!r} to write. Choose --format from {choices}."
-    ZT233 = "{path} exists already, and is not an output of this kind. Choose another name, or remove it first."
+    ZT231 = "--order {value!r} is not possible. Choose --order from {choices}; 'uncertain' needs --pipeline."
+    ZT232 = "Unknown output format {value!r}. Choose --format from {choices}."
+    ZT233 = (
+        "{path} exists already and is not replaced: it is a folder with other files, or a file where a folder is "
+        "needed (or the reverse). Choose another output, or remove it first."
+    )
     ZT234 = "Nothing was written to {path}: the input holds no text. Check IN, and its format with --format."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
 
     # Conversion
     ZT243 = (
-        "{origin}: the label {number} is a number, and its name is not known. Put the names in a file in the same "
-        'folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Looked for {tried}.'
+        "{origin}: the label {number} is a number, and no file names it. Write the names to a file in the same folder, "
+        'such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Searched: {tried}.'
     )
     ZT244 = "{path} holds several corpora: {folders}. Give one of them."
     ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."
-    ZT246 = "--split needs a document or text for each of {splits} (got {n}). Equal texts count once."
+    ZT246 = (
+        "--split needs at least one document or text for each of {splits} (got {n}; equal texts count once). Give a "
+        "larger corpus, or a ratio of fewer splits."
+    )
     ZT247 = "--split writes several files, so the output must be a folder (got {path})."
-    ZT248 = "{path} has splits already: {splits}. Leave --split out, or give a file."
+    ZT248 = "{path} has splits already: {splits}. Leave --split out, or give a single file."
 
     # Evaluation
     ZT402 = "--seqeval needs seqeval, which is not installed. Run `{hint}`, or leave it out."
     ZT403 = (
-        "{path}: a PNG needs resvg-py, which is not installed. Run `{hint}`, or take SVG, which every browser shows."
+        "{path}: PNG needs resvg-py, which is not installed. Run `{hint}`, or choose .svg, which every browser shows."
     )
-    ZT404 = "{value!r} is no format for pictures. Choose from {choices}."
-    ZT410 = "{path} does not hold scores. Write them with `evaluate PIPELINE DATA --output {path}`."
+    ZT404 = "{value!r} is not a supported image format. Choose from {choices}."
+    ZT410 = "{path} does not contain scores. Write them with `evaluate PIPELINE CORPUS --output {path}`."
 
     # Folders of corpora
-    ZT730 = (
-        "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`, or name another."
-    )
+    ZT730 = "The folder {path} holds no .spacy file. Make one with `python -m spacy zh-tw-ner convert`."
     ZT732 = "{path} holds several splits: {splits}. Give one of them, such as {path}/dev.spacy."
+
+    # Label maps
+    ZT733 = "The label map {path} cannot be read: {reason}. Write it as TOML, as docs/evaluation.md shows."
+    ZT734 = (
+        "{path}: [{name}] is not part of a label map. Write the tables [corpus] and [pipeline], with a label and the "
+        'label to compare on each line: private_phone = "PHONE".'
+    )
+    ZT735 = (
+        "{path}: no entity has a label of the map ({labels}). Compare the labels in [corpus] with those of the file."
+    )

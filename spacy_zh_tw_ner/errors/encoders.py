@@ -1,8 +1,8 @@
-"""Messages about encoders, base models, and what quantization and saving do to them."""
+"""Messages about encoders, base models, quantization, and saved weights."""
 
 
 class EncoderErrors:
-    """Part of `Errors`."""
+    """Messages of `Errors` about encoders and base models."""
 
     # Trimmed vocabularies
     ZT249 = (
@@ -20,22 +20,22 @@ class EncoderErrors:
 
     # BiLSTM and its embeddings
     ZT301 = (
-        "CharNgramEmbed has widths={widths} and rows={rows}. Give one of each for unigrams, bigrams and trigrams, in "
-        "this order, as [128, 64, 0]; at least one width must not be 0."
+        "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "
+        "trigrams, such as widths = [128, 64, 0], and at least one width must be above 0."
     )
     ZT302 = (
-        "BiLSTM has depth={depth}, which must be 1 to 3, and an embedding '{embed}' whose width is known: {known}. "
-        "Give the embedding a fixed width."
+        "BiLSTM needs a depth of 1 to 3 (got depth={depth}) and an embedding of fixed width (the width of '{embed}' is "
+        "fixed: {known}). Correct the one that does not fit."
     )
     ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
     ZT304 = (
-        "This BiLSTM was quantized to precision={precision!r}, and does not train. Train the pipeline that it was "
-        "made from."
+        "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the pipeline that was "
+        "quantized."
     )
 
     # Transformer: tokenizer, windows, training
     ZT310 = (
-        "{kind} is a slow tokenizer, which has no alignment of wordpieces and characters. Save it as a fast one: "
+        "{kind} is a slow tokenizer (in Python), which does not align wordpieces with characters. Save a fast one: "
         "AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
     )
     ZT311 = (
@@ -43,53 +43,53 @@ class EncoderErrors:
         "of the base model."
     )
     ZT312 = (
-        "clause_windows has size={size} and overlap={overlap}. Give an overlap from 0 to a quarter of the size, "
-        "such as size = 254 and overlap = 16."
+        "clause_windows has size={size} and overlap={overlap}. Set an overlap of at least 0 and at most a quarter of "
+        "the size, such as size = 254 and overlap = 16."
     )
     ZT313 = (
         "The transformer '{name}' has no weights yet. Call nlp.initialize(), or load a saved pipeline with spacy.load."
     )
     ZT314 = (
-        'precision = "{precision}" needs gradients to be scaled. Set '
+        'precision = "{precision}" needs an optimizer that scales gradients. Set '
         '`@optimizers = "spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer], or precision = "fp32".'
     )
     ZT315 = (
-        "The checkpoint was trained with GroupedOptimizer.v1; the config has {kind}. Keep `@optimizers = "
+        "The checkpoint was trained with GroupedOptimizer.v1, but the config has {kind}. To resume, set `@optimizers = "
         '"spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
     )
 
     # Transformer: base model and settings
-    ZT320 = "{setting}={value!r} is not possible. Choose from: {choices}."
+    ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        'and `revision`, download it once with a network, or give a folder. A pipeline saved with save = "adapter" '
-        'needs its base model each time; "full" and "merged" do not.'
+        "and `revision`, download it once while online, or set `name` to a local folder. A pipeline saved with save = "
+        '"adapter" needs its base model whenever it is loaded; "full" and "merged" do not.'
     )
     ZT322 = (
-        "The checkpoint {name!r} lacks {count} weights of a {family} encoder, the first '{missing}': they would be "
-        "random. It was made for another architecture, or its file is damaged. Choose another `name`."
+        "The base model {name!r} lacks {count} weights of a {family} encoder, the first '{missing}'. It has another "
+        "architecture, or its file is damaged. Choose another `name`, or download it again."
     )
     ZT323 = "The weights of {name!r} do not fit its config.json: {reason} Choose another `name`, or download it again."
     ZT324 = (
-        "{name!r} is a {family} model, which is not an encoder or decoder alone. Choose a `name` from the families "
-        "BERT, ALBERT, ELECTRA, DeBERTa, RoBERTa, Qwen2, LLaMA."
+        "{name!r} is a {family} model, which is an encoder-decoder or is not supported by transformers. Choose a "
+        "`name` from the families BERT, ALBERT, ELECTRA, DeBERTa, RoBERTa, Qwen2, LLaMA."
     )
     ZT325 = (
-        "lora.target_modules names {target!r}, and this {family} model has no linear layer of that name. "
-        "Choose from: {candidates}; or null for the usual ones."
+        "lora.target_modules contains {target!r}, but this {family} model has no linear layer of that name. "
+        "Choose from: {candidates}; or null for the default layers."
     )
     ZT326 = (
-        "The layers of a {family} model that take adapters by default are not known. Set lora.target_modules. Its "
-        "linear layers: {candidates}."
+        "There is no default lora.target_modules for a {family} model. Set it to some of the model's linear layers: "
+        "{candidates}."
     )
     ZT327 = (
         "{kind!r} needs bitsandbytes, which is not installed. Run `pip install bitsandbytes` where it has wheels "
         "(Linux with glibc, Windows, macOS on Arm), or set quantization = null. A pipeline that was saved with "
-        'save = "merged" needs none.'
+        'save = "merged" does not need bitsandbytes.'
     )
     ZT328 = (
         "quantization.kind={kind!r} does not run on {device} with this bitsandbytes and transformers: {reason} "
-        "Update them (on a CPU, transformers 4.53), use another device, or set quantization = null. "
+        "Update them (a CPU needs transformers 4.53), use another device, or set quantization = null. "
         'A pipeline that was saved with save = "merged" runs everywhere.'
     )
     ZT329 = (
@@ -103,9 +103,9 @@ class EncoderErrors:
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
     ZT333 = (
-        "The adapter belongs to another base model than {name!r} (revision {revision}): its hash is {found:.12}, "
-        "expected was {expected:.12}. Give the `name` and `revision` that it was trained on; a pipeline saved with "
-        'save = "full" or "merged" needs none.'
+        "The adapter was trained on another base model than {name!r} (revision {revision}), whose hash is {found:.12}, "
+        "expected was {expected:.12}. Give the `name` and `revision` of that base model. A pipeline saved with "
+        'save = "full" or "merged" contains its base model.'
     )
     ZT334 = "attention='causal', but {name!r} is a {family} model with bidirectional attention. Set attention = null."
     ZT335 = (
@@ -120,63 +120,63 @@ class EncoderErrors:
     ZT337 = 'optimizer={name!r} needs bitsandbytes, which is not installed. Choose "adamw" or "adafactor".'
     ZT338 = (
         "The saved optimizer state does not fit: its {what} was {saved}, and now is {own}. Resume with the settings "
-        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start anew."
+        "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start a new run."
     )
     ZT339 = (
-        "The data holds no transformer that this version can read (format {seen!r}, expected {expected}). Update this "
-        "package, or save the pipeline again."
+        "This version cannot read the saved transformer (format {seen!r}, expected {expected}). Update this package, "
+        "or save the pipeline again."
     )
     ZT340 = (
-        "The tokenizer of {name!r} has {pieces} wordpieces, its base model embeddings for {rows}. They do not match: "
-        "give a `name` whose tokenizer and weights match."
+        "The tokenizer of {name!r} has {pieces} wordpieces, but its weights have embeddings for {rows}. Choose a "
+        "`name` whose tokenizer and weights match."
     )
 
     # Memory
     ZT341 = (
-        'Out of memory in training, and memory.micro_batch is null: {reason} Set memory.micro_batch to "auto", which '
-        "runs batches that do not fit in parts."
+        'Out of memory in training with memory.micro_batch = null: {reason} Set memory.micro_batch to "auto", which '
+        "splits batches that do not fit."
     )
     ZT342 = (
         "Out of memory with a single window of {length} wordpieces. Set memory.gradient_checkpointing = true, a "
         "smaller get_spans.size, a lora block, or a smaller base model; `zh-tw-ner plan` shows what each of them saves."
     )
     ZT343 = (
-        'Memory ran out when {name} allocated its states: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", '
+        'Out of memory when {name} allocated its state: {reason} Choose optimizer "adamw_bnb_8bit" or "adafactor", '
         "a lora block, or more memory.freeze_layers."
     )
 
     # Quantized weights
     ZT540 = (
-        'Weights of quantization.kind="int8_cpu" run on CPUs only, not on {device}. Leave the GPU out, or load the '
-        "pipeline that they were made from."
+        'Weights of quantization.kind="int8_cpu" run on CPUs only, not on {device}. Run without a GPU, or use the '
+        "pipeline that was quantized."
     )
 
     # Word lists
     ZT556 = (
         "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths are relative to the "
-        "folder that training was started in."
+        "working directory."
     )
-    ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at {at}. Save it as UTF-8, one word a line."
+    ZT557 = "The word list {path} is not UTF-8: byte {byte:#04x} at offset {at}. Save it as UTF-8."
     ZT558 = (
-        "The word list {path} has {n_lines} lines and no word of two characters or more. Give one word a line, or take "
-        "it out of `lists` of LexiconEmbed."
+        "The word list {path} has {n_lines} lines and no word of two characters or more. Write one word per line, or "
+        "remove the file from `lists` of LexiconEmbed."
     )
     ZT559 = (
-        "LexiconEmbed has lists={lists!r} and width={width}, and an embedding '{embed}' whose width is known: {known}. "
-        'Give at least one file, as ["words.txt"], a width of 1 or more, and an embedding of fixed width.'
+        'LexiconEmbed needs a list of at least one file, such as ["words.txt"], a width of 1 or more, and an embedding '
+        "of fixed width (got lists={lists!r} and width={width}; the width of '{embed}' is fixed: {known})."
     )
 
-    # Large weights in files of their own
+    # Separate files of large weights
     ZT620 = (
         "The weights are in a separate file ({folder}/{name}), which these bytes do not contain. Load the whole "
-        "pipeline with `spacy.load`; `nlp.to_bytes()` gives bytes that need no file."
+        "pipeline with `spacy.load`; `nlp.to_bytes()` returns bytes with the weights."
     )
     ZT621 = "The weights file {path} is missing. Copy the folder of the pipeline again, with all its files."
-    ZT622 = "{path} ends before its last weights: it was not copied completely. Copy it again."
+    ZT622 = "The weights file {path} is truncated. Copy it again."
 
 
 class EncoderWarnings:
-    """Part of `Warnings`."""
+    """Messages of `Warnings` about precision and memory."""
 
     # Trimmed vocabularies
     ZT256 = (
@@ -185,8 +185,8 @@ class EncoderWarnings:
     )
 
     # Precision and memory
-    ZT920 = "memory.precision={precision!r} is emulated on this {device}: it works, but slowly. Choose {other!r}."
+    ZT920 = "memory.precision={precision!r} is emulated on this {device}, which is slow. Choose {other!r}."
     ZT930 = (
-        "Out of memory with {size} wordpieces at once. Batches run in parts of at most {half} from now on; the results "
-        "are the same."
+        "Out of memory with {size} wordpieces at once. From now on, batches are split into micro-batches of at most "
+        "{half} wordpieces; the results are the same."
     )

@@ -2,31 +2,32 @@
 
     ValueError
     └── ZhTwNerError                   every error with a message of `Errors`; `code` is its ZT number
-        ├── SettingError               an argument or a setting of a config that is not possible
-        │   └── UsageError             the same on the command line, which exits with 2
-        ├── TextError                  a text that is not valid Unicode
-        ├── CorpusError                data that cannot be used, with file and line
-        │   └── UnknownFormatError     a file in no known format
-        ├── PipelineError              a pipeline that is not there, not trained, or not able to do what is asked
-        │   └── PipelineMismatchError  pipelines, or a pipeline and a checkpoint, that do not fit together
-        ├── BaseModelError             a base model (Hugging Face) that cannot be loaded or used
-        ├── UnreadableFileError        a pipeline, checkpoint or exported model that is damaged or hostile
-        ├── OutputError                an output that may not be written, because it would replace something
-        ├── PlanError                  a config that cannot be planned or trained
-        ├── TrainingError              a run that cannot begin, continue or be resumed
-        ├── DeviceError                a device that is asked for and cannot be used
-        ├── OutOfMemoryError           memory that ran out, where no smaller part can be tried
-        ├── MissingExtraError          an optional package that is not installed; also an ImportError
-        └── ServiceError               a request that is refused, or a service that cannot listen
+        ├── SettingError               an argument or a config setting has an invalid value
+        │   └── UsageError             an invalid value on the command line; commands exit with status 2
+        ├── TextError                  a text is not valid Unicode
+        ├── CorpusError                a corpus file or record cannot be used; the message has file and line
+        │   └── UnknownFormatError     the format of a corpus file is not recognized
+        ├── PipelineError              a pipeline is missing, not trained, or does not support the operation
+        │   └── PipelineMismatchError  two pipelines, or a pipeline and a checkpoint, do not fit together
+        ├── BaseModelError             a base model (Hugging Face) cannot be loaded or used
+        ├── UnreadableFileError        a pipeline, checkpoint or exported model is damaged or malicious
+        ├── OutputError                an output cannot be written, for example because it would replace a file
+        ├── PlanError                  a config cannot be planned or trained
+        ├── TrainingError              a training run cannot start, continue or be resumed
+        ├── DeviceError                the requested device cannot be used
+        ├── OutOfMemoryError           memory ran out, and the work cannot be split further
+        ├── MissingExtraError          an optional package is not installed; also an ImportError
+        └── ServiceError               the service refuses a request, or cannot listen on its address
 
-`except ValueError` catches all of them. An OSError (file missing, no permission, disk full) is passed on as it is.
+`except ValueError` catches all of them. An OSError (file missing, no permission, disk full) of the operating system is
+not converted.
 """
 
 
 class Message(str):
-    """A message of `Errors` or `Warnings`, with its code, which it keeps when it is filled in.
+    """A message of `Errors` or `Warnings` with its code; `format` keeps the code.
 
-    text (str): The message; fields in braces are filled in by `format`.
+    text (str): The message. `format` replaces its fields in braces.
     code (str): The code, such as "ZT001".
     """
 
@@ -34,16 +35,16 @@ class Message(str):
     code: str
 
     def __new__(cls, text: str, code: str) -> "Message":
-        """Make a message."""
+        """Create a message."""
         message = super().__new__(cls, text)
         message.code = code
         return message
 
     def format(self, *args: object, **fields: object) -> "Message":
-        """Fill in the fields, as `str.format` does."""
+        """Replace the fields in braces, as `str.format` does; the result has the same code."""
         return Message(super().format(*args, **fields), self.code)
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # a str has one
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # pickle needs both; a str has one
         return str(self), self.code
 
 
@@ -51,7 +52,7 @@ class ZhTwNerError(ValueError):
     """Base class of the errors that this package raises.
 
     message (str): A message of `Errors`.
-    code (str): The code, such as "ZT001", where `message` is a text around that of another error.
+    code (str): The code, such as "ZT001", if `message` is a plain string that contains the text of another error.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -61,64 +62,64 @@ class ZhTwNerError(ValueError):
 
 
 class SettingError(ZhTwNerError):
-    """An argument or a setting of a config that is not possible."""
+    """Raised if an argument or a config setting has an invalid value."""
 
 
 class UsageError(SettingError):
-    """A value on the command line, or the argument of a function that a command calls, that is not possible."""
+    """Raised if a command-line value, or an argument of a function that a command calls, is invalid."""
 
 
 class TextError(ZhTwNerError):
-    """A text that is not valid Unicode."""
+    """Raised if a text is not valid Unicode."""
 
 
 class CorpusError(ZhTwNerError):
-    """Data that cannot be used, with file and line."""
+    """Raised if a corpus file or record cannot be used; the message has file and line."""
 
 
 class UnknownFormatError(CorpusError):
-    """A file in no known format."""
+    """Raised if the format of a corpus file is not recognized."""
 
 
 class PipelineError(ZhTwNerError):
-    """A pipeline that is not there, not trained, or not able to do what is asked."""
+    """Raised if a pipeline is missing, not trained, or does not support an operation."""
 
 
 class PipelineMismatchError(PipelineError):
-    """Pipelines, or a pipeline and a checkpoint, that do not fit together."""
+    """Raised if two pipelines, or a pipeline and a checkpoint, do not fit together."""
 
 
 class BaseModelError(ZhTwNerError):
-    """A base model (Hugging Face) that cannot be loaded or used."""
+    """Raised if a base model (Hugging Face) cannot be loaded or used."""
 
 
 class UnreadableFileError(ZhTwNerError):
-    """A pipeline, checkpoint or exported model that is damaged or hostile."""
+    """Raised if a pipeline, checkpoint or exported model is damaged or malicious."""
 
 
 class OutputError(ZhTwNerError):
-    """An output that may not be written, because it would replace something."""
+    """Raised if an output cannot be written, for example because it would replace a file."""
 
 
 class PlanError(ZhTwNerError):
-    """A config that cannot be planned or trained."""
+    """Raised if a config cannot be planned or trained."""
 
 
 class TrainingError(ZhTwNerError):
-    """A run that cannot begin, continue or be resumed."""
+    """Raised if a training run cannot start, continue or be resumed."""
 
 
 class DeviceError(ZhTwNerError):
-    """A device that is asked for and cannot be used."""
+    """Raised if the requested device cannot be used."""
 
 
 class OutOfMemoryError(ZhTwNerError):
-    """Memory that ran out, where no smaller part can be tried."""
+    """Raised if memory ran out and the work cannot be split further."""
 
 
 class MissingExtraError(ZhTwNerError, ImportError):
-    """An optional package that is not installed; the message has the command that installs it."""
+    """Raised if an optional package is not installed; the message has the command that installs it."""
 
 
 class ServiceError(ZhTwNerError):
-    """A request that is refused, or a service that cannot listen."""
+    """Raised if the service refuses a request, or cannot listen on its address."""

@@ -1,8 +1,8 @@
-"""Messages about pipelines made from checkpoints, quantized pipelines, and exported models."""
+"""Messages about pipelines converted from checkpoints, quantized pipelines, and exported models."""
 
 
 class ExportErrors:
-    """Part of `Errors`."""
+    """Error messages about conversion and export, inherited by `Errors`."""
 
     # Trimmed base models
     ZT252 = "{name!r} is no base model that can be trimmed. {what}"
@@ -11,68 +11,68 @@ class ExportErrors:
 
     # Checkpoints with a head
     ZT350 = (
-        "'{name}' has no head for token classification: it is a checkpoint of {kinds}. Give one that was trained for "
-        "tagging, such as ckiplab/bert-base-chinese-ner, or train one with configs/transformer.cfg."
+        "The checkpoint '{name}' has no token classification head (its architecture: {kinds}). Give one that was "
+        "trained for tagging, such as ckiplab/bert-base-chinese-ner, or train with configs/transformer.cfg."
     )
     ZT351 = (
-        "The head of '{name}' is a {kind}, not one linear layer, and cannot be converted to emissions. Choose another "
-        "checkpoint, or train one with configs/transformer.cfg."
+        "The head of the checkpoint '{name}' is a {kind}, not a single linear layer, and cannot be converted. Choose "
+        "another checkpoint, or train with configs/transformer.cfg."
     )
-    ZT352 = "The labels of '{name}' have no names ({labels} …). Set `id2label` in its config.json."
+    ZT352 = "The labels of the checkpoint '{name}' have no names ({labels} …). Set `id2label` in its config.json."
     ZT353 = (
-        "The classifier of '{name}' is {seen} wide, the encoder of this pipeline {expected}: they do not fit "
-        "together. Give the checkpoint that the encoder was loaded from."
+        "The classifier of the checkpoint '{name}' has {seen} inputs, but the encoder of this pipeline has {expected} "
+        "outputs. Give the checkpoint that the encoder was loaded from."
     )
     ZT354 = (
-        "'{name}' and the component have no label in common. It has {seen}; the component {expected}. Give a "
-        "checkpoint with the same labels."
+        "The checkpoint '{name}' (labels: {seen}) and the recognizer (labels: {expected}) have no label in common. "
+        "Give a checkpoint with the labels of the recognizer."
     )
     ZT355 = (
-        "The label {label!r} of '{name}' is in no known scheme. Supported are O, and B-, I-, M-, E-, L-, S- or U- "
-        "before a name, such as B-ORG. Rename it in the config of the checkpoint."
+        "The label {label!r} of the checkpoint '{name}' is in no supported tag scheme. Rename it in `id2label` of its "
+        "config.json: O, or B-, I-, M-, E-, L-, S- or U- before a name, such as B-ORG."
     )
 
     # Quantized pipelines
     ZT541 = (
-        "The pipeline cannot be quantized to {to}: it has no {encoders} of this package (components: {names}). int8 "
-        "needs a Transformer; bf16 needs a Transformer or a BiLSTM. Choose another --to, or another pipeline."
+        "The pipeline cannot be quantized to {to}: it has no {encoders} of this package (components: {names}). Choose "
+        "another pipeline, or another --to: int8 needs a Transformer, bf16 a Transformer or a BiLSTM."
     )
-    ZT542 = "--to {value!r} is not possible. Choose from: {choices}."
+    ZT542 = "--to {value!r} is not supported. Choose from: {choices}."
     ZT543 = (
-        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, and --max-f1-drop is {limit:g}. Nothing "
-        "was written. Accept it with --ignore-f1-drop, or choose --to {instead}."
+        "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, more than --max-f1-drop {limit:g}. Nothing "
+        "was written. Accept the loss with --ignore-f1-drop, or choose --to {instead}."
     )
     ZT544 = (
-        "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or give "
-        "--ignore-f1-drop."
+        "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or write bf16 "
+        "all the same with --ignore-f1-drop."
     )
     ZT545 = (
-        "There is no data to measure F on: no --dev was given, and the dev data that the pipeline was trained with is "
-        "not here ({path}). Give --dev, or --ignore-f1-drop to do without."
+        "F cannot be measured: --dev is missing, and the dev data of the pipeline's training ({path}) do not exist. "
+        "Give --dev, or skip the check with --ignore-f1-drop."
     )
 
     # Pipelines as ONNX
     ZT546 = "`export-onnx` needs packages that are not installed ({missing}). Run `{hint}`."
     ZT547 = (
-        "The component '{name}' cannot be exported to ONNX: it does not read a Transformer of this package directly, "
-        "through TransformerModel.v1 with a TransformerListener, or Tok2VecTransformer.v1. Export such a pipeline, or "
-        "run this one in spaCy. (The input of a BiLSTM is computed by spaCy.)"
+        "The component '{name}' cannot be exported to ONNX, because its encoder is not a Transformer of this package "
+        "(TransformerModel.v1 with a TransformerListener, or Tok2VecTransformer.v1). Export a pipeline with such an "
+        "encoder, or run this one in spaCy, which a BiLSTM always needs."
     )
     ZT548 = (
-        "The weights of this pipeline are quantized for torch, and ONNX has another format. Export the pipeline that "
-        "it was made from, with --to int8."
+        "The weights of this pipeline are quantized to torch's int8, which ONNX does not support. Export the original "
+        "pipeline with --to int8."
     )
     ZT549 = (
-        "The tokenizer of the pipeline is not CharTokenizer with single characters ({seen}), and cannot be reproduced "
-        "without spaCy. Train with group = [] and script = null; convert the script of texts before they are read."
+        "The pipeline cannot be exported: its tokenizer is not CharTokenizer with single characters (got {seen}). "
+        "Train with group = [] and script = null, and convert the script of texts beforehand."
     )
     ZT550 = (
-        "torch cannot export a Transformer of the family '{family}' as ONNX: {reason} BERT, ALBERT, ELECTRA, "
-        "DeBERTa-v2, Qwen2 and LLaMA are tested."
+        "torch cannot export a Transformer of the family '{family}' to ONNX ({reason}). Use a tested family: BERT, "
+        "ALBERT, ELECTRA, DeBERTa-v2, Qwen2 or LLaMA."
     )
     ZT551 = (
-        "The ONNX model differs from the pipeline: emissions by {difference:.1e} of the largest ({tolerance:.0e} is "
-        "allowed), and {other} of {total} tags. Nothing was written. Try the versions of constraints.txt."
+        "The ONNX model differs from the pipeline: emissions by {difference:.1e} of the largest (allowed: "
+        "{tolerance:.0e}), and {other} of {total} tags. Nothing was written. Install the versions of constraints.txt."
     )
     ZT552 = (
         "The weights of this pipeline are quantized ({kind}), which ONNX does not support. Save it with plain weights "
@@ -80,10 +80,13 @@ class ExportErrors:
     )
 
     # Exported models
-    ZT630 = "{path} is not an exported model: it needs {files}. Write it with `zh-tw-ner export-onnx`."
+    ZT630 = "{path} is not an exported model, which has {files}. Write one with `zh-tw-ner export-onnx`."
     ZT631 = (
-        "{path} is of format {seen!r}, written by {by}, which this version does not read. Export it again with "
-        "`zh-tw-ner export-onnx`, or update this package."
+        "The exported model {path} has format {seen!r}, written by {by}, which this version cannot read. Update this "
+        "package, or export the model again with `zh-tw-ner export-onnx`."
     )
-    ZT632 = "{path} needs ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
-    ZT633 = "{path} cannot be read ({reason}). Was it copied completely? Export it again with `zh-tw-ner export-onnx`."
+    ZT632 = "The exported model {path} needs ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
+    ZT633 = (
+        "The exported model cannot be read from {path}: {reason}. Copy all of its files again, or export it again with "
+        "`zh-tw-ner export-onnx`."
+    )

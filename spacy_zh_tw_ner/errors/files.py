@@ -1,8 +1,8 @@
-"""Messages about files that are damaged or hostile, and about outputs."""
+"""Error messages about damaged or hostile files, and about outputs."""
 
 
 class FileErrors:
-    """Part of `Errors`."""
+    """Messages about files, inherited by `Errors`."""
 
     # Damaged or hostile files
     ZT640 = "{path} cannot be read: {reason}. The file is damaged or incomplete: copy it again from its source."
@@ -10,9 +10,9 @@ class FileErrors:
         "{origin} contains the file name {name!r}. Only names without a folder are accepted. The file is damaged or "
         "hostile: get it again from a source that you trust."
     )
-    ZT642 = "{path} is a symbolic link out of {folder}, and is not followed. Copy the file itself into the folder."
+    ZT642 = "{path} is a symbolic link to a file outside of {folder}, and is not followed. Copy that file to {path}."
     ZT643 = (
-        "{path} was changed since it was written: its SHA-256 begins with {found:.16}, expected {expected:.16}. "
+        "{path} has changed since it was written: its SHA-256 begins with {found:.16}, not {expected:.16}. "
         "Copy it again from its source."
     )
     ZT644 = (
@@ -24,12 +24,12 @@ class FileErrors:
         "The file is damaged or incomplete: copy it again from its source."
     )
     ZT646 = (
-        "{origin} has {size:,} bytes and would grow to more than {limit:,} when it is decompressed. Real data does "
-        "not compress like this: get the file again from a source that you trust, or split it into smaller files."
+        "{origin} has {size:,} bytes and would grow to more than {limit:,} when decompressed, far more than real data. "
+        "Get the file again from a source that you trust, or split it into smaller files."
     )
     ZT647 = (
-        "{origin} nests deeper than {limit} levels. The file is damaged or hostile: get it again from a source that "
-        "you trust."
+        "{origin} is nested deeper than {limit} levels. The file is damaged or hostile: get it again from a source "
+        "that you trust."
     )
     ZT648 = (
         "{name!r} needs Python code from its own files (`auto_map`), which is never executed. Choose a `name` whose "
@@ -60,6 +60,6 @@ class FileErrors:
         "choose another output."
     )
     ZT731 = (
-        "{path} has no {checkpoint} to continue from, but already holds {found}. Replace these with --force, or "
-        "choose another output."
+        "{path} has no {checkpoint} from which --resume could continue, but already holds {found}. Replace these with "
+        "--force, or choose another output."
     )

@@ -16,7 +16,7 @@ class MaskingErrors:
         "{origin}: {label} cannot be generalised; only {choices} have a more general form. Choose another action for "
         "it."
     )
-    ZT875 = "Policies need tomli on Python 3.10, and it is not installed. Run `pip install tomli`."
+    ZT875 = "TOML files need tomli on Python 3.10, and it is not installed. Run `pip install tomli`."
 
     # Keys
     ZT876 = "The key file {path} {problem}. {remedy}"
@@ -31,6 +31,13 @@ class MaskingErrors:
     ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
     ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
     ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
+
+    # Presidio
+    ZT884 = "{name!r} is no entity that this recognizer of Presidio finds. Choose from {names}."
+    ZT885 = (
+        "The operator `{name}` has no `replacer`. Pass the operators that "
+        "`spacy_zh_tw_ner.presidio.masking_operators()` returns to `AnonymizerEngine.anonymize`."
+    )
 
 
 class MaskingWarnings:

@@ -1,103 +1,107 @@
-"""Messages about training, and planning it."""
+"""Messages about augmentation, training runs, checkpoints and training plans."""
 
 
 class TrainingErrors:
-    """Part of `Errors`."""
+    """Error messages about training, inherited by `Errors`."""
 
     # Augmentation
-    ZT241 = "script_variants has {name}={value}. Give a share from 0 to 1."
-    ZT242 = "script_variants has the pair {pair}. Give pairs of single characters, such as 台 = 臺: no offset may move."
+    ZT241 = "`{name}` of script_variants must be between 0 and 1 (got {value})."
+    ZT242 = (
+        "The pair {pair} of script_variants does not consist of single characters, so offsets would move. Give pairs "
+        "such as 台 = 臺."
+    )
 
     # Encoders of other pipelines
     ZT375 = (
-        "'{name}' cuts text into tokens or normalizes it differently from the pipeline that is to start from it: "
-        "{differences}. Copy [nlp.tokenizer] of '{name}' into the config, or set start_from to null."
+        "Training cannot start from '{name}', because it tokenizes or normalizes text differently: {differences}. Copy "
+        "[nlp.tokenizer] of '{name}' into the config, or set start_from to null."
     )
     ZT376 = (
-        "The encoder of '{name}' cannot be started from: it has {other}, and this pipeline has {one}. Train with the "
-        "[components.ner.model.tok2vec] of its config.cfg, or set start_from to null."
+        "Training cannot start from the encoder of '{name}': it has {other}, where this pipeline has {one}. Copy "
+        "[components.ner.model.tok2vec] from the config.cfg of '{name}', or set start_from to null."
     )
     ZT377 = (
-        "The component '{component}' has no encoder of its own, it listens to another component. Take over that "
-        'component: `[components.transformer]` with `source = "{name}"`.'
+        "The component '{component}' has no encoder of its own: it listens to another component. Source that component "
+        'from the other pipeline: `[components.transformer]` with `source = "{name}"`.'
     )
 
     # Runs and checkpoints
     ZT401 = (
-        "The checkpoint has {n} parameters that this pipeline does not have, {first} among them. Load the pipeline "
-        "that was saved with it."
+        "The checkpoint has {n} parameters that this pipeline lacks, such as {first}. Load the pipeline that was saved "
+        "with the checkpoint."
     )
     ZT430 = (
-        "The progress logger cannot write below {path}, where there is a file. Set `path` in [training.logger] to a "
-        "folder, or leave it out: then it is the one given as --output."
+        "The progress logger cannot write into {path}: it or one of its parents is a file. Set `path` in "
+        "[training.logger] to a folder, or leave it out to use that of --output."
     )
     ZT440 = (
-        "The checkpoint {path} cannot be read ({reason}). Start again with --force, or use the models in the same "
-        "folder, which are complete."
+        "The checkpoint {path} cannot be read ({reason}). Start the run again with --force, or use model-best or "
+        "model-last in the same folder, which are complete."
     )
     ZT441 = (
-        "{path} belongs to another config: {differences}. Resume with the config of that run, or start a new one in "
-        "another folder."
+        "The checkpoint {path} was written with another config: {differences}. Resume with the config of that run, or "
+        "start a new run in another folder."
     )
     ZT442 = (
-        "{path} has other weights than this config: {n} differ in name or shape, {first} among them. Was the corpus "
-        "or the base model changed?"
+        "The checkpoint {path} does not fit this pipeline: {n} weights differ in name or shape, such as {first}. "
+        "Resume with the corpus and the base model of that run."
     )
     ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" if the CPU supports it.'
-    ZT444 = '{path} = "bf16", which {name} does not support (GPUs do since RTX 30 and A100). Set "fp16".'
+    ZT444 = '{path} = "bf16" is not supported by the GPU {name} (it is since RTX 30 and A100). Set "fp16" or "fp32".'
     ZT445 = (
-        "Give one of --preset and --source (got --preset {preset!r} and --source {source!r}): a preset to train from a "
-        "base model or from scratch ({names}), a source to train a pipeline further."
+        "Give either --preset or --source (got --preset {preset!r} and --source {source!r}): a preset ({names}) to "
+        "train a new pipeline, or the source pipeline to train further."
     )
     ZT446 = (
         "--base {base!r} cannot be combined with --source {source!r}, whose own encoder is trained further. Leave "
-        "--base out, or give --preset to train another base model."
+        "--base out, or give --preset instead of --source."
     )
     ZT447 = (
-        "The schedule {name} needs total_steps of at least 0 (got {total}). It follows training.max_steps: set that to "
-        "the number of updates, or to 0 for no limit."
+        "`total_steps` of the schedule {name} must be at least 0 (got {total}). Set it, or training.max_steps if it "
+        "refers to that, to the number of updates, or to 0 for no limit."
     )
 
     # Planning
-    ZT601 = "{origin} sets {path!r}, which no config has (nearest: {near!r}). Correct the path."
+    ZT601 = "{origin} sets {path!r}, which does not exist in the config. Correct the path; the nearest is {near!r}."
     ZT602 = "There is no config {name!r}. {near}Give a file, or one of: {names}."
-    ZT603 = "{path} is not a config: {reason}"
+    ZT603 = "The config {path} cannot be read ({reason}). Correct the file, or choose another config."
     ZT604 = (
-        "This config has no Transformer (no component with TransformerModel.v1), so there is nothing to plan: models "
-        "without one train on a CPU in less than 1 GiB."
+        "This config has no Transformer (no component with TransformerModel.v1), so no memory plan is needed: it "
+        "trains on a CPU in less than 1 GiB. Run `train` directly."
     )
-    ZT605 = "--vram {value} is less than CUDA itself takes ({context:.2f} GiB). Give the memory of the card in GiB."
+    ZT605 = "--vram {value} is less than CUDA itself takes ({context:.2f} GiB). Give the memory of the GPU in GiB."
     ZT606 = (
-        "The batcher {name!r} does not determine how many sentences run at once. Choose spacy.batch_by_sequence.v1 or "
-        "spacy.batch_by_padded.v1, or give --batch."
+        "The batch size cannot be derived from the batcher {name!r}. Choose spacy.batch_by_sequence.v1 or "
+        "spacy.batch_by_padded.v1, or give the number of sentences as --batch."
     )
 
 
 class TrainingWarnings:
-    """Part of `Warnings`."""
+    """Warnings about training, inherited by `Warnings`."""
 
     # Runs
     ZT921 = (
-        "The loss of {names} is NaN or infinite. Training cannot recover, and spaCy cannot save the model (error "
-        '"Invalid Nan value"). Use `model-best`, which was saved before, or train again. Likely: {hints}.'
+        "The loss of {names} is NaN or infinite, and training cannot recover. spaCy cannot save the model (error "
+        '"Invalid Nan value"). Use `model-best`, which was saved before, or train again. Likely causes: {hints}.'
     )
     ZT922 = (
-        "Not one entity was found in the last {n} evaluations, up to step {step}: every token is O. Likely: {hints}."
+        "The pipeline found no entity in the last {n} evaluations, up to step {step}: every token is O. Likely causes: "
+        "{hints}."
     )
     ZT923 = (
-        "F was 0 in the last {n} evaluations, up to step {step}, though entities are found and the loss falls "
-        "({before:.4f} → {now:.4f}): the training data differ from the dev data. Likely: {hints}."
+        "F was 0 in the last {n} evaluations, up to step {step}, although entities are found and the loss falls "
+        "({before:.4f} → {now:.4f}): the training data differ from the dev data. Likely causes: {hints}."
     )
     ZT924 = (
-        "The progress of training cannot be written to {path} ({reason}). Training continues without it; free some "
-        "space there, or set `path` in [training.logger] to another folder."
+        "The progress of training cannot be written to {path} ({reason}). Training continues without it. Free space "
+        "there, or set `path` in [training.logger] to another folder."
     )
     ZT925 = (
-        "{path} warms up for {warmup} steps, and training.max_steps is {max_steps}: training ends before the full "
+        "{path} warms up for {warmup} steps, but training.max_steps is {max_steps}: training ends before the full "
         "learning rate is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
         '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
     )
-    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely: {hints}."
+    ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely causes: {hints}."
 
     # Configs
     ZT955 = (

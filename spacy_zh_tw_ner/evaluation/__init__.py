@@ -1,1 +1,1 @@
-"""Pipelines against gold: scores, and pages to look at."""
+"""Evaluate pipelines on gold documents: scores, confidence intervals, figures and HTML pages."""

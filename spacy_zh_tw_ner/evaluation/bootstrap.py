@@ -1,10 +1,11 @@
-"""Estimate intervals of scores, and compare pipelines, by resampling documents (the bootstrap, Efron 1979).
+"""Estimate confidence intervals of scores, and compare pipelines, by resampling documents (bootstrap, Efron 1979).
 
-Documents are drawn with replacement, as many as there are, and scored again; 95 of 100 such scores lie in the
-interval. Entities of one document are drawn together, because their errors are not independent.
+A resample has as many documents as the corpus, drawn with replacement. The 95 % interval of a score contains the middle
+95 % of its values over all resamples. Whole documents are drawn, because errors within one document are not
+independent.
 
-Two pipelines are compared on the same draws. Documents differ more in difficulty than pipelines do in skill, and that
-difficulty cancels out (the paired bootstrap: Koehn 2004; Berg-Kirkpatrick et al. 2012).
+Two pipelines are compared on the same resamples, so that the differing difficulty of documents cancels out (paired
+bootstrap: Koehn 2004; Berg-Kirkpatrick et al. 2012).
 """
 
 import math
@@ -19,20 +20,20 @@ from .entity_counts import CountsT, EntityCounts
 
 RESAMPLES = 1000
 LEVEL = 0.95
-MAX_DRAWS = 2_000_000  # draws held in memory
+MAX_DRAWS = 2_000_000  # largest size of an array of document weights, resamples × documents
 
 FloatsT = npt.NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A share, and the ends of its interval."""
+    """A score between 0 and 1, and the ends of its confidence interval."""
 
     value: float
     low: float
     high: float
 
     def to_json(self) -> list[float]:
-        """Return the interval in percent."""
+        """Return the ends of the interval in percent."""
         return [round(100 * self.low, 2), round(100 * self.high, 2)]
 
 
@@ -45,7 +46,7 @@ class Scores(NamedTuple):
     gold: int
 
     def to_json(self) -> dict[str, object]:
-        """Return percentages, with an interval each."""
+        """Return p, r and f in percent, each with its interval, and the number of gold entities."""
         estimates = {"p": self.p, "r": self.r, "f": self.f}
         found: dict[str, object] = {name: round(100 * estimate.value, 2) for name, estimate in estimates.items()}
         found["gold"] = self.gold
@@ -53,22 +54,22 @@ class Scores(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Difference of F (second − first pipeline), and the probability of such a difference if neither were better."""
+    """Difference of F (second − first pipeline), and its p-value under the hypothesis that both are equally good."""
 
     f: Estimate
     p_value: float
 
     def to_json(self) -> dict[str, object]:
-        """Return points of F, their interval, and the p-value."""
+        """Return the difference in percentage points of F, its interval, and the p-value."""
         difference, interval = round(100 * self.f.value, 2), self.f.to_json()
         return {"difference": difference, "interval": interval, "p_value": round(self.p_value, 4)}
 
 
 class HasJson(Protocol):
-    """Anything that can be written as JSON."""
+    """Protocol of results that can be written as JSON."""
 
     def to_json(self) -> dict[str, object]:
-        """Return plain objects."""
+        """Return an object that `json.dumps` accepts."""
         ...
 
 
@@ -77,14 +78,17 @@ ValueT = TypeVar("ValueT", bound=HasJson)
 
 @dataclass(frozen=True)
 class Averages(Generic[ValueT]):
-    """micro: Over all entities. macro: The mean over groups. groups: Each by itself."""
+    """Results of several groups of entities, such as labels, and their averages.
+
+    micro: result over all entities. macro: mean over the groups. groups: name of the group → its result.
+    """
 
     micro: ValueT
     macro: ValueT
     groups: dict[str, ValueT]
 
     def to_json(self) -> dict[str, object]:
-        """Return plain objects."""
+        """Return an object that `json.dumps` accepts."""
         groups = {name: value.to_json() for name, value in self.groups.items()}
         return {"micro": self.micro.to_json(), "macro": self.macro.to_json(), "groups": groups}
 
@@ -94,12 +98,12 @@ Comparison: TypeAlias = Averages[Difference]
 
 
 def summarize(table: EntityCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
-    """Compute scores with intervals.
+    """Compute precision, recall and F with confidence intervals.
 
     table (EntityCounts): Counts by document and group.
-    resamples (int): How often documents are drawn.
-    seed (int): Of the draws; tables with as many documents get the same ones.
-    RETURNS (Summary): Micro, macro and by group.
+    resamples (int): Number of resamples.
+    seed (int): Seed of the resamples. Tables with the same number of documents get the same resamples.
+    RETURNS (Summary): Scores over all entities (micro), mean over groups (macro), and by group.
     """
     point = shares(table.counts.sum(axis=0)[None])
     drawn = shares(resampled_sums(table.counts, resamples=resamples, seed=seed))
@@ -117,11 +121,12 @@ def compare_counts(
     """Compare the F scores of two pipelines.
 
     first (EntityCounts): Counts of one pipeline, by document.
-    second (EntityCounts): Counts of the other on the same documents.
-    resamples (int): How often documents are drawn.
-    seed (int): Of the draws.
-    RETURNS (Comparison): Micro, macro, and each group of either. The p-value is two-sided: the share of draws whose
-        difference is as far from the observed one as that is from 0.
+    second (EntityCounts): Counts of the other pipeline on the same documents.
+    resamples (int): Number of resamples.
+    seed (int): Seed of the resamples.
+    RETURNS (Comparison): Differences of F: micro, macro, and for each group of either pipeline. The p-value is
+        two-sided: the share of resamples whose difference is at least as far from the observed difference as the
+        observed difference is from 0.
     """
     groups = sorted({*first.groups, *second.groups})
     both = np.concatenate([_columns(first, groups), _columns(second, groups)], axis=1)
@@ -130,19 +135,19 @@ def compare_counts(
     observed, drawn = np.split(f_scores[1] - f_scores[0], [1])
     found = []
     for value, column in zip(observed[0].tolist(), drawn.T, strict=True):
-        # A little less, because equal differences need not be equal floats.
+        # The tolerance is for differences that are equal up to rounding.
         extreme = int((np.abs(column - value) >= abs(value) - 1e-12).sum())
         found.append(Difference(Estimate(value, *interval(column)), (1 + extreme) / (1 + resamples)))
     return Comparison(found[0], found[1], dict(zip(groups, found[2:], strict=True)))
 
 
 def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
-    """Draw documents with replacement and add up their counts.
+    """Draw documents with replacement, and sum their counts.
 
-    counts (CountsT): (n_documents, …).
-    resamples (int): How often.
-    seed (int): Of the draws.
-    RETURNS (FloatsT): (resamples, …), whole numbers; zeros where there is no document.
+    counts (CountsT): (n_documents, …) counts of each document.
+    resamples (int): Number of resamples.
+    seed (int): Seed of the resamples.
+    RETURNS (FloatsT): (resamples, …) sums, which are whole numbers; zeros if there are no documents.
     """
     # Floats, because their matrix product is faster.
     flat = counts.reshape(len(counts), math.prod(counts.shape[1:])).astype(np.float64)
@@ -155,9 +160,10 @@ def resampled_sums(counts: CountsT, *, resamples: int, seed: int) -> FloatsT:
 def shares(sums: FloatsT | CountsT) -> FloatsT:
     """Compute precision, recall and F from counts.
 
-    sums (FloatsT): (n, n_groups, 3), right, wrong and missed.
-    RETURNS (FloatsT): (n, 2 + n_groups, 3), of which the first two groups are micro and macro. 0 where nothing was
-        predicted or nothing is annotated; NaN where a group occurs on neither side, which macro leaves out.
+    sums (FloatsT): (n, n_groups, 3) right, wrong and missed entities.
+    RETURNS (FloatsT): (n, 2 + n_groups, 3) precision, recall and F; the first two groups are micro and macro. A score
+        is 0 if its denominator is 0. The scores of a group with neither gold nor predicted entities are NaN, and macro
+        ignores them.
     """
     with_micro = np.concatenate([sums.sum(axis=1, keepdims=True), sums], axis=1).astype(np.float64)
     right, wrong, missed = (with_micro[..., k] for k in range(3))
@@ -171,16 +177,16 @@ def shares(sums: FloatsT | CountsT) -> FloatsT:
 
 
 def interval(drawn: FloatsT) -> tuple[float, float]:
-    """Return the middle 95 % of the draws that are no NaN; (0, 0) without any."""
-    known = drawn[~np.isnan(drawn)]
-    if not len(known):
+    """Return the ends of the middle 95 % of the values, ignoring NaN; (0, 0) if there are no others."""
+    numbers = drawn[~np.isnan(drawn)]
+    if not len(numbers):
         return 0.0, 0.0
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(numbers, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
-    """Yield how often each of n documents is drawn, (up to resamples, n) at a time."""
+    """Yield how often each of n documents is drawn, in arrays of (some resamples, n)."""
     rng = np.random.default_rng(seed)
     step = max(1, MAX_DRAWS // n)
     for start in range(0, resamples, step):
@@ -189,7 +195,7 @@ def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
 
 
 def _columns(table: EntityCounts, groups: Sequence[str]) -> CountsT:
-    """Return the counts of a table in the order of `groups`, which may hold more than its own."""
+    """Return the counts of a table with one column per name in `groups`, zeros for groups that it lacks."""
     counts = np.zeros((len(table.counts), len(groups), 3), dtype=np.int64)
     for i, name in enumerate(table.groups):
         counts[:, groups.index(name)] = table.counts[:, i]

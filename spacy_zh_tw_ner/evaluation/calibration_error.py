@@ -9,11 +9,15 @@ from spacy.tokens import Doc
 from ..crf import Reliability, chance_error, reliability
 from .predictions import compare, entity_of
 
-N_BINS = 10  # with equally many entities each; Naeini et al. (2015), who propose the measure, use as many
+N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who propose the measure, use 10 bins
 
 
 class Confidence(NamedTuple):
-    """reliability: By bin. by_chance: The calibration error to expect of perfectly calibrated scores."""
+    """Calibration of entity scores.
+
+    reliability: confidence and accuracy by bin. by_chance: calibration error that perfectly calibrated scores have by
+    chance, see `crf.chance_error`.
+    """
 
     reliability: Reliability
     by_chance: float
@@ -25,11 +29,11 @@ class Confidence(NamedTuple):
 
     @property
     def has_scores(self) -> bool:
-        """Return whether any entity has a score."""
+        """Return whether any predicted entity has a score."""
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:
-        """Return both errors, and one object per bin."""
+        """Return the error, the error by chance, and one object per bin."""
         names = ("lowest", "highest", "confidence", "accuracy")
         bins = [
             {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}
@@ -42,12 +46,12 @@ class Confidence(NamedTuple):
 
 
 def entity_confidence(pairs: Iterable[tuple[Doc, Doc]], *, n_bins: int = N_BINS) -> Confidence:
-    """Compare the scores of predicted entities with the share of them that is right.
+    """Measure the calibration of entity scores: compare the mean score of each bin with the share of right entities.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents. Entities without a score, and entities in
-        unannotated text, are left out.
+        unannotated text, are ignored.
     n_bins (int): Largest number of bins.
-    RETURNS (Confidence): Reliability by bin.
+    RETURNS (Confidence): Calibration by bin.
     """
     pairs = list(pairs)
     scores: list[float] = []

@@ -1,4 +1,4 @@
-"""Count right, wrong and missed entities by document and group, as the basis of every score and interval."""
+"""Count right, wrong and missed entities by document and group; all scores and intervals are computed from them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -12,9 +12,9 @@ from .mistakes import overlapping
 from .predictions import ComparedDoc, compare
 
 CountsT: TypeAlias = npt.NDArray[np.int64]  # (n_documents, n_groups, 3): right, wrong, missed
-GroupT: TypeAlias = Callable[[Entity, str], str]  # an entity and its surface → its group
+GroupT: TypeAlias = Callable[[Entity, str], str]  # entity, its text (surface) → name of its group
 
-# Longest length of each group but the last. Names of people have 2 to 4 characters, and few entities have over 8.
+# Greatest length of each group except the last → its name. Few entities have more than 8 characters.
 LENGTHS = {1: "1", 2: "2", 3: "3", 4: "4", 6: "5–6", 8: "7–8"}
 LONGER = "9+"
 
@@ -22,7 +22,7 @@ LONGER = "9+"
 class EntityCounts(NamedTuple):
     """Counts of entities by document and group.
 
-    groups: Names of groups, such as labels, sorted.
+    groups: names of the groups, such as labels, in alphabetical order.
     counts: (n_documents, n_groups, 3) true positives, false positives and false negatives.
     """
 
@@ -33,14 +33,14 @@ class EntityCounts(NamedTuple):
 def count_entities(
     documents: Iterable[ComparedDoc], group: GroupT = lambda entity, surface: entity.label
 ) -> EntityCounts:
-    """Count exact entities: those whose first and last character and label are right.
+    """Count exact entities: an entity is right if its first and last character and its label are.
 
-    Predicted and gold entities each count in their own group. Precision is then the share of the predicted entities
-    of a group that are right, recall the share of the gold entities that were found.
+    Predicted entities count in their own group, and gold entities in theirs. So precision is the share of the predicted
+    entities of a group that are right, and recall is the share of the gold entities of a group that were found.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
-    group (Callable): Returns the group of an entity; by default its label.
-    RETURNS (EntityCounts): The counts.
+    group (Callable): Takes an entity and its text, returns the name of its group; by default the label.
+    RETURNS (EntityCounts): Counts by document and group.
     """
 
     def names(document: ComparedDoc, entities: Iterable[Entity]) -> list[str]:
@@ -59,7 +59,11 @@ def count_entities(
 
 
 def count_boundaries(documents: Iterable[ComparedDoc]) -> EntityCounts:
-    """Count entities whose first and last character are right, whatever their label, in one group "boundary"."""
+    """Count entities in one group "boundary": an entity is right if its first and last character are.
+
+    documents (Iterable[ComparedDoc]): Gold and predicted entities.
+    RETURNS (EntityCounts): Counts by document.
+    """
 
     def bare(entities: Iterable[Entity]) -> frozenset[Entity]:
         return frozenset(entity._replace(label="boundary") for entity in entities)
@@ -68,7 +72,13 @@ def count_boundaries(documents: Iterable[ComparedDoc]) -> EntityCounts:
 
 
 def count_types(documents: Iterable[ComparedDoc]) -> EntityCounts:
-    """Count entities by label that overlap one of the same label, one to one: "type" of SemEval-2013 task 9."""
+    """Count entities by label: an entity is right if it overlaps a gold entity of its label ("type" of SemEval-2013).
+
+    Entities are paired one to one. The measure is from task 9 of SemEval-2013.
+
+    documents (Iterable[ComparedDoc]): Gold and predicted entities.
+    RETURNS (EntityCounts): Counts by document and label.
+    """
     rows = []
     for document in documents:
         right = overlapping(document.expected, document.found, same_label=True)
@@ -79,7 +89,7 @@ def count_types(documents: Iterable[ComparedDoc]) -> EntityCounts:
 
 
 def micro_f(pairs: Iterable[tuple[Doc, Doc]]) -> float:
-    """Return the micro F of exact entities, 0 to 100.
+    """Return the micro F of exact entities, from 0 to 100.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents.
     """
@@ -88,20 +98,21 @@ def micro_f(pairs: Iterable[tuple[Doc, Doc]]) -> float:
 
 
 def by_length(entity: Entity, surface: str) -> str:
-    """Group entities by their number of characters."""
+    """Return the group of an entity by its number of characters, such as "5–6"."""
     return next((name for longest, name in LENGTHS.items() if len(surface) <= longest), LONGER)
 
 
 def by_surface(known: frozenset[str]) -> GroupT:
-    """Group entities by whether the training data has an entity of the same characters, whatever its label.
+    """Return a function that groups entities by whether the training data has an entity of the same text.
 
-    known (frozenset[str]): The surfaces of the training data.
-    RETURNS (Callable): Entity, surface → "seen" or "unseen".
+    known (frozenset[str]): The texts of all entities of the training data, with any label.
+    RETURNS (Callable): Takes an entity and its text, returns "seen" or "unseen".
     """
     return lambda entity, surface: "seen" if surface in known else "unseen"
 
 
 def _tabulate(rows: Sequence[tuple[list[str], list[str], list[str]]]) -> EntityCounts:
+    """Count the group names of right, wrong and missed entities; one row per document."""
     groups = tuple(sorted({name for row in rows for names in row for name in names}))
     column = {name: i for i, name in enumerate(groups)}
     counts = np.zeros((len(rows), len(groups), 3), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Draw figures for a paper as SVG or PNG: scores with intervals, the confusion matrix, and reliability diagrams."""
+"""Draw figures for papers as SVG or PNG: scores with intervals, the confusion matrix, and reliability diagrams."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,18 +12,18 @@ from .bootstrap import Scores, Summary
 from .mistakes import Confusion
 
 FORMATS = (".svg", ".png")
-PNG_ZOOM = 3  # 288 dots per inch instead of 96, about what printers need
-ROW, BAR, PLOT = 12, 12, 420  # space between groups, height of a bar, width of 0 to 100, in pixels
-CELL = 52
-PANEL, LEFT, TOP, BELOW = 240, 52, 56, 84  # side of a reliability diagram and its margins
+PNG_ZOOM = 3  # 288 dots per inch instead of 96, enough for print
+ROW, BAR, PLOT = 12, 12, 420  # pixels: space between groups, height of a bar, width of the axis from 0 to 100
+CELL = 52  # pixels: side of a cell of the confusion matrix
+PANEL, LEFT, TOP, BELOW = 240, 52, 56, 84  # pixels: side of a reliability diagram, and its margins
 BLUE, RED = COLOURS[0], COLOURS[5]
 
 
 def draw_scores(summaries: Mapping[str, Summary]) -> str:
-    """Draw F by label, with micro and macro, as bars with intervals, one for each pipeline.
+    """Draw micro F, macro F and F by label as bars with intervals, one bar per pipeline.
 
-    summaries (Mapping[str, Summary]): By name of the pipeline.
-    RETURNS (str): SVG.
+    summaries (Mapping[str, Summary]): Name of each pipeline → its scores.
+    RETURNS (str): The drawing as SVG.
     """
     groups = sorted({name for summary in summaries.values() for name in summary.groups})
     rows: list[tuple[str, list[Scores | None]]] = [
@@ -56,11 +56,11 @@ def draw_scores(summaries: Mapping[str, Summary]) -> str:
 def draw_confusion(found: Confusion) -> str:
     """Draw the confusion matrix: one row per gold label, one column per predicted label.
 
-    A cell holds the number of entities with equal boundaries, and after a plus sign of those that only overlap. Darker
-    cells hold a larger share of their row.
+    A cell shows the number of entities with equal boundaries and, after a plus sign, the number of those that only
+    overlap. Darker cells hold a larger share of their row.
 
     found (Confusion): The matrix.
-    RETURNS (str): SVG.
+    RETURNS (str): The drawing as SVG.
     """
     rows, columns = [*found.labels, "(none)"], [*found.labels, "(missed)"]
     left, above = 32 + max(map(text_width, rows)), 40 + max(map(text_width, columns))
@@ -76,7 +76,7 @@ def draw_confusion(found: Confusion) -> str:
         parts.append(text(left - 8, y + CELL / 2 + 4, name, text_anchor="end"))
         for j in range(len(columns)):
             if i == j == len(found.labels):
-                continue  # neither gold nor predicted, which cannot be counted
+                continue  # neither gold nor predicted: always empty
             x, exact, inexact, share = left + CELL * j, int(found.exact[i, j]), int(found.inexact[i, j]), shares[i, j]
             shade = {"fill": BLUE if i == j else RED, "fill_opacity": f"{share:.3f}"}
             parts.append(element("rect", x=x, y=y, width=CELL, height=CELL, stroke="#ccc", **shade))
@@ -93,11 +93,12 @@ def draw_confusion(found: Confusion) -> str:
 def draw_reliability(panels: Mapping[str, Reliability]) -> str:
     """Draw reliability diagrams (DeGroot and Fienberg 1983) side by side.
 
-    Each bin is a point at its mean score and its share of correct entities. On the dashed line both are equal; the red
-    line is the gap. The bins are drawn below: each holds equally many entities, so that narrow bins are dense.
+    Each bin is a point: x is its mean score, y its share of correct entities. The dashed line is perfect calibration,
+    and red lines are the gaps to it. Below the diagram, the range of scores of each bin is drawn; all bins hold the
+    same number of entities.
 
-    panels (Mapping[str, Reliability]): By title.
-    RETURNS (str): SVG.
+    panels (Mapping[str, Reliability]): Title of each diagram → its data.
+    RETURNS (str): The drawing as SVG.
     """
     step = LEFT + PANEL + 28
     drawn = [group(LEFT + i * step, TOP, *_panel(title, found)) for i, (title, found) in enumerate(panels.items())]
@@ -105,11 +106,11 @@ def draw_reliability(panels: Mapping[str, Reliability]) -> str:
 
 
 def picture_format(path: Path) -> str:
-    """Return the format of a picture, by its suffix.
+    """Return the format of a picture file, according to its suffix.
 
-    path (Path): Where it will be written.
-    RETURNS (str): One of FORMATS.
-    RAISES (SettingError): For another one.
+    path (Path): Path of the file, which need not exist.
+    RETURNS (str): ".svg" or ".png".
+    RAISES (SettingError): For another suffix.
     RAISES (MissingExtraError): For a PNG if resvg-py is not installed.
     """
     suffix = path.suffix.lower()
@@ -121,9 +122,9 @@ def picture_format(path: Path) -> str:
 
 
 def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
-    """Check that a picture may be written: its format, and a file that it would replace.
+    """Check that a picture can be written to a path: the format is supported, and no other kind of file is replaced.
 
-    path (Path): Where it will be written.
+    path (Path): Path of the picture.
     inputs (Iterable[Path]): Files and folders that it must not replace.
     RAISES (ZhTwNerError): See `picture_format` and `require_report`.
     """
@@ -131,7 +132,7 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
 
 
 def picture_bytes(svg: str, path: Path) -> bytes:
-    """Convert a drawing to the format of a path; see `picture_format`."""
+    """Convert an SVG drawing to the format of a path, see `picture_format`; return the bytes of the file."""
     if picture_format(path) == ".svg":
         return svg.encode()
     import resvg_py
@@ -140,6 +141,7 @@ def picture_bytes(svg: str, path: Path) -> bytes:
 
 
 def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
+    """Draw the bar of one F score, its interval, and its value."""
     value, low, high = (left + PLOT * share for share in scores.f)
     middle = y + BAR / 2
     whiskers = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 3}v6M{high:.1f} {middle - 3}v6"
@@ -151,6 +153,7 @@ def _bar(left: float, y: float, scores: Scores, colour: str) -> str:
 
 
 def _panel(title: str, found: Reliability) -> list[str]:
+    """Draw one reliability diagram; return its SVG elements."""
     bins = list(zip(*(column.tolist() for column in found), strict=True))
     path = [(PANEL * confidence, PANEL * (1 - accuracy)) for _, _, confidence, accuracy, _ in bins]
     error, n_entities = found.expected_calibration_error, int(found.counts.sum())

@@ -1,4 +1,4 @@
-"""Measure size, memory, speed and F of a pipeline, each in a separate process on one thread."""
+"""Measure size, memory, speed and F of a pipeline in a separate process, on one thread."""
 
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,8 +20,8 @@ N_WARM_UP = 8  # texts that are predicted before the measurement
 class Footprint:
     """Measurements of a pipeline.
 
-    size (int): Bytes of the folder.
-    peak (int | None): Highest memory of the process in bytes; None where the system does not report it.
+    size (int): Size of the pipeline's folder in bytes.
+    peak (int | None): Peak resident memory of the process in bytes; None if the system does not report it.
     speed (float): Characters per second, on one thread.
     f_score (float): Micro F of exact spans, 0 to 100.
     """
@@ -33,9 +33,9 @@ class Footprint:
 
 
 def measure_footprint(pipeline: str, corpus: Path) -> Footprint:
-    """Load a pipeline in a new process, and run it over a corpus.
+    """Load a pipeline in a new process, run it over a corpus, and measure size, memory, speed and F.
 
-    pipeline (str): Its folder, or the name of its package.
+    pipeline (str): Folder of the pipeline, or name of its package.
     corpus (Path): A `.spacy` file.
     RETURNS (Footprint): The measurements.
     RAISES (CorpusError): For a corpus that cannot be read.
@@ -45,7 +45,7 @@ def measure_footprint(pipeline: str, corpus: Path) -> Footprint:
 
 
 def folder_size(folder: Path) -> int:
-    """RETURNS (int): Bytes of all files."""
+    """Return the total size of all files in a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

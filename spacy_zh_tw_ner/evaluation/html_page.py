@@ -1,4 +1,4 @@
-"""Render gold and predicted documents as one self-contained HTML page, whose filters need CSS alone and no script."""
+"""Render gold and predicted documents as one self-contained HTML page; its filters use CSS and no scripts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from .entity_counts import count_entities
 from .mistakes import KINDS, Confusion, Mistake, confusion, count_mistakes, find_mistakes
 from .predictions import ComparedDoc, compare, entity_of
 
-# Hues at multiples of the golden angle are far apart for any number of labels.
+# Degrees. Hues at multiples of the golden angle are well separated for any number of labels.
 GOLDEN_ANGLE = 137.508
 KIND_NAMES = {
     "missed": "遺漏 missed",
@@ -25,15 +25,15 @@ KIND_NAMES = {
 
 
 def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
-    """Render a page.
+    """Render gold and predicted documents as an HTML page.
 
-    Every sentence shows the prediction. Where it differs from the gold, the gold follows below, and wrong and missed
-    entities are marked. Sentences can be filtered by kind of mistake and by label. Above them are the scores and the
-    confusion matrix. All text is escaped, labels included.
+    Every document is shown with its predicted entities. If they differ from the gold entities, these are shown below,
+    and wrong and missed entities are marked. Documents can be filtered by kind of mistake and by label. The head of the
+    page has the scores and the confusion matrix. All text is escaped, labels included.
 
     pairs (Sequence[tuple[Doc, Doc]]): Gold and predicted documents.
-    title (str): The page's title.
-    RETURNS (str): HTML.
+    title (str): Title of the page.
+    RETURNS (str): The page as HTML.
     """
     labels = sorted({ent.label_ for pair in pairs for doc in pair for ent in doc.ents})
     hues = {label: round(i * GOLDEN_ANGLE) % 360 for i, label in enumerate(labels)}
@@ -59,21 +59,23 @@ def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
         "body": "\n".join(body),
     }
     template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    # One pass, so that a text that looks like a placeholder stays a text.
+    # A single pass, so that inserted text that looks like a placeholder is not replaced.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
 
 
 def _row(name: str, scores: Scores) -> str:
+    """Render a row of the table of scores."""
     shares = "".join(f"<td>{100 * estimate.value:.1f}</td>" for estimate in scores[:3])
     return f"<tr><td>{name}</td>{shares}<td>{scores.gold}</td><td>{_interval(scores)}</td></tr>"
 
 
 def _interval(scores: Scores) -> str:
+    """Format the interval of F in percent."""
     return f"{100 * scores.f.low:.1f}–{100 * scores.f.high:.1f}"
 
 
 def _matrix(found: Confusion) -> str:
-    """Render one row per gold label; the last row is spurious, the last column missed."""
+    """Render the confusion matrix: one row per gold label; the last row is spurious, the last column missed."""
     columns = (*map(escape, found.labels), "遺漏 missed")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = [f"<thead><tr><th>標準 gold ＼ 預測 predicted</th>{heads}</tr></thead><tbody>"]
@@ -92,6 +94,7 @@ def _matrix(found: Confusion) -> str:
 def _sentence(
     gold: Doc, predicted: Doc, document: ComparedDoc, hues: Mapping[str, int], places: Mapping[str, int]
 ) -> str:
+    """Render a document: predicted entities and, if there are mistakes, gold entities and kinds of mistakes."""
     mistakes = find_mistakes(document)
     present = {ent.label_ for doc in (gold, predicted) for ent in doc.ents}
     rows = [f'<p class="said">{_marked(predicted, hues, document.found - document.expected, "wrong")}</p>']
@@ -104,6 +107,7 @@ def _sentence(
 
 
 def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str) -> str:
+    """Render a text with its entities highlighted; those in `marked` get the CSS class `kind`."""
     parts, position = [], 0
     for ent in sorted(doc.ents, key=lambda ent: ent.start):
         flag = f' class="{kind}"' if entity_of(ent) in marked else ""
@@ -117,7 +121,12 @@ def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: 
 
 
 def _filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n_wrong: int) -> str:
-    """Render the filters: radio buttons for kinds of mistakes, with numbers of sentences, and a list of labels."""
+    """Render the filters: a radio button per kind of mistake, with a count, and a list of labels.
+
+    labels (Sequence[str]): All labels.
+    counts (Mapping[str, int]): Number of mistakes of each kind.
+    n (int), n_wrong (int): Number of sentences, and of sentences with a mistake.
+    """
     choices = {"all": f"全部 all {n}", "errors": f"錯誤 errors {n_wrong}"}
     choices |= {kind: f"{name} {counts[kind]}" for kind, name in KIND_NAMES.items()}
     radios = "".join(
@@ -132,7 +141,7 @@ def _filter_controls(labels: Sequence[str], counts: Mapping[str, int], n: int, n
 
 
 def _filter_rules(n_labels: int) -> str:
-    """Write the CSS that hides the sentences that the filters exclude."""
+    """Return CSS rules that hide the sentences that the filters exclude."""
     rules = [f"body:has(#{kind}:checked) article:not(.{kind})" for kind in ("errors", *KINDS)]
     for i in range(n_labels):
         chosen = f'body:has(#label > [value="{i}"]:checked)'
@@ -142,7 +151,12 @@ def _filter_rules(n_labels: int) -> str:
 
 
 def _filter_classes(mistakes: Iterable[Mistake], present: Iterable[str], places: Mapping[str, int]) -> str:
-    """Return the CSS classes of a sentence: "right" or "errors", the kinds of its mistakes, and each by label."""
+    """Return the CSS classes of a sentence: "right" or "errors", the kinds of its mistakes, and these by label.
+
+    mistakes (Iterable[Mistake]): The mistakes of the sentence.
+    present (Iterable[str]): The labels of its gold and predicted entities.
+    places (Mapping[str, int]): Label → its number, with which class names end.
+    """
     classes = {f"all-{places[label]}" for label in present}
     kinds: set[str] = set()
     for mistake in mistakes:

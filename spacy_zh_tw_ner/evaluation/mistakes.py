@@ -14,7 +14,10 @@ KINDS = ("missed", "spurious", "boundary", "type", "both")
 
 
 class Mistake(NamedTuple):
-    """kind: One of KINDS. expected: The gold entity, None if spurious. found: The predicted one, None if missed."""
+    """A wrong or missed entity.
+
+    kind: one of KINDS. expected: the gold entity; None if spurious. found: the predicted entity; None if missed.
+    """
 
     kind: str
     expected: Entity | None
@@ -22,18 +25,19 @@ class Mistake(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """Return the labels of both entities."""
+        """Return the labels of the gold and the predicted entity."""
         return {entity.label for entity in (self.expected, self.found) if entity is not None}
 
 
 def find_mistakes(document: ComparedDoc) -> list[Mistake]:
-    """Pair wrong entities with the gold entities that they are predicted for, one to one.
+    """Pair wrong predicted entities with gold entities, one to one, and classify the mistakes.
 
-    The same characters under another label are a mistake of "type", an overlap under the same label one of
-    "boundary", an overlap under another label "both". The others are "missed" or "spurious".
+    Entities with the same characters and different labels are a mistake of the kind "type", overlapping entities with
+    the same label "boundary", and overlapping entities with different labels "both". The others are "missed" or
+    "spurious".
 
     document (ComparedDoc): The document.
-    RETURNS (list[Mistake]): In the order of the text.
+    RETURNS (list[Mistake]): The mistakes, in the order of the text.
     """
     missed, spurious = set(document.expected - document.found), set(document.found - document.expected)
     mistakes: list[Mistake] = []
@@ -50,7 +54,7 @@ def find_mistakes(document: ComparedDoc) -> list[Mistake]:
 
 
 def count_mistakes(documents: Iterable[ComparedDoc]) -> dict[str, int]:
-    """Count the mistakes of each kind, in the order of KINDS."""
+    """Return kind → number of mistakes in all documents, for every kind of KINDS."""
     counts = Counter(mistake.kind for document in documents for mistake in find_mistakes(document))
     return {kind: counts[kind] for kind in KINDS}
 
@@ -58,15 +62,15 @@ def count_mistakes(documents: Iterable[ComparedDoc]) -> dict[str, int]:
 def overlapping(
     expected: Iterable[Entity], found: Iterable[Entity], *, same_label: bool
 ) -> list[tuple[Entity, Entity]]:
-    """Pair entities that share a character, one to one, and as many as possible.
+    """Pair gold and predicted entities that share a character, one to one, and as many as possible.
 
-    Neither side overlaps itself, so that one pass over both is enough: of two entities that cannot be paired, the one
-    that ends first overlaps no later one.
+    One pass over both sides is enough because entities of one side do not overlap: of two entities that cannot be
+    paired, the one that ends first overlaps no later entity.
 
     expected (Iterable[Entity]): Gold entities.
     found (Iterable[Entity]): Predicted entities.
-    same_label (bool): Whether the labels of a pair must be equal, or must differ.
-    RETURNS (list[tuple[Entity, Entity]]): Gold and predicted entity, in order.
+    same_label (bool): True if the labels of a pair must be equal, False if they must differ.
+    RETURNS (list[tuple[Entity, Entity]]): Pairs of a gold and a predicted entity, in order.
     """
     left, right = sorted(expected), sorted(found)
     pairs: list[tuple[Entity, Entity]] = []
@@ -84,12 +88,12 @@ def overlapping(
 
 
 class Confusion(NamedTuple):
-    """Gold labels by predicted labels.
+    """Confusion matrix: gold labels by predicted labels.
 
-    labels: Of the rows (gold) and columns (predicted). An additional last row counts spurious entities, an additional
-        last column missed ones.
-    exact: (n_labels + 1, n_labels + 1), entities whose boundaries agree.
-    inexact: The same shape, entities that only overlap.
+    labels: labels of the rows (gold) and columns (predicted). An additional last row counts spurious entities, and an
+        additional last column missed entities.
+    exact: (n_labels + 1, n_labels + 1) number of entities whose boundaries are equal.
+    inexact: (n_labels + 1, n_labels + 1) number of entities that only overlap.
     """
 
     labels: tuple[str, ...]
@@ -97,20 +101,20 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Return labels and both matrices, one row per gold label; the last row is spurious, the last column missed."""
+        """Return labels and both matrices as lists; the last row is spurious, the last column missed."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
     def row_shares(self) -> npt.NDArray[np.float64]:
-        """Return the share of its row that each cell holds; (n_labels + 1, n_labels + 1), 0 in an empty row."""
+        """Return each cell as a share of its row, (n_labels + 1, n_labels + 1); 0 in an empty row."""
         totals = self.exact + self.inexact
         return np.asarray(totals / np.maximum(1, totals.sum(axis=1, keepdims=True)))
 
 
 def confusion(documents: Iterable[ComparedDoc]) -> Confusion:
-    """Count which gold label was predicted as which.
+    """Compute the confusion matrix of gold and predicted labels.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
-    RETURNS (Confusion): Two matrices, over the labels of both sides.
+    RETURNS (Confusion): The matrix, with all labels of gold and predicted entities.
     """
     exact: Counter[tuple[str | None, str | None]] = Counter()
     inexact: Counter[tuple[str | None, str | None]] = Counter()

@@ -1,4 +1,4 @@
-"""Model card of a pipeline: labels, corpus and licence, scores by label, calibration, limits, and how to cite it."""
+"""Write the model card of a pipeline: labels, corpus, licence, scores by label, calibration, limits, citation."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ LIMITS = """\
 
 @dataclass(frozen=True)
 class CardDetails:
-    """Facts of a model card that no file of the pipeline holds.
+    """Facts for a model card that are not in the files of the pipeline.
 
     name (str): Name under which the pipeline is installed, such as "zh_tw_ner".
     corpus (str): Name of the training corpus.
@@ -36,9 +36,11 @@ class CardDetails:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read the scores that `evaluate --output` wrote.
+    """Read and check a file of scores that `evaluate --output` has written.
 
-    RAISES (CorpusError): For another file.
+    path (Path): The JSON file.
+    RETURNS (dict[str, Any]): Its content, see `EvaluationReport.to_json`.
+    RAISES (CorpusError): If it is missing, or is not such a file.
     """
     content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_METRICS else b""
     try:
@@ -54,12 +56,12 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Mapping[str, Any] | None = None) -> str:
-    """Write a model card as Markdown.
+    """Render a model card as Markdown.
 
-    meta (Mapping): `nlp.meta` or meta.json of the pipeline.
+    meta (Mapping): `nlp.meta`, or the content of meta.json of the pipeline.
     details (CardDetails): Names and licences.
-    metrics (Optional[Mapping]): Scores, see `read_metrics`.
-    RETURNS (str): The card.
+    metrics (Optional[Mapping]): Scores from `read_metrics`; None for a card without scores.
+    RETURNS (str): The card as Markdown.
     """
     labels = sorted({label for names in meta.get("labels", {}).values() for label in names})
     parts = [
@@ -100,14 +102,14 @@ def render_model_card(meta: Mapping[str, Any], details: CardDetails, metrics: Ma
 
 
 def described_meta(meta: Mapping[str, Any], details: CardDetails) -> dict[str, Any]:
-    """Return meta.json with description, licence and corpus, which `spacy package` writes into the package."""
+    """Return the meta data of a pipeline, extended by description, licence and corpus for `spacy package`."""
     sources = [{"name": details.corpus, "license": details.corpus_license}] if details.corpus else []
     described = {"description": DESCRIPTION, "license": details.license, "sources": sources}
     return {**meta, **{key: value for key, value in described.items() if value}}
 
 
 def write_card_into(folder: Path, details: CardDetails, metrics: Mapping[str, Any] | None = None) -> None:
-    """Add a model card (README.md) to the folder of a pipeline, and describe it in meta.json."""
+    """Write a model card (README.md) to the folder of a pipeline, and add the details to its meta.json."""
     meta = parse_json((folder / "meta.json").read_bytes())
     (folder / "README.md").write_text(render_model_card(meta, details, metrics), encoding="utf-8")
     text = json.dumps(described_meta(meta, details), ensure_ascii=False, indent=2)
@@ -125,6 +127,7 @@ def _in_brackets(text: str) -> str:
 
 
 def _row(label: str, scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Format a row of the table of scores; raise a KeyError, TypeError or ValueError for malformed scores."""
     low, high = scores["f_interval"]
     numbers = (scores["p"], scores["r"], scores["f"])
     return (

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 from ..entities import Entity
 from ..errors import CorpusError, Errors
 from ..training.char_corpus import CharCorpus
+from .label_maps import LabelMap
 
 SPLITS = ("train.spacy", "dev.spacy", "test.spacy")
 
@@ -19,8 +20,8 @@ class ComparedDoc(NamedTuple):
     """The gold and predicted entities of one text, with offsets in characters.
 
     text (str): The text.
-    expected (frozenset[Entity]): Gold entities; none in a document without annotation.
-    found (frozenset[Entity]): Predicted entities, without those in characters that the gold leaves unannotated.
+    expected (frozenset[Entity]): Gold entities; empty for a document without annotations.
+    found (frozenset[Entity]): Predicted entities, without those that contain characters without gold annotations.
     """
 
     text: str
@@ -29,23 +30,23 @@ class ComparedDoc(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Return whether every entity was found, and nothing else."""
+        """Return whether the predicted entities equal the gold entities."""
         return self.expected == self.found
 
     def surface(self, entity: Entity) -> str:
-        """Return the characters of an entity."""
+        """Return the text of an entity of this document."""
         return self.text[entity.start : entity.end]
 
 
 def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
     """Read the gold documents of a corpus.
 
-    nlp (Language): The pipeline, for its tokenizer and vocabulary.
-    corpus (Path): A `.spacy` file, or a folder with the parts of one.
-    limit (int): Number of documents; 0 for all.
-    RETURNS (Iterator[Doc]): The documents.
-    RAISES (CorpusError): For a file that is missing or holds something else, and for a folder with several splits,
-        which would be read as one.
+    nlp (Language): The pipeline whose tokenizer and vocabulary are used.
+    corpus (Path): A `.spacy` file, or a folder with `.spacy` files of one split.
+    limit (int): Largest number of documents; 0 for all.
+    RETURNS (Iterator[Doc]): The gold documents.
+    RAISES (CorpusError): For a file that is missing or has another format, and for a folder that holds several splits
+        (train, dev, test).
     """
     splits = [name for name in SPLITS if (corpus / name).exists()]
     if len(splits) > 1:
@@ -53,24 +54,25 @@ def read_golds(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[Doc]:
     return (example.reference for example in CharCorpus(corpus, limit=limit)(nlp))
 
 
-def predict_golds(nlp: Language, golds: Iterable[Doc]) -> Iterator[tuple[Doc, Doc]]:
+def predict_golds(nlp: Language, golds: Iterable[Doc], label_map: LabelMap | None = None) -> Iterator[tuple[Doc, Doc]]:
     """Run a pipeline over the texts of gold documents.
 
     nlp (Language): The pipeline.
     golds (Iterable[Doc]): Gold documents.
-    YIELDS (tuple[Doc, Doc]): Gold and predicted document.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
+    YIELDS (tuple[Doc, Doc]): Gold and predicted document, in order.
     """
     for predicted, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True):
-        yield gold, predicted
+        yield gold, predicted if label_map is None else label_map.relabel(predicted)
 
 
 def predict_pairs(nlp: Language, corpus: Path, *, limit: int = 0) -> Iterator[tuple[Doc, Doc]]:
-    """Run a pipeline over the texts of a corpus; see `read_golds` and `predict_golds`."""
+    """Read the gold documents of a corpus, and run a pipeline over them; see `read_golds` and `predict_golds`."""
     return predict_golds(nlp, read_golds(nlp, corpus, limit=limit))
 
 
 def compare(pairs: Iterable[tuple[Doc, Doc]]) -> list[ComparedDoc]:
-    """Compare documents, which may be tokenized differently.
+    """Collect gold and predicted entities by character offsets; the documents may be tokenized differently.
 
     pairs (Iterable[tuple[Doc, Doc]]): Gold and predicted documents of the same text.
     RETURNS (list[ComparedDoc]): One per pair, in order.
@@ -84,12 +86,13 @@ def compare(pairs: Iterable[tuple[Doc, Doc]]) -> list[ComparedDoc]:
 
 
 def entity_of(ent: Span) -> Entity:
-    """Return an entity with offsets in characters."""
+    """Convert a span to an entity with character offsets."""
     return Entity(ent.start_char, ent.end_char, ent.label_)
 
 
 def _annotated_characters(gold: Doc) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return a (n_characters,) mask of the characters that have gold annotations."""
     annotated = np.ones(len(gold.text), dtype=bool)
-    for token in gold:  # also in documents without any annotation, where every `ent_iob` is 0
+    for token in gold:  # in documents without annotations, every `ent_iob` is 0
         annotated[token.idx : token.idx + len(token)] = token.ent_iob != 0
     return annotated

@@ -14,11 +14,12 @@ from ..extras import has_seqeval, install_hint
 from .bootstrap import RESAMPLES, Scores, Summary, summarize
 from .calibration_error import Confidence, entity_confidence
 from .entity_counts import EntityCounts, by_length, by_surface, count_boundaries, count_entities, count_types
+from .label_maps import LabelMap
 from .mistakes import Confusion, confusion, count_mistakes
 from .predictions import ComparedDoc, compare, predict_golds
 from .script_robustness import ScriptScores, script_scores
 
-MODES = ("strict", "default")  # of seqeval
+MODES = ("strict", "default")  # modes of seqeval's report
 SeqevalT = dict[str, dict[str, float]]  # label or kind of average → precision, recall, f1-score, support
 
 
@@ -26,11 +27,13 @@ SeqevalT = dict[str, dict[str, float]]  # label or kind of average → precision
 class EvaluateSettings:
     """Settings of an evaluation.
 
-    resamples (int): How often documents are drawn, for the intervals.
-    seed (int): Of the draws.
-    known (frozenset[str] | None): The surfaces of the training data, to separate seen from unseen entities.
-    scripts (bool): Predict in other scripts as well, which takes two more passes.
-    seqeval (bool): Add seqeval's report.
+    resamples (int): Number of bootstrap resamples for the intervals.
+    seed (int): Seed of the resamples.
+    known (frozenset[str] | None): Texts of the entities of the training data, to score seen and unseen entities
+        separately; None for no such scores.
+    scripts (bool): Also predict and score the documents in other scripts, which takes two more passes.
+    seqeval (bool): Also compute seqeval's report.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
     """
 
     resamples: int = RESAMPLES
@@ -38,6 +41,7 @@ class EvaluateSettings:
     known: frozenset[str] | None = None
     scripts: bool = False
     seqeval: bool = False
+    label_map: LabelMap | None = None
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,19 @@ class EvaluationReport:
     """All results of an evaluation.
 
     pairs (list[tuple[Doc, Doc]]): Gold and predicted documents.
-    documents (list[ComparedDoc]): The same, as sets of entities.
-    table (EntityCounts): Exact entities by document and label, by which pipelines are compared.
-    exact (Summary): Entities whose boundaries and label are right.
-    boundary (Scores): Entities whose boundaries are right.
-    types (Summary): Entities that overlap one of the same label.
-    lengths (dict[str, Scores]): Exact entities by number of characters.
-    surfaces (dict[str, Scores]): Exact entities by whether the training data has them; empty where it is not known.
-    scripts (dict[str, ScriptScores]): Exact entities in other scripts; empty if not asked for.
-    mistakes (dict[str, int]): Number of mistakes of each kind.
-    matrix (Confusion): Gold labels by predicted labels.
-    confidence (Confidence): Calibration of the scores.
-    seqeval (dict): seqeval's report, by mode; empty if not asked for.
+    documents (list[ComparedDoc]): The same documents, as sets of entities.
+    table (EntityCounts): Counts of exact entities by document and label, for comparisons with other pipelines.
+    exact (Summary): Scores if boundaries and label must be right.
+    boundary (Scores): Scores if only the boundaries must be right.
+    types (Summary): Scores if entities must overlap a gold entity of the same label.
+    lengths (dict[str, Scores]): Exact scores by number of characters.
+    surfaces (dict[str, Scores]): Exact scores of entities that are "seen" or "unseen" in the training data; empty if
+        `known` of the settings is None.
+    scripts (dict[str, ScriptScores]): Exact scores in other scripts; empty if not requested.
+    mistakes (dict[str, int]): Kind → number of mistakes.
+    matrix (Confusion): Confusion matrix of gold and predicted labels.
+    confidence (Confidence): Calibration of the scores of entities.
+    seqeval (dict): Mode → seqeval's report; empty if not requested.
     """
 
     pairs: list[tuple[Doc, Doc]]
@@ -74,7 +79,7 @@ class EvaluationReport:
     seqeval: dict[str, SeqevalT]
 
     def to_json(self) -> dict[str, object]:
-        """Return plain objects; null for what was not asked for."""
+        """Return an object that `json.dumps` accepts, with None for results that were not requested."""
         exact, types = self.exact.to_json(), self.types.to_json()
         return {
             "documents": len(self.documents),
@@ -94,15 +99,16 @@ class EvaluationReport:
 
 
 def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> EvaluationReport:
-    """Run a pipeline over gold documents, and score it.
+    """Run a pipeline over gold documents, and compute all scores.
 
     nlp (Language): The pipeline.
-    golds (list[Doc]): The documents.
-    settings (EvaluateSettings): Settings.
+    golds (list[Doc]): Gold documents with the vocabulary of the pipeline.
+    settings (EvaluateSettings): Resamples, and which optional results to compute.
     RETURNS (EvaluationReport): All results.
-    RAISES (MissingExtraError): If seqeval's report is asked for and seqeval is not installed.
+    RAISES (MissingExtraError): If seqeval's report is requested and seqeval is not installed.
     """
-    pairs = list(tqdm(predict_golds(nlp, golds), total=len(golds), unit=" documents", leave=False, disable=None))
+    predicted = predict_golds(nlp, golds, settings.label_map)
+    pairs = list(tqdm(predicted, total=len(golds), unit=" documents", leave=False, disable=None))
     documents = compare(pairs)
     table = count_entities(documents)
     draws = {"resamples": settings.resamples, "seed": settings.seed}
@@ -118,7 +124,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
         types=summarize(count_types(documents), **draws),
         lengths=summarize(count_entities(documents, by_length), **draws).groups,
         surfaces=surfaces,
-        scripts=script_scores(nlp, golds, table, **draws) if settings.scripts else {},
+        scripts=script_scores(nlp, golds, table, **draws, label_map=settings.label_map) if settings.scripts else {},
         mistakes=count_mistakes(documents),
         matrix=confusion(documents),
         confidence=entity_confidence(pairs),
@@ -127,12 +133,15 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
 
 
 def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
-    """Return the characters of every entity of documents."""
+    """Return the texts of all entities of documents."""
     return frozenset(ent.text for doc in docs for ent in doc.ents)
 
 
 def require_seqeval() -> None:
-    """Raise a MissingExtraError with the command to install seqeval if it is not installed."""
+    """Check that seqeval is installed.
+
+    RAISES (MissingExtraError): If it is not; the message has the command that installs it.
+    """
     if not has_seqeval():
         raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))
 
@@ -140,11 +149,11 @@ def require_seqeval() -> None:
 def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
     """Compute seqeval's classification report, which most papers cite, in both of its modes.
 
-    "strict" takes only legal IOB2 tags as entities, "default" reads tags as conlleval does. Tags that are written from
-    entities, as here, are always legal, so that the two agree; they differ for taggers that predict tags.
+    "strict" accepts only legal IOB2 tags as entities, "default" reads tags as conlleval does. Here tags are created
+    from entities and are always legal, so both modes agree. They differ for taggers that can predict illegal tags.
 
     documents (Sequence[ComparedDoc]): Gold and predicted entities.
-    RETURNS (dict): By mode, then by label and kind of average: precision, recall, f1-score and support, as shares.
+    RETURNS (dict): Mode → label or kind of average → precision, recall and f1-score from 0 to 1, and support.
     RAISES (MissingExtraError): If seqeval is not installed.
     """
     require_seqeval()
@@ -152,7 +161,7 @@ def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
     from seqeval.scheme import IOB2
 
     if not any(document.expected or document.found for document in documents):
-        return {mode: {} for mode in MODES}  # seqeval refuses data without an entity
+        return {mode: {} for mode in MODES}  # seqeval raises for data without entities
     gold = [iob2_tags(document.expected, len(document.text)) for document in documents]
     predicted = [iob2_tags(document.found, len(document.text)) for document in documents]
     options: dict[str, dict[str, Any]] = {"strict": {"mode": "strict", "scheme": IOB2}, "default": {}}
@@ -164,11 +173,11 @@ def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
 
 
 def iob2_tags(entities: Iterable[Entity], length: int) -> list[str]:
-    """Write entities as one IOB2 tag per character.
+    """Convert entities to one IOB2 tag per character.
 
-    entities (Iterable[Entity]): With offsets in characters.
-    length (int): Of the text.
-    RETURNS (list[str]): The tags.
+    entities (Iterable[Entity]): Entities with character offsets.
+    length (int): Length of the text in characters.
+    RETURNS (list[str]): (length,) tags.
     """
     tags = ["O"] * length
     for start, end, label in entities:

@@ -1,4 +1,4 @@
-"""Measure what a pipeline loses on the same documents in another script."""
+"""Measure how much the F of a pipeline falls on the same documents in another script."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,39 +11,52 @@ from ..tokenization.folds import VARIANTS
 from ..training.augmenters import respelled
 from .bootstrap import Difference, Scores, compare_counts, summarize
 from .entity_counts import EntityCounts, count_entities
+from .label_maps import LabelMap
 from .predictions import compare, predict_golds
 
+# Character → its other form in Taiwan, in both directions: 台 → 臺, 臺 → 台.
 SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
 
 
 class ScriptScores(NamedTuple):
-    """changed: Number of documents that differ. scores: On all of them. difference: To the original script."""
+    """Scores of a pipeline on documents in another script.
+
+    changed: number of documents whose text differs from the original. scores: exact scores on all documents.
+    difference: difference of F to the original documents.
+    """
 
     changed: int
     scores: Scores
     difference: Difference
 
     def to_json(self) -> dict[str, object]:
-        """Return plain objects."""
+        """Return an object that `json.dumps` accepts."""
         return {"changed": self.changed, **self.scores.to_json(), "difference": self.difference.to_json()}
 
 
 def script_scores(
-    nlp: Language, golds: list[Doc], as_written: EntityCounts, *, resamples: int, seed: int
+    nlp: Language,
+    golds: list[Doc],
+    as_written: EntityCounts,
+    *,
+    resamples: int,
+    seed: int,
+    label_map: LabelMap | None = None,
 ) -> dict[str, ScriptScores]:
     """Score a pipeline on documents in other scripts.
 
     nlp (Language): The pipeline.
-    golds (list[Doc]): The gold documents.
-    as_written (EntityCounts): The pipeline's exact entities on them as they are.
-    resamples (int): How often documents are drawn, for the intervals.
-    seed (int): Of the draws.
-    RETURNS (dict[str, ScriptScores]): By name of the conversion.
+    golds (list[Doc]): The gold documents in their original script.
+    as_written (EntityCounts): Counts of the pipeline's exact entities on these documents.
+    resamples (int): Number of bootstrap resamples for the intervals.
+    seed (int): Seed of the resamples.
+    label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
+    RETURNS (dict[str, ScriptScores]): Name of the conversion → scores.
     """
     found = {}
     for name, convert in script_conversions().items():
         rewritten = [respelled(gold, convert(gold.text)) for gold in golds]
-        table = count_entities(compare(predict_golds(nlp, rewritten)))
+        table = count_entities(compare(predict_golds(nlp, rewritten, label_map)))
         found[name] = ScriptScores(
             sum(new.text != old.text for new, old in zip(rewritten, golds, strict=True)),
             summarize(table, resamples=resamples, seed=seed).micro,
@@ -53,10 +66,10 @@ def script_scores(
 
 
 def script_conversions() -> dict[str, Callable[[str], str]]:
-    """Return conversions that keep the length of a text, by name: variants swapped, and Simplified."""
+    """Return name → conversion of a text that keeps its length: variants swapped, and Simplified characters."""
     return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
 
 
 def swap_variants(text: str) -> str:
-    """Write every character that Taiwan writes in two ways in the other way, 台 as 臺 and 臺 as 台."""
+    """Replace each character that has two forms in Taiwan with its other form: 台 with 臺, and 臺 with 台."""
     return "".join(SWAPS.get(char, char) for char in text)

@@ -1,1 +1,1 @@
-"""Export, conversion and compression of trained pipelines: from-hf, quantize, ONNX."""
+"""Convert Hugging Face checkpoints to pipelines, quantize pipelines, and export them to ONNX."""

@@ -1,4 +1,4 @@
-"""Run an exported graph over documents, and compare its emissions and tags with those of the pipeline."""
+"""Compare the emissions and tags of an exported graph with those of its pipeline."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,39 +23,34 @@ from ..transformer.batches import MicroBatch, make_micro_batches
 from ..transformer.model import shim_of
 from ..transformer.windows import cut_documents
 
-TOLERANCE = 1e-4  # of emissions, relative to the largest
-# Characters of the texts of a batch; the last text is longer than a window of the default size.
+TOLERANCE = 1e-4  # largest difference of emissions, relative to the largest emission
+# Lengths of the random texts of each batch in characters; the last text is longer than a default window.
 BATCHES = ((1,), (7,), (1, 2, 3, 5, 8, 13, 21, 34, 55, 89), (64,) * 16, (120, 700))
-OTHERS = " 。\nA1\u3000🙂\ue000"  # one character in ten
+OTHERS = " 。\nA1\u3000🙂\ue000"  # unusual characters, one tenth of a random text
 T = TypeVar("T")
 EmissionsT: TypeAlias = Callable[[list[Doc]], FloatsT]  # documents → (n_tokens, n_tags) of all of them
 
 
 @dataclass(frozen=True)
 class ExportComparison:
-    """Differences between two models that read the same random texts.
+    """Differences between two models on the same random texts."""
 
-    difference (float): Largest difference of two emissions, relative to the largest emission.
-    characters, same (int): Number of characters, and of those with the same tag.
-    speed, speed_before (float): Characters a second of the second and of the first model, on as many threads.
-    """
-
-    difference: float
-    characters: int
-    same: int
-    speed: float
-    speed_before: float
+    difference: float  # largest difference of two emissions, relative to the largest emission
+    characters: int  # number of characters
+    same: int  # number of characters with the same tag
+    speed: float  # characters per second of the second model
+    speed_before: float  # characters per second of the first model, with the same number of threads
 
 
 def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folder: Path) -> ExportComparison:
-    """Check that an exported graph agrees with its pipeline.
+    """Check that an exported graph agrees with its pipeline on random texts.
 
     nlp (Language): The pipeline, in float32.
-    ner (CRFEntityRecognizer): Its component.
-    encoder (Model[list[Doc], list[Floats2d]]): The encoder of the component.
+    ner (CRFEntityRecognizer): The exported recognizer.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder of the recognizer.
     folder (Path): The folder of model.onnx and pieces.npz.
-    RETURNS (ExportComparison): Of the pipeline and the graph.
-    RAISES (ValueError): If emissions are too far apart, or a tag differs.
+    RETURNS (ExportComparison): Differences between the pipeline and the graph.
+    RAISES (PipelineError): If emissions differ by more than TOLERANCE, or a tag differs.
     """
 
     def of_pipeline(docs: list[Doc]) -> FloatsT:
@@ -75,12 +70,14 @@ def check_onnx(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT, folde
 def compare(
     nlp: Language, texts: Iterator[list[str]], transitions: Transitions, before: EmissionsT, after: EmissionsT
 ) -> ExportComparison:
-    """Compare two models.
+    """Compare the emissions, tags and speed of two models.
 
-    nlp (Language): Makes documents of texts.
-    texts (Iterator[list[str]]): Batches.
-    transitions (Transitions): Used to decode the emissions of both.
-    before, after (EmissionsT): The models.
+    nlp (Language): The pipeline, which tokenizes the texts.
+    texts (Iterator[list[str]]): Batches of texts.
+    transitions (Transitions): Transitions to decode the emissions of both models.
+    before (EmissionsT): The first model.
+    after (EmissionsT): The second model.
+    RETURNS (ExportComparison): Differences between the two.
     """
     worst = largest = 0.0
     n_characters = n_same = 0
@@ -88,23 +85,23 @@ def compare(
     for i, batch in enumerate(texts):
         docs = [nlp.make_doc(text) for text in batch]
         lengths = [len(doc) for doc in docs]
-        if not i:  # lazy loading and compilation are not measured
+        if not i:  # warm-up: lazy loading and compilation are not measured
             before(docs), after(docs)
-        (rows, seconds_before), (found, seconds) = timed(partial(before, docs)), timed(partial(after, docs))
+        (expected, seconds_before), (found, seconds) = timed(partial(before, docs)), timed(partial(after, docs))
         clocks = [clocks[0] + seconds_before, clocks[1] + seconds]
-        worst = max(worst, float(np.abs(rows - found).max()))
-        largest = max(largest, float(np.abs(rows).max()))
-        n_same += int((decode(rows, lengths, transitions) == decode(found, lengths, transitions)).sum())
-        n_characters += len(rows)
+        worst = max(worst, float(np.abs(expected - found).max()))
+        largest = max(largest, float(np.abs(expected).max()))
+        n_same += int((decode(expected, lengths, transitions) == decode(found, lengths, transitions)).sum())
+        n_characters += len(expected)
     speed_before, speed = (n_characters / clock for clock in clocks)
     return ExportComparison(worst / max(largest, 1e-9), n_characters, n_same, speed, speed_before)
 
 
 class Session:
-    """Runs a graph over documents, in the windows of the pipeline.
+    """Compute the emissions of documents with an ONNX graph, in the windows of the pipeline.
 
-    path (Path): The graph.
-    encoder (Model[list[Doc], list[Floats2d]]): Its wordpieces and windows are used.
+    path (Path): File of the graph.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, for its wordpieces and windows.
     """
 
     def __init__(self, path: Path, encoder: Tok2VecT) -> None:
@@ -116,29 +113,30 @@ class Session:
         self._encoder = encoder
 
     def emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of all documents, (n_tokens, n_tags)."""
+        """Return the emissions of the tokens of all documents, (n_tokens, n_tags)."""
         shim = shim_of(self._encoder)
         get_spans, limit = self._encoder.attrs["get_spans"], shim.backbone.max_length
         cut = cut_documents(docs, shim.table, get_spans, max_length=limit)
         batches = make_micro_batches(cut, shim.table, max_length=limit)
         parts = [self._of_wordpieces(batch) for batch in batches]  # each (n_wordpieces, n_tags)
-        rows = torch.zeros(sum(map(len, docs)), parts[0].shape[1])
+        emissions = torch.zeros(sum(map(len, docs)), parts[0].shape[1])
         for batch, part in zip(batches, parts, strict=True):
-            rows.index_add_(0, batch.tokens, part * batch.shares[:, None])
-        return rows.numpy()
+            emissions.index_add_(0, batch.tokens, part * batch.shares[:, None])
+        return emissions.numpy()
 
     def _of_wordpieces(self, batch: MicroBatch) -> torch.Tensor:
+        """Run the graph on a batch; return the emissions of its wordpieces, (n_wordpieces, n_tags)."""
         inputs = {"input_ids": batch.input_ids.numpy(), "attention_mask": batch.attention_mask.numpy()}
         (emissions,) = self._session.run(None, inputs)
         return torch.from_numpy(emissions).flatten(0, 1)[batch.places]
 
 
 def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Generate texts of characters in a model's vocabulary, and of some others.
+    """Generate random texts from characters in the vocabulary of a model and a tenth of OTHERS.
 
-    encoder (Model[list[Doc], list[Floats2d]]): The model.
-    pieces (Path): Its pieces.npz.
-    YIELDS (list[str]): Batches, always the same.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder, for its unknown wordpiece.
+    pieces (Path): File with the wordpieces of all characters (pieces.npz).
+    YIELDS (list[str]): Batches of texts; the same in every call.
     """
     with np.load(pieces, allow_pickle=False) as arrays:
         ids, counts = arrays["ids"], arrays["counts"]
@@ -154,6 +152,6 @@ def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
 
 
 def timed(run: Callable[[], T]) -> tuple[T, float]:
-    """Call a function. RETURNS (tuple[T, float]): Its result, and seconds."""
+    """Call a function, and return its result and the seconds that it took."""
     start = time.perf_counter()
     return run(), time.perf_counter() - start

@@ -1,18 +1,17 @@
 """Export a pipeline with a Transformer to a folder that ONNX Runtime and numpy run without torch or spaCy.
 
-model.onnx     windows of wordpieces → emissions, in float32 (or in 8 bits, see `quantize_onnx`)
+model.onnx     wordpieces of windows → emissions, in float32 (or in 8 bits, see `quantize_onnx`)
                input_ids, attention_mask: int64, (windows, length)  →  emissions: float32, (windows, length, tags)
-pieces.npz     the wordpieces of each character, its norm included, see `wordpieces.code_point_wordpieces`
-pipeline.json  tags and transitions, special wordpieces around a window, and its largest size
+pieces.npz     wordpieces of the norm of each character, see `wordpieces.code_point_wordpieces`
+pipeline.json  tags and transitions, special wordpieces around a window, and the largest window
 
-The graph has a row of emissions for each wordpiece, and no input that says which wordpieces are a token: a token's
-vector is the mean of its wordpieces', the head is linear, and so a token's emissions are the mean of its wordpieces'
-emissions. The caller takes that mean, in a line.
+The graph returns emissions for each wordpiece. In the pipeline the vector of a token is the mean over its wordpieces,
+and the head is linear. So the caller gets the emissions of a token as the mean over its wordpieces.
 
-torch has two exporters. The one that traces (`dynamo=False`) takes 0.3 s for a 4 × 312 BERT where the one over
-`torch.export` takes 3 to 5, and ONNX Runtime runs its graph 7 to 11 % faster. But it fails for causal decoders (Qwen2
-and LLaMA: their masks are made by `vmap`), keeps whatever branch of a model's code its example took, and is
-deprecated. So the other one is used.
+torch has two exporters. The tracing one (`dynamo=False`) takes 0.3 s for a BERT with 4 layers of width 312, where that
+of `torch.export` takes 3 to 5 s, and ONNX Runtime runs its graph 7 to 11 % faster. But it fails for causal decoders
+(Qwen2 and LLaMA, whose masks use `vmap`), keeps only the branches of the code that its example took, and is deprecated.
+So `torch.export` is used.
 """
 
 import json
@@ -60,14 +59,14 @@ LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
 def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> ExportComparison:
-    """Export a pipeline, and check that the export finds the same entities.
+    """Export a pipeline to ONNX, and check that the exported model predicts the same tags.
 
     nlp (Language): The pipeline, on the CPU. It is changed: adapters are merged, and half precision becomes float32.
     folder (Path): An empty folder.
-    name (Optional[str]): The component, if there are several `zh_tw_crf_ner`.
-    RETURNS (ExportComparison): Differences between the emissions of pipeline and export, and the speed of both.
-    RAISES (ValueError): For what cannot be exported: another encoder than a Transformer of ours, quantized weights,
-        tokens of several characters; or if the export finds other tags.
+    name (Optional[str]): Name of the recognizer, if the pipeline has several `zh_tw_crf_ner`.
+    RETURNS (ExportComparison): Differences between the emissions of pipeline and exported model, and their speed.
+    RAISES (ValueError): If the encoder is not a Transformer of this package, weights are quantized, tokens have several
+        characters, or the exported model predicts other tags.
     """
     require_onnx()
     ner = find_recognizer(nlp, name, CRFEntityRecognizer)
@@ -87,13 +86,17 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> ExportCo
 
 
 def require_onnx() -> None:
-    """Check that the packages are installed. RAISES (ValueError): If one is missing."""
+    """Check that the packages for the export are installed.
+
+    RAISES (MissingExtraError): If one is missing.
+    """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise MissingExtraError(Errors.ZT546.format(missing=", ".join(missing), hint=install_hint("onnx")))
 
 
 def _require_characters(nlp: Language) -> None:
+    """Raise a PipelineError if the pipeline does not have character tokens."""
     tokenizer = nlp.tokenizer
     if not isinstance(tokenizer, CharTokenizer):
         raise PipelineError(Errors.ZT549.format(seen=type(tokenizer).__name__))
@@ -102,12 +105,12 @@ def _require_characters(nlp: Language) -> None:
 
 
 def find_encoder(nlp: Language, ner: CRFEntityRecognizer) -> Tok2VecT:
-    """Find the Transformer of a component: in its own model, or the one to which it listens.
+    """Find the Transformer of a recognizer: in its own model, or in the component that it listens to.
 
     nlp (Language): The pipeline.
-    ner (CRFEntityRecognizer): Its component.
+    ner (CRFEntityRecognizer): The recognizer.
     RETURNS (Model[list[Doc], list[Floats2d]]): The encoder.
-    RAISES (ValueError): If it is none of ours.
+    RAISES (PipelineError): If the encoder is not a Transformer of this package.
     """
     own = ner.model.get_ref("tok2vec")
     listeners = {layer.id for layer in own.walk()}
@@ -127,6 +130,7 @@ def _is_encoder(layer: Model[Any, Any]) -> bool:
 
 
 def _require_plain(shim: BackboneShim) -> None:
+    """Raise a PipelineError if the weights of the Transformer are quantized."""
     quantization = shim.backbone.settings.quantization
     if quantization is not None:
         raise PipelineError(
@@ -135,7 +139,7 @@ def _require_plain(shim: BackboneShim) -> None:
 
 
 def _to_float(shim: BackboneShim) -> None:
-    """Have the pipeline compute in float32, too, so that it can be compared with the export."""
+    """Convert the pipeline's encoder to float32, so that it can be compared with the exported model."""
     backbone = shim.backbone
     memory = replace(backbone.settings.memory, precision="fp32", freeze_layers=0)
     backbone.settings = replace(backbone.settings, memory=memory)
@@ -143,10 +147,11 @@ def _to_float(shim: BackboneShim) -> None:
 
 
 class EmissionModel(nn.Module):
-    """The model that is exported: a backbone and a linear layer.
+    """Module that is exported: a backbone and the linear layer of the head.
 
-    backbone (Backbone): In float32, without adapters.
-    weight, bias (torch.Tensor): (n_tags, width) and (n_tags,) of the head.
+    backbone (Backbone): The backbone in float32, without adapters.
+    weight (torch.Tensor): Weights of the head, (n_tags, width).
+    bias (torch.Tensor): Bias of the head, (n_tags,).
     """
 
     def __init__(self, backbone: Backbone, weight: torch.Tensor, bias: torch.Tensor) -> None:
@@ -157,21 +162,26 @@ class EmissionModel(nn.Module):
         self.head.weight.data, self.head.bias.data = weight, bias
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """(windows, length), (windows, length) → (windows, length, n_tags)"""
+        """Compute emissions.
+
+        input_ids (torch.Tensor): Wordpiece ids, (windows, length).
+        attention_mask (torch.Tensor): 1 for wordpieces and 0 for padding, (windows, length).
+        RETURNS (torch.Tensor): Emissions of each wordpiece, (windows, length, n_tags).
+        """
         mask = bidirectional_mask(attention_mask, torch.float32) if self.is_bidirectional else attention_mask
         hidden = self.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
         return cast(torch.Tensor, self.head(hidden))
 
 
 def write_graph(model: EmissionModel, path: Path) -> None:
-    """Write the graph; weights that one file cannot hold go to a second file, `model.onnx.data`.
+    """Write the ONNX graph of a model. Weights too large for a protobuf file go to a second file, `model.onnx.data`.
 
-    model (EmissionModel): On the CPU.
-    path (Path): The file.
-    RAISES (ValueError): For a family that torch cannot export.
+    model (EmissionModel): The model, on the CPU.
+    path (Path): File of the graph.
+    RAISES (PipelineError): If torch cannot export this model family.
     """
     size = sum(p.numel() * p.element_size() for p in model.parameters())
-    # A batch of two: torch would take a size of 1 for a constant.
+    # The example has two windows: torch would treat a dimension of size 1 as constant.
     example = torch.ones(2, 8, dtype=torch.int64)
     try:
         with torch.inference_mode(False), torch.no_grad(), _quiet():
@@ -185,7 +195,7 @@ def write_graph(model: EmissionModel, path: Path) -> None:
                 dynamic_shapes={name: dict(AXES) for name in INPUTS},
             )
             assert program is not None
-            # Each node lists the source files and lines that it is from: half of a small model's size.
+            # The metadata of nodes list source files and lines: half of the size of a small model.
             for node in program.model.graph.all_nodes():
                 node.metadata_props.clear()
             program.save(path, external_data=size > ONE_FILE)
@@ -196,12 +206,12 @@ def write_graph(model: EmissionModel, path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter: operators of torchvision that are missing, and its own deprecations."""
+    """Silence the exporter's messages about missing operators of torchvision, and its own deprecation warnings."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-        # Both inputs have the same two axes, by the same names.
+        # Intended: both inputs share the names of their axes.
         warnings.filterwarnings("ignore", "# The axis name: .* will not be used", UserWarning)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
@@ -213,10 +223,10 @@ def _quiet() -> Iterator[None]:
 
 
 def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
-    """Write `pipeline.json`, with the SHA-256 of the other files.
+    """Write `pipeline.json` with the SHA-256 of the other files.
 
-    folder (Path): With all other files.
-    metadata (dict): The content; former hashes are replaced.
+    folder (Path): Folder of the exported model; all other files must be written.
+    metadata (dict): The content; existing hashes are replaced.
     """
     others = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "pipeline.json")
     hashes = {path.name: sha256_of(path) for path in others}
@@ -225,6 +235,7 @@ def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
 
 
 def _metadata(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dict[str, Any]:
+    """Return the content of `pipeline.json`, except for the hashes."""
     shim, get_spans = shim_of(encoder), encoder.attrs["get_spans"]
     windows = get_spans if isinstance(get_spans, ClauseWindows) else ClauseWindows()
     limit = shim.backbone.max_length
@@ -237,14 +248,14 @@ def _metadata(nlp: Language, ner: CRFEntityRecognizer, encoder: Tok2VecT) -> dic
         "pipeline": {key: nlp.meta[key] for key in ("name", "version", "license") if nlp.meta.get(key)},
         "labels": list(ner.labels),
         "tags": list(ner.scheme.tags),
-        # From row to column; forbidden ones are −1e30.
+        # Transition scores from row to column; −1e30 for forbidden transitions.
         **{field: array.tolist() for field, array in transitions._asdict().items()},
         "temperature": ner.temperature,
         "min_score": ner.min_score,
         "prefix": shim.table.prefix,
         "suffix": shim.table.suffix,
         "pad": shim.table.pad_id,
-        # In wordpieces, without prefix and suffix; overlap is the context on each side.
+        # Window size without prefix and suffix, and context on each side, in wordpieces.
         "size": size,
         "overlap": min(windows.overlap, size // 4),
     }

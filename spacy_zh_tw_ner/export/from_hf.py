@@ -1,7 +1,7 @@
-"""Convert a token classification checkpoint to a pipeline that finds the same entities, without training.
+"""Convert a token classification checkpoint to a pipeline that predicts the same entities, without training.
 
-The head has the weights of the checkpoint's classifier, and all transitions are 0, so that the best legal path has the
-most probable label of each character wherever these labels are legal together.
+The head gets the weights of the checkpoint's classifier, and all transition scores are 0. So the best path has the
+most probable label of each character, as long as the sequence of these labels is legal.
 """
 
 import re
@@ -20,35 +20,35 @@ from ..components.inspection import find_recognizer
 from ..errors import BaseModelError, Errors, PipelineMismatchError
 from ..transformer.hub import loading, read_config
 
-HEADS = ("classifier", "score")  # names of the classifier in the families
-# The letters of BIO, BIOES, BMES and BILOU → those of BIOES
+HEADS = ("classifier", "score")  # attribute of the classifier in models of transformers
+# Prefixes of BIO, BIOES, BMES and BILOU → those of BIOES
 KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
-# Letters that replace one that a scheme lacks: BIO's I is our I and our E, its B is our B and our S.
+# BIOES prefix → prefixes whose weights are copied, by preference. A BIO checkpoint has no E and S: E gets the weights
+# of I, and S those of B.
 STAND_INS = {"B": "BI", "I": "IB", "E": "EI", "S": "SBI"}
 
 
 class Classifier(NamedTuple):
-    """Classifier of a checkpoint.
+    """Linear classifier of a token classification checkpoint."""
 
-    labels: As the checkpoint writes them, such as "B-ORG". weight: (n_labels, width). bias: (n_labels,).
-    """
-
-    labels: list[str]
-    weight: torch.Tensor
-    bias: torch.Tensor
+    labels: list[str]  # tags of the checkpoint, such as "B-ORG"
+    weight: torch.Tensor  # (n_labels, width)
+    bias: torch.Tensor  # (n_labels,)
 
 
 def pipeline_from_hf(
     name: str, *, revision: str | None = None, size: int = 254, overlap: int = 16, save_dtype: str | None = None
 ) -> Language:
-    """Convert a checkpoint to a pipeline.
+    """Convert a token classification checkpoint to a pipeline.
 
     name (str): Id on the Hugging Face Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    size (int), overlap (int): Of the windows, in wordpieces.
-    save_dtype (Optional[str]): "fp16" or "bf16" halves the size on disk.
-    RETURNS (Language): With the components `transformer`, `ner` and `doc_cleaner`.
-    RAISES (ValueError): As `read_classifier`, and for labels in no known scheme.
+    size (int): Size of the windows in wordpieces.
+    overlap (int): Overlap of the windows in wordpieces.
+    save_dtype (Optional[str]): Type of the weights on disk: "fp16" or "bf16" halves the size; None for float32.
+    RETURNS (Language): Pipeline with the components `transformer`, `ner` and `doc_cleaner`.
+    RAISES (ValueError): If the checkpoint has no linear classifier, its labels have no names, or a label is in no known
+        tag scheme.
     """
     classifier = read_classifier(name, revision)
     labels = sorted({label for _, label in _parse(name, classifier.labels) if label})
@@ -60,7 +60,7 @@ def pipeline_from_hf(
     tok2vec = listener | {"pooling": {"@layers": "reduce_mean.v1"}}
     head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": tok2vec}
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": head})
-    # Hidden states take kilobytes a character, and are kept as long as a document.
+    # Hidden states take kilobytes per character; `doc_cleaner` removes them from finished documents.
     nlp.add_pipe("doc_cleaner", config={"attrs": {"_.trf_data": None}, "silent": True})
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
@@ -72,12 +72,12 @@ def pipeline_from_hf(
 def create_init_from_hf_v1(
     name: str, revision: str | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning from a token classification checkpoint.
+    """Registered as `spacy-zh-tw-ner.init_from_hf.v1`: start fine-tuning with the classifier of a checkpoint.
 
-    name (str): The checkpoint that the encoder is from.
+    name (str): The token classification checkpoint from which the encoder is loaded: id on the Hub, or folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
     component (Optional[str]): Name of the recognizer, if there are several.
-    RETURNS (Callable[[Language], None]): Called by spaCy after the pipeline is initialized.
+    RETURNS (Callable[[Language], None]): Callback for [initialize.after_init].
     """
 
     def init_from_hf(nlp: Language) -> None:
@@ -87,13 +87,13 @@ def create_init_from_hf_v1(
 
 
 def read_classifier(name: str, revision: str | None = None) -> Classifier:
-    """Read the classifier of a checkpoint from the Hub, its cache or a folder.
+    """Read the classifier of a token classification checkpoint from the Hub, its cache or a folder.
 
     name (str): Id on the Hub, or a folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    RETURNS (Classifier): Its labels and weights, float32.
-    RAISES (ValueError): If it is no token classification checkpoint, its labels have no names, or its head is more
-        than one linear layer.
+    RETURNS (Classifier): Labels and float32 weights.
+    RAISES (BaseModelError): If the checkpoint has no classifier, a classifier of more than one linear layer, or labels
+        without names.
     """
     from transformers import AutoModelForTokenClassification
 
@@ -120,13 +120,13 @@ def read_classifier(name: str, revision: str | None = None) -> Classifier:
 
 
 def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name: str) -> list[str]:
-    """Copy the rows of a classifier into a component's head, and set its transitions to 0.
+    """Copy the weights of a classifier into the head of a recognizer, and set its transition scores to 0.
 
-    component (CRFEntityRecognizer): Initialized. Labels that the classifier lacks keep their weights.
-    classifier (Classifier): Of the checkpoint that the component's encoder is from.
-    name (str): Of the checkpoint, for messages.
+    component (CRFEntityRecognizer): The initialized recognizer. Labels that the classifier lacks keep their weights.
+    classifier (Classifier): Classifier of the checkpoint from which the recognizer's encoder was loaded.
+    name (str): Name of the checkpoint, for error messages.
     RETURNS (list[str]): The labels that both have.
-    RAISES (ValueError): If the widths differ, or no label is in both.
+    RAISES (PipelineMismatchError): If the widths differ, or the two have no label in common.
     """
     rows: dict[tuple[str, str], int] = {}
     for i, parsed in enumerate(_parse(name, classifier.labels)):
@@ -155,11 +155,12 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
 
 
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
+    """Return the row of the classifier for a BIOES prefix and label; None if the classifier lacks it."""
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 
 def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
-    """Split each label into kind and label; ("O", "") outside of entities."""
+    """Split each tag into BIOES prefix and label, such as ("B", "ORG"); ("O", "") outside of entities."""
     parsed = []
     for text in labels:
         match = re.fullmatch(r"([BIMELSU])[-_](.+)", text, flags=re.IGNORECASE)
@@ -168,7 +169,7 @@ def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
         elif match:
             parsed.append((KINDS[match[1].upper()], match[2]))
         elif text.upper() in ("X", "PAD", "[PAD]", "[CLS]", "[SEP]", "<PAD>"):
-            parsed.append(("", ""))  # used by trainers for positions without a character
+            parsed.append(("", ""))  # class of some checkpoints for special wordpieces and padding; not used
         else:
             raise BaseModelError(Errors.ZT355.format(name=name, label=text))
     return parsed

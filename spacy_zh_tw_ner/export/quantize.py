@@ -1,7 +1,7 @@
-"""Quantize the weights of a pipeline: smaller, and faster on CPUs.
+"""Quantize the weights of a pipeline to int8 or bfloat16, which is smaller and faster on CPUs.
 
-A Transformer gets linear layers in 8 bits, or all of its weights in bfloat16. A BiLSTM gets bfloat16 only: torch's
-LSTM in 8 bits has one scale for a whole batch at each step, so that a text would depend on its neighbours.
+A Transformer gets 8-bit linear layers, or all of its weights in bfloat16. A BiLSTM gets bfloat16 only: torch's 8-bit
+LSTM uses one scale for a whole batch at each step, so the result for a text would depend on the other texts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,13 +31,14 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 
 def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: bool = False) -> None:
-    """Save a pipeline with a quantized encoder. Head and CRF are not changed.
+    """Quantize the encoder of a pipeline, and save the pipeline. Head and CRF stay in float32.
 
-    nlp (Language): The pipeline, on the CPU. It is changed; adapters are merged.
+    nlp (Language): The pipeline, on the CPU. It is changed: its encoder is quantized, and adapters are merged.
     folder (Path): An empty folder.
-    to (str): "int8" for linear layers in 8 bits, see `cpu_acceleration.int8_linear`; "bf16" for all weights in 16.
-    force (bool): Write bf16 even if this CPU emulates it.
-    RAISES (ValueError): If no encoder of the pipeline can be quantized so.
+    to (str): "int8" for 8-bit linear layers, see `cpu_acceleration.int8_linear`; "bf16" for all weights in bfloat16.
+    force (bool): Write bf16 even if this CPU has no bfloat16 instructions.
+    RAISES (ValueError): If no encoder of the pipeline can be quantized to `to`.
+    RAISES (DeviceError): For bf16 on a CPU without bfloat16 instructions, unless `force` is set.
     """
     require_encoder(nlp, to)
     require_replaceable(folder)
@@ -64,12 +65,14 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
+    """Merge adapters, and quantize a backbone to "int8" or "bf16"."""
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
         memory = replace(memory, precision="fp32", freeze_layers=0)
     else:
-        # Only frozen weights are kept in half precision. Shared layers cannot be frozen, and are rounded as they run.
+        # The backbone stores only frozen layers in half precision, so all are frozen. Shared layers (ALBERT) cannot be
+        # frozen; their weights are rounded at each use.
         model = shim.backbone.model
         frozen = 0 if shares_layers(model) else len(layers_of(model))
         quantization, save_dtype = None, "bf16"
@@ -80,14 +83,17 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """Return the better target for the encoder: "int8" for a Transformer, "bf16" for a BiLSTM alone."""
+    """Return the best target for the encoders of a pipeline: "bf16" for only BiLSTMs, else "int8"."""
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 
 def require_encoder(nlp: Language, to: str) -> None:
-    """Check that a pipeline can be quantized to a target.
+    """Check that a pipeline has an encoder that can be quantized.
 
-    RAISES (ValueError): For another target, or if no encoder of the pipeline can be quantized so.
+    nlp (Language): The pipeline.
+    to (str): The target: "int8" or "bf16".
+    RAISES (SettingError): If the target is neither.
+    RAISES (PipelineError): If no encoder of the pipeline can be quantized to the target.
     """
     if to not in TARGETS:
         raise SettingError(Errors.ZT542.format(value=to, choices=", ".join(TARGETS)))
@@ -97,22 +103,24 @@ def require_encoder(nlp: Language, to: str) -> None:
 
 
 def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
-    """Find our Transformers in a pipeline, those inside a head included."""
+    """Return the Transformers of this package in all components of a pipeline, including those inside a recognizer."""
     return (shim for layer in _layers(nlp) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Find the layers with our BiLSTM."""
+    """Return the layers of all components that contain a BiLSTM of this package."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 
 def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
+    """Yield the layers of all components."""
     for _, component in nlp.pipeline:
         model = getattr(component, "model", None)
         yield from model.walk() if model is not None else ()
 
 
 def _blocks(config: dict[str, Any], architectures: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield all blocks of a config with one of the architectures."""
     if config.get("@architectures") in architectures:
         yield config
     for value in config.values():

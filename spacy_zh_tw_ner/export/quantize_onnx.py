@@ -3,19 +3,20 @@
     MatMul(hidden, weight)  →  DynamicQuantizeLinear(hidden) ┐
                                MatMulInteger(·, int8 weight) ┴ Cast → Mul by both scales
 
-These are operators of ONNX itself, which ONNX Runtime fuses into one. A weight has one scale a column, and a column is
-an output ("per channel"); hidden states have one scale and one zero point a batch. Products of two hidden states, as
-attention has them, stay in float32, and so do biases, norms and the head, whose emissions are added up along a text.
-Embedding tables have one scale a row; rows become float32 when they are looked up. Weights are mapped from disk.
+These are standard ONNX operators, which ONNX Runtime fuses into one. Weights are quantized per channel: one scale per
+column, that is, per output. Hidden states have one scale and one zero point per batch. These stay in float32: products
+of two hidden states (attention), biases, norms, and the head, because the CRF sums its emissions along a text.
+Embedding tables have one scale per row; a row is converted to float32 when it is looked up. Weights are memory-mapped.
 
 Weights of products use 7 of the 8 bits, so that sums of products fit into 16 bits on CPUs without VNNI.
 
-A random 12 × 768 BERT shrinks from 388 to 98 MiB and reads 2.6 to 3.1 times as many wordpieces per second (24 to 512
-per call, one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31). Block-wise quantization (`MatMulNBits`) is less than
-twice as fast as float32. The cost, for a 3 × 192 BERT trained on the embedded corpus (dev and test together):
+A random BERT with 12 layers of width 768 shrinks from 388 to 98 MiB, and processes 2.6 to 3.1 times as many wordpieces
+per second (24 to 512 per call, one thread of an AMD EPYC with VNNI, ONNX Runtime 1.31). Block-wise quantization
+(`MatMulNBits`) is less than twice as fast as float32. Loss of accuracy of a BERT with 3 layers of width 192, trained on
+the embedded corpus (dev and test data together):
 
                                                root mean square error of     F
-                                               emissions, of float32's
+                                               emissions, relative
     float32                                                                62.58
     this module (weights 7, embeddings 8 bits)           1.08 %            62.48
     embeddings in 16 bits                                0.97 %            62.11   (12 × 768: 16 MiB more memory)
@@ -48,40 +49,36 @@ from .export_onnx import find_encoder, write_metadata
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
-AT_ONCE = 32  # documents
-# Without VNNI, a CPU adds two products of a hidden state (at most 255) and a weight in 16 bits, which hold at most
-# 2 · 255 · 64. So weights have 7 bits, as with `reduce_range` in onnxruntime.quantization.
+AT_ONCE = 32  # documents per batch when F is measured
+# Without VNNI, a CPU adds two products of a hidden state (at most 255) and a weight in 16 bits (at most 32767), which
+# hold 2 · 255 · 64. So weights have 7 bits, as with `reduce_range` in onnxruntime.quantization.
 LARGEST_WEIGHT = 64
 FLOAT = 1  # `onnx.TensorProto.FLOAT`
-LARGE = 1024  # bytes; smaller tensors stay in the graph
-PAGE = 4096  # bytes; mapped tensors begin at multiples of it
+LARGE = 1024  # bytes; smaller tensors stay in the file of the graph
+PAGE = 4096  # bytes; alignment of memory-mapped tensors
 
 
 @dataclass(frozen=True)
 class QuantizedComparison(ExportComparison):
-    """Differences between a graph in 8 bits and the one in float32, called `before`.
+    """Differences between the float32 graph (`before`) and the quantized one."""
 
-    size, size_before (int): Bytes of the graph and its weights.
-    f_score, f_score_before (float | None): Micro F of exact spans, 0 to 100; None without gold documents.
-    """
-
-    size: int
+    size: int  # bytes of the quantized graph and its weights
     size_before: int
-    f_score: float | None = None
+    f_score: float | None = None  # micro F of exact spans, 0 to 100; None without gold documents
     f_score_before: float | None = None
 
 
 def quantize_onnx(
     nlp: Language, folder: Path, name: str | None = None, golds: Sequence[Doc] = ()
 ) -> QuantizedComparison:
-    """Replace a graph in float32 by one in 8 bits.
+    """Replace the float32 graph of an exported model by one with int8 weights, and measure the change.
 
-    nlp (Language): The pipeline, after `write_onnx`.
+    nlp (Language): The exported pipeline, as changed by `write_onnx`.
     folder (Path): The folder that `write_onnx` has written.
-    name (Optional[str]): The component, as for `write_onnx`.
-    golds (Sequence[Doc]): Documents with entities, to measure F on: emissions are ONNX Runtime's, and the component
-        decodes them, with its `min_score` and temperature. Gazetteers are not exported and do not count here.
-    RETURNS (QuantizedComparison): The differences.
+    name (Optional[str]): Name of the recognizer, as for `write_onnx`.
+    golds (Sequence[Doc]): Gold documents to measure F on. The emissions come from ONNX Runtime, and are decoded with
+        the recognizer's `min_score` and temperature, without gazetteers, which are not exported.
+    RETURNS (QuantizedComparison): Differences between both graphs.
     """
     with TemporaryDirectory(dir=folder) as temporary:
         before = Path(temporary)
@@ -97,6 +94,7 @@ def quantize_onnx(
 def _compare(
     nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path, golds: Sequence[Doc]
 ) -> QuantizedComparison:
+    """Compare the quantized graph in `after` with the float32 graph in `before`."""
     encoder = find_encoder(nlp, ner)
     sessions = [Session(folder / "model.onnx", encoder) for folder in (before, after)]
     size_before, size = (sum(path.stat().st_size for path in each.glob("model.onnx*")) for each in (before, after))
@@ -109,6 +107,7 @@ def _compare(
 
 
 def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: Sequence[Doc]) -> float:
+    """Return micro F (0 to 100) on gold documents, with the emissions of a graph."""
     examples = []
     decoder = EntityDecoder(ner.scheme, ner.transitions(), temperature=ner.temperature, min_score=ner.min_score)
     for start in range(0, len(golds), AT_ONCE):
@@ -121,16 +120,16 @@ def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: S
 
 
 def write_int8(source: Path, target: Path) -> None:
-    """Quantize the weights of a graph.
+    """Quantize the weights of a graph to int8.
 
-    source (Path): A file that `export_onnx.write_graph` has written.
-    target (Path): The new file. Its weights are in a second file, its name with `.data` appended.
+    source (Path): File of a graph that `export_onnx.write_graph` has written.
+    target (Path): File of the new graph. Large weights go to a second file, `<target>.data`.
     """
     import onnx
 
     model = onnx.load(source)
     graph = _Graph(model.graph.initializer)
-    # Nodes are in the order in which they run, and so the last product is the head's.
+    # Nodes are in topological order, so the last product is that of the head, which stays in float32.
     *products, _ = (node.output[0] for node in model.graph.node if graph.has_matrix(node, "MatMul", 1))
     for node in model.graph.node:
         if node.output[0] in products:
@@ -149,25 +148,25 @@ def write_int8(source: Path, target: Path) -> None:
 
 
 class _Graph:
-    """Nodes and weights of the quantized graph.
+    """Builder of the nodes and weights of the quantized graph.
 
-    tensors (Iterable[TensorProto]): Weights of the graph in float32. Quantized ones are added.
+    tensors (Iterable[TensorProto]): Weights of the float32 graph; quantized weights are added to `tensors`.
     """
 
     def __init__(self, tensors: Iterable["TensorProto"]) -> None:
         self.tensors = {tensor.name: tensor for tensor in tensors}
         self.nodes: list[NodeProto] = []
-        self._inputs = dict[str, list[str]]()  # names of hidden states → of their values, scale and zero point
+        self._inputs = dict[str, list[str]]()  # hidden states → their quantized values, scale, zero point
 
     def has_matrix(self, node: "NodeProto", kind: str, index: int) -> bool:
-        """Return whether a node is of a kind, and its input at this index is a matrix of weights."""
+        """Return whether a node is an operator `kind`, such as MatMul, whose input at `index` is a weight matrix."""
         tensor = self.tensors.get(node.input[index]) if node.op_type == kind else None
         return tensor is not None and len(tensor.dims) == 2
 
     def quantize_product(self, node: "NodeProto") -> None:
-        """Add the nodes of a product in 8 bits."""
+        """Replace a product of hidden states and weights by nodes that compute it in 8 bits."""
         (hidden, weight), output = node.input, node.output[0]
-        if hidden not in self._inputs:  # query, key and value have the same input
+        if hidden not in self._inputs:  # quantized once: query, key and value have the same input
             self._inputs[hidden] = [f"{hidden}_uint8{part}" for part in ("", "_scale", "_zero")]
             self._add("DynamicQuantizeLinear", [hidden], self._inputs[hidden])
         states, scale, zero = self._inputs[hidden]
@@ -178,7 +177,7 @@ class _Graph:
         self._add("Mul", [f"{output}_int32_float", f"{output}_int32_scale"], [output])
 
     def quantize_table(self, node: "NodeProto") -> None:
-        """Add the nodes of a lookup in an embedding table in 8 bits."""
+        """Replace a lookup in an embedding table by nodes that look up 8-bit rows and convert them to float32."""
         (table, index), output = node.input, node.output[0]
         quantized, scales = self._quantize(table, axis=1, largest=127)
         self._add("Gather", [quantized, index], [f"{output}_rows"])
@@ -187,7 +186,13 @@ class _Graph:
         self._add("Mul", [f"{output}_rows_float", f"{output}_rows_scale"], [output])
 
     def _quantize(self, name: str, *, axis: int, largest: int) -> tuple[str, str]:
-        """Quantize a matrix. RETURNS (tuple[str, str]): Names of its values and of its scales along the axis."""
+        """Quantize a weight matrix.
+
+        name (str): Name of the matrix.
+        axis (int): Axis over which the largest absolute value determines a scale.
+        largest (int): Largest quantized value.
+        RETURNS (tuple[str, str]): Names of the int8 matrix and of its scales.
+        """
         from onnx import numpy_helper
 
         quantized, scales = f"{name}_int8", f"{name}_int8_scale"
@@ -199,13 +204,14 @@ class _Graph:
         return quantized, scales
 
     def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        """Add a node to the quantized graph."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
 
 
 def _write_external(tensors: Iterable["TensorProto"], path: Path) -> None:
-    """Move large tensors into a file; each refers to its place in it."""
+    """Move the data of large tensors to a file; each tensor then refers to its offset in that file."""
     from onnx import external_data_helper
 
     with path.open("wb") as file:
@@ -213,7 +219,7 @@ def _write_external(tensors: Iterable["TensorProto"], path: Path) -> None:
             if len(tensor.raw_data) < LARGE:
                 continue
             file.write(bytes(-file.tell() % PAGE))
-            # The name of a file in the same folder.
+            # ONNX requires a path relative to the graph: the files are in the same folder.
             external_data_helper.set_external_data(tensor, path.name, file.tell(), len(tensor.raw_data))
             file.write(tensor.raw_data)
             tensor.ClearField("raw_data")

@@ -23,32 +23,33 @@ from .optimizer import create_optimizer
 from .required_packages import require_factory, require_trainable
 from .span_groups import CharacterSpans
 
-BATCH_CHARACTERS = 32_768
-# Environment variables of torch.load; only users set the second one.
+BATCH_CHARACTERS = 32_768  # characters after which `pipe` ends a batch
+# Environment variables that torch.load reads. This package sets only the first one, and only if none is set.
 WEIGHTS_ONLY, NOT_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 EMPTY: dict[str, Any] = {}
 GAZETTEER, RECOGNIZERS = "zh_tw_gazetteer", ("zh_tw_crf_ner", "zh_tw_crf_ensemble")
-SECTIONS = ("nlp", "training", "initialize")  # spaCy requires every setting of these
+SECTIONS = ("nlp", "training", "initialize")  # config sections of which spaCy requires every setting
 
 
 class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     """Traditional Chinese as written in Taiwan.
 
-    Tokens are single characters. `token.text` is the original text; in `token.norm_`, full width characters are half
-    width, and with "variants" 臺 is 台. Match on NORM to find both forms:
+    Tokens are single characters. `token.text` is the original character. `token.norm_` is normalized: full width
+    characters become half width, and with "variants", 臺 becomes 台. Match on NORM to find both forms:
 
         nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}})
         phrases = PhraseMatcher(nlp.vocab, attr="NORM")
         phrases.add("GPE", [nlp.make_doc("台北市")])
         matcher = Matcher(nlp.vocab)
-        matcher.add("GPE", [[{"NORM": norm} for norm in "台北市"]])  # one pattern a character; never "臺" as a NORM
+        matcher.add("GPE", [[{"NORM": norm} for norm in "台北市"]])  # one pattern per character; no NORM is "臺"
         doc = nlp("臺北市與台北市")
         assert [doc[start:end].text for _, start, end in phrases(doc)] == ["臺北市", "台北市"]
         assert [doc[start:end].text for _, start, end in matcher(doc)] == ["臺北市", "台北市"]
 
-    On ORTH, TEXT or LOWER, and without "variants", a pattern finds only its own characters.
+    A pattern on ORTH, TEXT or LOWER, or without "variants", matches only its own characters.
 
-    `max_length` is ten times spaCy's: that limit guards parsers, whose memory grows faster than ours with the text.
+    `max_length`, in characters, is ten times the limit of spaCy, which exists for parsers: they need much more memory
+    for long texts than this package.
     """
 
     lang = "zh_tw"
@@ -61,19 +62,19 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def from_config(
         cls, config: dict[str, Any] | Config = EMPTY, *, auto_fill: bool = True, **kwargs: Any
     ) -> "TraditionalChinese":
-        """Build a pipeline as spaCy does, and add settings that the config lacks.
+        """Build a pipeline as spaCy does, and fill a config that lacks settings with default values.
 
-        `spacy train` and `assemble` fill configs with default values; `spacy debug config`, `debug data` and
-        `debug model` reject configs that those two accept. Complete configs, as of saved pipelines, stay as they are.
+        `spacy train` and `assemble` fill configs themselves, but `spacy debug config`, `debug data` and `debug model`
+        would reject such configs. Complete configs, for example of saved pipelines, are not changed.
         """
         default = cls.default_config
         is_partial = any(default[section].keys() - config.get(section, {}).keys() for section in SECTIONS)
         return cast("TraditionalChinese", super().from_config(config, auto_fill=auto_fill or is_partial, **kwargs))
 
     def resume_training(self, *, sgd: Optimizer | None = None) -> Optimizer:
-        """Continue training a pipeline, with a new optimizer if none is given.
+        """Prepare a pipeline for further training; create a new optimizer if none is given.
 
-        spaCy returns the optimizer of an earlier run, if there was one, whose rate may have fallen to 0.
+        spaCy would return the optimizer of an earlier run, whose learning rate may have fallen to 0.
         """
         if sgd is None:
             self._optimizer = None
@@ -88,13 +89,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn if it has no effect at its position."""
+        """Add a component as spaCy does; warn if it is a gazetteer after the recognizer that should use its words."""
         component = super().add_pipe(*args, **kwargs)
         _warn_of_order(self)
         return component
 
     def create_pipe(self, factory_name: str, *args: Any, **kwargs: Any) -> Any:
-        """Create a component as spaCy does; torch modules in it predict safely in threads.
+        """Create a component as spaCy does, and make the predictions of its torch modules thread-safe.
 
         RAISES (MissingExtraError): If the package of the component is not installed.
         """
@@ -102,12 +103,12 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return _guard(super().create_pipe(factory_name, *args, **kwargs))
 
     def create_pipe_from_source(self, *args: Any, **kwargs: Any) -> tuple[Any, str]:
-        """Take a component from another pipeline as spaCy does; torch modules in it predict safely in threads."""
+        """Copy a component from another pipeline as spaCy does, and make its predictions thread-safe."""
         component, factory = super().create_pipe_from_source(*args, **kwargs)
         return _guard(component), factory
 
     def initialize(self, *args: Any, **kwargs: Any) -> Any:
-        """Initialize the pipeline as spaCy does; torch modules created here predict safely in threads."""
+        """Initialize the pipeline as spaCy does, and make predictions of torch modules thread-safe."""
         optimizer = super().initialize(*args, **kwargs)
         for _, component in self.components:
             _guard(component)
@@ -116,7 +117,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def update(self, *args: Any, exclude: Iterable[str] = (), **kwargs: Any) -> Any:
         """Update the pipeline as spaCy does.
 
-        RAISES (PipelineError): If a component cannot be trained with the numpy that is installed.
+        RAISES (PipelineError): If a component cannot be trained with the installed version of numpy.
         """
         exclude = tuple(exclude)
         require_trainable(self, exclude)
@@ -151,7 +152,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
             super().from_bytes(bytes_data, **kwargs)
         return self
 
-    def pipe(  # all of spaCy's arguments, passed on
+    def pipe(  # other arguments of spaCy's method are in kwargs
         self,
         texts: Iterable[Any],
         *,
@@ -160,13 +161,13 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         n_process: int = 1,
         **kwargs: Any,
     ) -> Iterator[Any]:
-        """Process texts as spaCy does, in batches that are also bounded by their number of characters.
+        """Process texts as spaCy does, in batches that also have a limited number of characters.
 
-        Each component processes a whole batch before the next component begins, and a Transformer stores kilobytes for
-        each character, so a batch of `batch_size` books would need far more memory than one of headlines.
+        Each component processes a whole batch before the next component starts, and a Transformer stores kilobytes per
+        character. Without this limit, a batch of `batch_size` books would need far more memory than one of headlines.
         """
         process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
-        if as_tuples:  # spaCy calls this method again with the texts alone
+        if as_tuples:  # spaCy calls this method again, with the texts only
             yield from process(texts, as_tuples=True, n_process=n_process)
             return
         if n_process != 1:
@@ -177,7 +178,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
 
 def _warn_of_order(nlp: Language) -> None:
-    """Warn if the component that was added last is a gazetteer and follows the recognizer that should use its words."""
+    """Warn if the last component is a gazetteer that runs after a recognizer, which therefore cannot use its words."""
     factories = [(name, nlp.get_pipe_meta(name).factory) for name in nlp.component_names]
     if not factories or factories[-1][1] != GAZETTEER:
         return
@@ -188,6 +189,7 @@ def _warn_of_order(nlp: Language) -> None:
 
 
 def _guard(component: Any) -> Any:
+    """Make predictions of the torch modules in a component thread-safe; return the component."""
     model = getattr(component, "model", None)
     if isinstance(model, Model):
         guard_modules(model)
@@ -195,20 +197,23 @@ def _guard(component: Any) -> Any:
 
 
 def _with_character_spans(doc: Doc) -> Doc:
-    """Restore, in a document from another process, the span groups that survive retokenizing."""
+    """Convert the span groups of a document from another process to groups that survive retokenizing."""
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)
     return doc
 
 
 def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Return the msgpack files that components will load, including components of other packages."""
+    """Yield the msgpack files of models that the named components will load from the folder of a pipeline."""
     return (file for name in names if (file := folder / name / "model").is_file())
 
 
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Make components of other packages load torch weights without pickle, the default only since torch 2.6."""
+    """Context manager: components of other packages load torch weights without pickle.
+
+    This is the default of torch only since version 2.6.
+    """
     set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
     if not set_:
         os.environ[WEIGHTS_ONLY] = "1"
@@ -220,11 +225,12 @@ def _weights_only() -> Iterator[None]:
 
 
 def divide(texts: Iterable[Any], *, max_items: int, max_characters: int) -> Iterator[list[Any]]:
-    """Divide a stream into batches.
+    """Divide a stream of texts into batches.
 
-    texts (Iterable[str | Doc]): Of any length.
-    max_items (int), max_characters (int): A batch ends with the text that reaches either.
-    YIELDS (list[str | Doc]): Batches in the order of the texts, none empty.
+    texts (Iterable[str | Doc]): Texts or documents of any length.
+    max_items (int): Largest number of texts per batch.
+    max_characters (int): A batch ends with the text that reaches this total number of characters.
+    YIELDS (list[str | Doc]): Non-empty batches, in the order of the texts.
     """
     batch: list[Any] = []
     n_characters = 0

@@ -1,4 +1,4 @@
-"""Language data of `zh_tw`: the tokenizer of its configs, numerals, and stop words."""
+"""Language data of `zh_tw`: default tokenizer, numerals, and stop words."""
 
 import re
 from collections.abc import Callable
@@ -17,15 +17,15 @@ DEFAULT_CONFIG = """
 
 DIGITS = "〇○零一二三四五六七八九十兩廿卅卌壹貳貮參叁肆伍陸柒捌玖拾"
 MULTIPLIERS = "十百千萬億兆京佰仟"
-# 半 after a unit is a half of it (三千半); ‧ and 點 are decimal points; 分之 is the bar of a fraction.
+# 半 after a unit is half of it (三千半 = 3,500); ‧ and 點 are decimal points; 分之 is the bar of a fraction.
 CHINESE_NUMBER = re.compile(
     rf"(?:第|負)?[{DIGITS}{MULTIPLIERS}]+(?:[點‧・][{DIGITS}]+|分之[{DIGITS}{MULTIPLIERS}]+|半)?"
 )
 ARABIC_NUMBER = re.compile(r"[+\-＋－±~～]?\d+(?:[,，]\d{3})*(?:[.．]\d+)?(?:[/／]\d+)?")  # \d matches ０-９, too
 MIXED_NUMBER = re.compile(rf"\d+(?:[,，]\d{{3}})*(?:[.．]\d+)?[{MULTIPLIERS}]+")
 
-# Function words as written in Taiwan, compiled for this project and grouped by what they do in a sentence. Single
-# characters come first, because the default tokens are characters; longer words serve pipelines that group or segment.
+# Function words as written in Taiwan, compiled for this project and grouped by their function. Single characters come
+# first, because default tokens are characters; longer words are for pipelines with longer tokens.
 STOP_WORDS = set(
     """
 的 之 地 得 了 著 過 們 第 等 所 而 且 與 和 及 跟 同 或 但 卻 則 就 才 又 也 都 皆 均 還 再 更 最
@@ -62,18 +62,18 @@ STOP_WORDS = set(
 
 
 def like_num(text: str) -> bool:
-    """Return whether a token is a number: `三`, `壹佰`, `１２`, `1,200`, `3萬`, `三分之二`.
+    """Return whether a token is a number, such as `三`, `壹佰`, `１２`, `1,200`, `3萬` or `三分之二`.
 
-    text (str): The token's text.
+    text (str): The text of the token.
     RETURNS (bool): True if the whole token is a number.
     """
     return any(pattern.fullmatch(text) for pattern in (CHINESE_NUMBER, ARABIC_NUMBER, MIXED_NUMBER))
 
 
 class TraditionalChineseDefaults(BaseDefaults):
-    """Traditional stop words, Chinese numerals, and characters as tokens, written without spaces."""
+    """Defaults of the language: tokenizer of characters, stop words in Traditional characters, and Chinese numerals."""
 
     config = load_config_from_str(DEFAULT_CONFIG)
-    lex_attr_getters: dict[int, Callable[[str], Any]] = {LIKE_NUM: like_num}  # noqa: RUF012 - spaCy's own form
+    lex_attr_getters: dict[int, Callable[[str], Any]] = {LIKE_NUM: like_num}  # noqa: RUF012 - as spaCy defines it
     stop_words = STOP_WORDS
-    writing_system = {"direction": "ltr", "has_case": False, "has_letters": False}  # noqa: RUF012 - spaCy's own form
+    writing_system = {"direction": "ltr", "has_case": False, "has_letters": False}  # noqa: RUF012 - as spaCy defines it

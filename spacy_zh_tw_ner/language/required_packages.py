@@ -1,4 +1,4 @@
-"""Check that the packages that components of other projects need are installed, and work with this numpy."""
+"""Check that the packages of components from other projects are installed and work with the installed numpy."""
 
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
@@ -11,32 +11,32 @@ from spacy.util import registry
 from ..errors import Errors, MissingExtraError, PipelineError
 
 CURATED = "curated_transformer"
-# Components of other projects, by the package that has their factories
+# Name of a factory from another project → the package that has it
 PACKAGES = {"transformer": "spacy-transformers", CURATED: "spacy-curated-transformers"}
 
 
 def require_factory(nlp: Language, factory: str, config: Mapping[str, Any]) -> None:
-    """Check that the package of a component is installed; a small installation may lack it.
+    """Check that the package of a component is installed.
 
-    spaCy's own error says that the name is unknown, followed by all the names that it knows.
+    spaCy's own error would only list all factory names, and not the package to install.
 
     nlp (Language): The pipeline.
-    factory (str): The name of the component's factory.
-    config (Mapping[str, Any]): The component's part of the config.
+    factory (str): Name of the component's factory.
+    config (Mapping[str, Any]): Config of the component.
     RAISES (MissingExtraError): If the package is not installed.
     """
     package = PACKAGES.get(factory) if not nlp.has_factory(factory) else None
     if package is None and not hasattr(registry, "span_getters") and _has_key(config, "@span_getters"):
-        package = PACKAGES["transformer"]  # a Transformer inside the head is cut into windows by it
+        package = PACKAGES["transformer"]  # it has the window functions of a Transformer inside the head
     if package is not None:
         raise MissingExtraError(Errors.ZT695.format(factory=factory, package=package))
 
 
 def require_trainable(nlp: Language, exclude: Collection[str]) -> None:
-    """Check that components can be trained with the numpy that is installed.
+    """Check that the components can be trained with the installed version of numpy.
 
-    spacy-curated-transformers 0.3.1 passes an array of one dimension to `float`, a TypeError since numpy 2.4. It does
-    so in training on the CPU only.
+    spacy-curated-transformers 0.3.1 passes a one-dimensional array to `float`, in training on the CPU only. Since
+    numpy 2.4 this is a TypeError.
 
     nlp (Language): The pipeline.
     exclude (Collection[str]): Names of components that are not trained.
@@ -51,4 +51,5 @@ def require_trainable(nlp: Language, exclude: Collection[str]) -> None:
 
 
 def _has_key(config: Any, key: str) -> bool:
+    """Return whether a nested mapping contains a key at any level."""
     return isinstance(config, Mapping) and (key in config or any(_has_key(value, key) for value in config.values()))

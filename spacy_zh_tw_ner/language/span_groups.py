@@ -1,14 +1,14 @@
 """Span groups that survive retokenizing.
 
-The groups of spaCy store token positions. After `doc.retokenize()` these are wrong, and if the document has become
-shorter, reading the group raises E035, and so do `doc.to_bytes()`, `DocBin` and `doc.copy()`. Here each span is looked
-up again by its characters:
+spaCy's groups store token indices. After `doc.retokenize()` these are wrong, and if the document has become shorter,
+reading the group raises E035, and so do `doc.to_bytes()`, `DocBin` and `doc.copy()`. Here each span is looked up again
+by its character offsets:
 
     臺 北 市 長        doc.spans["ner"] = [(0, 3)]
     臺北市 長          after merge_entities: [(0, 1)], the same characters
 
-Documents from bytes, JSON, `DocBin`, `Doc.from_docs` or another process get their groups from spaCy.
-`keep_on_characters` makes spaCy create ours there, for documents of this language.
+For documents from bytes, JSON, `DocBin`, `Doc.from_docs` or another process, spaCy creates the groups.
+`keep_on_characters` makes spaCy create groups of this class for documents of the language `zh_tw`.
 """
 
 import struct
@@ -26,15 +26,18 @@ EXTENSIONS = ("score", "normalized")  # extension attributes of entities that al
 
 
 class CharacterSpans(SpanGroup):
-    """A span group whose spans keep their characters. Spans that no longer fit whole tokens are expanded."""
+    """A span group whose spans keep their characters when tokens change.
+
+    A span whose ends are no longer token boundaries is expanded to whole tokens.
+    """
 
     @classmethod
     def of(cls, group: SpanGroup) -> "CharacterSpans":
-        """Convert a group, such as one that was read from bytes; its token positions may be wrong."""
+        """Convert a span group, whose token indices may be wrong, for example one that was read from bytes."""
         return group if isinstance(group, cls) else cast(CharacterSpans, cls(group.doc).from_bytes(group.to_bytes()))
 
     def __getitem__(self, index: int) -> Span:
-        """Return a span on the present tokens of the document."""
+        """Return a span with current token indices."""
         try:
             span = super().__getitem__(index)
         except IndexError:
@@ -48,52 +51,58 @@ class CharacterSpans(SpanGroup):
         return self._aligned(packed[index])
 
     def is_aligned(self, index: int) -> bool:
-        """Return whether a span begins and ends with a token, as it did when it was added."""
+        """Return whether the original ends of a span are token boundaries, so that it is not expanded."""
         *_, start, end = PACKED.unpack(self._packed()[index])
         return self.doc.char_span(start, end) is not None
 
     def to_bytes(self) -> bytes:
-        """Serialize the spans on the present tokens of the document."""
+        """Serialize the group with current token indices."""
         packed = [PACKED.pack(s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in self]
         data: bytes = srsly.msgpack_dumps({"name": self.name, "attrs": self.attrs, "spans": packed})
         return data
 
     def copy(self, doc: Doc | None = None) -> "CharacterSpans":
-        """Copy the group, to another document of the same text if one is given."""
+        """Copy the group to another document of the same text; by default to the same document."""
         target = self.doc if doc is None else doc
         for span in self if target.vocab is not self.doc.vocab else ():
             for string in (span.label_, span.kb_id_, span.id_):
                 target.vocab.strings.add(string)
         copied = CharacterSpans(target)
-        # Copy the characters and not the tokens, so that expanded spans keep their original characters.
+        # Copy character offsets and not token indices, so that expanded spans keep their original characters.
         return cast(CharacterSpans, copied.from_bytes(super().to_bytes()))
 
     def _packed(self) -> list[bytes]:
+        """Return the spans as spaCy serializes them, see PACKED."""
         packed: list[bytes] = srsly.msgpack_loads(super().to_bytes())["spans"]
         return packed
 
     def _move(self, packed: list[bytes]) -> None:
-        """Move all spans to their new tokens, except those that fit none: these keep their characters."""
+        """Update the token indices of all spans, except of spans whose ends are no longer token boundaries.
+
+        packed (list[bytes]): The spans, from `_packed`.
+        """
         user_data: dict[Any, Any] = self.doc.user_data
         for index, span in enumerate(map(self._aligned, packed)):
             *_, start, end = PACKED.unpack(packed[index])
             if (start, end) == (span.start_char, span.end_char):
                 super().__setitem__(index, span)  # type: ignore[misc]  # missing in spaCy's stub
                 continue
-            # `Doc.from_json` raises for values of extension attributes that fit no tokens.
+            # `Doc.from_json` raises if the offsets of an extension attribute are not token boundaries.
             for name in EXTENSIONS:
                 if ("._.", name, start, end) in user_data:
                     value = user_data.pop(("._.", name, start, end))
                     user_data["._.", name, span.start_char, span.end_char] = value
 
     def _aligned(self, packed: bytes) -> Span:
+        """Return the tokens that contain the characters of a serialized span."""
         span_id, kb_id, label, _, _, start, end = PACKED.unpack(packed)
         span = self.doc.char_span(start, end, label=label, kb_id=kb_id, span_id=span_id, alignment_mode="expand")
-        # An empty span if the text has become shorter.
+        # The span is empty if the text has become shorter.
         return span if span is not None else Span(self.doc, 0, 0, label=label, kb_id=kb_id, span_id=span_id)
 
 
 def _fits(span: Span) -> bool:
+    """Return whether the token indices of a span still agree with its character offsets."""
     if span.start == span.end:
         return True
     first, last = span.doc[span.start], span.doc[span.end - 1]
@@ -106,7 +115,8 @@ def keep_on_characters(groups: type[Any] = SpanGroups) -> bool:
     spaCy has no hook for this, so two methods of the class of `doc.spans` are replaced, once.
 
     groups (type): The class.
-    RETURNS (bool): Whether it has these methods. Without them, documents that are loaded have the groups of spaCy.
+    RETURNS (bool): Whether the class has these methods. If not, nothing is replaced, and loaded documents have spaCy's
+        own groups.
     """
     make, read = vars(groups).get("_make_span_group"), vars(groups).get("from_bytes")
     if make is None or read is None:

@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..entities import Found
 from ..errors import Errors, UsageError
 from .generalise import generalise
-from .keys import KeyedChoices, hash_of
-from .labels import GENERALISABLE, KEEP, REPLACE
+from .labels import KEEP, REPLACE
 from .maps import MaskMap, digest_of
 from .policy import MaskingPolicy
-from .pseudonyms import pseudonym
-from .surfaces import LONGEST, SurfaceIndex, identity
+from .replacer import Replacer
+from .surfaces import LONGEST, SurfaceIndex
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-REDACTED = "███"  # of one length, which says nothing about the original
 REVERSIBLE = (REPLACE, "pseudonym", "generalise")
 VALUES = ("pseudonym", "generalise")  # actions whose results look like text; placeholders have brackets
-ATTEMPTS = 16  # pseudonyms that are tried for an entity; then a placeholder is used
 
 
 class Replacement(NamedTuple):
@@ -86,6 +83,13 @@ class Masker:
         """
         return _TextMasker(self.policy, self._key, text, entities).run()
 
+    def replacer(self) -> Replacer:
+        """Return a function that replaces one entity after the other, without their texts.
+
+        Its pseudonyms and hashes are those of this object; its placeholders are numbered from 1.
+        """
+        return Replacer(self.policy, self._key)
+
 
 def mask(doc: "Doc", policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> Masked:
     """Mask the entities of a document; see `Masker`, which also masks many with the same pseudonyms.
@@ -103,7 +107,7 @@ class _TextMasker:
     """The state of masking one text."""
 
     def __init__(self, policy: MaskingPolicy, key: bytes, text: str, entities: Iterable[Found]) -> None:
-        self.policy, self.key, self.text = policy, key, text
+        self.policy, self.text = policy, text
         self.kept: list[Found] = []
         spans: list[Found] = []
         for ent in sorted(entities, key=lambda ent: (ent.start, -ent.end)):
@@ -118,12 +122,11 @@ class _TextMasker:
             labels.setdefault(text[ent.start : min(ent.end, ent.start + LONGEST)], ent.label)
         self.index = SurfaceIndex(labels)
         self.spans = self._with_repetitions(spans, labels)
-        self._numbers: dict[str, dict[str, int]] = {}
-        self._made: dict[tuple[str, str], tuple[str, str]] = {}
+        self.replacer = Replacer(policy, key, is_exposing=self.index.occurs)
 
     def run(self) -> Masked:
         """Replace all spans."""
-        made = [self._replacement(span) for span in self.spans]
+        made = [self.replacer(span.label, self.text[span.start : span.end]) for span in self.spans]
         text, places = self._join(made)
         for replaces_all in (False, False, True):
             exposed = self._exposed(text, made, places)
@@ -131,7 +134,8 @@ class _TextMasker:
                 break
             for i in range(len(made)) if replaces_all else exposed:
                 if made[i][0] in VALUES:
-                    made[i] = (REPLACE, self._placeholder(self.spans[i]))
+                    start, end, label, *_ = self.spans[i]
+                    made[i] = (REPLACE, self.replacer.placeholder(label, self.text[start:end]))
             text, places = self._join(made)
         rows = zip(self.spans, made, places, strict=True)
         replacements = tuple(
@@ -160,45 +164,6 @@ class _TextMasker:
                 found.append(Found(start, end, labels[self.text[start:end]], None))
                 last = end
         return sorted([*spans, *found])
-
-    def _replacement(self, span: Found) -> tuple[str, str]:
-        """Return the action that is applied to a span, and its new text."""
-        surface, label = self.text[span.start : span.end], span.label
-        entity = (label, identity(surface, label))
-        if entity not in self._made:
-            self._made[entity] = self._make(label, surface, span)
-        return self._made[entity]
-
-    def _make(self, label: str, surface: str, span: Found) -> tuple[str, str]:
-        action = self.policy.action(label)
-        made: str | None = None
-        if action == "redact":
-            made = REDACTED
-        elif action == "hash":
-            made = f"〔{self.policy.placeholder(label)}#{hash_of(self.key, label, identity(surface, label))}〕"
-        elif action == "pseudonym":
-            made = self._pseudonym(label, surface)
-        elif action == "generalise" and label in GENERALISABLE:
-            made = generalise(label, surface)
-            made = None if made is not None and self.index.occurs(made) else made
-        return (action, made) if made is not None else (REPLACE, self._placeholder(span))
-
-    def _placeholder(self, span: Found) -> str:
-        name = self.policy.placeholder(span.label)
-        numbers = self._numbers.setdefault(name, {})
-        entity = identity(self.text[span.start : span.end], span.label)
-        return f"〔{name}{numbers.setdefault(entity, len(numbers) + 1)}〕"
-
-    def _pseudonym(self, label: str, surface: str) -> str | None:
-        """Return the first pseudonym of the entity that is no surface of this text."""
-        entity = identity(surface, label)
-        for attempt in range(ATTEMPTS):
-            made = pseudonym(label, surface, KeyedChoices(self.key, label, entity, attempt))
-            if made is None:
-                return None
-            if identity(made, label) != entity and not self.index.occurs(made):
-                return made
-        return None
 
     def _join(self, made: list[tuple[str, str]]) -> tuple[str, list[tuple[int, int]]]:
         """Return the masked text, and the places of the replacements in it."""

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
-from ..errors import Errors, MissingExtraError, UsageError
-from ..extras import is_installed
+from ..errors import Errors, UsageError
+from ..extras import import_toml
 from .labels import ACTIONS, GENERALISABLE, KEEP, PERSONAL, PLACEHOLDERS, REPLACE
 
 MAX_BYTES = 2**20  # of a policy
@@ -105,7 +105,7 @@ def read_policy(path: Path) -> MaskingPolicy:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UsageError(Errors.ZT870.format(path=path, reason=f"it is longer than {MAX_BYTES:,} bytes"))
-    toml = _toml()
+    toml = import_toml()
     try:
         found = toml.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -143,17 +143,3 @@ def _are_strings(values: Iterable[object]) -> bool:
 
 def _wrong(origin: str, key: str, expected: str, seen: object) -> UsageError:
     return UsageError(Errors.ZT873.format(origin=origin, key=key, expected=expected, seen=repr(seen)[:80]))
-
-
-def _toml() -> ModuleType:
-    """Import the parser of TOML: tomllib, which Python has since 3.11, or tomli."""
-    if is_installed("tomllib"):
-        import tomllib
-
-        return tomllib
-    try:
-        import tomli
-    except ImportError as error:
-        raise MissingExtraError(Errors.ZT875) from error
-    module: ModuleType = tomli
-    return module

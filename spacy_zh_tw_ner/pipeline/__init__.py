@@ -1,4 +1,4 @@
-"""Former folder of the components. Its documented import paths still work, with a warning."""
+"""Former location of the components. Its documented import paths still work, with a DeprecationWarning."""
 
 import warnings
 

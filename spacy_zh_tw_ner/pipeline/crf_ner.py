@@ -1,4 +1,4 @@
-"""Former module of `CRFEntityRecognizer`, which is in `components.crf_ner`."""
+"""Deprecated import path of `CRFEntityRecognizer`, which is in `components.crf_ner`."""
 
 from ..components import crf_ner
 from ..components.crf_ner import CRFEntityRecognizer

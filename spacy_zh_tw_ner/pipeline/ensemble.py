@@ -1,4 +1,4 @@
-"""Former module of `CRFEnsemble`, which is in `components.ensemble`."""
+"""Deprecated import path of `CRFEnsemble`, which is in `components.ensemble`."""
 
 from ..components import ensemble
 from ..components.ensemble import CRFEnsemble

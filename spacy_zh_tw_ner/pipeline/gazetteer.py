@@ -1,4 +1,4 @@
-"""Former module of `Gazetteer`, which is in `components.gazetteer`."""
+"""Deprecated import path of `Gazetteer`, which is in `components.gazetteer`."""
 
 from ..components import gazetteer
 from ..components.gazetteer import Gazetteer

@@ -1,4 +1,4 @@
-"""Configs of common base models, so that a plan needs no network; others are read from their config.json."""
+"""Hugging Face configs of common base models, so that planning needs no download; others are read from the Hub."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ DEBERTA = {
 
 
 def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
+    """Return the config values of a Qwen2 model."""
     return {
         "vocab_size": vocab,
         "hidden_size": hidden,
@@ -40,7 +41,7 @@ def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab
     }
 
 
-# From the config.json of each on the Hugging Face Hub
+# Base model → family and the values of its config.json on the Hugging Face Hub that differ from the family's defaults
 KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "google-bert/bert-base-chinese": ("bert", CHINESE),
     "ckiplab/bert-base-chinese": ("bert", CHINESE),
@@ -59,6 +60,7 @@ KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
 }
 # Wordpieces of a trimmed vocabulary, counted with the tokenizer of Qwen, which all of these share
 TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")}
+# Base model → the next smaller one of the same family
 SMALLER = {
     "hfl/chinese-macbert-large": "hfl/chinese-macbert-base",
     "hfl/chinese-roberta-wwm-ext-large": "hfl/chinese-roberta-wwm-ext",
@@ -69,10 +71,12 @@ SMALLER = {
 
 
 def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
-    """Return the config of a base model.
+    """Return the Hugging Face config of a base model.
 
     name (str): A folder, one of KNOWN, or an id on the Hub.
-    RAISES (ValueError): If there is none.
+    revision (Optional[str]): Branch, tag or commit on the Hub.
+    RETURNS (PretrainedConfig): The config; for a name in KNOWN without reading a file.
+    RAISES (ValueError): If the folder or id does not exist.
     """
     if name in KNOWN and not Path(name).exists():
         from transformers import AutoConfig

@@ -1,7 +1,8 @@
-"""Change a config step by step until its training step fits into memory.
+"""Change the settings of a config one by one until its training step fits into the memory of a GPU.
 
-Level 1 costs nothing (vocabulary, batch, precision, length), level 2 costs time (checkpointing, accumulation, 8-bit
-optimizer states), level 3 changes how the model learns (LoRA, a smaller base model, QLoRA, Adafactor).
+Level 1 costs nothing (vocabulary, batch size, precision, window length). Level 2 costs time (gradient checkpointing,
+gradient accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller base model,
+QLoRA, Adafactor).
 """
 
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ from .presets import with_settings
 from .recipe import Recipe, batch_settings, read_recipe
 
 SettingsT: TypeAlias = dict[str, Any]  # path in the config → value
-ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # no settings where the change is not possible
-MIN_BATCH, MIN_LENGTH = 4, 128
-MAX_REMAINING = 0.99  # share of the total that may remain after a change, so that it counts as a saving
+ChangeT: TypeAlias = Callable[[Config, Recipe], SettingsT]  # returns {} if the change is not possible
+MIN_BATCH, MIN_LENGTH = 4, 128  # smallest batch (windows) and window (wordpieces) of level 1
+MAX_REMAINING = 0.99  # a change is kept only if it reduces the memory to this share or less
 LORA = {"@misc": "spacy-zh-tw-ner.lora.v1", "r": 16, "alpha": 32, "dropout": 0.1}
 NF4 = {"@misc": "spacy-zh-tw-ner.quantization.v1", "kind": "nf4", "double_quant": True}
 MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
@@ -26,26 +27,24 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of a config, on top of all earlier ones.
+    """A change of a config that saves memory, applied after all earlier changes."""
 
-    level: 1 to 3. change: The changed settings, as text. config: With the change. plan: Of that config.
-    """
-
-    level: int
-    change: str
-    config: Config
-    plan: Plan
+    level: int  # 1 to 3, see the module
+    change: str  # the changed settings as text
+    config: Config  # with this change and all earlier ones
+    plan: Plan  # memory plan of `config`
 
 
 def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Iterator[Reduction]:
-    """Change a config until its training step fits.
+    """Apply changes to a config until its training step fits into memory.
 
-    config (Config): Complete, and not interpolated.
-    vram (float): Memory of the card in GiB.
-    YIELDS (Reduction): Each change that saves memory. The last one fits, unless nothing does.
+    config (Config): Complete config, not interpolated.
+    vram (float): Memory of the GPU in GiB.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    YIELDS (Reduction): Each change that saves memory. The config of the last one fits, unless no change suffices.
     """
     total = make_plan(read_recipe(config), device=device).total
-    # Twice, because a change that saves little next to the gradients of all weights may save more next to LoRA's.
+    # The changes are tried twice: one that saves less than 1 % of full fine-tuning may save more after LoRA.
     for level, change in [*CHANGES, *CHANGES]:
         while settings := change(config, read_recipe(config)):
             changed = with_settings(config, settings)
@@ -61,34 +60,40 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the batch size."""
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
+    """Cut the vocabulary to the wordpieces of characters, if that needs no download."""
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
     return {f"{recipe.section}.trim": True}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
+    """Train in half precision instead of float32."""
     if recipe.settings.memory.precision != "fp32":
         return {}
-    # Decoders are published in bf16, whose range fp16 does not have.
+    # Qwen models are published in bf16; their values would overflow in fp16.
     precision = "bf16" if "qwen" in recipe.settings.name.lower() else "fp16"
     return _memory_setting(config, recipe, "precision", precision)
 
 
 def _shorter(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the window length."""
     return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
 def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
+    """Turn on gradient checkpointing."""
     if recipe.settings.memory.gradient_checkpointing:
         return {}
     return _memory_setting(config, recipe, "gradient_checkpointing", True)
 
 
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
+    """Halve the batch size and double the number of batches per update."""
     if recipe.n_windows == 1:
         return {}
     more = replace(recipe, n_windows=recipe.n_windows // 2, accumulate=2 * recipe.accumulate)
@@ -96,10 +101,12 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
+    """Use AdamW with 8-bit states."""
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
+    """Train LoRA adapters instead of all weights, with a higher learning rate."""
     if recipe.settings.lora is not None:
         return {}
     settings: SettingsT = {f"{recipe.section}.lora": LORA}
@@ -111,15 +118,18 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
+    """Use the next smaller base model."""
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
+    """Quantize the frozen base weights to NF4."""
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
 def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
+    """Use Adafactor, whose states are smaller than those of 8-bit AdamW."""
     return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
@@ -139,6 +149,7 @@ CHANGES: list[tuple[int, ChangeT]] = [
 
 
 def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object) -> SettingsT:
+    """Return the change of one setting in the `memory` block, which is added if the config has none."""
     block = config.interpolate()
     for key in recipe.section.split("."):
         block = block[key]
@@ -148,11 +159,13 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
+    """Return the change of the Transformer's optimizer; empty if the config has no GroupedOptimizer."""
     grouped = "GroupedOptimizer" in config["training"]["optimizer"].get("@optimizers", "")
     return {"training.optimizer.optimizer": name} if grouped else {}
 
 
 def _as_text(settings: SettingsT) -> str:
+    """Describe changed settings on one line."""
     parts = []
     for path, value in settings.items():
         *_, section, key = path.split(".")

@@ -1,7 +1,7 @@
-"""Run a training step on torch's `meta` device, and count every allocation.
+"""Run a training step on torch's `meta` device, and count the bytes of its allocations.
 
-Tensors there have shapes and no values. Emulated is what a GPU does differently: autocast, fused attention, and packed
-4- and 8-bit weights.
+Tensors on the `meta` device have shapes but no values. Features of GPUs that allocate differently are emulated:
+autocast, fused attention, and packed 4-bit and 8-bit weights.
 """
 
 import weakref
@@ -20,30 +20,31 @@ from ..transformer.base_model import Base
 from ..transformer.memory import DTYPES, checkpoint_layers
 from ..transformer.settings import QuantizationSettings
 
-# Operations of encoders that autocast runs in half precision, and on GPUs in float32
+# Operations of encoders that autocast runs in half precision (HALF), and on GPUs in float32 (FULL)
 # (https://docs.pytorch.org/docs/stable/amp.html, "Autocast Op Reference")
 HALF = {F.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.Tensor.bmm}
 HALF |= {torch.baddbmm, torch.Tensor.baddbmm, torch.addmm, F.scaled_dot_product_attention}
 FULL = {F.layer_norm, F.softmax, torch.softmax, torch.Tensor.softmax}
-# Bits per 4-bit weight, scales included: one scale of 32 bits for 64 weights; with `double_quant` one of 8 bits, and
-# one of 32 bits for 256 of these (Dettmers et al. 2023, section 3)
+# `double_quant` → bits per 4-bit weight, including scales: a scale of 32 bits for 64 weights; with `double_quant` a
+# scale of 8 bits for 64 weights, and one of 32 bits for 256 of these scales (Dettmers et al. 2023, section 3)
 BITS_4 = {False: 4 + 32 / 64, True: 4 + 8 / 64 + 32 / (64 * 256)}
 
 
 def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = "cuda", accumulates: bool) -> int:
-    """Run a backbone forward and backward, and return its peak memory in addition to the weights.
+    """Run a forward and backward pass, and return the peak memory in addition to the weights.
 
-    backbone (Backbone): On the `meta` device.
-    n_windows (int), length (int): Of a batch.
-    device (str): "cuda" or "cpu", whose kernels are assumed.
-    accumulates (bool): Whether gradients of an earlier batch exist.
-    RETURNS (int): Bytes; gradients included.
+    backbone (Backbone): The backbone on the `meta` device.
+    n_windows (int): Number of windows in the batch.
+    length (int): Wordpieces per window.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    accumulates (bool): Whether gradients of an earlier batch exist before the step.
+    RETURNS (int): Bytes of activations, temporary tensors and gradients at the peak.
     """
     backbone.train()
     backbone.zero_grad()
     emulation = Emulation(device, backbone.settings.memory.precision)
     if backbone.settings.memory.gradient_checkpointing:
-        # torch's modes are off in a backward pass; the forward that is repeated there enters the emulation again.
+        # torch switches function modes off in the backward pass, so the recomputed forward must enter it again.
         checkpoint_layers(backbone.model, lambda: (nullcontext(), emulation))
     for parameter in backbone.parameters():
         if accumulates and parameter.requires_grad:
@@ -66,12 +67,12 @@ def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = 
 
 
 class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Count the bytes of all tensors that are created while this mode is active, until they are freed.
+    """Count the bytes of all tensors created while this mode is active, until they are freed.
 
-    It needs shapes alone, and so works on torch's `meta` device as on any other. Views and changes in place cost
-    nothing. Memory that a kernel allocates and frees internally is not seen.
+    It uses only shapes, so it works on the `meta` device. Views and in-place operations count nothing. Memory that a
+    kernel allocates and frees internally is not counted.
 
-    present (Iterable[torch.Tensor]): Tensors that exist before, and are not counted.
+    present (Iterable[torch.Tensor]): Existing tensors, which are not counted.
     """
 
     def __init__(self, present: Iterable[torch.Tensor] = ()) -> None:
@@ -100,21 +101,21 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Emulation(TorchFunctionMode):
-    """Let operations on `meta` tensors allocate the memory that they would allocate on a device.
+    """Make operations on `meta` tensors allocate as much memory as on a device: autocast and fused attention.
 
-    device (str): "cuda" or "cpu".
-    precision (str): Of autocast: "fp32", "fp16" or "bf16".
+    device (str): "cuda" or "cpu": the emulated device.
+    precision (str): Precision of autocast: "fp32", "fp16" or "bf16".
     """
 
     def __init__(self, device: str, precision: str) -> None:
         super().__init__()
         self.device, self.dtype, self.enabled = device, DTYPES[precision], precision != "fp32"
-        self.cast_weights: dict[int, torch.Tensor] | None = {}  # autocast casts a weight once
+        self.cast_weights: dict[int, torch.Tensor] | None = {}  # autocast caches the cast of a weight
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in (torch.all, torch.Tensor.all):
-            return False  # models read values only to test whether nothing is padded
+            return False  # meta tensors have no values; models call this only to test whether nothing is padded
         if self.enabled and func in HALF:
             args, kwargs = self._cast(args, kwargs, self.dtype)
         elif self.enabled and self.device == "cuda" and func in FULL:
@@ -127,7 +128,7 @@ class Emulation(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def end_forward(self) -> None:
-        """Prepare for the backward pass, whose repeated forward casts weights again: autocast clears its cache."""
+        """End the forward pass: drop cached casts of weights, so that a recomputed forward casts them again."""
         self.cast_weights = None
         self.enabled = self.dtype != torch.float32
 
@@ -146,7 +147,12 @@ class Emulation(TorchFunctionMode):
 
 @contextmanager
 def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
-    """Let `torch.autocast("meta", …)`, which torch lacks, switch the emulation on and off."""
+    """Patch `torch.autocast`, so that `torch.autocast("meta", …)` switches the emulation on and off.
+
+    torch itself does not support autocast on the `meta` device.
+
+    emulation (Emulation): The emulation that is switched.
+    """
     real = torch.autocast
 
     @contextmanager
@@ -168,7 +174,7 @@ def autocast_on_meta(emulation: Emulation) -> Iterator[None]:
 
 
 class _FusedAttention(torch.autograd.Function):
-    """Save queries, keys, values, the output and one number per query, as FlashAttention does (Dao et al. 2022)."""
+    """Attention that saves what FlashAttention saves (Dao et al. 2022): inputs, output, and one float per query."""
 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any) -> torch.Tensor:
@@ -182,7 +188,12 @@ class _FusedAttention(torch.autograd.Function):
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer with weights as bitsandbytes packs them: small in memory, unpacked while in use."""
+    """Linear layer with quantized weights as in bitsandbytes: packed in memory, unpacked for each product.
+
+    plain (nn.Linear): The layer to replace.
+    settings (QuantizationSettings): Determines the bits per weight.
+    dtype (torch.dtype): Type of the unpacked weights and of the product.
+    """
 
     def __init__(self, plain: nn.Linear, settings: QuantizationSettings, dtype: torch.dtype) -> None:
         super().__init__(plain.in_features, plain.out_features, bias=plain.bias is not None, device="meta")
@@ -192,12 +203,14 @@ class PackedLinear(nn.Linear):
         self.dtype = dtype
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """(…, n_in) → (…, n_out)."""
+        """Apply the layer: (…, in_features) → (…, out_features)."""
         shape = (self.out_features, self.in_features)
         return cast(torch.Tensor, _Packed.apply(input.to(self.dtype), shape))  # type: ignore[no-untyped-call]
 
 
 class _Packed(torch.autograd.Function):
+    """Product with a packed weight, which is unpacked to a temporary tensor in the forward and backward pass."""
+
     @staticmethod
     def forward(ctx: Any, input: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
         ctx.shape = shape
@@ -210,7 +223,12 @@ class _Packed(torch.autograd.Function):
 
 
 def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str) -> None:
-    """Replace all linear layers by packed ones."""
+    """Replace all linear layers of a model by `PackedLinear`.
+
+    model (nn.Module): The model on the `meta` device; changed in place.
+    settings (QuantizationSettings): Kind of quantization and compute type.
+    precision (str): Compute type if `settings.compute_dtype` is "auto": "fp32", "fp16" or "bf16".
+    """
     dtype = DTYPES[precision if settings.compute_dtype == "auto" else settings.compute_dtype]
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):

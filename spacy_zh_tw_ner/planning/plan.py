@@ -1,4 +1,4 @@
-"""Plan the memory of a training step in bytes, by part, and the largest batch that fits."""
+"""Estimate the memory of a training step by part (weights, gradients, …), and the largest batch that fits."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -17,50 +17,42 @@ GIB = 2**30
 # CUDA context with its kernels, as nvidia-smi shows it for an idle process on consumer cards with CUDA 12: 0.3 to 0.5
 # GiB; with cuBLAS's workspace of 8 MiB (docs.pytorch.org, "CUDA semantics").
 CONTEXT = round(0.45 * GIB)
-# bitsandbytes keeps states of fewer elements in 32 bits (`min_8bit_size`), and one float32 scale for 256 of the others.
+# bitsandbytes keeps the states of parameters with fewer than 4096 elements in 32 bits (`min_8bit_size`). The states of
+# larger ones have 8 bits, and one float32 scale per block of 256.
 MIN_8BIT, BLOCK = 4096, 256
-LENGTHS = (64, 128, 256, 512)
-MAX_WINDOWS = 1024
-DEEP = 4  # layers from which deeper models are extrapolated
-FEW, MANY = 16, 32  # windows; with fewer, gradients dominate instead of activations
+LENGTHS = (64, 128, 256, 512)  # window lengths for which the largest batch is estimated
+MAX_WINDOWS = 1024  # upper limit of an estimated batch
+DEEP = 4  # layers of the larger of two shallow models, from which deep models are extrapolated
+FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches gradients dominate the memory
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Peak memory of a training step, in bytes.
-
-    weights: On the GPU. gradients: Of the weights that train. optimizer: Its states.
-    activations: Saved for the backward pass, and temporary; in addition to the gradients, which grow meanwhile.
-    head: Hidden states, emissions, CRF, and the head's own weights and optimizer.
-    context: Of CUDA itself; 0 on a CPU.
-    trainable, parameters: Numbers of weights.
-    n_windows: Windows in a graph at once. length: Wordpieces per window.
-    vocabulary: Number of wordpieces, trimmed or not.
-    """
+    """Peak memory of a training step by part, in bytes."""
 
     weights: int
-    gradients: int
-    optimizer: int
-    activations: int
-    head: int
-    context: int
-    trainable: int
-    parameters: int
-    n_windows: int
-    length: int
-    vocabulary: int
+    gradients: int  # of the trainable weights
+    optimizer: int  # states of the optimizer
+    activations: int  # saved for the backward pass, and temporary tensors
+    head: int  # hidden states, emissions and CRF; weights, gradients and optimizer states of the head
+    context: int  # CUDA context; 0 on a CPU
+    trainable: int  # number of trainable weights
+    parameters: int  # number of all weights
+    n_windows: int  # windows in one autograd graph
+    length: int  # wordpieces per window
+    vocabulary: int  # number of wordpieces, trimmed or not
 
     @property
     def total(self) -> int:
-        """Return the sum of all parts."""
+        """Return the sum of all parts in bytes."""
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Return whether it fits into so many GiB."""
+        """Return whether the total fits into a GPU with `vram` GiB of memory."""
         return self.total <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
-        """RETURNS (dict): Plain values, for JSON."""
+        """Return all parts and the total as a dictionary for JSON."""
         return {**asdict(self), "total": self.total}
 
 
@@ -70,7 +62,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
     recipe (Recipe): Model, batch and optimizer.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     RETURNS (Plan): Memory by part.
-    RAISES (ValueError): For a base model that does not exist, or settings that it does not support.
+    RAISES (ValueError): If the base model does not exist, or does not support the settings.
     """
     backbone = backbone_on_meta(recipe.settings, recipe.n_layers)
     trained = [p for p in backbone.parameters() if p.requires_grad]
@@ -96,7 +88,12 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
 
 @lru_cache(maxsize=4)
 def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) -> Backbone:
-    """Build a backbone on torch's `meta` device, with all its layers or `n_layers`."""
+    """Build a backbone on torch's `meta` device.
+
+    settings (BackboneSettings): Base model, adapters, quantization and memory settings.
+    n_layers (Optional[int]): Number of layers instead of that of the base model.
+    RETURNS (Backbone): The backbone. It is cached, so callers must not change it for good.
+    """
     config = config_of(settings.name, settings.revision)
     config.num_hidden_layers = n_layers or config.num_hidden_layers
     prepare_config(config, settings.dropout)
@@ -109,10 +106,14 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
 
 
 def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
-    """Return the bytes of an optimizer's states of one parameter.
+    """Return the bytes of the optimizer states of one parameter.
 
-    AdamW: two float32 for each weight; in 8 bits (Dettmers et al. 2022, "8-bit Optimizers via Block-wise
-    Quantization"), two bytes, and two scales a block; Adafactor (Shazeer and Stern 2018), row and column sums.
+    AdamW has two float32 per weight. 8-bit AdamW (Dettmers et al. 2022, "8-bit Optimizers via Block-wise
+    Quantization") has two bytes per weight, and two float32 scales per block. Adafactor (Shazeer and Stern 2018) has a
+    float32 per row and per column.
+
+    optimizer (str): Name of the optimizer, as in `GroupedOptimizer.v1`.
+    parameter (nn.Parameter): The parameter.
     """
     n = parameter.numel()
     if optimizer == "adafactor":
@@ -124,16 +125,25 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
 
 
 def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
-    """Return the bytes of the head: hidden states, twice, with their gradient; emissions and four arrays of their shape
-    in the CRF; and its weights with gradient and two moments.
+    """Return the bytes of the head in a training step, in float32.
+
+    The head holds the hidden states twice and their gradient, (n_tokens, width); emissions and four arrays of the CRF,
+    (n_tokens, n_tags); and weights and transitions with gradients and two moments.
+
+    n_tokens (int): Tokens of the batch.
+    width (int): Width of the hidden states.
+    n_tags (int): Number of tags.
     """
     return 4 * (3 * n_tokens * width + 5 * n_tokens * n_tags + 4 * (width * n_tags + n_tags * n_tags))
 
 
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
-    """Plan a batch that does not fit as a whole in micro-batches, as large as fit.
+    """Estimate the memory of a batch that is split into micro-batches, as large as fit.
 
-    RETURNS (Plan | None): None if not even one window fits, or `micro_batch` is off.
+    recipe (Recipe): Model, batch and optimizer; the batch does not fit as a whole.
+    vram (float): Memory of the GPU in GiB.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
     """
     if recipe.settings.memory.micro_batch is None:
         return None
@@ -141,7 +151,7 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
     while n > 1:
         n //= 2
         plan = make_plan(replace(recipe, n_windows=n, accumulate=2), device=device)
-        # The hidden states of all windows exist at once, for the head.
+        # The hidden states of all windows of the batch are in memory, for the head.
         plan = replace(plan, head=whole + plan.head * (recipe.n_windows // n))
         if plan.fits(vram):
             return plan
@@ -149,14 +159,17 @@ def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Pl
 
 
 def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dict[int, int]:
-    """Estimate the largest batch that fits, for several lengths of windows.
+    """Estimate the largest batch that fits, for several window lengths.
 
-    The memory of a window is proportional to its length, and, for masks and attention that is not fused, to the square
-    of its length. Both factors and the memory that does not depend on the batch follow from three plans.
+        memory(n_windows, length) = fixed + n_windows · (linear · length + squared · length²)
 
-    recipe (Recipe): Its batch and length are ignored.
-    vram (float): Memory of the card in GiB.
-    RETURNS (dict[int, int]): Number of windows by length; 0 if not even one fits.
+    The squared term comes from masks and from attention that is not fused. The three coefficients are computed from
+    three plans.
+
+    recipe (Recipe): Model and optimizer; its batch size and length are ignored.
+    vram (float): Memory of the GPU in GiB.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
+    RETURNS (dict[int, int]): Window length → number of windows; 0 if not even one fits.
     """
 
     def total(n_windows: int, length: int) -> float:
@@ -178,7 +191,10 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
 
 
 def total_by_depth(recipe: Recipe, device: str) -> float:
-    """Return the total of a plan, extrapolated for deep models from two shallow ones, because layers are alike."""
+    """Return the total memory in bytes; that of deep models is extrapolated from two shallow ones, which is faster.
+
+    The extrapolation is linear in the number of layers, which are all alike.
+    """
     depth = int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
     if depth <= 2 * DEEP or recipe.settings.memory.freeze_layers:
         return make_plan(recipe, device=device).total
@@ -187,10 +203,10 @@ def total_by_depth(recipe: Recipe, device: str) -> float:
 
 
 def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
-    """Return the bytes of temporary copies in an update, of which the largest parameter's count.
+    """Return the bytes of temporary tensors during the update of the largest parameter.
 
-    Adafactor computes the update and its square; on a CPU, bitsandbytes unpacks gradient and states (measured); all
-    others update in place.
+    Adafactor allocates the update and its square. On a CPU, bitsandbytes unpacks gradient and states to five copies
+    (measured). All others update in place.
     """
     copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
     return copies * max((_bytes(p) for p in trained), default=0)
@@ -201,6 +217,7 @@ def _bytes(tensor: torch.Tensor) -> int:
 
 
 def _count(backbone: Backbone) -> int:
+    """Return the number of weights; packed weights are counted as unpacked."""
     packed = [layer for layer in backbone.modules() if isinstance(layer, PackedLinear)]
     hidden = sum(layer.in_features * layer.out_features - layer.weight.numel() for layer in packed)
     return sum(p.numel() for p in backbone.parameters()) + hidden

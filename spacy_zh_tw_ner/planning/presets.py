@@ -1,4 +1,4 @@
-"""Read training configs and presets, which list their differences from a full config, and derive others from them."""
+"""Read training configs and presets (lists of settings that differ from another config), and derive configs."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -14,40 +14,42 @@ from thinc.api import Config
 from ..errors import Errors, PlanError, UsageError
 
 READER = "spacy-zh-tw-ner.CharCorpus.v1"
-MAX_STEPS, EVAL_FREQUENCY = 600, 50
-# Divisor of the learning rate of a recognizer without a Transformer, which is high enough to undo its earlier training
+MAX_STEPS, EVAL_FREQUENCY = 600, 50  # of a config that trains a pipeline further
+# Divisor of the learning rate when a recognizer without a Transformer is trained further: the rate for training from
+# scratch is so high that it would undo the earlier training.
 SLOWER = 3.0
 
 
 def config_folder() -> Path:
-    """Return the folder of the configs of this package: inside it, or next to it in a source tree."""
+    """Return the folder `configs` of this package: inside the installed package, or next to it in a source tree."""
     package = Path(str(files("spacy_zh_tw_ner")))
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 
 
 def preset_names() -> list[str]:
-    """Return the names of the presets of this package."""
+    """Return the names of the presets of this package in alphabetical order."""
     return sorted(path.stem for path in config_folder().glob("*.cfg") if "preset" in _parse(path))
 
 
 def preset_notes(name: str) -> dict[str, Any]:
-    """Return the notes of a preset.
+    """Return the section [preset] of a preset.
 
     name (str): Name of the preset.
-    RETURNS (dict): `extends`, the config it is based on; `vram`, the GPU memory in GiB that it is for; `guide`, the
-        memory that the published recipe states.
+    RETURNS (dict): `extends`, the config that it is based on; `vram`, the GPU memory in GiB that it is made for;
+        `guide`, the memory that the published recipe states.
+    RAISES (PlanError): If there is no such preset.
     """
     return dict(_parse(_path_of(name))["preset"])
 
 
 def read_config(source: str | Path) -> Config:
-    """Read a config, and complete it if it is a preset.
+    """Read a training config. A preset is completed with the config that it extends.
 
     source (str | Path): A file, or the name of a config of this package.
-    RETURNS (Config): Complete, and not interpolated.
-    RAISES (PlanError): If there is no such config, with the nearest name.
-    RAISES (UsageError): If a preset sets an unknown setting, with the nearest name.
+    RETURNS (Config): The complete config, not interpolated.
+    RAISES (PlanError): If there is no such config, or it cannot be parsed.
+    RAISES (UsageError): If a preset sets an unknown setting.
     """
     path = _path_of(source)
     config = _parse(path)
@@ -59,13 +61,14 @@ def read_config(source: str | Path) -> Config:
 
 
 def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object = "the settings") -> Config:
-    """Change settings of a config, each by the path that `spacy train` accepts on its command line.
+    """Return a config with some settings changed, each given by its path as in overrides of `spacy train`.
 
-    settings (Mapping[str, Any]): Such as {"training.max_steps": 2000}; blocks are replaced as a whole.
-    origin (object): Source of the settings, for messages.
-    RETURNS (Config): A new config.
-    RAISES (UsageError): For a path that is neither in this config, nor in spaCy's default config, nor a parameter of
-        the registered function of its block.
+    config (Config): The config, which is not changed.
+    settings (Mapping[str, Any]): Path → value, such as {"training.max_steps": 2000}; blocks are replaced as a whole.
+    origin (object): Source of the settings for error messages.
+    RETURNS (Config): The new config.
+    RAISES (UsageError): If a path is not in this config, not in spaCy's default config, and not a parameter of the
+        registered function of its block.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -76,7 +79,7 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
                 default = _at(DEFAULT_CONFIG, sections[: i + 1])
                 block[section] = dict(default) if isinstance(default, dict) and section not in block else {}
             block = block[section]
-        # May be a plain value where this config has a block, such as learn_rate.
+        # spaCy's default may be a plain value where this config has a block, such as learn_rate.
         default = _at(DEFAULT_CONFIG, sections)
         known = {*block, *(default if isinstance(default, Mapping) else ()), *_parameters(block)}
         if last not in known or not block:
@@ -89,16 +92,16 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
 def fine_tuning_config(name: str, folder: Path) -> Config:
     """Derive a config that trains an existing pipeline further.
 
-    Components, their weights and the tokenizer are those of the pipeline. Batches, optimizer and corpora are those of
-    its own training, or of a config of this package if it was not trained with one, such as a converted checkpoint.
+    Components, weights and tokenizer come from the pipeline. Batcher, optimizer and corpora come from its own training
+    config; or from a config of this package, if the pipeline was not trained with one, such as a converted checkpoint.
     New labels of the training corpus are added.
 
     name (str): Folder or package name of the pipeline, for `source`.
     folder (Path): The folder of its files.
-    RETURNS (Config): Not interpolated; `paths.train` and `paths.dev` are to be set.
-    RAISES (PlanError): If its config cannot be read.
+    RETURNS (Config): The config, not interpolated; `paths.train` and `paths.dev` must be set.
+    RAISES (PlanError): If the config of the pipeline cannot be read.
     """
-    # A package has the pipeline in a folder with the version in its name.
+    # In an installed package the pipeline is in a subfolder with the version in its name.
     paths = [folder / "config.cfg", *folder.glob("*/config.cfg")]
     source = read_config(next((path for path in paths if path.is_file()), paths[0]))
     names: list[str] = source["nlp"]["pipeline"]
@@ -109,7 +112,9 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
     training |= {"max_steps": MAX_STEPS, "max_epochs": -1, "eval_frequency": EVAL_FREQUENCY, "patience": 0}
     training |= {"frozen_components": [], "annotating_components": []}
     for name_of_rate, rate in training["optimizer"].items():
-        if isinstance(rate, dict) and "total_steps" in rate:  # saved configs have numbers instead of variables
+        if (
+            isinstance(rate, dict) and "total_steps" in rate
+        ):  # saved configs have values instead of references to other settings
             rate["total_steps"] = "${training.max_steps}"
             if rate["@schedules"] == "warmup_linear.v1":
                 rate["@schedules"] = "spacy-zh-tw-ner.linear.v1"
@@ -131,6 +136,7 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
 
 
 def _path_of(source: str | Path) -> Path:
+    """Return the file of a config, given by path or by the name of a config of this package."""
     path = Path(source)
     if path.is_file():
         return path
@@ -143,6 +149,7 @@ def _path_of(source: str | Path) -> Path:
 
 
 def _parse(path: Path) -> Config:
+    """Read a config file without interpolation; raise a PlanError if it is invalid."""
     try:
         return Config().from_disk(path, interpolate=False)
     except ValueError as error:
@@ -150,18 +157,19 @@ def _parse(path: Path) -> Config:
 
 
 def _parameters(block: Mapping[str, Any]) -> list[str]:
-    """Return the parameters of the registered function of a block."""
+    """Return the parameter names of the registered function or factory that a block of a config names."""
     for key, name in block.items():
         if key == "factory":
             return ["model", *(Language.get_factory_meta(name).default_config or {})]
         if key.startswith("@"):
-            import spacy_transformers  # noqa: F401  (makes the registry of span getters)
+            import spacy_transformers  # noqa: F401  (adds the registry of span getters)
 
             return list(inspect.signature(registry.get(key[1:], name)).parameters)
     return []
 
 
 def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
+    """Return the value at a path of a config, or None."""
     found: Any = config
     for section in sections:
         found = found.get(section) if isinstance(found, Mapping) else None
@@ -169,6 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Yield the paths of all settings and sections of a config."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

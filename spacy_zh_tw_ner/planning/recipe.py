@@ -1,4 +1,4 @@
-"""Read from a training config the settings that determine its memory."""
+"""Read the settings of a training config that determine its memory: model, batch and optimizer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,40 +12,30 @@ from ..transformer.settings import BackboneSettings, MemorySettings
 
 ARCHITECTURES = ("spacy-zh-tw-ner.TransformerModel.v1", "spacy-zh-tw-ner.Tok2VecTransformer.v1")
 BLOCKS = ("lora", "quantization", "memory")
-DEFAULT_LABELS = 18  # of OntoNotes, and of CKIP's models
-BERT_SPECIAL = 2
+DEFAULT_LABELS = 18  # number of labels of OntoNotes and of the CKIP models
+BERT_SPECIAL = 2  # special wordpieces of a window: [CLS] and [SEP]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Model, batch and optimizer of a training step.
+    """Model, batch and optimizer of a training step."""
 
-    settings: Of the base model.
-    section: Path of the model in the config.
-    n_windows: Sentences in a batch, each of one window; with accumulation, those between two updates are more.
-    length: Wordpieces per window, special ones included.
-    accumulate: Number of batches before an update.
-    optimizer: A name for `GroupedOptimizer.v1`.
-    n_labels: Of the head.
-    n_layers: Number of layers to use instead of all.
-    """
-
-    settings: BackboneSettings
-    section: str
-    n_windows: int
-    length: int
-    accumulate: int
-    optimizer: str
-    n_labels: int = DEFAULT_LABELS
-    n_layers: int | None = None
+    settings: BackboneSettings  # of the base model
+    section: str  # path of the model in the config
+    n_windows: int  # sentences in a batch, each of one window; with accumulation, an update has several batches
+    length: int  # wordpieces per window, including special ones
+    accumulate: int  # number of batches per update
+    optimizer: str  # `optimizer` of `GroupedOptimizer.v1`
+    n_labels: int = DEFAULT_LABELS  # labels of the head
+    n_layers: int | None = None  # number of layers instead of that of the base model
 
 
 def read_recipe(config: Config) -> Recipe:
-    """Read a recipe from a config.
+    """Read model, batch and optimizer from a config.
 
-    config (Config): Complete; see `read_config`.
-    RETURNS (Recipe): Its recipe.
-    RAISES (PlanError): If it has no Transformer, or its batcher has no size.
+    config (Config): Complete config; see `read_config`.
+    RETURNS (Recipe): The settings that determine the memory.
+    RAISES (PlanError): If the config has no Transformer, or its batcher no size.
     """
     config = config.interpolate()
     section, model = find_transformer(config)
@@ -78,10 +68,11 @@ def read_recipe(config: Config) -> Recipe:
 
 
 def find_transformer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Find the block of the Transformer.
+    """Find the block of the Transformer in a config.
 
-    RETURNS (tuple[str, dict]): Its path in the config, and the block.
-    RAISES (PlanError): If there is none.
+    config (Mapping[str, Any]): The interpolated config.
+    RETURNS (tuple[str, dict]): Path of the block in the config, and the block.
+    RAISES (PlanError): If the config has no Transformer.
     """
 
     def blocks(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -98,12 +89,15 @@ def find_transformer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
-    """Return the number of sentences of a length in a batch.
+    """Return the largest number of sentences in a batch.
 
-    RAISES (PlanError): For a batcher that has no size.
+    batcher (Mapping[str, Any]): The block [training.batcher].
+    length (int): Wordpieces per sentence, for batchers whose size counts tokens.
+    RETURNS (int): Number of sentences, at least 1 for batchers that count tokens.
+    RAISES (PlanError): If the batcher has no `size`.
     """
     size = batcher.get("size")
-    if isinstance(size, Mapping):  # a schedule, whose largest number is the worst case
+    if isinstance(size, Mapping):  # a schedule: its largest number is assumed
         size = max((value for value in size.values() if isinstance(value, int | float)), default=None)
     if not isinstance(size, int | float):
         raise PlanError(Errors.ZT606.format(name=batcher.get("@batchers")))
@@ -111,11 +105,17 @@ def sentences_at_once(batcher: Mapping[str, Any], length: int) -> int:
 
 
 def batch_settings(recipe: Recipe, n_windows: int | None, length: int | None) -> dict[str, Any]:
-    """Return the settings of a batch size and length, for `with_settings`."""
+    """Return the settings that change the batch size and window length of a config.
+
+    recipe (Recipe): The current batch, and the path of the model.
+    n_windows (Optional[int]): New number of windows in a batch; None: unchanged.
+    length (Optional[int]): New number of wordpieces per window; None: unchanged.
+    RETURNS (dict[str, Any]): Path → value, for `with_settings`.
+    """
     size = (n_windows or recipe.n_windows) * recipe.accumulate
     changes: dict[str, Any] = {"training.batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": size}}
     if length:
         size = length - BERT_SPECIAL
         changes[f"{recipe.section}.get_spans.size"] = size
-        changes[f"{recipe.section}.get_spans.overlap"] = min(16, size // 8)  # at most a quarter
+        changes[f"{recipe.section}.get_spans.overlap"] = min(16, size // 8)  # a quarter is the largest overlap allowed
     return changes

@@ -16,29 +16,24 @@ DEFAULT_VRAM = 12.0
 
 @dataclass(frozen=True)
 class PlanReport:
-    """A plan and its consequences.
+    """Memory plan of a config, the largest batches, and changes that make the config fit."""
 
-    vram: GiB of the card. plan: Of the config as it is. largest: Number of windows in a batch, by length.
-    parts: Plan in micro-batches, if the batch does not fit as a whole. reductions: Changes to make it fit.
-    fitting: The config, changed until it fits, or as far as possible.
-    """
-
-    name: str
+    name: str  # name of the config
     recipe: Recipe
-    vram: float
-    plan: Plan
-    largest: dict[int, int]
-    parts: Plan | None
-    reductions: list[Reduction]
-    fitting: Config
+    vram: float  # memory of the GPU in GiB
+    plan: Plan  # of the unchanged config
+    largest: dict[int, int]  # window length → largest number of windows in a batch
+    parts: Plan | None  # plan of a micro-batch, if the batch does not fit as a whole
+    reductions: list[Reduction]  # changes that save memory, in order
+    fitting: Config  # the config with all changes; it fits, unless no change suffices
 
     @property
     def fits(self) -> bool:
-        """Return whether a batch fits as a whole."""
+        """Return whether the batch fits as a whole, without changes."""
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): Plain values, for JSON, in bytes except for `vram`."""
+        """Return the report as a dictionary for JSON; memory is in bytes, except `vram` in GiB."""
         return {
             "config": self.name,
             "base": self.recipe.settings.name,
@@ -52,12 +47,14 @@ class PlanReport:
 
 
 def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
-    """Estimate the GPU memory of training with a config, and what to change if it does not fit.
+    """Estimate the GPU memory of training with a config, and find changes if it does not fit.
 
     name (str): Name of the config, for the report.
     config (Config): Complete config, not interpolated.
-    vram (Optional[float]): GPU memory in GiB; by default the memory that the preset is designed for.
-    RAISES (PlanError): If the GPU has less memory than the CUDA context alone needs; see also `read_recipe`.
+    vram (Optional[float]): Memory of the GPU in GiB; None: that of the preset, or 12.
+    RETURNS (PlanReport): The report.
+    RAISES (PlanError): If the GPU has less memory than the CUDA context needs, the config has no Transformer, or its
+        batcher no size.
     """
     vram = vram if vram is not None else _preset_vram(name)
     if vram * GIB <= CONTEXT:
@@ -79,6 +76,7 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
 
 
 def _preset_vram(name: str) -> float:
+    """Return the GPU memory in GiB that a preset is made for, or the default."""
     try:
         return float(preset_notes(name)["vram"]) or DEFAULT_VRAM
     except (KeyError, PlanError):

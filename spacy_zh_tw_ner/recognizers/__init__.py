@@ -1,4 +1,4 @@
-"""Recognizers: texts → entities with scores, by a spaCy pipeline or an exported model.
+"""Recognizers turn texts into entities with scores, using a spaCy pipeline or an exported model.
 
 Recognizer (Protocol)
 ├── SpacyRecognizer       a spaCy pipeline
@@ -21,44 +21,42 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Protocol):
-    """Recognizes the entities of texts, and keeps nothing of the texts in memory.
+    """Recognize the entities of texts, without keeping anything of the texts in memory."""
 
-    labels: Labels that an entity may have. evidence_labels: Labels for which gazetteer matches are evidence.
-    min_score: Lowest score of an entity; 0 if there is no limit.
-    """
-
-    labels: tuple[str, ...]
-    evidence_labels: tuple[str, ...]
-    min_score: float
+    labels: tuple[str, ...]  # labels that an entity may have
+    evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence
+    min_score: float  # lowest score of an entity; 0 for no limit
 
     def __call__(
         self, texts: Sequence[str], gazetteers: Sequence[Hints | None] | None = None
     ) -> list[tuple[Found, ...]]:
         """Recognize the entities of texts.
 
-        texts (Sequence[str]): Any number, of any length.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches in each text, which affect that text alone.
-        RETURNS (list[tuple[Found, ...]]): One for each text.
-        RAISES (ValueError): For a text that cannot be processed, see `check`.
+        texts (Sequence[str]): Any number of texts, of any length.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): For each text its gazetteer matches or None; None for no
+            gazetteer at all.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
+        RAISES (ValueError): If a text cannot be processed, see `check`.
         """
 
     def check(self, text: str) -> None:
-        """Raise a ValueError if a text cannot be processed: it is not valid Unicode, or too long."""
+        """Raise a ValueError if a text cannot be processed: it is not valid Unicode, or is too long."""
 
 
 def load_recognizer(
     source: str, *, max_chars: int = 0, threads: int = 0, gpu_id: int = -1, learn_characters: bool = False
 ) -> Recognizer:
-    """Load a spaCy pipeline or an exported model.
+    """Load the recognizer of a spaCy pipeline or an exported model.
 
-    source (str): Folder, or name of an installed package.
-    max_chars (int): Characters of the longest text, if that is more than the limit of the pipeline.
+    source (str): Folder of a pipeline or exported model, or name of an installed package.
+    max_chars (int): Length of the longest text in characters; raises `nlp.max_length` if that is lower.
     threads (int): CPU threads; 0 for the default of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for a spaCy pipeline, or -1 for the CPU.
-    learn_characters (bool): Take half a second to make short texts a fifth faster; see `SpacyRecognizer`.
+    gpu_id (int): GPU id for a spaCy pipeline, or -1 for the CPU.
+    learn_characters (bool): Cache all usual characters, see `SpacyRecognizer.learn_characters`: it takes half a second
+        and makes short texts a fifth faster.
     RETURNS (Recognizer): The recognizer.
-    RAISES (ValueError): If there is none of this name, or it cannot be loaded. DeviceError, for an exported model on a
-        GPU, or if there is no such GPU.
+    RAISES (ValueError): If the source does not exist or cannot be loaded.
+    RAISES (DeviceError): If a GPU is requested for an exported model, or there is no such GPU.
     """
     if is_exported(Path(source)):
         if gpu_id >= 0:
@@ -74,12 +72,15 @@ def load_recognizer(
 
 
 def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tuple["Doc", tuple[Found, ...]]]:
-    """Recognize the entities of texts, and write them to documents of spaCy.
+    """Recognize the entities of texts, and yield them with a spaCy document for each text.
 
-    recognizer (Recognizer): Of an exported model, documents have character tokens, entities and scores; of a spaCy
-        pipeline, all that its components set.
+    Documents of a spaCy pipeline have all annotation that its components set. Documents of an exported model have
+    character tokens, entities and scores.
+
+    recognizer (Recognizer): The recognizer.
     texts (Sequence[str]): The texts.
-    YIELDS (tuple[Doc, tuple[Found, ...]]): The document of each text, valid until the next one, and its entities.
+    YIELDS (tuple[Doc, tuple[Found, ...]]): Document and entities of each text. The document is in a memory zone, and
+        must not be used after the iteration.
     """
     from .spacy_recognizer import SpacyRecognizer
 
@@ -93,6 +94,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
+    """Create a document with character tokens, entities and scores."""
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -1,4 +1,4 @@
-"""Find and load a pipeline by its name: a folder, or an installed package."""
+"""Find and load pipelines by folder or by the name of an installed package."""
 
 from importlib import metadata
 from importlib.util import find_spec
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def source_folder(name: str) -> Path:
-    """Find the files of a spaCy pipeline or exported model.
+    """Return the folder of a spaCy pipeline or exported model.
 
     name (str): Folder, or name of an installed package.
-    RETURNS (Path): The folder, or that of the package.
-    RAISES (ZhTwNerError): If there is neither.
+    RETURNS (Path): The folder itself, or the folder of the package.
+    RAISES (ZhTwNerError): If the folder or package does not exist.
     """
     return Path(name) if is_exported(Path(name)) else pipeline_folder(name)
 
 
 def pipeline_folder(name: str) -> Path:
-    """Find the files that `spacy.load` would load.
+    """Return the folder that `spacy.load` would load.
 
-    name (str): Folder, or name of an installed package, which takes precedence over a folder of the same name.
-    RETURNS (Path): The folder, or that of the package.
-    RAISES (ZhTwNerError): If there is neither, and for an exported model.
+    name (str): Name of an installed package, which takes precedence, or a folder.
+    RETURNS (Path): The folder itself, or the folder of the package.
+    RAISES (ZhTwNerError): If the folder or package does not exist, or is an exported model.
     """
     if is_exported(Path(name)):
         raise PipelineError(Errors.ZT683.format(name=name))
@@ -40,9 +40,10 @@ def pipeline_folder(name: str) -> Path:
 
 
 def pipeline_places(*names: str) -> list[Path]:
-    """List the folders of pipelines, by path or package name, which outputs must not overwrite.
+    """Return the folders of pipelines, so that callers can check that no output overwrites them.
 
-    names (str): Folders, or names of installed packages; what does not exist is left out.
+    names (str): Folders, or names of installed packages.
+    RETURNS (list[Path]): Folders that exist. A name may be both a folder and a package, and then gives both.
     """
     places = [Path(name) for name in names if Path(name).exists()]
     packages = [find_spec(name) for name in names if name.isidentifier()]
@@ -50,11 +51,12 @@ def pipeline_places(*names: str) -> list[Path]:
 
 
 def load_pipeline(name: str, **settings: Any) -> "Language":
-    """Load a pipeline; errors get a message with a remedy.
+    """Load a spaCy pipeline; any error of spaCy becomes a PipelineError with a remedy.
 
     name (str): Folder, or name of an installed package.
-    settings (Any): For `spacy.load`.
-    RAISES (ZhTwNerError): If there is none, or if it cannot be loaded.
+    settings (Any): Arguments of `spacy.load`.
+    RETURNS (Language): The pipeline.
+    RAISES (ZhTwNerError): If the folder or package does not exist, or cannot be loaded.
     """
     import spacy
 
@@ -63,13 +65,13 @@ def load_pipeline(name: str, **settings: Any) -> "Language":
         return spacy.load(name, **settings)
     except (MemoryError, ZhTwNerError):
         raise
-    except Exception as error:  # a damaged folder may make spaCy raise anything
+    except Exception as error:  # spaCy may raise any exception for a damaged folder
         reason = " ".join(str(error).split()).removesuffix(".")
         raise PipelineError(Errors.ZT682.format(name=name, kind=type(error).__name__, reason=reason)) from error
 
 
 def is_installed(name: str) -> bool:
-    """Return whether a package is installed. spaCy's `is_package` does the same, but exported models need no spaCy."""
+    """Return whether a package is installed. Unlike spaCy's `is_package`, it does not import spaCy."""
     try:
         return name.isidentifier() and metadata.distribution(name) is not None
     except metadata.PackageNotFoundError:

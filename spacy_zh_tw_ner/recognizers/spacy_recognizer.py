@@ -1,4 +1,4 @@
-"""Recognize entities with a spaCy pipeline."""
+"""Recognizer of a spaCy pipeline."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,14 +20,16 @@ from ..safe_points import is_interruptible, safe_point
 from ..tokenization.word_list import Hints
 from .pipelines import load_pipeline
 
+# Printable ASCII characters, and lead and trail bytes of Big5
 ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *range(0xA1, 0xFF))
 
 
 class SpacyRecognizer:
     """Recognizer of a spaCy pipeline; see `Recognizer`.
 
-    Texts are processed in a memory zone, whose strings and lexemes are freed at its end. So each text pays again for
-    each of its characters, a fifth of the time of a short one, unless they were learned before.
+    Texts are processed in a memory zone, so that their strings and lexemes are freed afterwards. So spaCy creates the
+    lexemes of a text's characters anew each time, which takes a fifth of the time of a short text, unless
+    `learn_characters` was called.
 
     nlp (Language): The pipeline.
     """
@@ -59,15 +61,15 @@ class SpacyRecognizer:
             self._nlp.make_doc(text)
 
     def docs(self, texts: Sequence[str]) -> Iterator[tuple[Doc, tuple[Found, ...]]]:
-        """Yield the document of each text with all annotations, valid until the next one, and its entities."""
+        """Yield the document and the entities of each text. Documents must not be used after the iteration."""
         with self._memory_zone():
             for doc in self._nlp.pipe(texts):
                 yield doc, _entities(doc)
 
     def learn_characters(self) -> None:
-        """Put the usual characters into the vocabulary, and their wordpieces into the tables, for good.
+        """Add the lexemes and wordpieces of all ASCII and Big5 characters permanently, which speeds up short texts.
 
-        It takes about half a second and a few MiB.
+        This takes about half a second and a few MiB.
         """
         doc = self._nlp.make_doc("".join(big5())[: self._nlp.max_length])
         for shim in backbone_shims(self._nlp):
@@ -82,7 +84,7 @@ class SpacyRecognizer:
 
     @contextmanager
     def _memory_zone(self) -> Iterator[None]:
-        """Open a memory zone, unless this batch is processed within a long text, whose zone must stay whole."""
+        """Open a memory zone, unless this is a batch nested in a long text: it then uses the zone of that text."""
         if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             yield
         else:
@@ -90,9 +92,10 @@ class SpacyRecognizer:
                 yield
 
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
-        """Process one long document with safe points, where possible without writing its entities on it.
+        """Process one long document with a safe point after each component.
 
-        For the entities of a million characters spaCy holds the GIL for a tenth of a second at a time.
+        If the recognizer is the last component that sets entities, they are not written to the document: for a million
+        characters that would hold the GIL for a tenth of a second.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
             is_last = index == self._last_writer and not self._normalizes
@@ -107,10 +110,10 @@ class SpacyRecognizer:
 def load_spacy_recognizer(
     source: str, *, max_chars: int, threads: int, gpu_id: int, learn_characters: bool
 ) -> SpacyRecognizer:
-    """Load a spaCy pipeline; see `load_recognizer`."""
+    """Load the recognizer of a spaCy pipeline; arguments as in `load_recognizer`."""
     if gpu_id >= 0:
         require_gpu(gpu_id)
-    limit_primitive_cache()  # which makes a single short text about a seventh slower
+    limit_primitive_cache()  # bounds the memory; a single short text takes about a seventh longer
     if threads:
         import torch
 
@@ -124,7 +127,7 @@ def load_spacy_recognizer(
 
 
 def big5() -> list[str]:
-    """List the printable characters of ASCII and Big5, which nearly all text in Taiwan consists of."""
+    """Return the printable characters of ASCII and Big5, which cover nearly all text in Taiwan."""
     pairs = (bytes((lead, trail)).decode("big5", "replace") for lead in LEAD for trail in TRAIL)
     return list(dict.fromkeys([*map(chr, ASCII), *(char for char in pairs if len(char) == 1 and char.isprintable())]))
 
@@ -138,14 +141,16 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
+    """Write gazetteer matches to a document, for the CRF components."""
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
-    # A pipeline may have tokens of several characters, within which no match can begin.
+    # Matches that do not start and end at token boundaries are dropped.
     whole = [span for span in spans if span is not None]
     write_found(doc, whole, bonus=hints.bonus, override=hints.override)
 
 
 def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
-    # shape: (n_tokens + 1,) the first character of each token
+    """Convert a prediction from token indices to character offsets."""
+    # (n_tokens + 1,) offset of the first character of each token, and the length of the text
     bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
     lengths = doc.to_array([LENGTH])
     return tuple(
@@ -155,6 +160,7 @@ def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
 
 
 def _entities(doc: Doc) -> tuple[Found, ...]:
+    """Return the entities of a document with scores and normal forms."""
     return tuple(
         Found(ent.start_char, ent.end_char, ent.label_, get_score(ent), get_normalized(ent)) for ent in doc.ents
     )

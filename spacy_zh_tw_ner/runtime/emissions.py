@@ -2,7 +2,7 @@
 
     text ──▶ characters ──▶ wordpiece ids ──windows──▶ batches ──session──▶ emissions
 
-Characters and wordpieces equal those of `CharTokenizer` and of the tokenizer of the base model.
+The tokens equal those of `CharTokenizer`, and the wordpieces those of the tokenizer of the base model.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,8 @@ from .onnx_session import open_session
 
 IndicesT: TypeAlias = npt.NDArray[np.int32]
 EmissionsT: TypeAlias = npt.NDArray[np.float32]
-# Wordpieces with padding per run: one long window, or some sentences. More are no faster, and need more memory.
+# Largest number of wordpieces, including padding, in a run of the graph: one long window, or some sentences. Larger
+# batches are not faster, and need more memory.
 MAX_PADDED = 256
 SPACE = ord(" ")
 _WHITE_SPACE = np.array(sorted(map(ord, WHITE_SPACE)), dtype=np.uint32)
@@ -30,24 +31,19 @@ _CLAUSE_ENDS = np.array(sorted(map(ord, CLAUSE_ENDS)), dtype=np.uint32)
 
 
 class Characters(NamedTuple):
-    """The tokens of a text, each one character long.
+    """Tokens of a text, each one character long, and their wordpieces."""
 
-    offsets: (n_tokens,) place of each in the text.
-    ids: (n_wordpieces,) wordpiece ids of all tokens. counts: (n_tokens,) wordpieces of each.
-    clause_ends: indices of the tokens that end a clause, in order. is_white_space: (n_tokens,) bool.
-    """
-
-    offsets: IndicesT
-    ids: IndicesT
-    counts: IndicesT
-    clause_ends: npt.NDArray[np.int64]
-    is_white_space: npt.NDArray[np.bool_]
+    offsets: IndicesT  # (n_tokens,) offset of each token in the text
+    ids: IndicesT  # (n_wordpieces,) wordpiece ids of all tokens
+    counts: IndicesT  # (n_tokens,) number of wordpieces of each token
+    clause_ends: npt.NDArray[np.int64]  # (n_clauses,) ascending indices of the tokens that end a clause
+    is_white_space: npt.NDArray[np.bool_]  # (n_tokens,)
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
-    """Return the (n_characters,) code points of a text.
+    """Return the code points of a text, (n_characters,).
 
-    RAISES (ZhTwNerError): For a lone surrogate.
+    RAISES (TextError): If the text has a lone surrogate.
     """
     try:
         return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
@@ -56,16 +52,16 @@ def code_points(text: str) -> npt.NDArray[np.uint32]:
 
 
 def read_characters(text: str, exported: Exported) -> Characters:
-    """Cut a text into tokens, and look up their wordpieces.
+    """Tokenize a text into characters, and look up their wordpieces.
 
-    text (str): Any text that is valid Unicode.
+    text (str): The text.
     exported (Exported): Holds the wordpieces of all code points.
-    RETURNS (Characters): A token for every code point except single spaces between two tokens.
-    RAISES (ZhTwNerError): For a lone surrogate.
+    RETURNS (Characters): A token for every code point, except for a single space between two tokens.
+    RAISES (TextError): If the text has a lone surrogate.
     """
     codes = code_points(text)
     is_space = codes == SPACE
-    # A space after one token and before another belongs to the first.
+    # A space between two tokens is not a token: as in spaCy it is the trailing space of the first one.
     between = is_space.copy()
     between[1:] &= ~is_space[:-1]
     between[:1] = between[-1:] = False
@@ -73,7 +69,7 @@ def read_characters(text: str, exported: Exported) -> Characters:
     codes = codes[offsets]
     counts = exported.counts[codes]  # (n_tokens,)
     ends = np.cumsum(counts, dtype=np.int32)
-    # (n_wordpieces,) distance from the place of each in this text to its place among those of all code points
+    # (n_wordpieces,) difference between the index of each wordpiece in `exported.ids` and in this text
     shifts = np.repeat(exported.firsts[codes] - (ends - counts), counts)
     ids = exported.ids[shifts + np.arange(counts.sum(), dtype=np.int32)]
     clause_ends = np.flatnonzero(np.isin(codes, _CLAUSE_ENDS))
@@ -81,26 +77,23 @@ def read_characters(text: str, exported: Exported) -> Characters:
 
 
 class _TextWindow(NamedTuple):
-    """A window with its wordpieces.
+    """A window of a text with its wordpieces. Its own tokens are those that take their emissions from this window."""
 
-    text: Index of the text. ids: All wordpieces of the window, with prefix and suffix.
-    starts, counts: (n_own_tokens,) first wordpiece in `ids` and number of wordpieces of each own token.
-    """
-
-    text: int
+    text: int  # index of the text
     window: Window
-    ids: IndicesT
-    starts: IndicesT
-    counts: IndicesT
+    ids: IndicesT  # wordpiece ids, with prefix and suffix
+    starts: IndicesT  # (n_own_tokens,) index of the first wordpiece of each own token in `ids`
+    counts: IndicesT  # (n_own_tokens,) number of wordpieces of each own token
 
 
 class Emitter:
-    """Computes emissions.
+    """Compute the emissions of texts with ONNX Runtime.
 
     folder (Path): Folder of the exported model.
-    exported (Exported): Its settings.
+    exported (Exported): Settings and wordpieces of the model.
     threads (int): CPU threads; 0 for one per core.
-    RAISES (ZhTwNerError): If onnxruntime is not installed, or cannot load the graph.
+    RAISES (ZhTwNerError): If onnxruntime is not installed, cannot load the graph, or the graph does not fit the
+        settings.
     """
 
     def __init__(self, folder: Path, exported: Exported, threads: int = 0) -> None:
@@ -110,7 +103,7 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Check the graph against the wordpieces and tags of the folder, by running it on the largest wordpiece id.
+        """Run the graph on the largest wordpiece id, to check that it fits the wordpieces and tags of the folder.
 
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """
@@ -124,24 +117,29 @@ class Emitter:
             )
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
-        """Compute the (n_tokens, n_tags) emissions of each text."""
+        """Compute the emissions of each text, a list of (n_tokens, n_tags)."""
         emissions = [np.empty((len(text.counts), self._exported.n_tags), dtype=np.float32) for text in texts]
         windows = [window for index, text in enumerate(texts) for window in self._cut(text, index)]
-        # Windows of similar lengths share a batch, which needs less padding.
+        # Windows of similar lengths share a batch, to reduce padding.
         for batch in _batches(sorted(windows, key=lambda window: -len(window.ids))):
             for (text, window, *_), found in zip(batch, self._run(batch), strict=True):
                 emissions[text][window.own_start : window.own_end] = found
         return emissions
 
     def chunks(self, text: Characters) -> Iterator[EmissionsT]:
-        """Compute the emissions of a text, (n, n_tags) at a time, in order."""
+        """Compute the emissions of a long text window by window, with a safe point after each batch.
+
+        text (Characters): The tokens of the text.
+        YIELDS (EmissionsT): Emissions of the next tokens, (n_own_tokens, n_tags).
+        """
         for batch in _batches(self._cut(text)):
             yield from self._run(batch)
             safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
+        """Cut a text into windows at clause ends, and add prefix and suffix to each."""
         known = self._exported
-        # shape: (n_tokens + 1,) wordpieces before each token
+        # (n_tokens + 1,) number of wordpieces before each token
         before = np.concatenate([[0], np.cumsum(text.counts)], dtype=np.int32)
         for window in cut_at_clauses(text.counts, text.clause_ends, size=known.size, overlap=known.overlap):
             ids = text.ids[before[window.start] : before[window.end]]
@@ -155,7 +153,7 @@ class Emitter:
             )
 
     def _run(self, batch: Sequence[_TextWindow]) -> Iterator[EmissionsT]:
-        """Yield the (n_own_tokens, n_tags) emissions of each window."""
+        """Run the graph on a batch; yield the emissions of each window's own tokens, (n_own_tokens, n_tags)."""
         lengths = np.array([len(window.ids) for window in batch])
         input_ids = np.full((len(batch), lengths.max()), self._exported.pad, dtype=np.int64)
         for row, window in zip(input_ids, batch, strict=True):
@@ -163,16 +161,17 @@ class Emitter:
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
         with reading(self._path, Errors.ZT633):
             (found,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
-        for rows, window in zip(found, batch, strict=True):
+        for of_wordpieces, window in zip(found, batch, strict=True):
             end = int(window.starts[-1] + window.counts[-1])
-            # The mean over the wordpieces of a token is exact, because the head is linear.
-            emissions: EmissionsT = np.add.reduceat(rows[:end], window.starts)
+            # The pipeline applies the head to the mean of a token's wordpieces. The head is linear, so the mean of the
+            # emissions of the wordpieces is the same.
+            emissions: EmissionsT = np.add.reduceat(of_wordpieces[:end], window.starts)
             emissions /= window.counts[:, None]
             yield emissions
 
 
 def _batches(windows: Iterable[_TextWindow]) -> Iterator[list[_TextWindow]]:
-    """Yield as many windows at a time as fit, padded to the longest."""
+    """Group windows into batches of at most MAX_PADDED wordpieces, including padding to the longest window."""
     batch: list[_TextWindow] = []
     longest = 0
     for window in windows:

@@ -1,4 +1,4 @@
-"""Read and check the settings of an exported model (`pipeline.json`)."""
+"""Read and check the files of an exported model, except the graph: `pipeline.json` and `pieces.npz`."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,57 +22,51 @@ from ..untrusted import (
     whole_number,
 )
 
-FORMATS = (1,)
-HASHES = "sha256"  # in PIPELINE: names of the other files, and their SHA-256
+FORMATS = (1,)  # versions of the format that can be read
+HASHES = "sha256"  # key in PIPELINE: file name → SHA-256
 N_CODE_POINTS = 0x110000
-MOST_PIECES = 32  # wordpieces of one character, as of one token of a pipeline
-LARGEST_PIECE = 2**24  # a wordpiece id
-MOST_TOKENS = 2**20  # of a window
-FORBIDDEN, LARGEST_SCORE = -1e30, 1e6  # scores of transitions; no sum of them comes near the first
-COLDEST, HOTTEST = 1e-3, 1e3  # temperatures; `calibrate` fits one from 0.05 to 20
+MAX_WORDPIECES = 32  # wordpieces of one character, the same limit as in a pipeline
+MAX_WORDPIECE_ID = 2**24
+MAX_WINDOW = 2**20  # wordpieces
+# Score of forbidden transitions, and the largest of allowed ones. No sum of allowed scores comes near FORBIDDEN.
+FORBIDDEN, LARGEST_SCORE = -1e30, 1e6
+COLDEST, HOTTEST = 1e-3, 1e3  # range of temperatures; `calibrate` fits one from 0.05 to 20
 GRAPH, PIECES, PIPELINE = "model.onnx", "pieces.npz", "pipeline.json"
 
 
 class Exported(NamedTuple):
-    """Settings and wordpieces of an exported model.
+    """Settings and wordpieces of an exported model."""
 
-    ids: int32, (n_wordpieces,) ids of all code points, in their order. counts, firsts: int32, (0x110000,) number of
-        wordpieces of each code point, and index of the first one in `ids`.
-    prefix, suffix, pad: ids around each window, and for padding.
-    size, overlap: wordpieces of a window, see `tokenization.clause_cuts`.
-    labels: labels of entities. transitions: constrained scores, not yet divided by the temperature.
-    """
-
-    ids: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int32]
-    firsts: npt.NDArray[np.int32]
-    prefix: list[int]
-    suffix: list[int]
-    pad: int
-    size: int
-    overlap: int
-    labels: tuple[str, ...]
-    transitions: Transitions
+    ids: npt.NDArray[np.int32]  # (n_wordpieces,) wordpiece ids of all code points, in the order of the code points
+    counts: npt.NDArray[np.int32]  # (0x110000,) number of wordpieces of each code point
+    firsts: npt.NDArray[np.int32]  # (0x110000,) index of the first wordpiece of each code point in `ids`
+    prefix: list[int]  # wordpiece ids before each window, such as [CLS]
+    suffix: list[int]  # wordpiece ids after each window, such as [SEP]
+    pad: int  # wordpiece id for padding
+    size: int  # wordpieces of a window, without prefix and suffix
+    overlap: int  # wordpieces of context on each side, see `tokenization.clause_cuts`
+    labels: tuple[str, ...]  # labels of entities
+    transitions: Transitions  # scores with constraints, not yet divided by the temperature
     temperature: float
-    min_score: float
+    min_score: float  # lowest score of an entity
 
     @property
     def n_tags(self) -> int:
-        """Number of tags."""
+        """Number of BIOES tags."""
         return len(self.transitions.start)
 
 
 def is_exported(folder: Path) -> bool:
-    """Return whether a folder is an exported model."""
+    """Return whether a folder has the files of an exported model."""
     return (folder / PIPELINE).is_file() and (folder / GRAPH).is_file()
 
 
 def read_folder(folder: Path) -> Exported:
-    """Read and check everything but the graph.
+    """Read and check the settings and wordpieces of an exported model.
 
     folder (Path): The folder of the exported model.
-    RETURNS (Exported): Its settings and wordpieces.
-    RAISES (UnreadableFileError): For any other folder, one written by a later version, and one that is damaged.
+    RETURNS (Exported): Settings and wordpieces.
+    RAISES (UnreadableFileError): If the folder is not an exported model, was written by a later version, or is damaged.
     """
     if not is_exported(folder):
         raise UnreadableFileError(Errors.ZT630.format(path=folder, files=f"{GRAPH}, {PIECES} and {PIPELINE}"))
@@ -82,17 +76,17 @@ def read_folder(folder: Path) -> Exported:
             seen, by = known.get("format"), known.get("made_by", "?")
             raise UnreadableFileError(Errors.ZT631.format(path=folder, seen=seen, by=by))
         fields = _checked(known)
-        hashes = require_type(HASHES, known.get(HASHES, {}), dict)  # folders written by 0.1 have none
+        hashes = require_type(HASHES, known.get(HASHES, {}), dict)  # missing in models exported by 0.1
     for name, expected in hashes.items():
         with reading(folder, Errors.ZT633):
             require_digest(inside(folder, name), require_type(f"{HASHES}.{name}", expected, str))
     with reading(folder / PIECES, Errors.ZT633):
-        arrays = read_npz(folder / PIECES, {"ids": N_CODE_POINTS * MOST_PIECES, "counts": N_CODE_POINTS})
+        arrays = read_npz(folder / PIECES, {"ids": N_CODE_POINTS * MAX_WORDPIECES, "counts": N_CODE_POINTS})
         return _exported(fields, arrays["ids"], arrays["counts"])
 
 
 def _checked(known: dict[str, Any]) -> dict[str, Any]:
-    """Check every field of `pipeline.json`."""
+    """Check every field of `pipeline.json`, and return those of `Exported`."""
     labels = require_labels("labels", known.get("labels"))
     scheme = TagScheme(labels)
     require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")
@@ -100,14 +94,14 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
     require(len(matrix) == len(scheme), "matrix", len(matrix), f"{len(scheme)} rows, as the labels need")
     legal = scheme.legal_transitions._asdict()
     transitions = Transitions(**{name: _scores(name, known.get(name), legal[name]) for name in Transitions._fields})
-    prefix, suffix = (_pieces(name, known.get(name)) for name in ("prefix", "suffix"))
-    size = whole_number("size", known.get("size"), 4, MOST_TOKENS)
+    prefix, suffix = (_wordpiece_ids(name, known.get(name)) for name in ("prefix", "suffix"))
+    size = whole_number("size", known.get("size"), 4, MAX_WINDOW)
     return {
         "labels": tuple(labels),
         "transitions": transitions,
         "prefix": prefix,
         "suffix": suffix,
-        "pad": whole_number("pad", known.get("pad"), 0, LARGEST_PIECE),
+        "pad": whole_number("pad", known.get("pad"), 0, MAX_WORDPIECE_ID),
         "size": size,
         "overlap": whole_number("overlap", known.get("overlap"), 0, size // 4),
         "temperature": in_range("temperature", known.get("temperature"), COLDEST, HOTTEST),
@@ -116,7 +110,7 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Return scores as an array of the shape of `legal`; illegal transitions get the forbidden score."""
+    """Check transition scores; return them in the shape of `legal`, with FORBIDDEN for illegal transitions."""
     shape = legal.shape
     rows = require_type(key, values, list)
     flat: list[Any] = [cell for row in rows for cell in require_type(key, row, list)] if len(shape) == 2 else rows
@@ -130,18 +124,20 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
     return np.where(legal, scores, FORBIDDEN).astype(np.float32)
 
 
-def _pieces(key: str, values: object) -> list[int]:
+def _wordpiece_ids(key: str, values: object) -> list[int]:
+    """Check a list of wordpiece ids."""
     found = require_type(key, values, list)
-    require(len(found) <= MOST_PIECES, key, len(found), f"at most {MOST_PIECES} pieces")
-    return [whole_number(key, piece, 0, LARGEST_PIECE) for piece in found]
+    require(len(found) <= MAX_WORDPIECES, key, len(found), f"at most {MAX_WORDPIECES} wordpieces")
+    return [whole_number(key, id_, 0, MAX_WORDPIECE_ID) for id_ in found]
 
 
 def _exported(fields: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]) -> Exported:
-    require(len(counts) == N_CODE_POINTS, "counts", len(counts), f"{N_CODE_POINTS} numbers, one a code point")
-    most = min(MOST_PIECES, fields["size"])
+    """Check the wordpieces of all code points, and combine them with the other fields."""
+    require(len(counts) == N_CODE_POINTS, "counts", len(counts), f"{N_CODE_POINTS} numbers, one per code point")
+    most = min(MAX_WORDPIECES, fields["size"])
     require(bool((counts >= 1).all() and (counts <= most).all()), "counts", "others", f"numbers from 1 to {most}")
     n_ids = int(counts.sum(dtype=np.int64))
-    require(len(ids) == n_ids, "ids", f"{len(ids)} numbers", f"{n_ids} numbers, as the counts say")
-    in_vocabulary = bool((ids >= 0).all() and (ids <= LARGEST_PIECE).all())
-    require(in_vocabulary, "ids", "others", f"numbers from 0 to {LARGEST_PIECE}")
+    require(len(ids) == n_ids, "ids", f"{len(ids)} numbers", f"{n_ids} numbers, the sum of `counts`")
+    in_vocabulary = bool((ids >= 0).all() and (ids <= MAX_WORDPIECE_ID).all())
+    require(in_vocabulary, "ids", "others", f"numbers from 0 to {MAX_WORDPIECE_ID}")
     return Exported(ids, counts, (np.cumsum(counts) - counts).astype(np.int32), **fields)

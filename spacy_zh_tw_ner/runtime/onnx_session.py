@@ -1,7 +1,7 @@
-"""Open ONNX graphs: check where their weights are, then load them with ONNX Runtime, without its telemetry.
+"""Open ONNX graphs with ONNX Runtime, without telemetry, after a check that their weights are in the same folder.
 
-A tensor may name any file, with an offset and a length ("external data"). The graph is protobuf; only the messages that
-can hold tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+A tensor of a hostile graph could name any file with an offset and a length ("external data"). Graphs are protobuf;
+only the messages that can contain tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 import mmap
@@ -15,9 +15,9 @@ from ..errors import Errors, MissingExtraError, UnreadableFileError
 from ..untrusted import inside, origin, reading, require
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
-DEEPEST = 32  # graphs within graphs
-SchemaT: TypeAlias = dict[int, Any]  # number of a field → the schema of the messages in it
-EXTERNAL, KEY, VALUE = 13, 1, 2  # numbers of fields: TensorProto.external_data, and both of its entries
+DEEPEST = 32  # largest depth of nested messages
+SchemaT: TypeAlias = dict[int, Any]  # field number → schema of the messages in that field
+EXTERNAL, KEY, VALUE = 13, 1, 2  # field numbers of TensorProto.external_data, and of the key and value of its entries
 TENSOR: SchemaT = {}
 SPARSE_TENSOR: SchemaT = {1: TENSOR, 2: TENSOR}
 GRAPH: SchemaT = {5: TENSOR, 15: SPARSE_TENSOR}
@@ -28,12 +28,13 @@ MODEL: SchemaT = {7: GRAPH, 20: {1: GRAPH, 2: GRAPH}, 25: {7: NODE}}
 
 
 def import_onnxruntime() -> ModuleType:
-    """Import onnxruntime, an optional package.
+    """Import onnxruntime, an optional package, with telemetry disabled.
 
-    Since 1.31 it sends events about sessions to its makers, and leaves a file `.ses` in the folder for temporary files,
-    unless this variable is set before it is imported. A user's own value is kept.
+    Since 1.31 it sends events about sessions to its makers, and writes a file `.ses` into the folder for temporary
+    files, unless the environment variable TELEMETRY is set before the import. A value set by the user is kept.
 
-    RAISES (ImportError): If it is not installed.
+    RETURNS (ModuleType): The module.
+    RAISES (ImportError): If onnxruntime is not installed.
     """
     os.environ.setdefault(TELEMETRY, "1")
     import onnxruntime
@@ -43,12 +44,12 @@ def import_onnxruntime() -> ModuleType:
 
 
 def open_session(path: Path, threads: int) -> Any:
-    """Load a graph for the CPU.
+    """Load a graph with ONNX Runtime for the CPU.
 
-    path (Path): The graph.
+    path (Path): File of the graph.
     threads (int): CPU threads; 0 for one per core.
     RETURNS (onnxruntime.InferenceSession): The session.
-    RAISES (ZhTwNerError): If onnxruntime is not installed, or for a graph that it cannot load.
+    RAISES (ZhTwNerError): If onnxruntime is not installed, or the graph is unsafe or cannot be loaded.
     """
     try:
         onnxruntime = import_onnxruntime()
@@ -56,9 +57,9 @@ def open_session(path: Path, threads: int) -> Any:
         raise MissingExtraError(Errors.ZT632.format(path=path.parent)) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # A memory plan is kept for every shape, and nearly every batch has a shape of its own.
+    # ONNX Runtime would keep a memory plan for every input shape, and nearly every batch has a different shape.
     options.enable_mem_pattern = False
-    # Spinning threads would occupy cores between batches.
+    # Threads that wait actively would occupy cores between batches.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     require_own_weights(path)
     with reading(path, Errors.ZT633):
@@ -66,21 +67,22 @@ def open_session(path: Path, threads: int) -> Any:
 
 
 def require_own_weights(path: Path) -> None:
-    """Check that all weights of a graph are in it, or in files of its folder that are long enough.
+    """Check that all weights of a graph are in its file, or in other files of the same folder that are long enough.
 
-    path (Path): The graph.
-    RAISES (UnreadableFileError): For a name that leads out of the folder, bytes that a file does not have, or data that
-        is no protobuf.
+    path (Path): File of the graph.
+    RAISES (UnreadableFileError): If weights are outside the folder or beyond the end of a file, or the graph is not
+        valid protobuf.
     """
     with reading(path, Errors.ZT633), path.open("rb") as file:
         require(path.stat().st_size > 0, "the graph", 0, "a file with content")
-        # It is closed with its last view, of which an error's traceback may hold one.
+        # Not closed explicitly: the traceback of an error may hold a view, and then `close` would fail.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         for tensor in _messages(memoryview(mapped), MODEL, DEEPEST):
             _require_inside(path.parent, tensor)
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:
+    """Check that the external data of a tensor, if it has any, is in a file of the folder."""
     places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
     if not places:
         return
@@ -96,12 +98,13 @@ def _require_inside(folder: Path, tensor: memoryview) -> None:
 
 
 def _text(message: memoryview, number: int) -> str:
+    """Return the text of the first field with a number in a message; empty if it has none."""
     return next((bytes(value).decode() for n, value in _fields(message) if n == number), "")
 
 
 def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memoryview]:
-    """Yield the tensors in a message."""
-    require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} graphs within each other")
+    """Yield all tensors in a protobuf message, recursively, up to a depth."""
+    require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} nested messages")
     for number, value in _fields(message):
         inner = schema.get(number)
         if inner is TENSOR:
@@ -111,7 +114,10 @@ def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memo
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the length-delimited fields of a message: https://protobuf.dev/programming-guides/encoding."""
+    """Yield number and content of the length-delimited fields of a message.
+
+    See https://protobuf.dev/programming-guides/encoding.
+    """
     place, end = 0, len(message)
     while place < end:
         key, place = _varint(message, place)
@@ -129,6 +135,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Decode a variable-length integer; return it and the position after it."""
     value = shift = 0
     while True:
         require(place < len(message) and shift < 70, "the graph", shift, "protobuf")

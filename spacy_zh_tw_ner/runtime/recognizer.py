@@ -1,4 +1,4 @@
-"""Recognize entities, with scores, using an exported model."""
+"""Recognizer of an exported model: emissions with ONNX Runtime, decoding with the CRF in numpy."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,15 +14,15 @@ from ..tokenization.word_list import Hints
 from .emissions import Characters, EmissionsT, Emitter, IndicesT, code_points, read_characters
 from .folder import Exported, read_folder
 
-LONG = 8_192  # tokens of a text whose emissions go to disk
-SLICED = 1_024  # the same where other work may interrupt
-BATCH_CHARS = 16_384  # characters of the texts whose emissions are in memory together
+LONG = 8_192  # a text with more tokens is processed in chunks, with its emissions on disk
+SLICED = 1_024  # the same limit where other work may run at safe points
+BATCH_CHARS = 16_384  # largest number of characters of the texts that are processed together
 
 
 class ExportedRecognizer:
-    """Recognizer of an exported model; finds the entities that its pipeline would find.
+    """Recognizer of an exported model, with the same results as the exported pipeline.
 
-    exported (Exported): Wordpieces, labels and transitions.
+    exported (Exported): Wordpieces, labels and transitions of the model.
     emitter (Emitter): Computes emissions.
     """
 
@@ -39,10 +39,10 @@ class ExportedRecognizer:
     ) -> list[tuple[Found, ...]]:
         """Recognize the entities of texts.
 
-        texts (Sequence[str]): Any number, of any length; a part of them is in memory at a time.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches in each text.
-        RETURNS (list[tuple[Found, ...]]): One for each text.
-        RAISES (ZhTwNerError): For a text that is not valid Unicode, and for matches with a label that the model lacks.
+        texts (Sequence[str]): Any number of texts, of any length. They are processed in batches of limited memory.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): For each text its gazetteer matches or None.
+        RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
+        RAISES (ZhTwNerError): If a text is not valid Unicode, or a match has a label that the model lacks.
         """
         matches = gazetteers if gazetteers is not None else [None] * len(texts)
         return [found for some in _batches(zip(texts, matches, strict=True)) for found in self._recognize(some)]
@@ -52,22 +52,24 @@ class ExportedRecognizer:
         code_points(text)
 
     def _recognize(self, texts: Sequence[tuple[str, Hints | None]]) -> list[tuple[Found, ...]]:
-        read = [read_characters(text, self._exported) for text, _ in texts]
-        short = iter(self._emitter([characters for characters in read if not _is_long(characters)]))
+        """Recognize the entities of a batch: short texts together, long ones in chunks."""
+        tokenized = [read_characters(text, self._exported) for text, _ in texts]
+        short = iter(self._emitter([characters for characters in tokenized if not _is_long(characters)]))
         return [
             self._decode(characters, self._emitter.chunks(characters) if _is_long(characters) else next(short), hints)
-            for characters, (_, hints) in zip(read, texts, strict=True)
+            for characters, (_, hints) in zip(tokenized, texts, strict=True)
         ]
 
     def _decode(
         self, characters: Characters, emissions: EmissionsT | Iterator[EmissionsT], hints: Hints | None
     ) -> tuple[Found, ...]:
+        """Decode emissions to entities, with gazetteer matches as evidence or as fixed entities."""
         if not len(characters.offsets):
             return ()
         matches = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
         is_fixed = hints is not None and hints.override
         evidence = NO_EVIDENCE if hints is None or is_fixed else self._evidence(matches, hints.bonus)
-        # Tokens are single characters here.
+        # Tokens are single characters, so one array serves for all three fields.
         white_space = WhiteSpace(*[characters.is_white_space] * 3)
         if isinstance(emissions, np.ndarray):
             (prediction,) = self._decoder.decode(emissions, [len(emissions)], white_space, evidence)
@@ -77,6 +79,7 @@ class ExportedRecognizer:
         return tuple(_found(prediction, kept, characters.offsets))
 
     def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
+        """Return evidence that adds `bonus` to the emission of each tag on the path of a match."""
         cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]
         return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
 
@@ -84,11 +87,12 @@ class ExportedRecognizer:
 def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0) -> ExportedRecognizer:
     """Load an exported model.
 
-    folder (str | Path): The folder that `export-onnx` wrote.
-    min_score (Optional[float]): Lowest score of an entity, 0 for the best path; by default that of the pipeline.
+    folder (str | Path): Folder written by `export-onnx`.
+    min_score (Optional[float]): Lowest score of an entity, 0 for the best path; None for that of the pipeline.
     threads (int): CPU threads; 0 for one per core.
     RETURNS (ExportedRecognizer): The recognizer.
-    RAISES (ZhTwNerError): For any other folder, a score out of range, or without onnxruntime.
+    RAISES (ZhTwNerError): If the folder is not an exported model or is damaged, `min_score` is out of range, or
+        onnxruntime is not installed.
     """
     exported = read_folder(Path(folder))
     if min_score is not None:
@@ -99,6 +103,7 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
 
 
 def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[str, Hints | None]]]:
+    """Group texts into batches of at most BATCH_CHARS characters."""
     batch: list[tuple[str, Hints | None]] = []
     n_chars = 0
     for text, hints in texts:
@@ -112,11 +117,19 @@ def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[s
 
 
 def _is_long(characters: Characters) -> bool:
+    """Return whether a text is processed in chunks."""
     return len(characters.offsets) > (SLICED if is_interruptible() else LONG)
 
 
 def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[Entity]:
-    """Return the matches that begin and end with a token, by token."""
+    """Convert gazetteer matches from character offsets to token indices; drop those that do not fit tokens.
+
+    hints (Hints): Matches with character offsets.
+    offsets (IndicesT): (n_tokens,) offset of each token.
+    labels (Sequence[str]): Labels of the model.
+    RETURNS (list[Entity]): Matches with token indices.
+    RAISES (SettingError): If a match has a label that the model lacks.
+    """
     unknown = next((place for place in hints.places if place.label not in labels), None)
     if unknown is not None:
         raise SettingError(Errors.ZT360.format(label=unknown.label, text=tuple(unknown), labels=list(labels)))
@@ -130,7 +143,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
 
 
 def _without_overlap(places: list[Entity]) -> set[Entity]:
-    """Resolve overlapping matches: keep the longest, and of equal lengths the first."""
+    """Resolve overlapping matches: the longest are kept, and of equally long ones the first."""
     kept: set[Entity] = set()
     taken: set[int] = set()
     for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):
@@ -142,7 +155,13 @@ def _without_overlap(places: list[Entity]) -> set[Entity]:
 
 
 def _found(prediction: Prediction, kept: set[Entity], offsets: IndicesT) -> Iterator[Found]:
-    """Yield entities in the order of the text. A gazetteer match that was not predicted has no score."""
+    """Merge predicted entities and gazetteer matches that override them, in the order of the text.
+
+    prediction (Prediction): Predicted entities with scores.
+    kept (set[Entity]): Matches without overlap. One that was not predicted gets no score.
+    offsets (IndicesT): (n_tokens,) offset of each token.
+    YIELDS (Found): Entities with character offsets.
+    """
     taken = {token for place in kept for token in range(place.start, place.end)}
     scores: dict[Entity, float | None] = dict.fromkeys(kept)
     for entity, score in zip(*prediction, strict=True):

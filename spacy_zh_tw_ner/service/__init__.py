@@ -1,1 +1,1 @@
-"""REST service. It needs the extra `serve`, so nothing imports it before `zh-tw-ner serve` runs."""
+"""REST service for named entity recognition. Only `zh-tw-ner serve` imports it: it needs the extra `serve`."""

@@ -1,4 +1,4 @@
-"""Check API keys; and ASGI middleware: admission limits, access log, metrics, and security headers."""
+"""API key check, and ASGI middleware for the limit of concurrent requests, access log, metrics and security headers."""
 
 import asyncio
 import hmac
@@ -19,7 +19,7 @@ from .connections import CONNECTION
 from .http_errors import ClientGone, Refusal
 from .metrics import Metrics
 
-# Scripts and styles of our own files alone, no connection to elsewhere, and no string ever becomes markup.
+# Pages load scripts and styles from this service only, connect to no other host, and never turn a string into HTML.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -31,22 +31,22 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
 ]
 CLIENT_GONE = 499
-# Answered under any load, so that a cluster does not restart a service because it is busy.
+# Exempt from the limit of concurrent requests: a cluster would restart a busy service whose probes get 429.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-# Requested by address, not by name: a kubelet sends the address of the pod as `Host`.
+# Exempt from the check of `Host`: a kubelet sends the IP address of the pod, not a host name.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 BEARER = HTTPBearer(auto_error=False)
-HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="For clients that have no Bearer.")
+HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="For clients that cannot send `Authorization`.")
 CheckT: TypeAlias = Callable[..., Any]
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 log = logging.getLogger(__name__)
 
 
 def key_checker(key: str) -> CheckT:
-    """Make a dependency of routes that refuses, with 401, requests without the key.
+    """Create the FastAPI dependency that checks the API key of a request.
 
-    key (str): The key; empty for a service without one, whose OpenAPI document then has none.
-    RETURNS (Callable): The dependency.
+    key (str): The API key. Empty: all requests are accepted, and the OpenAPI document has no security scheme.
+    RETURNS (Callable): The dependency. It raises a `Refusal` with status 401 if the key is missing or wrong.
     """
 
     async def check(
@@ -56,22 +56,27 @@ def key_checker(key: str) -> CheckT:
         sent = bearer.credentials if bearer is not None else header
         # Headers are bytes, decoded as Latin-1. Comparison in constant time reveals nothing about the key.
         if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
-            raise Refusal(401, Errors.ZT514.format(seen="none came" if sent is None else "another one came"))
+            raise Refusal(
+                401, Errors.ZT514.format(seen="the request has none" if sent is None else "the one sent is wrong")
+            )
 
     return check if key else _accept_all
 
 
 async def _accept_all() -> None:
-    """Accept all. It is a coroutine, since FastAPI calls plain functions in a thread pool."""
+    """Accept every request. A coroutine, because FastAPI would call a plain function in a thread pool."""
 
 
 class Access:
-    """ASGI middleware. The log has method, route, status and time of a request, and nothing that a client wrote.
+    """ASGI middleware: check `Host` and the number of concurrent requests, log and count requests, add headers.
 
-    app (ASGIApp): The application.
-    metrics (Metrics): Counts requests.
-    max_requests (int): Requests at a time; more get 429. Probes are not counted.
-    hosts (Sequence[str]): Names that `Host` may have, "*.example.tw" for all below it; empty for any.
+    The log has the method, route, status and time of a request, and nothing that the client wrote.
+
+    app (ASGIApp): The application that answers accepted requests.
+    metrics (Metrics): Counts requests and measures their time.
+    max_requests (int): Largest number of concurrent requests; more get 429. Probes are not counted.
+    hosts (Sequence[str]): Accepted values of the `Host` header; others get 400. "*.example.tw" accepts all subdomains.
+        Empty: any host is accepted.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, max_requests: int, hosts: Sequence[str] = ()) -> None:
@@ -80,7 +85,7 @@ class Access:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request (ASGI interface)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -96,7 +101,7 @@ class Access:
         except (ClientGone, ClientDisconnect):
             exchange.gone = True
         except asyncio.CancelledError:
-            # The drain time is over. If this were raised, uvicorn would log an error with a traceback.
+            # Cancelled by the shutdown after the drain time. Not raised: uvicorn would log an error with a traceback.
             exchange.gone = True
             if connection is not None:
                 connection.transport.abort()
@@ -105,7 +110,7 @@ class Access:
             failure = _unexpected(error)
             if not exchange.status:
                 await failure.response()(scope, exchange.receive, exchange.send)
-            exchange.status = 500  # for the log, even if another status has been sent
+            exchange.status = 500  # logged as a failure, even if another status has already been sent
         finally:
             self._held -= not is_probe
             if connection is not None:
@@ -113,6 +118,7 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
+        """Return the error response for a request with another `Host` or over the limit, or None to accept it."""
         if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
         if self._held > self._max_requests and not is_probe:
@@ -120,11 +126,13 @@ class Access:
         return None
 
     def _accepts_host(self, scope: Scope) -> bool:
+        """Return whether the `Host` header, without its port, matches one of the allowed hosts."""
         sent = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
         name = sent.partition("]")[0].removeprefix("[") if sent.startswith("[") else sent.partition(":")[0]
         return any(name == host or (host.startswith("*.") and name.endswith(host[1:])) for host in self._hosts)
 
     def _report(self, scope: Scope, exchange: "_Exchange") -> None:
+        """Count the request in the metrics, and write one line to the access log."""
         seconds = time.perf_counter() - exchange.start
         status = exchange.final_status
         # Routes, not paths: clients choose paths, so their number is unlimited.
@@ -136,7 +144,7 @@ class Access:
 
 
 class _Exchange:
-    """Observe the messages of a request: the status, and whether the client disconnected before the end."""
+    """Wrap `receive` and `send` of a request, to record the status and whether the client disconnected too early."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -145,6 +153,7 @@ class _Exchange:
 
     @property
     def final_status(self) -> int:
+        """Return the status for log and metrics: 499 if the client disconnected before the end of the response."""
         return CLIENT_GONE if self.gone or not self.status else self.status
 
     async def receive(self) -> Message:
@@ -163,7 +172,10 @@ class _Exchange:
 
 
 def _unexpected(error: Exception) -> Refusal:
-    """Log where it happened, without the error's message, which may quote a text."""
+    """Log the type and stack frames of an unexpected error, and return a 500 response with the id of the log entry.
+
+    The message of the error is not logged, because it may quote the text of a request.
+    """
     id_ = uuid4().hex[:8]
     frames = "; ".join(f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-5:])
     log.error("%s: %s at %s", id_, type(error).__name__, frames)

@@ -1,4 +1,4 @@
-"""The service as an ASGI application. Its pages are files in `pages`, which load nothing from other sites."""
+"""FastAPI application of the service: API routes, error handlers, middleware, and the HTML pages in `pages/`."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -19,7 +19,7 @@ from .routes import entity_routes, operation_routes
 from .schema import Options
 from .settings import ServiceSettings
 
-# route → file and type; nothing else of the folder is served
+# route → file in `pages/` and media type; no other file of the folder is served
 PAGES = {
     "/": ("index.html", "text/html"),
     "/docs": ("docs.html", "text/html"),
@@ -35,12 +35,12 @@ PAGES = {
 
 
 def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> FastAPI:
-    """Build the service.
+    """Build the FastAPI application.
 
-    engine (Engine): The engine, which the caller starts and stops.
-    settings (ServiceSettings): The limits.
-    metrics (Metrics): The metrics.
-    RETURNS (FastAPI): An ASGI application.
+    engine (Engine): Recognizes entities. The caller starts and stops it.
+    settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
+    metrics (Metrics): Counts requests; `/metrics` returns it.
+    RETURNS (FastAPI): The application.
     """
     app = FastAPI(
         title="spacy-zh-tw-ner",
@@ -48,15 +48,15 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
         description="Named entities in Traditional Chinese (Taiwan).",
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a redirect would repeat the `Host` of the request
+        redirect_slashes=False,  # a redirect would contain the `Host` header, which a client can forge
     )
     check_key = key_checker(settings.api_key)
     app.include_router(entity_routes(engine, settings, check_key))
     app.include_router(operation_routes(engine, metrics, check_key))
     _add_pages(app)
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _no_such)
+    app.add_exception_handler(Refusal, _handle_refusal)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_query)
+    app.add_exception_handler(HTTPException, _handle_unknown_route)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -70,19 +70,20 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
     return app
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _handle_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return error.response()
 
 
-def _invalid(request: Request, error: Exception) -> Response:
-    """Answer a request with invalid parameters in its URL."""
+def _handle_invalid_query(request: Request, error: Exception) -> Response:
+    """Answer a request whose URL has invalid query parameters with 422."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return Refusal(422, describe_invalid(first["loc"][1:], first, set(Options.model_fields))).response()
 
 
-def _no_such(request: Request, error: Exception) -> Response:
+def _handle_unknown_route(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method with the JSON body of an error."""
     assert isinstance(error, HTTPException)
     response = Refusal(error.status_code, Errors.ZT517.format(problem=error.detail)).response()
     response.headers.update(error.headers or {})
@@ -90,13 +91,15 @@ def _no_such(request: Request, error: Exception) -> Response:
 
 
 def _add_pages(app: FastAPI) -> None:
-    """Add a route for each page."""
+    """Add a route for each file of PAGES. The files are read once, at the start."""
     for route, (name, media_type) in PAGES.items():
         content = files(__package__).joinpath("pages", name).read_bytes()
         app.add_api_route(route, _serve(content, media_type), include_in_schema=False)
 
 
 def _serve(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+    """Create the route function of a page."""
+
     async def serve() -> Response:
         return Response(content, media_type=media_type)
 

@@ -1,11 +1,11 @@
-"""Limit connections: their number, the time for request headers, and the rate at which responses are read.
+"""Limit connections: their number, the time for request headers, and the rate at which clients read responses.
 
 A connection is *waiting* while it has no request in progress: the client has sent nothing, or part of the headers. A
-connection that waits longer than the header timeout is closed, and if there are too many connections, the one that has
-waited longest. So clients that open connections and send nothing (slowloris) cannot keep other clients out, and file
-descriptors cannot run out:
+connection that waits longer than the header timeout is closed. At the limit of connections, the one that has waited
+longest is closed for a new one. So clients that open connections and send nothing (slowloris) cannot keep other clients
+out, and file descriptors cannot run out:
 
-    limit of open files ≥ open at start + connections + ARRIVING + FILES
+    limit of open files ≥ files open at start + connections + ARRIVING + FILES
 """
 
 import asyncio
@@ -25,27 +25,28 @@ from ..errors import Errors, ServiceError, Warnings
 from .http_errors import Refusal
 
 MAX_HEADER = 32_768  # bytes of a request line with its headers
-PIECE = 8_192  # bytes parsed at a time before a request begins
+BLOCK = 8_192  # bytes parsed at a time before a request begins
 MAX_IGNORED = 16 << 20  # bytes of a body that are received after its request was refused
 MIN_RATE = 1_024  # bytes per second at which a client must read a response
-WATERMARK = 49_152  # bytes sent when asyncio resumes writing: the buffer fell from 64 KiB to 16 KiB
+WATERMARK = 49_152  # bytes sent between pause and resume of writing: asyncio's buffer falls from 64 KiB to 16 KiB
 ACCEPTS = 2  # connections accepted per turn of the event loop
-ARRIVING = 16 * ACCEPTS  # connections not yet in the pool, or dropped and not yet closed, in some turns of asyncio
-SPARE = 16  # connections in addition to the allowed requests, for probes and for requests that are refused
-FILES = 16  # file descriptors for temporary files of long texts, and for pipelines that are loaded
+ARRIVING = 16 * ACCEPTS  # connections accepted and not yet in the pool, or dropped and not yet closed by asyncio
+SPARE = 16  # connections beyond the allowed requests, for probes and for requests that get 429
+FILES = 16  # file descriptors reserved for temporary files of long texts, and for loading pipelines
 SWEEP = 0.5  # seconds between checks of all connections
-# The connection of the current task's request; None if the application runs in another server.
+# Connection of the request that the current asyncio task handles; None if another server runs the application.
 CONNECTION: ContextVar["Connection | None"] = ContextVar("zh_tw_ner_connection", default=None)
 
 
 class ConnectionPool:
-    """All open connections.
+    """Set of all open connections, which closes those that exceed a limit.
 
     limit (int): Largest number of open connections.
-    header_timeout (float): Seconds for the headers of a request, from the start of the connection or the last response.
+    header_timeout (float): Seconds in which the headers of a request must arrive, counted from the start of the
+        connection or the end of its last response.
     write_timeout (float): Seconds over which a client must read at least MIN_RATE bytes per second of a response.
-    on_drop (Callable[[str], None]): Called with the reason whenever a connection is closed for one of the limits:
-        "limit", "header", "write" or "invalid".
+    on_drop (Callable[[str], None]): Called when a connection is closed, with the exceeded limit: "limit" (number of
+        connections), "header", "write" (reads too slowly) or "invalid" (not HTTP, or too much data).
     """
 
     def __init__(
@@ -58,21 +59,21 @@ class ConnectionPool:
     ) -> None:
         self.limit, self.header_timeout, self.write_timeout = limit, header_timeout, write_timeout
         self.on_drop = on_drop
-        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # → time since it waits, oldest first
+        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # → time when the wait began, oldest first
         self._busy: set[Connection] = set()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
 
     def add(self, connection: "Connection") -> None:
-        """Add a new connection; if there are too many, close the one that has waited longest."""
+        """Add a new connection; at the limit, close the one that has waited longest for a request."""
         if len(self) >= self.limit and self._waiting:
             oldest = next(iter(self._waiting))
             self.drop(oldest, "limit")
         self.waits(connection)
 
     def waits(self, connection: "Connection") -> None:
-        """Mark a connection as waiting: it has no request."""
+        """Mark a connection as waiting: no request is in progress."""
         self._busy.discard(connection)
         self._waiting[connection] = time.monotonic()
         self._waiting.move_to_end(connection)
@@ -83,21 +84,22 @@ class ConnectionPool:
             self._busy.add(connection)
 
     def remove(self, connection: "Connection") -> None:
-        """Remove a connection that is closed."""
+        """Remove a closed connection."""
         self._waiting.pop(connection, None)
         self._busy.discard(connection)
 
     def drop(self, connection: "Connection", reason: str) -> None:
-        """Close a connection at once, without sending what is buffered.
+        """Abort a connection: close it at once and discard buffered data.
 
-        reason (str): For `on_drop`.
+        connection (Connection): A connection of the pool.
+        reason (str): The exceeded limit, passed to `on_drop`.
         """
         self.remove(connection)
         self.on_drop(reason)
         connection.transport.abort()
 
     def sweep(self) -> None:
-        """Close connections that exceed the header timeout, and those whose clients read too slowly."""
+        """Close connections that exceed the header timeout, or whose clients read a response too slowly."""
         now = time.monotonic()
         for connection, since in list(self._waiting.items()):
             if now - since <= self.header_timeout:
@@ -110,41 +112,41 @@ class ConnectionPool:
                 self.drop(connection, "write")
 
     async def sweep_forever(self) -> None:
-        """Sweep until the task is cancelled."""
+        """Call `sweep` every SWEEP seconds until the task is cancelled."""
         while True:
             await asyncio.sleep(SWEEP)
             self.sweep()
 
 
 class Connection(H11Protocol):
-    """A connection of uvicorn with limits.
+    """HTTP/1.1 connection of uvicorn that keeps the limits of a pool.
 
-    It overrides methods of `asyncio.Protocol`, and the hook of uvicorn that answers invalid requests.
+    It overrides methods of `asyncio.Protocol`, and uvicorn's method that answers invalid requests.
 
-    pool (ConnectionPool): The pool that it joins.
-    options (Any): Arguments of uvicorn's protocol.
+    pool (ConnectionPool): The pool that holds this connection while it is open.
+    options (Any): Arguments of uvicorn's `H11Protocol`.
     """
 
     def __init__(self, *, pool: ConnectionPool, **options: Any) -> None:
         super().__init__(**options)
         self._pool = pool
-        self._requests = 0  # in progress; more than one if the client pipelines requests
+        self._requests = 0  # requests in progress; more than one if the client pipelines them
         self._ignored = 0  # bytes received since the last request ended
-        self._unsent, self._taken = 0, 0  # bytes in the write buffer, and bytes sent since `_slow_since`
+        self._unsent, self._taken = 0, 0  # bytes in the write buffer, and bytes the client read since `_slow_since`
         self._slow_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Join the pool."""
+        """Add the new connection to the pool."""
         super().connection_made(transport)
         self._pool.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the pool."""
+        """Remove the closed connection from the pool."""
         self._pool.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in small blocks until a request begins, so that the limit of header size is exact."""
+        """Parse received bytes; in small blocks until a request begins, so that the limit of header size is exact."""
         token = CONNECTION.set(self)
         try:
             if self._requests:
@@ -154,9 +156,9 @@ class Connection(H11Protocol):
             if self._ignored > MAX_IGNORED:
                 self._pool.drop(self, "invalid")
                 return
-            for start in range(0, len(data), PIECE):
+            for start in range(0, len(data), BLOCK):
                 if not self.transport.is_closing():
-                    super().data_received(data[start : start + PIECE])
+                    super().data_received(data[start : start + BLOCK])
         finally:
             CONNECTION.reset(token)
 
@@ -171,16 +173,16 @@ class Connection(H11Protocol):
         self._pool.works(self)
 
     def end_request(self) -> None:
-        """Count a request that is answered or abandoned."""
+        """Count a request as ended: its response is sent, or the client has disconnected."""
         self._requests -= 1
         self._ignored = 0
         if not self._requests and not self.transport.is_closing():
             self._pool.waits(self)
 
     def is_stalled(self, now: float) -> bool:
-        """Return whether the client reads its response more slowly than MIN_RATE.
+        """Return whether the client has read less than MIN_RATE bytes per second over the write timeout.
 
-        now (float): Seconds of the monotonic clock.
+        now (float): Current time in seconds (`time.monotonic`).
         """
         unsent = self.transport.get_write_buffer_size()
         if not unsent:
@@ -199,14 +201,17 @@ class Connection(H11Protocol):
         return False
 
     def refuse_late_header(self) -> None:
-        """Close the connection, with a 408 response if part of a header was received."""
+        """Close a connection whose headers are late; send a 408 response if part of them was received."""
         if self._ignored and not self._requests and not self.transport.get_write_buffer_size():
             self._answer(HTTPStatus.REQUEST_TIMEOUT, Errors.ZT564.format(seconds=self._pool.header_timeout))
         else:
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer invalid HTTP (400) or headers that are too long (431); called by uvicorn in its error handler."""
+        """Answer invalid HTTP with 400, and headers that are too long with 431. uvicorn calls it on a parse error.
+
+        msg (str): uvicorn's description of the error, which is not used.
+        """
         self._pool.on_drop("invalid")
         if self._requests:
             self.transport.abort()
@@ -216,7 +221,7 @@ class Connection(H11Protocol):
             self._answer(HTTPStatus.BAD_REQUEST, Errors.ZT566)
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
-        """Send a response outside of a request, and close."""
+        """Send an error response without a parsed request, and close the connection."""
         body = json.dumps(Refusal(status, message).body).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
@@ -229,10 +234,11 @@ class Connection(H11Protocol):
 def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[str], None]) -> tuple[int, int]:
     """Reduce the limits of connections and requests to what the system's limit of open files allows.
 
-    max_connections (int), max_requests (int): Configured limits.
-    warn (Callable[[str], None]): Called with a message if they are reduced.
+    max_connections (int): Configured limit of open connections.
+    max_requests (int): Configured limit of concurrent requests.
+    warn (Callable[[str], None]): Called with a message if a limit is reduced.
     RETURNS (tuple[int, int]): Connections and requests; fewer requests than connections.
-    RAISES (ValueError): If the limit of open files is too low for a service.
+    RAISES (ServiceError): If the limit of open files is too low for the smallest service.
     """
     connections = max(max_connections, max_requests + SPARE)
     open_files, limit = _open_files()
@@ -247,7 +253,7 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
 
 
 def _open_files() -> tuple[int, int | None]:
-    """Return the number of open files of this process, and their limit, or None if there is none."""
+    """Return the number of open files of this process, and the limit of open files (None: no limit)."""
     if sys.platform == "win32":
         return 0, None
     import resource

@@ -1,4 +1,4 @@
-"""One inference thread: texts are batched dynamically, and long texts are read in slices between the batches."""
+"""Inference thread with dynamic batching; batches of shorter texts run between the slices of a long text."""
 
 import logging
 import math
@@ -27,45 +27,49 @@ log = logging.getLogger(__name__)
 
 
 class QueueFull(Refusal):
-    """The queue is full; `retry_after` is an estimate in seconds."""
+    """Response 429: the queue is full. `retry_after` is the estimated time in seconds until it is empty."""
 
 
 class Unreadable(Refusal):
-    """A text at which the pipeline fails."""
+    """Response 422: the pipeline fails at a text."""
 
 
 class NotLoaded(Refusal):
-    """A pipeline that cannot be loaded."""
+    """Response 503: the requested pipeline cannot be loaded."""
 
 
 class Stopping(Refusal):
-    """The service is shutting down, and the time to answer accepted requests is over."""
+    """Response 503: the service shuts down, and the time to answer accepted requests is over."""
 
 
 class _Abandoned(BaseException):
-    """The text that is processed was abandoned. A BaseException, so that components of a pipeline do not catch it."""
+    """Raised at a safe point to stop processing a text whose result is no longer needed.
+
+    It is a BaseException, so that no component of a pipeline catches it.
+    """
 
 
 class Batch(NamedTuple):
-    """Figures of a batch, for `on_batch`."""
+    """Statistics of one processed batch, passed to `on_batch`."""
 
-    pipeline: str
+    pipeline: str  # name of the pipeline
     n_texts: int
-    n_chars: int
-    seconds: float
-    labels: Mapping[str, int]
+    n_chars: int  # characters of all texts
+    seconds: float  # processing time, without nested batches
+    labels: Mapping[str, int]  # label → number of entities found
 
 
 class Engine:
-    """The queue, and the inference thread that processes it.
+    """Queue of texts, and the inference thread that processes it.
 
-    Batches are dynamic: under load, texts gather while the batch before is processed; a lone text starts at once. At
-    the safe points of a long text the thread processes texts of less than half its length, which may be long again. So
-    at most log2(length of the longest text) texts are in progress at a time.
+    Batches are dynamic: the next batch takes the texts that were queued while the last one was processed, and a single
+    text in an empty queue starts at once. At the safe points of a long text the thread processes a nested batch of
+    texts that cost less than half as much. These may be long, too, so at most log2(length of the longest text) batches
+    are nested.
 
-    models (ModelCache): The pipelines; used by the thread only.
+    models (ModelCache): The pipelines. Only the inference thread loads and calls them.
     batch_chars (int): Largest cost of a batch in characters; a longer text is processed alone.
-    queue_chars (int): Largest cost of the queue in characters. An empty queue accepts any request.
+    queue_chars (int): Largest cost of the queued texts of a size class in characters, see `FairQueue.has_room`.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -81,8 +85,8 @@ class Engine:
         self._batch_chars, self._queue_chars = batch_chars, queue_chars
         self._queue = FairQueue()
         self._running: list[QueuedText] = []  # texts in progress; those of nested batches are last
-        self._nested_seconds = 0.0  # spent on nested batches since the current one began
-        self._changed = threading.Condition()  # its lock may be taken twice
+        self._nested_seconds = 0.0  # time of the batches nested in the current one
+        self._changed = threading.Condition()  # its lock is reentrant: `withdraw` takes it again inside `stop`
         self._closed = False
         self._memory = Trimmer()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -105,18 +109,19 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Texts and characters in the queue."""
+        """Number and total cost in characters of the queued texts."""
         with self._changed:
             return len(self._queue), self._queue.cost
 
     def start(self) -> None:
-        """Start the thread, which loads the first pipeline; `ready` is set when that is done, or has failed."""
+        """Start the thread, which loads the first pipeline and then sets `ready`; `failed` holds the error, if any."""
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Process the queue, refuse new texts, and end the thread.
+        """Refuse new texts, process the queue, and end the thread.
 
-        timeout (Optional[float]): Seconds to wait for that; then all texts that are left are cancelled.
+        timeout (Optional[float]): Seconds to wait for the thread; then all remaining texts are cancelled. None: no
+            limit.
         """
         with self._changed:
             self._closed = True
@@ -127,7 +132,7 @@ class Engine:
             self.withdraw(self._running)
 
     def abandon(self) -> None:
-        """Refuse new texts, and end all texts that wait or are in progress with `Stopping`."""
+        """Refuse new texts, and set `Stopping` as the result of all queued texts and those in progress."""
         with self._changed:
             self._closed = True
             left = [*self._queue.clear(), *self._running]
@@ -139,14 +144,14 @@ class Engine:
     def submit(
         self, pipeline: str, texts: Sequence[str], gazetteer: RequestGazetteer | None = None, owner: Hashable = None
     ) -> list[QueuedText]:
-        """Add texts to the queue, all or none.
+        """Add texts to the queue: all of them, or none if there is no room.
 
-        pipeline (str): Name of a pipeline.
+        pipeline (str): Name of the pipeline that processes the texts.
         texts (Sequence[str]): The texts.
         gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
-        owner (Hashable): Texts of different owners are processed in turn; by default each call is an owner.
-        RETURNS (list[QueuedText]): One for each text.
-        RAISES (QueueFull): If there is no room for them.
+        owner (Hashable): Key of the sub-queue; the sub-queues take turns. None: this call gets a sub-queue of its own.
+        RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.
+        RAISES (QueueFull): If the queue has no room for all texts, or the engine is stopping.
         """
         added = [QueuedText(pipeline, text, gazetteer) for text in texts]
         with self._changed:
@@ -157,7 +162,7 @@ class Engine:
         return added
 
     def check_room(self) -> None:
-        """Raise QueueFull if a short text would not be accepted now."""
+        """Raise QueueFull if the queue has no room for a short text, or the engine is stopping."""
         with self._changed:
             if self._closed or not self._queue.has_room([QueuedText("", "")], self._queue_chars):
                 raise self._full()
@@ -167,7 +172,7 @@ class Engine:
         return QueueFull(429, Errors.ZT510.format(seconds=seconds), retry_after=seconds)
 
     def withdraw(self, texts: Sequence[QueuedText]) -> None:
-        """Withdraw texts whose results are no longer needed; a long text in progress ends at its next safe point."""
+        """Remove texts whose results are no longer needed; a long text in progress stops at its next safe point."""
         for queued in texts:
             queued.abandoned = True
         gone = {queued for queued in texts if queued.future.cancel()}
@@ -199,7 +204,7 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait for the next batch; return an empty one when the engine shuts down."""
+        """Wait for the next batch; return an empty list when the queue is empty and the engine is stopping."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -211,12 +216,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Take the next batch, without texts that have been withdrawn."""
+        """Take the next batch of texts that cost less than `below`, without withdrawn texts."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a batch of shorter texts at a safe point of a long one."""
+        """Process a nested batch of shorter texts at a safe point of a long one."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -225,12 +230,12 @@ class Engine:
             self._work(batch)
 
     def _work(self, batch: list[QueuedText]) -> None:
-        """Process a batch, and report it without the time of nested batches."""
+        """Process a batch, and report its statistics; the time of nested batches is subtracted."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += batch
         start = time.perf_counter()
-        labels = self._read(batch)
+        labels = self._recognize(batch)
         total = time.perf_counter() - start
         seconds, cost = max(total - self._nested_seconds, 1e-6), sum(queued.cost for queued in batch)
         self._nested_seconds = outer + total
@@ -240,15 +245,16 @@ class Engine:
         n_chars = sum(len(queued.text) for queued in batch)
         self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
 
-    def _read(self, batch: list[QueuedText]) -> Counter[str]:
-        """Read texts that have one pipeline in common, give each its result, and count labels."""
+    def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
+        """Recognize the entities of a batch for one pipeline, set the result of each text, and count the labels."""
         try:
             recognizer = self._models.get(batch[0].pipeline)
             self._describe(batch[0].pipeline, recognizer)
         except Exception as error:
-            log.error("the pipeline %s does not load: %s", batch[0].pipeline, error)
+            log.error("the pipeline %s cannot be loaded: %s", batch[0].pipeline, error)
             for queued in batch:
-                _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=f"{batch[0].pipeline} does not load")))
+                reason = f"the pipeline {batch[0].pipeline} cannot be loaded"
+                _set_result(queued, NotLoaded(503, Errors.ZT518.format(reason=reason)))
             return Counter()
         try:
             with interrupted_by(partial(self._between_slices, batch[0]) if batch[0].is_long else None):
@@ -257,14 +263,14 @@ class Engine:
             _set_result(batch[0], Stopping(503, Errors.ZT535, retry_after=1))
             return Counter()
         except Exception as error:
-            if len(batch) > 1:  # one text caused it; the others get their entities
-                return sum((self._read([queued]) for queued in batch), Counter[str]())
+            if len(batch) > 1:  # processed one by one, so that only the text that fails gets the error
+                return sum((self._recognize([queued]) for queued in batch), Counter[str]())
             if isinstance(error, FoundTooOften):
                 _set_result(batch[0], Unreadable(422, error.args[0]))
                 return Counter()
             # The message of an error may quote the text, so it is neither logged nor sent.
             frames = "; ".join(f"{f.name} line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
-            log.error("text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
+            log.error("a text of %d characters failed: %s in %s", len(batch[0].text), type(error).__name__, frames)
             _set_result(batch[0], Unreadable(422, Errors.ZT511.format(kind=type(error).__name__)))
             return Counter()
         for queued, found in zip(batch, results, strict=True):
@@ -272,14 +278,14 @@ class Engine:
         return Counter(entity.label for found in results for entity in found)
 
     def _describe(self, name: str, recognizer: Recognizer) -> None:
-        # `labels` is set last: a thread that finds it may use the others.
+        # `labels` is set last: other threads expect the other two as soon as `labels` has the pipeline.
         self.evidence_labels[name] = recognizer.evidence_labels
         self.min_scores[name] = recognizer.min_score
         self.labels[name] = recognizer.labels
 
 
 def _set_result(queued: QueuedText, result: tuple[Found, ...] | Exception) -> None:
-    """Set the result of a text, unless `abandon` has set it before."""
+    """Set the entities or the error of a text, unless `abandon` has already set an error."""
     try:
         if isinstance(result, Exception):
             queued.future.set_exception(result)

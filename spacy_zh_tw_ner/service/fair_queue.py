@@ -1,4 +1,4 @@
-"""Fair queue of texts: batches take one text of each request in turn (round robin)."""
+"""Fair queue of texts: a batch takes texts from the waiting requests in turn (round robin)."""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable, Iterable, Sequence
@@ -7,16 +7,20 @@ from concurrent.futures import Future
 from ..entities import Found
 from .request_gazetteer import RequestGazetteer
 
-# Cost of a text in addition to its characters, so that a million empty texts are not free.
+# Cost of a text in addition to its characters, so that the limit of the queue also bounds the number of empty texts.
 TEXT_COST = 16
-# Texts of more characters are processed alone and in slices, with shorter texts in between.
+# A text of more characters is processed alone and in slices, with batches of shorter texts in between.
 SLICED_CHARS = 2_048
 
 
 class QueuedText:
-    """A queued text with the gazetteer of its request. `future` holds the entities when they are found.
+    """A queued text. Its `future` gets the entities or the error.
 
-    `abandoned` is set when the result is no longer needed: a long text in progress ends at its next safe point.
+    `cost` counts against the limits of queue and batch. `abandoned` is set when the result is no longer needed.
+
+    pipeline (str): Name of the pipeline that processes the text.
+    text (str): The text.
+    gazetteer (Optional[RequestGazetteer]): Gazetteer of the request.
     """
 
     __slots__ = ("abandoned", "cost", "future", "gazetteer", "pipeline", "text")
@@ -29,19 +33,19 @@ class QueuedText:
 
     @property
     def is_long(self) -> bool:
-        """Return whether it is read alone and in slices."""
+        """Return whether the text is processed alone and in slices."""
         return len(self.text) > SLICED_CHARS
 
     @property
     def size_class(self) -> int:
-        """Return 0 for short texts, and floor(log2(length)) + 1 for long ones."""
+        """Return the size class, for which the queue has a limit each: 0 for short texts, else ⌊log2(length)⌋ + 1."""
         return len(self.text).bit_length() if self.is_long else 0
 
 
 class FairQueue:
     """Queue of texts with one sub-queue per owner. Owners take turns; the texts of one owner stay in order.
 
-    An owner is a request, or a stream with all of its lines:
+    An owner is a request, or a stream with all its lines. The letters are texts, and │ divides batches:
 
         request 1   a a a a a …  ┐
         request 2   b            ├──▶  a b c │ a c │ a c │ a a a …
@@ -64,13 +68,13 @@ class FairQueue:
         return self._waiting.total()
 
     def has_room(self, texts: Iterable[QueuedText], limit: int) -> bool:
-        """Return whether texts may be added.
+        """Return whether there is room for all of the texts.
 
-        The limit holds for each size class separately, so that long texts do not keep shorter ones out. A class without
-        queued texts accepts any number.
+        The limit applies to each size class separately, so that long texts do not keep shorter ones out. A class
+        without queued texts accepts any number.
 
-        texts (Iterable[QueuedText]): The texts.
-        limit (int): Largest cost of the queued texts of a size class.
+        texts (Iterable[QueuedText]): Texts to add.
+        limit (int): Largest cost in characters of the queued texts of a size class.
         """
         added = Counter[int]()
         for queued in texts:
@@ -85,7 +89,7 @@ class FairQueue:
             self._waiting[queued.size_class] += queued.cost
 
     def remove(self, gone: set[QueuedText]) -> None:
-        """Remove texts from all sub-queues."""
+        """Remove the given texts from all sub-queues."""
         for owner, texts in list(self._owners.items()):
             kept = deque(queued for queued in texts if queued not in gone)
             for queued in texts:
@@ -103,13 +107,13 @@ class FairQueue:
         return texts
 
     def take(self, budget: int, below: float = float("inf")) -> list[QueuedText]:
-        """Take the next batch: texts for one pipeline, one of each owner in turn, up to a budget; or one long text.
+        """Remove and return the next batch: one long text, or short texts for one pipeline, taken from owners in turn.
 
-        Texts for one pipeline keep their order, except that texts that cost `below` or more are skipped.
+        An owner is skipped if its first text is for another pipeline or costs `below` or more.
 
         budget (int): Largest total cost of the batch; the first text may exceed it.
         below (float): Only texts that cost less are taken.
-        RETURNS (list[QueuedText]): Empty if there is none.
+        RETURNS (list[QueuedText]): The batch; empty if no text can be taken.
         """
         taken: list[QueuedText] = []
         cost, turns = 0, deque(self._owners)
@@ -118,7 +122,7 @@ class FairQueue:
             texts = self._owners[owner]
             queued = texts[0]
             if queued.cost >= below or (taken and queued.pipeline != taken[0].pipeline):
-                continue  # the owner keeps its place
+                continue  # the owner keeps its position in the queue
             if taken and (queued.is_long or cost + queued.cost > budget):
                 break
             taken.append(texts.popleft())

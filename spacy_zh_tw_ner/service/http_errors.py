@@ -1,4 +1,4 @@
-"""HTTP errors: a 4xx or 5xx status, a code and a message without any text of the request."""
+"""HTTP error responses: status, code and message. A message quotes no text of the request, only short option values."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -9,15 +9,15 @@ from ..errors import Errors, ServiceError
 
 
 class ClientGone(Exception):
-    """The client disconnected before its response was complete."""
+    """Raised if the client disconnects before its response is complete."""
 
 
 class Refusal(ServiceError):
-    """A response with an error.
+    """Error that becomes an HTTP response with a JSON body.
 
-    status (int): HTTP status.
-    message (str): A message of `Errors`.
-    retry_after (Optional[int]): Seconds after which the client may try again.
+    status (int): HTTP status (4xx or 5xx).
+    message (str): A formatted message of `Errors`.
+    retry_after (Optional[int]): Value of the `Retry-After` header in seconds; None for no header.
     """
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
@@ -26,11 +26,11 @@ class Refusal(ServiceError):
 
     @property
     def body(self) -> dict[str, dict[str, str]]:
-        """JSON object of the response."""
+        """Body of the response: `{"error": {"code": …, "message": …}}`."""
         return {"error": {"code": self.code, "message": str(self)}}
 
     def response(self) -> JSONResponse:
-        """Return the response."""
+        """Create the response, with the headers that its status requires."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
@@ -38,13 +38,13 @@ class Refusal(ServiceError):
 
 
 def describe_invalid(path: Sequence[int | str], error: Mapping[str, Any], known: Set[str]) -> str:
-    """Describe an error of pydantic. Field names are quoted only if they are ours: a client may choose any.
+    """Format a validation error of pydantic. Unknown field names are not quoted, because the client chose them.
 
-    path (Sequence[int | str]): Place of the invalid value.
-    error (Mapping[str, Any]): Has `type` and `msg`.
-    known (Set[str]): Names of our fields.
-    RETURNS (str): A message of `Errors`.
+    path (Sequence[int | str]): Keys and indices that lead to the invalid value.
+    error (Mapping[str, Any]): pydantic's error with `type` and `msg`.
+    known (Set[str]): Names of the fields of our models.
+    RETURNS (str): The message ZT508.
     """
     field = ".".join(str(part) for part in path if isinstance(part, int) or part in known)
-    problem = "a field that is not known" if error["type"] == "extra_forbidden" else error["msg"]
-    return Errors.ZT508.format(field=field or "the body", problem=problem.removeprefix("Value error, "))
+    problem = "has an unknown field, remove it" if error["type"] == "extra_forbidden" else error["msg"]
+    return Errors.ZT508.format(field=field or "the top level", problem=problem.removeprefix("Value error, "))

@@ -1,4 +1,4 @@
-"""Submit the texts of a request to the engine, and await their entities within the time of the request."""
+"""Submit the texts of a request to the engine, and await their entities within the time limit of the request."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,24 +22,31 @@ RequestT = TypeVar("RequestT", bound=EntitiesRequest)
 
 
 def check_options(options: Options, engine: Engine) -> str:
-    """Return the name of the requested pipeline.
+    """Check the pipeline and labels that a request names.
 
-    RAISES (Refusal): 422 for an unknown pipeline or label.
+    options (Options): Options of the request.
+    engine (Engine): Holds the names of all pipelines, and the labels of those that were loaded once.
+    RETURNS (str): Name of the pipeline; the default pipeline if the request names none.
+    RAISES (Refusal): 422 for an unknown pipeline or label. Labels of a pipeline not yet loaded are not checked.
     """
     name = options.pipeline if options.pipeline is not None else engine.names[0]
     if name not in engine.names:
         raise Refusal(422, Errors.ZT515.format(name=name[:80], names=", ".join(engine.names)))
     known = engine.labels.get(name)
-    if known is not None:  # the labels of a pipeline are known after it was loaded
+    if known is not None:  # None until the pipeline is loaded
         for label in options.labels or ():
             _check_label(label, known)
     return name
 
 
 async def receive(request: Request, model: type[RequestT], settings: ServiceSettings) -> RequestT:
-    """Receive the body of a request for one text or many.
+    """Receive and parse the JSON body of a request.
 
-    RAISES (Refusal): For a body that is not JSON, does not fit the model, or exceeds a limit.
+    request (Request): The request.
+    model (type[RequestT]): The pydantic model of the body.
+    settings (ServiceSettings): Limits of size, time and number of values.
+    RETURNS (RequestT): The parsed body.
+    RAISES (Refusal): 400, 408, 413, 415 or 422 for a body that is not JSON, does not fit the model, or exceeds a limit.
     """
     body = await read_body(request, JSON, settings)
     await check_values(body, settings.max_values)
@@ -49,15 +56,21 @@ async def receive(request: Request, model: type[RequestT], settings: ServiceSett
 async def find_all(
     request: Request, asked: EntitiesRequest, engine: Engine, settings: ServiceSettings
 ) -> tuple[str, list[str], list[tuple[Found, ...]]]:
-    """Recognize the entities of all texts of a request.
+    """Check the options and texts of a request, and recognize the entities of all texts.
 
-    RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and their entities.
-    RAISES (Refusal): 422, 429, 503. ClientGone, if the client disconnects.
+    request (Request): The request; used to notice that the client disconnects.
+    asked (EntitiesRequest): The parsed body.
+    engine (Engine): Recognizes the entities.
+    settings (ServiceSettings): Limits of texts and time.
+    RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and the entities of each.
+    RAISES (Refusal): 422 (invalid option or text), 429 (queue full), 503 (time limit, or the pipeline cannot be
+        loaded). ClientGone: The client disconnected.
     """
     pipeline, texts = check_options(asked, engine), asked.all_texts()
     if len(texts) > settings.max_texts:
         problem = (
-            f"{len(texts):,} texts, and at most {settings.max_texts:,} are allowed; /v1/entities/stream takes more"
+            f"there are {len(texts):,}, more than the limit of {settings.max_texts:,}; send fewer, or use "
+            "/v1/entities/stream"
         )
         raise Refusal(422, Errors.ZT508.format(field="texts", problem=problem))
     for i, text in enumerate(texts):
@@ -65,28 +78,35 @@ async def find_all(
     gazetteer = await request_gazetteer(asked.gazetteer, pipeline, engine, settings)
     seconds = settings.seconds_for(sum(map(len, texts)))
     found = await recognize(request.receive, engine, pipeline, texts, seconds, gazetteer) if texts else []
-    check_options(asked, engine)  # the labels are known now
+    check_options(asked, engine)  # again: the pipeline is loaded now, so its labels are known
     return pipeline, texts, found
 
 
 def check_length(text: str, field: str, limit: int) -> None:
-    """Refuse, with 422, a text that is too long."""
+    """Check the length of a text.
+
+    text (str): The text.
+    field (str): Name of its field, for the message.
+    limit (int): Largest number of characters.
+    RAISES (Refusal): 422 if the text is longer.
+    """
     if len(text) > limit:
-        raise Refusal(422, Errors.ZT508.format(field=field, problem=f"longer than {limit:,} characters"))
+        problem = f"has {len(text):,} characters, more than the limit of {limit:,}; split the text"
+        raise Refusal(422, Errors.ZT508.format(field=field, problem=problem))
 
 
 async def request_gazetteer(
     words: GazetteerWords | None, pipeline: str, engine: Engine, settings: ServiceSettings
 ) -> RequestGazetteer | None:
-    """Check the gazetteer of a request. If necessary, the pipeline is loaded, so that its labels are known.
+    """Check and build the gazetteer of a request. Loads the pipeline if its labels are not yet known.
 
-    words (Optional[GazetteerWords]): The gazetteer.
+    words (Optional[GazetteerWords]): Words by label, from the request.
     pipeline (str): Name of the pipeline.
-    engine (Engine): Has the labels.
-    settings (ServiceSettings): The limits.
-    RETURNS (Optional[RequestGazetteer]): Finds the words; None if there are none.
-    RAISES (Refusal): 422 for words that are not possible, or of a label that the pipeline lacks or, without `override`,
-        cannot weigh; 503 if the pipeline cannot be loaded.
+    engine (Engine): Holds the labels of the pipeline.
+    settings (ServiceSettings): Limits of the number and length of words.
+    RETURNS (Optional[RequestGazetteer]): The gazetteer; None if the request has no words.
+    RAISES (Refusal): 422 for an invalid word, an unknown label, or, without `override`, a label that no recognizer of
+        the pipeline predicts; 503 if the pipeline cannot be loaded.
     """
     if words is None:
         return None
@@ -105,6 +125,7 @@ async def request_gazetteer(
 
 
 def _check_label(label: str, known: Sequence[str]) -> None:
+    """Raise a `Refusal` with status 422 if the pipeline does not have the label."""
     if label not in known:
         raise Refusal(422, Errors.ZT516.format(label=label[:80], labels=", ".join(known)))
 
@@ -117,20 +138,23 @@ async def recognize(
     timeout: float,
     gazetteer: RequestGazetteer | None = None,
 ) -> list[tuple[Found, ...]]:
-    """Recognize the entities of texts, unless the client disconnects or the time is over.
+    """Recognize the entities of texts; withdraw the texts if the client disconnects or the time limit is over.
 
-    receive (Receive): Of the request, whose body was received.
-    engine (Engine): The engine.
+    receive (Receive): ASGI `receive` of the request after its body was read; it reports that the client disconnects.
+    engine (Engine): Recognizes the entities.
     pipeline (str): Name of the pipeline.
     texts (Sequence[str]): The texts.
-    timeout (float): Seconds.
+    timeout (float): Time limit in seconds.
     gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
-    RETURNS (list[tuple[Found, ...]]): One for each text.
-    RAISES (Refusal): 422, 429, 503. ClientGone, if the client disconnects.
+    RETURNS (list[tuple[Found, ...]]): The entities of each text.
+    RAISES (Refusal): 422 (the pipeline fails at a text), 429 (queue full), 503 (time limit, or the pipeline cannot be
+        loaded). ClientGone: The client disconnected.
     """
     queued = engine.submit(pipeline, texts, gazetteer)
     results = asyncio.gather(*(asyncio.wrap_future(each.future) for each in queued))
-    results.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio logs it as unseen
+    results.add_done_callback(
+        lambda done: done.cancelled() or done.exception()
+    )  # reads the error: asyncio logs unread ones
     gone = asyncio.ensure_future(disconnect(receive))
     try:
         await asyncio.wait((results, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -146,9 +170,12 @@ async def recognize(
 
 
 async def await_in_time(queued: QueuedText, timeout: float) -> tuple[Found, ...]:
-    """Await the entities of a text.
+    """Await the entities of a queued text.
 
-    RAISES (Refusal): 422 if the pipeline fails, 503 if the time is over or the pipeline cannot be loaded.
+    queued (QueuedText): The text.
+    timeout (float): Time limit in seconds.
+    RETURNS (tuple[Found, ...]): The entities.
+    RAISES (Refusal): 422 if the pipeline fails, 503 if the time limit is over or the pipeline cannot be loaded.
     """
     try:
         return await asyncio.wait_for(asyncio.wrap_future(queued.future), timeout)

@@ -1,4 +1,4 @@
-"""Mask the texts of requests: schema and answer of `/v1/mask`."""
+"""Request schema, response schema and masking of `/v1/mask`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
@@ -13,25 +13,25 @@ from .responses import OffsetConverter, dump
 from .schema import MAX_LABELS, TEXT, EntitiesRequest, OffsetUnit
 
 Action: TypeAlias = Literal["replace", "redact", "pseudonym", "hash", "keep", "generalise"]
-# Short: a placeholder is repeated for each entity of a text.
+# Bounds the size of a response, which repeats a placeholder for each entity.
 NameT = Annotated[StrictStr, Field(min_length=1, max_length=40)]
 
 
 class PolicyBody(BaseModel):
-    """The action of each label."""
+    """Masking policy of a request: the action for each label."""
 
     model_config = ConfigDict(extra="forbid", title="Policy")
 
     labels: dict[NameT, Action] = Field({}, max_length=MAX_LABELS, description="Label → action.")
     default: Action | None = Field(
-        None, description="Action of all other labels; without, personal data is replaced, and the rest is kept."
+        None, description="Action of all other labels. If missing, personal data is replaced, and the rest is kept."
     )
     placeholders: dict[NameT, NameT] = Field({}, max_length=MAX_LABELS, description="Label → name in placeholders.")
-    custom_labels: list[NameT] = Field([], max_length=MAX_LABELS, description="Labels of your own pipeline.")
+    custom_labels: list[NameT] = Field([], max_length=MAX_LABELS, description="Further labels of your own pipeline.")
 
 
 class MaskRequest(EntitiesRequest):
-    """One text or many, and what to do with their entities."""
+    """Request with one text or many, and the masking policy for their entities."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -44,15 +44,15 @@ class MaskRequest(EntitiesRequest):
     )
 
     policy: PolicyBody = Field(
-        default_factory=lambda: PolicyBody.model_validate({}), description="Without one, personal data is replaced."
+        default_factory=lambda: PolicyBody.model_validate({}), description="If missing, personal data is replaced."
     )
     key: Annotated[StrictStr, Field(min_length=16, max_length=4096)] | None = Field(
-        None, description="Secret of hashes and pseudonyms. Without one, pseudonyms are the same in this request only."
+        None, description="Secret key of hashes and pseudonyms. If missing, each request has other pseudonyms."
     )
 
 
 class ReplacementAnswer(BaseModel):
-    """A masked place, without its original, which the client has."""
+    """One replacement in a masked text. It does not repeat the original, which the client has."""
 
     model_config = ConfigDict(title="Replacement")
 
@@ -66,14 +66,14 @@ class ReplacementAnswer(BaseModel):
 
 
 class MaskedText(BaseModel):
-    """A masked text."""
+    """A masked text and its replacements."""
 
     text: str
     replacements: list[ReplacementAnswer]
 
 
 class MaskAnswer(BaseModel):
-    """One result a text, in the order of the request."""
+    """Response of `/v1/mask`: one result per text, in the order of the request."""
 
     pipeline: str
     offset_unit: OffsetUnit
@@ -81,9 +81,11 @@ class MaskAnswer(BaseModel):
 
 
 def make_masker(asked: MaskRequest) -> Masker:
-    """Make the masker of a request.
+    """Create the masker for the policy and key of a request.
 
-    RAISES (Refusal): 422 for an unknown label, or a hash without a key.
+    asked (MaskRequest): The parsed body.
+    RETURNS (Masker): The masker.
+    RAISES (Refusal): 422 for an unknown label, or the action "hash" without a key.
     """
     body = asked.policy
     try:
@@ -98,14 +100,14 @@ def make_masker(asked: MaskRequest) -> Masker:
 def mask_texts(
     masker: Masker, texts: Sequence[str], found: Sequence[tuple[Found, ...]], asked: MaskRequest, pipeline: str
 ) -> bytes:
-    """Mask texts, and serialize the answer. It takes long for long texts: call it in a thread.
+    """Mask texts, and serialize the response. Call it in a thread: long texts would block the event loop.
 
     masker (Masker): The masker of the request.
     texts (Sequence[str]): The texts.
-    found (Sequence[tuple[Found, ...]]): Their entities.
-    asked (MaskRequest): Its options choose entities, and the unit of offsets.
+    found (Sequence[tuple[Found, ...]]): The entities of each text.
+    asked (MaskRequest): Its `labels` and `min_score` select entities; `offset_unit` is the unit of offsets.
     pipeline (str): Name of the pipeline.
-    RETURNS (bytes): JSON in UTF-8.
+    RETURNS (bytes): A `MaskAnswer` as JSON in UTF-8.
     """
     results = []
     for text, ents in zip(texts, found, strict=True):
@@ -116,8 +118,9 @@ def mask_texts(
 
 
 def _result(text: str, masked: Masked, unit: OffsetUnit) -> dict[str, Any]:
+    """Return a masked text and its replacements as fields of `MaskedText`, with offsets in the given unit."""
     before, after = OffsetConverter(text, unit), OffsetConverter(masked.text, unit)
-    rows = [
+    replacements = [
         {
             "start": before(done.start),
             "end": before(done.end),
@@ -129,4 +132,4 @@ def _result(text: str, masked: Masked, unit: OffsetUnit) -> dict[str, Any]:
         }
         for done in masked.replacements
     ]
-    return {"text": masked.text, "replacements": rows}
+    return {"text": masked.text, "replacements": replacements}

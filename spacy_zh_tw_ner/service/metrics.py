@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. No label value comes from a request, so the number of series is bounded."""
+"""Prometheus metrics. No label value comes from a request, so the number of time series is bounded."""
 
 from collections.abc import Sized
 
@@ -12,44 +12,49 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """Metrics of one service, in a registry of their own."""
+    """Metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter(
-            f"{NAME}_requests", "Answers by route and status.", ["route", "status"], registry=registry
+            f"{NAME}_requests", "Responses by route and status.", ["route", "status"], registry=registry
         )
         self.seconds = Histogram(
             f"{NAME}_request_seconds",
-            "From a request to the end of its answer.",
+            "Time from a request to the end of its response.",
             ["route"],
             buckets=SECONDS,
             registry=registry,
         )
-        self.texts = Counter(f"{NAME}_texts", "Texts read.", registry=registry)
-        self.characters = Counter(f"{NAME}_characters", "Characters read.", registry=registry)
+        self.texts = Counter(f"{NAME}_texts", "Texts processed.", registry=registry)
+        self.characters = Counter(f"{NAME}_characters", "Characters processed.", registry=registry)
         self.entities = Counter(f"{NAME}_entities", "Entities found.", ["pipeline", "label"], registry=registry)
-        self.batch_texts = Histogram(f"{NAME}_batch_texts", "Texts of a batch.", buckets=SIZES, registry=registry)
-        self.inference = Counter(f"{NAME}_inference_seconds", "Time spent reading texts.", registry=registry)
+        self.batch_texts = Histogram(
+            f"{NAME}_batch_texts", "Number of texts in a batch.", buckets=SIZES, registry=registry
+        )
+        self.inference = Counter(f"{NAME}_inference_seconds", "Time spent processing batches.", registry=registry)
         self.dropped = Counter(
-            f"{NAME}_connections_dropped", "Connections closed for a limit.", ["reason"], registry=registry
+            f"{NAME}_connections_dropped",
+            "Connections closed because they exceeded a limit.",
+            ["reason"],
+            registry=registry,
         )
         self._connections = Gauge(f"{NAME}_connections", "Open connections.", registry=registry)
-        self._queue_texts = Gauge(f"{NAME}_queue_texts", "Texts that wait.", registry=registry)
-        self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters that wait.", registry=registry)
+        self._queue_texts = Gauge(f"{NAME}_queue_texts", "Texts in the queue.", registry=registry)
+        self._queue_characters = Gauge(f"{NAME}_queue_characters", "Characters in the queue.", registry=registry)
 
     def watch(self, engine: Engine) -> None:
-        """Read the length of the queue from an engine whenever metrics are collected."""
+        """Report the length of the queue of this engine whenever metrics are collected."""
         self._queue_texts.set_function(lambda: engine.waiting[0])
         self._queue_characters.set_function(lambda: engine.waiting[1])
 
     def watch_connections(self, pool: Sized) -> None:
-        """Read the number of open connections from a pool whenever metrics are collected."""
+        """Report the number of open connections of this pool whenever metrics are collected."""
         self._connections.set_function(lambda: len(pool))
 
     def count_batch(self, batch: Batch) -> None:
-        """Add the figures of a batch."""
+        """Add the statistics of a batch to the counters."""
         self.texts.inc(batch.n_texts)
         self.characters.inc(batch.n_chars)
         self.batch_texts.observe(batch.n_texts)

@@ -1,4 +1,4 @@
-"""Bound the memory of the service: unload pipelines (least recently used first), and return freed heap memory."""
+"""Bound the memory of the service: LRU cache of loaded pipelines, and return of freed heap memory (malloc_trim)."""
 
 import gc
 import time
@@ -13,15 +13,15 @@ from ..recognizers import Recognizer
 from ..recognizers.pipelines import source_folder
 
 LoadT: TypeAlias = Callable[[str], Recognizer]
-PAUSE = 1.0  # seconds between two times that freed memory is returned
+PAUSE = 1.0  # least seconds between two calls of malloc_trim
 
 
 def named_sources(arguments: list[str]) -> dict[str, str]:
-    """Parse `NAME=PIPELINE` or `PIPELINE` arguments; the default name is that of the folder or package.
+    """Parse `NAME=PIPELINE` or `PIPELINE` arguments. The default name is that of the folder or package.
 
     arguments (list[str]): Arguments of the command line.
-    RETURNS (dict[str, str]): Name → folder or package, in order.
-    RAISES (ZhTwNerError): For a pipeline that does not exist, and for a name given twice.
+    RETURNS (dict[str, str]): Name → folder or package, in the order of the arguments.
+    RAISES (ZhTwNerError): If a pipeline does not exist, or a name is empty or given twice.
     """
     sources: dict[str, str] = {}
     for argument in arguments:
@@ -36,15 +36,15 @@ def named_sources(arguments: list[str]) -> dict[str, str]:
 
 
 class ModelCache:
-    """Recognizers by name, loaded at their first use.
+    """LRU cache of recognizers by name. A recognizer is loaded when it is first used.
 
-    It belongs to the inference thread; other threads may use `names` and `loaded` only.
+    Not thread-safe: only the inference thread may call `get`; other threads may read `names` and `loaded`.
 
     sources (Mapping[str, str]): Name → folder or package; the first is the default.
     limit (int): Largest total size in bytes of the files of loaded pipelines. Weights take as much memory as on disk,
-        except half precision that is widened.
-    load (Callable[[str], Recognizer]): Loads a folder or package.
-    RAISES (ZhTwNerError): For a pipeline that alone exceeds the limit.
+        except half-precision weights that are converted to float32.
+    load (Callable[[str], Recognizer]): Loads the recognizer of a folder or package.
+    RAISES (ZhTwNerError): If a single pipeline exceeds the limit.
     """
 
     def __init__(self, sources: Mapping[str, str], limit: int, load: LoadT) -> None:
@@ -62,7 +62,7 @@ class ModelCache:
         return tuple(self._pipelines)
 
     def get(self, name: str) -> Recognizer:
-        """Return a recognizer; load it if necessary, and unload others if there is no room."""
+        """Return a recognizer. Load it if necessary, and first unload the least recently used ones to make room."""
         if name in self._pipelines:
             self._pipelines.move_to_end(name)
             return self._pipelines[name]
@@ -73,17 +73,17 @@ class ModelCache:
         self._pipelines[name] = self._load(self._sources[name])
         if len(self._pipelines) == 1:
             gc.collect()
-        # A loaded pipeline is a million objects. A full collection of them holds the GIL for half a second, in which no
-        # request is answered, and a long text would trigger dozens.
+        # A loaded pipeline has about a million Python objects. A full garbage collection of them holds the GIL for half
+        # a second, in which no request is answered, and a long text would trigger dozens. Frozen objects are skipped.
         gc.freeze()
         return self._pipelines[name]
 
 
 class Trimmer:
-    """Returns freed memory to the operating system (malloc_trim), at most once per PAUSE.
+    """Return freed heap memory to the operating system (malloc_trim), at most once per PAUSE.
 
-    glibc would keep it: every batch has other shapes, and the gaps that one leaves fit no other, so that the process
-    would grow for thousands of requests.
+    glibc would keep it. Batches have different shapes, so the blocks that one batch frees rarely fit the next, and the
+    process would grow over thousands of requests.
     """
 
     def __init__(self) -> None:
@@ -92,17 +92,18 @@ class Trimmer:
         self.due = False
 
     def used(self) -> None:
-        """Record that memory was taken and freed, and return it unless that was done within the last PAUSE."""
+        """Record that a batch allocated and freed memory; call `trim` if the last call is longer ago than PAUSE."""
         self.due = True
         if time.monotonic() - self._last > PAUSE:
             self.trim()
 
     def trim(self) -> None:
-        """Return freed memory now, if any was used."""
+        """Return freed memory now, if `used` was called since the last time."""
         if self.due:
             self._trim()
             self._last, self.due = time.monotonic(), False
 
 
 def _size(folder: Path) -> int:
+    """Return the total size of the files in a folder in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

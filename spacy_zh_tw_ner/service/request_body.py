@@ -1,4 +1,4 @@
-"""Receive and parse request bodies: limits of size, time and number of JSON values."""
+"""Receive and parse request bodies within limits of size, time and number of JSON values."""
 
 import asyncio
 from typing import TypeVar, get_args
@@ -12,20 +12,20 @@ from .http_errors import Refusal, describe_invalid
 from .settings import ServiceSettings
 
 EXAMPLE = '{"text": "國立臺灣大學位於臺北市大安區。"}'
-COUNTED = 1 << 18  # bytes; the values of larger bodies are counted, smaller ones parse in a few milliseconds
-CHUNK = 1 << 18  # bytes per step
+COUNTED = 1 << 18  # bytes from which values are counted before parsing; smaller bodies parse in a few milliseconds
+CHUNK = 1 << 18  # bytes counted per step
 QUOTE, COMMA, BRACKET, BACKSLASH, BRACE = b'",[\\{'
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 async def read_body(request: Request, content_type: str, settings: ServiceSettings) -> bytes:
-    """Receive a body within the limits of size and time.
+    """Receive the body of a request within the limits of size and time.
 
     request (Request): The request.
-    content_type (str): The expected type.
-    settings (ServiceSettings): The limits.
+    content_type (str): The expected media type; the charset, if given, must be UTF-8.
+    settings (ServiceSettings): Limits `max_body` (bytes) and `body_timeout` (seconds).
     RETURNS (bytes): The body.
-    RAISES (Refusal): 408, 413, 415.
+    RAISES (Refusal): 408 (too slow), 413 (too long), 415 (another media type or charset).
     """
     limit, timeout = settings.max_body, settings.body_timeout
     seen = request.headers.get("content-type", "")
@@ -51,34 +51,36 @@ async def _receive(request: Request, limit: int) -> bytes:
 
 
 async def check_values(body: bytes, limit: int) -> None:
-    """Refuse, with 422, JSON with so many values that parsing it would block all other requests.
+    """Check the number of JSON values in a body: parsing too many would block all other requests.
 
-    body (bytes): JSON.
+    body (bytes): JSON in UTF-8. A short body is not checked.
     limit (int): Largest number of values.
+    RAISES (Refusal): 422 if there are more values.
     """
     if len(body) > COUNTED and await asyncio.to_thread(count_values, body) > limit:
         raise Refusal(422, Errors.ZT571.format(limit=limit))
 
 
 def count_values(body: bytes) -> int:
-    """Count the values of a JSON document without parsing it: commas and opening brackets outside strings.
+    """Count the commas and opening brackets outside strings of a JSON document, a measure of its number of values.
 
     A parser holds the GIL for a second or more while it builds millions of `[]`. Counting takes a few milliseconds per
-    MiB, and numpy releases the GIL for most of them.
+    MiB, and numpy releases the GIL for most of that time.
 
-    body (bytes): JSON in UTF-8. For anything else the count has no meaning.
-    RETURNS (int): The number of values less one, where empty arrays and objects count as two.
+    body (bytes): JSON in UTF-8. For other data the result has no meaning.
+    RETURNS (int): The number of values minus one, where an empty array or object counts as two.
     """
     data, found = np.frombuffer(body, dtype=np.uint8), 0
-    inside, odd = 0, 0  # at the start of a chunk: in a string (1), after an odd number of backslashes (1)
+    # State at the start of a chunk: 1 if inside a string; 1 after an odd number of backslashes.
+    inside, odd = 0, 0
     for start in range(0, len(data), CHUNK):
         part = data[start : start + CHUNK]
         places = np.arange(len(part), dtype=np.int32)
-        # (n,) last position at or before each that has no backslash, so runs of backslashes can be counted
+        # (n,) for each byte the last position at or before it without a backslash: gives the length of backslash runs
         last = np.maximum.accumulate(np.where(part == BACKSLASH, np.int32(-1 - odd), places))
         before = np.concatenate([[-1 - odd], last[:-1]])
         escaped = (places - 1 - before) & 1
-        # Each quote that is not escaped begins or ends a string.
+        # A byte is inside a string after an odd number of quotes that are not escaped.
         within = (np.cumsum((part == QUOTE) & (escaped == 0)) + inside) & 1
         separators = (part == COMMA) | (part == BRACKET) | (part == BRACE)
         found += int(np.count_nonzero(separators & (within == 0)))
@@ -87,11 +89,11 @@ def count_values(body: bytes) -> int:
 
 
 def parse(model: type[ModelT], body: bytes) -> ModelT:
-    """Parse JSON into a model.
+    """Parse and validate JSON.
 
-    model (type[BaseModel]): The model.
+    model (type[BaseModel]): The pydantic model.
     body (bytes): JSON in UTF-8.
-    RETURNS (BaseModel): The object.
+    RETURNS (BaseModel): An instance of the model.
     RAISES (Refusal): 400 for invalid JSON, 422 for a value that does not fit the model.
     """
     try:
@@ -101,13 +103,13 @@ def parse(model: type[ModelT], body: bytes) -> ModelT:
     if first["type"] == "json_invalid":
         reason = first["msg"].removeprefix("Invalid JSON: ")
         if "surrogate" in reason or "hex escape" in reason:
-            reason += "; half of a UTF-16 pair, such as \\ud83d alone, is no character"
+            reason += "; a lone surrogate such as \\ud83d is not a character"
         raise Refusal(400, Errors.ZT506.format(reason=reason, example=EXAMPLE))
     raise Refusal(422, describe_invalid(first["loc"], first, _field_names(model)))
 
 
 def _field_names(model: type[BaseModel]) -> set[str]:
-    """Return the names of the fields of a model, and of the models within."""
+    """Return the field names of a model and, recursively, of the models that its fields contain."""
     inner = (part for field in model.model_fields.values() for part in (field.annotation, *get_args(field.annotation)))
     models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
     return set(model.model_fields).union(*map(_field_names, models))

@@ -1,4 +1,4 @@
-"""Gazetteer of a request: its words are checked, and found in its texts alone."""
+"""Gazetteer of a request: check its words, and find them in the texts of that request alone."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,25 +11,32 @@ from .settings import ServiceSettings
 if TYPE_CHECKING:
     from .schema import GazetteerWords
 
-# Matches in addition to one per character. Words within one another (台, 台台, …) match more often than that.
+# A text may have one match per character, and this many more. Nested words (台, 台台, …) match more often.
 SPARE_PLACES = 1_000
 
 
 class FoundTooOften(ServiceError):
-    """Raised if the words of a gazetteer match so often that the matches would fill the memory."""
+    """Raised if a gazetteer matches in a text so often that the matches would exhaust the memory."""
 
 
 class RequestGazetteer(NamedTuple):
-    """The words of a request, and their weight; see `Hints`."""
+    """Words of a request, found in its texts as hints for the recognizer; see `Hints`.
+
+    words (WordList): The words by label.
+    bonus (float): Log-odds that a match adds to each of its characters.
+    override (bool): Whether a match is always an entity.
+    """
 
     words: WordList
     bonus: float
     override: bool
 
     def hints(self, text: str) -> Hints:
-        """Find the words in one text of the request.
+        """Find the words in a text of the request.
 
-        RAISES (FoundTooOften): If there are too many matches.
+        text (str): The text.
+        RETURNS (Hints): All matches, with `bonus` and `override`.
+        RAISES (FoundTooOften): If there are more than SPARE_PLACES matches beyond one per character.
         """
         limit = len(text) + SPARE_PLACES
         places = tuple(islice(self.words.find(text), limit + 1))
@@ -39,12 +46,12 @@ class RequestGazetteer(NamedTuple):
 
 
 def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> RequestGazetteer | None:
-    """Check the words of a request.
+    """Check the words of a request, and build its gazetteer.
 
-    words (GazetteerWords): The words.
-    settings (ServiceSettings): The limits of their number and length.
-    RETURNS (Optional[RequestGazetteer]): Finds the words; None if there are none.
-    RAISES (Refusal): 422.
+    words (GazetteerWords): Words by label, from the request.
+    settings (ServiceSettings): Limits `max_words` and `max_word_chars`.
+    RETURNS (Optional[RequestGazetteer]): The gazetteer; None if there are no words.
+    RAISES (Refusal): 422 for too many words, or a word that is empty, too long, or has white space at an edge.
     """
     count = sum(map(len, words.words.values()))
     if not count:
@@ -60,8 +67,9 @@ def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> Reques
 
 
 def _problem(word: str, limit: int) -> str:
+    """Describe the problem of a gazetteer word; empty if the word is valid."""
     if not word:
         return "is empty"
     if word != word.strip():
         return "has white space at an edge"
-    return f"has {len(word):,} characters, and at most {limit:,} are allowed" if len(word) > limit else ""
+    return f"has {len(word):,} characters, more than the limit of {limit:,}" if len(word) > limit else ""

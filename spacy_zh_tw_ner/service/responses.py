@@ -1,4 +1,4 @@
-"""Serialize entities for responses, in steps that let other requests run."""
+"""Serialize entities for responses in short steps, between which the event loop serves other requests."""
 
 import asyncio
 import json
@@ -10,30 +10,32 @@ from typing import Any
 from ..entities import Found
 from .schema import OffsetUnit, Options
 
-# Codec and bytes per unit. Code points: Python and Rust's `chars`; UTF-16: JavaScript, Java and C#; UTF-8: Go, Rust, C.
+# Offset unit → codec and bytes per unit. UTF-16 units: JavaScript, Java, C#; UTF-8 bytes: Go, Rust, C.
 CODECS = {"utf16": ("utf-16-le", 2), "utf8": ("utf-8", 1)}
-QUANTUM = 0.01  # seconds of work after which other tasks run
-ENTITIES_PER_STEP = 500
+QUANTUM = 0.01  # seconds of work after which a task lets other tasks run
+ENTITIES_PER_STEP = 500  # entities serialized between two pauses
 
 
 class Pause:
-    """Awaited in a loop, it lets other tasks run whenever the loop has worked for QUANTUM seconds."""
+    """Cooperative pause: awaited in each step of a loop, it lets other tasks run once per QUANTUM seconds."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
     async def __call__(self) -> None:
-        """Let other tasks run if QUANTUM seconds have passed."""
+        """Let other tasks run if the last pause is longer ago than QUANTUM seconds."""
         if time.perf_counter() - self._since > QUANTUM:
             await asyncio.sleep(0)
             self._since = time.perf_counter()
 
 
 class OffsetConverter:
-    """Converts ascending offsets of one text from code points to another unit, each from the one before.
+    """Convert ascending offsets of a text from code points to another unit.
+
+    Each call continues from the offset of the call before, so a text is encoded only once.
 
     text (str): The text.
-    unit (OffsetUnit): The unit.
+    unit (OffsetUnit): The unit of the results: "codepoint", "utf16" or "utf8".
     """
 
     def __init__(self, text: str, unit: OffsetUnit) -> None:
@@ -42,7 +44,7 @@ class OffsetConverter:
         self._position, self._total = 0, 0
 
     def __call__(self, offset: int) -> int:
-        """Convert an offset that is not less than the one before."""
+        """Convert an offset in code points, which must not be less than that of the call before."""
         if not self._width:
             return offset
         self._total += len(self._text[self._position : offset].encode(self._codec)) // self._width
@@ -51,12 +53,12 @@ class OffsetConverter:
 
 
 def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[dict[str, Any]]:
-    """Yield the entities of a response: filtered, with offsets in the unit that the client chose.
+    """Yield the entities of a text for a response.
 
     text (str): The text.
-    found (tuple[Found, ...]): Entities of the recognizer, in order.
-    options (Options): Options of the request.
-    YIELDS (dict[str, Any]): Objects of the schema `Entity`.
+    found (tuple[Found, ...]): Entities in ascending order, with offsets in code points.
+    options (Options): `labels` and `min_score` select entities; `offset_unit` is the unit of the offsets.
+    YIELDS (dict[str, Any]): The fields of an `EntityAnswer`.
     """
     convert = OffsetConverter(text, options.offset_unit)
     for start, end, label, score, normalized in found:
@@ -69,10 +71,12 @@ def entities(text: str, found: tuple[Found, ...], options: Options) -> Iterator[
 
 
 async def dump_entities(text: str, found: tuple[Found, ...], options: Options, pause: Pause) -> bytes:
-    """Serialize entities as a JSON array, with pauses for other tasks: there may be a hundred thousand entities.
+    """Serialize the entities of a text as a JSON array, with pauses: there may be a hundred thousand of them.
 
-    text (str), found (tuple[Found, ...]), options (Options): See `entities`.
-    pause (Pause): Awaited between steps.
+    text (str): The text.
+    found (tuple[Found, ...]): Its entities, see `entities`.
+    options (Options): Options of the request.
+    pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): JSON in UTF-8.
     """
     parts: list[bytes] = []
@@ -84,5 +88,5 @@ async def dump_entities(text: str, found: tuple[Found, ...], options: Options, p
 
 
 def dump(value: Any) -> bytes:
-    """Serialize a value as JSON in UTF-8."""
+    """Serialize a value as compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

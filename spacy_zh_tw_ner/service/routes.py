@@ -1,4 +1,4 @@
-"""Routes: entities of texts, a description of the service, probes and metrics."""
+"""HTTP routes: entity recognition, masking, description of the service, probes and metrics."""
 
 import asyncio
 import json
@@ -35,24 +35,30 @@ from .streaming import NDJSON, LinesResponse, StreamAnswer, divide
 
 JSON = "application/json"
 LINES = (
-    "Objects, one a line. A first line with a `gazetteer` and no `text` has words for all others, and no answer; a "
-    "line with both has words for itself alone."
+    "One JSON object per line. A first line with a `gazetteer` and no `text` applies to all other lines, and gets no "
+    "answer. The `gazetteer` of a line with a `text` applies to that line alone."
 )
 LIMITS = ("max_texts", "max_chars", "max_words", "max_word_chars", "max_body")
 REFUSALS = {
-    400: "The body is not JSON, or not UTF-8.",
-    401: "The key is missing or wrong.",
-    408: "The body did not come in time.",
+    400: "The body is not JSON in UTF-8.",
+    401: "The API key is missing or wrong.",
+    408: "The body did not arrive in time.",
     413: "The body is too long.",
-    415: "The body is of another type.",
-    422: "The body is JSON, but not what is described here.",
-    429: "The queue is full; `Retry-After` says when to come again.",
-    503: "The time is over, or the pipeline does not load.",
+    415: "The body has another media type.",
+    422: "The body is JSON, but does not fit this schema.",
+    429: "The queue is full; `Retry-After` is the number of seconds to wait.",
+    503: "The time limit is over, or the pipeline cannot be loaded.",
 }
 
 
 def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) -> APIRouter:
-    """Build the routes `/v1/entities`, `/v1/entities/stream` and `/v1/service`."""
+    """Build the routes `/v1/entities`, `/v1/entities/stream`, `/v1/mask` and `/v1/service`.
+
+    engine (Engine): Recognizes entities.
+    settings (ServiceSettings): Limits of requests.
+    check_key (Callable): Dependency that checks the API key, see `key_checker`.
+    RETURNS (APIRouter): The routes.
+    """
     router = APIRouter(
         prefix="/v1",
         tags=["entities"],
@@ -86,7 +92,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
     @router.post(
         "/entities/stream",
-        summary="Entities of many texts, a line of JSON each, as they are found",
+        summary="Entities of many texts as JSON lines, each sent as soon as it is ready",
         response_class=LinesResponse,
         responses={**refused, 200: _stream_response()},
         openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": _lines_schema()}}}},
@@ -107,7 +113,7 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
     @router.post(
         "/mask",
-        summary="One text or many with their entities masked",
+        summary="Mask the entities of one text or many",
         response_model=MaskAnswer,
         responses=refused,
         openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": mask_schema}}}},
@@ -138,18 +144,24 @@ def entity_routes(engine: Engine, settings: ServiceSettings, check_key: CheckT) 
 
 
 def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> APIRouter:
-    """Build the routes `/healthz`, `/readyz` and `/metrics`, which are answered under any load, see `access.PROBES`."""
+    """Build the routes `/healthz`, `/readyz` and `/metrics`, which are exempt from the limit of concurrent requests.
+
+    engine (Engine): Its state determines the response of `/readyz`.
+    metrics (Metrics): Content of `/metrics`.
+    check_key (Callable): Dependency that checks the API key of `/metrics`; the probes need none.
+    RETURNS (APIRouter): The routes.
+    """
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", summary="Whether the process lives", response_model=dict[str, str])
+    @router.get("/healthz", summary="Liveness probe: the process runs", response_model=dict[str, str])
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
     @router.get(
         "/readyz",
-        summary="Whether a request would be taken now",
+        summary="Readiness probe: a request would be accepted now",
         response_model=dict[str, str],
-        responses={503: {"model": Refused, "description": "It would not."}},
+        responses={503: {"model": Refused, "description": "No pipeline is loaded, or the queue is full."}},
     )
     async def ready() -> dict[str, str]:
         if not engine.ready.is_set() or engine.failed is not None:
@@ -162,12 +174,12 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
     @router.get(
         "/metrics",
-        summary="Figures for Prometheus",
+        summary="Metrics for Prometheus",
         response_class=Response,
         dependencies=[Depends(check_key)],
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-            401: {"model": Refused, "description": "The key is missing or wrong."},
+            401: {"model": Refused, "description": REFUSALS[401]},
         },
     )
     async def figures() -> Response:
@@ -177,7 +189,8 @@ def operation_routes(engine: Engine, metrics: Metrics, check_key: CheckT) -> API
 
 
 def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> dict[str, Any]:
-    schema = _without_pointers(model)
+    """Return the JSON schema of a request body, with the limits of the service."""
+    schema = _schema_without_references(model)
     for text in (schema["properties"]["text"], schema["properties"]["texts"]["items"]):
         text["maxLength"] = settings.max_chars
     schema["properties"]["texts"]["maxItems"] = settings.max_texts
@@ -185,7 +198,8 @@ def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> 
 
 
 def _lines_schema() -> dict[str, Any]:
-    schema, first = _without_pointers(StreamLine), _without_pointers(StreamHeader)
+    """Return the JSON schema of a stream: a string of JSON lines, with the schemas of its lines as extensions."""
+    schema, first = _schema_without_references(StreamLine), _schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
     return {
         "type": "string",
@@ -196,8 +210,11 @@ def _lines_schema() -> dict[str, Any]:
     }
 
 
-def _without_pointers(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of a model without references, which would be wrong inside the OpenAPI document."""
+def _schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model with `$ref` replaced by what it refers to.
+
+    The references start at the root of the schema, so they would be wrong inside the OpenAPI document.
+    """
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 
@@ -214,9 +231,10 @@ def _without_pointers(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _stream_response() -> dict[str, Any]:
+    """Return the OpenAPI description of the response to a stream."""
     line = '{"index": 0, "id": 17, "entities": []}\n{"index": 1, "error": {"code": "ZT506", "message": "…"}}\n'
     schema = {"type": "string", "examples": [line]}
     return {
-        "description": "A line of JSON for each of the request, in its order.",
+        "description": "One JSON object per line of the request, in the same order.",
         "content": {NDJSON: {"schema": schema}},
     }

@@ -1,4 +1,4 @@
-"""Request and response models, from which the OpenAPI document is generated."""
+"""Pydantic models of requests and responses, from which the OpenAPI document is generated."""
 
 import json
 from collections.abc import Sequence
@@ -14,58 +14,60 @@ _FOUND: list[JsonValue] = [
     {"start": 6, "end": 9, "label": "GPE", "score": 0.991, "text": "臺北市"},
     {"start": 11, "end": 14, "label": "ORG", "score": 0.987, "text": "台積電"},
 ]
-MAX_LABELS = 1_000  # of the gazetteer of a request
-MAX_BONUS = 100.0  # greater than any emission of a model, and sums of it are exact enough in float32
+MAX_LABELS = 1_000  # labels in the gazetteer or policy of a request
+MAX_BONUS = 100.0  # greater than the emissions of models, and small enough that sums in float32 stay exact enough
 OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
-# fail_fast: millions of wrong elements would produce millions of errors, half a minute of work for 8 MiB.
+# fail_fast stops at the first invalid element. A list of millions of them (8 MiB) would take half a minute to report.
 StringsT = Annotated[list[StrictStr], Field(fail_fast=True)]
 TextT = Annotated[StrictStr, Field(description="Any text: empty, long, with emoji or control characters.")]
 ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Remove null from the schema of a field that may be missing, but not null."""
+    """Remove null from the JSON schema of a field that may be missing but not null."""
     schema.pop("default", None)
     schema.update(schema.pop("anyOf")[0])
 
 
 class Options(BaseModel):
-    """Options for every text of a request."""
+    """Options that apply to every text of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: StrictStr | None = Field(None, description="Name of a pipeline; the first one without.")
+    pipeline: StrictStr | None = Field(None, description="Name of a pipeline. If missing, the default pipeline.")
     offset_unit: OffsetUnit = Field(
         "codepoint",
-        description="What `start` and `end` count: code points (Python), UTF-16 units (JavaScript) or UTF-8 bytes.",
+        description="Unit of `start` and `end`: code points (Python), UTF-16 units (JavaScript) or UTF-8 bytes.",
     )
-    labels: StringsT | None = Field(None, description="Only entities of these labels; all without.")
+    labels: StringsT | None = Field(None, description="Return only entities with these labels. If missing, all.")
     min_score: ScoreT = Field(
         0.0,
-        description="Only entities that are at least so probable. One without a score, such as a rule's, stays. Below "
-        "the `min_score` of the pipeline, see /v1/service, it has no effect.",
+        description="Return only entities with at least this score, and those without one, such as matches of rules. "
+        "A value below the `min_score` of the pipeline, see /v1/service, has no effect.",
     )
 
 
 class GazetteerWords(BaseModel):
-    """Words that this request knows; they touch no other."""
+    """Gazetteer of a request: words by label. It does not affect other requests."""
 
     model_config = ConfigDict(extra="forbid", title="OwnWords")
 
     words: dict[StrictStr, StringsT] = Field(
         max_length=MAX_LABELS,
-        description="Label → words. Spellings need not agree: 臺 is found as 台, Ａ as a.",
+        description="Label → words. They match in normalized form: 臺 also as 台, Ａ also as a.",
     )
     override: StrictBool = Field(
-        False, description="The words are entities, whatever the text says; without, they are evidence that it weighs."
+        False,
+        description="If true, every match is an entity. If false, a match is evidence that the model weighs against "
+        "the context.",
     )
     bonus: Annotated[float, Field(strict=True, gt=0, le=MAX_BONUS)] = Field(
-        DEFAULT_BONUS, description="How strong the evidence is: log-odds that each character of a word adds."
+        DEFAULT_BONUS, description="Strength of the evidence: log-odds added for each character of a match."
     )
 
 
 class EntitiesRequest(Options):
-    """One text or many."""
+    """Request with one text or many, see `text` and `texts`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -78,28 +80,28 @@ class EntitiesRequest(Options):
     )
 
     text: TextT | None = Field(None, json_schema_extra=_without_null)
-    gazetteer: GazetteerWords | None = Field(None, description="Words that this request knows.")
+    gazetteer: GazetteerWords | None = Field(None, description="Gazetteer for the texts of this request.")
     texts: Annotated[list[TextT], Field(fail_fast=True)] | None = Field(
-        None, description="Many texts, in place of `text`.", json_schema_extra=_without_null
+        None, description="Several texts, instead of `text`.", json_schema_extra=_without_null
     )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "EntitiesRequest":
         given = {"text", "texts"} & self.model_fields_set
         if len(given) != 1:
-            raise ValueError("give either `text` or `texts`, and not both")
+            raise ValueError("give either `text` or `texts`, not both")
         (name,) = given
         if getattr(self, name) is None:
             raise ValueError(f"`{name}` is null; give a string, or a list of strings as `texts`")
         return self
 
     def all_texts(self) -> list[str]:
-        """The texts, one or many."""
+        """Return `texts`, or `text` as a list of one."""
         return [self.text] if self.text is not None else self.texts or []
 
 
 class StreamHeader(BaseModel):
-    """Optional first line of a stream: gazetteer words that apply to all lines after it."""
+    """Optional first line of a stream: a gazetteer that applies to all lines after it."""
 
     model_config = ConfigDict(extra="forbid", title="StreamWords")
 
@@ -107,15 +109,15 @@ class StreamHeader(BaseModel):
 
 
 class StreamLine(BaseModel):
-    """A line of a stream."""
+    """Line of a stream: a text with an optional id and gazetteer."""
 
     model_config = ConfigDict(
         extra="ignore", title="Record", json_schema_extra={"examples": [{"id": 17, "text": TEXT}]}
     )
 
     text: TextT
-    id: JsonValue = Field(None, description="Comes back as it is; need not be unique.")
-    gazetteer: GazetteerWords | None = Field(None, description="For this line, in place of those of the first line.")
+    id: JsonValue = Field(None, description="Returned unchanged with the entities; need not be unique.")
+    gazetteer: GazetteerWords | None = Field(None, description="For this line, instead of that of the first line.")
 
     @field_validator("id")
     @classmethod
@@ -128,7 +130,7 @@ class StreamLine(BaseModel):
 
 
 class EntityAnswer(BaseModel):
-    """A named entity."""
+    """Named entity in a response."""
 
     __qualname__ = "Entity"  # its name in the OpenAPI document
     model_config = ConfigDict(title="Entity", json_schema_extra={"examples": [_FOUND[0]]})
@@ -136,21 +138,22 @@ class EntityAnswer(BaseModel):
     start: int = Field(ge=0)
     end: int = Field(ge=0, description="Exclusive.")
     label: str
-    score: float | None = Field(description="Probability of exactly this span and label; null where there is none.")
+    score: float | None = Field(description="Probability of exactly this span and label; null for matches of rules.")
     text: str
     normalized: str | None = Field(
-        None, description="Value of a date, time, amount or number, where the pipeline sets one; else missing."
+        None,
+        description="Normal form of a date, time, amount, number or address, if the pipeline sets one; else missing.",
     )
 
 
 class Entities(BaseModel):
-    """The entities of one text, in its order."""
+    """Entities of one text, in ascending order of `start`."""
 
     entities: list[EntityAnswer]
 
 
 class EntitiesAnswer(BaseModel):
-    """One result a text, in the order of the request."""
+    """Response of `/v1/entities`: one result per text, in the order of the request."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -164,10 +167,12 @@ class EntitiesAnswer(BaseModel):
 
 
 class Problem(BaseModel):
-    """Reason for refusing a request."""
+    """Code and message of an error."""
 
     code: str = Field(examples=["ZT508"])
-    message: str = Field(examples=["[ZT508] text: Input should be a valid string."])
+    message: str = Field(
+        examples=["[ZT508] The request is invalid at text: Input should be a valid string. See /docs for the schema."]
+    )
 
 
 class Refused(BaseModel):
@@ -177,18 +182,18 @@ class Refused(BaseModel):
 
 
 class Pipeline(BaseModel):
-    """Pipeline that a request may name."""
+    """Description of a pipeline that requests can name."""
 
     name: str
     loaded: bool
-    labels: list[str] | None = Field(description="Null until it has been loaded once.")
+    labels: list[str] | None = Field(description="Null until the pipeline has been loaded once.")
     min_score: float | None = Field(
-        description="It finds no entity with a lower score, whatever a request asks for. Null until it has been loaded."
+        description="The pipeline returns no entity with a lower score. Null until it has been loaded once."
     )
 
 
 class Service(BaseModel):
-    """Served pipelines, and limits of requests."""
+    """Response of `/v1/service`: the served pipelines, and the limits of requests."""
 
     version: str
     pipelines: list[Pipeline]
@@ -200,9 +205,10 @@ class Service(BaseModel):
 
 
 def request_examples(labels: Sequence[str]) -> list[dict[str, JsonValue]]:
-    """Return example requests for a pipeline.
+    """Return example requests for the OpenAPI document.
 
-    labels (Sequence[str]): Labels of the pipeline; empty if it has not been loaded.
+    labels (Sequence[str]): Labels of the default pipeline; empty if it has not been loaded.
+    RETURNS (list[dict[str, JsonValue]]): Request bodies; one has a gazetteer if there are labels.
     """
     examples: list[dict[str, JsonValue]] = list(EntitiesRequest.model_json_schema()["examples"])
     if labels:

@@ -27,8 +27,8 @@ from .settings import ServiceSettings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-BACKLOG = 1_024  # connections that the system holds until they are accepted
-CUT = 3.0  # seconds to send the 503 responses at the end of the drain time, after which connections are closed
+BACKLOG = 1_024  # connections that the operating system holds until they are accepted
+CUT = 3.0  # seconds after the drain time in which 503 responses are sent, before connections are closed
 SWITCH_INTERVAL = 0.001  # seconds after which the inference thread releases the GIL for the event loop
 log = logging.getLogger(__name__)
 
@@ -47,13 +47,13 @@ def serve(
 
     The port is reserved at once, and opened when the first pipeline is loaded.
 
-    sources (Mapping[str, str]): Name → folder or package; the first is the default.
-    settings (ServiceSettings): The limits.
+    sources (Mapping[str, str]): Name → folder or package of a pipeline; the first is the default.
+    settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
     host (str): Address to listen on.
     port (int): Port to listen on; 0 for any free port.
     drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
     threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
+    gpu_id (int): GPU id for spaCy pipelines, or -1 for the CPU.
     RAISES (ValueError, OSError): If the first pipeline cannot be loaded, or the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -62,7 +62,7 @@ def serve(
         engine, metrics = create_engine(sources, settings, threads, gpu_id)
         stack.callback(engine.stop, 1.0)
         _run(engine, metrics, settings, sockets, host=host, drain=drain)
-    log.info("All that was taken is answered.")
+    log.info("All accepted requests are answered.")
 
 
 def _run(
@@ -74,6 +74,7 @@ def _run(
     host: str,
     drain: float,
 ) -> None:
+    """Apply the limits of the system, create the server, and run it until it is stopped."""
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -89,7 +90,7 @@ def _run(
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
     server = Server(create_app(engine, settings, metrics), engine, settings, metrics, drain=drain)
-    # At the end uvicorn raises the signal again, which would make an intended shutdown a failure.
+    # After its shutdown uvicorn raises the signal again; with the default handler the process would exit as failed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     port = sockets[0].getsockname()[1]
@@ -102,10 +103,10 @@ class Server(uvicorn.Server):
     """uvicorn server with limits on connections, which answers accepted requests and probes during shutdown.
 
     app (FastAPI): The application.
-    engine (Engine): `abandon` is called when the drain time is over.
-    settings (ServiceSettings): The limits.
-    metrics (Metrics): Counts connections.
-    drain (float): Seconds to answer accepted requests on shutdown.
+    engine (Engine): Its method `abandon` is called when the drain time is over.
+    settings (ServiceSettings): Limits of connections.
+    metrics (Metrics): Counts open and dropped connections.
+    drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
     """
 
     def __init__(
@@ -123,14 +124,14 @@ class Server(uvicorn.Server):
             app,
             # asyncio accepts at most `backlog` connections per turn of the loop, uvloop all that are waiting.
             loop="asyncio",
-            http=partial(Connection, pool=self.pool),  # type: ignore[arg-type]  # it is called, and nothing else
+            http=partial(Connection, pool=self.pool),  # type: ignore[arg-type]  # uvicorn only calls it
             ws="none",
             workers=1,
             lifespan="off",
             backlog=ACCEPTS,
             h11_max_incomplete_event_size=MAX_HEADER,
             log_config=None,
-            access_log=False,  # the log of `access` has routes, and no query strings
+            access_log=False,  # `Access` logs routes without query strings
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(drain + CUT)),
@@ -138,14 +139,14 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
+        """Start to listen, and to sweep the connections."""
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(BACKLOG)
         self._sweeper = asyncio.ensure_future(self.pool.sweep_forever())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer accepted requests; those that are left after the drain time get 503."""
+        """Answer accepted requests; those not answered after the drain time get 503."""
         cut = asyncio.get_running_loop().call_later(self._drain, self._engine.abandon)
         await super().shutdown(sockets)
         cut.cancel()
@@ -153,12 +154,12 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Reserve a port at each address of a host name.
+    """Bind a port at each address of a host name, without listening.
 
-    host (str): Name or address.
-    port (int): The port; 0 for any that is free.
-    RETURNS (list[socket.socket]): Sockets that do not listen yet.
-    RAISES (ServiceError): For a host that is not this machine, and a port that is in use or not permitted.
+    host (str): Name or address of this machine.
+    port (int): The port; 0 for any free port, the same at all addresses.
+    RETURNS (list[socket.socket]): Bound sockets that do not listen yet.
+    RAISES (ServiceError): If the host is not this machine, or the port is in use or needs privileges.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -200,7 +201,13 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
-    """Open the port. RAISES a ServiceError if another program has opened it since it was reserved."""
+    """Start to listen on bound sockets.
+
+    sockets (Sequence[socket.socket]): Sockets of `bind`.
+    host (str): Host for the error message.
+    port (int): Port for the error message.
+    RAISES (ServiceError): If another program listens on the port since it was bound.
+    """
     try:
         for listener in sockets:
             listener.listen(BACKLOG)
@@ -209,6 +216,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
 
 
 def _reason(error: Exception) -> str:
+    """Return the text of an error without its number."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -217,11 +225,11 @@ def create_engine(
 ) -> tuple[Engine, Metrics]:
     """Start an engine, and wait until its first pipeline is loaded.
 
-    sources (Mapping[str, str]): Name → folder or package.
-    settings (ServiceSettings): The limits.
+    sources (Mapping[str, str]): Name → folder or package of a pipeline; the first is the default.
+    settings (ServiceSettings): Limits of batches, queue, texts and loaded pipelines.
     threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
-    gpu_id (int): Number of the GPU for spaCy pipelines, or -1 for the CPU.
-    RETURNS (tuple[Engine, Metrics]): The engine, and the metrics of its batches.
+    gpu_id (int): GPU id for spaCy pipelines, or -1 for the CPU.
+    RETURNS (tuple[Engine, Metrics]): The engine, and the metrics that count its batches.
     RAISES (ValueError, OSError): If the first pipeline cannot be loaded.
     """
     metrics = Metrics()

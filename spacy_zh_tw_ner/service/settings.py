@@ -1,4 +1,4 @@
-"""Settings of the service: one frozen dataclass, created from the command line."""
+"""Settings of the service: a frozen dataclass, created from the options of the command line."""
 
 import math
 from dataclasses import dataclass
@@ -6,32 +6,33 @@ from dataclasses import dataclass
 from ..errors import Errors, UsageError
 
 MIB = 1 << 20
-TIMED_CHARS = 100_000
+TIMED_CHARS = 100_000  # characters that a request may have within `timeout`
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
     """Limits that bound memory, time and open files under load.
 
-    batch_chars (int): Characters of a batch; a longer text is processed alone.
-    queue_chars (int): Characters that may wait; more are refused with 429.
-    max_requests (int): Requests at a time; their bodies take max_requests × max_body bytes at the worst.
-    max_connections (int): Connections that are open at a time. Beyond, the one that has waited longest for a request
-        is closed.
-    max_body (int): Bytes of a request.
-    max_texts (int): Texts of a JSON request; a stream may hold more.
-    max_chars (int): Characters of a text.
-    max_words (int): Words in the gazetteer of a request.
-    max_word_chars (int): Characters of such a word.
-    timeout (float): Seconds from the request to its answer, or to the next line of a stream, for TIMED_CHARS
-        characters; more characters get as many times longer, see `seconds_for`.
-    header_timeout (float): Seconds for a client to send the headers of a request.
-    body_timeout (float): Seconds for a client to send a request.
-    write_timeout (float): Seconds in which a client must read at least a part of its response.
-    max_models (int): Bytes of the files of all loaded pipelines.
-    api_key (str): Key that clients must send; empty if anyone may use the service.
-    origins (tuple[str, ...]): Origins of pages that may call the service (CORS).
-    hosts (tuple[str, ...]): Names that clients may call the service by; empty for any.
+    batch_chars (int): Largest number of characters in a batch; a longer text is processed alone.
+    queue_chars (int): Largest number of characters in the queue; more are refused with 429.
+    max_requests (int): Largest number of concurrent requests; their bodies take up to max_requests × max_body bytes.
+    max_connections (int): Largest number of open connections. At the limit, a new connection closes the one that has
+        waited longest for a request.
+    max_body (int): Largest size of a request body in bytes.
+    max_texts (int): Largest number of texts in a JSON request; a stream may have more.
+    max_chars (int): Largest number of characters in a text.
+    max_words (int): Largest number of words in the gazetteer of a request.
+    max_word_chars (int): Largest number of characters in such a word.
+    timeout (float): Time limit in seconds for a response, or for each line of a stream, with up to TIMED_CHARS
+        characters; it grows in proportion for more characters, see `seconds_for`.
+    header_timeout (float): Time limit in seconds for a client to send the headers of a request.
+    body_timeout (float): Time limit in seconds for a client to send the body of a request.
+    write_timeout (float): Seconds over which a client must read at least `connections.MIN_RATE` bytes per second.
+    max_models (int): Largest total size of the files of loaded pipelines in bytes.
+    api_key (str): API key that clients must send; empty: no key is needed.
+    origins (tuple[str, ...]): Origins of web pages that may call the service (CORS).
+    hosts (tuple[str, ...]): Accepted values of the `Host` header; empty: any.
+    RAISES (UsageError): If a number is not greater than 0 and finite.
     """
 
     batch_chars: int = 4_096
@@ -58,10 +59,10 @@ class ServiceSettings:
                 raise UsageError(Errors.ZT501.format(name=name, value=value))
 
     def seconds_for(self, n_chars: int) -> float:
-        """Return the time limit of a request with so many characters."""
+        """Return the time limit in seconds of a request with `n_chars` characters."""
         return self.timeout * max(1.0, n_chars / TIMED_CHARS)
 
     @property
     def max_values(self) -> int:
-        """Largest number of JSON values in a body: texts, words, and other fields."""
+        """Largest number of JSON values in a body: twice the allowed texts and words, and at least 100,000."""
         return max(100_000, 2 * (self.max_texts + self.max_words))

@@ -1,4 +1,4 @@
-"""Streams: a line of JSON for each text, sent as soon as it is ready."""
+"""Streaming responses: one JSON line for each text, sent as soon as it is ready."""
 
 import asyncio
 import re
@@ -28,15 +28,15 @@ MAX_HEADER_LINE = 1 << 20  # bytes of a first line with a gazetteer
 
 
 class StreamAnswer:
-    """Answers to lines of JSON, one line each, in order. The answer to an invalid line is its error.
+    """Answer the JSON lines of a stream in order, with one line each: the entities, or the error of an invalid line.
 
-    Memory is bounded by the request and the lines read ahead, whatever their number.
+    Lines are submitted ahead for at most two batches, so the memory does not grow with the number of lines.
 
-    engine (Engine): The engine.
+    engine (Engine): Recognizes the entities.
     pipeline (str): Name of the pipeline.
     options (Options): Options for every line.
-    settings (ServiceSettings): The limits.
-    gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines without one of their own.
+    settings (ServiceSettings): Limits of texts, batches and time.
+    gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines without their own.
     """
 
     def __init__(
@@ -52,17 +52,21 @@ class StreamAnswer:
         self._ahead: deque[tuple[dict[str, Any], QueuedText | Refusal]] = deque()
 
     async def answer(self, lines: Iterable[bytes]) -> AsyncIterator[bytes]:
-        """Yield lines as they are ready."""
+        """Yield the answers, one or more complete lines at a time.
+
+        lines (Iterable[bytes]): Lines of the request; blank lines are skipped and not numbered.
+        YIELDS (bytes): Lines of JSON in UTF-8.
+        """
         try:
             ahead, index = 0, 0
             for line in lines:
                 await self._pause()
                 if not line.strip():
                     continue
-                self._ahead.append(await self._ask(index, line))
+                self._ahead.append(await self._submit_line(index, line))
                 index += 1
                 ahead += len(line)
-                # The current batch and the next one.
+                # Enough text is submitted for the current batch and the next one.
                 while self._ahead and ahead > 2 * self._settings.batch_chars:
                     yield await self._next()
                     ahead = sum(queued.cost for _, queued in self._ahead if isinstance(queued, QueuedText))
@@ -71,7 +75,8 @@ class StreamAnswer:
         finally:
             self._engine.withdraw([queued for _, queued in self._ahead if isinstance(queued, QueuedText)])
 
-    async def _ask(self, index: int, line: bytes) -> tuple[dict[str, Any], QueuedText | Refusal]:
+    async def _submit_line(self, index: int, line: bytes) -> tuple[dict[str, Any], QueuedText | Refusal]:
+        """Parse and submit a line; return the first fields of its answer, and the queued text or the error."""
         head: dict[str, Any] = {"index": index}
         try:
             await check_values(line, self._settings.max_values)
@@ -86,6 +91,7 @@ class StreamAnswer:
             return head, refusal
 
     async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
+        """Submit a text; while the queue is full, try again until the time limit of the text is over."""
         deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
         while True:
             try:
@@ -96,7 +102,7 @@ class StreamAnswer:
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
-        """Return the oldest answer, and those after it that are ready."""
+        """Await the answer to the oldest line; return it with the answers after it that are ready."""
         lines = [await self._line(*self._ahead[0])]
         self._ahead.popleft()
         while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
@@ -104,11 +110,12 @@ class StreamAnswer:
         return b"".join(lines)
 
     async def _line(self, head: dict[str, Any], queued: QueuedText | Refusal) -> bytes:
+        """Await the entities of a text, and return the line with its entities or error."""
         if isinstance(queued, Refusal):
             return dump(head | queued.body) + b"\n"
         try:
             found = await await_in_time(queued, self._settings.seconds_for(len(queued.text)))
-            check_options(self._options, self._engine)  # the labels are known now
+            check_options(self._options, self._engine)  # again: the pipeline is loaded now, so its labels are known
         except Refusal as refusal:
             self._engine.withdraw([queued])
             return dump(head | refusal.body) + b"\n"
@@ -117,9 +124,9 @@ class StreamAnswer:
 
 
 class LinesResponse(Response):
-    """Response of JSON lines.
+    """Streaming response of JSON lines.
 
-    lines (AsyncIterator[bytes]): One or more complete lines per item. It is closed even if sending fails.
+    lines (AsyncIterator[bytes]): Yields one or more complete lines. It is closed even if sending fails.
     status_code (int): HTTP status.
     """
 
@@ -129,7 +136,7 @@ class LinesResponse(Response):
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines.
+        """Send the lines (ASGI interface).
 
         RAISES (ClientGone): If the client disconnects before the last line.
         """
@@ -146,6 +153,7 @@ class LinesResponse(Response):
             await asyncio.gather(sending, gone, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
+        """Send the head and all lines, and close the iterator of the lines."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for lines in self._lines:
@@ -158,14 +166,14 @@ class LinesResponse(Response):
 
 
 def divide(body: bytes) -> tuple[GazetteerWords | None, Iterator[bytes]]:
-    """Divide the body of a stream into its header and its lines.
+    """Split the body of a stream into its optional header and its lines.
 
     body (bytes): All lines.
-    RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the first line, if that has no text;
-        and the lines with texts, some of which may be blank.
-    RAISES (Refusal): 422 for an invalid gazetteer.
+    RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the first line, if that line has no
+        text, else None; and the other lines, some of which may be blank.
+    RAISES (Refusal): 422 for an invalid gazetteer in the first line.
     """
-    # One by one: a list of eight million lines would block the event loop.
+    # An iterator: a list of up to eight million lines would block the event loop.
     lines = (match.group() for match in LINE.finditer(body))
     first = next((line for line in lines if line.strip()), b"")
     if len(first) <= MAX_HEADER_LINE and b'"gazetteer"' in first:

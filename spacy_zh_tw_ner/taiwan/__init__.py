@@ -2,6 +2,7 @@
 
 from .findings import LABELS, Finding
 from .identifiers import (
+    is_bank_code,
     is_company_id,
     is_credit_card,
     is_household_id,
@@ -16,6 +17,7 @@ from .scanner import scan
 __all__ = [
     "LABELS",
     "Finding",
+    "is_bank_code",
     "is_company_id",
     "is_credit_card",
     "is_household_id",

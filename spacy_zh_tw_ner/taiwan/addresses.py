@@ -8,22 +8,32 @@ Source: 郵政 "中文地址書寫原則" (Chunghwa Post) and the local rules fo
 """
 
 import re
+from collections.abc import Iterator
 
 from .findings import Finding
 from .places import county_names, district_names, fold_place
 
 N = "[0-9〇零一二三四五六七八九十百]"
+_S = r"[ \n]?"  # scans break lines anywhere
 TAIL = re.compile(
-    rf" ?(?:[東西南北]?{N}{{1,3}} ?段)? ?(?:{N}{{1,4}} ?巷)? ?(?:{N}{{1,4}} ?[弄衖])?"
-    rf" ?(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號(?:之{N}{{1,3}}(?!{N}))?)?"
-    rf"(?P<floor>[ ,，]?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
-    rf"|[ ,，]?B[0-9](?![0-9A-Za-z]))?"
-    rf"(?:[ ,]?(?:[A-Z]|{N}){{1,5}} ?室)?"
+    rf"{_S}(?:[東西南北]?{N}{{1,3}} ?段)?{_S}(?:{N}{{1,4}} ?巷)?{_S}(?:{N}{{1,4}} ?[弄衖])?"
+    rf"{_S}(?P<number>{N}{{1,5}}(?:[之\-]{N}{{1,4}})?(?:[、~至]{N}{{1,5}})? ?號"
+    rf"(?:之(?:[0-9]{{1,3}}|[一二三四五六七八九十]{{1,3}}(?!樓)))?)?"
+    rf"(?P<floor> ?(?:地下|B)?{N}{{1,3}} ?(?:樓|[Ff](?![a-z])|層)(?:(?:之|-){N}{{1,3}}室?)?"
+    rf"| ?B[0-9](?![0-9A-Za-z])(?:之{N}{{1,2}})?)?"
+    rf"(?: ?(?:[A-Z]|{N}){{1,5}} ?室)?"
 )
 HOUSE = re.compile(rf"{N}{{1,5}}(?:[之\-]{N}{{1,4}})? ?$")
 LICENSE = re.compile(r"[\u4e00-\u9fff]{1,8}字第 ?[0-9]{4,6} ?$")
 # Between a district and a road: a village, a neighborhood, the name of the road.
 BETWEEN = re.compile(rf" ?(?:[\u4e00-\u9fff]{{1,4}}[里村])? ?(?:{N}{{1,3}}鄰)? ?([\u4e00-\u9fff0-9]{{0,7}})")
+ENGLISH = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:Rm\.?|Room) ?[0-9A-Z]{1,5}, ?)?"
+    r"(?:(?:B?[0-9]{1,2}F\.?(?:-[0-9]{1,3})?|[0-9]{1,2}(?:st|nd|rd|th) Floor),? ?)?"
+    r"No\. ?[0-9]{1,4}(?:-[0-9]{1,3})?(?P<parts>, ?[A-Za-z0-9.,'\- ]{4,120})"
+)
+ROAD = re.compile(r"\b(?:Rd|Road|St|Street|Blvd|Boulevard|Ave|Avenue|Ln|Lane)\b")
+AREA = re.compile(r"\b(?:City|County|Dist\.|District|Township|Taiwan|R\.O\.C\.\)?)(?: [0-9]{3,6})?(?![0-9])")
 POSTAL = re.compile(r"(?<![0-9\-])[0-9]{3}(?:-?[0-9]{2,3})? ?$")
 REACH, MAX_NAME, MAX_BARE = 20, 7, 4
 # Characters of other phrases with a number: 10月5號, 區公所第3號公告.
@@ -53,7 +63,7 @@ def find_address(view: str, place: int) -> Finding | None:
         return None
     tail = TAIL.match(view, place + 1)
     assert tail is not None  # it matches the empty string
-    stop = tail.end() if tail[0].strip(" ,，") else place + 1
+    stop = tail.end() if tail[0].strip() else place + 1
     head = _district_before(view, place)
     if head is not None:
         return Finding(head, stop, "ADDRESS", _score(tail, stop, place), "address_in_district")
@@ -61,6 +71,21 @@ def find_address(view: str, place: int) -> Finding | None:
         return None
     begin = _bare_name(view, place)
     return None if begin is None else Finding(begin, stop, "ADDRESS", 0.85, "road_and_number")
+
+
+def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
+    """Find addresses as the post office writes them in English, such as No. 180, Minquan E. Rd., Taipei City 105.
+
+    view (str): The text after `fold_widths`.
+    start (int), end (int): A stretch of ASCII.
+    YIELDS (Finding): ADDRESS.
+    """
+    for match in ENGLISH.finditer(view, start, end):
+        parts = match["parts"]
+        if ROAD.search(parts):
+            area = list(AREA.finditer(parts))
+            stop = match.start("parts") + (area[-1].end() if area else len(parts.rstrip(" ,")))
+            yield Finding(match.start(), stop, "ADDRESS", 0.9, "english_address")
 
 
 def _score(tail: "re.Match[str]", stop: int, place: int) -> float:
@@ -110,7 +135,8 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 MEDICAL = frozenset(
     "醫 牙醫 中醫 牙 藥 藥師 藥劑生 護 護理 護理師 護士 助產 助產師 醫檢 檢驗 醫放 放射 物理 物治 職治 職能 營養 呼吸 "
-    "心理 諮心 臨心 語療 聽力 聽 牙技 驗光 醫檢師 營養師 社工".split()
+    "心理 諮心 諮商 諮商心理 臨心 臨床心理 專護 "
+    "物理治療 職能治療 語言治療 呼吸治療 醫事檢驗 醫事放射 語療 聽力 聽 牙技 驗光 醫檢師 營養師".split()
 )
 
 

@@ -1,34 +1,42 @@
-"""Rules for dates of the years of the Republic (民國), of western years, and of the lunar calendar; and birthdays.
+"""Rules for written dates with or without a year, 民國, western and lunar, and birthdays; `numeric_dates` has 3/20.
 
-A year alone (2019年) is no date of a person; it needs a month, or the name of its calendar.
+A date has at least two of year, month and day. A year alone says little about a person, and scores below the default.
 Source: CNS 7648 and ISO 8601 for written forms; 民國 n is the year n + 1911.
 """
 
 import re
 
-from .findings import Finding, find_context
+from .findings import MAX_LINE, TABLE, Finding, find_column_context, find_context
 
 N = "[0-9〇零一二三四五六七八九十]"
-ERA = r"(?:(?:中華)?民國前?|民前|西元前?|公元|[農國陰陽]曆|明治|大正|昭和|光緒)"
-BEFORE_YEAR = re.compile(rf"(?P<era>{ERA} ?)?(?:[0-9]{{1,4}}|[〇零○一二三四五六七八九十百]{{1,5}}|元) ?$")
+ERA = r"(?:(?:中 {0,3}華 {0,3})?民 {0,3}國前?|民前|西元前?|公元|[農國陰陽]曆|明治|大正|昭和|光緒)"
+BEFORE_YEAR = re.compile(rf"(?P<era>{ERA} {{0,3}})?(?:[0-9]{{1,4}}|[〇零○一二三四五六七八九十百]{{1,5}}|元) ?$")
 AFTER_YEAR = re.compile(
-    rf" ?(?P<lunar>[農陰]曆)?(?P<month>(?:閏|正|臘|{N}){{1,3}} ?月份?) ?(?P<day>(?:初|廿|卅|{N}){{1,3}} ?[日號]?)?"
+    rf" ?(?P<lunar>[農陰]曆)?(?P<month>(?:閏|正|臘|元|{N}){{1,3}} ?月份?) ?(?P<day>(?:初|廿|卅|{N}){{1,3}} ?[日號]?)?"
 )
 LUNAR = re.compile(rf"曆 ?(?:(?:閏|正|臘|{N}){{1,3}}月)(?:(?:初|廿|卅|{N}){{1,3}}[日號]?|半)?")
-MONTH = re.compile(rf"(?<!{N})(?:{N}|閏|正|臘){{1,3}}$")
-DAY = re.compile(rf" ?(?:初|廿|卅|{N}){{1,3}} ?[日號]?")
-NUMERIC = re.compile(
-    r"(?<![0-9A-Za-z./\-])(?P<year>(?:1[89]|20)[0-9]{2}|[01]?[0-9]{2})(?P<sep>[/.\-])(?P<month>1[0-2]|0?[1-9])(?P=sep)"
-    r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?![0-9A-Za-z]|[./\-][0-9])"
+MONTH = re.compile(rf"(?<!{N})(?P<month>1[0-2]|0?[1-9]|十[一二]?|[元一二三四五六七八九]) ?$")
+DAY = re.compile(
+    r" ?(?P<day>3[01]|[12][0-9]|0?[1-9]|三十一?|[二廿]十?[一二三四五六七八九]?|十[一二三四五六七八九]?"
+    r"|[一二三四五六七八九]|初[一二三四五六七八九十])(?:(?P<unit> ?[日號])|(?![0-9]))"
 )
-SOLID = re.compile(
-    r"(?<![0-9A-Za-z./\-])(?:(?:19|20)[0-9]{2}|0?[1-9][0-9]|1[0-9]{2})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-    r"(?![0-9A-Za-z])"
-)
-ERA_BEFORE = re.compile(rf"{ERA} ?$")
-BORN = re.compile(r" ?(?:出生|生日|生(?!效|產|活|物|意|態))")
+BORN = re.compile(r" ?(?:出生|生日|[過慶滿做][^。，,\n]{0,6}(?:大壽|生日|歲)|生(?!效|產|活|物|意|態))")
+ENDS_MONTH = frozenset("0123456789元一二三四五六七八九十 ")
 ENDS_YEAR = frozenset("0123456789〇零○一二三四五六七八九十百元 ")
-REACH = 16
+DURATION = re.compile("徒刑|刑期|年資|歷時|長達|合計|共計?|滿|約|拘役|工作|經驗|租期|保固")
+BIRTH = re.compile("出生|生日|生年")
+ASKED = re.compile(  # in the line before the answer
+    r"(?:請問|核對|確認|提供|告訴|[您你]的?)[^\n0-9]{0,10}(?:出生|生日)[^\n0-9]{0,30}\n[^\n0-9:]{0,8}:[^0-9\n]{0,28}$"
+)
+CELL_BORDER = re.compile(r"[ \t|,、;]+")
+FIRST_DATE = re.compile("[0-9][/.年][0-9]")
+SOLAR_TERM = re.compile(r"(?:臘|正)月(?:初|廿|卅|十|二十|三十)[一二三四五六七八九十]?")
+AFTER_ID = re.compile(r"[A-Z][12AB89][0-9]{8}[),，、；; \t|/]{1,3}$")  # people list a number and a birthday together
+PERSON_BEFORE = re.compile(r"(?:[男女]性?|[0-9]{1,3} ?歲)[ 、,，;；/|(（]{1,3}$")
+PERSON_AFTER = re.compile(r"[)）]?[ 、,，;；/|]{0,2}(?:[男女](?![兒孩友朋生子士])|[(（]?[0-9]{1,3} ?歲|身[分份]證)")
+TWO_CHINESE = re.compile("[一二三四五六七八九十]{2,3}")
+REACH = 20
+DIALOGUE = 90  # characters before an answer that hold its question
 
 
 def find_year(view: str, place: int) -> Finding | None:
@@ -48,7 +56,9 @@ def find_year(view: str, place: int) -> Finding | None:
         return None  # a duration: 1年2月
     stop = after.end() if after["day"] is not None else after.end("month")
     score = 0.9 if after["day"] is not None or before["era"] is not None else 0.6
-    return _dated(view, before.start(), stop, score, "written_date")
+    if score < 0.9 and DURATION.search(view, max(0, before.start() - REACH), before.start()):
+        score = 0.3  # 有期徒刑12年6月
+    return dated(view, before.start(), stop, score, "written_date")
 
 
 def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None:
@@ -56,7 +66,7 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None
         return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
     if before["era"] is None or "曆" in before["era"]:
         return None
-    return _dated(view, before.start(), stop, 0.7, "year_with_era")
+    return dated(view, before.start(), stop, 0.4, "year_with_era")
 
 
 def find_lunar(view: str, place: int) -> Finding | None:
@@ -67,50 +77,94 @@ def find_lunar(view: str, place: int) -> Finding | None:
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
     match = LUNAR.match(view, place) if place and view[place - 1] in "農陰國陽" else None
-    return None if match is None else _dated(view, place - 1, match.end(), 0.85, "lunar_date")
+    return None if match is None else dated(view, place - 1, match.end(), 0.85, "lunar_date")
 
 
-def find_birthday(view: str, place: int) -> Finding | None:
-    """Find a birthday without a year, such as 生日3月2日.
+def find_month_and_day(view: str, place: int) -> Finding | None:
+    """Find a date without a year, such as 5月12日, or, after a word for birthdays, 生日3月2.
 
     view (str): The text after `fold_widths`.
     place (int): Position of 月.
-    RETURNS (Optional[Finding]): A BIRTHDAY, or None.
+    RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
-    if view.find("生", max(0, place - REACH), place) < 0 or view[place - 1] not in ENDS_YEAR:
+    if view[place - 1 : place] in ("臘", "正"):
+        return _lunar_month(view, place)
+    if view[place - 1 : place] not in ENDS_MONTH:
         return None
     month, day = MONTH.search(view, max(0, place - 4), place), DAY.match(view, place + 1)
-    if month is None or day is None or view[month.start() - 1 : month.start()] in ("年", "曆"):
+    if month is None or day is None or _has_year(view, month.start()):
         return None
-    found = _dated(view, month.start(), day.end(), 0.0, "month_and_day")
-    return found if found.label == "BIRTHDAY" else None
+    # 九月十二 needs no 日; 9月12 may be a measure.
+    is_chinese = TWO_CHINESE.fullmatch(day["day"]) is not None and not month["month"].isascii()
+    score = 0.85 if day["unit"] else 0.6 if is_chinese else 0.0
+    found = dated(view, month.start(), day.end(), score, "month_and_day")
+    return found if found.score else None
 
 
-def find_numeric(view: str, start: int, end: int) -> list[Finding]:
-    """Find 1986/3/2, 75.03.02 and, after a word for birthdays, 0750302, in one ASCII stretch.
+def _lunar_month(view: str, place: int) -> Finding | None:
+    match = SOLAR_TERM.match(view, place - 1)
+    if match is None or view[place - 2 : place - 1] in ("年", "曆"):
+        return None
+    return dated(view, *match.span(), 0.7, "lunar_month_and_day")
+
+
+def _has_year(view: str, start: int) -> bool:
+    """Return whether a month follows a year (114年3月) or a calendar (農曆三月), which have rules of their own."""
+    start -= view[start - 1 : start] == " "
+    before = view[max(0, start - 2) : start]
+    return before[-1:] == "曆" or (before[-1:] == "年" and before[0] in ENDS_YEAR)
+
+
+def dated(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
+    """Make a BIRTHDAY of a date after a word such as 生日 or in such a column of a table, and else a DATE.
 
     view (str): The text after `fold_widths`.
-    start (int), end (int): The stretch.
-    RETURNS (list[Finding]): Dates and birthdays.
+    begin (int), stop (int): The date.
+    score (float): The score of a DATE.
+    rule (str): The name of the rule.
+    RETURNS (Finding): The date.
     """
-    found = []
-    for match in NUMERIC.finditer(view, start, end):
-        begin, stop = match.span()
-        era = ERA_BEFORE.search(view, max(0, begin - 5), begin)
-        begin = begin if era is None else era.start()
-        certain = era is not None or len(match["year"]) == 4
-        # 113/4/27 is a date of these years; 75.3.2 may be a version or a measure.
-        is_likely = len(match["year"]) == 3 and match["sep"] == "/"
-        found.append(_dated(view, begin, stop, 0.85 if certain else 0.6 if is_likely else 0.45, "numeric_date"))
-    if end - start >= 6:
-        for match in SOLID.finditer(view, start, end):
-            finding = _dated(view, *match.span(), 0.0, "solid_date")
-            if finding.label == "BIRTHDAY":
-                found.append(finding)
-    return found
-
-
-def _dated(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
     if find_context(view, begin, stop).label == "BIRTHDAY" or BORN.match(view, stop):
         return Finding(begin, stop, "BIRTHDAY", 0.95, rule)
+    column = find_column_context(view, begin)
+    if column is not None:
+        is_birthday = column.label == "BIRTHDAY"
+        return Finding(begin, stop, "BIRTHDAY" if is_birthday else "DATE", 0.85 if is_birthday else score, rule)
+    if (
+        (stop - begin >= 6 and _is_of_person(view, begin, stop))
+        or AFTER_ID.search(view, max(0, begin - 13), begin)
+        or _below_birthday(view, begin)
+        or ASKED.search(view, max(0, begin - DIALOGUE), begin)
+    ):
+        return Finding(begin, stop, "BIRTHDAY", 0.85, rule)
     return Finding(begin, stop, "DATE", score, rule)
+
+
+def _is_of_person(view: str, begin: int, stop: int) -> bool:
+    """Return whether the sex, the age or the identification number of a person is beside a date with a year."""
+    before = PERSON_BEFORE.search(view, max(0, begin - REACH), begin)
+    return before is not None or PERSON_AFTER.match(view, stop) is not None
+
+
+def _below_birthday(view: str, begin: int) -> bool:
+    """Return whether a date is in the one column of dates, 出生日期, of a table whose cells are set off by spaces.
+
+        姓名　出生年月日　關係
+        林美　58.07.11　　配偶
+
+    Names may have spaces too, so cells are not counted; a second date in a row is none.
+    """
+    line_start = view.rfind("\n", max(0, begin - MAX_LINE), begin) + 1
+    if not line_start:
+        return False
+    before = view[line_start:begin]
+    if ":" in before or FIRST_DATE.search(before):
+        return False
+    for line in reversed(view[max(0, line_start - TABLE) : line_start - 1].split("\n")):
+        header = CELL_BORDER.split(line)
+        if len(header) < 3 or ":" in line or "\t" in line or "|" in line:  # the table has not begun
+            return False
+        columns = [cell for cell in header if "日" in cell]
+        if columns and not any(map(str.isdigit, line)):
+            return len(columns) == 1 and BIRTH.match(columns[0]) is not None
+    return False

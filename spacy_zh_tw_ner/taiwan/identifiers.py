@@ -29,6 +29,18 @@ ISSUERS = (
     (("62", "62"), (16, 17, 18, 19)),  # UnionPay
 )
 
+# Three digits before the account number in a transfer.
+_BANK_CODES = (
+    "004 005 006 007 008 009 011 012 013 015 016 017 018 020 021 022 023 025 026 028 029 030 031 032 033 037 "
+    "038 039 040 041 048 050 052 053 054 072 075 076 078 081 082 083 085 086 087 089 092 093 098 101 102 103 "
+    "104 108 114 115 118 119 120 124 127 130 132 146 147 158 161 162 163 165 178 188 204 215 216 222 223 224 "
+    "321 512 515 517 518 520 521 523 524 525 600 605 606 607 608 610 611 612 613 614 616 617 618 619 620 621 "
+    "622 623 624 625 627 628 633 635 650 700 803 805 806 807 808 809 810 812 814 815 816 822 823 824 826 901 "
+    "902 903 904 905 906 907 908 910 912 913 914 915 916 917 918 919 920 921 922 923 924 925 926 928 951 952 "
+    "953 954 995"
+)
+BANK_CODES = frozenset(_BANK_CODES.split())
+
 
 def is_national_id(text: str) -> bool:
     """Return whether a text is a national identification number (國民身分證統一編號).
@@ -103,11 +115,12 @@ def is_nhi_card(text: str) -> bool:
 
 
 def is_passport(text: str) -> bool:
-    """Return whether a text has the form of a passport number: nine digits in Taiwan, a letter and eight elsewhere.
+    """Return whether a text has the form of a passport number: nine digits in Taiwan, one or two letters and seven or
+    eight digits elsewhere.
 
     Source: 外交部領事事務局 (Bureau of Consular Affairs); ICAO Doc 9303 limits all numbers to nine characters.
     """
-    return re.fullmatch(r"[0-9]{9}|[A-Z][0-9]{8}", compact(text)) is not None
+    return re.fullmatch(r"[0-9]{9}|[A-Z][0-9]{7,8}|[A-Z]{2}[0-9]{7}", compact(text)) is not None
 
 
 def is_household_id(text: str) -> bool:
@@ -116,3 +129,11 @@ def is_household_id(text: str) -> bool:
     Source: 戶籍法施行細則 and 內政部戶政司 (Department of Household Registration).
     """
     return re.fullmatch(r"[A-Z][0-9]{7}", compact(text)) is not None
+
+
+def is_bank_code(text: str) -> bool:
+    """Return whether a text is the code of a bank, credit department or post office (金融機構代號), such as 700.
+
+    Source: 財金資訊股份有限公司 "金融機構代號" (Financial Information Service Co.).
+    """
+    return compact(text) in BANK_CODES

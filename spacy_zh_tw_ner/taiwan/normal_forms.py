@@ -4,14 +4,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from .address_parts import Address, normalize_address
 from .calendar_dates import normalize_date
 from .clock_times import normalize_time
 from .money import TAIWAN, Money, normalize_money
 from .numerals import Number, normalize_cardinal, normalize_ordinal, normalize_percent
 from .quantities import Quantity, normalize_quantity
 
-NormalForm = Number | Money | Quantity | str
-LABELS = ("DATE", "TIME", "MONEY", "CARDINAL", "ORDINAL", "PERCENT", "QUANTITY")
+NormalForm = Number | Money | Quantity | Address | str
+LABELS = ("DATE", "TIME", "MONEY", "CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "ADDRESS")
 
 
 def normalize(
@@ -23,8 +24,9 @@ def normalize(
     label (str): Its label, one of LABELS.
     reference_date (Optional[date]): The day on which the text was written, for DATE and TIME.
     default_currency (Optional[str]): See `normalize_money`.
-    RETURNS (Optional[NormalForm]): A number for CARDINAL, ORDINAL and PERCENT (a ratio), `Money`, `Quantity`, and a
-        string in ISO 8601 for DATE and TIME. None for other labels, and for what is ambiguous or not understood.
+    RETURNS (Optional[NormalForm]): A number for CARDINAL, ORDINAL and PERCENT (a ratio), `Money`, `Quantity`,
+        `Address`, and a string in ISO 8601 for DATE and TIME. None for other labels, and for what is ambiguous or not
+        understood.
     """
     if isinstance(reference_date, datetime):
         reference_date = reference_date.date()
@@ -43,12 +45,19 @@ def normalize(
             return normalize_percent(text)
         case "QUANTITY":
             return normalize_quantity(text)
+        case "ADDRESS":
+            return normalize_address(text)
     return None
 
 
 def format_normal_form(value: NormalForm) -> str:
-    """Return a normal form as a string: 35000, 1/3, 0.35, TWD 3000000, 2.5 kg, 2024-04-27."""
+    """Return a normal form as a string: 35000, 1/3, 0.35, TWD 3000000, 2.5 kg, 2024-04-27.
+
+    An address is its parts in their order, as name:value; values have no blanks.
+    """
     match value:
+        case Address():
+            return " ".join(f"{name}:{part}" for name, part in value._asdict().items() if part is not None)
         case Money(currency, amount):
             return f"{currency} {_format_number(amount)}"
         case Quantity(number, unit):

@@ -1,20 +1,15 @@
-"""Rules for numbers: what letters and digits, joined over spaces, dashes and line breaks, are valid as.
+"""Rules for numbers by their count of letters and digits: what is valid, and the scores with and without context words.
 
-A stretch of ASCII is cut into pieces of letters and digits. From each piece on, up to six pieces are joined:
-
-    "電話 02-2311 3731"   pieces 02, 2311, 3731   joined 02 · 022311 · 0223113731 (PHONE) · 2311 · 23113731 · 3731
-
-A joined number is looked up by its count of letters and digits, so only rules of this shape run, and only numbers that
-pass one are searched for context words. The work per piece is bounded, whatever the text.
+Sources are in the docstrings of the validators.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .findings import OTHER, Context, Finding, find_context
 from .identifiers import (
+    is_bank_code,
     is_company_id,
     is_credit_card,
     is_household_id,
@@ -25,20 +20,8 @@ from .identifiers import (
 )
 from .phone import is_license_plate, is_phone, phone_kind
 
-PIECE = re.compile(r"[A-Za-z0-9]+")
-MAX_PIECES, MAX_SPELT, MAX_LENGTH = 6, 10, 22
 SHAPE = re.compile(r"([A-Z]*)([0-9]*)")
-# Between the pieces of one number: a dash with spaces, parentheses of an area code, or one line break.
-SEPARATOR = re.compile(r" ?-? ?|\)[ \-]?|\(|-?\r?\n[ \-]?|\. ?|\) - ")
-GLUED = re.compile(r"[\-./_@:\\]")
-MILITARY_SIGN = re.compile(r"[天地玄黃宇宙洪荒日月軍海空](?:字第 ?)?$")
-MILITARY_END = re.compile(" ?號")
-EXTENSION = re.compile(r" ?(?:分機|轉分機|轉|[Ee][Xx][Tt]\.?|#)[ :]?[0-9]{1,6}(?![0-9])")
-# Counters: 12345675 元 is a sum, whatever it is a check digit of.
-AMOUNT = re.compile(r" ?[元股人件張筆個%萬億名噸坪度]")
-AREA = re.compile(r"(?:0[2-8]|037|049|082|0826|0836|089|\+?(?:002)?886)(?![0-9])|[0-9]+$")
-LOCAL = re.compile(r"[2-8][0-9]{6,7}")
-COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+LOCAL = re.compile(r"(?!412|449)[2-8][0-9]{6,7}")  # 412-8185 and 449-… are lines of firms, like 0800
 
 
 class NumberRule(NamedTuple):
@@ -57,18 +40,32 @@ def _digits(least: int, most: int) -> Callable[[str], bool]:
 
 
 def _is_account(number: str) -> bool:
-    return number.isdigit() and 10 <= len(number) <= 17 and phone_kind(number) != "mobile"
+    return 10 <= len(number) <= 17 and phone_kind(number) != "mobile" and not number.startswith(("0800", "0809"))
+
+
+def _has_bank_code(number: str) -> bool:
+    return (13 <= len(number) <= 19 and is_bank_code(number[:3])) or (
+        16 <= len(number) <= 21 and number.startswith("7000021")
+    )
+
+
+def _is_mixed(number: str) -> bool:
+    return len(number) in (8, 9) and sum(map(str.isdigit, number)) >= 5
 
 
 _ACCOUNT = NumberRule("BANK_ACCOUNT", "bank_account", _is_account, 0.0, 0.6, 0.9)
+_BANK = NumberRule("BANK_ACCOUNT", "bank_code_and_account", _has_bank_code, 0.6, 0.8, 0.97)
 _PHONE = NumberRule("PHONE", "phone", is_phone, 0.8, 0.95, 0.98)
 _PLATE = NumberRule("LICENSE_PLATE", "license_plate", is_license_plate, 0.3, 0.85, 0.97)
 _LOCAL = NumberRule(
     "PHONE", "phone_without_area_code", lambda number: LOCAL.fullmatch(number) is not None, 0.0, 0.0, 0.75
 )
 _CARD = NumberRule("CREDIT_CARD", "luhn_and_issuer", is_credit_card, 0.75, 0.9, 0.98)
-_MILITARY = NumberRule("MILITARY_ID", "military_id", _digits(0, 9), 0.0, 0.0, 0.85)
+_MILITARY = NumberRule("MILITARY_ID", "military_id", _digits(0, 9), 0.0, 0.6, 0.85)
 _DRIVER = NumberRule("DRIVER_LICENSE", "driver_license", _digits(12, 12), 0.0, 0.0, 0.9)
+
+
+_PASSPORT = NumberRule("PASSPORT", "passport_of_mixed_form", _is_mixed, 0.0, 0.0, 0.8)
 
 
 def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
@@ -91,10 +88,12 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
     # A wrong check digit after a strong word is a misspelt number, for those who mask at a low threshold.
     rules[1, 9] += [NumberRule("NATIONAL_ID", "national_id_form", lambda number: number[1] in "12", 0.0, 0.0, 0.4)]
     rules[0, 8] += [NumberRule("COMPANY_ID", "company_id_form", str.isdigit, 0.0, 0.0, 0.4)]
-    rules[0, 12] += [NumberRule("NHI_CARD", "nhi_card", is_nhi_card, 0.0, 0.0, 0.95), _DRIVER]
-    rules[0, 9] += [NumberRule("PASSPORT", "passport", is_passport, 0.0, 0.0, 0.95)]
-    rules[1, 8] += [NumberRule("PASSPORT", "foreign_passport", is_passport, 0.0, 0.0, 0.9)]
-    rules[1, 7] += [NumberRule("HOUSEHOLD_ID", "household_id", is_household_id, 0.0, 0.0, 0.95)]
+    rules[0, 12] += [NumberRule("NHI_CARD", "nhi_card", is_nhi_card, 0.0, 0.7, 0.95), _DRIVER]
+    rules[0, 9] += [NumberRule("PASSPORT", "passport", is_passport, 0.0, 0.6, 0.95)]
+    for n_letters, n_digits in ((1, 7), (1, 8), (2, 7)):
+        foreign = NumberRule("PASSPORT", "foreign_passport", is_passport, 0.0, 0.55, 0.9)
+        rules[n_letters, n_digits] += [foreign]
+    rules[1, 7] += [NumberRule("HOUSEHOLD_ID", "household_id", is_household_id, 0.0, 0.55, 0.95)]
     for n_digits in (6, 7, 8, 9):
         rules[0, n_digits] += [_MILITARY]
     rules[1, 6] += [_MILITARY._replace(is_valid=lambda number: number[1:].isdigit())]
@@ -106,6 +105,11 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
         rules[0, n_digits] += [_CARD]
     for n_digits in range(10, 18):
         rules[0, n_digits] += [_ACCOUNT]
+    for n_digits in range(13, 22):
+        rules[0, n_digits] += [_BANK]
+    # With the letters and digits that new plates avoid, in texts that are wrong or made up.
+    form = NumberRule("LICENSE_PLATE", "license_plate_form", lambda number: number[3:].isdigit(), 0.0, 0.0, 0.7)
+    rules[3, 4] += [form]
     for shape in ((3, 4), (3, 3), (2, 4), (2, 3), (1, 5)):
         rules[shape] += [_PLATE]
     return dict(rules)
@@ -114,114 +118,14 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
 RULES = _rules_by_shape()
 
 
-def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find the numbers of one ASCII stretch.
+def rules_for(number: str) -> Sequence[NumberRule]:
+    """Return the rules for the shape of a number.
 
-    view (str): The text after `fold_widths`.
-    start (int), end (int): The stretch.
-    YIELDS (Finding): Also numbers that overlap and those with low scores.
+    number (str): Letters and digits only, upper case.
+    RETURNS (Sequence[NumberRule]): Empty for shapes that no rule has.
     """
-    contexts: dict[int, Context] = {}
-    pieces = [match.span() for match in PIECE.finditer(view, start, end)]
-    for first, (begin, stop) in enumerate(pieces):
-        joined = view[begin:stop]
-        if joined.isalpha() and (len(joined) > 3 or first + 1 == len(pieces)):
-            continue
-        if not _is_edge(view, begin - 1, begin - 2):
-            continue
-        most = MAX_SPELT if stop - begin == 1 else MAX_PIECES
-        for last in range(first, min(first + most, len(pieces))):
-            if last > first:
-                gap = view[pieces[last - 1][1] : pieces[last][0]]
-                piece = view[slice(*pieces[last])]
-                if SEPARATOR.fullmatch(gap) is None or len(joined) + len(piece) > MAX_LENGTH:
-                    break
-                # Letters after the first piece are those of old plates alone (1234-AB).
-                if not piece.isdigit() and last - first > 1:
-                    break
-                # Digits one by one are a number after its word (手機 0 9 1 2 …), and else a table.
-                if pieces[last][1] - pieces[last - 1][0] == 2 + len(gap) and not (
-                    find_context(view, begin, begin, contexts).is_strong
-                ):
-                    break
-                joined += piece
-            end_of_last = pieces[last][1]
-            if len(joined) >= 5 and _is_edge(view, end_of_last, end_of_last + 1):
-                yield from _classify(view, joined.upper(), begin, end_of_last, contexts)
-
-
-def _is_edge(view: str, place: int, beyond: int) -> bool:
-    """Return whether a number may end here: not in 2024-04595257, which is one longer number."""
-    if not 0 <= beyond < len(view):
-        return True
-    if view[place] == "_":
-        return False
-    return not (GLUED.match(view[place]) and view[beyond].isascii() and view[beyond].isalnum() and view[place] != ":")
-
-
-def _classify(view: str, number: str, begin: int, stop: int, contexts: dict[int, Context]) -> Iterator[Finding]:
-    """Yield what one joined number is valid as, with scores that depend on the context words around it."""
-    valid = [rule for rule in _rules_for(number) if rule.is_valid(number)]
-    if not valid:
-        return
-    context = find_context(view, begin, stop, contexts)
-    raw = view[begin:stop]
-    for rule in valid:
-        if context.label == rule.label:
-            score = rule.strong if context.is_strong else rule.weak
-        else:
-            score = rule.alone * _doubt_from_context(rule, context, number)
-        if score < rule.strong:
-            score *= _doubt_from_form(rule, raw, number)
-        if AMOUNT.match(view, stop) and number.isdigit():
-            score *= 0.4
-        if score > 0.0:
-            yield Finding(*_extent(view, begin, stop, rule), rule.label, round(score, 3), rule.name)
-
-
-def _rules_for(number: str) -> Sequence[NumberRule]:
     match = SHAPE.match(number)
     assert match is not None  # it matches the empty string
     if match.end() == len(number):
         return RULES.get((len(match[1]), len(match[2])), ())
-    return (_PLATE,) if len(number) <= 6 else ()  # 1234-AB
-
-
-def _doubt_from_context(rule: NumberRule, context: Context, number: str) -> float:
-    """Return a factor for the score of a number that follows a word for another kind of number."""
-    if context.label == OTHER:
-        return 0.75 if rule.label in {"NATIONAL_ID", "RESIDENT_ID"} else 0.5
-    if not context.is_strong:
-        return 1.0
-    if rule.label == "PHONE" and context.label in {"BANK_ACCOUNT", "CREDIT_CARD"}:
-        return 1.0 if phone_kind(number) == "mobile" else 0.5
-    return 0.6 if rule.label in {"CREDIT_CARD", "LICENSE_PLATE"} else 1.0
-
-
-def _doubt_from_form(rule: NumberRule, raw: str, number: str) -> float:
-    """Return a factor for the score of a number without a strong context word, by how it is written."""
-    doubt = 0.8 if "\n" in raw else 1.0  # two numbers on two lines?
-    if rule.label == "PHONE" and raw.isdigit() and phone_kind(number) == "landline":
-        doubt *= 0.7  # a run of digits with the length of a landline
-    elif rule.name == "phone" and phone_kind(number) == "landline" and AREA.match(raw) is None:
-        doubt *= 0.5  # 065-300-165 has no area code before its first dash
-    elif rule.label == "COMPANY_ID" and (COMPACT_DATE.fullmatch(number) or raw != number):
-        doubt *= 0.5  # a date without separators, or two numbers
-    elif rule.label == "LICENSE_PLATE" and "-" not in raw and not raw.isalnum():
-        doubt *= 0.6  # a word and a number: BUS 123
-    return doubt
-
-
-def _extent(view: str, begin: int, stop: int, rule: NumberRule) -> tuple[int, int]:
-    """Return the characters of a number: a phone has its "+" or "(" and its extension, an old military id its sign."""
-    if rule.label == "PHONE":
-        if view[begin - 1 : begin] == "(" and ")" in view[begin:stop]:
-            begin -= 1
-        begin -= view[begin - 1 : begin] == "+"
-        extension = EXTENSION.match(view, stop)
-        stop = stop if extension is None else extension.end()
-    elif rule.label == "MILITARY_ID":
-        sign, end = MILITARY_SIGN.search(view, max(0, begin - 4), begin), MILITARY_END.match(view, stop)
-        if sign is not None:  # 玄字第123456號
-            begin, stop = sign.start(), stop if end is None else end.end()
-    return begin, stop
+    return (_PLATE,) if len(number) <= 6 else (_PASSPORT,) if len(number) <= 9 else ()  # 1234-AB, P6658211A

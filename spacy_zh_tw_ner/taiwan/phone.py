@@ -30,7 +30,7 @@ PLATES = re.compile(
     r"(?P<new>[A-HJ-NP-Z]{3}-?[0-35-9]{3,4})"
     # Before: two characters (at least one a letter) and four digits, either way round; three and three for motorcycles.
     r"|(?P<old>(?:[A-Z]{2}|[A-Z][0-9]|[0-9][A-Z])-?[0-9]{4}|[0-9]{4}-?(?:[A-Z]{2}|[A-Z][0-9]|[0-9][A-Z])"
-    r"|[A-Z]{3}-?[0-9]{3}|[0-9]{3}-?[A-Z]{2,3}|[A-Z]{2}-?[0-9]{3})"
+    r"|[A-Z]{3}-?[0-9]{3}|(?:[A-Z][0-9][A-Z]|[A-Z]{2}[0-9]|[0-9][A-Z]{2})-?[0-9]{3}|[0-9]{3}-?[A-Z]{2,3}|[A-Z]{2}-?[0-9]{3})"
 )
 
 

@@ -15,16 +15,18 @@ import re
 from collections.abc import Collection, Iterator
 
 from ..interval_scheduling import Segment, choose
-from .addresses import find_address
-from .date_rules import find_birthday, find_lunar, find_numeric, find_year
+from .account_rules import find_accounts, find_secrets
+from .addresses import find_address, find_english_address
+from .date_rules import find_lunar, find_month_and_day, find_year
 from .findings import LABELS, Finding
-from .number_rules import find_numbers
-from .text_rules import find_cued, find_texts
+from .numbers import find_numbers
+from .numeric_dates import find_numeric
+from .text_rules import find_texts
 from .widths import fold_widths
 
 DEFAULT_MIN_SCORE = 0.5
 ANCHORS = re.compile(r"[A-Za-z0-9+(@][ -~\r\n\t]*|-----BEGIN[ -~\r\n\t]*|[路街道號年月曆]")
-DATES = {"年": find_year, "月": find_birthday, "曆": find_lunar}
+DATES = {"年": find_year, "月": find_month_and_day, "曆": find_lunar}
 SHORTEST = 4  # characters of a stretch in which something may be found
 SHORTEST_TOKEN = 16  # characters of a secret without signs
 
@@ -76,7 +78,7 @@ def _find_all(view: str) -> Iterator[Finding]:
 def _find_in_stretch(view: str, start: int, end: int) -> Iterator[Finding]:
     while view[end - 1].isspace():
         end -= 1
-    if end - start < SHORTEST:
+    if end - start < SHORTEST and "/" not in view[start:end]:
         return
     stretch = view[start:end]
     if not stretch.isalpha() and not (stretch.isdigit() and len(stretch) < 5):
@@ -84,4 +86,7 @@ def _find_in_stretch(view: str, start: int, end: int) -> Iterator[Finding]:
         yield from find_numeric(view, start, end)
     if not stretch.isalnum() or len(stretch) >= SHORTEST_TOKEN:
         yield from find_texts(view, start, end)
-    yield from find_cued(view, start, end)
+        if view.find("No.", start, end) >= 0:
+            yield from find_english_address(view, start, end)
+    yield from find_accounts(view, start, end)
+    yield from find_secrets(view, start, end)

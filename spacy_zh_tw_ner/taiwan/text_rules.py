@@ -1,4 +1,4 @@
-"""Rules for e-mail addresses, URLs, IP addresses, accounts of social media, and secrets, in one ASCII stretch."""
+"""Rules for e-mail addresses, URLs, IP addresses and tokens with a known form, in one ASCII stretch."""
 
 import re
 from collections.abc import Iterator
@@ -24,29 +24,15 @@ _TOKENS = (
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
 )
 TOKEN = re.compile(rf"(?<![A-Za-z0-9_\-])(?:{_TOKENS})")
-_NAMED = r"(?: ?(?:ID|Id|id|帳號|好友)[ :]{0,2}[=是為]?| ?[:是為=])[ :]{0,2}"
-CUED = re.compile(
-    rf"(?P<LINE_ID>(?:LINE|Line|line|賴){_NAMED}@?(?P<line>[A-Za-z0-9][A-Za-z0-9._\-]{{3,19}}))"
-    rf"|(?P<PTT_ID>(?:PTT|Ptt|ptt|批踢踢){_NAMED}(?P<ptt>[A-Za-z][A-Za-z0-9]{{1,11}})"
-    r"|(?:作者:? ?|(?:推|噓|→) )(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?=:| \())"
-    rf"|(?P<SOCIAL>(?:IG|ig|Instagram|instagram|FB|fb|Facebook|臉書|Twitter|推特|Threads|Telegram|TG|微信|WeChat"
-    rf"|TikTok|抖音|噗浪|Plurk|Discord)(?:{_NAMED}| ?(?=@))(?P<social>@?[A-Za-z0-9][A-Za-z0-9._]{{2,30}}))"
-    r"|(?P<SECRET>(?:帳密|密碼|金鑰|驗證碼|通行碼|[Pp]assword|PASSWORD|[Pp]asswd|pwd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN"
-    r"|[Aa][Pp][Ii][_ \-]?[Kk](?:ey|EY)|PIN(?: ?碼)?)[\"' ]{0,2}(?::|=|是|為|改成|設為| (?=[!-~]{0,30}[0-9]))"
-    r"[\"' 「『]{0,2}(?P<secret>[!#-&(-~]{4,128}))"
-)
-VALUES = {"LINE_ID": ("line",), "PTT_ID": ("ptt", "author"), "SOCIAL": ("social",), "SECRET": ("secret",)}
-SCORES = {"LINE_ID": 0.95, "PTT_ID": 0.85, "SOCIAL": 0.9, "SECRET": 0.95}
+VERSION = re.compile(r"版|韌體|[vV]$|[Vv]er(?:sion)?|[Ff]irmware|[Bb]uild")
 TRAILING = ".,;:!?)]}>'\""
-REACH = 8  # characters before a stretch that may hold its cue, as in 密碼是
 
 
 def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find what is no number in one ASCII stretch: EMAIL, URL, IP, LINE_ID, PTT_ID, SOCIAL and SECRET.
+    """Find EMAIL, URL, IP, and SECRET by the form of the token alone, in one ASCII stretch.
 
-    Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the account rules of LINE (4 to 20
-    characters) and of PTT (2 to 12 letters and digits); the token prefixes that OpenAI, GitHub, GitLab, AWS, Google,
-    Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
+    Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the token prefixes that OpenAI, GitHub,
+    GitLab, AWS, Google, Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
 
     view (str): The text after `fold_widths`.
     start (int), end (int): The stretch.
@@ -66,18 +52,6 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
     if end - start >= 16:
         for match in TOKEN.finditer(view, start, end):
             yield Finding(*match.span(), "SECRET", 0.99, "token_prefix")
-
-
-def find_cued(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find accounts and secrets after their words: LINE ID：…, 密碼是…."""
-    for match in CUED.finditer(view, max(0, start - REACH), end):
-        label = match.lastgroup if match.lastgroup in VALUES else next(name for name in VALUES if match[name])
-        group = next(name for name in VALUES[label] if match[name])
-        begin, stop = match.span(group)
-        while stop > begin and view[stop - 1] in ".,;:()[]{}\"'":
-            stop -= 1
-        if stop - begin >= 2:
-            yield Finding(begin, stop, label, SCORES[label], f"{group}_after_word")
 
 
 def _emails(view: str, start: int, end: int) -> Iterator[Finding]:
@@ -126,7 +100,9 @@ def _ips(view: str, start: int, end: int) -> Iterator[Finding]:
         except AddressValueError:
             continue
         before = view[max(0, match.start() - 8) : match.start()]
-        is_version = "版" in before or before[-1:] in ("v", "V")
+        if match[0].startswith("255."):  # a netmask
+            continue
+        is_version = VERSION.search(before) is not None
         yield Finding(*match.span(), "IP", 0.3 if is_version else 0.9, "ipv4")
 
 

@@ -1,1 +1,1 @@
-"""text → tokens, and the view of them that models read."""
+"""Split texts into tokens, and compute the norms by which models read them."""

@@ -1,4 +1,4 @@
-"""text → tokens: one character, one token, and `doc.text == text` for every text."""
+"""Split texts into tokens of one character each; `doc.text == text` holds for every text."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,15 +21,15 @@ from ..untrusted import origin, parse_json, parse_msgpack, reading, require, req
 from .conversion import ScriptConverter
 from .folds import VARIANTS, WIDTHS, fold_table, lower
 
-# Runs that `group` keeps together, in full and half width.
+# Patterns of the characters that `group` joins to one token, in full and half width.
 GROUPS = {"latin": "[A-Za-zＡ-Ｚａ-ｚÀ-ÖØ-öø-ɏ]+", "digit": "[0-9０-９]+"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NORMALIZE = ("width",)
-CHUNK = 65_536  # characters that are looked up in one call
+CHUNK = 65_536  # characters that are looked up in one call, which holds the GIL
 
 
 class _Orths(dict[str, int]):
-    """Character → its key in the string store; filled on demand."""
+    """Cache: character → its key in the string store."""
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -37,23 +37,24 @@ class _Orths(dict[str, int]):
 
     def __missing__(self, char: str) -> int:
         orth = self.vocab.strings.add(char)
-        # Strings added inside an `nlp.memory_zone()` are freed with the zone; this table is not.
+        # Inside an `nlp.memory_zone()`, do not cache: the string is freed with the zone, this table is not.
         if not self.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             self[char] = orth
         return orth
 
 
 class CharTokenizer(DummyTokenizer):
-    """Tokenizes a text into characters.
+    """Tokenizer that makes each character a token.
 
-    An ASCII space between two tokens is the `whitespace_` of the first; every other code point is a token, or part of a
-    run named in `group`. Nothing is dropped, added or changed.
+    An ASCII space between two tokens becomes the `whitespace_` of the first. Every other code point is a token, or part
+    of a sequence that `group` names. No character is dropped, added or changed.
 
     vocab (Vocab): The shared vocabulary.
-    group (Iterable[str]): Runs that are single tokens, "latin" and "digit". None by default, because an entity may end
-        inside a run.
-    normalize (Iterable[str]): Folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
-    script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw".
+    group (Iterable[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
+        default, because an entity may end inside such a sequence.
+    normalize (Iterable[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
+    script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; by default, no conversion.
+    RAISES (ZhTwNerError): For an unknown name in `group`, `normalize` or `script`.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class CharTokenizer(DummyTokenizer):
         self._configure(group=list(group), normalize=list(normalize), script=script)
 
     def _configure(self, *, group: list[str], normalize: list[str], script: str | None) -> None:
+        """Check and apply settings, and set the norms of characters in the vocabulary."""
         for name in group:
             if name not in GROUPS:
                 raise SettingError(Errors.ZT002.format(value=name, choices=sorted(GROUPS)))
@@ -82,16 +84,16 @@ class CharTokenizer(DummyTokenizer):
     def __call__(self, text: str) -> Doc:
         """Tokenize one text.
 
-        text (str): Any text that is valid Unicode.
+        text (str): A text of valid Unicode.
         RETURNS (Doc): A document whose `text` equals the input.
-        RAISES (ZhTwNerError): For a lone surrogate, which spaCy's string store cannot hold.
+        RAISES (TextError): If the text has a lone surrogate, which spaCy's string store cannot hold.
         """
         try:
             words, spaces = self._split(text)
         except UnicodeEncodeError:
             index = SURROGATE.search(text).start()  # type: ignore[union-attr]  # the encoder has found one
             raise TextError(Errors.ZT001.format(code=ord(text[index]), index=index)) from None
-        doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # keys do as well as strings
+        doc = Doc(self.vocab, words=words, spaces=spaces)  # type: ignore[arg-type]  # Doc also takes keys of strings
         if self._convert is not None:
             self._write_norms(doc, self._convert(text))
         elif self._runs is not None:
@@ -99,7 +101,7 @@ class CharTokenizer(DummyTokenizer):
         return doc
 
     def _split(self, text: str) -> tuple[list[int], list[bool]]:
-        """Split at spaces first, so that the text between them is processed by one fast map."""
+        """Return keys of the tokens, and whether a space follows each. Text between spaces is looked up by one map."""
         if " " not in text:
             words = self._words(text)
             return words, [False] * len(words)
@@ -120,20 +122,23 @@ class CharTokenizer(DummyTokenizer):
         return words + chunk, spaces + [False] * len(chunk)
 
     def _words(self, text: str) -> list[int]:
+        """Return the keys of the tokens of a text without spaces."""
         if self._runs is None:
             words: list[int] = []
             # One call for a million characters holds the GIL for a tenth of a second.
             for start in range(0, len(text), CHUNK):
                 words += map(self._orths.__getitem__, text[start : start + CHUNK])
             return words
-        # Runs are an open set: they are freed with the memory zone, single characters are not.
+        # Sequences of characters are not cached, as there is no limit to their number. A memory zone frees them.
         add = self.vocab.strings.add
         return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]
 
     def _write_norms(self, doc: Doc, view: str) -> None:
-        """Set `norm_` of tokens whose norm is not that of the vocabulary, which has norms of single characters.
+        """Set `norm_` of tokens that differ from the converted text or have several characters.
 
-        view (str): The text with converted script, of the same length.
+        The norms of all other tokens are in the vocabulary.
+
+        view (str): The text after the conversion of its script, of the same length.
         """
         for token in doc:
             seen = view[token.idx : token.idx + len(token)]
@@ -142,7 +147,7 @@ class CharTokenizer(DummyTokenizer):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings, as in a config."""
+        """Settings of the tokenizer by the names of `create_char_tokenizer_v1`."""
         return {"group": self.group, "normalize": self.normalize, "script": self.script}
 
     def to_bytes(self, **kwargs: Any) -> bytes:
@@ -151,7 +156,7 @@ class CharTokenizer(DummyTokenizer):
         return data
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> "CharTokenizer":
-        """Load the settings in place."""
+        """Load the settings that `to_bytes` returned, in place."""
         with reading(origin()):
             self._configure_from(parse_msgpack(data))
         return self
@@ -161,7 +166,7 @@ class CharTokenizer(DummyTokenizer):
         srsly.write_json(Path(path), self.config)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> "CharTokenizer":
-        """Load the settings in place."""
+        """Load the settings that `to_disk` wrote, in place."""
         with reading(path):
             self._configure_from(parse_json(Path(path).read_bytes()))
         return self
@@ -179,10 +184,10 @@ class CharTokenizer(DummyTokenizer):
 
 
 def plain_norms() -> dict[str, str]:
-    """Return the norms, without folds, of all characters that spaCy's base norms or any fold change.
+    """Return the lower case of all characters for which spaCy's base norms or a fold have another norm.
 
-    The base norms of spaCy change ， to a comma and 。 to a full stop. Here the norm of a character is its lower case,
-    unless a fold changes it.
+    spaCy's base norms replace ， by a comma and 。 by a full stop, for example. Here, the norm of a character is its
+    lower case, unless a fold in `normalize` changes it. The tokenizer sets these norms first, and then those of folds.
 
     RETURNS (dict[str, str]): Character → its lower case.
     """

@@ -1,8 +1,8 @@
 """Cut a long text into windows at clause boundaries.
 
-The size of a window is measured in wordpieces. Two windows meet after a clause if possible, and do not overlap, because
-every overlap is computed twice. If a clause is too long, neighbouring windows overlap, and each token belongs to the
-window in which it is most central:
+The size of a window is measured in wordpieces. If possible, a window ends after a clause and the next one begins there,
+without overlap, since tokens in an overlap are encoded twice. If a clause is too long, it is cut and the two windows
+overlap. Each token is an *own* token of one window: the one in which it has more context on both sides.
 
     window 1   [ own tokens ........ | context ]
     window 2             [ context | own tokens ........ ]
@@ -18,7 +18,10 @@ CountsT: TypeAlias = npt.NDArray[np.integer]
 
 
 class Window(NamedTuple):
-    """Tokens `start` to `end` are encoded, the hidden states of `own_start` to `own_end` kept; ends are exclusive."""
+    """A window: tokens `start` to `end` are encoded, and the hidden states of `own_start` to `own_end` are used.
+
+    All ends are exclusive.
+    """
 
     start: int
     end: int
@@ -29,11 +32,11 @@ class Window(NamedTuple):
 def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, overlap: int) -> list[Window]:
     """Cut one text into windows.
 
-    counts (CountsT): (n_tokens,) wordpieces of each token, at most a quarter of `size`.
-    ends (npt.NDArray[np.int64]): Tokens that end a clause, in order.
-    size (int): Wordpieces of a window, without special tokens.
-    overlap (int): Wordpieces of context on a side that is cut within a clause; at most a quarter of `size`.
-    RETURNS (list[Window]): In order. Each token belongs to exactly one.
+    counts (CountsT): (n_tokens,) number of wordpieces of each token, at most a quarter of `size`.
+    ends (npt.NDArray[np.int64]): Indices of the tokens that end a clause, in order.
+    size (int): Most wordpieces in a window, without special ones.
+    overlap (int): Number of wordpieces of context on a side that is cut within a clause; at most a quarter of `size`.
+    RETURNS (list[Window]): Windows in order. Each token is an own token of exactly one window.
     """
     n_tokens, before = len(counts), np.concatenate([[0], np.cumsum(counts)])
     total = int(before[-1])
@@ -61,7 +64,7 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
 
 
 def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """Return the token after the last clause that fits; 0 if that would waste more than half of the window."""
+    """Return the index of the token after the last clause that fits; 0 if it is in the first half of the window."""
     latest = int(np.searchsorted(ends, furthest)) - 1
     cut = int(ends[latest]) + 1 if latest >= 0 else 0
     return cut if cut > start + (furthest - start) // 2 else 0

@@ -1,8 +1,8 @@
-"""Convert the script of texts with OpenCC, and align the characters of source and result.
+"""Convert texts between Simplified and Traditional characters with OpenCC, and align source and result.
 
-OpenCC converts words in their context, and with Taiwanese words (`s2twp`) it changes lengths: 互联网 becomes 網際網路.
-It does not return an alignment. Borders are found by converting suffixes: there is a border before a suffix whose
-conversion is a suffix of the conversion of the whole text.
+OpenCC converts words, and configurations with Taiwanese vocabulary (`s2twp`) change lengths: 互联网 becomes 網際網路.
+It does not return an alignment. Here, word boundaries are found by converting suffixes: a suffix begins at a boundary
+if its conversion is a suffix of the conversion of the whole text.
 """
 
 import re
@@ -17,21 +17,22 @@ from ..errors import (
     UsageError,
 )
 
-# OpenCC converts the first to the second, but Taiwan writes both: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in
-# names. These characters of the source are kept. 颱風 is no exception: OpenCC does not convert 台风 to 臺.
+# Characters that OpenCC converts, though Taiwan writes both forms: 台北 and 台積電; 岩洞 and 岩手; 岳父, and 岳 in
+# names. They are kept as in the source. OpenCC converts 台风 to 颱風, which is not affected.
 TAIWAN = {"台": "臺", "岩": "巖", "岳": "嶽"}
-# These also replace words, so that characters may move even if the length stays the same.
+# Configurations that replace words: characters may move even if the length stays the same.
 REWORDING = ("s2twp", "tw2sp", "s2hkp", "hk2sp")
-# No word of OpenCC's dictionaries contains one of these marks; `_offsets` checks the result.
+# A clause with its punctuation. No word of OpenCC contains these marks, so clauses can be converted one by one;
+# `_offsets` checks that the result is the same.
 CLAUSE = re.compile(r"[^\n。，、；：！？,;!?]*[\n。，、；：！？,;!?]*")
 
 
 class Conversion(NamedTuple):
     """A converted text.
 
-    text (str): The text.
-    offsets (Sequence[Optional[int]]): For each of the n + 1 borders of characters of the source, its position in the
-        converted text; None inside a word that was replaced by one of another length.
+    text (str): The converted text.
+    offsets (Sequence[Optional[int]]): For each of the n + 1 boundaries between the n characters of the source, its
+        position in the converted text; None inside a word that was replaced by a word of another length.
     """
 
     text: str
@@ -39,10 +40,10 @@ class Conversion(NamedTuple):
 
 
 class Converter:
-    """Converts the script of texts with OpenCC, and aligns the characters.
+    """Converts the script of texts with OpenCC, and returns the offsets of characters.
 
     script (str): An OpenCC configuration, such as "s2twp".
-    exceptions (Mapping[str, str]): Characters that are kept → their conversion by OpenCC.
+    exceptions (Mapping[str, str]): Characters that are not converted → what OpenCC converts them to.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
@@ -55,8 +56,8 @@ class Converter:
     def __call__(self, text: str) -> Conversion:
         """Convert a text.
 
-        text (str): Any text that is valid Unicode.
-        RETURNS (Conversion): The conversion by OpenCC, with the exceptions, and the offsets.
+        text (str): A text of valid Unicode.
+        RETURNS (Conversion): The converted text, in which exceptions are kept, and the offsets.
         """
         converted = self._convert(text)
         offsets = self._offsets(text, converted)
@@ -65,20 +66,22 @@ class Converter:
         return Conversion(converted, offsets)
 
     def alone(self, char: str) -> str:
-        """Convert a character without its context and without exceptions."""
+        """Return the conversion of a single character, without context and without exceptions; it is cached."""
         found = self._alone.get(char)
         if found is None:
             found = self._alone[char] = self._convert(char)
         return found
 
     def _convert(self, text: str) -> str:
-        # OpenCC drops the text after a NUL in the same segment.
+        """Return the conversion by OpenCC alone."""
+        # OpenCC drops text after a NUL character: convert the parts between them.
         converted: str = (
             self._opencc.convert(text) if "\0" not in text else "\0".join(map(self._convert, text.split("\0")))
         )
         return converted
 
     def _offsets(self, text: str, converted: str) -> Sequence[int | None]:
+        """Return the offsets of a conversion, as in `Conversion`, clause by clause if that is possible."""
         if self._in_place(text, converted):
             return range(len(text) + 1)
         clauses = CLAUSE.findall(text)
@@ -96,16 +99,17 @@ class Converter:
         return offsets
 
     def _in_place(self, text: str, converted: str) -> bool:
-        """Return whether this configuration has moved no character."""
+        """Return whether every character is at the same position in the conversion."""
         return len(converted) == len(text) and (
             self.script not in REWORDING or converted == "".join(map(self.alone, text))
         )
 
     def _align(self, text: str, converted: str, place: int, offsets: list[int | None]) -> None:
-        """Align a clause character by character; words that are not converted by character are aligned as a whole.
+        """Align a clause. Characters that were converted one by one are aligned singly, replaced words as a whole.
 
-        place (int): Position of the conversion of the clause.
-        offsets (list[Optional[int]]): Offsets of the text so far, to which those of the clause are appended.
+        text (str), converted (str): The clause, and its conversion.
+        place (int): Position at which its conversion begins in the converted text.
+        offsets (list[Optional[int]]): Offsets of the text before the clause; those of the clause are appended.
         """
         borders = [(0, 0)]
         old = new = 0
@@ -123,7 +127,13 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Find the end of the word that begins at the last border, or at the one before if its conversion is empty."""
+        """Return the position after the word that begins at the last border: in the text, and in the conversion.
+
+        If the word or its conversion would be empty, the last border is removed, so that the word begins at the border
+        before it.
+
+        borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
+        """
         old, new = borders[-1]
         for end in range(old, len(text)):
             rest = self._convert(text[end:])
@@ -140,7 +150,7 @@ class Converter:
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Undo the conversion of characters that stay as written, such as 台 in 台式機, where they begin a word."""
+        """Restore exceptions, such as 台 in 台式機, except inside a replaced word, where characters have no offsets."""
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]
@@ -149,15 +159,15 @@ class Converter:
         return "".join(chars)
 
     def __reduce__(self) -> tuple[type["Converter"], tuple[str, dict[str, str]]]:
-        # OpenCC's own object cannot be pickled.
+        # An OpenCC object cannot be pickled.
         return Converter, (self.script, self.exceptions)
 
 
 class ScriptConverter:
-    """Converts the script of a text without changing its length, as `norm_` requires.
+    """Converts the script of a text without changing its length, for `norm_`.
 
-    Position i of the result is the conversion of position i of the text: words that OpenCC replaces by words of another
-    length are converted character by character.
+    Character i of the result is the conversion of character i of the text. A word that OpenCC would replace by a longer
+    or shorter word is converted character by character.
 
     script (str): An OpenCC configuration, such as "s2tw".
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
@@ -167,7 +177,7 @@ class ScriptConverter:
         self._converter = Converter(script)
 
     def __call__(self, text: str) -> str:
-        """Convert a text to one of the same length."""
+        """Return the converted text, of the same length."""
         converted, offsets = self._converter(text)
         if isinstance(offsets, range):
             return converted
@@ -177,16 +187,17 @@ class ScriptConverter:
         return "".join(chars)
 
     def _alone(self, char: str) -> str:
+        """Convert a character without its context; keep exceptions, and characters with a longer conversion."""
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
 
 
 @cache
 def load_opencc(script: str) -> Any:
-    """Load a configuration, which takes a quarter of a second, once.
+    """Load an OpenCC configuration, which takes a quarter of a second. Loaded ones are cached.
 
-    script (str): Its name.
-    RETURNS (opencc.OpenCC): The converter of OpenCC.
+    script (str): Name of the configuration, such as "s2tw".
+    RETURNS (opencc.OpenCC): The converter.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
     import opencc
@@ -198,5 +209,5 @@ def load_opencc(script: str) -> Any:
 
 
 def provenance(script: str) -> str:
-    """Return the name of a conversion for the records of a corpus, such as "OpenCC 1.4.2 s2tw"."""
+    """Return the description of a conversion that records of a corpus keep, such as "OpenCC 1.4.2 s2tw"."""
     return f"OpenCC {version('opencc')} {script}"

@@ -1,12 +1,12 @@
-"""Character folding: Ａ to a, 臺 to 台."""
+"""Fold characters that are written in two ways with the same meaning: Ａ to a, 臺 to 台."""
 
 from ..errors import (
     Errors,
     SettingError,
 )
 
-# Letters, digits and signs that Taiwanese texts write in full and half width. Sentence punctuation (，。！？：；（）)
-# is not folded: full width is usual, also in the training data of pre-trained models.
+# Letters, digits and signs that texts from Taiwan have in full and in half width. Punctuation (，。！？：；（）) is not
+# folded: its full-width form is the usual one, also in the data that base models were pre-trained on.
 WIDTHS: dict[str, str] = {
     chr(full): chr(full - 0xFEE0)
     for start, end in (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
@@ -26,16 +26,16 @@ FOLDS = {"width": WIDTHS, "variants": VARIANTS}
 
 
 def lower(char: str) -> str:
-    """Lower-case one character, unless its lower case has two, such as that of the Turkish İ."""
+    """Return the lower case of a character, or the character if its lower case has two, as that of the Turkish İ."""
     lowered = char.lower()
     return lowered if len(lowered) == 1 else char
 
 
 def fold_table(names: list[str]) -> dict[str, str]:
-    """Return the table of some folds, in lower case like the norms of spaCy.
+    """Return the characters that folds change.
 
-    names (list[str]): "width" (Ａ → a, ％ → %) and "variants" (臺 → 台).
-    RETURNS (dict[str, str]): Character → character, for those that change.
+    names (list[str]): Names of folds: "width" (Ａ → a, ％ → %) and "variants" (臺 → 台).
+    RETURNS (dict[str, str]): Character → its folded form, in lower case like the norms of spaCy.
     RAISES (ZhTwNerError): For an unknown name.
     """
     table: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Find the words of dictionaries in texts."""
+"""Find the words of a word list in texts."""
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,19 +17,19 @@ ValueT = TypeVar("ValueT")
 
 
 class WordIndex(Generic[ValueT]):
-    """Index that finds all occurrences of words in a text. Each word has a value, which is not None.
+    """Dictionary of words that finds all their occurrences in a text. Values must not be None.
 
-    A search at one position reads character by character, until no word begins with what it has read. Prefixes are kept
-    up to LONGEST_PREFIX characters, so that memory does not grow with the square of the lengths; longer words are
-    looked up by that prefix and their lengths.
+    The search at one position reads character by character until no word has the prefix that was read. Prefixes of up
+    to LONGEST_PREFIX characters are stored; a longer word is looked up by this prefix and its length. Otherwise memory
+    would grow with the square of the length of words.
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, ValueT | None] = {}  # words and prefixes of words; prefixes that are no words: None
+        self._entries: dict[str, ValueT | None] = {}  # word → value; prefix that is not a word → None
         self._long: dict[str, list[int]] = {}  # prefix of LONGEST_PREFIX characters → lengths of longer words
 
     def get(self, word: str) -> ValueT | None:
-        """Return the value of a word, or None."""
+        """Return the value of a word, or None if it is not in the index."""
         return self._entries.get(word)
 
     def __setitem__(self, word: str, value: ValueT) -> None:
@@ -42,10 +42,10 @@ class WordIndex(Generic[ValueT]):
         self._entries[word] = value
 
     def find(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
-        """Find all words, including words that overlap.
+        """Find all occurrences of words, including those that overlap.
 
         text (str): The text.
-        YIELDS (tuple[int, int, ValueT]): First character, end (exclusive) and value, sorted by position, then length.
+        YIELDS (tuple[int, int, ValueT]): Start, end (exclusive) and value, sorted by start, then length.
         """
         entries, n_chars = self._entries, len(text)
         for start, char in enumerate(text):
@@ -63,38 +63,39 @@ class WordIndex(Generic[ValueT]):
                 prefix = text[start:end]
 
     def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
+        """Find words of more than LONGEST_PREFIX characters that begin at one position."""
         for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
             value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
             if value is not None:
                 yield start, start + length, value
 
     def find_whole(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
-        """Find words as `find` does, but none inside a run of Latin letters or digits, such as AI in "Haiti"."""
+        """Find words as `find` does, except inside a sequence of Latin letters or digits, such as AI in "Haiti"."""
         for start, end, value in self.find(text):
-            # Only words with ASCII characters can be inside a run.
-            if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_run(text, start, end):
+            # Only a word that begins or ends with an ASCII character can be inside such a sequence.
+            if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_latin_word(text, start, end):
                 yield start, end, value
 
 
-def _cuts_run(text: str, start: int, end: int) -> bool:
+def _cuts_latin_word(text: str, start: int, end: int) -> bool:
     """Return whether a span begins or ends between two Latin letters or digits."""
     pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
     return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
 
 class _Folds(dict[int, str]):
-    """Code point → the character it is compared as: 臺 as 台, Ａ and A as a."""
+    """Table for `str.translate`: code point → its folded character, 臺 → 台, Ａ and A → a."""
 
     def __missing__(self, code: int) -> str:
         return self.setdefault(code, lower(chr(code)))
 
 
 class Hints(NamedTuple):
-    """Probable entities of a text, from outside the model.
+    """Probable entities of a text, from a source other than the model, such as a gazetteer.
 
-    places (tuple[Entity, ...]): By character; they may overlap.
-    bonus (float): Added to the score of the tag of each of their tokens, in log-odds.
-    override (bool): Whether they are entities regardless of the model.
+    places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
+    bonus (float): Log-odds that are added to the emission of the entity's tag, for each of its tokens.
+    override (bool): Whether they become entities whatever the model predicts.
     """
 
     places: tuple[Entity, ...]
@@ -103,7 +104,7 @@ class Hints(NamedTuple):
 
 
 class WordList:
-    """Words by label, found in any spelling: 臺 or 台, full or half width, upper or lower case.
+    """Words by label. They are found in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     words (Mapping[str, Iterable[str]]): Label → words.
     RAISES (ZhTwNerError): As `add`.
@@ -121,7 +122,8 @@ class WordList:
 
         label (str): The label.
         words (Iterable[str]): The words, of any length.
-        RAISES (ZhTwNerError): If the label or a word is empty or not a string, or a word has white space at an edge.
+        RAISES (ZhTwNerError): If the label or a word is empty or not a string, or a word begins or ends with white
+            space.
         """
         if not isinstance(label, str) or not label:
             raise SettingError(Errors.ZT107.format(value=label))
@@ -139,10 +141,10 @@ class WordList:
                 self.words.setdefault(label, []).append(word)
 
     def find(self, text: str) -> Iterator[Entity]:
-        """Find all words, including words that overlap, but none inside a run of Latin letters or digits.
+        """Find all occurrences of words, as `WordIndex.find_whole` does.
 
         text (str): The text.
-        YIELDS (Entity): Each occurrence, by character, once for each label of the word.
+        YIELDS (Entity): Each occurrence, with offsets in characters, once for each label of the word.
         """
         for start, end, labels in self._index.find_whole(text.translate(self._folds)):
             for label in labels:

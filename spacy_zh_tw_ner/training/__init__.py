@@ -1,1 +1,1 @@
-"""Corpus readers, augmentation, and the resumable training loop."""
+"""Training: corpus reader, data augmentation, optimizers and schedules, resumable loop, and progress logger."""

@@ -1,4 +1,4 @@
-"""Augment training examples anew in every pass over the corpus: swap entities, or write another spelling."""
+"""Data augmentation in every pass over the corpus: swap entities, or replace characters by variants."""
 
 import random
 from collections import defaultdict
@@ -20,11 +20,11 @@ ATTRIBUTES = ["ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID", "TAG", "POS", "MORPH
 
 
 class EntitySwap:
-    """Replace some entities by others of the same label (mention replacement, Dai and Adel 2020).
+    """Augmenter that replaces entities by others of the same label (mention replacement, Dai and Adel 2020).
 
-    The replacements come from earlier examples, so that no second file must be kept up to date.
+    The replacements are drawn from the entities of earlier examples, so no list of entities is needed.
 
-    level (float): Share of the entities that are replaced.
+    level (float): Probability that an entity is replaced, from 0 to 1.
     """
 
     def __init__(self, level: float) -> None:
@@ -32,7 +32,12 @@ class EntitySwap:
         self.pools: dict[str, list[str]] = defaultdict(list)
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield the example with some of its entities replaced, or unchanged if none is."""
+        """Augment an example.
+
+        nlp (Language): The pipeline, which tokenizes the new text.
+        example (Example): The example. Its entities are added to the pool of replacements.
+        YIELDS (Example): One example, with replaced entities or unchanged.
+        """
         gold = example.reference
         for ent in gold.ents:
             pool = self.pools[ent.label_]
@@ -41,15 +46,16 @@ class EntitySwap:
             else:
                 pool[random.randrange(POOL_SIZE)] = ent.text
         chosen = {ent.start for ent in gold.ents if random.random() < self.level}
-        # A new text would have no unannotated tokens, so that partly annotated documents stay as they are.
+        # Partly annotated documents are not changed: the new document would mark unannotated tokens as O.
         if not chosen or any(token.ent_iob == 0 for token in gold):
             yield example
             return
         swapped = self._swap(nlp, gold, chosen)
-        # With runs of Latin letters or digits as tokens, an entity may become part of a longer token.
+        # If the tokenizer groups Latin letters or digits, a new entity may form one token with the text next to it.
         yield example if swapped is None else Example(nlp.make_doc(swapped.text), swapped)
 
     def _swap(self, nlp: Language, gold: Doc, chosen: set[int]) -> Doc | None:
+        """Replace the chosen entities (start tokens); None if an entity does not fit tokens."""
         parts: list[str] = []
         places: list[tuple[int, int, str]] = []
         position = length = 0
@@ -71,14 +77,15 @@ class EntitySwap:
 
 
 class ScriptVariants:
-    """Write examples in another spelling. No length changes, so that every annotation stays in its place.
+    """Augmenter that replaces characters by variants of the same length, so that no offset moves.
 
-    level (float): Share of the variant characters of a document that are replaced by their other form, from 0 to 1. A
-        character is replaced throughout a document or not at all, as people write.
-    script_level (float): Share of the documents that are converted as a whole to one of `scripts` before that.
+    level (float): Probability that a variant character is replaced by its other form, from 0 to 1. A character is
+        replaced everywhere in a document or nowhere, as people write consistently.
+    script_level (float): Probability that a document is first converted to one of `scripts`, from 0 to 1.
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
     pairs (Mapping[str, str]): One form of a character → the other; replaced in both directions.
-    RAISES (SettingError): For a share out of range, a pair that is not of single characters, or an unknown script.
+    RAISES (SettingError): For a probability out of range, a pair that is not of single characters, or an unknown
+        script.
     """
 
     def __init__(
@@ -101,12 +108,18 @@ class ScriptVariants:
         self.other_form = {**{form: other for other, form in pairs.items()}, **pairs}
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield the example in another spelling, or unchanged if there is none."""
+        """Augment an example.
+
+        nlp (Language): The pipeline, which tokenizes the new text.
+        example (Example): The example.
+        YIELDS (Example): One example, with replaced characters or unchanged.
+        """
         text = example.reference.text
         spelling = text
         if random.random() < self.script_level:
             spelling = random.choice(self.converters)(spelling)
-        # In the order of the text, and not of a set, so that a seed gives the same draws in every process.
+        # `dict.fromkeys` keeps the order of the text. The order of a set differs between processes, and so would the
+        # random draws of a seed.
         forms = [char for char in dict.fromkeys(spelling) if char in self.other_form]
         spelling = spelling.translate(
             {ord(form): self.other_form[form] for form in forms if random.random() < self.level}
@@ -117,15 +130,15 @@ class ScriptVariants:
 
 
 def respelled(gold: Doc, text: str) -> Doc:
-    """Copy a document with another text of the same length; tokens, annotation and unannotated tokens stay.
+    """Copy a document with another text of the same length. Token boundaries and annotation are kept.
 
     gold (Doc): The document.
-    text (str): The text.
-    RETURNS (Doc): A new document.
+    text (str): The new text, with as many characters as that of the document.
+    RETURNS (Doc): The copy.
     """
     words = [text[token.idx : token.idx + len(token)] for token in gold]
     doc = Doc(gold.vocab, words=words, spaces=[bool(token.whitespace_) for token in gold])
-    # `Example.to_dict` would turn unannotated tokens into tokens outside of entities.
+    # Not through `Example.to_dict`, which marks unannotated tokens as O.
     attributes: list[int | str] = [name for name in ATTRIBUTES if gold.has_annotation(name)]
     if attributes:
         doc.from_array(attributes, cast(Ints2d, gold.to_array(attributes)))
@@ -138,7 +151,8 @@ def respelled(gold: Doc, text: str) -> Doc:
 def create_entity_swap_augmenter_v1(level: float) -> AugmenterT:
     """Registered as `spacy-zh-tw-ner.entity_swap.v1`: replace entities by others of the same label.
 
-    level (float): Share of the entities that are replaced, from 0 to 1.
+    level (float): Probability that an entity is replaced, from 0 to 1.
+    RETURNS (Callable): The augmenter.
     """
     return EntitySwap(level)
 
@@ -149,7 +163,7 @@ def create_script_variants_augmenter_v1(
     scripts: Sequence[str] = ("tw2s", "tw2t"),
     pairs: Mapping[str, str] | None = None,
 ) -> AugmenterT:
-    """Registered as `spacy-zh-tw-ner.script_variants.v1`: write examples with variant characters, or in Simplified.
+    """Registered as `spacy-zh-tw-ner.script_variants.v1`: replace characters by variants, or convert to Simplified.
 
     The settings are those of `ScriptVariants`.
     """

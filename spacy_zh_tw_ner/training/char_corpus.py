@@ -1,4 +1,4 @@
-"""Read `.spacy` files as Examples on the pipeline's own tokens."""
+"""Corpus reader: `.spacy` files → Examples whose predicted documents have the tokens of the pipeline's tokenizer."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -19,16 +19,16 @@ AugmenterT: TypeAlias = Callable[[Language, Example], Iterator[Example]]
 
 
 class CharCorpus:
-    """Gold documents, paired with the same text on the tokens of the pipeline's own tokenizer.
+    """Corpus reader that pairs each gold document with the same text, tokenized by the pipeline.
 
-    spaCy aligns the two by character, so that a corpus may be tokenized in another way, and the tokens' norms are those
-    that the pipeline will see in use.
+    spaCy aligns the two by character, so the corpus may have other tokens. The norms of the tokens are those that the
+    pipeline sets at inference.
 
     path (Path): A `.spacy` file, or a folder of several, of which one at a time is held in memory.
-    limit (int): Number of documents to read; 0 for all.
-    shuffle (bool): Yield them in another order each time, drawn from Python's random numbers, which spaCy seeds;
-        several files are shuffled one by one.
-    augmenter (Callable): Yields one or more examples for each.
+    limit (int): Largest number of documents; 0 for all.
+    shuffle (bool): Shuffle the files, and the documents within each file, in every pass. Python's random number
+        generator is used, which spaCy seeds.
+    augmenter (Callable): Yields one or more examples for each example.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class CharCorpus:
         self.augmenter = augmenter
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples.
+        """Read the corpus once.
 
-        nlp (Language): The pipeline.
-        YIELDS (Example): The examples that the augmenter yields for each document.
-        RAISES (CorpusError): For a file that is missing, is no `.spacy` file, or holds no text.
+        nlp (Language): The pipeline, which tokenizes the texts.
+        YIELDS (Example): The examples that the augmenter yields for each document that is not empty.
+        RAISES (CorpusError): If a file is missing or is not a `.spacy` file, or if there is no document with text.
         """
         files = spacy_files(self.path)
         if self.shuffle:
@@ -65,30 +65,30 @@ class CharCorpus:
 
 
 def read_gold_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Read gold documents with the tokens of their annotation.
+    """Read gold documents with the tokens stored in the file.
 
     path (Path): A `.spacy` file, or a folder of several.
-    vocab (Vocab): Of the pipeline.
+    vocab (Vocab): The vocabulary of the pipeline.
     YIELDS (Doc): Each document that is not empty.
-    RAISES (CorpusError): As `read_docbin`.
+    RAISES (CorpusError): If a file is missing or is not a `.spacy` file.
     """
     for file in spacy_files(path):
         yield from filter(len, read_docbin(file).get_docs(vocab))
 
 
 def read_docbin(path: Path) -> DocBin:
-    """Read a `.spacy` file.
+    """Read and check a `.spacy` file.
 
     path (Path): The file.
-    RETURNS (DocBin): Its documents.
-    RAISES (CorpusError): For a file that is missing, or holds something else.
+    RETURNS (DocBin): The documents of the file.
+    RAISES (CorpusError): If the file is missing or is not a `.spacy` file.
     """
     if path.is_dir():
         raise CorpusError(Errors.ZT730.format(path=path))
     if not path.is_file():
         raise CorpusError(
             Errors.ZT202.format(
-                path=path, remedy="Make it with `python -m spacy zh-tw-ner convert`, or correct [paths] in the config."
+                path=path, remedy="Write it with `python -m spacy zh-tw-ner convert`, or correct [paths] in the config."
             )
         )
     return CheckedDocBin(path).from_disk(path)
@@ -97,7 +97,7 @@ def read_docbin(path: Path) -> DocBin:
 def create_char_corpus_v1(
     path: Path, limit: int = 0, shuffle: bool = False, augmenter: AugmenterT | None = None
 ) -> Callable[[Language], Iterable[Example]]:
-    """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: gold documents on the tokens of the pipeline.
+    """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: read `.spacy` files, tokenized again by the pipeline.
 
     The settings are those of `CharCorpus`.
     """

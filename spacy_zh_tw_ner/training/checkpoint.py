@@ -1,7 +1,7 @@
-"""Save and load checkpoints: one file with everything that a run needs to continue exactly.
+"""Save and load checkpoints: one safetensors file from which a training run continues exactly.
 
-It holds the weights that train, the state of the optimizers, the states of the random numbers, and the position in the
-corpus. Weights that do not train are initialized as in the first run, so that the file is small if few weights train.
+It holds the trainable weights, the states of the optimizers and random number generators, and the progress of the run.
+Frozen weights are not stored: the resumed run initializes them from the same config.
 """
 
 import json
@@ -28,61 +28,51 @@ from .run_checks import config_differences
 ArrayT: TypeAlias = np.ndarray[Any, Any]
 
 FORMAT = 1
-MAX_STEPS = 10_000_000  # schedules advance step by step, which takes a second per 100,000 steps
+MAX_STEPS = 10_000_000  # a bound for damaged files: loading advances the schedules by 100,000 steps per second
 MOMENTS = ("mom1", "mom2", "averages")
 
 
 @dataclass
 class Position:
-    """Progress of a run.
+    """Progress of a training run."""
 
-    step: Updates so far. words: Tokens seen. seconds: Of training. results: Score and step of each evaluation.
-    losses: Since the last evaluation. evaluated_words: Tokens seen at the last evaluation; None in checkpoints of 0.1,
-    which lack it.
-    """
-
-    step: int = 0
-    words: int = 0
-    seconds: float = 0.0
-    results: list[tuple[float, int]] = field(default_factory=list)
-    losses: dict[str, float] = field(default_factory=dict)
-    evaluated_words: int | None = 0
+    step: int = 0  # number of updates
+    words: int = 0  # number of tokens processed
+    seconds: float = 0.0  # duration of training
+    results: list[tuple[float, int]] = field(default_factory=list)  # score and step of each evaluation
+    losses: dict[str, float] = field(default_factory=dict)  # component → sum of losses since the last evaluation
+    evaluated_words: int | None = 0  # number of tokens processed at the last evaluation; checkpoints of 0.1 lack it
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a pipeline.
+    """A parameter of a thinc layer, or of a torch module inside one."""
 
-    place: Name of its weights in a checkpoint, built from the component and the index of the layer in its model, which
-    are the same in every process. moments_place: Name of its moments there. layer: Its layer. key: Its key in thinc's
-    optimizers, which is new in every process. tensor: A parameter of torch; None for one of thinc.
-    """
-
-    place: str
-    moments_place: str
+    place: str  # name of the weights in a checkpoint, such as "ner.3.W"; the same in every process
+    moments_place: str  # name of the optimizer's moments in a checkpoint
     layer: Model[Any, Any]
-    key: tuple[int, str]
-    tensor: torch.nn.Parameter | None = None
+    key: tuple[int, str]  # key in thinc's optimizers, with an id that is valid in this process only
+    tensor: torch.nn.Parameter | None = None  # the torch parameter; None for a parameter of thinc
 
     @property
     def is_trained(self) -> bool:
-        """Return whether training changes it."""
+        """Return whether training changes the parameter."""
         return self.tensor is None or self.tensor.requires_grad
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return its shape."""
+        """Return the shape of the parameter."""
         return tuple((self.layer.get_param(self.key[1]) if self.tensor is None else self.tensor).shape)
 
     def read(self) -> ArrayT:
-        """Return its values."""
+        """Return the values of the parameter as a numpy array."""
         if self.tensor is not None:
             return cast(ArrayT, self.tensor.detach().cpu().numpy())
         values = self.layer.ops.to_numpy(self.layer.get_param(self.key[1]))  # type: ignore[no-untyped-call]
         return cast(ArrayT, values)
 
     def write(self, values: ArrayT) -> None:
-        """Replace its values by others of the same shape and type."""
+        """Replace the values of the parameter by an array of the same shape and type."""
         if self.tensor is not None:
             self.tensor.data.copy_(torch.from_numpy(values))
         else:
@@ -90,58 +80,60 @@ class Parameter:
 
 
 def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: Position) -> None:
-    """Write a checkpoint atomically: an older one stays until the new one is complete.
+    """Write a checkpoint atomically: an older file is replaced only when the new one is complete.
 
     path (Path): The file.
     nlp (Language): The pipeline that is trained.
-    optimizer (Optimizer): Its optimizer.
+    optimizer (Optimizer): The optimizer of the run.
     position (Position): The progress of the run.
     """
     arrays = {f"weight/{place}": np.ascontiguousarray(weights) for place, weights in weights_of(nlp).items()}
     arrays["optimizer"] = _to_array(optimizer_to_bytes(nlp, optimizer, position.step))
     arrays |= {f"random/{name}": state for name, state in random_states().items()}
-    said = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str(), "python": python_state()}
-    said["lookups"] = {place: shim.backbone.settings.lookup for place, shim in _backbones(nlp)}
-    arrays["said"] = _to_array(json.dumps(said).encode())
+    metadata = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str()}
+    metadata["python"] = python_state()
+    metadata["lookups"] = {place: shim.backbone.settings.lookup for place, shim in _backbones(nlp)}
+    arrays["said"] = _to_array(json.dumps(metadata).encode())
     write_whole(path, save(arrays))
 
 
 def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position:
-    """Restore a run.
+    """Restore a run from a checkpoint: weights, optimizer, and the states of the random number generators.
 
-    path (Path): From `save_checkpoint`.
-    nlp (Language): Freshly initialized from the same config; its weights are replaced.
-    optimizer (Optimizer): Fresh; its state is replaced.
-    RETURNS (Position): The progress of the run. The states of the random numbers are restored as well.
-    RAISES (TrainingError): If the file belongs to another config or other weights.
-    RAISES (UnreadableFileError): If it is damaged, or no checkpoint.
+    path (Path): File written by `save_checkpoint`.
+    nlp (Language): The pipeline, newly initialized from the same config; its weights are replaced.
+    optimizer (Optimizer): A new optimizer from the same config; its state is replaced.
+    RETURNS (Position): The progress of the run.
+    RAISES (TrainingError): If the checkpoint was written with another config or has other weights.
+    RAISES (UnreadableFileError): If the file is damaged or is not a checkpoint.
     """
     with reading(path, Errors.ZT440):
         arrays = load(path.read_bytes())
-        said = require_type("said", parse_json(_to_bytes(arrays.pop("said"))), dict)
-        whole_number("format", said.get("format"), FORMAT, FORMAT)
-        position = _position(said.get("position"))
-        differences = config_differences(Config().from_str(require_type("config", said.get("config"), str)), nlp.config)
+        metadata = require_type("said", parse_json(_to_bytes(arrays.pop("said"))), dict)
+        whole_number("format", metadata.get("format"), FORMAT, FORMAT)
+        position = _position(metadata.get("position"))
+        config = Config().from_str(require_type("config", metadata.get("config"), str))
+        differences = config_differences(config, nlp.config)
         if differences:
             raise TrainingError(Errors.ZT441.format(path=path, differences="; ".join(differences)))
         weights = {key.removeprefix("weight/"): array for key, array in arrays.items() if key.startswith("weight/")}
         _write_weights(nlp, weights, path)
-        lookups = require_type("lookups", said.get("lookups", {}), dict)
+        lookups = require_type("lookups", metadata.get("lookups", {}), dict)
         for place, shim in _backbones(nlp):
             lookup = lookups.get(place, LOOKUP_OF_0_1)  # checkpoints of 0.1 lack it
             shim.use_lookup(whole_number(f"lookups.{place}", lookup, LOOKUP_OF_0_1, LOOKUP))
         optimizer_from_bytes(nlp, optimizer, _to_bytes(arrays["optimizer"]), step=position.step)
-        restore_random(arrays, said.get("python"))
+        restore_random(arrays, metadata.get("python"))
     return position
 
 
 def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
-    """Serialize the state of optimizers: moments and averages of thinc's, and the torch optimizer of a Transformer.
+    """Serialize the state of the optimizer: moments and averages of thinc, and torch optimizers of Transformers.
 
     nlp (Language): The pipeline that is trained.
-    optimizer (Optimizer): thinc's, or a `GroupedOptimizer`.
-    step (int): Updates so far.
-    RETURNS (bytes): As safetensors.
+    optimizer (Optimizer): An optimizer of thinc, or a `GroupedOptimizer`.
+    step (int): Number of updates.
+    RETURNS (bytes): The state in the safetensors format.
     """
     arrays: dict[str, ArrayT] = {}
     counts: dict[str, int] = {}
@@ -159,21 +151,21 @@ def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
 
 
 def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, step: int | None = None) -> int:
-    """Restore the state of optimizers, and advance their schedules.
+    """Restore the state of the optimizer, and advance its schedules to the same step.
 
-    nlp (Language): The pipeline, with the weights of that time.
-    optimizer (Optimizer): Fresh, from the same config.
-    data (bytes): From `optimizer_to_bytes`.
-    step (Optional[int]): Updates so far according to the checkpoint, with which the data must agree.
-    RETURNS (int): Updates so far.
-    RAISES (TrainingError): If the pipeline has other parameters.
+    nlp (Language): The pipeline, with the weights of the checkpoint.
+    optimizer (Optimizer): A new optimizer from the same config.
+    data (bytes): Returned by `optimizer_to_bytes`.
+    step (Optional[int]): Number of updates according to the checkpoint, which the data must match; None: not checked.
+    RETURNS (int): Number of updates.
+    RAISES (TrainingError): If the pipeline lacks a parameter of the data.
     RAISES (UnreadableFileError): If the data is damaged.
     """
     with reading(origin()):
         arrays = load(data)
-        said = require_type("said", parse_json(arrays.pop("said").tobytes()), dict)
-        counts = require_type("counts", said.get("counts"), dict)
-        n_steps = whole_number("step", said.get("step"), 0, 2**31)
+        metadata = require_type("said", parse_json(arrays.pop("said").tobytes()), dict)
+        counts = require_type("counts", metadata.get("counts"), dict)
+        n_steps = whole_number("step", metadata.get("step"), 0, 2**31)
         require(step in (None, n_steps), "step", n_steps, f"{step}, as in the position")
         parameters = list(parameters_of(nlp))
         known = {f"{name}/{parameter.moments_place}" for parameter in parameters for name in MOMENTS}
@@ -185,7 +177,7 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
             for name in MOMENTS:
                 found, moments = arrays.pop(f"{name}/{place}", None), getattr(optimizer, name)
                 if found is not None and moments is not None:
-                    # In thinc's optimizers some moments are flat.
+                    # thinc's optimizers store some moments as flat arrays.
                     fits = found.dtype == np.float32 and found.size == math.prod(parameter.shape)
                     require(fits, f"{name}/{place}", found.shape, f"floats of shape {parameter.shape}")
                     moments[parameter.key] = parameter.layer.ops.asarray_f(cast(Any, found))
@@ -201,12 +193,12 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
 
 
 def weights_of(nlp: Language) -> dict[str, ArrayT]:
-    """Return the weights that train, by their names in a checkpoint."""
+    """Return all trainable weights: name in a checkpoint → array."""
     return {parameter.place: parameter.read() for parameter in parameters_of(nlp) if parameter.is_trained}
 
 
 def parameters_of(nlp: Language) -> Iterator[Parameter]:
-    """Yield all parameters of all components."""
+    """Yield all parameters of thinc layers and torch modules in all components."""
     for place, layer in layers_of(nlp):
         for name in layer.param_names:
             if layer.has_param(name):
@@ -219,7 +211,7 @@ def parameters_of(nlp: Language) -> Iterator[Parameter]:
 
 
 def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
-    """Yield all layers of all components, each with a name that is the same in every process."""
+    """Yield all layers of all components, each with its name in a checkpoint, such as `ner.3`."""
     for name, component in nlp.pipeline:
         model = getattr(component, "model", None)
         if isinstance(model, Model):
@@ -227,13 +219,15 @@ def layers_of(nlp: Language) -> Iterator[tuple[str, Model[Any, Any]]]:
 
 
 def _backbones(nlp: Language) -> Iterator[tuple[str, BackboneShim]]:
+    """Yield the shims of all Transformers, each with the name of its layer in a checkpoint."""
     for place, layer in layers_of(nlp):
         yield from ((place, shim) for shim in layer.shims if isinstance(shim, BackboneShim))
 
 
 def _position(found: Any) -> Position:
-    """Check a position that was read from a checkpoint."""
-    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)  # 0.1 lacks it
+    """Check the JSON object of a position in a checkpoint, and return it as a `Position`."""
+    # Checkpoints of 0.1 lack `evaluated_words`.
+    values: dict[str, Any] = {"evaluated_words": None} | require_type("position", found, dict)
     names = set(vars(Position()))
     require(values.keys() == names, "position", sorted(values), ", ".join(sorted(names)))
     results = []
@@ -247,7 +241,7 @@ def _position(found: Any) -> Position:
     step = whole_number("position.step", values["step"], 0, MAX_STEPS)
     words = whole_number("position.words", values["words"], 0, 2**62)
     if values["evaluated_words"] is None:
-        # Assume batches of one size, which the batcher aims at.
+        # Estimated: all batches have about the same number of tokens.
         evaluated_words = round(words * (results[-1][1] + 1 if results else 0) / max(1, step))
     else:
         evaluated_words = whole_number("position.evaluated_words", values["evaluated_words"], 0, 2**62)
@@ -256,6 +250,7 @@ def _position(found: Any) -> Position:
 
 
 def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> None:
+    """Replace all trainable weights; raise a TrainingError if names, shapes or types differ."""
     own = {parameter.place: parameter for parameter in parameters_of(nlp) if parameter.is_trained}
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [place for place in own if place in weights and _kind(own[place].read()) != _kind(weights[place])]

@@ -1,4 +1,4 @@
-"""Draw the curves of a run as SVG: loss, scores, learning rates and memory over the steps."""
+"""Draw the training curves of a run as SVG: loss, scores, learning rates and memory over the steps."""
 
 import math
 import sys
@@ -9,19 +9,19 @@ from typing import NamedTuple
 from ..svg import colour_of, element, group, polyline, render_svg, text
 from .progress import ProgressReport
 
-WIDTH, HEIGHT, LEFT, TOP, GAP_X, GAP_Y = 340, 170, 56, 52, 84, 92  # of one panel and around it, in pixels
+WIDTH, HEIGHT, LEFT, TOP, GAP_X, GAP_Y = 340, 170, 56, 52, 84, 92  # size of a panel, margins and gaps in pixels
 SMALL: dict[str, object] = {"font_size": 11, "fill": "#666"}
 
 
 class Curve(NamedTuple):
-    """A line: its name as shown above the panel, and a value for each report, None or NaN where there is none."""
+    """A curve: its name in the legend, and one value per report; None or NaN for a missing value."""
 
     name: str
     values: Sequence[float | None]
 
 
 class Panel(NamedTuple):
-    """A diagram: its title, its curves, and the value at its top."""
+    """A diagram of the picture: title, curves, and largest value of the y axis."""
 
     title: str
     curves: list[Curve]
@@ -29,13 +29,13 @@ class Panel(NamedTuple):
 
 
 def draw_curves(reports: Sequence[ProgressReport]) -> str:
-    """Draw four panels, each over the steps.
+    """Draw four panels with loss, scores, learning rates and peak memory over the steps.
 
-    Learning rates of several parts differ by orders of magnitude: each is drawn as a share of its own maximum. A red
+    Learning rates of encoder and head differ by orders of magnitude, so each is drawn in percent of its maximum. A red
     dashed line marks each step with a warning.
 
-    reports (Sequence[ProgressReport]): Of one run, at least one.
-    RETURNS (str): SVG.
+    reports (Sequence[ProgressReport]): Reports of one run, at least one.
+    RETURNS (str): The SVG document.
     """
     panels = [_loss(reports), _scores(reports), _rates(reports), _memory(reports)]
     drawn = [
@@ -78,6 +78,7 @@ def _memory(reports: Sequence[ProgressReport]) -> Panel:
 
 
 def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
+    """Draw the frame, ticks, warnings, curves and legend of a panel."""
     ticks, last = _ticks(panel.top), max(1, reports[-1].step)
     top = max(panel.top, ticks[-1])
     parts = [text(0, -26, panel.title, font_size=14, font_weight=600)]
@@ -103,7 +104,7 @@ def _draw_panel(panel: Panel, reports: Sequence[ProgressReport]) -> list[str]:
 
 
 def _draw_curve(curve: Curve, colour: str, top: float, reports: Sequence[ProgressReport]) -> list[str]:
-    """Draw a line through each sequence of reports that have a value; a single one is a dot."""
+    """Draw a line through each sequence of reports with a value, interrupted at gaps; a single value is a dot."""
     last = max(1, reports[-1].step)
     paths: list[list[tuple[float, float]]] = [[]]
     for report, value in zip(reports, curve.values, strict=True):
@@ -118,8 +119,8 @@ def _draw_curve(curve: Curve, colour: str, top: float, reports: Sequence[Progres
 
 
 def _ticks(top: float) -> list[float]:
-    """Return round values from 0 up to the highest, three to six of them."""
-    if not top >= sys.float_info.min:  # of smaller numbers the half may be 0
+    """Return three to six round values from 0 to at most `top`, for the ticks of an axis."""
+    if not top >= sys.float_info.min:  # half of a subnormal number may be 0, which has no logarithm
         return [0.0, 1.0]
     power = 10.0 ** math.floor(math.log10(top / 2))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if top / step < 6)

@@ -1,6 +1,6 @@
 """Callbacks for `after_init` that start training from another pipeline: add labels to it, or copy its encoder.
 
-An encoder that has learnt characters on one corpus helps on another with other labels, most of all on a small one
+An encoder trained on one corpus improves a recognizer for another corpus with other labels, most of all a small one
 (transfer learning; Yang, Salakhutdinov and Cohen 2017, "Transfer Learning for Sequence Tagging with Hierarchical
 Recurrent Networks").
 """
@@ -24,14 +24,14 @@ CorpusT = Callable[[Language], Iterable[Example]]
 def create_add_labels_v1(
     labels: list[str] | None = None, corpus: CorpusT | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels, which `initialize` does not do for sourced components.
+    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer; spaCy adds none.
 
-    The labels that the component has, and its weights, stay as they are.
+    Existing labels and their weights are kept.
 
     labels (Optional[list[str]]): Labels to add.
-    corpus (Optional[Callable]): A reader, all of whose labels are added as well.
-    component (Optional[str]): Name of the recognizer, if there are several.
-    RETURNS (Callable[[Language], None]): The callback.
+    corpus (Optional[Callable]): Corpus reader whose labels are added as well.
+    component (Optional[str]): Name of the recognizer in the pipeline; None for the first one.
+    RETURNS (Callable[[Language], None]): The callback. It raises a PipelineError if there is no such recognizer.
     """
 
     def add_labels(nlp: Language) -> None:
@@ -44,11 +44,11 @@ def create_add_labels_v1(
 
 
 def create_start_from_v1(pipeline: str | None = None, component: str | None = None) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.start_from.v1`: copy the encoder of a trained pipeline, but not its labels.
+    """Registered as `spacy-zh-tw-ner.start_from.v1`: copy the encoder of a trained pipeline, without its labels.
 
-    pipeline (Optional[str]): The pipeline, by its folder or the name of its package; None starts from random weights.
+    pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
-    RETURNS (Callable[[Language], None]): The callback.
+    RETURNS (Callable[[Language], None]): The callback. It raises what `copy_encoder` raises.
     """
 
     def start_from(nlp: Language) -> None:
@@ -59,14 +59,14 @@ def create_start_from_v1(pipeline: str | None = None, component: str | None = No
 
 
 def copy_encoder(source: Language, target: Language, name: str, component: str | None = None) -> None:
-    """Copy the weights of an encoder.
+    """Copy the weights of the encoder from one pipeline to another.
 
-    source (Language): A trained pipeline.
-    target (Language): An initialized one with the same encoder, whatever its labels.
-    name (str): Of the source, for messages.
-    component (Optional[str]): Name of the recognizer in both, see `find_recognizer`.
-    RAISES (PipelineError): If one has no recognizer, or the target no weights to replace.
-    RAISES (PipelineMismatchError): If they tokenize text differently, or the encoders differ.
+    source (Language): The trained pipeline.
+    target (Language): An initialized pipeline with the same encoder; its labels may differ.
+    name (str): Name of the source for error messages.
+    component (Optional[str]): Name of the recognizer in both pipelines, see `find_recognizer`.
+    RAISES (PipelineError): If a pipeline has no recognizer, or that of the target has no encoder of its own.
+    RAISES (PipelineMismatchError): If the pipelines tokenize text differently, or the encoders differ.
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
         raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
@@ -90,7 +90,7 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
 
 
 def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
-    """Find the component even if it is disabled: spaCy disables sourced components during initialization."""
+    """Find a recognizer, also a disabled one: spaCy disables sourced components during initialization."""
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component
@@ -100,7 +100,7 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
 
 
 def _shape(layer: Model[Any, Any]) -> str:
-    """Describe a layer: its name, and the shapes of its parameters and of its torch modules."""
+    """Describe a layer by its name and the shapes of its thinc and torch parameters."""
     shapes = {name: tuple(layer.get_param(name).shape) for name in layer.param_names}
     for shim in layer.shims:
         shapes |= {key: tuple(value.shape) for key, value in shim._model.state_dict().items()}

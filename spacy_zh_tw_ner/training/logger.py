@@ -1,4 +1,4 @@
-"""Training logger: table rows, a progress bar and a plot, and `progress.jsonl` for programs."""
+"""Training logger: a table, a progress bar, training curves (`progress.svg`), and reports as JSON lines."""
 
 import sys
 import warnings
@@ -30,11 +30,11 @@ def create_progress_logger_v1(
 ) -> Callable[[Language, IO[str], IO[str]], LoggerT]:
     """Registered as `spacy-zh-tw-ner.progress_logger.v1`: table, progress bar, `progress.jsonl` and `progress.svg`.
 
-    path (Optional[Path]): Folder for `progress.jsonl`, which is appended to if it exists, and `progress.svg`; by
-        default the one given as `--output`.
-    progress_bar (bool): Whether to show one on a terminal.
-    RETURNS (Callable): Called by spaCy's training loop with the pipeline, stdout and stderr.
-    RAISES (OutputError): For a path that cannot be a folder.
+    path (Optional[Path]): Folder for the two files; an existing `progress.jsonl` is appended to. None: the folder
+        given as `--output`.
+    progress_bar (bool): Whether to show a progress bar if stderr is a terminal.
+    RETURNS (Callable): Function that spaCy's training loop calls with the pipeline, stdout and stderr.
+    RAISES (OutputError): If the path or one of its parents is a file.
     """
     folder = Path(path) if path is not None else None
     if folder is not None and any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
@@ -48,13 +48,13 @@ def create_progress_logger_v1(
 
 
 class ProgressLogger:
-    """Logger that reports each evaluation of one run.
+    """Logger that reports each evaluation of one training run.
 
     nlp (Language): The pipeline that is trained.
-    stdout (IO[str]): For one line per evaluation.
-    stderr (IO[str]): For the progress bar, if it is a terminal.
-    folder (Optional[Path]): See `create_progress_logger_v1`.
-    progress_bar (bool): The same.
+    stdout (IO[str]): Gets one table row per evaluation.
+    stderr (IO[str]): Gets the progress bar, if it is a terminal.
+    folder (Optional[Path]): Folder for `progress.jsonl` and `progress.svg`; None: the folder given as `--output`.
+    progress_bar (bool): Whether to show the progress bar.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class ProgressLogger:
         self._nlp, self._stdout, self._folder = nlp, stdout, folder
         self._rates, self._pitfalls = Rates(nlp), Pitfalls(nlp)
         self._pace = Pace(settings["max_steps"], settings["max_epochs"])
-        self._words = 0  # tokens at the last evaluation
+        self._words = 0  # tokens processed at the last evaluation
         self._has_begun = False
         self._can_write = True
         self._write(_row(HEADER))
         self._write(_row(["-" * width for width in WIDTHS]))
-        # None: only where there is a terminal
+        # disable=None: tqdm shows the bar only on a terminal
         self._bar = tqdm(
             total=settings["max_steps"] or None,
             file=stderr,
@@ -81,7 +81,10 @@ class ProgressLogger:
         )
 
     def log_step(self, info: InfoT | None) -> None:
-        """Log a training step. info: None, or the results of an evaluation, as spaCy passes them to loggers."""
+        """Log a training step.
+
+        info (Optional[dict]): Results of the evaluation, as spaCy passes them to loggers; None without evaluation.
+        """
         if info is None:
             self._pace.step()
             self._bar.update()
@@ -102,7 +105,7 @@ class ProgressLogger:
         self._words = info["words"]
 
     def _begin(self, info: InfoT) -> None:
-        """Find the folder, and the reports of the run that this one continues."""
+        """Set up the log at the first evaluation: find the folder, and read the reports of a resumed run."""
         self._has_begun = True
         if self._folder is None and "output_path" in info:
             self._folder = Path(info["output_path"]).parent
@@ -125,7 +128,7 @@ class ProgressLogger:
             self._cannot_write(error)
 
     def finalize(self) -> None:
-        """Close the progress bar and report pitfalls, also after a run that failed."""
+        """Close the progress bar, and warn of pitfalls of the whole run. Called also after a run that failed."""
         self._bar.close()
         for message in self._pitfalls.check_end(self.reports):
             self._warn(message)
@@ -133,6 +136,7 @@ class ProgressLogger:
             self._write(f"Progress: {self._folder / LINES}, curves: {self._folder / PICTURE}")
 
     def _report(self, info: InfoT) -> ProgressReport:
+        """Create the report of an evaluation from the information that spaCy passes to loggers."""
         step, epoch, scores = info["step"], info["epoch"], info["other_scores"]
         loss, losses = losses_per_character(self._nlp, info["losses"], info["words"] - self._words)
         memory = peak_memory()
@@ -158,17 +162,18 @@ class ProgressLogger:
         )
 
     def _save(self, report: ProgressReport) -> None:
-        """Write files. Training continues if that fails, because a run is worth more than its report."""
+        """Append a report to `progress.jsonl`, and draw `progress.svg`. If that fails, warn and continue training."""
         if self._folder is None or not self._can_write:
             return
         try:
             append_line(self._folder / LINES, report.to_line())
-            # At each evaluation, so that a run that was aborted has curves.
+            # Drawn at each evaluation, so that an aborted run has curves, too.
             write_whole(self._folder / PICTURE, draw_curves(self.reports).encode())
         except OSError as error:
             self._cannot_write(error)
 
     def _cannot_write(self, error: OSError) -> None:
+        """Warn once that the progress files cannot be written, and stop writing them."""
         self._can_write = False
         self._warn(Warnings.ZT924.format(path=self._folder, reason=error))
 
@@ -177,7 +182,7 @@ class ProgressLogger:
             warnings.warn(message, stacklevel=4)
 
     def _write(self, line: str) -> None:
-        # Around the progress bar, if one is on the same terminal
+        # tqdm.write does not break a progress bar on the same terminal.
         tqdm.write(line, file=self._stdout)
         self._stdout.flush()
 

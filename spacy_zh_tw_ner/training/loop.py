@@ -1,4 +1,4 @@
-"""Training loop that can be stopped at any time and resumed."""
+"""Training loop of `spacy train` with checkpoints, from which an interrupted run is resumed exactly."""
 
 import random
 import sys
@@ -35,13 +35,16 @@ RandomT: TypeAlias = tuple[Any, Any]
 
 
 class BatchStream:
-    """Batches of a corpus in a reproducible order.
+    """Iterator over the training batches in a reproducible order.
 
-    Reading, shuffling and augmenting draw from random numbers of their own, so that the draws of training do not change
-    the batches, and a resumed run finds the same ones.
+    Reading, shuffling and augmenting use their own random state. So random draws of training do not change the batches,
+    and a resumed run gets the same ones.
 
-    nlp (Language), corpus (Callable), batcher (Callable), max_epochs (int): As in spaCy's training.
-    seed (int): Of the random numbers.
+    nlp (Language): The pipeline that is trained.
+    corpus (Callable): Corpus reader of the training data.
+    batcher (Callable): Groups examples into batches.
+    max_epochs (int): As in spaCy's [training]: 0 for no limit, −1 to stream the corpus.
+    seed (int): Seed of the random state.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class BatchStream:
         return self
 
     def __next__(self) -> tuple[int, BatchT]:
-        """RETURNS (tuple[int, list[Example]]): The epoch, and the next batch."""
+        """Return the epoch and the next batch."""
         outer = _exchange_random(self._random)
         try:
             return next(self._batches)
@@ -67,14 +70,18 @@ class BatchStream:
             self._random = _exchange_random(outer)
 
     def skip(self, n: int, progress: Callable[[Iterable[int]], Iterable[int]] = iter) -> None:
-        """Skip n batches. It takes the time of reading and augmenting them, but not of training."""
+        """Read and discard the batches with which a resumed run was already trained.
+
+        n (int): Number of batches.
+        progress (Callable): Wraps the iterable, such as tqdm.
+        """
         for _ in progress(range(n)):
             next(self)
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """The parts of a resolved [training] section that a step needs."""
+    """Pipeline and resolved objects of the [training] section that a training step uses."""
 
     nlp: Language
     optimizer: Optimizer
@@ -93,28 +100,31 @@ def train(
     stdout: IO[str] | None = None,
     stderr: IO[str] | None = None,
 ) -> Position:
-    """Train a pipeline as `spacy train` does, with checkpoints from which a run can be resumed.
+    """Train a pipeline as `spacy train` does, and write checkpoints from which the run can be resumed.
 
-    A resumed run gives the same weights as one that was never interrupted.
+    A resumed run gives the same weights as an uninterrupted one.
 
-    nlp (Language): Initialized from its config.
-    output (Path): For model-best and model-last, each written atomically, and checkpoint.safetensors.
+    nlp (Language): The pipeline, initialized from its config.
+    output (Path): Folder for model-best, model-last and checkpoint.safetensors, each written atomically.
     resume (bool): Continue from the checkpoint in `output`, or start from the beginning if there is none.
-    force (bool): Replace the run in `output`.
-    checkpoint_every (int): Updates between checkpoints; 0 for one after each evaluation.
-    stdout (Optional[IO]), stderr (Optional[IO]): For the logger; by default those of the process.
-    RETURNS (Position): The progress of the run.
-    RAISES (TrainingError): As `load_checkpoint` and `require_run_folder`.
+    force (bool): Replace an existing run in `output`.
+    checkpoint_every (int): Number of updates between checkpoints; 0 for one after each evaluation.
+    stdout (Optional[IO]): Output of the logger; None for that of the process.
+    stderr (Optional[IO]): Output of progress bars; None for that of the process.
+    RETURNS (Position): The progress at the end of the run.
+    RAISES (OutputError): If `output` holds another run, see `require_run_folder`.
+    RAISES (TrainingError): If the checkpoint does not fit the config or the weights, see `load_checkpoint`.
     """
     require_run_folder(output, resume=resume, force=force)
     limit_primitive_cache()
-    with claimed(resolve(output)):  # no other run may write into the folder
+    with claimed(resolve(output)):  # locks the folder against other runs
         return _train(nlp, output, resume, checkpoint_every, stdout or sys.stdout, stderr or sys.stderr)
 
 
 def _train(
     nlp: Language, output: Path, resume: bool, checkpoint_every: int, stdout: IO[str], stderr: IO[str]
 ) -> Position:
+    """Resolve the config, resume from the checkpoint if asked, and run the training loop."""
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:
@@ -132,21 +142,20 @@ def _train(
     position, path = Position(), output / CHECKPOINT
     if resume and path.is_file():
         position = load_checkpoint(path, nlp, run.optimizer)
-        stream.skip(
-            position.step, partial(tqdm, desc="Reading on", unit=" batches", leave=False, file=stderr, disable=None)
-        )
+        bar = partial(tqdm, desc="Skipping trained batches", unit=" batches", leave=False, file=stderr, disable=None)
+        stream.skip(position.step, bar)
     with nlp.select_pipes(disable=run.frozen):
         log_step, finalize = settings["logger"](nlp, stdout, stderr)
-    # For the progress logger, which would otherwise start counting in this process.
+    # The progress logger adds these to what it counts in this process.
     start = {"step": position.step, "words": position.words, "seconds": position.seconds} if resume else None
     try:
         for info, is_best in _steps(run, stream, position):
             scored = info["score"] is not None
             if scored:
-                return_freed_memory()  # memory of the evaluation, before saving allocates more
+                return_freed_memory()  # freed by the evaluation; saving allocates blocks of other sizes
                 _save(run, output, info, is_best)
                 if not resume and len(position.results) == 1:
-                    path.unlink(missing_ok=True)  # of the run whose models were just replaced
+                    path.unlink(missing_ok=True)  # checkpoint of an earlier run, whose models were just replaced
                 info |= {"output_path": str(output / LAST), "resumed_from": start}
             log_step(info if scored else None)
             if scored or (checkpoint_every and position.step % checkpoint_every == 0):
@@ -160,13 +169,13 @@ def _train(
 
 
 def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterable[tuple[dict[str, Any], bool]]:
-    """Update step by step; yield the information for the logger, and whether the pipeline is the best so far."""
+    """Train step by step. Yield for each step the information for the logger, and whether the score is the best."""
     settings = run.settings
     dropout: Any = settings["dropout"]
     dropouts: Iterator[float] = iter(constant(dropout) if isinstance(dropout, float) else dropout)
     for _ in range(position.step):
         next(dropouts)
-    for epoch, batch in _until_done(stream, settings, position):
+    for epoch, batch in _limited_batches(stream, settings, position):
         start, step = default_timer(), position.step
         if settings["before_update"]:
             settings["before_update"](run.nlp, {"step": step, "epoch": epoch})
@@ -193,7 +202,7 @@ def _steps(run: TrainingRun, stream: BatchStream, position: Position) -> Iterabl
         yield info, score is not None and score == max(position.results)[0]
 
 
-def _until_done(stream: BatchStream, settings: dict[str, Any], position: Position) -> Iterable[tuple[int, BatchT]]:
+def _limited_batches(stream: BatchStream, settings: dict[str, Any], position: Position) -> Iterable[tuple[int, BatchT]]:
     """Yield batches until `max_steps`, or until `patience` steps without a better score."""
     max_steps, patience = settings["max_steps"], settings["patience"]
     for epoch, batch in stream:
@@ -207,6 +216,7 @@ def _until_done(stream: BatchStream, settings: dict[str, Any], position: Positio
 
 
 def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, float]) -> None:
+    """Train on one batch, split by `accumulate_gradient`, and apply the optimizer to all trained components."""
     for part in subdivide_batch(batch, run.settings["accumulate_gradient"]):  # type: ignore[no-untyped-call]
         run.nlp.update(
             part,
@@ -223,12 +233,14 @@ def _update(run: TrainingRun, batch: BatchT, dropout: float, losses: dict[str, f
 
 
 def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
-    return_freed_memory()  # memory of training, which evaluation cannot reuse because it allocates other sizes
+    """Evaluate the pipeline on the dev data, with averaged weights if the optimizer has them."""
+    return_freed_memory()  # freed by training; evaluation allocates blocks of other sizes
     with run.nlp.use_params(run.optimizer.averages or {}):
         return run.evaluate()
 
 
 def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
+    """Write model-last, and model-best if the score is the best, with averaged weights."""
     if info is not None:
         with run.nlp.select_pipes(disable=run.frozen):
             update_meta(run.settings, run.nlp, info)
@@ -239,7 +251,7 @@ def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: 
 
 
 def _exchange_random(state: RandomT) -> RandomT:
-    """Set the states of Python's and numpy's random numbers, and return the former ones."""
+    """Set the states of Python's and numpy's random number generators, and return the previous ones."""
     before = (random.getstate(), np.random.get_state())
     random.setstate(state[0])
     np.random.set_state(state[1])

@@ -1,4 +1,4 @@
-"""Measure learning rates, speed, remaining time and memory, which spaCy's loop does not pass to loggers."""
+"""Measure learning rates, speed, remaining time and peak memory, which spaCy does not pass to training loggers."""
 
 import re
 import sys
@@ -18,16 +18,16 @@ MIB = 2**20
 
 
 class PeakMemory(NamedTuple):
-    """The highest memory so far in MiB, and whose it is: "GPU", or "RSS" of the process."""
+    """Peak memory so far, of the GPU or of the process."""
 
     mib: float
-    of: str
+    of: str  # "GPU": allocated by torch; "RSS": resident memory of the process
 
 
 def peak_memory() -> PeakMemory | None:
-    """Return the highest memory so far: the allocations of torch on the GPU, or else the process in RAM.
+    """Return the peak memory so far: what torch allocated on the GPU, or else the resident memory of the process.
 
-    RETURNS (Optional[PeakMemory]): None where the system does not report it (Windows).
+    RETURNS (Optional[PeakMemory]): None on Windows without a GPU.
     """
     if torch.cuda.is_available() and (allocated := torch.cuda.max_memory_allocated()):
         return PeakMemory(allocated / MIB, "GPU")
@@ -36,9 +36,9 @@ def peak_memory() -> PeakMemory | None:
 
 
 def peak_resident_memory() -> int | None:
-    """Return the highest resident memory of this process in bytes; None on Windows."""
+    """Return the peak resident memory of this process in bytes; None on Windows."""
     with suppress(OSError):
-        # On Linux; getrusage would begin with the memory of the parent process.
+        # On Linux. getrusage is not used there: its peak includes that of the parent process before exec.
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         if high_water := re.search(r"VmHWM:\s+(\d+) kB", status):
             return int(high_water[1]) * 1024
@@ -50,11 +50,10 @@ def peak_resident_memory() -> int | None:
 
 
 class Rates:
-    """Learning rates of every step.
+    """Learning rates of each step, computed from the config, because spaCy does not pass the optimizer to loggers.
 
-    A logger is not given the optimizer. The rates follow from the config: a second optimizer is built from it, which
-    holds no weights and only advances its schedules. Not included are the factors `layer_decay` and `lora_rate`, and
-    steps that fp16 skips.
+    A second optimizer without weights is built from the config, and its schedules are advanced. The factors
+    `layer_decay` and `lora_rate` are not included, nor are steps that fp16 skips.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -65,10 +64,10 @@ class Rates:
         self._step = 0
 
     def at(self, step: int) -> dict[str, float]:
-        """Return the rates of a step; steps must not decrease.
+        """Return the learning rates of a step.
 
-        step (int): From 0, as spaCy counts.
-        RETURNS (dict[str, float]): Of "encoder" and "head", or of "all" where one rate serves all.
+        step (int): The step, counted from 0; not less than in the call before.
+        RETURNS (dict[str, float]): Rates of "encoder" and "head"; or of "all", if there is a single rate.
         """
         for _ in range(self._step, step):
             self._optimizer.step_schedules()
@@ -80,48 +79,58 @@ class Rates:
 
 
 class Pace:
-    """Speed and remaining time of a run.
+    """Measure the speed, and estimate the remaining time of a training run.
 
     max_steps (int): As in [training]; 0 for no limit.
     max_epochs (int): As in [training]; 0 or −1 for no limit.
-    clock (Callable[[], float]): Seconds.
+    clock (Callable[[], float]): Returns the current time in seconds.
     """
 
     def __init__(self, max_steps: int, max_epochs: int, clock: Callable[[], float] = perf_counter) -> None:
         self._max_steps, self._max_epochs, self._clock = max_steps, max_epochs, clock
         self._began = self._last = clock()
         self._training, self._n_steps, self._words = 0.0, 0, 0
-        self._earlier = 0.0  # seconds before this process, of a run that is resumed
-        self._first: tuple[int, float] | None = None  # the first step that was evaluated, and when
-        self._epoch_bounds = (0.0, float("inf"))  # of steps in an epoch
+        self._earlier = 0.0  # seconds of training before a run was resumed in this process
+        self._first: tuple[int, float] | None = None  # step and time of the first evaluation
+        self._epoch_bounds = (0.0, float("inf"))  # bounds of the number of steps in an epoch
 
     @property
     def seconds(self) -> float:
-        """Return the duration of training, without the time between the end of a process and its resumption."""
+        """Return the duration of training in seconds, without the pause between two processes of a resumed run."""
         return self._earlier + self._clock() - self._began
 
     def start_at(self, *, words: int, seconds: float) -> None:
-        """Continue the counts of a resumed run: tokens seen and seconds taken before."""
+        """Set the start values of a resumed run.
+
+        words (int): Number of tokens processed before.
+        seconds (float): Duration of training before.
+        """
         self._words, self._earlier = words, seconds
 
     def step(self) -> None:
-        """Count a step that was not evaluated."""
+        """Count a training step without evaluation."""
         now = self._clock()
         self._training, self._n_steps, self._last = self._training + now - self._last, self._n_steps + 1, now
 
     def characters_per_second(self, words: int) -> float | None:
-        """Compute the speed of training since `resume`, without the evaluation at the end.
+        """Return the training speed since the last evaluation, without the step that is evaluated now.
 
-        words (int): Tokens since training began, the evaluated step included.
-        RETURNS (Optional[float]): None if each step was evaluated, as the first is: the two times cannot be separated.
+        The time of that step includes its evaluation, and cannot be separated.
+
+        words (int): Number of tokens processed since training began, including the evaluated step.
+        RETURNS (Optional[float]): Characters per second; None if there was no other step.
         """
         share = self._n_steps / (self._n_steps + 1)
         return (words - self._words) * share / self._training if self._training else None
 
     def last_step(self, step: int, epoch: int) -> float | None:
-        """Return the step at which training ends unless `patience` ends it, or None without such a limit.
+        """Return the last step according to `max_steps` and `max_epochs`; `patience` may end training earlier.
 
-        If the number of epochs is limited, the steps of one are only estimated, and better with each epoch.
+        The steps of an epoch are estimated from the epochs so far.
+
+        step (int): The current step.
+        epoch (int): The current epoch.
+        RETURNS (Optional[float]): The last step; None without a limit, or before the first epoch is complete.
         """
         low, high = self._epoch_bounds
         self._epoch_bounds = max(low, step / (epoch + 1)), min(high, step / epoch if epoch else high)
@@ -133,7 +142,12 @@ class Pace:
         return min(ends, default=None)
 
     def seconds_left(self, step: int, last_step: float | None) -> float | None:
-        """Estimate the remaining time from the steps since the first evaluation, later evaluations included."""
+        """Estimate the remaining time from the average time per step since the first evaluation.
+
+        step (int): The current step.
+        last_step (Optional[float]): See `last_step`.
+        RETURNS (Optional[float]): Seconds; None without a last step, or at the first evaluation.
+        """
         now = self._clock()
         if self._first is None:
             self._first = step, now
@@ -143,19 +157,21 @@ class Pace:
         return (now - began) / (step - first) * max(0.0, last_step - step)
 
     def resume(self, words: int) -> None:
-        """Continue after an evaluation."""
+        """Restart the measurement of speed after an evaluation.
+
+        words (int): Number of tokens processed since training began.
+        """
         self._training, self._n_steps, self._words, self._last = 0.0, 0, words, self._clock()
 
 
 def losses_per_character(nlp: Language, losses: dict[str, Any], characters: int) -> tuple[float, dict[str, float]]:
-    """Divide spaCy's sums of losses by the number of characters, so that they can be compared.
+    """Divide spaCy's sums of losses by the number of characters, so that losses of evaluations can be compared.
 
     nlp (Language): The pipeline.
-    losses (dict): By component.
-    characters (int): Number of tokens.
-    RETURNS (tuple[float, dict[str, float]]): The sum over components that predict something, and the loss of each
-        component. A component with listeners, such as a Transformer, reports the size of its gradient, which is no
-        loss.
+    losses (dict[str, Any]): Component → sum of its losses.
+    characters (int): Number of tokens that the losses were summed over.
+    RETURNS (tuple[float, dict[str, float]]): The total loss per character, and that of each component. The total leaves
+        out components with listeners, such as a Transformer: their "loss" is the size of the gradient.
     """
     each = {name: float(loss) / max(1, characters) for name, loss in losses.items()}
     listened = {name for name, component in nlp.pipeline if getattr(component, "listening_components", None)}

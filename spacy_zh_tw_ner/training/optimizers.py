@@ -1,4 +1,4 @@
-"""Optimizer for a Transformer (torch's) and a head (thinc's Adam), and learning rate schedules that thinc lacks."""
+"""Optimizer with torch's AdamW for the Transformer and thinc's Adam for the head, and learning rate schedules."""
 
 import math
 from collections.abc import Iterator
@@ -15,14 +15,13 @@ RateT: TypeAlias = float | list[float] | Generator
 
 
 class GroupedOptimizer(Optimizer):
-    """thinc's Adam for the head, with the settings of torch's optimizer for a Transformer.
+    """thinc's Adam for the head, which also holds the settings of the torch optimizer of the Transformer.
 
     head_rate (RateT): Learning rate of the head, or a schedule.
-    encoder_rate (RateT): The same for the Transformer.
-    encoder (EncoderOptimizer): Other settings of the Transformer. Its optimizer is made with its weights, at the first
-        step.
-    weight_decay (float): Of the head. Its transitions have none.
-    grad_clip (float): Of the head: highest norm of the gradient of each parameter.
+    encoder_rate (RateT): Learning rate of the Transformer, or a schedule.
+    encoder (EncoderOptimizer): Other settings of the Transformer's optimizer, which is created at the first step.
+    weight_decay (float): Weight decay of the head, except for the transitions of the CRF.
+    grad_clip (float): Largest gradient norm of each parameter of the head.
     """
 
     def __init__(
@@ -66,15 +65,18 @@ def create_grouped_optimizer_v1(
 
     encoder_rate (float | Generator): Learning rate of the Transformer's last layer, or a schedule.
     head_rate (float | Generator): Learning rate of everything else, or a schedule.
-    optimizer (str): Of the Transformer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
-    weight_decay (float): Of the Transformer's matrices. Biases, norms and the B of LoRA have none.
+    optimizer (str): Optimizer of the Transformer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
+    weight_decay (float): Weight decay of the Transformer's matrices, except biases, norms and the B of LoRA.
     layer_decay (float): Learning rate of each layer, as a multiple of the rate of the layer above.
     lora_rate (float): Learning rate of adapters, as a multiple of `encoder_rate`.
-    beta1 (float), beta2 (float), eps (float): Of Adam in the Transformer.
-    grad_clip (float): Highest norm of the Transformer's gradients, all together; 0 for no limit.
-    head_weight_decay (float), head_grad_clip (float): Of thinc's Adam, which clips each parameter separately.
-    RETURNS (GroupedOptimizer): For [training.optimizer].
-    RAISES (ValueError): For an optimizer that is none of these.
+    beta1 (float): Decay rate of the first moment of AdamW in the Transformer.
+    beta2 (float): Decay rate of the second moment of AdamW in the Transformer.
+    eps (float): Epsilon of AdamW in the Transformer.
+    grad_clip (float): Largest norm of all gradients of the Transformer together; 0 for no limit.
+    head_weight_decay (float): Weight decay of the head.
+    head_grad_clip (float): Largest gradient norm of each parameter of the head.
+    RETURNS (GroupedOptimizer): The optimizer for [training.optimizer].
+    RAISES (ValueError): For an unknown `optimizer`.
     """
     encoder = EncoderOptimizer(
         0.0, optimizer, weight_decay, layer_decay, lora_rate, (beta1, beta2), eps, grad_clip=grad_clip
@@ -85,18 +87,17 @@ def create_grouped_optimizer_v1(
 def create_linear_v1(
     initial_rate: float, warmup_steps: int, total_steps: int, warmup_share: float = 0.1
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.linear.v1`: thinc's `warmup_linear.v1` with a short warm-up in a short run.
+    """Registered as `spacy-zh-tw-ner.linear.v1`: thinc's `warmup_linear.v1`, with a shorter warm-up in a short run.
 
         step  0 … warm-up … total_steps
         rate  0 ↗ initial_rate ↘ 0
 
-    If `total_steps` is 0, which for `max_steps` means no limit, the rate stays at `initial_rate` after the warm-up.
-
     initial_rate (float): The highest rate.
-    warmup_steps (int): Steps of the warm-up in a long run.
-    total_steps (int): Steps after which the rate is 0; in a config `${training.max_steps}`. 0 for no end.
-    warmup_share (float): The warm-up takes at most this share of `total_steps`.
-    YIELDS (float): One rate per step.
+    warmup_steps (int): Steps of the warm-up; fewer if `warmup_share` requires it.
+    total_steps (int): Steps after which the rate is 0; set `${training.max_steps}`. 0, which means no limit there,
+        keeps the rate at `initial_rate` after the warm-up.
+    warmup_share (float): Largest share of the warm-up in `total_steps`.
+    YIELDS (float): The learning rate of each step.
     RAISES (TrainingError): If `total_steps` is negative.
     """
     if total_steps < 0:
@@ -107,6 +108,7 @@ def create_linear_v1(
 
 
 def _linear(highest: float, warmup_steps: int, total_steps: float) -> Iterator[float]:
+    """Yield rates that rise linearly to `highest`, then fall linearly to 0, or stay if `total_steps` is infinite."""
     for step in range(warmup_steps):
         yield step / warmup_steps * highest
     while math.isinf(total_steps):
@@ -118,13 +120,13 @@ def _linear(highest: float, warmup_steps: int, total_steps: float) -> Iterator[f
 def create_cosine_v1(
     initial_rate: float, warmup_steps: int, total_steps: int, final_rate: float = 0.0
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.cosine.v1`: a linear warm-up, then half a cosine.
+    """Registered as `spacy-zh-tw-ner.cosine.v1`: linear warm-up, then cosine decay.
 
     initial_rate (float): The highest rate.
     warmup_steps (int): Steps of the warm-up.
-    total_steps (int): Steps in all; after them the rate stays at `final_rate`.
+    total_steps (int): Steps of warm-up and decay together; after them the rate stays at `final_rate`.
     final_rate (float): The lowest rate.
-    YIELDS (float): One rate per step.
+    YIELDS (float): The learning rate of each step.
     """
     yield from islice(_cosine(initial_rate, warmup_steps, total_steps - warmup_steps, 1.0, final_rate), total_steps)
     while True:
@@ -134,19 +136,20 @@ def create_cosine_v1(
 def create_cosine_restarts_v1(
     initial_rate: float, warmup_steps: int, period: int, growth: float = 1.0, final_rate: float = 0.0
 ) -> Iterator[float]:
-    """Registered as `spacy-zh-tw-ner.cosine_restarts.v1`: cosines with restarts (SGDR: Loshchilov, Hutter 2017).
+    """Registered as `spacy-zh-tw-ner.cosine_restarts.v1`: cosine decay with restarts (SGDR: Loshchilov, Hutter 2017).
 
-    initial_rate (float): The rate at which each period begins.
-    warmup_steps (int): Steps of the only warm-up.
+    initial_rate (float): The rate at the start of each period.
+    warmup_steps (int): Steps of the linear warm-up before the first period.
     period (int): Steps of the first period.
-    growth (float): Length of each period, as a multiple of the one before.
-    final_rate (float): The rate at which each period ends.
-    YIELDS (float): One rate per step.
+    growth (float): Length of each period, as a multiple of the period before.
+    final_rate (float): The rate at the end of each period.
+    YIELDS (float): The learning rate of each step.
     """
     return _cosine(initial_rate, warmup_steps, period, growth, final_rate)
 
 
 def _cosine(highest: float, warmup_steps: int, period: float, growth: float, lowest: float) -> Iterator[float]:
+    """Yield rates that rise linearly to `highest`, then fall to `lowest` along a cosine in each period."""
     for step in range(warmup_steps):
         yield highest * (step + 1) / (warmup_steps + 1)
     for cycle in count():

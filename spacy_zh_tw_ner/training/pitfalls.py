@@ -1,4 +1,4 @@
-"""Warn of training runs that learn nothing, with the settings that are the likely cause."""
+"""Detect training runs that learn nothing, and warn with the settings that are the likely cause."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +12,17 @@ from ..errors import Warnings
 from .progress import ProgressReport
 from .run_checks import find_settings
 
-MIN_STEPS, N_EVALUATIONS = 100, 3  # before so many steps, or with fewer evaluations that agree, there is no warning
+MIN_STEPS, N_EVALUATIONS = 100, 3  # a warning needs this many steps, and this many evaluations with the same result
 MIN_UPDATES = 20  # shorter runs get no warning at their end
-# Usual learning rates of head and encoder; a Transformer that trains as a whole forgets its pre-training above the last
-LOW_HEAD_RATE, HIGH_ENCODER_RATE = 1e-4, 1e-4
-# Steps of the configs of this package, by the rates that they have: one for everything, or a Transformer's own
+LOW_HEAD_RATE = 1e-4  # a CRF head hardly learns at lower rates
+HIGH_ENCODER_RATE = 1e-4  # a Transformer without adapters forgets its pre-training at higher rates
+# `max_steps` of the configs of this package: with one learning rate ("all"), or with separate rates ("head")
 USUAL_STEPS = {"all": 1_500, "head": 4_000}
 VALIDATE = "run `python -m spacy zh-tw-ner validate` on the corpus"
 
 
 class Pitfall(Enum):
-    """A way in which a run fails."""
+    """Kind of failure of a training run."""
 
     NOT_FINITE = auto()
     NOTHING_FOUND = auto()
@@ -31,7 +31,7 @@ class Pitfall(Enum):
 
 
 class Pitfalls:
-    """Checks of one run, which report each pitfall once.
+    """Check one training run for pitfalls, and report each of them once.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -42,16 +42,16 @@ class Pitfalls:
         self._reported: set[Pitfall] = set()
 
     def check(self, reports: Sequence[ProgressReport], labels: Mapping[str, Any] | None = None) -> list[str]:
-        """Check a run after an evaluation.
+        """Check the run after an evaluation.
 
-        reports (Sequence[ProgressReport]): All so far.
-        labels (Optional[Mapping[str, Any]]): Scores of the last evaluation by label: spaCy's `ents_per_type`.
-        RETURNS (list[str]): New messages.
+        reports (Sequence[ProgressReport]): All reports so far.
+        labels (Optional[Mapping[str, Any]]): Scores of the last evaluation by label (spaCy's `ents_per_type`).
+        RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
         last = reports[-1]
         found = self._check_losses(last.losses)
         recent = [report for report in reports if report.step][-N_EVALUATIONS:]
-        # While the learning rate still rises, a run has hardly begun.
+        # During the warm-up F of 0 is normal.
         settled = len(recent) == N_EVALUATIONS and last.step >= MIN_STEPS and not _rises(recent)
         if settled and all(report.f is not None and report.found == 0 for report in recent):
             hints = _numbered(self._causes_of_nothing_found(reports))
@@ -65,13 +65,13 @@ class Pitfalls:
         return self._new(found)
 
     def check_end(self, reports: Sequence[ProgressReport] = ()) -> list[str]:
-        """Check a run that has ended, perhaps by an error.
+        """Check the run after its end, also after an error.
 
-        spaCy saves before it reports, the loss included, and a loss that is no number cannot be saved: the run ends
-        with an `OverflowError`, and only this check can explain it.
+        spaCy saves the model and its loss before it calls the logger. A loss of NaN cannot be saved, so the run ends
+        with an `OverflowError` before `check` is called, and only this check can explain it.
 
-        reports (Sequence[ProgressReport]): All of the run.
-        RETURNS (list[str]): New messages.
+        reports (Sequence[ProgressReport]): All reports of the run.
+        RETURNS (list[str]): Messages of pitfalls that are not yet reported.
         """
         saved = self._nlp.meta.get("performance", {})
         losses = {name.removesuffix("_loss"): loss for name, loss in saved.items() if name.endswith("_loss")}
@@ -83,6 +83,7 @@ class Pitfalls:
         return self._new(found)
 
     def _check_losses(self, losses: Mapping[str, float]) -> dict[Pitfall, str]:
+        """Return the message about losses that are NaN or infinite, if there are any."""
         names = [name for name, loss in losses.items() if not math.isfinite(loss)]
         if not names:
             return {}
@@ -90,61 +91,74 @@ class Pitfalls:
         return {Pitfall.NOT_FINITE: Warnings.ZT921.format(names=", ".join(names), hints=hints)}
 
     def _new(self, found: Mapping[Pitfall, str]) -> list[str]:
+        """Return the messages of pitfalls that are not yet reported, and mark them as reported."""
         new = [message for pitfall, message in found.items() if pitfall not in self._reported]
         self._reported |= set(found)
         return new
 
     def _causes_of_not_finite(self) -> Iterator[str]:
+        """Yield likely causes of a loss that is NaN or infinite, the likeliest first."""
         for path, value in find_settings(self._config, "precision"):
             if value == "fp16":
-                yield f'{path} = "fp16", which overflows: set "bf16" where the card has it, or "fp32"'
+                yield f'{path} = "fp16" overflows: set "bf16" if the GPU supports it, or "fp32"'
         for path, value in find_settings(self._config["training"]["optimizer"], "grad_clip", "training.optimizer"):
             if not value:
-                yield f"{path} = {value}, so that nothing bounds a step: set 1.0"
-        yield "the rates in [training.optimizer]: lower them, or give them a warm-up"
+                yield f"{path} = {value} does not clip gradients: set 1.0"
+        yield "the learning rates in [training.optimizer] are too high: lower them, or add a warm-up"
 
     def _causes_of_nothing_found(self, reports: Sequence[ProgressReport]) -> Iterator[str]:
+        """Yield likely causes of a run that finds no entities, the likeliest first."""
         for path, value in find_settings(self._config["components"], "min_score", "components"):
             if value > 0.5:
-                yield f"{path} = {value:g}, and nothing is so probable yet: set 0.35"
+                yield f"{path} = {value:g} is more than the probability of any entity so far: set 0.35"
         highest = {part: max(report.rates[part] for report in reports) for part in reports[-1].rates}
         head = highest.get("head", highest.get("all", LOW_HEAD_RATE))
         if head < LOW_HEAD_RATE:
             setting = "head_rate" if "head" in highest else "learn_rate"
-            own_rate = "" if "head" in highest else ", a Transformer with it a rate of its own (GroupedOptimizer.v1)"
-            yield f"training.optimizer.{setting}, {head:.2g} at most: a CRF and its layer want 0.001 to 0.005{own_rate}"
+            own_rate = "" if "head" in highest else ", and for a Transformer a separate rate (GroupedOptimizer.v1)"
+            yield (
+                f"training.optimizer.{setting} of {head:.2g} at most is too low for the CRF and its linear layer: set "
+                f"0.001 to 0.005{own_rate}"
+            )
         # Adapters need a higher rate; all of them are in a block named `lora`.
         if highest.get("encoder", 0.0) > HIGH_ENCODER_RATE and not any(find_settings(self._config, "lora")):
-            yield f"training.optimizer.encoder_rate, {highest['encoder']:.2g} at most: set 0.00002 to 0.00005"
-        yield f"a corpus with very few entities, or too short a run: {VALIDATE}, or raise training.max_steps"
+            yield (
+                f"training.optimizer.encoder_rate of {highest['encoder']:.2g} at most is too high for a Transformer: "
+                "set 0.00002 to 0.00005"
+            )
+        yield f"the corpus has very few entities, or the run is too short: {VALIDATE}, or raise training.max_steps"
 
     def _causes_of_all_wrong(self, scored: set[str]) -> Iterator[str]:
+        """Yield likely causes of only wrong entities, the likeliest first. `scored` are the labels of the dev data."""
         names = self._nlp.pipe_names
         setters = [name for name in names if "doc.ents" in self._nlp.get_pipe_meta(name).assigns]
         known = {label for name in setters for label in getattr(self._nlp.get_pipe(name), "labels", ())}
         if unknown := sorted(scored - known):
-            yield f"labels in [corpora.dev] that training has never seen ({', '.join(unknown)}): {VALIDATE}"
+            yield f"[corpora.dev] has labels that the training data lack ({', '.join(unknown)}): {VALIDATE}"
         for path, value in find_settings(self._config["components"], "overwrite", "components"):
             name = path.split(".")[1]
             earlier = setters[: setters.index(name)] if name in setters else []
             if earlier and not value:
-                yield f"{path} = false, which keeps what {', '.join(earlier)} found before"
+                yield f"{path} = false keeps the entities of {', '.join(earlier)}: set true"
         yield (
-            "[corpora.dev] annotated otherwise than [corpora.train] (other bounds, other labels, offsets of another "
+            "[corpora.dev] has other annotation than [corpora.train] (span boundaries, labels, or offsets of another "
             f"text): {VALIDATE}"
         )
 
 
 def _too_few_steps(last: ProgressReport) -> Iterator[str]:
+    """Yield a hint if the run had less than half of the usual number of steps."""
     usual = next((steps for part, steps in USUAL_STEPS.items() if part in last.rates), 0)
     if last.step < usual // 2:
-        yield f"training.max_steps, of which there were {last.step}: configs of this package have {usual:,}"
+        yield f"training.max_steps of {last.step} is too small: configs of this package have {usual:,}"
 
 
 def _numbered(hints: Iterator[str]) -> str:
+    """Join hints to one numbered list."""
     return "; ".join(f"({i}) {hint}" for i, hint in enumerate(hints, 1))
 
 
 def _rises(reports: Sequence[ProgressReport]) -> bool:
+    """Return whether a learning rate rose between the last two reports, as in a warm-up."""
     before, now = reports[-2].rates, reports[-1].rates
     return any(rate > before.get(part, rate) for part, rate in now.items())

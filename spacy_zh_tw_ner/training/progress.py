@@ -1,4 +1,4 @@
-"""Read and write `progress.jsonl`, with one line per evaluation."""
+"""Read and write `progress.jsonl`, the reports of a training run with one line per evaluation."""
 
 import json
 import math
@@ -12,41 +12,34 @@ from ..atomic_writes import write_whole
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """The state of a run at one evaluation.
+    """State of a training run at one evaluation; one line of `progress.jsonl`."""
 
-    step, epoch: From 0, as spaCy counts them. loss: Per character, since the last report. losses: The same of each
-    component. p, r, f: Of exact spans, in percent; None if nothing scores entities. found: Number of predicted
-    entities. score: The score by which the best pipeline is chosen, 0 to 1. rates: Learning rates by part.
-    characters_per_second: Of training alone. peak_memory_mib, memory: The highest memory of the process so far, and
-    its kind ("GPU", "RSS"). seconds, seconds_left: Since the start, and to the end. warnings: Messages of this step.
-    """
-
-    step: int
-    epoch: int
-    loss: float
-    losses: dict[str, float]
-    p: float | None
-    r: float | None
-    f: float | None
-    found: int | None
-    score: float
-    rates: dict[str, float]
-    characters_per_second: float | None
+    step: int  # counted from 0, as in spaCy
+    epoch: int  # counted from 0, as in spaCy
+    loss: float  # per character, since the last report
+    losses: dict[str, float]  # component → loss per character
+    p: float | None  # precision of exact spans in percent; None if no component scores entities
+    r: float | None  # recall
+    f: float | None  # F-score
+    found: int | None  # number of predicted entities
+    score: float  # 0 to 1, by which the best pipeline is chosen
+    rates: dict[str, float]  # "encoder", "head" or "all" → learning rate
+    characters_per_second: float | None  # speed of training, without evaluation
     peak_memory_mib: float | None
-    memory: str | None
-    seconds: float
-    seconds_left: float | None
-    warnings: tuple[str, ...] = ()
+    memory: str | None  # kind of `peak_memory_mib`: "GPU" or "RSS"
+    seconds: float  # since the start of the run
+    seconds_left: float | None  # estimated
+    warnings: tuple[str, ...] = ()  # messages of this evaluation
 
     def to_line(self) -> str:
-        """Write JSON without a line break. Numbers that are not finite become null, as JSON has none."""
+        """Serialize the report as JSON without a line break. NaN and infinite numbers become null."""
         return json.dumps(_plain(asdict(self)), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_line(cls, line: str) -> "ProgressReport":
-        """Read a line; a loss that is null becomes NaN.
+        """Parse a line of `progress.jsonl`. A loss of null becomes NaN.
 
-        RAISES (ValueError): For a line that is no report.
+        RAISES (ValueError): If the line is not JSON or lacks a field.
         """
         found = json.loads(line)
         names = {field.name for field in fields(cls)}
@@ -59,6 +52,7 @@ class ProgressReport:
 
 
 def _plain(value: Any) -> Any:
+    """Convert a report to values for JSON: floats with six digits, null for NaN and infinite numbers."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -70,15 +64,20 @@ def _plain(value: Any) -> Any:
 
 
 def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
-    """Add a report, without earlier ones that a restarted or resumed run repeats."""
+    """Append a report, and drop reports of the same or a later step, which a restarted or resumed run repeats.
+
+    reports (Iterable[ProgressReport]): Earlier reports in order.
+    report (ProgressReport): The new report.
+    RETURNS (list[ProgressReport]): Reports with ascending steps.
+    """
     return [*(earlier for earlier in reports if earlier.step < report.step), report]
 
 
 def read_progress(path: Path) -> list[ProgressReport]:
-    """Read the reports of the last run in a file, with those of the runs that it continued.
+    """Read the reports of the last run in a file, including those before the run was resumed.
 
-    path (Path): A `progress.jsonl`, which may be incomplete or missing.
-    RETURNS (list[ProgressReport]): In order of their steps.
+    path (Path): A `progress.jsonl`, which may be missing or have incomplete lines.
+    RETURNS (list[ProgressReport]): Reports with ascending steps.
     """
     reports: list[ProgressReport] = []
     if path.is_file():
@@ -86,15 +85,15 @@ def read_progress(path: Path) -> list[ProgressReport]:
             try:
                 reports = after(reports, ProgressReport.from_line(line))
             except ValueError:
-                continue  # an incomplete line of a process that was killed
+                continue  # a process was killed while it wrote this line
     return reports
 
 
 def drop_reports(path: Path, step: int) -> None:
-    """Remove the reports of the last run in a file that a resumed run repeats, and incomplete lines.
+    """Remove the last reports of a file from a step on, because a resumed run repeats them, and incomplete lines.
 
     path (Path): A `progress.jsonl`, which may be missing. It is replaced atomically, and only if a line is removed.
-    step (int): The step with which the run continues.
+    step (int): The first step of the resumed run.
     """
     if not path.is_file():
         return
@@ -104,18 +103,22 @@ def drop_reports(path: Path, step: int) -> None:
         try:
             found = ProgressReport.from_line(kept[-1].decode(errors="replace")).step
         except ValueError:
-            found = None  # an incomplete line of a process that was killed
+            found = None  # a process was killed while it wrote this line
         if found is not None and found < step:
             break
         kept.pop()
         if found == 0:
-            break  # the run began here; earlier lines belong to another run
+            break  # first report of the run; earlier lines belong to another run
     if len(kept) < len(lines):
         write_whole(path, b"".join(kept))
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append a line and hand it to the operating system, so that a process that is killed later does not lose it."""
+    """Append a line to a file and close the file, so that the line survives if the process is killed later.
+
+    path (Path): The file. Missing folders are created; an unfinished last line is ended first.
+    line (str): The line without line break.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         size = file.seek(0, 2)

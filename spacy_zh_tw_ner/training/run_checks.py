@@ -14,25 +14,26 @@ from ..outputs import MARKER, require_replaceable
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST, LAST = "model-best", "model-last"
-# Settings that a resumed run may change: paths, and how progress is reported
+# Settings that may differ in a resumed run, because they do not change the weights
 FREE_SETTINGS = ("paths.", "training.logger", "system.gpu_allocator", "training.gpu_allocator")
-LINEAR = "spacy-zh-tw-ner.linear.v1"  # shortens its warm-up in a short run
+LINEAR = "spacy-zh-tw-ner.linear.v1"  # never warms up too long: it limits the warm-up to a share of the run
 
 
 def require_run_folder(output: Path, *, resume: bool = False, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Check that a run may write its models and checkpoint, and remove incomplete files of a killed run.
+    """Check that a run may write into its output folder, and remove temporary files of a killed run.
 
-    output (Path): The folder of the run. Other files in it are left alone.
-    resume (bool): Whether the run continues from the checkpoint.
-    force (bool): Whether it may replace another run.
-    inputs (Iterable[Path]): Corpora and pipelines that it reads, which its models must not replace.
-    RAISES (OutputError): If it may not.
+    output (Path): Folder for the models and the checkpoint. Other files in it are not touched.
+    resume (bool): Whether the run continues from the checkpoint in the folder.
+    force (bool): Whether the run may replace another run in the folder.
+    inputs (Iterable[Path]): Corpora and pipelines that the run reads, and must not overwrite.
+    RAISES (OutputError): If the folder is a file, holds another run and neither `resume` nor `force` is set, has no
+        checkpoint to resume from, or has files that this package did not write.
     """
     inputs = [path for path in inputs if path.exists()]
     if output.exists() and not output.is_dir():
         raise OutputError(Errors.ZT671.format(path=output, seen="a file, not a folder"))
     found = [name for name in (BEST, LAST, CHECKPOINT) if (output / name).exists()]
-    # A run that was killed after its first models, and before its first checkpoint, starts from the beginning.
+    # A run killed between its first models and its first checkpoint may be resumed: it starts from the beginning.
     killed_early = all((output / name / MARKER).is_file() for name in found)
     if found and not force and not (resume and (CHECKPOINT in found or killed_early)):
         if resume:
@@ -41,28 +42,28 @@ def require_run_folder(output: Path, *, resume: bool = False, force: bool = Fals
     for name in (BEST, LAST):
         require_replaceable(output / name, force=True, inputs=inputs)
     if CHECKPOINT in found and not resume and is_other_model(output / CHECKPOINT):
-        raise OutputError(Errors.ZT671.format(path=output / CHECKPOINT, seen="it is no checkpoint of `train`"))
+        raise OutputError(Errors.ZT671.format(path=output / CHECKPOINT, seen="not a checkpoint of `train`"))
     if output.is_dir():
         for name in (BEST, LAST, CHECKPOINT):
             with claimed(resolve(output / name)):
-                pass  # claiming removes the temporaries
+                pass  # `claimed` removes temporary files
 
 
 def is_other_model(path: Path) -> bool:
-    """Return whether a file has weights that `save_checkpoint` has not written, according to its header."""
+    """Return whether a file is a safetensors file that `save_checkpoint` has not written, according to its header."""
     try:
         with safe_open(path, framework="np") as file:
-            return "said" not in file.keys()  # noqa: SIM118  (a file is no mapping)
+            return "said" not in file.keys()  # noqa: SIM118  (safe_open is not a mapping)
     except (OSError, SafetensorError):
-        return False  # damaged, and of no use
+        return False  # not readable, so it may be replaced
 
 
 def config_differences(one: Config, two: Config) -> list[str]:
-    """Compare the settings that a resumed run must keep.
+    """Compare the configs of a run and of its continuation, except for FREE_SETTINGS.
 
     one (Config): The config of the run.
-    two (Config): The config of its continuation.
-    RETURNS (list[str]): The first five that differ, as `path: one → two`, and how many more do.
+    two (Config): The config of the resumed run.
+    RETURNS (list[str]): The first five differences as `path: one → two`, and the number of further ones.
     """
     a, b = dict(_settings(one.interpolate())), dict(_settings(two.interpolate()))
     values = {str(value) for config in (a, b) for path, value in config.items() if path.startswith("paths.")}
@@ -75,11 +76,11 @@ def config_differences(one: Config, two: Config) -> list[str]:
 
 
 def require_precision(config: Mapping[str, Any], gpu_id: int) -> None:
-    """Check that the device supports the precision of a config.
+    """Check that the device supports the `precision` settings of a config.
 
-    config (Mapping[str, Any]): Interpolated.
-    gpu_id (int): −1 for the CPU.
-    RAISES (TrainingError): For fp16 on a CPU, and for bf16 on a GPU that does not have it.
+    config (Mapping[str, Any]): The interpolated config.
+    gpu_id (int): GPU id, or −1 for the CPU.
+    RAISES (TrainingError): For fp16 on a CPU, or bf16 on a GPU that does not support it.
     """
     for path, precision in find_settings(config.get("components", {}), "precision", "components"):
         if precision == "fp16" and gpu_id < 0:
@@ -89,10 +90,10 @@ def require_precision(config: Mapping[str, Any], gpu_id: int) -> None:
 
 
 def long_warm_ups(config: Mapping[str, Any]) -> list[str]:
-    """Find schedules whose warm-up does not end within the run.
+    """Find learning rate schedules whose warm-up is not shorter than the run.
 
-    config (Mapping[str, Any]): Interpolated.
-    RETURNS (list[str]): One warning for each.
+    config (Mapping[str, Any]): The interpolated config.
+    RETURNS (list[str]): One warning per schedule.
     """
     training = config["training"]
     linear = {path.rpartition(".")[0] for path, name in find_settings(training, "@schedules") if name == LINEAR}
@@ -104,14 +105,20 @@ def long_warm_ups(config: Mapping[str, Any]) -> list[str]:
 
 
 def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of every setting of a name in a config, at any depth, except where it is null."""
+    """Find all settings of a given name in a config, at any depth.
+
+    config (Any): A config, or a section or value of one.
+    name (str): Name of the setting.
+    path (str): Path of the section, put before the yielded paths.
+    YIELDS (tuple[str, Any]): Path and value of each setting or block that is not null.
+    """
     for here, value in _settings(config, path, blocks=True):
         if here.rpartition(".")[2] == name and value is not None:
             yield here, value
 
 
 def _settings(config: Any, path: str = "", *, blocks: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of every setting, and of every block if asked for."""
+    """Yield the path and value of every setting, and with `blocks` also of every section."""
     if isinstance(config, Mapping):
         for name, value in config.items():
             here = f"{path}.{name}" if path else name

@@ -1,1 +1,1 @@
-"""tokens → windows → wordpieces → hidden: any Hugging Face encoder or decoder."""
+"""Encode tokens with a Hugging Face encoder or decoder: windows, wordpiece ids, one hidden vector per token."""

@@ -1,4 +1,4 @@
-"""input ids → hidden states: a Hugging Face encoder or decoder, loaded and changed as the settings say."""
+"""Load a Hugging Face encoder or decoder, and apply the settings: adapters, quantization, frozen layers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,7 +33,7 @@ from .wordpieces import IdsT
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-# Names of dropout rates in the configs of different families
+# Names of dropout rates in the configs of different model families
 DROPOUTS = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -47,11 +47,11 @@ DROPOUTS = (
 
 
 class Backbone(nn.Module):
-    """A base model with all that the settings add to it.
+    """A base model with the adapters, quantization and frozen layers of its settings.
 
-    model: The model of transformers, with adapters injected.
-    settings: The settings that it was made with.
-    kept: Ids, in the base, of the wordpieces that a trimmed vocabulary has; None if it was not trimmed.
+    model: The model of transformers, adapters included.
+    settings: The settings that the model was built with.
+    kept: Ids, in the base model, of the wordpieces of a trimmed vocabulary; None if it was not trimmed.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
@@ -67,7 +67,7 @@ class Backbone(nn.Module):
 
     @property
     def max_length(self) -> int | None:
-        """Longest sequence in wordpieces, special ones included; None if there is no limit."""
+        """Longest sequence that the model supports, in wordpieces with special ones; None if there is no limit."""
         config = self.model.config
         limit = getattr(config, "max_position_embeddings", None)
         if limit is None:
@@ -76,12 +76,12 @@ class Backbone(nn.Module):
         return int(limit) - offset
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Encode a batch.
+        """Encode a batch of sequences.
 
         input_ids (torch.Tensor): Integers, (batch, length), padded on the right.
         attention_mask (torch.Tensor): (batch, length), 1 for wordpieces and 0 for padding.
-        RETURNS (torch.Tensor): float32, (batch, length, width)
-        RAISES (ValueError): If the sequences are longer than the base supports.
+        RETURNS (torch.Tensor): Hidden states, float32, (batch, length, width).
+        RAISES (ValueError): If the sequences are longer than `max_length`.
         """
         if not input_ids.numel():
             return torch.zeros(*input_ids.shape, self.width, device=input_ids.device)
@@ -100,17 +100,17 @@ class Backbone(nn.Module):
 def load_backbone(
     name: str, *, kept: IdsT | None = None, device: str | torch.device = "cpu", **settings: Any
 ) -> Backbone:
-    """Load a base from the Hub, its cache or a folder, and apply settings to it.
+    """Load a base model from the Hub, its cache or a folder, and apply settings to it.
 
-    name (str): Id on the Hub, or a folder. Of a checkpoint with a head, the encoder is loaded.
-    kept (IdsT | None): Ids of the wordpieces to which its vocabulary is trimmed; None for all.
-    device (str | torch.device): The device to load it on.
-    settings: The other fields of `BackboneSettings`.
-    RETURNS (Backbone): In evaluation mode, with random adapters whose update is 0.
-    RAISES (ValueError): For a base or settings that are not possible. Each message names the setting.
+    name (str): Id on the Hub, or a folder. If the checkpoint has a head, only its encoder is loaded.
+    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; None for all.
+    device (str | torch.device): The device of the weights.
+    settings: The fields of `BackboneSettings` other than `name`.
+    RETURNS (Backbone): The backbone, in evaluation mode. New adapters start with an update of zero.
+    RAISES (ValueError): If the base model cannot be loaded, or does not support a setting; the message names it.
     """
     config = read_config(name, settings.get("revision"))
-    # A branch moves: adapters belong to the commit that was loaded.
+    # A branch gets new commits. Keep the commit that was loaded: adapters depend on its weights.
     revision = getattr(config, "_commit_hash", None) or settings.get("revision")
     return build_backbone(
         BackboneSettings(name, **{**settings, "revision": revision}), config, kept=kept, device=device
@@ -126,13 +126,17 @@ def build_backbone(
     kept: IdsT | None = None,
     device: str | torch.device = "cpu",
 ) -> Backbone:
-    """Build a backbone.
+    """Build a backbone from its settings and the config of its base model.
 
-    weights (Mapping[str, torch.Tensor] | None): Of the base, quantized if the settings say so; if None, the base is
-        read by name.
-    adapter (dict[str, torch.Tensor] | None): Of the adapters; random if None.
-    kept (IdsT | None): Ids of the wordpieces that the vocabulary is trimmed to; that of `weights` is already.
-    RETURNS (Backbone): As `load_backbone`.
+    settings (BackboneSettings): The settings to apply.
+    config (PretrainedConfig): Config of the base model; changed in place.
+    weights (Mapping[str, torch.Tensor] | None): Weights of the base model by name, quantized if the settings say so;
+        if None, they are read from the checkpoint `settings.name`.
+    adapter (dict[str, torch.Tensor] | None): Weights of the adapters by name; None for new adapters.
+    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; that of `weights` is trimmed already.
+    device (str | torch.device): The device of the weights.
+    RETURNS (Backbone): The backbone, in evaluation mode.
+    RAISES (ValueError): As `load_backbone`, or if the adapters were trained on another base model.
     """
     device, memory = torch.device(device), settings.memory
     warn_if_emulated(memory.precision, device)
@@ -168,8 +172,12 @@ def build_backbone(
 
 
 def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
-    """Write settings into a config."""
-    config.use_cache = False  # the keys and values that decoders would cache for generating text
+    """Set the dropout rates of a model config, in place, and switch off its cache.
+
+    config (PretrainedConfig): The config.
+    dropout (float | None): Value of every dropout rate; None keeps the rates of the checkpoint.
+    """
+    config.use_cache = False  # decoders would keep the keys and values of all layers, for text generation
     if dropout is not None:
         for name in DROPOUTS:
             if hasattr(config, name):
@@ -177,11 +185,12 @@ def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
 
 
 def configure(model: Base, settings: BackboneSettings) -> Backbone:
-    """Apply settings to a base: adapters, frozen layers, gradient checkpointing, frozen weights in half precision.
+    """Add adapters, freeze layers, set up gradient checkpointing, and convert frozen weights to half precision.
 
-    model (Base): Quantized already, if the settings say so.
-    RETURNS (Backbone): In evaluation mode.
-    RAISES (ValueError): For adapters or layers that this base cannot have.
+    model (Base): The base model, changed in place. It is quantized already, if the settings say so.
+    settings (BackboneSettings): The settings.
+    RETURNS (Backbone): The backbone, in evaluation mode.
+    RAISES (ValueError): If the model has no layers of the names in `lora`, or fewer layers than are to be frozen.
     """
     model.requires_grad_(settings.quantization is None)
     if settings.lora is not None:
@@ -195,7 +204,9 @@ def configure(model: Base, settings: BackboneSettings) -> Backbone:
 
 
 def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Check that every tokenizer id has an embedding. A GPU would report a missing one as a failed assertion.
+    """Check that the model has an embedding for every id of its tokenizer.
+
+    A lookup of a missing embedding would fail on a GPU with an assertion in a kernel, which names no cause.
 
     RAISES (BaseModelError): If an id has no embedding.
     """
@@ -206,7 +217,10 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
-    """Return the hash of a base, and check that it is the one that the adapters were trained on."""
+    """Return the hash of a base model.
+
+    RAISES (PipelineMismatchError): If the settings have the hash of another base model: saved adapters belong to that.
+    """
     found = fingerprint(model)
     if settings.base_hash not in (None, found):
         raise PipelineMismatchError(

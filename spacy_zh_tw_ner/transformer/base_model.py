@@ -1,4 +1,4 @@
-"""Base models of any family: their type, their layers, and the direction of their attention."""
+"""Inspect base models of any family: layers, depth of each parameter, direction of attention."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-# Added to an attention score, it leaves nothing after the softmax; the sum is finite in float16.
+# Added to the attention score of a masked position, which gets probability 0; the sum is finite in float16.
 MASKED_SCORE = -30_000.0
 # Families in which the first position has the number of the padding id + 1
 NUMBERED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 class Base(nn.Module):
-    """A `transformers.PreTrainedModel` as a type checker should see it. It is never instantiated."""
+    """Type of a `transformers.PreTrainedModel` for type checkers; never instantiated."""
 
     config: Any
     get_input_embeddings: Callable[[], nn.Embedding]
@@ -21,7 +21,7 @@ class Base(nn.Module):
 
 
 def layers_of(model: Base) -> nn.ModuleList:
-    """Find the stack of Transformer layers.
+    """Return the Transformer layers of a model.
 
     RETURNS (nn.ModuleList): The layers, in the order in which they run. ALBERT has one layer, which runs many times.
     """
@@ -29,9 +29,10 @@ def layers_of(model: Base) -> nn.ModuleList:
 
 
 def depths(model: Base) -> dict[str, int]:
-    """Return the depth of each parameter.
+    """Return the depth of each parameter, counted in layers.
 
-    RETURNS (dict[str, int]): For each name, 0 for embeddings, i + 1 for layer i, and n + 1 for what follows n layers.
+    RETURNS (dict[str, int]): Depth by parameter name: 0 for embeddings, i + 1 for layer i (from 0), and n + 1 for
+        parameters after the n layers.
     """
     path, layers = _stack(model)
     found = {}
@@ -50,15 +51,15 @@ def shares_layers(model: Base) -> bool:
 
 
 def is_decoder(model: Base) -> bool:
-    """Return whether attention is causal unless a mask says otherwise."""
+    """Return whether a model is a decoder, whose attention is causal by default."""
     return any(getattr(module, "is_causal", False) for module in model.modules())
 
 
 def bidirectional_mask(attention_mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Build a mask with which a decoder attends in both directions.
 
-    Without padding, a decoder drops a two-dimensional mask and runs its causal kernel; a mask with one row a query is
-    passed on as it is, in sdpa and eager attention.
+    If there is no padding, transformers drops a two-dimensional mask and runs the causal kernel. A mask with one row
+    per query reaches the attention unchanged, with the implementations "sdpa" and "eager".
 
     attention_mask (torch.Tensor): (batch, length), 1 for wordpieces and 0 for padding.
     dtype (torch.dtype): Type of the attention scores.
@@ -70,7 +71,8 @@ def bidirectional_mask(attention_mask: torch.Tensor, dtype: torch.dtype) -> torc
 
 
 def _stack(model: Base) -> tuple[str, nn.ModuleList]:
-    # ALBERT's config counts how often layers run, and, as groups, how many there are.
+    """Return the name and the module of the Transformer layers."""
+    # In ALBERT's config, `num_hidden_layers` is how often layers run, and `num_hidden_groups` how many there are.
     n = getattr(model.config, "num_hidden_groups", model.config.num_hidden_layers)
     return next(
         (name, module)

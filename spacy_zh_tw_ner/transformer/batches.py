@@ -1,4 +1,4 @@
-"""windows → micro-batches: padded arrays for a model, and the tokens that their hidden states belong to."""
+"""Group windows into micro-batches: padded input ids, and the token that each hidden state belongs to."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,19 +11,24 @@ from ..tokenization.clause_cuts import Window
 from .windows import WindowedDocs
 from .wordpieces import WordpieceTable
 
-MAX_PADDED = 16_384  # wordpieces, padding included, that run at once without a graph
-# Longer windows are padded to a multiple of EVEN: long documents then need few sizes of tensors, which fragment memory
-# less, and few sizes of products, for each of which oneDNN caches a kernel. Short ones would have too much padding.
+MAX_PADDED = 16_384  # largest micro-batch, in wordpieces with padding
+# Windows of more than SHORT wordpieces are padded to a multiple of EVEN, so that tensors have few different shapes:
+# memory is less fragmented, and oneDNN, which caches a kernel per shape, has fewer. Short windows would get too much
+# padding.
 SHORT, EVEN = 128, 8
 
 
 class MicroBatch(NamedTuple):
-    """Windows that run together.
+    """Windows that run through the model together.
 
-    input_ids: (n_windows, length) long. attention_mask: the same, 1 for wordpieces and 0 for padding.
-    places: (n,) indices, in the flattened hidden states, of the wordpieces of the windows' own tokens.
-    tokens: (n,) index of the token of each of these wordpieces, through all documents.
-    shares: (n,) float32, 1 / number of wordpieces of the token: a token's vector is the mean of its wordpieces'.
+    Of each window, only the hidden states of its own tokens are used (see `windows`). `n` is the number of wordpieces
+    of all own tokens.
+
+    input_ids: (n_windows, length) int64.
+    attention_mask: (n_windows, length) int64, 1 for wordpieces and 0 for padding.
+    places: (n,) index of each wordpiece in the hidden states, flattened to (n_windows × length, width).
+    tokens: (n,) index of the token of each wordpiece, counted through all documents.
+    shares: (n,) float32, 1 / number of wordpieces of the token: a token's vector is the mean over its wordpieces.
     """
 
     input_ids: torch.Tensor
@@ -43,7 +48,7 @@ class MicroBatch(NamedTuple):
         return self.input_ids.numel()
 
     def cut(self, limit: int | None) -> "list[MicroBatch]":
-        """Halve the batch until each part has at most `limit` wordpieces, padding included, or is one window.
+        """Halve the batch until each part has at most `limit` wordpieces, padding included, or is a single window.
 
         RETURNS (list[MicroBatch]): In order; the batch itself, if it is small enough or `limit` is None.
         """
@@ -68,14 +73,15 @@ def make_micro_batches(
     max_padded: int | None = None,
     max_length: int | None = None,
 ) -> list[MicroBatch]:
-    """Group windows of similar length.
+    """Group windows of similar length into micro-batches.
 
-    cut (WindowedDocs): The documents.
-    table (WordpieceTable): The table that they were cut with.
-    max_windows (Optional[int]): Windows in a micro-batch, at most.
-    max_padded (Optional[int]): Wordpieces in a micro-batch, padding included, at most; never more than MAX_PADDED.
+    cut (WindowedDocs): The documents, cut into windows.
+    table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
+    max_windows (Optional[int]): Most windows in a micro-batch.
+    max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED.
     max_length (Optional[int]): Longest sequence that the model supports, special wordpieces and padding included.
-    RETURNS (list[MicroBatch]): On the CPU, the longest first, so that one that does not fit in memory fails at once.
+    RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first: if they do not fit in memory,
+        this shows at once.
     """
     bounds = cut.before[np.array([(window.start, window.end) for window in cut.windows], dtype=np.int64).reshape(-1, 2)]
     sizes = bounds[:, 1] - bounds[:, 0] + table.n_special  # (n_windows,)
@@ -86,6 +92,7 @@ def make_micro_batches(
 
 
 def _micro_batch(group: Sequence[Window], length: int, cut: WindowedDocs, table: WordpieceTable) -> MicroBatch:
+    """Build the arrays of a group of windows, padded to `length` wordpieces."""
     wordpieces, before = cut.wordpieces, cut.before
     bounds = before[np.array(group)]  # (n_windows, 4) in wordpieces: start, end, own_start, own_end
     sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)

@@ -1,6 +1,6 @@
 """Load base models from a folder, the Hugging Face cache or the Hub. `HF_HUB_OFFLINE=1` excludes the Hub.
 
-No code of a repository is run. Errors of transformers become one sentence.
+Code in a repository is never run. Errors of transformers are raised again as `BaseModelError`, with a short message.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 
 def read_config(name: str, revision: str | None) -> "PretrainedConfig":
-    """Read a model's config.
+    """Read the config of a base model.
 
-    RAISES (ValueError): If there is none, or transformers does not support its family.
+    name (str): Id on the Hub, or a folder.
+    revision (str | None): Branch, tag or commit on the Hub; None for the newest.
+    RETURNS (PretrainedConfig): The config.
+    RAISES (ValueError): If there is no config, or transformers does not support the model family.
     """
     from transformers import AutoConfig
 
@@ -32,9 +35,11 @@ def read_config(name: str, revision: str | None) -> "PretrainedConfig":
 
 
 def read_tokenizer(name: str, revision: str | None) -> "PreTrainedTokenizerBase":
-    """Read a model's tokenizer.
+    """Read the tokenizer of a base model.
 
-    RAISES (ValueError): If there is none.
+    name (str), revision (str | None): As in `read_config`.
+    RETURNS (PreTrainedTokenizerBase): The tokenizer.
+    RAISES (ValueError): If there is no tokenizer.
     """
     from transformers import AutoTokenizer
 
@@ -54,12 +59,17 @@ def read_model(
     device: torch.device,
     int8_cpu: bool = False,
 ) -> Base:
-    """Load the encoder of a checkpoint of any kind, without pooler and head.
+    """Load the encoder of a checkpoint, without its pooler and head.
 
-    weights (Mapping[str, torch.Tensor] | None): Use these, and read no file.
-    quantization (BitsAndBytesConfig | None): Quantize weights that are read. `weights` are quantized already.
-    int8_cpu (bool): Quantize linear layers for CPUs. `weights` may be quantized already.
-    RETURNS (Base): float32 except for quantized layers, in evaluation mode.
+    name (str), revision (str | None): As in `read_config`.
+    config (PretrainedConfig): Config of the model.
+    weights (Mapping[str, torch.Tensor] | None): Weights by name; None reads those of the checkpoint.
+    quantization (BitsAndBytesConfig | None): Quantization by bitsandbytes. It applies to the weights of the checkpoint;
+        `weights` must be quantized already.
+    attn_implementation (str | None): "sdpa", "eager", or None for the default of transformers.
+    device (torch.device): The device of the weights.
+    int8_cpu (bool): Whether to quantize linear layers for CPUs. `weights` may be quantized already.
+    RETURNS (Base): The model, in evaluation mode; float32 except for quantized layers.
     RAISES (ValueError): If a weight is missing or has another shape, or as `read_config`.
     """
     cls = _model_class(name, config)
@@ -118,16 +128,18 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
 
 
 def empty_model(name: str, config: "PretrainedConfig", *, attn_implementation: str | None = "sdpa") -> Base:
-    """Build a base on torch's `meta` device, where weights have shapes and no values.
+    """Build a base model on torch's `meta` device, where weights have shapes but no values.
 
-    RAISES (ValueError): As `read_config`.
+    name (str): Name of the model in messages.
+    config (PretrainedConfig), attn_implementation (str | None): As in `read_model`.
+    RAISES (ValueError): If the model family is not supported.
     """
     with _NothingAllocated():
         return _build(name, config, attn_implementation).to("meta")
 
 
 def _build(name: str, config: "PretrainedConfig", attn_implementation: str | None) -> Base:
-    """Build a base without initializing its weights."""
+    """Build a base model without initializing its weights."""
     from transformers.modeling_utils import no_init_weights
 
     cls = _model_class(name, config)
@@ -138,9 +150,9 @@ def _build(name: str, config: "PretrainedConfig", attn_implementation: str | Non
 
 
 class _NothingAllocated(TorchFunctionMode):
-    """Create new tensors on the meta device.
+    """Create the tensors of `torch.empty`, `torch.zeros` and `torch.ones` on the meta device.
 
-    `torch.device("meta")` does so with `torch.arange`, too, which then takes half a second when it is first called.
+    The context `torch.device("meta")` also does this for `torch.arange`, whose first call then takes half a second.
     `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
     """
 
@@ -154,10 +166,10 @@ class _NothingAllocated(TorchFunctionMode):
 def _load_for_cpu(
     name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor], attn_implementation: str | None
 ) -> Base:
-    """Build a model around 8-bit weights, without ever allocating them in float32."""
+    """Build a model with 8-bit linear layers from `weights`, without allocating these layers in float32."""
     from accelerate import init_empty_weights
 
-    with init_empty_weights(include_buffers=False):  # buffers, such as position ids, are in no file
+    with init_empty_weights(include_buffers=False):  # buffers, such as position ids, are not saved
         model = _build(name, config, attn_implementation)
     load_for_cpu(model, weights)
     missing = [key for key, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
@@ -167,7 +179,7 @@ def _load_for_cpu(
 
 
 def _require_shapes(name: str, config: "PretrainedConfig", weights: Mapping[str, torch.Tensor]) -> None:
-    """Check that a config describes these weights, before a model of its sizes is allocated.
+    """Check that weights have the names and shapes that a config implies, before a model of these shapes is allocated.
 
     RAISES (UnreadableFileError): If a weight is missing or has another shape.
     """
@@ -186,11 +198,15 @@ def _missing_weights(name: str, config: "PretrainedConfig", missing: Any) -> str
 
 
 def _attention(cls: Any, wanted: str | None) -> str | None:
-    """Return the attention to ask for: ELECTRA and DeBERTa have only their own."""
+    """Return `wanted`, or None instead of "sdpa" for families without it, such as ELECTRA and DeBERTa."""
     return None if wanted == "sdpa" and not getattr(cls, "_supports_sdpa", True) else wanted
 
 
 def _model_class(name: str, config: "PretrainedConfig") -> Any:
+    """Return the model class of transformers for a config.
+
+    RAISES (BaseModelError): If there is none, or it is an encoder-decoder.
+    """
     from transformers import MODEL_MAPPING
 
     if type(config) not in MODEL_MAPPING or config.is_encoder_decoder:
@@ -199,14 +215,18 @@ def _model_class(name: str, config: "PretrainedConfig") -> Any:
 
 
 def _without_pooler(cls: type) -> dict[str, bool]:
+    """Return the keyword arguments that build a model class without its pooler."""
     return {"add_pooling_layer": False} if "add_pooling_layer" in signature(cls).parameters else {}
 
 
 @contextmanager
 def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Convert errors of transformers, and silence its list of the heads that are not loaded.
+    """Context manager: convert errors of transformers, and silence its warnings about heads that are not loaded.
 
-    passing (tuple[type[Exception], ...]): Errors that an outer caller converts, such as those of bitsandbytes.
+    name (str), revision (str | None): The base model, for messages.
+    passing (tuple[type[Exception], ...]): Errors that are not converted here but by the caller, such as those of
+        bitsandbytes.
+    RAISES (BaseModelError): For any other error of transformers.
     """
     from transformers.utils import is_offline_mode, logging
 
@@ -217,7 +237,7 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
     except (torch.OutOfMemoryError, ZhTwNerError):
         raise
     except Exception as error:
-        # The one place that reads messages of transformers: these two cases have no class of their own there.
+        # Search messages of transformers only here: it has no exception classes for these two cases.
         if isinstance(error, RuntimeError) and "size mismatch" in str(error):
             raise BaseModelError(Errors.ZT323.format(name=name, reason=_first_line(error, "size mismatch"))) from error
         if isinstance(error, passing) and not isinstance(error, RecursionError):
@@ -233,4 +253,5 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
 
 
 def _first_line(error: Exception, having: str = "") -> str:
+    """Return the first line of a message that contains `having`, or the repr of the error."""
     return next((line.strip() for line in str(error).splitlines() if line.strip() and having in line), repr(error))

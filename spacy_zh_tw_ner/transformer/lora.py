@@ -1,4 +1,4 @@
-"""Low-rank adapters: injected in place by peft, read and written by the names of the model without adapters."""
+"""Low-rank adapters (LoRA): inject them into a model with peft, and save and load their weights by name."""
 
 from collections.abc import Mapping
 
@@ -32,13 +32,14 @@ TARGETS = {
 
 
 def add_lora(model: Base, settings: LoraSettings) -> None:
-    """Inject adapters into linear layers. From then on they train, and of the rest what `bias` says.
+    """Inject adapters into the linear layers of a model, in place.
 
-    ALBERT's layers share one set of weights, and so one set of adapters.
+    After that, only the adapters train, and the biases that `settings.bias` names. ALBERT's layers share one set of
+    weights, and so one set of adapters.
 
-    RAISES (ValueError): If a target names no linear layer, or the default targets of the family are not known.
+    RAISES (ValueError): If no linear layer has the name of a target, or the family has no default targets.
     """
-    silence_bitsandbytes()  # peft imports it
+    silence_bitsandbytes()  # peft imports bitsandbytes
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(
@@ -51,12 +52,12 @@ def add_lora(model: Base, settings: LoraSettings) -> None:
     )
     inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
-        if is_adapter(name):  # for 4-bit weights, peft makes them in half precision, which rounds small updates to 0
+        if is_adapter(name):  # on 4-bit weights, peft creates them in half precision, which rounds small updates to 0
             parameter.data = parameter.data.float()
 
 
 def is_adapted(module: nn.Module) -> bool:
-    """Return whether a module is a linear layer with adapters; the layer itself is its `base_layer`."""
+    """Return whether a module is a linear layer with adapters. Its `base_layer` is the layer without them."""
     return hasattr(module, "base_layer") and hasattr(module, "lora_A")
 
 
@@ -66,14 +67,16 @@ def is_adapter(name: str) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a parameter in the model without adapters."""
+    """Return the name that a parameter has in the model without adapters."""
     return name.replace(".base_layer.", ".")
 
 
 def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
-    """Return the adapters, and the biases that train with them, by the names in the model without adapters.
+    """Return the weights of the adapters and the biases that train with them.
 
-    bias (str): As in the settings. Parameters count whether they are frozen or not.
+    model (nn.Module): A model with adapters, frozen or not.
+    bias (str): `LoraSettings.bias`.
+    RETURNS (dict[str, torch.Tensor]): Weights by their names in the model without adapters.
     """
     return {
         plain_name(name): parameter.detach()
@@ -85,8 +88,11 @@ def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
 
 
 def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor]) -> None:
-    """Copy saved adapters into a model.
+    """Copy saved adapter weights into a model.
 
+    model (nn.Module): A model with adapters; changed in place.
+    bias (str): `LoraSettings.bias`.
+    weights (Mapping[str, torch.Tensor]): From `adapter_weights`.
     RAISES (ValueError): If a name or shape is not that of this model's adapters.
     """
     own = adapter_weights(model, bias)
@@ -99,6 +105,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
 
 
 def _targets(model: Base, settings: LoraSettings) -> tuple[str, ...]:
+    """Return the names, or the ends of names, of the linear layers that get adapters."""
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     candidates = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
     family = model.config.model_type

@@ -18,7 +18,7 @@ from .base_model import Base, depths, layers_of, shares_layers
 T = TypeVar("T")
 ContextsT: TypeAlias = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# Messages of out-of-memory errors without a class of their own: on a CPU, and from cuBLAS and cuDNN.
+# Parts of messages of out-of-memory errors that are plain RuntimeErrors: on a CPU, and from cuBLAS and cuDNN.
 OUT_OF_MEMORY = (
     "DefaultCPUAllocator",
     "out of memory",
@@ -28,17 +28,23 @@ OUT_OF_MEMORY = (
 
 
 def warn_if_emulated(precision: str, device: torch.device) -> None:
-    """Warn if a device emulates this precision, so that it is slower than float32."""
+    """Warn if a device emulates a precision, which is then slower than float32.
+
+    precision (str): "fp32", "fp16" or "bf16".
+    """
     if precision != "fp32" and not is_native(precision, device):
         other = "fp16" if device.type == "cuda" else "fp32"
         warnings.warn(Warnings.ZT920.format(precision=precision, device=device, other=other), stacklevel=2)
 
 
 def halve_frozen(model: Base, precision: str) -> None:
-    """Convert frozen weights to half precision where that changes no result.
+    """Convert frozen weights to half precision, in place, where that does not change the results.
 
-    Autocast rounds the weights of linear layers in each step anyway: rounded once, they take half the memory. It does
-    not round embeddings, so these are converted only if the checkpoint has them in half precision.
+    Autocast rounds the weights of linear layers in each step: rounded once in advance, they take half the memory. It
+    does not round embeddings, so an embedding is converted only if all its values are exact in half precision.
+
+    model (Base): The model.
+    precision (str): The precision of autocast; "fp32" converts nothing.
     """
     if precision == "fp32":
         return
@@ -52,11 +58,11 @@ def halve_frozen(model: Base, precision: str) -> None:
 
 
 def halve_embedding(part: nn.Embedding, dtype: torch.dtype, *, is_half_on_meta: bool = False) -> None:
-    """Convert an embedding to half precision if no value changes; its output stays float32.
+    """Convert an embedding to half precision, in place, if no value changes. Its output stays float32.
 
-    part (nn.Embedding): Frozen.
-    dtype (torch.dtype): The half precision.
-    is_half_on_meta (bool): The answer for an embedding without values.
+    part (nn.Embedding): A frozen embedding.
+    dtype (torch.dtype): torch.float16 or torch.bfloat16.
+    is_half_on_meta (bool): Whether to convert an embedding on the meta device, which has no values to compare.
     """
     halved = part.weight.data.to(dtype)
     same = halved.dtype == part.weight.dtype
@@ -66,13 +72,14 @@ def halve_embedding(part: nn.Embedding, dtype: torch.dtype, *, is_half_on_meta: 
 
 
 def _to_float(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    """Forward hook: convert the output to float32."""
     return output.float()
 
 
 def freeze(model: Base, n: int) -> None:
-    """Freeze the embeddings and the first layers, with the adapters in them.
+    """Freeze the embeddings and the first layers of a model, with the adapters in them.
 
-    n (int): Number of layers; 0 freezes nothing, the embeddings included.
+    n (int): Number of layers to freeze. With 0, the embeddings are not frozen either.
     RAISES (ValueError): If the model has fewer layers, or its layers share their weights.
     """
     if not n:
@@ -90,9 +97,9 @@ def freeze(model: Base, n: int) -> None:
 def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> None:
     """Discard the activations of each layer in training, and compute them again for the backward pass.
 
-    Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost". transformers supports it for some families and
-    not for ALBERT. The variant without re-entrance needs no input that requires a gradient, so that it works with
-    frozen embeddings, LoRA and quantized weights.
+    Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost". transformers supports it for some families only,
+    and not for ALBERT. With `use_reentrant=False`, the input of a layer does not have to require a gradient; this is
+    needed for frozen embeddings, LoRA and quantized weights.
 
     contexts (Callable): Returns the context managers of the first and of the second forward pass of a layer.
     """
@@ -101,6 +108,7 @@ def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> Non
 
 
 def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any) -> Any:
+    """Call the forward method of a layer, with gradient checkpointing in training."""
     forward = partial(type(layer).forward, layer)
     if layer.training and torch.is_grad_enabled():
         return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
@@ -108,21 +116,21 @@ def _run_layer(layer: nn.Module, contexts: ContextsT, *args: Any, **kwargs: Any)
 
 
 class TorchOutOfMemoryError(OutOfMemoryError, torch.OutOfMemoryError):
-    """Memory that ran out in a model; also torch's class, by which training loops notice it."""
+    """A model ran out of memory. It is also a `torch.OutOfMemoryError`, which training loops catch."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory has run out."""
+    """Return whether an error of torch means that memory has run out."""
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
     )
 
 
 def attempt(run: Callable[[], T]) -> tuple[T] | None:
-    """Run a function that may need more memory than there is.
+    """Call a function. If memory runs out, free all that the call has allocated.
 
-    run (Callable[[], T]): The function. If it fails, it must leave nothing that keeps it from running again.
-    RETURNS (tuple[T] | None): Its result, in a tuple; None if memory ran out, after all of it has been freed.
+    run (Callable[[], T]): The function. It must be possible to call it again after an error.
+    RETURNS (tuple[T] | None): The result, in a tuple of one; None if memory ran out.
     RAISES: Any other error of the function.
     """
     try:
@@ -130,7 +138,7 @@ def attempt(run: Callable[[], T]) -> tuple[T] | None:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-    # Only here is the traceback gone, which held on to the tensors of every frame.
+    # After the `except` block, the traceback no longer refers to the tensors of all frames.
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

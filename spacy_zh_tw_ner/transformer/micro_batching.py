@@ -1,23 +1,23 @@
 """Run forward and backward passes of a backbone in micro-batches that fit into memory.
 
-A batch runs as a whole while it fits. If it does not, or `micro_batch` says so, it runs in micro-batches of windows:
+A batch runs as a whole if it fits. If it does not, or the setting `micro_batch` is a number, it runs in micro-batches:
 
     batch of 4 windows          w1 w2 w3 w4
-    forward, no graph           [w1 w2] → hidden states     [w3 w4] → hidden states     random states are kept
+    forward, no graph           [w1 w2] → hidden states     [w3 w4] → hidden states     random states are saved
     head and CRF                all hidden states → loss → gradients of all hidden states
     forward again with a graph  [w1 w2] ↺ same dropout, backward, graph freed
                                 [w3 w4] ↺ same dropout, backward, graph freed           gradients add up
 
-The gradients are those of the whole batch, for one more forward pass and the memory of one micro-batch (Chen et al.
-2016, https://arxiv.org/abs/1604.06174, over the batch instead of the layers).
+The result is the gradient of the whole batch. It takes one more forward pass, and the memory of one micro-batch (Chen
+et al. 2016, https://arxiv.org/abs/1604.06174, applied to the batch instead of the layers).
 
-An out-of-memory error halves the micro-batch, and only what is not done yet is repeated:
+An out-of-memory error halves the micro-batch, and only the unfinished part is repeated:
 
     [w1 w2] done    [w3 w4] out of memory in the backward pass, after some parameters have their gradients
                     [w3] [w4] again, for the other parameters alone
 
-A micro-batch that is halved in its backward pass draws other dropout that one time. In all other cases the gradients
-are equal to those of the whole batch but for rounding.
+If a micro-batch is halved in its backward pass, its dropout masks differ from those of the forward pass that one time.
+In all other cases, the gradients equal those of the whole batch up to rounding.
 """
 
 import logging
@@ -38,17 +38,17 @@ from .settings import AUTO
 
 RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 T = TypeVar("T")
-CPU_NUMBERS = 200_000  # of hidden states: 641 wordpieces of 312 numbers, 260 of 768
+CPU_NUMBERS = 200_000  # wordpieces × width of a batch on a CPU: 641 wordpieces of width 312, or 260 of width 768
 logger = logging.getLogger("spacy_zh_tw_ner")
 
 
 @dataclass
 class ForwardPass:
-    """The forward pass of a micro-batch, before its backward pass.
+    """Data of a micro-batch between its forward and its backward pass.
 
-    batch: The micro-batch. state: State of the random numbers before it.
-    values: (n, width) its result, if its graph is kept.
-    is_last_try: Whether it is one window, which has failed once and cannot be halved.
+    batch: The micro-batch. state: State of the random number generators before the forward pass.
+    values: (n, width) result of the forward pass with its graph; None if it ran without a graph.
+    is_last_try: Whether this is a single window that has run out of memory before. It cannot be halved again.
     """
 
     batch: MicroBatch
@@ -58,23 +58,23 @@ class ForwardPass:
 
 
 class MicroBatchRunner:
-    """Runs a backbone, and remembers how much of a batch fits.
+    """Runs a backbone in micro-batches, and remembers how many wordpieces fit into memory.
 
     backbone (Backbone): The backbone.
-    scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass, as fp16 needs it.
+    scale (Callable[[torch.Tensor], torch.Tensor]): Scales a gradient before a backward pass (loss scaling for fp16).
     """
 
     def __init__(self, backbone: Backbone, scale: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.backbone, self.scale = backbone, scale
         self._mode = ModeLock()
         self.micro_batch = backbone.settings.memory.micro_batch
-        # Largest number of wordpieces that run at once, padding included; None while everything has fitted.
+        # Most wordpieces in a micro-batch, padding included; None until memory has run out.
         self.train_limit: int | None = None
         self.eval_limit: int | None = None
 
     @property
     def eval_size(self) -> int | None:
-        """Best number of wordpieces to encode at once without a graph, padding included; None for no limit."""
+        """Number of wordpieces, padding included, to encode at once without a graph; None for no limit."""
         # On a CPU, larger batches are no faster: they take more memory, miss its caches and have more padding.
         limits = [self.eval_limit, CPU_NUMBERS // self.backbone.width if self.device.type == "cpu" else None]
         return min((limit for limit in limits if limit is not None), default=None)
@@ -87,7 +87,7 @@ class MicroBatchRunner:
     def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
         """Encode windows without an autograd graph, in smaller batches if memory runs out.
 
-        batches (Sequence[MicroBatch]): All windows.
+        batches (Sequence[MicroBatch]): The windows of all documents.
         n_tokens (int): Number of tokens of all documents.
         RETURNS (torch.Tensor): (n_tokens, width) float32; zeros for tokens that are in no window.
         RAISES (torch.OutOfMemoryError): If not even one window fits.
@@ -107,9 +107,11 @@ class MicroBatchRunner:
     def begin(
         self, batches: Sequence[MicroBatch], n_tokens: int
     ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
-        """Encode for training.
+        """Encode windows for training.
 
-        RETURNS (tuple[torch.Tensor, Callable]): As `run`, and the backward pass, which takes the gradient of that.
+        batches (Sequence[MicroBatch]), n_tokens (int): As in `run`.
+        RETURNS (tuple[torch.Tensor, Callable]): The hidden states, as `run` returns them, and a function that takes
+            their gradient, (n_tokens, width), and adds up the gradients of the parameters.
         RAISES (torch.OutOfMemoryError): As `run`; if `micro_batch` is null, whenever memory runs out.
         """
         total = sum(batch.size for batch in batches)
@@ -123,7 +125,7 @@ class MicroBatchRunner:
         return hidden, partial(self._backward, passes)
 
     def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode all micro-batches. If they do not fit, return none, and free their graphs."""
+        """Encode micro-batches and keep their graphs; if memory runs out, free the graphs and return an empty list."""
         passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.device)
@@ -136,7 +138,7 @@ class MicroBatchRunner:
         return passes
 
     def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode all, in micro-batches that will fit with a graph."""
+        """Encode windows without graphs, in micro-batches small enough for the backward pass."""
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
@@ -160,14 +162,14 @@ class MicroBatchRunner:
             for i, each in enumerate(passes):
                 done = self._add_gradient(each, gradient, frozenset())
                 if done is not None:
-                    for other in passes[i:]:  # their graphs take the memory that this one needs
+                    for other in passes[i:]:  # free the other graphs for this micro-batch
                         other.values = None
                     if not (alone and each.batch.n_windows == 1):
                         self._shrink(each.batch.size if alone else total)
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Run a micro-batch again in parts, for the parameters that do not have its gradient yet."""
+        """Run a micro-batch again in smaller parts, for the parameters that are not in `done`."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):
@@ -181,9 +183,11 @@ class MicroBatchRunner:
     def _add_gradient(
         self, forward: ForwardPass, gradient: torch.Tensor, done: frozenset[str]
     ) -> frozenset[str] | None:
-        """Add the gradient of one micro-batch to all parameters except those that have it.
+        """Add the gradient of one micro-batch to all parameters that are not in `done`.
 
-        RETURNS (frozenset[str] | None): If memory ran out, the parameters that have it now.
+        done (frozenset[str]): Names of parameters that already have this gradient.
+        RETURNS (frozenset[str] | None): None if it succeeded; if memory ran out, `done` and the names of the
+            parameters that got the gradient before.
         """
         before = self._versions()
 
@@ -202,7 +206,7 @@ class MicroBatchRunner:
         return done | {name for name, version in self._versions().items() if version != before[name]}
 
     def _versions(self) -> dict[str, tuple[int, int] | None]:
-        """Return what changes when a parameter gets a gradient: torch adds it in place, which counts up a version."""
+        """Return, per parameter, a value that changes with its gradient: torch adds in place and counts a version."""
         return {
             name: None if p.grad is None else (id(p.grad), p.grad._version)
             for name, p in self.backbone.named_parameters()
@@ -211,6 +215,7 @@ class MicroBatchRunner:
 
     @contextmanager
     def _frozen(self, names: frozenset[str]) -> Iterator[None]:
+        """Context manager: compute no gradients for these parameters."""
         parameters = [p for name, p in self.backbone.named_parameters() if name in names] if names else []
         for parameter in parameters:
             parameter.requires_grad_(False)
@@ -221,19 +226,20 @@ class MicroBatchRunner:
                 parameter.requires_grad_(True)
 
     def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """Return the share of each wordpiece in the vector of its token, (n, width)."""
+        """Return the hidden state of each wordpiece, times its share in the vector of its token, (n, width)."""
         batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
         hidden = self.backbone(batch.input_ids, batch.attention_mask)  # (n_windows, length, width)
         return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])
 
     def _collect(self, batch: MicroBatch, values: torch.Tensor, hidden: torch.Tensor) -> None:
+        """Add the values of a micro-batch to the vectors of its tokens, in place."""
         hidden.index_add_(0, batch.tokens.to(hidden.device), values.detach())
 
     def _zeros(self, n_tokens: int) -> torch.Tensor:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
-        """Call `attempt`, unless `micro_batch` is null."""
+        """Call `attempt`; if `micro_batch` is null, raise out-of-memory errors instead."""
         if self.micro_batch is not None:
             return attempt(run)
         try:
@@ -246,7 +252,7 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return the values of a micro-batch, or None. One window is tried twice, with the memory that was freed."""
+        """Return the values of a micro-batch, or None if memory ran out. A single window gets a second attempt."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)
@@ -259,7 +265,7 @@ class MicroBatchRunner:
         self.train_limit = self._smaller(size, self.train_limit)
 
     def _smaller(self, size: int, limit: int | None) -> int:
-        """Return half of what did not fit. The first time is logged as a warning."""
+        """Return the new limit, half of the size that did not fit, and log it: the first time as a warning."""
         smaller = min(size // 2, limit if limit is not None else size)
         logger.log(logging.WARNING if limit is None else logging.INFO, Warnings.ZT930.format(size=size, half=smaller))
         return smaller
@@ -275,7 +281,7 @@ def _random_state(device: torch.device) -> RandomT:
 
 @contextmanager
 def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
-    """Draw the same random numbers again; afterwards, continue as if none had been drawn."""
+    """Context manager: draw the random numbers that follow `state`; afterwards, restore the generators."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.set_rng_state(state[0])
         if state[1] is not None:

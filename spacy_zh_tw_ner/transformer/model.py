@@ -1,4 +1,4 @@
-"""docs → hidden states: a Transformer that gives each token one vector."""
+"""Thinc model of a Transformer: one vector for each token of a document of any length."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -18,19 +18,19 @@ from .windows import ClauseWindows, SpanGetterT, WindowedDocs, cut_documents
 from .wordpieces import MAX_WORDPIECES
 
 CHUNK = 2_048  # tokens of a long document whose hidden states are in memory at once
-INTERRUPTIBLE_CHUNK = 512  # the same where other work may interrupt: about one window
+INTERRUPTIBLE_CHUNK = 512  # the same where other work may interrupt (see `safe_points`): about one window
 
 
 def build_token_encoder(
     settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
 ) -> Tok2VecT:
-    """Build the encoder of both registered architectures of `pipe`.
+    """Build the encoder that both registered architectures of `pipe` share.
 
-    settings (BackboneSettings): The base and what is done to it. It is loaded when the model is initialized.
-    get_spans (Callable): Cuts documents. Where spans of spacy-transformers overlap, each token gets its vector from the
-        span in which it has more context on both sides.
+    settings (BackboneSettings): The base model and its settings. It is loaded when the model is initialized.
+    get_spans (Callable): Cuts documents into spans. Where spans overlap, each token gets its vector from the span in
+        which it has more context on both sides.
     save (str), save_dtype (Optional[str]): See `serialization.pack`.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token, the mean of its wordpieces' hidden states.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the mean of its wordpieces' hidden states.
     RAISES (ValueError): For an unknown `save` or `save_dtype`.
     """
     require_choice("save", save, SAVES)
@@ -50,7 +50,7 @@ def shim_of(model: Tok2VecT) -> BackboneShim:
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Load the base, unless there are weights already."""
+    """Load the base model, unless the model has weights already, and set the output width."""
     shim = shim_of(model)
     if not shim.is_loaded:
         shim.load()
@@ -58,7 +58,7 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Encode documents of any length."""
+    """Return one vector per token, (n_tokens, width) for each document, and the backward pass."""
     shim, runner = shim_of(model), shim_of(model).runner
     lengths = [len(doc) for doc in docs]
     cut = _cut(model, docs)
@@ -81,27 +81,29 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def chunk_encoder(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]:
-    """Return a function that encodes a document in chunks, without all hidden states in memory.
+    """Return a function that encodes a document in chunks, so that not all hidden states are in memory at once.
 
-    doc (Doc): Its wordpieces are kept, the document is not.
-    RETURNS (Callable[[], Iterator[Floats2d]]): Each call returns the hidden states of the document in order, about
+    doc (Doc): The document. The function holds its wordpieces, and no reference to it.
+    RETURNS (Callable[[], Iterator[Floats2d]]): Each call yields the hidden states of the document in order, about
         CHUNK tokens at a time.
     """
     shim, cut = shim_of(model), _cut(model, [doc])
 
     def encode() -> Iterator[Floats2d]:
         for chunk in cut.chunks(INTERRUPTIBLE_CHUNK if is_interruptible() else CHUNK):
-            # Without the tokens before and after it that its windows have as context only.
+            # Leave out tokens before and after the chunk, which its windows have only as context.
             yield _encode(shim, chunk)[chunk.windows[0].own_start : chunk.windows[-1].own_end]
 
     return encode
 
 
 def _cut(model: Tok2VecT, docs: list[Doc]) -> WindowedDocs:
+    """Cut documents into windows that the backbone supports."""
     shim = shim_of(model)
     return cut_documents(docs, shim.table, model.attrs["get_spans"], max_length=shim.backbone.max_length)
 
 
 def _encode(shim: BackboneShim, cut: WindowedDocs) -> Floats2d:
+    """Return the hidden states of all tokens, (n_tokens, width), without a graph."""
     limits = {"max_padded": shim.runner.eval_size, "max_length": shim.backbone.max_length}
     return from_torch(shim.runner.run(make_micro_batches(cut, shim.table, **limits), cut.n_tokens))

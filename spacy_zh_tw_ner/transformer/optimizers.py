@@ -1,4 +1,4 @@
-"""Create torch optimizers with parameter groups, and apply their updates."""
+"""Create the torch optimizer of the encoder, with parameter groups, and run its update steps."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,11 +18,11 @@ OPTIMIZERS = ("adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit", "adafactor")
 
 @dataclass
 class EncoderOptimizer:
-    """Settings of the encoder's optimizer. The optimizer itself is in the encoder's shim.
+    """Settings of the encoder's torch optimizer. The optimizer itself is in `BackboneShim`.
 
     rate: Current learning rate; a schedule sets it between steps.
     name, betas, eps: See `build_optimizer`. weight_decay, layer_decay, lora_rate: See `parameter_groups`.
-    grad_clip: Largest norm of all gradients together; 0 for no limit.
+    grad_clip: Upper bound of the norm of all gradients together; 0 for none.
     """
 
     rate: float
@@ -38,7 +38,7 @@ class EncoderOptimizer:
         require_choice("optimizer", self.name, OPTIMIZERS)
 
     def build(self, model: Base) -> torch.optim.Optimizer:
-        """Create the optimizer of a model."""
+        """Create the optimizer for the trainable parameters of a model."""
         groups = parameter_groups(
             model,
             rate=self.rate,
@@ -49,7 +49,13 @@ class EncoderOptimizer:
         return build_optimizer(self.name, groups, betas=self.betas, eps=self.eps)
 
     def step(self, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-        """Clip the gradients, update, and clear the gradients. A step whose fp16 gradients overflow is skipped."""
+        """Clip the gradients, update the parameters, and clear the gradients.
+
+        If fp16 gradients overflow, the scaler skips the update and lowers its scale.
+
+        optimizer (torch.optim.Optimizer): From `build`.
+        scaler (torch.amp.GradScaler): The scaler of the gradients; disabled unless the precision is fp16.
+        """
         for group in optimizer.param_groups:
             group["lr"] = self.rate * group["scale"]
         scaler.unscale_(optimizer)
@@ -62,9 +68,9 @@ class EncoderOptimizer:
 
 
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-    """Update. If memory runs out, free it and continue with the parameters that are not updated yet.
+    """Update each parameter once. If memory runs out, free it and continue with those that are not updated yet.
 
-    RAISES (TorchOutOfMemoryError): If it runs out again.
+    RAISES (TorchOutOfMemoryError): If memory runs out a second time.
     """
     known = set(optimizer.state)
     before = {p: _changes(p, optimizer) for group in optimizer.param_groups for p in group["params"]}
@@ -84,17 +90,18 @@ def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradS
         if _changes(parameter, optimizer) > changes:
             parameter.grad = None
         elif parameter not in known:
-            optimizer.state.pop(parameter, None)  # incomplete
+            optimizer.state.pop(parameter, None)  # its state was only created in part
     if attempt(step) is None:
         raise TorchOutOfMemoryError(Errors.ZT343.format(name=type(optimizer).__name__, reason=reason))
 
 
 def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
-    """Return how often a parameter has been updated.
+    """Return a number that grows with each update of a parameter.
 
-    Adafactor counts a step before it has the memory for it, so torch's version of the tensor is used instead. The
-    fused kernel of torch and bitsandbytes do not change that version; they have a count of steps. Once torch's states
-    exist, it needs no more memory and cannot fail: its count is a tensor, which then equals itself.
+    For Adafactor, this is the version of the tensor: Adafactor counts a step before it has allocated the memory for it.
+    The fused AdamW of torch and bitsandbytes do not change the version; for these, it is the count of steps. Fused
+    AdamW counts in a tensor, in place, so that two results of this function can be the same object. This does no harm:
+    once its states exist, a step allocates nothing and cannot run out of memory.
     """
     if type(optimizer).__name__ == "Adafactor":
         return parameter._version
@@ -104,13 +111,14 @@ def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
 def build_optimizer(
     name: str, groups: list[dict[str, Any]], *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
 ) -> torch.optim.Optimizer:
-    """Create an optimizer.
+    """Create a torch optimizer.
 
-    name (str): "adamw" (Loshchilov and Hutter 2019), fused into one kernel where torch can; "adamw_bnb_8bit", with
-        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which moves them out of a full GPU (on a
-        CPU it is the same); "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
+    name (str): "adamw" (Loshchilov and Hutter 2019), with a fused kernel on CPUs and CUDA GPUs; "adamw_bnb_8bit", with
+        states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which also moves them from a full GPU to
+        main memory; "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
     groups (list[dict]): From `parameter_groups`.
-    betas, eps: Of Adam; Adafactor has its own.
+    betas (tuple[float, float]), eps (float): For the variants of AdamW; Adafactor uses its own.
+    RETURNS (torch.optim.Optimizer): The optimizer.
     RAISES (ValueError): For another name, or if bitsandbytes is missing.
     """
     require_choice("optimizer", name, OPTIMIZERS)
@@ -135,15 +143,16 @@ def build_optimizer(
 def parameter_groups(
     model: Base, *, rate: float, weight_decay: float, layer_decay: float = 1.0, lora_rate: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Group the parameters that train, for torch's optimizers.
+    """Divide the trainable parameters of a model into parameter groups for a torch optimizer.
 
+    model (Base): The model.
     rate (float): Learning rate of the last layer.
-    weight_decay (float): For matrices. Biases, norms and LoRA-B, which starts at zero, have none.
-    layer_decay (float): The rate of a layer is that of the next one times this; embeddings come before the first layer
-        (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
-    lora_rate (float): The rate of adapters, relative to that of their layer.
-    RETURNS (list[dict]): `params`, `lr`, `weight_decay`, a `name`, and `scale`, the group's share of `rate`, by which
-        a schedule sets `lr`. In the order of depth, and the same for the same model and settings.
+    weight_decay (float): Weight decay of matrices. Biases, norms, and LoRA's B matrices, which start at zero, have 0.
+    layer_decay (float): Learning rate of a layer, relative to that of the layer after it. Embeddings count as the layer
+        before the first (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
+    lora_rate (float): Learning rate of adapters, relative to that of their layer.
+    RETURNS (list[dict]): Groups with `params`, `lr`, `weight_decay`, a `name`, and `scale`, by which a scheduled rate
+        is multiplied to get `lr`. They are in the order of depth, which depends on the model and settings alone.
     """
     n = len(layers_of(model))
     groups: dict[tuple[int, bool, bool], dict[str, Any]] = {}
@@ -161,6 +170,11 @@ def parameter_groups(
 def _group(
     key: tuple[int, bool, bool], n: int, rate: float, weight_decay: float, layer_decay: float, lora_rate: float
 ) -> dict[str, Any]:
+    """Return a parameter group without parameters.
+
+    key (tuple): Depth of its layer (see `depths`), whether it has adapters, and whether it has weight decay.
+    n (int): Number of layers of the model.
+    """
     depth, adapter, decays = key
     place = "embeddings" if depth == 0 else f"layer {depth}" if depth <= n else "top"
     scale = layer_decay ** max(n - depth, 0) * (lora_rate if adapter else 1.0)
@@ -174,4 +188,5 @@ def _group(
 
 
 def _decays(name: str, parameter: nn.Parameter) -> bool:
+    """Return whether a parameter has weight decay."""
     return parameter.ndim > 1 and ".lora_B." not in name

@@ -1,4 +1,4 @@
-"""hidden states → the data that the `transformer` pipe of spacy-transformers hands to its listeners."""
+"""Registered architectures: a Transformer for the `transformer` component, or inside another component."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
@@ -37,22 +37,23 @@ def build_transformer_model_v1(
 ) -> "PipeT":
     """Registered as `spacy-zh-tw-ner.TransformerModel.v1`: the model of spacy-transformers' `transformer` component.
 
-    `doc._.trf_data` holds one vector a token, with windows merged and wordpieces pooled, so that a listener only passes
-    it on. For a document of more than `long_documents.LONG` tokens it holds `LongData`.
+    `doc._.trf_data` holds one vector per token: windows are already merged and wordpieces pooled, and listeners use the
+    vectors unchanged. For a document of more than `long_documents.LONG` tokens it holds `LongData`.
 
     name (str): Id on the Hugging Face Hub, or a folder, of any encoder or decoder: CKIP, MacBERT, DeBERTa, Qwen …
     get_spans (Callable): Cuts documents: `spacy-zh-tw-ner.clause_windows.v1`, or a span getter of spacy-transformers.
     revision (Optional[str]): Branch, tag or commit on the Hub. Only a commit always has the same weights.
     lora (Optional[LoraSettings]): `spacy-zh-tw-ner.lora.v1`; null trains all weights.
-    quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps 32 bits.
+    quantization (Optional[QuantizationSettings]): `spacy-zh-tw-ner.quantization.v1`; null keeps float32 weights.
     memory (Optional[MemorySettings]): `spacy-zh-tw-ner.memory.v1`; null for its defaults.
-    attention (Optional[str]): For decoders, "causal" or "bidirectional"; null for the model's own way.
-    dropout (Optional[float]): For every dropout of the base; null for the checkpoint's own.
-    save (str): "full", "adapter" (the base is found again by name and hash), or "merged".
-    save_dtype (Optional[str]): "fp16" or "bf16" halves the size on disk.
-    trim (bool): Cut the vocabulary to the wordpieces that single characters can have, which is all that is ever used.
-        Of an encoder for many languages, most embeddings go; hidden states and gradients stay the same.
-    RETURNS (Model[list[Doc], FullTransformerBatch]): The model for that factory.
+    attention (Optional[str]): Attention of a decoder, "causal" or "bidirectional"; null for the default of the model.
+    dropout (Optional[float]): Value of every dropout rate of the base model; null for those of the checkpoint.
+    save (str): "full" saves the base model and the adapters; "adapter" only the adapters, and the base model is loaded
+        again by `name` and checked by its hash; "merged" one model with the adapters added to its weights.
+    save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; null rounds nothing.
+    trim (bool): Cut the vocabulary to the wordpieces that single characters can have, which are the only ones that are
+        used. A multilingual encoder loses most of its embeddings; hidden states and gradients stay the same.
+    RETURNS (Model[list[Doc], FullTransformerBatch]): The `model` of the factory `transformer`.
     RAISES (ValueError): For settings that contradict each other.
     """
     settings = BackboneSettings(
@@ -85,13 +86,13 @@ def build_tok2vec_transformer_v1(
     save_dtype: str | None = None,
     trim: bool = False,
 ) -> Tok2VecT:
-    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer inside the head, without a pipe before it.
+    """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer as the `tok2vec` layer of one component.
 
-    `nlp.replace_listeners` puts the same layers in the place of a listener.
+    The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
 
-    pooling (Model[Ragged, Floats2d]), grad_factor (float): As the listener has them. There is one vector a token, so
-        that every pooling gives the same result.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector a token. Everything else is as in
+    pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
+        token, so every pooling gives the same result.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token. Every other argument is as in
         `build_transformer_model_v1`.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
@@ -103,7 +104,7 @@ def build_tok2vec_transformer_v1(
 
 
 def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Load the base."""
+    """Load the base model, and set the output width."""
     model.layers[0].initialize()
     model.set_dim("nO", model.layers[0].get_dim("nO"), force=True)
 
@@ -111,7 +112,7 @@ def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
-    """Encode documents, and wrap their hidden states."""
+    """Encode documents, and return their hidden states in the batch type of spacy-transformers."""
     encoder = cast(Tok2VecT, model.layers[0])
     if not is_train and any(map(long_documents.is_long, docs)):
         return _wrap_with_long(model, docs), lambda gradient: []
@@ -127,6 +128,7 @@ def forward(
 
 
 def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerBatch":
+    """Convert hidden states, (n_tokens, width) for each document, to the batch type of spacy-transformers."""
     from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
     from transformers.modeling_outputs import BaseModelOutput
 
@@ -143,7 +145,7 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
 
 
 def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
-    """Encode short documents; long ones get data that encodes them on demand."""
+    """Encode short documents now; long ones get `LongData`, which encodes them on demand."""
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])
@@ -158,7 +160,7 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
 
 
 def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]]:
-    """Return the replacement of a listener, for `nlp.replace_listeners`: the head has its own Transformer then."""
+    """Return the layers that `nlp.replace_listeners` puts in the place of a listener: this model and its output."""
     from spacy_transformers.layers.split_trf import split_trf_batch
 
     replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
@@ -168,7 +170,7 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
 
 
 def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
-    """Encode a long document; see `EncodeChunks`."""
+    """Encode a long document a chunk at a time; the hook `encoders.EncodeChunks`."""
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])
@@ -176,6 +178,11 @@ def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) ->
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of the replacement of a listener."""
+    """Return the config of the layers that `replace_listener` builds.
+
+    transformer (dict[str, Any]): Config block of `spacy-zh-tw-ner.TransformerModel.v1`.
+    listener (dict[str, Any]): Config block of the listener that is replaced.
+    RETURNS (dict[str, Any]): Config block of `spacy-zh-tw-ner.Tok2VecTransformer.v1`.
+    """
     kept: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
     return {**transformer, **kept, "@architectures": IN_HEAD}

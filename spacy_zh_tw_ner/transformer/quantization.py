@@ -1,6 +1,6 @@
-"""Quantize base weights to 4 or 8 bits: by bitsandbytes, or for CPUs by `cpu_acceleration.int8_linear`.
+"""Quantize the weights of base models to 4 or 8 bits: by bitsandbytes, or for CPUs by `cpu_acceleration.int8_linear`.
 
-QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) is adapters on such a base.
+QLoRA (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314) trains adapters on a quantized base model.
 """
 
 import logging
@@ -26,7 +26,7 @@ INT8_CPU = "int8_cpu"  # the one kind that does not use bitsandbytes
 
 
 def require_quantization(settings: QuantizationSettings, device: torch.device) -> None:
-    """Check that weights can be quantized and used on a device.
+    """Check that a device supports a kind of quantization, by quantizing a small tensor.
 
     RAISES (ValueError): If bitsandbytes is missing or does not run on the device.
     """
@@ -49,9 +49,11 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
 
 @contextmanager
 def translate_quantization_errors(settings: QuantizationSettings | None, device: torch.device) -> Iterator[None]:
-    """Convert the errors of bitsandbytes where it cannot run, or does not support this transformers.
+    """Context manager: convert errors of bitsandbytes, which does not run on every device and transformers version.
 
-    settings (QuantizationSettings | None): If None, nothing is converted.
+    settings (QuantizationSettings | None): Named in the message; None converts nothing.
+    device (torch.device): Named in the message.
+    RAISES (DeviceError): For errors of bitsandbytes other than out-of-memory errors.
     """
     try:
         yield
@@ -63,19 +65,21 @@ def translate_quantization_errors(settings: QuantizationSettings | None, device:
 
 
 def silence_bitsandbytes() -> None:
-    """Keep bitsandbytes from advising to install more, and from logging at each layer that int8 multiplies in fp16."""
+    """Silence log messages of bitsandbytes: advice on packages, and, for each layer, that int8 products are in fp16."""
     for name in ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def quantization_config(settings: QuantizationSettings, precision: str) -> "BitsAndBytesConfig":
-    """Convert settings to those of transformers.
+    """Convert settings of bitsandbytes to the class of transformers.
 
-    precision (str): The precision for `compute_dtype="auto"`.
+    settings (QuantizationSettings): Settings of a kind other than "int8_cpu".
+    precision (str): `memory.precision`, the meaning of `compute_dtype="auto"`.
     """
     from transformers import BitsAndBytesConfig
 
-    # By default, transformers does not quantize the last module, taken for a head: in ALBERT, a third of all weights.
+    # By default, transformers takes the last module for a head and does not quantize it. In ALBERT, that module has a
+    # third of all weights.
     skip: list[str] = []
     if settings.kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
@@ -89,13 +93,15 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
 
 
 def normalize_quantized(model: nn.Module, precision: str) -> None:
-    """Make quantized layers behave as plain ones do.
+    """Make quantized layers behave like plain linear layers, in place.
 
-    On a CPU with AVX512-BF16, evaluation repacks 4-bit weights: it rounds their scales to bfloat16 in place, which
-    cannot be undone for saving or training, and fails for widths that are no multiple of 64, as in ALBERT tiny. It is
-    switched off. Under autocast, outputs are in half precision, as with any linear layer.
+    On a CPU with AVX512-BF16, bitsandbytes repacks 4-bit weights in evaluation mode. This is switched off: it rounds
+    their scales to bfloat16 in place, which cannot be undone for saving or training, and it fails for widths that are
+    not multiples of 64, as in ALBERT tiny. Under autocast, outputs are converted to half precision, as those of other
+    linear layers are.
 
-    precision (str): The precision of autocast.
+    model (nn.Module): The model.
+    precision (str): The precision of autocast: "fp32", "fp16" or "bf16".
     """
     for layer in model.modules():
         if is_quantized(layer):
@@ -105,16 +111,17 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
 
 
 def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    """Forward hook, with `dtype` bound: convert the output."""
     return output.to(dtype)
 
 
 def is_quantized(module: nn.Module) -> bool:
-    """Return whether a layer has its weight in 4 or 8 bits."""
+    """Return whether a layer holds a weight of 4 or 8 bits."""
     return isinstance(module, Int8Linear) or type(module).__module__.startswith("bitsandbytes.")
 
 
 def plain_weight(layer: nn.Module) -> torch.Tensor:
-    """Return the weight of a linear layer, quantized or not, as float32, (n_out, n_in)."""
+    """Return the weight of a linear layer as float32, (n_out, n_in), dequantized if necessary."""
     if isinstance(layer, Int8Linear):
         parts = layer.parts()
         return parts["weight"] * parts[SCALE][:, None]
@@ -123,7 +130,7 @@ def plain_weight(layer: nn.Module) -> torch.Tensor:
         import bitsandbytes.functional as F
 
         if weight.dtype == torch.int8:
-            # The weight has the scales, or the layer once it has run; the state dict has them in both cases.
+            # The first call of a layer moves the scales from its weight to its state. The state dict always has them.
             weight = F.int8_vectorwise_dequant(weight.detach(), layer.state_dict()["SCB"])
         else:
             weight = F.dequantize_4bit(weight.detach(), weight.quant_state)
@@ -134,15 +141,15 @@ def quantize_for_cpu(model: nn.Module) -> None:
     """Replace each linear layer by an `Int8Linear`, in place."""
     for path, layer in list(model.named_modules()):
         if type(layer) is nn.Linear:
-            _replace(model, path, Int8Linear.rounded(layer))
+            _replace(model, path, Int8Linear.quantize(layer))
 
 
 def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Load weights into a model without any, and quantize linear layers whose weights are not quantized yet.
+    """Load weights into a model on the meta device, and replace its linear layers by `Int8Linear`, in place.
 
-    model (nn.Module): With parameters on the meta device.
-    weights (Mapping[str, torch.Tensor]): As `state_dict` returned them, before or after quantization. With
-        `StoredTensors`, no weight is in memory twice.
+    model (nn.Module): A model whose parameters are on the meta device.
+    weights (Mapping[str, torch.Tensor]): The `state_dict` of the model, before or after quantization. Weights that are
+        not quantized yet are quantized. If it is a `StoredTensors`, no weight is in memory twice.
     RAISES (UnreadableFileError): If quantized weights have other shapes or types than the model's layers.
     """
     packed = set[str]()
@@ -166,7 +173,13 @@ def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> None:
-    """Check that a quantized layer has the shapes of the one that it replaces: torch's operators do not check."""
+    """Check the weights of a quantized layer, which torch's operators do not check.
+
+    path (str): Name of the layer.
+    layer (nn.Linear): The layer that it replaces.
+    found (torch.Tensor | None): Weight, scale and bias of the quantized layer.
+    RAISES (UnreadableFileError): For other shapes or types, or scales that are not finite numbers above 0.
+    """
     shapes = (layer.weight.shape, layer.weight.shape[:1], None if layer.bias is None else layer.bias.shape)
     for part, tensor, shape in zip(("weight", SCALE, "bias"), found, shapes, strict=True):
         seen = None if tensor is None else tensor.shape
@@ -180,9 +193,10 @@ def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> N
         require(weight.dtype == torch.int8, f"{path}.weight", weight.dtype, "of int8")
     if scale is not None:
         in_range = bool((scale.float() > 0).all() and scale.isfinite().all())
-        require(in_range, f"{path}.{SCALE}", "others", "finite numbers above 0")
+        require(in_range, f"{path}.{SCALE}", "other values", "finite numbers above 0")
 
 
 def _replace(model: nn.Module, path: str, layer: nn.Module) -> None:
+    """Replace the submodule of this name."""
     parent, _, name = path.rpartition(".")
     setattr(model.get_submodule(parent), name, layer)

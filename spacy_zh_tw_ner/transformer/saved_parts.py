@@ -1,7 +1,7 @@
 """Read and check the parts of a saved Transformer: settings, config, adapters and tokenizer files.
 
-They may be hostile. A config decides how much memory a model takes and which code of transformers runs, and tokenizer
-files become paths, so both are checked before they are used.
+The parts may be hostile. A config decides how much memory a model takes and which code of transformers runs; names of
+tokenizer files become paths. Both are checked before they are used.
 """
 
 import json
@@ -20,12 +20,12 @@ from .weights import StoredTensors, Weights, read_tensors
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-MOST_FILES = 64  # of a tokenizer; transformers writes up to 8
+MOST_FILES = 64  # files of a tokenizer; transformers writes up to 8
 MOST_LAYERS = 256
-LARGEST = 2**24  # of any size in a config; the largest vocabularies have 2**18 wordpieces
+LARGEST = 2**24  # upper bound of any size in a config; the largest vocabularies have 2**18 wordpieces
 MOST_POSITIONS = 2**21
-# Keys of a config with which transformers would run code, download code or weights, or read other files. An encoder
-# whose weights are saved needs none of them.
+# Keys of a config that would make transformers run code, download code or weights, or read other files. They are
+# removed: a saved encoder needs none of them.
 DROPPED = (
     "_attn_implementation",
     "_attn_implementation_autoset",
@@ -45,11 +45,11 @@ DROPPED = (
 
 
 def read_settings(data: object) -> BackboneSettings:
-    """Read the settings of a saved transformer.
+    """Read the settings of a saved Transformer.
 
-    data (object): JSON of `BackboneSettings.to_dict`.
+    data (object): `BackboneSettings.to_dict` as a string of JSON.
     RETURNS (BackboneSettings): The settings.
-    RAISES (UnreadableFileError): If it is something else. Impossible settings raise the errors of settings.
+    RAISES (UnreadableFileError): If `data` is not such a string. SettingError: For a value that is not allowed.
     """
     fields = require_type("settings", parse_json(require_type("settings", data, str)), dict)
     for name, kind in (("name", str), ("revision", str), ("attention", str), ("base_hash", str)):
@@ -72,12 +72,14 @@ def read_settings(data: object) -> BackboneSettings:
 
 
 def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
-    """Read adapters, and check that they have the rank in the settings, which decides how much is allocated.
+    """Read the weights of adapters, and check that their rank is that of the settings.
 
-    data (object): safetensors, or None without adapters.
-    lora (LoraSettings | None): The settings.
-    RETURNS (dict[str, torch.Tensor] | None): The adapters.
-    RAISES (UnreadableFileError): For adapters of another rank.
+    The rank in the settings decides how much memory is allocated.
+
+    data (object): The weights in the safetensors format; None if there are no adapters.
+    lora (LoraSettings | None): Settings of the adapters; None if there are no adapters.
+    RETURNS (dict[str, torch.Tensor] | None): The weights by name; None if there are no adapters.
+    RAISES (UnreadableFileError): If the rank differs, or adapters are missing.
     """
     if not data:
         require(lora is None, "adapter", data, "safetensors, as settings.lora says")
@@ -106,11 +108,11 @@ def read_kept(data: object) -> npt.NDArray[np.int32] | None:
 
 
 def packed_config(text: object) -> Any:
-    """Read the config of a base, without keys that would run or download code.
+    """Read the saved config of a base model, without the keys in DROPPED.
 
-    text (object): JSON of a `PretrainedConfig`.
+    text (object): A `PretrainedConfig` as a string of JSON.
     RETURNS (PretrainedConfig): The config.
-    RAISES (UnreadableFileError): For sizes that no encoder has.
+    RAISES (UnreadableFileError): If the family is unknown, a value has the wrong type, or a size is beyond its limit.
     """
     from transformers import CONFIG_MAPPING, AutoConfig
 
@@ -127,7 +129,10 @@ def packed_config(text: object) -> Any:
 
 
 def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Check that settings have the types of the family's defaults: an activation that is a number is called."""
+    """Check that values have the types of the family's default values.
+
+    transformers uses some values without a check: it would call a number as an activation function.
+    """
     for name, default in defaults.items():
         value = fields.get(name)
         if default is None or value is None or name == "torch_dtype":
@@ -139,7 +144,7 @@ def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 
 def _require_sizes(fields: dict[str, Any], place: str = "config") -> None:
-    """Bound every whole number of a config, those in nested ones included."""
+    """Check that every whole number in a config, nested dictionaries included, is within its limit."""
     for name, value in fields.items():
         key = f"{place}.{name}"
         if isinstance(value, dict):
@@ -151,18 +156,18 @@ def _require_sizes(fields: dict[str, Any], place: str = "config") -> None:
 
 
 def tokenizer_files(tokenizer: "PreTrainedTokenizerBase") -> dict[str, bytes]:
-    """Return the files of a tokenizer by name."""
+    """Return the files that a tokenizer saves, as bytes by file name."""
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
-    """Read a tokenizer from its files.
+    """Read a tokenizer from its saved files.
 
-    files (object): From `tokenizer_files`.
+    files (object): Files as bytes by name, from `tokenizer_files`.
     RETURNS (PreTrainedTokenizerBase): The tokenizer.
-    RAISES (UnreadableFileError): For names that are paths. ValueError: If transformers cannot read the files.
+    RAISES (UnreadableFileError): If a file name is a path. ValueError: If transformers cannot read the files.
     """
     found = require_type("tokenizer", files, dict)
     require(0 < len(found) <= MOST_FILES, "tokenizer", len(found), f"1 to {MOST_FILES} files")
@@ -175,7 +180,10 @@ def packed_tokenizer(files: object) -> "PreTrainedTokenizerBase":
 
 
 def _without_code(data: bytes) -> bytes:
-    """Remove keys of a tokenizer's settings that name code, or files outside its folder."""
+    """Remove the keys of a tokenizer config that name code, or files outside its folder.
+
+    data (bytes): The config in JSON.
+    """
     fields = require_type("tokenizer_config.json", parse_json(data), dict)
     kept = {key: value for key, value in fields.items() if key not in DROPPED and not key.endswith(("_file", "_files"))}
     return json.dumps(kept).encode()

@@ -1,11 +1,13 @@
 """Serialize a backbone: weights as safetensors; settings, config and tokenizer files in msgpack.
 
-    full      base and adapters, quantized or not: needs no network and no other file
-    adapter   adapters only; the base is loaded by name, and checked by its hash
-    merged    adapters added to the base: one plain model, which needs neither peft nor bitsandbytes
+    full      base model and adapters, quantized or not; loading needs no network and no other file
+    adapter   adapters only; the base model is loaded by name, and checked by its hash
+    merged    adapters added to the base model: a plain model, which needs neither peft nor bitsandbytes
 
-A backbone that is loaded again gives the same hidden states: bit by bit for "full" (4 and 8 bits included, on one kind
-of device) and "merged" without `save_dtype`, to 1e-5 for "adapter".
+A loaded backbone gives the same hidden states as the saved one. They are equal bit for bit for "full" (4 and 8 bits
+included, on the same kind of device) and "merged" without `save_dtype`, and within 1e-5 for "adapter".
+
+Layout of the bytes:
 
     b"ZTW1" | length of the parts | parts in msgpack | padding to 16 bytes | weights, if they are not in a file
 """
@@ -43,12 +45,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FORMAT = 1
-IN_FILE = 2  # the weights are in a separate file
+IN_FILE = 2  # the format with weights in a separate file
 SAVES = ("full", "adapter", "merged")
-# Longest bytes that msgpack can store, less the tokenizer and what spaCy stores with it.
+# Most bytes of the weights: msgpack's limit, less 64 MiB for the tokenizer and the other data that spaCy adds.
 LIMIT = 2**32 - 1 - 2**26
-# Weights follow all other parts, so that they can be read without another copy of them. No msgpack map, as 0.1 has
-# written with the weights in it, begins with these bytes.
+# The weights come last, so that they can be read without a copy. Version 0.1 wrote one msgpack map with the weights in
+# it; no such map begins with these bytes.
 MAGIC = b"ZTW1"
 HEAD = 16  # bytes of MAGIC and the length of the parts
 
@@ -58,12 +60,13 @@ Parts: TypeAlias = dict[str, Any]
 def pack(
     backbone: Backbone, tokenizer: "PreTrainedTokenizerBase", *, save: str = "full", save_dtype: str | None = None
 ) -> Parts:
-    """Convert a backbone to parts that msgpack can store. It is not changed.
+    """Convert a backbone to a dictionary of parts that msgpack can store. The backbone is not changed.
 
-    save (str): "full", "adapter" or "merged".
-    save_dtype (str | None): "fp16" or "bf16" rounds weights that are not quantized; None does not.
-    RETURNS (dict): Strings, bytes and numbers.
-    RAISES (ValueError): For other values, or "adapter" without adapters.
+    save (str): "full", "adapter" or "merged"; see the module.
+    save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
+        keeps them as they are.
+    RETURNS (dict): Strings, bytes and numbers by name.
+    RAISES (ValueError): For another `save` or `save_dtype`, or for "adapter" if there are no adapters.
     """
     _require_saveable(backbone, save, save_dtype)
     settings, model = backbone.settings, backbone.model
@@ -90,7 +93,10 @@ def pack(
 
 
 def to_bytes(parts: Parts) -> bytes:
-    """Serialize the parts. While a pipeline is written to a folder, the weights go to a file; see `large_files`."""
+    """Serialize the parts of `pack`. When a pipeline is saved to a folder, the weights go to a file of their own.
+
+    See `large_files`.
+    """
     weights = parts["weights"] or b""
     file = store(weights) if weights else None
     if file is not None:
@@ -101,11 +107,11 @@ def to_bytes(parts: Parts) -> bytes:
 
 
 def from_bytes(data: bytes) -> Parts:
-    """Reverse `to_bytes`. The weights are not copied: they are a view of the bytes, or a path.
+    """Return the parts that `to_bytes` serialized. The weights are not copied: they are a view of the bytes, or a path.
 
-    data (bytes): From this version or an earlier one.
+    data (bytes): Bytes that this version or an earlier one wrote.
     RETURNS (dict): The parts.
-    RAISES (ValueError): If the file of the weights is missing.
+    RAISES (ValueError): If the bytes are damaged, or the file with the weights is missing.
     """
     if not data.startswith(MAGIC):
         return require_type("the transformer", parse_msgpack(data), dict)
@@ -127,12 +133,13 @@ def unpack(
     """Load a backbone from its parts.
 
     parts (Mapping): From `pack` or `from_bytes`.
-    name, revision (str | None): Id or folder of the base of adapters; None for the saved ones.
-    memory (MemorySettings | None): For example for another precision; None for the saved ones.
-    device (str | torch.device): The device to load it on.
+    name (str | None): Id or folder of the base model, if only adapters were saved; None for the saved name.
+    revision (str | None): Its branch, tag or commit; None for the saved one, or the newest of another `name`.
+    memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved ones.
+    device (str | torch.device): The device of the weights.
     RETURNS (tuple[Backbone, PreTrainedTokenizerBase]): The backbone in evaluation mode, and its tokenizer.
-    RAISES (ValueError): If the parts are not of this format; for adapters, if the base is missing or another one; for
-        quantized weights, if they cannot run here.
+    RAISES (ValueError): If the parts have another format; if the base model of saved adapters is missing, or is not the
+        one that they were trained on; if the device does not support the quantized weights.
     """
     if parts.get("format") not in (FORMAT, IN_FILE):
         raise UnreadableFileError(Errors.ZT339.format(seen=parts.get("format"), expected=FORMAT))
@@ -165,10 +172,10 @@ def merge(
     quantization: QuantizationSettings | None = None,
     memory: MemorySettings | None = None,
 ) -> Backbone:
-    """Copy a backbone with its adapters added to the base. Quantized weights become float32.
+    """Return a copy of a backbone whose adapters are added to the base model. Quantized weights become float32.
 
-    quantization (QuantizationSettings | None): Of the copy; "int8_cpu" or None.
-    memory (MemorySettings | None): Of the copy; None for those of the backbone.
+    quantization (QuantizationSettings | None): Quantization of the copy, of the kind "int8_cpu"; or None.
+    memory (MemorySettings | None): Memory settings of the copy; None for those of the backbone.
     RETURNS (Backbone): The copy, on the CPU.
     """
     parts = pack(backbone, tokenizer, save="merged")
@@ -178,8 +185,9 @@ def merge(
 
 
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:
-    """Return the size of the weights when packed, in bytes, without packing them.
+    """Return the number of bytes of the weights that `pack` would return.
 
+    save (str), save_dtype (str | None): As in `pack`.
     RAISES (ValueError): As `pack`.
     """
     _require_saveable(backbone, save, save_dtype)
@@ -198,9 +206,10 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
 
 
 def require_packable(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> None:
-    """Check that a backbone can be saved, before it is trained.
+    """Check before training that a backbone can be saved.
 
-    RAISES (ValueError): If it is too large, or as `pack`.
+    save (str), save_dtype (str | None): As in `pack`.
+    RAISES (ValueError): If the weights are too large for msgpack, or as `pack`.
     """
     size = packed_size(backbone, save, save_dtype)
     if size > LIMIT:
@@ -217,7 +226,7 @@ def _require_saveable(backbone: Backbone, save: str, save_dtype: str | None) -> 
 
 
 def _quantized_names(backbone: Backbone) -> frozenset[str]:
-    """Return the names of quantized weights, which must not be rounded again."""
+    """Return the names of quantized weights and their scales, which `save_dtype` must not round."""
     return frozenset(base_weights(backbone.model)) - {plain_name(name) for name in unquantized_weights(backbone.model)}
 
 

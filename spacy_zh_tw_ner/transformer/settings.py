@@ -1,4 +1,4 @@
-"""Settings of the base model: LoRA, quantization, memory. Frozen dataclasses, validated on creation."""
+"""Settings of a backbone: LoRA, quantization and memory, as frozen dataclasses that validate their values."""
 
 import copy
 from collections.abc import Mapping
@@ -18,12 +18,16 @@ LOOKUP_OF_0_1, LOOKUP = 1, 2
 
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
+    """Raise a SettingError that names the setting, its value and the valid values, unless `ok`."""
     if not ok:
         raise SettingError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
 
 
 def require_choice(setting: str, value: object, choices: tuple[str | None, ...]) -> None:
-    """Check that a value is one of the choices."""
+    """Check that the value of a setting is one of the choices.
+
+    RAISES (SettingError): If it is not.
+    """
     _require(value in choices, setting, value, ", ".join("null" if choice is None else choice for choice in choices))
 
 
@@ -38,8 +42,9 @@ class LoraSettings:
     r: Rank of the update.
     alpha: The update is scaled by alpha / r, or by alpha / √r if `rslora` is set.
     dropout: Share of the adapter's inputs dropped in training.
-    target_modules: Names of linear layers, as ("query", "value"); "all-linear"; None for the family's usual ones.
-    bias: Biases that train as well: "none", "all", or "lora_only" for those of the adapted layers.
+    target_modules: Names of the linear layers that get adapters, such as ("query", "value"); "all-linear" for all; None
+        for the default of the model family.
+    bias: Biases that train with the adapters: "none", "all", or "lora_only" for those of the adapted layers.
     rslora: Rank-stabilised scaling (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732).
     """
 
@@ -66,10 +71,10 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class QuantizationSettings:
-    """Base weights in 4 or 8 bits, by bitsandbytes (QLoRA: Dettmers et al. 2023, arXiv 2305.14314) or for CPUs.
+    """Weights of the base model in 4 or 8 bits (QLoRA: Dettmers et al. 2023, arXiv 2305.14314).
 
-    kind: "nf4" or "fp4" (4 bits), or "int8"; or "int8_cpu", without bitsandbytes and adapters, to predict on CPUs.
-    double_quant: Quantize the scales of 4-bit weights, too, which saves 0.37 bits a weight.
+    kind: "nf4" or "fp4" (4 bits) or "int8" by bitsandbytes; or "int8_cpu" for prediction on CPUs, without adapters.
+    double_quant: Whether to quantize the scales of 4-bit weights as well, which saves 0.37 bits per weight.
     compute_dtype: Precision of products with 4-bit weights: "fp32", "fp16", "bf16", or "auto" for `memory.precision`.
     """
 
@@ -86,11 +91,13 @@ class QuantizationSettings:
 class MemorySettings:
     """Settings that trade speed for memory.
 
-    precision: "fp32", or autocast to "bf16" or "fp16". Hidden states are float32 in all cases.
-    gradient_checkpointing: Keep only the input of each layer, and compute the layer again in the backward pass.
-    freeze_layers: Number of first layers that do not train, nor do the embeddings; 0 freezes nothing.
-    micro_batch: Number of windows that run with a graph at once; "auto" for as many as fit into memory, found out in
-        training; None runs the whole batch at once or raises an out-of-memory error.
+    precision: "fp32", or "bf16" or "fp16" for autocast. The hidden states that the encoder returns are always float32.
+    gradient_checkpointing: Whether to keep only the input of each layer, and compute the layer again in the backward
+        pass.
+    freeze_layers: Number of layers, counted from the first, that do not train. If it is above 0, the embeddings do not
+        train either.
+    micro_batch: Number of windows in a micro-batch of training; "auto" for as many as fit into memory, which is tried
+        out in training; None for the whole batch, with an error if it does not fit.
     attn_implementation: "sdpa" (if the family has it), "eager", or None for the default of transformers.
     """
 
@@ -131,12 +138,13 @@ create_memory_v1 = MemorySettings  # registered as `spacy-zh-tw-ner.memory.v1`
 
 @dataclass(frozen=True)
 class BackboneSettings:
-    """All settings that turn a base into a backbone.
+    """All settings of a backbone: the base model, and the changes to it.
 
     name: Id on the Hugging Face Hub, or a folder.
     revision: Branch, tag or commit on the Hub; None for the newest.
-    attention: For decoders, "causal" or "bidirectional"; None for the model's own way.
-    dropout: For every dropout of the base; None for the checkpoint's own.
+    lora, quantization, memory: See their classes; None for no adapters, and for weights that are not quantized.
+    attention: Attention of a decoder, "causal" or "bidirectional"; None for the default of the model.
+    dropout: Value of every dropout rate of the base model; None for those of the checkpoint.
     base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
     trim: Cut the vocabulary to the wordpieces of characters when the base is loaded, see `trimming`.
     lookup: Version of the rules by which tokens become wordpieces.
@@ -155,21 +163,21 @@ class BackboneSettings:
 
     def __post_init__(self) -> None:
         require_choice("attention", self.attention, ATTENTIONS)
-        if self.quantization is not None and self.lora is not None:  # bitsandbytes rounds biases on the way
+        if self.quantization is not None and self.lora is not None:  # bitsandbytes would round trained biases
             require_choice("lora.bias with quantization", self.lora.bias, ("none",))
             require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
         _require(isinstance(self.trim, bool), "trim", self.trim, "true or false")
         _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
+        """Return the settings as a dictionary of values that JSON can store."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
-        """Reverse `to_dict`."""
+        """Return the settings that `to_dict` converted."""
         data = copy.deepcopy(dict(data))
-        if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # as JSON has it
+        if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # JSON has no tuples
             data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])
         blocks = {"lora": LoraSettings, "quantization": QuantizationSettings, "memory": MemorySettings}
         made = {name: block(**data[name]) for name, block in blocks.items() if data[name] is not None}

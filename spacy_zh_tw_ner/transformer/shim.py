@@ -1,4 +1,4 @@
-"""thinc shim of a backbone: training by a torch optimizer, moves between devices, serialization."""
+"""Thinc shim of a backbone: trains it with a torch optimizer, moves it between devices, and serializes it."""
 
 import json
 from collections.abc import Iterator
@@ -41,9 +41,9 @@ T = TypeVar("T")
 class BackboneShim(Shim):
     """Holds a backbone, its tokenizer, and the optimizer that trains it.
 
-    settings (BackboneSettings): From the config. Nothing is loaded before `load` or `from_bytes`.
-    save (str), save_dtype (Optional[str]): How `to_bytes` saves, see `serialization.pack`.
-    max_wordpieces (int): Of one token.
+    settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
+    save (str), save_dtype (Optional[str]): Format in which `to_bytes` saves the weights; see `serialization.pack`.
+    max_wordpieces (int): Most wordpieces of one token.
     """
 
     def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_wordpieces: int) -> None:
@@ -55,22 +55,31 @@ class BackboneShim(Shim):
 
     @property
     def is_loaded(self) -> bool:
-        """Return whether there are weights."""
+        """Return whether the backbone is loaded."""
         return self._model is not None
 
     @property
     def backbone(self) -> Backbone:
-        """The backbone. RAISES (ValueError): Before it is loaded."""
+        """The backbone.
+
+        RAISES (PipelineError): If it is not loaded yet.
+        """
         return cast(Backbone, self._loaded(self._model))
 
     @property
     def table(self) -> WordpieceTable:
-        """Wordpieces of the tokenizer. RAISES (ValueError): Before it is loaded."""
+        """Table of the wordpieces of each token.
+
+        RAISES (PipelineError): If the tokenizer is not loaded yet.
+        """
         return self._loaded(self._table)
 
     @property
     def runner(self) -> MicroBatchRunner:
-        """Runs the backbone. RAISES (ValueError): Before it is loaded."""
+        """Runner of the backbone in micro-batches.
+
+        RAISES (PipelineError): If the backbone is not loaded yet.
+        """
         return self._loaded(self._runner)
 
     def _loaded(self, part: T | None) -> T:
@@ -85,7 +94,7 @@ class BackboneShim(Shim):
 
     @one_at_a_time
     def load(self) -> None:
-        """Load the base from the Hub, its cache or a folder, and check that it can be saved again.
+        """Load the base model and its tokenizer from the Hub, its cache or a folder, and check that it can be saved.
 
         RAISES (ValueError): As `load_backbone`, `require_vocabulary` and `require_packable`.
         """
@@ -113,7 +122,10 @@ class BackboneShim(Shim):
 
     @property
     def scaler(self) -> torch.amp.GradScaler:
-        """Keeps gradients of fp16 from underflow (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740)."""
+        """Gradient scaler against underflow in fp16 (Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740).
+
+        It is disabled in other precisions.
+        """
         if self._scaler is None:
             fp16 = self.settings.memory.precision == "fp16"
             self._scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
@@ -123,7 +135,12 @@ class BackboneShim(Shim):
         return self.scaler.scale(gradient)
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update what trains: by a torch optimizer if `optimizer` is a `GroupedOptimizer.v1`, otherwise by thinc."""
+        """Update the trainable parameters from their gradients, and clear the gradients.
+
+        optimizer (Optimizer): A `GroupedOptimizer`, whose settings create a torch optimizer for the backbone; or any
+            optimizer of thinc, which then updates the parameters itself.
+        RAISES (SettingError): For an optimizer of thinc and the precision fp16.
+        """
         trained = {name: p for name, p in self.backbone.named_parameters() if p.grad is not None}
         if not trained:
             return
@@ -140,7 +157,7 @@ class BackboneShim(Shim):
         encoder.step(self._optimizer, self.scaler)
 
     def optimizer_to_bytes(self) -> bytes:
-        """Return the state of the torch optimizer and of the scaler; empty before their first update."""
+        """Return the state of the torch optimizer and the gradient scaler; empty bytes before the first update."""
         if self._optimizer is None:
             return b""
         scale = json.dumps(self.scaler.state_dict()).encode()
@@ -149,8 +166,9 @@ class BackboneShim(Shim):
     def optimizer_from_bytes(self, data: bytes, optimizer: Optimizer) -> None:
         """Restore the state that `optimizer_to_bytes` returned.
 
-        optimizer (Optimizer): A `GroupedOptimizer`, which names the kind of torch optimizer.
-        RAISES (ValueError): If the state is of another kind, or of other parameters.
+        data (bytes): The state.
+        optimizer (Optimizer): A `GroupedOptimizer`, whose settings create the torch optimizer.
+        RAISES (ValueError): If the state was saved by another kind of optimizer, or for other parameters.
         """
         encoder: EncoderOptimizer | None = getattr(optimizer, "encoder", None)
         if encoder is None:
@@ -164,7 +182,10 @@ class BackboneShim(Shim):
 
     @contextmanager
     def use_params(self, params: dict[tuple[int, str], Any]) -> Iterator[None]:
-        """Use the averages that thinc's optimizer has made of these weights, until the context ends."""
+        """Context manager: replace the weights by the averages that thinc's optimizer has computed.
+
+        params (dict[tuple[int, str], Any]): Averages by id of the shim and name of the parameter.
+        """
         own = dict(self._model.named_parameters()) if self.is_loaded else {}
         kept = {name: own[name].data for name in own if (self.id, name) in params}
         for name in kept:
@@ -176,19 +197,26 @@ class BackboneShim(Shim):
                 own[name].data = value
 
     def to_device(self, device_type: str, device_id: int) -> None:
-        """Move the weights."""
+        """Move the weights to the CPU or to a GPU.
+
+        device_type (str): "cpu", or anything else for a GPU.
+        device_id (int): Number of the GPU.
+        """
         if self.is_loaded:
             self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:
-        """Serialize as the settings say; empty if nothing is loaded."""
+        """Serialize the backbone and its tokenizer; return empty bytes if they are not loaded."""
         if not self.is_loaded:
             return b""
         return to_bytes(pack(self.backbone, self.table.tokenizer, save=self.save, save_dtype=self.save_dtype))
 
     @one_at_a_time
     def from_bytes(self, data: bytes) -> "BackboneShim":
-        """Load what `to_bytes` returned. The config says where the base of adapters is, and the memory settings."""
+        """Load the backbone that `to_bytes` serialized; empty bytes change nothing.
+
+        The memory settings, and the name of the base model if only adapters were saved, are those of the config.
+        """
         if data:
             s = self.settings
             with reading(origin()):

@@ -1,10 +1,10 @@
-"""hidden states → the content of `doc._.trf_data`.
+"""Build `doc._.trf_data` from hidden states.
 
-A hidden state takes some hundred times the memory of its character. For a long document they are not kept: its data
-encodes it again on demand, in chunks. Our head asks for chunks, and needs the memory of one; other listeners find the
-attributes that the data of short documents has, computed on access.
+The hidden states of a document take several hundred times the memory of its text. Those of a long document are not
+kept: `LongData` encodes the document again on demand, in chunks. The components of this package read it by chunks, and
+need the memory of one chunk. Other listeners find the same attributes as for a short document, computed on access.
 
-Import this module late: spacy-transformers takes seconds.
+Import this module inside functions only: the import of spacy-transformers takes seconds.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,23 +18,23 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 def one_to_one(length: int) -> Ragged:
-    """Return an alignment in which each token has one row."""
+    """Return the alignment in which token i has row i, for `length` tokens."""
     return Ragged(cast(Ints1d, np.arange(length)), cast(Ints1d, np.ones(length, dtype="i")))
 
 
 def data_of(rows: Floats2d) -> TransformerData:
-    """Wrap the hidden states of a document, (n_tokens, width)."""
-    # Rows are in the order of the tokens, not in windows of one length: nothing is padded or copied.
+    """Wrap the hidden states of a document, (n_tokens, width), as `TransformerData`."""
+    # There is one row per token, without windows: nothing is padded or copied.
     if not len(rows):
         return TransformerData.empty()
     return TransformerData(WordpieceBatch.empty(), BaseModelOutput(last_hidden_state=rows), one_to_one(len(rows)))
 
 
 class LongData(TransformerData):
-    """Data of a long document, without hidden states.
+    """`TransformerData` of a long document, which computes the hidden states on demand.
 
-    n_tokens (int): Of the document.
-    encode (Callable[[], Iterator[Floats2d]]): Each call encodes the document, and returns (n, width) hidden states in
+    n_tokens (int): Number of tokens of the document.
+    encode (Callable[[], Iterator[Floats2d]]): Each call encodes the document, and yields (n, width) hidden states in
         order.
     """
 
@@ -42,22 +42,25 @@ class LongData(TransformerData):
         self.n_tokens, self._encode = n_tokens, encode
 
     def chunks(self) -> Iterator[TransformerData]:
-        """YIELDS (TransformerData): The data of each chunk, as of a document of its own."""
+        """Encode the document in chunks.
+
+        YIELDS (TransformerData): Data of each chunk, as if it were a document.
+        """
         return map(data_of, self._encode())
 
     @property
     def wordpieces(self) -> WordpieceBatch:  # type: ignore[override]
-        """Empty, as for short documents."""
+        """Wordpieces: empty, as for short documents."""
         return WordpieceBatch.empty()
 
     @property
     def align(self) -> Ragged:  # type: ignore[override]
-        """Alignment of the whole document."""
+        """Alignment of the whole document; see `one_to_one`."""
         return one_to_one(self.n_tokens)
 
     @property
     def model_output(self) -> BaseModelOutput:
-        """All hidden states, computed on each access."""
+        """Hidden states of the whole document, (n_tokens, width), computed on each access."""
         chunks = list(self._encode())
         xp = get_array_module(chunks[0])  # type: ignore[no-untyped-call]
         return BaseModelOutput(last_hidden_state=xp.concatenate(chunks))

@@ -1,4 +1,4 @@
-"""Weights of a base by name: taken from a model, merged with adapters, hashed, and read from safetensors."""
+"""Weights of a model by name: without adapters, merged with adapters, hashed, or read from safetensors."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -32,15 +32,18 @@ SAFETENSORS_DTYPES = {
 
 
 def base_weights(model: nn.Module) -> Weights:
-    """Return the weights without adapters; of quantized layers, all that bitsandbytes needs to restore them."""
+    """Return the weights of the base model, without adapters.
+
+    Quantized layers have several entries each, which bitsandbytes needs to restore them.
+    """
     return {plain_name(name): tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
 
 
 def merged_weights(model: nn.Module) -> Weights:
-    """Return the weights with the update of each adapter added.
+    """Return the weights of the base model with the update of each adapter added.
 
-    RETURNS (dict[str, torch.Tensor]): float32. Quantized layers become plain ones, since the updates would not survive
-        another rounding: merged weights do not need bitsandbytes.
+    RETURNS (dict[str, torch.Tensor]): float32 weights by name, without bitsandbytes' entries. Quantized layers are
+        dequantized, as rounding the sum to 4 or 8 bits would lose the updates.
     """
     weights = base_weights(model)
     for path, layer in model.named_modules():
@@ -57,7 +60,7 @@ def merged_weights(model: nn.Module) -> Weights:
 
 
 def unquantized_weights(model: nn.Module) -> Weights:
-    """Return the weights that quantization leaves unchanged: embeddings, norms and biases; of a plain base, all."""
+    """Return the weights that are not quantized: embeddings, norms and biases; all weights of an unquantized model."""
     packed = tuple(f"{path}." for path, layer in model.named_modules() if is_quantized(layer))
     return {
         name: tensor
@@ -67,11 +70,11 @@ def unquantized_weights(model: nn.Module) -> Weights:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Return a hash that identifies a base.
+    """Return a hash that identifies a base model.
 
-    model (nn.Module): As loaded, in float32 and without adapters.
-    RETURNS (str): SHA-256 over name, shape and bytes of each weight that is not quantized, in the order of names. Two
-        devices may round quantized weights differently.
+    model (nn.Module): The model as loaded, in float32 and without adapters.
+    RETURNS (str): SHA-256 over name, shape and bytes of each weight that is not quantized, in the order of names.
+        Quantized weights are left out, as devices may round them differently.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(unquantized_weights(model).items()):
@@ -81,10 +84,10 @@ def fingerprint(model: nn.Module) -> str:
 
 
 class StoredTensors(Mapping[str, torch.Tensor]):
-    """Tensors in the safetensors format. Each is read when it is looked up, into memory of its own.
+    """Tensors by name in the safetensors format. Each access reads the tensor, into memory of its own.
 
-    source (bytes | memoryview | Path): What `safetensors.torch.save` returned, or a file with it.
-    RAISES (UnreadableFileError): If the header contradicts the file.
+    source (bytes | memoryview | Path): Bytes of `safetensors.torch.save`, or the file that they were written to.
+    RAISES (UnreadableFileError): If the header does not fit the length of the data.
     """
 
     def __init__(self, source: SourceT) -> None:
@@ -99,7 +102,7 @@ class StoredTensors(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         entry = self._entries[name]
         if isinstance(self._source, Path):
-            try:  # open it for each tensor, since what is mapped of an open file counts as memory of the process
+            try:  # open the file for each tensor: mapped pages of an open file count as memory of the process
                 with safe_open(self._source, "pt") as file:
                     return cast(torch.Tensor, file.get_tensor(name).clone())
             except SafetensorError as error:
@@ -122,9 +125,11 @@ class StoredTensors(Mapping[str, torch.Tensor]):
 
 
 def read_tensors(source: SourceT) -> Weights:
-    """Read all tensors, floats as float32. `safetensors.torch.load` would hold all bytes twice meanwhile.
+    """Read all tensors, those of floats as float32.
 
-    source (bytes | memoryview | Path): See `StoredTensors`.
+    `safetensors.torch.load` needs twice the memory while it loads.
+
+    source (bytes | memoryview | Path): As for `StoredTensors`.
     """
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in StoredTensors(source).items()

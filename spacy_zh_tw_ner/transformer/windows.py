@@ -1,16 +1,17 @@
-"""Cut documents into windows that a Transformer can read.
+"""Cut documents into windows that a Transformer can encode.
 
-Sizes are in wordpieces. A window is cut after a clause where one ends in its second half. Where it has to be cut within
-a clause, it overlaps with the next window, and a token gets its hidden state from the window in which it has more
-context on both sides; see `tokenization.clause_cuts`. With size 8 and overlap 2, one wordpiece a token:
+Sizes are in wordpieces. A window ends after a clause if a clause ends in its second half. Otherwise it is cut within a
+clause and overlaps with the next window. A token gets its hidden state from the window in which it has more context on
+both sides: it is one of that window's *own* tokens. See `tokenization.clause_cuts`. An example with size 8, overlap 2
+and one wordpiece per token:
 
     tokens      國 立 臺 灣 。 大 安 區 的 國 立 臺 灣 大 學
     window 1    國 立 臺 灣 。                                  cut after a clause
-    window 2                   大 安 區 的 國 立 臺             tokens 5 to 10 are its own: 大 to 國
-    window 3                            的 國 立 臺 灣 大 學    tokens 10 to 15 are its own: 立 to 學
-    own         1  1  1  1  1  2  2  2  2  2  3  3  3  3  3
+    window 2                   大 安 區 的 國 立 臺             own tokens: 5 to 10, 大 to 國
+    window 3                            的 國 立 臺 灣 大 學    own tokens: 10 to 15, 立 to 學
+    own in      1  1  1  1  1  2  2  2  2  2  3  3  3  3  3
 
-The CRF then decodes the hidden states of the whole document, so that no entity is cut.
+The CRF decodes the hidden states of the whole document, so a cut never divides an entity.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,10 +32,11 @@ SpanGetterT: TypeAlias = Callable[[Iterable[Doc]], list[list[Span]]]
 
 @dataclass(frozen=True)
 class ClauseWindows:
-    """A span getter that cuts documents at clauses.
+    """Span getter that cuts documents after clauses.
 
-    size: Largest number of wordpieces in a window, without special ones.
-    overlap: Wordpieces of context on a side where a window is cut within a clause, at most a quarter of the size.
+    size: Most wordpieces in a window, without special ones.
+    overlap: Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter of
+        the size.
     """
 
     size: int = 254
@@ -45,15 +47,16 @@ class ClauseWindows:
             raise SettingError(Errors.ZT312.format(size=self.size, overlap=self.overlap))
 
     def __call__(self, docs: Iterable[Doc]) -> list[list[Span]]:
-        """Cut as if each token were one wordpiece, for callers in spacy-transformers."""
+        """Return the spans of each document, for spacy-transformers: every token counts as one wordpiece."""
         return [[doc[w.start : w.end] for w in self.windows(doc, np.ones(len(doc), dtype=np.int64))] for doc in docs]
 
     def windows(self, doc: Doc, counts: CountsT, *, size: int | None = None) -> list[Window]:
-        """Cut one document.
+        """Cut one document into windows.
 
-        counts (CountsT): (n_tokens,) wordpieces of each token, no more than a quarter of `size`.
-        size (Optional[int]): A smaller size, of a model that supports no more.
-        RETURNS (list[Window]): In order. Every token is in exactly one window's own part.
+        doc (Doc): The document.
+        counts (CountsT): (n_tokens,) number of wordpieces of each token, at most a quarter of `size`.
+        size (Optional[int]): Longest window that the model supports, if that is shorter than `self.size`.
+        RETURNS (list[Window]): Windows in order. Every token is an own token of exactly one window.
         """
         size = min(self.size, size or self.size)
         ends = clause_ends(doc) if counts.sum() > size else np.empty(0, dtype=np.int64)
@@ -63,17 +66,17 @@ class ClauseWindows:
 def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindows:
     """Registered as `spacy-zh-tw-ner.clause_windows.v1`. Arguments as in `ClauseWindows`.
 
-    RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): For the `get_spans` of a transformer.
-    RAISES (ValueError): If the overlap is too large.
+    RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): The `get_spans` of a Transformer.
+    RAISES (ValueError): If the overlap is negative, or more than a quarter of the size.
     """
     return ClauseWindows(size, overlap)
 
 
 class WindowedDocs(NamedTuple):
-    """Documents, concatenated, as wordpieces and windows.
+    """Wordpieces and windows of documents. Tokens are counted through all documents.
 
-    wordpieces: Of all tokens. before: (n_tokens + 1,) number of wordpieces before each token.
-    windows: Of all documents in order; tokens are numbered through all documents.
+    wordpieces: Wordpieces of all tokens. before: (n_tokens + 1,) number of wordpieces before each token.
+    windows: Windows of all documents in order.
     """
 
     wordpieces: Wordpieces
@@ -86,7 +89,7 @@ class WindowedDocs(NamedTuple):
         return len(self.before) - 1
 
     def chunks(self, n_tokens: int) -> "Iterator[WindowedDocs]":
-        """Split the windows into chunks of about `n_tokens` own tokens, each as if it were a document."""
+        """Split the windows into chunks with about `n_tokens` own tokens, each with its tokens counted from 0."""
         first = 0
         while first < len(self.windows):
             start = self.windows[first].own_start
@@ -97,7 +100,7 @@ class WindowedDocs(NamedTuple):
             first = last
 
     def _between(self, first: int, last: int) -> "WindowedDocs":
-        """Return the windows from `first` to `last`, with the tokens that they have as context only."""
+        """Return the windows from `first` to before `last`, with all their tokens, own or not."""
         windows = self.windows[first:last]
         start, end = windows[0].start, max(window.end for window in windows)
         ids = self.wordpieces.ids[int(self.before[start]) : int(self.before[end])]
@@ -113,10 +116,12 @@ def cut_documents(
 ) -> WindowedDocs:
     """Look up the wordpieces of documents, and cut them into windows.
 
-    docs (Sequence[Doc]): Any, empty ones included.
-    table (WordpieceTable): Returns the wordpieces.
-    get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): Cuts. `ClauseWindows` counts wordpieces, others tokens.
+    docs (Sequence[Doc]): Documents, which may be empty.
+    table (WordpieceTable): Table of the wordpieces of each token.
+    get_spans (Callable[[Iterable[Doc]], list[list[Span]]]): A `ClauseWindows`, or a span getter of spacy-transformers,
+        which counts tokens instead of wordpieces.
     max_length (Optional[int]): Longest sequence that the model supports, special wordpieces included.
+    RETURNS (WindowedDocs): Wordpieces and windows of all documents.
     """
     # (n_tokens, 2) keys of norms and texts
     keys = np.concatenate([np.empty((0, 2), np.uint64), *(doc.to_array([NORM, ORTH]) for doc in docs)])
@@ -152,7 +157,7 @@ def clause_ends(doc: Doc) -> npt.NDArray[np.int64]:
 
 
 def windows_of_spans(spans: Sequence[Span]) -> list[Window]:
-    """Convert the spans of one document, from any span getter, to windows; overlaps are divided in the middle."""
+    """Convert the spans of one document to windows. Where spans overlap, each window owns half of the overlap."""
     bounds = sorted((span.start, span.end) for span in spans)
     starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
     for i in range(1, len(bounds)):

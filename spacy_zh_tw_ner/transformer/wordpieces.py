@@ -28,7 +28,7 @@ AT_ONCE = 65_536  # tokens in one lookup, which takes many times the memory of i
 ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads the differences of keys over all bits
 
 N_CODE_POINTS = 0x110000
-# The planes of writing systems, and variation selectors. The rest has no characters, or private ones.
+# Planes of writing systems, and variation selectors. The other code points are unassigned or private.
 RANGES = ((0, 0x20000), (0x20000, 0x34000), (0xE0000, 0xE0200))
 STEP = 0x4000
 SURROGATES = range(0xD800, 0xE000)
@@ -37,7 +37,8 @@ SURROGATES = range(0xD800, 0xE000)
 class Wordpieces(NamedTuple):
     """Wordpieces of tokens.
 
-    ids: (n_wordpieces,) of all tokens in order. counts: (n_tokens,) number of wordpieces of each token, 1 or more.
+    ids: (n_wordpieces,) ids of all tokens in order.
+    counts: (n_tokens,) number of wordpieces of each token, 1 or more.
     """
 
     ids: IdsT
@@ -154,9 +155,10 @@ class WordpieceTable:
 
 
 class CodePointWordpieces(NamedTuple):
-    """Wordpieces of all code points.
+    """Wordpieces of every Unicode code point.
 
-    ids: int32, (n,) in the order of the code points. counts: int32, (0x110000,) number of wordpieces of each.
+    ids: int32, (n,) ids of all code points in order.
+    counts: int32, (0x110000,) number of wordpieces of each code point.
     """
 
     ids: npt.NDArray[np.int32]
@@ -164,12 +166,12 @@ class CodePointWordpieces(NamedTuple):
 
 
 def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc]) -> CodePointWordpieces:
-    """Split every character as a pipeline does, norm included, for readers that have no tokenizer.
+    """Return the wordpieces that a pipeline gives each character, for exported models, which have no tokenizer.
 
-    table (WordpieceTable): Wordpieces of norms.
-    tokenize (Callable[[str], Doc]): Makes each character one token, whatever its neighbours are.
-    RETURNS (CodePointWordpieces): One or more for each. Surrogates have those of U+FFFD, and code points outside the
-        planes of writing systems the id of unknown characters.
+    table (WordpieceTable): Table of the wordpieces of each token.
+    tokenize (Callable[[str], Doc]): Tokenizer of the pipeline, which makes each character one token with a norm.
+    RETURNS (CodePointWordpieces): Surrogates have the wordpieces of U+FFFD. Code points outside of RANGES have the id
+        of unknown characters.
     """
     ids, counts, done = [], np.ones(N_CODE_POINTS, dtype=np.int32), 0
     for start, end in [(n, min(n + STEP, last)) for first, last in RANGES for n in range(first, last, STEP)]:
@@ -194,6 +196,10 @@ def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
 
 
 def _first_id(tokenizer: "PreTrainedTokenizerBase", *names: str) -> int:
+    """Return the first of these ids that the tokenizer has.
+
+    RAISES (BaseModelError): If it has none of them.
+    """
     for name in names:
         if getattr(tokenizer, name) is not None:
             return int(getattr(tokenizer, name))

@@ -1,4 +1,4 @@
-"""Read the header of safetensors files, and the arrays of `.npz` files."""
+"""Check the headers of safetensors files, and read the arrays of `.npz` files."""
 
 import math
 import zipfile
@@ -34,7 +34,7 @@ MOST_DIMENSIONS = 16
 class Entry(NamedTuple):
     """A tensor in a safetensors file.
 
-    dtype: A key of ITEM_SIZES. shape: Its dimensions. start: First byte of its numbers in the file.
+    dtype: A key of ITEM_SIZES. shape: The shape. start: Offset of its first byte in the file.
     """
 
     dtype: str
@@ -48,7 +48,7 @@ def safetensors_entries(size: int, read: Callable[[int, int], bytes | bytearray]
     size (int): Bytes of the file.
     read (Callable[[int, int], bytes]): Called with an offset and a number of bytes; returns the bytes.
     RETURNS (dict[str, Entry]): The tensors by name.
-    RAISES (UnreadableFileError): If the header contradicts the file.
+    RAISES (UnreadableFileError): If the header is damaged, or does not describe the bytes of the file.
     """
     _require_room("the header", LENGTH, size)
     n_header = int.from_bytes(read(0, LENGTH), "little")
@@ -82,6 +82,8 @@ def require_shape(key: str, value: object) -> tuple[int, ...]:
     """Check that a value is the shape of an array.
 
     key (str): Name of the value in messages.
+    value (object): The value.
+    RETURNS (tuple[int, ...]): The shape.
     RAISES (UnreadableFileError): If it is not a list of at most MOST_DIMENSIONS whole numbers of at least 0.
     """
     sizes: list[Any] = require_type(key, value, list)
@@ -90,13 +92,15 @@ def require_shape(key: str, value: object) -> tuple[int, ...]:
 
 
 def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays of whole numbers from an `.npz` file. `numpy.load` would allocate whatever size the file declares.
+    """Read one-dimensional int32 arrays from an `.npz` file, whose sizes are checked before memory is allocated.
+
+    `numpy.load` would allocate any size that the file declares.
 
     path (Path): The file.
-    limits (Mapping[str, int]): Names of the arrays (one-dimensional, int32) → largest number of elements.
-    RETURNS (dict[str, npt.NDArray[np.int32]]): The arrays.
-    RAISES (UnreadableFileError): For arrays of other names, types or sizes. Other faults raise errors of zipfile, zlib
-        and numpy, which `reading` converts.
+    limits (Mapping[str, int]): Name of each array → its largest number of elements.
+    RETURNS (dict[str, npt.NDArray[np.int32]]): Arrays by name.
+    RAISES (UnreadableFileError): If names, types or sizes of the arrays differ. For other defects, zipfile, zlib and
+        numpy raise their own errors, which `reading` converts.
     """
     found: dict[str, npt.NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive:
@@ -126,7 +130,7 @@ def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
     numbers = data[start:]
     n_numbers = len(numbers) // 4
     plain = {"descr": "<i4", "fortran_order": False, "shape": (n_numbers,)}
-    require(header == plain and 4 * n_numbers == len(numbers), name, header, f"as {plain}")
+    require(header == plain and 4 * n_numbers == len(numbers), name, header, f"an array with the header {plain}")
     return np.frombuffer(numbers, dtype="<i4")
 
 

@@ -1,4 +1,4 @@
-"""Read `.spacy` files (compressed msgpack), with checks of everything that they declare."""
+"""Read `.spacy` files (compressed msgpack), and check their sizes, attributes and offsets."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,15 @@ from spacy.vocab import Vocab
 from ..errors import CorpusError, Errors
 from . import inflate, parse_msgpack, reading, require, require_type, scan_msgpack
 
-ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` takes any number for the id of an attribute
+ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` does not check the ids of attributes
 
 
 def spacy_files(path: Path) -> list[Path]:
-    """List the `.spacy` files of a corpus, which is a file or a folder of them, as for spaCy's own Corpus.
+    """List the `.spacy` files of a corpus.
 
-    path (Path): A `.spacy` file, or a folder.
-    RETURNS (list[Path]): The files in order; the path itself if there is none, for messages.
+    path (Path): A `.spacy` file, or a folder with such files, as for spaCy's own Corpus.
+    RETURNS (list[Path]): The files in the order of their names. If there are none, the path itself: reading it raises
+        an error that names it.
     """
     if not path.is_dir():
         return [path]
@@ -28,9 +29,9 @@ def spacy_files(path: Path) -> list[Path]:
 
 
 class CheckedDocBin(DocBin):
-    """DocBin that checks sizes before it allocates memory.
+    """DocBin that checks sizes, attributes and offsets before it builds documents.
 
-    path (Path): The file, for messages.
+    path (Path): The file that is read, for messages.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +41,7 @@ class CheckedDocBin(DocBin):
     def from_bytes(self, bytes_data: bytes) -> "CheckedDocBin":
         """Load the content of a `.spacy` file.
 
-        RAISES (CorpusError): If the bytes are anything else.
+        RAISES (CorpusError): If the bytes are not the content of a `.spacy` file.
         """
         try:
             with reading(self.path):
@@ -50,19 +51,20 @@ class CheckedDocBin(DocBin):
         return self
 
     def _fill(self, found: dict[str, Any]) -> None:
+        """Check the content of a `.spacy` file, as parsed by msgpack, and set the attributes of DocBin."""
         self.attrs = require_type("attrs", found.get("attrs"), list)
         attrs: list[Any] = self.attrs
         known = all(isinstance(attr, int) and attr in ATTRIBUTES for attr in attrs)
         require(known and IDS["ORTH"] in attrs, "attrs", attrs, "ids of attributes of tokens")
         self.strings = set(require_type("strings", found.get("strings"), list))
-        require(all(isinstance(string, str) for string in self.strings), "strings", "others", "strings")
+        require(all(isinstance(string, str) for string in self.strings), "strings", "other values", "strings")
         lengths = np.frombuffer(require_type("lengths", found.get("lengths"), bytes), dtype="<i4")
         spaces = np.frombuffer(require_type("spaces", found.get("spaces"), bytes), dtype=np.uint8) != 0
         tokens = np.frombuffer(require_type("tokens", found.get("tokens"), bytes), dtype="<u8")
         tokens = tokens.reshape(-1, len(self.attrs))
         n_tokens = int(lengths.sum(dtype=np.int64))
-        require(bool((lengths >= 0).all()), "lengths", "below 0", "from 0")
-        require(n_tokens == len(tokens) == len(spaces), "lengths", n_tokens, f"{len(tokens)} tokens altogether")
+        require(bool((lengths >= 0).all()), "lengths", "a negative number", "numbers from 0")
+        require(n_tokens == len(tokens) == len(spaces), "the sum of lengths", n_tokens, f"{len(tokens)}, one per token")
         ends = lengths.cumsum(dtype=np.int64)[:-1] if len(lengths) else lengths
         self.tokens = np.split(tokens, ends) if len(lengths) else []
         self.spaces = np.split(spaces.reshape(-1, 1), ends) if len(lengths) else []
@@ -76,7 +78,8 @@ class CheckedDocBin(DocBin):
     def get_docs(self, vocab: Vocab) -> Iterator[Doc]:
         """Build the documents, and check the strings and offsets that they refer to.
 
-        RAISES (CorpusError): For tokens, labels or spans that do not exist.
+        RAISES (CorpusError): If a token refers to a missing string, an entity has no label, or a span is not in the
+            text.
         """
         docs = super().get_docs(vocab)
         for number in range(1, len(self.tokens) + 1):
@@ -91,6 +94,7 @@ class CheckedDocBin(DocBin):
             yield doc
 
     def _scan(self, index: int) -> None:
+        """Check the msgpack data of a document, which spaCy parses itself."""
         user_data = self.user_data[index]
         if user_data is not None:
             scan_msgpack(user_data)
@@ -102,14 +106,15 @@ class CheckedDocBin(DocBin):
 
 
 def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
+    """Return a value after checking that it is a list with one element of type `kind` per document."""
     found = require_type(key, values, list)
-    require(len(found) == n_docs, key, f"{len(found)} of them", f"one for each of {n_docs} documents")
-    require(all(isinstance(value, kind) for value in found), key, "others", str(kind))
+    require(len(found) == n_docs, key, f"{len(found)} values", f"a list with one value per document ({n_docs})")
+    require(all(isinstance(value, kind) for value in found), key, "other types", f"a list of {kind}")
     return found
 
 
 def _check(doc: Doc) -> None:
-    """Check the labels of entities and the offsets of spans."""
+    """Check that entities have labels, and that spans are in the text and have labels."""
     for ent in doc.ents:
         require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
     for key, group in doc.spans.items():
@@ -119,6 +124,6 @@ def _check(doc: Doc) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """Return the reason of an error, without path and remedy, which ZT210 adds."""
+    """Return the message of an error without the path and the remedy, which ZT210 adds."""
     cause = error.__cause__
     return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

@@ -1,4 +1,4 @@
-"""Parse JSON, msgpack and zlib data, with limits on nesting and memory."""
+"""Parse JSON and msgpack and decompress zlib data, with limits on nesting and memory."""
 
 import json
 import zlib
@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import Errors, UnreadableFileError
 from .validation import origin
 
-DEEPEST = 64  # levels of lists and objects; what this package writes has at most 12
+DEEPEST = 64  # levels of nested lists and objects; files of this package have at most 12
 MOST_ITEMS = 50_000_000  # values in one msgpack object, each of which takes some 60 bytes
 # Limits of decompression: up to SMALL bytes at any ratio, larger results at most HIGHEST_RATIO times the input.
 # `.spacy` files of real corpora compress 10 to 30 times.
@@ -18,9 +18,10 @@ BLOCK = 2**20  # bytes inflated at once
 def parse_json(data: bytes | str) -> Any:
     """Parse JSON.
 
-    data (bytes | str): UTF-8, or text.
+    data (bytes | str): JSON as UTF-8 or as text.
     RETURNS (Any): The value.
-    RAISES (UnreadableFileError): For deep nesting. Invalid JSON raises a ValueError, which `reading` converts.
+    RAISES (UnreadableFileError): If it is nested deeper than DEEPEST. Invalid JSON raises a ValueError, which `reading`
+        converts.
     """
     try:
         value = json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
@@ -32,7 +33,7 @@ def parse_json(data: bytes | str) -> Any:
 
 
 def nests_deeper(value: object, limit: int = DEEPEST) -> bool:
-    """Return whether lists and dicts nest deeper than a limit."""
+    """Return whether lists and dicts in a value are nested in more than `limit` levels."""
     level = [value]
     for _ in range(limit):
         level = [
@@ -47,12 +48,12 @@ def nests_deeper(value: object, limit: int = DEEPEST) -> bool:
 
 
 def parse_msgpack(data: bytes) -> Any:
-    """Parse msgpack as spaCy does, with arrays of numpy in it.
+    """Parse msgpack with numpy arrays in it, as spaCy writes it.
 
     data (bytes): One msgpack object.
     RETURNS (Any): The object.
-    RAISES (UnreadableFileError): For lengths beyond the data, or deep nesting. Other faults raise errors of msgpack,
-        which `reading` converts.
+    RAISES (UnreadableFileError): As `scan_msgpack`. For other defects, msgpack raises its own errors, which `reading`
+        converts.
     """
     import srsly
 
@@ -61,10 +62,11 @@ def parse_msgpack(data: bytes) -> Any:
 
 
 def scan_msgpack(data: bytes | memoryview) -> None:
-    """Check the lengths in msgpack data before it is parsed: the parser allocates lists of the declared length.
+    """Check the declared lengths in msgpack data. Call it before parsing: the parser allocates lists of these lengths.
 
     data (bytes | memoryview): One msgpack object.
-    RAISES (UnreadableFileError): For lengths beyond the end of the data, deep nesting, or too many values.
+    RAISES (UnreadableFileError): If a length goes beyond the end of the data, values are nested deeper than DEEPEST, or
+        there are more than MOST_ITEMS values.
     """
     size, place, n_items = len(data), 0, 0
     open_: list[int] = [1]  # number of values left, for each array and map that is open
@@ -114,7 +116,7 @@ LENGTHS = {
 
 
 def inflation_limit(size: int) -> int:
-    """Return the largest size to which compressed data of a size may be decompressed, in bytes."""
+    """Return the limit for the decompressed data, in bytes, if the compressed data has `size` bytes."""
     return max(SMALL, HIGHEST_RATIO * size)
 
 
@@ -123,7 +125,7 @@ def inflate(data: bytes) -> bytes:
 
     data (bytes): One zlib stream.
     RETURNS (bytes): The decompressed data.
-    RAISES (UnreadableFileError): If it grows beyond `inflation_limit`. Damaged data raises `zlib.error`.
+    RAISES (UnreadableFileError): If the decompressed data exceeds `inflation_limit`. Damaged data raises `zlib.error`.
     """
     stream, limit, blocks, n_bytes = zlib.decompressobj(), inflation_limit(len(data)), [], 0
     for start in range(0, len(data), BLOCK):

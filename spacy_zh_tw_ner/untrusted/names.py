@@ -1,4 +1,4 @@
-"""Validate file names that are read from a file, and the hashes of the files."""
+"""Validate file names that were read from a file, and the hashes of these files."""
 
 import hashlib
 import re
@@ -9,17 +9,18 @@ from .validation import origin
 
 LONGEST = 200  # bytes of a name; file systems allow 255
 BLOCK = 2**20  # bytes hashed at once
-# Windows opens a device for these, whatever the folder and the suffix.
+# On Windows, these names open a device in every folder and with every suffix.
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
 def require_bare_name(name: object) -> str:
-    """Check that a name is a plain file name without a folder, on every operating system.
+    """Check that a name is a file name without a folder on every operating system.
 
     name (object): The value that was read.
     RETURNS (str): The name.
-    RAISES (UnreadableFileError): For a separator, "..", a drive, a device of Windows, a control character, or nothing.
+    RAISES (UnreadableFileError): If the name is empty, is "..", contains a separator, a drive or a control character,
+        or is a device of Windows.
     """
     if isinstance(name, str) and name and not FORBIDDEN.search(name) and not DEVICES.fullmatch(name):
         is_text = not re.search("[\ud800-\udfff]", name)
@@ -30,14 +31,14 @@ def require_bare_name(name: object) -> str:
 
 
 def inside(folder: Path, name: object) -> Path:
-    """Return the path of a file in a folder, for a name that was read from a file.
+    """Return the path of a file in a folder, for a name that was read from another file.
 
-    A link is followed where it leads to a file in the same folder, and refused where it leads outside.
+    Symbolic links to files in the same folder are allowed.
 
     folder (Path): The folder.
     name (object): The name.
     RETURNS (Path): The path; the file need not exist.
-    RAISES (UnreadableFileError): For a name that is not bare, or a link out of the folder.
+    RAISES (UnreadableFileError): As `require_bare_name`, or if the path is a symbolic link out of the folder.
     """
     path = folder / require_bare_name(name)
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
@@ -46,7 +47,7 @@ def inside(folder: Path, name: object) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, read a block at a time."""
+    """Return the SHA-256 of a file, in hexadecimal digits. The file is read in blocks."""
     digest, block = hashlib.sha256(), bytearray(BLOCK)
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(block):
@@ -58,8 +59,8 @@ def require_digest(path: Path, expected: str) -> None:
     """Check the SHA-256 of a file.
 
     path (Path): The file.
-    expected (str): The SHA-256 in hexadecimal digits, or a prefix of it.
-    RAISES (UnreadableFileError): If it differs.
+    expected (str): The expected SHA-256 in hexadecimal digits, or its first digits.
+    RAISES (UnreadableFileError): If the file has another one, or `expected` is empty.
     """
     found = sha256_of(path)
     if not expected or not found.startswith(expected):

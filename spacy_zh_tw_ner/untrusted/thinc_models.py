@@ -1,7 +1,7 @@
 """Check thinc models whose weights, dimensions and settings were read from a file.
 
-`Model.from_bytes` does not check the file: it sets references to other layers, replaces functions in `attrs` by data,
-and accepts arrays of any shape.
+`Model.from_bytes` trusts the file: it sets references to other layers, replaces functions in `attrs` by data, and
+accepts arrays of any shape.
 """
 
 import mmap
@@ -18,8 +18,9 @@ from . import origin, require, scan_msgpack
 
 
 def scan_file(path: Path) -> None:
-    """Check the lengths in a msgpack file, without reading large values into memory.
+    """Check the declared lengths in a msgpack file, which is mapped into memory instead of being read.
 
+    path (Path): The file.
     RAISES (UnreadableFileError): As `scan_msgpack`.
     """
     with path.open("rb") as file:
@@ -31,12 +32,13 @@ def scan_file(path: Path) -> None:
 
 @contextmanager
 def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
-    """Context manager: load a model, and check that its layers are those of the config.
+    """Context manager: after the block has loaded a model, check that its structure is still that of the config.
 
-    Names of layers, and lists of settings such as the widths of n-grams, are reset to those of the config.
+    Names of layers, and settings that are lists or dicts, such as the widths of n-grams, are reset to those of the
+    config.
 
-    model (Model): Built from the config.
-    RAISES (UnreadableFileError): If a reference, a function, or the type of a setting has changed.
+    model (Model): A model that was built from the config.
+    RAISES (UnreadableFileError): If a reference to a layer, a function in `attrs`, or the type of a setting differs.
     """
     before = [_structure(layer) for layer in model.walk()]
     yield
@@ -44,7 +46,8 @@ def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
         layer.name = name
         for reference, target in references.items():
             same = layer.has_ref(reference) and layer.get_ref(reference).id == target
-            require(bool(same) or target is None, f"{name}.refs.{reference}", "another layer", "as in the config")
+            key = f"{name}.refs.{reference}"
+            require(bool(same) or target is None, key, "another layer", "the layer that the config names")
         for key, value in attributes.items():
             _require_similar(f"{name}.attrs.{key}", layer.attrs.get(key), value)
             if isinstance(value, dict | list | tuple) and value:
@@ -52,30 +55,31 @@ def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
 
 
 def require_param(layer: Model[Any, Any], name: str, shape: tuple[int | None, ...]) -> Any:
-    """Check that an array was loaded, and has a shape.
+    """Return a loaded parameter of a layer, after checking it.
 
     layer (Model): The layer.
     name (str): Name of the parameter.
-    shape (tuple[int | None, ...]): The shape; None for a dimension of any size.
-    RETURNS (FloatsXd): The array.
-    RAISES (UnreadableFileError): If it is missing, of another shape, no float, or not finite.
+    shape (tuple[int | None, ...]): Expected shape; None for a dimension of any size.
+    RETURNS (FloatsXd): The parameter.
+    RAISES (UnreadableFileError): If it is missing, has another shape, is not float32, or is not finite.
     """
     array: Any = layer.get_param(name) if layer.has_param(name) else None
     what, seen = f"{layer.name}.{name}", getattr(array, "shape", None)
     if seen is None or len(seen) != len(shape) or any(b not in (None, a) for a, b in zip(seen, shape, strict=True)):
         raise UnreadableFileError(Errors.ZT649.format(origin=origin(), what=what, seen=seen, expected=shape))
     require(array.dtype == np.float32, what, array.dtype, "of float32")
-    require(bool(layer.ops.xp.isfinite(array).all()), what, "others", "finite numbers")
+    require(bool(layer.ops.xp.isfinite(array).all()), what, "other values", "finite numbers")
     return array
 
 
 def _structure(layer: Model[Any, Any]) -> tuple[str, dict[str, int | None], dict[str, Any]]:
+    """Return the name, the ids of referenced layers, and the attributes of a layer."""
     references = {name: layer.get_ref(name).id if layer.has_ref(name) else None for name in layer.ref_names}
     return layer.name, references, dict(layer.attrs)
 
 
 def _require_similar(key: str, value: object, before: object) -> None:
-    """Check a loaded attribute: functions must be unchanged, and numbers must be numbers; None accepts any value."""
+    """Check that a loaded attribute is the same function, or has the same type, as before; None allows any value."""
     if isinstance(before, Callable):  # type: ignore[arg-type]
         require(value is before, key, type(value).__name__, "the function of this layer")
     elif isinstance(before, bool | str) or before is None:

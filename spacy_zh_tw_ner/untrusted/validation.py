@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from ..errors import Errors, PipelineError, SettingError, UnreadableFileError, ZhTwNerError
 
 MAX_REASON = 160  # characters of a library's message that are quoted
-_origin: ContextVar[str] = ContextVar("origin", default="The data")
+_origin: ContextVar[str] = ContextVar("origin", default="The data")  # the file that is being read
 MAX_SEEN = 80  # characters of a value that are quoted in a message
 T = TypeVar("T")
 
@@ -26,8 +26,9 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
     path (str | Path): The file or folder, or a description of the data.
     message (Optional[str]): Message with {path} and {reason}; default: ZT640.
-    RAISES (UnreadableFileError): For anything raised inside, except a ZhTwNerError, an OSError (the file is missing, no
-        permission), and a GPU that is out of memory.
+    RAISES (UnreadableFileError): In place of every error of the block, except a ZhTwNerError, an OSError (the file is
+        missing, no permission), and an out-of-memory error of a GPU. A SettingError or PipelineError is also converted:
+        the file has a value that is not allowed.
     """
     token, collects = _origin.set(str(path)), gc.isenabled()
     try:
@@ -35,7 +36,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
-        if isinstance(error, SettingError | PipelineError):  # a value in the file is not possible
+        if isinstance(error, SettingError | PipelineError):  # a value in the file is not allowed
             raise UnreadableFileError(f"{error} (read from {path})", error.code) from error
         if isinstance(error, ZhTwNerError) or type(error).__name__ == "OutOfMemoryError":  # torch's, not imported here
             raise
@@ -52,7 +53,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
 
 def refuse(key: str, value: object, expected: str) -> NoReturn:
-    """Raise the error for an invalid value; see `require`."""
+    """Raise an UnreadableFileError for an invalid value; see `require`."""
     try:
         seen = repr(value)
     except Exception:  # nested too deeply, or an integer of too many digits
@@ -62,11 +63,11 @@ def refuse(key: str, value: object, expected: str) -> NoReturn:
 
 
 def require(ok: bool, key: str, value: object, expected: str) -> None:
-    """Raise an error unless a value is valid.
+    """Raise an error unless a value is valid: "`key` must be `expected` (got `value`)".
 
-    ok (bool): The value is valid.
+    ok (bool): Whether the value is valid.
     key (str): Name of the value in the message.
-    value (object): The value.
+    value (object): The value, shown in the message.
     expected (str): Description of valid values in the message.
     RAISES (UnreadableFileError): If `ok` is False.
     """
@@ -75,9 +76,12 @@ def require(ok: bool, key: str, value: object, expected: str) -> None:
 
 
 def require_type(key: str, value: object, kind: type[T]) -> T:
-    """Return a value if it is of a type; booleans do not count as numbers.
+    """Return a value after checking its type; a bool does not count as a number.
 
-    RAISES (UnreadableFileError): If it is of another type.
+    key (str): Name of the value in the message.
+    value (object): The value.
+    kind (type): Its expected type.
+    RAISES (UnreadableFileError): If it has another type.
     """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         refuse(key, value, f"of type {kind.__name__}")
@@ -85,9 +89,10 @@ def require_type(key: str, value: object, kind: type[T]) -> T:
 
 
 def in_range(key: str, value: object, least: float, most: float) -> float:
-    """Return a value as float if it is a number from `least` to `most`; NaN is not.
+    """Return a value as float after checking that it is a number from `least` to `most`.
 
-    RAISES (UnreadableFileError): If it is not.
+    key (str): Name of the value in the message.
+    RAISES (UnreadableFileError): If it is not such a number, or NaN.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator]  # checked on this line
@@ -96,8 +101,9 @@ def in_range(key: str, value: object, least: float, most: float) -> float:
 
 
 def whole_number(key: str, value: object, least: int, most: int) -> int:
-    """Return a value if it is a whole number from `least` to `most`.
+    """Return a value after checking that it is an integer from `least` to `most`.
 
+    key (str): Name of the value in the message.
     RAISES (UnreadableFileError): If it is not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -106,8 +112,9 @@ def whole_number(key: str, value: object, least: int, most: int) -> int:
 
 
 def require_labels(key: str, value: object) -> list[str]:
-    """Return a value if it is a list of labels: different, non-empty strings.
+    """Return a value after checking that it is a list of labels: different, non-empty strings of valid Unicode.
 
+    key (str): Name of the value in the message.
     RAISES (UnreadableFileError): If it is not.
     """
     labels: Any = value
@@ -118,6 +125,7 @@ def require_labels(key: str, value: object) -> list[str]:
 
 
 def _is_text(value: str) -> bool:
+    """Return whether a string has no lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Jobs on a tiny pipeline, without the seconds that a new process takes."""
+"""Fixtures that make jobs for a tiny pipeline, and run them without worker processes."""
 
 from pathlib import Path
 from typing import Any

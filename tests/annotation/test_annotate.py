@@ -1,4 +1,4 @@
-"""Files in, files out: everything once, in order, whatever stops the work."""
+"""Jobs annotate every record once and in order, also after interruptions."""
 
 import gzip
 import json
@@ -51,14 +51,14 @@ def test_json_lines_keep_their_fields_and_order(make_job: MakeJob, tiny_nlp: Lan
     assert not job.rejects.exists()
 
 
-def test_lines_of_text_are_numbered(make_job: MakeJob) -> None:
+def test_records_of_text_files_have_line_numbers(make_job: MakeJob) -> None:
     job = make_job("\ufeff蔡英文\r\n\r\n在臺北市\u2028見\n末", suffix=".txt", chunk_size=2)
     annotate(job, progress=False)
     rows = [(row["line"], row["text"]) for row in rows_of(job.target)]
     assert rows == [(1, "蔡英文"), (2, ""), (3, "在臺北市\u2028見"), (4, "末")]
 
 
-def test_docs_come_out_as_spacy_reads_them(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str]) -> None:
+def test_a_spacy_output_is_read_by_spacy(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str]) -> None:
     job = make_job(json_lines(tiny_texts), "out.spacy", chunk_size=3)
     annotate(job, progress=False)
     docs = list(DocBin().from_disk(job.target).get_docs(spacy.blank("zh_tw").vocab))
@@ -71,12 +71,14 @@ def test_docs_come_out_as_spacy_reads_them(make_job: MakeJob, tiny_nlp: Language
 
 @pytest.mark.parametrize("target", ["out.jsonl", "out.spacy", "out.parquet"])
 @pytest.mark.parametrize("source", [b"", b"\n", b'{"text": null}\n'])
-def test_an_input_without_one_record_fails_and_gives_no_output(make_job: MakeJob, source: bytes, target: str) -> None:
+def test_an_input_without_readable_records_is_an_error_without_output(
+    make_job: MakeJob, source: bytes, target: str
+) -> None:
     if target.endswith("parquet"):
         pytest.importorskip("pyarrow")
     job = make_job(source, target)
     code = "ZT687.*'text' is null, not a string" if b"null" in source else "ZT686"
-    for _ in range(2):  # the second time as the first
+    for _ in range(2):  # a failed job does not affect the next one
         with pytest.raises(ValueError, match=code):
             annotate(job, progress=False)
     assert not job.target.exists()
@@ -94,12 +96,12 @@ def test_an_input_without_one_record_fails_and_gives_no_output(make_job: MakeJob
         ('{"text": "好"}\n'.encode("utf-16"), "ZT688.*UTF-16"),
         (gzip.compress(b'{"text": "a"}\n', mtime=0), "ZT688.*gzip"),
         ('{"text": NaN}\n', "ZT687.*NaN"),
-        ('{"text": "好", "x": NaN}\n{"text": "好", "x": -Infinity}\n', "ZT687.*NaN is no number of JSON"),
-        ('{"text": "好", "x": 1e999}\n', "ZT687.*too large"),
-        ('{"text": "好", "x": ' + "1" * 5000 + "}\n", "ZT687.*a number that cannot be read"),
+        ('{"text": "好", "x": NaN}\n{"text": "好", "x": -Infinity}\n', "ZT687.*NaN is not a JSON number"),
+        ('{"text": "好", "x": 1e999}\n', "ZT687.*a number out of range"),
+        ('{"text": "好", "x": ' + "1" * 5000 + "}\n", "ZT687.*a number with too many digits"),
     ],
 )
-def test_another_kind_of_file_is_named(make_job: MakeJob, source: str | bytes, code: str) -> None:
+def test_an_unsuitable_input_is_an_error(make_job: MakeJob, source: str | bytes, code: str) -> None:
     job = make_job(source)
     with pytest.raises(ValueError, match=code):
         annotate(job, progress=False)
@@ -108,7 +110,7 @@ def test_another_kind_of_file_is_named(make_job: MakeJob, source: str | bytes, c
 
 
 @pytest.mark.parametrize("target", ["out.parquet", "out.jsonl"])
-def test_a_missing_pyarrow_is_named_before_the_work(
+def test_missing_pyarrow_is_reported_before_annotation(
     make_job: MakeJob, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -118,13 +120,13 @@ def test_a_missing_pyarrow_is_named_before_the_work(
         annotate(job, progress=False)
 
 
-def test_an_array_among_objects_is_rejected_alone(make_job: MakeJob) -> None:
+def test_an_array_among_objects_rejects_only_its_line(make_job: MakeJob) -> None:
     job = make_job('[1]\n{"text": "好"}\r\n\r\n{"text": "在"}\r\n')
     tally = annotate(job, progress=False)
     assert (tally.records, tally.rejected) == (2, 1)
 
 
-def test_a_finished_job_says_so_and_takes_force(make_job: MakeJob) -> None:
+def test_a_finished_job_is_repeated_with_force_only(make_job: MakeJob) -> None:
     job = make_job('{"text": "在臺北市"}\n')
     annotate(job, progress=False)
     job.target.write_text("corrected by hand")
@@ -135,7 +137,7 @@ def test_a_finished_job_says_so_and_takes_force(make_job: MakeJob) -> None:
     assert [row["text"] for row in rows_of(job.target)] == ["在臺北市"]
 
 
-def test_a_second_run_into_one_output_says_so(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_job_with_the_same_output_is_an_error(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     job, messages = make_job('{"text": "在臺北市"}\n'), []
 
     def run(*arguments: Any) -> Iterator[tuple[Chunk, AnnotationTally]]:
@@ -150,13 +152,13 @@ def test_a_second_run_into_one_output_says_so(make_job: MakeJob, monkeypatch: py
     assert len(rows_of(job.target)) == 1
 
 
-def test_neither_the_input_nor_a_file_of_the_user_is_replaced(make_job: MakeJob, tmp_path: Path) -> None:
+def test_inputs_and_files_of_the_user_are_never_replaced(make_job: MakeJob, tmp_path: Path) -> None:
     source = '{"text": "在臺北市"}\n'
     job = make_job(source, "in.jsonl")
     with pytest.raises(OutputError, match=r"\[ZT673\]"):
         annotate(job, force=True, progress=False)
     (tmp_path / "out.rejects.jsonl").write_text(source)
-    with pytest.raises(OutputError, match=r"\[ZT673\]"):  # the rejects would go there
+    with pytest.raises(OutputError, match=r"\[ZT673\]"):  # the source is also the path of the rejects
         annotate(make_job(tmp_path / "out.rejects.jsonl"), force=True, progress=False)
     with pytest.raises(OutputError, match=r"\[ZT671\] .*out.rejects.jsonl"):
         annotate(make_job(source), force=True, progress=False)
@@ -179,13 +181,13 @@ BAD = [
     (b'{"text": null}', "'text' is null, not a string"),
     (b'{"text": 3}', "'text' is a number, not a string"),
     (b'{"text": {}}', "'text' is an object, not a string"),
-    (b'{"text": "a", "entities": []}', "name another with --entities-field"),
+    (b'{"text": "a", "entities": []}', "choose another name with --entities-field"),
     (b'{"text": "a\\ud83d"}', "[ZT001]"),
     (b"[" * 100_000, "nested too deeply"),
 ]
 
 
-def test_what_cannot_be_annotated_is_told_with_line_and_reason(make_job: MakeJob) -> None:
+def test_unreadable_records_are_rejected_with_line_and_reason(make_job: MakeJob) -> None:
     good = '{"text": "在臺北市"}'.encode()
     job = make_job(b"\n".join(line for bad, _ in BAD for line in (good, bad, b" ")), chunk_size=4)
     tally = annotate(job, progress=False)
@@ -200,7 +202,7 @@ def test_what_cannot_be_annotated_is_told_with_line_and_reason(make_job: MakeJob
     assert tally.rejected == len(BAD)
 
 
-def test_rejects_of_an_older_run_go(make_job: MakeJob) -> None:
+def test_rejects_of_an_earlier_run_are_removed(make_job: MakeJob) -> None:
     with pytest.raises(ValueError, match="ZT687"):
         annotate(job := make_job("null\n"), progress=False)
     assert job.rejects.exists()
@@ -208,14 +210,14 @@ def test_rejects_of_an_older_run_go(make_job: MakeJob) -> None:
     assert not job.rejects.exists()
 
 
-def test_half_a_character_beside_the_text_stays(make_job: MakeJob) -> None:
+def test_a_lone_surrogate_in_another_field_is_kept(make_job: MakeJob) -> None:
     job = make_job(b'{"text": "\xe5\xa5\xbd", "x": "\\ud83d"}\n')
     annotate(job, progress=False)
     assert rows_of(job.target) == [{"text": "好", "x": "\ud83d", "entities": []}]
 
 
 def stop_after(n: int) -> object:
-    """An engine that is interrupted once it has told of n chunks, while the next one is written already."""
+    """Return an engine that is interrupted after it has reported n chunks and written one more."""
 
     def run(
         job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool
@@ -229,7 +231,7 @@ def stop_after(n: int) -> object:
 
 
 @pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
-def test_an_interrupted_job_gives_the_same_bytes(
+def test_an_interrupted_job_writes_the_same_bytes_when_continued(
     make_job: MakeJob, tiny_texts: list[str], target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(json_lines(tiny_texts) + "null\n" + json_lines(tiny_texts), target, chunk_size=4)
@@ -244,14 +246,14 @@ def test_an_interrupted_job_gives_the_same_bytes(
         assert not job.target.exists()
     journal = job.folder / NAME
     assert len(journal.read_bytes().splitlines()) == 1 + 3
-    journal.write_bytes(journal.read_bytes()[:-5])  # as a kill while it was written leaves it
+    journal.write_bytes(journal.read_bytes()[:-5])  # like a process that is killed while it writes a line
     assert annotate(job, progress=False) == whole
     assert job.target.read_bytes() == expected
     assert job.rejects.read_bytes() == rejects
     assert not job.folder.exists()
 
 
-def test_finished_chunks_are_not_done_again(
+def test_finished_chunks_are_not_annotated_again(
     make_job: MakeJob, tiny_texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(json_lines(tiny_texts), chunk_size=2)
@@ -274,7 +276,7 @@ def test_finished_chunks_are_not_done_again(
 
 
 @pytest.mark.parametrize("change", ["input", "pipeline", "settings"])
-def test_a_resume_with_something_else_is_refused(
+def test_a_job_with_other_input_pipeline_or_settings_does_not_continue(
     make_job: MakeJob, tiny_texts: list[str], change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(json_lines(tiny_texts), chunk_size=4)
@@ -299,7 +301,9 @@ def test_a_resume_with_something_else_is_refused(
     assert len(rows_of(other.target)) == len(tiny_texts)
 
 
-def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_changes_during_annotation_is_an_error(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = make_job('{"text": "好"}\n')
 
     def run(
@@ -315,7 +319,7 @@ def test_an_input_that_grows_meanwhile_is_noticed(make_job: MakeJob, monkeypatch
     assert not job.target.exists()
 
 
-def test_more_than_a_doc_bin_holds_is_refused_early(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_tokens_for_a_docbin_are_an_early_error(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     from spacy_zh_tw_ner.annotation import writers
 
     monkeypatch.setattr(writers, "doc_bin_tokens", lambda: 3)
@@ -334,12 +338,12 @@ def test_more_than_a_doc_bin_holds_is_refused_early(make_job: MakeJob, monkeypat
         ({"entities_field": "meta"}, "ZT528"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(make_job: MakeJob, settings: dict[str, object], code: str) -> None:
+def test_invalid_settings_are_an_error(make_job: MakeJob, settings: dict[str, object], code: str) -> None:
     with pytest.raises(ValueError, match=rf"\[{code}\]"):
         make_job("", **settings)
 
 
-def test_a_missing_input_or_pipeline_is_named(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_missing_input_or_pipeline_is_an_error(make_job: MakeJob, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[ZT522\]"):
         make_job(tmp_path / "nowhere.jsonl")
     job = make_job("")
@@ -350,7 +354,7 @@ def test_a_missing_input_or_pipeline_is_named(make_job: MakeJob, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("given", "gpus", "expected"), [(None, False, "1"), ("3", False, "3"), (None, True, None)])
-def test_workers_compute_in_one_thread_unless_told_otherwise(
+def test_cpu_workers_use_one_thread_unless_the_user_sets_more(
     given: str | None, gpus: bool, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(processes.THREADS, raising=False)

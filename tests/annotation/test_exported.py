@@ -1,4 +1,4 @@
-"""A folder of `export-onnx` annotates files as the pipeline does, and without spaCy and torch."""
+"""An exported model annotates files as its pipeline does, without spaCy and torch."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def jobs(make_job: MakeJob, tiny_onnx: tuple[Path, Path], tiny_texts: list[str]) -> tuple[AnnotationJob, AnnotationJob]:
-    """The same of a pipeline, and of what was exported of it."""
+    """Return the same job for a pipeline and for its exported model."""
     job = make_job(json_lines([*tiny_texts, "", "臺 北"]), chunk_size=4)
     pipeline, folder = tiny_onnx
     other = job.target.with_name("exported.jsonl")
@@ -48,7 +48,9 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     return one == other
 
 
-def test_json_lines_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_lines_equal_those_of_the_pipeline(
+    jobs: tuple[AnnotationJob, AnnotationJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recognizer, "BATCH_CHARS", 40)
     tallies = [annotate(job, progress=False) for job in jobs]
     assert same(*(rows_of(job.target) for job in jobs))
@@ -56,7 +58,7 @@ def test_json_lines_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob], monk
     assert tallies[0].records == tallies[1].records
 
 
-def test_docs_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
+def test_spacy_files_equal_those_of_the_pipeline(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
     found = []
     for job in (replace(job, target=job.target.with_suffix(".spacy")) for job in jobs):
         annotate(job, progress=False)
@@ -74,7 +76,7 @@ def test_docs_are_the_same(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
     assert same(*found)
 
 
-def test_half_a_character_is_rejected_alone(make_job: MakeJob, tiny_onnx: tuple[Path, Path]) -> None:
+def test_a_lone_surrogate_rejects_only_its_record(make_job: MakeJob, tiny_onnx: tuple[Path, Path]) -> None:
     lines = '{"text": "在臺北"}\n{"text": "\\ud83d台"}\n{"text": "末"}\n'
     job = replace(make_job(lines), pipeline=str(tiny_onnx[1]))
     assert annotate(job, progress=False).rejected == 1
@@ -84,12 +86,12 @@ def test_half_a_character_is_rejected_alone(make_job: MakeJob, tiny_onnx: tuple[
     assert "[ZT001]" in rejected["reason"]
 
 
-def test_a_gpu_is_refused(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
+def test_a_gpu_for_an_exported_model_is_an_error(jobs: tuple[AnnotationJob, AnnotationJob]) -> None:
     with pytest.raises(ValueError, match=r"\[ZT703\] .*--gpu"):
         Worker(jobs[1], gpu=0)
 
 
-def test_a_folder_that_has_changed_meanwhile_is_noticed(
+def test_an_exported_model_that_changed_does_not_continue(
     jobs: tuple[AnnotationJob, AnnotationJob], tmp_path: Path
 ) -> None:
     folder = tmp_path / "exported"
@@ -105,7 +107,7 @@ def test_a_folder_that_has_changed_meanwhile_is_noticed(
 def test_the_command_needs_neither_spacy_nor_torch(jobs: tuple[AnnotationJob, AnnotationJob], tmp_path: Path) -> None:
     expected, job = jobs
     annotate(expected, progress=False)
-    script = tmp_path / "annotate.py"  # worker processes read it again
+    script = tmp_path / "annotate.py"  # a file, because worker processes import it again
     script.write_text(ANNOTATE, encoding="utf-8")
     words = [str(job.source), str(job.target), "-p", job.pipeline, "--chunk-size", "5", "--workers", "2"]
     done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, check=False)

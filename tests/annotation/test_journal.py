@@ -1,4 +1,4 @@
-"""A journal that was damaged, or made by somebody else, is refused."""
+"""A damaged or hostile journal is refused."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def job(tmp_path: Path) -> AnnotationJob:
     ],
     ids=range(36),
 )
-def test_a_damaged_line_is_told(line: str, job: AnnotationJob) -> None:
+def test_a_damaged_line_is_an_error(line: str, job: AnnotationJob) -> None:
     job.folder.mkdir()
     for text in (f"{json.dumps({'a': 1})}\n{line}\n", f"{line}\n" if not line.startswith('{"') else ""):
         (job.folder / NAME).write_text(text, encoding="utf-8")
@@ -40,7 +40,7 @@ def test_a_damaged_line_is_told(line: str, job: AnnotationJob) -> None:
                 Journal(job, {"a": 1})
 
 
-def test_a_good_line_is_read(job: AnnotationJob) -> None:
+def test_a_valid_line_is_read(job: AnnotationJob) -> None:
     job.folder.mkdir()
     (job.folder / NAME).write_text(f"{json.dumps({'a': 1})}\n{json.dumps(GOOD)}\n", encoding="utf-8")
     job.part(0).touch()

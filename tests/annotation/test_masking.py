@@ -1,4 +1,4 @@
-"""Masked files: nothing that was found is left in any file, and the map restores every text."""
+"""Masked files contain no entity that was found, and the map restores every text."""
 
 import json
 import stat
@@ -33,7 +33,7 @@ def surfaces(nlp: Language, texts: list[str]) -> set[str]:
 
 
 def make_masked(make_job: MakeJob, source: str, target: str = "out.jsonl", **settings: Any) -> AnnotationJob:
-    """Mask a file with a map beside it."""
+    """Mask a file, and write the map next to it."""
     suffix = settings.pop("suffix", ".jsonl")
     policy, keep, key = settings.pop("policy", REPLACE), settings.pop("keep", ()), settings.pop("key", None)
     job = make_job(source, suffix=suffix, **settings)
@@ -52,7 +52,7 @@ def test_masked_files_are_restored_by_their_map(
     tally = annotate(job, progress=False)
     assert tally.records == len(tiny_texts)
     assert not job.folder.exists()
-    if policy is REPLACE:  # a pseudonym may be the name of somebody in another record
+    if policy is REPLACE:  # a pseudonym may equal a name in another record
         data = job.target.read_bytes()
         assert not any(surface.encode() in data for surface in surfaces(tiny_nlp, tiny_texts))
     back = tmp_path / f"back{job.target.suffix}"
@@ -70,13 +70,17 @@ def test_entities_have_the_offsets_of_the_masked_text(make_job: MakeJob, tiny_te
     annotate(job, progress=False)
     rows = rows_of(job.target)
     assert [row["id"] for row in rows] == list(range(len(tiny_texts)))
-    assert {name for row in rows for name in row} == {"id", "text", "entities"}  # `tags` was not asked for
+    assert {name for row in rows for name in row} == {
+        "id",
+        "text",
+        "entities",
+    }  # `tags` is not among the fields to keep
     for row in rows:
         assert all(row["text"][e["start"] : e["end"]] == e["text"] for e in row["entities"])
         assert all(e["text"].startswith("〔") for e in row["entities"])
 
 
-def test_lines_stay_lines(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
+def test_text_files_have_one_masked_text_per_line(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
     source = "".join(f"{text}\n" for text in ["", *tiny_texts])
     job = make_masked(make_job, source, "out.txt", suffix=".txt")
     annotate(job, progress=False)
@@ -85,7 +89,7 @@ def test_lines_stay_lines(make_job: MakeJob, tiny_texts: list[str], tmp_path: Pa
     assert (tmp_path / "back.txt").read_text(encoding="utf-8") == source
 
 
-def test_parquet_in(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str], tmp_path: Path) -> None:
+def test_parquet_files_are_masked(make_job: MakeJob, tiny_nlp: Language, tiny_texts: list[str], tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
@@ -123,7 +127,7 @@ def test_only_the_owner_can_read_the_map_and_its_parts(
 def test_a_continued_job_uses_the_same_pseudonyms(
     make_job: MakeJob, tiny_texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same text is in the first and in the last chunk; the job stops in between."""
+    """The first and the last chunk have the same text; the job is interrupted in between."""
     job = make_masked(make_job, json_lines([*tiny_texts, tiny_texts[0]]), policy=PSEUDONYM)
 
     def stopped(job: AnnotationJob, chunks: list[Chunk], workers: int, gpus: bool) -> Iterator[Any]:
@@ -159,7 +163,7 @@ def test_a_job_with_another_policy_or_key_does_not_continue(
             annotate(make_masked(make_job, json_lines(tiny_texts), **settings), progress=False)
 
 
-def test_rejects_quote_nothing(make_job: MakeJob, tiny_texts: list[str]) -> None:
+def test_rejects_do_not_quote_records(make_job: MakeJob, tiny_texts: list[str]) -> None:
     source = f'{json_lines(tiny_texts[:1])}{{"text": "王小明"\n{{"text": 3, "name": "王小明"}}\n'
     job = make_masked(make_job, source)
     annotate(job, progress=False)
@@ -178,7 +182,7 @@ def masked_and_map(make_job: MakeJob, texts: list[str]) -> tuple[Path, Path]:
     return job.target, job.masking.map
 
 
-def test_edited_files_are_refused_and_nothing_is_written(
+def test_unmasking_edited_files_is_an_error_without_output(
     make_job: MakeJob, tiny_texts: list[str], tmp_path: Path
 ) -> None:
     masked, maps = masked_and_map(make_job, tiny_texts)
@@ -202,7 +206,7 @@ def test_edited_files_are_refused_and_nothing_is_written(
         unmask_file(masked, masked, maps)
 
 
-def test_outputs_that_cannot_be_masked_are_refused(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
+def test_unsuitable_outputs_of_mask_are_an_error(make_job: MakeJob, tiny_texts: list[str], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ZT881.*must end in .jsonl or .parquet"):
         make_masked(make_job, json_lines(tiny_texts), "out.txt", suffix=".jsonl")
     job = make_job(json_lines(tiny_texts))

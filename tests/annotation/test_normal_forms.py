@@ -18,7 +18,7 @@ FORMS = [[("GPE", "臺北市", None), ("MONEY", "三萬五", "TWD 35000")], [("M
 
 @pytest.fixture(scope="module")
 def normalizing(tiny_pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline whose rules find two amounts."""
+    """Return a pipeline whose rules find two amounts."""
     nlp = spacy.load(tiny_pipeline)
     ruler: Any = nlp.add_pipe("entity_ruler", config={"overwrite_ents": True})
     ruler.add_patterns([{"label": "MONEY", "pattern": text} for text in ("三萬五", "三萬多")])
@@ -28,21 +28,21 @@ def normalizing(tiny_pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-def test_json_lines_have_normal_forms_where_there_are_any(make_job: MakeJob, normalizing: Path) -> None:
+def test_json_lines_have_the_normal_forms_of_entities(make_job: MakeJob, normalizing: Path) -> None:
     annotate(job := make_job(TEXTS, suffix=".txt", pipeline=normalizing), progress=False)
     rows = rows_of(job.target)
     assert [[(e["label"], e["text"], e.get("normalized")) for e in row["entities"]] for row in rows] == FORMS
     assert sum("normalized" in e for row in rows for e in row["entities"]) == 1
 
 
-def test_parquet_has_a_field_for_them(make_job: MakeJob, normalizing: Path) -> None:
+def test_parquet_has_a_field_for_normal_forms(make_job: MakeJob, normalizing: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     annotate(job := make_job(TEXTS, "out.parquet", suffix=".txt", pipeline=normalizing), progress=False)
     entities = pq.read_table(job.target).column("entities").to_pylist()
     assert [[(e["label"], e["text"], e["normalized"]) for e in row] for row in entities] == FORMS
 
 
-def test_docbins_have_span_groups(make_job: MakeJob, normalizing: Path) -> None:
+def test_docbins_have_normal_forms_in_span_groups(make_job: MakeJob, normalizing: Path) -> None:
     annotate(job := make_job(TEXTS, "out.spacy", suffix=".txt", pipeline=normalizing), progress=False)
     docs = spacy.tokens.DocBin().from_disk(job.target).get_docs(spacy.blank("zh_tw").vocab)
     assert [[(e.label_, e.text, e._.normalized) for e in doc.ents] for doc in docs] == FORMS

@@ -1,4 +1,4 @@
-"""Parquet in and out: columns keep their types, chunks follow row groups."""
+"""Parquet is read and written: columns keep their types, and chunks follow row groups."""
 
 import datetime as dt
 import json
@@ -33,7 +33,7 @@ def source(tiny_texts: list[str], tmp_path: Path) -> Path:
     return tmp_path / "in.parquet"
 
 
-def test_columns_stay_and_entities_come(make_job: MakeJob, source: Path) -> None:
+def test_columns_are_kept_and_entities_added(make_job: MakeJob, source: Path) -> None:
     job = make_job(source, "out.parquet", text_field="body", entities_field="ents", chunk_size=3)
     tally = annotate(job, progress=False)
     before, after = pq.read_table(source), pq.read_table(job.target)
@@ -48,7 +48,7 @@ def test_columns_stay_and_entities_come(make_job: MakeJob, source: Path) -> None
     assert (reject["line"], reject["reason"]) == (kept.index(9) + 1, "'body' is null, not a string")
 
 
-def test_json_lines_from_parquet_say_dates_as_strings(make_job: MakeJob, tmp_path: Path) -> None:
+def test_dates_of_parquet_become_strings_in_json_lines(make_job: MakeJob, tmp_path: Path) -> None:
     day = dt.date(2024, 1, 2)
     pq.write_table(pa.table({"text": ["在臺北市", "好"], "day": [day, None]}), tmp_path / "in.parquet")
     annotate(job := make_job(tmp_path / "in.parquet"), progress=False)
@@ -70,7 +70,7 @@ def test_parquet_from_json_lines_keeps_other_fields_as_json(make_job: MakeJob, t
     assert meta == [{"id": i, "tags": ["新聞", None]} for i in range(len(tiny_texts))]
 
 
-def test_chunks_cover_every_row_once_in_any_order_of_reading(make_job: MakeJob, source: Path) -> None:
+def test_chunks_cover_every_row_once_in_any_reading_order(make_job: MakeJob, source: Path) -> None:
     job = make_job(source, text_field="body", chunk_size=3)
     chunks, _ = find_chunks(job)
     rows = pq.read_table(source).column("small").to_pylist()
@@ -81,7 +81,7 @@ def test_chunks_cover_every_row_once_in_any_order_of_reading(make_job: MakeJob, 
         assert [row for line in sorted(found) for row in found[line]] == rows
 
 
-def test_a_file_that_lacks_what_is_needed_is_refused(make_job: MakeJob, source: Path, tmp_path: Path) -> None:
+def test_an_unsuitable_parquet_file_is_an_error(make_job: MakeJob, source: Path, tmp_path: Path) -> None:
     (broken := tmp_path / "broken.parquet").write_bytes(b"no Parquet")
     for job, code in (
         (make_job(source), r"ZT524.*body \(large_string\)"),

@@ -1,4 +1,4 @@
-"""Real processes, really killed."""
+"""Jobs run in real worker processes, which are killed."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 from .helpers import EXPORTED, MakeJob, json_lines, rows_of
 
 pytestmark = pytest.mark.slow
-WAIT = 120  # seconds, on a machine that others use
+WAIT = 120  # seconds; long, because the machine may be busy
 
 
 def command(job: AnnotationJob, *more: str) -> list[str]:
@@ -48,7 +48,7 @@ def start(job: AnnotationJob, *more: str) -> subprocess.Popen[bytes]:
 
 
 def kill_after(job: AnnotationJob, stop: int) -> None:
-    """Start a job, and kill it when so many chunks are finished."""
+    """Start a job, and kill it when `stop` chunks are finished."""
     running = start(job, "--workers", "2")
     try:
         until = time.monotonic() + WAIT
@@ -65,9 +65,9 @@ def kill_after(job: AnnotationJob, stop: int) -> None:
     assert not alive
 
 
-@pytest.mark.usefixtures("here")  # for what is expected, and for the end of one job; the others are processes
+@pytest.mark.usefixtures("here")  # for the expected output and the end of one job; the other jobs are processes
 @pytest.mark.parametrize("target", ["out.jsonl", "out.spacy"])
-def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
+def test_a_killed_and_continued_job_loses_and_repeats_nothing(
     make_job: MakeJob, tiny_texts: list[str], target: str
 ) -> None:
     lines = json_lines(tiny_texts * 200) + "null\n" + json_lines(tiny_texts * 200)
@@ -82,7 +82,9 @@ def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
         done = start(job, "--workers", "2")
         error = done.communicate(timeout=WAIT)[1].decode()
         assert done.returncode == 0, error
-        assert re.search(rf"\| {20 * before}/{expected.records + 1} ", error)  # the bar goes on from there
+        assert re.search(
+            rf"\| {20 * before}/{expected.records + 1} ", error
+        )  # the progress bar continues from the finished chunks
     else:
         annotate(job, progress=False)
     assert job.target.read_bytes() == whole.target.read_bytes()
@@ -92,8 +94,8 @@ def test_killed_in_the_middle_and_resumed_nothing_is_lost_or_doubled(
     assert expected.rejected == 1
 
 
-@pytest.mark.usefixtures("here")  # for what is done later
-def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: MakeJob, tiny_texts: list[str]) -> None:
+@pytest.mark.usefixtures("here")  # for the continued job
+def test_a_killed_worker_is_an_error_and_its_chunk_is_annotated_later(make_job: MakeJob, tiny_texts: list[str]) -> None:
     job = make_job(json_lines(tiny_texts * 200), pipeline=EXPORTED, chunk_size=20)
     running = start(job, "--workers", "2")
     until = time.monotonic() + WAIT
@@ -113,7 +115,7 @@ def test_a_worker_that_is_killed_is_told_and_its_chunk_done_later(make_job: Make
     assert [row["id"] for row in rows_of(job.target)] == list(range(200 * len(tiny_texts)))
 
 
-def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
+def test_the_command_prints_its_counts(make_job: MakeJob) -> None:
     job = make_job('{"text": "在臺北市"}\n{"text": null}\n')
     result = CliRunner().invoke(zh_tw_ner_cli, command(job, "--workers", "1"))
     assert result.exit_code == 0, result.output
@@ -124,8 +126,8 @@ def test_the_command_says_what_it_did(make_job: MakeJob) -> None:
     assert row == {"file": "in.jsonl", "line": 2, "reason": "'text' is null, not a string", "seen": '{"text": null}'}
 
 
-def test_more_workers_than_gpus_are_refused(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "check_gpu", lambda gpu_id: None)  # as on a machine with a GPU
+def test_more_workers_than_gpus_are_an_error(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "check_gpu", lambda gpu_id: None)  # as if there were a GPU
     result = CliRunner().invoke(zh_tw_ner_cli, command(make_job('{"text": "好"}\n'), "--gpu", "--workers", "99"))
     assert (result.exit_code, "[ZT533]" in result.output) == (1, True), result.output
     result = CliRunner().invoke(zh_tw_ner_cli, command(make_job('{"text": "好"}\n'), "--workers", "-1"))
@@ -133,9 +135,11 @@ def test_more_workers_than_gpus_are_refused(make_job: MakeJob, monkeypatch: pyte
 
 
 def test_memory_does_not_grow_with_the_file(tiny_pipeline: Path, tiny_texts: list[str], tmp_path: Path) -> None:
-    """Eight times the file: the process that does the work stays as large."""
+    """A worker needs no more memory for a file of eight times the size."""
     if not Path("/proc/self/status").exists():
-        pytest.skip("this system does not say what a process had at most")  # getrusage counts the parent's, too
+        pytest.skip(
+            "this system does not report the peak memory of a process"
+        )  # getrusage includes the memory of the parent
     code = (
         "import re, sys\n"
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""The same job on a real Ray, here and behind an address. Each command runs as a user runs it."""
+"""Jobs run on a real Ray, on this machine and on a cluster, through the command line."""
 
 import signal
 import subprocess
@@ -26,7 +26,7 @@ input()
 """
 
 
-def test_without_ray_it_says_what_to_install(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_an_error_with_a_hint(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "ray.data", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -38,7 +38,7 @@ def test_without_ray_it_says_what_to_install(make_job: MakeJob, monkeypatch: pyt
 
 @pytest.fixture
 def expected(make_job: MakeJob, tiny_texts: list[str], here: None) -> AnnotationJob:
-    """What the local engine makes of it."""
+    """Return a finished job of the local engine, for comparison."""
     pytest.importorskip("ray")
     lines = json_lines(tiny_texts * 60) + "null\n" + json_lines(tiny_texts * 60)
     job = make_job(lines, "expected.jsonl", pipeline=EXPORTED, chunk_size=20)
@@ -60,7 +60,7 @@ def same(job: AnnotationJob, expected: AnnotationJob) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJob, expected: AnnotationJob) -> None:
+def test_a_killed_and_continued_ray_job_equals_the_local_engine(make_job: MakeJob, expected: AnnotationJob) -> None:
     job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     running = start(job, "--workers", "2")
     journal, until = job.folder / NAME, time.monotonic() + WAIT
@@ -73,17 +73,19 @@ def test_killed_and_resumed_it_gives_what_the_local_engine_gives(make_job: MakeJ
     running.communicate()
     assert not job.target.exists()
     _, alive = psutil.wait_procs(workers, timeout=60)
-    assert not alive  # Ray's own agents take longer
+    assert not alive  # only the workers: Ray's own agents take longer
     done = start(job, "--workers", "2")
     said, error = done.communicate(timeout=WAIT)
     assert done.returncode == 0, said + error
-    assert "0%|" not in error.partition("records/s")[0].lstrip("\r")[:4]  # the bar goes on from there
+    assert (
+        "0%|" not in error.partition("records/s")[0].lstrip("\r")[:4]
+    )  # the progress bar continues from the finished chunks
     assert same(job, expected)
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A Ray with two cores that others may join who know its token."""
+    """Start a Ray cluster with two cores and a token, and yield its address."""
     pytest.importorskip("ray")
     for name, value in (("AUTH_MODE", "token"), ("AUTH_TOKEN", 2 * uuid4().hex), ("USAGE_STATS_ENABLED", "0")):
         monkeypatch.setenv(f"RAY_{name}", value)
@@ -96,7 +98,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: AnnotationJob, cluster: str) -> None:
+def test_an_existing_cluster_can_be_used(make_job: MakeJob, expected: AnnotationJob, cluster: str) -> None:
     job = make_job(expected.source, pipeline=EXPORTED, chunk_size=20)
     done = start(job, "--address", cluster)
     said, error = done.communicate(timeout=WAIT)
@@ -105,15 +107,15 @@ def test_it_runs_on_a_cluster_that_is_there(make_job: MakeJob, expected: Annotat
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_told(make_job: MakeJob, expected: AnnotationJob) -> None:
+def test_an_unreachable_cluster_is_an_error(make_job: MakeJob, expected: AnnotationJob) -> None:
     done = start(make_job(expected.source, pipeline=EXPORTED), "--address", "127.0.0.1:1")
     said, _ = done.communicate(timeout=WAIT)
     assert (done.returncode, "[ZT532]" in said, "127.0.0.1:1" in said) == (1, True, True)
 
 
 @pytest.mark.slow
-def test_what_a_worker_raises_is_told(expected: AnnotationJob, tmp_path: Path) -> None:
-    """A pipeline that cannot be loaded there."""
+def test_an_error_in_a_worker_is_reported(expected: AnnotationJob, tmp_path: Path) -> None:
+    """The workers cannot load the pipeline."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 'zh_tw'\n")
     job = AnnotationJob(expected.source, tmp_path / "broken.jsonl", str(tmp_path / "broken"))

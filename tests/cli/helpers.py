@@ -1,4 +1,4 @@
-"""Run commands in the process of the test, or as a shell would, and read what they print."""
+"""Run commands in the process of the test or in a new one, and read their output."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
 
-# Command by name
+# Name of a command → the command
 COMMANDS: dict[str, Any] = typer.main.get_command(zh_tw_ner_cli).commands  # type: ignore[attr-defined]
 
 
@@ -25,7 +25,7 @@ def plain(output: str) -> str:
 
 
 def rows_of(output: str) -> dict[str, list[str]]:
-    """First word of each line → the rest."""
+    """Return the other words of each line, by its first word."""
     return {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.strip()}
 
 
@@ -36,7 +36,7 @@ def succeeds(*arguments: str | Path) -> str:
 
 
 def only_message(output: str) -> str:
-    """The one message that a failing command has said, unwrapped."""
+    """Check that a failed command printed only one message, and return it on one line."""
     said = " ".join(plain(output).split())
     assert said.startswith("✘ ")
     assert not re.search("✘|✔|ℹ|⚠|Traceback", said[1:])
@@ -44,7 +44,7 @@ def only_message(output: str) -> str:
 
 
 def fails(*arguments: str | Path) -> str:
-    """What a command that exits with 1 says: one message, and not a traceback."""
+    """Run a command that must exit with 1 and one message, and return the message."""
     result = run(*arguments)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
@@ -52,7 +52,7 @@ def fails(*arguments: str | Path) -> str:
 
 
 def misused(*arguments: str | Path) -> str:
-    """What a command says whose command line is wrong, which exits with 2."""
+    """Run a command with an invalid command line, which must exit with 2, and return its output."""
     result = run(*arguments)
     assert (result.exit_code, type(result.exception)) == (2, SystemExit), result.output
     return " ".join(plain(result.output).split())

@@ -1,4 +1,4 @@
-"""The commands, end to end, and how they fail."""
+"""Commands run end to end, and their errors are one message."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def test_spacy_lists_the_commands() -> None:
     assert listed == sorted(COMMANDS)
 
 
-def test_a_failure_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+def test_an_error_is_one_message_and_exit_status_1(tmp_path: Path) -> None:
     source = tmp_path / "news.txt"
     source.write_text("# doc = a\n[臺北市(GPE)\n", encoding="utf-8")
     done = spacy_command("convert", source, tmp_path / "a.spacy")
@@ -45,13 +45,13 @@ def test_convert_lists_splits_in_their_usual_order(tiny_source: Path, tmp_path: 
     assert [name for name in rows_of(output) if name in ("train", "dev", "test")] == ["train", "dev", "test"]
 
 
-def test_convert_says_what_it_holds_out(tmp_path: Path) -> None:
+def test_convert_reports_the_held_out_split(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("[甲](A)\n" * 20, encoding="utf-8")
     output = succeeds("convert", tmp_path, tmp_path / "out", "--script", "none")
-    assert "every tenth sentence of train is taken as dev" in " ".join(output.split())
+    assert "every tenth sentence of train is used as dev" in " ".join(output.split())
 
 
-def test_convert_takes_its_options(tmp_path: Path) -> None:
+def test_convert_has_options_for_format_script_and_rejects(tmp_path: Path) -> None:
     source = tmp_path / "a.txt"
     source.write_text('{"text": "台湾", "label": {"A": {"台湾": [[0, 1]]}, "B": {"台": [[0, 0]]}}}\n', encoding="utf-8")
     options = ("--format", "cluener", "--script", "none")
@@ -66,7 +66,7 @@ def test_convert_takes_its_options(tmp_path: Path) -> None:
     assert [next(docs).text for docs in found] == ["台湾", "台灣"]
 
 
-def test_convert_tells_what_it_decided(tmp_path: Path) -> None:
+def test_convert_reports_the_detected_offsets(tmp_path: Path) -> None:
     source = tmp_path / "a.jsonl"
     source.write_text('{"text": "𠮷野家在臺北", "label": [[5, 7, "GPE"]]}\n', encoding="utf-8")
     output = succeeds("convert", source, tmp_path / "a.spacy", "-s", "none")
@@ -75,11 +75,11 @@ def test_convert_tells_what_it_decided(tmp_path: Path) -> None:
     assert "[ZT208]" in fails("convert", source, tmp_path / "b.spacy", "-s", "none", "--offsets", "codepoint")
 
 
-def test_export_writes_annotations_and_proposals(tiny_corpus: Path, tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_export_writes_annotations_and_predictions(tiny_corpus: Path, tiny_pipeline: Path, tmp_path: Path) -> None:
     assert "✔ Wrote 8 texts" in succeeds("export", tiny_corpus / "test.spacy", tmp_path / "a.bio", "-f", "bio")
     succeeds("convert", tmp_path / "a.bio", tmp_path / "b.spacy")
     options = ("-f", "label-studio", "--order", "uncertain")
-    for name in ("--pipeline", "-p", "--model", "-m"):  # the last two are the old spelling
+    for name in ("--pipeline", "-p", "--model", "-m"):  # the last two are the old names
         succeeds("export", tmp_path / "b.spacy", tmp_path / "c.json", *options, name, tiny_pipeline, "--force")
     tasks = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
     scores = [task["predictions"][0].get("score", 1.0) for task in tasks]
@@ -118,7 +118,7 @@ def test_export_writes_annotations_and_proposals(tiny_corpus: Path, tiny_pipelin
         (("try", "nowhere", "好", "-o", "out"), "nowhere"),
     ],
 )
-def test_bad_input_gets_a_message_and_nothing_is_written(
+def test_invalid_input_is_an_error_without_output(
     arguments: tuple[str, ...], code: str, tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {
@@ -136,13 +136,13 @@ def test_bad_input_gets_a_message_and_nothing_is_written(
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*files, "latin.txt"])
 
 
-def test_a_target_that_cannot_be_written_gets_a_message(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("[臺北](GPE)\n", encoding="utf-8")
     (tmp_path / "file").write_text("")
     assert "file" in fails("convert", tmp_path / "good.txt", tmp_path / "file" / "out.spacy")
 
 
-def test_validate_prints_counts_and_writes_them(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_validate_prints_and_writes_counts(tiny_corpus: Path, tmp_path: Path) -> None:
     output = succeeds("validate", tiny_corpus, "--output", tmp_path / "new" / "report.json", "--window", "5")
     rows = rows_of(output)
     assert rows["sentences"] == ["8", "8", "8"]
@@ -157,7 +157,7 @@ def test_validate_prints_counts_and_writes_them(tiny_corpus: Path, tmp_path: Pat
     assert report["errors"] == []
 
 
-def test_validate_fails_on_faults_and_still_writes_them(tmp_path: Path) -> None:
+def test_validate_writes_its_report_also_if_there_are_errors(tmp_path: Path) -> None:
     for split, label in (("train", "A"), ("dev", "B")):
         (tmp_path / f"{split}.txt").write_text(f"[甲{split}](  X)\n".replace("  X", label), encoding="utf-8")
         succeeds("convert", tmp_path / f"{split}.txt", tmp_path / f"{split}.spacy")
@@ -166,12 +166,12 @@ def test_validate_fails_on_faults_and_still_writes_them(tmp_path: Path) -> None:
     said = " ".join(plain(result.output).split())
     assert "✘ [ZT209]" in said
     assert "label 'B' occurs in dev but not in train" in said
-    assert "fit to train on" not in said
+    assert "can be used for training" not in said
     (error,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["errors"]
     assert f"{tmp_path / 'dev.txt'}:1" in error
 
 
-def test_evaluate_prints_scores_and_writes_them(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_evaluate_prints_and_writes_scores(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", "-o", tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert (scores["pipeline"], scores["data"]) == (str(tiny_pipeline), str(tiny_corpus / "test.spacy"))
@@ -185,7 +185,7 @@ def test_evaluate_prints_scores_and_writes_them(tiny_pipeline: Path, tiny_corpus
     assert "Mistakes: " in output
 
 
-def test_evaluate_takes_all_its_options(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_all_its_outputs(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     pytest.importorskip("seqeval")
     names = ("scores.json", "page.html", "figure.svg", "matrix.svg", "diagram.svg")
     outputs = [part for name in names for part in (f"--{name.split('.')[0]}", tmp_path / name)]
@@ -205,7 +205,7 @@ def test_evaluate_takes_all_its_options(tiny_pipeline: Path, tiny_corpus: Path, 
         assert (tmp_path / name).read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_evaluate_draws_again_and_no_bar_without_a_terminal(
+def test_evaluate_replaces_diagrams_and_shows_no_progress_bar_without_a_terminal(
     tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
 ) -> None:
     pictures = [f"--{name}={tmp_path / name}.svg" for name in ("figure", "matrix", "diagram")]
@@ -236,7 +236,7 @@ def test_evaluate_compares_pipelines(tiny_pipeline: Path, tiny_corpus: Path, tmp
     ("arguments", "code"),
     [(("--seqeval",), "[ZT402]"), (("--figure", "out.png"), "[ZT403]"), (("--matrix", "out.pdf"), "[ZT404]")],
 )
-def test_evaluate_says_what_is_missing_before_it_begins(
+def test_evaluate_reports_missing_packages_before_it_loads_anything(
     arguments: tuple[str, ...], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("report.has_seqeval", "figures.has_resvg"):
@@ -253,7 +253,7 @@ def test_evaluate_agrees_with_spacy(tiny_pipeline: Path, tiny_corpus: Path, tiny
     assert scores["micro"]["f"] == round(100 * expected["ents_f"], 2)
 
 
-def test_evaluate_says_how_far_scores_can_be_believed(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_evaluate_prints_the_calibration_error(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     paths = ("-o", tmp_path / "scores.json", "-d", tmp_path / "picture.svg")
     output = succeeds("evaluate", tiny_pipeline, tiny_corpus / "test.spacy", *paths)
     calibration = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["calibration"]
@@ -265,7 +265,7 @@ def test_evaluate_says_how_far_scores_can_be_believed(tiny_pipeline: Path, tiny_
     assert (tmp_path / "picture.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_evaluate_takes_a_pipeline_without_scores(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_evaluate_accepts_a_pipeline_without_scores(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "臺"}])  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "ruler")
@@ -276,7 +276,7 @@ def test_evaluate_takes_a_pipeline_without_scores(tiny_corpus: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_calibrate_writes_a_pipeline_and_a_picture(
+def test_calibrate_writes_a_pipeline_and_a_diagram(
     tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path, in_place: bool
 ) -> None:
     source = Path(shutil.copytree(tiny_pipeline, tmp_path / "pipeline"))
@@ -295,7 +295,7 @@ def test_calibrate_writes_a_pipeline_and_a_picture(
     assert [path.name for path in target.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_calibrate_draws_png_too(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_calibrate_writes_png_diagrams(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     pytest.importorskip("resvg_py")
     picture = tmp_path / "picture.png"
     output = succeeds("calibrate", tiny_pipeline, tiny_corpus / "dev.spacy", tmp_path / "out", "-d", picture)
@@ -303,7 +303,7 @@ def test_calibrate_draws_png_too(tiny_pipeline: Path, tiny_corpus: Path, tmp_pat
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_calibrate_names_what_a_pipeline_has_instead(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_calibrate_without_a_recognizer_is_an_error_that_lists_components(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("sentencizer")
     nlp.to_disk(tmp_path / "other")
@@ -323,7 +323,7 @@ def test_from_hf_writes_a_pipeline(tiny_checkpoint: Callable[[str], Path], tmp_p
 
 def test_ensemble_writes_a_pipeline(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     output = succeeds("ensemble", tiny_pipeline, tiny_pipeline, tmp_path / "ensemble", "--min-score", "0.5")
-    assert "2 pipelines as one" in " ".join(output.split())
+    assert "an ensemble of 2 pipelines" in " ".join(output.split())
     nlp = spacy.load(tmp_path / "ensemble")
     assert (nlp.pipe_names, nlp.get_pipe("ner").min_score) == (["ner"], 0.5)
     assert "[ZT670]" in fails("ensemble", tiny_pipeline, tiny_pipeline, tmp_path / "ensemble")
@@ -334,7 +334,7 @@ def test_ensemble_writes_a_pipeline(tiny_pipeline: Path, tiny_corpus: Path, tmp_
     assert one["micro"] == two["micro"]
 
 
-def test_ensemble_fails_in_words_and_spares_what_is_there(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_ensemble_errors_leave_existing_pipelines_unchanged(tiny_pipeline: Path, tmp_path: Path) -> None:
     assert "[ZT370]" in misused("ensemble", tiny_pipeline, tmp_path / "out")
     assert "[ZT673]" in fails("ensemble", tiny_pipeline, tiny_pipeline, tiny_pipeline.parent / "." / tiny_pipeline.name)
     assert spacy.load(tiny_pipeline).get_pipe("ner").labels == ("GPE", "ORG", "PERSON")
@@ -356,7 +356,7 @@ def test_visualize_writes_a_page(tiny_pipeline: Path, tiny_corpus: Path, tmp_pat
         assert "✔ Wrote" in output
 
 
-def test_try_prints_what_it_finds(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_try_prints_and_writes_entities(tiny_pipeline: Path, tmp_path: Path) -> None:
     output = succeeds("try", tiny_pipeline, "--output", tmp_path / "found.json")
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert found["text"] == "蔡英文總統在臺北市接見台積電董事長。"
@@ -370,7 +370,7 @@ def test_try_prints_what_it_finds(tiny_pipeline: Path, tmp_path: Path) -> None:
     assert "林佳龍" in succeeds("try", tiny_pipeline, "昨天林佳龍走訪台中市的市場。")
 
 
-def test_try_says_nothing_of_scores_that_are_not_there(tmp_path: Path) -> None:
+def test_try_writes_null_for_missing_scores(tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "臺"}])  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "ruler")
@@ -384,5 +384,5 @@ def test_try_reads_an_exported_model(tiny_onnx: tuple[Path, Path]) -> None:
     assert exported == pipeline
 
 
-def test_a_text_that_is_no_text_gets_a_message(tiny_pipeline: Path) -> None:
+def test_a_lone_surrogate_is_an_error(tiny_pipeline: Path) -> None:
     assert "[ZT001]" in fails("try", tiny_pipeline, "台\ud83d")

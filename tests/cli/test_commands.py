@@ -1,4 +1,4 @@
-"""What holds for every command, derived from the app itself."""
+"""Properties that all commands share, tested on every registered command."""
 
 import inspect
 import re
@@ -22,7 +22,7 @@ from spacy_zh_tw_ner.extras import install_hint
 
 from .helpers import COMMANDS, fails, misused, plain, run, succeeds
 
-# What each takes where it needs more than names of files that do not exist
+# Required options of commands, besides their arguments
 REQUIRED = {
     "export": ["--format", "jsonl"],
     "init-config": ["--preset", "nowhere.cfg"],
@@ -40,7 +40,7 @@ def options_of(name: str) -> Iterator[Any]:
     return (parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "option")
 
 
-def test_there_are_commands() -> None:
+def test_all_commands_are_registered() -> None:
     assert len(COMMANDS) >= 16
 
 
@@ -54,27 +54,25 @@ def test_help_names_every_option(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_wrong_option_exits_with_2(name: str) -> None:
+def test_an_unknown_option_exits_with_2(name: str) -> None:
     words = [f"nowhere-{i}" for i, _ in enumerate(arguments_of(name))]
     for option in ("--no-such-option", "-Z"):
         assert re.search("no such option", misused(name, *words, *REQUIRED.get(name, []), option), re.IGNORECASE)
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if any(p.required for p in arguments_of(name))])
-def test_without_arguments_it_exits_with_2(name: str) -> None:
+def test_missing_arguments_exit_with_2(name: str) -> None:
     assert "Missing" in misused(name)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_inputs_that_are_missing_exit_with_1_and_a_code(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_inputs_exit_with_1_and_a_code(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ZH_TW_NER_CORPORA", raising=False)
     words = [f"nowhere-{i}{SUFFIX.get(name, '')}" for i, _ in enumerate(arguments_of(name))]
     said = fails(name, *words, *REQUIRED.get(name, []))
     assert re.match(r"✘ \[ZT\d{3}\] ", said), said
-    assert not re.search(r"\[ZT67[78]\]", said), said  # which are for what nobody has foreseen
+    assert not re.search(r"\[ZT67[78]\]", said), said  # the codes of unexpected errors
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +86,7 @@ def choices() -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "option"), [pytest.param(*found, id=f"{found[0]} {found[1].opts[0]}") for found in choices()]
 )
-def test_choices_are_checked_by_the_parser_in_any_case(name: str, option: Any, tmp_path: Path) -> None:
+def test_choices_are_checked_ignoring_case(name: str, option: Any, tmp_path: Path) -> None:
     words = [f"nowhere-{i}{SUFFIX.get(name, '')}" for i, _ in enumerate(arguments_of(name))]
     required = [] if option.opts[0] in REQUIRED.get(name, []) else REQUIRED.get(name, [])
     said = misused(name, *words, *required, option.opts[0], "nonsense")
@@ -100,8 +98,8 @@ def test_choices_are_checked_by_the_parser_in_any_case(name: str, option: Any, t
     assert "is not one of" not in result.output
 
 
-def test_an_option_has_one_meaning_everywhere() -> None:
-    """A short option stands for one long option, and a long one has one kind of value."""
+def test_an_option_has_one_meaning_in_all_commands() -> None:
+    """Each short option has one long name, and each long option is a flag everywhere or nowhere."""
     long_of: dict[str, set[str]] = defaultdict(set)
     kinds: dict[str, set[str]] = defaultdict(set)
     for name in COMMANDS:
@@ -120,7 +118,7 @@ def test_an_option_has_one_meaning_everywhere() -> None:
     assert long_of["-V"] == {"--verbose"}
 
 
-def test_every_command_that_writes_what_may_be_lost_has_force() -> None:
+def test_commands_that_replace_outputs_have_force() -> None:
     writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
     writers |= {"mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
@@ -140,7 +138,7 @@ def test_verbose_shows_the_traceback(where: tuple[str, ...]) -> None:
 
 
 def failing(error: BaseException) -> Result:
-    """What a command prints that an error ends."""
+    """Return the result of a command that raises an error."""
     app = App()
 
     @app.command("fail")
@@ -169,7 +167,7 @@ def failing(error: BaseException) -> Result:
         (typer.BadParameter("wrong"), "wrong", 2),
     ],
 )
-def test_what_a_user_can_act_on_is_one_message(error: BaseException, code: str, status: int) -> None:
+def test_errors_that_users_can_correct_are_one_message(error: BaseException, code: str, status: int) -> None:
     result = failing(error)
     assert result.exit_code == status
     said = " ".join(plain(result.output).split())
@@ -188,7 +186,7 @@ def test_what_a_user_can_act_on_is_one_message(error: BaseException, code: str, 
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_mistake_in_the_code_shows_its_traceback(error: BaseException) -> None:
+def test_an_unexpected_error_shows_its_traceback(error: BaseException) -> None:
     result = failing(error)
     assert result.exit_code == 1
     assert "Traceback" in result.output

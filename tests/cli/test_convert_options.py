@@ -1,4 +1,4 @@
-"""Options of `convert`, and what it prints."""
+"""Options and output of `convert`."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def run(*arguments: object) -> tuple[int, str]:
     return done.exit_code, " ".join(done.output.split())
 
 
-def test_fields_splits_and_notes(tmp_path: Path) -> None:
+def test_field_names_random_split_and_notes(tmp_path: Path) -> None:
     source = tmp_path / "all.jsonl"
     spans = [[0, 3, "PERSON"], [0, 3, "PERSON"], [4, 7, None]]
     objects = [{"本文": f"{TEXT}{i}", "spans": spans} for i in range(10)]
@@ -30,7 +30,7 @@ def test_fields_splits_and_notes(tmp_path: Path) -> None:
     ]
     assert "train 8 texts (80.0 %)" in said
     assert "--script auto: 10 texts are not Simplified and are left as they are." in said
-    assert "10 annotations were written more than once, and are kept once." in said
+    assert "10 annotations repeat another one; each is kept once." in said
     assert "Left out: 10 times a region without a label." in said
 
 
@@ -41,7 +41,7 @@ def test_tokens_and_tags_may_have_any_name(tmp_path: Path) -> None:
     assert code == 0, said
 
 
-def test_a_wrong_ratio_is_a_message(tmp_path: Path) -> None:
+def test_an_invalid_ratio_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": TEXT, "spans": [[0, 3, "P"]]}), encoding="utf-8")
     code, said = run(tmp_path / "a.jsonl", tmp_path / "out", "--split", "8/1/1")
     assert code == 2

@@ -1,4 +1,4 @@
-"""`export-onnx`: what it says, and that nothing is left of what differs."""
+"""`export-onnx` prints a comparison, and writes nothing if the export differs."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.pipelines import ENTITIES, SENTENCE
 
 @pytest.fixture(autouse=True)
 def _written_before(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the graph that is there already instead of another, which takes seconds."""
+    """Copy an existing graph instead of exporting one, which takes seconds."""
     monkeypatch.setattr(wordpieces, "RANGES", ((0x4E00, 0x6000),))
     graph = tiny_onnx[1] / "model.onnx"
     monkeypatch.setattr(export_onnx, "write_graph", lambda emitter, path: shutil.copy(graph, path))
@@ -32,16 +32,16 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-def test_it_says_what_it_measured(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_comparison_is_printed(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out")
     assert code == 0, said
     assert re.search(r"model.onnx 0\.\d MiB, pieces.npz 0\.0 MiB, pipeline.json 0\.0 MiB", said)
-    assert "2,064 random characters: all tags equal, emissions to " in said
+    assert "2,064 random characters: all tags equal, emissions differ by up to " in said
     assert "ONNX Runtime" in said
     assert (tmp_path / "out" / "pipeline.json").is_file()
 
 
-def test_nothing_is_written_of_what_differs(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_export_that_differs_is_not_written(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     nlp = spacy.load(tiny_onnx[0])
     nlp.get_pipe("ner").model.get_ref("output_layer").get_param("W")[:] *= 1.001
     nlp.to_disk(tmp_path / "other")
@@ -50,7 +50,7 @@ def test_nothing_is_written_of_what_differs(tiny_onnx: tuple[Path, Path], tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
-def test_what_cannot_be_written_is_told(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_a_pipeline_without_transformer_is_an_error(tiny_pipeline: Path, tmp_path: Path) -> None:
     code, said = run(tiny_pipeline, tmp_path / "out")
     assert (code, "[ZT547]" in said, list(tmp_path.iterdir())) == (1, True, [])
 
@@ -64,13 +64,13 @@ def dev(tmp_path: Path) -> Path:
 
 
 def fall(nlp: Language, folder: Path, name: str | None, golds: list[Doc]) -> QuantizedComparison:
-    """Pretend that F falls by a point."""
+    """Return a comparison in which F falls by one point."""
     sizes = {"size": 2**20, "size_before": 2**22}
     scores = {"f_score": 79.0, "f_score_before": 80.0} if golds else {}
     return QuantizedComparison(0.01, characters=100, same=99, speed=2.0, speed_before=1.0, **sizes, **scores)
 
 
-def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: Path) -> None:
+def test_the_effect_of_8_bits_is_printed(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8", "--dev", dev)
     assert code == 0, said
     assert re.search(r"In 8 bits 2,0\d\d of 2,064 random characters keep their tag; .* by up to \d\.\d% of", said)
@@ -81,7 +81,7 @@ def test_8_bits_are_measured(tiny_onnx: tuple[Path, Path], dev: Path, tmp_path: 
     assert json.loads((tmp_path / "out" / "pipeline.json").read_text("utf-8"))["weights"] == "int8"
 
 
-def test_8_bits_that_lose_much_are_refused_unless_forced(
+def test_a_large_f_drop_of_8_bits_is_an_error_unless_ignored(
     tiny_onnx: tuple[Path, Path], dev: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(quantize_onnx, "quantize_onnx", fall)
@@ -90,13 +90,15 @@ def test_8_bits_that_lose_much_are_refused_unless_forced(
     assert (code, "[ZT543]" in said, "falls by 1.00, from 80.00 to 79.00" in said) == (1, True, True)
     assert [path.name for path in tmp_path.iterdir()] == ["dev.spacy"]
     assert run(*arguments, "--max-f1-drop", "1")[0] == 0
-    for options in (["--ignore-f1-drop"], ["--force"]):  # each allows one thing
+    for options in (["--ignore-f1-drop"], ["--force"]):  # each option alone is not enough
         assert run(*arguments, *options)[0] == 1
     code, said = run(*arguments, "--ignore-f1-drop", "--force")
     assert (code, "Written anyway" in said, "Nothing was written" in said) == (0, True, False)
 
 
-def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_8_bits_need_a_dev_corpus(
+    tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(quantize_onnx, "quantize_onnx", fall)
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "int8")
     assert (code, "[ZT545]" in said, (tmp_path / "out").exists()) == (1, True, False)
@@ -104,6 +106,6 @@ def test_8_bits_ask_for_dev(tiny_onnx: tuple[Path, Path], monkeypatch: pytest.Mo
     assert (code, "F was not measured" in said) == (0, True)
 
 
-def test_other_weights_are_refused(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_unknown_precision_is_an_error(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     code, said = run(tiny_onnx[0], tmp_path / "out", "--to", "bf16")
     assert (code, "'bf16' is not one of 'float32', 'int8'" in said) == (2, True)

@@ -1,4 +1,4 @@
-"""`mask` and `unmask`, and the sentences about what is wrong."""
+"""`mask` and `unmask` as commands, and their errors."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "in.txt"
 
 
-def test_mask_and_unmask(source: Path, tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_unmask_restores_a_masked_file(source: Path, tiny_pipeline: Path, tmp_path: Path) -> None:
     policy, key = tmp_path / "policy.toml", tmp_path / "key"
     policy.write_text('[labels]\nPERSON = "hash"\nGPE = "pseudonym"\n', encoding="utf-8")
     key.write_text("0123456789abcdef", encoding="utf-8")
@@ -36,7 +36,7 @@ def test_mask_and_unmask(source: Path, tiny_pipeline: Path, tmp_path: Path) -> N
     assert "臺北市" not in text
 
 
-def test_what_is_wrong_is_a_sentence_before_any_work(source: Path, tmp_path: Path) -> None:
+def test_invalid_settings_are_errors_before_any_work(source: Path, tmp_path: Path) -> None:
     policy, out = tmp_path / "policy.toml", tmp_path / "out.txt"
     policy.write_text('[labels]\nPERSON = "hash"\n', encoding="utf-8")
     assert "[ZT877] The action `hash` needs a key" in misused("mask", source, out, "--policy", policy)
@@ -48,14 +48,14 @@ def test_what_is_wrong_is_a_sentence_before_any_work(source: Path, tmp_path: Pat
     assert not out.exists()
 
 
-def test_neither_the_screen_nor_a_log_nor_a_file_but_the_map_has_an_original(
+def test_only_the_map_contains_original_texts(
     source: Path, tiny_pipeline: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     policy = tmp_path / "policy.toml"
     policy.write_text('default = "replace"\n', encoding="utf-8")
     with source.open("ab") as file:
-        file.write(b"\xff\xe8\x94\xa1\xe8\x8b\xb1\xe6\x96\x87\n")  # a line that is rejected, with a name
+        file.write(b"\xff\xe8\x94\xa1\xe8\x8b\xb1\xe6\x96\x87\n")  # not UTF-8, so it is rejected; it contains a name
     options = ("--policy", policy, "-p", tiny_pipeline, "--map", tmp_path / "map")
     output = succeeds("mask", source, tmp_path / "out.txt", *options)
     assert (tmp_path / "out.rejects.jsonl").is_file()

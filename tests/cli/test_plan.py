@@ -1,4 +1,4 @@
-"""`plan`, `init-config` and `train`, as a person calls them."""
+"""`plan`, `init-config` and `train` as commands."""
 
 import json
 import shlex
@@ -24,7 +24,7 @@ def test_a_plan_is_a_table_with_a_verdict() -> None:
     assert "largest batches" in said
 
 
-def test_what_does_not_fit_is_told_with_what_to_change_and_written(tmp_path: Path) -> None:
+def test_a_config_that_does_not_fit_is_changed_and_written(tmp_path: Path) -> None:
     target = tmp_path / "fits.cfg"
     result = run("plan", "12gb-base", "--vram", "3", "--write", target)
     said = plain(result.output)
@@ -35,7 +35,7 @@ def test_what_does_not_fit_is_told_with_what_to_change_and_written(tmp_path: Pat
     assert "fits in 3 GiB" in succeeds("plan", target, "--vram", "3")
 
 
-def test_json_is_for_programs() -> None:
+def test_plan_prints_json() -> None:
     found = json.loads(succeeds("plan", "12gb-large-lora", "--json"))
     assert found["fits"]
     assert found["plan"]["total"] == sum(
@@ -44,7 +44,7 @@ def test_json_is_for_programs() -> None:
     assert set(found["largest"]) == {"64", "128", "256", "512"}
 
 
-def test_batch_and_length_can_be_tried() -> None:
+def test_batch_and_length_can_be_set() -> None:
     small, large = (
         json.loads(succeeds("plan", "12gb-base", "--json", "--batch", n, "--length", "128"))["plan"] for n in ("1", "8")
     )
@@ -63,7 +63,7 @@ def test_batch_and_length_can_be_tried() -> None:
         (("train", "12gb-base", "-o", "out"), "ZT443"),
     ],
 )
-def test_a_run_that_cannot_begin_fails(
+def test_invalid_configs_and_presets_are_errors(
     arguments: tuple[str, ...], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -80,7 +80,7 @@ def test_a_run_that_cannot_begin_fails(
         (("convert", "all.jsonl", "out", "--script", "zh-tw"), "ZT004"),
     ],
 )
-def test_a_wrong_value_is_a_wrong_command_line(
+def test_invalid_option_values_exit_with_2(
     arguments: tuple[str, ...], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "all.jsonl"
@@ -91,14 +91,14 @@ def test_a_wrong_value_is_a_wrong_command_line(
 
 
 @pytest.mark.usefixtures("shallow")
-def test_a_card_of_half_a_gigabyte_holds_nothing() -> None:
+def test_a_gpu_with_half_a_gibibyte_is_too_small() -> None:
     result = run("plan", "12gb-7b-qlora", "--vram", "0.5")
     assert result.exit_code == 2
-    assert "take a smaller base" in plain(result.output)
+    assert "choose a smaller base model" in plain(result.output)
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_init_config_writes_what_spacy_takes(name: str, tmp_path: Path) -> None:
+def test_init_config_writes_configs_that_spacy_loads(name: str, tmp_path: Path) -> None:
     target = tmp_path / "own.cfg"
     succeeds("init-config", target, "--preset", name, "--labels", "PER,LOC", "--train", "a.spacy")
     config = load_config(target)
@@ -110,7 +110,7 @@ def test_init_config_writes_what_spacy_takes(name: str, tmp_path: Path) -> None:
 
 
 def suggested(said: str) -> list[list[str]]:
-    """The commands of a message, from the name of the command on."""
+    """Return the suggested commands in an output, without `python -m spacy zh-tw-ner`."""
     return [shlex.split(line)[4:] for line in said.splitlines() if line.startswith("python -m spacy zh-tw-ner ")]
 
 
@@ -133,7 +133,9 @@ def test_init_config_suggests_commands_that_fit_its_preset(
         assert vram == float(preset_notes(name)["vram"])
 
 
-def test_what_init_config_suggests_works(tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_suggested_training_command_works(
+    tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     said = succeeds("init-config", "my own.cfg", "--preset", "cpu-bilstm", "--corpus", tiny_corpus)
     assert "ZT955" not in said
@@ -153,7 +155,7 @@ def test_init_config_asks_for_the_corpus_on_a_terminal(tmp_path: Path, monkeypat
         assert (paths["train"], paths["dev"]) == (f"{expected}/train.spacy", f"{expected}/dev.spacy")
 
 
-def test_a_config_that_exists_is_replaced_with_force_only(tmp_path: Path) -> None:
+def test_an_existing_config_is_replaced_with_force_only(tmp_path: Path) -> None:
     config = tmp_path / "own.cfg"
     succeeds("init-config", config, "--preset", "4gb")
     config.write_text("[mine]")
@@ -170,7 +172,7 @@ def test_train_replaces_a_run_with_force_only(tiny_corpus: Path, tmp_path: Path)
     succeeds(*command)
     assert "[ZT684]" in fails(*command)
     assert run(*command, "--resume", "--force").exit_code == 2
-    assert "Reading on" not in succeeds(*command, "--resume")  # a bar is for terminals
+    assert "Skipping trained batches" not in succeeds(*command, "--resume")  # no progress bar without a terminal
     (tmp_path / "model-best" / "notes.txt").write_text("mine")
     assert "notes.txt" in fails(*command, "--force")
     (tmp_path / "model-best" / "notes.txt").unlink()
@@ -179,7 +181,7 @@ def test_train_replaces_a_run_with_force_only(tiny_corpus: Path, tmp_path: Path)
     succeeds(*command, "--force")
     (tmp_path / "checkpoint.safetensors").unlink()
     for path in tmp_path.rglob(".zh-tw-ner.json"):
-        path.unlink()  # as spaCy's own `train` leaves it
+        path.unlink()  # like a folder of spaCy's own `train`
     assert "[ZT731]" in fails(*command, "--resume")
 
 
@@ -192,17 +194,17 @@ def test_train_takes_presets_and_overrides(tiny_corpus: Path, tmp_path: Path) ->
     assert (tmp_path / "out" / "checkpoint.safetensors").is_file()
 
 
-def test_train_says_that_a_warm_up_is_longer_than_the_run(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_train_warns_of_a_warm_up_longer_than_the_run(tiny_corpus: Path, tmp_path: Path) -> None:
     config = read_config("bilstm").to_str(interpolate=False)
     (tmp_path / "old.cfg").write_text(config.replace("spacy-zh-tw-ner.linear.v1", "warmup_linear.v1"), encoding="utf-8")
     options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
     options += ["--training.max_steps=1", "--training.eval_frequency=1"]
     said = " ".join(succeeds("train", tmp_path / "old.cfg", "-o", tmp_path / "old", *options).split())
-    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, and training.max_steps is 1" in said
+    assert "[ZT925] training.optimizer.learn_rate warms up for 150 steps, but training.max_steps is 1" in said
     assert "ZT925" not in succeeds("train", "bilstm", "-o", tmp_path / "new", *options)
 
 
-def test_a_negative_number_of_steps_is_refused(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_negative_number_of_steps_is_an_error(tiny_corpus: Path, tmp_path: Path) -> None:
     options = [f"--paths.{split}={tiny_corpus / f'{split}.spacy'}" for split in ("train", "dev")]
     result = run("train", "bilstm", "-o", tmp_path / "out", *options, "--training.max_steps=-1")
     assert result.exit_code == 1

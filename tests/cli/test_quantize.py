@@ -1,4 +1,4 @@
-"""`quantize`: what it prints, and when it writes nothing."""
+"""`quantize` prints its effect, and writes nothing if F falls too far."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def pipeline(tiny_checkpoint: Callable[[str], Path], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Pretend that F falls from 80 to 79."""
+    """Replace the measurement: F falls from 80 to 79. Return the measured pipelines."""
     seen: list[Path] = []
 
     def measure(folder: str, corpus: Path) -> Footprint:
@@ -38,7 +38,7 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-def test_it_writes_what_loses_little(pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path) -> None:
+def test_a_small_f_drop_is_accepted(pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path) -> None:
     code, said = run(pipeline, tmp_path / "after", "--dev", tiny_corpus / "dev.spacy", "--max-f1-drop", "1")
     assert code == 0, said
     assert "F on dev 80.00 79.00" in said
@@ -47,7 +47,7 @@ def test_it_writes_what_loses_little(pipeline: Path, tiny_corpus: Path, measured
     assert measured[0] == pipeline
 
 
-def test_it_refuses_what_loses_much_unless_forced(
+def test_a_large_f_drop_is_an_error_unless_ignored(
     pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path
 ) -> None:
     arguments = (pipeline, tmp_path / "after", "--dev", tiny_corpus / "dev.spacy")
@@ -62,7 +62,7 @@ def test_it_refuses_what_loses_much_unless_forced(
     assert (tmp_path / "after" / "config.cfg").exists()
 
 
-def test_without_dev_it_asks_for_it(pipeline: Path, measured: list[Path], tmp_path: Path) -> None:
+def test_a_missing_dev_corpus_is_an_error(pipeline: Path, measured: list[Path], tmp_path: Path) -> None:
     code, said = run(pipeline, tmp_path / "after")
     assert (code, "[ZT545]" in said, (tmp_path / "after").exists()) == (1, True, False)
     code, said = run(pipeline, tmp_path / "after", "--ignore-f1-drop")
@@ -70,20 +70,24 @@ def test_without_dev_it_asks_for_it(pipeline: Path, measured: list[Path], tmp_pa
     assert not measured
 
 
-def test_dev_of_the_training_is_found(pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path) -> None:
+def test_the_dev_corpus_of_the_training_config_is_used(
+    pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path
+) -> None:
     nlp = spacy.load(pipeline, config={"paths": {"dev": str(tiny_corpus / "dev.spacy")}})
     nlp.to_disk(pipeline)
     assert run(pipeline, tmp_path / "after", "--max-f1-drop", "1")[0] == 0
     assert len(measured) == 2
 
 
-def test_a_bilstm_in_8_bits_is_told(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_bilstm_in_8_bits_is_an_error(tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     for dev in (("--dev", tiny_corpus / "dev.spacy"), ()):
         code, said = run(tiny_pipeline, tmp_path / "after", "--to", "int8", *dev)
         assert (code, "[ZT541]" in said, list(tmp_path.iterdir())) == (1, True, [])
 
 
-def test_a_bilstm_goes_to_16_bits(tiny_pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path) -> None:
+def test_a_bilstm_is_quantized_to_16_bits(
+    tiny_pipeline: Path, tiny_corpus: Path, measured: list[Path], tmp_path: Path
+) -> None:
     code, said = run(tiny_pipeline, tmp_path / "after", "--dev", tiny_corpus / "dev.spacy", "--ignore-f1-drop")
     assert code == 0, said
     assert (
@@ -92,7 +96,7 @@ def test_a_bilstm_goes_to_16_bits(tiny_pipeline: Path, tiny_corpus: Path, measur
 
 
 @pytest.mark.slow
-def test_a_footprint_is_that_of_a_new_process(tiny_pipeline: Path, tiny_corpus: Path) -> None:
+def test_the_footprint_is_measured_in_a_new_process(tiny_pipeline: Path, tiny_corpus: Path) -> None:
     held = bytearray(2**30)
     held[::4096] = b"1" * len(held[::4096])
     found = footprint.measure_footprint(str(tiny_pipeline), tiny_corpus / "test.spacy")

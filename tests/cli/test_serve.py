@@ -1,4 +1,4 @@
-"""`zh-tw-ner serve` as a process of its own."""
+"""`serve` runs in its own process."""
 
 import json
 import select
@@ -51,7 +51,7 @@ def served(log: Path, *arguments: str, program: str = SERVE) -> Iterator[tuple[s
             process.kill()
 
 
-def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_accepted_requests_are_answered_after_sigterm(tiny_pipeline: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with served(log, str(tiny_pipeline), "--max-texts", "20000", "--batch-chars", "512") as (process, client):
         assert client.get("/v1/service").json()["pipelines"][0]["name"] == "model-best"
@@ -69,11 +69,10 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
         threads = [threading.Thread(target=work) for work in (ask, stream)]
         for thread in threads:
             thread.start()
-        while "zh_tw_ner_queue_texts 0.0" in client.get("/metrics").text:
-            time.sleep(0.01)
+        wait_for_queue(client)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
-        assert not answers  # it was busy
+        assert not answers  # inference is still running
         with pytest.raises(httpx.ConnectError):
             httpx.get(client.base_url, trust_env=False)
         for thread in threads:
@@ -84,7 +83,7 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
         assert [len(found["entities"]) for found in result] == [3] * 2_500
         assert [len(json.loads(line)["entities"]) for line in lines] == [3] * 2_500
     said = log.read_text()
-    assert "All that was taken is answered." in said
+    assert "All accepted requests are answered." in said
     assert "GET / 200" in said
     assert not [part for part in (SENTENCE[:3], "%E8", "Traceback") if part in said]
 
@@ -111,7 +110,7 @@ def test_sigterm_lets_what_was_taken_be_answered(tiny_pipeline: Path, tmp_path: 
         (["{tiny}", "--api-key-file", "/dev/zero"], "ZT570", 1),
     ],
 )
-def test_what_cannot_be_served_is_said(
+def test_invalid_pipelines_and_settings_are_errors(
     arguments: list[str], code: str, status: int, tiny_pipeline: Path, tmp_path: Path
 ) -> None:
     files = {"blank": b"\xef\xbb\xbf \n", "lines": b"one\ntwo\n", "latin": b"\xff\xfe"}
@@ -127,14 +126,14 @@ def test_what_cannot_be_served_is_said(
 
 
 @pytest.mark.parametrize("value", ["", "  "])
-def test_a_key_that_is_set_but_empty_is_refused(value: str, tiny_pipeline: Path) -> None:
+def test_an_empty_api_key_is_an_error(value: str, tiny_pipeline: Path) -> None:
     result = CliRunner().invoke(zh_tw_ner_cli, ["serve", str(tiny_pipeline)], env={"ZH_TW_NER_API_KEY": value})
     assert result.exit_code == 1
     assert "[ZT569]" in result.output
     assert "ZH_TW_NER_API_KEY" in result.output
 
 
-def test_missing_packages_are_named(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_an_error_that_lists_them(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from spacy_zh_tw_ner.cli import serve
 
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
@@ -153,8 +152,16 @@ zh_tw_ner_cli(["serve", *sys.argv[1:]])
 """
 
 
+def wait_for_queue(client: httpx.Client) -> None:
+    """Wait until a text stays in the queue: another one is read, and requests that have begun have arrived."""
+    n_seen = 0
+    while n_seen < 10:
+        n_seen = 0 if "zh_tw_ner_queue_texts 0.0" in client.get("/metrics").text else n_seen + 1
+        time.sleep(0.01)
+
+
 @pytest.mark.slow
-def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_idle_and_stalled_clients_and_a_long_text_do_not_block_others(tiny_pipeline: Path, tmp_path: Path) -> None:
     """Under a limit of 128 open files: 100 half-open connections, 8 stalled readers and 1,000,000 characters."""
     log = tmp_path / "log"
     with served(log, str(tiny_pipeline), "--drain", "2", program=ATTACKED) as (process, client), ExitStack() as stack:
@@ -181,12 +188,12 @@ def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Pat
         long = connect(post("/v1/entities", "application/json", json.dumps({"text": SENTENCE * 55_555}).encode()))
         half_open = [connect(b"GET / HTTP/1.1\r\nHo" * (i % 2)) for i in range(200)]
         for i in range(60):
-            if i % 10 == 0:  # those that were closed come again
+            if i % 10 == 0:  # reopen connections that the service closed
                 half_open += [connect(b"") for _ in range(20)]
             assert ask(b"GET /readyz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
             answer = ask(post("/v1/entities", "application/json", short).replace(b"1.1", b"1.0", 1))
             assert answer.count(b'"label"') == 3
-            if i == 0:  # nobody waits until the long text is done
+            if i == 0:  # short requests are answered before the long text
                 assert not select.select([long], [], [], 0)[0]
             time.sleep(0.03)
         process.send_signal(signal.SIGTERM)
@@ -197,7 +204,7 @@ def test_idle_and_stalled_clients_and_a_long_text_stop_nobody(tiny_pipeline: Pat
 
 
 @pytest.mark.slow
-def test_a_drain_that_cuts_a_stream_is_no_error(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_a_stream_cut_by_the_drain_limit_ends_without_traceback(tiny_pipeline: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with served(log, str(tiny_pipeline), "--drain", "0.2", "--queue-chars", "2000000") as (process, client):
         answers: list[httpx.Response] = []
@@ -211,11 +218,10 @@ def test_a_drain_that_cuts_a_stream_is_no_error(tiny_pipeline: Path, tmp_path: P
         threads = [threading.Thread(target=ask, args=item) for item in kinds.items()]
         for thread in threads:
             thread.start()
-        while "zh_tw_ner_queue_texts 0.0" in client.get("/metrics").text:
-            time.sleep(0.01)
+        wait_for_queue(client)
         process.send_signal(signal.SIGTERM)
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert process.wait(30) == 0
     (refused,) = (a for a in answers if a.status_code == 503)
     (stream,) = (a for a in answers if a.status_code == 200)

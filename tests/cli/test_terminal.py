@@ -1,4 +1,4 @@
-"""Columns align on a terminal, where Chinese characters take two cells."""
+"""Table columns are aligned on a terminal, where Chinese characters have two cells."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from spacy_zh_tw_ner.cli.terminal import display_width, print_table
         ("a\u200b", 1),
     ],
 )
-def test_the_width_is_that_of_a_terminal(text: str, width: int) -> None:
+def test_display_width_counts_terminal_cells(text: str, width: int) -> None:
     assert display_width(text) == width
 
 

@@ -1,4 +1,4 @@
-"""Pipelines that several tests of components share."""
+"""Fixtures of pipelines for the tests of components."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from .training_data import TEXTS, build, fit, scored
 def folder_of(
     tiny_checkpoint: Callable[[str], Path], once: Callable[[str, Callable[[Path], object]], Path]
 ) -> Callable[[str], Path]:
-    """A folder with the pipeline of an architecture."""
+    """Return a function: name of an architecture → folder of a saved pipeline."""
     base = tiny_checkpoint("bert")
     return lambda name: once(f"architecture-{name}", lambda folder: write(name, base, folder)) / "pipeline"
 
@@ -28,7 +28,7 @@ def _seeded() -> None:
 
 @pytest.fixture(scope="session")
 def saved() -> bytes:
-    """A pipeline that finds all entities of the four sentences."""
+    """Return the bytes of a pipeline that finds all entities of the four training sentences."""
     return fit(build(), 40).to_bytes()
 
 
@@ -39,7 +39,7 @@ def trained(saved: bytes) -> Language:
 
 @pytest.fixture(scope="session")
 def unsure_bytes() -> bytes:
-    """The same, stopped early: its scores are between 0 and 1."""
+    """Return the bytes of a pipeline whose training stopped early, so that its scores are well below 1."""
     return fit(build(), 12).to_bytes()
 
 

@@ -1,4 +1,4 @@
-"""The temperature of a component: fitted, kept, and without a say in what the best path is."""
+"""Test the temperature of a component: fitting, saving, and unchanged entities."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from spacy_zh_tw_ner.crf import at_temperature, log_likelihood
 
 from .training_data import HASH_EMBED_CNN, SENTENCES, TEXTS, build, examples_of, fit, model_of, scored
 
-WRONG = [(text, ents[:1]) for text, ents in SENTENCES]  # gold that misses most of what was learnt
+WRONG = [(text, ents[:1]) for text, ents in SENTENCES]  # gold annotations without most of the entities that were learnt
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def golds(nlp: Language, sentences=SENTENCES):
     return [example.reference for example in examples_of(nlp, sentences)]
 
 
-def test_the_temperature_is_the_one_under_which_the_gold_is_most_probable(sure: Language) -> None:
+def test_calibrate_maximizes_the_likelihood_of_the_gold_entities(sure: Language) -> None:
     found = calibrate(sure, golds(sure, WRONG))
     component = find_recognizer(sure)
     docs = [sure.make_doc(text) for text in TEXTS]
@@ -41,7 +41,7 @@ def test_the_temperature_is_the_one_under_which_the_gold_is_most_probable(sure: 
     assert likelihood(found) > max(likelihood(found * 1.02), likelihood(found / 1.02), likelihood(1.0))
 
 
-def test_entities_stay_and_scores_follow_the_temperature(sure: Language) -> None:
+def test_temperature_changes_scores_but_not_entities(sure: Language) -> None:
     before = [scored(doc) for doc in sure.pipe(TEXTS)]
     calibrate(sure, golds(sure, WRONG))
     after = [scored(doc) for doc in sure.pipe(TEXTS)]
@@ -49,7 +49,7 @@ def test_entities_stay_and_scores_follow_the_temperature(sure: Language) -> None
     assert np.mean([ent[3] for ents in after for ent in ents]) < np.mean([ent[3] for ents in before for ent in ents])
 
 
-def test_the_temperature_is_saved_and_read_again(sure: Language, tmp_path: Path) -> None:
+def test_temperature_is_saved_and_loaded(sure: Language, tmp_path: Path) -> None:
     find_recognizer(sure).temperature = 1.75
     sure.to_disk(tmp_path / "pipeline")
     loaded = spacy.load(tmp_path / "pipeline")
@@ -58,14 +58,14 @@ def test_the_temperature_is_saved_and_read_again(sure: Language, tmp_path: Path)
     assert find_recognizer(build().from_bytes(sure.to_bytes())).temperature == 1.75
 
 
-def test_training_anew_forgets_it(sure: Language) -> None:
+def test_initialize_resets_the_temperature(sure: Language) -> None:
     find_recognizer(sure).temperature = 3.0
     examples = examples_of(sure)
     sure.initialize(lambda: examples)
     assert find_recognizer(sure).temperature == 1.0
 
 
-def test_a_component_that_listens_is_calibrated_too() -> None:
+def test_component_with_a_listener_can_be_calibrated() -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("tok2vec", config={"model": HASH_EMBED_CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
@@ -77,13 +77,13 @@ def test_a_component_that_listens_is_calibrated_too() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_temperature_that_is_none_is_refused(sure: Language, value: float) -> None:
+def test_temperature_out_of_range_raises(sure: Language, value: float) -> None:
     with pytest.raises(ValueError, match=r"\[ZT112\] temperature="):
         find_recognizer(sure).temperature = value
 
 
 @pytest.mark.parametrize("name", [None, "other", "sentencizer"])
-def test_a_pipeline_without_the_component_is_told_so(name: str | None) -> None:
+def test_calibrate_without_a_recognizer_raises(name: str | None) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("sentencizer")
     with pytest.raises(ValueError, match=rf"\[ZT113\] .*'{name or 'zh_tw_crf_ner'}'.*It has: sentencizer\."):

@@ -1,4 +1,4 @@
-"""Predictions of `zh_tw_crf_ner` for one text and many, saved and loaded, and their scores."""
+"""Test the predictions and scores of `zh_tw_crf_ner`: single texts and batches, before and after saving."""
 
 import pickle
 from pathlib import Path
@@ -29,24 +29,24 @@ from .training_data import (
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 128])
-def test_pipe_gives_what_single_calls_give(unsure: Language, batch_size: int) -> None:
+def test_pipe_equals_single_calls(unsure: Language, batch_size: int) -> None:
     check_equal(unsure.pipe(MIXED, batch_size=batch_size), [unsure(text) for text in MIXED])
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 and later
-def test_two_processes_give_what_one_gives(unsure: Language) -> None:
+def test_two_processes_equal_one(unsure: Language) -> None:
     check_equal(unsure.pipe(MIXED, n_process=2, batch_size=3), [unsure(text) for text in MIXED])
 
 
-def test_texts_without_words_have_no_entities_and_do_no_harm(trained: Language) -> None:
+def test_empty_and_white_space_texts_have_no_entities(trained: Language) -> None:
     for texts in ([""], ["", ""], ["   "], ["\n"], ["\u200b"], ["", TEXTS[0], " "]):
         docs = list(trained.pipe(texts))
         assert [doc.text for doc in docs] == texts
         assert [len(doc.ents) for doc in docs] == [3 if text == TEXTS[0] else 0 for text in texts]
 
 
-def test_an_empty_batch_is_an_empty_answer(trained: Language) -> None:
+def test_empty_batch_gives_an_empty_result(trained: Language) -> None:
     pipe = trained.get_pipe("ner")
     assert list(trained.pipe([])) == []
     assert pipe.predict([]) == []
@@ -55,7 +55,7 @@ def test_an_empty_batch_is_an_empty_answer(trained: Language) -> None:
     assert pipe.update([], sgd=Adam(0.01)) == {"ner": 0.0}
 
 
-def test_predict_leaves_documents_as_they_are(trained: Language) -> None:
+def test_predict_does_not_change_documents(trained: Language) -> None:
     doc = trained.make_doc(TEXTS[0])
     (prediction,) = trained.get_pipe("ner").predict([doc])
     assert isinstance(prediction, Prediction)
@@ -65,7 +65,7 @@ def test_predict_leaves_documents_as_they_are(trained: Language) -> None:
     assert "ner" not in doc.spans
 
 
-def test_a_long_text_is_decoded_as_a_whole(trained: Language) -> None:
+def test_long_text_is_decoded_as_a_whole(trained: Language) -> None:
     text = TEXTS[0] * 100
     doc = trained(text)
     assert doc.text == text
@@ -86,7 +86,7 @@ def test_bytes_disk_and_pickle_give_equal_predictions(unsure: Language, tmp_path
         check_equal([again(text) for text in MIXED], expected, tolerance=1e-6)
 
 
-def test_the_component_alone_comes_back_from_bytes_and_disk(unsure: Language, tmp_path: Path) -> None:
+def test_component_alone_loads_from_bytes_and_disk(unsure: Language, tmp_path: Path) -> None:
     pipe = unsure.get_pipe("ner")
     docs = [unsure.make_doc(text) for text in TEXTS]
     expected = pipe.predict(docs)
@@ -98,7 +98,7 @@ def test_the_component_alone_comes_back_from_bytes_and_disk(unsure: Language, tm
         assert again.predict(docs) == expected
 
 
-def test_a_loaded_pipeline_trains_on(unsure: Language, tmp_path: Path) -> None:
+def test_loaded_pipeline_can_be_trained_further(unsure: Language, tmp_path: Path) -> None:
     unsure.to_disk(tmp_path / "pipeline")
     again = spacy.load(tmp_path / "pipeline")
     sgd = again.resume_training(sgd=Adam(0.02, L2=0.0))
@@ -107,7 +107,7 @@ def test_a_loaded_pipeline_trains_on(unsure: Language, tmp_path: Path) -> None:
     check_fits(again)
 
 
-def test_every_entity_has_its_probability_as_score(unsure: Language) -> None:
+def test_score_of_an_entity_is_its_probability(unsure: Language) -> None:
     from spacy_zh_tw_ner.crf import infer
 
     pipe = unsure.get_pipe("ner")
@@ -124,7 +124,7 @@ def test_every_entity_has_its_probability_as_score(unsure: Language) -> None:
             assert 0.0 < ent._.score <= 1.0
 
 
-def test_scores_stand_in_the_span_group_beside_their_entities(unsure: Language) -> None:
+def test_span_group_holds_entities_and_scores(unsure: Language) -> None:
     doc = unsure(TEXTS[0])
     group = doc.spans["ner"]
     assert [(e.start, e.end, e.label_) for e in group] == [(e.start, e.end, e.label_) for e in doc.ents]
@@ -132,7 +132,7 @@ def test_scores_stand_in_the_span_group_beside_their_entities(unsure: Language) 
     assert all(type(score) is float for score in group.attrs["scores"])
 
 
-def test_a_span_that_the_component_did_not_find_has_no_score(unsure: Language) -> None:
+def test_span_that_was_not_predicted_has_no_score(unsure: Language) -> None:
     doc = unsure(TEXTS[0])
     ent = doc.ents[0]
     assert ent._.score is not None
@@ -152,7 +152,7 @@ def test_scores_survive_a_doc_bin_bytes_and_pickle(unsure: Language) -> None:
     assert [scored(pickle.loads(pickle.dumps(doc))) for doc in docs] == expected
 
 
-def test_min_score_leaves_less_probable_entities_out(unsure: Language) -> None:
+def test_min_score_drops_less_probable_entities(unsure: Language) -> None:
     everything = [ent for doc in unsure.pipe(TEXTS) for ent in scored(doc)]
     probabilities = sorted(score for *_, score in everything)
     threshold = (probabilities[0] + probabilities[-1]) / 2
@@ -164,14 +164,14 @@ def test_min_score_leaves_less_probable_entities_out(unsure: Language) -> None:
         assert len(doc.spans["ner"]) == len(doc.spans["ner"].attrs["scores"]) == len(doc.ents)
 
 
-def test_min_score_of_the_config_is_saved_and_read_again(tmp_path: Path) -> None:
+def test_min_score_of_the_config_is_saved_and_loaded(tmp_path: Path) -> None:
     nlp = fit(build(min_score=1.0), 3)
     assert [doc.ents for doc in nlp.pipe(TEXTS)] == [()] * 4
     nlp.to_disk(tmp_path / "pipeline")
     assert [doc.ents for doc in spacy.load(tmp_path / "pipeline").pipe(TEXTS)] == [()] * 4
 
 
-def test_min_score_can_be_chosen_when_a_saved_pipeline_is_loaded(unsure: Language, tmp_path: Path) -> None:
+def test_min_score_can_be_set_when_a_pipeline_is_loaded(unsure: Language, tmp_path: Path) -> None:
     assert any(doc.ents for doc in unsure.pipe(TEXTS))
     unsure.to_disk(tmp_path / "pipeline")
     strict = spacy.load(tmp_path / "pipeline", config={"components.ner.min_score": 1.0})
@@ -179,18 +179,18 @@ def test_min_score_can_be_chosen_when_a_saved_pipeline_is_loaded(unsure: Languag
 
 
 @pytest.mark.parametrize("min_score", [2.0, -0.1])
-def test_a_min_score_that_is_no_probability_is_refused(min_score: float) -> None:
+def test_min_score_out_of_range_raises(min_score: float) -> None:
     with pytest.raises(ValueError, match=rf"\[ZT106\] min_score must be from 0 to 1 \(got {min_score}\)"):
         build(min_score=min_score)
 
 
-def test_a_min_score_that_is_no_number_is_refused(nlp: Language) -> None:
+def test_min_score_nan_raises(nlp: Language) -> None:
     model = build().get_pipe("ner").model
     with pytest.raises(ValueError, match=r"\[ZT106\] min_score must be from 0 to 1 \(got nan\)"):
         CRFEntityRecognizer(nlp.vocab, model, min_score=float("nan"))
 
 
-def test_another_package_that_owns_the_extension_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warning_if_another_package_has_registered_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:
     build()
     assert Span.get_extension("score")[2] is scores_module.get_score
     ours = Span.get_extension("score")

@@ -1,4 +1,4 @@
-"""`zh_tw_crf_ner` is trained on four sentences, with every kind of encoder, and is a component like those of spaCy."""
+"""Test training of `zh_tw_crf_ner` on four sentences with every kind of encoder, evaluation, and the factory."""
 
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,11 @@ from .training_data import (
 
 
 @pytest.mark.parametrize("tok2vec", [HASH_EMBED_CNN, BILSTM, MASKED], ids=lambda x: x["@architectures"])
-def test_four_sentences_are_learnt_by_heart(tok2vec: dict[str, Any]) -> None:
+def test_four_sentences_are_learnt(tok2vec: dict[str, Any]) -> None:
     check_fits(fit(build(tok2vec), 60))
 
 
-def test_four_sentences_are_learnt_behind_a_listener_to_a_tok2vec_pipe() -> None:
+def test_four_sentences_are_learnt_with_a_tok2vec_listener() -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("tok2vec", config={"model": HASH_EMBED_CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "tok2vec"}
@@ -45,7 +45,7 @@ def test_four_sentences_are_learnt_behind_a_listener_to_a_tok2vec_pipe() -> None
     check_fits(again)
 
 
-def test_four_sentences_are_learnt_behind_our_encoder_in_a_tok2vec_pipe() -> None:
+def test_four_sentences_are_learnt_with_bilstm_in_a_tok2vec_pipe() -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("tok2vec", config={"model": BILSTM})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 48, "upstream": "tok2vec"}
@@ -57,7 +57,7 @@ def test_four_sentences_are_learnt_behind_our_encoder_in_a_tok2vec_pipe() -> Non
 
 @pytest.fixture(scope="module")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of random weights, and a WordPiece tokenizer of the characters of the four sentences."""
+    """Save a BERT with random weights and a WordPiece tokenizer for the characters of the four sentences."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("tiny-bert")
@@ -78,7 +78,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_four_sentences_are_learnt_behind_a_listener_to_a_transformer(tiny_bert: Path, tmp_path: Path) -> None:
+def test_four_sentences_are_learnt_with_a_transformer_listener(tiny_bert: Path, tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     model = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
@@ -106,7 +106,7 @@ def test_evaluate_gives_micro_and_per_type_scores(trained: Language) -> None:
     examples = examples_of(trained)
     examples[0] = Example.from_dict(trained.make_doc(TEXTS[0]), {"entities": [(0, 3, "PERSON"), (3, 5, "PERSON")]})
     scores = trained.evaluate(examples)
-    # Found: 9 entities, of which 7 are gold; the gold has 8.
+    # Predicted: 9 entities, of which 7 are correct; there are 8 gold entities.
     assert scores["ents_p"] == pytest.approx(7 / 9)
     assert scores["ents_r"] == pytest.approx(7 / 8)
     assert scores["ents_f"] == pytest.approx(2 * 7 / 17)
@@ -114,12 +114,12 @@ def test_evaluate_gives_micro_and_per_type_scores(trained: Language) -> None:
     assert set(scores["ents_per_type"]) == {"PERSON", "GPE", "ORG"}
 
 
-def test_documents_without_gold_are_not_scored(trained: Language) -> None:
+def test_documents_without_gold_annotations_are_not_scored(trained: Language) -> None:
     scores = trained.evaluate([Example.from_dict(trained.make_doc(TEXTS[0]), {})])
     assert scores["ents_f"] is None
 
 
-def test_the_factory_is_registered_with_what_it_assigns_and_how_it_counts() -> None:
+def test_factory_meta_has_assigns_and_score_weights() -> None:
     meta = Language.get_factory_meta("zh_tw_crf_ner")
     assert set(meta.assigns) == {"doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"}
     assert meta.default_score_weights == {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
@@ -127,7 +127,7 @@ def test_the_factory_is_registered_with_what_it_assigns_and_how_it_counts() -> N
     assert spacy.registry.get("scorers", "spacy-zh-tw-ner.ner_scorer.v1") is make_ner_scorer
 
 
-def test_the_default_config_builds_a_component_that_trains(nlp: Language) -> None:
+def test_default_config_builds_a_trainable_component(nlp: Language) -> None:
     pipe = nlp.add_pipe("zh_tw_crf_ner")
     assert isinstance(pipe, CRFEntityRecognizer)
     assert pipe.labels == ()
@@ -136,7 +136,7 @@ def test_the_default_config_builds_a_component_that_trains(nlp: Language) -> Non
     assert nlp.update(examples, sgd=Adam(0.001))["zh_tw_crf_ner"] > 0.0
 
 
-def test_it_works_behind_the_tokens_of_another_language() -> None:
+def test_pipeline_of_another_language_warns_and_trains() -> None:
     nlp = spacy.blank("en")
     with pytest.warns(UserWarning, match=r"\[ZT940\] The component 'ner' is in a pipeline of the language 'en'.*zh_tw"):
         nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})

@@ -1,4 +1,4 @@
-"""`zh_tw_crf_ner` with other components that set entities, share encoders or train."""
+"""Test `zh_tw_crf_ner` with other components that set entities, share encoders or are trained."""
 
 from pathlib import Path
 
@@ -24,17 +24,17 @@ from .training_data import (
 )
 
 
-def test_entities_that_were_there_stay_and_push_out_what_overlaps_them(trained: Language) -> None:
+def test_earlier_entities_are_kept_and_overlapping_predictions_dropped(trained: Language) -> None:
     doc = trained.make_doc(TEXTS[0])
     doc.ents = [Span(doc, 1, 3, label="GIVEN"), Span(doc, 6, 9, label="GPE")]
     trained.get_pipe("ner")(doc)
     assert found(doc) == [(1, 3, "GIVEN"), (6, 9, "GPE"), (11, 14, "ORG")]
-    # Given and found alike has the score of the find; given only has none.
+    # An earlier entity that is also predicted has a score; one that is not predicted has none.
     assert [ent._.score is None for ent in doc.ents] == [True, False, False]
     assert [ent.text for ent in doc.spans["ner"]] == ["臺北市", "台積電"]
 
 
-def test_overwrite_replaces_entities_that_were_there(saved: bytes) -> None:
+def test_overwrite_replaces_earlier_entities(saved: bytes) -> None:
     trained = build(overwrite=True).from_bytes(saved)
     doc = trained.make_doc(TEXTS[0])
     doc.ents = [Span(doc, 1, 3, label="GIVEN"), Span(doc, 15, 17, label="GIVEN")]
@@ -43,20 +43,20 @@ def test_overwrite_replaces_entities_that_were_there(saved: bytes) -> None:
     assert all(ent._.score is not None for ent in doc.ents)
 
 
-def test_an_entity_ruler_before_it_has_the_last_word(trained: Language) -> None:
+def test_entities_of_an_earlier_entity_ruler_are_kept(trained: Language) -> None:
     ruler = trained.add_pipe("entity_ruler", before="ner")
     ruler.add_patterns([{"label": "TITLE", "pattern": [{"ORTH": "總"}, {"ORTH": "統"}]}])
     assert found(trained(TEXTS[0])) == [(0, 3, "PERSON"), (3, 5, "TITLE"), (6, 9, "GPE"), (11, 14, "ORG")]
 
 
-def test_running_twice_is_running_once(trained: Language) -> None:
+def test_running_twice_gives_the_same_entities(trained: Language) -> None:
     doc = trained(TEXTS[0])
     first = scored(doc)
     trained.get_pipe("ner")(doc)
     assert scored(doc) == first
 
 
-def test_a_frozen_component_stays_as_it_is_while_others_train(unsure: Language) -> None:
+def test_frozen_component_does_not_change_in_training(unsure: Language) -> None:
     frozen = unsure.get_pipe("ner")
     before, docs = frozen.to_bytes(), [unsure.make_doc(text) for text in TEXTS]
     expected = frozen.predict(docs)
@@ -74,7 +74,7 @@ def test_a_frozen_component_stays_as_it_is_while_others_train(unsure: Language) 
     assert frozen.predict(docs) == expected
 
 
-def test_select_pipes_switches_it_off_and_on(trained: Language) -> None:
+def test_select_pipes_disables_and_enables_the_component(trained: Language) -> None:
     with trained.select_pipes(disable=["ner"]):
         doc = trained(TEXTS[0])
         assert doc.ents == ()
@@ -84,7 +84,7 @@ def test_select_pipes_switches_it_off_and_on(trained: Language) -> None:
         assert found(trained(TEXTS[0])) == SENTENCES[0][1]
 
 
-def test_it_can_be_sourced_into_another_pipeline(unsure: Language, tmp_path: Path) -> None:
+def test_component_can_be_sourced_into_another_pipeline(unsure: Language, tmp_path: Path) -> None:
     other = spacy.blank("zh_tw")
     other.add_pipe("sentencizer")
     other.add_pipe("ner", source=unsure, name="entities")
@@ -93,7 +93,7 @@ def test_it_can_be_sourced_into_another_pipeline(unsure: Language, tmp_path: Pat
     check_equal([spacy.load(tmp_path / "pipeline")(text) for text in TEXTS], [unsure(text) for text in TEXTS])
 
 
-def test_two_instances_keep_their_own_losses(nlp: Language) -> None:
+def test_two_instances_report_separate_losses(nlp: Language) -> None:
     for name in ("people", "places"):
         nlp.add_pipe("zh_tw_crf_ner", name=name, config={"model": model_of(BILSTM)})
     examples = examples_of(nlp)
@@ -101,8 +101,8 @@ def test_two_instances_keep_their_own_losses(nlp: Language) -> None:
     assert set(nlp.update(examples, sgd=Adam(0.01))) == {"people", "places"}
 
 
-def test_averaged_weights_are_used_inside_use_params_and_put_back(nlp: Language) -> None:
-    """The averages of the torch module, too, which thinc's own shim would pass by."""
+def test_use_params_applies_averaged_weights_and_restores_them(nlp: Language) -> None:
+    """The averages of the torch module are applied, too; thinc's own shim would not find them."""
     nlp = build()
     fix_random_seed(0)
     examples = examples_of(nlp)
@@ -131,7 +131,7 @@ def test_averaged_weights_are_used_inside_use_params_and_put_back(nlp: Language)
         np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
-def test_it_works_inside_a_memory_zone_and_after_it(unsure: Language) -> None:
+def test_memory_zone_does_not_change_predictions(unsure: Language) -> None:
     expected = [scored(unsure(text)) for text in MIXED]
     texts = [*MIXED, "龘龖在𠮷野家吃飯。"]
     for _ in range(2):

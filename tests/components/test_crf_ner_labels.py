@@ -1,4 +1,4 @@
-"""Labels of `zh_tw_crf_ner`: from the corpus, from the config, and added later."""
+"""Test the labels of `zh_tw_crf_ner`: from the corpus, from the config, and added later."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from .training_data import (
 )
 
 
-def test_labels_are_found_in_the_corpus_and_sorted(nlp: Language) -> None:
+def test_labels_are_collected_from_the_corpus_and_sorted(nlp: Language) -> None:
     pipe = nlp.add_pipe("zh_tw_crf_ner", config={"model": model_of(BILSTM)})
     nlp.initialize(lambda: examples_of(nlp))
     assert pipe.labels == ("GPE", "ORG", "PERSON")
@@ -26,14 +26,14 @@ def test_labels_are_found_in_the_corpus_and_sorted(nlp: Language) -> None:
     assert len(pipe.scheme) == pipe.model.get_dim("nO") == 13
 
 
-def test_label_data_takes_the_place_of_the_corpus_and_keeps_its_order(nlp: Language) -> None:
+def test_given_labels_replace_those_of_the_corpus_and_keep_their_order(nlp: Language) -> None:
     pipe = nlp.add_pipe("zh_tw_crf_ner", config={"model": model_of(BILSTM)})
     pipe.initialize(lambda: examples_of(nlp), nlp=nlp, labels=["ORG", "LAW", "GPE"])
     assert pipe.labels == ("ORG", "LAW", "GPE")
     assert pipe.model.get_dim("nO") == 13
 
 
-def test_label_data_goes_through_the_initialize_block_of_a_config() -> None:
+def test_initialize_block_of_a_config_sets_labels() -> None:
     nlp = build()
     nlp.config["initialize"]["components"]["ner"] = {"labels": ["PERSON", "ORG", "GPE"]}
     nlp.initialize(lambda: examples_of(nlp))
@@ -41,7 +41,7 @@ def test_label_data_goes_through_the_initialize_block_of_a_config() -> None:
     assert nlp.pipe_labels["ner"] == ["PERSON", "ORG", "GPE"]
 
 
-def test_a_label_of_the_corpus_that_label_data_lacks_is_unknown_and_not_outside() -> None:
+def test_gold_entity_with_a_missing_label_counts_as_not_annotated() -> None:
     nlp = build()
     nlp.config["initialize"]["components"]["ner"] = {"labels": ["PERSON"]}
     examples = examples_of(nlp, [("臺北市", [(0, 3, "GPE")])])
@@ -53,14 +53,14 @@ def test_a_label_of_the_corpus_that_label_data_lacks_is_unknown_and_not_outside(
     assert np.abs(gradients[0]).max() < 1e-6
 
 
-def test_a_corpus_without_entities_is_refused_with_what_to_do() -> None:
+def test_corpus_without_entities_raises() -> None:
     nlp = build()
     examples = examples_of(nlp, [("今天天氣很好。", [])])
     with pytest.raises(ValueError, match=r"\[ZT101\] The component 'ner' has no labels.*validate.*components\.ner\]"):
         nlp.initialize(lambda: examples)
 
 
-def test_predicting_without_labels_is_refused_and_not_silent() -> None:
+def test_predicting_before_training_raises() -> None:
     nlp = build()
     with pytest.raises(ValueError, match=r"\[ZT116\] The component 'ner' has not been trained.*no labels.*initialize"):
         nlp("臺北市")
@@ -71,12 +71,12 @@ def test_predicting_without_labels_is_refused_and_not_silent() -> None:
 
 
 @pytest.mark.parametrize("label", ["", None, 3, ["GPE"]])
-def test_a_label_must_be_a_string_with_something_in_it(label: Any) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT107\] A label must be a non-empty string, not "):
+def test_label_that_is_not_a_nonempty_string_raises(label: Any) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT107\] A label must be a non-empty string \(got "):
         build().get_pipe("ner").add_label(label)
 
 
-def test_add_label_tells_whether_the_label_is_new() -> None:
+def test_add_label_returns_whether_the_label_is_new() -> None:
     pipe = build().get_pipe("ner")
     assert [pipe.add_label(label) for label in ("GPE", "ORG", "GPE")] == [1, 1, 0]
     assert pipe.labels == ("GPE", "ORG")
@@ -91,7 +91,7 @@ def test_add_label_before_initialization_puts_it_first() -> None:
     assert nlp.get_pipe("ner").model.get_dim("nO") == 17
 
 
-def test_add_label_after_training_keeps_what_has_been_learnt(trained: Language) -> None:
+def test_add_label_after_training_keeps_predictions(trained: Language) -> None:
     before = [found(doc) for doc in trained.pipe(TEXTS)]
     pipe = trained.get_pipe("ner")
     emissions = [array.copy() for array in pipe.model.predict([trained.make_doc(text) for text in TEXTS])]
@@ -115,7 +115,7 @@ def test_an_added_label_can_be_learnt_and_saved(trained: Language) -> None:
     assert [found(doc) for doc in again.pipe(text for text, _ in more)] == [ents for _, ents in more]
 
 
-def test_training_goes_on_with_the_same_optimizer_after_a_label_is_added() -> None:
+def test_training_continues_with_the_same_optimizer_after_add_label() -> None:
     nlp = build()
     fix_random_seed(0)
     examples = examples_of(nlp)

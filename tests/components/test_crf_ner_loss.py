@@ -1,4 +1,4 @@
-"""Loss and gradients of `zh_tw_crf_ner`, and the gold annotations that they use."""
+"""Test loss and gradients of `zh_tw_crf_ner`, and its gold masks."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from .training_data import (
 
 
 def gradient_of(nlp: Language, examples: list[Example]) -> tuple[float, list[np.ndarray], dict[str, np.ndarray]]:
-    """Loss, gradient of the emissions, and gradient of the transitions of a batch."""
+    """Return the loss of a batch, and the gradients of emissions and transitions."""
     pipe = nlp.get_pipe("ner")
     layer = pipe.model.get_ref("transitions")
     for name in ("matrix", "start", "end"):
@@ -45,10 +45,10 @@ def test_missing_annotation_contributes_nothing(unsure: Language) -> None:
     assert max(np.abs(gradient).max() for gradient in transitions.values()) < 1e-5
 
 
-def test_updating_on_missing_annotation_leaves_the_model_as_it_was(unsure: Language) -> None:
+def test_update_on_missing_annotation_does_not_change_the_model(unsure: Language) -> None:
     before = [scored(doc) for doc in unsure.pipe(TEXTS)]
     unknown = [Example.from_dict(unsure.make_doc(text), {}) for text in TEXTS]
-    # Plain gradient descent: Adam would move by its learning rate however small the gradient.
+    # Plain gradient descent: Adam would change parameters by its learning rate even for a tiny gradient.
     from thinc.api import Optimizer
 
     unsure.update(unknown, sgd=Optimizer(0.1, L2=0.0, grad_clip=0.0, beta1=0.0, beta2=0.0, use_averages=False))
@@ -58,20 +58,20 @@ def test_updating_on_missing_annotation_leaves_the_model_as_it_was(unsure: Langu
     assert flat_after == pytest.approx(flat_before, abs=1e-4)
 
 
-def test_no_entities_is_not_the_same_as_missing_annotation(unsure: Language) -> None:
+def test_annotation_without_entities_differs_from_missing_annotation(unsure: Language) -> None:
     text = TEXTS[0]
     loss, gradients, _ = gradient_of(unsure, [Example.from_dict(unsure.make_doc(text), {"entities": []})])
     assert loss > 0.1
     assert np.abs(gradients[0]).max() > 1e-3
 
 
-def test_a_partly_annotated_document_contributes_its_known_part(unsure: Language) -> None:
+def test_partly_annotated_document_contributes_its_annotated_tokens(unsure: Language) -> None:
     text = TEXTS[0]
-    known = unsure.make_doc(text)
-    known.set_ents([Span(known, 0, 3, label="PERSON")], default="missing")
+    partial = unsure.make_doc(text)
+    partial.set_ents([Span(partial, 0, 3, label="PERSON")], default="missing")
     pipe = unsure.get_pipe("ner")
-    loss, gradients, _ = gradient_of(unsure, [Example(unsure.make_doc(text), known)])
-    # −log of the probability that these three tokens are exactly this entity, whatever stands behind them.
+    loss, gradients, _ = gradient_of(unsure, [Example(unsure.make_doc(text), partial)])
+    # The loss is −log of the probability that these three tokens are exactly this entity.
     from spacy_zh_tw_ner.crf import infer
 
     (emissions,) = pipe.model.predict([unsure.make_doc(text)])
@@ -85,8 +85,8 @@ def test_a_partly_annotated_document_contributes_its_known_part(unsure: Language
     np.testing.assert_allclose(gradients[0].sum(1), 0.0, atol=1e-5)
 
 
-def test_a_model_learns_the_known_part_and_is_free_in_the_rest() -> None:
-    """In one half of the corpus only persons are known, in the other only places: all of both is learnt."""
+def test_model_learns_all_labels_from_partly_annotated_copies() -> None:
+    """Each sentence occurs three times, each time with the entities of one label only: all labels are learnt."""
     nlp = build()
     examples = []
     for keep in ("PERSON", "GPE", "ORG"):
@@ -105,7 +105,7 @@ def test_a_model_learns_the_known_part_and_is_free_in_the_rest() -> None:
         assert set(ents) <= set(found(nlp(text)))
 
 
-def test_the_gradient_is_that_of_the_loss_by_finite_differences(unsure: Language) -> None:
+def test_gradient_of_emissions_equals_finite_differences(unsure: Language) -> None:
     examples = examples_of(unsure, SENTENCES[:2])
     pipe = unsure.get_pipe("ner")
     emissions = [array.astype("f") for array in pipe.model.predict([example.predicted for example in examples])]
@@ -114,18 +114,18 @@ def test_the_gradient_is_that_of_the_loss_by_finite_differences(unsure: Language
     for _ in range(5):
         direction = [rng.normal(size=array.shape).astype("f") for array in emissions]
         step = 1e-2
-        ahead, behind = (
+        plus, minus = (
             pipe.get_loss(examples, [e + sign * step * d for e, d in zip(emissions, direction, strict=True)])[0]
             for sign in (1, -1)
         )
-        slope = (ahead - behind) / (2 * step) / len(examples)
+        slope = (plus - minus) / (2 * step) / len(examples)
         expected = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True))
         assert slope == pytest.approx(expected, rel=0.02, abs=0.02)
 
 
 @pytest.mark.parametrize("rate", [1.0, 3.0])
 @pytest.mark.parametrize("name", ["matrix", "start", "end"])
-def test_the_gradient_of_the_transitions_is_that_of_the_loss_by_finite_differences(name: str, rate: float) -> None:
+def test_gradient_of_transitions_equals_finite_differences(name: str, rate: float) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": {**model_of(BILSTM), "transition_rate": rate}})
     examples = examples_of(nlp)
@@ -144,7 +144,7 @@ def test_the_gradient_of_the_transitions_is_that_of_the_loss_by_finite_differenc
     assert slope == pytest.approx(float((gradients[name] * direction).sum()), rel=0.02, abs=0.02)
 
 
-def test_loss_is_finite_and_summed_over_documents_and_the_gradient_averaged(unsure: Language) -> None:
+def test_loss_is_summed_and_gradients_are_averaged_over_documents(unsure: Language) -> None:
     examples = examples_of(unsure)
     loss, gradients, transitions = gradient_of(unsure, examples)
     alone = [gradient_of(unsure, [example]) for example in examples]
@@ -156,7 +156,7 @@ def test_loss_is_finite_and_summed_over_documents_and_the_gradient_averaged(unsu
         np.testing.assert_allclose(gradient * len(examples), sum(part[name] for *_, part in alone), atol=1e-3)
 
 
-def test_update_reports_losses_that_fall() -> None:
+def test_reported_losses_fall() -> None:
     nlp = build()
     fix_random_seed(0)
     examples = examples_of(nlp)
@@ -170,14 +170,14 @@ def test_update_reports_losses_that_fall() -> None:
     )
 
 
-def test_updating_with_empty_documents_among_others_is_fine(trained: Language) -> None:
+def test_update_accepts_empty_documents(trained: Language) -> None:
     examples = examples_of(trained, [("", []), *SENTENCES, ("   ", [])])
     losses = trained.update(examples, sgd=Adam(0.001))
     assert np.isfinite(losses["ner"])
     assert trained.update(examples_of(trained, [("", []), ("", [])]), sgd=Adam(0.001)) == {"ner": 0.0}
 
 
-def test_an_entity_that_ends_inside_a_token_is_unknown() -> None:
+def test_entity_that_ends_inside_a_token_counts_as_not_annotated() -> None:
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "group": ["latin"]}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})
@@ -191,8 +191,8 @@ def test_an_entity_that_ends_inside_a_token_is_unknown() -> None:
     assert np.isfinite(pipe.get_loss([example], pipe.model.predict([example.predicted]))[0])
 
 
-def test_gold_on_the_same_tokens_is_read_as_spacy_aligns_it(unsure: Language) -> None:
-    """Aligning equal tokens is left out because it takes time; what comes of it must not change."""
+def test_gold_on_equal_tokens_equals_spacys_alignment(unsure: Language) -> None:
+    """`read_gold` skips the slow alignment if tokens are equal; the result must be the same."""
     pipe = unsure.get_pipe("ner")
     examples = [*examples_of(unsure), *(Example.from_dict(unsure.make_doc(text), {}) for text in TEXTS)]
     partly, blocked = unsure.make_doc(TEXTS[0]), unsure.make_doc(TEXTS[1])
@@ -221,7 +221,7 @@ def test_gold_on_other_tokens_is_aligned_by_character(unsure: Language) -> None:
 
 
 class Fragmented(Example):
-    """An example whose alignment leaves the beginning of an entity without its end."""
+    """An example whose alignment has the beginning of an entity without its end."""
 
     def get_aligned_ner(self) -> list[str | None]:
         return ["B-GPE", "I-GPE", *["O"] * (len(self.predicted) - 2)]

@@ -1,4 +1,4 @@
-"""The head's model: emissions, transitions, and room for more tags."""
+"""Test the model of the CRF head: emissions, transitions, and additional tags."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ def docs(nlp: Language) -> list[Doc]:
 
 
 def fill(model: TaggerT) -> None:
-    """Give every parameter of the head values that can be told apart."""
+    """Set every parameter of the head to random values."""
     rng = np.random.default_rng(0)
     for ref, names in (("output_layer", ("W", "b")), ("transitions", PARAMS)):
         layer = model.get_ref(ref)
@@ -34,13 +34,13 @@ def fill(model: TaggerT) -> None:
             layer.set_param(name, rng.normal(size=layer.get_param(name).shape).astype("f"))
 
 
-def test_each_document_gets_an_array_of_emissions(docs: list[Doc]) -> None:
+def test_each_document_has_one_array_of_emissions(docs: list[Doc]) -> None:
     model = build()
     model.initialize(X=docs)
     assert [array.shape for array in model.predict(docs)] == [(3, 5), (0, 5), (5, 5)]
 
 
-def test_emissions_are_a_linear_map_of_the_vectors(docs: list[Doc]) -> None:
+def test_emissions_are_a_linear_map_of_the_hidden_states(docs: list[Doc]) -> None:
     model = build()
     model.initialize(X=docs)
     fill(model)
@@ -58,7 +58,7 @@ def test_transitions_start_at_zero(docs: list[Doc]) -> None:
     assert all((array == 0).all() for array in shapes.values())
 
 
-def test_the_number_of_tags_may_be_given_after_building(docs: list[Doc]) -> None:
+def test_number_of_tags_can_be_set_after_building(docs: list[Doc]) -> None:
     model = build(n_tags=None)
     resize_output(model, 9)
     model.initialize(X=docs)
@@ -75,7 +75,7 @@ def test_references_name_the_three_parts() -> None:
     assert spacy.registry.get("architectures", "spacy-zh-tw-ner.CRFTagger.v1") is build_crf_tagger_v1
 
 
-def test_an_encoder_whose_width_is_not_known_before_initialization_is_taken(docs: list[Doc]) -> None:
+def test_encoder_width_can_be_inferred_at_initialization(docs: list[Doc]) -> None:
     def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
         return [np.ones((len(doc), 6), dtype="f") for doc in docs], lambda gradients: []
 
@@ -122,7 +122,7 @@ def test_a_resized_model_can_be_trained_and_saved(docs: list[Doc]) -> None:
         assert (seen == expected).all()
 
 
-def test_a_model_built_with_another_number_of_tags_loads_a_saved_one(docs: list[Doc]) -> None:
+def test_model_without_a_number_of_tags_loads_a_saved_one(docs: list[Doc]) -> None:
     model = build(n_tags=9)
     model.initialize(X=docs)
     fill(model)
@@ -132,8 +132,8 @@ def test_a_model_built_with_another_number_of_tags_loads_a_saved_one(docs: list[
 
 
 @pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
-def test_transition_rate_scales_the_move_of_the_transition_scores(nlp: Language, rate: float) -> None:
-    """Adam's first step moves every parameter by the learning rate: the scores move by `rate` times that."""
+def test_transition_rate_scales_the_change_of_transition_scores(nlp: Language, rate: float) -> None:
+    """Adam's first step changes every parameter by the learning rate, and so the scores by `rate` times that."""
     from spacy.training import Example
 
     doc = nlp.make_doc("臺北市")

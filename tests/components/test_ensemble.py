@@ -1,4 +1,4 @@
-"""Several pipelines as one: what it finds, how sure it is, and that it is a pipeline like any other."""
+"""Test ensembles: averaged probabilities, saving, calibration, and errors."""
 
 from collections.abc import Callable
 from itertools import pairwise, product
@@ -37,7 +37,7 @@ from .training_data import (
 LABELS = ("PERSON", "ORG", "GPE")
 
 
-def behind_a_listener() -> Language:
+def with_a_listener() -> Language:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("tok2vec", config={"model": HASH_EMBED_CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "tok2vec"}
@@ -46,27 +46,27 @@ def behind_a_listener() -> Language:
     return nlp
 
 
-def in_another_order(nlp: Language) -> Language:
+def with_reordered_labels(nlp: Language) -> Language:
     nlp.config["initialize"]["components"]["ner"] = {"labels": list(LABELS)}
     return nlp
 
 
 @pytest.fixture(scope="module")
 def saved() -> list[bytes]:
-    """Three that stopped early, each at another place, so that they are unsure and do not agree."""
-    made = [fit(build(), 10), fit(in_another_order(build(HASH_EMBED_CNN)), 14), fit(behind_a_listener(), 12)]
+    """Return three pipelines, as bytes, whose training stopped early, so that they are uncertain and differ."""
+    made = [fit(build(), 10), fit(with_reordered_labels(build(HASH_EMBED_CNN)), 14), fit(with_a_listener(), 12)]
     assert len({str([scored(doc) for doc in nlp.pipe(TEXTS)]) for nlp in made}) == 3
     return [nlp.to_bytes() for nlp in made]
 
 
 @pytest.fixture
 def members(saved: list[bytes]) -> list[tuple[str, Language]]:
-    made = (build(), in_another_order(build(HASH_EMBED_CNN)), behind_a_listener())
+    made = (build(), with_reordered_labels(build(HASH_EMBED_CNN)), with_a_listener())
     return [(name, nlp.from_bytes(data)) for name, nlp, data in zip("ABC", made, saved, strict=True)]
 
 
 def potentials(nlp: Language, text: str, order: tuple[str, ...]) -> tuple[np.ndarray, Transitions]:
-    """Of one pipeline by itself, with the tags of another's labels in its order."""
+    """Return emissions and transitions of one pipeline, with tags in the order of the given labels."""
     component = find_recognizer(nlp)
     names = nlp.component_names
     doc = nlp.make_doc(text)
@@ -80,7 +80,7 @@ def potentials(nlp: Language, text: str, order: tuple[str, ...]) -> tuple[np.nda
 
 
 def paths(rows: np.ndarray, transitions: Transitions) -> tuple[list[tuple[int, ...]], Any]:
-    """All paths, and the log of the probability of each."""
+    """Return all paths, and the log probability of each."""
     n_rows, n_tags = rows.shape
     every = list(product(range(n_tags), repeat=n_rows))
     matrix, start, end = (scores.astype(np.float64) for scores in transitions)
@@ -97,7 +97,7 @@ def paths(rows: np.ndarray, transitions: Transitions) -> tuple[list[tuple[int, .
     return every, totals - np.logaddexp.reduce(totals)
 
 
-def test_its_paths_have_the_geometric_mean_of_the_probabilities(members: list[tuple[str, Language]]) -> None:
+def test_path_probabilities_are_the_normalized_geometric_mean(members: list[tuple[str, Language]]) -> None:
     text = "台積電"
     find_recognizer(members[1][1]).temperature = 2.0
     alone = [paths(*potentials(nlp, text, ("GPE", "ORG", "PERSON"))) for _, nlp in members]
@@ -121,24 +121,24 @@ def test_its_paths_have_the_geometric_mean_of_the_probabilities(members: list[tu
         assert ent._.score == pytest.approx(np.exp(expected[inside]).sum(), abs=1e-4)
 
 
-def test_one_that_counts_twice_is_what_it_is_alone(saved: list[bytes]) -> None:
+def test_two_equal_members_predict_like_one(saved: list[bytes]) -> None:
     alone = build().from_bytes(saved[0])
     twice = combine([(name, build().from_bytes(saved[0])) for name in "AB"])
     check_equal(twice.pipe(MIXED), alone.pipe(MIXED))
 
 
-def test_it_finds_what_its_members_agree_on(saved: list[bytes]) -> None:
+def test_ensemble_predicts_entities_that_members_agree_on(saved: list[bytes]) -> None:
     nlp = combine([(str(i), fit(build(tok2vec), 40)) for i, tok2vec in enumerate((BILSTM, HASH_EMBED_CNN))])
     assert [found(doc) for doc in nlp.pipe(TEXTS)] == [ents for _, ents in SENTENCES]
     assert nlp.evaluate(examples_of(nlp))["ents_f"] == 1.0
 
 
-def test_pipe_gives_what_calls_give(members: list[tuple[str, Language]]) -> None:
+def test_pipe_equals_single_calls(members: list[tuple[str, Language]]) -> None:
     nlp = combine(members)
     check_equal(nlp.pipe(MIXED, batch_size=3), [nlp(text) for text in MIXED])
 
 
-def test_it_comes_back_from_disk_and_bytes(members: list[tuple[str, Language]], tmp_path: Path) -> None:
+def test_ensemble_loads_from_disk_and_bytes(members: list[tuple[str, Language]], tmp_path: Path) -> None:
     nlp = combine(members, min_score=0.2)
     find_recognizer(nlp).temperature = 1.5
     expected = [scored(doc) for doc in nlp.pipe(MIXED)]
@@ -155,7 +155,7 @@ def test_it_comes_back_from_disk_and_bytes(members: list[tuple[str, Language]], 
     assert not any(doc.ents for doc in strict.pipe(MIXED))
 
 
-def test_a_member_in_it_is_whole(members: list[tuple[str, Language]], tmp_path: Path) -> None:
+def test_saved_member_is_a_complete_pipeline(members: list[tuple[str, Language]], tmp_path: Path) -> None:
     expected = [[scored(doc) for doc in nlp.pipe(TEXTS)] for _, nlp in members]
     combine(members).to_disk(tmp_path / "ensemble")
     for i, scores in enumerate(expected):
@@ -163,7 +163,9 @@ def test_a_member_in_it_is_whole(members: list[tuple[str, Language]], tmp_path: 
         assert [scored(doc) for doc in member.pipe(TEXTS)] == scores
 
 
-def test_saving_fewer_over_more_gives_fewer(members: list[tuple[str, Language]], tmp_path: Path) -> None:
+def test_saving_over_a_larger_ensemble_keeps_the_new_members_only(
+    members: list[tuple[str, Language]], tmp_path: Path
+) -> None:
     combine(members).to_disk(tmp_path / "ensemble")
     nlp = combine(members[:2])
     nlp.to_disk(tmp_path / "ensemble")
@@ -173,7 +175,7 @@ def test_saving_fewer_over_more_gives_fewer(members: list[tuple[str, Language]],
 
 
 @pytest.mark.parametrize("name", ["transformer", "inside"])
-def test_members_may_be_transformers(
+def test_members_can_be_transformers(
     name: str, tiny_checkpoint: Callable[[str], Path], members: list[tuple[str, Language]], tmp_path: Path
 ) -> None:
     nlp = spacy.blank("zh_tw")
@@ -194,7 +196,7 @@ def test_members_may_be_transformers(
     check_equal(spacy.load(tmp_path / "ensemble").pipe(MIXED), expected)
 
 
-def test_members_write_nothing_on_the_document(members: list[tuple[str, Language]]) -> None:
+def test_members_do_not_annotate_the_document(members: list[tuple[str, Language]]) -> None:
     ruled = members[0][1]
     ruled.add_pipe("entity_ruler", first=True).add_patterns([{"label": "RULE", "pattern": "今"}])  # type: ignore[attr-defined]
     nlp = combine(members)
@@ -205,7 +207,7 @@ def test_members_write_nothing_on_the_document(members: list[tuple[str, Language
 
 
 @pytest.mark.filterwarnings("ignore:.*ZT941")  # words as tokens
-def test_tokens_of_a_users_own_are_taken_as_they_are(members: list[tuple[str, Language]]) -> None:
+def test_custom_tokens_and_norms_are_kept(members: list[tuple[str, Language]]) -> None:
     nlp = combine([*members[:1], ("again", members[0][1])])
     doc, alone = (Doc(nlp_.vocab, words=["臺北市", "好"], spaces=[True, False]) for nlp_ in (nlp, members[0][1]))
     doc[0].norm_ = alone[0].norm_ = "台"
@@ -213,7 +215,7 @@ def test_tokens_of_a_users_own_are_taken_as_they_are(members: list[tuple[str, La
     np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
-def test_it_can_be_calibrated(members: list[tuple[str, Language]]) -> None:
+def test_ensemble_can_be_calibrated(members: list[tuple[str, Language]]) -> None:
     nlp = combine(members)
     before = [scored(doc) for doc in nlp.pipe(TEXTS)]
     found_temperature = calibrate(nlp, [example.reference for example in examples_of(nlp)])
@@ -221,7 +223,7 @@ def test_it_can_be_calibrated(members: list[tuple[str, Language]]) -> None:
     assert [scored(doc) for doc in nlp.pipe(TEXTS)] != before
 
 
-def test_an_ensemble_may_be_a_member(members: list[tuple[str, Language]]) -> None:
+def test_ensemble_can_be_a_member(members: list[tuple[str, Language]]) -> None:
     inner = combine(members[:2])
     nested = combine([("inner", inner), members[2]])
     weights = np.array([0.25, 0.25, 0.5])
@@ -230,7 +232,7 @@ def test_an_ensemble_may_be_a_member(members: list[tuple[str, Language]]) -> Non
     np.testing.assert_allclose(rows, np.tensordot(weights, np.array(parts), 1), atol=1e-5)
 
 
-def test_min_score_is_that_of_the_first_unless_given(saved: list[bytes]) -> None:
+def test_min_score_defaults_to_that_of_the_first_member(saved: list[bytes]) -> None:
     first = build(min_score=0.35).from_bytes(saved[0])
     for given, expected in ((None, 0.35), (0.0, 0.0), (0.5, 0.5)):
         nlp = combine([("A", first), ("B", build().from_bytes(saved[0]))], min_score=given)
@@ -239,12 +241,12 @@ def test_min_score_is_that_of_the_first_unless_given(saved: list[bytes]) -> None
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_are_none(members: list[tuple[str, Language]], n: int) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT370\].*not {n}\."):
+def test_fewer_than_two_members_raise(members: list[tuple[str, Language]], n: int) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT370\].*\(got {n}\)\."):
         combine(members[:n])
 
 
-def test_other_labels_are_refused_with_the_difference(members: list[tuple[str, Language]]) -> None:
+def test_different_labels_raise_with_the_difference(members: list[tuple[str, Language]]) -> None:
     other = build()
     for label in ("GPE", "ORG", "地名"):
         other.get_pipe("ner").add_label(label)  # type: ignore[attr-defined]
@@ -252,7 +254,7 @@ def test_other_labels_are_refused_with_the_difference(members: list[tuple[str, L
         combine([members[0], ("X", other)])
 
 
-def test_another_tokenizer_is_refused_with_the_difference(members: list[tuple[str, Language]]) -> None:
+def test_different_tokenizers_raise_with_the_difference(members: list[tuple[str, Language]]) -> None:
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": [], "group": ["latin"]}
     other = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     other.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})
@@ -260,12 +262,12 @@ def test_another_tokenizer_is_refused_with_the_difference(members: list[tuple[st
         other.get_pipe("ner").add_label(label)  # type: ignore[attr-defined]
     with pytest.raises(
         ValueError,
-        match=r"\[ZT372\] X cuts .*group is \['latin'\] instead of \[\]; normalize is \[\] instead of \['width'\]",
+        match=r"\[ZT372\] X tokenizes .*group is \['latin'\] instead of \[\]; normalize is \[\] instead of \['width'\]",
     ):
         combine([members[0], ("X", other)])
 
 
-def test_it_cannot_be_trained_and_says_so(members: list[tuple[str, Language]]) -> None:
+def test_training_an_ensemble_raises(members: list[tuple[str, Language]]) -> None:
     nlp = combine(members)
     examples = examples_of(nlp)
     for attempt in (
@@ -277,7 +279,7 @@ def test_it_cannot_be_trained_and_says_so(members: list[tuple[str, Language]]) -
             attempt()
 
 
-def test_what_needs_a_model_refuses_an_ensemble(members: list[tuple[str, Language]]) -> None:
+def test_finding_a_component_with_a_model_in_an_ensemble_raises(members: list[tuple[str, Language]]) -> None:
     nlp = combine(members)
     assert not isinstance(nlp.get_pipe("ner"), CRFEntityRecognizer)
     assert not hasattr(nlp.get_pipe("ner"), "model")
@@ -288,7 +290,7 @@ def test_what_needs_a_model_refuses_an_ensemble(members: list[tuple[str, Languag
         find_recognizer(nlp, "other", CRFEntityRecognizer)
 
 
-def test_one_without_members_says_how_to_make_one() -> None:
+def test_predicting_without_members_raises() -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("zh_tw_crf_ensemble")
     with pytest.raises(ValueError, match=r"\[ZT373\].*of 0 pipelines"):

@@ -1,4 +1,4 @@
-"""Word lists: what they find, and what comes of it."""
+"""Test the gazetteer: found words, and their effect on entities and scores."""
 
 import pickle
 import random
@@ -35,7 +35,7 @@ def found(gazetteer: Gazetteer, text: str, nlp: Language = NLP) -> list[tuple[st
         ("台", []),
     ],
 )
-def test_words_are_found_whichever_way_they_are_spelt(text: str, expected: list[tuple[str, str]]) -> None:
+def test_words_are_found_in_any_spelling(text: str, expected: list[tuple[str, str]]) -> None:
     assert sorted(found(Gazetteer(WORDS), text)) == sorted(expected)
 
 
@@ -43,7 +43,7 @@ def test_words_are_found_whichever_way_they_are_spelt(text: str, expected: list[
     st.sets(st.text("台臺大裡裏aＡ1 ", min_size=1, max_size=4).filter(lambda w: w == w.strip()), max_size=6),
     st.text("台臺大裡裏aＡ1 \n", max_size=20),
 )
-def test_it_finds_what_a_search_for_each_word_finds(words: set[str], text: str) -> None:
+def test_find_equals_a_search_for_each_word(words: set[str], text: str) -> None:
     def fold(text: str) -> str:
         return text.translate(str.maketrans("臺裏Ａ", "台裡a"))
 
@@ -63,13 +63,13 @@ def test_it_finds_what_a_search_for_each_word_finds(words: set[str], text: str) 
     assert len(spans) == len(expected)
 
 
-def test_a_word_may_have_several_labels() -> None:
+def test_word_can_have_several_labels() -> None:
     gazetteer = Gazetteer({"ORG": ["台大"], "FAC": ["臺大", "台大"]})
     assert found(gazetteer, "台大") == [("台大", "ORG"), ("台大", "FAC")]
     assert gazetteer.labels == ("ORG", "FAC")
 
 
-def test_a_word_that_ends_inside_a_token_is_not_found() -> None:
+def test_word_that_ends_inside_a_token_is_not_found() -> None:
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "group": ["latin", "digit"]}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     assert found(Gazetteer({"X": ["é", "é台"]}), "é台aé台", nlp) == [("é", "X"), ("é台", "X")]
@@ -77,7 +77,7 @@ def test_a_word_that_ends_inside_a_token_is_not_found() -> None:
 
 @pytest.fixture
 def untrained_text(tiny_nlp: Language) -> str:
-    """A sentence with a word that the tiny pipeline does not take for an organization."""
+    """Return a sentence with a word that the tiny pipeline does not recognize as an organization."""
     text = "我們去聯發科吃飯吧！"
     assert not any(ent.text == "聯發科" for ent in tiny_nlp(text).ents)
     return text
@@ -87,7 +87,7 @@ def entities(doc: Doc) -> list[tuple[str, str]]:
     return [(ent.text, ent.label_) for ent in doc.ents]
 
 
-def test_evidence_makes_an_entity_and_its_score_says_how_sure(tiny_nlp: Language, untrained_text: str) -> None:
+def test_strong_evidence_makes_an_entity_and_raises_its_score(tiny_nlp: Language, untrained_text: str) -> None:
     scores = []
     for bonus in (10.0, 20.0):
         doc = Gazetteer({"ORG": ["聯發科"]}, bonus=bonus)(tiny_nlp.make_doc(untrained_text))
@@ -97,13 +97,13 @@ def test_evidence_makes_an_entity_and_its_score_says_how_sure(tiny_nlp: Language
     assert 0.0 < scores[0] < scores[1] <= 1.0
 
 
-def test_a_little_evidence_is_outweighed(tiny_nlp: Language, untrained_text: str) -> None:
+def test_weak_evidence_is_outweighed(tiny_nlp: Language, untrained_text: str) -> None:
     doc = tiny_nlp(Gazetteer({"ORG": ["聯發科"]}, bonus=0.01)(tiny_nlp.make_doc(untrained_text)))
     assert entities(doc) == []
     assert [span.text for span in doc.spans["gazetteer"]] == ["聯發科"]
 
 
-def test_one_request_does_not_touch_another(tiny_nlp: Language, untrained_text: str) -> None:
+def test_evidence_of_one_document_does_not_affect_others(tiny_nlp: Language, untrained_text: str) -> None:
     docs = [
         tiny_nlp.make_doc(text) for text in (untrained_text, "蔡英文在臺北市。", untrained_text, "", untrained_text)
     ]
@@ -114,7 +114,7 @@ def test_one_request_does_not_touch_another(tiny_nlp: Language, untrained_text: 
     assert [entities(doc) for doc in tiny_nlp.pipe(docs, batch_size=5)] == expected
 
 
-def test_spans_of_anybody_are_evidence(tiny_nlp: Language, untrained_text: str) -> None:
+def test_spans_set_by_users_are_evidence(tiny_nlp: Language, untrained_text: str) -> None:
     doc = tiny_nlp.make_doc(untrained_text)
     doc.spans["gazetteer"] = [Span(doc, 3, 6, "ORG")]
     plain = tiny_nlp.get_pipe("ner").predict([doc])  # type: ignore[attr-defined]
@@ -126,26 +126,26 @@ def test_spans_of_anybody_are_evidence(tiny_nlp: Language, untrained_text: str) 
         tiny_nlp(doc)
 
 
-def test_a_label_that_the_head_lacks_is_named(tiny_nlp: Language) -> None:
+def test_evidence_with_an_unknown_label_raises(tiny_nlp: Language) -> None:
     doc = Gazetteer({"LAW": ["民法"]})(tiny_nlp.make_doc("民法"))
-    with pytest.raises(ValueError, match=r"\[ZT360\] The evidence '民法' has the label 'LAW'.*'GPE'.*override"):
+    with pytest.raises(ValueError, match=r"\[ZT360\] The span '民法' in .* has the label 'LAW'.*'GPE'.*override"):
         tiny_nlp(doc)
 
 
-def test_override_makes_entities_whatever_the_head_says(tiny_nlp: Language, untrained_text: str) -> None:
+def test_override_makes_entities_regardless_of_the_recognizer(tiny_nlp: Language, untrained_text: str) -> None:
     gazetteer = Gazetteer({"LAW": ["聯發", "聯發科", "科吃"], "GPE": ["吃飯吧"]}, override=True)
     doc = tiny_nlp(gazetteer(tiny_nlp.make_doc(untrained_text)))
     assert entities(doc) == [("聯發科", "LAW"), ("吃飯吧", "GPE")]
     assert "gazetteer" not in doc.spans
 
 
-def test_override_leaves_what_was_there(nlp: Language) -> None:
+def test_override_keeps_earlier_entities(nlp: Language) -> None:
     doc = nlp.make_doc("台大醫院和台大")
     doc.ents = [Span(doc, 2, 4, "FAC")]
     assert entities(Gazetteer(WORDS, override=True)(doc)) == [("台大", "ORG"), ("醫院", "FAC"), ("台大", "ORG")]
 
 
-def test_nothing_found_leaves_a_document_as_it_is(nlp: Language) -> None:
+def test_document_without_matches_does_not_change(nlp: Language) -> None:
     for override in (False, True):
         doc = Gazetteer(WORDS, override=override)(nlp.make_doc("好"))
         assert (len(doc.spans), doc.has_annotation("ENT_IOB")) == (0, False)
@@ -158,7 +158,7 @@ def build(tiny_pipeline: Path) -> Language:
     return nlp
 
 
-def test_a_pipeline_keeps_its_words(tiny_pipeline: Path, untrained_text: str, tmp_path: Path) -> None:
+def test_words_are_saved_with_the_pipeline(tiny_pipeline: Path, untrained_text: str, tmp_path: Path) -> None:
     nlp = build(tiny_pipeline)
     assert entities(nlp(untrained_text)) == [("聯發科", "ORG")]
     nlp.to_disk(tmp_path)
@@ -175,7 +175,7 @@ def test_evidence_survives_a_docbin(tiny_nlp: Language, untrained_text: str) -> 
     assert entities(tiny_nlp(read)) == [("聯發科", "ORG")]
 
 
-def test_words_can_come_from_a_config(tmp_path: Path) -> None:
+def test_words_can_be_read_by_a_config(tmp_path: Path) -> None:
     (tmp_path / "words.json").write_text('{"ORG": ["台積電"]}', encoding="utf-8")
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("zh_tw_gazetteer", name="words")
@@ -185,30 +185,30 @@ def test_words_can_come_from_a_config(tmp_path: Path) -> None:
     assert nlp.get_pipe("words").words == {"ORG": ["台積電"]}  # type: ignore[attr-defined]
 
 
-def test_it_can_be_sent_to_another_process() -> None:
+def test_gazetteer_can_be_pickled() -> None:
     gazetteer = pickle.loads(pickle.dumps(Gazetteer(WORDS, bonus=3.0, override=True, name="words")))
     assert (gazetteer.words, gazetteer.bonus, gazetteer.override, gazetteer.name) == (WORDS, 3.0, True, "words")
     assert found(gazetteer, "臺大") == [("臺大", "ORG")]
 
 
 @pytest.mark.parametrize("bonus", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_bonus_must_be_one(bonus: float) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT361\] zh_tw_gazetteer has bonus={bonus}"):
+def test_bonus_out_of_range_raises(bonus: float) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT361\] zh_tw_gazetteer: bonus must be .*\(got {bonus}\)"):
         Gazetteer(bonus=bonus)
 
 
 @pytest.mark.parametrize("words", ["台積電", [""], [" 台積電"], ["台積電\n"], [3]])
-def test_words_that_cannot_be_found_are_named(words: object) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT362\] zh_tw_gazetteer cannot take .* for 'ORG'"):
+def test_invalid_words_raise(words: object) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT362\] zh_tw_gazetteer: the words of 'ORG' must be"):
         Gazetteer({"ORG": words})  # type: ignore[dict-item]
 
 
-def test_a_label_must_be_one() -> None:
+def test_empty_label_raises() -> None:
     with pytest.raises(ValueError, match=r"\[ZT107\]"):
         Gazetteer({"": ["台積電"]})
 
 
-def test_of_many_words_every_one_is_found() -> None:
+def test_all_of_20000_words_are_found() -> None:
     random.seed(0)
     chars = [chr(code) for code in range(0x4E00, 0x5E00)]
     gazetteer = Gazetteer({"X": {"".join(random.choices(chars, k=random.randint(2, 6))) for _ in range(20_000)}})

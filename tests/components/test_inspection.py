@@ -1,4 +1,4 @@
-"""Gold labels that a component lacks are named and counted, once."""
+"""Test the warning about gold labels that a component lacks: it is given once, with counts."""
 
 import warnings
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_calibrate_and_ensembles_warn(nlp: Language) -> None:
         combined.evaluate(examples(combined))
 
 
-def test_labels_that_are_known_or_of_another_component_are_fine(nlp: Language) -> None:
+def test_labels_of_other_components_do_not_warn(nlp: Language) -> None:
     ruler: Any = nlp.add_pipe("entity_ruler", before="ner")
     ruler.add_patterns([{"label": label, "pattern": char} for label, char in (("LAW", "著"), ("DATE", "民"))])
     assert unknown_labels_message(nlp, golds(nlp)) is None
@@ -80,7 +80,7 @@ def test_labels_that_are_known_or_of_another_component_are_fine(nlp: Language) -
     assert len(ours) == ("LAW" not in [ent.label_ for ent in nlp(TEXT).ents])
 
 
-def test_a_label_that_is_added_is_known(nlp: Language) -> None:
+def test_added_label_does_not_warn(nlp: Language) -> None:
     ner: Any = nlp.get_pipe("ner")
     ner.add_label("LAW")
     ner.add_label("DATE")
@@ -88,37 +88,35 @@ def test_a_label_that_is_added_is_known(nlp: Language) -> None:
     nlp.update(examples(nlp), sgd=nlp.resume_training())
 
 
-def test_a_pipeline_without_a_recognizer_is_no_business_of_ours() -> None:
+def test_pipeline_without_a_recognizer_does_not_warn() -> None:
     nlp = spacy.blank("zh_tw")
     assert unknown_labels_message(nlp, golds(nlp)) is None
 
 
-def said_once(output: str) -> None:
-    said = " ".join(output.split())
-    assert said.count("ZT904") == 1
-    assert "LAW (2), DATE (1)" in said
+def check_warned_once(output: str) -> None:
+    message = " ".join(output.split())
+    assert message.count("ZT904") == 1
+    assert "LAW (2), DATE (1)" in message
 
 
-def test_commands_name_them(tiny_pipeline: Path, data: Path, tmp_path: Path) -> None:
-    said_once(succeeds("evaluate", tiny_pipeline, data, "--resamples", "2"))
-    said_once(succeeds("calibrate", tiny_pipeline, data, tmp_path / "calibrated"))
+def test_commands_warn_once(tiny_pipeline: Path, data: Path, tmp_path: Path) -> None:
+    check_warned_once(succeeds("evaluate", tiny_pipeline, data, "--resamples", "2"))
+    check_warned_once(succeeds("calibrate", tiny_pipeline, data, tmp_path / "calibrated"))
 
 
-def test_train_names_those_of_both_corpora(tiny_pipeline: Path, data: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_train_warns_once_for_both_corpora(tiny_pipeline: Path, data: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     config = tmp_path / "own.cfg"
     dev = tiny_corpus / "dev.spacy"
     succeeds("init-config", config, "--source", tiny_pipeline, "--train", data, "--dev", dev)
     steps = ("--training.max_steps", "1", "--training.eval_frequency", "1")
-    said_once(succeeds("train", config, "-o", tmp_path / "out", *steps, "--initialize.after_init", "null"))
-    said = succeeds("train", config, "-o", tmp_path / "other", *steps)
-    assert "ZT904" not in said
+    check_warned_once(succeeds("train", config, "-o", tmp_path / "out", *steps, "--initialize.after_init", "null"))
+    output = succeeds("train", config, "-o", tmp_path / "other", *steps)
+    assert "ZT904" not in output
 
 
 @pytest.mark.slow
-def test_quantize_and_export_name_them(tiny_onnx: tuple[Path, Path], data: Path, tmp_path: Path) -> None:
+def test_quantize_and_export_warn_once(tiny_onnx: tuple[Path, Path], data: Path, tmp_path: Path) -> None:
     for command, *options in (("quantize",), ("export-onnx", "--to", "int8")):
         result = run(command, tiny_onnx[0], tmp_path / command, "--dev", data, *options, "--max-f1-drop", "100")
         assert result.exit_code == 0, result.output
-        said = " ".join(result.output.split())
-        assert said.count("ZT904") == 1
-        assert "LAW (2), DATE (1)" in said
+        check_warned_once(result.output)

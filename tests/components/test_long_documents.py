@@ -1,4 +1,4 @@
-"""A long document gives what it would give as a whole, without the whole ever being there but its text."""
+"""Test that long documents, processed in chunks, have the same entities as in one piece, in bounded memory."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -42,7 +42,7 @@ def nlp(tiny_checkpoint: CheckpointT) -> Language:
 
 
 def random_pipeline(tok2vec: dict[str, Any], seed: int = 0) -> Language:
-    """One that is unsure of everything."""
+    """Create a pipeline with random weights, whose predictions are all uncertain."""
     nlp = build(tok2vec)
     example = Example.from_dict(nlp.make_doc(TEXTS[2][:100]), {"entities": [(0, 3, "GPE"), (5, 9, "ORG")]})
     fix_random_seed(seed)
@@ -56,11 +56,11 @@ def random_pipeline(tok2vec: dict[str, Any], seed: int = 0) -> Language:
 
 @pytest.fixture
 def long(monkeypatch: pytest.MonkeyPatch) -> None:
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
 
 
-def become_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has more than 512 tokens, in stretches of 256, of which the CRF reads 99 at once."""
+def lower_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat documents of more than 512 tokens as long: encode them in chunks of 256, and decode chunks of 99."""
     monkeypatch.setattr(bilstm, "CHUNK", 256)
     monkeypatch.setattr(transformer, "CHUNK", 256)
     monkeypatch.setattr(long_documents, "LONG", 512)
@@ -71,15 +71,17 @@ def ents(docs: list[Doc]) -> EntsT:
     return [[(e.start, e.end, e.label_, pytest.approx(e._.score, abs=1e-4)) for e in doc.ents] for doc in docs]
 
 
-# -- what is found
+# -- results
 
 
 @min_scores
-def test_entities_and_scores_are_the_same(nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+def test_entities_and_scores_equal_those_in_one_piece(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float
+) -> None:
     find_recognizer(nlp).min_score = min_score
     whole = ents(list(nlp.pipe(TEXTS)))
     assert sum(map(len, whole)) > 50
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     docs = list(nlp.pipe(TEXTS))
     assert [type(doc._.trf_data).__name__ for doc in docs] == [
         *("TransformerData", "TransformerData", "LongData", "TransformerData", "LongData"),
@@ -89,7 +91,9 @@ def test_entities_and_scores_are_the_same(nlp: Language, monkeypatch: pytest.Mon
 
 
 @min_scores
-def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+def test_interrupting_work_does_not_change_entities(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float
+) -> None:
     find_recognizer(nlp).min_score = min_score
     whole = ents(list(nlp.pipe(TEXTS)))
     monkeypatch.setattr(long_documents, "CHUNK", 256)
@@ -103,13 +107,15 @@ def test_other_work_may_interrupt(nlp: Language, monkeypatch: pytest.MonkeyPatch
 
 @min_scores
 @pytest.mark.parametrize("tok2vec", [BILSTM, MASKED, HASH_EMBED_CNN], ids=lambda x: x["@architectures"])
-def test_whatever_reads_it(tok2vec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+def test_every_encoder_gives_the_same_entities(
+    tok2vec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, min_score: float
+) -> None:
     nlp = random_pipeline(tok2vec)
     find_recognizer(nlp).min_score = min_score
     find_recognizer(nlp).temperature = 0.4
     whole = ents(list(nlp.pipe(TEXTS)))
     assert sum(map(len, whole)) > 50
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     assert ents(list(nlp.pipe(TEXTS))) == whole
     again = build(tok2vec).from_bytes(nlp.to_bytes())
     find_recognizer(again).min_score = min_score
@@ -117,12 +123,14 @@ def test_whatever_reads_it(tok2vec: dict[str, Any], monkeypatch: pytest.MonkeyPa
 
 
 @min_scores
-def test_a_heads_own_transformer(nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+def test_transformer_inside_the_head_encodes_in_chunks(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float
+) -> None:
     find_recognizer(nlp).min_score = min_score
     expected = ents(list(nlp.pipe(TEXTS)))
     nlp.replace_listeners("transformer", "ner", ["model.tok2vec"])
     nlp.remove_pipe("transformer")
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     runner = next(layer for layer in find_recognizer(nlp).model.walk() if layer.name == "token_encoder").shims[0].runner
     run, sizes = runner.run, []
     monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
@@ -131,24 +139,24 @@ def test_a_heads_own_transformer(nlp: Language, monkeypatch: pytest.MonkeyPatch,
 
 
 @min_scores
-def test_evidence_counts_wherever_it_stands(monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
+def test_evidence_across_chunk_borders_counts(monkeypatch: pytest.MonkeyPatch, min_score: float) -> None:
     nlp = random_pipeline(BILSTM)
     ner = find_recognizer(nlp)
     ner.min_score, ner.temperature = min_score, 1.7
     doc = nlp.make_doc(TEXTS[2])
-    # Over borders of stretches and of parts, side by side and one within the other.
+    # Some spans cross borders of chunks; some are adjacent or nested.
     places = [(0, 4), (94, 103), (250, 262), (510, 514), (512, 520), (600, 610), (602, 605), (1480, 1493)]
     write_evidence(doc, [Span(doc, *place, "ORG") for place in places], 9.0)
     (expected,), (bare,) = ner.predict([doc]), ner.predict([nlp.make_doc(doc.text)])
     assert {(0, 4, "ORG"), (94, 103, "ORG"), (250, 262, "ORG")} <= set(expected.ents) - set(bare.ents)
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     (seen,) = ner.predict([doc])
     assert seen.ents == expected.ents
     assert seen.scores == pytest.approx(expected.scores, abs=1e-4)
 
 
 @min_scores
-def test_an_ensemble_of_encoders_that_cut_elsewhere(
+def test_ensemble_members_can_have_different_chunks(
     nlp: Language, monkeypatch: pytest.MonkeyPatch, min_score: float
 ) -> None:
     members = [("transformer", nlp)]
@@ -163,12 +171,12 @@ def test_an_ensemble_of_encoders_that_cut_elsewhere(
     ensemble = combine(members, min_score=min_score)
     expected = ents(list(ensemble.pipe(TEXTS)))
     assert sum(map(len, expected)) > 50
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     assert ents(list(ensemble.pipe(TEXTS))) == expected
 
 
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=6), min_size=1, max_size=4))
-def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]]) -> None:
+def test_align_chunks_splits_all_members_at_the_same_rows(sizes: list[list[int]]) -> None:
     n = max(map(sum, sizes))
     parts = [np.split(np.arange(n), np.cumsum(of_head)) for of_head in sizes]
     found = list(align_chunks([iter([part for part in of_head if len(part)]) for of_head in parts]))
@@ -176,20 +184,20 @@ def test_stretches_of_several_are_cut_at_the_same_places(sizes: list[list[int]])
     assert all(np.concatenate(of_head).tolist() == list(range(n)) for of_head in zip(*found, strict=True))
 
 
-# -- how it is read
+# -- memory, and errors
 
 
-def test_hidden_states_are_never_there_as_a_whole(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_states_are_computed_in_chunks(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = nlp.get_pipe("transformer").model.layers[0]  # type: ignore[attr-defined]
     runner, sizes = encoder.shims[0].runner, []
     run = runner.run
     monkeypatch.setattr(runner, "run", lambda batches, n: sizes.append(n) or run(batches, n))
     doc = nlp(TEXTS[2])
-    assert len(doc) <= sum(sizes) <= 1.2 * len(doc)  # with what windows read of each other
+    assert len(doc) <= sum(sizes) <= 1.2 * len(doc)  # including the overlaps of windows
     assert max(sizes) <= 300
 
 
-def test_emissions_are_never_there_as_a_whole(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emissions_are_decoded_in_chunks(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     class Watched(LongSequence):
@@ -203,10 +211,10 @@ def test_emissions_are_never_there_as_a_whole(nlp: Language, long: None, monkeyp
     assert max(sizes) == 100
 
 
-def test_the_emissions_of_all_are_there_for_whoever_asks(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_potentials_hold_all_emissions(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     ner, docs = find_recognizer(nlp), list(nlp.pipe(TEXTS))
     expected = ner.potentials(docs)
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     rows, lengths, transitions = ner.potentials(list(nlp.pipe(TEXTS)))
     np.testing.assert_allclose(rows, expected[0], atol=1e-5, rtol=0)
     assert lengths == expected[1]
@@ -216,7 +224,9 @@ def test_the_emissions_of_all_are_there_for_whoever_asks(nlp: Language, monkeypa
     assert no_lengths == []
 
 
-def test_who_asks_for_all_gets_all(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trf_data_of_a_long_document_gives_all_hidden_states(
+    nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = nlp(TEXTS[2])._.trf_data
     monkeypatch.setattr(long_documents, "LONG", 10_000)
     expected = nlp(TEXTS[2])._.trf_data
@@ -225,14 +235,14 @@ def test_who_asks_for_all_gets_all(nlp: Language, long: None, monkeypatch: pytes
     np.testing.assert_array_equal(found.align.dataXd, expected.align.dataXd)
 
 
-def test_a_document_with_it_is_saved_and_sent_to_other_processes(nlp: Language, long: None) -> None:
+def test_long_document_with_trf_data_can_be_serialized(nlp: Language, long: None) -> None:
     doc = nlp(TEXTS[2])
     again = Doc(nlp.vocab).from_bytes(doc.to_bytes())
     np.testing.assert_allclose(again._.trf_data.tensors[0], doc._.trf_data.tensors[0], atol=1e-6)
     assert ents([again]) == ents([doc])
 
 
-def test_an_error_leaves_the_document_as_it_was(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_does_not_change_the_document(nlp: Language, long: None, monkeypatch: pytest.MonkeyPatch) -> None:
     doc = nlp(TEXTS[2])
     data, ner = doc._.trf_data, nlp.get_pipe("ner")
     width = data.width
@@ -247,18 +257,18 @@ def test_an_error_leaves_the_document_as_it_was(nlp: Language, long: None, monke
     assert doc._.trf_data is data
 
 
-def test_emissions_that_are_not_finite_are_named_by_their_place(nlp: Language, long: None) -> None:
+def test_nan_emissions_are_reported_with_their_row(nlp: Language, long: None) -> None:
     doc = nlp(TEXTS[2])
     ner, data = find_recognizer(nlp), doc._.trf_data
     encode = data._encode
 
-    def spoilt() -> Iterator[Any]:
+    def with_nan() -> Iterator[Any]:
         for index, rows in enumerate(encode()):
             if index == 2:
                 rows[7] = np.nan
             yield rows
 
     first = sum(len(rows) for index, rows in enumerate(encode()) if index < 2)
-    data._encode = spoilt
+    data._encode = with_nan
     with pytest.raises(ValueError, match=f"ZT102.* at row {first + 7}"):
         ner.predict([doc])

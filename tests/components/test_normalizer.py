@@ -13,6 +13,7 @@ from spacy.tokens import Doc, DocBin, Span
 
 from spacy_zh_tw_ner.components.normalizer import SPANS_KEY, Normalizer, register_extensions
 from spacy_zh_tw_ner.components.span_annotations import register_extension as register_scores
+from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer
 
 NLP = spacy.blank("zh_tw")
 TEXT = "他昨天花了三萬五，約三百多元。"
@@ -152,3 +153,21 @@ def test_extensions_of_other_packages_are_left_alone() -> None:
     register_extensions()
     register_scores()
     assert forms(Normalizer()(make_doc())) == FORMS
+
+
+def test_addresses_that_rules_find_have_their_parts() -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("zh_tw_pii")
+    nlp.add_pipe("zh_tw_normalizer")
+    (found,) = SpacyRecognizer(nlp)(["住台北市大安區泰順街十六巷5號3樓，附近：中山路5號頂樓"])
+    assert [(place.label, place.normalized) for place in found] == [
+        ("ADDRESS", "county:臺北市 district:大安區 road:泰順街 lane:16 number:5 floor:3"),
+        ("ADDRESS", "road:中山路 number:5"),
+    ]
+
+
+def test_pipelines_that_were_saved_without_addresses_stay_as_they_are() -> None:
+    nlp = spacy.blank("zh_tw")
+    nlp.add_pipe("zh_tw_pii")
+    nlp.add_pipe("zh_tw_normalizer", config={"labels": ["DATE", "QUANTITY"]})
+    assert [ent._.normalized for ent in nlp("住臺北市大安區泰順街5號").ents] == [None]

@@ -1,4 +1,4 @@
-"""Every architecture in processes: pickled, forked and spawned, before and after torch has used its threads."""
+"""Test every architecture in other processes: pickled, forked and spawned, before and after torch has used threads."""
 
 import pickle
 import signal
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FAST = ("MaskedCharacters", "HashEmbedCNN")
 SLOW = [name for name in ARCHITECTURES if name not in FAST]
 CASES = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
-# One process for all architectures: starting Python and importing torch takes longer than all else.
+# One process for all architectures: starting Python and importing torch takes most of the time.
 SCRIPT = """
 import multiprocessing, sys, warnings
 import spacy
@@ -49,22 +49,22 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # of torch, in its packed 8-bit weights
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # raised by torch for its packed 8-bit weights
 @pytest.mark.parametrize("name", CASES)
-def test_it_can_be_pickled(name: str, folder_of: Callable[[str], Path]) -> None:
+def test_pipeline_can_be_pickled(name: str, folder_of: Callable[[str], Path]) -> None:
     nlp = spacy.load(folder_of(name))
     again = pickle.loads(pickle.dumps(nlp))
     expected = [scored(nlp(text)) for text in TEXTS[:20]]
     assert any(expected)
     assert [scored(again(text)) for text in TEXTS[:20]] == expected
-    # What has been used can be pickled, too.
+    # A pipeline that has made predictions can be pickled, too.
     assert scored(pickle.loads(pickle.dumps(nlp))(TEXTS[8])) == expected[8]
 
 
 def run(method: str, cases: list[str], tmp_path: Path, seconds: float) -> list[str]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    # torch's own number of threads, which hangs after a fork, and no settings of tokenizers
+    # Use torch's default number of threads, with which a fork could hang, and no settings of tokenizers.
     variables = {k: v for k, v in environ.items() if k not in ("OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM")}
     process = subprocess.Popen(
         [sys.executable, str(script), method, *cases],
@@ -91,11 +91,11 @@ def run(method: str, cases: list[str], tmp_path: Path, seconds: float) -> list[s
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has spawn only")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_it_runs_in_processes(method: str, folder_of: Callable[[str], Path], tmp_path: Path) -> None:
-    """Cold: before the first prediction; warm: after torch has used its threads, whose locks a fork copies."""
+def test_pipe_with_two_processes_equals_one(method: str, folder_of: Callable[[str], Path], tmp_path: Path) -> None:
+    """Processes start before the first prediction (cold), or after torch has used threads (warm)."""
     cases = [("warm", name) for name in ARCHITECTURES] if method == "fork" else [("warm", "ensemble")]
     if method == "fork":
-        cases += [("cold", name) for name in (*FAST, "ensemble")]  # which holds a Transformer, too
+        cases += [("cold", name) for name in (*FAST, "ensemble")]  # an ensemble also contains a Transformer
     arguments = [f"{state}:{folder_of(name)}" for state, name in cases]
     lines = run(method, arguments, tmp_path, seconds=400)
     assert lines == [f"{argument} 24 24 True" for argument in arguments]

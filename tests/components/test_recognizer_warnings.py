@@ -1,4 +1,4 @@
-"""What would silently find nothing, or the wrong thing, is said once, with the remedy; right use is silent."""
+"""Test the warnings about wrong use of the recognizer: each is given once, and correct use gives none."""
 
 import warnings
 from pathlib import Path
@@ -19,13 +19,13 @@ def nlp() -> Language:
     return fit(build(), 25)
 
 
-def test_a_gazetteer_after_the_recognizer(nlp: Language) -> None:
+def test_gazetteer_after_the_recognizer_warns(nlp: Language) -> None:
     other = build()
     with pytest.warns(UserWarning, match=r'\[ZT942\] .*runs after .ner.*before="ner"'):
         other.add_pipe("zh_tw_gazetteer")
 
 
-def test_right_places_for_a_gazetteer() -> None:
+def test_gazetteer_before_the_recognizer_does_not_warn() -> None:
     for config, place in (({}, {"before": "ner"}), ({}, {"first": True}), ({"override": True}, {})):
         build().add_pipe("zh_tw_gazetteer", config=config, **place)
     nlp = spacy.blank("zh_tw")
@@ -33,7 +33,7 @@ def test_right_places_for_a_gazetteer() -> None:
     nlp.add_pipe("zh_tw_crf_ner", config={"model": model_of(BILSTM)})
 
 
-def test_a_component_in_a_pipeline_of_another_language(nlp: Language) -> None:
+def test_pipeline_of_another_language_warns(nlp: Language) -> None:
     with pytest.warns(
         UserWarning, match=r"\[ZT940\] The component 'ner' is in a pipeline of the language 'en'"
     ) as seen:
@@ -41,7 +41,7 @@ def test_a_component_in_a_pipeline_of_another_language(nlp: Language) -> None:
     assert len(seen) == 1
 
 
-def test_a_component_sourced_into_another_language_once(nlp: Language) -> None:
+def test_component_sourced_into_another_language_warns_once(nlp: Language) -> None:
     english = spacy.blank("en")
     english.add_pipe("ner", source=fit(build(), 1))
     with pytest.warns(UserWarning, match=r"\[ZT940\] .*language 'en'.*blank\(\"zh_tw\"\)") as seen:
@@ -52,7 +52,7 @@ def test_a_component_sourced_into_another_language_once(nlp: Language) -> None:
         list(english.pipe(TEXTS))
 
 
-def test_words_as_tokens_once() -> None:
+def test_words_as_tokens_warn_once() -> None:
     nlp = fit(build(), 1)
     docs = [Doc(nlp.vocab, words=["蔡英文", "總統"], spaces=[False, False]) for _ in range(3)]
     with pytest.warns(UserWarning, match=r"\[ZT941\] .*tokens such as '蔡英文'.*make_doc") as seen:
@@ -61,7 +61,7 @@ def test_words_as_tokens_once() -> None:
 
 
 @pytest.mark.parametrize("group", [[], ["latin", "digit"]])
-def test_right_use_is_silent(group: list[str], tmp_path: Path) -> None:
+def test_correct_use_does_not_warn(group: list[str], tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"group": group}}})
@@ -73,7 +73,7 @@ def test_right_use_is_silent(group: list[str], tmp_path: Path) -> None:
             again(text)
 
 
-def test_a_tokenizer_of_characters_may_be_in_any_language() -> None:
+def test_char_tokenizer_in_another_language_does_not_warn() -> None:
     config: dict[str, Any] = {"nlp": {"tokenizer": {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1"}}}
     nlp = spacy.blank("en", config=config)
     nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": model_of(BILSTM)})
@@ -81,7 +81,7 @@ def test_a_tokenizer_of_characters_may_be_in_any_language() -> None:
 
 
 @pytest.mark.parametrize("label", [None, "LAW"])
-def test_calibrating_on_a_corpus_without_known_entities_is_refused(nlp: Language, label: str | None) -> None:
+def test_calibrating_without_entities_of_the_labels_raises(nlp: Language, label: str | None) -> None:
     golds = [nlp.make_doc(text) for text in TEXTS]
     if label:
         golds[0].ents = [golds[0].char_span(0, 3, label=label)]

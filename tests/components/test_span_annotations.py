@@ -1,4 +1,4 @@
-"""Which emissions evidence raises, and by how much."""
+"""Test which emissions the evidence of documents raises, and by how much."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ NLP = spacy.blank("zh_tw")
 
 
 def raised(docs: list[Doc]) -> dict[tuple[int, str], float]:
-    """Row and tag of every emission that was raised, and how much."""
+    """Return (row, tag) → increase for every emission that evidence raises."""
     emissions = np.ones((sum(map(len, docs)), len(SCHEME)), np.float32)
     rows = add_evidence(emissions, find_evidence(docs, SCHEME)) - emissions
     return {(row, SCHEME.tags[tag]): float(rows[row, tag]) for row, tag in np.argwhere(rows).tolist()}
 
 
-def test_each_token_of_a_span_raises_its_own_tag_in_its_own_document() -> None:
+def test_each_token_of_a_span_raises_its_tag() -> None:
     docs = [NLP.make_doc(text) for text in ("台北", "", "聯發科在", "好")]
     write_evidence(docs[2], [Span(docs[2], 0, 3, "ORG"), Span(docs[2], 3, 4, "LOC")], 1.5)
     write_evidence(docs[0], [Span(docs[0], 0, 2, "LOC")], 0.5)
@@ -29,7 +29,7 @@ def test_each_token_of_a_span_raises_its_own_tag_in_its_own_document() -> None:
 
 
 @pytest.mark.parametrize("bonuses", [(0.5, 2.0), (2.0, 0.5)])
-def test_of_two_bonuses_for_one_tag_the_higher_counts(bonuses: tuple[float, float]) -> None:
+def test_higher_of_two_bonuses_for_one_tag_counts(bonuses: tuple[float, float]) -> None:
     doc = NLP.make_doc("台大醫院")
     for bonus, end in zip(bonuses, (2, 4), strict=True):
         write_evidence(doc, [Span(doc, 0, end, "ORG")], bonus)
@@ -43,13 +43,13 @@ def test_of_two_bonuses_for_one_tag_the_higher_counts(bonuses: tuple[float, floa
     }
 
 
-def test_spans_without_bonuses_have_the_usual_one() -> None:
+def test_spans_without_bonuses_have_the_default_bonus() -> None:
     doc = NLP.make_doc("台北")
     doc.spans["gazetteer"] = [Span(doc, 0, 2, "LOC")]
     write_evidence(doc, [Span(doc, 1, 2, "ORG")], 1.0)
     assert raised([doc]) == {(0, "B-LOC"): DEFAULT_BONUS, (1, "E-LOC"): DEFAULT_BONUS, (1, "S-ORG"): 1.0}
 
 
-def test_without_evidence_nothing_is_copied() -> None:
+def test_emissions_without_evidence_are_not_copied() -> None:
     emissions = np.zeros((2, len(SCHEME)), np.float32)
     assert add_evidence(emissions, find_evidence([NLP.make_doc("台北")], SCHEME)) is emissions

@@ -1,4 +1,4 @@
-"""No entity begins or ends with white space; probabilities are of the paths that remain."""
+"""Test that no entity begins or ends with white space, and that probabilities are relative to the legal paths."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ from spacy_zh_tw_ner.crf import PENALTY, Transitions, infer
 from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
 from spacy_zh_tw_ner.tag_scheme import WHITE_SPACE
 
-from .test_long_documents import CheckpointT, become_long, random_pipeline
+from .test_long_documents import CheckpointT, lower_limits, random_pipeline
 from .training_data import BILSTM, TEXTS, build, examples_of, fit
 
 ROWS = "姓名：\n林小華\n地址：\n臺北市\u3000大安區\n\n公司：\t台積電\xa0股份有限公司\r\n"
@@ -32,7 +32,7 @@ any_fixture = settings(max_examples=40, deadline=None, suppress_health_check=[He
 
 
 def eager(seed: int) -> Language:
-    """A pipeline that is unsure of everything and finds entities everywhere, best of all around white space."""
+    """Create an uncertain pipeline that predicts many entities, also around white space."""
     nlp = random_pipeline(BILSTM, seed)
     ner = find_recognizer(nlp)
     bias = ner.model.get_ref("output_layer").get_param("b")
@@ -72,23 +72,23 @@ def test_no_entity_has_white_space_at_an_edge(
 
 
 @pytest.mark.parametrize("min_score", [0.0, 0.01])
-def test_nor_in_a_long_document(
+def test_long_document_has_no_white_space_at_an_edge(
     nlp: Language, ensemble: Language, min_score: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    become_long(monkeypatch)
+    lower_limits(monkeypatch)
     for read in (nlp, ensemble):
         find_recognizer(read).min_score = min_score
         check(read.pipe([ROWS * 20]), at_least=20)
 
 
-def test_nor_of_a_converted_checkpoint(tiny_checkpoint: CheckpointT) -> None:
+def test_converted_checkpoint_has_no_white_space_at_an_edge(tiny_checkpoint: CheckpointT) -> None:
     converted = pipeline_from_hf(str(tiny_checkpoint("bert")))
     for min_score in (0.0, 0.001):
         find_recognizer(converted).min_score = min_score
         check(converted.pipe([ROWS, ROWS * 5]), at_least=5)
 
 
-def test_nor_where_evidence_asks_for_it(nlp: Language) -> None:
+def test_evidence_cannot_put_white_space_at_an_edge(nlp: Language) -> None:
     ner = find_recognizer(nlp)
     for min_score in (0.0, 0.2):
         ner.min_score = min_score
@@ -97,9 +97,9 @@ def test_nor_where_evidence_asks_for_it(nlp: Language) -> None:
         check(iter([ner(doc)]))
 
 
-@pytest.mark.filterwarnings("ignore:.*ZT941")  # the tokens are words
+@pytest.mark.filterwarnings("ignore:.*ZT941")  # tokens are words
 @pytest.mark.parametrize("min_score", [0.0, 0.01])
-def test_nor_on_tokens_of_a_users_own(nlp: Language, min_score: float) -> None:
+def test_custom_tokens_have_no_white_space_at_an_edge(nlp: Language, min_score: float) -> None:
     find_recognizer(nlp).min_score = min_score
     words = ["\n林小華", "在 ", "\u3000臺北市\u3000", "\n\n", "好", " ", "A B"]
     for n in range(len(words)):
@@ -113,13 +113,13 @@ def test_nor_on_tokens_of_a_users_own(nlp: Language, min_score: float) -> None:
     check(iter([nlp.get_pipe("ner")(merged)]))
 
 
-def test_only_white_space_has_no_entity(nlp: Language) -> None:
+def test_white_space_text_has_no_entity(nlp: Language) -> None:
     find_recognizer(nlp).min_score = 0.0
     for text in (WHITE_SPACE, "\n" * 50, " ", "\u3000"):
         assert nlp(text).ents == ()
 
 
-def test_it_is_found_in_the_text_of_tokens(nlp: Language) -> None:
+def test_white_space_is_found_in_the_text_of_tokens(nlp: Language) -> None:
     doc = Doc(nlp.vocab, words=["林", "\n", "\t好", "好\t", "\n\n", "\u200b", "a b"], spaces=[False] * 7)
     found = find_white_space([doc[:0], doc[:3], doc[3:]])
     assert found.first.tolist() == [False, True, True, False, True, False, False]
@@ -131,8 +131,8 @@ def test_it_is_found_in_the_text_of_tokens(nlp: Language) -> None:
 # -- training
 
 
-def test_probabilities_are_of_the_legal_paths(nlp: Language) -> None:
-    """The loss of each of the most probable paths is −log of its probability when it is decoded."""
+def test_training_and_decoding_give_a_path_the_same_probability(nlp: Language) -> None:
+    """The loss of each of the most probable paths is −log of its probability in decoding."""
     ner = find_recognizer(nlp)
     ner.min_score = 0.0
     doc = nlp.make_doc("林\n華 \n好")
@@ -148,7 +148,7 @@ def test_probabilities_are_of_the_legal_paths(nlp: Language) -> None:
 
 
 def _paths(rows: np.ndarray, transitions: Transitions) -> dict[tuple[int, ...], float]:
-    """The score of every legal path, by extending those of the tokens before."""
+    """Return the score of every legal path, by extending the paths of the previous tokens."""
     matrix, start, end = (scores.astype(np.float64) for scores in transitions)
     paths = {(tag,): float(start[tag] + rows[0, tag]) for tag in range(len(start)) if start[tag] + rows[0, tag] > -1e29}
     for row in rows[1:].astype(np.float64):
@@ -161,7 +161,7 @@ def _paths(rows: np.ndarray, transitions: Transitions) -> dict[tuple[int, ...], 
     return {path: score + float(end[path[-1]]) for path, score in paths.items()}
 
 
-def test_white_space_at_the_edge_of_gold_is_trimmed_and_told_once() -> None:
+def test_white_space_at_the_edge_of_gold_is_trimmed_with_one_warning() -> None:
     nlp = build()
     gold = nlp.make_doc("\n林小華\n在\u3000臺北市\u3000。")
     gold.ents = [Span(gold, 0, 5, label="PERSON"), Span(gold, 6, 11, label="GPE")]
@@ -187,7 +187,7 @@ def test_gold_of_white_space_alone_is_outside(nlp: Language) -> None:
     assert (allowed.sum(1) == 1).all()
 
 
-def test_gold_within_a_token_is_unknown(nlp: Language) -> None:
+def test_gold_entity_with_a_mixed_token_counts_as_not_annotated(nlp: Language) -> None:
     gold = Doc(nlp.vocab, words=["\n林小華", "在"], spaces=[False, False])
     gold.ents = [Span(gold, 0, 1, label="GPE")]
     ner = find_recognizer(nlp)
@@ -209,13 +209,13 @@ def test_training_with_white_space_and_label_smoothing_learns() -> None:
 PEOPLE = [(TEXTS[0], [(0, 3, "PERSON"), (6, 9, "GPE"), (11, 14, "ORG")]), (TEXTS[3], [])]
 
 
-def test_it_can_be_calibrated_on_rows(nlp: Language) -> None:
+def test_calibration_with_white_space_stays_in_range(nlp: Language) -> None:
     copy = build().from_bytes(nlp.to_bytes())
     assert 0.04 < calibrate(copy, [example.reference for example in examples_of(copy, [(ROWS, [(4, 7, "GPE")])])]) < 21
 
 
-def test_it_is_not_in_what_is_saved(nlp: Language, tmp_path: Path) -> None:
-    """Pipelines that were saved before there was a mask have it, too."""
+def test_mask_is_not_saved(nlp: Language, tmp_path: Path) -> None:
+    """The mask also applies to pipelines that were saved by versions without it."""
     nlp.to_disk(tmp_path / "pipeline")
     saved = b"".join(path.read_bytes() for path in (tmp_path / "pipeline").rglob("*") if path.is_file())
     assert b"white_space" not in saved

@@ -1,4 +1,4 @@
-"""Every architecture in threads: what they find is what one thread finds."""
+"""Test that every architecture gives the same results in several threads as in one."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ CASES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) fo
 
 @pytest.fixture(autouse=True)
 def _often() -> Iterator[None]:
-    """Have Python switch threads as often as it can."""
+    """Make Python switch threads as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -29,20 +29,18 @@ def _often() -> Iterator[None]:
 
 
 def check(seen: list[Any], expected: list[Any]) -> None:
-    """Scores of a batch differ from those of a single text in the last digits."""
+    """Compare entities exactly, and scores with a tolerance: batches differ from single texts in the last digits."""
     for one, other in zip(seen, expected, strict=True):
         assert [e[:3] for e in one] == [e[:3] for e in other]
         assert [e[3] for e in one] == pytest.approx([e[3] for e in other], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_1000_documents_in_8_threads_have_the_entities_and_scores_of_one_thread(
-    name: str, folder_of: Callable[[str], Path]
-) -> None:
+def test_eight_threads_give_the_results_of_one_thread(name: str, folder_of: Callable[[str], Path]) -> None:
     expected = [scored(doc) for doc in map(spacy.load(folder_of(name)), TEXTS)]
     assert sum(map(len, expected)) > 200
     assert any(0.1 < score < 0.9 for ents in expected for *_, score in ents)
-    nlp = spacy.load(folder_of(name))  # which prepares itself while all threads wait for it
+    nlp = spacy.load(folder_of(name))  # the first call loads lazily while all threads wait
 
     def piped(_: int) -> list[Any]:
         return [scored(doc) for doc in nlp.pipe(TEXTS)]
@@ -53,14 +51,14 @@ def test_1000_documents_in_8_threads_have_the_entities_and_scores_of_one_thread(
             check(seen, expected)
 
 
-def test_predictions_beside_training_passes_have_no_dropout(folder_of: Callable[[str], Path]) -> None:
+def test_predictions_during_training_have_no_dropout(folder_of: Callable[[str], Path]) -> None:
     nlp = spacy.load(folder_of("MaskedCharacters"))
     expected = [scored(nlp(text)) for text in TEXTS[:60]]
     examples = [Example.from_dict(nlp.make_doc(SENTENCE), {"entities": LABELS}) for _ in range(8)]
 
-    def train(_: int) -> None:  # gradients only: the weights stay
+    def train(_: int) -> None:  # computes gradients only; weights do not change
         for _ in range(20):
-            nlp.update(examples, sgd=False)  # type: ignore[arg-type]  # as spaCy has it
+            nlp.update(examples, sgd=False)  # type: ignore[arg-type]  # spaCy accepts False
 
     with ThreadPoolExecutor(N_THREADS) as pool:
         training = pool.submit(train, 0)
@@ -77,7 +75,7 @@ def modules(nlp: Language) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", ["MaskedCharacters", pytest.param("curated", marks=pytest.mark.slow)])
-def test_modules_are_in_evaluation_mode_but_in_training_passes(name: str, folder_of: Callable[[str], Path]) -> None:
+def test_modules_are_in_training_mode_during_updates_only(name: str, folder_of: Callable[[str], Path]) -> None:
     nlp = spacy.load(folder_of(name))
     (module,) = modules(nlp)
     modes = []
@@ -95,7 +93,7 @@ def test_modules_are_in_evaluation_mode_but_in_training_passes(name: str, folder
 
 
 @pytest.mark.slow
-def test_pipelines_load_in_threads(folder_of: Callable[[str], Path]) -> None:
+def test_pipelines_can_be_loaded_in_threads(folder_of: Callable[[str], Path]) -> None:
     folders = [folder_of(name) for name in ("int8_cpu", "MaskedCharacters", "Transformer", "nf4")]
     expected = [scored(spacy.load(folder)(SENTENCE)) for folder in folders]
     with ThreadPoolExecutor(len(folders)) as pool:
@@ -103,7 +101,7 @@ def test_pipelines_load_in_threads(folder_of: Callable[[str], Path]) -> None:
             check(list(pool.map(lambda folder: scored(spacy.load(folder)(SENTENCE)), folders)), expected)
 
 
-def test_characters_that_are_new_to_the_vocabulary_have_the_norms_of_one_thread() -> None:
+def test_norms_of_new_characters_are_the_same_in_threads() -> None:
     texts = ["".join(map(chr, range(first, first + 60))) + "互联网软件后台" for first in range(0x4E00, 0x9000, 60)]
 
     def norms(nlp: Language, text: str) -> list[str]:

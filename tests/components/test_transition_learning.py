@@ -1,4 +1,4 @@
-"""Transitions move beside an encoder that learns slowly, and no weight decay pulls them back."""
+"""Test that transitions are learnt at a low learning rate of the encoder, and are exempt from weight decay."""
 
 import numpy as np
 import pytest
@@ -37,19 +37,19 @@ def scores(layer, rate: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", [100.0, 1000.0])
-def test_transitions_move_in_ten_steps_beside_2e_5(rate: float) -> None:
+def test_transition_rate_compensates_a_learning_rate_of_2e_5(rate: float) -> None:
     nlp, layer, example = make(rate)
     optimizer = Adam(2e-5, L2=0.01, L2_is_weight_decay=True)
     for _ in range(10):
         nlp.update([example], sgd=optimizer)
     moved = np.abs(scores(layer, rate)).max()
-    # Adam moves each parameter by about its rate.
+    # Adam changes each parameter by about its learning rate per step.
     assert 0.5 * 10 * 2e-5 * rate < moved < 2 * 10 * 2e-5 * rate
     assert moved > 0.01
 
 
 @pytest.mark.parametrize("is_weight_decay", [True, False])
-def test_decay_shrinks_weights_and_no_transitions(is_weight_decay: bool) -> None:
+def test_weight_decay_shrinks_weights_but_not_transitions(is_weight_decay: bool) -> None:
     after = {}
     for decay in (0.0, 10.0):
         nlp, layer, example = make(100.0)

@@ -1,4 +1,4 @@
-"""The weights of a Transformer have a file of their own in the folder of a pipeline, and come back from it."""
+"""Test that the weights of a Transformer are saved in a separate file of the pipeline, and loaded from it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from spacy.util import load_model_from_config
 
 from tests.pipelines import SENTENCE, make_pipeline
 
-LIMIT = 200_000  # bytes of a component without its weights: tokenizer and config of a tiny one
+LIMIT = 200_000  # bytes; more than tokenizer and config of a tiny component take without weights
 
 
 @pytest.fixture
@@ -27,19 +27,19 @@ def files(folder: Path) -> list[Path]:
     return sorted((folder / "weights").iterdir())
 
 
-def test_a_folder_has_one_file_of_weights_which_can_be_moved_and_overwritten(folder: Path, tmp_path: Path) -> None:
+def test_pipeline_with_a_weights_file_can_be_moved_and_overwritten(folder: Path, tmp_path: Path) -> None:
     nlp = spacy.load(folder)
     expected = found(nlp)
     (file,) = files(folder)
     assert (folder / "transformer" / "model").stat().st_size < LIMIT < file.stat().st_size + LIMIT
-    nlp.to_disk(folder)  # from which it was loaded
+    nlp.to_disk(folder)  # the folder that it was loaded from
     assert files(folder) == [file]
     folder.rename(tmp_path / "moved")
     again = spacy.load(tmp_path / "moved")
     assert found(again) == found(nlp) == expected
 
 
-def test_other_weights_take_the_place_of_the_old(folder: Path) -> None:
+def test_changed_weights_replace_the_old_file(folder: Path) -> None:
     nlp = spacy.load(folder)
     (before,) = files(folder)
     parameters = [
@@ -53,7 +53,7 @@ def test_other_weights_take_the_place_of_the_old(folder: Path) -> None:
     assert found(spacy.load(folder)) == expected
 
 
-def test_bytes_and_components_are_whole(folder: Path, tmp_path: Path) -> None:
+def test_bytes_and_single_components_contain_the_weights(folder: Path, tmp_path: Path) -> None:
     nlp = spacy.load(folder)
     data = nlp.to_bytes()
     empty = load_model_from_config(nlp.config)
@@ -65,14 +65,14 @@ def test_bytes_and_components_are_whole(folder: Path, tmp_path: Path) -> None:
     assert found(other) == found(nlp)
 
 
-def test_folders_of_before_load(folder: Path, tmp_path: Path) -> None:
+def test_folders_without_a_weights_file_load(folder: Path, tmp_path: Path) -> None:
     nlp = spacy.load(folder)
-    Language.to_disk(nlp, tmp_path / "old")  # as spaCy does it: all in the component's file
+    Language.to_disk(nlp, tmp_path / "old")  # as plain spaCy does: weights are in the component's file
     assert not (tmp_path / "old" / "weights").exists()
     assert found(spacy.load(tmp_path / "old")) == found(nlp)
 
 
-def test_what_is_missing_is_told(folder: Path) -> None:
+def test_missing_weights_raise(folder: Path) -> None:
     nlp = spacy.load(folder)
     with pytest.raises(ValueError, match="ZT620"):
         nlp.get_pipe("transformer").from_disk(folder / "transformer", exclude=["vocab"])

@@ -1,4 +1,4 @@
-"""Four sentences, and recognizers that are trained on them."""
+"""Four annotated sentences, and helpers that train recognizers on them and compare entities."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ SENTENCES: list[tuple[str, list[tuple[int, int, str]]]] = [
     ("今天天氣很好，我們去吃飯吧！", []),
 ]
 TEXTS = [text for text, _ in SENTENCES]
-# With texts between sentences as real input has them.
+# The sentences, with empty, white space and longer texts between them.
 MIXED = ["", *TEXTS, "   ", "\n", TEXTS[0] * 3, "\u200b", "郭", "", TEXTS[1] + " " + TEXTS[2]]
 
 CRF_TAGGER = "spacy-zh-tw-ner.CRFTagger.v1"

@@ -1,4 +1,4 @@
-"""Conversion to `.spacy`: all or nothing, and every lost annotation is reported."""
+"""Corpora are converted to `.spacy` completely or not at all, and every rejected annotation is reported."""
 
 import json
 import tracemalloc
@@ -20,7 +20,7 @@ GOOD = "[臺北市](GPE)的夏天。\n[台積電](ORG)上漲。\n好天氣。\n"
 
 
 def folder(tmp_path: Path, **files: str | bytes) -> Path:
-    """A corpus of files named by split."""
+    """Write a corpus of files named by split, and return its folder."""
     source = tmp_path / "source"
     source.mkdir()
     for split, content in files.items():
@@ -47,7 +47,7 @@ def written(target: Path) -> list[str]:
     return sorted(path.name for path in target.rglob("*")) if target.exists() else []
 
 
-def test_a_folder_becomes_three_files(tmp_path: Path) -> None:
+def test_a_folder_with_splits_becomes_three_files(tmp_path: Path) -> None:
     source, target = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n", test="[高雄](GPE)\n"), tmp_path / "out" / "a"
     messages: list[str] = []
     tallies = convert(source, target, ConvertSettings(), notify=messages.append)
@@ -64,7 +64,7 @@ def test_a_folder_becomes_three_files(tmp_path: Path) -> None:
     assert second.user_data["origin"] == f"{source / 'x-train.txt'}:2"
 
 
-def test_a_file_becomes_a_file(tmp_path: Path) -> None:
+def test_a_file_becomes_one_spacy_file(tmp_path: Path) -> None:
     source, target = folder(tmp_path, train=GOOD) / "x-train.txt", tmp_path / "out" / "mine.spacy"
     (tally,) = convert(source, target, ConvertSettings()).values()
     assert (tally.sentences, tally.entities) == (3, 2)
@@ -72,7 +72,7 @@ def test_a_file_becomes_a_file(tmp_path: Path) -> None:
     assert texts(target) == ["臺北市的夏天。", "台積電上漲。", "好天氣。"]
 
 
-def test_folders_named_by_split_hold_any_number_of_files(tmp_path: Path) -> None:
+def test_split_folders_may_hold_any_number_of_files(tmp_path: Path) -> None:
     for split in ("train", "Valid", "test"):
         (tmp_path / "s" / split / "more").mkdir(parents=True)
         (tmp_path / "s" / split / "b.txt").write_text("[乙](X)\n", encoding="utf-8")
@@ -94,7 +94,7 @@ def test_nothing_is_written_when_a_split_is_broken(split: str, broken: str | byt
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_an_older_corpus_stays_whole_when_a_new_one_is_broken(split: str, tmp_path: Path) -> None:
+def test_a_failed_conversion_leaves_existing_outputs_unchanged(split: str, tmp_path: Path) -> None:
     target = tmp_path / "out"
     source = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n", test="[高雄](GPE)\n")
     convert(source, target, ConvertSettings())
@@ -113,7 +113,7 @@ def test_rejects_are_written_with_line_and_reason(tmp_path: Path) -> None:
     bad = '{"text": "甲乙丙", "label": {"A": {"甲乙": [[0, 1]]}, "B": {"甲乙丙": [[0, 2]]}}}\n'
     source, target = folder(tmp_path, train=good + bad, dev=good, test=good), tmp_path / "out"
     message = fails(source, target, script="none")
-    assert message.startswith("[ZT208] 1 of 5 annotations were rejected, more than --max-rejects 0.")
+    assert message.startswith("[ZT208] 1 of 5 annotations were rejected, more than --max-rejects 0, so no .spacy file")
     assert f"{source / 'x-train.txt'}:2: '甲乙' overlaps B at 0–3" in message
     assert written(target) == ["rejects.jsonl"]
     (reject,) = map(json.loads, (target / "rejects.jsonl").read_text(encoding="utf-8").splitlines())
@@ -132,7 +132,7 @@ def test_rejects_are_written_with_line_and_reason(tmp_path: Path) -> None:
     assert written(target) == ["dev.spacy", "rejects.jsonl", "test.spacy", "train.spacy"]
 
 
-def test_an_older_list_of_rejects_goes_when_there_are_none(tmp_path: Path) -> None:
+def test_an_old_rejects_file_is_removed_if_nothing_is_rejected(tmp_path: Path) -> None:
     source, target = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD), tmp_path / "out"
     target.mkdir()
     (target / "rejects.jsonl").write_text('{"origin": "a:1", "start": 0, "reason": "empty"}\n')
@@ -159,13 +159,13 @@ def test_files_of_the_user_are_not_replaced(name: str, tmp_path: Path) -> None:
     assert (target / name).read_text() == "mine"
 
 
-def test_rejects_of_a_file_are_written_beside_it(tmp_path: Path) -> None:
+def test_rejects_of_a_file_are_written_to_the_folder_of_the_output(tmp_path: Path) -> None:
     source = folder(tmp_path, train='{"text": "甲乙", "label": {"A": {"甲": [[0, 0]]}, "B": {"甲乙": [[0, 1]]}}}\n')
     convert(source / "x-train.txt", tmp_path / "out" / "a.spacy", ConvertSettings(max_rejects=1))
     assert written(tmp_path / "out") == ["a.spacy", "rejects.jsonl"]
 
 
-def test_invalid_utf8_names_line_and_byte(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_with_line_and_byte(tmp_path: Path) -> None:
     data = b"\xef\xbb\xbf" + "[臺北](GPE)\n\n好".encode() + b"\xe5\x8c\n"
     source = folder(tmp_path, train=data, dev=GOOD)
     message = fails(source, tmp_path / "out")
@@ -174,13 +174,13 @@ def test_invalid_utf8_names_line_and_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["auto", "s2tw", "none"])
-def test_a_lone_surrogate_is_named_with_file_and_line(script: str, tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_reported_with_file_and_line(script: str, tmp_path: Path) -> None:
     source = folder(tmp_path, train='{"text": "好"}\n{"text": "\\ud83d台", "label": {"A": {"台": [[1, 1]]}}}\n')
     assert f"{source / 'x-train.txt'}:2" in fails(source, tmp_path / "out", script=script)
     assert written(tmp_path / "out") == []
 
 
-def test_utf16_and_big5_are_named(tmp_path: Path) -> None:
+def test_utf16_and_big5_files_are_reported(tmp_path: Path) -> None:
     for encoding in ("utf-16", "big5"):
         path = tmp_path / f"{encoding}.txt"
         path.write_bytes(GOOD.encode(encoding))
@@ -189,7 +189,7 @@ def test_utf16_and_big5_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff\n"])
 @pytest.mark.parametrize("format", ["auto", "markup", "columns", "cluener", "doccano", "jsonl", "hf", "label-studio"])
-def test_an_empty_corpus_says_so(content: str, format: str, tmp_path: Path) -> None:
+def test_an_empty_corpus_is_an_error(content: str, format: str, tmp_path: Path) -> None:
     source = folder(tmp_path, train=content)
     assert "holds no sentence" in fails(source / "x-train.txt", tmp_path / "a.spacy", format=format)
     assert "holds no sentence" in fails(source, tmp_path / "out", format=format)
@@ -198,23 +198,23 @@ def test_an_empty_corpus_says_so(content: str, format: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
-def test_a_corpus_without_entities_says_so(split: str, tmp_path: Path) -> None:
+def test_a_corpus_without_entities_is_an_error(split: str, tmp_path: Path) -> None:
     source = folder(tmp_path, **({"train": GOOD, "dev": GOOD, "test": GOOD} | {split: "# doc = a\n好天氣。\n好。\n"}))
     message = fails(source, tmp_path / "out")
     assert message.startswith("[ZT204]")
-    assert "holds 2 sentences and not one entity" in message
+    assert "holds 2 sentences and no entities" in message
     assert split in message.replace(str(tmp_path), "")  # which of the three
     assert written(tmp_path / "out") == []
 
 
-def test_a_missing_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CORPORA_VARIABLE, raising=False)
     message = fails(tmp_path / "nowhere.txt", tmp_path / "out")
     assert message.startswith(f"[ZT202] There is no file or folder {tmp_path / 'nowhere.txt'}.")
     assert written(tmp_path) == []
 
 
-def test_a_folder_without_train_says_what_is_there(tmp_path: Path) -> None:
+def test_a_folder_without_train_is_an_error_that_lists_its_files(tmp_path: Path) -> None:
     source = folder(tmp_path, dev=GOOD)
     (source / "notes.md").write_text("x")
     message = fails(source, tmp_path / "out")
@@ -223,15 +223,15 @@ def test_a_folder_without_train_says_what_is_there(tmp_path: Path) -> None:
     assert "notes.md" in message
 
 
-def test_an_unknown_format_or_script_names_the_choices(tmp_path: Path) -> None:
+def test_an_unknown_format_or_script_is_an_error_that_lists_the_choices(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev=GOOD)
-    assert fails(source, tmp_path / "out", format="conll").startswith("[ZT211] There is no format 'conll'.")
+    assert fails(source, tmp_path / "out", format="conll").startswith("[ZT211] Unknown input format 'conll'.")
     with pytest.raises(ValueError, match="s2tw"):
         convert(source, tmp_path / "out", ConvertSettings(script="zh-tw"))
     assert written(tmp_path / "out") == []
 
 
-def test_a_corpus_is_found_among_those_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_source_is_searched_in_the_corpora_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = folder(tmp_path, train=GOOD, dev=GOOD, test=GOOD)
     monkeypatch.setenv(CORPORA_VARIABLE, str(tmp_path))
     convert(Path("assets") / "source", tmp_path / "out", ConvertSettings())
@@ -243,7 +243,7 @@ def test_a_corpus_is_found_among_those_of_the_machine(tmp_path: Path, monkeypatc
 MANY = "".join(f"[甲{i}](X)\n" for i in range(25))
 
 
-def test_with_dev_alone_dev_is_the_test_and_train_gives_a_tenth(tmp_path: Path) -> None:
+def test_without_test_dev_becomes_test_and_a_tenth_of_train_becomes_dev(tmp_path: Path) -> None:
     messages: list[str] = []
     source, target = folder(tmp_path, train=MANY, dev="[丙](X)\n[丁](X)\n"), tmp_path / "out"
     tallies = convert(source, target, ConvertSettings(), notify=messages.append)
@@ -256,23 +256,23 @@ def test_with_dev_alone_dev_is_the_test_and_train_gives_a_tenth(tmp_path: Path) 
         "dev": (3, 3),
         "test": (2, 2),
     }
-    assert messages == ["There is no test split: dev is taken as test, and every tenth sentence of train as dev."]
+    assert messages == ["There is no test split: dev is used as test, and every tenth sentence of train as dev."]
 
 
-def test_with_test_alone_train_gives_dev(tmp_path: Path) -> None:
+def test_without_dev_a_tenth_of_train_becomes_dev(tmp_path: Path) -> None:
     messages: list[str] = []
     convert(folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out", ConvertSettings(), notify=messages.append)
     assert texts(tmp_path / "out" / "test.spacy") == ["丙"]
     assert texts(tmp_path / "out" / "dev.spacy") == ["甲0", "甲10", "甲20"]
-    assert messages == ["There is no dev split: every tenth sentence of train is taken as dev."]
+    assert messages == ["There is no dev split: every tenth sentence of train is used as dev."]
 
 
-def test_with_train_alone_there_is_no_test(tmp_path: Path) -> None:
+def test_train_alone_gives_train_and_dev(tmp_path: Path) -> None:
     convert(folder(tmp_path, train=MANY), tmp_path / "out", ConvertSettings(), notify=lambda message: None)
     assert written(tmp_path / "out") == ["dev.spacy", "train.spacy"]
 
 
-def test_a_corpus_too_small_to_hold_out_from_says_so(tmp_path: Path) -> None:
+def test_a_corpus_too_small_to_hold_out_a_dev_split_is_an_error(tmp_path: Path) -> None:
     message = fails(folder(tmp_path, train="[甲](X)\n"), tmp_path / "out")
     assert message.startswith("[ZT20")
     assert written(tmp_path / "out") == []
@@ -287,7 +287,7 @@ def test_converting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> None:
+def test_auto_script_converts_only_simplified_text(tmp_path: Path) -> None:
     source = folder(tmp_path, train="[台湾银行](ORG)发布报告，认为经济会复苏。\n", test="[台灣](GPE)的台風和綫。\n" * 3)
     convert(source / "x-train.txt", tmp_path / "a.spacy", ConvertSettings())
     convert(source / "x-test.txt", tmp_path / "b.spacy", ConvertSettings())
@@ -297,7 +297,7 @@ def test_simplified_text_is_converted_and_traditional_is_not(tmp_path: Path) -> 
     assert [e.text for e in read(tmp_path / "c.spacy")[0].ents] == ["台湾银行"]
 
 
-def test_a_folder_into_one_file_takes_all_that_is_in_it(tmp_path: Path) -> None:
+def test_a_folder_converted_to_one_file_includes_all_its_files(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD, dev="[台南](GPE)\n")
     (source / "more").mkdir()
     (source / "more" / "a.jsonl").write_text('{"text": "花蓮", "label": [[0, 2, "GPE"]]}\n', encoding="utf-8")
@@ -311,7 +311,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spacy_zh_tw_ner.corpora.convert.SpacyWriter", partial(SpacyWriter, shard=20))
 
 
-def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
+def test_a_large_corpus_becomes_a_folder_that_a_small_one_replaces_by_a_file(
     small_shards: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = folder(tmp_path, train=MANY, test="[丙](X)\n"), tmp_path / "out"
@@ -331,7 +331,7 @@ def test_a_large_corpus_becomes_folders_and_a_small_one_files_again(
         assert [path.is_file() for path in target.iterdir()] == [True] * 3
 
 
-def test_what_was_converted_can_be_converted_again(small_shards: None, tmp_path: Path) -> None:
+def test_a_converted_corpus_can_be_converted_again(small_shards: None, tmp_path: Path) -> None:
     source = folder(tmp_path, train=MANY) / "x-train.txt"
     convert(source, tmp_path / "a.spacy", ConvertSettings(), notify=lambda message: None)
     (tally,) = convert(
@@ -355,7 +355,7 @@ def test_memory_does_not_grow_with_the_file(
     assert peaks[1] < 1.2 * peaks[0]
 
 
-def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
     source = folder(tmp_path, train=GOOD) / "x-train.txt"
     for name in ("notes.md", "train.spacy"):
         target = tmp_path / f"{name.partition('.')[0]}.spacy"
@@ -385,7 +385,7 @@ def test_the_unit_of_offsets_can_be_set(tmp_path: Path) -> None:
     assert fails(source, tmp_path / "a.spacy", offsets="bytes").startswith("[ZT221]")
 
 
-def test_names_of_tags_are_no_corpus(tmp_path: Path) -> None:
+def test_a_file_of_tag_names_is_not_read_as_data(tmp_path: Path) -> None:
     source = tmp_path / "in" / "train"
     source.mkdir(parents=True)
     (source / "a.json").write_text('{"tokens": ["臺"], "ner_tags": [1]}\n' * 20, encoding="utf-8")
@@ -394,7 +394,7 @@ def test_names_of_tags_are_no_corpus(tmp_path: Path) -> None:
     assert sum(tally.entities for tally in tallies.values()) == 20
 
 
-def test_what_converts_is_recorded_in_each_document_and_counted(tmp_path: Path) -> None:
+def test_the_script_converter_is_recorded_in_each_document(tmp_path: Path) -> None:
     source = folder(tmp_path, train="带领[台湾](GPE)电影\n好\n[美国](GPE)[历史学家](X)\n") / "x-train.txt"
     converted_by = f"OpenCC {opencc.__version__} s2twp"
     (tally,) = convert(source, tmp_path / "a.spacy", ConvertSettings(script="s2twp")).values()
@@ -407,7 +407,7 @@ def test_what_converts_is_recorded_in_each_document_and_counted(tmp_path: Path) 
     assert "converted_by" not in read(tmp_path / "b.spacy")[0].user_data
 
 
-# What a correct reader finds: (sentences, entities, repaired, rejected) of each file.
+# The right counts of each file: (sentences, entities, repaired, rejected).
 REAL = {
     "uner_zh_gsd": {"train": (3997, 6136, 0, 0), "dev": (500, 810, 0, 0), "test": (500, 767, 0, 0)},
     "resume_ner": {"train": (3821, 13440, 2, 0), "dev": (463, 1497, 0, 0), "test": (477, 1630, 0, 0)},
@@ -426,7 +426,7 @@ def test_real_corpora_have_their_published_counts(name: str, corpora: Path, tmp_
 
 
 @pytest.mark.slow
-def test_cluener_without_a_test_split_is_held_out(corpora: Path, tmp_path: Path) -> None:
+def test_cluener_without_test_gets_a_held_out_dev_split(corpora: Path, tmp_path: Path) -> None:
     messages: list[str] = []
     tallies = convert(corpora / "cluener2020", tmp_path, ConvertSettings(max_rejects=2), notify=messages.append)
     assert {path.stem: t.sentences for path, t in tallies.items()} == {"train": 9673, "dev": 1075, "test": 1343}

@@ -1,4 +1,4 @@
-"""The corpus in assets/taiwan: its size, its splits, its variety."""
+"""Size, splits and variety of the corpus in assets/taiwan."""
 
 import re
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ GENRES = set(
     "addresses".split()
 )
 N_GRAM = 4
-HEADING = 3  # characters beside the entities
+HEADING = 3  # characters outside of entities; shorter sentences may repeat
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,11 @@ def grams(text: str) -> frozenset[str]:
 
 
 def plain(record: Record) -> str:
-    """A sentence as a person compares it: width, 臺/台 and white space apart."""
+    """Return the text of a sentence without differences of width, 臺/台 and white space."""
     return "".join(normalize("NFKC", record.text).replace("臺", "台").split())
 
 
-def test_it_is_as_large_as_it_says(records: dict[str, list[Record]], everything: list[Record]) -> None:
+def test_the_readme_has_the_right_size(records: dict[str, list[Record]], everything: list[Record]) -> None:
     documents = {split: len({record.doc_id for record in records[split]}) for split in SPLITS}
     assert len(everything) >= 1500
     assert sum(documents.values()) >= 150
@@ -60,21 +60,21 @@ def test_it_is_as_large_as_it_says(records: dict[str, list[Record]], everything:
     assert "CC0" in readme
 
 
-def test_it_is_split_by_document(records: dict[str, list[Record]]) -> None:
+def test_no_document_is_in_two_splits(records: dict[str, list[Record]]) -> None:
     ids = {split: {record.doc_id for record in records[split]} for split in SPLITS}
     assert "" not in set().union(*ids.values())
     for one, other in combinations(SPLITS, 2):
         assert ids[one] & ids[other] == set()
 
 
-def test_a_document_stands_in_one_place() -> None:
+def test_each_document_has_one_header() -> None:
     headers = Counter(
         line for path in FOLDER.glob("*/*.txt") for _, line in numbered_lines(path) if line.startswith("#")
     )
     assert max(headers.values()) == 1
 
 
-def test_all_labels_are_in_train_and_no_others_anywhere(records: dict[str, list[Record]]) -> None:
+def test_train_has_all_labels_and_no_split_has_others(records: dict[str, list[Record]]) -> None:
     found = {split: Counter(e.label for record in records[split] for e in record.entities) for split in SPLITS}
     assert set(found["train"]) == LABELS
     assert set(found["dev"]) | set(found["test"]) <= LABELS
@@ -91,13 +91,13 @@ def test_documents_are_named_by_genre(everything: list[Record]) -> None:
         assert record.doc_id.startswith(Path(record.origin.rpartition(":")[0]).stem + "-")
 
 
-def test_no_sentence_stands_twice(everything: list[Record]) -> None:
+def test_no_sentence_occurs_twice(everything: list[Record]) -> None:
     counts = Counter(plain(record) for record in everything)
     assert [text for text, n in counts.items() if n > 1] == []
 
 
-def test_no_two_sentences_are_one_template(everything: list[Record]) -> None:
-    """No two are equal when entities are replaced by their labels, headings such as 「…公告」 apart."""
+def test_no_two_sentences_share_a_template(everything: list[Record]) -> None:
+    """A template is a sentence whose entities are replaced by labels; headings (「…公告」) may share one."""
     frames: dict[str, list[str]] = defaultdict(list)
     for record in everything:
         parts, position = [], 0
@@ -145,7 +145,7 @@ def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
         ("street addresses", "[路街](?:[一二三四五六七八九十]段)?(?:[0-9０-９]+巷)?[0-9０-９]+[號号]", 10),
     ],
 )
-def test_it_holds_what_taiwanese_text_holds(
+def test_it_has_the_variety_of_taiwanese_text(
     what: str, pattern: str, at_least: int, everything: list[Record], records: dict[str, list[Record]]
 ) -> None:
     assert sum(bool(re.search(pattern, _unspaced(record.text))) for record in everything) >= at_least
@@ -156,14 +156,14 @@ def _unspaced(text: str) -> str:
     return text.replace(" ", "")
 
 
-def test_every_annotation_is_sound(everything: list[Record]) -> None:
+def test_every_annotation_is_valid(everything: list[Record]) -> None:
     tally = Tally()
     for record in everything:
         assert check_record(record, tally).entities == record.entities
     assert (tally.repaired, tally.rejects) == (0, [])
 
 
-def test_every_line_is_written_as_the_markup_would_write_it() -> None:
+def test_every_line_is_unchanged_when_parsed_and_written_again() -> None:
     paths = list(FOLDER.glob("*/*.txt"))
     assert paths
     for path in paths:
@@ -172,9 +172,9 @@ def test_every_line_is_written_as_the_markup_would_write_it() -> None:
             assert write_markup(record.text, record.entities) == lines[int(record.origin.rpartition(":")[2])]
 
 
-def test_it_is_written_in_traditional_characters(everything: list[Record]) -> None:
+def test_it_has_no_simplified_characters(everything: list[Record]) -> None:
     simplified = set("国发说们这个会来时对为开关门东车书见觉认让请还进过经济银医药术电脑")
-    simplified -= set("个")  # stands in for 個 in old documents
+    simplified -= set("个")  # also a variant of 個 in old documents
     assert [r.origin for r in everything if simplified & set(r.text)] == []
 
 

@@ -33,21 +33,21 @@ from spacy_zh_tw_ner.entities import Entity
         ("……", "punctuation"),
     ],
 )
-def test_edges_are_named(surface: str, kind: str | None) -> None:
+def test_the_kind_of_an_unlikely_edge_is_returned(surface: str, kind: str | None) -> None:
     assert edge_kind(surface) == kind
 
 
-def test_every_bracket_has_another_half() -> None:
+def test_all_brackets_are_in_pairs() -> None:
     assert len({*BRACKETS, *BRACKETS.values()}) == 2 * len(BRACKETS)
 
 
-def test_edges_come_with_their_place() -> None:
+def test_edges_have_the_origin_of_their_sentence() -> None:
     entities = (Entity(0, 2, "A"), Entity(3, 6, "B"))
     sentence = Sentence("臺北和高雄，", entities, (False,) * 6, "a.txt:3")
     assert list(find_edges([sentence])) == [Edge("punctuation", "高雄，", "B", "a.txt:3")]
 
 
-def test_simplified_characters_are_those_that_taiwan_never_wrote() -> None:
+def test_simplified_characters_are_those_that_big5_lacks() -> None:
     is_simplified = simplified_test()
     assert all(map(is_simplified, "国湾这长说时间东车"))
     assert not any(map(is_simplified, "臺台灣國裡里后後面麵著着群峰万Aａ，。1１あ"))

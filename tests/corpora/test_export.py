@@ -1,4 +1,4 @@
-"""Export of annotations, and of predictions for correction, to annotation tools."""
+"""Annotations and predictions are exported to the formats of annotation tools."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def gold(tmp_path: Path) -> Path:
 
 @Language.component("test_finds_a")
 def finds_a(doc: Doc) -> Doc:
-    """甲 is an A, as certain as the number in its text."""
+    """Annotate 甲 as an A; its score is the number in the text."""
     found = tuple(Entity(token.i, token.i + 1, "A") for token in doc if token.text == "甲")
     number = "".join(token.text for token in doc if token.text in "0123456789.")
     write_scores(doc, Prediction(found, tuple(float(number) for _ in found)))
@@ -57,7 +57,7 @@ def objects(path: Path) -> list[dict[str, Any]]:
     return list(json.loads(content)) if content.startswith("[") else [json.loads(line) for line in content.splitlines()]
 
 
-def test_doccano_gets_triples(gold: Path, tmp_path: Path) -> None:
+def test_doccano_spans_are_start_end_label(gold: Path, tmp_path: Path) -> None:
     assert export(gold, tmp_path / "out", "doccano") == 2
     assert objects(tmp_path / "out") == [
         {"text": "𠮷野家在臺北市。", "label": [[0, 3, "ORG"], [4, 7, "GPE"]], "doc_id": "a"},
@@ -65,7 +65,7 @@ def test_doccano_gets_triples(gold: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_label_studio_gets_utf16_and_surfaces(gold: Path, tmp_path: Path) -> None:
+def test_label_studio_has_utf16_offsets_and_span_texts(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "label-studio")
     first, second = objects(tmp_path / "out")
     assert (first["id"], first["data"]["text"], second["annotations"]) == (1, "𠮷野家在臺北市。", [{"result": []}])
@@ -77,14 +77,14 @@ def test_label_studio_gets_utf16_and_surfaces(gold: Path, tmp_path: Path) -> Non
     assert {(r["from_name"], r["to_name"], r["type"]) for r in annotation["result"]} == {("label", "text", "labels")}
 
 
-def test_jsonl_says_where_each_text_comes_from(gold: Path, tmp_path: Path) -> None:
+def test_jsonl_has_the_origin_of_each_text(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "jsonl")
     first, _ = objects(tmp_path / "out")
     assert first["spans"][1] == {"start": 4, "end": 7, "label": "GPE", "text": "臺北市"}
     assert first["meta"] == {"origin": f"{tmp_path / 'gold.txt'}:2", "doc_id": "a"}
 
 
-def test_hugging_face_gets_characters_and_names(gold: Path, tmp_path: Path) -> None:
+def test_hugging_face_has_characters_and_tag_names(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "hf")
     first, _ = objects(tmp_path / "out")
     assert first["tokens"] == list("𠮷野家在臺北市。")
@@ -92,7 +92,9 @@ def test_hugging_face_gets_characters_and_names(gold: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("format", "last"), [("bio", "I"), ("bioes", "E")])
-def test_columns_have_the_text_and_a_character_a_line(format: str, last: str, gold: Path, tmp_path: Path) -> None:
+def test_columns_have_a_text_comment_and_one_character_per_line(
+    format: str, last: str, gold: Path, tmp_path: Path
+) -> None:
     export(gold, tmp_path / "out", format)
     assert (tmp_path / "out").read_bytes().decode() == (
         f"# newdoc id = a\n# text = 𠮷野家在臺北市。\n𠮷\tB-ORG\n野\tI-ORG\n家\t{last}-ORG\n在\tO\n臺\tB-GPE\n"
@@ -100,7 +102,7 @@ def test_columns_have_the_text_and_a_character_a_line(format: str, last: str, go
     )
 
 
-def test_brat_gets_pairs_of_files(gold: Path, tmp_path: Path) -> None:
+def test_brat_has_pairs_of_files(gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "brat")
     files = {path.name: path.read_bytes().decode() for path in (tmp_path / "out").iterdir()}
     assert files == {
@@ -111,7 +113,7 @@ def test_brat_gets_pairs_of_files(gold: Path, tmp_path: Path) -> None:
     }
 
 
-def test_any_format_that_is_read_can_be_exported(tmp_path: Path) -> None:
+def test_every_input_format_can_be_exported(tmp_path: Path) -> None:
     (tmp_path / "gold.txt").write_text(GOLD, encoding="utf-8")
     assert export(tmp_path / "gold.txt", tmp_path / "a.jsonl", "jsonl") == 2
     assert export(tmp_path / "a.jsonl", tmp_path / "b.bio", "bio") == 2
@@ -121,14 +123,16 @@ def test_a_pipeline_annotates_texts_with_scores(finder: Language, texts: Path, t
     messages: list[str] = []
     n = export(texts, tmp_path / "out", "jsonl", nlp=finder, model="finder", notify=messages.append)
     assert n == 4
-    assert messages == [f"{texts} is in no format of annotations: each line is read as a text."]
+    assert messages == [f"{texts} is in no known annotation format, so each line is read as one text."]
     found = objects(tmp_path / "out")
     assert [data["text"] for data in found] == TEXTS
     assert found[0]["spans"] == [{"start": 0, "end": 1, "label": "A", "text": "甲", "score": 0.9}]
     assert found[1]["meta"]["origin"] == f"{texts}:3"
 
 
-def test_label_studio_gets_predictions_and_not_annotations(finder: Language, texts: Path, tmp_path: Path) -> None:
+def test_label_studio_has_predictions_of_a_pipeline_not_annotations(
+    finder: Language, texts: Path, tmp_path: Path
+) -> None:
     export(texts, tmp_path / "out", "label-studio", nlp=finder, model="finder", notify=lambda message: None)
     first, _, third, _ = objects(tmp_path / "out")
     assert "annotations" not in first
@@ -141,19 +145,19 @@ def test_label_studio_gets_predictions_and_not_annotations(finder: Language, tex
     ("format", "written"),
     [("doccano", '"scores": [0.3]'), ("hf", '"scores": [0.3]'), ("bio", "# score = 0.3000\n# text = 甲0.3乙\n")],
 )
-def test_other_formats_keep_scores_where_they_can(
+def test_doccano_hf_and_columns_have_scores(
     format: str, written: str, finder: Language, texts: Path, tmp_path: Path
 ) -> None:
     export(texts, tmp_path / "out", format, nlp=finder, notify=lambda message: None)
     assert written in (tmp_path / "out").read_text(encoding="utf-8")
 
 
-def test_brat_keeps_scores_as_notes(finder: Language, texts: Path, tmp_path: Path) -> None:
+def test_brat_has_scores_as_notes(finder: Language, texts: Path, tmp_path: Path) -> None:
     export(texts, tmp_path / "out", "brat", nlp=finder, order="uncertain", notify=lambda message: None)
     assert (tmp_path / "out" / "000001.ann").read_text() == "T1\tA 0 1\t甲\n#1\tAnnotatorNotes T1\t0.3000\n"
 
 
-def test_the_most_uncertain_comes_first(finder: Language, texts: Path, tmp_path: Path) -> None:
+def test_the_lowest_scores_come_first(finder: Language, texts: Path, tmp_path: Path) -> None:
     export(texts, tmp_path / "out", "jsonl", nlp=finder, order="uncertain", notify=lambda message: None)
     assert [data["text"] for data in objects(tmp_path / "out")] == ["甲0.3乙", "甲0.6", "甲乙0.9", "丙丁"]
 
@@ -163,12 +167,12 @@ def test_sorting_changes_nothing_but_the_order() -> None:
     assert list(most_uncertain_first(given)) == given[5:][::-1] + given[:5]
 
 
-def test_gold_is_not_looked_at_by_a_pipeline(finder: Language, gold: Path, tmp_path: Path) -> None:
+def test_gold_annotations_are_ignored_with_a_pipeline(finder: Language, gold: Path, tmp_path: Path) -> None:
     export(gold, tmp_path / "out", "jsonl", nlp=finder)
     assert [(data["spans"], data["meta"]["doc_id"]) for data in objects(tmp_path / "out")] == [([], "a")] * 2
 
 
-def test_proposals_are_trimmed_and_need_no_scores(nlp: Language) -> None:
+def test_predicted_entities_are_trimmed_and_need_no_scores(nlp: Language) -> None:
     ruler: Any = nlp.add_pipe("entity_ruler")
     ruler.add_patterns([{"label": "X", "pattern": "\n臺北"}, {"label": "Y", "pattern": "\u3000"}])
     (proposal,) = propose(nlp, [Record("在\n臺北\u3000好", [], "x:1")])
@@ -186,7 +190,7 @@ def test_proposals_are_trimmed_and_need_no_scores(nlp: Language) -> None:
         ("brat", "\ufeff甲乙", "X", "a byte order mark"),
     ],
 )
-def test_what_a_format_cannot_hold_is_named_with_those_that_can(
+def test_an_unsuitable_format_is_an_error_that_lists_suitable_ones(
     format: str, text: str, label: str, reason: str, tmp_path: Path
 ) -> None:
     source, target = tmp_path / "a.jsonl", tmp_path / "out" / "b"
@@ -200,7 +204,7 @@ def test_what_a_format_cannot_hold_is_named_with_those_that_can(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_annotation_that_cannot_be_used_is_not_dropped(tmp_path: Path) -> None:
+def test_an_invalid_annotation_is_an_error(tmp_path: Path) -> None:
     source = tmp_path / "a.jsonl"
     source.write_text('{"text": "甲乙", "spans": [[0, 9, "X"]]}\n', encoding="utf-8")
     with pytest.raises(CorpusError, match=r"^\[ZT230\] .*a\.jsonl:1: the annotation X at 0–9"):
@@ -209,7 +213,7 @@ def test_an_annotation_that_cannot_be_used_is_not_dropped(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("format", WRITERS)
-def test_nothing_is_left_behind_when_reading_fails(format: str, tmp_path: Path) -> None:
+def test_no_files_are_left_when_reading_fails(format: str, tmp_path: Path) -> None:
     source = tmp_path / "a.jsonl"
     source.write_text('{"text": "甲乙", "spans": [[0, 1, "X"]]}\n{"text": 5, "spans": []}\n', encoding="utf-8")
     with pytest.raises(CorpusError, match="ZT201"):
@@ -217,7 +221,7 @@ def test_nothing_is_left_behind_when_reading_fails(format: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_an_older_file_is_replaced_but_no_folder_that_holds_something(gold: Path, tmp_path: Path) -> None:
+def test_a_file_is_replaced_with_force_but_a_folder_with_files_is_not(gold: Path, tmp_path: Path) -> None:
     for force in (False, True):
         export(gold, tmp_path / "out.jsonl", "jsonl", force=force)
     before = (tmp_path / "out.jsonl").read_bytes()
@@ -235,22 +239,22 @@ def test_an_older_file_is_replaced_but_no_folder_that_holds_something(gold: Path
     assert len(list((tmp_path / "empty").iterdir())) == 4
 
 
-def test_an_unknown_format_or_order_names_the_choices(gold: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"^\[ZT232\] There is no format 'conll' .*doccano, label-studio, bio"):
+def test_an_unknown_format_or_order_is_an_error_that_lists_the_choices(gold: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"^\[ZT232\] Unknown output format 'conll'.*doccano, label-studio, bio"):
         export(gold, tmp_path / "b", "conll")
     for order in ("best", "uncertain"):
-        with pytest.raises(CorpusError, match=rf"^\[ZT231\] There is no order '{order}'"):
+        with pytest.raises(CorpusError, match=rf"^\[ZT231\] --order '{order}' is not possible"):
             export(gold, tmp_path / "b", "jsonl", order=order)
 
 
-def test_nothing_to_write_is_said(tmp_path: Path) -> None:
+def test_an_input_without_texts_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "甲", "spans": [], "answer": "reject"}\n', encoding="utf-8")
     with pytest.raises(CorpusError, match="ZT234"):
         export(tmp_path / "a.jsonl", tmp_path / "b", "jsonl", notify=lambda message: None)
 
 
 def test_texts_are_streamed(finder: Language) -> None:
-    """No more is taken from a source than a batch of the pipeline."""
+    """Only a batch or two are read ahead from an endless source."""
     taken = 0
 
     def endless() -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""Files with endless nesting, decompression bombs or impossible numbers are errors with file and line."""
+"""Deep nesting, decompression bombs and impossible numbers are errors with file and line."""
 
 import json
 import zlib
@@ -25,7 +25,9 @@ JSON = ("jsonl", "doccano", "cluener", "hf", "label-studio")
 @pytest.mark.parametrize("format_", JSON)
 @pytest.mark.parametrize("deep", ["[" * 100_000, "[" * 500 + "]" * 500, '{"a":' * 300 + "1" + "}" * 300, "1" * 5000])
 @pytest.mark.parametrize("as_array", [False, True])
-def test_json_is_bounded(format_: str, deep: str, as_array: bool, tmp_path: Path) -> None:
+def test_deep_nesting_and_huge_numbers_in_json_are_an_error(
+    format_: str, deep: str, as_array: bool, tmp_path: Path
+) -> None:
     path = tmp_path / "x.jsonl"
     keys = '"text": "好", "label": 1, "labels": 1, "spans": 1, "tokens": 1, "ner_tags": 1, "data": 1, "annotations": 1'
     for key in ("other", "label", "spans", "tokens", "ner_tags", "annotations", "data", "text"):
@@ -47,7 +49,7 @@ def test_impossible_offsets_are_rejected(number: object, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("offset", ["9" * 5000, "9" * 30])
-def test_offsets_of_brat_are_bounded(offset: str, tmp_path: Path) -> None:
+def test_brat_offsets_with_too_many_digits_are_an_error(offset: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("好", encoding="utf-8")
     (tmp_path / "a.ann").write_text(f"T1\tGPE 0 {offset}\t好\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"a\.ann:1"):
@@ -55,7 +57,7 @@ def test_offsets_of_brat_are_bounded(offset: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "9" * 5000, "", "{"])
-def test_names_of_tags_beside_a_corpus_are_bounded(text: str, tmp_path: Path) -> None:
+def test_a_hostile_file_of_tag_names_is_an_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(text, encoding="utf-8")
     path = tmp_path / "x.jsonl"
     path.write_text('{"tokens": ["好"], "ner_tags": [0]}', encoding="utf-8")
@@ -63,7 +65,9 @@ def test_names_of_tags_beside_a_corpus_are_bounded(text: str, tmp_path: Path) ->
         list(FORMATS["hf"](path, SILENT))
 
 
-def test_parquet_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_that_decodes_to_far_more_than_its_size_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "x.parquet"
     table = pa.table({"tokens": [["好"] * 100_000], "ner_tags": [["O"] * 100_000]})
     parquet.write_table(table, path, compression="zstd")
@@ -75,7 +79,7 @@ def test_parquet_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("metadata", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "{", "\ud800"])
-def test_metadata_of_parquet_is_bounded(metadata: str, tmp_path: Path) -> None:
+def test_hostile_parquet_metadata_is_an_error(metadata: str, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     table = pa.table({"tokens": [["好"]], "ner_tags": [["O"]]})
     data = metadata.encode("utf-8", "surrogatepass")
@@ -84,7 +88,7 @@ def test_metadata_of_parquet_is_bounded(metadata: str, tmp_path: Path) -> None:
         list(FORMATS["hf"](path, SILENT))
 
 
-def test_a_damaged_page_of_parquet_is_reported(tmp_path: Path) -> None:
+def test_a_damaged_parquet_page_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     parquet.write_table(pa.table({"tokens": [["好"] * 50] * 9, "ner_tags": [["O"] * 50] * 9}), path)
     data = bytearray(path.read_bytes())
@@ -94,7 +98,7 @@ def test_a_damaged_page_of_parquet_is_reported(tmp_path: Path) -> None:
         list(FORMATS["hf"](path, SILENT))
 
 
-def test_a_spacy_file_that_grows_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spacy_decompression_bomb_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "SMALL", 2**20)
     path = tmp_path / "x.spacy"
     path.write_bytes(zlib.compress(bytes(2**26)))
@@ -125,7 +129,7 @@ def test_a_spacy_file_that_grows_without_end_is_refused(tmp_path: Path, monkeypa
     ],
     ids=str,
 )
-def test_what_a_spacy_file_says_is_checked(key: str, value: Any, tmp_path: Path) -> None:
+def test_invalid_content_of_a_spacy_file_is_an_error(key: str, value: Any, tmp_path: Path) -> None:
     content = srsly.msgpack_loads(zlib.decompress(SAVED.read_bytes()))
     path = tmp_path / "x.spacy"
     path.write_bytes(zlib.compress(srsly.msgpack_dumps({**content, key: value})))
@@ -133,7 +137,7 @@ def test_what_a_spacy_file_says_is_checked(key: str, value: Any, tmp_path: Path)
         list(read_spacy(path))
 
 
-def test_all_that_spacy_writes_is_read(tmp_path: Path) -> None:
+def test_every_file_that_spacy_writes_is_read(tmp_path: Path) -> None:
     import spacy
     from spacy.tokens import Doc, Span
 

@@ -44,7 +44,7 @@ GOOD: list[dict[str, Any]] = [
 
 
 def strings_of(value: Any) -> set[str]:
-    """All strings of a value, keys apart."""
+    """Return all strings in a JSON value, except keys."""
     if isinstance(value, str):
         return {value}
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -57,7 +57,9 @@ def strings_of(value: Any) -> set[str]:
 @example(objects=[{"data": {"text": "x"}, "annotations": [None]}], good=GOOD[4])
 @example(objects=[{"text": TEXT, "label": {"start": None, "": {}}}], good=None)
 @example(objects=[{"tokens": [], "ner_tags": [], "text": []}], good=None)
-def test_only_our_errors(format: str, objects: list[dict[str, Any]], good: dict[str, Any] | None) -> None:
+def test_odd_objects_raise_only_corpus_errors(
+    format: str, objects: list[dict[str, Any]], good: dict[str, Any] | None
+) -> None:
     values = [good, *objects] if good else objects
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.jsonl"

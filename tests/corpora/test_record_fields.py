@@ -67,14 +67,16 @@ FINE: DocsT = [("今天天氣很好。", [])]
 @pytest.mark.parametrize(
     "before", [[], [{"text": "今天天氣很好。"}], [{"text": "今天天氣很好。", "label": None, "spans": None}]]
 )
-def test_every_layout_gives_the_same(data: dict[str, Any], before: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_every_layout_gives_the_same_document(
+    data: dict[str, Any], before: list[dict[str, Any]], tmp_path: Path
+) -> None:
     done = converted(tmp_path, {"a.jsonl": lines(*before, data)})
     assert done.docs == FINE * len(before) + BOTH
     assert (done.rejects, done.rejected) == ([], 0)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_objects_of_several_tools_may_be_in_one_file(order: int, tmp_path: Path) -> None:
+def test_one_file_may_mix_objects_of_several_tools(order: int, tmp_path: Path) -> None:
     objects = [
         {"text": TEXT, "spans": SPANS},
         {"text": TEXT, "label": LISTS},
@@ -85,7 +87,7 @@ def test_objects_of_several_tools_may_be_in_one_file(order: int, tmp_path: Path)
     assert sorted(docs, key=str) == sorted([*BOTH * 3, (TEXT, [])], key=str)
 
 
-def test_annotations_that_the_reader_of_the_file_does_not_know_are_never_ignored(tmp_path: Path) -> None:
+def test_objects_of_another_layout_are_rejected(tmp_path: Path) -> None:
     for i, other in enumerate(
         (
             {"text": TEXT, "label": {"PERSON": {"林小華": [[0, 2]]}}},
@@ -109,7 +111,7 @@ def test_annotations_that_the_reader_of_the_file_does_not_know_are_never_ignored
         ({"data": {"text": TEXT}, "annotations": [{"result": []}]}, "label-studio"),
     ],
 )
-def test_the_first_annotated_object_tells_the_format(
+def test_the_first_annotated_object_determines_the_format(
     data: dict[str, Any], format: str, n_bare: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.jsonl"
@@ -140,7 +142,7 @@ NUMBERED = {"text": TEXT, "annotations": [{"start_offset": 0, "end_offset": 3, "
 @pytest.mark.parametrize(
     "data", [NUMBERED, {"text": TEXT, "label": [[0, 3, 2]]}, {"text": TEXT, "spans": [{**SPANS[0], "label": 2}]}]
 )
-def test_numbers_for_labels_are_an_error_unless_a_file_names_them(data: dict[str, Any], tmp_path: Path) -> None:
+def test_numeric_labels_need_a_file_of_names(data: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^\[ZT243\] .*a\.jsonl:2: the label 2 is a number"):
         converted(tmp_path / "0", {"a.jsonl": lines({"text": "好"}, data)})
     names: list[tuple[str, object]] = [
@@ -163,7 +165,7 @@ NO_TEXT: list[object] = [None, 5, 1.5, True, ["林小華"], {"a": "林小華"}, 
 
 @pytest.mark.parametrize("value", NO_TEXT)
 @pytest.mark.parametrize("key", ["text", "data", "content"])
-def test_what_is_no_text_is_rejected_with_line_and_reason(key: str, value: object, tmp_path: Path) -> None:
+def test_values_that_are_not_text_are_rejected_with_line_and_reason(key: str, value: object, tmp_path: Path) -> None:
     content = lines({"text": TEXT, "label": LISTS}, {key: value, "label": []})
     with pytest.raises(CorpusError, match=r"\[ZT208\] 1 of 3.*a\.jsonl:2: not a doccano object: .* is .*, not text"):
         converted(tmp_path, {"a.jsonl": content})
@@ -175,13 +177,13 @@ def test_what_is_no_text_is_rejected_with_line_and_reason(key: str, value: objec
 
 
 @pytest.mark.parametrize("token", [None, 5, ["林"], {"text": "林"}])
-def test_what_is_no_token_is_rejected(token: object, tmp_path: Path) -> None:
+def test_tokens_that_are_not_strings_are_rejected(token: object, tmp_path: Path) -> None:
     content = lines({"tokens": CHARACTERS, "ner_tags": TAGS}, {"tokens": ["在", token], "ner_tags": ["O", "O"]})
     done = converted(tmp_path, {"a.jsonl": content}, max_rejects=1)
     assert (done.docs, done.rejected) == (BOTH, 1)
 
 
-def test_ids_that_are_no_ids_are_none(tmp_path: Path) -> None:
+def test_invalid_document_ids_become_empty(tmp_path: Path) -> None:
     from spacy_zh_tw_ner.corpora.formats.json_spans import read_spacy_json
 
     for doc_id in (None, [], {}, 1.5, True):
@@ -191,7 +193,7 @@ def test_ids_that_are_no_ids_are_none(tmp_path: Path) -> None:
         assert [record.doc_id for record in read_spacy_json(path)] == [""]
 
 
-def test_a_region_that_annotates_nothing_is_listed_and_does_not_fail(tmp_path: Path) -> None:
+def test_a_region_without_a_label_is_listed_but_not_rejected(tmp_path: Path) -> None:
     done = converted(tmp_path, {"a.jsonl": lines({"text": TEXT, "label": [*LISTS, [0, 2, None]]})})
     assert (done.docs, done.rejected) == (BOTH, 0)
     assert done.tallies[0].left_out == {"a region without a label": 1}
@@ -200,7 +202,7 @@ def test_a_region_that_annotates_nothing_is_listed_and_does_not_fail(tmp_path: P
     ]
 
 
-def test_fields_may_have_names_of_their_own(tmp_path: Path) -> None:
+def test_fields_may_have_custom_names(tmp_path: Path) -> None:
     tokens = {"id": 1, "字": CHARACTERS, "標": TAGS, "tokens": ["好"], "ner_tags": ["O"]}
     assert converted(tmp_path / "1", {"a.jsonl": lines(tokens)}, tokens="字", tags="標").docs == BOTH
     text = {"text": "好", "本文": TEXT, "spans": SPANS}
@@ -211,11 +213,11 @@ def test_fields_may_have_names_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [{"text": "x"}, {"tokens": "x"}, {"tags": "x"}])
-def test_a_field_that_is_not_there_is_named(names: dict[str, str], tmp_path: Path) -> None:
+def test_a_missing_field_is_an_error_with_its_name(names: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="`x`"):
         converted(tmp_path, {"a.jsonl": lines({"tokens": CHARACTERS, "ner_tags": TAGS})}, **names)
 
 
-def test_a_text_may_be_missing() -> None:
+def test_an_object_without_text_is_not_usable() -> None:
     with pytest.raises(NotUsable, match="has no field `text`"):
         find_text({"id": 1})

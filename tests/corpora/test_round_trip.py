@@ -1,4 +1,4 @@
-"""convert → export → convert is the identity, for every format that can hold what was read."""
+"""convert → export → convert gives the same records, for every format that can hold them."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +61,7 @@ def read(path: Path) -> list[Record]:
 @example([Record("#", [Entity(0, 1, "X")], "x:1"), Record("# O", [], "x:2")])
 @example([Record("甲▁乙[CLS]##丙0", [Entity(1, 2, "X")], "x:1"), Record("▁", [], "x:2")])
 @example([Record("甲", [], "x:1", "a-1"), Record("乙", [], "x:2"), Record("丙", [], "x:3", "新聞 2")])
-def test_what_is_exported_is_read_again(format: str, corpus: list[Record]) -> None:
+def test_exported_records_are_read_unchanged(format: str, corpus: list[Record]) -> None:
     corpus = [record for record in corpus if not why_not(record, format)]
     assume(corpus)
     with TemporaryDirectory() as folder:

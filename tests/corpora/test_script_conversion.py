@@ -1,4 +1,4 @@
-"""Detection of Simplified Chinese, and conversion to Traditional with the annotations in place."""
+"""Simplified texts are detected and converted, and entities keep their texts."""
 
 import json
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def convert(text: str) -> str:
         ("", ""),
     ],
 )
-def test_simplified_becomes_traditional_in_context(simplified: str, traditional: str) -> None:
+def test_characters_are_converted_by_context(simplified: str, traditional: str) -> None:
     assert convert(simplified) == traditional
 
 
@@ -51,18 +51,18 @@ def test_a_conversion_keeps_the_length(text: str) -> None:
 
 
 @given(MIXED)
-def test_a_conversion_leaves_every_tai_alone(text: str) -> None:
+def test_a_conversion_keeps_the_positions_of_tai(text: str) -> None:
     converted = convert(text)
     assert [i for i, char in enumerate(converted) if char == "台"] == [i for i, char in enumerate(text) if char == "台"]
 
 
 @pytest.mark.parametrize("text", ["台北的台积电", "平台", "台風", "臺灣和台湾"])
-def test_tai_stays_as_it_is_written(text: str) -> None:
+def test_both_forms_of_tai_are_kept(text: str) -> None:
     converted = convert(text)
     assert [c for c in converted if c in "台臺"] == [c for c in text if c in "台臺"]
 
 
-def test_entities_and_origins_stay() -> None:
+def test_entities_origin_and_repairs_are_kept() -> None:
     record = Record("台湾的华硕电脑", [Entity(0, 2, "GPE"), Entity(3, 7, "ORG")], "f:9", "doc", ["mended"])
     converted = S2TW(record)
     converted_by = f"OpenCC {opencc.__version__} s2tw"
@@ -71,7 +71,7 @@ def test_entities_and_origins_stay() -> None:
     assert record.text == "台湾的华硕电脑"  # a new record
 
 
-def test_none_changes_nothing() -> None:
+def test_script_none_returns_the_record_itself() -> None:
     record = Record("台湾", [Entity(0, 2, "GPE")], "f:1")
     assert record_converter("none")(record) is record
 
@@ -81,14 +81,14 @@ def test_traditional_can_become_simplified() -> None:
 
 
 @pytest.mark.parametrize("script", ["S2TW", "", "auto", "traditional"])
-def test_an_unknown_script_is_named_with_the_choices(script: str) -> None:
+def test_an_unknown_script_is_an_error_that_lists_the_choices(script: str) -> None:
     with pytest.raises(ValueError, match=r"^\[ZT004\].*s2tw") as caught:
         record_converter(script)
     assert repr(script) in str(caught.value)
 
 
 def decided(texts: Iterable[str]) -> list[bool]:
-    """Whether each text of one file is taken for Simplified."""
+    """Return, for each text of one file, whether it is detected as Simplified."""
     decision, found = ScriptDecision(), list(texts)
     decision.begin_file(found[:200])
     return [decision.is_simplified(text) for text in found]
@@ -102,7 +102,7 @@ def decided(texts: Iterable[str]) -> list[bool]:
         ["今天天气很好，我们去北京市朝阳区的公园。"],
     ],
 )
-def test_simplified_text_is_reported(texts: list[str]) -> None:
+def test_simplified_texts_are_detected(texts: list[str]) -> None:
     assert all(decided(texts))
 
 
@@ -118,7 +118,7 @@ def test_simplified_text_is_reported(texts: list[str]) -> None:
         ["同樣，施力的大小不同，引起的加速度不同，最終的結果也不一樣"],
     ],
 )
-def test_traditional_text_is_reported(texts: list[str]) -> None:
+def test_traditional_texts_are_not_detected_as_simplified(texts: list[str]) -> None:
     assert not any(decided(texts))
 
 
@@ -139,7 +139,7 @@ SIMPLIFIED = ["这个国家发展很快，后面还有", "我们说", "林小华
 
 
 @pytest.mark.parametrize("text", TRADITIONAL)
-def test_a_traditional_text_is_never_rewritten(text: str, tmp_path: Path) -> None:
+def test_a_traditional_text_is_never_converted(text: str, tmp_path: Path) -> None:
     for name, lines in {
         "alone": [text],
         "many": [text] * 300,
@@ -155,12 +155,12 @@ def test_a_traditional_text_is_never_rewritten(text: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", SIMPLIFIED)
-def test_a_simplified_text_is_converted_alone_and_with_its_neighbours(text: str) -> None:
+def test_neutral_texts_in_a_simplified_file_are_simplified(text: str) -> None:
     assert decided([text]) == [True]
-    assert decided([text] * 3 + ["后天下雨", "台北", ""]) == [True] * 6  # what says nothing is like its file
+    assert decided([text] * 3 + ["后天下雨", "台北", ""]) == [True] * 6  # neutral texts have the script of their file
 
 
-def test_each_text_of_a_mixed_corpus_decides_for_itself() -> None:
+def test_each_text_of_a_mixed_file_has_its_own_script() -> None:
     simplified = ["这个国家发展很快", "国务院发布的规定", "他们说这样"]
     traditional = ["臺北市大安區龍安里", "他們說這樣", "高雄市長說"]
     for few, many in ((simplified, traditional), (traditional, simplified)):
@@ -168,7 +168,7 @@ def test_each_text_of_a_mixed_corpus_decides_for_itself() -> None:
         assert decided(texts) == [text in simplified for text in texts]
 
 
-def test_a_file_that_says_nothing_is_like_the_files_before_it() -> None:
+def test_a_neutral_file_has_the_script_of_earlier_files() -> None:
     for before, expected in (("这个国家发展很快", True), ("這個國家發展很快", False), ("台北", False)):
         decision = ScriptDecision()
         decision.begin_file([before])
@@ -177,7 +177,7 @@ def test_a_file_that_says_nothing_is_like_the_files_before_it() -> None:
     decision = ScriptDecision()
     decision.begin_file(["這個國家發展很快"] * 9)
     decision.begin_file(["这个国家发展很快", "后面"])
-    assert decision.is_simplified("后面")  # its own file says more than the others
+    assert decision.is_simplified("后面")  # the own file takes precedence over earlier ones
 
 
 EVIDENCE = {
@@ -189,21 +189,19 @@ EVIDENCE = {
 
 
 @pytest.mark.parametrize(("char", "evidence"), [(char, found) for chars, found in EVIDENCE.items() for char in chars])
-def test_only_characters_that_the_other_script_never_writes_are_evidence(
-    char: str, evidence: tuple[int, int, int]
-) -> None:
+def test_only_characters_of_one_script_are_counted(char: str, evidence: tuple[int, int, int]) -> None:
     assert ScriptCounter()(char) == evidence
     assert ScriptCounter()(char * 2)[2] == evidence[2]
 
 
 @pytest.mark.parametrize("texts", [["台湾大学"], ["中国", "学校"], ["在台湾", "国会"]])
-def test_several_characters_that_are_japanese_too_are_evidence_where_there_is_no_other(texts: list[str]) -> None:
+def test_characters_shared_with_japanese_decide_if_there_are_no_others(texts: list[str]) -> None:
     assert all(decided(texts))
     assert decided([*texts, "他們說"]) == [False] * (len(texts) + 1)
     assert not any(decided([*texts, "りえ"]))
 
 
-def test_real_corpora_are_distinguished(corpora: Path) -> None:
+def test_the_script_of_real_corpora_is_detected(corpora: Path) -> None:
     lines = (corpora / "cluener2020" / "dev.json").read_text(encoding="utf-8").split("\n")[:200]
     assert all(decided(json.loads(line)["text"] for line in lines))
     uner = (corpora / "uner_zh_gsd" / "zh_gsd-ud-dev.iob2").read_text(encoding="utf-8")
@@ -212,7 +210,7 @@ def test_real_corpora_are_distinguished(corpora: Path) -> None:
 
 
 def converted(script: str, text: str, *surfaces: str) -> tuple[str, list[str], int]:
-    """A converted text, what became of some entities in it, and how many had to be converted by themselves."""
+    """Return a converted text, the texts of its entities, and the number of separately converted entities."""
     converter = RecordConverter(script)
     entities = [Entity(text.index(surface), text.index(surface) + len(surface), "X") for surface in surfaces]
     record = converter(Record(text, entities, "f:1"))
@@ -220,7 +218,7 @@ def converted(script: str, text: str, *surfaces: str) -> tuple[str, list[str], i
     return record.text, [record.text[e.start : e.end] for e in record.entities], converter.rescued
 
 
-def test_entities_follow_words_that_change_their_length() -> None:
+def test_offsets_follow_words_that_change_their_length() -> None:
     text = "用U盘的首席技术官张三在互联网公司"
     assert converted("s2twp", text, "U盘", "张三", "互联网公司") == (
         "用隨身碟的技術長張三在網際網路公司",
@@ -232,28 +230,28 @@ def test_entities_follow_words_that_change_their_length() -> None:
 @pytest.mark.parametrize(
     ("script", "text", "surface", "expected"),
     [
-        # What CLUENER holds: 長鬍 (beard), 國曆 (calendar), 帶領檯 (desk)
+        # Cases from CLUENER, where OpenCC would write 長鬍 (beard), 國曆 (calendar) and 領檯 (desk)
         ("s2tw", "文化部长胡斯尼", "胡斯尼", ("文化部長胡斯尼", ["胡斯尼"], 1)),
         ("s2tw", "美国历史学家", "历史学家", ("美國歷史學家", ["歷史學家"], 1)),
         ("s2tw", "带领台湾电影", "台湾", ("帶領台灣電影", ["台灣"], 1)),
-        # Words that OpenCC finds across two
+        # Words of OpenCC that cross the border of the entity
         ("s2twp", "少数组织", "组织", ("少數組織", ["組織"], 1)),
         ("s2twp", "改变量子比特", "量子", ("改變量子位元", ["量子"], 1)),
-        # Borders inside a word
+        # Entity borders inside a word of OpenCC
         ("s2twp", "互联网", "互联", ("互聯網", ["互聯"], 1)),
         ("s2twp", "首席技术官", "技术", ("首席技術官", ["技術"], 1)),
-        # Nothing to mend: the word changes its length beside the entity, or in the middle of it
+        # Nothing to separate: a word next to the entity, or inside it, changes its length
         ("s2twp", "老挝人民民主共和国", "共和国", ("寮人民民主共和國", ["共和國"], 0)),
         ("s2twp", "在大互联网公司里", "大互联网公司", ("在大網際網路公司裡", ["大網際網路公司"], 0)),
     ],
 )
-def test_an_entity_reads_as_it_does_by_itself(
+def test_an_entity_is_converted_as_if_it_were_alone(
     script: str, text: str, surface: str, expected: tuple[str, list[str], int]
 ) -> None:
     assert converted(script, text, surface) == expected
 
 
-def test_neighbours_of_an_entity_that_was_rescued_are_right_too() -> None:
+def test_neighbours_of_a_separately_converted_entity_are_right() -> None:
     assert converted("s2twp", "互联网改变量子比特的历史", "互联网", "改变", "量子", "历史") == (
         "網際網路改變量子位元的歷史",
         ["網際網路", "改變", "量子", "歷史"],
@@ -267,7 +265,7 @@ def test_neighbours_of_an_entity_that_was_rescued_are_right_too() -> None:
         st.tuples(MIXED | st.sampled_from(["互联", "网", "首席", "技术官", "改变", "量子", "U盘"]), st.booleans())
     ),
 )
-def test_every_entity_reads_as_it_does_by_itself(script: str, parts: list[tuple[str, bool]]) -> None:
+def test_every_entity_is_converted_as_if_it_were_alone(script: str, parts: list[tuple[str, bool]]) -> None:
     text = "".join(part for part, _ in parts)
     ends = list(accumulate(len(part) for part, _ in parts))
     entities = [
@@ -282,7 +280,7 @@ def test_every_entity_reads_as_it_does_by_itself(script: str, parts: list[tuple[
     ]
 
 
-# What had to be converted by itself: names that begin or end like the rest of a word, as in 部长|胡斯尼.
+# (entities, separately converted ones) of each corpus; the latter join their neighbours, as in 部长|胡斯尼.
 RESCUED = {
     ("cluener2020", "s2tw"): (27042, 12),
     ("cluener2020", "s2twp"): (27042, 18),
@@ -294,7 +292,7 @@ RESCUED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "script"), RESCUED)
-def test_every_entity_of_the_real_corpora_converts(name: str, script: str, corpora: Path) -> None:
+def test_every_entity_of_real_corpora_is_converted_as_if_alone(name: str, script: str, corpora: Path) -> None:
     converter, alone = RecordConverter(script), Converter(script)
     n_entities = 0
     for path in [path for paths in find_splits(corpora / name).values() for path in paths]:

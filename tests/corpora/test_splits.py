@@ -1,4 +1,4 @@
-"""Splits that are found in folders, and random splits of one corpus."""
+"""Splits are found in folders, and one corpus is split at random."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ MARKUP = "# doc = a\n[林小華](PERSON)在[臺北市](GPE)。\n"
         ("x/train.json", "x/development.json", "x/test.json"),
     ],
 )
-def test_splits_are_found_wherever_they_are(names: tuple[str, str, str], tmp_path: Path) -> None:
+def test_splits_are_found_in_files_and_subfolders(names: tuple[str, str, str], tmp_path: Path) -> None:
     found = converted(
         tmp_path, {**dict.fromkeys(names, GOOD), "README.md": "# x [a](https://b)", ".cache/train.json": "x"}
     )
@@ -48,14 +48,14 @@ def test_splits_are_found_wherever_they_are(names: tuple[str, str, str], tmp_pat
     assert found.messages == []
 
 
-def test_several_corpora_in_one_folder_are_named(tmp_path: Path) -> None:
+def test_several_corpora_in_one_folder_are_an_error_that_lists_them(tmp_path: Path) -> None:
     write(tmp_path, {"a/train.jsonl": GOOD, "b/train.jsonl": GOOD, "c/x.txt": ""})
     with pytest.raises(CorpusError, match=r"^\[ZT244\] .*/a, .*/b\. Give one"):
         find_splits(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".md", ".markdown"])
-def test_markdown_is_markup(suffix: str, tmp_path: Path) -> None:
+def test_markdown_files_with_entities_are_read_as_markup(suffix: str, tmp_path: Path) -> None:
     files = {f"{split}{suffix}": MARKUP for split in ("train", "dev", "test")}
     assert converted(tmp_path / "1", files).splits == {"train": BOTH, "dev": BOTH, "test": BOTH}
     assert converted(tmp_path / "2", {f"a{suffix}": MARKUP}).docs == BOTH
@@ -63,19 +63,19 @@ def test_markdown_is_markup(suffix: str, tmp_path: Path) -> None:
         converted(tmp_path / "3", {f"a{suffix}": "[林小華在\n"})
 
 
-def test_markdown_that_describes_a_corpus_is_no_data(tmp_path: Path) -> None:
+def test_markdown_that_describes_a_corpus_is_not_data(tmp_path: Path) -> None:
     described = {"README.md": "# A\n[link](https://a.b), [file](LICENSE.txt), [x](#top)\n", "notes.md": "好\n"}
     source = write(tmp_path, {**described, "train/notes.md": "好\n", "train/a.md": MARKUP, "a.markdown": MARKUP})
     assert [str(path.relative_to(source)) for path in data_files(source)] == ["a.markdown", "train/a.md"]
 
 
-def test_an_output_without_a_suffix_is_a_folder_and_says_so(tmp_path: Path) -> None:
+def test_an_output_without_spacy_suffix_is_a_folder_and_reported(tmp_path: Path) -> None:
     source = write(tmp_path / "in", {"all.jsonl": GOOD}) / "all.jsonl"
     done = convert_path(source, tmp_path / "corpus" / "mine")
     assert done.splits == {"all": BOTH}
     assert (tmp_path / "corpus" / "mine" / "all.spacy").is_file()
     assert len(done.messages) == 1
-    assert f"{tmp_path / 'corpus' / 'mine'} is taken for a folder" in done.messages[0]
+    assert f"{tmp_path / 'corpus' / 'mine'} does not end in .spacy, so it is used as a folder" in done.messages[0]
     assert "--split" in done.messages[0]
     (tmp_path / "v1.0").mkdir()
     assert convert_path(source, tmp_path / "v1.0").splits == {"all": BOTH}
@@ -85,7 +85,7 @@ def test_an_output_without_a_suffix_is_a_folder_and_says_so(tmp_path: Path) -> N
     assert convert_path(source, tmp_path / "a.spacy").messages == []
 
 
-def test_an_output_that_is_a_file_is_never_taken_for_a_folder(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_used_as_an_output_folder(tmp_path: Path) -> None:
     source = write(tmp_path, {"all.jsonl": GOOD, "out": "mine"}) / "all.jsonl"
     with pytest.raises(OSError, match="out"):
         convert_path(source, tmp_path / "out")
@@ -140,7 +140,7 @@ dataset_info:
 
 @pytest.mark.parametrize("indent", ["  ", "- config_name: default\n  "])
 @pytest.mark.parametrize("field", ["ner_tags", "tags", "labels"])
-def test_the_card_of_a_data_set_names_its_tags(field: str, indent: str, tmp_path: Path) -> None:
+def test_tag_names_are_read_from_a_data_set_card(field: str, indent: str, tmp_path: Path) -> None:
     files: dict[str, Any] = dict.fromkeys(
         (f"data/{split}-00000-of-00001.jsonl" for split in ("train", "validation", "test")),
         lines({"tokens": CHARACTERS, field: NUMBERS, "pos": [0] * 8}),
@@ -163,7 +163,7 @@ def test_the_card_of_a_data_set_names_its_tags(field: str, indent: str, tmp_path
         "---\na: &a [1]\nb: *a\n---\n",
     ],
 )
-def test_a_card_that_says_nothing_is_passed_over(card: str, tmp_path: Path) -> None:
+def test_a_card_without_tag_names_is_ignored(card: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^\[ZT223\] .*tags are numbers.*README\.md"):
         converted(tmp_path, {"README.md": card, "data/train.jsonl": lines({"tokens": CHARACTERS, "tags": NUMBERS})})
 
@@ -178,7 +178,7 @@ def numbered(n: int, **more: object) -> list[dict[str, Any]]:
     return [{"text": f"{TEXT}{i}", "spans": SPANS, **more} for i in range(n)]
 
 
-def test_the_sizes_are_those_of_the_ratio_and_reported(tmp_path: Path) -> None:
+def test_splits_have_the_sizes_of_the_ratio_and_are_reported(tmp_path: Path) -> None:
     done = split(tmp_path, {"all.jsonl": lines(*numbered(100))})
     assert {name: len(docs) for name, docs in done.splits.items()} == {"train": 80, "dev": 10, "test": 10}
     assert sorted(text for docs in done.splits.values() for text, _ in docs) == sorted(f"{TEXT}{i}" for i in range(100))
@@ -188,12 +188,12 @@ def test_the_sizes_are_those_of_the_ratio_and_reported(tmp_path: Path) -> None:
     assert [tally.sentences for tally in done.tallies] == [80, 10, 10]
 
 
-def test_two_numbers_are_train_and_dev(tmp_path: Path) -> None:
+def test_a_ratio_of_two_numbers_makes_train_and_dev(tmp_path: Path) -> None:
     done = split(tmp_path, {"all.jsonl": lines(*numbered(20))}, "9:1")
     assert {name: len(docs) for name, docs in done.splits.items()} == {"train": 18, "dev": 2}
 
 
-def test_the_seed_decides(tmp_path: Path) -> None:
+def test_the_seed_determines_the_split(tmp_path: Path) -> None:
     files = {"all.jsonl": lines(*numbered(40))}
     first, again, other = (split(tmp_path / str(i), files, seed=seed).splits for i, seed in enumerate((1, 1, 2)))
     assert first == again
@@ -208,7 +208,7 @@ def test_equal_texts_stay_together_in_any_width_and_spacing(tmp_path: Path) -> N
     assert sum(map(len, places)) == len(set.union(*places)) == 12
 
 
-def test_documents_stay_whole_and_those_with_equal_texts_together(tmp_path: Path) -> None:
+def test_documents_with_equal_texts_share_a_split(tmp_path: Path) -> None:
     objects = [
         {"text": f"{d}之{i}", "spans": [[0, 1, "X"]], "meta": {"doc_id": f"d{d}"}} for d in range(20) for i in range(5)
     ]
@@ -235,25 +235,25 @@ def test_brat_is_split_by_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names", [("train.jsonl", "dev.jsonl"), ("train/a.jsonl", "test/a.jsonl"), ("x-dev.json", "y.json")]
 )
-def test_a_corpus_with_splits_is_refused(names: tuple[str, str], tmp_path: Path) -> None:
+def test_a_corpus_with_splits_cannot_be_split(names: tuple[str, str], tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^\[ZT248\] .* has splits already: "):
         split(tmp_path, {name: lines(*numbered(9)) for name in names})
     assert not (tmp_path / "out").exists()
 
 
-def test_one_file_has_no_target_for_splits(tmp_path: Path) -> None:
+def test_a_split_into_one_file_is_an_error(tmp_path: Path) -> None:
     source = write(tmp_path, {"a.jsonl": lines(*numbered(9))}) / "a.jsonl"
     with pytest.raises(CorpusError, match=r"^\[ZT247\]"):
         convert_path(source, tmp_path / "a.spacy", split="8:1:1")
 
 
-def test_fewer_texts_than_splits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"^\[ZT246\] .*\(got 1\)"):
+def test_fewer_texts_than_splits_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"^\[ZT246\] .*\(got 1; equal"):
         split(tmp_path, {"a.jsonl": lines(*numbered(1) * 9)})
 
 
 @pytest.mark.parametrize("value", ["8", "", "a:b", "8:1:0", "1:1:1:1", "nan:1", "inf:1", "-1:2", "8:1:1:", "8/1/1"])
-def test_a_ratio_that_is_none_is_named(value: str) -> None:
+def test_an_invalid_ratio_is_an_error(value: str) -> None:
     with pytest.raises(UsageError, match=r"^\[ZT245\] .*8:1:1") as caught:
         parse_ratio(value)
     assert repr(value) in str(caught.value)

@@ -1,4 +1,4 @@
-"""Tags and entities in both directions; tokens joined to texts, with blanks between Latin words."""
+"""Tags and entities are converted both ways; tokens are joined to texts with spaces between Latin words."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -28,12 +28,12 @@ from tests.corpora.conversions import converted, lines
         ([], False),
     ],
 )
-def test_iob1_is_detected_by_what_only_it_does(sentences: list[str], expected: bool) -> None:
+def test_iob1_is_detected_by_tags_invalid_in_iob2(sentences: list[str], expected: bool) -> None:
     assert is_iob1(sentence.split() for sentence in sentences) is expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.none() | st.sampled_from(["A", "B-C", "O"])), max_size=8))
-def test_what_is_encoded_is_decoded(runs: list[tuple[int, str | None]]) -> None:
+def test_encoding_and_decoding_are_inverse(runs: list[tuple[int, str | None]]) -> None:
     entities, position = [], 0
     for n, label in runs:
         if label is not None:
@@ -47,14 +47,14 @@ def test_what_is_encoded_is_decoded(runs: list[tuple[int, str | None]]) -> None:
     assert {tag[0] for tag in encode_tags(entities, spans, "bio")} <= set("BIO")
 
 
-def test_bioes_closes_what_it_opens() -> None:
+def test_bioes_marks_ends_and_single_tokens() -> None:
     entities = [Entity(0, 3, "A"), Entity(3, 4, "A")]
     assert encode_tags(entities, [(0, 1), (1, 3), (3, 4), (4, 5)], "bioes") == ["B-A", "E-A", "S-A", "O"]
     assert encode_tags(entities, [(0, 1), (1, 3), (3, 4), (4, 5)], "bio") == ["B-A", "I-A", "B-A", "O"]
 
 
 @given(st.lists(st.text(max_size=3), max_size=6))
-def test_tokens_are_joined_with_nothing_but_blanks_between(tokens: list[str]) -> None:
+def test_joined_tokens_are_separated_by_spaces_only(tokens: list[str]) -> None:
     text, spans = join_tokens(tokens)
     assert "".join(text[end:start] for (_, end), (start, _) in pairwise([(0, 0), *spans])).strip(" ") == ""
     assert [text[start:end] for start, end in spans] == tokens
@@ -70,7 +70,7 @@ def test_tokens_are_joined_with_nothing_but_blanks_between(tokens: list[str]) ->
         ([], "", []),
     ],
 )
-def test_tokens_are_found_with_nothing_but_white_space_between(
+def test_tokens_are_found_if_only_white_space_separates_them(
     tokens: list[str], text: str, expected: list[tuple[int, int]]
 ) -> None:
     assert find_tokens(tokens, text) == expected
@@ -117,14 +117,14 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_words_side_by_side_have_a_blank_between_them(sentence: str) -> None:
+def test_adjacent_words_are_separated_by_a_space(sentence: str) -> None:
     pieces = sentence.split("|")
     tokens = [token for piece in pieces for token in piece.split(" ")]
     text = "".join(" " * blank + token for token, blank in zip(tokens, blanks_before(tokens), strict=True))
     assert text == "".join(pieces)
 
 
-def test_columns_and_tokens_are_joined_alike(tmp_path: Path) -> None:
+def test_column_and_hugging_face_files_are_joined_alike(tmp_path: Path) -> None:
     rows = [("Steve", "B-P"), ("Jobs", "I-P"), ("在", "O"), ("New", "B-G"), ("York", "I-G"), ("。", "O")]
     expected = [("Steve Jobs在New York。", [("Steve Jobs", "P"), ("New York", "G")])]
     columns = "".join(f"{token} {tag}\n" for token, tag in rows)
@@ -133,6 +133,6 @@ def test_columns_and_tokens_are_joined_alike(tmp_path: Path) -> None:
     assert converted(tmp_path / "2", {"a.jsonl": lines({"tokens": tokens, "tags": tags})}).docs == expected
 
 
-def test_nothing_and_no_tokens_have_no_blanks() -> None:
+def test_empty_tokens_and_no_tokens_have_no_spaces() -> None:
     assert blanks_before([]) == []
     assert blanks_before(["", "New", "", "York"]) == [False] * 4

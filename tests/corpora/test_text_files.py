@@ -1,4 +1,4 @@
-"""Lines and JSON objects, read in chunks."""
+"""Lines and JSON objects are read in chunks of any size."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from spacy_zh_tw_ner.errors import CorpusError
 
 @pytest.fixture(params=[1, 3, 7, 1 << 20])
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Bytes read at once: whatever it is cut into, a file is the same."""
+    """Set the number of bytes read at once; results must not depend on it."""
     monkeypatch.setattr(text_files, "CHUNK", request.param)
     return int(request.param)
 
@@ -40,12 +40,12 @@ def test_only_line_feeds_end_lines(chunk: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "lines"), [("", []), ("\n", [""]), ("a", ["a"]), ("a\n", ["a"]), ("a\r", ["a"])])
-def test_a_last_line_needs_no_end(content: str, lines: list[str], chunk: int, tmp_path: Path) -> None:
+def test_the_last_line_needs_no_line_feed(content: str, lines: list[str], chunk: int, tmp_path: Path) -> None:
     assert [line for _, line in numbered_lines(write(tmp_path, content))] == lines
 
 
 @pytest.mark.parametrize("broken", [b"\xff", b"\xe5\x8c", b"\xed\xa0\xbd"])
-def test_a_byte_that_is_not_utf8_is_named_with_its_line(broken: bytes, chunk: int, tmp_path: Path) -> None:
+def test_a_byte_that_is_not_utf8_is_reported_with_its_line(broken: bytes, chunk: int, tmp_path: Path) -> None:
     data = "\ufeff台北\n\n好".encode() + broken
     for ending in (b"", b"\nmore\n"):
         with pytest.raises(CorpusError) as caught:
@@ -57,7 +57,7 @@ VALUES: list[Any] = [{"text": "台北 ] [ } , 𠮷"}, {}, {"a": [{"b": '\n"\\'},
 
 
 @pytest.mark.parametrize("form", ["lines", "compact", "indented", "spaced"])
-def test_objects_may_stand_in_lines_or_in_an_array(form: str, chunk: int, tmp_path: Path) -> None:
+def test_objects_are_read_from_lines_or_an_array(form: str, chunk: int, tmp_path: Path) -> None:
     written = {
         "lines": "".join(json.dumps(value, ensure_ascii=False) + "\r\n\n" for value in VALUES),
         "compact": json.dumps(VALUES, separators=(",", ":")),
@@ -69,7 +69,7 @@ def test_objects_may_stand_in_lines_or_in_an_array(form: str, chunk: int, tmp_pa
     assert [data for _, data in json_objects(path)] == VALUES
 
 
-def test_objects_are_named_by_line(chunk: int, tmp_path: Path) -> None:
+def test_objects_have_the_line_as_origin(chunk: int, tmp_path: Path) -> None:
     path = write(tmp_path, '[{"a":\n1}, {},\n\n{"b": "\\n"}\n,{}]')
     assert [origin.rpartition(":")[2] for origin, _ in json_objects(path)] == ["1", "2", "4", "5"]
 
@@ -78,7 +78,7 @@ def test_objects_are_named_by_line(chunk: int, tmp_path: Path) -> None:
     st.lists(st.dictionaries(st.text(), st.recursive(st.text() | st.integers(), st.lists), max_size=3), max_size=5),
     st.integers(1, 20),
 )
-def test_an_array_is_what_json_says_it_is(values: list[dict[str, Any]], chunk: int) -> None:
+def test_arrays_are_parsed_as_by_the_json_module(values: list[dict[str, Any]], chunk: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_files, "CHUNK", chunk)
         path = write(Path(folder), json.dumps(values, ensure_ascii=False))
@@ -86,12 +86,12 @@ def test_an_array_is_what_json_says_it_is(values: list[dict[str, Any]], chunk: i
 
 
 @pytest.mark.parametrize("array", ["[", "[ ]", "\n[{", " [\n {}]", "\ufeff[]"])
-def test_an_array_of_objects_begins_like_one(array: str, tmp_path: Path) -> None:
+def test_json_arrays_are_recognized(array: str, tmp_path: Path) -> None:
     assert is_json_array(write(tmp_path, array))
 
 
 @pytest.mark.parametrize("other", ["", "[臺北](GPE)", "{}", "\\[", "好", "[1]", '["a"]'])
-def test_markup_does_not(other: str, tmp_path: Path) -> None:
+def test_markup_is_not_recognized_as_an_array(other: str, tmp_path: Path) -> None:
     assert not is_json_array(write(tmp_path, other))
 
 
@@ -108,7 +108,7 @@ def test_markup_does_not(other: str, tmp_path: Path) -> None:
         ('{"a": 1}\n' + '{"b":' * 100_000, 2, "not JSON"),
     ],
 )
-def test_what_is_no_object_is_named_with_its_line(
+def test_a_value_that_is_not_an_object_is_reported_with_its_line(
     content: str, line: int, reason: str, chunk: int, tmp_path: Path
 ) -> None:
     if len(content) > 10_000 and chunk < 100:

@@ -1,4 +1,4 @@
-"""Markers of other tools in tokens are removed if that is unambiguous, and always reported."""
+"""Tokenizer markers are removed from tokens if they are unambiguous, and always reported."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ CASES = {
 
 @pytest.mark.parametrize("form", ["columns", "tabs", "hf"])
 @pytest.mark.parametrize("rows", CASES)
-def test_signs_are_removed_and_reported(rows: str, form: str, tmp_path: Path) -> None:
+def test_markers_are_removed_and_reported(rows: str, form: str, tmp_path: Path) -> None:
     cells = [row.split() for row in rows.split("|")]
     if form == "hf":
         tokens, tags = zip(*cells, strict=True)
@@ -45,13 +45,13 @@ def test_signs_are_removed_and_reported(rows: str, form: str, tmp_path: Path) ->
     done = converted(tmp_path, {"a.jsonl" if form == "hf" else "a.bio": content})
     assert done.docs == [CASES[rows]]
     assert len(done.messages) == 1
-    assert "markers of other tools are not text" in done.messages[0]
+    assert "tokenizer markers were removed from the text" in done.messages[0]
 
 
 @pytest.mark.parametrize("sign", ["[UNK]", "<unk>", "[MASK]"])
-def test_a_sentence_of_which_a_part_is_lost_is_rejected(sign: str, tmp_path: Path) -> None:
+def test_a_sentence_with_unknown_tokens_is_rejected(sign: str, tmp_path: Path) -> None:
     bad, good = f"林 B-P\n{sign} I-P\n", "在 O\n林 B-P\n"
-    with pytest.raises(CorpusError, match=r"\[ZT208\].*a\.bio:1: \S+ replaces characters that are lost"):
+    with pytest.raises(CorpusError, match=r"\[ZT208\].*a\.bio:1: \S+ stands for unknown characters of the text"):
         converted(tmp_path / "1", {"a.bio": f"{bad}\n{good}"})
     done = converted(tmp_path / "2", {"a.bio": f"{bad}\n{good}"}, max_rejects=1)
     assert (done.docs, done.rejected) == ([("在林", [("林", "P")])], 1)
@@ -60,7 +60,7 @@ def test_a_sentence_of_which_a_part_is_lost_is_rejected(sign: str, tmp_path: Pat
 @pytest.mark.parametrize(
     "rows", ["# O|林 B-P", "#台灣 B-P|好 O", "< O|林 B-P", "[ O|林 B-P|] O", "## O|林 B-P", "A1 B-P|B2 I-P"]
 )
-def test_what_looks_like_a_sign_and_is_none_stays(rows: str, tmp_path: Path) -> None:
+def test_text_that_resembles_a_marker_is_kept(rows: str, tmp_path: Path) -> None:
     cells = [row.split() for row in rows.split("|")]
     done = converted(tmp_path, {"a.bio": "".join("\t".join(row) + "\n" for row in cells)})
     assert done.docs[0][0] == "".join(token for token, _ in cells)
@@ -72,7 +72,7 @@ def test_what_looks_like_a_sign_and_is_none_stays(rows: str, tmp_path: Path) -> 
     [
         ([["科0", "技1"], ["全0", "方1", "位2"]], True),
         ([["1" + str(i) for i in range(12)]], True),
-        ([["科0", "技0"]], False),  # no word of two characters speaks for it
+        ([["科0", "技0"]], False),  # no word of two characters
         ([["科0", "技2"]], False),
         ([["A1", "B2"]], False),
         ([["2", "0"]], False),
@@ -85,13 +85,13 @@ def test_positions_count_from_0_in_each_word(sentences: list[list[str]], expecte
     assert have_positions(sentences) == expected
 
 
-def test_the_text_of_a_comment_is_found_without_signs(tmp_path: Path) -> None:
+def test_markers_are_removed_before_tokens_are_found_in_the_text(tmp_path: Path) -> None:
     content = "# text = 我的 iPhone 在\n[CLS] O\n我的 O\niPho B-P\n##ne I-P\n在 O\n[SEP] O\n"
     assert converted(tmp_path, {"a.bio": content}).docs == [("我的 iPhone 在", [("iPhone", "P")])]
 
 
 @pytest.mark.parametrize("sign", ["▁", "[CLS]", "[UNK]", "##x", "<s>"])
-def test_what_stands_in_the_text_is_no_sign(sign: str, tmp_path: Path) -> None:
+def test_markers_that_occur_in_the_text_are_kept(sign: str, tmp_path: Path) -> None:
     rows = [("林", "B-P"), (sign, "O"), ("好", "O")]
     columns = f"# text = 林{sign}好\n" + "".join(f"{token}\t{tag}\n" for token, tag in rows)
     tokens, tags = zip(*rows, strict=True)

@@ -1,4 +1,4 @@
-"""Inputs that have broken other tools: no offset moves, and every lost annotation is counted."""
+"""Inputs that are often mishandled: no offset shifts, and every rejected annotation is counted."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.entities import Entity
 from spacy_zh_tw_ner.errors import CorpusError
 
-# Characters: each with an entity behind it, which an offset in another unit would miss.
+# Each case has an entity after the characters, whose offsets would be wrong in another unit.
 TEXTS = [
     "", "   ", "\n", "\u200b",
     # no wordpiece: controls, formats, spaces, private use, replacement
@@ -24,7 +24,7 @@ TEXTS = [
     # variation selectors, runs, signs beside digits
     "❤\ufe0f台", "葛\U000e0100城", "ㄅㄆㄇ台", "GPT台", "👨\u200d👩", "2024年", "在5G網", "11月3日",
     "７‑ELEVEN", "NT$1,200元",
-    # outside of the BMP
+    # outside the BMP
     "𠮷野家", "𫝛", "👨🏻\u200d🚒", "𠮷野家台北👨🏻\u200d🚒消防局",
     # width and what NFKC and NFC would change
     "２０２４年", "ＡＢＣ公司", "（台北）", "㈱", "㎏", "…", "℃", "½", "ﬁ", "e\u0301", "か\u3099", "神", "福", "樂",
@@ -75,24 +75,24 @@ def test_no_character_moves_an_entity_in_any_format(format: str, tmp_path: Path)
         assert spans_of(doc) == [tuple(record.entities[0])]
 
 
-def test_an_empty_text_among_others_stays(tmp_path: Path) -> None:
+def test_an_empty_text_among_others_is_kept(tmp_path: Path) -> None:
     docs, _ = converted(tmp_path, '{"text": "", "label": []}\n{"text": "臺北", "label": [[0, 2, "GPE"]]}\n')
     assert [doc.text for doc in docs] == ["", "臺北"]
 
 
-def test_a_lone_surrogate_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_reported_with_its_line(tmp_path: Path) -> None:
     for line in ('{"text": "\\ud83d台", "label": [[1, 2, "X"]]}', '{"tokens": ["\\ud83d"], "ner_tags": ["B-X"]}'):
         with pytest.raises(CorpusError, match=r"data\.txt:1: "):
             converted(tmp_path, line + "\n")
 
 
-def test_more_than_a_million_characters_in_one_text(tmp_path: Path) -> None:
+def test_a_text_may_exceed_a_million_characters(tmp_path: Path) -> None:
     text = "好" * 1_000_000 + "臺北"
     docs, _ = converted(tmp_path, json.dumps({"text": text, "label": [[1_000_000, 1_000_002, "GPE"]]}))
     assert spans_of(docs[0]) == [(1_000_000, 1_000_002, "GPE")]
 
 
-def test_line_separators_inside_json_lines_part_nothing(tmp_path: Path) -> None:
+def test_unicode_line_separators_do_not_split_json_lines(tmp_path: Path) -> None:
     data = {"text": "甲\u2028乙\x85丙\x0b丁\x0c臺北", "label": [[8, 10, "GPE"]]}
     docs, _ = converted(tmp_path, json.dumps(data, ensure_ascii=False) + "\r\n")
     assert [ent.text for ent in docs[0].ents] == ["臺北"]
@@ -111,7 +111,7 @@ def test_line_separators_inside_json_lines_part_nothing(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["label", "spans"])
-def test_spans_that_cannot_be_are_rejected_with_line_and_reason(
+def test_invalid_spans_are_rejected_with_line_and_reason(
     key: str, spans: list[list[Any]], kept: list[Any], reasons: list[str], tmp_path: Path
 ) -> None:
     good = {"text": "在臺北", key: [[1, 3, "GPE"]]}
@@ -147,7 +147,7 @@ def test_white_space_at_the_edges_is_trimmed_and_counted(span: list[Any], tmp_pa
 )
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "  \n"])
 @pytest.mark.parametrize("separator", ["\t", " ", "  "])
-def test_tags_of_every_kind(
+def test_tags_of_every_scheme_are_read(
     separator: str, ending: str, tags: str, entities: list[Any], repaired: int, tmp_path: Path
 ) -> None:
     sentences = [
@@ -160,7 +160,7 @@ def test_tags_of_every_kind(
     assert (tally.repaired, tally.rejected) == (repaired, 0)
 
 
-def test_the_last_column_of_tags_is_that_of_the_entities(tmp_path: Path) -> None:
+def test_the_last_column_of_tags_is_used(tmp_path: Path) -> None:
     content = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n1996 CD B-NP O\n8 CD I-NP O\n"
     docs, _ = converted(tmp_path, content)
     assert [(doc.text, [(e.text, e.label_) for e in doc.ents]) for doc in docs] == [
@@ -174,17 +174,17 @@ def test_a_hash_may_be_the_first_token(tmp_path: Path) -> None:
     assert [(doc.text, spans_of(doc)) for doc in docs] == [("#台", [(0, 2, "TAG")]), ("好", [])]
 
 
-def test_chinese_has_no_blanks_between_characters(tmp_path: Path) -> None:
+def test_chinese_characters_are_joined_without_spaces(tmp_path: Path) -> None:
     docs, _ = converted(tmp_path, "台 B-GPE\n北 I-GPE\n市 I-GPE\n很 O\n大 O\n")
     assert (docs[0].text, spans_of(docs[0])) == ("台北市很大", [(0, 3, "GPE")])
 
 
-def test_what_is_known_to_be_outside_is_not_unknown(tmp_path: Path) -> None:
+def test_tokens_outside_entities_have_gold_annotation(tmp_path: Path) -> None:
     docs, _ = converted(tmp_path, "[臺北](GPE)好\n好天氣\n")
     assert all(token.ent_iob_ in "BIO" and token.ent_iob_ for doc in docs for token in doc)
 
 
-def test_more_than_a_hundred_labels(tmp_path: Path) -> None:
+def test_more_than_a_hundred_labels_are_supported(tmp_path: Path) -> None:
     lines = [json.dumps({"text": "臺北", "label": [[0, 2, f"第{i}類"]]}, ensure_ascii=False) for i in range(150)]
     docs, _ = converted(tmp_path, "\n".join(lines))
     assert len({ent.label_ for doc in docs for ent in doc.ents}) == 150

@@ -1,4 +1,4 @@
-"""Linear layers multiplied by oneDNN: the same numbers, gradients and names as torch's own."""
+"""Linear layers with oneDNN give the same results and gradients as those of torch."""
 
 import copy
 from typing import Any
@@ -19,7 +19,7 @@ def fail(*args: Any) -> torch.Tensor:
 
 
 def plain_product(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *rest: Any) -> torch.Tensor:
-    """What oneDNN's operator computes, for machines without it."""
+    """Compute the result of oneDNN's operator, for machines without it."""
     return F.linear(rows, weight, bias)
 
 
@@ -39,23 +39,23 @@ def both(n_in: int, n_out: int, *, bias: bool = True) -> tuple[nn.Linear, nn.Lin
     return plain, fast[0]
 
 
-def test_without_onednn_layers_are_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onednn_layers_use_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, fast = both(6, 4)
     monkeypatch.setattr(probe, "onednn_product", lambda: None)
     inputs = torch.randn(5, 6)
-    assert torch.equal(fast(inputs), plain(inputs))  # a layer that was prepared elsewhere
+    assert torch.equal(fast(inputs), plain(inputs))  # a layer that was created on another machine
     model = nn.Sequential(plain)
     use_onednn(model)
     assert type(model[0]) is nn.Linear
 
 
 @given(st.integers(1, 100_000))
-def test_few_numbers_of_rows_are_run(n_rows: int) -> None:
+def test_padding_adds_at_most_an_eighth_or_seven_rows(n_rows: int) -> None:
     assert n_rows <= padded_rows(n_rows) <= max(n_rows + 7, n_rows * 1.125)
     assert padded_rows(padded_rows(n_rows)) == padded_rows(n_rows)
 
 
-def test_numbers_of_rows_are_few() -> None:
+def test_padded_rows_takes_few_values() -> None:
     assert len({padded_rows(n) for n in range(1, 4097)}) == 56
     assert padded_rows(0) == 0
 
@@ -68,7 +68,7 @@ def test_numbers_of_rows_are_few() -> None:
     st.booleans(),
     st.integers(0, 99),
 )
-def test_products_and_gradients_are_torchs(
+def test_products_and_gradients_equal_those_of_torch(
     shape: list[int], n_in: int, n_out: int, bias: bool, frozen: bool, seed: int
 ) -> None:
     torch.manual_seed(seed)
@@ -89,13 +89,13 @@ def test_products_and_gradients_are_torchs(
         assert expected is None or torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
 
 
-def test_inputs_may_lie_in_any_order() -> None:
+def test_inputs_need_not_be_contiguous() -> None:
     plain, fast = both(6, 4)
     inputs = torch.randn(6, 9).t()
     assert torch.allclose(plain(inputs), fast(inputs), atol=1e-5)
 
 
-def test_other_types_and_autocast_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_types_and_autocast_use_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, fast = both(6, 4)
     monkeypatch.setattr(probe, "onednn_product", lambda: fail)
     inputs = torch.randn(2, 6)

@@ -1,4 +1,4 @@
-"""The probe reports what is there, and None or False where a private name of torch is missing."""
+"""The probe finds the operators of torch, and returns None or False if a private name is missing."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def _not_cached() -> Iterator[None]:
         function.cache_clear()
 
 
-def test_onednn_serves_avx512_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onednn_is_used_with_avx512_only(monkeypatch: pytest.MonkeyPatch) -> None:
     capability = torch.backends.cpu.get_cpu_capability()
     assert (probe.onednn_product() is not None) == (capability == "AVX512" and torch.backends.mkldnn.is_available())
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
@@ -27,7 +27,7 @@ def test_onednn_serves_avx512_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe.onednn_product() is None
 
 
-def test_a_torch_without_the_names_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_private_names_disable_the_acceleration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.ops, "mkldnn", object())
     assert probe.onednn_product() is None
@@ -36,10 +36,10 @@ def test_a_torch_without_the_names_has_nothing(monkeypatch: pytest.MonkeyPatch) 
     for name in ("_is_vnni_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert not probe.has_vnni()
-    assert probe.is_native("bf16", CPU)  # nothing says that it is emulated
+    assert probe.is_native("bf16", CPU)  # if torch cannot tell, no warning about emulation is given
 
 
-def test_int8_operators_are_of_the_best_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_operators_are_those_of_the_first_supported_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     operators = probe.int8_operators()
     assert operators is not None
     assert operators.engine in torch.backends.quantized.supported_engines
@@ -49,7 +49,7 @@ def test_int8_operators_are_of_the_best_engine(monkeypatch: pytest.MonkeyPatch) 
     assert probe.int8_operators() is None
 
 
-def test_half_precision_is_native_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_half_precision_depends_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(probe.is_native("bf16", CPU), bool)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
     assert not probe.is_native("bf16", CPU)

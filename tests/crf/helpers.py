@@ -1,4 +1,4 @@
-"""The CRF on torch tensors, whose autograd is an oracle of gradients; batches and legal transitions for its tests."""
+"""Helpers of the CRF tests: the CRF on torch tensors, legal transitions of BIOES, and a loss for torch's autograd."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -19,7 +19,7 @@ both_paths = pytest.mark.parametrize(
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
-    """numpy has no bfloat16."""
+    """Convert a tensor to numpy; bfloat16, which numpy does not have, becomes float32."""
     return tensor.detach().float().numpy() if tensor.dtype == torch.bfloat16 else tensor.detach().numpy()
 
 
@@ -50,7 +50,7 @@ def log_likelihood(
 
 
 class TorchPosterior:
-    """`crf.Posterior` with tensors."""
+    """A wrapper of `crf.Posterior` that takes and returns tensors."""
 
     def __init__(self, posterior: crf.Posterior) -> None:
         self.posterior, self.lengths, self.exact = posterior, posterior.lengths, posterior.in_log_space
@@ -71,7 +71,7 @@ def probable_segments(posterior: TorchPosterior, patterns: torch.Tensor, thresho
 
 
 class LongSequence:
-    """`crf.LongSequence` with tensors, of a tensor of emissions or of an array on disk."""
+    """A wrapper of `crf.LongSequence` that takes and returns tensors; emissions may also be an array on disk."""
 
     def __init__(self, rows: Any, transitions: Transitions, **settings: Any) -> None:
         rows = as_array(rows) if isinstance(rows, torch.Tensor) else rows
@@ -88,7 +88,7 @@ class LongSequence:
 
 
 def bioes(n_labels: int) -> Transitions:
-    """Legality of O, B, I, E, S …, written out here so that the oracle does not lean on the package."""
+    """Return the legal transitions of O, B, I, E, S …, computed independently of the package."""
     kinds = ["O", *("BIES" * n_labels)]
     labels = [-1, *(i // 4 for i in range(4 * n_labels))]
     opens, inside = {"B", "I"}, {"I", "E"}
@@ -111,7 +111,7 @@ def constrained(legal: Transitions, seed: int = 0) -> Transitions:
 
 
 def legal_path(legal: Transitions, length: int, generator: torch.Generator) -> list[int]:
-    """Some legal tags, by a walk that can always end: every state of BIOES is two steps from a legal end."""
+    """Draw a random legal path of this length: each step keeps a legal end within reach."""
     reach = [legal.end]
     for _ in range(length - 1):
         reach.append((legal.matrix & reach[-1]).any(1))
@@ -128,7 +128,7 @@ def one_hot(tags: list[int] | torch.Tensor, n_tags: int) -> torch.Tensor:
 
 
 def log_space_loss(emissions, lengths, transitions, allowed):
-    """−Σ log p(gold) in float64 log space, which autograd can differentiate."""
+    """Return −Σ log p(gold), computed in float64 log space, so that autograd can differentiate it."""
     total, row = torch.zeros((), dtype=torch.float64), 0
     for n in lengths:
         if n:

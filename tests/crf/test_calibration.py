@@ -1,4 +1,4 @@
-"""The fitted temperature, and the bins of a reliability diagram."""
+"""Test the fitted temperature and the bins of a reliability diagram."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from .helpers import as_arrays, bioes, random_transitions
 
 
 def sampled(sharpness: float) -> tuple[np.ndarray, Transitions, list[int], np.ndarray]:
-    """Gold drawn from a CRF, token by token, and the same CRF with all its scores too large by `sharpness`."""
+    """Draw gold tags from a CRF, token by token; return them with the scores of the CRF multiplied by `sharpness`."""
     generator, lengths = np.random.default_rng(0), [12] * 150
     transitions = constrain(as_arrays(random_transitions(5)), as_arrays(bioes(1)))
     emissions = generator.standard_normal((sum(lengths), 5)).astype(np.float32)
@@ -31,12 +31,12 @@ def sampled(sharpness: float) -> tuple[np.ndarray, Transitions, list[int], np.nd
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
-def test_finds_the_temperature_that_made_the_data(sharpness: float) -> None:
+def test_fit_finds_the_temperature_of_sampled_data(sharpness: float) -> None:
     emissions, transitions, lengths, gold = sampled(sharpness)
     assert fit_temperature(emissions, lengths, transitions, gold) == pytest.approx(sharpness, rel=0.15)
 
 
-def test_scores_are_calibrated_and_the_best_path_stays() -> None:
+def test_fitted_temperature_calibrates_scores_and_keeps_the_best_path() -> None:
     emissions, transitions, lengths, gold = sampled(3.0)
     tags = decode(emissions, lengths, transitions)
     starts = list(range(0, sum(lengths), 3))
@@ -52,10 +52,10 @@ def test_scores_are_calibrated_and_the_best_path_stays() -> None:
     fitted = fit_temperature(emissions, lengths, transitions, gold)
     assert error(1.0) > 0.1
     assert error(fitted) < error(1.0) / 2
-    assert error(fitted) == pytest.approx(error(3.0), abs=0.02)  # what remains is the chance of this sample
+    assert error(fitted) == pytest.approx(error(3.0), abs=0.02)  # the rest is chance of this sample
 
 
-def test_bins_by_hand() -> None:
+def test_bins_equal_those_computed_by_hand() -> None:
     scores = np.array([0.1, 0.2, 0.8, 0.9])
     correct = np.array([False, True, True, True])
     halves = reliability(scores, correct, n_bins=2)
@@ -68,12 +68,12 @@ def test_bins_by_hand() -> None:
     assert reliability(np.array([1.0]), np.array([True])).expected_calibration_error == 0.0
 
 
-def test_nothing_predicted_is_no_error() -> None:
+def test_calibration_error_without_predictions_is_zero() -> None:
     nothing = np.empty(0)
     assert reliability(nothing, nothing.astype(bool)).expected_calibration_error == 0.0
 
 
-def test_broken_requests_are_named() -> None:
+def test_invalid_arguments_raise() -> None:
     with pytest.raises(ValueError, match="ZT112"):
         reliability(np.zeros(2), np.zeros(2, dtype=bool), n_bins=0)
     with pytest.raises(ValueError, match="ZT112"):
@@ -87,7 +87,7 @@ def test_calibrated_scores_have_the_error_of_chance() -> None:
     right = [generator.random(600) < scores for _ in range(50)]
     seen = [reliability(scores, drawn, n_bins=10).expected_calibration_error for drawn in right]
     assert sum(seen) / 50 == pytest.approx(expected, rel=0.1)
-    # More entities leave less to chance.
+    # The error by chance falls with the root of the number of entities.
     assert chance_error(np.tile(scores, 16), n_bins=10) == pytest.approx(expected / 4, rel=0.15)
     assert chance_error(scores, n_bins=10) == expected
     assert chance_error(np.empty(0)) == 0.0

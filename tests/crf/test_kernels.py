@@ -1,4 +1,4 @@
-"""Compiled loops are cached where a folder can be written, and work where none can; a long compilation is announced."""
+"""Test that compiled loops work without a writable cache folder, and that a long compilation prints a message."""
 
 import subprocess
 import sys
@@ -25,13 +25,13 @@ print(decode(np.eye(3, dtype="f"), [3], transitions, compiled=True))
 
 @no_numba
 @pytest.mark.slow
-def test_they_work_where_machine_code_cannot_be_kept() -> None:
+def test_compiled_loops_work_without_a_cache_folder() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout == "[0 1 2]\n"
 
 
 @no_numba
-def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_compilation_prints_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from threading import Event
 
     monkeypatch.setattr(kernels, "NOTIFY_AFTER", 0.01)
@@ -41,13 +41,13 @@ def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @no_numba
-def test_a_quick_one_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quick_compilation_prints_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(kernels, "_compile", lambda _: None)
     assert kernels._load_kernels.__wrapped__().find_best_paths.__module__ == "spacy_zh_tw_ner.crf.kernels.viterbi"
     assert capsys.readouterr().err == ""
 
 
-def test_without_numba_they_cannot_be_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requesting_compiled_loops_without_numba_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "has_numba", lambda: False)
     assert kernels.kernels_for(None) is None
     with pytest.raises(ValueError, match=r"\[ZT110\] .*pip install"):

@@ -1,3 +1,5 @@
+"""Test label smoothing of the CRF against enumeration and finite differences."""
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,13 @@ from .test_oracle import log_sum, path_scores
 
 @both_paths
 @pytest.mark.parametrize("share", [0.1, 0.7])
-def test_equals_enumeration_and_leaves_what_is_not_wholly_known(share: float, compiled: bool) -> None:
+def test_smoothing_equals_enumeration_and_skips_partly_annotated_sequences(share: float, compiled: bool) -> None:
     legal = bioes(1)
     transitions, lengths, g = constrained(legal), [4, 0, 1, 3], torch.Generator().manual_seed(0)
     emissions = torch.randn(8, 5, generator=g)
     tags = [legal_path(legal, n, g) if n else [] for n in lengths]
     allowed = one_hot([tag for path in tags for tag in path], 5)
-    allowed[6] = True  # a token of the last sequence is unknown
+    allowed[6] = True  # a token of the last sequence is not annotated
     got = log_likelihood(emissions, lengths, transitions, allowed, smoothing=share, compiled=compiled)
     plain = log_likelihood(emissions, lengths, transitions, allowed, compiled=compiled)
     row = 0
@@ -31,7 +33,7 @@ def test_equals_enumeration_and_leaves_what_is_not_wholly_known(share: float, co
 
 
 @both_paths
-def test_gradients_equal_finite_differences(compiled: bool) -> None:
+def test_gradients_of_smoothing_equal_finite_differences(compiled: bool) -> None:
     g = torch.Generator().manual_seed(1)
     legal, lengths = bioes(2), [5, 7]
     scores = random_transitions(9)
@@ -55,6 +57,6 @@ def test_gradients_equal_finite_differences(compiled: bool) -> None:
         assert slope == pytest.approx(float((direction * gradient).sum()), abs=5e-3, rel=2e-3)
 
 
-def test_a_share_out_of_range_is_named() -> None:
+def test_smoothing_of_one_raises() -> None:
     with pytest.raises(ValueError, match="ZT112"):
         log_likelihood(torch.zeros(1, 2), [1], random_transitions(2), one_hot([0], 2), smoothing=1.0)

@@ -1,4 +1,4 @@
-"""A long sequence in chunks gives the results of the whole, wherever it is cut."""
+"""Test that a sequence computed in chunks gives the results of the whole sequence, for every chunk size."""
 
 import errno
 import tempfile
@@ -29,7 +29,7 @@ def score(path: torch.Tensor, emissions: torch.Tensor, transitions: Transitions)
 def assert_same(
     emissions: torch.Tensor, transitions: Transitions, size: int, compiled: bool, rows: torch.Tensor | DiskArray
 ) -> None:
-    """Best path, scores of stretches of it, and probable segments are those of the whole."""
+    """Check that best path, probabilities of its parts, and probable segments equal those of the whole sequence."""
     n, n_labels = len(emissions), emissions.shape[1] // 4
     long = LongSequence(rows, transitions, size=size, compiled=compiled)
     tags, whole = long.decode(), infer(emissions, [n], transitions, compiled=compiled)
@@ -46,7 +46,7 @@ def assert_same(
     if n_labels:
         seen = {segment[:3]: segment.score for segment in long.probable_segments(patterns(n_labels), 0.02)}
         segments = {segment[:3]: segment.score for segment in probable_segments(whole, patterns(n_labels), 0.02)}
-        # One that is as probable as the threshold may lie on either side of it.
+        # Rounding can move a segment at the threshold to either side of it.
         for key in seen.keys() ^ segments.keys():
             assert (seen | segments)[key] == pytest.approx(0.02, abs=2e-5)
         assert seen == {key: pytest.approx(segments.get(key, 0.02), abs=2e-5) for key in seen}
@@ -61,7 +61,9 @@ def assert_same(
     seed=st.integers(0, 99),
     scale=st.sampled_from([0.0, 1.0, 5.0, 40.0, 300.0]),
 )
-def test_wherever_it_is_cut(compiled: bool, n: int, n_labels: int, size: int, seed: int, scale: float) -> None:
+def test_chunks_of_any_size_give_the_same_results(
+    compiled: bool, n: int, n_labels: int, size: int, seed: int, scale: float
+) -> None:
     transitions = constrained(bioes(n_labels), seed)
     emissions = emissions_of(n, 1 + 4 * n_labels, scale=scale, seed=seed)
     assert_same(emissions, transitions, size, compiled, emissions)
@@ -69,8 +71,8 @@ def test_wherever_it_is_cut(compiled: bool, n: int, n_labels: int, size: int, se
 
 @both_paths
 @pytest.mark.parametrize("size", [1, 7, 30, 59, 60])
-def test_segments_over_several_borders(compiled: bool, size: int) -> None:
-    """Most of what there is is one entity of 60 rows."""
+def test_segments_span_several_chunks(compiled: bool, size: int) -> None:
+    """Most of the 60 rows are one entity."""
     transitions, emissions = constrained(bioes(1)), emissions_of(60, 5, scale=0.5)
     emissions[:, 2] += 4.0
     assert_same(emissions, transitions, size, compiled, emissions)
@@ -79,8 +81,8 @@ def test_segments_over_several_borders(compiled: bool, size: int) -> None:
 
 
 @both_paths
-def test_parts_that_float32_does_not_hold_spoil_no_other(compiled: bool) -> None:
-    """A row almost excludes what all that follows insists on."""
+def test_underflow_in_one_chunk_does_not_affect_others(compiled: bool) -> None:
+    """Row 5 and the transitions favour tag 0, and the emissions from row 30 on forbid it: float32 underflows."""
     transitions = random_transitions(5)
     emissions = emissions_of(40, 5, scale=0.1)
     emissions[5, 1:] -= 150.0
@@ -93,7 +95,7 @@ def test_parts_that_float32_does_not_hold_spoil_no_other(compiled: bool) -> None
 
 
 @both_paths
-def test_memory_is_that_of_a_part(compiled: bool) -> None:
+def test_at_most_one_chunk_of_emissions_is_read_at_a_time(compiled: bool) -> None:
     class Watched:
         largest = 0
 
@@ -113,7 +115,7 @@ def test_memory_is_that_of_a_part(compiled: bool) -> None:
     assert rows.largest == 33
 
 
-def test_without_a_legal_path_it_says_so() -> None:
+def test_no_legal_path_raises() -> None:
     transitions = random_transitions(3)
     transitions.matrix[:] = -1e30
     with pytest.raises(ValueError, match="ZT108"):
@@ -124,7 +126,7 @@ def test_without_a_legal_path_it_says_so() -> None:
 
 
 @both_paths
-def test_an_array_on_disk_holds_the_rows(compiled: bool) -> None:
+def test_disk_array_returns_the_appended_rows(compiled: bool) -> None:
     emissions = emissions_of(50, 9)
     whole = emissions.numpy()
     with DiskArray(9) as rows:
@@ -139,26 +141,26 @@ def test_an_array_on_disk_holds_the_rows(compiled: bool) -> None:
         assert_same(torch.from_numpy(rows[:]), constrained(bioes(2)), 8, compiled, rows)
 
 
-def test_nothing_is_on_disk() -> None:
+def test_disk_array_without_rows_is_empty() -> None:
     with DiskArray(3) as rows:
         assert len(rows) == 0
         assert rows[:].shape == (0, 3)
 
 
-def test_no_file_is_seen(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_array_leaves_no_file(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with DiskArray(3) as rows:
         rows.append(np.zeros((5, 3)))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_temporary_folder_raises(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(ValueError, match=r"ZT611.*No such file.*TMPDIR"):
         DiskArray(3)
 
 
-def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(BytesIO):
         def flush(self) -> None:
             if self.tell() > 2**20:

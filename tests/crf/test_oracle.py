@@ -1,4 +1,4 @@
-"""Everything the CRF says, against an enumeration of all tag sequences in float64."""
+"""Test decoding, marginals, likelihood and gradients against an enumeration of all tag sequences in float64."""
 
 from itertools import pairwise, product
 
@@ -14,7 +14,7 @@ from .helpers import bioes, both_paths, constrain, decode, infer, log_likelihood
 
 
 def path_scores(emissions: torch.Tensor, transitions: Transitions) -> dict[tuple[int, ...], float]:
-    """Every legal path of one sequence and its score."""
+    """Return the score of every legal path of one sequence."""
     e, (a, start, end) = emissions.double().numpy(), (t.double().numpy() for t in transitions)
     scores = {}
     for path in product(range(e.shape[1]), repeat=len(e)):
@@ -69,8 +69,8 @@ def test_log_z_marginals_and_best_path_equal_enumeration(compiled: bool, batch) 
             assert float(posterior.marginals[row + t, tag]) == pytest.approx(p, abs=2e-5)
         for first, last in product(range(len(part)), repeat=2):
             if first <= last:
-                stretch = path[first : last + 1]
-                p = sum(np.exp(s - log_z) for q, s in scores.items() if q[first : last + 1] == stretch)
+                part_of_path = path[first : last + 1]
+                p = sum(np.exp(s - log_z) for q, s in scores.items() if q[first : last + 1] == part_of_path)
                 got = posterior.path_probabilities(tags, [row + first], [row + last + 1])
                 assert float(got[0]) == pytest.approx(p, abs=5e-5)
         row += len(part)
@@ -123,7 +123,7 @@ def test_likelihood_and_gradients_equal_autograd_over_the_enumeration(compiled: 
 @both_paths
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_constraints_hold_whatever_the_emissions_say(scale: float, dtype: torch.dtype, compiled: bool) -> None:
+def test_constraints_hold_for_any_emissions(scale: float, dtype: torch.dtype, compiled: bool) -> None:
     legal = bioes(3)
     k, lengths = len(legal.start), [1, 7, 0, 40, 2]
     g = torch.Generator().manual_seed(0)
@@ -159,7 +159,7 @@ def test_long_constrained_sequences_with_extreme_emissions_equal_float64(compile
 
 
 @both_paths
-def test_a_batch_is_the_same_as_its_sequences_alone(compiled: bool) -> None:
+def test_batch_equals_its_sequences_alone(compiled: bool) -> None:
     legal, lengths = bioes(2), [5, 0, 17, 1, 9]
     g = torch.Generator().manual_seed(2)
     emissions = torch.randn(sum(lengths), len(legal.start), generator=g)
@@ -178,7 +178,7 @@ def test_a_batch_is_the_same_as_its_sequences_alone(compiled: bool) -> None:
         (torch.zeros(3, 5), [3], "ZT104"),
     ],
 )
-def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code: str, compiled: bool) -> None:
+def test_invalid_emissions_raise(emissions: torch.Tensor, lengths: list[int], code: str, compiled: bool) -> None:
     transitions = Transitions(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match=code):
@@ -186,7 +186,7 @@ def test_broken_input_is_named(emissions: torch.Tensor, lengths: list[int], code
 
 
 @both_paths
-def test_no_legal_path_is_an_error_and_not_a_number(compiled: bool) -> None:
+def test_no_legal_path_raises(compiled: bool) -> None:
     nothing = Transitions(torch.full((2, 2), PENALTY), torch.zeros(2), torch.zeros(2))
     for function in (infer, decode):
         with pytest.raises(ValueError, match="ZT108"):

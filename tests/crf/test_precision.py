@@ -1,4 +1,4 @@
-"""Long sequences, many tags and extreme numbers, against float64 log space; and what must not change a result."""
+"""Test long sequences, many tags and extreme scores against float64 log space; and batching, order and threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,7 +57,7 @@ def test_512_tokens_of_73_constrained_tags_equal_float64(scale: float, compiled:
 
 @both_paths
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_any_precision_in_is_float32_inside(dtype: torch.dtype, compiled: bool) -> None:
+def test_emissions_of_any_precision_are_computed_in_float32(dtype: torch.dtype, compiled: bool) -> None:
     legal, lengths = bioes(9), [512]
     g = torch.Generator().manual_seed(3)
     emissions, transitions = (torch.randn(512, 37, generator=g) * 5).to(dtype), constrained(legal)
@@ -71,7 +71,7 @@ def test_any_precision_in_is_float32_inside(dtype: torch.dtype, compiled: bool) 
 @both_paths
 @settings(max_examples=20, deadline=None)
 @given(lengths=st.lists(st.integers(0, 40), max_size=6), n_labels=st.integers(1, 5), seed=st.integers(0, 999))
-def test_batches_and_order_and_strides_do_not_matter(
+def test_results_do_not_depend_on_batch_and_strides(
     compiled: bool, lengths: list[int], n_labels: int, seed: int
 ) -> None:
     legal = bioes(n_labels)
@@ -157,7 +157,7 @@ def test_any_number_of_tags(k: int, compiled: bool) -> None:
 
 
 @both_paths
-def test_long_documents_are_decoded_in_stretches(compiled: bool) -> None:
+def test_long_sequences_decode_to_the_best_score(compiled: bool) -> None:
     legal, lengths = bioes(2), [9000, 4096, 4097, 1]
     transitions, g = constrained(legal), torch.Generator().manual_seed(0)
     emissions = torch.randn(sum(lengths), 9, generator=g) * 3
@@ -175,8 +175,8 @@ def test_long_documents_are_decoded_in_stretches(compiled: bool) -> None:
 
 
 @both_paths
-def test_a_step_that_float32_can_hold_only_once_scaled_is_noticed(compiled: bool) -> None:
-    # What arrives is exp(−50) · exp(−53), of which float32 holds one bit.
+def test_underflow_within_one_step_is_detected(compiled: bool) -> None:
+    # α · ψ is exp(−50) · exp(−53), a subnormal number of which float32 keeps one bit.
     matrix, start = torch.tensor([[-53.0, -53.5, 0.0]] * 3), torch.tensor([-50.0, 0.0, 0.0])
     emissions = torch.tensor([[0.0, -1000.0, -1000.0], [0.0, 0.0, -1000.0]])
     posterior = infer(emissions, [2], Transitions(matrix, start, torch.zeros(3)), compiled=compiled)
@@ -185,8 +185,8 @@ def test_a_step_that_float32_can_hold_only_once_scaled_is_noticed(compiled: bool
 
 
 @both_paths
-def test_betas_beyond_float32_are_noticed(compiled: bool) -> None:
-    """The likeliest first tag cannot go on as the second row wants, and those that can are at e⁻⁶²: beta overflows."""
+def test_overflow_of_beta_is_detected(compiled: bool) -> None:
+    """The most probable first tag excludes the best second tag; the tags that allow it have e⁻⁶², so β overflows."""
     illegal = -1e30
     first = [illegal, illegal, -62.5, -82.3, illegal, illegal, -68.5, 0.0, -2.4]
     second = [-47.8, 39.9, 18.4, 97.5, -5.9, -19.0, -11.7, -13.9, 13.9]

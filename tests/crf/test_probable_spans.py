@@ -1,4 +1,4 @@
-"""Probable segments against enumeration of all paths, and the choice among them against enumeration of all choices."""
+"""Test probable segments against enumeration of all paths, and `choose` against enumeration of all subsets."""
 
 from itertools import combinations, product
 
@@ -17,7 +17,7 @@ def patterns(n_labels: int) -> torch.Tensor:
 
 
 def read(tags: tuple[int, ...]) -> set[tuple[int, int, int]]:
-    """The segments of a legal path, as (start, end, kind)."""
+    """Return the segments of a legal path, as (start, end, kind)."""
     found, start = set(), 0
     for i, tag in enumerate(tags):
         kind, place = divmod(tag - 1, 4)
@@ -40,7 +40,7 @@ def enumerate_segments(emissions: torch.Tensor, transitions) -> dict[tuple[int, 
     weights = torch.tensor([score for _, score in scored], dtype=torch.float64).softmax(0).tolist()
     found: dict[tuple[int, int, int], float] = {}
     for (tags, _), weight in zip(scored, weights, strict=True):
-        # An illegal path weighs nothing.
+        # Illegal paths have weight 0.
         for segment in read(tags) if weight > 1e-30 else ():
             found[segment] = found.get(segment, 0.0) + weight
     return found
@@ -51,7 +51,7 @@ def enumerate_segments(emissions: torch.Tensor, transitions) -> dict[tuple[int, 
 @pytest.mark.parametrize("threshold", [0.001, 0.1, 0.5])
 @pytest.mark.parametrize("scale", [1.0, 40.0])
 def test_segments_equal_enumeration(compiled, n_labels, lengths, threshold, scale) -> None:
-    # At 40 float32 does not hold the sequence, and the exact path answers.
+    # At scale 40 the sequence underflows in float32, and float64 log space is used.
     torch.manual_seed(len(lengths))
     emissions = torch.randn(sum(lengths), 1 + 4 * n_labels) * scale
     transitions = constrained(bioes(n_labels))
@@ -68,13 +68,13 @@ def test_segments_equal_enumeration(compiled, n_labels, lengths, threshold, scal
     assert seen == {key: pytest.approx(p, abs=1e-5) for key, p in expected.items() if p >= threshold}
 
 
-def test_no_rows_no_segments() -> None:
+def test_empty_batch_has_no_segments() -> None:
     posterior = infer(torch.empty(0, 5), [0, 0], constrained(bioes(1)))
     assert probable_segments(posterior, patterns(1), 0.1) == []
 
 
-def test_what_is_more_probable_than_not_is_chosen_whole() -> None:
-    """Above one half no two segments overlap: they would be more probable together than anything can be."""
+def test_all_segments_above_one_half_are_chosen() -> None:
+    """Segments above one half cannot overlap: overlapping segments exclude each other, so their sum is at most 1."""
     torch.manual_seed(0)
     posterior = infer(torch.randn(500, 9) * 3, [100] * 5, constrained(bioes(2)))
     found = probable_segments(posterior, patterns(2), 0.5)
@@ -82,7 +82,7 @@ def test_what_is_more_probable_than_not_is_chosen_whole() -> None:
     assert sorted(choose(found, 0.5)) == sorted(found)
 
 
-def test_a_confident_path_is_what_viterbi_says() -> None:
+def test_confident_segments_equal_the_viterbi_path() -> None:
     torch.manual_seed(1)
     emissions, transitions = torch.randn(60, 9) * 40, constrained(bioes(2))
     tags = tuple(decode(emissions, [60], transitions).tolist())
@@ -99,7 +99,7 @@ segments = st.builds(
 
 
 @given(st.lists(segments, max_size=8), st.floats(0.01, 0.9))
-def test_the_choice_is_the_best_there_is(found: list[Segment], threshold: float) -> None:
+def test_choose_maximizes_the_sum_of_scores_above_the_threshold(found: list[Segment], threshold: float) -> None:
     def worth(chosen) -> float:
         return sum(s.score - threshold for s in chosen)
 

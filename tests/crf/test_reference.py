@@ -1,4 +1,4 @@
-"""The reference equals an enumeration of all paths, and every other implementation equals the reference."""
+"""Test the reference against an enumeration of all paths, and every other implementation against the reference."""
 
 from itertools import pairwise, product
 
@@ -14,7 +14,7 @@ from .helpers import as_arrays, bioes, both_paths
 
 
 def draw(seed: int, length: int, n_labels: int, scale: float) -> tuple[np.ndarray, Transitions]:
-    """Emissions, and transitions that only BIOES allows."""
+    """Draw random emissions, and random transitions constrained by BIOES."""
     random, legal = np.random.default_rng(seed), as_arrays(bioes(n_labels))
     n_tags = len(legal.start)
     transitions = constrain(Transitions(*(random.normal(0, 1, ok.shape) for ok in legal)), legal)

@@ -1,4 +1,4 @@
-"""Forbidden cells of the emissions, against an enumeration of the paths that pass none of them."""
+"""Test forbidden cells of the emissions against an enumeration of the paths without them."""
 
 from itertools import product
 
@@ -47,19 +47,19 @@ def at_temperature(
 
 @st.composite
 def masked(draw: st.DrawFn) -> tuple[torch.Tensor, Transitions]:
-    """(n, 5) emissions of a sequence in which some tokens are neither the first nor the last of an entity."""
+    """Draw (n, 5) emissions in which some tokens may be neither the first nor the last of an entity."""
     n = draw(st.integers(1, 6))
-    white = np.flatnonzero(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    blocked = np.flatnonzero(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     g = torch.Generator().manual_seed(draw(st.integers(0, 999)))
     emissions = torch.randn(n, 5, generator=g) * draw(st.sampled_from([0.0, 1.0, 10.0]))
-    rows, tags = np.repeat(white, len(EDGES)), np.tile(EDGES, len(white))
+    rows, tags = np.repeat(blocked, len(EDGES)), np.tile(EDGES, len(blocked))
     return constrain_emissions(emissions, rows, tags), constrained(bioes(1), draw(st.integers(0, 99)))
 
 
 @both_paths
 @settings(max_examples=40, deadline=None)
 @given(sequence=masked(), temperature=st.sampled_from([1.0, 0.05, 20.0]))
-def test_all_is_that_of_the_paths_that_remain(
+def test_results_equal_enumeration_of_the_allowed_paths(
     compiled: bool, sequence: tuple[torch.Tensor, Transitions], temperature: float
 ) -> None:
     emissions, transitions = at_temperature(*sequence, temperature)
@@ -86,9 +86,7 @@ def test_all_is_that_of_the_paths_that_remain(
 @both_paths
 @settings(max_examples=25, deadline=None)
 @given(sequence=masked(), size=st.integers(1, 7))
-def test_a_long_sequence_is_masked_in_parts(
-    compiled: bool, sequence: tuple[torch.Tensor, Transitions], size: int
-) -> None:
+def test_forbidden_cells_apply_in_chunks(compiled: bool, sequence: tuple[torch.Tensor, Transitions], size: int) -> None:
     emissions, transitions = sequence
     if not (LongSequence(emissions, transitions, size=size).decode() == 0).all():
         assert_same(emissions, transitions, size, compiled, emissions)
@@ -97,7 +95,7 @@ def test_a_long_sequence_is_masked_in_parts(
 @both_paths
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("partly", [False, True])
-def test_the_gradient_is_that_of_the_paths_that_remain(smoothing: float, partly: bool, compiled: bool) -> None:
+def test_gradient_is_that_of_the_allowed_paths(smoothing: float, partly: bool, compiled: bool) -> None:
     g = torch.Generator().manual_seed(0)
     legal, lengths = bioes(2), [4, 6]
     plain = Transitions(*random_transitions(9))
@@ -126,19 +124,19 @@ def test_the_gradient_is_that_of_the_paths_that_remain(smoothing: float, partly:
         direction = torch.randn(arrays[i].shape, generator=g)
         losses = []
         for step in (1e-2, -1e-2):
-            changed = arrays[i] + direction * step  # what is added to a forbidden cell is lost in rounding
+            changed = arrays[i] + direction * step  # adding to PENALTY does not change it, because of rounding
             losses.append(-float(run(*arrays[:i], changed, *arrays[i + 1 :]).log_likelihood.double().sum()))
         slope = (losses[0] - losses[1]) / 2e-2
         assert slope == pytest.approx(float((direction * gradient).sum()), abs=5e-3, rel=3e-3)
 
 
-def test_nothing_is_copied_where_nothing_is_forbidden() -> None:
+def test_emissions_without_forbidden_cells_are_not_copied() -> None:
     emissions, nothing = np.zeros((2, 5), np.float32), np.zeros(0, dtype=np.intp)
     assert crf.constrain_emissions(emissions, nothing, nothing) is emissions
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_a_temperature_does_not_hide_nan(temperature: float) -> None:
+def test_temperature_keeps_nan(temperature: float) -> None:
     emissions = np.array([[0.0, 1.0], [np.nan, 0.0]], dtype=np.float32)
     free = Transitions(*(np.zeros(shape, dtype=np.float32) for shape in ((2, 2), (2,), (2,))))
     divided, cooled = crf.at_temperature(emissions, free, temperature)

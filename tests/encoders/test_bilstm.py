@@ -1,4 +1,4 @@
-"""The BiLSTM: the same as its sequences alone, however they are grouped, cut and saved."""
+"""Test the BiLSTM: batches, windows, gradients, settings and saving."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def draw(lengths: list[int]) -> torch.Tensor:
 
 
 def reference(module: BiLSTM, x: torch.Tensor) -> torch.Tensor:
-    """One sequence through torch's own bidirectional LSTM with the same weights: (n_tokens, 2 * HIDDEN)."""
+    """Encode one sequence with torch's bidirectional LSTM and the same weights: (n_tokens, 2 * HIDDEN)."""
     for forwards, backwards, norm in zip(module.forwards, module.backwards, module.norms, strict=True):
         both = torch.nn.LSTM(x.shape[1], HIDDEN, bidirectional=True)
         weights = dict(forwards.state_dict()) | {f"{k}_reverse": v for k, v in backwards.state_dict().items()}
@@ -46,7 +46,7 @@ def build(nlp: Language, **config: Any) -> Tok2VecT:
     return model
 
 
-def test_it_is_registered() -> None:
+def test_architecture_is_registered() -> None:
     assert spacy.registry.get("architectures", "spacy-zh-tw-ner.BiLSTM.v1") is build_bilstm_v1
 
 
@@ -55,7 +55,7 @@ def test_it_is_registered() -> None:
 
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_a_batch_equals_torchs_own_lstm_on_each_sequence_alone(depth: int, layer_norm: bool) -> None:
+def test_batch_equals_torchs_bidirectional_lstm(depth: int, layer_norm: bool) -> None:
     lengths = [7, 1, 0, 30, 5, 5, 0, 2, 29, 12]
     module, vectors = module_of(depth, layer_norm), draw(lengths)
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_a_batch_equals_torchs_own_lstm_on_each_sequence_alone(depth: int, layer
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=12))
-def test_grouping_changes_nothing_whatever_the_lengths(lengths: list[int]) -> None:
+def test_batch_equals_its_sequences_alone(lengths: list[int]) -> None:
     module, vectors = module_of(), draw(lengths)
     with torch.no_grad():
         together = module(vectors, lengths)
@@ -77,30 +77,30 @@ def test_grouping_changes_nothing_whatever_the_lengths(lengths: list[int]) -> No
 
 
 @pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
-def test_no_rows_give_no_rows(lengths: list[int]) -> None:
+def test_empty_input_gives_empty_output(lengths: list[int]) -> None:
     assert module_of()(draw(lengths), lengths).shape == (0, 2 * HIDDEN)
 
 
 @pytest.mark.parametrize("n", [1, 2, WINDOW - 1, WINDOW, WINDOW + 1, WINDOW + 2 * CONTEXT - 1, WINDOW + 2 * CONTEXT])
-def test_a_text_that_fits_in_a_window_is_read_whole(n: int) -> None:
+def test_text_within_one_window_is_not_split(n: int) -> None:
     module, vectors = module_of(depth=1), draw([n])
     with torch.no_grad():
         torch.testing.assert_close(module(vectors, [n]), reference(module, vectors), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("n", [WINDOW + 2 * CONTEXT + 1, 2 * WINDOW, 2 * WINDOW + 1, 1700])
-def test_a_longer_text_is_read_in_windows_that_are_the_whole_text_as_far_as_memory_reaches(n: int) -> None:
+def test_windows_of_a_long_text_equal_the_whole_text(n: int) -> None:
     module, vectors = module_of(depth=1), draw([n])
     with torch.no_grad():
         cut, whole = module(vectors, [n]), reference(module, vectors)
     assert cut.shape == whole.shape
-    # An LSTM of random weights forgets about half at each step: of 64 tokens further on nothing is left.
+    # An LSTM with random weights forgets about half at each step, so nothing is left after 64 tokens of context.
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=0)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 3 * WINDOW), max_size=8))
-def test_windows_keep_each_row_once_with_its_context_inside_its_own_text(lengths: list[int]) -> None:
+def test_windows_keep_each_row_once_with_context_from_its_text(lengths: list[int]) -> None:
     found = windows(lengths)
     kept = [row for _, _, start, end in found for row in range(start, end)]
     assert kept == list(range(sum(lengths)))
@@ -115,7 +115,7 @@ def test_windows_keep_each_row_once_with_its_context_inside_its_own_text(lengths
         assert last == end_of_text or last - end >= CONTEXT
 
 
-def test_a_batch_of_long_and_short_texts_equals_each_alone() -> None:
+def test_batch_of_long_and_short_texts_equals_each_alone() -> None:
     lengths = [1500, 3, 0, 700, WINDOW + 2 * CONTEXT + 1, 40]
     module, vectors = module_of(), draw(lengths)
     with torch.no_grad():
@@ -124,7 +124,7 @@ def test_a_batch_of_long_and_short_texts_equals_each_alone() -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-def test_no_text_sees_another() -> None:
+def test_texts_of_a_batch_are_independent() -> None:
     lengths = [9, 8, 7]
     module, vectors = module_of(), draw(lengths)
     changed = vectors.clone()
@@ -136,7 +136,7 @@ def test_no_text_sees_another() -> None:
     assert (before[9:17] - after[9:17]).abs().amax(1).min() > 0.01
 
 
-def test_both_directions_are_read() -> None:
+def test_halves_of_the_output_depend_on_opposite_directions() -> None:
     module, vectors = module_of(depth=1), draw([10])
     changed = vectors.clone()
     changed[5] += 1.0
@@ -146,7 +146,7 @@ def test_both_directions_are_read() -> None:
     assert moved[:, HIDDEN:].any(1).tolist() == [True] * 6 + [False] * 4
 
 
-def test_dropout_drops_while_training_and_not_else() -> None:
+def test_dropout_is_active_in_training_only() -> None:
     module, vectors = module_of(dropout=0.5), draw([20])
     with torch.no_grad():
         assert torch.equal(module(vectors, [20]), module(vectors, [20]))
@@ -155,7 +155,7 @@ def test_dropout_drops_while_training_and_not_else() -> None:
     assert 0.3 < dropped.float().mean() < 0.7
 
 
-def test_gradients_in_groups_and_windows_equal_autograd_through_each_sequence() -> None:
+def test_gradients_of_a_batch_equal_those_of_each_sequence() -> None:
     lengths = [4, 0, 30, 1, 700, 11]
     module, vectors = module_of(), draw(lengths)
     weights = torch.randn(sum(lengths), 2 * HIDDEN, generator=torch.Generator().manual_seed(2))
@@ -173,7 +173,7 @@ def test_gradients_in_groups_and_windows_equal_autograd_through_each_sequence() 
 # -- the thinc model
 
 
-def test_each_document_gets_its_hidden_states(nlp: Language) -> None:
+def test_each_document_has_its_hidden_states(nlp: Language) -> None:
     model = build(nlp)
     docs = [nlp("臺北市政府"), nlp(""), nlp("市"), nlp("臺北" * 700)]
     assert model.get_dim("nO") == 2 * HIDDEN
@@ -185,7 +185,7 @@ def test_each_document_gets_its_hidden_states(nlp: Language) -> None:
 
 
 @pytest.mark.parametrize(("depth", "layer_norm"), [(1, False), (2, True), (3, False)])
-def test_options_make_the_layers_they_name(nlp: Language, depth: int, layer_norm: bool) -> None:
+def test_settings_determine_the_layers(nlp: Language, depth: int, layer_norm: bool) -> None:
     model = build(nlp, depth=depth, layer_norm=layer_norm)
     (shim,) = [shim for layer in model.walk() for shim in layer.shims]
     module = shim._model
@@ -199,18 +199,18 @@ def test_options_make_the_layers_they_name(nlp: Language, depth: int, layer_norm
 
 
 @pytest.mark.parametrize("depth", [0, 4, -1])
-def test_a_depth_beyond_three_is_refused(depth: int) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT302\] BiLSTM has depth={depth}, which must be 1 to 3"):
+def test_depth_out_of_range_raises(depth: int) -> None:
+    with pytest.raises(ValueError, match=rf"\[ZT302\] BiLSTM needs a depth of 1 to 3 \(got depth={depth}\)"):
         build_bilstm_v1(build_char_ngram_embed_v1([8], [16]), depth=depth)
 
 
-def test_an_embedding_of_unknown_width_is_refused() -> None:
+def test_embedding_without_a_fixed_width_raises() -> None:
     embed: Tok2VecT = Model("widthless", lambda model, docs, is_train: ([], lambda gradients: []), dims={"nO": None})
-    with pytest.raises(ValueError, match=r"\[ZT302\].*embedding 'widthless' whose width is known: False"):
+    with pytest.raises(ValueError, match=r"\[ZT302\].*the width of 'widthless' is fixed: False"):
         build_bilstm_v1(embed)
 
 
-def test_gradients_reach_embedding_and_weights_as_finite_differences_say(nlp: Language) -> None:
+def test_gradients_of_embedding_and_weights_equal_finite_differences(nlp: Language) -> None:
     model = build(nlp, dropout=0.0)
     docs = [nlp("臺北市政府"), nlp(""), nlp("高雄市")]
     hidden, backprop = model.begin_update(docs)
@@ -243,7 +243,7 @@ def test_gradients_reach_embedding_and_weights_as_finite_differences_say(nlp: La
     assert (values[0] - values[1]) / 2e-2 == pytest.approx(float((weight.grad * step).sum()), rel=0.02, abs=1e-3)
 
 
-def test_an_update_moves_embedding_and_weights(nlp: Language) -> None:
+def test_update_changes_embedding_and_weights(nlp: Language) -> None:
     model = build(nlp, dropout=0.0)
     docs = [nlp("臺北市")]
     (before,), backprop = model.begin_update(docs)
@@ -251,11 +251,11 @@ def test_an_update_moves_embedding_and_weights(nlp: Language) -> None:
     backprop([before])
     model.finish_update(Adam(0.01))
     (after,) = model.predict(docs)
-    # A step against the gradient of half the squared norm makes the norm smaller.
+    # The update descends the gradient of half the squared norm, so the norm falls.
     assert np.square(after).sum() < np.square(before).sum()
 
 
-def test_it_comes_back_from_bytes_as_safetensors(nlp: Language) -> None:
+def test_weights_are_saved_as_safetensors_and_loaded(nlp: Language) -> None:
     model = build(nlp, depth=2, layer_norm=True)
     docs = [nlp("臺北市政府"), nlp("市" * 1300)]
     again = build(nlp, depth=2, layer_norm=True)
@@ -275,7 +275,7 @@ def test_it_comes_back_from_bytes_as_safetensors(nlp: Language) -> None:
     assert all(torch.equal(tensors[name], tensor) for name, tensor in source._model.state_dict().items())
 
 
-def test_what_was_saved_holds_no_pickle(nlp: Language) -> None:
+def test_saved_bytes_contain_no_pickle(nlp: Language) -> None:
     model = build(nlp)
     data = model.to_bytes()
     assert b"forwards.0.weight_ih_l0" in data
@@ -283,12 +283,12 @@ def test_what_was_saved_holds_no_pickle(nlp: Language) -> None:
     assert b"cbuiltins" not in data
 
 
-def test_another_shape_does_not_load_quietly(nlp: Language) -> None:
+def test_loading_weights_of_another_shape_raises(nlp: Language) -> None:
     with pytest.raises(Exception, match=r"size mismatch|Unexpected key|Missing key"):
         build(nlp, depth=1).from_bytes(build(nlp, depth=2).to_bytes())
 
 
-def test_a_loaded_model_can_be_trained(nlp: Language) -> None:
+def test_loaded_model_can_be_trained(nlp: Language) -> None:
     model = build(nlp, dropout=0.0).from_bytes(build(nlp, dropout=0.0).to_bytes())
     docs = [nlp("臺北市")]
     (before,), backprop = model.begin_update(docs)
@@ -298,11 +298,11 @@ def test_a_loaded_model_can_be_trained(nlp: Language) -> None:
     assert np.square(model.predict(docs)[0]).sum() < np.square(before).sum()
 
 
-def test_dropout_of_the_config_is_on_while_training_only(nlp: Language) -> None:
+def test_dropout_of_the_config_is_active_in_training_only(nlp: Language) -> None:
     model = build(nlp, dropout=0.5)
     docs: list[Doc] = [nlp("臺北市政府" * 10)]
     (trained,), _ = model.begin_update(docs)
     assert 0.3 < (trained == 0).mean() < 0.7
-    (calm,) = model.predict(docs)
-    assert (calm != 0).all()
-    assert (calm == model.predict(docs)[0]).all()
+    (predicted,) = model.predict(docs)
+    assert (predicted != 0).all()
+    assert (predicted == model.predict(docs)[0]).all()

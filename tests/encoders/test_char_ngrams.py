@@ -1,4 +1,4 @@
-"""Hashed character n-grams: which rows they are, what they give, and what they learn."""
+"""Test hashed character n-grams: table rows, vectors, gradients, rare n-grams and radicals."""
 
 from collections import Counter
 from itertools import pairwise
@@ -37,7 +37,7 @@ def build(
     return model
 
 
-def test_it_is_registered() -> None:
+def test_architecture_is_registered() -> None:
     name = "spacy-zh-tw-ner.CharNgramEmbed.v1"
     assert spacy.registry.get("architectures", name) is build_char_ngram_embed_v1
 
@@ -52,7 +52,7 @@ def test_it_is_registered() -> None:
         ([0, 0, 3], [9, 9, 9], 3),
     ],
 )
-def test_the_width_is_that_of_all_ngrams_a_bigram_counting_twice(
+def test_output_width_is_the_sum_with_bigrams_counted_twice(
     docs: list[Doc], widths: list[int], rows: list[int], width: int
 ) -> None:
     model = build_char_ngram_embed_v1(widths, rows)
@@ -65,13 +65,13 @@ def test_the_width_is_that_of_all_ngrams_a_bigram_counting_twice(
     ("widths", "rows"),
     [([], []), ([8], []), ([8, 4], [9]), ([0, 0, 0], [9, 9, 9]), ([8, 8, 8, 8], [9, 9, 9, 9])],
 )
-def test_widths_and_rows_that_do_not_fit_are_refused(widths: list[int], rows: list[int]) -> None:
+def test_invalid_widths_and_rows_raise(widths: list[int], rows: list[int]) -> None:
     with pytest.raises(ValueError, match=r"\[ZT301\] CharNgramEmbed has widths=\[") as caught:
         build_char_ngram_embed_v1(widths, rows)
     assert f"widths={widths} and rows={rows}" in str(caught.value)
 
 
-def test_unigrams_start_apart_and_longer_ngrams_at_zero(docs: list[Doc]) -> None:
+def test_unigrams_are_initialized_randomly_and_longer_ngrams_with_zeros(docs: list[Doc]) -> None:
     fix_random_seed(0)
     model = build_char_ngram_embed_v1([8, 4, 2], [512, 1024, 2048])
     model.initialize(X=docs)
@@ -85,35 +85,35 @@ def test_unigrams_start_apart_and_longer_ngrams_at_zero(docs: list[Doc]) -> None
     assert not model.get_param("E3").any()
 
 
-def test_the_same_character_has_the_same_unigram_and_its_own_neighbours(docs: list[Doc]) -> None:
+def test_vectors_depend_on_a_character_and_its_neighbours(docs: list[Doc]) -> None:
     vectors = build(docs).predict(docs)
     first, second, _, alone = vectors
-    # 市 stands in three documents: at an end, before 政, and alone.
+    # 市 occurs in three documents: at the end, before 政, and alone.
     unigrams = [first[2, :8], second[2, :8], alone[0, :8]]
     assert (unigrams[0] == unigrams[1]).all()
     assert (unigrams[0] == unigrams[2]).all()
-    # 北市 ends at 市 in two of them; what begins at 市 differs.
+    # The bigram that ends at 市 is 北市 in two of them; the bigrams that begin at 市 differ.
     assert (first[2, 8:12] == second[2, 8:12]).all()
     assert (first[2, 8:12] != alone[0, 8:12]).any()
     assert (first[2, 12:16] != second[2, 12:16]).any()
     assert (first[2, 12:16] == alone[0, 12:16]).all()
-    # 北市▁ and 北市政 are other trigrams; 臺北市 around 北 is the same one.
+    # Around 北, both have the trigram 臺北市; around 市, the trigrams 北市▁ and 北市政 differ.
     assert (first[1, 16:] == second[1, 16:]).all()
     assert (first[2, 16:] != second[2, 16:]).any()
 
 
-def test_the_bigram_that_ends_at_a_token_is_the_one_that_begins_at_the_token_before(docs: list[Doc]) -> None:
+def test_bigram_that_ends_at_a_token_begins_at_the_token_before(docs: list[Doc]) -> None:
     (vectors,) = build(docs).predict(docs[:1])
     assert (vectors[1:, 8:12] == vectors[:-1, 12:16]).all()
 
 
-def test_a_document_is_the_same_alone_and_in_a_batch(docs: list[Doc]) -> None:
+def test_batch_equals_its_documents_alone(docs: list[Doc]) -> None:
     model = build(docs)
     for together, doc in zip(model.predict(docs), docs, strict=True):
         assert (together == model.predict([doc])[0]).all()
 
 
-def test_vectors_are_those_of_the_norms() -> None:
+def test_vectors_depend_on_norms() -> None:
     nlp = spacy.blank("zh_tw")
     model = build([nlp("a")])
     half, full, other = model.predict([nlp("AB12臺"), nlp("ａＢ１2臺"), nlp("AC12臺")])
@@ -121,7 +121,7 @@ def test_vectors_are_those_of_the_norms() -> None:
     assert (half != other).any()
 
 
-def test_rows_are_the_same_in_every_vocabulary() -> None:
+def test_rows_do_not_depend_on_the_vocabulary() -> None:
     model = build_char_ngram_embed_v1([8, 4, 2], [512, 1024, 2048])
     one, other = spacy.blank("zh_tw"), spacy.blank("zh_tw")
     other("先讀別的字")
@@ -134,7 +134,7 @@ def test_rows_are_the_same_in_every_vocabulary() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(2, 2**64 - 1), max_size=12), st.sampled_from([(0, 1), (-1, 2), (0, 2), (-1, 3)]))
-def test_a_key_depends_on_its_ngram_and_on_nothing_else(norms: list[int], window: tuple[int, int]) -> None:
+def test_key_depends_on_its_ngram_only(norms: list[int], window: tuple[int, int]) -> None:
     offset, span = window
     keys = ngram_keys(np.array(norms, dtype=np.uint64), offset, span)
     assert keys.shape == (len(norms),)
@@ -156,7 +156,7 @@ def test_the_order_of_characters_matters() -> None:
     assert ngram_keys(a, -1, 2)[1] != ngram_keys(b, -1, 2)[1]
 
 
-def test_gradients_are_summed_over_the_places_of_an_ngram(docs: list[Doc]) -> None:
+def test_gradients_are_summed_over_the_occurrences_of_an_ngram(docs: list[Doc]) -> None:
     model = build(docs)
     vectors, backprop = model.begin_update(docs)
     rng = np.random.default_rng(0)
@@ -197,7 +197,7 @@ def bigrams(texts: list[str]) -> Counter[str]:
     return Counter(pair for text in texts for pair in map("".join, pairwise(text)))
 
 
-def test_ngrams_too_rare_in_the_corpus_are_not_learnt(docs: list[Doc]) -> None:
+def test_rare_ngrams_are_not_trained(docs: list[Doc]) -> None:
     model = build(docs, min_count=2, widths=(8, 4), rows=(512, 4096))
     model.set_param("E2", np.zeros_like(model.get_param("E2")))
     observe(model, docs)
@@ -210,11 +210,11 @@ def test_ngrams_too_rare_in_the_corpus_are_not_learnt(docs: list[Doc]) -> None:
     assert {second[0], second[1]} <= learnt
     assert not {second[2], second[3]} & learnt
     assert {second[2], second[3]} <= ends_at
-    # Every unigram is learnt, however rare.
+    # All unigrams are trained, including rare ones.
     assert (np.abs(model.get_grad("E1")).sum(1) > 0).sum() == len(set(look_up(model, docs)[0][1].tolist()))
 
 
-def test_ngrams_too_rare_to_learn_say_nothing_while_training(docs: list[Doc]) -> None:
+def test_rare_ngrams_are_zero_in_training(docs: list[Doc]) -> None:
     model = build(docs, min_count=2, widths=(8, 4), rows=(512, 4096))
     observe(model, docs)
     trained, _ = model.begin_update(docs)
@@ -222,7 +222,7 @@ def test_ngrams_too_rare_to_learn_say_nothing_while_training(docs: list[Doc]) ->
     assert not trained[1][2, 12:].any()
 
 
-def test_the_corpus_is_counted_when_the_pipeline_is_initialized(nlp: Language) -> None:
+def test_initialize_counts_the_ngrams_of_the_corpus(nlp: Language) -> None:
     embed = {
         "@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1",
         "widths": [8, 4],
@@ -240,27 +240,27 @@ def test_the_corpus_is_counted_when_the_pipeline_is_initialized(nlp: Language) -
     assert [bool(rare[row]) for row in rows[:3]] == [False, True, True]  # 臺北 twelve times, 北高 never, 高雄 twice
 
 
-def test_dropout_leaves_longer_ngrams_out_while_training_only(nlp: Language) -> None:
+def test_dropout_drops_longer_ngrams_in_training_only(nlp: Language) -> None:
     docs = [nlp("臺北市政府今天在信義區宣布新的計畫" * 40)]
     model = build(docs, widths=(8, 4), rows=(512, 1024), dropout=0.25)
-    calm = model.predict(docs)[0]
+    predicted = model.predict(docs)[0]
     fix_random_seed(3)
     (trained,), backprop = model.begin_update(docs)
-    assert (trained[:, :8] == calm[:, :8]).all()
+    assert (trained[:, :8] == predicted[:, :8]).all()
     for part in (slice(8, 12), slice(12, 16)):
         out = ~trained[:, part].any(1)
         assert out.mean() == pytest.approx(0.25, abs=0.06)
-        assert (trained[~out, part] == calm[~out, part]).all()
+        assert (trained[~out, part] == predicted[~out, part]).all()
     before = np.random.get_state()[1].copy()
-    assert (model.predict(docs)[0] == calm).all()
+    assert (model.predict(docs)[0] == predicted).all()
     assert (np.random.get_state()[1] == before).all()
-    # What was left out learns nothing.
-    backprop([np.concatenate([np.zeros((len(calm), 8)), np.ones((len(calm), 8))], axis=1).astype("f")])
+    # Dropped n-grams get no gradient.
+    backprop([np.concatenate([np.zeros((len(predicted), 8)), np.ones((len(predicted), 8))], axis=1).astype("f")])
     kept = sum(int(trained[:, part].any(1).sum()) for part in (slice(8, 12), slice(12, 16)))
     assert model.get_grad("E2").sum() == pytest.approx(4 * kept, rel=1e-4)
 
 
-def test_it_comes_back_from_bytes_with_what_it_has_counted(docs: list[Doc]) -> None:
+def test_tables_and_masks_of_rare_rows_load_from_bytes(docs: list[Doc]) -> None:
     model = build(docs, min_count=2)
     observe(model, docs)
     again = build_char_ngram_embed_v1((8, 4, 2), (512, 1024, 2048), min_count=2).from_bytes(model.to_bytes())
@@ -272,19 +272,19 @@ def test_it_comes_back_from_bytes_with_what_it_has_counted(docs: list[Doc]) -> N
         assert (again.attrs["rare"][name] == model.attrs["rare"][name]).all()
 
 
-def test_a_batch_of_no_documents_is_an_empty_answer(docs: list[Doc]) -> None:
+def test_empty_batch_gives_an_empty_result(docs: list[Doc]) -> None:
     model = build(docs)
     assert model.predict([]) == []
     assert [array.shape for array in model.predict([docs[2], docs[2]])] == [(0, 18), (0, 18)]
 
 
-def test_norms_of_documents_are_read_and_not_changed(docs: list[Doc]) -> None:
+def test_norms_of_documents_do_not_change(docs: list[Doc]) -> None:
     before = [doc.to_array(NORM).tolist() for doc in docs]
     build(docs).predict(docs)
     assert [doc.to_array(NORM).tolist() for doc in docs] == before
 
 
-def test_radicals_are_behind_the_ngrams_and_are_not_dropped(nlp: Language) -> None:
+def test_radicals_are_the_last_columns_and_are_not_dropped(nlp: Language) -> None:
     docs = [nlp("鋼銅"), nlp(""), nlp("河a")]
     model = build(docs, (8, 4), (512, 1024), radical_width=3, dropout=1.0)
     assert model.get_dim("nO") == 8 + 2 * 4 + 3
@@ -301,7 +301,7 @@ def test_radicals_are_behind_the_ngrams_and_are_not_dropped(nlp: Language) -> No
     np.testing.assert_array_equal(model.get_grad("E0")[radical_row("鋼")], [2.0] * 3)
 
 
-def test_radicals_start_apart(nlp: Language) -> None:
+def test_radicals_are_initialized_randomly(nlp: Language) -> None:
     model = build_char_ngram_embed_v1([8], [64], radical_width=4)
     model.initialize(X=[nlp("臺")])
     table = model.get_param("E0")

@@ -1,4 +1,4 @@
-"""The embedding with word lists: what it adds, what it learns, and that a saved model carries its words."""
+"""Test the embedding with word lists: vectors, gradients, and saving of the words."""
 
 from pathlib import Path
 
@@ -46,11 +46,11 @@ def initialized(lists: list[str], docs: list[Doc]) -> Tok2VecT:
     return build(lists).initialize(X=docs)
 
 
-def test_it_is_registered() -> None:
+def test_architecture_is_registered() -> None:
     assert spacy.registry.get("architectures", NAME) is build_lexicon_embed_v1
 
 
-def test_it_adds_the_classes_of_a_token_to_what_was_there(lists: list[str], docs: list[Doc]) -> None:
+def test_vectors_of_classes_are_concatenated_to_the_embedding(lists: list[str], docs: list[Doc]) -> None:
     model = initialized(lists, docs)
     assert model.get_dim("nO") == 12
     vectors = model.predict(docs)
@@ -67,7 +67,7 @@ def test_it_adds_the_classes_of_a_token_to_what_was_there(lists: list[str], docs
     assert not vectors[2][:, 8:].any()
 
 
-def test_words_are_read_as_the_pipeline_reads_text(tmp_path: Path, nlp: Language) -> None:
+def test_words_match_by_norm(tmp_path: Path, nlp: Language) -> None:
     path = tmp_path / "words.txt"
     path.write_text("臺北ＡＢ\n", encoding="utf-8")
     texts = ["臺北AB", "台北ab", "台北ＡＢ", "台北AC"]
@@ -93,7 +93,7 @@ def test_gradients_equal_finite_differences(lists: list[str], docs: list[Doc]) -
         assert values[0] - values[1] == pytest.approx(float((layer.get_grad(name) * direction).sum()), rel=1e-3)
 
 
-def test_hidden_characters_keep_their_places_in_words(lists: list[str], docs: list[Doc]) -> None:
+def test_masked_characters_still_match_words(lists: list[str], docs: list[Doc]) -> None:
     model = initialized(lists, docs)
     seen: list[np.ndarray] = []
     forward = model._func
@@ -111,7 +111,7 @@ def test_hidden_characters_keep_their_places_in_words(lists: list[str], docs: li
     np.testing.assert_allclose(hidden[:, 8:], np.concatenate(model.predict(docs))[:, 8:], atol=1e-6)
 
 
-def test_it_comes_back_from_bytes_and_disk_without_the_files(lists: list[str], docs: list[Doc], tmp_path: Path) -> None:
+def test_model_loads_from_bytes_and_disk_without_the_files(lists: list[str], docs: list[Doc], tmp_path: Path) -> None:
     model = initialized(lists, docs)
     model.to_disk(tmp_path / "model")
     data = model.to_bytes()
@@ -123,20 +123,20 @@ def test_it_comes_back_from_bytes_and_disk_without_the_files(lists: list[str], d
             assert (seen == expected).all()
 
 
-def test_the_order_of_a_list_makes_no_difference(lists: list[str], docs: list[Doc]) -> None:
+def test_order_of_a_word_list_does_not_matter(lists: list[str], docs: list[Doc]) -> None:
     data = initialized(lists, docs).to_bytes()
     Path(lists[0]).write_text("高雄市\n台北市\n台北\n台北\n", encoding="utf-8")
     assert initialized(lists, docs).to_bytes() == data
 
 
 @pytest.mark.parametrize(("lists", "width"), [([], 4), ("words.txt", 4), (["words.txt"], 0)])
-def test_settings_that_cannot_be_are_refused(lists: list[str], width: int) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT559\] LexiconEmbed has lists=") as caught:
+def test_invalid_settings_raise(lists: list[str], width: int) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT559\] LexiconEmbed needs a list") as caught:
         build_lexicon_embed_v1(build_char_ngram_embed_v1([8], [64]), lists, width)
     assert f"lists={lists!r} and width={width}" in str(caught.value)
 
 
-def test_a_batch_of_no_documents_is_an_empty_answer(lists: list[str], docs: list[Doc]) -> None:
+def test_empty_batch_gives_an_empty_result(lists: list[str], docs: list[Doc]) -> None:
     model = initialized(lists, docs)
     assert model.predict([]) == []
     vectors, backprop = model.begin_update([docs[1]])
@@ -144,7 +144,7 @@ def test_a_batch_of_no_documents_is_an_empty_answer(lists: list[str], docs: list
     assert model.get_grad("W").shape == (2 * N_CLASSES, 4)
 
 
-def test_a_saved_pipeline_needs_no_files(lists: list[str], nlp: Language, tmp_path: Path) -> None:
+def test_saved_pipeline_needs_no_files(lists: list[str], nlp: Language, tmp_path: Path) -> None:
     inner = {"@architectures": "spacy-zh-tw-ner.CharNgramEmbed.v1", "widths": [8], "rows": [64]}
     embed = {"@architectures": NAME, "embed": inner, "lists": lists, "width": 4}
     model = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1", "tok2vec": embed}

@@ -1,4 +1,4 @@
-"""A long document in stretches has the hidden states of the whole, and never more of it is read than a stretch."""
+"""Test that hidden states computed in chunks equal those of the whole document, and that memory is bounded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +70,7 @@ ENCODERS: dict[str, MakeT] = {
 @pytest.mark.parametrize("make", ENCODERS.values(), ids=ENCODERS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.integers(65, 300), st.sampled_from([65, 80, 96, 97, 112, 144])))
-def test_hidden_states_are_those_of_the_whole(small: None, words: str, nlp: Language, make: MakeT, length: int) -> None:
+def test_chunks_equal_the_whole_document(small: None, words: str, nlp: Language, make: MakeT, length: int) -> None:
     doc = nlp.make_doc(TEXT[:length])
     model = initialized(make(words), doc)
     found = long_documents.encode_chunks(model, doc)
@@ -80,7 +80,7 @@ def test_hidden_states_are_those_of_the_whole(small: None, words: str, nlp: Lang
     np.testing.assert_allclose(np.concatenate(parts), model.predict([doc])[0], atol=1e-5)
 
 
-def test_no_more_than_a_stretch_is_read_at_once(small: None, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_chunk_is_encoded_at_a_time(small: None, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     doc = nlp.make_doc(TEXT)
     model = initialized(build_bilstm_v1(ngrams(), 5), doc)
     sizes, forward = [], model.layers[0]._func
@@ -92,12 +92,12 @@ def test_no_more_than_a_stretch_is_read_at_once(small: None, nlp: Language, monk
     monkeypatch.setattr(model.layers[0], "_func", spy)
     found = long_documents.encode_chunks(model, doc)
     assert found is not None
-    assert not sizes  # before anybody asks
+    assert not sizes  # nothing is encoded before the first chunk is requested
     assert sum(map(len, found)) == len(doc)
     assert max(sizes) == 48 + 2 * (5 + 1)
 
 
-def test_what_may_look_further_is_read_as_a_whole(small: None, nlp: Language) -> None:
+def test_encoders_of_unknown_reach_are_not_split(small: None, nlp: Language) -> None:
     doc = nlp.make_doc(TEXT)
     embed: Tok2VecT = Model("anything", lambda *_: ([], lambda _: []), dims={"nO": 4})
     assert long_documents.encode_chunks(build_bilstm_v1(embed, 5), doc) is None
@@ -107,7 +107,7 @@ def test_what_may_look_further_is_read_as_a_whole(small: None, nlp: Language) ->
 
 @pytest.mark.parametrize("widths", [(8,), (8, 4), (0, 4), (8, 0, 4)])
 @pytest.mark.parametrize("with_words", [False, True])
-def test_no_vector_depends_on_what_lies_beyond_the_reach(
+def test_vectors_do_not_depend_on_tokens_beyond_the_reach(
     words: str, nlp: Language, widths: tuple[int, ...], with_words: bool
 ) -> None:
     embed = ngrams(widths)
@@ -126,7 +126,7 @@ def test_no_vector_depends_on_what_lies_beyond_the_reach(
     assert with_words or furthest == reach == int(widths != (8,))
 
 
-def test_tokens_keep_their_norms_and_spaces(nlp: Language) -> None:
+def test_copied_tokens_keep_norms_and_spaces(nlp: Language) -> None:
     doc = nlp.make_doc("Ｗi-Fi 在 臺北  市\n。")
     copy = long_documents.copy_tokens(doc, 2, len(doc))
     assert copy.text == doc[2:].text_with_ws

@@ -1,4 +1,4 @@
-"""Guessing hidden characters: a second task while training, and nothing at all afterwards."""
+"""Test the prediction of masked characters: an additional task in training that does not affect prediction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def build(docs: list[Doc], **settings: Any) -> Tok2VecT:
 
 
 class Spy:
-    """An encoder that keeps what it was given: the real documents, and the gradient that came back."""
+    """An encoder that records the documents and gradients that it receives."""
 
     def __init__(self, width: int = 4) -> None:
         self.seen: list[list[str]] = []
@@ -66,12 +66,12 @@ def _seeded() -> None:
     fix_random_seed(0)
 
 
-def test_it_is_registered() -> None:
+def test_architecture_is_registered() -> None:
     name = "spacy-zh-tw-ner.MaskedCharacters.v1"
     assert spacy.registry.get("architectures", name) is build_masked_characters_v1
 
 
-def test_inference_is_that_of_the_encoder_without_it(docs: list[Doc]) -> None:
+def test_prediction_equals_that_of_the_encoder(docs: list[Doc]) -> None:
     model = build(docs, rate=1.0)
     assert model.get_dim("nO") == 24
     for wrapped, alone in zip(model.predict(docs), model.layers[0].predict(docs), strict=True):
@@ -80,7 +80,7 @@ def test_inference_is_that_of_the_encoder_without_it(docs: list[Doc]) -> None:
         assert (wrapped == again).all()
 
 
-def test_inference_draws_no_random_numbers(docs: list[Doc]) -> None:
+def test_prediction_draws_no_random_numbers(docs: list[Doc]) -> None:
     model = build(docs)
     before = np.random.get_state()[1].copy()
     model.predict(docs)
@@ -88,7 +88,7 @@ def test_inference_draws_no_random_numbers(docs: list[Doc]) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.15, 0.5, 1.0])
-def test_training_hides_about_as_many_tokens_as_the_rate_says(nlp: Language, rate: float) -> None:
+def test_share_of_masked_tokens_is_the_rate(nlp: Language, rate: float) -> None:
     spy = Spy()
     docs = [nlp(TEXT) for _ in range(100)]
     build_masked_characters_v1(spy.model, rate=rate, width=8, n_targets=32).initialize().begin_update(docs)
@@ -99,7 +99,7 @@ def test_training_hides_about_as_many_tokens_as_the_rate_says(nlp: Language, rat
         assert hidden == rate * n_tokens
 
 
-def test_other_tokens_are_hidden_each_time(nlp: Language) -> None:
+def test_masked_tokens_differ_between_batches(nlp: Language) -> None:
     spy, docs = Spy(), [nlp(TEXT * 4)]
     model = build_masked_characters_v1(spy.model, rate=0.3, width=8, n_targets=32).initialize()
     hidden = []
@@ -109,7 +109,7 @@ def test_other_tokens_are_hidden_each_time(nlp: Language) -> None:
     assert len(set(hidden)) == 3
 
 
-def test_nothing_of_a_hidden_token_reaches_the_encoder(nlp: Language) -> None:
+def test_encoder_does_not_see_masked_tokens(nlp: Language) -> None:
     spy = Spy()
     docs = [nlp(TEXT), nlp(""), nlp("ＡＢＣ 公司 ")]
     build_masked_characters_v1(spy.model, rate=0.5, width=8, n_targets=32).initialize().begin_update(docs)
@@ -124,32 +124,32 @@ def test_nothing_of_a_hidden_token_reaches_the_encoder(nlp: Language) -> None:
             else:
                 assert (text, norm) == (token.text, token.norm_)
         assert [token.whitespace_ for token in copy] == [token.whitespace_ for token in doc]
-        # Nor through what hangs on a lexeme.
+        # The attributes of the lexeme are those of MASK, too.
         for token in copy:
             if token.text == MASK:
                 assert {token.lower_, token.prefix_, token.suffix_, token.shape_} == {MASK}
     assert 5 < n_hidden < 25
 
 
-def test_hiding_everything_leaves_no_difference_between_texts_of_one_length(nlp: Language) -> None:
+def test_fully_masked_texts_of_equal_length_are_equal(nlp: Language) -> None:
     model = build([nlp(TEXT)], rate=1.0)
     (one, other), _ = model.begin_update([nlp("臺北市政府"), nlp("今天天氣好")])
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_the_documents_themselves_are_not_touched(docs: list[Doc]) -> None:
+def test_original_documents_do_not_change(docs: list[Doc]) -> None:
     before = [(doc.text, doc.to_array(NORM).tolist()) for doc in docs]
     build(docs, rate=0.5).begin_update(docs)
     assert [(doc.text, doc.to_array(NORM).tolist()) for doc in docs] == before
 
 
-def test_the_mask_is_no_character() -> None:
+def test_mask_is_a_noncharacter() -> None:
     assert len(MASK) == 1
     assert ord(MASK) & 0xFFFE == 0xFFFE
 
 
-def test_no_gradient_from_outside_leaves_that_of_the_guess(nlp: Language) -> None:
-    """At hidden tokens alone, and as big as weight says."""
+def test_gradient_of_the_masked_prediction_is_at_masked_tokens(nlp: Language) -> None:
+    """Without a gradient of the main loss, only masked tokens have a gradient, which is proportional to `weight`."""
     docs = [nlp(TEXT), nlp(TEXT)]
     seen = {}
     for weight in (0.0, 0.3, 0.6):
@@ -167,7 +167,7 @@ def test_no_gradient_from_outside_leaves_that_of_the_guess(nlp: Language) -> Non
     np.testing.assert_allclose(seen[0.6], 2 * seen[0.3], rtol=1e-4, atol=1e-7)
 
 
-def test_the_gradient_from_outside_is_passed_on_and_not_changed(docs: list[Doc]) -> None:
+def test_gradient_of_the_main_loss_is_passed_on(docs: list[Doc]) -> None:
     spy = Spy()
     model = build_masked_characters_v1(spy.model, rate=0.4, weight=0.0, width=8, n_targets=32)
     model.layers[1].initialize()
@@ -181,7 +181,7 @@ def test_the_gradient_from_outside_is_passed_on_and_not_changed(docs: list[Doc])
         assert (given == before).all()
 
 
-def test_the_gradient_is_that_of_the_cross_entropy_of_the_hidden_characters(docs: list[Doc]) -> None:
+def test_gradient_is_that_of_the_cross_entropy(docs: list[Doc]) -> None:
     spy = Spy()
     model = build_masked_characters_v1(spy.model, rate=0.4, weight=0.7, width=8, n_targets=32)
     guess = model.layers[1]
@@ -196,11 +196,11 @@ def test_the_gradient_is_that_of_the_cross_entropy_of_the_hidden_characters(docs
     scores = guess.predict(np.concatenate(hidden)[masked]).astype("d")
     probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     probabilities[np.arange(len(targets)), targets] -= 1.0
-    # Averaged over the documents, as the head's loss is.
+    # Averaged over the documents, like the gradient of the main loss.
     np.testing.assert_allclose(linear.get_grad("b"), probabilities.sum(0) * 0.7 / len(docs), atol=1e-5)
 
 
-def test_gradients_reach_the_encoder_and_the_guess(docs: list[Doc]) -> None:
+def test_all_parameters_have_gradients(docs: list[Doc]) -> None:
     model = build(docs, rate=0.5)
     fix_random_seed(2)
     hidden, backprop = model.begin_update(docs)
@@ -216,7 +216,7 @@ def test_gradients_reach_the_encoder_and_the_guess(docs: list[Doc]) -> None:
 
 
 def cross_entropy(model: Tok2VecT, docs: list[Doc]) -> float:
-    """How badly the middle token of each document is guessed when it alone is hidden, in nats."""
+    """Return the mean cross-entropy, in nats, of predicting the middle token of each document when it is masked."""
     from spacy_zh_tw_ner.encoders.masked_characters import _mask
 
     lengths = [len(doc) for doc in docs]
@@ -228,7 +228,7 @@ def cross_entropy(model: Tok2VecT, docs: list[Doc]) -> float:
     return float(np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(len(rows)), targets]))
 
 
-def test_the_guess_gets_better_in_a_few_steps(nlp: Language) -> None:
+def test_cross_entropy_falls_in_training(nlp: Language) -> None:
     docs = [nlp(text) for text in ("臺北市政府", "高雄市議會", "臺中火車站", "國立臺灣大學")]
     model = build(docs, rate=0.3, weight=1.0)
     before = cross_entropy(model, docs)
@@ -237,11 +237,11 @@ def test_the_guess_gets_better_in_a_few_steps(nlp: Language) -> None:
         hidden, backprop = model.begin_update(docs)
         backprop([np.zeros_like(array) for array in hidden])
         model.finish_update(sgd)
-    assert before == pytest.approx(np.log(64), rel=0.2)  # knowing nothing of 64 targets
+    assert before == pytest.approx(np.log(64), rel=0.2)  # a uniform guess among 64 targets
     assert cross_entropy(model, docs) < before / 2
 
 
-def test_without_hidden_tokens_training_is_that_of_the_encoder(docs: list[Doc]) -> None:
+def test_training_without_masked_tokens_equals_the_encoder(docs: list[Doc]) -> None:
     model = build(docs, rate=0.0)
     wrapped, _ = model.begin_update(docs)
     alone, _ = model.layers[0].begin_update(docs)
@@ -249,7 +249,7 @@ def test_without_hidden_tokens_training_is_that_of_the_encoder(docs: list[Doc]) 
         assert (one == other).all()
 
 
-def test_documents_without_words_can_be_trained_on(nlp: Language) -> None:
+def test_empty_documents_can_be_trained_on(nlp: Language) -> None:
     docs = [nlp(""), nlp("")]
     model = build([nlp(TEXT)], rate=1.0)
     hidden, backprop = model.begin_update(docs)
@@ -257,7 +257,7 @@ def test_documents_without_words_can_be_trained_on(nlp: Language) -> None:
     backprop(hidden)
 
 
-def test_it_comes_back_from_bytes(docs: list[Doc]) -> None:
+def test_model_loads_from_bytes(docs: list[Doc]) -> None:
     model = build(docs)
     again = build_masked_characters_v1(encoder(), width=16, n_targets=64).from_bytes(model.to_bytes())
     for seen, expected in zip(again.predict(docs), model.predict(docs), strict=True):

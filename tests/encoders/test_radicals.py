@@ -1,4 +1,4 @@
-"""Radicals, from the order of Unicode alone."""
+"""Test the rows of Kangxi radicals, which follow from the order of code points."""
 
 import pytest
 from hypothesis import given
@@ -15,13 +15,13 @@ def test_characters_have_the_number_of_their_kangxi_radical(number: int, charact
     assert {radical_row(character) for character in characters} == {number}
 
 
-def test_every_radical_is_the_first_of_its_characters() -> None:
+def test_first_character_of_each_radical_is_the_radical() -> None:
     assert len(set(STARTS)) == 214
     assert [radical_row(chr(code)) for code in STARTS] == list(range(1, 215))
     assert [radical_row(chr(code - 1)) for code in STARTS[1:]] == list(range(1, 214))
 
 
-def test_what_is_no_ideograph_has_a_kind() -> None:
+def test_other_characters_have_rows_by_kind() -> None:
     assert radical_row("") == 0
     assert radical_row("a") == radical_row("z") == radical_row("taiwan")
     assert len({radical_row(c) for c in ("a", "A", "1", "，", "ア", "\uffff", " ", "臺")}) == 8

@@ -1,4 +1,4 @@
-"""Groups of items of about one length."""
+"""Test the grouping of items by length."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from spacy_zh_tw_ner.encoders.torch_interop import group_by_length
 
 
 @given(st.lists(st.integers(1, 1500), max_size=40), st.integers(1, 5000), st.none() | st.integers(1, 5))
-def test_groups_hold_every_item_once_and_stay_within_their_size(
+def test_groups_hold_every_item_once_within_the_size_limits(
     lengths: list[int], max_padded: int, max_items: int | None
 ) -> None:
     groups = group_by_length(lengths, max_padded=max_padded, max_items=max_items, fill=0.7)
@@ -20,7 +20,7 @@ def test_groups_hold_every_item_once_and_stay_within_their_size(
         assert min(sizes) >= 0.7 * max(sizes)
 
 
-def test_items_of_one_length_run_together() -> None:
+def test_items_of_equal_length_share_a_group() -> None:
     assert group_by_length([5] * 6, max_padded=30) == [[0, 1, 2, 3, 4, 5]]
     assert group_by_length([5] * 6, max_padded=20) == [[0, 1, 2, 3], [4, 5]]
     assert group_by_length([5, 10, 7], max_padded=100) == [[1, 2], [0]]

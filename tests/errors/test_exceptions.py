@@ -1,4 +1,4 @@
-"""One tree of errors, each with the code of its message."""
+"""Test the exception classes and the codes of their messages."""
 
 import ast
 import copy
@@ -26,12 +26,12 @@ from spacy_zh_tw_ner.errors import (
 
 PACKAGE = Path(errors.__file__).parents[1]
 TREE = {name: kind for name, kind in vars(exceptions).items() if inspect.isclass(kind) and name.endswith("Error")}
-# Classes outside of the tree whose first argument may be a message, and why
+# Classes outside of the tree whose first argument may be a message → reason
 OTHERS: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("kind", TREE.values())
-def test_all_are_errors_of_the_package_with_a_code(kind: type[ZhTwNerError]) -> None:
+def test_every_class_is_a_value_error_with_a_code(kind: type[ZhTwNerError]) -> None:
     error = kind(Errors.ZT203.format(path="a"))
     assert isinstance(error, ZhTwNerError)
     assert isinstance(error, ValueError)
@@ -46,24 +46,24 @@ def test_copies_of_an_error_keep_its_code(kind: type[ZhTwNerError]) -> None:
         assert (type(other), str(other), other.code) == (kind, str(error), "ZT203")
 
 
-def test_an_error_around_another_keeps_its_code() -> None:
+def test_error_that_wraps_another_keeps_its_code() -> None:
     inner = SettingError(Errors.ZT106.format(value=2))
     assert UnreadableFileError(f"{inner} (read from a)", inner.code).code == "ZT106"
     assert ZhTwNerError("a text without a code").code == ""
 
 
-def test_a_message_keeps_its_code_when_it_is_filled_in() -> None:
+def test_formatted_message_keeps_its_code() -> None:
     assert Errors.ZT001.code == Errors.ZT001.format(code=1, index=2).code == "ZT001"
     assert pickle.loads(pickle.dumps(Warnings.ZT902)).code == "ZT902"
 
 
-def test_whoever_catches_the_wider_class_gets_the_narrower() -> None:
+def test_subclasses_have_their_documented_bases() -> None:
     assert issubclass(UnknownFormatError, CorpusError)
     assert issubclass(UsageError, SettingError)
     assert issubclass(MissingExtraError, ImportError)
 
 
-def test_the_tree_is_drawn_as_it_is() -> None:
+def test_tree_in_the_docstring_matches_the_classes() -> None:
     drawn = dict[str, str]()
     parents: list[str] = []
     for indent, name in re.findall(r"^    ([│├└─ ]*)(\w+Error)\b", exceptions.__doc__ or "", re.MULTILINE):
@@ -75,7 +75,7 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 
 
 def messages() -> Iterator[tuple[Path, type, list[str]]]:
-    """The classes of messages, with the codes of each in the order of the file."""
+    """Yield file, class and codes, in the order of the file, of each class of messages."""
     for base in (*Errors.__bases__, *Warnings.__bases__):
         yield Path(inspect.getfile(base)), base, [name for name in vars(base) if name.startswith("ZT")]
 
@@ -87,7 +87,7 @@ def test_codes_are_ordered_and_used_once() -> None:
         assert codes == sorted(codes), (path, base)
 
 
-def test_every_code_has_a_use_and_every_use_a_code() -> None:
+def test_every_code_is_used_and_every_used_code_exists() -> None:
     known = {code for _, _, codes in messages() for code in codes}
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.parent.name != "errors"]
     used = {code for source in sources for code in re.findall(r"\b(?:Errors|Warnings)\.(ZT\d{3})\b", source)}
@@ -95,7 +95,7 @@ def test_every_code_has_a_use_and_every_use_a_code() -> None:
 
 
 def raises_with_a_message() -> Iterator[tuple[str, str]]:
-    """Calls of exception classes with a message of `Errors`: place, name of the class."""
+    """Yield place and class name of each `raise` with a message of `Errors`."""
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in (raised.exc for raised in ast.walk(tree) if isinstance(raised, ast.Raise)):
@@ -104,7 +104,7 @@ def raises_with_a_message() -> Iterator[tuple[str, str]]:
 
 
 def classes_in(source: str) -> dict[str, set[str]]:
-    """Name of each class in a module → names of its bases."""
+    """Return the name of each class in a module → the names of its bases."""
     nodes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
     return {node.name: {ast.unparse(base) for base in node.bases} for node in nodes}
 
@@ -122,12 +122,12 @@ def test_every_message_is_raised_with_a_class_of_the_tree() -> None:
     assert {place: name for place, name in found if not is_ours(name) and name not in OTHERS} == {}
 
 
-def test_no_code_searches_a_message_for_a_code() -> None:
+def test_package_compares_codes_and_not_message_texts() -> None:
     wrong = re.compile(r"""["'][^"']*\[ZT(\d{3})?[^"']*["'] (not )?in |startswith\(["']\[ZT""")
     assert {str(p) for p in PACKAGE.rglob("*.py") if wrong.search(p.read_text(encoding="utf-8"))} == set()
 
 
-# Errors in a value of the command line that its parser cannot check
+# Codes of errors about command-line values that the parser does not check
 USAGE = ("ZT004", "ZT245", "ZT370", "ZT445", "ZT446", "ZT501", "ZT503", "ZT521", "ZT528", "ZT574", "ZT601")
 
 

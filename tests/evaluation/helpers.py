@@ -1,4 +1,4 @@
-"""Strategies for documents with a gold and a prediction, without spaCy."""
+"""Hypothesis strategies and helpers that create gold and predicted entities without spaCy."""
 
 from hypothesis import strategies as st
 
@@ -10,7 +10,7 @@ TEXT = "臺北市政府警察局大安分局"
 
 @st.composite
 def entities(draw: st.DrawFn, length: int = len(TEXT)) -> frozenset[Entity]:
-    """Entities that do not overlap, as those of a document never do."""
+    """Draw entities that do not overlap."""
     cuts = sorted(draw(st.sets(st.integers(0, length), max_size=8)))
     pairs = zip(cuts[::2], cuts[1::2], strict=False)
     return frozenset(Entity(start, end, draw(st.sampled_from("ABC"))) for start, end in pairs)
@@ -19,12 +19,12 @@ def entities(draw: st.DrawFn, length: int = len(TEXT)) -> frozenset[Entity]:
 @st.composite
 def documents(draw: st.DrawFn) -> ComparedDoc:
     expected = draw(entities())
-    # As a pipeline is: often right.
+    # As for a real pipeline, the prediction is often right.
     return ComparedDoc(TEXT, expected, draw(st.one_of(st.just(expected), entities())))
 
 
 def document(expected: str, found: str) -> ComparedDoc:
-    """Of one sign a character: "Aa.B" is an A of two characters, and a B of the fourth."""
+    """Create a document from two strings: "Aa.B" has an entity A of two characters, and a B at the fourth."""
     length = max(len(expected), len(found))
     return ComparedDoc(TEXT[:length], _entities(expected), _entities(found))
 

@@ -1,4 +1,4 @@
-"""Intervals from drawing documents again."""
+"""Test scores and their bootstrap intervals."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from .helpers import document, documents
 
 
 @given(st.lists(documents(), min_size=1, max_size=6))
-def test_scores_are_those_of_counting_entities(found: list[ComparedDoc]) -> None:
+def test_scores_equal_those_of_counting_entities(found: list[ComparedDoc]) -> None:
     summary = summarize(count_entities(found), resamples=20)
     f_scores = []
     for label, scores in summary.groups.items():
@@ -32,7 +32,7 @@ def test_scores_are_those_of_counting_entities(found: list[ComparedDoc]) -> None
 
 
 @given(st.lists(documents(), min_size=1, max_size=6), st.integers(0, 3))
-def test_an_interval_holds_the_score(found: list[ComparedDoc], seed: int) -> None:
+def test_interval_contains_the_score(found: list[ComparedDoc], seed: int) -> None:
     summary = summarize(count_entities(found), resamples=200, seed=seed)
     for scores in (summary.micro, *summary.groups.values()):
         for value, low, high in scores[:3]:
@@ -40,8 +40,8 @@ def test_an_interval_holds_the_score(found: list[ComparedDoc], seed: int) -> Non
             assert value - 1e-9 <= high <= 1
 
 
-def test_draws_are_those_of_repeating_documents() -> None:
-    """The sums are those of real documents, drawn with replacement: every one a whole number of each."""
+def test_resamples_draw_whole_documents_with_replacement() -> None:
+    """Every sum is a whole number of each document, and the counts are binomially distributed."""
     counts = np.eye(5, dtype=np.int64)
     drawn = resampled_sums(counts, resamples=400, seed=1)
     assert drawn.shape == (400, 5)
@@ -51,7 +51,7 @@ def test_draws_are_those_of_repeating_documents() -> None:
     assert drawn.var(axis=0) == pytest.approx(0.8, abs=0.3)  # binomial: n · 1/n · (1 − 1/n)
 
 
-def test_a_seed_decides_and_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resamples_depend_on_the_seed_and_not_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = np.arange(24).reshape(6, 2, 2)
     whole = resampled_sums(counts, resamples=50, seed=3)
     assert (resampled_sums(counts, resamples=50, seed=3) == whole).all()
@@ -60,8 +60,8 @@ def test_a_seed_decides_and_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch
     assert (resampled_sums(counts, resamples=50, seed=3) == whole).all()
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    """200 test sets of 150 sentences, from a pipeline that finds 7 of 10 entities."""
+def test_intervals_cover_the_true_score_in_95_of_100_cases() -> None:
+    """Draw 200 test sets of 150 sentences for a pipeline that finds 7 of 10 entities."""
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(200):
@@ -80,7 +80,7 @@ def test_more_documents_give_narrower_intervals() -> None:
     assert width(200) < 0.4 * width(20)
 
 
-def test_what_occurs_nowhere_is_left_out_of_the_mean() -> None:
+def test_macro_ignores_groups_without_entities() -> None:
     sums = np.array([[[3, 0, 0], [0, 0, 0]], [[3, 0, 0], [0, 0, 2]], [[0, 0, 0], [0, 0, 0]]])
     _, macro, first, second = np.moveaxis(shares(sums)[..., 2], 1, 0)
     assert macro.tolist() == [1.0, 0.5, 0.0]
@@ -89,14 +89,14 @@ def test_what_occurs_nowhere_is_left_out_of_the_mean() -> None:
     assert np.isnan([second[0], first[2], second[2]]).all()
 
 
-def test_an_interval_passes_over_what_is_no_number() -> None:
+def test_interval_ignores_nan() -> None:
     assert interval(np.array([np.nan, 0.5, 0.5, np.nan])) == (0.5, 0.5)
     assert interval(np.array([np.nan])) == (0.0, 0.0)
     assert interval(np.linspace(0, 1, 1001)) == pytest.approx((0.025, 0.975))
 
 
 @pytest.mark.parametrize("found", [[], [document("...", "...")]])
-def test_nothing_scores_zero(found: list[ComparedDoc]) -> None:
+def test_scores_without_entities_are_zero(found: list[ComparedDoc]) -> None:
     summary = summarize(count_entities(found), resamples=10)
     assert summary.groups == {}
     assert summary.micro == summary.macro

@@ -1,4 +1,4 @@
-"""Two pipelines, drawn together."""
+"""Test the comparison of two pipelines by the paired bootstrap."""
 
 import numpy as np
 from hypothesis import given
@@ -12,7 +12,7 @@ from .helpers import document, documents, entities
 
 
 @given(st.lists(documents(), min_size=1, max_size=5))
-def test_a_pipeline_does_not_differ_from_itself(found: list[ComparedDoc]) -> None:
+def test_pipeline_does_not_differ_from_itself(found: list[ComparedDoc]) -> None:
     table = count_entities(found)
     comparison = compare_counts(table, table, resamples=30)
     for difference in (comparison.micro, comparison.macro, *comparison.groups.values()):
@@ -21,7 +21,9 @@ def test_a_pipeline_does_not_differ_from_itself(found: list[ComparedDoc]) -> Non
 
 
 @given(st.lists(st.tuples(documents(), entities()), min_size=1, max_size=5))
-def test_differences_are_those_of_the_scores_and_change_sign(found: list[tuple[ComparedDoc, frozenset]]) -> None:
+def test_differences_equal_those_of_the_scores_and_are_antisymmetric(
+    found: list[tuple[ComparedDoc, frozenset]],
+) -> None:
     first = count_entities([one for one, _ in found])
     second = count_entities([one._replace(found=other) for one, other in found])
     there, back = (compare_counts(a, b, resamples=30) for a, b in ((first, second), (second, first)))
@@ -41,21 +43,21 @@ def make(n_better: int, n_worse: int, n_same: int) -> tuple[list[ComparedDoc], l
     )
 
 
-def test_many_more_right_are_no_chance_and_a_few_more_are() -> None:
+def test_large_differences_are_significant_and_small_ones_are_not() -> None:
     for n_better, n_worse, certain in ((40, 5, True), (12, 10, False)):
         comparison = compare_counts(*map(count_entities, make(n_better, n_worse, 100)))
         assert (comparison.micro.p_value < 0.01) is certain
         assert (comparison.micro.f.low > 0) is certain
 
 
-def test_drawn_together_differences_are_surer_than_apart() -> None:
+def test_paired_intervals_are_narrower_than_unpaired() -> None:
     first, second = map(count_entities, make(20, 5, 200))
     paired = compare_counts(first, second).micro.f
     apart = summarize(first).micro.f
     assert paired.high - paired.low < (apart.high - apart.low) / 2
 
 
-def test_chance_alone_is_seldom_called_a_difference() -> None:
+def test_equal_pipelines_are_seldom_significantly_different() -> None:
     rng = np.random.default_rng(0)
     called = 0
     for _ in range(200):
@@ -64,6 +66,6 @@ def test_chance_alone_is_seldom_called_a_difference() -> None:
     assert called / 200 <= 0.1
 
 
-def test_json_is_in_points_of_f() -> None:
+def test_json_is_in_percentage_points() -> None:
     found = compare_counts(*map(count_entities, make(10, 0, 0)), resamples=99).to_json()
     assert found["micro"] == {"difference": 100.0, "interval": [100.0, 100.0], "p_value": 0.01}

@@ -1,4 +1,4 @@
-"""Scores of entities against facts, as figures and as a picture."""
+"""Test the calibration of entity scores, as numbers and as a reliability diagram."""
 
 import re
 from xml.etree import ElementTree
@@ -21,7 +21,7 @@ EntsT = list[tuple[int, int, str]]
 
 @pytest.fixture(autouse=True)
 def _scores(tiny_nlp: Language) -> None:
-    """A loaded pipeline defines `Span._.score`."""
+    """Register `Span._.score` by loading a pipeline."""
 
 
 def gold_doc(ents: EntsT) -> Doc:
@@ -36,7 +36,7 @@ def predicted_doc(scored: dict[tuple[int, int, str], float]) -> Doc:
     return doc
 
 
-def test_scores_are_compared_with_what_is_right() -> None:
+def test_scores_are_compared_with_correctness() -> None:
     gold = gold_doc([(0, 6, "ORG"), (8, 11, "GPE")])
     pairs = [
         (gold, predicted_doc({(0, 6, "ORG"): 0.9, (8, 10, "GPE"): 0.3})),
@@ -48,11 +48,11 @@ def test_scores_are_compared_with_what_is_right() -> None:
     assert found.accuracy.tolist() == [0.0, 1.0, 1.0]
     assert confidence.error == pytest.approx((0.3 + 0.3 + 0.1) / 3, abs=1e-6)
     assert confidence.has_scores
-    # Each is right or not: |right − score| is 0.42 on average at 0.3 and 0.7, and 0.18 at 0.9.
+    # With one entity per bin, the expected |correct − score| is 0.42 at 0.3 and 0.7, and 0.18 at 0.9.
     assert confidence.by_chance == pytest.approx((0.42 + 0.42 + 0.18) / 3, abs=0.03)
 
 
-def test_what_nobody_knows_or_scored_does_not_count() -> None:
+def test_unannotated_and_unscored_entities_are_ignored() -> None:
     unknown = NLP.make_doc("國立臺灣大學位於臺北市。")
     unscored = gold_doc([(0, 6, "ORG")])
     pairs = [(unknown, predicted_doc({(0, 6, "ORG"): 0.9})), (gold_doc([(0, 6, "ORG")]), unscored)]
@@ -61,7 +61,7 @@ def test_what_nobody_knows_or_scored_does_not_count() -> None:
     assert found.to_json() == {"expected_calibration_error": 0.0, "by_chance": 0.0, "bins": []}
 
 
-def test_json_says_what_each_bin_holds() -> None:
+def test_json_has_one_object_per_bin() -> None:
     found = reliability(np.array([0.25, 0.5, 0.75, 1.0]), np.array([False, True, True, True]), n_bins=2)
     bins = [
         {"lowest": 0.25, "highest": 0.5, "confidence": 0.375, "accuracy": 0.5, "n": 2},
@@ -71,7 +71,7 @@ def test_json_says_what_each_bin_holds() -> None:
     assert Confidence(found, 0.25).to_json() == expected
 
 
-def test_the_picture_is_svg_with_a_point_a_bin_and_titles_escaped() -> None:
+def test_diagram_is_svg_with_one_point_per_bin() -> None:
     found = reliability(np.linspace(0.1, 1.0, 40), np.arange(40) % 3 > 0, n_bins=5)
     svg = draw_reliability({"before <T>": found, "空": reliability(np.empty(0), np.empty(0, dtype=bool))})
     root = ElementTree.fromstring(svg)

@@ -1,4 +1,4 @@
-"""Pictures for a paper: what is drawn stands where it should."""
+"""Test the figures: positions, labels and file formats."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def texts(svg: str) -> list[str]:
     return [element.text or "" for element in elements(svg, "text")]
 
 
-def test_bars_are_as_long_as_the_scores_and_hold_their_intervals() -> None:
+def test_bars_show_scores_and_intervals() -> None:
     found = summary(("A.B", "A.B"), ("A.B", "A.."), ("A..", "..."), ("B..", "B.."))
     svg = draw_scores({"one": found})
     bars = [float(bar.get("width", "")) for bar in elements(svg, "rect") if bar.get("fill") == COLOURS[0]]
@@ -49,17 +49,17 @@ def test_bars_are_as_long_as_the_scores_and_hold_their_intervals() -> None:
     assert {"micro", "macro", "A", "B"} <= set(texts(svg))
 
 
-def test_pipelines_stand_side_by_side_with_a_legend() -> None:
+def test_several_pipelines_have_a_legend() -> None:
     one, other = summary(("A", "A")), summary(("B", "A"))
     svg = draw_scores({"first <1>": one, "第二": other})
     assert {"first <1>", "第二", "A", "B"} <= set(texts(svg))
     fills = [bar.get("fill") for bar in elements(svg, "rect")]
-    # micro, macro, its labels, and the legend; the first has no B
+    # micro, macro, labels and legend; the first pipeline has no B
     assert (fills.count(COLOURS[0]), fills.count(COLOURS[1])) == (4, 5)
     assert "one" not in texts(draw_scores({"one": one}))
 
 
-def test_the_matrix_holds_every_number() -> None:
+def test_matrix_shows_all_counts() -> None:
     svg = draw_confusion(confusion([document("Aa.Bb.Aa.", "Aa.Aa.Bbb"), document("A.B", "..."), document(".", "C")]))
     found = texts(svg)
     assert found[2:6] == ["A", "B", "C", "(missed)"]
@@ -68,26 +68,26 @@ def test_the_matrix_holds_every_number() -> None:
 
 
 @pytest.mark.parametrize("svg", [draw_scores({"x": summary(("...", "..."))}), draw_confusion(confusion([]))])
-def test_nothing_is_a_picture_too(svg: str) -> None:
+def test_figures_without_entities_are_valid_svg(svg: str) -> None:
     ElementTree.fromstring(svg)
     assert "nan" not in svg
 
 
-def test_a_picture_needs_nothing_else() -> None:
+def test_figures_refer_to_no_other_files() -> None:
     svg = draw_scores({"x": summary(("A", "A"))})
     assert not re.search(r"url\(|@import|href|<script|<style", svg)
 
 
-def test_formats_are_those_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_format_follows_from_the_suffix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture_bytes("<svg/>", Path("a.SVG")) == b"<svg/>"
-    with pytest.raises(ValueError, match=r"^\[ZT404\] 'a.pdf' is no format .*\.svg, \.png"):
+    with pytest.raises(ValueError, match=r"^\[ZT404\] 'a.pdf' is not a supported image format.*\.svg, \.png"):
         picture_format(Path("a.pdf"))
     monkeypatch.setattr(figures, "has_resvg", lambda: False)
-    with pytest.raises(ValueError, match=r"^\[ZT403\] a.png: a PNG needs resvg-py"):
+    with pytest.raises(ValueError, match=r"^\[ZT403\] a.png: PNG needs resvg-py"):
         picture_bytes("<svg/>", Path("a.png"))
 
 
-def test_a_png_is_three_times_as_large() -> None:
+def test_png_is_three_times_as_large() -> None:
     pytest.importorskip("resvg_py")
     svg = draw_scores({"x": summary(("A", "A"))})
     data = picture_bytes(svg, Path("a.png"))
@@ -95,7 +95,7 @@ def test_a_png_is_three_times_as_large() -> None:
     assert int.from_bytes(data[16:20], "big") == figures.PNG_ZOOM * int(ElementTree.fromstring(svg).get("width", "0"))
 
 
-def test_a_picture_replaces_a_picture_of_its_format_only(tmp_path: Path) -> None:
+def test_picture_replaces_only_pictures_of_its_format(tmp_path: Path) -> None:
     for name in ("a.svg", "B.SVG", "c.png"):
         path = tmp_path / name
         if path.suffix == ".png":

@@ -1,4 +1,4 @@
-"""The page of highlighted sentences."""
+"""Test the HTML page of gold and predicted entities: escaping, marks, scores, filters, and in a browser."""
 
 import json
 import re
@@ -27,7 +27,7 @@ EntsT = list[tuple[int, int, str]]
 
 @pytest.fixture(autouse=True)
 def _scores(tiny_nlp: Language) -> None:
-    """A loaded pipeline defines `Span._.score`."""
+    """Register `Span._.score` by loading a pipeline."""
 
 
 def make(text: str, ents: EntsT) -> Doc:
@@ -43,7 +43,7 @@ def page_of(*found: tuple[str, EntsT, EntsT], title: str = "頁面") -> str:
 
 
 class Reader(HTMLParser):
-    """Sentences as a browser would see them: tags within `main`, and its text."""
+    """Parse a page, and collect its tags and text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Reader(HTMLParser):
 
 
 def marks(page: str) -> list[tuple[str, str | None]]:
-    """(text and label, class) of every marked entity."""
+    """Return (text/label, CSS class) of every highlighted entity."""
     main = page[page.index("<main>") :]
     found = re.findall(r"<mark([^>]*)>(.*?)<b>(.*?)</b></mark>", main, re.DOTALL)
     classes = [re.search(r'class="(\w+)"', attributes) for attributes, _, _ in found]
@@ -68,7 +68,7 @@ def marks(page: str) -> list[tuple[str, str | None]]:
 
 
 def classes(page: str) -> list[set[str]]:
-    """Classes of every sentence."""
+    """Return the CSS classes of every sentence."""
     return [set(found.split()) for found in re.findall(r'<article class="([^"]*)">', page)]
 
 
@@ -83,7 +83,7 @@ def test_texts_labels_and_titles_are_escaped() -> None:
 
 
 @pytest.mark.parametrize("nasty", ['"><img src=x onerror=alert(1)>', "' onmouseover='x", "&lt;b&gt;", "</mark></main>"])
-def test_nothing_breaks_out_of_its_place(nasty: str) -> None:
+def test_markup_in_texts_and_labels_is_escaped(nasty: str) -> None:
     page = page_of((f"在{nasty}的", [(1, 1 + len(nasty), nasty)], [(1, 1 + len(nasty), "A")]), title=nasty)
     reader = Reader(page)
     assert "img" not in [tag for tag, _ in reader.tags]
@@ -93,14 +93,14 @@ def test_nothing_breaks_out_of_its_place(nasty: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["{{body}}", "{{title}}", "{{nothing}}", r"\g<0>", r"\1", "{title}", "%s"])
-def test_a_text_that_looks_like_a_placeholder_stays_a_text(word: str) -> None:
+def test_text_that_looks_like_a_placeholder_is_not_replaced(word: str) -> None:
     page = page_of((word, [], [(0, len(word), word)]), title=word)
     main = page[page.index("<main>") :]
     assert main.count(word.replace("<", "&lt;").replace(">", "&gt;")) == 3  # predicted, its label, gold
     assert f"<title>{word.replace('<', '&lt;').replace('>', '&gt;')}</title>" in page
 
 
-def test_it_says_that_it_is_traditional_chinese_in_fonts_that_have_it() -> None:
+def test_page_declares_language_and_fonts_of_traditional_chinese() -> None:
     page = page_of(("臺", [], []))
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hant-TW">')
     assert '<meta charset="utf-8">' in page
@@ -111,7 +111,7 @@ def test_it_says_that_it_is_traditional_chinese_in_fonts_that_have_it() -> None:
     assert font.endswith("sans-serif")
 
 
-def test_white_space_is_shown_as_it_is() -> None:
+def test_white_space_is_preserved() -> None:
     page = page_of(("在  New  York\n的", [], [(3, 12, "GPE")]))
     assert "在  <mark" in page
     assert ">New  York<b>" in page
@@ -119,18 +119,18 @@ def test_white_space_is_shown_as_it_is() -> None:
     assert re.search(r"mark \{[^}]*white-space: pre-wrap", page)
 
 
-def test_it_needs_no_other_file() -> None:
+def test_page_refers_to_no_other_files() -> None:
     page = page_of(("臺北", [(0, 2, "GPE")], [(0, 2, "GPE")]))
     assert not re.search(r"https?:|url\(|@import|<link|<script|\bsrc=", page)
 
 
-def test_a_right_sentence_is_shown_once_and_unmarked() -> None:
+def test_right_sentence_is_shown_once_without_marks() -> None:
     page = page_of(("臺北市好", [(0, 3, "GPE")], [(0, 3, "GPE")]))
     assert marks(page) == [("臺北市/GPE", None)]
     assert classes(page) == [{"right", "all-0"}]
 
 
-def test_errors_are_marked_and_the_gold_follows() -> None:
+def test_wrong_sentence_has_marks_and_gold_entities() -> None:
     text, gold, predicted = "臺北市的台積電和我", [(0, 3, "GPE"), (4, 7, "ORG")], [(0, 2, "GPE"), (4, 7, "ORG")]
     page = page_of((text, gold, [*predicted, (8, 9, "PERSON")]))
     assert marks(page) == [
@@ -149,7 +149,7 @@ def test_errors_are_marked_and_the_gold_follows() -> None:
     assert "gold" in page[page.index('<p class="gold">') :]
 
 
-def test_a_label_has_one_hue_throughout_and_labels_differ() -> None:
+def test_each_label_has_its_own_hue() -> None:
     labels = [f"L{i}" for i in range(18)]
     text = "甲" * 18
     ents = [(i, i + 1, label) for i, label in enumerate(labels)]
@@ -162,7 +162,7 @@ def test_a_label_has_one_hue_throughout_and_labels_differ() -> None:
     assert len(set.union(*hues.values())) == 18
 
 
-def test_scores_and_counts_stand_above() -> None:
+def test_page_shows_scores_and_counts() -> None:
     page = page_of(("臺北", [(0, 2, "GPE")], [(0, 2, "GPE")]), ("台南", [(0, 2, "GPE")], []), ("好", [], []))
     assert "3 句，其中 1 句與標準不同" in page
     assert "P 100.0 · R 50.0 · F 66.7" in page
@@ -170,14 +170,14 @@ def test_scores_and_counts_stand_above() -> None:
     assert "（95 %：0.0–100.0）" in page
 
 
-def test_what_the_gold_leaves_open_is_not_marked() -> None:
+def test_predictions_in_unannotated_text_are_not_marked() -> None:
     gold = NLP.make_doc("臺北市的台積電")
     page = render_page([(gold, make("臺北市的台積電", [(0, 3, "GPE")]))], title="t")
     assert marks(page) == [("臺北市/GPE", None)]
     assert classes(page) == [{"right", "all-0"}]
 
 
-def test_the_matrix_says_which_label_became_which() -> None:
+def test_page_shows_the_confusion_matrix() -> None:
     page = page_of(
         ("臺北市的台積電", [(0, 3, "GPE"), (4, 7, "ORG")], [(0, 3, "ORG"), (4, 6, "ORG")]),
         ("我在臺北", [(2, 4, "GPE")], [(0, 1, "ORG")]),
@@ -192,7 +192,7 @@ def test_the_matrix_says_which_label_became_which() -> None:
     ]
 
 
-def test_the_kinds_of_mistakes_are_counted() -> None:
+def test_filters_show_counts_of_mistakes() -> None:
     page = page_of(("臺北", [(0, 2, "A")], []), ("臺北", [(0, 2, "A")], [(0, 2, "B")]), ("臺北", [], []))
     nav = page[page.index("<nav>") : page.index("</nav>")]
     assert re.findall(r"> ([^<]+)</label>", nav) == [
@@ -202,7 +202,7 @@ def test_the_kinds_of_mistakes_are_counted() -> None:
     assert re.findall(r'<option value="(\d*)">([^<]+)</option>', nav) == [("", "全部 all"), ("0", "A"), ("1", "B")]
 
 
-def test_every_control_has_a_rule_and_a_label() -> None:
+def test_every_filter_has_a_css_rule_and_a_label() -> None:
     page = page_of(("臺北", [(0, 2, "A")], [(0, 2, "B")]))
     nav = page[page.index("<nav>") : page.index("</nav>")]
     for name in re.findall(r'id="(\w+)"', nav):
@@ -210,7 +210,7 @@ def test_every_control_has_a_rule_and_a_label() -> None:
     assert nav.count("<label>") == nav.count("<input") + nav.count("<select")
 
 
-def test_probabilities_are_shown_where_there_are_any() -> None:
+def test_scores_of_entities_are_shown_if_they_exist() -> None:
     doc = make("臺北市", [(0, 3, "GPE")])
     assert "title=" not in render_page([(doc, make("臺北市", [(0, 3, "GPE")]))], title="t").partition("<main>")[2]
     write_scores(doc, Prediction((Entity(0, 3, "GPE"),), (0.87654,)))
@@ -218,8 +218,8 @@ def test_probabilities_are_shown_where_there_are_any() -> None:
     assert '<mark class="wrong" title="0.877"' in page
 
 
-def test_scores_are_no_condition_of_a_page() -> None:
-    """A pipeline without `zh_tw_crf_ner`, with an entity ruler say, never defines `Span._.score`."""
+def test_page_does_not_need_scores() -> None:
+    """A pipeline without `zh_tw_crf_ner`, for example with an entity ruler, does not register `Span._.score`."""
     _, _, getter, _ = Span.remove_extension("score")
     try:
         page = page_of(("臺北", [(0, 2, "GPE")], [(0, 2, "GPE")]))
@@ -228,7 +228,7 @@ def test_scores_are_no_condition_of_a_page() -> None:
     assert marks(page) == [("臺北/GPE", None)]
 
 
-def test_a_page_may_hold_no_entity_or_no_sentence_at_all() -> None:
+def test_page_without_entities_or_sentences() -> None:
     assert "P 0.0 · R 0.0 · F 0.0" in page_of(("好", [], []))
     assert "0 句" in page_of()
 
@@ -252,7 +252,7 @@ def browse(chromium: str, page: str, tmp_path: Path, *flags: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_browser_shows_every_character_and_runs_nothing(chromium: str, tmp_path: Path) -> None:
+def test_browser_shows_all_text_and_runs_no_scripts(chromium: str, tmp_path: Path) -> None:
     nasty = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
     text = f"臺北{nasty}𠮷野家👨‍👩‍👧  的"
     page = page_of((text, [(0, 2, nasty)], [(2, 2 + len(nasty), nasty)]), ("好", [], []), title="試 & 驗")
@@ -265,7 +265,7 @@ def test_a_browser_shows_every_character_and_runs_nothing(chromium: str, tmp_pat
     assert "𠮷野家👨‍👩‍👧  的" in reader.text
 
 
-# Chooses in a browser as a user does, and writes what is to be seen into the title.
+# Sets each combination of filters in the browser, and writes the visible sentences to the title.
 CHOOSE = """<script>
 const seen = {};
 const choose = (kind, label) => {
@@ -281,7 +281,7 @@ document.title = JSON.stringify(seen);
 
 
 @pytest.mark.slow
-def test_sentences_are_chosen_in_a_browser(chromium: str, tmp_path: Path) -> None:
+def test_filters_work_in_a_browser(chromium: str, tmp_path: Path) -> None:
     page = page_of(
         ("一臺北", [(1, 3, "A")], [(1, 3, "A")]),
         ("二臺北", [(1, 3, "A")], []),
@@ -305,7 +305,7 @@ def test_sentences_are_chosen_in_a_browser(chromium: str, tmp_path: Path) -> Non
     }  # fmt: skip
 
 
-# What a browser makes of a page: colours, what it fetched, and what the keyboard reaches.
+# Writes properties of the rendered page to the title: colours, fetched resources, and focusable elements.
 LOOK = """<script>
 const colour = selector => getComputedStyle(document.querySelector(selector)).backgroundColor;
 const reached = [...document.querySelectorAll("input, select, summary, .wide")].filter(e => e.tabIndex >= 0);
@@ -320,7 +320,7 @@ document.title = JSON.stringify({
 
 
 @pytest.mark.slow
-def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
+def test_page_and_figures_of_evaluate_render_in_a_browser(
     chromium: str, tiny_pipeline: Path, tiny_corpus: Path, tmp_path: Path
 ) -> None:
     outputs = [
@@ -355,7 +355,7 @@ def test_the_page_that_evaluate_writes_is_seen_in_a_browser(
 
 
 @pytest.mark.slow
-def test_a_browser_paints_the_highlights(chromium: str, tmp_path: Path) -> None:
+def test_browser_paints_the_highlights(chromium: str, tmp_path: Path) -> None:
     ents = [(0, 3, "GPE"), (4, 7, "ORG")]
     page = page_of(("臺北市的台積電上漲", ents, ents), ("臺北市的台積電", ents, ents[:1]))
     browse(chromium, page, tmp_path, f"--screenshot={tmp_path / 'page.png'}", "--window-size=900,700")
@@ -369,4 +369,4 @@ def test_a_browser_paints_the_highlights(chromium: str, tmp_path: Path) -> None:
         if data[position + 4 : position + 8] == b"IDAT":
             chunks += data[position + 8 : position + 8 + size]
         position += size + 12
-    assert len(set(zlib.decompress(chunks))) > 50  # not one blank colour
+    assert len(set(zlib.decompress(chunks))) > 50  # the picture is not blank

@@ -1,4 +1,4 @@
-"""Every wrong entity has one name for what is wrong with it."""
+"""Test the kinds of mistakes, and the confusion matrix."""
 
 import pytest
 from hypothesis import given
@@ -22,10 +22,10 @@ from .helpers import document, documents
         ("Aaa", "Bbb", ["type"]),
         ("Aaa", "Bb.", ["both"]),
         ("Aa.Bb", "Aaaaa", ["boundary", "missed"]),
-        ("Aaaaa", "Bb.Aa", ["boundary", "spurious"]),  # the one of the same label stands for it
+        ("Aaaaa", "Bb.Aa", ["boundary", "spurious"]),  # the entity of the same label is paired
         ("Aa.Bb", "Ccccc", ["both", "missed"]),
         ("AA", "Aa", ["boundary", "missed"]),
-        ("Aa..", "..Aa", ["missed", "spurious"]),  # touching is not overlapping
+        ("Aa..", "..Aa", ["missed", "spurious"]),  # adjacent entities do not overlap
         ("AaBb", "BbAa", ["type", "type"]),
     ],
 )
@@ -33,7 +33,7 @@ def test_mistakes_have_a_kind(expected: str, found: str, kinds: list[str]) -> No
     assert [mistake.kind for mistake in find_mistakes(document(expected, found))] == kinds
 
 
-def test_a_mistake_says_what_stood_and_what_was_found() -> None:
+def test_mistake_holds_gold_and_predicted_entity() -> None:
     (mistake,) = find_mistakes(document(".Aaa", ".Bb."))
     assert mistake == Mistake("both", Entity(1, 4, "A"), Entity(1, 3, "B"))
     assert mistake.labels == {"A", "B"}
@@ -51,7 +51,7 @@ def test_every_wrong_entity_is_in_one_mistake(one: ComparedDoc) -> None:
 
 
 @given(st.lists(documents(), max_size=3))
-def test_the_matrix_holds_every_entity_once(found: list[ComparedDoc]) -> None:
+def test_matrix_counts_every_entity_once(found: list[ComparedDoc]) -> None:
     labels, exact, inexact = confusion(found)
     both = exact + inexact
     for i, label in enumerate(labels):
@@ -61,7 +61,7 @@ def test_the_matrix_holds_every_entity_once(found: list[ComparedDoc]) -> None:
     assert both[-1, -1] == 0
 
 
-def test_the_matrix_shows_where_labels_go() -> None:
+def test_matrix_by_example() -> None:
     found = confusion([document("Aa.Bb.Aa.", "Aa.Aa.Bbb"), document("A.B", "..."), document(".", "C")])
     assert found.to_json() == {
         "labels": ["A", "B", "C"],

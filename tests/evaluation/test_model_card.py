@@ -1,4 +1,4 @@
-"""A model card says what a pipeline is, and what it scores."""
+"""Test model cards: content, input files, and the command."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ METRICS: dict[str, Any] = {
 DETAILS = CardDetails("zh_tw_ner", "taiwan", "CC0", "MIT")
 
 
-def test_the_card_has_labels_licences_scores_and_calibration() -> None:
+def test_card_has_labels_licences_scores_and_calibration() -> None:
     meta = {"pipeline": ["ner"], "labels": {"ner": ["ORG", "GPE"]}, "spacy_version": ">=3.8"}
     card = render_model_card(meta, DETAILS, METRICS)
     assert card.startswith("# zh_tw_ner\n")
@@ -38,20 +38,20 @@ def test_the_card_has_labels_licences_scores_and_calibration() -> None:
     assert "## How to cite" in card
 
 
-def test_scores_of_a_pipeline_that_finds_nothing_have_no_calibration(tmp_path: Path) -> None:
+def test_card_without_predicted_entities_has_no_calibration(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({**METRICS, "calibration": None}), encoding="utf-8")
     card = render_model_card({}, DETAILS, read_metrics(tmp_path / "m.json"))
     assert "| `GPE` | 75.0 |" in card
     assert "calibration error" not in card
 
 
-def test_a_card_without_scores_has_no_table_of_them() -> None:
+def test_card_without_metrics_has_no_scores() -> None:
     card = render_model_card({}, CardDetails("x"))
     assert "## Scores" not in card
     assert "| licence of the pipeline | not stated |" in card
 
 
-def test_meta_keeps_what_it_has_and_gets_what_spacy_package_writes() -> None:
+def test_meta_is_extended_by_licence_and_sources() -> None:
     meta = described_meta({"lang": "zh_tw", "license": "old"}, DETAILS)
     assert (meta["lang"], meta["license"], meta["sources"]) == ("zh_tw", "MIT", [{"name": "taiwan", "license": "CC0"}])
     assert described_meta({"license": "old"}, CardDetails("x"))["license"] == "old"
@@ -60,15 +60,15 @@ def test_meta_keeps_what_it_has_and_gets_what_spacy_package_writes() -> None:
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"micro": 1}', json.dumps({**METRICS, "micro": {"p": 1}}), "[" * 200 + "]" * 200]
 )
-def test_other_files_are_no_scores(content: str, tmp_path: Path) -> None:
+def test_reading_other_files_as_metrics_raises(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(content, encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not hold scores"):
+    with pytest.raises(CorpusError, match=r"^\[ZT410\] .*m\.json does not contain scores"):
         read_metrics(tmp_path / "m.json")
     with pytest.raises(CorpusError, match="ZT410"):
         read_metrics(tmp_path / "nowhere.json")
 
 
-def test_the_command_writes_a_card_or_a_described_copy(tiny_pipeline: Path, tmp_path: Path) -> None:
+def test_command_writes_a_card_or_a_copy_of_the_pipeline(tiny_pipeline: Path, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps(METRICS), encoding="utf-8")
     details = ("--metrics", tmp_path / "m.json", "--name", "zh_tw_ner", "--corpus", "taiwan", "--license", "MIT")
     succeeds("model-card", tiny_pipeline, tmp_path / "card.md", *details)

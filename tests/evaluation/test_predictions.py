@@ -1,4 +1,4 @@
-"""Gold and predicted documents are compared by character, and exact entities are counted as spaCy and conlleval do."""
+"""Test the comparison of gold and predicted documents, and that scores equal those of spaCy and conlleval."""
 
 from pathlib import Path
 
@@ -39,14 +39,14 @@ def pairs(draw: st.DrawFn) -> list[tuple[Doc, Doc]]:
     for _ in range(draw(st.integers(0, 4))):
         text = "臺北市政府警察局大安分局"[: draw(st.integers(1, 12))]
         gold = draw(annotations(len(text)))
-        # As a pipeline is: often right.
+        # As for a real pipeline, the prediction is often right.
         predicted = draw(st.one_of(st.just(gold), annotations(len(text))))
         found.append((make(text, gold), make(text, predicted)))
     return found
 
 
 def counts(found: list[tuple[Doc, Doc]]) -> dict[str, list[int]]:
-    """Right, wrong and missed entities, by label."""
+    """Return label → numbers of right, wrong and missed entities."""
     table = count_entities(compare(found))
     return dict(zip(table.groups, table.counts.sum(axis=0).tolist(), strict=True))
 
@@ -56,7 +56,7 @@ def scores(found: list[tuple[Doc, Doc]]) -> Summary:
 
 
 @given(pairs())
-def test_scores_are_those_of_spacy(found: list[tuple[Doc, Doc]]) -> None:
+def test_scores_equal_those_of_spacy(found: list[tuple[Doc, Doc]]) -> None:
     ours, examples = scores(found), [Example(predicted, gold) for gold, predicted in found]
     theirs = get_ner_prf(examples)
     for label, (p, r, f, _) in ours.groups.items():
@@ -72,11 +72,11 @@ def test_scores_are_those_of_spacy(found: list[tuple[Doc, Doc]]) -> None:
 
 
 @given(pairs())
-def test_scores_are_those_of_conlleval_on_strict_tags(found: list[tuple[Doc, Doc]]) -> None:
+def test_scores_equal_those_of_conlleval_on_strict_tags(found: list[tuple[Doc, Doc]]) -> None:
     seqeval = pytest.importorskip("seqeval.metrics.v1")
     iob2 = pytest.importorskip("seqeval.scheme").IOB2
     gold, predicted = ([_iob2(pair[i]) for pair in found] for i in (0, 1))
-    if counts(found):  # seqeval takes no empty list
+    if counts(found):  # seqeval raises for an empty list
         p, r, f, _ = seqeval.precision_recall_fscore_support(
             gold, predicted, average="micro", scheme=iob2, zero_division=0
         )
@@ -88,7 +88,7 @@ def _iob2(doc: Doc) -> list[str]:
     return [tag.replace("U-", "B-").replace("L-", "I-") for tag in tags]
 
 
-def test_a_wrong_end_or_label_is_both_wrong_and_missed() -> None:
+def test_entity_with_wrong_end_or_label_is_wrong_and_missed() -> None:
     gold = make("臺北市的台積電和我", [(0, 3, "GPE"), (4, 7, "ORG"), (8, 9, "PERSON")])
     predicted = make("臺北市的台積電和我", [(0, 2, "GPE"), (4, 7, "PRODUCT"), (8, 9, "PERSON")])
     assert counts([(gold, predicted)]) == {
@@ -104,19 +104,19 @@ def test_entities_are_compared_within_their_document() -> None:
     assert counts([(gold, predicted), (predicted, gold)]) == {"GPE": [0, 1, 1]}
 
 
-def test_documents_tokenized_in_two_ways_compare() -> None:
+def test_documents_with_different_tokens_can_be_compared() -> None:
     gold = Doc(NLP.vocab, words=["臺北市", "的", "夏天"], spaces=[False] * 3, ents=["B-GPE", "O", "O"])
     assert counts([(gold, make("臺北市的夏天", [(0, 3, "GPE")]))]) == {"GPE": [1, 0, 0]}
     assert [entity_of(ent) for ent in gold.ents] == [Entity(0, 3, "GPE")]
 
 
-def test_documents_without_gold_are_left_out() -> None:
+def test_documents_without_gold_annotations_are_ignored() -> None:
     unknown = NLP.make_doc("臺北市")
     assert counts([(unknown, make("臺北市", [(0, 3, "GPE")]))]) == {}
     assert counts([(make("臺北市", []), make("臺北市", [(0, 3, "GPE")]))]) == {"GPE": [0, 1, 0]}
 
 
-def test_predictions_in_unannotated_text_are_neither_right_nor_wrong() -> None:
+def test_predictions_in_unannotated_text_are_ignored() -> None:
     gold = NLP.make_doc("臺北市的台積電")
     gold.set_ents([Span(gold, 0, 3, label="GPE")], default="missing")
     predicted = make("臺北市的台積電", [(0, 3, "GPE"), (4, 7, "ORG")])
@@ -132,7 +132,7 @@ def test_no_predictions_give_zero_and_not_nan(found: list[tuple[Doc, Doc]]) -> N
     assert micro_f(found) == 0.0
 
 
-def test_shares_are_written_as_percentages_with_two_digits() -> None:
+def test_json_has_percentages_with_two_digits() -> None:
     gold = make("臺北市的台積電和我", [(0, 3, "A"), (4, 7, "A"), (8, 9, "A")])
     predicted = make("臺北市的台積電和我", [(0, 3, "A"), (4, 7, "A"), (7, 8, "A")])
     found = scores([(gold, predicted)]).to_json()["groups"]["A"]  # type: ignore[index]
@@ -141,14 +141,14 @@ def test_shares_are_written_as_percentages_with_two_digits() -> None:
     assert {key: found[key] for key in ("p", "r", "f", "gold")} == {"p": 100.0, "r": 33.33, "f": 50.0, "gold": 3}  # type: ignore[index]
 
 
-def test_a_pipeline_is_scored_as_nlp_evaluate_scores_it(tiny_nlp: Language) -> None:
+def test_micro_f_equals_that_of_nlp_evaluate(tiny_nlp: Language) -> None:
     texts = ["蔡英文在臺北市。", "鴻海的郭台銘去台中市。", "好"]
     golds = [make(text, ents) for text, ents in zip(texts, [[(0, 3, "PERSON")], [(0, 2, "GPE")], []], strict=True)]
     evaluated = tiny_nlp.evaluate([Example(tiny_nlp.make_doc(gold.text), gold) for gold in golds])
     assert micro_f((gold, tiny_nlp(gold.text)) for gold in golds) == pytest.approx(100 * evaluated["ents_f"])
 
 
-def test_a_folder_with_several_splits_is_refused(nlp: Language, tiny_corpus: Path) -> None:
+def test_folder_with_several_splits_raises(nlp: Language, tiny_corpus: Path) -> None:
     with pytest.raises(CorpusError, match=r"\[ZT732\] .*train\.spacy, dev\.spacy, test\.spacy"):
         read_golds(nlp, tiny_corpus)
     assert len(list(read_golds(nlp, tiny_corpus / "dev.spacy"))) == 8

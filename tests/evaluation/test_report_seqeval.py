@@ -1,4 +1,4 @@
-"""What papers report, from the package that papers use."""
+"""Test that seqeval's report agrees with our scores."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from .helpers import document, documents
 
 
 @given(st.lists(documents(), max_size=4))
-def test_both_modes_agree_with_ours(found: list[ComparedDoc]) -> None:
+def test_both_modes_agree_with_our_scores(found: list[ComparedDoc]) -> None:
     pytest.importorskip("seqeval")
     summary = summarize(count_entities(found), resamples=2)
     reports = seqeval_reports(found)
@@ -34,12 +34,12 @@ def test_both_modes_agree_with_ours(found: list[ComparedDoc]) -> None:
                 assert row["f1-score"] == pytest.approx(scores.f.value)
 
 
-def test_entities_become_tags_of_characters() -> None:
+def test_entities_become_iob2_tags() -> None:
     entities = [Entity(0, 3, "A"), Entity(3, 4, "A"), Entity(5, 7, "B-C")]
     assert iob2_tags(entities, 8) == ["B-A", "I-A", "I-A", "B-A", "O", "B-B-C", "I-B-C", "O"]
 
 
-def test_without_seqeval_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_seqeval_raises_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "has_seqeval", lambda: False)
     with pytest.raises(ValueError, match=r"^\[ZT402\] .*pip install .*\[evaluate\]"):
         seqeval_reports([document("A", "A")])

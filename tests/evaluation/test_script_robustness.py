@@ -1,4 +1,4 @@
-"""The same documents in another script."""
+"""Test scores on the same documents in other scripts."""
 
 import pytest
 import spacy
@@ -41,7 +41,7 @@ def test_variants_are_swapped_both_ways() -> None:
 
 
 @pytest.mark.parametrize("name", script_conversions())
-def test_entities_stay_where_they_are(name: str) -> None:
+def test_conversions_keep_entities_and_tokens(name: str) -> None:
     gold = make("臺北 市的台積電", (0, 3, "GPE"), (4, 7, "ORG"))
     new = respelled(gold, script_conversions()[name](gold.text))
     assert new.text != gold.text
@@ -50,17 +50,17 @@ def test_entities_stay_where_they_are(name: str) -> None:
     assert [token.ent_iob for token in new] == [token.ent_iob for token in gold]
 
 
-def test_gaps_in_the_annotation_stay() -> None:
+def test_conversions_keep_missing_annotations() -> None:
     gold = make("臺北市的台積電", (0, 3, "GPE"), default="missing")
     assert [token.ent_iob for token in respelled(gold, swap_variants(gold.text))] == [3, 1, 1, 0, 0, 0, 0]
 
 
-def test_the_simplified_text_is_simplified() -> None:
+def test_simplified_conversion() -> None:
     assert script_conversions()["Simplified"]("國立臺灣大學") == "国立台湾大学"
 
 
 @pytest.mark.parametrize("pattern", ["臺", "台"])
-def test_what_a_script_costs_is_measured(pattern: str) -> None:
+def test_loss_in_another_script_is_measured(pattern: str) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": [{"TEXT": pattern}]}])  # type: ignore[attr-defined]
     golds = [make(f"在{pattern}", (1, 2, "GPE")), make("好")]
@@ -71,7 +71,7 @@ def test_what_a_script_costs_is_measured(pattern: str) -> None:
     assert found.to_json()["changed"] == 1
 
 
-def test_a_pipeline_that_folds_variants_loses_nothing(tiny_nlp: Language) -> None:
+def test_pipeline_that_normalizes_variants_loses_nothing(tiny_nlp: Language) -> None:
     golds = [make("蔡英文在臺北市。", (0, 3, "PERSON"), (4, 7, "GPE")), make("台積電。", (0, 3, "ORG"))]
     table = count_entities(compare(predict_golds(tiny_nlp, golds)))
     found = script_scores(tiny_nlp, golds, table, resamples=50, seed=0)["variants swapped"]

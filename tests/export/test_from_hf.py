@@ -1,4 +1,4 @@
-"""A token classification checkpoint as a pipeline: it finds what the checkpoint finds."""
+"""Pipelines converted from token classification checkpoints predict the same entities as the checkpoint."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeT:
 
 
 def argmax_of(checkpoint: Path, text: str) -> list[str]:
-    """The labels that transformers gives each character."""
+    """Return the most probable label of each character, computed with transformers."""
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
@@ -52,7 +52,7 @@ def argmax_of(checkpoint: Path, text: str) -> list[str]:
 
 
 def entities_of(labels: list[str], *, has_ends: bool) -> list[tuple[int, int, str]] | None:
-    """What these labels say, in a scheme with E and S or without; None where they are not legal together."""
+    """Decode labels of a scheme with or without E and S to entities; None if the sequence is not legal."""
     found: list[tuple[int, int, str]] = []
     inside: tuple[int, str] | None = None
     for i, text in enumerate([*labels, "O"]):
@@ -77,13 +77,13 @@ def entities_of(labels: list[str], *, has_ends: bool) -> list[tuple[int, int, st
 
 
 @pytest.mark.parametrize("scheme", list(SCHEMES))
-def test_it_finds_what_the_argmax_says_wherever_that_is_legal(scheme: str, checkpoint: MakeT) -> None:
+def test_entities_are_those_of_the_argmax_where_its_tags_are_legal(scheme: str, checkpoint: MakeT) -> None:
     n_legal = n_found = 0
     for seed in range(3):
         folder = checkpoint(scheme, seed=seed)
         nlp = pipeline_from_hf(str(folder))
         for text in TEXTS:
-            # Random weights say something legal of a few characters at a time.
+            # The labels of random weights are rarely legal for more than a few characters.
             for size in (1, 2, 3, 60):
                 labels = argmax_of(folder, text[:size]) if size < 4 or seed == 0 else []
                 expected = entities_of(labels, has_ends=scheme != "BIO") if labels else None
@@ -97,7 +97,7 @@ def test_it_finds_what_the_argmax_says_wherever_that_is_legal(scheme: str, check
 
 
 @pytest.mark.parametrize("family", ["bert", "albert", "electra", "deberta-v2", "qwen2", "llama"])
-def test_emissions_are_the_scores_of_the_checkpoint(family: str, checkpoint: MakeT) -> None:
+def test_emissions_are_the_logits_of_the_checkpoint(family: str, checkpoint: MakeT) -> None:
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     folder = checkpoint("BIOES", family)
@@ -111,12 +111,12 @@ def test_emissions_are_the_scores_of_the_checkpoint(family: str, checkpoint: Mak
     doc = nlp.get_pipe("transformer")(nlp.make_doc(text))
     (emissions,) = component.model.predict([doc])
     order = [SCHEMES["BIOES"].index(tag) for tag in component.scheme.tags]
-    # A token of several pieces has the mean of their hidden states, and the head is linear.
+    # The vector of a token is the mean over its wordpieces. The head is linear, so its emissions are means, too.
     expected = [scores[words == i].mean(0).numpy()[order] for i in range(len(text))]
     np.testing.assert_allclose(emissions, expected, atol=1e-4)
 
 
-def test_it_comes_back_with_no_checkpoint_in_sight(checkpoint: MakeT, tmp_path: Path) -> None:
+def test_a_saved_pipeline_loads_without_the_checkpoint(checkpoint: MakeT, tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "base", labels=SCHEMES["BIO"])
     nlp = pipeline_from_hf(str(folder))
     nlp.to_disk(tmp_path / "pipeline")
@@ -127,7 +127,7 @@ def test_it_comes_back_with_no_checkpoint_in_sight(checkpoint: MakeT, tmp_path: 
         assert [(e.text, e.label_, e._.score) for e in one.ents] == [(e.text, e.label_, e._.score) for e in two.ents]
 
 
-def test_fine_tuning_begins_where_the_checkpoint_ends(checkpoint: MakeT, tiny_corpus: Path) -> None:
+def test_fine_tuning_starts_with_the_classifier_of_the_checkpoint(checkpoint: MakeT, tiny_corpus: Path) -> None:
     base = str(checkpoint("BIO"))
     overrides = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
     config = load_config(ROOT / "configs" / "transformer.cfg", overrides=overrides | {"paths.base": base})
@@ -166,13 +166,13 @@ def test_labels_without_names_are_refused(checkpoint: MakeT, tmp_path: Path) -> 
         pipeline_from_hf(str(folder))
 
 
-def test_labels_in_no_scheme_are_refused(checkpoint: MakeT, tmp_path: Path) -> None:
+def test_labels_in_no_tag_scheme_are_refused(checkpoint: MakeT, tmp_path: Path) -> None:
     folder = save_with(tmp_path / "a", rename("O", "NOUN", "VERB", "ADJ", "ADV"), checkpoint("BIO"))
     with pytest.raises(ValueError, match=r"\[ZT355\] The label 'NOUN'"):
         pipeline_from_hf(str(folder))
 
 
-def test_a_base_without_a_head_is_refused(checkpoint: MakeT, tmp_path: Path) -> None:
+def test_a_checkpoint_without_a_head_is_refused(checkpoint: MakeT, tmp_path: Path) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     AutoModel.from_pretrained(checkpoint("BIO")).save_pretrained(tmp_path / "base")
@@ -181,17 +181,17 @@ def test_a_base_without_a_head_is_refused(checkpoint: MakeT, tmp_path: Path) -> 
         pipeline_from_hf(str(tmp_path / "base"))
 
 
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[ZT321\]"):
         pipeline_from_hf(str(tmp_path / "nowhere"))
 
 
-def test_a_checkpoint_of_other_labels_or_another_width_is_refused(
+def test_a_checkpoint_with_other_labels_or_width_is_refused(
     checkpoint: MakeT, tmp_path: Path, tiny_nlp: Language
 ) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT353\] .* is 32 wide"):
+    with pytest.raises(ValueError, match=r"\[ZT353\] .* has 32 inputs"):
         create_init_from_hf_v1(str(checkpoint("BIO")))(tiny_nlp)
     other = save_with(tmp_path / "a", rename("O", "B-X", "I-X", "B-Y", "I-Y"), checkpoint("BIO"))
     nlp = pipeline_from_hf(str(checkpoint("BIO")))
-    with pytest.raises(ValueError, match=r"\[ZT354\] .*It has X, Y; the component GPE, ORG"):
+    with pytest.raises(ValueError, match=r"\[ZT354\] .*labels: X, Y\) .*labels: GPE, ORG"):
         create_init_from_hf_v1(str(other))(nlp)

@@ -1,4 +1,4 @@
-"""A folder of `export-onnx` in 8 bits finds what it found in float32, and says what has changed."""
+"""Quantized exported models predict nearly the same as in float32, and the differences are measured."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def gold(nlp: spacy.Language) -> Doc:
     return doc
 
 
-def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+def test_the_int8_graph_replaces_that_of_float32(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
     nlp = spacy.load(tiny_onnx[0])
     found = quantize_onnx(nlp, folder, golds=[gold(nlp)] * (module.AT_ONCE + 1))
     names = ["model.onnx", "model.onnx.data", "pieces.npz", "pipeline.json"]
@@ -51,26 +51,28 @@ def test_it_takes_the_place_of_float32(tiny_onnx: tuple[Path, Path], folder: Pat
     assert before == after
 
 
-def test_without_gold_there_is_no_f(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+def test_f_is_not_measured_without_gold_documents(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
     found = quantize_onnx(spacy.load(tiny_onnx[0]), folder)
     assert (found.f_score_before, found.f_score) == (None, None)
 
 
-def test_what_is_read_without_spacy_finds_the_same(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+def test_the_runtime_finds_the_same_entities_with_int8(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
     nlp = spacy.load(tiny_onnx[0])
     quantize_onnx(nlp, folder)
     (found,) = load(folder, threads=1)([SENTENCE])
     assert [each[:3] for each in found] == ENTITIES
 
 
-def test_what_is_lost_is_seen(tiny_onnx: tuple[Path, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_of_precision_is_measured(
+    tiny_onnx: tuple[Path, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("spacy_zh_tw_ner.export.quantize_onnx.LARGEST_WEIGHT", 1)
     found = quantize_onnx(spacy.load(tiny_onnx[0]), folder)
     assert found.same < found.characters - 5
     assert found.difference > 0.5
 
 
-def test_the_component_decodes_as_it_is_set(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
+def test_f_is_measured_with_min_score_and_temperature(tiny_onnx: tuple[Path, Path], folder: Path) -> None:
     nlp = spacy.load(tiny_onnx[0])
     nlp.get_pipe("ner").min_score = 1.0  # type: ignore[attr-defined]
     nlp.get_pipe("ner").temperature = 50.0  # type: ignore[attr-defined]
@@ -86,7 +88,7 @@ def normal(*shape: int) -> Floats:
 
 
 def write_model(path: Path, **weights: Floats) -> Path:
-    """Rows of a table, two layers with one weight, products of hidden states as in attention, and a head."""
+    """Write a graph with an embedding table, two layers that share a weight, an attention product and a head."""
     tensors = {"table": normal(ROWS, WIDTH), "layer": normal(WIDTH, WIDTH) / 8, "head": normal(WIDTH, 5), **weights}
     steps = [
         ("Gather", ["table", "ids"], "picked"),
@@ -128,12 +130,12 @@ def weights_of(path: Path) -> dict[str, npt.NDArray[Any]]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in load_graph(path).graph.initializer}
 
 
-def test_emissions_are_nearly_the_same(both: tuple[Path, Path]) -> None:
+def test_int8_emissions_are_nearly_the_same(both: tuple[Path, Path]) -> None:
     before, after = map(run, both)
     assert 0 < np.abs(after - before).max() < 0.05 * np.abs(before).max()
 
 
-def test_the_head_and_products_of_hidden_states_stay(both: tuple[Path, Path]) -> None:
+def test_the_head_and_attention_products_stay_in_float32(both: tuple[Path, Path]) -> None:
     kinds = [node.op_type for node in load_graph(both[1]).graph.node]
     assert (kinds.count("MatMulInteger"), kinds.count("MatMul")) == (2, 3)
     found, expected = weights_of(both[1]), weights_of(both[0])
@@ -144,7 +146,7 @@ def test_the_head_and_products_of_hidden_states_stay(both: tuple[Path, Path]) ->
         "layer_int8_scale",
         "table_int8",
         "table_int8_scale",
-    ]  # what two read is once
+    ]  # the shared weight is stored once
 
 
 def test_sums_of_two_products_fit_into_16_bits(both: tuple[Path, Path]) -> None:
@@ -152,7 +154,7 @@ def test_sums_of_two_products_fit_into_16_bits(both: tuple[Path, Path]) -> None:
     assert 2 * 255 * LARGEST_WEIGHT < 2**15 <= 2 * 255 * (LARGEST_WEIGHT + 1)
 
 
-def test_small_columns_and_rows_are_not_lost_to_large_ones(tmp_path: Path) -> None:
+def test_columns_and_rows_have_their_own_scales(tmp_path: Path) -> None:
     layer, table = normal(WIDTH, WIDTH), normal(ROWS, WIDTH)
     layer[:, 1] *= 1e-6
     layer[:, 2] = table[3] = 0
@@ -168,7 +170,7 @@ def test_small_columns_and_rows_are_not_lost_to_large_ones(tmp_path: Path) -> No
     assert not rounded[1].any()
 
 
-def test_weights_stand_beside_the_graph_where_pages_begin(both: tuple[Path, Path]) -> None:
+def test_large_weights_are_page_aligned_in_a_second_file(both: tuple[Path, Path]) -> None:
     path = both[1]
     graph, beside = load_graph(path, load_external_data=False).graph, path.with_name("model.onnx.data")
     places = {
@@ -177,10 +179,12 @@ def test_weights_stand_beside_the_graph_where_pages_begin(both: tuple[Path, Path
         if tensor.data_location == TensorProto.EXTERNAL
     }
     assert sorted(places) == ["head", "layer_int8", "table_int8"]
-    assert {place["location"] for place in places.values()} == {"model.onnx.data"}  # wherever the folder goes
+    assert {place["location"] for place in places.values()} == {
+        "model.onnx.data"
+    }  # relative, so that the folder can be moved
     assert all(int(place["offset"]) % PAGE == 0 for place in places.values())
     assert beside.stat().st_size < both[0].stat().st_size / 2
     emissions = run(path)
-    session = InferenceSession(path, providers=["CPUExecutionProvider"])  # as it is mapped
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])  # maps the weights from the file
     (mapped,) = session.run(None, {"ids": np.arange(0, ROWS, 3)})
     assert np.array_equal(mapped, emissions)

@@ -1,4 +1,4 @@
-"""`nlp.pipe` takes batches that are bounded by characters."""
+"""Test that `nlp.pipe` limits the number of characters of a batch."""
 
 import pytest
 import spacy
@@ -14,7 +14,7 @@ from spacy_zh_tw_ner.language import divide
 @given(
     texts=st.lists(st.text(max_size=12), max_size=30), max_items=st.integers(1, 8), max_characters=st.integers(1, 40)
 )
-def test_a_stream_is_divided_in_order(texts: list[str], max_items: int, max_characters: int) -> None:
+def test_batches_keep_the_order_and_the_limits(texts: list[str], max_items: int, max_characters: int) -> None:
     batches = list(divide(iter(texts), max_items=max_items, max_characters=max_characters))
     assert [text for batch in batches for text in batch] == texts
     assert all(1 <= len(batch) <= max_items for batch in batches)
@@ -22,7 +22,7 @@ def test_a_stream_is_divided_in_order(texts: list[str], max_items: int, max_char
     assert all(len(batch) == max_items or sum(map(len, batch)) >= max_characters for batch in batches[:-1])
 
 
-def test_no_component_sees_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_processes_all_texts_in_limited_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "BATCH_CHARACTERS", 10)
     nlp = spacy.blank("zh_tw")
     events: list[str] = []

@@ -1,4 +1,4 @@
-"""`spacy.blank("zh_tw")`: the language, its stop words and its numbers."""
+"""Test `spacy.blank("zh_tw")`: tokenizer, config, stop words and numbers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from spacy_zh_tw_ner.language.defaults import STOP_WORDS, like_num
 from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer
 
 
-def test_blank_builds_the_language_with_characters_as_tokens(nlp: Language) -> None:
+def test_blank_pipeline_has_characters_as_tokens(nlp: Language) -> None:
     assert type(nlp) is TraditionalChinese
     assert nlp.lang == nlp.vocab.lang == "zh_tw"
     assert type(nlp.tokenizer) is CharTokenizer
@@ -24,16 +24,16 @@ def test_blank_builds_the_language_with_characters_as_tokens(nlp: Language) -> N
     assert {token.lang_ for token in doc} == {"zh_tw"}
 
 
-def test_the_config_names_the_tokenizer_that_the_language_uses(nlp: Language) -> None:
+def test_config_has_the_default_tokenizer(nlp: Language) -> None:
     assert nlp.config["nlp"]["lang"] == "zh_tw"
     assert nlp.config["nlp"]["tokenizer"]["@tokenizers"] == "spacy-zh-tw-ner.CharTokenizer.v1"
 
 
-def test_the_writing_system_has_no_case_and_no_letters(nlp: Language) -> None:
+def test_writing_system_has_no_case_and_no_letters(nlp: Language) -> None:
     assert nlp.vocab.writing_system == {"direction": "ltr", "has_case": False, "has_letters": False}
 
 
-def test_max_length_is_ten_million_characters_and_can_be_chosen() -> None:
+def test_max_length_is_ten_million_characters_and_can_be_set() -> None:
     assert spacy.blank("zh_tw").max_length == 10_000_000
     small = TraditionalChinese(max_length=5)
     assert len(small("一二三四五")) == 5
@@ -41,7 +41,7 @@ def test_max_length_is_ten_million_characters_and_can_be_chosen() -> None:
         small("一二三四五六")
 
 
-def test_a_blank_pipeline_comes_back_from_disk_as_it_went(tmp_path: Path) -> None:
+def test_blank_pipeline_is_saved_and_loaded(tmp_path: Path) -> None:
     settings = {"group": ["digit"], "normalize": ["variants"], "script": None}
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", **settings}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
@@ -79,7 +79,7 @@ def test_stop_words_are_words_of_one_to_five_han_characters() -> None:
     assert len(STOP_WORDS) > 300
 
 
-def test_stop_words_hold_function_words_and_no_content_words(nlp: Language) -> None:
+def test_stop_words_are_function_words(nlp: Language) -> None:
     assert {"的", "了", "我們", "因為", "裡", "為什麼", "與", "於"} <= STOP_WORDS
     assert STOP_WORDS.isdisjoint(
         {"臺", "北", "市", "人", "國", "臺灣", "總統", "公司", "一", "三", "百", "的话", "们", "这"}
@@ -100,7 +100,7 @@ def test_stop_words_hold_function_words_and_no_content_words(nlp: Language) -> N
         *("3萬", "３萬", "1.5億", "1,200萬", "3百萬"),
     ],
 )
-def test_what_reads_as_a_number_is_like_num(text: str) -> None:
+def test_like_num_accepts_numbers(text: str) -> None:
     assert like_num(text)
 
 
@@ -112,16 +112,16 @@ def test_what_reads_as_a_number_is_like_num(text: str) -> None:
         *("，", "。", "%", "％", ".", "-", "+", "/", "１２３年", "a1", "5G", "1.2.3", "1,20", "1/", "/2", "NT$"),
     ],
 )
-def test_what_does_not_read_as_a_number_is_not_like_num(text: str) -> None:
+def test_like_num_rejects_other_texts(text: str) -> None:
     assert not like_num(text)
 
 
-def test_like_num_is_asked_of_each_character(nlp: Language) -> None:
+def test_like_num_of_single_characters(nlp: Language) -> None:
     doc = nlp("一起買參本，共３百萬元")
     assert "".join(token.text for token in doc if token.like_num) == "一參３百萬"
 
 
-def test_like_num_is_asked_of_whole_runs_where_digits_are_grouped() -> None:
+def test_like_num_of_grouped_digits() -> None:
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "group": ["digit", "latin"]}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     assert [token.text for token in nlp("iPhone１５有128GB") if token.like_num] == ["１５", "128"]

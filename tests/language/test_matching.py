@@ -1,4 +1,4 @@
-"""Matchers find a word whichever way it is written: the example of the language's documentation."""
+"""Test that matchers on NORM find all spellings, with the example in the docstring of the language."""
 
 import inspect
 import textwrap
@@ -14,13 +14,13 @@ def example() -> str:
     return textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
 
 
-def test_the_example_of_the_documentation_runs() -> None:
+def test_example_of_the_docstring_runs() -> None:
     code = example()
     assert code.count("assert") == 2
     exec(code, {"spacy": spacy, "Matcher": Matcher, "PhraseMatcher": PhraseMatcher})
 
 
-def test_without_variants_or_on_orth_a_pattern_finds_its_own_characters() -> None:
+def test_pattern_without_variants_or_on_orth_matches_its_characters_only() -> None:
     folded = {"nlp": {"tokenizer": {"normalize": ["width", "variants"]}}}
     for nlp, attr in ((spacy.blank("zh_tw"), "NORM"), (spacy.blank("zh_tw", config=folded), "ORTH")):
         phrases = PhraseMatcher(nlp.vocab, attr=attr)

@@ -1,4 +1,4 @@
-"""What `initialize`, `resume_training` and `create_optimizer` give teaches in a loop that steps no schedule."""
+"""Test that optimizers of `initialize`, `resume_training` and `create_optimizer` train without stepping schedules."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -32,7 +32,7 @@ GROUPED = {"@optimizers": "spacy-zh-tw-ner.GroupedOptimizer.v1", "encoder_rate":
         (lambda: constant_then(0.0, 200_000, constant(0.1)), 0.0),
     ],
 )
-def test_the_rate_is_the_highest_and_the_schedule_is_still_there(schedule: Callable[[], Any], peak: float) -> None:
+def test_rate_is_the_peak_and_the_schedule_is_kept(schedule: Callable[[], Any], peak: float) -> None:
     optimizer = start_at_peak(Adam(schedule()))
     assert optimizer.learn_rate == pytest.approx(peak)
     rates = []
@@ -43,13 +43,13 @@ def test_the_rate_is_the_highest_and_the_schedule_is_still_there(schedule: Calla
     assert rates[: len(expected)] == expected
 
 
-def test_what_is_no_rate_is_left_alone() -> None:
+def test_schedules_of_other_settings_do_not_change() -> None:
     optimizer = start_at_peak(Adam(0.1, L2=warmup_linear(0.1, 5, 20)))  # type: ignore[arg-type]
     assert (optimizer.learn_rate, optimizer.L2) == (0.1, 0.0)
 
 
 @pytest.mark.parametrize("name", ["bilstm", "transformer", "lora", "qlora", "curated"])
-def test_the_optimizer_of_every_config_teaches(name: str) -> None:
+def test_optimizer_of_every_config_starts_at_its_peak(name: str) -> None:
     optimizer_block = read_config(name).interpolate()["training"]["optimizer"]
     nlp = spacy.blank("zh_tw", config={"training": {"optimizer": optimizer_block}})
     optimizer = nlp.create_optimizer()
@@ -58,46 +58,48 @@ def test_the_optimizer_of_every_config_teaches(name: str) -> None:
     assert sorted(rates.values()) == sorted(wanted)
 
 
-def learns(nlp: Language, optimizer: Any) -> None:
+def check_learns(nlp: Language, optimizer: Any) -> None:
     example = Example.from_dict(nlp.make_doc(TEXT), {"entities": ENTITIES})
     for _ in range(50):
         nlp.update([example], sgd=optimizer, losses={})
     assert [(ent.start_char, ent.end_char, ent.label_) for ent in nlp(TEXT).ents] == ENTITIES
 
 
-def test_a_loaded_pipeline_learns(tiny_pipeline: Path) -> None:
+def test_loaded_pipeline_can_be_trained(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
-    learns(nlp, nlp.resume_training())
+    check_learns(nlp, nlp.resume_training())
 
 
-def test_a_pipeline_learns_whose_run_has_ended(tiny_pipeline: Path) -> None:
+def test_resume_training_creates_a_new_optimizer_after_a_run(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
     optimizer = nlp.resume_training()
     for _ in range(1000):
         optimizer.step_schedules()
     assert optimizer.learn_rate == 0.0
-    learns(nlp, nlp.resume_training())
+    check_learns(nlp, nlp.resume_training())
     assert nlp.resume_training(sgd=optimizer) is optimizer
 
 
-def test_a_loaded_pipeline_learns_where_no_optimizer_is_given(tiny_pipeline: Path) -> None:
-    learns(spacy.load(tiny_pipeline), None)
+def test_loaded_pipeline_can_be_trained_without_an_optimizer(tiny_pipeline: Path) -> None:
+    check_learns(spacy.load(tiny_pipeline), None)
 
 
 @pytest.mark.parametrize("in_head", [False, True])
-def test_a_loaded_transformer_learns(tiny_checkpoint: Callable[[str], Path], tmp_path: Path, in_head: bool) -> None:
+def test_loaded_transformer_can_be_trained(
+    tiny_checkpoint: Callable[[str], Path], tmp_path: Path, in_head: bool
+) -> None:
     make_pipeline(tiny_checkpoint("bert"), tmp_path, inside_head=in_head)
     nlp = spacy.load(tmp_path, config={"training": {"optimizer": GROUPED}})
     before = nlp.resume_training()
     assert (before.learn_rate, before.encoder_rate) == (0.005, 0.005)
-    learns(nlp, before)
+    check_learns(nlp, before)
 
 
-def test_an_initialized_pipeline_learns(tiny_pipeline: Path) -> None:
+def test_initialized_pipeline_can_be_trained(tiny_pipeline: Path) -> None:
     fix_random_seed(0)
     nlp = spacy.load(tiny_pipeline)
     example = Example.from_dict(nlp.make_doc(TEXT), {"entities": ENTITIES})
     fresh = spacy.util.load_model_from_config(nlp.config)
     fresh.config["initialize"]["components"] = {}
     fresh.config["initialize"]["after_init"] = None
-    learns(fresh, fresh.initialize(lambda: [example]))
+    check_learns(fresh, fresh.initialize(lambda: [example]))

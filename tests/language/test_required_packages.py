@@ -1,4 +1,4 @@
-"""Components of other projects are refused before they fail, where a package is missing or too new."""
+"""Test the errors for components of other projects whose package is missing or does not work with numpy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def update(nlp: Language, exclude: list[str]) -> dict[str, float]:
     return nlp.update([example], sgd=nlp.resume_training(), exclude=exclude)
 
 
-def test_curated_transformers_are_trained_with_older_numpy_only(
+def test_training_curated_transformers_with_new_numpy_raises(
     tiny_checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nlp = curated(tiny_checkpoint("bert"))
@@ -29,10 +29,10 @@ def test_curated_transformers_are_trained_with_older_numpy_only(
     monkeypatch.setattr(np, "__version__", "2.4.0")
     with pytest.raises(PipelineError, match=r'\[ZT696\] .*transformer.* numpy 2\.4\.0.*`pip install "numpy<2\.4"`'):
         update(nlp, [])
-    assert [ent.text for ent in nlp(SENTENCE).ents] == found  # nothing was changed, and it predicts
+    assert [ent.text for ent in nlp(SENTENCE).ents] == found  # the pipeline has not changed, and still predicts
 
 
-def test_what_is_not_trained_may_be_any_component(
+def test_excluded_components_are_not_checked(
     tiny_checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nlp = curated(tiny_checkpoint("bert"))
@@ -40,19 +40,19 @@ def test_what_is_not_trained_may_be_any_component(
     assert update(nlp, ["transformer", "ner"]) == {}
 
 
-def test_a_factory_that_nobody_has_keeps_the_error_of_spacy(nlp: Language) -> None:
+def test_unknown_factory_raises_the_error_of_spacy(nlp: Language) -> None:
     with pytest.raises(ValueError, match="E002"):
         nlp.add_pipe("no_such_factory")
 
 
-def test_a_missing_factory_names_its_package(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_raises_with_the_install_command(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Language, "has_factory", classmethod(lambda cls, name: False))
     with pytest.raises(MissingExtraError, match=r"\[ZT695\] .*`pip install spacy-curated-transformers`"):
         nlp.add_pipe("curated_transformer")
 
 
 @pytest.mark.parametrize("config", [{}, {"model": {"tok2vec": {"get_spans": {"@span_getters": "spacy.doc.v1"}}}}])
-def test_with_all_packages_nothing_is_refused(nlp: Language, config: dict[str, object]) -> None:
+def test_installed_packages_pass(nlp: Language, config: dict[str, object]) -> None:
     from spacy_zh_tw_ner.language.required_packages import require_factory
 
     assert "transformer" in spacy.registry.factories

@@ -1,4 +1,4 @@
-"""Scores and evidence where other components merge and split tokens."""
+"""Test that scores and evidence survive when other components merge and split tokens."""
 
 import pickle
 import warnings
@@ -92,7 +92,7 @@ CHANGES: dict[str, Callable[[Doc], None]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_scores_survive_retokenizing_and_every_way_to_store_a_document(change: str, way: str) -> None:
+def test_scores_survive_retokenizing_and_serialization(change: str, way: str) -> None:
     doc = scored_doc()
     expected = {(TEXT[start:end], label): score for (start, end, label), score in ENTS.items()}
     CHANGES[change](doc)
@@ -104,7 +104,7 @@ def test_scores_survive_retokenizing_and_every_way_to_store_a_document(change: s
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in ("as_doc", "from_docs", "JSON")])
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_groups_hold_the_same_characters(change: str, way: str) -> None:
+def test_span_groups_keep_their_characters(change: str, way: str) -> None:
     doc = scored_doc()
     CHANGES[change](doc)
     again = WAYS[way](doc)
@@ -115,9 +115,9 @@ def test_the_groups_hold_the_same_characters(change: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_tokens_merged_across_a_border_leave_each_entity_its_score(way: str) -> None:
+def test_merges_across_entity_boundaries_keep_scores(way: str) -> None:
     doc = scored_doc()
-    # 訪問美 and 到臺 lose what they have of an entity, 北市。 gains a character.
+    # The merged tokens 訪問美 and 到臺 lose their part of an entity; the entity 北市 gains the character 。.
     merge((2, 5), (14, 16), (16, 19))(doc)
     assert [ent.text for ent in doc.ents][-1] == "北市。"
     assert all(isinstance(ent._.score, float) for ent in doc.ents), found(doc)
@@ -126,14 +126,14 @@ def test_tokens_merged_across_a_border_leave_each_entity_its_score(way: str) -> 
     again.to_bytes()
 
 
-def test_an_entity_that_another_component_changes_has_no_score() -> None:
+def test_entities_changed_by_other_components_have_no_score() -> None:
     doc = scored_doc()
     doc.ents = [Span(doc, 0, 5, "PERSON"), Span(doc, 5, 6, "LOC"), *doc.ents[2:]]
     doc.ents = list(doc.ents)
     assert [ent._.score for ent in doc.ents] == [None, None, 0.7, 0.6, 0.5]
 
 
-def test_joined_documents_have_the_scores_of_each() -> None:
+def test_joined_documents_keep_scores() -> None:
     one, two = scored_doc(), scored_doc()
     merge_entities(one)
     joined = Doc.from_docs([one, two])
@@ -142,17 +142,20 @@ def test_joined_documents_have_the_scores_of_each() -> None:
 
 @pytest.mark.parametrize("again", [way for way in WAYS if way not in ("as_doc", "from_docs", "JSON")])
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "as_doc"])
-def test_documents_that_were_stored_are_retokenized(way: str, again: str) -> None:
+def test_stored_documents_can_be_retokenized(way: str, again: str) -> None:
     doc = WAYS[way](scored_doc())
     merge_entities(doc)
     stored = WAYS[again](doc)
-    if (way, again) not in (("from_docs", "DocBin"), ("JSON", "DocBin")):  # both keep other halves of the scores
+    if (way, again) not in (
+        ("from_docs", "DocBin"),
+        ("JSON", "DocBin"),
+    ):  # these two store different parts of the scores
         assert list(found(stored).values()) == list(ENTS.values())
     assert [span.text for span in doc.spans["ner"]] == [ent.text for ent in doc.ents]
     assert Doc.from_docs([doc, doc]).to_json()["spans"]["ner"]
 
 
-def test_groups_of_a_user_are_retokenized_too() -> None:
+def test_groups_of_users_survive_retokenizing() -> None:
     doc = NLP.make_doc(TEXT)
     doc.spans.setdefault("mine", []).append(doc[15:18])
     doc.spans["other"] = [doc[0:3]]
@@ -160,14 +163,14 @@ def test_groups_of_a_user_are_retokenized_too() -> None:
     assert [span.text for key in ("mine", "other") for span in doc.spans[key]] == ["臺北市", "林小華"]
 
 
-def test_groups_of_other_languages_are_those_of_spacy() -> None:
+def test_other_languages_have_groups_of_spacy() -> None:
     doc = spacy.blank("en").make_doc("a b c")
     doc.spans["x"] = [doc[0:2]]
     assert type(doc.spans["x"]) is SpanGroup
     assert type(Doc(doc.vocab).from_bytes(doc.to_bytes()).spans["x"]) is SpanGroup
 
 
-def test_a_version_of_spacy_without_these_methods_is_left_as_it_is() -> None:
+def test_class_without_the_methods_is_not_changed() -> None:
     class Groups:
         pass
 
@@ -175,7 +178,7 @@ def test_a_version_of_spacy_without_these_methods_is_left_as_it_is() -> None:
     assert keep_on_characters()
 
 
-def test_a_group_of_spacy_survives_once_a_score_was_read() -> None:
+def test_reading_scores_converts_a_group_of_spacy() -> None:
     doc = scored_doc()
     ours = doc.spans["ner"]
     doc.spans["ner"] = SpanGroup(doc, name="ner", spans=list(ours), attrs=ours.attrs)
@@ -184,14 +187,14 @@ def test_a_group_of_spacy_survives_once_a_score_was_read() -> None:
     assert len(list(doc.spans["ner"])) == len(ENTS)
 
 
-def test_scores_of_an_earlier_run_are_forgotten() -> None:
+def test_writing_scores_replaces_earlier_scores() -> None:
     doc = scored_doc()
     write_scores(doc, Prediction((Entity(0, 3, "PERSON"),), (0.25,)))
     assert [ent._.score for ent in doc.ents] == [0.25, None, None, None, None]
     assert [value for key, value in doc.user_data.items() if key[1] == "score"] == [0.25]
 
 
-def test_a_group_keeps_ids_and_takes_new_spans() -> None:
+def test_group_keeps_ids_and_accepts_new_spans() -> None:
     doc = NLP.make_doc(TEXT)
     group: Any = CharacterSpans(doc, name="x", spans=[Span(doc, 15, 18, "GPE", kb_id="Q1867", span_id="a")])
     doc.spans["x"] = group
@@ -209,7 +212,7 @@ def test_a_group_keeps_ids_and_takes_new_spans() -> None:
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 17), st.integers(2, 6)), max_size=4))
-def test_a_document_never_raises(merges: list[tuple[int, int]]) -> None:
+def test_documents_with_any_merges_can_be_stored(merges: list[tuple[int, int]]) -> None:
     doc = scored_doc()
     for start, length in merges:
         if start < len(doc) - 1:
@@ -222,7 +225,7 @@ def test_a_document_never_raises(merges: list[tuple[int, int]]) -> None:
         again.to_bytes()
 
 
-def test_a_pipeline_with_merge_entities_runs_in_processes(tiny_nlp: Language, tiny_texts: list[str]) -> None:
+def test_merge_entities_works_in_processes(tiny_nlp: Language, tiny_texts: list[str]) -> None:
     nlp = tiny_nlp
     merged = nlp.add_pipe("merge_entities")
     try:

@@ -1,4 +1,4 @@
-"""While a pipeline is loaded, torch reads weights without pickle, also those of components of other packages."""
+"""Test that torch loads weights without pickle while a pipeline is loaded, also for components of other packages."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from spacy_zh_tw_ner.language import NOT_WEIGHTS_ONLY, WEIGHTS_ONLY
 
 
 class Watcher:
-    """A component that notes what torch is told."""
+    """A component that records the environment variable for torch when it is loaded."""
 
     seen: list[str | None]
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_torch_is_told_and_told_no_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_is_set_while_loading_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (WEIGHTS_ONLY, NOT_WEIGHTS_ONLY):
         monkeypatch.delenv(name, raising=False)
     watcher: Any = spacy.load(folder).get_pipe("weights_watcher")
@@ -46,7 +46,7 @@ def test_torch_is_told_and_told_no_more(folder: Path, monkeypatch: pytest.Monkey
     assert WEIGHTS_ONLY not in os.environ
 
 
-def test_whoever_has_decided_is_obeyed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_set_by_the_user_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NOT_WEIGHTS_ONLY, "1")
     watcher: Any = spacy.load(folder).get_pipe("weights_watcher")
     assert watcher.seen == [None]

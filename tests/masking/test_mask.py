@@ -38,6 +38,13 @@ def test_a_surface_is_masked_wherever_it_occurs() -> None:
     assert [ent.label for ent in masked.entities] == ["PERSON"] * 3  # no longer an organisation
 
 
+def test_a_repetition_at_the_end_of_the_text_ends_there() -> None:
+    text = "王小明、王小、王小"
+    masked = Masker().mask_text(text, [Found(0, 3, "PERSON", None), Found(4, 6, "PERSON", None)])
+    assert [text[r.start : r.end] for r in masked.replacements] == ["王小明", "王小", "王小"]
+    assert masked.replacements[-1].end == len(text)
+
+
 def test_spellings_of_one_entity_have_one_number() -> None:
     phones = {"0912-345-678": "PHONE", "０９１２３４５６７８": "PHONE", "0987654321": "PHONE"}
     assert mask(make_doc("、".join(phones), phones)).text == "〔電話1〕、〔電話1〕、〔電話2〕"

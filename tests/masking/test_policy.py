@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from spacy_zh_tw_ner import extras
 from spacy_zh_tw_ner.errors import MissingExtraError, UsageError
-from spacy_zh_tw_ner.masking import MaskingPolicy, make_policy, policy, read_policy
+from spacy_zh_tw_ner.masking import MaskingPolicy, make_policy, read_policy
 from spacy_zh_tw_ner.masking.labels import PLACEHOLDERS
 from spacy_zh_tw_ner.taiwan import LABELS
 
@@ -78,7 +79,7 @@ def test_what_is_wrong_is_one_sentence_and_its_remedy(tmp_path: Path, text: str,
 
 
 def test_python_3_10_needs_tomli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "is_installed", lambda module: False)
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install tomli")):
         read_policy(write(tmp_path, WHOLE))

@@ -1,4 +1,4 @@
-"""The way down: in the order of the guide, only steps that save, until it fits."""
+"""Memory reductions: changes in the order of their levels, each of which saves memory, until the config fits."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.planning.recipe import read_recipe
 
 
-def test_it_goes_down_in_order_and_stops_where_it_fits() -> None:
+def test_reductions_are_ordered_by_level_and_stop_when_the_config_fits() -> None:
     config = read_config("12gb-base")
     total = make_plan(read_recipe(config)).total
     reductions = list(reduce_memory(config, 2.0))
@@ -23,7 +23,7 @@ def test_it_goes_down_in_order_and_stops_where_it_fits() -> None:
 
 
 @pytest.mark.usefixtures("shallow")
-def test_every_reduction_is_a_config_that_trains() -> None:
+def test_each_reduction_gives_a_config_that_can_be_built() -> None:
     config = with_settings(read_config("transformer"), {"paths.base": "hfl/chinese-macbert-large"})
     reductions = list(reduce_memory(config, 0.4))
     names = " ".join(reduction.change for reduction in reductions)
@@ -44,7 +44,7 @@ def test_a_large_vocabulary_is_trimmed_first() -> None:
 
 
 @pytest.mark.usefixtures("shallow")
-def test_what_fits_nowhere_goes_down_to_the_end() -> None:
+def test_all_reductions_are_tried_if_none_suffices() -> None:
     reductions = list(reduce_memory(read_config("12gb-7b-qlora"), 0.5))
     assert reductions
     assert not reductions[-1].plan.fits(0.5)

@@ -1,4 +1,4 @@
-"""What a plan says, against what real steps on a CPU ask for, by torch's own profiler."""
+"""Memory plans agree with training steps on a CPU, measured with torch's profiler, and with published limits."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,7 +59,7 @@ def config(sizes: dict[str, int], settings: BackboneSettings) -> Any:
 
 
 def measured_peak(backbone: Backbone, n: int, length: int) -> int:
-    """What torch's allocator gives out at once in a real step, by the profiler."""
+    """Return the peak of allocated bytes in a training step, measured with torch's profiler."""
     backbone.train()
     input_ids, mask = torch.randint(0, 500, (n, length)), torch.ones(n, length, dtype=torch.long)
     mask[0, -1] = 0
@@ -82,7 +82,9 @@ def measured_peak(backbone: Backbone, n: int, length: int) -> int:
 
 @pytest.mark.parametrize("sizes", [SMALL, LARGER], ids=["small", "larger"])
 @pytest.mark.parametrize("name", CASES)
-def test_it_says_what_the_profiler_measures(name: str, sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_planned_peak_is_that_of_the_profiler(
+    name: str, sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from transformers import AutoModel
 
     settings = CASES[name]
@@ -94,7 +96,7 @@ def test_it_says_what_the_profiler_measures(name: str, sizes: dict[str, int], mo
     assert planned == pytest.approx(measured_peak(real, 6, 96), rel=0.1)
 
 
-def test_allocations_know_views_and_what_is_let_go() -> None:
+def test_allocations_ignore_views_and_subtract_freed_tensors() -> None:
     present = torch.empty(1000)
     with Allocations([present]) as allocations:
         one = torch.empty(100)
@@ -103,7 +105,7 @@ def test_allocations_know_views_and_what_is_let_go() -> None:
         assert (allocations.live, allocations.peak) == (400, 400)
         two = torch.empty(50)
         del one
-        assert allocations.live == 600  # the view still holds it
+        assert allocations.live == 600  # the view keeps the storage alive
         del view
         assert (allocations.live, allocations.peak) == (200, 600)
     del two
@@ -115,25 +117,25 @@ def recipe(**changes: Any) -> Recipe:
 
 
 @pytest.mark.parametrize(("n", "length"), [(8, 512), (16, 430), (32, 280)])
-def test_the_largest_batches_that_were_published_for_12_gb_fit_and_the_next_ones_do_not(n: int, length: int) -> None:
-    """Of BERT-base in fp32 on a K80, before there was fused attention."""
+def test_published_largest_batches_for_12_gb_fit_and_larger_ones_do_not(n: int, length: int) -> None:
+    """Published largest batches of BERT-base in fp32 on a K80 with 12 GB, without fused attention."""
     assert make_plan(recipe(n_windows=n, length=length)).fits(12)
     if n > 8:
         assert not make_plan(recipe(n_windows=n, length=min(512, length * 5 // 4))).fits(12)
 
 
-def test_weights_gradients_and_states_are_counted_by_hand() -> None:
+def test_weights_gradients_and_states_of_bert_base_are_right() -> None:
     plan = make_plan(recipe(n_windows=1, length=64))
     assert plan.parameters == plan.trainable == 101_677_056
     assert plan.gradients == 4 * plan.trainable
-    assert plan.weights == pytest.approx(4 * plan.trainable, rel=1e-3)  # and buffers
+    assert plan.weights == pytest.approx(4 * plan.trainable, rel=1e-3)  # plus buffers
     assert plan.optimizer == 8 * plan.trainable
     assert plan.total == sum(plan.to_dict()[part] for part in ("weights", "gradients", "optimizer", "activations")) + (
         plan.head + plan.context
     )
 
 
-def test_four_bits_are_four_bits() -> None:
+def test_nf4_weights_take_about_four_bits() -> None:
     base = BackboneSettings("Qwen/Qwen2-0.5B", lora=LoraSettings(8), memory=MemorySettings(precision="bf16"))
     plain = make_plan(recipe(settings=base, n_windows=1, length=64))
     packed = make_plan(recipe(settings=replace(base, quantization=QuantizationSettings()), n_windows=1, length=64))
@@ -144,7 +146,7 @@ def test_four_bits_are_four_bits() -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_states_are_those_that_the_optimizer_makes(name: str) -> None:
+def test_planned_states_have_the_size_of_real_optimizer_states(name: str) -> None:
     layer = nn.Linear(256, 128)
     backbone = torch.nn.ModuleDict({"layer": layer})
     optimizer = build_optimizer(name, [{"params": list(backbone.parameters()), "lr": 1e-3}])
@@ -160,12 +162,12 @@ def test_states_are_those_that_the_optimizer_makes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in preset_names() if preset_notes(name)["vram"]])
-def test_every_preset_fits_its_card(name: str) -> None:
+def test_each_preset_fits_into_its_gpu(name: str) -> None:
     config = read_config(name)
     assert make_plan(read_recipe(config)).fits(preset_notes(name)["vram"])
 
 
-def test_the_plan_of_7_billion_weights_holds_them_in_four_gigabytes() -> None:
+def test_a_7b_model_in_nf4_takes_about_four_gib() -> None:
     trimmed = read_recipe(read_config("12gb-7b-qlora"))
     plan = make_plan(replace(trimmed, settings=replace(trimmed.settings, trim=False)))
     assert plan.parameters == pytest.approx(7.07e9, rel=0.01)
@@ -199,14 +201,14 @@ def test_a_base_in_a_folder_is_trimmed_as_in_training(
     backbone_on_meta.cache_clear()
 
 
-def test_two_shallow_models_tell_of_the_deep_one() -> None:
+def test_the_total_extrapolated_from_shallow_models_is_right() -> None:
     large = read_recipe(read_config("12gb-large-lora"))
     assert total_by_depth(large, "cuda") == pytest.approx(make_plan(large).total, rel=0.02)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["12gb-base", "12gb-large-lora"])
-def test_the_largest_batch_fits_and_a_tenth_more_does_not(name: str) -> None:
+def test_the_estimated_largest_batch_is_right_within_a_tenth(name: str) -> None:
     own, vram = read_recipe(read_config(name)), 6.0
     batches = {length: n for length, n in largest_batches(own, vram).items() if length >= 128}
     assert batches
@@ -215,7 +217,7 @@ def test_the_largest_batch_fits_and_a_tenth_more_does_not(name: str) -> None:
         assert not make_plan(replace(own, n_windows=int(n * 1.1) + 1, length=length)).fits(vram)
 
 
-def test_a_batch_that_does_not_fit_is_planned_in_parts() -> None:
+def test_a_batch_that_does_not_fit_is_planned_in_micro_batches() -> None:
     large = recipe(n_windows=64)
     plan = in_micro_batches(large, 12)
     assert plan is not None
@@ -227,7 +229,7 @@ def test_a_batch_that_does_not_fit_is_planned_in_parts() -> None:
 
 
 @pytest.mark.parametrize("family", ["bert", "albert", "electra", "deberta-v2", "qwen2"])
-def test_any_family_can_be_planned(family: str, tiny_checkpoint: Callable[[str], Any]) -> None:
+def test_all_model_families_can_be_planned(family: str, tiny_checkpoint: Callable[[str], Any]) -> None:
     attention = "bidirectional" if family == "qwen2" else None
     for settings in (
         BackboneSettings(str(tiny_checkpoint(family)), attention=attention),

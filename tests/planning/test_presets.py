@@ -1,4 +1,4 @@
-"""Presets are small, complete, and refuse what no config has."""
+"""Presets have the settings of their guides, and unknown configs and settings are refused."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from spacy_zh_tw_ner.errors import PlanError, UsageError
 from spacy_zh_tw_ner.planning.presets import config_folder, preset_names, read_config, with_settings
 from spacy_zh_tw_ner.planning.recipe import batch_settings, read_recipe, sentences_at_once
 
-# Of the guides: sentences at once, before an update, pieces, optimizer, precision, checkpointing, frozen layers
+# Settings of the guides: batch size, batch size × accumulation, wordpieces per window, optimizer, precision, gradient
+# checkpointing, frozen layers
 TABLE = {
     "12gb-start": (16, 16, 256, "adamw", "fp16", False, 0),
     "12gb-base": (16, 32, 512, "adamw", "fp16", False, 0),
@@ -23,12 +24,12 @@ TABLE = {
 }
 
 
-def test_all_are_there() -> None:
+def test_all_presets_are_listed() -> None:
     assert set(preset_names()) == {*TABLE, "cpu-bilstm"}
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_each_is_the_recipe_of_its_guide(name: str) -> None:
+def test_each_preset_has_the_settings_of_its_guide(name: str) -> None:
     recipe = read_recipe(read_config(name))
     memory = recipe.settings.memory
     assert TABLE[name] == (
@@ -40,28 +41,28 @@ def test_each_is_the_recipe_of_its_guide(name: str) -> None:
         memory.gradient_checkpointing,
         memory.freeze_layers,
     )
-    assert memory.micro_batch == "auto"  # whatever the plan says, memory does not run out
+    assert memory.micro_batch == "auto"  # no out-of-memory error, even if the plan is wrong
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_each_is_small_and_says_what_it_is_for(name: str) -> None:
+def test_each_preset_is_short_and_begins_with_a_comment(name: str) -> None:
     lines = (config_folder() / f"{name}.cfg").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 30
     assert lines[0].startswith("# ")
 
 
-def test_rates_of_encoder_and_head_are_those_of_the_4_gb_guide() -> None:
+def test_the_4gb_preset_has_the_learning_rates_of_its_guide() -> None:
     optimizer = read_config("4gb").interpolate()["training"]["optimizer"]
     assert optimizer["encoder_rate"]["initial_rate"] == 5e-5
     assert optimizer["head_rate"]["initial_rate"] == 5e-3
 
 
-def test_a_name_that_is_wrong_is_told_the_nearest() -> None:
+def test_a_misspelled_config_name_gets_a_suggestion() -> None:
     with pytest.raises(PlanError, match=r"ZT602.*Did you mean '12gb-large-lora'"):
         read_config("12gb-lage-lora")
 
 
-def test_a_name_that_is_near_to_none_gets_the_list_alone() -> None:
+def test_an_unknown_config_name_gets_the_list_of_names_only() -> None:
     with pytest.raises(PlanError, match=r"ZT602") as caught:
         read_config("nope.cfg")
     assert "Did you mean" not in str(caught.value)
@@ -75,14 +76,14 @@ def test_a_name_that_is_near_to_none_gets_the_list_alone() -> None:
         ("components.transfomer.model.name", "components.transformer.model.name"),
     ],
 )
-def test_a_setting_that_no_config_has_is_told_the_nearest(path: str, near: str, tmp_path: Path) -> None:
+def test_an_unknown_setting_gets_a_suggestion(path: str, near: str, tmp_path: Path) -> None:
     preset = tmp_path / "own.cfg"
     preset.write_text(f'[preset]\nextends = "transformer"\n\n[settings]\n{path} = 1\n', encoding="utf-8")
-    with pytest.raises(UsageError, match=rf"ZT601.*own\.cfg sets '{path}'.*nearest: '{near}'"):
+    with pytest.raises(UsageError, match=rf"ZT601.*own\.cfg sets '{path}'.*nearest is '{near}'"):
         read_config(preset)
 
 
-def test_settings_that_a_config_leaves_out_can_be_set_all_the_same() -> None:
+def test_settings_missing_in_the_config_can_be_set() -> None:
     config = with_settings(
         read_config("transformer"), {"training.accumulate_gradient": 4, "components.ner.overwrite": 1}
     )
@@ -91,20 +92,20 @@ def test_settings_that_a_config_leaves_out_can_be_set_all_the_same() -> None:
     assert read_recipe(memory).settings.memory.freeze_layers == 2
 
 
-def test_a_setting_inside_a_block_where_spacy_has_a_plain_value_can_be_set() -> None:
-    """spaCy's own learn_rate is a number, that of our configs a schedule."""
+def test_a_setting_of_a_block_can_be_set_where_spacy_has_a_plain_value() -> None:
+    """spaCy's default learn_rate is a number; that of our configs is a schedule."""
     config = with_settings(read_config("bilstm"), {"training.optimizer.learn_rate.warmup_steps": 5})
     assert config["training"]["optimizer"]["learn_rate"]["warmup_steps"] == 5
 
 
-def test_a_file_that_is_no_config_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_config_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.cfg"
     path.write_text("this is no config", encoding="utf-8")
     with pytest.raises(PlanError, match="ZT603"):
         read_config(path)
 
 
-def test_a_preset_may_stand_on_another(tmp_path: Path) -> None:
+def test_a_preset_can_extend_another_preset(tmp_path: Path) -> None:
     path = tmp_path / "own.cfg"
     path.write_text('[preset]\nextends = "4gb"\n\n[settings]\ntraining.max_steps = 7\n', encoding="utf-8")
     config = read_config(path)
@@ -126,22 +127,22 @@ def test_a_preset_may_stand_on_another(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_batchers_tell_how_much_runs_at_once(batcher: dict[str, object], expected: int) -> None:
+def test_the_batch_size_is_derived_from_the_batcher(batcher: dict[str, object], expected: int) -> None:
     assert sentences_at_once(batcher, 128) == expected
 
 
-def test_a_batcher_without_a_size_is_told() -> None:
+def test_a_batcher_without_a_size_is_refused() -> None:
     with pytest.raises(PlanError, match="ZT606"):
         sentences_at_once({"@batchers": "mine.v1"}, 128)
 
 
-def test_a_batch_is_said_in_a_configs_words() -> None:
+def test_batch_settings_change_the_recipe_of_a_config() -> None:
     config = read_config("12gb-base")
     changed = with_settings(config, batch_settings(read_recipe(config), 3, 100))
     recipe = read_recipe(changed)
     assert (recipe.n_windows, recipe.length, recipe.accumulate) == (3, 100, 2)
 
 
-def test_what_learns_from_nothing_needs_no_plan() -> None:
+def test_a_config_without_a_transformer_is_refused() -> None:
     with pytest.raises(PlanError, match="ZT604"):
         read_recipe(read_config("cpu-bilstm"))

@@ -1,4 +1,4 @@
-"""Both recognizers do what the Protocol says: a spaCy pipeline, and the model that was exported from it."""
+"""The recognizers of a spaCy pipeline and of the model exported from it fulfil the protocol alike."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ def both(tiny_onnx: tuple[Path, Path]) -> list[Recognizer]:
     return [load_recognizer(str(folder), threads=1) for folder in tiny_onnx]
 
 
-def test_the_source_decides_which_one_it_is(both: list[Recognizer]) -> None:
+def test_the_kind_of_recognizer_depends_on_the_source(both: list[Recognizer]) -> None:
     assert [type(recognizer) for recognizer in both] == [SpacyRecognizer, ExportedRecognizer]
     assert both[0].labels == both[1].labels
     assert both[0].evidence_labels == both[1].evidence_labels
     assert both[0].min_score == both[1].min_score
 
 
-def test_entities_are_the_same(both: list[Recognizer]) -> None:
+def test_both_recognizers_find_the_same_entities(both: list[Recognizer]) -> None:
     spacy_found, exported_found = (recognizer(TEXTS) for recognizer in both)
     assert [[ent[:3] for ent in found] for found in spacy_found] == [
         [ent[:3] for ent in found] for found in exported_found
@@ -35,7 +35,7 @@ def test_entities_are_the_same(both: list[Recognizer]) -> None:
     assert spacy_found[1] == ()
 
 
-def test_documents_have_the_entities_that_are_found(both: list[Recognizer]) -> None:
+def test_documents_have_the_found_entities_and_scores(both: list[Recognizer]) -> None:
     for recognizer in both:
         kept, seen = DocBin(store_user_data=True), []
         for doc, found in recognize_docs(recognizer, TEXTS):
@@ -57,7 +57,7 @@ def test_a_text_that_is_not_unicode_fails_the_check(both: list[Recognizer]) -> N
             recognizer([TEXTS[0], "\ud83d台"])
 
 
-def test_a_text_beyond_the_limit_of_another_language_fails_the_check() -> None:
+def test_a_text_longer_than_max_length_fails_the_check() -> None:
     import spacy
 
     nlp = spacy.blank("en")
@@ -68,7 +68,7 @@ def test_a_text_beyond_the_limit_of_another_language_fails_the_check() -> None:
         recognizer.check("a" * 11)
 
 
-def test_an_exported_model_is_a_source_and_no_pipeline(tiny_onnx: tuple[Path, Path]) -> None:
+def test_an_exported_model_is_a_source_but_not_a_pipeline(tiny_onnx: tuple[Path, Path]) -> None:
     for folder in tiny_onnx:
         assert source_folder(str(folder)) == folder
     for find in (pipeline_folder, load_pipeline):

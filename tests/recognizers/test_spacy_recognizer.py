@@ -1,4 +1,4 @@
-"""Recognizer of a spaCy pipeline: labels, and characters that are known before the first text."""
+"""Recognizer of a spaCy pipeline: labels, learned characters, and normal forms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +14,14 @@ from spacy_zh_tw_ner.recognizers.spacy_recognizer import SpacyRecognizer, big5
 from spacy_zh_tw_ner.safe_points import interrupted_by
 
 
-def test_big5_is_what_taiwan_writes() -> None:
+def test_big5_lists_the_characters_used_in_taiwan() -> None:
     characters = big5()
     assert len(characters) == len(set(characters)) > 13_000
     assert set("臺台灣鼎，。「」Aa0!") <= set(characters)
     assert not set(" \n们") & set(characters)
 
 
-def test_a_text_of_usual_characters_teaches_nothing(
+def test_learned_characters_add_no_lexemes_or_wordpieces_later(
     tiny_checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nlp: Language = pipeline_from_hf(str(tiny_checkpoint("bert")))
@@ -38,7 +38,7 @@ def test_a_text_of_usual_characters_teaches_nothing(
         assert len(nlp.vocab) == n_lexemes
 
 
-def test_labels_are_those_of_components_that_set_entities(tiny_nlp: Language) -> None:
+def test_labels_come_from_components_that_set_entities(tiny_nlp: Language) -> None:
     assert SpacyRecognizer(tiny_nlp).labels == ("GPE", "ORG", "PERSON")
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "LAW", "pattern": "民法"}])  # type: ignore[attr-defined]
@@ -46,12 +46,12 @@ def test_labels_are_those_of_components_that_set_entities(tiny_nlp: Language) ->
     assert SpacyRecognizer(nlp).labels == ("LAW",)
 
 
-def test_normal_forms_come_with_entities_in_slices_too(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entities_have_normal_forms_also_in_slices(tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = spacy.load(tiny_pipeline)
     text = "蔡英文總統在臺北市接見台積電董事長。"
     assert {entity.normalized for entity in SpacyRecognizer(nlp)([text])[0]} == {None}
     component = nlp.add_pipe("zh_tw_normalizer")
-    # The tiny recognizer finds no dates or amounts: places get a form instead.
+    # The tiny recognizer finds no dates or amounts, so this test normalizes places instead.
     monkeypatch.setattr(component, "normalized_labels", {"GPE"})
     monkeypatch.setattr(normalizer, "normalize", lambda text, *_, **__: text[::-1])
     recognizer = SpacyRecognizer(nlp)

@@ -1,4 +1,4 @@
-"""What an exported folder says is checked before it is used."""
+"""Files of exported models are checked before they are used."""
 
 import json
 import shutil
@@ -57,25 +57,25 @@ BAD = [
 
 
 @pytest.mark.parametrize(("key", "value"), BAD, ids=[f"{key}-{i}" for i, (key, _) in enumerate(BAD)])
-def test_values_out_of_range_are_refused(key: str, value: Any, folder: Path) -> None:
+def test_settings_out_of_range_are_refused(key: str, value: Any, folder: Path) -> None:
     write(folder, **{key: value})
     with pytest.raises(UnreadableFileError, match=r"\[ZT6\d\d\].*exported"):
         read_folder(folder)
 
 
-def test_what_is_illegal_is_forbidden_whatever_the_file_says(folder: Path) -> None:
+def test_illegal_transitions_are_forbidden_even_if_the_file_allows_them(folder: Path) -> None:
     write(folder, matrix=[[0.0] * N_TAGS] * N_TAGS)
     assert (read_folder(folder).transitions.matrix < -1e29).any()
 
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "null", "[1]", '{"format": 1, "labels": NaN', "\ud800"])
-def test_what_is_no_json_is_refused(text: str, folder: Path) -> None:
+def test_a_pipeline_json_that_is_not_a_json_object_is_refused(text: str, folder: Path) -> None:
     (folder / "pipeline.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UnreadableFileError):
         read_folder(folder)
 
 
-def test_pieces_that_inflate_to_gigabytes_are_refused(folder: Path) -> None:
+def test_wordpieces_that_decompress_to_gigabytes_are_refused(folder: Path) -> None:
     header = "{'descr': '<i4', 'fortran_order': False, 'shape': (100000000,), }".ljust(117) + "\n"
     with zipfile.ZipFile(folder / "pieces.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("ids", "counts"):
@@ -93,7 +93,7 @@ def test_pieces_that_inflate_to_gigabytes_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["counts of 0", "negative counts", "fewer ids", "negative ids", "fewer counts"])
-def test_pieces_that_are_not_there_are_refused(change: str, folder: Path) -> None:
+def test_missing_or_negative_wordpieces_are_refused(change: str, folder: Path) -> None:
     with np.load(folder / "pieces.npz") as arrays:
         ids, counts = arrays["ids"].copy(), arrays["counts"].copy()
     if change == "counts of 0":
@@ -111,7 +111,7 @@ def test_pieces_that_are_not_there_are_refused(change: str, folder: Path) -> Non
         read_folder(folder)
 
 
-def test_ids_beyond_the_embeddings_are_refused_when_it_is_loaded(folder: Path) -> None:
+def test_wordpiece_ids_beyond_the_embeddings_are_refused_at_loading(folder: Path) -> None:
     with np.load(folder / "pieces.npz") as arrays:
         ids, counts = arrays["ids"].copy(), arrays["counts"].copy()
     ids[-1] = 2**20
@@ -132,7 +132,7 @@ def test_ids_beyond_the_embeddings_are_refused_when_it_is_loaded(folder: Path) -
         ("own.data", -8, 8, "ZT645"),
     ],
 )
-def test_weights_of_a_graph_stay_in_its_folder(
+def test_weights_outside_the_folder_or_file_are_refused(
     location: str, offset: int, length: int, code: str, folder: Path
 ) -> None:
     from onnx import TensorProto, external_data_helper, helper
@@ -155,7 +155,7 @@ def test_weights_of_a_graph_stay_in_its_folder(
         require_own_weights(folder / "bad.onnx")
 
 
-def test_new_folders_have_hashes_which_are_checked(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
+def test_hashes_of_an_exported_model_are_checked(tiny_onnx: tuple[Path, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_onnx[1], tmp_path / "onnx")
     hashes = json.loads((folder / "pipeline.json").read_bytes())["sha256"]
     assert set(hashes) == {path.name for path in folder.iterdir()} - {"pipeline.json"}

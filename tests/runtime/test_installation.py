@@ -1,4 +1,4 @@
-"""The documented line that installs the runtime alone is enough to read an exported model."""
+"""The documented command that installs only the runtime is enough to use an exported model."""
 
 import json
 import os
@@ -30,12 +30,12 @@ def documented_line() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (ROOT / "spacy_zh_tw_ner").is_dir(), reason="the source is not here")
-@pytest.mark.skipif(sys.platform == "win32", reason="the line is written for bash")
-def test_numpy_and_onnxruntime_are_all_it_takes(tmp_path: Path) -> None:
+@pytest.mark.skipif(not (ROOT / "spacy_zh_tw_ner").is_dir(), reason="needs the source tree")
+@pytest.mark.skipif(sys.platform == "win32", reason="the documented command needs bash")
+def test_the_runtime_needs_only_numpy_and_onnxruntime(tmp_path: Path) -> None:
     clone, environment = tmp_path / "clone", tmp_path / "environment"
     clone.mkdir()
-    for name in SOURCES:  # pip builds in a copy, and leaves nothing in the repository
+    for name in SOURCES:  # pip builds in a copy, so it writes nothing into the repository
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, clone / name)
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}

@@ -1,4 +1,4 @@
-"""A long text has the entities and the probabilities that it has as a short one."""
+"""A text processed in chunks has the same entities and scores as one processed whole."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from spacy_zh_tw_ner.tokenization.word_list import Hints, WordList
 
 
 @pytest.mark.parametrize("hints", [{"bonus": 9.0}, {"override": True}])
-def test_a_long_text_is_read_as_a_short_one(
+def test_a_text_in_chunks_has_the_entities_of_the_whole_text(
     tiny_onnx: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, hints: dict[str, Any]
 ) -> None:
     read = load(tiny_onnx[1])

@@ -16,7 +16,7 @@ MODEL = Path(__file__).parents[1] / "saved" / "v0_1_0" / "exported" / "model.onn
 
 
 @pytest.mark.parametrize("value", [None, "1"])
-def test_a_session_leaves_no_file_and_sends_nothing(value: str | None, tmp_path: Path) -> None:
+def test_a_session_writes_no_file_and_sends_no_telemetry(value: str | None, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     if value is not None:

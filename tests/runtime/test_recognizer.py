@@ -1,4 +1,4 @@
-"""A folder of `export-onnx` read without torch and spaCy finds what its pipeline finds."""
+"""The recognizer of an exported model finds the same entities as its pipeline."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def compare(both: tuple[Language, Recognizer], texts: list[str], hints: list[Hin
 
 @pytest.mark.parametrize("min_score", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize("temperature", [1.0, 0.3])
-def test_it_finds_what_the_pipeline_finds(
+def test_the_exported_model_finds_the_entities_of_the_pipeline(
     both: tuple[Language, Recognizer],
     tiny_onnx: tuple[Path, Path],
     tmp_path: Path,
@@ -66,7 +66,7 @@ def test_it_finds_what_the_pipeline_finds(
 
 
 @pytest.mark.parametrize("believed", [{"bonus": 30.0}, {"bonus": 1.0}, {"override": True}])
-def test_words_are_weighed_and_set_as_the_pipeline_does(
+def test_gazetteer_matches_have_the_same_effect_as_in_the_pipeline(
     both: tuple[Language, Recognizer], believed: dict[str, Any]
 ) -> None:
     hints = [Hints(tuple(WORDS.find(text)), **believed) for text in TEXTS]
@@ -77,7 +77,7 @@ def test_words_are_weighed_and_set_as_the_pipeline_does(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from([*SENTENCE, *" \nA1。é"]), max_size=60), max_size=5))
-def test_no_text_is_read_otherwise(both: tuple[Language, Recognizer], texts: list[str]) -> None:
+def test_any_text_has_the_entities_of_the_pipeline(both: tuple[Language, Recognizer], texts: list[str]) -> None:
     compare(both, texts, [Hints(tuple(WORDS.find(text)), 3.0) for text in texts])
 
 
@@ -90,7 +90,7 @@ def test_no_text_is_read_otherwise(both: tuple[Language, Recognizer], texts: lis
 def test_no_entity_has_white_space_at_an_edge(
     both: tuple[Language, Recognizer], tiny_onnx: tuple[Path, Path], texts: list[str], min_score: float, long: bool
 ) -> None:
-    """The mask comes from the text: a folder need not know of it."""
+    """The white space mask is computed from the text, not stored in the exported model."""
     nlp, _ = both
     ner = nlp.get_pipe("ner")
     before, ner.min_score = ner.min_score, min_score
@@ -108,7 +108,7 @@ def test_no_entity_has_white_space_at_an_edge(
     assert found[-1]
 
 
-def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -> None:
+def test_gazetteer_matches_that_do_not_fit_tokens_are_dropped(both: tuple[Language, Recognizer]) -> None:
     _, recognizer = both
     hints = Hints((Entity(1, 3, "GPE"), Entity(0, 99, "GPE"), Entity(2, 3, "GPE")), override=True)
     (found,) = recognizer(["好 的"], [hints])
@@ -116,6 +116,6 @@ def test_a_place_inside_a_space_is_no_place(both: tuple[Language, Recognizer]) -
     assert not any(each.start == 1 or each.end > 3 for each in found)
 
 
-def test_a_score_that_is_none_is_refused(tiny_onnx: tuple[Path, Path]) -> None:
+def test_a_min_score_out_of_range_is_refused(tiny_onnx: tuple[Path, Path]) -> None:
     with pytest.raises(ValueError, match=r"\[ZT112\] .*min_score.*1.5"):
         load(tiny_onnx[1], min_score=1.5)

@@ -1,4 +1,4 @@
-"""A real uvicorn, in a thread of this process or as `zh-tw-ner serve`."""
+"""Fixtures that run the service with uvicorn in a thread."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ import pytest
 
 @dataclass
 class Running:
-    """A service that answers at `url`."""
+    """A running service with its engine, and an HTTP client for it."""
 
     url: str
     engine: Any
@@ -68,7 +68,7 @@ def running(sources: dict[str, str], **settings: Any) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def service(tiny_pipeline: Path) -> Iterator[Running]:
-    """A service with the usual limits, and small ones for texts."""
+    """A service with default limits, except smaller ones for texts and bodies."""
     sources = {"tiny": str(tiny_pipeline), "other": str(tiny_pipeline)}
     with running(sources, max_texts=100, max_chars=10_000, max_body=1_000_000) as found:
         yield found
@@ -76,7 +76,7 @@ def service(tiny_pipeline: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def start(tiny_pipeline: Path) -> Iterator[Callable[..., Running]]:
-    """Start a service with other settings."""
+    """Function that starts a service with the given settings."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def start(tiny_pipeline: Path) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """While this event is not set, nothing is read, and the queue fills."""
+    """Event that blocks the inference thread until it is set, so that the queue fills."""
     from spacy_zh_tw_ner.service import engine
 
     gate, find = threading.Event(), engine._find

@@ -1,4 +1,4 @@
-"""The interface, spoken to through a real uvicorn."""
+"""HTTP interface of the service, called through a running uvicorn."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ def found(response: httpx.Response) -> list[list[dict[str, Any]]]:
 
 
 def refused(response: httpx.Response, status: int, code: str) -> str:
-    """The sentence of a refusal."""
+    """Check the status and code of an error response, and return its message."""
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
     error = response.json()["error"]
     assert (error["code"], error["message"][: len(code) + 2]) == (code, f"[{code}]")
@@ -38,7 +38,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_one_text(service: Running, tiny_nlp: Language) -> None:
+def test_entities_of_one_text_are_returned(service: Running, tiny_nlp: Language) -> None:
     response = service.ask({"text": SENTENCE})
     (entities,) = found(response)
     expected = tiny_nlp(SENTENCE).ents
@@ -50,7 +50,7 @@ def test_one_text(service: Running, tiny_nlp: Language) -> None:
     assert response.json()["pipeline"] == "tiny"
 
 
-def test_many_texts_in_their_order_and_none_at_all(service: Running, tiny_nlp: Language) -> None:
+def test_results_keep_the_order_of_the_texts_and_may_be_empty(service: Running, tiny_nlp: Language) -> None:
     texts = [SENTENCE, "", "  ", SENTENCE * 2, "\u0000\u200b\u2028"]
     results = found(service.ask({"texts": texts}))
     assert [[e["text"] for e in entities] for entities in results] == [
@@ -70,7 +70,7 @@ def test_offsets_are_in_the_unit_of_the_client(service: Running, unit: str, code
         assert encoded[entity["start"] * width : entity["end"] * width].decode(codec) == entity["text"]
 
 
-def test_labels_and_scores_filter(service: Running) -> None:
+def test_entities_are_filtered_by_label_and_score(service: Running) -> None:
     (everything,) = found(service.ask({"text": SENTENCE}))
     (places,) = found(service.ask({"text": SENTENCE, "labels": ["GPE", "ORG"]}))
     assert places == [entity for entity in everything if entity["label"] != "PERSON"]
@@ -81,7 +81,7 @@ def test_labels_and_scores_filter(service: Running) -> None:
     assert found(service.ask({"text": SENTENCE, "labels": []})) == [[]]
 
 
-def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> None:
+def test_a_pipeline_is_loaded_at_its_first_request(service: Running) -> None:
     assert found(service.ask({"text": SENTENCE, "pipeline": "other"})) == found(service.ask({"text": SENTENCE}))
     described = service.client.get("/v1/service").json()
     labels = ["GPE", "ORG", "PERSON"]
@@ -92,14 +92,14 @@ def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "code", "said"),
+    ("body", "status", "code", "message_part"),
     [
         (b"", 400, "ZT506", "EOF"),
         (b"{", 400, "ZT506", "line 1"),
-        (b"\xff\xfe", 400, "ZT506", "not JSON"),
+        (b"\xff\xfe", 400, "ZT506", "not valid JSON"),
         ('{"text": "臺北"}'.encode("big5"), 400, "ZT506", "unicode"),
-        (b'{"text": "\\ud83d\xe5\x8f\xb0"}', 400, "ZT506", "half of a UTF-16 pair, such as \\ud83d alone"),
-        (b'{"text": "\\udc00"}', 400, "ZT506", "half of a UTF-16 pair"),
+        (b'{"text": "\\ud83d\xe5\x8f\xb0"}', 400, "ZT506", "a lone surrogate such as \\ud83d"),
+        (b'{"text": "\\udc00"}', 400, "ZT506", "a lone surrogate"),
         (b"[" * 100_000, 400, "ZT506", "recursion"),
         (b"null", 422, "ZT508", "object"),
         (b"[]", 422, "ZT508", "object"),
@@ -117,22 +117,29 @@ def test_another_pipeline_is_loaded_when_it_is_asked_for(service: Running) -> No
         (b'{"text": "a", "min_score": "0.5"}', 422, "ZT508", "min_score: "),
         (b'{"text": "a", "labels": "GPE"}', 422, "ZT508", "labels: "),
         (b'{"text": "a", "offset_unit": "bytes"}', 422, "ZT508", "'utf16'"),
-        (b'{"text": "a", "<img onerror>": 1}', 422, "ZT508", "a field that is not known"),
-        (b'{"text": "a", "pipeline": "no"}', 422, "ZT515", "'no' here. There are: tiny, other"),
-        (b'{"text": "a", "labels": ["NO"]}', 422, "ZT516", "'NO'. It has: GPE, ORG, PERSON"),
-        (b'{"text": "%s"}' % (b"a" * 10_001), 422, "ZT508", "text: longer than 10,000 characters"),
-        (b'{"texts": ["a", "%s"]}' % (b"a" * 10_001), 422, "ZT508", "texts.1: longer"),
-        (json.dumps({"texts": ["好"] * 10_000}).encode(), 422, "ZT508", "10,000 texts, and at most 100 are allowed"),
+        (b'{"text": "a", "<img onerror>": 1}', 422, "ZT508", "has an unknown field"),
+        (b'{"text": "a", "pipeline": "no"}', 422, "ZT515", "no pipeline 'no'. Choose one of: tiny, other"),
+        (b'{"text": "a", "labels": ["NO"]}', 422, "ZT516", "'NO'. Choose from: GPE, ORG, PERSON"),
+        (
+            b'{"text": "%s"}' % (b"a" * 10_001),
+            422,
+            "ZT508",
+            "text: has 10,001 characters, more than the limit of 10,000",
+        ),
+        (b'{"texts": ["a", "%s"]}' % (b"a" * 10_001), 422, "ZT508", "texts.1: has 10,001 characters"),
+        (json.dumps({"texts": ["好"] * 10_000}).encode(), 422, "ZT508", "there are 10,000, more than the limit of 100"),
         (b'{"text": "%s"}' % (b"a" * 10_000_000), 413, "ZT507", "longer than 1,000,000 bytes"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(service: Running, body: bytes, status: int, code: str, said: str) -> None:
+def test_invalid_requests_get_a_status_code_and_message(
+    service: Running, body: bytes, status: int, code: str, message_part: str
+) -> None:
     message = refused(service.send(body), status, code)
-    assert said in message
+    assert message_part in message
     assert "onerror" not in message
 
 
-def test_a_body_of_unknown_length_is_cut_off(service: Running) -> None:
+def test_a_chunked_body_over_the_limit_gets_413(service: Running) -> None:
     def chunks() -> Any:
         yield b'{"text": "'
         for _ in range(2_000):
@@ -143,11 +150,11 @@ def test_a_body_of_unknown_length_is_cut_off(service: Running) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "", "application/json; charset=big5", "multipart/form-data"])
-def test_other_types_are_refused(service: Running, content_type: str) -> None:
+def test_other_media_types_get_415(service: Running, content_type: str) -> None:
     assert "Send application/json" in refused(service.send(b'{"text": "a"}', content_type), 415, "ZT509")
 
 
-def test_a_stream_answers_line_by_line_and_a_bad_one_spoils_no_other(service: Running) -> None:
+def test_an_invalid_line_of_a_stream_gets_an_error_and_the_others_entities(service: Running) -> None:
     lines = [
         json.dumps({"id": 1, "text": SENTENCE}),
         json.dumps({"id": 1, "text": SENTENCE + "\u2028" + SENTENCE}, ensure_ascii=False),
@@ -169,7 +176,7 @@ def test_a_stream_answers_line_by_line_and_a_bad_one_spoils_no_other(service: Ru
     ]
 
 
-def test_a_stream_may_hold_more_than_the_queue(start: Callable[..., Running]) -> None:
+def test_a_stream_may_have_more_characters_than_the_queue(start: Callable[..., Running]) -> None:
     service = start(queue_chars=500, batch_chars=200)
     body = b"".join(json.dumps({"id": i, "text": SENTENCE}).encode() + b"\n" for i in range(3_000))
     response = service.send(body, "application/x-ndjson", "/v1/entities/stream")
@@ -178,7 +185,7 @@ def test_a_stream_may_hold_more_than_the_queue(start: Callable[..., Running]) ->
     assert {len(answer["entities"]) for answer in answers} == {3}
 
 
-def test_parameters_of_a_stream_are_checked(service: Running) -> None:
+def test_query_parameters_of_a_stream_are_checked(service: Running) -> None:
     def ask(query: str, content_type: str = "application/x-ndjson") -> httpx.Response:
         return service.send(b"{}", content_type, f"/v1/entities/stream?{query}")
 
@@ -189,7 +196,7 @@ def test_parameters_of_a_stream_are_checked(service: Running) -> None:
     refused(ask("", "application/json"), 415, "ZT509")
 
 
-def test_a_full_queue_says_when_to_come_again(start: Callable[..., Running], held: threading.Event) -> None:
+def test_a_full_queue_gets_429_with_retry_after(start: Callable[..., Running], held: threading.Event) -> None:
     service = start(queue_chars=50)
     answers: list[httpx.Response] = []
     threads = [threading.Thread(target=lambda: answers.append(service.ask({"text": SENTENCE}))) for _ in range(2)]
@@ -214,7 +221,7 @@ def _reading(service: Running) -> bool:
     return service.engine.waiting == (0, 0)
 
 
-def test_a_service_that_cannot_take_more_is_not_ready(start: Callable[..., Running], held: threading.Event) -> None:
+def test_readyz_is_503_while_the_queue_is_full(start: Callable[..., Running], held: threading.Event) -> None:
     service = start(queue_chars=20)
     assert service.client.get("/readyz").json() == {"status": "ready"}
     jobs = [*service.engine.submit("tiny", ["一"])]
@@ -229,14 +236,16 @@ def test_a_service_that_cannot_take_more_is_not_ready(start: Callable[..., Runni
         job.future.result(10)
 
 
-def test_only_so_many_requests_are_held(start: Callable[..., Running], held: threading.Event) -> None:
+def test_requests_over_the_limit_get_429_but_probes_are_answered(
+    start: Callable[..., Running], held: threading.Event
+) -> None:
     service = start(max_requests=2)
     threads = [threading.Thread(target=service.ask, args=({"text": SENTENCE},)) for _ in range(2)]
     for thread in threads:
         thread.start()
     until(lambda: service.client.get("/v1/service").status_code == 429)
     assert service.client.get("/v1/service").headers["retry-after"] == "1"
-    for probe in ("/healthz", "/readyz", "/metrics"):  # a busy service is healthy
+    for probe in ("/healthz", "/readyz", "/metrics"):  # probes are exempt from the limit
         assert service.client.get(probe).status_code == 200
     held.set()
     for thread in threads:
@@ -244,15 +253,15 @@ def test_only_so_many_requests_are_held(start: Callable[..., Running], held: thr
     assert service.client.get("/v1/service").status_code == 200
 
 
-def test_an_answer_does_not_take_for_ever(start: Callable[..., Running], held: threading.Event) -> None:
+def test_a_request_over_the_time_limit_gets_503(start: Callable[..., Running], held: threading.Event) -> None:
     service = start(timeout=0.2)
-    assert "longer than 0.2 s" in refused(service.ask({"text": SENTENCE}), 503, "ZT512")
+    assert "within 0.2 s" in refused(service.ask({"text": SENTENCE}), 503, "ZT512")
     answer = service.send(json.dumps({"text": "好"}).encode(), "application/x-ndjson", "/v1/entities/stream")
     assert answer.json()["error"]["code"] == "ZT512"
     assert service.engine.waiting == (0, 0)
 
 
-def test_a_client_that_does_not_send_is_not_waited_for(start: Callable[..., Running]) -> None:
+def test_a_body_that_arrives_too_slowly_gets_408(start: Callable[..., Running]) -> None:
     service = start(body_timeout=0.2)
 
     def dawdle() -> Any:
@@ -265,7 +274,7 @@ def test_a_client_that_does_not_send_is_not_waited_for(start: Callable[..., Runn
 
 
 @pytest.mark.parametrize("path", ["/v1/entities", "/v1/entities/stream"])
-def test_nothing_is_read_for_a_client_that_is_gone(
+def test_queued_texts_of_a_disconnected_client_are_not_processed(
     start: Callable[..., Running], held: threading.Event, path: str
 ) -> None:
     service = start()
@@ -285,9 +294,9 @@ def test_nothing_is_read_for_a_client_that_is_gone(
     assert "zh_tw_ner_texts_total 1.0" in service.client.get("/metrics").text
 
 
-def test_a_key_is_wanted_where_there_is_one(start: Callable[..., Running]) -> None:
+def test_requests_without_the_configured_key_get_401(start: Callable[..., Running]) -> None:
     service = start(api_key="鑰匙 1")
-    assert "none came" in refused(service.ask({"text": "a"}), 401, "ZT514")
+    assert "the request has none" in refused(service.ask({"text": "a"}), 401, "ZT514")
     assert service.ask({"text": "a"}).headers["www-authenticate"] == "Bearer"
     refused(service.ask({"text": "a"}, Authorization="Bearer no"), 401, "ZT514")
     refused(service.client.get("/metrics"), 401, "ZT514")
@@ -298,13 +307,13 @@ def test_a_key_is_wanted_where_there_is_one(start: Callable[..., Running]) -> No
 
 
 @pytest.mark.parametrize("header", [{"Authorization": "Bearer s3cret"}, {"X-API-Key": "s3cret"}])
-def test_the_key_opens(start: Callable[..., Running], header: dict[str, str]) -> None:
+def test_the_key_is_accepted_in_both_headers(start: Callable[..., Running], header: dict[str, str]) -> None:
     service = start(api_key="s3cret")
     assert len(found(service.ask({"text": SENTENCE}, **header))[0]) == 3
     assert service.client.get("/metrics", headers=header).status_code == 200
 
 
-def test_other_sites_may_not_ask_unless_they_are_named(service: Running, start: Callable[..., Running]) -> None:
+def test_cross_origin_requests_need_an_allowed_origin(service: Running, start: Callable[..., Running]) -> None:
     origin = {"Origin": "https://example.org"}
     assert "access-control-allow-origin" not in service.ask({"text": "a"}, **origin).headers
     preflight = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
@@ -316,7 +325,7 @@ def test_other_sites_may_not_ask_unless_they_are_named(service: Running, start: 
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_figures_grow_and_their_number_does_not(service: Running) -> None:
+def test_metrics_grow_but_the_number_of_series_does_not(service: Running) -> None:
     def series() -> set[str]:
         text = service.client.get("/metrics").text
         return {line.partition(" ")[0] for line in text.split("\n") if line and line[0] != "#"}
@@ -324,7 +333,7 @@ def test_figures_grow_and_their_number_does_not(service: Running) -> None:
     service.ask({"text": SENTENCE})
     service.client.get("/先來一次")
     service.client.request("BREW", "/")
-    series()  # which is a request, too
+    series()  # counted as a request, too
     before = series()
     for i in range(20):
         service.client.get(f"/{SENTENCE}{i}")
@@ -337,7 +346,7 @@ def test_figures_grow_and_their_number_does_not(service: Running) -> None:
     assert 'zh_tw_ner_requests_total{route="/v1/entities",status="200"}' in after
 
 
-def test_logs_hold_no_text(service: Running, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_text_of_requests(service: Running, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         service.ask({"text": SENTENCE})
         service.ask({"text": SENTENCE, SENTENCE: 1})
@@ -347,7 +356,7 @@ def test_logs_hold_no_text(service: Running, caplog: pytest.LogCaptureFixture) -
         def ours() -> list[str]:
             # An earlier test's look at the metrics may be written down only now.
             records = [record for record in caplog.records if record.name.startswith("spacy_zh_tw_ner")]
-            return [said for record in records if "/metrics" not in (said := record.getMessage())]
+            return [logged for record in records if "/metrics" not in (logged := record.getMessage())]
 
         until(lambda: len(ours()) == 4)
     assert [" ".join(line.split()[:3]) for line in ours()] == [
@@ -358,14 +367,14 @@ def test_logs_hold_no_text(service: Running, caplog: pytest.LogCaptureFixture) -
     ]
 
 
-def test_what_is_not_there_is_said_as_json(service: Running) -> None:
+def test_unknown_routes_get_a_json_error(service: Running) -> None:
     refused(service.client.get("/nothing"), 404, "ZT517")
     response = service.client.get("/v1/entities")
     assert "Method Not Allowed" in refused(response, 405, "ZT517")
     assert response.headers["allow"] == "POST"
 
 
-def test_an_error_of_ours_is_no_traceback(
+def test_an_unexpected_error_gets_500_without_traceback(
     service: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from spacy_zh_tw_ner.service import routes
@@ -380,7 +389,7 @@ def test_an_error_of_ours_is_no_traceback(
     assert SENTENCE[:3] not in message + line
 
 
-def test_every_answer_keeps_browsers_safe(service: Running) -> None:
+def test_every_response_has_security_headers(service: Running) -> None:
     for path in ("/", "/docs", "/v1/service", "/nothing"):
         headers = service.client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -389,7 +398,7 @@ def test_every_answer_keeps_browsers_safe(service: Running) -> None:
         assert "server" not in headers or headers["server"] == "uvicorn"
 
 
-def test_the_description_has_examples_that_work(service: Running) -> None:
+def test_examples_of_the_openapi_document_work(service: Running) -> None:
     document = service.client.get("/openapi.json").json()
     assert {"/v1/entities", "/v1/entities/stream", "/healthz", "/readyz", "/metrics"} <= set(document["paths"])
     content = document["paths"]["/v1/entities"]["post"]["requestBody"]["content"]

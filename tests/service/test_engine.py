@@ -1,4 +1,4 @@
-"""The queue and the one thread that empties it."""
+"""Inference thread of the service: dynamic batches, slices of long texts, and shutdown."""
 
 import logging
 import threading
@@ -25,7 +25,7 @@ SENTENCE = "蔡英文總統在臺北市接見台積電董事長。"
 
 
 class Gate:
-    """A pipeline whose texts wait at a gate, so that a test decides what gathers in the queue."""
+    """A pipeline that blocks until a test opens the gate, so that texts collect in the queue meanwhile."""
 
     def __init__(self) -> None:
         self.entered, self.open = threading.Event(), threading.Event()
@@ -70,7 +70,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
         engine.stop(10)
 
 
-def test_what_is_found_is_what_the_pipeline_finds(tiny_pipeline: Path, tiny_nlp: Language) -> None:
+def test_the_engine_returns_the_entities_of_the_pipeline(tiny_pipeline: Path, tiny_nlp: Language) -> None:
     batches: list[Batch] = []
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, load)
     engine = Engine(models, batch_chars=100, queue_chars=10_000, on_batch=batches.append)
@@ -86,7 +86,7 @@ def test_what_is_found_is_what_the_pipeline_finds(tiny_pipeline: Path, tiny_nlp:
     assert engine.labels == {"tiny": ("GPE", "ORG", "PERSON")}
 
 
-def test_texts_gather_while_one_is_read_and_no_batch_is_beyond_its_budget(make: Callable[..., Engine]) -> None:
+def test_texts_queued_meanwhile_share_a_batch_within_the_budget(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate, batch_chars=3 * (TEXT_COST + 1))
     jobs = engine.submit("a", ["一"])
@@ -100,7 +100,7 @@ def test_texts_gather_while_one_is_read_and_no_batch_is_beyond_its_budget(make: 
     assert gate.batches == [["一"], ["二", "三", "四"], ["五"], ["長" * 500], ["末"]]
 
 
-def test_a_batch_is_of_one_pipeline_and_others_keep_their_place(make: Callable[..., Engine]) -> None:
+def test_a_batch_has_one_pipeline_and_other_texts_keep_their_position(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate, "ab")
     jobs = engine.submit("a", ["一"])
@@ -113,12 +113,12 @@ def test_a_batch_is_of_one_pipeline_and_others_keep_their_place(make: Callable[.
     assert gate.batches == [["一"], ["二", "四"], ["三", "五"]]
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_again(make: Callable[..., Engine]) -> None:
+def test_a_full_queue_raises_with_a_time_to_retry(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate, queue_chars=100)
     engine.submit("a", ["一"])
     assert gate.entered.wait(60)
-    engine.submit("a", ["很" * 500])  # an empty queue takes anything
+    engine.submit("a", ["很" * 500])  # an empty queue accepts any request
     with pytest.raises(QueueFull, match="Try again in 1 s") as refused:
         engine.submit("a", ["二"])
     assert refused.value.retry_after == 1
@@ -126,7 +126,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(make: Callable[..., En
     gate.open.set()
 
 
-def test_what_nobody_waits_for_is_not_read(make: Callable[..., Engine]) -> None:
+def test_withdrawn_texts_are_not_processed(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate)
     engine.submit("a", ["一"])
@@ -139,7 +139,7 @@ def test_what_nobody_waits_for_is_not_read(make: Callable[..., Engine]) -> None:
     assert gate.batches == [["一"], ["留"]]
 
 
-def test_one_bad_text_spoils_no_other_and_is_not_quoted(
+def test_one_failing_text_does_not_affect_its_batch_and_is_not_logged(
     make: Callable[..., Engine], caplog: pytest.LogCaptureFixture
 ) -> None:
     gate = Gate()
@@ -154,7 +154,7 @@ def test_one_bad_text_spoils_no_other_and_is_not_quoted(
     assert "text of 1 characters failed: RuntimeError in _find line" in caplog.text
 
 
-def test_stopping_reads_what_waits_and_refuses_what_comes(make: Callable[..., Engine]) -> None:
+def test_stop_processes_queued_texts_and_refuses_new_ones(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate)
     jobs = engine.submit("a", ["台"])
@@ -169,7 +169,7 @@ def test_stopping_reads_what_waits_and_refuses_what_comes(make: Callable[..., En
         engine.submit("a", ["台"])
 
 
-def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
+def test_stop_cancels_texts_after_its_timeout(make: Callable[..., Engine]) -> None:
     gate = Gate()
     engine = make(gate)
     engine.submit("a", ["一"])
@@ -180,7 +180,7 @@ def test_stopping_gives_up_after_its_time(make: Callable[..., Engine]) -> None:
     gate.open.set()
 
 
-def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
+def test_the_error_of_a_pipeline_that_cannot_be_loaded_is_kept(tmp_path: Path) -> None:
     (tmp_path / "config.cfg").touch()
     engine = Engine(ModelCache({"a": str(tmp_path)}, 1, load), batch_chars=1, queue_chars=1)
     engine.start()
@@ -188,7 +188,7 @@ def test_a_pipeline_that_does_not_load_is_told(tmp_path: Path) -> None:
     assert "[ZT682]" in str(engine.failed)
 
 
-def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
+def test_processed_texts_do_not_stay_in_memory(tiny_pipeline: Path) -> None:
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, load)
     engine = Engine(models, batch_chars=1_000, queue_chars=100_000)
     engine.start()
@@ -204,7 +204,7 @@ def test_memory_does_not_keep_what_was_read(tiny_pipeline: Path) -> None:
 
 
 class Sliced:
-    """A pipeline that passes a safe point for each thousand characters, at which a test decides what happens."""
+    """A recognizer with a safe point every thousand characters, where it blocks until a test lets it continue."""
 
     labels = evidence_labels = ("GPE",)
     min_score = 0.0
@@ -240,15 +240,15 @@ def sliced(tmp_path: Path) -> Iterator[tuple[Engine, Sliced]]:
     engine.stop(10)
 
 
-def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Engine, Sliced]) -> None:
+def test_shorter_texts_run_between_the_slices_of_a_long_one(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 100_000])
     assert recognizer.entered.wait(60)
     (later,) = engine.submit("a", ["後" * 100_000])
     (half,) = engine.submit("a", ["半" * 10_000])
     (short,) = engine.submit("a", ["短"])
-    recognizer.slices.release(1)  # of the long one: the half begins
-    recognizer.slices.release(10)  # of the half, and between them the short one
+    recognizer.slices.release(1)  # one slice of the long text: the half-long one begins
+    recognizer.slices.release(10)  # the slices of the half-long text, with the short one in between
     assert (half.future.result(10), short.future.result(10)) == ((), ())
     assert not long.future.done()
     recognizer.slices.release(1_000)
@@ -256,7 +256,7 @@ def test_short_texts_are_read_between_the_slices_of_a_long_one(sliced: tuple[Eng
     assert recognizer.done == ["短", "半", "長", "後"]
 
 
-def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced]) -> None:
+def test_a_withdrawn_long_text_stops_at_its_next_safe_point(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     jobs = engine.submit("a", ["長" * 1_000_000])
     assert recognizer.entered.wait(60)
@@ -267,7 +267,7 @@ def test_a_long_text_ends_when_its_client_is_gone(sliced: tuple[Engine, Sliced])
     assert recognizer.done == ["短"]
 
 
-def test_what_has_no_time_left_is_told_so_at_once(sliced: tuple[Engine, Sliced]) -> None:
+def test_abandon_sets_stopping_on_all_texts_at_once(sliced: tuple[Engine, Sliced]) -> None:
     engine, recognizer = sliced
     (long,) = engine.submit("a", ["長" * 1_000_000])
     assert recognizer.entered.wait(60)
@@ -295,7 +295,7 @@ def test_a_text_read_in_slices_has_the_same_entities(tiny_pipeline: Path, min_sc
     assert recognizer.min_score == min_score
 
 
-def test_a_long_text_keeps_what_an_earlier_component_has_found(tiny_pipeline: Path) -> None:
+def test_a_long_text_keeps_the_entities_of_earlier_components(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
     nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "GPE", "pattern": "總"}])  # type: ignore[attr-defined]
     recognizer, text = SpacyRecognizer(nlp), SENTENCE * 100

@@ -1,4 +1,4 @@
-"""A folder of `export-onnx` behind the service: the same answers, and neither torch nor spaCy in the process."""
+"""Service with an exported model: same entities as the pipeline, without torch and spaCy in the process."""
 
 import shutil
 import signal
@@ -17,7 +17,7 @@ from .conftest import Running, free_port, running
 from .test_app import SENTENCE, found, refused
 from .test_request_gazetteer import UNKNOWN, surfaces, words
 
-# All that installing this package brings, but what the extras `serve` and `onnx` do, numpy, and the command line.
+# Dependencies of this package that the service does not need when it serves an exported model.
 ABSENT = ("torch", "spacy", "thinc", "transformers", "peft", "safetensors", "opencc", "srsly", "tqdm", "regex", "numba")
 SERVE = f"""
 import sys
@@ -32,7 +32,7 @@ def exported(tiny_onnx: tuple[Path, Path]) -> Path:
     return tiny_onnx[1]
 
 
-def test_it_answers_as_the_pipeline_does(tiny_onnx: tuple[Path, Path]) -> None:
+def test_the_exported_model_gives_the_same_entities_as_the_pipeline(tiny_onnx: tuple[Path, Path]) -> None:
     pipeline, folder = tiny_onnx
     with running({"spacy": str(pipeline), "onnx": str(folder)}) as service:
         texts = [SENTENCE, "", SENTENCE * 30, "臺 北"]
@@ -49,7 +49,7 @@ def test_it_answers_as_the_pipeline_does(tiny_onnx: tuple[Path, Path]) -> None:
         refused(service.ask({"text": "好", "pipeline": "onnx", "labels": ["NO"]}), 422, "ZT516")
 
 
-def test_words_of_a_request_are_weighed_or_set(exported: Path) -> None:
+def test_gazetteer_words_are_evidence_or_override_the_model(exported: Path) -> None:
     with running({"onnx": str(exported)}) as service:
         for settings in ({"override": True}, {"bonus": 30.0}):
             asked = words("台飛投資", **settings)
@@ -58,7 +58,7 @@ def test_words_of_a_request_are_weighed_or_set(exported: Path) -> None:
         assert ("臺飛投資", "GPE") not in surfaces(service, UNKNOWN)
 
 
-def test_the_command_needs_neither_torch_nor_spacy(exported: Path) -> None:
+def test_serve_needs_neither_torch_nor_spacy_for_an_exported_model(exported: Path) -> None:
     port = free_port()
     command = [sys.executable, "-c", SERVE, str(exported), "--port", str(port), "--threads", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
@@ -69,9 +69,9 @@ def test_the_command_needs_neither_torch_nor_spacy(exported: Path) -> None:
                 assert "zh-Hant-TW" in client.get("/").text
         finally:
             process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert "All that was taken is answered." in said
+    assert "All accepted requests are answered." in log
 
 
 def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
@@ -85,7 +85,7 @@ def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
     raise TimeoutError
 
 
-def test_what_is_no_such_folder_is_said(exported: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_an_exported_model_is_reported(exported: Path, tmp_path: Path) -> None:
     from spacy_zh_tw_ner.runtime import load
 
     with pytest.raises(ValueError, match=r"\[ZT630\].*model.onnx"):
@@ -101,7 +101,7 @@ def test_what_is_no_such_folder_is_said(exported: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "pieces.npz", "pipeline.json"])
-def test_what_was_not_copied_whole_is_said(exported: Path, tmp_path: Path, name: str) -> None:
+def test_a_truncated_file_of_an_exported_model_is_reported(exported: Path, tmp_path: Path, name: str) -> None:
     folder = shutil.copytree(exported, tmp_path / "onnx")
     whole = (folder / name).read_bytes()
     for part in (whole[: len(whole) // 2], b""):

@@ -1,4 +1,4 @@
-"""The queue in which clients take turns."""
+"""Fair queue: owners take turns, and texts of one owner stay in order."""
 
 from collections import defaultdict
 
@@ -24,7 +24,7 @@ def test_a_small_request_does_not_wait_for_a_thousand_texts_of_another() -> None
     assert len(queue) == 995
 
 
-def test_a_long_text_goes_alone_and_one_that_is_too_long_keeps_its_place() -> None:
+def test_a_long_text_is_a_batch_alone_and_skipped_texts_keep_their_position() -> None:
     queue = FairQueue()
     for owner, text in enumerate(["一", LONG, "二"]):
         queue.add(owner, [QueuedText("a", text)])
@@ -36,7 +36,7 @@ def test_a_long_text_goes_alone_and_one_that_is_too_long_keeps_its_place() -> No
     assert queue.cost == 0
 
 
-def test_long_texts_that_wait_keep_no_short_one_out() -> None:
+def test_queued_long_texts_leave_room_for_short_ones() -> None:
     queue = FairQueue()
     queue.add(1, [QueuedText("a", LONG), QueuedText("a", LONG)])
     assert queue.has_room([QueuedText("a", "一")], limit=1_000)
@@ -50,7 +50,7 @@ def test_long_texts_that_wait_keep_no_short_one_out() -> None:
     st.integers(1, 200),
     st.sets(st.integers(0, 39)),
 )
-def test_nothing_is_lost_and_the_texts_of_an_owner_stay_in_order(
+def test_no_text_is_lost_and_texts_of_an_owner_stay_in_order(
     asked: list[tuple[int, str, int]], budget: int, withdrawn: set[int]
 ) -> None:
     queue, expected, seen = FairQueue(), defaultdict(list), defaultdict(list)

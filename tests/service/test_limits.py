@@ -1,4 +1,4 @@
-"""Clients that are slow, stall, send too much or leave: what each gets, and that others are answered meanwhile."""
+"""Clients that are slow, stall, send too much or disconnect do not block the service for others."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ def connected(service: Running, sent: bytes = b"") -> Iterator[socket.socket]:
 
 
 def rest(client: socket.socket) -> bytes:
-    """All that comes until the service closes."""
+    """Return all bytes that arrive until the service closes the connection."""
     parts = []
     try:
         while part := client.recv(1 << 16):
@@ -53,7 +53,7 @@ def figure(service: Running, name: str) -> float:
 
 
 @pytest.mark.parametrize("part", [b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\nX"])
-def test_headers_that_do_not_come_end_the_connection(start: Callable[..., Running], part: bytes) -> None:
+def test_a_connection_without_headers_is_closed_after_the_timeout(start: Callable[..., Running], part: bytes) -> None:
     service = start(header_timeout=0.3)
     with connected(service, part) as client:
         answer = rest(client)
@@ -61,11 +61,11 @@ def test_headers_that_do_not_come_end_the_connection(start: Callable[..., Runnin
     assert (b"[ZT564]" in answer) == bool(part)
 
 
-def test_a_header_that_comes_byte_by_byte_does_not_last(start: Callable[..., Running]) -> None:
+def test_headers_sent_byte_by_byte_do_not_extend_the_timeout(start: Callable[..., Running]) -> None:
     service = start(header_timeout=0.5)
 
     def send_slowly(client: socket.socket) -> None:
-        for _ in range(600):  # a minute, where half a second is allowed
+        for _ in range(600):  # sends for a minute; the limit is half a second
             client.sendall(b"G")
             time.sleep(0.1)
 
@@ -73,7 +73,7 @@ def test_a_header_that_comes_byte_by_byte_does_not_last(start: Callable[..., Run
         send_slowly(client)
 
 
-def test_half_open_connections_give_way_to_new_ones(start: Callable[..., Running]) -> None:
+def test_new_connections_replace_those_that_waited_longest(start: Callable[..., Running]) -> None:
     service = start(max_connections=20, max_requests=4)
     with ExitStack() as stack:
         half_open = [stack.enter_context(connected(service, b"GET / HT" * (i % 2))) for i in range(60)]
@@ -97,14 +97,14 @@ def test_half_open_connections_give_way_to_new_ones(start: Callable[..., Running
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", b"400", b"ZT566"),
     ],
 )
-def test_headers_beyond_the_limit_or_wrong_are_refused(
+def test_invalid_or_too_long_headers_get_an_error(
     service: Running, request_: bytes, status: bytes, code: bytes
 ) -> None:
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
         with suppress(ConnectionError):
             client.sendall(request_)
         answer = rest(client)
-    if answer:  # the service may have closed before the client had sent everything
+    if answer:  # empty if the service closed the connection before the client had sent everything
         assert answer.split(b" ")[1] == status
         assert b'"error": {"code": "' + code in answer
     assert service.client.get("/healthz").status_code == 200
@@ -121,7 +121,7 @@ def test_http_1_0_and_pipelined_requests_are_answered(service: Running) -> None:
     assert answer.count("臺北市".encode()) == 3
 
 
-def test_a_client_that_does_not_read_loses_its_connection(start: Callable[..., Running]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(start: Callable[..., Running]) -> None:
     service = start(write_timeout=0.5, max_requests=2)
     line = json.dumps({"text": SENTENCE, "id": "x" * 3_000}).encode() + b"\n"
     with connected(service, post(line * 2_500, "/v1/entities/stream", "application/x-ndjson")):
@@ -130,7 +130,7 @@ def test_a_client_that_does_not_read_loses_its_connection(start: Callable[..., R
         assert service.engine.waiting == (0, 0)
 
 
-def test_a_client_that_reads_slowly_keeps_it(start: Callable[..., Running]) -> None:
+def test_a_client_that_reads_slowly_stays_connected(start: Callable[..., Running]) -> None:
     service = start(write_timeout=0.5)
     line = json.dumps({"text": SENTENCE, "id": "x" * 3_000}).encode() + b"\n"
     with connected(service, post(line * 2_500, "/v1/entities/stream", "application/x-ndjson")) as client:
@@ -143,7 +143,7 @@ def test_a_client_that_reads_slowly_keeps_it(start: Callable[..., Running]) -> N
     assert answer.count(b'"index":') == 2_500
 
 
-def test_a_body_after_a_refusal_is_not_read_for_ever(
+def test_receiving_a_refused_body_ends_at_a_limit(
     start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MAX_IGNORED", 1 << 20)
@@ -159,7 +159,7 @@ def test_a_body_after_a_refusal_is_not_read_for_ever(
             flood()
 
 
-def test_a_client_that_leaves_is_499_and_no_error_of_ours(
+def test_a_disconnected_client_is_logged_as_499_not_as_an_error(
     start: Callable[..., Running], held: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     service, body = start(), json.dumps({"text": SENTENCE}).encode()
@@ -169,7 +169,7 @@ def test_a_client_that_leaves_is_499_and_no_error_of_ours(
 
     with caplog.at_level(logging.INFO):
         with connected(service, HEAD.format(path="/v1/entities", kind="application/json", length=99).encode()):
-            time.sleep(0.1)  # in the middle of its body
+            time.sleep(0.1)  # disconnects in the middle of the body
         until(lambda: gone("/v1/entities"))
         with connected(service, post(body + b"\n" + body, "/v1/entities/stream", "application/x-ndjson")):
             until(lambda: service.engine.waiting[0] + len(service.engine._running) >= 1)
@@ -179,7 +179,7 @@ def test_a_client_that_leaves_is_499_and_no_error_of_ours(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_long_text_ends_with_its_client(start: Callable[..., Running]) -> None:
+def test_a_long_text_stops_when_its_client_disconnects(start: Callable[..., Running]) -> None:
     service = start()
     body = json.dumps({"text": SENTENCE * 20_000}).encode()
     with connected(service, post(body)):
@@ -190,12 +190,12 @@ def test_a_long_text_ends_with_its_client(start: Callable[..., Running]) -> None
     assert 'status="499"' in service.client.get("/metrics").text
 
 
-def test_a_text_of_more_characters_gets_more_time() -> None:
+def test_the_time_limit_grows_with_the_number_of_characters() -> None:
     settings = ServiceSettings(timeout=2.0)
     assert [settings.seconds_for(n) for n in (0, 100_000, 1_000_000)] == [2.0, 2.0, 20.0]
 
 
-def test_a_port_is_opened_at_each_address_of_a_host() -> None:
+def test_a_port_is_bound_at_each_address_of_a_host() -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(opened) for opened in bind("localhost", 0)]
         assert len({opened.getsockname()[1] for opened in sockets}) == 1
@@ -226,7 +226,7 @@ def test_json_of_millions_of_values_is_refused_before_it_is_parsed(start: Callab
     assert answer.json()["error"]["code"] == "ZT571"
 
 
-def test_fewer_wrong_values_are_told_by_the_first(service: Running) -> None:
+def test_only_the_first_of_many_invalid_values_is_reported(service: Running) -> None:
     message = refused(service.send(b'{"texts":[' + b"0," * 90_000 + b"0]}"), 422, "ZT508")
     assert "texts.0" in message
 
@@ -238,26 +238,26 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES, st.integers(0, 40))
-def test_values_are_counted_outside_of_strings(value: Any, shift: int) -> None:
+def test_json_values_are_counted_outside_strings_only(value: Any, shift: int) -> None:
     def count(value: Any) -> int:
         if isinstance(value, dict):
             value = list(value.values())
         return 1 + max(0, len(value) - 1) + sum(map(count, value)) if isinstance(value, list) else 0
 
     body = json.dumps(value, ensure_ascii=False).encode()
-    # Blanks, a string and backslashes before it, so that it lies across the border of two chunks.
+    # The preceding blanks, string and backslashes move the value across the boundary of two chunks.
     before = b" " * (CHUNK - shift) + b'["\\\\","\\"", '
     assert count_values(body) == count(value)
     assert count_values(before + body + b"]") == count(value) + 3
 
 
 @pytest.mark.parametrize("body", [b"\n" * 900_000, b" \n" * 400_000])
-def test_blank_lines_ask_nothing(service: Running, body: bytes) -> None:
+def test_blank_lines_get_no_answer(service: Running, body: bytes) -> None:
     answer = service.send(body + b'{"text": "a"}', "application/x-ndjson", "/v1/entities/stream")
     assert [json.loads(line)["index"] for line in answer.content.splitlines()] == [0]
 
 
-def test_others_are_answered_while_a_stream_of_bad_lines_is(start: Callable[..., Running]) -> None:
+def test_other_requests_are_answered_during_a_stream_of_invalid_lines(start: Callable[..., Running]) -> None:
     service = start()
     body, done = b"x\n" * 60_000, threading.Event()
 
@@ -276,11 +276,11 @@ def test_others_are_answered_while_a_stream_of_bad_lines_is(start: Callable[...,
             time.sleep(0.02)
     thread.join(60)
     assert done.is_set()
-    assert answered > 5  # a service that first reads the whole stream answers one or two
+    assert answered > 5  # one or two if the whole stream blocked other requests
 
 
 @pytest.mark.parametrize("id_", ["NaN", "-Infinity", "1e999", '{"a": [NaN]}', "[1e400]"])
-def test_an_id_that_is_no_json_is_refused(service: Running, id_: str) -> None:
+def test_an_id_that_is_not_json_is_refused(service: Running, id_: str) -> None:
     line = f'{{"id": {id_}, "text": "a"}}'.encode()
     (answer,) = service.send(line, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
     error = json.loads(answer, parse_constant=pytest.fail)["error"]
@@ -293,7 +293,7 @@ def test_an_id_that_is_no_json_is_refused(service: Running, id_: str) -> None:
     "id_",
     ["1.5", "-0.25", '"\\u0000"', "12345678901234567890123", '{"a": [{"b": null}]}', "[" * 150 + "]" * 150],
 )
-def test_other_ids_come_back_as_they_are(service: Running, id_: str) -> None:
+def test_ids_are_returned_unchanged(service: Running, id_: str) -> None:
     line = f'{{"id": {id_}, "text": "a"}}'.encode()
     (answer,) = service.send(line, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
     assert json.loads(answer)["id"] == json.loads(id_)
@@ -302,13 +302,13 @@ def test_other_ids_come_back_as_they_are(service: Running, id_: str) -> None:
 @pytest.mark.parametrize(
     "first", [b"[" * 100_000, b'{"gazetteer":' * 50_000, b'{"id":' + b"[" * 100_000, b"9" * 100_000]
 )
-def test_deep_nesting_and_huge_numbers_in_the_first_line_spoil_no_other(service: Running, first: bytes) -> None:
+def test_deep_nesting_or_huge_numbers_in_the_first_line_affect_that_line_only(service: Running, first: bytes) -> None:
     body = first + b'\n{"text": "a"}'
     answers = service.send(body, "application/x-ndjson", "/v1/entities/stream").content.splitlines()
     assert [json.loads(answer).get("error", {}).get("code") for answer in answers] == ["ZT506", None]
 
 
-def test_a_host_can_be_asked_for(start: Callable[..., Running]) -> None:
+def test_requests_with_another_host_get_400(start: Callable[..., Running]) -> None:
     service = start(hosts=("ner.example.tw", "*.intern", "::1"))
 
     def status(host: str, path: str = "/v1/service") -> int:
@@ -322,7 +322,7 @@ def test_a_host_can_be_asked_for(start: Callable[..., Running]) -> None:
     assert "evil" not in refused(service.client.get("/", headers={"Host": "evil.example"}), 400, "ZT565")
 
 
-def test_no_redirect_repeats_the_host(service: Running) -> None:
+def test_no_redirect_contains_the_host_header(service: Running) -> None:
     for path in ("/docs/", "/v1/entities/", "/v1/service/", "/healthz/"):
         answer = service.client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
         assert answer.status_code in (404, 405)

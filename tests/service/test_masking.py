@@ -1,4 +1,4 @@
-"""`/v1/mask`: masked texts with offsets, and what is refused."""
+"""`/v1/mask`: masked texts, offsets of replacements, and invalid requests."""
 
 import json
 from typing import Any
@@ -34,7 +34,7 @@ def test_offsets_are_in_the_unit_of_the_client(service: Running) -> None:
     assert {data[row["masked_start"] : row["masked_end"]].decode() for row in rows} == {"███"}
 
 
-def test_a_key_gives_the_same_pseudonyms_in_every_request(service: Running) -> None:
+def test_one_key_gives_the_same_pseudonyms_in_every_request(service: Running) -> None:
     body = {"text": TEXT, "policy": {"labels": {"PERSON": "pseudonym", "ORG": "hash"}}, "key": "0123456789abcdef"}
     first, second = (mask(service, **body)["results"] for _ in range(2))
     assert first == second
@@ -54,5 +54,5 @@ def test_a_key_gives_the_same_pseudonyms_in_every_request(service: Running) -> N
         ({"labels": ["NO"]}, "ZT516"),
     ],
 )
-def test_what_is_wrong_is_refused(service: Running, body: dict[str, Any], code: str) -> None:
+def test_invalid_masking_requests_are_refused(service: Running, body: dict[str, Any], code: str) -> None:
     assert mask(service, 422, text=TEXT, **body)["error"]["code"] == code

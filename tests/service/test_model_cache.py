@@ -1,4 +1,4 @@
-"""Memory of the service: several pipelines under a bound, and freed memory goes back to the system."""
+"""LRU cache of pipelines under a memory limit, and return of freed memory to the operating system."""
 
 import ctypes
 from pathlib import Path
@@ -20,7 +20,7 @@ def folders(tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in "abc"}
 
 
-def test_the_one_not_used_longest_goes_first(folders: dict[str, str]) -> None:
+def test_the_least_recently_used_pipeline_is_unloaded_first(folders: dict[str, str]) -> None:
     seen: list[str] = []
 
     def load(source: str) -> SpacyRecognizer:
@@ -30,19 +30,19 @@ def test_the_one_not_used_longest_goes_first(folders: dict[str, str]) -> None:
     cache = ModelCache(folders, 250, load)
     first = cache.get("a")
     assert cache.get("b") is not first
-    assert cache.get("a") is first  # b is the older one now
+    assert cache.get("a") is first  # b is now the least recently used
     cache.get("c")
     assert cache.loaded == ("a", "c")
     cache.get("b")
     assert (cache.loaded, seen) == (("c", "b"), ["a", "b", "c", "b"])
 
 
-def test_one_that_can_never_fit_is_refused_at_once(folders: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT504\] The pipeline 'a'"):
+def test_a_pipeline_over_the_limit_is_refused_at_once(folders: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"\[ZT504\] The files of the pipeline 'a'"):
         ModelCache(folders, 99, lambda source: SpacyRecognizer(spacy.blank(source)))
 
 
-def test_names_come_from_the_argument_or_the_folder(folders: dict[str, str]) -> None:
+def test_names_of_pipelines_come_from_the_argument_or_the_folder(folders: dict[str, str]) -> None:
     assert named_sources([folders["a"], f"news={folders['b']}"]) == {"a": folders["a"], "news": folders["b"]}
     with pytest.raises(ValueError, match="ZT503"):
         named_sources([folders["a"], f"a={folders['b']}"])
@@ -57,7 +57,7 @@ def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return done
 
 
-def test_memory_is_given_back_now_and_then(trims: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freed_memory_is_returned_at_most_once_per_pause(trims: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(model_cache.time, "monotonic", lambda: now[0])
     trimmer = Trimmer()
@@ -70,7 +70,7 @@ def test_memory_is_given_back_now_and_then(trims: list[int], monkeypatch: pytest
     assert (len(trims), trimmer.due) == (2, False)
 
 
-def test_a_machine_without_glibc_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_libc_without_malloc_trim_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     trimmer = Trimmer()
     trimmer.used()

@@ -1,4 +1,4 @@
-"""The page in a real Chromium, against a real uvicorn."""
+"""Web page of the service in Chromium, against a running uvicorn."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def browser() -> Iterator[Any]:
     if chromium is None:
         pytest.skip("there is no Chromium here")
     with sync_api.sync_playwright() as playwright:
-        # No sandbox within a container; nothing but our own page is opened.
+        # Chromium's sandbox does not work in containers; only our own page is opened.
         found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield found
         found.close()
@@ -34,13 +34,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def wrong() -> list[str]:
-    """What pages asked for elsewhere, and complained of."""
+    """List that gets the requests of a page to other hosts, its JavaScript errors and its policy violations."""
     return []
 
 
 @pytest.fixture
 def visit(browser: Any, service: Running, wrong: list[str]) -> Iterator[Callable[..., Any]]:
-    """Open the page, of which nothing may be wrong in the end."""
+    """Function that opens the page. Fails if the page requested other hosts or reported errors."""
     contexts = []
 
     def check(url: str, request: str) -> None:
@@ -66,7 +66,7 @@ def visit(browser: Any, service: Running, wrong: list[str]) -> Iterator[Callable
 
 
 def marks(page: Any) -> list[str]:
-    """Entities with their labels, without the scores."""
+    """Return the highlighted entities with their labels, without scores."""
     found: list[str] = page.eval_on_selector_all(
         "#result mark",
         """marks => marks.map(mark => { const copy = mark.cloneNode(true);
@@ -76,7 +76,7 @@ def marks(page: Any) -> list[str]:
 
 
 def write(page: Any, text: str, *, expect: str | None = None) -> None:
-    """Put a text in, and wait until it is the one that is shown."""
+    """Enter a text, and wait until the result shows it."""
     page.fill("#text", text)
     page.wait_for_function(
         """text => { const copy = document.getElementById("result").cloneNode(true);
@@ -85,7 +85,7 @@ def write(page: Any, text: str, *, expect: str | None = None) -> None:
     )
 
 
-def test_entities_are_marked_as_one_types(visit: Callable[..., Any]) -> None:
+def test_entities_are_highlighted_while_typing(visit: Callable[..., Any]) -> None:
     page = visit()
     write(page, "")
     assert marks(page) == []
@@ -97,7 +97,7 @@ def test_entities_are_marked_as_one_types(visit: Callable[..., Any]) -> None:
     assert "3 個實體（共 3 個），18 字" in page.text_content("#status")
 
 
-def test_offsets_are_right_behind_emoji_and_white_space(visit: Callable[..., Any], tiny_nlp: Language) -> None:
+def test_offsets_are_right_after_emoji_and_white_space(visit: Callable[..., Any], tiny_nlp: Language) -> None:
     page = visit()
     text = f"𠮷野家👨🏻‍🚒\n\n  {SENTENCE}"
     write(page, text)
@@ -106,7 +106,7 @@ def test_offsets_are_right_behind_emoji_and_white_space(visit: Callable[..., Any
     assert page.evaluate("getComputedStyle(document.getElementById('result')).whiteSpace").startswith("pre-wrap")
 
 
-def test_an_answer_that_is_late_is_not_shown(visit: Callable[..., Any]) -> None:
+def test_a_late_response_to_an_older_text_is_not_shown(visit: Callable[..., Any]) -> None:
     page, first = visit(), threading.Event()
     held: list[Any] = []
 
@@ -127,7 +127,7 @@ def test_an_answer_that_is_late_is_not_shown(visit: Callable[..., Any]) -> None:
     assert marks(page) == ENTITIES
 
 
-def test_the_score_is_shown_to_the_mouse_and_to_the_keyboard(visit: Callable[..., Any]) -> None:
+def test_scores_are_shown_on_hover_and_by_keyboard(visit: Callable[..., Any]) -> None:
     page = visit()
     write(page, SENTENCE)
     assert page.locator("#tip").is_hidden()
@@ -148,7 +148,7 @@ def test_the_score_is_shown_to_the_mouse_and_to_the_keyboard(visit: Callable[...
     assert page.locator("#tip").is_hidden()
 
 
-def test_scores_are_shown_without_a_mouse(visit: Callable[..., Any], service: Running) -> None:
+def test_scores_are_visible_without_hovering(visit: Callable[..., Any], service: Running) -> None:
     page = visit()
     write(page, SENTENCE)
     scores = [e["score"] for e in service.ask({"text": SENTENCE}).json()["results"][0]["entities"]]
@@ -156,7 +156,7 @@ def test_scores_are_shown_without_a_mouse(visit: Callable[..., Any], service: Ru
     assert page.locator("#result mark .score").first.is_visible()
 
 
-def test_the_page_says_below_which_score_the_pipeline_gives_nothing(visit: Callable[..., Any]) -> None:
+def test_the_page_shows_the_min_score_of_the_pipeline(visit: Callable[..., Any]) -> None:
     page = visit()
     assert page.get_attribute("#threshold", "min") == "0.35"
     assert page.inner_text("#floor") == "這個模型不會輸出分數低於 0.35 的實體。"
@@ -172,7 +172,7 @@ LABELS = ["ORG", "地方自治團體", "L" * 19, "ORGANIZATION_OF_THE_GOVERNMENT
 
 @pytest.mark.parametrize("width", [320, 360, 480, 1200])
 @pytest.mark.parametrize("label", LABELS)
-def test_no_label_is_broken_and_none_begins_a_line(visit: Callable[..., Any], width: int, label: str) -> None:
+def test_no_line_breaks_inside_or_before_a_label(visit: Callable[..., Any], width: int, label: str) -> None:
     page = visit()
     page.set_viewport_size({"width": width, "height": 800})
     broken = page.evaluate(
@@ -218,7 +218,7 @@ def test_the_slider_and_the_labels_filter_and_counts_follow(visit: Callable[...,
     assert marks(page) == ENTITIES
 
 
-def test_what_is_shown_can_be_copied(visit: Callable[..., Any]) -> None:
+def test_the_shown_entities_can_be_copied(visit: Callable[..., Any]) -> None:
     page = visit()
     write(page, "𠮷 蔡英文\n\n在臺北市")
     page.get_by_label("GPE").uncheck()
@@ -236,7 +236,7 @@ def test_what_is_shown_can_be_copied(visit: Callable[..., Any]) -> None:
     assert [entity["text"] + entity["label"] for entity in copied["entities"]] == shown
 
 
-def test_bio_begins_each_entity_even_beside_another(visit: Callable[..., Any]) -> None:
+def test_copied_bio_tags_separate_adjacent_entities(visit: Callable[..., Any]) -> None:
     page = visit()
     entities = [{"start": s, "end": e, "label": "X"} for s, e in [(0, 2), (2, 4), (5, 8)]]
     code = "async ([text, entities]) => (await import('/highlight.js')).asBio(text, entities)"
@@ -245,7 +245,7 @@ def test_bio_begins_each_entity_even_beside_another(visit: Callable[..., Any]) -
     )
 
 
-def test_own_words_are_entities_of_this_text_by_label(visit: Callable[..., Any]) -> None:
+def test_gazetteer_words_on_the_page_become_entities(visit: Callable[..., Any]) -> None:
     page = visit()
     text = "我們在臺飛投資很多年。"
     write(page, text)
@@ -278,7 +278,7 @@ def test_own_words_are_entities_of_this_text_by_label(visit: Callable[..., Any])
     assert "我們PERSON" not in marks(page)
 
 
-def test_own_words_wait_for_the_labels_of_their_pipeline(visit: Callable[..., Any], tiny_pipeline: Path) -> None:
+def test_the_gazetteer_form_appears_when_the_labels_are_known(visit: Callable[..., Any], tiny_pipeline: Path) -> None:
     with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
         page = visit(service.url)
         page.select_option("#pipeline", "late")
@@ -291,17 +291,19 @@ def test_own_words_wait_for_the_labels_of_their_pipeline(visit: Callable[..., An
         page.locator("#result mark", has_text="文字GPE").wait_for()
 
 
-@pytest.mark.parametrize(("encoding", "said"), [("utf-8-sig", "utf-8"), ("big5", "big5")])
-def test_a_file_is_read(visit: Callable[..., Any], tmp_path: Path, encoding: str, said: str) -> None:
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8-sig", "utf-8"), ("big5", "big5")])
+def test_a_text_file_can_be_opened_in_utf8_or_big5(
+    visit: Callable[..., Any], tmp_path: Path, encoding: str, shown: str
+) -> None:
     (tmp_path / "長.txt").write_text(SENTENCE * 300, encoding=encoding)
     page = visit()
     page.set_input_files("#file", tmp_path / "長.txt")
-    page.get_by_text(f"已開啟 長.txt（{said}）").wait_for()
+    page.get_by_text(f"已開啟 長.txt（{shown}）").wait_for()
     assert len(marks(page)) == 900
     assert page.input_value("#text") == SENTENCE * 300
 
 
-def test_what_is_no_text_or_too_long_is_said(visit: Callable[..., Any], tmp_path: Path) -> None:
+def test_binary_or_too_long_files_are_reported(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     (tmp_path / "a.bin").write_bytes(b"\xff\xff\x00\x80")
     page.set_input_files("#file", tmp_path / "a.bin")
@@ -312,7 +314,7 @@ def test_what_is_no_text_or_too_long_is_said(visit: Callable[..., Any], tmp_path
     assert page.locator("#problem").is_hidden()
 
 
-def test_language_and_look_change_and_are_remembered(visit: Callable[..., Any]) -> None:
+def test_language_and_theme_can_be_changed_and_are_remembered(visit: Callable[..., Any]) -> None:
     page = visit()
     assert (page.title(), page.get_attribute("html", "lang")) == ("繁體中文命名實體辨識", "zh-Hant-TW")
     looks = []
@@ -328,7 +330,7 @@ def test_language_and_look_change_and_are_remembered(visit: Callable[..., Any]) 
     assert visit(locale="de-DE").get_attribute("html", "lang") == "en"
 
 
-def test_every_word_is_there_in_both_languages(visit: Callable[..., Any]) -> None:
+def test_every_text_of_the_page_exists_in_both_languages(visit: Callable[..., Any]) -> None:
     page = visit()
     keys = "async () => Object.values((await import('/words.js')).WORDS).map(words => Object.keys(words))"
     chinese, english = page.evaluate(keys)
@@ -337,7 +339,7 @@ def test_every_word_is_there_in_both_languages(visit: Callable[..., Any]) -> Non
     assert set(used) <= set(chinese)
 
 
-def test_what_can_be_used_has_a_name_and_can_be_reached(visit: Callable[..., Any]) -> None:
+def test_controls_have_accessible_names_and_are_reached_by_keyboard(visit: Callable[..., Any]) -> None:
     page = visit()
     nameless = page.eval_on_selector_all(
         "button, select, textarea, input, a",
@@ -349,7 +351,7 @@ def test_what_can_be_used_has_a_name_and_can_be_reached(visit: Callable[..., Any
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
     assert {"language", "theme", "text", "file", "example", "result", "MARK", "threshold", "copy-bio"} <= set(reached)
-    assert reached.count("MARK") <= 2  # however many entities there are, Tab passes them in one step
+    assert reached.count("MARK") <= 2  # Tab passes all entities in one step
     assert page.get_attribute("#status", "role") == "status"
 
 
@@ -364,10 +366,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield found
 
 
-def test_nothing_in_a_text_or_a_label_is_run(
+def test_markup_in_texts_and_labels_is_not_executed(
     visit: Callable[..., Any], hostile: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = visit(hostile.url, "/?")  # the example holds no entity here
+    page = visit(hostile.url, "/?")  # the example text has no entity here
     page.locator("#labels label").first.wait_for()
     text = f"攻擊{NASTY}<script>document.title='hacked'</script>攻擊"
     write(page, text)
@@ -382,14 +384,14 @@ def test_nothing_in_a_text_or_a_label_is_run(
     assert page.title() == "繁體中文命名實體辨識"
 
 
-def test_markup_in_a_string_is_refused_by_the_browser_itself(visit: Callable[..., Any], wrong: list[str]) -> None:
+def test_the_browser_blocks_turning_strings_into_markup(visit: Callable[..., Any], wrong: list[str]) -> None:
     page = visit()
     with pytest.raises(sync_api.Error, match="TrustedHTML"):
         page.evaluate("document.getElementById('result').innerHTML = '<b>x</b>'")
     assert "requires 'TrustedHTML'" in wrong.pop()
 
 
-def test_a_busy_service_is_asked_again(visit: Callable[..., Any]) -> None:
+def test_the_page_retries_after_429(visit: Callable[..., Any]) -> None:
     page, answers = visit(), [429]
 
     def busy(route: Any) -> None:
@@ -406,7 +408,7 @@ def test_a_busy_service_is_asked_again(visit: Callable[..., Any]) -> None:
     assert page.locator("#problem").is_hidden()
 
 
-def test_a_key_is_asked_for(visit: Callable[..., Any], start: Callable[..., Running]) -> None:
+def test_the_page_asks_for_a_missing_key(visit: Callable[..., Any], start: Callable[..., Running]) -> None:
     url = start(api_key="鑰匙").url
     page = visit(url, "/?")
     page.get_by_text("這個服務需要金鑰。").wait_for()
@@ -419,14 +421,14 @@ def test_a_key_is_asked_for(visit: Callable[..., Any], start: Callable[..., Runn
     assert page.locator("#key-form").is_hidden()
 
 
-def test_the_description_is_a_page_too(visit: Callable[..., Any]) -> None:
+def test_the_openapi_document_is_shown_as_a_page(visit: Callable[..., Any]) -> None:
     page = visit(path="/docs")
     page.get_by_text("An answer").wait_for()
     assert page.locator("h2").all_text_contents()[:2] == ["POST/v1/entities", "POST/v1/entities/stream"]
     assert "curl -s http://127.0.0.1:" in page.locator("pre").first.text_content()
 
 
-def test_every_operation_can_be_tried_on_the_page(visit: Callable[..., Any], service: Running) -> None:
+def test_every_operation_can_be_called_from_the_docs_page(visit: Callable[..., Any], service: Running) -> None:
     page = visit(path="/docs")
     page.get_by_text("An answer").wait_for()
     forms = page.locator(".try")
@@ -457,7 +459,7 @@ def test_examples_have_labels_of_the_served_pipeline(visit: Callable[..., Any], 
     assert page.title() == "REST interface"
 
 
-def test_a_key_can_be_given_to_try(visit: Callable[..., Any], start: Callable[..., Running]) -> None:
+def test_the_docs_page_sends_a_given_key(visit: Callable[..., Any], start: Callable[..., Running]) -> None:
     page = visit(start(api_key="鑰匙").url, "/docs")
     page.get_by_text("An answer").wait_for()
     form = page.locator(".try").first

@@ -1,4 +1,4 @@
-"""Words that a request brings: they reach its own texts, and nothing else."""
+"""Gazetteers of requests: their words match in the texts of the same request only."""
 
 import json
 from pathlib import Path
@@ -33,27 +33,27 @@ def surfaces(service: Running, text: str, **gazetteer: Any) -> list[tuple[str, s
 
 
 @pytest.mark.parametrize("settings", [{"override": True}, {"bonus": 30.0}])
-def test_words_of_a_request_are_found_however_they_are_spelt(service: Running, settings: dict[str, Any]) -> None:
+def test_gazetteer_words_match_in_normalized_form(service: Running, settings: dict[str, Any]) -> None:
     before = surfaces(service, UNKNOWN)
     assert ("臺飛投資", "ORG") not in before
     assert ("臺飛投資", "ORG") in surfaces(service, UNKNOWN, **words("台飛投資", **settings))
     assert surfaces(service, UNKNOWN) == before
 
 
-def test_evidence_has_a_score_and_what_is_set_has_none(service: Running) -> None:
+def test_evidence_has_a_score_and_overridden_entities_have_none(service: Running) -> None:
     for settings, scored in (({"override": True}, False), ({"bonus": 30.0}, True)):
         body = {"text": UNKNOWN, "gazetteer": words("臺飛投資", **settings), "min_score": 0.5}
         (entities,) = found(service.ask(body))
         assert [entity["score"] is not None for entity in entities if entity["text"] == "臺飛投資"] == [scored]
 
 
-def test_no_words_change_nothing(service: Running) -> None:
+def test_an_empty_gazetteer_changes_nothing(service: Running) -> None:
     plain = found(service.ask({"text": SENTENCE}))
     for gazetteer in (None, {"words": {}}, words(), words("沒有")):
         assert found(service.ask({"text": SENTENCE, "gazetteer": gazetteer})) == plain
 
 
-def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> None:
+def test_gazetteers_of_requests_in_one_batch_are_independent(tiny_pipeline: Path) -> None:
     nlp = spacy.load(tiny_pipeline)
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(nlp))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
@@ -76,7 +76,7 @@ def test_requests_in_one_batch_do_not_touch_each_other(tiny_pipeline: Path) -> N
     assert [(e.start_char, e.end_char, e.label_) for e in nlp(UNKNOWN).ents] == plain
 
 
-def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline: Path) -> None:
+def test_too_many_matches_fail_one_text_only_and_leave_no_state(tiny_pipeline: Path) -> None:
     models = ModelCache({"tiny": str(tiny_pipeline)}, 1 << 30, lambda source: SpacyRecognizer(spacy.load(source)))
     engine = Engine(models, batch_chars=10_000, queue_chars=100_000)
     nested = RequestGazetteer(WordList({"ORG": ["台" * n for n in range(1, 51)]}), 2.0, False)
@@ -85,20 +85,20 @@ def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline
     )
     engine.start()
     engine.stop()
-    with pytest.raises(Unreadable, match=r"\[ZT610\].*1,500 places of a text of 500"):
+    with pytest.raises(Unreadable, match=r"\[ZT610\].*1,500 times in a text of 500"):
         bad.future.result(0)
     assert len(before.future.result(0)) == len(after.future.result(0)) == 3
 
 
 @pytest.mark.parametrize(
-    ("gazetteer", "code", "said"),
+    ("gazetteer", "code", "message_part"),
     [
-        (words(*map(str, range(1_001))), "ZT607", "1,001 words, and at most 1,000 are allowed"),
-        (words("好", "長" * 51), "ZT608", "word 2 of the label 'ORG' has 51 characters, and at most 50 are allowed"),
+        (words(*map(str, range(1_001))), "ZT607", "1,001 words, more than the limit of 1,000"),
+        (words("好", "長" * 51), "ZT608", "word 2 of the label 'ORG' has 51 characters, more than the limit of 50"),
         (words("好", ""), "ZT608", "word 2 of the label 'ORG' is empty"),
         (words(" 好"), "ZT608", "white space at an edge"),
-        ({"words": {"NO": ["好"]}}, "ZT516", "'NO'. It has: GPE, ORG, PERSON"),
-        ({"words": {"": ["好"]}, "override": True}, "ZT516", "the label ''. It has"),
+        ({"words": {"NO": ["好"]}}, "ZT516", "'NO'. Choose from: GPE, ORG, PERSON"),
+        ({"words": {"": ["好"]}, "override": True}, "ZT516", "the label ''. Choose from"),
         (words(), None, ""),
         ({}, "ZT508", "gazetteer.words: "),
         ([], "ZT508", "gazetteer: "),
@@ -109,42 +109,44 @@ def test_words_at_too_many_places_spoil_no_other_and_leave_nothing(tiny_pipeline
         (words("好", bonus=0), "ZT508", "gazetteer.bonus: "),
         (words("好", bonus=1e300), "ZT508", "gazetteer.bonus: "),
         (words("好", override="yes"), "ZT508", "gazetteer.override: "),
-        (words("好", more=1), "ZT508", "a field that is not known"),
+        (words("好", more=1), "ZT508", "has an unknown field"),
     ],
 )
-def test_what_is_wrong_with_words_is_said(service: Running, gazetteer: Any, code: str | None, said: str) -> None:
+def test_invalid_gazetteers_get_a_code_and_message(
+    service: Running, gazetteer: Any, code: str | None, message_part: str
+) -> None:
     response = service.ask({"text": "好", "gazetteer": gazetteer})
     if code is None:
         assert response.status_code == 200
         return
     message = refused(response, 422, code)
-    assert said in message
+    assert message_part in message
     assert "onerror" not in message
 
 
-def test_labels_are_checked_before_a_pipeline_is_loaded_for_the_first_time(tiny_pipeline: Path) -> None:
+def test_labels_of_a_gazetteer_are_checked_for_a_pipeline_not_yet_loaded(tiny_pipeline: Path) -> None:
     with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
         body = {"text": UNKNOWN, "pipeline": "late", "gazetteer": {"words": {"NO": ["臺飛"]}}}
         refused(service.ask(body), 422, "ZT516")
         assert service.client.get("/v1/service").json()["pipelines"][1]["loaded"]
 
 
-def test_a_pipeline_that_weighs_nothing_takes_entities_only(tmp_path: Path) -> None:
+def test_a_rule_based_pipeline_accepts_override_words_only(tmp_path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "台積電"}])  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "rules")
     with running({"rules": str(tmp_path / "rules")}) as service:
         message = refused(service.ask({"text": UNKNOWN, "gazetteer": words("臺飛")}), 422, "ZT609")
-        assert "Labels that can have evidence: none" in message
+        assert "it predicts: none" in message
         assert surfaces(service, UNKNOWN, **words("台飛", override=True)) == [("臺飛", "ORG")]
 
 
-def test_evidence_is_for_labels_that_all_heads_know(tiny_nlp: Language) -> None:
+def test_evidence_labels_are_those_of_all_recognizers(tiny_nlp: Language) -> None:
     assert SpacyRecognizer(tiny_nlp).evidence_labels == ("GPE", "ORG", "PERSON")
     assert SpacyRecognizer(spacy.blank("zh_tw")).evidence_labels == ()
 
 
-def test_the_description_holds_the_words_without_pointers(service: Running) -> None:
+def test_the_openapi_schema_of_a_gazetteer_has_no_references(service: Running) -> None:
     api = service.client.get("/openapi.json").json()
     schema = api["paths"]["/v1/entities"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "$ref" not in json.dumps(schema)
@@ -166,7 +168,7 @@ def streamed(service: Running, *lines: Any) -> list[list[str]]:
     return [[entity["text"] for entity in answer["entities"]] for answer in answers]
 
 
-def test_a_stream_has_words_for_all_lines_and_lines_have_their_own(service: Running) -> None:
+def test_a_stream_has_one_gazetteer_for_all_lines_and_one_per_line(service: Running) -> None:
     line, forced, other = {"text": UNKNOWN}, words("在台飛", override=True), words("很多年", override=True)
     (plain,) = streamed(service, line)
     assert not {"在臺飛", "很多年"} & set(plain)
@@ -186,9 +188,7 @@ def test_a_stream_has_words_for_all_lines_and_lines_have_their_own(service: Runn
 @pytest.mark.parametrize(
     ("gazetteer", "code"), [({"words": {"NO": ["好"]}}, "ZT516"), (words(""), "ZT608"), ([], "ZT508"), (None, "ZT508")]
 )
-def test_wrong_words_of_a_stream_are_refused_and_those_of_a_line_spoil_no_other(
-    service: Running, gazetteer: Any, code: str
-) -> None:
+def test_an_invalid_gazetteer_of_a_line_affects_that_line_only(service: Running, gazetteer: Any, code: str) -> None:
     refused(stream(service, {"gazetteer": gazetteer}, {"text": "好"}), 422, code)
     answers = stream(service, {"text": "好", "gazetteer": gazetteer}, {"text": "好"}).text.splitlines()
     first, second = map(json.loads, answers)
@@ -196,13 +196,13 @@ def test_wrong_words_of_a_stream_are_refused_and_those_of_a_line_spoil_no_other(
     assert "entities" in second
 
 
-def test_a_stream_with_words_loads_a_pipeline_to_know_its_labels(tiny_pipeline: Path) -> None:
+def test_a_stream_with_a_gazetteer_loads_the_pipeline_for_its_labels(tiny_pipeline: Path) -> None:
     with running({"tiny": str(tiny_pipeline), "late": str(tiny_pipeline)}) as service:
         line = {"text": UNKNOWN, "gazetteer": {"words": {"NO": ["臺飛"]}}}
         assert json.loads(stream(service, line, query="?pipeline=late").text)["error"]["code"] == "ZT516"
 
 
-def test_the_description_of_a_stream_holds_the_words_without_pointers(service: Running) -> None:
+def test_the_openapi_schema_of_a_stream_has_no_references(service: Running) -> None:
     api = service.client.get("/openapi.json").json()
     schema = api["paths"]["/v1/entities/stream"]["post"]["requestBody"]["content"]["application/x-ndjson"]["schema"]
     assert "$ref" not in json.dumps(schema)

@@ -1,4 +1,4 @@
-"""Positions in the unit of the client."""
+"""Serialized entities with offsets in the unit that the client chose."""
 
 import pytest
 from hypothesis import given
@@ -17,14 +17,14 @@ UNITS: list[tuple[OffsetUnit, str, int]] = [
 
 
 @pytest.mark.parametrize(("unit", "start"), [("codepoint", 9), ("utf16", 13), ("utf8", 31)])
-def test_each_unit_counts_in_its_own_way(unit: OffsetUnit, start: int) -> None:
+def test_offsets_are_converted_to_each_unit(unit: OffsetUnit, start: int) -> None:
     at = FAMILY.index("消防局")
     assert OffsetConverter(FAMILY, unit)(at) == start
 
 
 @pytest.mark.parametrize(("unit", "codec", "width"), UNITS)
 @given(data=st.data(), text=st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_slice_of_the_encoded_text_is_the_same_text(
+def test_offsets_slice_the_same_text_from_the_encoded_bytes(
     unit: OffsetUnit, codec: str, width: int, data: st.DataObject, text: str
 ) -> None:
     offsets = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8)))
@@ -35,7 +35,7 @@ def test_a_slice_of_the_encoded_text_is_the_same_text(
         assert piece == text[offsets[i] : offsets[i + 1]]
 
 
-def test_normal_forms_are_in_the_answer_where_there_are_any() -> None:
+def test_normal_forms_are_in_the_response_if_there_are_any() -> None:
     found = (Found(0, 3, "MONEY", 0.5, "TWD 35000"), Found(3, 4, "GPE", None))
     first, second = entities("三萬五台", found, Options())
     assert first == {"start": 0, "end": 3, "label": "MONEY", "score": 0.5, "text": "三萬五", "normalized": "TWD 35000"}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_zh_tw_ner.taiwan import (
+    is_bank_code,
     is_company_id,
     is_credit_card,
     is_household_id,
@@ -57,6 +58,11 @@ from spacy_zh_tw_ner.taiwan.identifiers import LETTERS
         (is_nhi_card, "00001234567", False),
         (is_passport, "312345678", True),
         (is_passport, "A12345678", True),
+        (is_passport, "B1234567", True),
+        (is_bank_code, "700", True),
+        (is_bank_code, "８２２", True),
+        (is_bank_code, "000", False),
+        (is_bank_code, "7000", False),
         (is_passport, "31234567", False),
         (is_household_id, "F1234567", True),
         (is_household_id, "12345678", False),

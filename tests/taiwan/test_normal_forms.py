@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_zh_tw_ner.taiwan.address_parts import Address
 from spacy_zh_tw_ner.taiwan.money import Money
 from spacy_zh_tw_ner.taiwan.normal_forms import LABELS, NormalForm, format_normal_form, normalize
 from spacy_zh_tw_ner.taiwan.quantities import Quantity
@@ -111,6 +112,7 @@ def test_the_calendar_has_ends(day: date) -> None:
         (Money("TWD", Decimal("1200.0")), "TWD 1200"),
         (Quantity(Decimal("2.5"), "kg"), "2.5 kg"),
         ("2024-04-27", "2024-04-27"),
+        (Address(county="臺北市", road="泰順街", number="5-1"), "county:臺北市 road:泰順街 number:5-1"),
     ],
 )
 def test_normal_forms_as_strings(value: NormalForm, expected: str) -> None:

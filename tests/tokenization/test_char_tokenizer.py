@@ -1,4 +1,4 @@
-"""Text in, characters out: nothing lost, nothing moved."""
+"""One token per character, without lost characters or moved offsets."""
 
 import pickle
 from pathlib import Path
@@ -17,7 +17,7 @@ from spacy_zh_tw_ner.tokenization.char_tokenizer import CharTokenizer, create_ch
 
 REGISTERED = "spacy-zh-tw-ner.CharTokenizer.v1"
 ALL_UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
-# Texts rich in what has rules of its own: spaces, runs, both widths, both scripts, signs of several code points.
+# Texts with many special cases: spaces, letters and digits, both widths, both scripts, signs of several code points.
 DENSE = st.text(
     st.sampled_from("  \n\t\r\u3000\u200b\x00aZéＡｚ0９臺台国國里，。e\u0301❤\ufe0f👨\u200d\U000e0100𠮷\ue000")
 )
@@ -29,7 +29,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"script": "s2tw", "group": ["digit"]},
 ]
 
-# Section by section what is known to break tools for Chinese: each with the tokens it must give.
+# Texts that break tools for Chinese, with their expected tokens.
 NASTY = {
     "nothing": ("", []),
     "spaces only": ("   ", [" ", " ", " "]),
@@ -77,7 +77,7 @@ def build(**config: Any) -> Language:
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=str)
 def tokenizer(request: pytest.FixtureRequest) -> CharTokenizer:
-    # The language's vocabulary knows how to lower-case, a bare one does not.
+    # The vocabulary of a language has lower-case norms, an empty one has not.
     return CharTokenizer(spacy.blank("zh_tw").vocab, **request.param)
 
 
@@ -98,7 +98,7 @@ def check_lossless(doc: Doc, text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(text=ALL_UNICODE | DENSE)
-def test_every_text_comes_back_whole_and_every_offset_holds(tokenizer: CharTokenizer, text: str) -> None:
+def test_texts_and_offsets_are_lossless(tokenizer: CharTokenizer, text: str) -> None:
     doc = tokenizer(text)
     check_lossless(doc, text)
     if not tokenizer.group:
@@ -107,9 +107,9 @@ def test_every_text_comes_back_whole_and_every_offset_holds(tokenizer: CharToken
 
 @settings(max_examples=60, deadline=None)
 @given(text=ALL_UNICODE | DENSE)
-def test_only_the_first_space_between_two_tokens_is_no_token(text: str) -> None:
+def test_only_a_single_space_after_a_token_is_its_whitespace(text: str) -> None:
     tokens = [token.text for token in CharTokenizer(Vocab())(text)]
-    # A space is part of the token before it where that token is no such space itself, and another token follows.
+    # A space is the `whitespace_` of the token before it, unless that token is a space, or no other token follows.
     expected: list[str] = []
     swallowed = True
     for i, char in enumerate(text):
@@ -123,7 +123,7 @@ def test_only_the_first_space_between_two_tokens_is_no_token(text: str) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(text=ALL_UNICODE | DENSE, data=st.data())
-def test_every_stretch_that_has_no_space_at_its_edges_can_be_an_entity(text: str, data: st.DataObject) -> None:
+def test_every_span_without_outer_spaces_can_be_an_entity(text: str, data: st.DataObject) -> None:
     doc = CharTokenizer(Vocab())(text)
     edges = [i for i, char in enumerate(text) if char != " "]
     if edges:
@@ -135,18 +135,18 @@ def test_every_stretch_that_has_no_space_at_its_edges_can_be_an_entity(text: str
 
 
 @pytest.mark.parametrize(("text", "tokens"), NASTY.values(), ids=NASTY)
-def test_known_traps_give_one_token_a_character(nlp: Language, text: str, tokens: list[str]) -> None:
+def test_special_characters_give_one_token_each(nlp: Language, text: str, tokens: list[str]) -> None:
     doc = nlp(text)
     assert [token.text for token in doc] == tokens
     check_lossless(doc, text)
 
 
-def test_known_traps_stay_whole_in_one_batch(nlp: Language) -> None:
+def test_special_characters_are_lossless_in_a_batch(nlp: Language) -> None:
     texts = [text for text, _ in NASTY.values()]
     assert [doc.text for doc in nlp.pipe(texts, batch_size=7)] == texts
 
 
-def test_every_code_point_there_is_survives(nlp: Language) -> None:
+def test_every_code_point_is_kept(nlp: Language) -> None:
     text = "".join(chr(code) for code in (*range(0xD800), *range(0xE000, 0x11000), *range(0x1F000, 0x20400)))
     assert nlp(text).text == text
 
@@ -170,7 +170,7 @@ def test_offsets_are_code_points_beyond_the_basic_plane(nlp: Language) -> None:
         ("台北 市", 0, 4),
     ],
 )
-def test_an_entity_may_end_inside_a_run(nlp: Language, text: str, start: int, end: int) -> None:
+def test_an_entity_may_end_inside_latin_letters_or_digits(nlp: Language, text: str, start: int, end: int) -> None:
     doc = nlp(text)
     span = doc.char_span(start, end, label="X")
     assert span.text == text[start:end]
@@ -180,7 +180,7 @@ def test_an_entity_may_end_inside_a_run(nlp: Language, text: str, start: int, en
 
 @pytest.mark.parametrize("text", ["\ud83d台", "台北 \udc00", "a\ud800"])
 @pytest.mark.parametrize("config", SETTINGS, ids=str)
-def test_a_lone_surrogate_is_refused_with_its_place(text: str, config: dict[str, Any]) -> None:
+def test_a_lone_surrogate_is_an_error_with_its_position(text: str, config: dict[str, Any]) -> None:
     index = next(i for i, char in enumerate(text) if "\ud800" <= char <= "\udfff")
     tokenizer = CharTokenizer(Vocab(), **config)
     with pytest.raises(ValueError, match=rf"^\[ZT001\].* U\+{ord(text[index]):04X}, at character {index}:"):
@@ -202,7 +202,7 @@ def test_a_million_and_one_characters_are_tokenized(nlp: Language) -> None:
 
 
 @pytest.mark.parametrize("text", ["台" * 10_000, "a" * 3_000, " " * 5_000, "contact" * 800], ids=lambda text: text[:7])
-def test_long_runs_of_one_kind_are_tokenized(text: str) -> None:
+def test_long_repetitions_are_tokenized(text: str) -> None:
     assert len(build()(text + "臺北市")) == len(text) + 3
     grouped = build(group=["latin", "digit"])(text + "臺北市")
     assert grouped.text == text + "臺北市"
@@ -218,12 +218,12 @@ def test_long_runs_of_one_kind_are_tokenized(text: str) -> None:
         (["latin", "digit"], ["iPhone", "15", "Ｐｒｏ", "３", "é", "台"]),
     ],
 )
-def test_group_keeps_runs_whole(group: list[str], tokens: list[str]) -> None:
+def test_group_joins_latin_letters_and_digits(group: list[str], tokens: list[str]) -> None:
     doc = build(group=group)("iPhone15Ｐｒｏ３é台")
     assert [token.text for token in doc] == tokens
 
 
-def test_grouped_runs_end_at_spaces_signs_and_newlines() -> None:
+def test_grouped_sequences_end_at_spaces_signs_and_newlines() -> None:
     doc = build(group=["latin", "digit"])("7-ELEVEN, New  York\n1,200")
     words = ["7", "-", "ELEVEN", ",", "New", " ", "York", "\n", "1", ",", "200"]
     assert [token.text for token in doc] == words
@@ -236,13 +236,13 @@ def test_norms_fold_the_width_of_letters_digits_and_signs_by_default(nlp: Langua
     assert doc.text == "ＡＢｃ１２％＄＋－／＠ABc臺裏"
 
 
-def test_norms_leave_sentence_punctuation_full_width() -> None:
+def test_norms_keep_full_width_punctuation() -> None:
     signs = "，。！？：；、（）「」『』…—～·．《》〈〉【】“”‘’"
     for config in SETTINGS:
         assert "".join(token.norm_ for token in build(**config)(signs)) == signs
 
 
-def test_norms_fold_variants_where_asked_to() -> None:
+def test_norms_fold_variants_if_the_setting_names_them() -> None:
     assert "".join(token.norm_ for token in build(normalize=["variants"])("臺灣裏着Ａ")) == "台灣裡著ａ"
     assert "".join(token.norm_ for token in build(normalize=["width", "variants"])("臺灣裏着Ａ")) == "台灣裡著a"
     assert "".join(token.norm_ for token in build(normalize=[])("臺灣裏着Ａ")) == "臺灣裏着ａ"
@@ -256,7 +256,7 @@ def test_norms_convert_the_script_in_context_and_then_fold() -> None:
     assert folded.text == text.replace("台", "臺")
 
 
-def test_norms_of_grouped_runs_are_folded_and_lower_case() -> None:
+def test_norms_of_grouped_sequences_are_folded_and_lower_case() -> None:
     doc = build(group=["latin", "digit"], script="s2tw")("国Ｐｒｏ２０２４ABC后来")
     assert [token.norm_ for token in doc] == ["國", "pro", "2024", "abc", "後", "來"]
 
@@ -269,7 +269,7 @@ def test_norms_of_a_text_with_spaces_belong_to_their_own_tokens() -> None:
 @settings(max_examples=40, deadline=None)
 @given(text=ALL_UNICODE | DENSE)
 @example(text="İstanbul")  # the one character whose lower case is two
-def test_norms_stand_for_their_own_characters(tokenizer: CharTokenizer, text: str) -> None:
+def test_norms_have_the_length_of_their_tokens(tokenizer: CharTokenizer, text: str) -> None:
     whole = tokenizer(text)
     assert [token.text for token in whole if len(token.norm_) != len(token)] == []
     if tokenizer.script is None:
@@ -278,7 +278,7 @@ def test_norms_stand_for_their_own_characters(tokenizer: CharTokenizer, text: st
             assert token.norm_ == alone.norm_
 
 
-def test_the_same_text_gives_the_same_norms_the_second_time() -> None:
+def test_norms_are_the_same_in_repeated_calls() -> None:
     nlp = build(script="s2tw", normalize=["width", "variants"], group=["latin"])
     text = "台湾Ａb与臺灣，里面"
     first = shape(nlp(text))
@@ -286,7 +286,7 @@ def test_the_same_text_gives_the_same_norms_the_second_time() -> None:
 
 
 @pytest.mark.parametrize("config", SETTINGS, ids=str)
-def test_settings_come_back_from_bytes_and_disk(config: dict[str, Any], tmp_path: Path) -> None:
+def test_settings_are_restored_from_bytes_and_disk(config: dict[str, Any], tmp_path: Path) -> None:
     full = {"group": [], "normalize": ["width"], "script": None} | config
     tokenizer = CharTokenizer(spacy.blank("zh_tw").vocab, **config)
     assert tokenizer.config == full
@@ -300,8 +300,8 @@ def test_settings_come_back_from_bytes_and_disk(config: dict[str, Any], tmp_path
         assert shape(loaded(text)) == expected
 
 
-def test_loaded_settings_replace_those_that_were_there() -> None:
-    """Norms live in the vocabulary, and must be taken back from it."""
+def test_loaded_settings_replace_the_norms_of_the_vocabulary() -> None:
+    """Norms are stored in the vocabulary, so those of the former settings must be reset."""
     plain = CharTokenizer(Vocab(), normalize=[])
     folding = CharTokenizer(Vocab(), normalize=["width", "variants"])
     assert [token.norm_ for token in folding("臺Ａ")] == ["台", "a"]
@@ -310,7 +310,7 @@ def test_loaded_settings_replace_those_that_were_there() -> None:
 
 
 @pytest.mark.parametrize("config", SETTINGS, ids=str)
-def test_a_pipeline_comes_back_from_its_config_its_bytes_and_disk(config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_pipeline_is_restored_from_config_bytes_and_disk(config: dict[str, Any], tmp_path: Path) -> None:
     nlp = build(**config)
     text = "国立臺灣 大學ＡＢ１２ab12，里"
     expected = shape(nlp(text))
@@ -349,7 +349,7 @@ def test_the_registered_function_builds_the_tokenizer(nlp: Language) -> None:
         ({"script": "zh-tw"}, r"\[ZT004\] Unknown script 'zh-tw'.*'s2tw'"),
     ],
 )
-def test_an_unknown_setting_is_named_beside_those_there_are(config: dict[str, Any], message: str) -> None:
+def test_an_unknown_setting_is_an_error_that_lists_the_choices(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CharTokenizer(Vocab(), **config)
     with pytest.raises(ValueError, match=message):
@@ -362,13 +362,13 @@ def test_an_unknown_setting_is_named_beside_those_there_are(config: dict[str, An
     [
         ("龘龖", "龖龘"),
         ("臺北ＡＢ", "臺北ＡＢ"),
-        # The upper case of each, its script's other form and its norm are what the zone has put in the vocabulary.
+        # The memory zone adds the characters, their lower case and their conversion to the vocabulary.
         ("ÉЖΩ", "éжω"),
         ("国个学", "國個學"),
         ("Taipei 2024", "taipei 2024"),
     ],
 )
-def test_a_text_met_in_a_memory_zone_can_be_read_after_it(config: dict[str, Any], first: str, then: str) -> None:
+def test_texts_first_tokenized_in_a_memory_zone_work_after_it(config: dict[str, Any], first: str, then: str) -> None:
     expected = shape(build(**config)(then))
     nlp = build(**config)
     with nlp.memory_zone():
@@ -381,14 +381,14 @@ def test_a_text_met_in_a_memory_zone_can_be_read_after_it(config: dict[str, Any]
     assert nlp(first).text == first
 
 
-def test_characters_first_met_in_a_zone_by_somebody_else_can_be_read_after_it(nlp: Language) -> None:
+def test_strings_added_by_others_in_a_memory_zone_work_after_it(nlp: Language) -> None:
     with nlp.memory_zone():
         nlp.vocab.strings.add("龘")
         assert nlp("龘").text == "龘"
     assert nlp("龘").text == "龘"
 
 
-def test_documents_survive_a_doc_bin(nlp: Language) -> None:
+def test_documents_are_restored_from_a_doc_bin(nlp: Language) -> None:
     texts = [text for text, _ in NASTY.values()]
     docs = [nlp(text) for text in texts]
     docs[-1].ents = [Span(docs[-1], 0, 1, label="GPE")]
@@ -400,7 +400,7 @@ def test_documents_survive_a_doc_bin(nlp: Language) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 and later
 @pytest.mark.parametrize("config", [{}, {"script": "s2tw", "group": ["latin"]}], ids=str)
-def test_two_processes_give_what_one_gives(config: dict[str, Any]) -> None:
+def test_two_processes_give_the_same_tokens_as_one(config: dict[str, Any]) -> None:
     nlp = build(**config)
     texts = [text for text, _ in NASTY.values()] + ["国立臺灣大學", "Taipei 101", "后面"]
     one = [shape(doc) for doc in nlp.pipe(texts)]

@@ -1,4 +1,4 @@
-"""Scripts of texts, and where each character goes."""
+"""Conversion of scripts, and alignment of the characters."""
 
 import json
 import pickle
@@ -15,7 +15,7 @@ from spacy_zh_tw_ner.tokenization.conversion import TAIWAN, Conversion, Converte
 
 SCRIPTS = ("s2t", "s2tw", "t2tw", "tw2t", "t2s", "s2twp", "tw2sp")
 PLAIN = {script: Converter(script, exceptions={}) for script in SCRIPTS}
-# Words that change their length, that change it both ways in one text, and that need their context
+# Words whose conversions are longer or shorter, and characters whose conversion depends on their word
 WORDS = [
     *"台岩岳发面里后干 A１，。\n𠮷",
     *["互联网", "U盘", "内存", "SQL注入", "首席技术官", "老挝人民民主共和国", "打印机", "鼠标", "博客", "少数组织"],
@@ -25,14 +25,14 @@ TEXTS = st.lists(st.sampled_from(WORDS) | st.characters(codec="utf-8")).map("".j
 
 
 def words(conversion: Conversion, source: str) -> list[tuple[str, str]]:
-    """What became what, in the smallest pieces that the offsets tell apart."""
+    """Pair the parts of source and conversion between all known offsets."""
     borders = [i for i, place in enumerate(conversion.offsets) if place is not None]
     offsets = conversion.offsets
     return [(source[i:k], conversion.text[offsets[i] : offsets[k]]) for i, k in pairwise(borders)]
 
 
 @given(st.sampled_from(SCRIPTS), TEXTS)
-def test_a_conversion_is_that_of_opencc_and_every_character_goes_somewhere(script: str, text: str) -> None:
+def test_conversions_equal_opencc_and_offsets_increase(script: str, text: str) -> None:
     converted, offsets = PLAIN[script](text)
     assert converted == "\0".join(map(load_opencc(script).convert, text.split("\0")))
     assert len(offsets) == len(text) + 1
@@ -42,7 +42,7 @@ def test_a_conversion_is_that_of_opencc_and_every_character_goes_somewhere(scrip
 
 
 @given(st.sampled_from(["s2tw", "s2twp", "s2t", "t2tw"]), TEXTS)
-def test_exceptions_are_all_that_differs_from_opencc(script: str, text: str) -> None:
+def test_only_exceptions_differ_from_opencc(script: str, text: str) -> None:
     plain, (converted, offsets) = PLAIN[script](text), Converter(script)(text)
     assert list(offsets) == list(plain.offsets)
     assert len(converted) == len(plain.text)
@@ -51,14 +51,14 @@ def test_exceptions_are_all_that_differs_from_opencc(script: str, text: str) -> 
 
 
 @given(TEXTS)
-def test_no_more_is_made_of_an_exception(text: str) -> None:
+def test_exceptions_are_never_converted(text: str) -> None:
     converted = Converter("s2tw")(text).text
     for made in TAIWAN.values():
         assert converted.count(made) == text.count(made)
 
 
 @given(TEXTS, TEXTS)
-def test_clauses_are_converted_apart(first: str, second: str) -> None:
+def test_clauses_are_converted_independently(first: str, second: str) -> None:
     left, right = (PLAIN["s2twp"](part) for part in (first + "。", second))
     both = PLAIN["s2twp"](first + "。" + second)
     assert both.text == left.text + right.text
@@ -75,30 +75,30 @@ def test_clauses_are_converted_apart(first: str, second: str) -> None:
         ("SQL注入", [*zip("SQL", "SQL", strict=True), ("注入", "隱碼攻擊")]),
         ("首席技术官张三", [("首席技术官", "技術長"), ("张", "張"), ("三", "三")]),
         ("老挝人民民主共和国", [("老挝", "寮"), *zip("人民民主共和国", "人民民主共和國", strict=True)]),
-        # Something becomes nothing, and nothing something: a neighbour takes it, and none has an empty place.
+        # A character would be converted to nothing, or nothing to a character: it is joined to a neighbour.
         ("阿塞拜疆", [*zip("阿塞拜疆", "亞塞拜然", strict=True)]),
         ("算法和肯尼亚", [("算", "演算"), ("法", "法"), ("和", "和"), ("肯尼", "肯"), ("亚", "亞")]),
         ("去乌兹别克斯坦", [*zip("去乌兹别", "去烏茲別", strict=True), ("克斯坦", "克")]),
-        # Two changes that leave the length of the whole as it was
+        # Two changes of length that compensate each other
         ("U盘和肯尼亚", [("U盘", "隨身碟"), ("和", "和"), ("肯尼", "肯"), ("亚", "亞")]),
     ],
 )
-def test_words_go_where_their_words_are(text: str, expected: list[tuple[str, str]]) -> None:
+def test_replaced_words_are_aligned_as_a_whole(text: str, expected: list[tuple[str, str]]) -> None:
     converted = PLAIN["s2twp"](text)
     assert words(converted, text) == expected
 
 
-def test_without_other_words_every_character_stays_in_its_place() -> None:
+def test_offsets_are_a_range_if_no_word_changes_its_length() -> None:
     assert PLAIN["s2tw"]("皇后的头发") == ("皇后的頭髮", range(6))
     assert PLAIN["s2tw"]("") == ("", range(1))
 
 
-def test_what_stands_behind_a_nul_is_converted_too() -> None:
-    assert opencc.OpenCC("s2tw").convert("头\0发") == "頭"  # what OpenCC does
+def test_text_after_a_nul_character_is_converted() -> None:
+    assert opencc.OpenCC("s2tw").convert("头\0发") == "頭"  # OpenCC itself drops the rest
     assert PLAIN["s2tw"]("头发\0头发") == ("頭髮\0頭髮", range(6))
 
 
-def test_a_word_across_the_end_of_a_clause_is_still_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_across_two_clauses_is_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
     class Crossing:
         """An OpenCC with a word that has a comma."""
 
@@ -109,7 +109,7 @@ def test_a_word_across_the_end_of_a_clause_is_still_followed(monkeypatch: pytest
     assert Converter("s2tw")("发，甲，乙，后") == ("發，丙，後", [0, 1, 2, None, None, 3, 4, 5])
 
 
-def test_the_cases_of_opencc_itself(corpora: Path) -> None:
+def test_conversions_pass_the_test_cases_of_opencc(corpora: Path) -> None:
     cases = json.loads((corpora / "opencc" / "testcases.json").read_text(encoding="utf-8"))["cases"]
     assert len(cases) == 232
     wrong = [
@@ -131,7 +131,7 @@ def test_the_cases_of_opencc_itself(corpora: Path) -> None:
         ("黄岳的岳父", "黃岳的岳父"),
     ],
 )
-def test_what_taiwan_writes_stays(text: str, converted: str) -> None:
+def test_exceptions_for_taiwan_are_kept(text: str, converted: str) -> None:
     assert Converter("s2tw")(text).text == converted
 
 
@@ -141,5 +141,5 @@ def test_a_converter_can_be_pickled() -> None:
     assert converter("台湾的鼠标").text == "台灣的滑鼠"
 
 
-def test_the_version_is_told_with_the_configuration() -> None:
+def test_provenance_names_version_and_configuration() -> None:
     assert provenance("s2tw") == f"OpenCC {opencc.__version__} s2tw"

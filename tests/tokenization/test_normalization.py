@@ -1,4 +1,4 @@
-"""The model's view of a character: tables and the conversion of scripts."""
+"""Norms of characters: tables of folds, and the conversion of scripts."""
 
 import string
 
@@ -14,17 +14,17 @@ SCRIPTS = ("s2t", "s2tw", "t2tw", "tw2t", "t2s", "tw2s", "s2twp", "tw2sp")
 WORDS = [*"国台湾后发里面头干么着 臺灣ａA1，\n\x00", "互联网", "打印机", "鼠标", "首席技术官", "網際網路"]
 
 
-def test_every_fold_leads_from_one_character_to_one_other() -> None:
+def test_every_fold_maps_one_character_to_another() -> None:
     for table in FOLDS.values():
         assert [(char, norm) for char, norm in table.items() if len(char) != 1 or len(norm) != 1 or char == norm] == []
 
 
-def test_folding_twice_is_folding_once() -> None:
+def test_folding_is_idempotent() -> None:
     for table in FOLDS.values():
         assert set(table).isdisjoint(table.values())
 
 
-def test_widths_hold_all_letters_and_digits() -> None:
+def test_widths_contain_all_letters_and_digits() -> None:
     half = string.digits + string.ascii_letters
     full = (
         "０１２３４５６７８９"
@@ -35,22 +35,22 @@ def test_widths_hold_all_letters_and_digits() -> None:
     assert len(WIDTHS) == len(full) + len("％＄＋－／＠＃＆＊＝＿＜＞")
 
 
-def test_widths_are_what_unicode_says_they_are() -> None:
+def test_widths_are_the_half_width_forms_of_unicode() -> None:
     assert {char: norm for char, norm in WIDTHS.items() if ord(char) - 0xFEE0 != ord(norm)} == {}
 
 
 @pytest.mark.parametrize("sign", "，。！？：；（）「」、～…．")
-def test_no_fold_touches_sentence_punctuation(sign: str) -> None:
+def test_no_fold_changes_punctuation(sign: str) -> None:
     assert sign not in fold_table(["width", "variants"])
     assert plain_norms().get(sign, sign) == sign
 
 
-def test_variants_fold_to_what_is_commoner_in_daily_text() -> None:
+def test_variants_fold_to_the_more_frequent_character() -> None:
     pairs = {"臺": "台", "裏": "裡", "着": "著", "羣": "群", "爲": "為", "峯": "峰", "麪": "麵"}
     assert {char: VARIANTS[char] for char in pairs} == pairs
 
 
-def test_the_fold_table_joins_what_is_chosen_in_lower_case() -> None:
+def test_fold_table_joins_folds_in_lower_case() -> None:
     assert fold_table([]) == {}
     assert fold_table(["variants"]) == VARIANTS
     assert fold_table(["width"])["Ａ"] == "a"
@@ -60,12 +60,12 @@ def test_the_fold_table_joins_what_is_chosen_in_lower_case() -> None:
     assert set(both) == set(WIDTHS) | set(VARIANTS)
 
 
-def test_an_unknown_fold_is_named_beside_those_there_are() -> None:
+def test_an_unknown_fold_is_an_error_that_lists_the_choices() -> None:
     with pytest.raises(ValueError, match=r"\[ZT003\] CharTokenizer: normalize='nfkc' is unknown.*'variants', 'width'"):
         fold_table(["width", "nfkc"])
 
 
-def test_plain_norms_undo_what_spacy_does_to_punctuation() -> None:
+def test_plain_norms_undo_the_base_norms_of_spacy() -> None:
     from spacy.lang.norm_exceptions import BASE_NORMS
 
     norms = plain_norms()
@@ -106,12 +106,12 @@ def test_conversion_keeps_the_length_of_every_text(script: str, text: str) -> No
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_characters_that_no_script_knows_stay_as_they_are(script: str) -> None:
+def test_characters_without_conversion_are_kept(script: str) -> None:
     text = "\x00 \n\u3000\ue000👨🏻\u200d🚒𠮷e\u0301ＡＢ１，。"
     assert ScriptConverter(script)(text) == text
 
 
 @pytest.mark.parametrize("script", ["s2twq", "", "S2TW", "zh-tw"])
-def test_an_unknown_script_is_named_beside_those_there_are(script: str) -> None:
+def test_an_unknown_script_is_an_error_that_lists_the_choices(script: str) -> None:
     with pytest.raises(ValueError, match=rf"\[ZT004\] Unknown script '{script}'.*'s2tw'"):
         ScriptConverter(script)

@@ -1,4 +1,4 @@
-"""A run in spaCy's loop that takes a second, and reports as a run would make them."""
+"""Config of a training run that takes a second, and progress reports with given values."""
 
 from pathlib import Path
 from typing import Any

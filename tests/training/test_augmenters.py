@@ -1,4 +1,4 @@
-"""Entities in place of entities of the same label."""
+"""Augmentation by replacing entities with others of the same label."""
 
 import random
 
@@ -27,7 +27,7 @@ def make(nlp: Language, line: str) -> Example:
 
 
 def frame(doc: Doc) -> str:
-    """The text with entities replaced by their labels."""
+    """Return the text with each entity replaced by its label."""
     parts, position = [], 0
     for ent in doc.ents:
         parts += [doc.text[position : ent.start_char], f"<{ent.label_}>"]
@@ -44,7 +44,7 @@ LINES = [
 
 
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=12), st.floats(0, 1), st.integers())
-def test_labels_words_and_offsets_stay_valid(lines: list[str], level: float, seed: int) -> None:
+def test_swapped_examples_keep_labels_and_valid_offsets(lines: list[str], level: float, seed: int) -> None:
     nlp, swap = spacy.blank("zh_tw"), EntitySwap(level)
     random.seed(seed)
     seen: dict[str, set[str]] = {}
@@ -61,7 +61,7 @@ def test_labels_words_and_offsets_stay_valid(lines: list[str], level: float, see
         assert None not in swapped.get_aligned_ner()
 
 
-def test_surfaces_come_from_the_same_label_alone(nlp: Language) -> None:
+def test_entities_are_replaced_by_others_of_the_same_label(nlp: Language) -> None:
     swap = EntitySwap(1.0)
     list(swap(nlp, make(nlp, "[甲](A)[乙](B)")))
     pairs = [[e.text for e in next(swap(nlp, make(nlp, "[丙](A)和[丁](B)"))).reference.ents] for _ in range(40)]
@@ -69,14 +69,14 @@ def test_surfaces_come_from_the_same_label_alone(nlp: Language) -> None:
     assert (first, second) == ({"甲", "丙"}, {"乙", "丁"})
 
 
-def test_texts_change_length_with_their_entities(nlp: Language) -> None:
+def test_texts_change_length_with_replaced_entities(nlp: Language) -> None:
     swap = EntitySwap(1.0)
     list(swap(nlp, make(nlp, "[國立臺灣大學](ORG)")))
     found = {next(swap(nlp, make(nlp, "在[台大](ORG)的門口"))).text for _ in range(20)}
     assert found == {"在台大的門口", "在國立臺灣大學的門口"}
 
 
-def test_the_share_is_that_of_the_entities_replaced(nlp: Language) -> None:
+def test_level_is_the_share_of_replaced_entities(nlp: Language) -> None:
     swap = EntitySwap(0.3)
     list(swap(nlp, make(nlp, "[甲](A)")))
     swap.pools["A"] = ["乙"] * 100
@@ -95,13 +95,13 @@ def test_level_zero_changes_nothing(nlp: Language) -> None:
         assert list(swap(nlp, example)) == [example]
 
 
-def test_a_sentence_without_entities_stays(nlp: Language) -> None:
+def test_a_text_without_entities_is_not_changed(nlp: Language) -> None:
     example = make(nlp, "今天天氣很好。")
     assert list(EntitySwap(1.0)(nlp, example)) == [example]
 
 
 @pytest.mark.parametrize("unknown", [0, 3, 5])
-def test_a_partly_annotated_document_stays_as_it_is(unknown: int, nlp: Language) -> None:
+def test_a_partly_annotated_document_is_not_changed(unknown: int, nlp: Language) -> None:
     swap = EntitySwap(1.0)
     list(swap(nlp, make(nlp, "[高雄](GPE)")))
     gold = nlp.make_doc("在臺北市的夏天")
@@ -111,14 +111,14 @@ def test_a_partly_annotated_document_stays_as_it_is(unknown: int, nlp: Language)
         assert list(swap(nlp, example)) == [example]
 
 
-def test_a_document_without_annotation_stays(nlp: Language) -> None:
+def test_a_document_without_annotation_is_not_changed(nlp: Language) -> None:
     gold = nlp.make_doc("在臺北市")
     example = Example(nlp.make_doc(gold.text), gold)
     assert list(EntitySwap(1.0)(nlp, example)) == [example]
     assert example.get_aligned_ner() == [None] * 4
 
 
-def test_the_corpus_itself_is_not_touched(nlp: Language) -> None:
+def test_augmentation_does_not_change_the_corpus(nlp: Language) -> None:
     swap = EntitySwap(1.0)
     for line in LINES * 3:
         example = make(nlp, line)
@@ -127,15 +127,15 @@ def test_the_corpus_itself_is_not_touched(nlp: Language) -> None:
         assert (example.text, example.get_aligned_ner()) == before
 
 
-def test_origins_go_along(nlp: Language) -> None:
+def test_user_data_is_copied(nlp: Language) -> None:
     swap = EntitySwap(1.0)
     list(swap(nlp, make(nlp, "[甲](A)")))
     (example,) = swap(nlp, make(nlp, "[乙丙](A)"))
     assert example.reference.user_data["origin"] == "f:1"
 
 
-def test_entities_that_no_longer_end_at_tokens_are_never_called_outside() -> None:
-    """With runs kept whole, a swapped surface may melt into its neighbour: such an example must not teach O."""
+def test_an_example_whose_entities_merge_with_other_tokens_is_not_changed() -> None:
+    """If the tokenizer groups letters, a replaced entity may merge with the next token and would be trained as O."""
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "group": ["latin", "digit"]}
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
     swap = EntitySwap(1.0)

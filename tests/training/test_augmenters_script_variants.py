@@ -1,4 +1,4 @@
-"""The same sentences as others write them."""
+"""Augmentation by replacing characters with variants or converting texts to Simplified."""
 
 import random
 
@@ -37,14 +37,14 @@ def spans(doc: Doc) -> list[tuple[int, int, str]]:
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
 
 
-def test_both_forms_become_the_other(nlp: Language) -> None:
+def test_variants_are_replaced_in_both_directions(nlp: Language) -> None:
     (example,) = ScriptVariants(1.0)(nlp, make(nlp, LINE))
     assert example.text == "蔡英文在台北市的臺積電裏 Taiwan 大學，說國語。"
     assert example.predicted.text == example.reference.text
     assert [ent.text for ent in example.reference.ents] == ["蔡英文", "台北市", "臺積電", "Taiwan 大學"]
 
 
-def test_a_document_can_become_simplified(nlp: Language) -> None:
+def test_a_document_is_converted_to_simplified(nlp: Language) -> None:
     (example,) = ScriptVariants(0.0, script_level=1.0, scripts=["tw2s"])(nlp, make(nlp, LINE))
     assert example.text == "蔡英文在台北市的台积电里 Taiwan 大学，说国语。"
     (example,) = ScriptVariants(0.0, script_level=1.0, scripts=["tw2t"])(nlp, make(nlp, "[群山](LOC)裡"))
@@ -60,7 +60,9 @@ def test_a_document_can_become_simplified(nlp: Language) -> None:
     st.lists(st.sampled_from(["tw2s", "tw2t", "tw2sp", "s2twp"]), max_size=2),
     st.integers(),
 )
-def test_nothing_moves(parts: list[str], level: float, script_level: float, scripts: list[str], seed: int) -> None:
+def test_script_variants_keep_offsets_and_annotation(
+    parts: list[str], level: float, script_level: float, scripts: list[str], seed: int
+) -> None:
     random.seed(seed)
     before = make(NLP, "".join(parts))
     (after,) = ScriptVariants(level, script_level=script_level, scripts=scripts)(NLP, before)
@@ -71,14 +73,14 @@ def test_nothing_moves(parts: list[str], level: float, script_level: float, scri
 
 
 @given(st.lists(st.sampled_from("台臺裡裏里着著"), max_size=30).map("".join), st.integers())
-def test_a_form_is_replaced_throughout_or_not_at_all(text: str, seed: int) -> None:
+def test_a_variant_is_replaced_everywhere_in_a_document_or_nowhere(text: str, seed: int) -> None:
     random.seed(seed)
     (example,) = ScriptVariants(0.5)(NLP, make(NLP, text))
     assert len(set(zip(text, example.text, strict=True))) == len(set(text))
     assert {(VARIANTS.get(char, char)) for char in text} == {VARIANTS.get(char, char) for char in example.text}
 
 
-def test_the_levels_are_shares(nlp: Language) -> None:
+def test_the_levels_are_shares_of_characters_and_documents(nlp: Language) -> None:
     augment = ScriptVariants(0.3, script_level=0.2, scripts=["tw2s"])
     texts = [next(augment(nlp, make(nlp, "臺電"))).text for _ in range(1000)]
     assert 240 < sum(text == "台電" for text in texts) + sum(text == "臺电" for text in texts) < 400
@@ -92,7 +94,7 @@ def test_level_zero_and_text_without_variants_change_nothing(nlp: Language) -> N
 
 
 @pytest.mark.parametrize("unknown", [[], [0], [3, 4], [0, 1, 2, 3, 4, 5, 6]])
-def test_what_is_not_known_stays_unknown(unknown: list[int], nlp: Language) -> None:
+def test_unannotated_tokens_stay_unannotated(unknown: list[int], nlp: Language) -> None:
     gold = nlp.make_doc("在臺北市的夏天")
     ents = [] if 0 in unknown and 1 in unknown else [Span(gold, 1, 3, label="GPE")]
     gold.set_ents(ents, default="outside", missing=[gold[i : i + 1] for i in unknown])
@@ -102,12 +104,12 @@ def test_what_is_not_known_stays_unknown(unknown: list[int], nlp: Language) -> N
     assert after.get_aligned_ner() == before.get_aligned_ner()
 
 
-def test_a_document_without_annotation_stays_without(nlp: Language) -> None:
+def test_a_respelled_document_without_annotation_gets_none(nlp: Language) -> None:
     (example,) = ScriptVariants(1.0)(nlp, Example(nlp.make_doc("臺北"), nlp.make_doc("臺北")))
     assert (example.text, example.get_aligned_ner()) == ("台北", [None, None])
 
 
-def test_annotations_of_other_components_stay(nlp: Language) -> None:
+def test_annotation_of_other_components_is_copied(nlp: Language) -> None:
     words = {"words": ["臺北", "很", "美"], "spaces": [False] * 3}
     gold = Doc(nlp.vocab, **words, tags=["NR", "AD", "VA"], heads=[2, 2, 2], deps=["nsubj", "advmod", "ROOT"])  # type: ignore[arg-type]
     gold.cats = {"travel": 1.0}
@@ -137,18 +139,18 @@ def test_the_same_seed_gives_the_same_examples(nlp: Language) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"level": 1.5}, r"\[ZT241\] script_variants has level=1.5"),
-        ({"level": 0.5, "script_level": -1.0}, r"\[ZT241\] script_variants has script_level=-1.0"),
+        ({"level": 1.5}, r"\[ZT241\] `level` of script_variants.*1\.5"),
+        ({"level": 0.5, "script_level": -1.0}, r"\[ZT241\] `script_level` of script_variants.*-1\.0"),
         ({"level": 0.5, "pairs": {"里": "裡面"}}, r"\[ZT242\].*里.*裡面"),
         ({"level": 0.5, "script_level": 0.1, "scripts": ["zh"]}, r"\[ZT004\] Unknown script 'zh'"),
     ],
 )
-def test_settings_that_cannot_be_are_named(settings: dict[str, object], message: str) -> None:
+def test_invalid_augmenter_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ScriptVariants(**settings)  # type: ignore[arg-type]
 
 
-def test_a_config_augments_the_corpus(nlp: Language, tmp_path: object) -> None:
+def test_an_augmenter_in_the_config_augments_the_corpus(nlp: Language, tmp_path: object) -> None:
     DocBin(docs=[make(nlp, LINE).reference]).to_disk(f"{tmp_path}/a.spacy")
     config = Config().from_str(
         f"""

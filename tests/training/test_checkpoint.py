@@ -1,4 +1,4 @@
-"""A checkpoint that was damaged is refused, whatever it claims."""
+"""Checkpoints with damaged or hostile values are refused."""
 
 import json
 import random
@@ -47,16 +47,16 @@ def as_array(value: object) -> Any:
 
 
 def changed(arrays: dict[str, Any], *path: Any, value: object) -> dict[str, Any]:
-    """Change one value of what the checkpoint says in JSON."""
-    said = json.loads(arrays["said"].tobytes())
-    holder = said
+    """Change one value in the JSON metadata of a checkpoint."""
+    metadata = json.loads(arrays["said"].tobytes())
+    holder = metadata
     for key in path[:-1]:
         holder = holder[key]
     holder[path[-1]] = value
-    return {**arrays, "said": as_array(said)}
+    return {**arrays, "said": as_array(metadata)}
 
 
-def test_a_good_one_is_read(read: Read, arrays: dict[str, Any]) -> None:
+def test_a_valid_checkpoint_is_loaded(read: Read, arrays: dict[str, Any]) -> None:
     state = random.getstate()
     read(arrays)
     assert random.getstate() != state
@@ -84,16 +84,18 @@ def test_a_good_one_is_read(read: Read, arrays: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_values_out_of_range_are_refused(path: tuple[Any, ...], value: Any, read: Read, arrays: dict[str, Any]) -> None:
+def test_checkpoint_values_out_of_range_are_refused(
+    path: tuple[Any, ...], value: Any, read: Read, arrays: dict[str, Any]
+) -> None:
     with pytest.raises(ZhTwNerError, match=r"\[ZT\d+\].*checkpoint\.safetensors"):
         read(changed(arrays, *path, value=value))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "null", "", "\ud800"])
-def test_what_is_no_json_is_refused(text: str, read: Read, arrays: dict[str, Any]) -> None:
-    said = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+def test_checkpoint_metadata_that_is_not_json_is_refused(text: str, read: Read, arrays: dict[str, Any]) -> None:
+    metadata = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
     with pytest.raises(ZhTwNerError, match=r"\[ZT"):
-        read({**arrays, "said": said})
+        read({**arrays, "said": metadata})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,9 @@ def test_what_is_no_json_is_refused(text: str, read: Read, arrays: dict[str, Any
         ("said", lambda array: array.astype(np.float32)),
     ],
 )
-def test_other_arrays_are_refused(name: str, change: Callable[[Any], Any], read: Read, arrays: dict[str, Any]) -> None:
+def test_missing_or_malformed_checkpoint_arrays_are_refused(
+    name: str, change: Callable[[Any], Any], read: Read, arrays: dict[str, Any]
+) -> None:
     with pytest.raises(ZhTwNerError, match=r"\[ZT"):
         read({**arrays, name: change(arrays[name])})
     with pytest.raises(ZhTwNerError, match=r"\[ZT"):
@@ -116,7 +120,7 @@ def test_other_arrays_are_refused(name: str, change: Callable[[Any], Any], read:
 
 
 @pytest.mark.parametrize("change", [lambda a: a[:-1], lambda a: a.astype(np.float64), lambda a: a.astype(np.int8)])
-def test_weights_and_moments_have_the_shapes_of_the_pipeline(
+def test_weights_and_moments_of_other_shapes_are_refused(
     change: Callable[[Any], Any], read: Read, arrays: dict[str, Any]
 ) -> None:
     weight = next(name for name in arrays if name.startswith("weight/"))
@@ -130,10 +134,10 @@ def test_weights_and_moments_have_the_shapes_of_the_pipeline(
 
 
 @pytest.mark.parametrize("step", [10**9, -1, 10**18, "x", 1])
-def test_schedules_are_not_brought_forward_for_ever(step: object, read: Read, arrays: dict[str, Any]) -> None:
+def test_a_huge_step_in_a_checkpoint_is_refused(step: object, read: Read, arrays: dict[str, Any]) -> None:
     inner = load(arrays["optimizer"].tobytes())
-    said = json.loads(inner["said"].tobytes()) | {"step": step}
-    data = save({**inner, "said": as_array(said)})
+    metadata = json.loads(inner["said"].tobytes()) | {"step": step}
+    data = save({**inner, "said": as_array(metadata)})
     with pytest.raises(ZhTwNerError, match="ZT644"):
         read({**arrays, "optimizer": np.frombuffer(data, dtype=np.uint8)})
 

@@ -1,4 +1,4 @@
-"""Training that stops and goes on ends where training that does not stop ends."""
+"""Training with a saved and restored optimizer ends with the same weights as uninterrupted training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +70,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 
 @pytest.mark.parametrize("with_base", [False, True])
 @pytest.mark.parametrize("kind", list(OPTIMIZERS))
-def test_training_that_stopped_ends_where_the_other_does(
+def test_resumed_training_ends_with_the_same_weights(
     kind: str, with_base: bool, tiny_checkpoint: Callable[[str], Path], tmp_path: Path
 ) -> None:
     base = tiny_checkpoint("bert") if with_base else None
@@ -93,7 +93,7 @@ def test_training_that_stopped_ends_where_the_other_does(
     assert np.abs(emissions(forgetful) - emissions(straight)).max() > 1e-4
 
 
-def test_another_pipeline_is_refused(tiny_checkpoint: Callable[[str], Path]) -> None:
+def test_optimizer_state_of_another_pipeline_is_refused(tiny_checkpoint: Callable[[str], Path]) -> None:
     nlp, optimizer = start(None), Adam(1e-2)
     train(nlp, optimizer, 1)
     state = optimizer_to_bytes(nlp, optimizer, 1)
@@ -101,7 +101,7 @@ def test_another_pipeline_is_refused(tiny_checkpoint: Callable[[str], Path]) -> 
         optimizer_from_bytes(start(tiny_checkpoint("bert")), Adam(1e-2), state)
 
 
-def test_an_optimizer_of_another_kind_is_refused(tiny_checkpoint: Callable[[str], Path]) -> None:
+def test_optimizer_state_of_another_optimizer_is_refused(tiny_checkpoint: Callable[[str], Path]) -> None:
     nlp, optimizer = start(tiny_checkpoint("bert")), OPTIMIZERS["adamw"]()
     train(nlp, optimizer, 1)
     state = optimizer_to_bytes(nlp, optimizer, 1)

@@ -1,4 +1,4 @@
-"""The picture of a run: every value where it belongs, whatever a run was like."""
+"""Training curves as SVG."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ def words(panel: ElementTree.Element) -> str:
     return " ".join("".join(text.itertext()) for text in panel.findall(f"{SVG}text"))
 
 
-def test_each_panel_shows_what_it_is_of() -> None:
+def test_each_panel_has_a_title_with_its_measure() -> None:
     loss, score, rate, memory = panels(run(6))
     assert words(loss).startswith("loss per character")
     assert words(score).startswith("best F 50.00, step 50")
@@ -51,17 +51,17 @@ def test_each_panel_shows_what_it_is_of() -> None:
     assert words(memory).endswith("800 at the end")
 
 
-def test_every_value_is_where_it_belongs() -> None:
+def test_curves_are_drawn_at_the_right_coordinates() -> None:
     loss, score, rate, _ = panels(run(6))
     (path,) = lines(loss)
-    assert path[0] == (round(WIDTH / 5, 1), 0.0)  # the highest, and the first but one
+    assert path[0] == (round(WIDTH / 5, 1), 0.0)  # the second report has the highest loss of the curve
     assert path[-1] == (WIDTH, round(HEIGHT * (1 - (4 / 6) / 2), 1))
     for drawn, top in ((lines(score)[-1], 10), (lines(rate)[0], 5)):
         expected = [(WIDTH * i / 5, HEIGHT * (1 - i / top)) for i in range(6)]
         np.testing.assert_allclose(drawn, expected, atol=0.05)
 
 
-def test_rates_of_two_parts_are_each_shown_against_their_own_highest() -> None:
+def test_learning_rates_are_drawn_relative_to_their_maximum() -> None:
     reports = [replace(report, rates={"encoder": 1e-5 * (i + 1), "head": 1e-3}) for i, report in enumerate(run(3))]
     rate = panels(reports)[2]
     assert "encoder, 3e-05 at most" in words(rate)
@@ -71,7 +71,7 @@ def test_rates_of_two_parts_are_each_shown_against_their_own_highest() -> None:
     assert encoder[-1] == (WIDTH, 0.0)
 
 
-def test_a_gap_stays_a_gap_and_a_value_alone_is_a_dot() -> None:
+def test_curves_have_gaps_and_single_values_are_dots() -> None:
     reports = run(6)
     reports[2] = replace(reports[2], loss=math.nan)
     loss = panels(reports)[0]
@@ -79,7 +79,7 @@ def test_a_gap_stays_a_gap_and_a_value_alone_is_a_dot() -> None:
     assert len(loss.findall(f"{SVG}circle")) == 1
 
 
-def test_what_was_told_is_marked_in_every_panel() -> None:
+def test_warnings_are_marked_in_every_panel() -> None:
     reports = run(5)
     reports[2] = replace(reports[2], warnings=("[ZT922] …",))
     for panel in panels(reports):
@@ -99,7 +99,7 @@ def test_what_was_told_is_marked_in_every_panel() -> None:
         max_size=6,
     )
 )
-def test_any_run_gives_a_picture_within_its_frame(values: list[tuple[float, Any, float, Any]]) -> None:
+def test_curves_of_any_run_stay_inside_their_panels(values: list[tuple[float, Any, float, Any]]) -> None:
     reports = [
         replace(make(step=7 * i, loss=loss, f=f, rate=rate), peak_memory_mib=size, memory=None)
         for i, (loss, f, rate, size) in enumerate(values)
@@ -111,7 +111,7 @@ def test_any_run_gives_a_picture_within_its_frame(values: list[tuple[float, Any,
 
 
 @given(st.floats(1e-12, 1e12))
-def test_ticks_are_few_and_within(top: float) -> None:
+def test_ticks_are_few_and_inside_the_axis(top: float) -> None:
     ticks = _ticks(top)
     assert ticks[0] == 0
     assert ticks == sorted(set(ticks))
@@ -119,18 +119,16 @@ def test_ticks_are_few_and_within(top: float) -> None:
     assert ticks[-1] <= top * 1.001
 
 
-def test_ticks_of_next_to_nothing() -> None:
+def test_an_axis_up_to_almost_zero_has_two_ticks() -> None:
     assert _ticks(0.0) == _ticks(5e-324) == [0.0, 1.0]
 
 
-def test_names_are_escaped() -> None:
+def test_names_in_svg_are_escaped() -> None:
     reports = [replace(report, rates={"<b>&": 1.0}) for report in run(2)]
     assert "<b>&, 1 at most" in words(panels(reports)[2])
 
 
-def test_a_run_that_is_aborted_has_its_picture(
-    tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_aborted_run_has_training_curves(tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log_step = logger_module.ProgressLogger.log_step
 
     def broken(self: Any, info: Any) -> None:

@@ -1,4 +1,4 @@
-"""An encoder that begins with the weights of another pipeline's."""
+"""Training that starts from the encoder of another pipeline."""
 
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,11 @@ def make(
 
 
 def hidden(nlp: Language) -> Any:
-    """What the encoder says of the text."""
+    """Return the hidden vectors of the text."""
     return find_recognizer(nlp).model.get_ref("tok2vec").predict([nlp.make_doc(TEXT)])[0]
 
 
-def test_the_encoder_is_the_other_ones_and_the_labels_stay() -> None:
+def test_the_encoder_is_copied_and_the_labels_are_kept() -> None:
     source, target = make(bilstm(), [(0, 3, "PERSON")]), make(bilstm(), [(6, 9, "LOC"), (11, 14, "ORG")], seed=1)
     ours = find_recognizer(target).model.get_ref("output_layer").get_param("W").copy()
     assert not np.allclose(hidden(target), hidden(source))
@@ -70,7 +70,7 @@ def test_the_encoder_is_the_other_ones_and_the_labels_stay() -> None:
     assert np.array_equal(find_recognizer(target).model.get_ref("output_layer").get_param("W"), ours)
 
 
-def test_it_learns_without_touching_the_other() -> None:
+def test_training_does_not_change_the_source_of_the_encoder() -> None:
     source, target = make(bilstm(), [(0, 3, "PERSON")]), make(bilstm(), [(6, 9, "LOC")], seed=1)
     copy_encoder(source, target, "source")
     before = hidden(source).copy()
@@ -80,7 +80,7 @@ def test_it_learns_without_touching_the_other() -> None:
     assert not np.array_equal(hidden(target), before)
 
 
-def test_n_grams_that_either_corpus_knows_are_learnt() -> None:
+def test_n_grams_frequent_in_either_corpus_are_not_rare() -> None:
     source = make(bilstm(min_count=2), [(0, 2, "PERSON")], text="天天天地地地")
     target = make(bilstm(min_count=2), [(0, 2, "LOC")], text="玄玄玄黃黃黃")
     rare = [
@@ -93,25 +93,25 @@ def test_n_grams_that_either_corpus_knows_are_learnt() -> None:
     assert merged.sum() < rare[1].sum()
 
 
-def test_another_shape_is_refused_with_both_shapes() -> None:
+def test_an_encoder_of_another_shape_is_refused_with_both_shapes() -> None:
     source, target = make(bilstm(6), [(0, 3, "PERSON")]), make(bilstm(8), [(0, 3, "PERSON")])
     with pytest.raises(ValueError, match=r"ZT376.*'models/x'.*\(24, .*\(32, "):
         copy_encoder(source, target, "models/x")
 
 
-def test_another_encoder_is_refused() -> None:
+def test_another_encoder_architecture_is_refused() -> None:
     source, target = make(embed(), [(0, 3, "PERSON")]), make(bilstm(), [(0, 3, "PERSON")])
     with pytest.raises(ValueError, match=r"ZT376.*has char_ngram_embed .*masked_characters"):
         copy_encoder(source, target, "source")
 
 
-def test_another_reading_of_the_text_is_refused() -> None:
+def test_another_tokenization_is_refused() -> None:
     source, target = make(bilstm(), [(0, 3, "PERSON")], normalize=("width",)), make(bilstm(), [(0, 3, "PERSON")])
     with pytest.raises(ValueError, match=r"ZT375.*normalize is \['width'\]"):
         copy_encoder(source, target, "source")
 
 
-def test_a_listener_has_nothing_to_copy() -> None:
+def test_a_listener_as_target_is_refused() -> None:
     source = make(bilstm(), [(0, 3, "PERSON")])
     tokenizer = {"@tokenizers": "spacy-zh-tw-ner.CharTokenizer.v1", "normalize": ["width", "variants"]}
     target = spacy.blank("zh_tw", config={"nlp": {"tokenizer": tokenizer}})
@@ -121,7 +121,7 @@ def test_a_listener_has_nothing_to_copy() -> None:
         copy_encoder(source, target, "source")
 
 
-def test_the_config_names_it(tmp_path: Path) -> None:
+def test_start_from_in_the_config_copies_the_encoder(tmp_path: Path) -> None:
     source = make(bilstm(), [(0, 3, "PERSON")])
     source.to_disk(tmp_path / "source")
     target = make(bilstm(), [(6, 9, "LOC")], seed=1)
@@ -143,7 +143,7 @@ def test_the_config_names_it(tmp_path: Path) -> None:
     assert np.array_equal(hidden(init_nlp(config)), hidden(source))
 
 
-def test_without_a_pipeline_nothing_happens() -> None:
+def test_start_from_without_a_pipeline_changes_nothing() -> None:
     target = make(bilstm(), [(6, 9, "LOC")])
     before = hidden(target).copy()
     create_start_from_v1()(target)

@@ -1,4 +1,4 @@
-"""A pipeline that is trained further, with labels that it did not have."""
+"""Further training of a pipeline with additional labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,12 +30,12 @@ def laws(nlp: Language, tmp_path: Path) -> Path:
     return tmp_path / "laws.spacy"
 
 
-def test_labels_are_added_behind_those_there_are(tiny_pipeline: Path, laws: Path) -> None:
+def test_labels_are_added_after_existing_ones(tiny_pipeline: Path, laws: Path) -> None:
     from spacy_zh_tw_ner.training.char_corpus import CharCorpus
 
     nlp = spacy.load(tiny_pipeline)
     before = [(ent.text, ent.label_) for ent in nlp("蔡英文總統在臺北市接見台積電董事長。").ents]
-    with nlp.select_pipes(disable=["ner"]):  # as spaCy does while it initializes others
+    with nlp.select_pipes(disable=["ner"]):  # spaCy disables sourced components while it initializes others
         create_add_labels_v1(["EVENT", "GPE"], CharCorpus(laws))(nlp)
     assert find_recognizer(nlp).labels == ("GPE", "ORG", "PERSON", "EVENT", "LAW")
     assert [(ent.text, ent.label_) for ent in nlp("蔡英文總統在臺北市接見台積電董事長。").ents] == before
@@ -56,15 +56,17 @@ def check(nlp: Language) -> None:
         assert [(ent.start_char, ent.end_char, ent.label_) for ent in nlp(text).ents] == entities
 
 
-def test_a_bilstm_learns_them_and_keeps_the_others(tiny_pipeline: Path, laws: Path, tmp_path: Path) -> None:
+def test_a_bilstm_learns_added_labels_and_keeps_the_others(tiny_pipeline: Path, laws: Path, tmp_path: Path) -> None:
     nlp = trained_further(tiny_pipeline, laws, tmp_path)
     assert find_recognizer(nlp).labels == ("GPE", "ORG", "PERSON", "LAW")
     check(nlp)
-    assert nlp.config["components"]["ner"]["factory"] == "zh_tw_crf_ner"  # nothing leans on the source any more
+    assert nlp.config["components"]["ner"]["factory"] == "zh_tw_crf_ner"  # no longer `source`
 
 
 @pytest.mark.slow
-def test_a_converted_checkpoint_learns_them(tiny_checkpoint: Callable[[str], Path], laws: Path, tmp_path: Path) -> None:
+def test_a_converted_checkpoint_learns_added_labels(
+    tiny_checkpoint: Callable[[str], Path], laws: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "converted"
     pipeline_from_hf(str(tiny_checkpoint("bert"))).to_disk(source)
     rates = ("--training.optimizer.head_rate.initial_rate", "0.02")
@@ -84,7 +86,7 @@ def test_a_converted_checkpoint_learns_them(tiny_checkpoint: Callable[[str], Pat
         (("--source", "nowhere"), "ZT531"),
     ],
 )
-def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], code: str, tmp_path: Path) -> None:
+def test_conflicting_options_of_init_config_are_refused(arguments: tuple[str, ...], code: str, tmp_path: Path) -> None:
     refused = fails if code == "ZT531" else misused
     assert code in refused("init-config", tmp_path / "out.cfg", *arguments)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The logger in spaCy's own training loop."""
+"""Progress logger in spaCy's training loop."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def run(nlp: Language, output: Path | None) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
-def test_every_evaluation_is_a_row_and_a_line(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_each_evaluation_is_logged_as_a_row_and_a_json_line(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = start(tiny_corpus, **{"training.max_steps": 40, "training.eval_frequency": 10})
     out, _ = run(nlp, tmp_path)
     reports = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -49,36 +49,36 @@ def test_every_evaluation_is_a_row_and_a_line(tiny_corpus: Path, tmp_path: Path)
     assert [report["characters_per_second"] is None for report in reports] == [True, False, False, False, False]
     assert all(report["peak_memory_mib"] > 100 for report in reports)
     assert last["seconds_left"] == 0.0
-    # Not that it falls: on a busy machine a step can take longer than all before it.
+    # The estimate need not fall: on a busy machine a step can take longer than all before it.
     assert min(report["seconds_left"] for report in reports[1:-1]) > 0.0
 
 
-def test_the_loss_is_the_one_that_spacy_sums(
+def test_the_logged_loss_is_that_of_spacy_per_character(
     tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[dict[str, Any]] = []
+    logged: list[dict[str, Any]] = []
     log_step = logger_module.ProgressLogger.log_step
 
     def listen(self: Any, info: dict[str, Any] | None) -> None:
         if info is not None:
-            said.append({"loss": info["losses"]["ner"], "words": info["words"]})
+            logged.append({"loss": info["losses"]["ner"], "words": info["words"]})
         log_step(self, info)
 
     monkeypatch.setattr(logger_module.ProgressLogger, "log_step", listen)
     run(start(tiny_corpus), tmp_path)
     before = 0
-    for report, info in zip(read_progress(tmp_path / "progress.jsonl"), said, strict=True):
+    for report, info in zip(read_progress(tmp_path / "progress.jsonl"), logged, strict=True):
         assert report.loss == pytest.approx(info["loss"] / (info["words"] - before), rel=1e-4)
         before = info["words"]
 
 
-def test_files_go_where_they_are_told_to(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_progress_files_are_written_to_the_configured_folder(tiny_corpus: Path, tmp_path: Path) -> None:
     run(start(tiny_corpus, LOGGER | {"path": str(tmp_path / "elsewhere")}), tmp_path / "output")
     assert (tmp_path / "elsewhere" / "progress.jsonl").is_file()
     assert not (tmp_path / "output" / "progress.jsonl").exists()
 
 
-def test_without_a_folder_there_are_rows_alone(
+def test_without_a_folder_only_rows_are_logged(
     tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -88,14 +88,16 @@ def test_without_a_folder_there_are_rows_alone(
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_a_terminal_sees_a_bar(tiny_corpus: Path, tmp_path: Path, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_progress_bar_is_shown_on_a_terminal(
+    tiny_corpus: Path, tmp_path: Path, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     _, err = run(start(tiny_corpus, LOGGER | {"progress_bar": shown}), tmp_path)
     assert ("/13 [" in err) is shown
     assert (", F " in err) is shown
 
 
-def test_a_second_run_adds_to_the_file_and_is_read_alone(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_second_run_appends_to_the_file_and_only_it_is_read(tiny_corpus: Path, tmp_path: Path) -> None:
     for steps in (12, 4):
         run(start(tiny_corpus, **{"training.max_steps": steps}), tmp_path)
     path = tmp_path / "progress.jsonl"
@@ -103,7 +105,7 @@ def test_a_second_run_adds_to_the_file_and_is_read_alone(tiny_corpus: Path, tmp_
     assert [report.step for report in read_progress(path)] == [0, 4]
 
 
-def test_training_is_the_same_with_and_without(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_the_logger_does_not_change_the_trained_weights(tiny_corpus: Path, tmp_path: Path) -> None:
     models = []
     for name, logger in (("ours", LOGGER), ("theirs", {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False})):
         run(start(tiny_corpus, logger), tmp_path / name)
@@ -140,8 +142,8 @@ def test_components_that_find_no_entities_are_logged_too(tmp_path: Path, nlp: La
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_kill_9_loses_nothing_that_was_reported(tiny_corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_reports_survive_sigkill(tiny_corpus: Path, tmp_path: Path) -> None:
     start(tiny_corpus, **{"training.max_steps": 400}).config.to_disk(tmp_path / "config.cfg")
     command = [sys.executable, "-u", "-m", "spacy", "train", "config.cfg", "--output", "out"]
     shown: list[int] = []

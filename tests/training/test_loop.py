@@ -1,4 +1,4 @@
-"""A run that is stopped and resumed ends as one that was not; what is saved is whole; patience and steps are kept."""
+"""Resumed runs end like uninterrupted ones, files are written atomically, and limits of spaCy's loop are kept."""
 
 import json
 import random
@@ -44,7 +44,7 @@ SMALL = {
 
 @pytest.fixture
 def small(tiny_corpus: Path) -> Config:
-    """A BiLSTM with dropout, hidden characters, swaps and shuffling: all that draws random numbers."""
+    """Config of a BiLSTM with everything that draws random numbers: dropout, masking, augmentation, shuffling."""
     paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
     steps = {"training.max_steps": 9, "training.eval_frequency": 4}
     return with_settings(read_config("bilstm"), paths | SMALL | QUIET | steps)
@@ -65,7 +65,7 @@ def run(config: Config, output: Path, **settings: Any) -> tuple[Language, Positi
 
 
 class Stopped(Exception):
-    """Power failure."""
+    """Simulates a killed process."""
 
 
 def stop_after(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,12 +106,12 @@ def test_a_resumed_run_ends_with_the_same_weights(
         assert one("蔡英文在臺北市。").to_json() == two("蔡英文在臺北市。").to_json()
 
 
-# Equal in a run that was resumed and in one that was not. Times and memory differ.
+# Fields that are equal in a resumed and an uninterrupted run, unlike times and memory.
 SAME = ("step", "epoch", "loss", "losses", "p", "r", "f", "found", "score", "rates", "warnings")
 
 
 def progress(folder: Path) -> list[dict[str, Any]]:
-    """Every line of progress.jsonl, as far as it must be equal; unlike `read_progress`, which skips void lines."""
+    """Return the fields SAME of every line of progress.jsonl. `read_progress` would skip invalid lines."""
     lines = (folder / "progress.jsonl").read_text(encoding="utf-8").splitlines()
     return [{name: json.loads(line)[name] for name in SAME} for line in lines]
 
@@ -124,7 +124,7 @@ def test_progress_is_written(small: Config, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["in an update", "before the checkpoint", "in a line", "before any checkpoint"])
 @pytest.mark.parametrize("every", [0, 3])
-def test_progress_goes_on_without_duplicates_or_gaps(
+def test_resumed_progress_has_no_duplicates_or_gaps(
     fault: str, every: int, small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = with_settings(small, LOGGED)
@@ -132,7 +132,7 @@ def test_progress_goes_on_without_duplicates_or_gaps(
     with monkeypatch.context() as patch:
         if fault == "in an update":
             stop_after(7, patch)
-        else:  # the line of step 4, or of step 0, is written, and the checkpoint of that step is not
+        else:  # killed after the report of step 4 or 0, before its checkpoint
             save, at = loop.save_checkpoint, 1 if fault == "before any checkpoint" else 5
 
             def stop(path: Path, nlp: Language, optimizer: Any, position: Position) -> None:
@@ -152,12 +152,12 @@ def test_progress_goes_on_without_duplicates_or_gaps(
     assert seconds == sorted(seconds)
 
 
-@pytest.mark.filterwarnings("ignore:.*ZT926")  # so short a run may find nothing
-def test_a_resumed_row_has_its_own_loss_and_speed(
+@pytest.mark.filterwarnings("ignore:.*ZT926")  # a run this short may find no entities
+def test_loss_and_speed_of_a_resumed_run_are_per_interval(
     small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not the loss or time of one interval divided by the characters of the whole run."""
-    # Every reading of the clock is a second after the one before: the load of the machine does not count.
+    """The loss and time of an interval are divided by the characters of that interval, not of the whole run."""
+    # The clock advances a second per call, so that the load of the machine does not matter.
     monkeypatch.setattr(logger, "Pace", lambda *limits: Pace(*limits, clock=partial(next, count(0.0))))
     config = with_settings(small, LOGGED | {"training.max_steps": 20, "training.eval_frequency": 2})
     with monkeypatch.context() as patch:
@@ -171,10 +171,10 @@ def test_a_resumed_row_has_its_own_loss_and_speed(
     assert max(speeds) < 5 * min(speeds)
 
 
-def test_a_checkpoint_of_0_1_shows_a_loss_of_the_right_size(
+def test_the_loss_after_resuming_a_checkpoint_of_0_1_is_about_right(
     small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It lacks the number of characters at the last evaluation."""
+    """Checkpoints of 0.1 lack the number of characters at the last evaluation, which is estimated."""
     config = with_settings(small, LOGGED | {"training.max_steps": 12})
     run(config, tmp_path / "whole", checkpoint_every=1)
     with monkeypatch.context() as patch:
@@ -213,12 +213,12 @@ def test_a_killed_run_ends_with_the_same_weights_and_progress(small: Config, tmp
     assert one == two
 
 
-def test_without_a_checkpoint_a_resumed_run_begins(small: Config, tmp_path: Path) -> None:
+def test_resuming_without_a_checkpoint_starts_from_the_beginning(small: Config, tmp_path: Path) -> None:
     assert run(small, tmp_path, resume=True)[1].step == 10
 
 
-def test_it_does_what_spacys_own_training_does(small: Config, tmp_path: Path) -> None:
-    """The same number of steps and evaluations, and files that load."""
+def test_the_loop_has_the_steps_and_evaluations_of_spacy(small: Config, tmp_path: Path) -> None:
+    """The number of steps and evaluations is that of spaCy, and the written pipeline can be loaded."""
     from spacy.training.loop import train as spacy_train
 
     config = with_settings(small, {"training.max_epochs": 2, "training.max_steps": 0, "training.eval_frequency": 2})
@@ -231,7 +231,7 @@ def test_it_does_what_spacys_own_training_does(small: Config, tmp_path: Path) ->
     assert spacy.load(tmp_path / "ours" / "model-best").meta["performance"].keys() >= {"ents_f", "ents_p"}
 
 
-def test_it_stops_when_patience_is_over(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_stops_when_patience_is_over(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([0.5, 0.7, 0.6, 0.6, 0.6, 0.6])
     monkeypatch.setattr(loop, "_evaluate", lambda run: (next(scores), {"ents_f": 0.0}))
     config = with_settings(small, {"training.patience": 4, "training.eval_frequency": 2, "training.max_steps": 100})
@@ -239,7 +239,7 @@ def test_it_stops_when_patience_is_over(small: Config, tmp_path: Path, monkeypat
     assert position.results == [(0.5, 0), (0.7, 2), (0.6, 4), (0.6, 6)]
 
 
-def test_another_config_is_refused_and_told(small: Config, tmp_path: Path) -> None:
+def test_resuming_with_another_config_names_the_differences(small: Config, tmp_path: Path) -> None:
     run(small, tmp_path)
     kept = (tmp_path / CHECKPOINT).read_bytes()
     other = with_settings(small, {"components.ner.model.tok2vec.rate": 0.2, "training.max_steps": 20})
@@ -248,7 +248,7 @@ def test_another_config_is_refused_and_told(small: Config, tmp_path: Path) -> No
     assert (tmp_path / CHECKPOINT).read_bytes() == kept
 
 
-def test_other_weights_are_refused(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_with_other_weights_is_refused(small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(small, tmp_path)
     monkeypatch.setattr(checkpoint_module, "config_differences", lambda one, two: [])
     other = with_settings(small, {"components.ner.model.tok2vec.tok2vec.hidden_width": 12})
@@ -257,13 +257,13 @@ def test_other_weights_are_refused(small: Config, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_broken_checkpoint_is_told(content: bytes, small: Config, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported(content: bytes, small: Config, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(content)
     with pytest.raises(UnreadableFileError, match="ZT440"):
         run(small, tmp_path, resume=True)
 
 
-def test_a_full_disk_leaves_the_old_checkpoint_and_model_whole(
+def test_a_full_disk_keeps_the_old_checkpoint_and_models(
     small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(small, tmp_path)
@@ -278,7 +278,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_model_whole(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_paths_may_differ_and_what_is_reported(small: Config) -> None:
+def test_paths_and_logger_may_differ_in_a_resumed_run(small: Config) -> None:
     other = with_settings(small, {"paths.train": "elsewhere/train.spacy", "training.max_steps": 3})
     assert config_differences(small, other) == ["training.max_steps: 9 → 3"] or config_differences(small, other) == [
         "training.max_steps: 9 → 3",
@@ -286,7 +286,7 @@ def test_paths_may_differ_and_what_is_reported(small: Config) -> None:
     ]
 
 
-def test_batches_do_not_depend_on_what_training_draws(small: Config) -> None:
+def test_batches_do_not_depend_on_random_draws_of_training(small: Config) -> None:
     def texts(disturb: bool, skipped: int = 0) -> Iterator[list[str]]:
         nlp = spacy.blank("zh_tw")
 
@@ -312,7 +312,7 @@ def test_batches_do_not_depend_on_what_training_draws(small: Config) -> None:
     assert list(texts(True, 30)) == expected[30:]
 
 
-def test_precision_that_a_device_does_not_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_precision_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     path = "components.transformer.model.memory.precision"
     half = with_settings(read_config("lora"), {path: "fp16"}).interpolate()
     with pytest.raises(TrainingError, match=rf"ZT443.*{path}"):

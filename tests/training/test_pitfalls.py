@@ -1,4 +1,4 @@
-"""Runs that come to nothing are told why; runs that only begin are left alone."""
+"""Runs that learn nothing get a warning with the likely causes; normal runs get none."""
 
 import math
 import re
@@ -44,12 +44,12 @@ def wrong(loss: float) -> ProgressReport:
     return make(f=0.0, found=5, loss=loss)
 
 
-def told(nlp: Language, reports: list[ProgressReport], labels: dict[str, Any] | None = None) -> list[str]:
+def messages_of(nlp: Language, reports: list[ProgressReport], labels: dict[str, Any] | None = None) -> list[str]:
     return Pitfalls(nlp).check(reports, labels)
 
 
 def likely(message: str) -> str:
-    """The first setting that is named."""
+    """Return the first likely cause in a message."""
     return message.partition("(1) ")[2].partition("; (2)")[0]
 
 
@@ -57,22 +57,22 @@ def likely(message: str) -> str:
     "reports",
     [
         run(make(), make(), make(), make()),
-        run(nothing(), nothing(), nothing()),  # the first follows one single step
+        run(nothing(), nothing(), nothing()),  # too few evaluations
         run(nothing(), nothing(), nothing(), make(f=0.1)),
-        run(nothing(), nothing(), nothing(1e-5), nothing(2e-5)),  # warming up
+        run(nothing(), nothing(), nothing(1e-5), nothing(2e-5)),  # during the warm-up
         [replace(nothing(), step=step) for step in (0, 10, 20, 30)],
         run(wrong(4.0), wrong(3.0), wrong(3.0), wrong(3.0)),
-        run(*[make(f=None, found=None)] * 4),  # nothing scores entities
+        run(*[make(f=None, found=None)] * 4),  # no component scores entities
     ],
 )
-def test_runs_without_a_fault_are_left_alone(reports: list[ProgressReport]) -> None:
+def test_normal_runs_get_no_warning(reports: list[ProgressReport]) -> None:
     nlp = build()
     pitfalls = Pitfalls(nlp)
     assert [pitfalls.check(reports[:n]) for n in range(1, len(reports) + 1)] == [[]] * len(reports)
     assert pitfalls.check_end() == []
 
 
-def test_it_is_told_once() -> None:
+def test_a_pitfall_is_reported_once() -> None:
     pitfalls, reports = Pitfalls(build()), run(*[nothing()] * 6)
     assert [len(pitfalls.check(reports[:n])) for n in range(1, 7)] == [0, 0, 0, 1, 0, 0]
 
@@ -81,16 +81,18 @@ def test_it_is_told_once() -> None:
     ("ner", "rates", "expected"),
     [
         ({"min_score": 0.9}, {"encoder": 3e-5, "head": 1e-3}, r"components\.ner\.min_score = 0\.9.* set 0\.35"),
-        ({}, {"encoder": 3e-5, "head": 3e-5}, r"training\.optimizer\.head_rate, 3e-05 at most"),
-        ({}, {"all": 2e-5}, r"training\.optimizer\.learn_rate, 2e-05 at most.*GroupedOptimizer"),
-        ({}, {"encoder": 1e-3, "head": 1e-3}, r"training\.optimizer\.encoder_rate, 0\.001 at most"),
-        ({"min_score": 0.35}, {"encoder": 3e-5, "head": 1e-3}, r"corpus with very few entities.*validate"),
+        ({}, {"encoder": 3e-5, "head": 3e-5}, r"training\.optimizer\.head_rate of 3e-05 at most"),
+        ({}, {"all": 2e-5}, r"training\.optimizer\.learn_rate of 2e-05 at most.*GroupedOptimizer"),
+        ({}, {"encoder": 1e-3, "head": 1e-3}, r"training\.optimizer\.encoder_rate of 0\.001 at most"),
+        ({"min_score": 0.35}, {"encoder": 3e-5, "head": 1e-3}, r"corpus has very few entities.*validate"),
     ],
 )
-def test_all_o_names_the_setting(ner: dict[str, Any], rates: dict[str, float], expected: str) -> None:
+def test_a_run_without_entities_names_the_likely_setting(
+    ner: dict[str, Any], rates: dict[str, float], expected: str
+) -> None:
     reports = [replace(report, rates=rates) for report in run(*[nothing()] * 4)]
-    (message,) = told(build(ner), reports)
-    assert message.startswith("[ZT922] Not one entity was found in the last 3 evaluations, up to step 300")
+    (message,) = messages_of(build(ner), reports)
+    assert message.startswith("[ZT922] The pipeline found no entity in the last 3 evaluations, up to step 300")
     assert re.search(expected, likely(message))
 
 
@@ -107,30 +109,30 @@ def with_transformer(base: Path, optimizer: dict[str, Any], **blocks: dict[str, 
 
 
 @pytest.mark.parametrize("lora", [False, True])
-def test_adapters_may_learn_fast(lora: bool, tiny_checkpoint: Callable[[str], Path]) -> None:
+def test_a_high_encoder_rate_is_accepted_with_adapters(lora: bool, tiny_checkpoint: Callable[[str], Path]) -> None:
     nlp = with_transformer(tiny_checkpoint("bert"), GROUPED, **({"lora": {}} if lora else {}))
     reports = [replace(report, rates={"encoder": 3e-4, "head": 1e-3}) for report in run(*[nothing()] * 4)]
-    assert ("encoder_rate" not in told(nlp, reports)[0]) is lora
+    assert ("encoder_rate" not in messages_of(nlp, reports)[0]) is lora
 
 
-def test_f_0_while_the_loss_falls_names_labels_that_nobody_taught() -> None:
-    (message,) = told(build(), run(wrong(9.0), wrong(3.0), wrong(2.0), wrong(1.0)), {"GPE": {}, "地名": {}})
+def test_f_0_with_falling_loss_names_unknown_labels() -> None:
+    (message,) = messages_of(build(), run(wrong(9.0), wrong(3.0), wrong(2.0), wrong(1.0)), {"GPE": {}, "地名": {}})
     assert "[ZT923]" in message
     assert "3.0000 → 1.0000" in message
-    assert "never seen (地名)" in likely(message)
+    assert "labels that the training data lack (地名)" in likely(message)
 
 
-def test_f_0_while_the_loss_falls_names_what_keeps_other_entities() -> None:
+def test_f_0_with_falling_loss_names_overwrite_false() -> None:
     reports = run(wrong(9.0), wrong(3.0), wrong(2.0), wrong(1.0))
-    (message,) = told(build(ruler=True), reports, {"GPE": {}})
-    assert likely(message) == "components.ner.overwrite = false, which keeps what entity_ruler found before"
-    (message,) = told(build({"overwrite": True}, ruler=True), reports, {"GPE": {}})
+    (message,) = messages_of(build(ruler=True), reports, {"GPE": {}})
+    assert likely(message) == "components.ner.overwrite = false keeps the entities of entity_ruler: set true"
+    (message,) = messages_of(build({"overwrite": True}, ruler=True), reports, {"GPE": {}})
     assert "overwrite" not in message
-    assert "[corpora.dev] annotated otherwise" in likely(message)
+    assert "[corpora.dev] has other annotation" in likely(message)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_told(loss: float) -> None:
+def test_a_loss_that_is_not_finite_is_reported(loss: float) -> None:
     pitfalls, reports = Pitfalls(build()), run(make(), make(loss=loss), make(loss=loss))
     assert pitfalls.check(reports[:1]) == []
     (message,) = pitfalls.check(reports[:2])
@@ -139,16 +141,16 @@ def test_a_loss_that_is_no_number_is_told(loss: float) -> None:
 
 
 @pytest.mark.parametrize(("precision", "clip"), [("fp16", 1.0), ("bf16", 0.0), ("fp32", 1.0)])
-def test_a_loss_that_is_no_number_names_precision_clipping_or_rates(
+def test_a_loss_that_is_not_finite_names_precision_clipping_or_rates(
     precision: str, clip: float, tiny_checkpoint: Callable[[str], Path]
 ) -> None:
     optimizer = GROUPED | {"grad_clip": clip}
     nlp = with_transformer(tiny_checkpoint("bert"), optimizer, memory={"precision": precision})
-    hint = likely(told(nlp, run(make(), make(loss=math.nan)))[0])
+    hint = likely(messages_of(nlp, run(make(), make(loss=math.nan)))[0])
     expected = {
         "fp16": 'components.transformer.model.memory.precision = "fp16"',
         "bf16": "training.optimizer.grad_clip = 0.0",
-        "fp32": "the rates in [training.optimizer]",
+        "fp32": "the learning rates in [training.optimizer]",
     }
     assert hint.startswith(expected[precision])
 
@@ -156,9 +158,9 @@ def test_a_loss_that_is_no_number_names_precision_clipping_or_rates(
 SLOWLY = {"training.max_steps": 120, "training.eval_frequency": 40}
 
 
-def test_a_run_that_learns_nothing_is_told_so_in_the_loop(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_the_loop_warns_of_a_run_that_finds_nothing(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = start(tiny_corpus, **SLOWLY, **{"training.optimizer.learn_rate.initial_rate": 1e-5})
-    with pytest.warns(UserWarning, match=r"\[ZT922\].*\(1\) training\.optimizer\.learn_rate, 6") as warned:
+    with pytest.warns(UserWarning, match=r"\[ZT922\].*\(1\) training\.optimizer\.learn_rate of 6") as warned:
         train(nlp, tmp_path, stdout=StringIO(), stderr=StringIO())
     (warning,) = warned
     *before, last = read_progress(tmp_path / "progress.jsonl")
@@ -167,33 +169,33 @@ def test_a_run_that_learns_nothing_is_told_so_in_the_loop(tiny_corpus: Path, tmp
 
 
 @pytest.mark.parametrize(("step", "warns"), [(10, False), (60, True)])
-def test_a_short_run_that_ends_with_nothing_is_told_so(step: int, warns: bool) -> None:
+def test_a_short_run_that_ends_at_f_0_gets_a_warning(step: int, warns: bool) -> None:
     pitfalls, reports = Pitfalls(build()), [make(0, f=0.0, found=0), make(step, f=0.0, found=0, rate=0.003)]
     assert pitfalls.check(reports) == []
     told_at_end = pitfalls.check_end(reports)
     assert len(told_at_end) == warns
     if warns:
         assert told_at_end[0].startswith("[ZT926] The run ended after 60 updates with F 0")
-        assert "training.max_steps, of which there were 60: configs of this package have 1,500" in told_at_end[0]
+        assert "training.max_steps of 60 is too small: configs of this package have 1,500" in told_at_end[0]
     assert pitfalls.check_end(reports) == []
     assert Pitfalls(build()).check_end([*reports, make(step + 1, f=0.1)]) == []
 
 
-def test_a_dev_split_of_other_labels_is_told_so_in_the_loop(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_the_loop_warns_of_other_labels_in_the_dev_data(tiny_corpus: Path, tmp_path: Path) -> None:
     nlp = start(tiny_corpus, **SLOWLY, **{"paths.dev": str(tmp_path / "dev.spacy")})
     docs = list(DocBin().from_disk(tiny_corpus / "dev.spacy").get_docs(nlp.vocab))
     for doc in docs:
         doc.ents = [spacy.tokens.Span(doc, ent.start, ent.end, label=f"{ent.label_}_X") for ent in doc.ents]
     DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
-    never_seen = r"\[ZT923\].*never seen \(GPE_X, ORG_X, PERSON_X\)"
+    unknown = r"\[ZT923\].*that the training data lack \(GPE_X, ORG_X, PERSON_X\)"
     with (
-        pytest.warns(UserWarning, match=never_seen),
+        pytest.warns(UserWarning, match=unknown),
         pytest.warns(UserWarning, match=r"ZT904.*GPE_X \(7\)"),
     ):
         train(nlp, tmp_path, stdout=StringIO(), stderr=StringIO())
 
 
-def test_a_broken_loss_ends_training_and_the_best_pipeline_stays(
+def test_a_nan_loss_ends_training_and_keeps_the_best_pipeline(
     tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get_loss, calls = CRFEntityRecognizer.get_loss, []

@@ -1,4 +1,4 @@
-"""Tiny checkpoints of every family, with random weights, and a batch to run through them."""
+"""Fixtures: tiny checkpoints of every model family with random weights, and a batch of input ids."""
 
 import warnings
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from spacy_zh_tw_ner.transformer import memory
 ROWS = 60
 
 with warnings.catch_warnings():
-    # Both use what torch deprecates, when they are imported.
+    # When they are imported, both call functions that torch deprecates.
     warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
     import bitsandbytes
     import peft  # noqa: F401
@@ -24,7 +24,7 @@ assert bitsandbytes
 
 @pytest.fixture(scope="session")
 def make_checkpoint(once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[..., Path]:
-    """Save a checkpoint with a tokenizer of `ROWS` wordpieces, once for each set of arguments."""
+    """Return a function that saves a checkpoint with a vocabulary of `ROWS` wordpieces, once per set of arguments."""
 
     def make(family: str = "bert", *, layers: int = 2, hidden: int = 32, seed: int = 0, dtype: str = "float32") -> Path:
         def fill(folder: Path) -> None:
@@ -44,13 +44,13 @@ def family(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Three sequences of 9, 6 and 1 pieces."""
+    """Input ids and mask of three sequences of 9, 6 and 1 wordpieces."""
     input_ids = torch.randint(5, ROWS, (3, 9), generator=torch.Generator().manual_seed(1))
     mask = (torch.arange(9) < torch.tensor([[9], [6], [1]])).long()
     return input_ids * mask, mask
 
 
 @pytest.fixture(autouse=True)
-def _any_machine_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warn of emulated half precision only where a test asks for it."""
+def _half_precision_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that the CPU supports half precision, so that no test gets a warning about emulation by chance."""
     monkeypatch.setattr(memory, "is_native", lambda *args: True)

@@ -21,7 +21,7 @@ def copied(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target / "copy"))
 
 
-def test_hidden_states_are_those_of_transformers(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_hidden_states_equal_those_of_transformers(family: str, make_checkpoint: Make, batch: Batch) -> None:
     from transformers import AutoModel
 
     backbone = load_backbone(str(make_checkpoint(family)))
@@ -34,7 +34,7 @@ def test_hidden_states_are_those_of_transformers(family: str, make_checkpoint: M
     torch.testing.assert_close(hidden[real], expected[real])
 
 
-def test_padding_changes_nothing(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_hidden_states_do_not_depend_on_padding(family: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint(family)))
     hidden = backbone(*batch)
     for row, length in enumerate((9, 6, 1)):
@@ -42,7 +42,7 @@ def test_padding_changes_nothing(family: str, make_checkpoint: Make, batch: Batc
         torch.testing.assert_close(hidden[row, :length], alone[0], atol=1e-5, rtol=1e-4)
 
 
-def test_eager_attention_gives_the_same(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_eager_and_sdpa_attention_give_the_same_hidden_states(family: str, make_checkpoint: Make, batch: Batch) -> None:
     sdpa = load_backbone(str(make_checkpoint(family)))
     eager = load_backbone(str(make_checkpoint(family)), memory=MemorySettings(attn_implementation="eager"))
     assert eager.model.config._attn_implementation == "eager"
@@ -50,7 +50,7 @@ def test_eager_attention_gives_the_same(family: str, make_checkpoint: Make, batc
     torch.testing.assert_close(sdpa(*batch)[real], eager(*batch)[real], atol=1e-5, rtol=1e-4)
 
 
-def test_only_the_encoder_is_taken(family: str, make_checkpoint: Make) -> None:
+def test_pooler_and_head_are_not_loaded(family: str, make_checkpoint: Make) -> None:
     names = " ".join(name for name, _ in load_backbone(str(make_checkpoint(family))).named_parameters())
     assert "pooler" not in names
     assert "classifier" not in names
@@ -58,12 +58,12 @@ def test_only_the_encoder_is_taken(family: str, make_checkpoint: Make) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (2, 0)])
-def test_nothing_gives_nothing(shape: tuple[int, int], make_checkpoint: Make) -> None:
+def test_an_empty_batch_gives_empty_hidden_states(shape: tuple[int, int], make_checkpoint: Make) -> None:
     empty = torch.zeros(shape, dtype=torch.long)
     assert load_backbone(str(make_checkpoint()))(empty, empty).shape == (*shape, 32)
 
 
-def test_a_sequence_may_be_as_long_as_there_are_positions(make_checkpoint: Make) -> None:
+def test_a_sequence_longer_than_the_positions_is_an_error(make_checkpoint: Make) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     assert backbone.max_length == 64
     ids = torch.full((1, 65), 7)
@@ -73,14 +73,16 @@ def test_a_sequence_may_be_as_long_as_there_are_positions(make_checkpoint: Make)
 
 
 @pytest.mark.parametrize("family", ["bert", "electra", "deberta-v2", "qwen2"])
-def test_dropout_can_be_set(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_dropout_of_the_settings_replaces_that_of_the_checkpoint(
+    family: str, make_checkpoint: Make, batch: Batch
+) -> None:
     without = load_backbone(str(make_checkpoint(family)), dropout=0.0).train()
     assert torch.equal(without(*batch), without(*batch))
     with_ = load_backbone(str(make_checkpoint(family)), dropout=0.5).train()
     assert not torch.equal(with_(*batch), with_(*batch))
 
 
-def test_a_copy_lives_on_its_own(make_checkpoint: Make, batch: Batch) -> None:
+def test_a_deep_copy_shares_no_weights(make_checkpoint: Make, batch: Batch) -> None:
     memory = MemorySettings(gradient_checkpointing=True)
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings(), memory=memory).train()
     before = backbone(*batch)
@@ -91,7 +93,7 @@ def test_a_copy_lives_on_its_own(make_checkpoint: Make, batch: Batch) -> None:
     assert before.abs().sum() > 0
 
 
-def test_a_base_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_base_model_is_an_error_with_name_and_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"ZT321.*'nobody/nothing' \(revision v9\)") as caught:
         load_backbone("nobody/nothing", revision="v9")
     message = str(caught.value)
@@ -99,7 +101,7 @@ def test_a_base_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert "\n" not in message
 
 
-def test_it_says_whether_there_was_a_network_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_says_whether_the_hub_was_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     import transformers.utils
 
     for offline, told in ((True, "HF_HUB_OFFLINE is set"), (False, "the Hugging Face Hub")):
@@ -109,13 +111,13 @@ def test_it_says_whether_there_was_a_network_to_ask(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("content", ["{}", "no json", '{"model_type": "of-tomorrow"}'])
-def test_a_folder_without_a_model_is_told(content: str, tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_an_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match="ZT321"):
         load_backbone(str(tmp_path))
 
 
-def test_a_checkpoint_that_lacks_weights_is_not_filled_with_random_ones(make_checkpoint: Make, tmp_path: Path) -> None:
+def test_a_checkpoint_with_missing_weights_is_an_error(make_checkpoint: Make, tmp_path: Path) -> None:
     folder = copied(make_checkpoint(), tmp_path)
     weights = load_file(folder / "model.safetensors")
     weights.pop("bert.encoder.layer.1.output.dense.weight")
@@ -124,7 +126,7 @@ def test_a_checkpoint_that_lacks_weights_is_not_filled_with_random_ones(make_che
         load_backbone(str(folder))
 
 
-def test_weights_of_other_sizes_than_the_config_says_are_told(make_checkpoint: Make, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_the_config_are_an_error(make_checkpoint: Make, tmp_path: Path) -> None:
     folder = copied(make_checkpoint(), tmp_path)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}), encoding="utf-8")
@@ -132,20 +134,20 @@ def test_weights_of_other_sizes_than_the_config_says_are_told(make_checkpoint: M
         load_backbone(str(folder))
 
 
-def test_a_damaged_file_is_told(make_checkpoint: Make, tmp_path: Path) -> None:
+def test_a_damaged_weights_file_is_an_error(make_checkpoint: Make, tmp_path: Path) -> None:
     folder = copied(make_checkpoint(), tmp_path)
     (folder / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(ValueError, match="ZT321"):
         load_backbone(str(folder))
 
 
-def test_a_translator_is_no_encoder(tmp_path: Path) -> None:
+def test_an_encoder_decoder_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"ZT324.* t5 model"):
         load_backbone(str(tmp_path))
 
 
-def test_a_tokenizer_of_another_model_is_told(make_checkpoint: Make, tmp_path: Path) -> None:
+def test_a_tokenizer_with_more_ids_than_embeddings_is_an_error(make_checkpoint: Make, tmp_path: Path) -> None:
     from transformers import BertTokenizerFast
 
     backbone = load_backbone(str(make_checkpoint()))
@@ -155,7 +157,7 @@ def test_a_tokenizer_of_another_model_is_told(make_checkpoint: Make, tmp_path: P
         require_vocabulary(backbone, BertTokenizerFast(str(tmp_path / "vocab.txt")))
 
 
-def test_transformers_keeps_quiet(make_checkpoint: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_loading_logs_no_messages_of_transformers(make_checkpoint: Make, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)
     level = logger.level

@@ -1,4 +1,4 @@
-"""Layers of every family, and attention in both directions."""
+"""Decoders and encoders are recognized, and decoders can attend in both directions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def first_changes_with_last(backbone: Backbone, *, padded: bool) -> bool:
     ids = torch.tensor([[7, 8, 9, 10, 11]])
     other = torch.tensor([[7, 8, 9, 10, 12]])
     mask = torch.ones_like(ids)
-    if padded:  # the sequence stands beside a longer one
+    if padded:  # put a longer sequence into the batch
         ids, other = (torch.cat([torch.full((1, 8), 20), torch.nn.functional.pad(x, (0, 3))]) for x in (ids, other))
         mask = torch.cat([torch.ones(1, 8, dtype=torch.long), torch.nn.functional.pad(mask, (0, 3))])
     a, b = backbone(ids, mask)[-1], backbone(other, mask)[-1]
@@ -30,7 +30,7 @@ def first_changes_with_last(backbone: Backbone, *, padded: bool) -> bool:
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("implementation", ["sdpa", "eager", None])
 @pytest.mark.parametrize("family", DECODERS)
-def test_a_decoder_looks_ahead_if_it_is_told_to(
+def test_a_decoder_with_bidirectional_attention_sees_later_tokens(
     family: str, implementation: str | None, checkpointing: bool, padded: bool, make_checkpoint: Make
 ) -> None:
     memory = MemorySettings(gradient_checkpointing=checkpointing, attn_implementation=implementation)
@@ -42,7 +42,9 @@ def test_a_decoder_looks_ahead_if_it_is_told_to(
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-def test_in_half_precision_too(implementation: str, precision: str, make_checkpoint: Make) -> None:
+def test_bidirectional_attention_works_in_half_precision(
+    implementation: str, precision: str, make_checkpoint: Make
+) -> None:
     memory = MemorySettings(precision, attn_implementation=implementation)
     backbone = load_backbone(
         str(make_checkpoint("qwen2")), attention="bidirectional", memory=memory, lora=LoraSettings()
@@ -51,7 +53,7 @@ def test_in_half_precision_too(implementation: str, precision: str, make_checkpo
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-def test_padding_stays_unseen(implementation: str, make_checkpoint: Make) -> None:
+def test_bidirectional_attention_ignores_padding(implementation: str, make_checkpoint: Make) -> None:
     memory = MemorySettings(attn_implementation=implementation)
     backbone = load_backbone(str(make_checkpoint("qwen2")), attention="bidirectional", memory=memory)
     ids, mask = torch.tensor([[7, 8, 9, 0]]), torch.tensor([[1, 1, 1, 0]])
@@ -60,23 +62,23 @@ def test_padding_stays_unseen(implementation: str, make_checkpoint: Make) -> Non
     torch.testing.assert_close(backbone(ids, mask)[:, :3], backbone(ids[:, :3], mask[:, :3]))
 
 
-def test_a_sequence_of_padding_only_stays_finite(make_checkpoint: Make) -> None:
+def test_a_sequence_of_padding_only_gives_finite_hidden_states(make_checkpoint: Make) -> None:
     backbone = load_backbone(str(make_checkpoint("qwen2")), attention="bidirectional")
     assert backbone(torch.zeros(2, 3, dtype=torch.long), torch.tensor([[1, 1, 1], [0, 0, 0]])).isfinite().all()
 
 
-def test_an_encoder_does_so_anyway(make_checkpoint: Make) -> None:
+def test_an_encoder_is_always_bidirectional(make_checkpoint: Make) -> None:
     for attention in ("bidirectional", None):
         assert first_changes_with_last(load_backbone(str(make_checkpoint()), attention=attention), padded=False)
     with pytest.raises(ValueError, match=r"ZT334.*bert.*attention = null"):
         load_backbone(str(make_checkpoint()), attention="causal")
 
 
-def test_a_decoder_is_known_by_its_attention(family: str, make_checkpoint: Make) -> None:
+def test_decoders_are_recognized_in_every_family(family: str, make_checkpoint: Make) -> None:
     assert is_decoder(load_backbone(str(make_checkpoint(family))).model) == (family in DECODERS)
 
 
-def test_the_mask_has_a_row_for_each_query() -> None:
+def test_the_mask_has_one_row_per_query() -> None:
     mask = bidirectional_mask(torch.tensor([[1, 1, 0]]), torch.float16)
     assert mask.shape == (1, 1, 3, 3)
     assert mask[0, 0].eq(0).tolist() == [[True, True, False]] * 3
@@ -84,7 +86,7 @@ def test_the_mask_has_a_row_for_each_query() -> None:
 
 
 @pytest.mark.parametrize("family", DECODERS)
-def test_nothing_is_kept_for_a_next_word(family: str, make_checkpoint: Make) -> None:
+def test_decoders_return_no_key_value_cache(family: str, make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint(family))).model
     ids = torch.tensor([[7, 8, 9]])
     assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).past_key_values is None

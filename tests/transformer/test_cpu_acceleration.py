@@ -1,4 +1,4 @@
-"""Base models whose linear layers are multiplied by oneDNN, or in 8 bits."""
+"""Base models with linear layers of oneDNN, or of 8 bits."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ INT8 = QuantizationSettings("int8_cpu")
 
 @pytest.fixture(autouse=True)
 def _onednn_on_any_machine() -> Iterator[None]:
-    """Where the CPU has no AVX-512, replace the operator by torch's product."""
+    """If the CPU has no AVX-512, replace the operator of oneDNN by torch's product."""
     with pytest.MonkeyPatch.context() as patch:
         if probe.onednn_product() is None:
             patch.setattr(probe, "onednn_product", lambda: lambda rows, weight, bias, *_: F.linear(rows, weight, bias))
@@ -34,7 +34,7 @@ def int8_backbone(path: Path) -> Backbone:
     return load_backbone(str(path), quantization=INT8)
 
 
-def test_every_linear_layer_of_a_base_is_one(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_every_linear_layer_uses_onednn(family: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint(family)))
     layers = [layer for layer in backbone.modules() if isinstance(layer, nn.Linear)]
     assert layers
@@ -46,7 +46,9 @@ def test_every_linear_layer_of_a_base_is_one(family: str, make_checkpoint: Make,
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_adapters_learn_the_same(make_checkpoint: Make, batch: Batch, checkpointing: bool) -> None:
+def test_adapters_get_the_same_gradients_with_and_without_onednn(
+    make_checkpoint: Make, batch: Batch, checkpointing: bool
+) -> None:
     path = str(make_checkpoint("bert"))
     gradients = []
     for own in (True, False):
@@ -66,7 +68,7 @@ def test_adapters_learn_the_same(make_checkpoint: Make, batch: Batch, checkpoint
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_hidden_states_are_about_the_same(
+def test_int8_hidden_states_are_close_to_float32(
     family: str, make_checkpoint: Make, batch: Batch, is_packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_packed:
@@ -81,7 +83,7 @@ def test_hidden_states_are_about_the_same(
 
 
 @pytest.mark.parametrize("save_dtype", [None, "fp16"])
-def test_what_was_saved_comes_back_bit_by_bit(
+def test_a_saved_int8_backbone_is_restored_exactly(
     family: str, make_checkpoint: Make, batch: Batch, save_dtype: str | None
 ) -> None:
     path = make_checkpoint(family)
@@ -97,17 +99,17 @@ def test_what_was_saved_comes_back_bit_by_bit(
     assert torch.equal(copy.deepcopy(again)(*batch), again(*batch))
 
 
-def test_it_is_saved_small_and_the_size_is_known(make_checkpoint: Make) -> None:
+def test_packed_size_of_an_int8_backbone_is_predicted(make_checkpoint: Make) -> None:
     path = make_checkpoint("bert")
     backbone, tokenizer = int8_backbone(path), read_tokenizer(str(path), None)
     whole = len(pack(load_backbone(str(path)), tokenizer)["weights"])
     for save_dtype in (None, "fp16"):
         size = len(pack(backbone, tokenizer, save_dtype=save_dtype)["weights"])
-        assert packed_size(backbone, save_dtype=save_dtype) == pytest.approx(size, abs=8000)  # the header's names
+        assert packed_size(backbone, save_dtype=save_dtype) == pytest.approx(size, abs=8000)  # plus the header
         assert size < whole
 
 
-def test_merged_it_is_a_plain_model_of_the_rounded_weights(make_checkpoint: Make, batch: Batch) -> None:
+def test_merging_an_int8_backbone_gives_a_plain_model(make_checkpoint: Make, batch: Batch) -> None:
     path, real = make_checkpoint("bert"), batch[1].bool()
     backbone = int8_backbone(path)
     plain = merge(backbone, read_tokenizer(str(path), None))
@@ -116,7 +118,7 @@ def test_merged_it_is_a_plain_model_of_the_rounded_weights(make_checkpoint: Make
     assert any(isinstance(layer, nn.Linear) for layer in plain.modules())
 
 
-def test_adapters_and_gpus_are_refused(make_checkpoint: Make) -> None:
+def test_int8_rejects_adapters_and_gpus(make_checkpoint: Make) -> None:
     name = str(make_checkpoint("bert"))
     with pytest.raises(ValueError, match=r"\[ZT320\] quantization.kind with lora='int8_cpu'"):
         load_backbone(name, quantization=INT8, lora=LoraSettings())

@@ -22,7 +22,7 @@ def trainable(module: torch.nn.Module) -> list[str]:
 
 
 def step(module: torch.nn.Module, batch: Batch, steps: int = 2) -> None:
-    """Two steps: after the first one only LoRA-B differs, for A's gradient is a product with B, which starts at 0."""
+    """Train two steps. The first one changes only LoRA-B: the gradient of A is a product with B, which starts at 0."""
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.5)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -30,7 +30,7 @@ def step(module: torch.nn.Module, batch: Batch, steps: int = 2) -> None:
         optimizer.step()
 
 
-def test_new_adapters_change_nothing(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_new_adapters_do_not_change_the_hidden_states(family: str, make_checkpoint: Make, batch: Batch) -> None:
     plain = load_backbone(str(make_checkpoint(family)))
     adapted = load_backbone(str(make_checkpoint(family)), lora=LoraSettings())
     assert torch.equal(plain(*batch), adapted(*batch))
@@ -54,7 +54,7 @@ def test_shared_layers_share_their_adapters(family: str, make_checkpoint: Make) 
     assert len(trainable(model)) == (4 if family == "albert" else 8)
 
 
-def test_targets_can_be_named(make_checkpoint: Make) -> None:
+def test_named_layers_get_adapters(make_checkpoint: Make) -> None:
     settings = LoraSettings(target_modules=("key", "intermediate.dense"))
     places = {name.partition(".lora_")[0] for name in trainable(load_backbone(str(make_checkpoint()), lora=settings))}
     assert {place.removeprefix("model.encoder.layer.") for place in places} == {
@@ -62,7 +62,7 @@ def test_targets_can_be_named(make_checkpoint: Make) -> None:
     }
 
 
-def test_all_linear_layers_can_be_meant(family: str, make_checkpoint: Make) -> None:
+def test_all_linear_layers_can_get_adapters(family: str, make_checkpoint: Make) -> None:
     name = str(make_checkpoint(family))
     linear = sum(isinstance(module, torch.nn.Linear) for module in load_backbone(name).modules())
     backbone = load_backbone(name, lora=LoraSettings(target_modules="all-linear"))
@@ -70,19 +70,21 @@ def test_all_linear_layers_can_be_meant(family: str, make_checkpoint: Make) -> N
 
 
 @pytest.mark.parametrize("targets", [("q_proj",), ("query", "typo"), ("word_embeddings",), ("uery",)])
-def test_a_target_that_is_nowhere_is_told_with_those_there_are(targets: tuple[str, ...], make_checkpoint: Make) -> None:
+def test_an_unknown_target_is_an_error_that_lists_the_linear_layers(
+    targets: tuple[str, ...], make_checkpoint: Make
+) -> None:
     with pytest.raises(ValueError, match=rf"ZT325.*'{targets[-1]}'.*: dense, key, query, value; or null"):
         load_backbone(str(make_checkpoint()), lora=LoraSettings(target_modules=targets))
 
 
-def test_a_family_without_usual_targets_is_told(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_family_without_default_targets_is_an_error(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(lora.TARGETS, "bert")
     with pytest.raises(ValueError, match=r"ZT326.* bert .*dense, key, query, value"):
         load_backbone(str(make_checkpoint()), lora=LoraSettings())
 
 
 @pytest.mark.parametrize(("bias", "count"), [("none", 0), ("lora_only", 4), ("all", 18)])
-def test_biases_train_as_asked(bias: str, count: int, make_checkpoint: Make, batch: Batch) -> None:
+def test_bias_setting_selects_the_biases_that_train(bias: str, count: int, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings(bias=bias))
     names = trainable(backbone)
     assert sum(name.endswith(".bias") for name in names) == count - (bias == "all")
@@ -102,7 +104,7 @@ def test_the_update_is_scaled_by_alpha_and_rank(rslora: bool, make_checkpoint: M
     torch.testing.assert_close(update, product * 6.0 / (math.sqrt(4) if rslora else 4), atol=1e-5, rtol=1e-4)
 
 
-def test_the_base_goes_by_its_own_names(family: str, make_checkpoint: Make) -> None:
+def test_weights_have_the_names_of_the_model_without_adapters(family: str, make_checkpoint: Make) -> None:
     name = str(make_checkpoint(family))
     plain = load_backbone(name).model.state_dict()
     adapted = load_backbone(name, lora=LoraSettings()).model
@@ -111,7 +113,7 @@ def test_the_base_goes_by_its_own_names(family: str, make_checkpoint: Make) -> N
         assert all(torch.equal(weights[key], plain[key]) for key in plain)
 
 
-def test_dropout_is_in_the_adapter(make_checkpoint: Make, batch: Batch) -> None:
+def test_lora_dropout_applies_in_training_only(make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings(dropout=0.5), dropout=0.0)
     step(backbone, batch)
     assert torch.equal(backbone(*batch), backbone(*batch))
@@ -119,5 +121,5 @@ def test_dropout_is_in_the_adapter(make_checkpoint: Make, batch: Batch) -> None:
     assert not torch.equal(backbone(*batch), backbone(*batch))
 
 
-def test_usual_targets_are_there(family: str, make_checkpoint: Make) -> None:
+def test_every_family_has_default_targets(family: str, make_checkpoint: Make) -> None:
     assert read_config(str(make_checkpoint(family)), None).model_type in lora.TARGETS

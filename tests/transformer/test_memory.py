@@ -22,7 +22,7 @@ def half(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_hidden_states_are_float32_and_about_the_same(
+def test_hidden_states_in_half_precision_are_close_and_float32(
     family: str, half: str, make_checkpoint: Make, batch: Batch
 ) -> None:
     real = batch[1].bool()
@@ -33,7 +33,7 @@ def test_hidden_states_are_float32_and_about_the_same(
     torch.testing.assert_close(hidden, exact, atol=0.1, rtol=0.05)
 
 
-def test_halved_weights_give_what_autocast_gives(
+def test_frozen_weights_in_half_precision_give_the_same_results_as_autocast(
     family: str, half: str, make_checkpoint: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, memory = str(make_checkpoint(family)), MemorySettings(half)
@@ -47,23 +47,25 @@ def test_halved_weights_give_what_autocast_gives(
     assert torch.equal(halved(*batch), whole(*batch))
 
 
-def test_what_trains_stays_in_float32(half: str, make_checkpoint: Make) -> None:
+def test_trainable_weights_stay_in_float32(half: str, make_checkpoint: Make) -> None:
     for lora in (None, LoraSettings()):
         backbone = load_backbone(str(make_checkpoint()), lora=lora, memory=MemorySettings(half, freeze_layers=1))
         assert {p.dtype for p in backbone.parameters() if p.requires_grad} == {torch.float32}
 
 
-def test_embeddings_are_halved_if_they_came_so(half: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_embeddings_are_converted_if_the_checkpoint_has_them_in_half_precision(
+    half: str, make_checkpoint: Make, batch: Batch
+) -> None:
     for stored in ("float32", "bfloat16" if half == "bf16" else "float16"):
         name = str(make_checkpoint("qwen2", dtype=stored))
         backbone = load_backbone(name, lora=LoraSettings(), memory=MemorySettings(half))
         embeddings = backbone.model.get_input_embeddings()
-        came_so = DTYPES[half] == getattr(torch, stored)
-        assert embeddings.weight.dtype == (DTYPES[half] if came_so else torch.float32)
+        matches_checkpoint = DTYPES[half] == getattr(torch, stored)
+        assert embeddings.weight.dtype == (DTYPES[half] if matches_checkpoint else torch.float32)
         assert embeddings(batch[0]).dtype == torch.float32
 
 
-def test_float32_is_float32_whatever_stands_around(make_checkpoint: Make, batch: Batch) -> None:
+def test_an_outer_autocast_does_not_change_float32(make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     expected = backbone(*batch)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -76,7 +78,7 @@ def test_a_half_precision_checkpoint_is_computed_in_float32(make_checkpoint: Mak
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_emulation_is_warned_of(
+def test_emulated_half_precision_is_warned_about(
     native: bool, half: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setattr(precision_, "is_native", lambda *args: native)
@@ -87,7 +89,7 @@ def test_emulation_is_warned_of(
     assert native or f"[ZT920] memory.precision='{half}' is emulated on this cpu" in messages[0]
 
 
-def test_the_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_bf16_depends_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     device = torch.device("cpu")
     assert isinstance(precision_.is_native("bf16", device), bool)
@@ -98,7 +100,7 @@ def test_the_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 UNSHARED = ["bert", "electra", "deberta-v2", "qwen2", "llama"]
 
 
-def test_layers_are_found_in_their_order(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_layers_are_returned_in_the_order_in_which_they_run(family: str, make_checkpoint: Make, batch: Batch) -> None:
     model = load_backbone(str(make_checkpoint(family, layers=3))).model
     ran: list[int] = []
     for i, layer in enumerate(layers_of(model)):
@@ -108,7 +110,7 @@ def test_layers_are_found_in_their_order(family: str, make_checkpoint: Make, bat
 
 
 @pytest.mark.parametrize("family", UNSHARED)
-def test_every_parameter_has_its_depth(family: str, make_checkpoint: Make) -> None:
+def test_every_parameter_has_the_depth_of_its_layer(family: str, make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint(family))).model
     found = depths(model)
     assert found.keys() == dict(model.named_parameters()).keys()
@@ -125,7 +127,7 @@ def test_every_parameter_has_its_depth(family: str, make_checkpoint: Make) -> No
 @pytest.mark.parametrize("lora", [None, LoraSettings()])
 @pytest.mark.parametrize("n", [0, 1, 2])
 @pytest.mark.parametrize("family", UNSHARED)
-def test_the_first_layers_stay(
+def test_frozen_layers_get_no_gradients(
     family: str, n: int, lora: LoraSettings | None, make_checkpoint: Make, batch: Batch
 ) -> None:
     backbone = load_backbone(str(make_checkpoint(family)), lora=lora, memory=MemorySettings(freeze_layers=n))
@@ -139,12 +141,12 @@ def test_the_first_layers_stay(
             assert parameters[name].grad is None
 
 
-def test_more_layers_than_there_are_is_told(make_checkpoint: Make) -> None:
+def test_freezing_more_layers_than_exist_is_an_error(make_checkpoint: Make) -> None:
     with pytest.raises(ValueError, match=r"ZT330\] memory\.freeze_layers=3, .* 2 layers"):
         load_backbone(str(make_checkpoint()), memory=MemorySettings(freeze_layers=3))
 
 
-def test_shared_layers_cannot_be_frozen_one_by_one(make_checkpoint: Make) -> None:
+def test_freezing_shared_layers_is_an_error(make_checkpoint: Make) -> None:
     with pytest.raises(ValueError, match=r"ZT329\] memory\.freeze_layers=1, .*albert"):
         load_backbone(str(make_checkpoint("albert")), memory=MemorySettings(freeze_layers=1))
 
@@ -155,7 +157,7 @@ def gradients(backbone: Backbone, batch: Batch) -> dict[str, torch.Tensor | None
     return {name: parameter.grad for name, parameter in backbone.named_parameters() if parameter.requires_grad}
 
 
-def test_gradients_are_the_same(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_gradients_are_the_same_with_gradient_checkpointing(family: str, make_checkpoint: Make, batch: Batch) -> None:
     for lora in (None, LoraSettings(dropout=0.1)):
         found = []
         for checkpointing in (False, True):
@@ -168,7 +170,7 @@ def test_gradients_are_the_same(family: str, make_checkpoint: Make, batch: Batch
             torch.testing.assert_close(gradient, found[1][name])
 
 
-def test_less_is_kept(family: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_gradient_checkpointing_keeps_fewer_activations(family: str, make_checkpoint: Make, batch: Batch) -> None:
     kept = []
     for checkpointing in (False, True):
         memory = MemorySettings(gradient_checkpointing=checkpointing)
@@ -185,7 +187,7 @@ def test_less_is_kept(family: str, make_checkpoint: Make, batch: Batch) -> None:
     assert kept[1] < 0.5 * kept[0]
 
 
-def test_nothing_is_computed_twice_in_evaluation(make_checkpoint: Make, batch: Batch) -> None:
+def test_layers_run_once_in_evaluation_with_gradient_checkpointing(make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()), memory=MemorySettings(gradient_checkpointing=True))
     calls: list[int] = []
     layers_of(backbone.model)[0].get_submodule("attention").register_forward_hook(lambda *args: calls.append(1))

@@ -1,4 +1,4 @@
-"""Memory that runs out at any operation of a step changes nothing but how the step is done."""
+"""Micro-batching: wherever in a training step memory runs out, the results are those of the whole batch."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class Exhausted(TorchDispatchMode):
-    """Memory that runs out once, at the operation of this number of those that a backbone or an optimizer does."""
+    """Raise one out-of-memory error, at operation number `at` of a backbone or an optimizer; None for no error."""
 
     def __init__(self, at: int | None = None) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class Exhausted(TorchDispatchMode):
         return attempt(run_in_it)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += not func._schema.is_mutable  # what works in place asks for no memory
+        self.count += not func._schema.is_mutable  # operations in place allocate no memory
         if self.count == self.at and not func._schema.is_mutable:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 192.00 MiB")
         return func(*args, **(kwargs or {}))
 
 
 class Small(TorchDispatchMode):
-    """Memory that does not hold a tensor with more rows than this, where these are training."""
+    """Raise an out-of-memory error for each three-dimensional tensor with more than `rows` rows (windows)."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -87,13 +87,13 @@ def load(path: Any, memory: MemorySettings, lora: LoraSettings | None = None, dr
     torch.manual_seed(0)
     model.initialize()
     for name, parameter in shim_of(model).backbone.named_parameters():
-        if "lora_B" in name:  # zeros would hide what comes to A
+        if "lora_B" in name:  # with B = 0, the gradient of A would be 0
             torch.nn.init.normal_(parameter)
     return model
 
 
 def step(model: Any, mode: TorchDispatchMode | None = None) -> tuple[list[Any], dict[str, torch.Tensor]]:
-    """One forward and backward pass; gives the vectors and the gradients."""
+    """Run one forward and backward pass; return the vectors of each document, and the gradients by parameter."""
     rng = np.random.default_rng(1)
     with during(mode or Exhausted()):
         rows, backprop = model(docs(), is_train=True)
@@ -113,7 +113,7 @@ def assert_same(one: tuple[list[Any], dict[str, Any]], two: tuple[list[Any], dic
 @pytest.mark.parametrize("lora", [None, LoraSettings(r=4)])
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("micro_batch", ["auto", 4])
-def test_wherever_memory_runs_out_the_gradients_are_those_of_the_whole(
+def test_gradients_are_the_same_wherever_memory_runs_out(
     micro_batch: int | str, checkpointing: bool, lora: LoraSettings | None, make_checkpoint: Make
 ) -> None:
     path = make_checkpoint(hidden=32)
@@ -125,10 +125,10 @@ def test_wherever_memory_runs_out_the_gradients_are_those_of_the_whole(
         model = load(path, memory, lora)
         rng = torch.get_rng_state()
         assert_same(whole, step(model, Exhausted(int(at))))
-        assert torch.equal(rng, torch.get_rng_state())  # no dropout: nothing was drawn
+        assert torch.equal(rng, torch.get_rng_state())  # no dropout, so no random numbers were drawn
 
 
-def test_a_batch_that_never_fits_runs_in_parts_and_is_said_once(
+def test_a_batch_that_never_fits_runs_in_parts_with_one_warning(
     make_checkpoint: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = make_checkpoint(hidden=32)
@@ -141,11 +141,11 @@ def test_a_batch_that_never_fits_runs_in_parts_and_is_said_once(
         assert limit is not None
         for _ in range(2):
             step(model, Small(2))
-    assert own.train_limit == limit  # what was found out is remembered
+    assert own.train_limit == limit
     assert [record.getMessage()[:6] for record in caplog.records] == ["[ZT930"]
 
 
-def test_the_limit_spares_later_batches_the_trial(make_checkpoint: Make) -> None:
+def test_later_batches_start_with_the_size_that_fits(make_checkpoint: Make) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
     step(model, Small(2))
     own, sizes = shim_of(model).runner, []
@@ -155,7 +155,7 @@ def test_the_limit_spares_later_batches_the_trial(make_checkpoint: Make) -> None
     assert max(sizes) <= 2
 
 
-def test_evaluation_has_the_same_guard(make_checkpoint: Make) -> None:
+def test_prediction_runs_in_smaller_batches_when_memory_runs_out(make_checkpoint: Make) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
     expected = model.predict(docs())
     for mode in (Small(2), Exhausted(20)):
@@ -166,7 +166,7 @@ def test_evaluation_has_the_same_guard(make_checkpoint: Make) -> None:
     assert shim_of(model).runner.train_limit is None
 
 
-def test_a_window_that_does_not_fit_alone_is_told(make_checkpoint: Make) -> None:
+def test_a_single_window_that_does_not_fit_is_an_error(make_checkpoint: Make) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
     with Small(0), pytest.raises(torch.OutOfMemoryError, match=r"ZT342.*single window of \d+ wordpieces"):
         model(docs(), is_train=True)
@@ -180,7 +180,7 @@ def test_without_micro_batches_the_message_names_the_setting(make_checkpoint: Ma
         model(docs(), is_train=True)
 
 
-def test_other_errors_stay_what_they_are(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_runtime_errors_are_raised_unchanged(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: MicroBatchRunner, batch: Any) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
@@ -190,7 +190,7 @@ def test_other_errors_stay_what_they_are(make_checkpoint: Make, monkeypatch: pyt
         model(docs(), is_train=True)
 
 
-def test_an_attempt_lets_go_of_what_it_held() -> None:
+def test_attempt_frees_the_tensors_of_a_failed_call() -> None:
     import weakref
 
     held: list[weakref.ref[torch.Tensor]] = []
@@ -221,14 +221,14 @@ def test_no_weight_is_updated_twice(name: str, make_checkpoint: Make) -> None:
         return {n: p.detach().clone() for n, p in shim.backbone.named_parameters()}, counts
 
     expected, counts = trained([None, None])
-    # States are made in the first step. In the second, torch's fused kernel asks for nothing any more.
+    # The first step allocates the states. After that, torch's fused kernel allocates nothing.
     for place in np.linspace(counts[0] // 4, counts[0] - 2, 6).astype(int):
         found, _ = trained([int(place), None])
         for key, weight in expected.items():
             torch.testing.assert_close(found[key], weight, atol=1e-6, rtol=1e-5)
 
 
-def test_an_optimizer_that_never_fits_is_told(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optimizer_states_that_never_fit_are_an_error(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load(make_checkpoint(hidden=32), MemorySettings())
     shim, encoder = shim_of(model), EncoderOptimizer(1e-2)
     optimizer = encoder.build(shim.backbone.model)

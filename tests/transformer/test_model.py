@@ -1,4 +1,4 @@
-"""The Transformer in spaCy: the same vectors whole, cut, padded or alone, and the same gradients in micro-batches."""
+"""The Transformer in spaCy: vectors and gradients do not depend on windows, padding, batches or micro-batches."""
 
 import pickle
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def found_by(nlp: Language, texts: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("family", ["bert", "albert", "electra", "deberta-v2", "qwen2", "llama"])
-def test_a_document_is_the_same_alone_and_in_a_batch(family: str, tiny_checkpoint: CheckpointT) -> None:
+def test_vectors_do_not_depend_on_the_batch(family: str, tiny_checkpoint: CheckpointT) -> None:
     model = load(tiny_checkpoint(family))
     docs = docs_of(TEXTS)
     together = model.predict(docs)
@@ -92,7 +92,7 @@ def test_a_document_is_the_same_alone_and_in_a_batch(family: str, tiny_checkpoin
         np.testing.assert_allclose(rows, model.predict([doc])[0], atol=2e-5)
 
 
-def test_vectors_are_those_of_spacy_transformers_where_one_window_holds_the_document(
+def test_vectors_of_one_window_equal_those_of_spacy_transformers(
     tiny_checkpoint: CheckpointT,
 ) -> None:
     base = str(tiny_checkpoint("bert"))
@@ -113,7 +113,7 @@ def test_vectors_are_those_of_spacy_transformers_where_one_window_holds_the_docu
         np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
-def test_a_long_document_has_the_vectors_of_the_windows_it_is_cut_into(tiny_checkpoint: CheckpointT) -> None:
+def test_vectors_of_a_long_document_equal_those_of_its_windows(tiny_checkpoint: CheckpointT) -> None:
     model = load(tiny_checkpoint("bert"), ClauseWindows(24, 4))
     (doc,) = docs_of(["".join(LINES[:8])])
     (rows,) = model.predict([doc])
@@ -135,7 +135,7 @@ def load_wide(model: Any) -> Any:
     return wide
 
 
-def test_span_getters_of_others_serve_too(tiny_checkpoint: CheckpointT) -> None:
+def test_span_getters_of_spacy_transformers_work(tiny_checkpoint: CheckpointT) -> None:
     getter = spacy.registry.get("span_getters", "spacy-transformers.strided_spans.v1")(window=20, stride=10)
     doc = NLP.make_doc("".join(LINES[:3]))
     (rows,) = load(tiny_checkpoint("bert"), getter).predict([doc])
@@ -144,8 +144,8 @@ def test_span_getters_of_others_serve_too(tiny_checkpoint: CheckpointT) -> None:
 
 
 @pytest.mark.parametrize("micro_batch", [1, 2, 5])
-def test_micro_batches_give_the_gradients_of_the_whole(micro_batch: int, tiny_checkpoint: CheckpointT) -> None:
-    """Without dropout, against the whole batch."""
+def test_micro_batches_give_the_gradients_of_the_whole_batch(micro_batch: int, tiny_checkpoint: CheckpointT) -> None:
+    """The comparison is without dropout."""
     docs = docs_of([LINES[0], "".join(LINES[1:6]), LINES[6]])
     found = []
     for size in (None, micro_batch):
@@ -181,18 +181,18 @@ def test_dropout_is_the_same_when_a_micro_batch_runs_again(checkpointing: bool, 
 
 
 @pytest.mark.parametrize("settings", [{}, block("lora", r=4), block("memory", micro_batch=1)])
-def test_it_learns(settings: dict[str, Any], tiny_checkpoint: CheckpointT) -> None:
+def test_a_pipeline_learns_with_grouped_optimizer(settings: dict[str, Any], tiny_checkpoint: CheckpointT) -> None:
     losses = fit(pipeline(tiny_checkpoint("bert"), **settings), 25)
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_it_learns_with_an_optimizer_of_thinc(tiny_checkpoint: CheckpointT) -> None:
+def test_a_pipeline_learns_with_an_optimizer_of_thinc(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     losses = fit(nlp, 25, Adam(3e-3, use_averages=True))
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_thinc_averages_are_put_in_place_and_taken_back(tiny_checkpoint: CheckpointT) -> None:
+def test_use_params_sets_and_restores_averaged_weights(tiny_checkpoint: CheckpointT) -> None:
     nlp, optimizer = pipeline(tiny_checkpoint("bert")), Adam(3e-3, use_averages=True)
     fit(nlp, 3, optimizer)
     name, parameter = next(iter(shim_in(nlp).backbone.named_parameters()))
@@ -204,7 +204,7 @@ def test_thinc_averages_are_put_in_place_and_taken_back(tiny_checkpoint: Checkpo
     assert torch.equal(parameter.data, before)
 
 
-def test_half_precision_wants_its_gradients_scaled(tiny_checkpoint: CheckpointT) -> None:
+def test_fp16_needs_the_gradient_scaling_of_grouped_optimizer(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"), **block("memory", precision="fp16"))
     with pytest.raises(ValueError, match=r"\[ZT314\] precision = \"fp16\""):
         fit(nlp, 1, Adam(1e-3))
@@ -212,7 +212,7 @@ def test_half_precision_wants_its_gradients_scaled(tiny_checkpoint: CheckpointT)
     assert losses[-1] < losses[0]
 
 
-def test_a_frozen_encoder_stays_and_the_head_learns(tiny_checkpoint: CheckpointT) -> None:
+def test_an_excluded_encoder_does_not_change_while_the_head_learns(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
@@ -225,7 +225,7 @@ def test_a_frozen_encoder_stays_and_the_head_learns(tiny_checkpoint: CheckpointT
     assert all(torch.equal(before[name], p) for name, p in shim_in(nlp).backbone.named_parameters())
 
 
-def test_pipe_is_the_same_as_one_by_one(tiny_checkpoint: CheckpointT) -> None:
+def test_pipe_gives_the_same_entities_as_single_calls(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     fit(nlp, 20)
     texts = [*(text for text, _ in SENTENCES), "", "  ", "\n", SENTENCES[0][0] * 20]
@@ -234,7 +234,7 @@ def test_pipe_is_the_same_as_one_by_one(tiny_checkpoint: CheckpointT) -> None:
 
 
 @pytest.mark.parametrize("save", ["full", "merged", "adapter"])
-def test_it_comes_back_from_disk_and_bytes(save: str, tiny_checkpoint: CheckpointT, tmp_path: Path) -> None:
+def test_a_pipeline_is_restored_from_disk_and_bytes(save: str, tiny_checkpoint: CheckpointT, tmp_path: Path) -> None:
     nlp = pipeline(tiny_checkpoint("bert"), **block("lora", r=4), save=save)
     fit(nlp, 20)
     texts = [text for text, _ in SENTENCES]
@@ -245,7 +245,7 @@ def test_it_comes_back_from_disk_and_bytes(save: str, tiny_checkpoint: Checkpoin
     assert found_by(pipeline(tiny_checkpoint("bert"), save=save).from_bytes(nlp.to_bytes()), texts) == expected
 
 
-def test_half_of_the_size_is_saved(tiny_checkpoint: CheckpointT) -> None:
+def test_save_dtype_reduces_the_size(tiny_checkpoint: CheckpointT) -> None:
     sizes = []
     for save_dtype in (None, "fp16"):
         nlp = pipeline(tiny_checkpoint("bert"), save_dtype=save_dtype)
@@ -268,7 +268,7 @@ def test_listeners_can_be_replaced(tiny_checkpoint: CheckpointT, tmp_path: Path)
     assert update(loaded, examples_of(loaded), create_grouped_optimizer_v1(1e-3, 1e-3)) > 0
 
 
-def test_it_can_be_sourced(tiny_checkpoint: CheckpointT) -> None:
+def test_components_can_be_sourced(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     fit(nlp, 20)
     other = spacy.blank("zh_tw")
@@ -278,20 +278,20 @@ def test_it_can_be_sourced(tiny_checkpoint: CheckpointT) -> None:
     assert found_by(other, texts) == found_by(nlp, texts)
 
 
-def test_it_can_be_pickled(tiny_checkpoint: CheckpointT) -> None:
+def test_a_pipeline_can_be_pickled(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     fit(nlp, 20)
     texts = [text for text, _ in SENTENCES]
     assert found_by(pickle.loads(pickle.dumps(nlp)), texts) == found_by(nlp, texts)
 
 
-def test_before_it_is_loaded_it_says_so(tiny_checkpoint: CheckpointT) -> None:
+def test_using_a_model_without_weights_is_an_error(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     with pytest.raises(ValueError, match=r"\[ZT313\] The transformer '.*' has no weights yet"):
         nlp("臺北")
 
 
-def test_one_optimizer_holds_two_rates(tiny_checkpoint: CheckpointT) -> None:
+def test_encoder_and_head_have_separate_learning_rates(tiny_checkpoint: CheckpointT) -> None:
     nlp = pipeline(tiny_checkpoint("bert"))
     optimizer = create_grouped_optimizer_v1([1e-3, 5e-4, 0.0], [1e-2, 1e-3], layer_decay=0.5)
     assert isinstance(optimizer, GroupedOptimizer)
@@ -329,8 +329,8 @@ def test_the_norm_of_all_gradients_is_clipped_together(tiny_checkpoint: Checkpoi
     assert all(p.grad is None for p in shim.backbone.parameters())
 
 
-class Near(torch.nn.Module):
-    """An encoder that sees two pieces to either side, and says of each window what it would say of the whole."""
+class LocalEncoder(torch.nn.Module):
+    """Encoder in which a hidden state depends on two wordpieces on each side only."""
 
     width, max_length = 16, 512
 
@@ -347,14 +347,14 @@ class Near(torch.nn.Module):
 
 
 @pytest.mark.parametrize("overlap", [2, 3, 5])
-def test_nothing_is_lost_wherever_a_border_falls(overlap: int, tiny_checkpoint: CheckpointT) -> None:
-    """An entity that a model finds in one window it finds behind any number of characters before.
+def test_vectors_do_not_depend_on_where_windows_are_cut(overlap: int, tiny_checkpoint: CheckpointT) -> None:
+    """With an overlap of two wordpieces or more, cut documents get the vectors of the whole document.
 
-    Only across the end of a clause nothing is seen, if the cut has come there.
+    Tokens within two characters of the end of a sentence are left out, as windows do not overlap there.
     """
     whole, cut = (load(tiny_checkpoint("bert"), ClauseWindows(size, overlap)) for size in (500, 20))
     for model in (whole, cut):
-        shim_of(model)._model = shim_of(model).runner.backbone = Near()  # type: ignore[assignment]
+        shim_of(model)._model = shim_of(model).runner.backbone = LocalEncoder()  # type: ignore[assignment]
     for shift in range(45):
         for filler in ("山", "好，", "走。"):
             (doc,) = docs_of([(filler * shift)[:shift] + "國立臺灣大學位於臺北市。" + filler * 20])

@@ -20,7 +20,7 @@ from tests.backbone_training import train_backbone
 Batch = tuple[torch.Tensor, torch.Tensor]
 Make = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Paged optimizers are not supported on CPU",  # bitsandbytes then does without pages
+    "ignore:Paged optimizers are not supported on CPU",  # bitsandbytes then does not page
     "ignore:This overload of add_:UserWarning",  # transformers' Adafactor
 )
 
@@ -35,13 +35,13 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_loss_falls(name: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_the_loss_falls_with_every_optimizer(name: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint(hidden=32)))
     losses = train_backbone(backbone, optimizer_for(backbone, name), batch, 8)
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_a_resumed_run_goes_on_as_if_nothing_had_been(name: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(name: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     optimizer = optimizer_for(backbone, name)
     train_backbone(backbone, optimizer, batch, 3)
@@ -60,14 +60,14 @@ def test_a_resumed_run_goes_on_as_if_nothing_had_been(name: str, make_checkpoint
     assert state_to_bytes(resumed) == state_to_bytes(optimizer)
 
 
-def test_a_state_before_the_first_step_is_one_too(name: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_a_state_from_before_the_first_step_can_be_loaded(name: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     optimizer = optimizer_for(backbone, name)
     state_from_bytes(optimizer, state_to_bytes(optimizer))
     train_backbone(backbone, optimizer, batch, 1)
 
 
-def test_states_in_8_bits_take_less(make_checkpoint: Make, batch: Batch) -> None:
+def test_8_bit_states_take_less_memory(make_checkpoint: Make, batch: Batch) -> None:
     sizes = {}
     for name in OPTIMIZERS:
         backbone = load_backbone(str(make_checkpoint(hidden=128, layers=1)))
@@ -85,7 +85,9 @@ def test_adamw_is_fused(make_checkpoint: Make) -> None:
 
 
 @pytest.mark.parametrize("lora", [None, LoraSettings(r=4)])
-def test_a_state_of_other_parameters_is_told(lora: LoraSettings | None, make_checkpoint: Make, batch: Batch) -> None:
+def test_a_state_for_other_parameters_is_an_error(
+    lora: LoraSettings | None, make_checkpoint: Make, batch: Batch
+) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings())
     optimizer = optimizer_for(backbone, "adamw")
     train_backbone(backbone, optimizer, batch, 1)
@@ -94,27 +96,29 @@ def test_a_state_of_other_parameters_is_told(lora: LoraSettings | None, make_che
         state_from_bytes(other, state_to_bytes(optimizer))
 
 
-def test_a_state_of_another_optimizer_is_told(make_checkpoint: Make) -> None:
+def test_a_state_of_another_optimizer_is_an_error(make_checkpoint: Make) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     data = state_to_bytes(optimizer_for(backbone, "adamw"))
     with pytest.raises(ValueError, match=r"ZT338.*optimizer was AdamW, and now is AdamW8bit"):
         state_from_bytes(optimizer_for(backbone, "adamw_bnb_8bit"), data)
 
 
-def test_another_name_is_told(make_checkpoint: Make) -> None:
+def test_an_unknown_optimizer_is_an_error(make_checkpoint: Make) -> None:
     with pytest.raises(ValueError, match=r"ZT320\] optimizer='sgd'.*adamw, adamw_bnb_8bit, paged"):
         optimizer_for(load_backbone(str(make_checkpoint())), "sgd")
 
 
 @pytest.mark.parametrize("name", ["adamw_bnb_8bit", "paged_adamw_bnb_8bit"])
-def test_missing_bitsandbytes_is_told(name: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_bitsandbytes_is_an_error(name: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimizers, "has_bitsandbytes", lambda: False)
     with pytest.raises(ValueError, match=rf"ZT337\] optimizer='{name}'.*adafactor"):
         optimizer_for(load_backbone(str(make_checkpoint())), name)
 
 
 @pytest.mark.parametrize("lora", [None, LoraSettings(), LoraSettings(bias="all")])
-def test_what_trains_is_in_one_group(family: str, lora: LoraSettings | None, make_checkpoint: Make) -> None:
+def test_each_trainable_parameter_is_in_one_group(
+    family: str, lora: LoraSettings | None, make_checkpoint: Make
+) -> None:
     model = load_backbone(str(make_checkpoint(family)), lora=lora).model
     groups = parameter_groups(model, rate=1e-3, weight_decay=0.01, layer_decay=0.9)
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
@@ -122,7 +126,7 @@ def test_what_trains_is_in_one_group(family: str, lora: LoraSettings | None, mak
     assert len({group["name"] for group in groups}) == len(groups)
 
 
-def test_only_matrices_decay(family: str, make_checkpoint: Make) -> None:
+def test_only_matrices_have_weight_decay(family: str, make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint(family)), lora=LoraSettings(bias="all")).model
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for group in parameter_groups(model, rate=1e-3, weight_decay=0.01):
@@ -140,7 +144,7 @@ def rates(model: Any, **settings: float) -> dict[str, float]:
     return {names[id(parameter)]: group["lr"] for group in groups for parameter in group["params"]}
 
 
-def test_each_layer_has_a_share_of_the_rate_of_the_next(make_checkpoint: Make) -> None:
+def test_layer_decay_lowers_the_rate_of_earlier_layers(make_checkpoint: Make) -> None:
     found = rates(load_backbone(str(make_checkpoint("qwen2", layers=3))).model, layer_decay=0.5)
     assert found["embed_tokens.weight"] == 0.125
     assert [found[f"layers.{i}.mlp.up_proj.weight"] for i in range(3)] == [0.25, 0.5, 1.0]
@@ -153,7 +157,7 @@ def test_shared_layers_have_one_rate(make_checkpoint: Make) -> None:
     assert found["embeddings.word_embeddings.weight"] == 0.5
 
 
-def test_adapters_have_a_rate_of_their_own(make_checkpoint: Make) -> None:
+def test_adapters_have_a_separate_rate(make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint()), lora=LoraSettings(bias="lora_only")).model
     found = rates(model, layer_decay=0.5, lora_rate=10.0)
     place = "encoder.layer.{}.attention.self.query.{}"
@@ -162,7 +166,7 @@ def test_adapters_have_a_rate_of_their_own(make_checkpoint: Make) -> None:
     assert found[place.format(0, "base_layer.bias")] == 0.5
 
 
-def test_groups_go_from_the_embeddings_upwards(make_checkpoint: Make) -> None:
+def test_groups_are_in_the_order_of_depth(make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint("qwen2"))).model
     names = [group["name"] for group in parameter_groups(model, rate=1.0, weight_decay=0.1)]
     assert names == [
@@ -173,7 +177,7 @@ def test_groups_go_from_the_embeddings_upwards(make_checkpoint: Make) -> None:
     ]
 
 
-def test_frozen_layers_are_in_none(make_checkpoint: Make) -> None:
+def test_frozen_layers_are_in_no_group(make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint()), memory=MemorySettings(freeze_layers=1)).model
     assert {group["name"] for group in parameter_groups(model, rate=1.0, weight_decay=0.1)} == {
         "layer 2",

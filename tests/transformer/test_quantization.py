@@ -29,7 +29,7 @@ def train(backbone: torch.nn.Module, batch: Batch, steps: int = 8) -> list[float
     return train_backbone(backbone, optimizers.build_optimizer("adamw", parameters), batch, steps)
 
 
-def test_linear_layers_are_quantised_and_nothing_else(family: str, kind: str, make_checkpoint: Make) -> None:
+def test_only_linear_layers_are_quantized(family: str, kind: str, make_checkpoint: Make) -> None:
     model = load_backbone(str(make_checkpoint(family)), quantization=QuantizationSettings(kind)).model
     for layer in model.modules():
         if isinstance(layer, torch.nn.Linear):
@@ -39,7 +39,9 @@ def test_linear_layers_are_quantised_and_nothing_else(family: str, kind: str, ma
             assert layer.weight.dtype == torch.float32
 
 
-def test_hidden_states_are_about_the_same(family: str, kind: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_quantized_hidden_states_are_close_to_float32(
+    family: str, kind: str, make_checkpoint: Make, batch: Batch
+) -> None:
     name, real = str(make_checkpoint(family)), batch[1].bool()
     plain = load_backbone(name)(*batch)[real]
     hidden = load_backbone(name, quantization=QuantizationSettings(kind))(*batch)[real]
@@ -49,7 +51,7 @@ def test_hidden_states_are_about_the_same(family: str, kind: str, make_checkpoin
 
 @pytest.mark.parametrize("family", ["bert", "albert", "deberta-v2", "qwen2"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_loss_falls_and_the_base_stays(
+def test_adapters_learn_while_the_quantized_base_model_does_not_change(
     family: str, precision: str, kind: str, make_checkpoint: Make, batch: Batch
 ) -> None:
     backbone = load_backbone(
@@ -66,12 +68,12 @@ def test_the_loss_falls_and_the_base_stays(
     assert losses[-1] < 0.95 * losses[0]
     after = base_weights(backbone.model)
     assert after.keys() == before.keys()
-    # Where it computes in bfloat16, bitsandbytes keeps biases in it.
+    # bitsandbytes converts biases to bfloat16 if it computes in bfloat16.
     assert all(torch.equal(after[name], tensor.to(after[name].dtype)) for name, tensor in before.items())
 
 
-def test_evaluation_leaves_the_weights_alone(kind: str, make_checkpoint: Make, batch: Batch) -> None:
-    # Large enough for the layout that bitsandbytes has for some CPUs
+def test_evaluation_does_not_change_quantized_weights(kind: str, make_checkpoint: Make, batch: Batch) -> None:
+    # Wide enough for the layout into which bitsandbytes repacks weights on some CPUs
     name = str(make_checkpoint(hidden=64, layers=1))
     backbone = load_backbone(name, quantization=QuantizationSettings(kind))
     before = {name: tensor.clone() for name, tensor in base_weights(backbone.model).items()}
@@ -84,7 +86,7 @@ def test_evaluation_leaves_the_weights_alone(kind: str, make_checkpoint: Make, b
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
-def test_widths_need_not_be_multiples_of_64(kind: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_widths_that_are_no_multiple_of_64_work(kind: str, make_checkpoint: Make, batch: Batch) -> None:
     backbone = load_backbone(str(make_checkpoint("albert", hidden=40)), quantization=QuantizationSettings(kind))
     with torch.no_grad():
         assert backbone(*batch).isfinite().all()
@@ -109,12 +111,12 @@ def test_gradients_reach_adapters_with_and_without_checkpointing(make_checkpoint
     assert any(gradient.abs().sum() > 0 for gradient in gradients[0] if gradient is not None)
 
 
-def test_without_adapters_nothing_trains(make_checkpoint: Make) -> None:
+def test_a_quantized_model_without_adapters_has_no_trainable_weights(make_checkpoint: Make) -> None:
     backbone = load_backbone(str(make_checkpoint()), quantization=QuantizationSettings())
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
 
 
-def test_it_takes_less(make_checkpoint: Make) -> None:
+def test_quantized_weights_take_less_space(make_checkpoint: Make) -> None:
     name = str(make_checkpoint(hidden=64))
     sizes = [packed_size(load_backbone(name))]
     sizes += [packed_size(load_backbone(name, quantization=QuantizationSettings(kind))) for kind in ("int8", "nf4")]
@@ -126,7 +128,7 @@ def test_it_takes_less(make_checkpoint: Make) -> None:
     assert base_weights(double)[key].dtype == torch.uint8
 
 
-def test_the_compute_dtype_follows_the_precision_or_is_set(make_checkpoint: Make) -> None:
+def test_compute_dtype_auto_is_the_precision(make_checkpoint: Make) -> None:
     def dtype(compute: str, precision: str) -> torch.dtype:
         quantization = QuantizationSettings(compute_dtype=compute)
         backbone = load_backbone(str(make_checkpoint()), quantization=quantization, memory=MemorySettings(precision))
@@ -141,7 +143,7 @@ def test_the_compute_dtype_follows_the_precision_or_is_set(make_checkpoint: Make
 
 @pytest.mark.parametrize("save_dtype", [None, "fp16"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_what_is_saved_comes_back_bit_by_bit(
+def test_saved_quantized_weights_are_restored_exactly(
     kind: str, precision: str, save_dtype: str | None, make_checkpoint: Make, batch: Batch
 ) -> None:
     name = str(make_checkpoint())
@@ -161,7 +163,7 @@ def test_what_is_saved_comes_back_bit_by_bit(
 
 
 @pytest.mark.parametrize("family", ["bert", "albert", "qwen2"])
-def test_what_is_merged_needs_no_bitsandbytes(
+def test_a_merged_model_needs_no_bitsandbytes(
     family: str, kind: str, make_checkpoint: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = str(make_checkpoint(family))
@@ -172,16 +174,16 @@ def test_what_is_merged_needs_no_bitsandbytes(
     monkeypatch.setattr(quantization, "has_bitsandbytes", lambda: False)
     merged, _ = unpack(parts)
     assert not any(is_quantized(layer) for layer in merged.modules())
-    # int8 rounds what goes into a layer, too.
+    # int8 also rounds the inputs of layers.
     tolerance = 0.05 if kind == "int8" else 1e-5
     torch.testing.assert_close(merged(*batch), hidden, atol=tolerance, rtol=tolerance)
 
 
-def test_a_weight_is_read_as_numbers(kind: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_plain_weight_is_close_to_the_original(kind: str, make_checkpoint: Make, batch: Batch) -> None:
     name = str(make_checkpoint())
     plain = load_backbone(name).model.state_dict()
     backbone = load_backbone(name, quantization=QuantizationSettings(kind))
-    for _ in range(2):  # int8 moves its scales when it runs
+    for _ in range(2):  # the first call of an int8 layer moves its scales
         for path, layer in backbone.model.named_modules():
             if is_quantized(layer):
                 weight = plain_weight(layer)
@@ -190,7 +192,7 @@ def test_a_weight_is_read_as_numbers(kind: str, make_checkpoint: Make, batch: Ba
     assert merged_weights(backbone.model).keys() == plain.keys()
 
 
-def test_missing_bitsandbytes_is_told(kind: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_bitsandbytes_is_an_error(kind: str, make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     name = str(make_checkpoint())
     parts = pack(load_backbone(name, quantization=QuantizationSettings(kind)), read_tokenizer(name, None))
     monkeypatch.setattr(quantization, "has_bitsandbytes", lambda: False)
@@ -199,7 +201,7 @@ def test_missing_bitsandbytes_is_told(kind: str, make_checkpoint: Make, monkeypa
             load()
 
 
-def test_a_device_that_cannot_is_told(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_device_is_an_error(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     import bitsandbytes.functional
 
     name = str(make_checkpoint())
@@ -214,7 +216,7 @@ def test_a_device_that_cannot_is_told(make_checkpoint: Make, monkeypatch: pytest
             load()
 
 
-def test_versions_that_do_not_go_together_are_told(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incompatible_versions_are_an_error(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import BertModel
 
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -227,6 +229,6 @@ def test_versions_that_do_not_go_together_are_told(make_checkpoint: Make, monkey
         load_backbone(str(make_checkpoint()))
 
 
-def test_the_command_line_stays_quiet(make_checkpoint: Make, batch: Batch, caplog: pytest.LogCaptureFixture) -> None:
+def test_bitsandbytes_logs_no_messages(make_checkpoint: Make, batch: Batch, caplog: pytest.LogCaptureFixture) -> None:
     load_backbone(str(make_checkpoint()), lora=LoraSettings(), quantization=QuantizationSettings("int8"))(*batch)
     assert not caplog.records

@@ -34,7 +34,7 @@ Make = Callable[..., Path]
 
 
 def trained(name: str, **settings: Any) -> Backbone:
-    """A backbone whose weights, wherever they train, are not those of the checkpoint any more."""
+    """Return a backbone whose trainable weights differ from those of the checkpoint."""
     backbone = load_backbone(name, **settings)
     generator = torch.Generator().manual_seed(5)
     for parameter in backbone.parameters():
@@ -43,19 +43,19 @@ def trained(name: str, **settings: Any) -> Backbone:
     return backbone
 
 
-def sent(parts: dict[str, Any]) -> dict[str, Any]:
-    """Through what spacy-transformers stores it in."""
+def through_msgpack(parts: dict[str, Any]) -> dict[str, Any]:
+    """Write and read parts with msgpack, as spaCy does."""
     received: dict[str, Any] = srsly.msgpack_loads(srsly.msgpack_dumps(parts))
     return received
 
 
 @pytest.mark.parametrize("lora", [None, LoraSettings(), LoraSettings(bias="all", target_modules="all-linear")])
-def test_full_comes_back_bit_by_bit_and_needs_nothing_else(
+def test_full_is_restored_exactly_without_other_files(
     family: str, lora: LoraSettings | None, make_checkpoint: Make, batch: Batch, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(make_checkpoint(family), tmp_path / "base")
     backbone = trained(str(folder), lora=lora, attention="bidirectional", dropout=0.3)
-    parts = sent(pack(backbone, read_tokenizer(str(folder), None)))
+    parts = through_msgpack(pack(backbone, read_tokenizer(str(folder), None)))
     shutil.rmtree(folder)
     back, tokenizer = unpack(parts)
     assert torch.equal(back(*batch), backbone(*batch))
@@ -68,10 +68,12 @@ def test_full_comes_back_bit_by_bit_and_needs_nothing_else(
 
 
 @pytest.mark.parametrize("bias", ["none", "lora_only", "all"])
-def test_adapters_come_back_on_their_base(family: str, bias: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_saved_adapters_are_restored_on_their_base_model(
+    family: str, bias: str, make_checkpoint: Make, batch: Batch
+) -> None:
     name = str(make_checkpoint(family))
     backbone = trained(name, lora=LoraSettings(r=2, bias=bias))
-    parts = sent(pack(backbone, read_tokenizer(name, None), save="adapter"))
+    parts = through_msgpack(pack(backbone, read_tokenizer(name, None), save="adapter"))
     assert parts["weights"] is None
     back, _ = unpack(parts)
     torch.testing.assert_close(back(*batch), backbone(*batch), atol=1e-5, rtol=0)
@@ -82,7 +84,7 @@ def test_merged_is_a_plain_model_with_the_same_hidden_states(family: str, make_c
     name = str(make_checkpoint(family))
     backbone = trained(name, lora=LoraSettings(target_modules="all-linear", bias="all"))
     tokenizer = read_tokenizer(name, None)
-    back, _ = unpack(sent(pack(backbone, tokenizer, save="merged")))
+    back, _ = unpack(through_msgpack(pack(backbone, tokenizer, save="merged")))
     assert not any(is_adapted(module) for module in back.modules())
     assert back.settings.lora is None
     assert all(parameter.requires_grad for parameter in back.parameters())
@@ -92,7 +94,7 @@ def test_merged_is_a_plain_model_with_the_same_hidden_states(family: str, make_c
 
 
 @pytest.mark.parametrize("save", ["full", "adapter", "merged"])
-def test_packing_leaves_the_backbone_as_it_was(save: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_packing_does_not_change_the_backbone(save: str, make_checkpoint: Make, batch: Batch) -> None:
     name = str(make_checkpoint())
     backbone = trained(name, lora=LoraSettings(), memory=MemorySettings("bf16")).train()
     before = copy.deepcopy(backbone.state_dict())
@@ -105,17 +107,19 @@ def test_packing_leaves_the_backbone_as_it_was(save: str, make_checkpoint: Make,
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 @pytest.mark.parametrize("save", ["full", "merged"])
-def test_half_precision_halves_the_file(save: str, dtype: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_save_dtype_halves_the_weights(save: str, dtype: str, make_checkpoint: Make, batch: Batch) -> None:
     name = str(make_checkpoint())
     backbone, tokenizer = trained(name, lora=LoraSettings()), read_tokenizer(name, None)
     whole, half = (pack(backbone, tokenizer, save=save, save_dtype=each) for each in (None, dtype))
     assert len(half["weights"]) < 0.6 * len(whole["weights"])
-    back, _ = unpack(sent(half))
+    back, _ = unpack(through_msgpack(half))
     torch.testing.assert_close(back(*batch), backbone(*batch), atol=0.1, rtol=0.05)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
-def test_the_precision_it_runs_in_can_change(precision: str, make_checkpoint: Make, batch: Batch) -> None:
+def test_a_saved_backbone_can_be_loaded_with_another_precision(
+    precision: str, make_checkpoint: Make, batch: Batch
+) -> None:
     name = str(make_checkpoint())
     backbone = trained(name, lora=LoraSettings(), memory=MemorySettings("bf16"))
     back, _ = unpack(pack(backbone, read_tokenizer(name, None)), memory=MemorySettings(precision))
@@ -126,14 +130,14 @@ def test_the_precision_it_runs_in_can_change(precision: str, make_checkpoint: Ma
         torch.testing.assert_close(back(*batch), backbone(*batch), atol=0.1, rtol=0.05)
 
 
-def test_the_quantised_base_of_adapters_is_quantised_again(make_checkpoint: Make, batch: Batch) -> None:
+def test_the_base_model_of_saved_adapters_is_quantized_when_loaded(make_checkpoint: Make, batch: Batch) -> None:
     name = str(make_checkpoint())
     backbone = trained(name, lora=LoraSettings(), quantization=QuantizationSettings())
-    back, _ = unpack(sent(pack(backbone, read_tokenizer(name, None), save="adapter")))
+    back, _ = unpack(through_msgpack(pack(backbone, read_tokenizer(name, None), save="adapter")))
     torch.testing.assert_close(back(*batch), backbone(*batch), atol=1e-5, rtol=0)
 
 
-def test_adapters_of_another_base_are_told(make_checkpoint: Make) -> None:
+def test_adapters_of_another_base_model_are_an_error(make_checkpoint: Make) -> None:
     mine, other = str(make_checkpoint()), str(make_checkpoint(seed=1))
     for quantization in (None, QuantizationSettings()):
         backbone = trained(mine, lora=LoraSettings(), quantization=quantization)
@@ -143,7 +147,7 @@ def test_adapters_of_another_base_are_told(make_checkpoint: Make) -> None:
         assert other in str(caught.value)
 
 
-def test_a_base_that_moved_can_be_named(make_checkpoint: Make, batch: Batch, tmp_path: Path) -> None:
+def test_a_base_model_that_moved_can_be_named(make_checkpoint: Make, batch: Batch, tmp_path: Path) -> None:
     folder = shutil.copytree(make_checkpoint(), tmp_path / "here")
     backbone = trained(str(folder), lora=LoraSettings())
     parts = pack(backbone, read_tokenizer(str(folder), None), save="adapter")
@@ -155,7 +159,7 @@ def test_a_base_that_moved_can_be_named(make_checkpoint: Make, batch: Batch, tmp
 
 
 @pytest.mark.parametrize("damage", ["missing", "unknown", "shape"])
-def test_adapters_that_do_not_fit_are_told(damage: str, make_checkpoint: Make) -> None:
+def test_adapters_that_do_not_fit_are_an_error(damage: str, make_checkpoint: Make) -> None:
     name = str(make_checkpoint())
     parts = pack(trained(name, lora=LoraSettings()), read_tokenizer(name, None))
     weights = load(parts["adapter"])
@@ -169,7 +173,7 @@ def test_adapters_that_do_not_fit_are_told(damage: str, make_checkpoint: Make) -
         unpack(parts | {"adapter": save(weights)})
 
 
-def test_there_is_no_adapter_to_save_without_lora(make_checkpoint: Make) -> None:
+def test_saving_adapters_without_lora_is_an_error(make_checkpoint: Make) -> None:
     name = str(make_checkpoint())
     backbone = load_backbone(name)
     for refused in (
@@ -180,7 +184,7 @@ def test_there_is_no_adapter_to_save_without_lora(make_checkpoint: Make) -> None
             refused()
 
 
-def test_other_words_are_told(make_checkpoint: Make) -> None:
+def test_unknown_save_settings_are_an_error(make_checkpoint: Make) -> None:
     backbone = load_backbone(str(make_checkpoint()))
     with pytest.raises(ValueError, match=r"ZT320\] save='all'.*full, adapter, merged"):
         require_packable(backbone, save="all")
@@ -189,7 +193,7 @@ def test_other_words_are_told(make_checkpoint: Make) -> None:
 
 
 @pytest.mark.parametrize("parts", [{}, {"format": 3}])
-def test_bytes_of_another_kind_are_told(parts: dict[str, Any]) -> None:
+def test_an_unknown_format_is_an_error(parts: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"ZT339.*format {parts.get('format')}, expected 1"):
         unpack(parts)
 
@@ -198,7 +202,7 @@ def test_bytes_of_another_kind_are_told(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize("save_dtype", [None, "fp16"])
 @pytest.mark.parametrize("quantization", [None, QuantizationSettings(), QuantizationSettings("int8")])
 @pytest.mark.parametrize("family", ["bert", "albert", "qwen2"])
-def test_the_size_is_known_before(
+def test_packed_size_equals_the_size_of_the_packed_weights(
     family: str, quantization: QuantizationSettings | None, save_dtype: str | None, save: str, make_checkpoint: Make
 ) -> None:
     name = str(make_checkpoint(family))
@@ -208,7 +212,7 @@ def test_the_size_is_known_before(
     assert packed_size(backbone, save, save_dtype) == sum(tensor.nbytes for tensor in tensors)
 
 
-def test_what_is_too_large_is_refused_before(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_beyond_the_limit_are_an_error(make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = load_backbone(str(make_checkpoint()), lora=LoraSettings())
     monkeypatch.setattr(serialization, "LIMIT", packed_size(backbone) - 1)
     with pytest.raises(
@@ -219,11 +223,11 @@ def test_what_is_too_large_is_refused_before(make_checkpoint: Make, monkeypatch:
     require_packable(backbone, save="adapter")
 
 
-def test_the_limit_leaves_room_in_a_run_of_bytes() -> None:
+def test_the_limit_leaves_room_for_other_data() -> None:
     assert 2**32 - 2**27 < serialization.LIMIT < 2**32 - 1 - 50_000_000
 
 
-def test_the_hash_is_of_the_weights_and_nothing_else(make_checkpoint: Make, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_weights_only(make_checkpoint: Make, tmp_path: Path) -> None:
     first, second = str(make_checkpoint()), str(make_checkpoint(seed=1))
     same = shutil.copytree(first, tmp_path / "same")
     hashes = [fingerprint(load_backbone(str(name)).model) for name in (first, same, second)]
@@ -233,8 +237,8 @@ def test_the_hash_is_of_the_weights_and_nothing_else(make_checkpoint: Make, tmp_
     assert load_backbone(first, lora=LoraSettings()).settings.base_hash == hashes[0]
 
 
-@given(place=st.integers(min_value=0), value=st.floats(2, 3, width=32))  # there is none so large
-def test_one_other_number_is_another_base(place: int, value: float) -> None:
+@given(place=st.integers(min_value=0), value=st.floats(2, 3, width=32))  # initial weights are smaller
+def test_the_fingerprint_changes_with_any_weight(place: int, value: float) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
     before = fingerprint(model)
     weight = list(model.parameters())[place % 4].data.view(-1)
@@ -242,7 +246,7 @@ def test_one_other_number_is_another_base(place: int, value: float) -> None:
     assert fingerprint(model) != before
 
 
-def test_the_hash_stays_what_adapters_were_saved_with() -> None:
+def test_the_fingerprint_is_stable_between_versions() -> None:
     model = torch.nn.Linear(2, 1)
     model.weight.data[:], model.bias.data[:] = torch.tensor([1.0, 2.0]), torch.tensor([3.0])
     expected = hashlib.sha256(b"bias(1,)" + pack_floats(3.0) + b"weight(1, 2)" + pack_floats(1.0, 2.0))
@@ -253,7 +257,7 @@ def pack_floats(*values: float) -> bytes:
     return struct.pack(f"<{len(values)}f", *values)
 
 
-def test_the_name_of_an_adapter_is_a_commit_where_there_is_one(
+def test_the_revision_of_a_branch_is_saved_as_its_commit(
     make_checkpoint: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers import AutoConfig

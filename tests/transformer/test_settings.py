@@ -36,31 +36,31 @@ from spacy_zh_tw_ner.transformer.settings import (
         (create_memory_v1, "attn_implementation", "flash"),
     ],
 )
-def test_a_value_that_cannot_be_is_told_with_its_setting(create: Any, setting: str, value: Any) -> None:
+def test_an_invalid_value_is_an_error_that_names_the_setting(create: Any, setting: str, value: Any) -> None:
     block = {create_lora_v1: "lora", create_quantization_v1: "quantization", create_memory_v1: "memory"}[create]
     with pytest.raises(ValueError, match=rf"ZT320\] {block}\.{setting}=.*Choose from") as caught:
         create(**{setting: value})
     assert repr(tuple(value) if isinstance(value, list) else value) in str(caught.value)
 
 
-def test_the_choices_are_listed() -> None:
+def test_the_error_lists_the_choices() -> None:
     with pytest.raises(ValueError, match="nf4, fp4, int8"):
         create_quantization_v1("nf5")
 
 
 @pytest.mark.parametrize(("setting", "value"), [("attention", "both"), ("dropout", 1.0), ("dropout", -0.1)])
-def test_the_base_has_settings_of_its_own(setting: str, value: Any) -> None:
+def test_invalid_backbone_settings_are_an_error(setting: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"ZT320\] {setting}="):
         BackboneSettings("base", **{setting: value})
 
 
-def test_biases_beside_quantised_weights_do_not_train() -> None:
+def test_trainable_biases_with_quantization_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"ZT320\] lora.bias with quantization='all'"):
         BackboneSettings("base", lora=LoraSettings(bias="all"), quantization=QuantizationSettings())
 
 
 @pytest.mark.parametrize("targets", [None, "all-linear", ["query", "value"]])
-def test_settings_come_back_from_json(targets: Any) -> None:
+def test_settings_survive_json(targets: Any) -> None:
     settings = BackboneSettings(
         "base",
         "main",
@@ -74,13 +74,13 @@ def test_settings_come_back_from_json(targets: Any) -> None:
     assert BackboneSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
-def test_without_blocks_too() -> None:
+def test_settings_without_blocks_survive_json() -> None:
     settings = BackboneSettings("base")
     assert BackboneSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
     assert settings.memory == MemorySettings()
 
 
-def test_settings_are_frozen_and_can_be_keys() -> None:
+def test_settings_are_frozen_and_hashable() -> None:
     settings = BackboneSettings("base", lora=create_lora_v1(target_modules=["query"]))
     with pytest.raises(AttributeError):
         settings.name = "other"  # type: ignore[misc]

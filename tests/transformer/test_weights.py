@@ -1,4 +1,4 @@
-"""Tensors are read as safetensors reads them, from memory and from files."""
+"""`StoredTensors` reads the same tensors as safetensors, from memory and from files."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> SourceT:
     return {"bytes": DATA, "view": memoryview(DATA), "file": tmp_path / "weights"}[request.param]
 
 
-def test_each_is_as_it_was_stored(source: SourceT) -> None:
+def test_stored_tensors_equal_the_saved_ones(source: SourceT) -> None:
     expected, found = load(DATA), StoredTensors(source)
     assert found.keys() == expected.keys() == TENSORS.keys()
     assert "missing" not in found
@@ -32,7 +32,7 @@ def test_each_is_as_it_was_stored(source: SourceT) -> None:
         torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)
 
 
-def test_all_are_float32_and_their_own(source: SourceT) -> None:
+def test_read_tensors_returns_float32_copies(source: SourceT) -> None:
     found = read_tensors(source)
     for name, tensor in TENSORS.items():
         expected = tensor.float() if tensor.is_floating_point() else tensor
@@ -42,15 +42,15 @@ def test_all_are_float32_and_their_own(source: SourceT) -> None:
     torch.testing.assert_close(again["F32"], TENSORS["F32"])
 
 
-def test_a_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(DATA[:-1])
     with pytest.raises(ValueError, match="ZT645"):
         read_tensors(tmp_path / "weights")
 
 
 @pytest.mark.parametrize("weights", [DATA, None])
-def test_weights_stand_behind_the_other_parts(weights: bytes | None) -> None:
-    for config in ("", "a", "abc" * 7):  # of other lengths, which are filled up
+def test_weights_follow_the_other_parts(weights: bytes | None) -> None:
+    for config in ("", "a", "abc" * 7):  # lengths that need different padding
         parts = {"config": config, "adapter": b"x", "weights": weights}
         found = from_bytes(to_bytes(parts))
         kept = found.pop("weights")
@@ -58,6 +58,6 @@ def test_weights_stand_behind_the_other_parts(weights: bytes | None) -> None:
         assert (kept and bytes(kept)) == weights
 
 
-def test_what_held_them_among_the_others_is_read() -> None:
+def test_bytes_with_weights_inside_msgpack_are_read() -> None:
     parts = {"config": "a", "weights": DATA}
     assert from_bytes(srsly.msgpack_dumps(parts)) == parts

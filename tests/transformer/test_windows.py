@@ -1,4 +1,4 @@
-"""Windows: every token is asked of one of them, none is too large, and cuts come after clauses."""
+"""Windows: every token is an own token of one window, no window is too large, and cuts are after clauses."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ NLP = spacy.blank("zh_tw")
     size=st.integers(16, 60),
     overlap=st.integers(0, 4),
 )
-def test_every_token_is_asked_of_one_window_with_the_context_there_is(
+def test_every_token_is_in_one_window_with_all_available_context(
     counts: list[int], ends: set[int], size: int, overlap: int
 ) -> None:
     marks = np.array(sorted(end for end in ends if end < len(counts)), dtype=np.int64)
@@ -28,7 +28,7 @@ def test_every_token_is_asked_of_one_window_with_the_context_there_is(
     for w in found:
         assert w.start <= w.own_start < w.own_end <= w.end
         assert sum(counts[w.start : w.end]) <= size
-        # Context is counted in pieces, and a token is not cut: up to one token less. Behind a clause there is none.
+        # The context has `overlap` wordpieces, less up to one token, as tokens are not cut. After a clause it is empty.
         if w.start == w.own_start:
             assert w.start == 0 or w.start - 1 in ends or overlap < counts[w.start - 1]
         else:
@@ -43,7 +43,7 @@ def test_every_token_is_asked_of_one_window_with_the_context_there_is(
             )
 
 
-def test_what_fits_stays_whole() -> None:
+def test_a_document_that_fits_is_one_window() -> None:
     assert cut_at_clauses(np.ones(8, np.int64), NONE, size=8, overlap=2) == [Window(0, 8, 0, 8)]
     assert cut_at_clauses(NONE, NONE, size=8, overlap=2) == []
 
@@ -59,25 +59,25 @@ def test_cuts_come_after_clauses() -> None:
     ]
 
 
-def test_without_clauses_windows_are_about_as_long_as_each_other() -> None:
+def test_windows_without_clauses_have_similar_lengths() -> None:
     found = cut_at_clauses(np.ones(421, np.int64), NONE, size=100, overlap=10)
     sizes = [w.own_end - w.own_start for w in found]
     assert len(sizes) == 6
     assert max(sizes) - min(sizes) <= 20
 
 
-def test_a_model_may_take_less() -> None:
+def test_windows_respect_a_smaller_limit_of_the_model() -> None:
     found = ClauseWindows(254, 16).windows(NLP.make_doc("好" * 100), np.ones(100, np.int64), size=30)
     assert max(w.end - w.start for w in found) <= 30
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(10, 3), (10, -1), (0, 1)])
-def test_too_much_overlap_is_refused(size: int, overlap: int) -> None:
+def test_an_invalid_overlap_is_an_error(size: int, overlap: int) -> None:
     with pytest.raises(ValueError, match=rf"\[ZT312\] clause_windows has size={size} and overlap={overlap}"):
         ClauseWindows(size, overlap)
 
 
-def test_it_is_a_span_getter() -> None:
+def test_clause_windows_is_a_span_getter() -> None:
     docs = [NLP.make_doc(text) for text in ("臺北。", "", "國立臺灣大學位於臺北市大安區")]
     spans = ClauseWindows(8, 2)(docs)
     assert [[span.text for span in of_doc] for of_doc in spans] == [
@@ -87,7 +87,7 @@ def test_it_is_a_span_getter() -> None:
     ]
 
 
-def test_spans_of_others_are_divided_where_they_overlap() -> None:
+def test_overlapping_spans_are_divided_in_the_middle() -> None:
     doc = NLP.make_doc("0123456789")
     assert windows_of_spans([doc[0:6], doc[4:10]]) == [Window(0, 6, 0, 5), Window(4, 10, 5, 10)]
     assert windows_of_spans([doc[7:9], doc[0:3]]) == [Window(0, 3, 0, 3), Window(7, 9, 7, 9)]

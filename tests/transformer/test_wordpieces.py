@@ -68,7 +68,7 @@ def look_up(table: WordpieceTable, doc: Doc) -> Wordpieces:
 
 
 def expected_of(tokenizer: Any, words: list[str], unknown: int) -> tuple[list[int], list[int]]:
-    """Word by word, each behind another: a whole sentence at once, as `is_split_into_words` reads it."""
+    """Return ids and counts as the tokenizer splits the words of a whole sentence with `is_split_into_words`."""
     encoded = tokenizer(["中", *words], is_split_into_words=True, add_special_tokens=False)
     by_word: list[list[int]] = [[] for _ in words]
     for id_, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
@@ -104,7 +104,7 @@ def test_every_text_has_a_piece_for_every_token(make: Callable[[], Any]) -> None
     check()
 
 
-def test_the_table_is_bounded_and_goes_on(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_table_is_replaced(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOKENS", 50)
     table = WordpieceTable(tokenizer, lookup=LOOKUP_OF_0_1)
     for text in list(sentences())[:60]:
@@ -114,20 +114,20 @@ def test_the_table_is_bounded_and_goes_on(tokenizer: Any, monkeypatch: pytest.Mo
         assert found.ids.tolist() == expected_of(tokenizer, [t.norm_ for t in doc], table.unknown_id)[0]
 
 
-def test_a_token_has_so_many_pieces_at_most() -> None:
+def test_a_token_has_at_most_max_wordpieces() -> None:
     nlp = spacy.blank("zh_tw", config={"nlp": {"tokenizer": {"group": ["latin"]}}})
     doc = nlp.make_doc("abcdefghijklmnopqrstuvw好")
     found = WordpieceTable(byte_level(), max_wordpieces=3)(doc.to_array(NORM), doc.vocab.strings)
     assert found.counts.tolist()[0] == 3
 
 
-def test_pieces_do_not_depend_on_the_vocabulary(tokenizer: Any) -> None:
+def test_wordpieces_do_not_depend_on_the_string_store(tokenizer: Any) -> None:
     table = WordpieceTable(tokenizer)
     one, two = (spacy.blank("zh_tw").make_doc("臺北市") for _ in range(2))
     np.testing.assert_array_equal(look_up(table, one).ids, look_up(table, two).ids)
 
 
-def test_special_pieces_are_those_of_the_tokenizer() -> None:
+def test_special_ids_are_those_of_the_tokenizer() -> None:
     bert, qwen = WordpieceTable(wordpiece()), WordpieceTable(byte_level())
     convert = bert.tokenizer.convert_tokens_to_ids
     assert (bert.prefix, bert.suffix, bert.pad_id) == ([convert("[CLS]")], [convert("[SEP]")], convert("[PAD]"))
@@ -141,7 +141,7 @@ def test_threads_may_share_a_table(tokenizer: Any) -> None:
     sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(8) as pool:
-            # Vocabularies are not shared between threads.
+            # Each thread has a vocabulary of its own: spaCy's is not thread-safe.
             jobs = [
                 pool.submit(lambda: [look_up(table, d).ids.tolist() for d in map(spacy.blank("zh_tw").make_doc, lines)])
                 for _ in range(8)
@@ -152,7 +152,7 @@ def test_threads_may_share_a_table(tokenizer: Any) -> None:
         sys.setswitchinterval(interval)
 
 
-def test_tokenizers_that_cannot_serve_are_refused() -> None:
+def test_slow_tokenizers_and_those_without_padding_are_errors() -> None:
     slow = wordpiece()
     slow.__class__ = type("Slow", (type(slow),), {"is_fast": False})
     with pytest.raises(ValueError, match=r"\[ZT310\] Slow is a slow tokenizer"):
@@ -165,7 +165,7 @@ def test_tokenizers_that_cannot_serve_are_refused() -> None:
         WordpieceTable(bare)
 
 
-def test_nothing_is_nothing(tokenizer: Any) -> None:
+def test_an_empty_document_has_no_wordpieces(tokenizer: Any) -> None:
     found = look_up(WordpieceTable(tokenizer), NLP.make_doc(""))
     assert (len(found.ids), len(found.counts)) == (0, 0)
 
@@ -206,7 +206,7 @@ def test_norms_are_in_them(both: tuple[WordpieceTable, CodePointWordpieces]) -> 
     assert (of(found, "A") == of(found, "a")) == (table.tokenizer.tokenize("A") == table.tokenizer.tokenize("a"))
 
 
-def test_there_is_something_for_every_code_point(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
+def test_every_code_point_has_wordpieces(both: tuple[WordpieceTable, CodePointWordpieces]) -> None:
     table, found = both
     assert len(found.counts) == N_CODE_POINTS
     assert found.counts.min() == 1

@@ -2,7 +2,7 @@
 
     python -m tests.untrusted.child READER SANDBOX FIRST COUNT
 
-What is written outside the sandbox, processes that are started and connections are caught by an audit hook.
+An audit hook reports files that are written outside the sandbox, processes that are started, and connections.
 """
 
 import json
@@ -16,14 +16,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-HEADROOM = 3 * 2**29  # bytes of address space beyond what imports and good files take
+HEADROOM = 3 * 2**29  # bytes of address space in addition to those that imports and good files need
 HARMLESS = ("/dev/null", "/proc/", "/sys/")
 violations: list[str] = []
 inside: list[str] = []
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note what no reader has a reason to do."""
+    """Audit hook: record actions that no reader needs."""
     if not inside:
         return
     if event == "open":
@@ -57,7 +57,7 @@ def _is_allowed(path: Any) -> bool:
 
 
 def problem_of(error: BaseException) -> str:
-    """What is wrong with an error; nothing where it is one of ours, or of the system."""
+    """Describe an error that should not occur; return "" for an error of this package or of the system."""
     from spacy_zh_tw_ner.errors import ZhTwNerError
 
     chain: list[BaseException] = [error]
@@ -82,7 +82,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cases = READERS[name](sandbox / "input")
     for case in cases:
-        case.read(case.encode(case.tree))  # a good file is read, and all that is imported late is imported
+        case.read(case.encode(case.tree))  # read a good file, so that modules imported late are imported
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + HEADROOM, resource.getrlimit(resource.RLIMIT_AS)[1]))
     sys.addaudithook(watch)
@@ -91,7 +91,7 @@ def main() -> None:
     root = os.path.realpath(sandbox)
     for index in range(first, first + count):
         print(json.dumps({"begin": index}), file=out, flush=True)
-        # Ten in a row are of one kind: what a failure has left behind is then cleared away once.
+        # Ten files in a row are of one case: the pipeline is restored only when the case changes.
         case = Random(f"{name} {index // 10}").choices(cases, [each.weight for each in cases])[0]
         random = Random(f"{name} {index}")
         from tests.untrusted.mutations import mutate
@@ -102,7 +102,7 @@ def main() -> None:
         problem, result, message, begun = "", "read", "", time.monotonic()
         try:
             case.read(data)
-        except Exception as error:  # what else there is ends the process, and is reported by the parent
+        except Exception as error:  # other exceptions end the process, and the parent reports them
             problem, result, message = problem_of(error), str(error)[:7], str(error)[:300]
         finally:
             inside.clear()

@@ -1,7 +1,7 @@
-"""Seeded mutations of good files: of their bytes, and of what JSON, msgpack and safetensors in them say.
+"""Seeded mutations of good files: of their bytes, and of the values in JSON, msgpack and safetensors.
 
-A file is decoded to a tree of plain values, in which what is itself a file (a tokenizer's JSON inside msgpack, say) is
-a `Blob`. A mutation changes one place of the tree, and the file is encoded again around it.
+A file is decoded to a tree of lists, dicts and values. A file inside a file, such as the JSON of a tokenizer in
+msgpack, is a `Blob` in the tree. A mutation changes one place of the tree, and the file is encoded again.
 """
 
 import copy
@@ -57,18 +57,18 @@ MSGPACK = [
     *(b"\xc7\x04\x05abcd", b"\xd4\x01a", struct.pack(">Bd", 0xCB, float("inf"))),
     *(srsly.msgpack_dumps(OBJECTS), srsly.msgpack_dumps(LARGE)),
 ]
-MARK = "\ue000raw%02d\ue000"  # stands for one of JSON or MSGPACK until the tree is encoded
+MARK = "\ue000raw%02d\ue000"  # placeholder, replaced by an item of JSON or MSGPACK when the tree is encoded
 
 
 class Blob(NamedTuple):
-    """A file inside a file: how it is encoded, and what it holds."""
+    """A file inside a file: the function that encodes it, and its content."""
 
     encode: Callable[[Any], bytes]
     tree: Any
 
 
 def mutate(tree: Any, random: Random, encode: Callable[[Any], bytes]) -> bytes:
-    """Encode a tree with one to three faults, in what it says or in its bytes."""
+    """Encode a tree with one to three changed values, or damage its bytes."""
     tree, kind = copy.deepcopy(tree), random.random()
     if kind < 0.7:
         for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -78,7 +78,7 @@ def mutate(tree: Any, random: Random, encode: Callable[[Any], bytes]) -> bytes:
 
 
 def damage(data: bytes, random: Random) -> bytes:
-    """Flip bits, cut, double, swap, clear and overwrite parts of some bytes."""
+    """Flip bits, or cut, double, swap, clear or overwrite parts of the data."""
     for _ in range(random.choice((1, 1, 2, 4))):
         if not data:
             return random.randbytes(random.randrange(64))
@@ -124,7 +124,7 @@ def to_msgpack(tree: Any) -> bytes:
 
 
 def to_safetensors(tree: Any) -> bytes:
-    """From {name: {"dtype": …, "shape": …, "data": …}}, whose offsets follow from the data."""
+    """Encode {name: {"dtype": …, "shape": …, "data": …}}; the offsets are computed from the data."""
     tree = tree if isinstance(tree, dict) else {"x": tree}
     header: dict[str, Any] = {}
     parts: list[bytes] = []
@@ -141,7 +141,7 @@ def to_safetensors(tree: Any) -> bytes:
 
 
 def from_safetensors(data: bytes) -> dict[str, Any]:
-    """The reverse, with the shapes and types as they are."""
+    """Decode safetensors to the tree that `to_safetensors` takes."""
     length = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + length])
     header.pop("__metadata__", None)
@@ -153,13 +153,13 @@ def from_safetensors(data: bytes) -> dict[str, Any]:
 
 
 def as_is(tree: Any) -> bytes:
-    """For what is mutated as bytes only."""
+    """Encode a file that is mutated only as bytes."""
     merged = _merged(tree)
     return merged if isinstance(merged, bytes) else repr(merged).encode()
 
 
 def _merged(tree: Any) -> Any:
-    """Encode the files inside, and what only a mutation of ours would put where it is."""
+    """Replace Blobs in a tree by their encoded bytes."""
     if isinstance(tree, Blob):
         return tree.encode(tree.tree)
     if isinstance(tree, dict):
@@ -174,7 +174,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _bounded(tree: Any) -> Any:
-    """Whole numbers as msgpack has them."""
+    """Limit integers to the range of msgpack."""
     if isinstance(tree, dict):
         return {_bounded(key): _bounded(value) for key, value in tree.items()}
     if isinstance(tree, list):
@@ -183,11 +183,11 @@ def _bounded(tree: Any) -> Any:
 
 
 def _change(tree: Any, random: Random) -> None:
-    """Change one place."""
+    """Change one place of a tree, in place."""
     places = list(_places(tree))
     if not places:
         return
-    # What is large has most places: choose a depth first, and deeper ones more often.
+    # Large parts have most of the places: choose a depth first, and deeper ones more often.
     depths = sorted({len(path) for path, _, _ in places})
     depth = random.choices(depths, range(1, len(depths) + 1))[0]
     _, holder, key = random.choice([place for place in places if len(place[0]) == depth])

@@ -1,4 +1,4 @@
-"""The five kinds of files that come from others, each with good files of it, and a function that reads one."""
+"""Five kinds of files that may come from others, each with good files and the functions that read them."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ HEAD = 16  # bytes before the parts of a transformer, see `transformer.checkpoin
 
 @dataclass
 class Case:
-    """A good file, as a tree that can be mutated, and how the package reads it."""
+    """A good file as a tree that can be mutated, the function that encodes it, and the function that reads it."""
 
     name: str
     tree: Any
@@ -29,7 +29,7 @@ class Case:
 
 
 def pipelines(folder: Path) -> list[Case]:
-    """Components of pipelines with a BiLSTM, a Transformer in full, in the head, in 8 bits, and as adapters."""
+    """Files of pipelines with a BiLSTM, and with a Transformer saved in full, in the head, in 8 bits, as adapters."""
     shutil.copytree(SAVED, folder)
     cases = []
     for name, weight in (
@@ -48,14 +48,14 @@ def _pipeline(folder: Path, weight: float, root: Path) -> list[Case]:
 
     import spacy
 
-    os.chdir(root)  # the adapter names its base by a relative path
+    os.chdir(root)  # the adapter names its base model by a relative path
     for weights in (folder / "weights").glob("*"):
         _rename_weights(folder, weights)
     nlp = spacy.load(folder)
     whole, unclean = {"nlp": nlp}, set[str]()
 
     def clean(part: str) -> None:
-        """Read good files where a file that could not be read may have been taken over in part."""
+        """Load good files for parts that a damaged file may have changed."""
         others = [name for name in [*nlp.pipe_names, "vocab", "tokenizer", "meta.json"] if name not in unclean]
         if unclean - {part}:
             try:
@@ -110,7 +110,7 @@ def _tokenizer(path: Path) -> Any:
 
 
 def _rename_weights(folder: Path, path: Path) -> None:
-    """Give weights a name that is no hash: otherwise every other file of weights is refused at once."""
+    """Give a weights file a name that is not a hash: with a hash, every mutation would fail the hash check."""
     for name in ("transformer", "ner"):
         model = folder / name / "model"
         if not model.is_file():
@@ -121,7 +121,7 @@ def _rename_weights(folder: Path, path: Path) -> None:
 
 
 def model_tree(path: Path) -> Any:
-    """A component's model, with what is inside its parts."""
+    """Decode the model of a component, with the files inside it as Blobs."""
     tree = srsly.msgpack_loads(path.read_bytes())
     tree["attrs"] = [{key: _attribute(value) for key, value in attrs.items()} for attrs in tree["attrs"]]
     tree["shims"] = [[_shim(data) for data in shims] for shims in tree["shims"]]
@@ -160,7 +160,7 @@ def _shim(data: bytes) -> Blob:
 
 
 def _more_components(folder: Path) -> list[Case]:
-    """A gazetteer, an ensemble, and a list of words inside an embedding."""
+    """Files of a gazetteer, an ensemble, and the word list of an embedding."""
     import spacy
 
     from spacy_zh_tw_ner.components.ensemble import combine
@@ -233,7 +233,7 @@ def _checkpoint_tree(data: bytes) -> dict[str, Any]:
 
 
 def _to_checkpoint(tree: Any) -> bytes:
-    """Blobs inside change their lengths, which shapes of bytes have to follow unless they were mutated themselves."""
+    """Encode a checkpoint. Shapes of byte arrays follow the lengths of their Blobs, unless they were mutated."""
     return to_safetensors(_fitted(tree))
 
 
@@ -310,7 +310,7 @@ def _transformer_checkpoints(folder: Path) -> list[Case]:
 
 
 def exported(folder: Path) -> list[Case]:
-    """The files of `export-onnx`."""
+    """Files that `export-onnx` writes."""
     import numpy as np
 
     from spacy_zh_tw_ner.runtime import load
@@ -368,7 +368,7 @@ def _only(tree: Any) -> bytes:
 
 
 def spacy_files(folder: Path) -> list[Case]:
-    """`.spacy` files of ours and of spaCy's, with all kinds of annotation."""
+    """`.spacy` files of this package and of spaCy, with all kinds of annotation."""
     import spacy
     from spacy.tokens import DocBin, Span
 
@@ -417,7 +417,7 @@ def _to_docbin(tree: Any) -> bytes:
 
 
 def corpora(folder: Path) -> list[Case]:
-    """All formats of corpora, each in a file with two records."""
+    """Files of all corpus formats, with two records each."""
     import pyarrow as pa
     from pyarrow import parquet
 

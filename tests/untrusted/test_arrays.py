@@ -1,4 +1,4 @@
-"""Headers of safetensors and of numpy's files are believed only where the file has the bytes."""
+"""Sizes in the headers of safetensors and `.npz` files are checked against the bytes of the file."""
 
 import json
 import struct
@@ -56,7 +56,7 @@ def test_a_good_header_is_read() -> None:
     ],
     ids=range(21),
 )
-def test_a_header_that_claims_more_is_refused(data: bytes, code: str, tmp_path: Path) -> None:
+def test_headers_that_do_not_fit_the_file_are_errors(data: bytes, code: str, tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
     tracemalloc.start()
@@ -74,7 +74,7 @@ def npz(path: Path, **arrays: Any) -> Path:
     return path
 
 
-def test_arrays_are_read(tmp_path: Path) -> None:
+def test_npz_arrays_are_read(tmp_path: Path) -> None:
     a, b = np.arange(5, dtype=np.int32), np.arange(0, dtype=np.int32)
     found = read_npz(npz(tmp_path / "x.npz", a=a, b=b), {"a": 5, "b": 5})
     assert np.array_equal(found["a"], a)
@@ -92,13 +92,13 @@ def test_arrays_are_read(tmp_path: Path) -> None:
         {"a": np.zeros(5, np.int32), "b": np.zeros(5, np.int32)},
     ],
 )
-def test_other_arrays_are_refused(arrays: dict[str, Any], tmp_path: Path) -> None:
+def test_npz_arrays_of_other_names_types_or_shapes_are_errors(arrays: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="ZT64"), reading(tmp_path):
         read_npz(npz(tmp_path / "x.npz", **arrays), {"a": 5})
 
 
 @pytest.mark.parametrize("shape", ["(700000000,)", "(5,)", "(-1,)"])
-def test_an_archive_that_grows_is_refused(shape: str, tmp_path: Path) -> None:
+def test_an_npz_larger_than_its_limit_is_an_error(shape: str, tmp_path: Path) -> None:
     header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(2**24)
     file = BytesIO()

@@ -1,4 +1,4 @@
-"""JSON, msgpack and zlib data are bounded before memory is taken."""
+"""Limits of JSON, msgpack and zlib data are checked before memory is allocated."""
 
 import json
 import tracemalloc
@@ -22,12 +22,12 @@ TREES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.
 
 @settings(max_examples=40)
 @given(TREES)
-def test_what_can_be_packed_can_be_parsed(tree: Any) -> None:
+def test_packed_values_are_parsed(tree: Any) -> None:
     assert parse_msgpack(srsly.msgpack_dumps(tree)) == tree
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_make_the_scan_fail_otherwise(data: bytes) -> None:
+def test_scan_of_any_bytes_raises_no_other_error(data: bytes) -> None:
     try:
         scan_msgpack(data)
     except UnreadableFileError:
@@ -63,7 +63,7 @@ def test_lengths_beyond_the_data_take_no_memory(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("depth", [65, 100, 900, 5_000, 100_000])
-def test_deep_nesting_is_refused(depth: int) -> None:
+def test_deep_nesting_is_an_error(depth: int) -> None:
     with pytest.raises(UnreadableFileError, match="ZT647"):
         parse_msgpack(b"\x91" * depth + b"\xc0")
     for text in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
@@ -71,20 +71,20 @@ def test_deep_nesting_is_refused(depth: int) -> None:
             parse_json(text)
 
 
-def test_nesting_that_files_have_is_not() -> None:
+def test_moderate_nesting_is_parsed() -> None:
     text = "[" * 60 + "]" * 60
     assert parse_json(text.encode()) == parse_msgpack(srsly.msgpack_dumps(json.loads(text))) == json.loads(text)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**20, 3 * 2**20 + 7])
-def test_data_is_inflated(size: int) -> None:
+def test_data_is_decompressed(size: int) -> None:
     data = np.random.default_rng(0).integers(0, 200, size, dtype=np.uint8).tobytes()
     assert inflate(zlib.compress(data)) == data
     with pytest.raises(zlib.error):
         inflate(zlib.compress(data)[:-1])
 
 
-def test_data_that_grows_without_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompressed_data_beyond_the_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "SMALL", 2**20)
     assert len(inflate(zlib.compress(bytes(2**20)))) == 2**20
     bomb = zlib.compress(bytes(2**26))

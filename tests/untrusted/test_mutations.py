@@ -1,4 +1,4 @@
-"""Mutations of good files for each kind of reader: only our errors, bounded memory, nothing outside."""
+"""Mutated files raise only errors of this package, take bounded memory, and change nothing outside a sandbox."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 LONGEST = 60.0  # seconds for one file, on a busy machine
-STARTS = 5  # of the process, which begins behind the file that has ended it
+STARTS = 5  # of the process; each start continues after the file that ended the process before
 ROOT = Path(__file__).parents[2]
 READERS = ("pipeline", "checkpoint", "exported", "spacy", "corpora")
 
@@ -23,7 +23,9 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_mutated_files_do_no_harm(reader: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_mutated_files_are_read_or_raise_errors_of_this_package(
+    reader: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     count: int = request.config.getoption("mutations")
     first, problems, results = 0, list[str](), list[str]()
     for start in range(STARTS):
@@ -46,7 +48,10 @@ def test_mutated_files_do_no_harm(reader: str, tmp_path: Path, request: pytest.F
 
 
 def _run(reader: str, sandbox: Path, first: int, count: int) -> tuple[list[dict[str, Any]], str]:
-    """Read files in a process of its own. RETURNS (tuple): What it reports, and how it ended."""
+    """Read files in a separate process.
+
+    RETURNS (tuple): The lines that the process reported, and a description of how it ended.
+    """
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tests.untrusted.child", reader, str(sandbox), str(first), str(count)]
@@ -57,11 +62,11 @@ def _run(reader: str, sandbox: Path, first: int, count: int) -> tuple[list[dict[
         )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write("y\n" * 1000)  # to whoever asks whether code may run
+    process.stdin.write("y\n" * 1000)  # answers to prompts whether code may run
     process.stdin.close()
     lines: Queue[str | None] = Queue()
     Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
-    done, timeout = [], 5 * LONGEST  # imports and good files first
+    done, timeout = [], 5 * LONGEST  # the first line comes after imports and good files
     while True:
         try:
             line = lines.get(timeout=timeout)

@@ -1,4 +1,4 @@
-"""Only names without a folder become paths, and files are what they were when they were written."""
+"""Only file names without a folder become paths, and the hashes of files are checked."""
 
 import hashlib
 from pathlib import Path
@@ -18,18 +18,18 @@ BAD = [
 
 
 @pytest.mark.parametrize("name", BAD, ids=repr)
-def test_names_with_a_folder_and_names_of_devices_are_refused(name: object) -> None:
+def test_names_with_folders_or_of_devices_are_errors(name: object) -> None:
     with pytest.raises(UnreadableFileError, match="ZT641"):
         require_bare_name(name)
 
 
 @pytest.mark.parametrize("name", ["x", "vocab.txt", ".hidden", "..x", "a..b", "console", "com10", "詞表.json", "a b"])
-def test_plain_names_are_taken(name: str) -> None:
+def test_bare_names_are_accepted(name: str) -> None:
     assert require_bare_name(name) == name
 
 
 @given(st.text())
-def test_a_name_that_is_taken_stays_in_its_folder(name: str) -> None:
+def test_accepted_names_stay_in_their_folder(name: str) -> None:
     folder = Path("/srv/pipeline")
     try:
         path = inside(folder, name)
@@ -39,7 +39,7 @@ def test_a_name_that_is_taken_stays_in_its_folder(name: str) -> None:
     assert path.name == name
 
 
-def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
+def test_symbolic_links_out_of_the_folder_are_errors(tmp_path: Path) -> None:
     folder = tmp_path / "pipeline"
     folder.mkdir()
     (folder / "real").write_bytes(b"x")
@@ -52,7 +52,7 @@ def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
         inside(folder, "far")
 
 
-def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_another_hash_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "weights"
     path.write_bytes(bytes(3 * 2**20))
     digest = sha256_of(path)

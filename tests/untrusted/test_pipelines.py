@@ -1,4 +1,4 @@
-"""A pipeline's folder cannot write, read or run anything outside, and what it says is checked."""
+"""Loading a pipeline reads, writes and runs nothing outside its folder, and checks all values in its files."""
 
 import json
 import os
@@ -26,7 +26,7 @@ CANARY = b"from pathlib import Path\nPath(__file__).with_name('ran').touch()\nop
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copies of saved pipelines, in which the adapter finds its base."""
+    """Copy the saved pipelines, and make the copy the working directory, in which the adapter finds its base model."""
     folder = shutil.copytree(SAVED, tmp_path / "saved")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
@@ -34,7 +34,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def change_parts(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the parts of the transformer in a component's model."""
+    """Change the saved parts of the Transformer in the model of a component."""
     tree = model_tree(path)
     blobs = [shim for shims in tree["shims"] for shim in shims if "tokenizer" in shim.tree]
     for blob in blobs:
@@ -68,7 +68,7 @@ def test_weights_are_read_from_the_folder_only(name: object, root: Path) -> None
         spacy.load(folder)
 
 
-def test_weights_behind_a_link_are_refused(root: Path) -> None:
+def test_linked_weights_outside_the_folder_are_an_error(root: Path) -> None:
     folder = root / "transformer_full"
     (weights,) = (folder / "weights").iterdir()
     weights.rename(root / "elsewhere")
@@ -77,7 +77,7 @@ def test_weights_behind_a_link_are_refused(root: Path) -> None:
         spacy.load(folder)
 
 
-def test_a_folder_of_weights_behind_a_link_is_refused(root: Path) -> None:
+def test_a_linked_weights_folder_is_an_error(root: Path) -> None:
     folder = root / "transformer_full"
     (folder / "weights").rename(root / "elsewhere")
     (folder / "weights").symlink_to(root / "elsewhere")
@@ -85,7 +85,7 @@ def test_a_folder_of_weights_behind_a_link_is_refused(root: Path) -> None:
         spacy.load(folder)
 
 
-def test_weights_that_were_changed_are_refused(root: Path) -> None:
+def test_changed_weights_are_an_error(root: Path) -> None:
     (weights,) = (root / "transformer_full" / "weights").iterdir()
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
@@ -95,7 +95,7 @@ def test_weights_that_were_changed_are_refused(root: Path) -> None:
 
 
 def test_code_in_a_tokenizer_is_never_run(root: Path) -> None:
-    """A class of its own in `auto_map`, with its code in the folder: `y` on the terminal would have run it."""
+    """The tokenizer names a class in `auto_map` with code in its folder, which transformers would offer to run."""
 
     def add_code(parts: dict[str, Any]) -> None:
         settings = parts["tokenizer"]["tokenizer_config.json"].tree
@@ -111,7 +111,7 @@ def test_code_in_a_tokenizer_is_never_run(root: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_a_base_with_code_is_refused_without_a_question(file: str, root: Path) -> None:
+def test_a_base_model_with_code_is_an_error_without_a_prompt(file: str, root: Path) -> None:
     from spacy_zh_tw_ner.transformer.hub import read_config, read_tokenizer
 
     path = root / "base" / file
@@ -147,14 +147,14 @@ def test_a_base_with_code_is_refused_without_a_question(file: str, root: Path) -
         ("settings", "quantization", {"kind": "nf5"}),
     ],
 )
-def test_sizes_of_a_model_are_checked_before_it_is_made(part: str, key: str, value: object, root: Path) -> None:
+def test_impossible_sizes_and_settings_are_errors(part: str, key: str, value: object, root: Path) -> None:
     change_parts(root / "transformer_full" / "transformer" / "model", lambda p: p[part].tree.update({key: value}))
     with pytest.raises(ZhTwNerError):
         spacy.load(root / "transformer_full")
 
 
 @pytest.mark.parametrize("rank", [2**40, 2**20, 0, "2"])
-def test_the_rank_of_adapters_is_that_of_their_weights(rank: object, root: Path) -> None:
+def test_a_rank_that_differs_from_the_adapter_weights_is_an_error(rank: object, root: Path) -> None:
     change_parts(
         root / "transformer_adapter" / "transformer" / "model", lambda p: p["settings"].tree["lora"].update(r=rank)
     )
@@ -162,7 +162,7 @@ def test_the_rank_of_adapters_is_that_of_their_weights(rank: object, root: Path)
         spacy.load(root / "transformer_adapter")
 
 
-def test_ids_beyond_the_embeddings_are_refused(root: Path) -> None:
+def test_tokenizer_ids_without_embeddings_are_an_error(root: Path) -> None:
     def add_token(parts: dict[str, Any]) -> None:
         token = {"id": 2**20, "content": "𠮷", "special": False}
         token |= dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
@@ -190,7 +190,7 @@ def test_labels_and_temperature_are_checked(key: str, value: object, root: Path)
 
 @pytest.mark.parametrize("text", ["[" * 5000, '{"labels": NaN', "", "null", '{"temperature": ' + "9" * 5000 + "}"])
 @pytest.mark.parametrize("name", ["ner/cfg", "tokenizer", "meta.json"])
-def test_settings_that_are_no_json_are_refused(text: str, name: str, root: Path) -> None:
+def test_settings_that_are_not_json_are_an_error(text: str, name: str, root: Path) -> None:
     (root / "bilstm" / name).write_text(text, encoding="utf-8")
     nlp = spacy.load(SAVED / "bilstm")
     with pytest.raises(UnreadableFileError):
@@ -231,13 +231,13 @@ def test_arrays_of_the_head_are_checked(change: Callable[[Any], Any], layer: str
         spacy.load(root / "transformer_full")
 
 
-def test_tables_of_ngrams_are_those_of_the_config(root: Path) -> None:
+def test_ngram_tables_of_another_size_are_an_error(root: Path) -> None:
     change_params(root / "bilstm" / "ner" / "model", "char_ngram_embed", "E1", lambda a: a[:3])
     with pytest.raises(UnreadableFileError, match=r"ZT649.*E1"):
         spacy.load(root / "bilstm")
 
 
-def test_references_and_functions_cannot_be_replaced(root: Path) -> None:
+def test_replaced_references_and_functions_are_errors(root: Path) -> None:
     path = root / "bilstm" / "ner" / "model"
     good = path.read_bytes()
     for change in (
@@ -252,7 +252,7 @@ def test_references_and_functions_cannot_be_replaced(root: Path) -> None:
         path.write_bytes(good)
 
 
-def test_bytes_are_checked_as_folders_are() -> None:
+def test_from_bytes_checks_like_from_disk() -> None:
     nlp = spacy.load(SAVED / "bilstm")
     data = srsly.msgpack_loads(nlp.to_bytes())
     for broken in (b"\xdd\xff\xff\xff\xff", b"", srsly.msgpack_dumps({**data, "ner": b"\x91" * 5000})):
@@ -262,7 +262,7 @@ def test_bytes_are_checked_as_folders_are() -> None:
 
 
 @pytest.mark.parametrize("members", [-1, 0, 1, 2**40, "2", None, 3])
-def test_the_members_of_an_ensemble_are_counted(members: object, tmp_path: Path) -> None:
+def test_a_wrong_number_of_ensemble_members_is_an_error(members: object, tmp_path: Path) -> None:
     nlp = combine([(name, spacy.load(SAVED / "bilstm")) for name in "ab"])
     nlp.to_disk(tmp_path)
     path = tmp_path / "ner" / "cfg"

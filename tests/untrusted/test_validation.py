@@ -1,4 +1,4 @@
-"""Whatever a library raises while a file is read becomes one of our errors."""
+"""All errors of libraries that read a file become errors of this package."""
 
 import gc
 
@@ -10,7 +10,7 @@ from spacy_zh_tw_ner.untrusted import origin, reading
 
 
 class PanicException(BaseException):
-    """As pyo3 raises it where Rust code panics."""
+    """Like the exception that pyo3 raises when Rust code panics."""
 
 
 ERRORS = [
@@ -24,7 +24,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_errors_are_translated(error: BaseException) -> None:
+def test_errors_of_libraries_are_converted(error: BaseException) -> None:
     message = rf"\[ZT640\] a/model cannot be read: {type(error).__name__}"
     with pytest.raises(UnreadableFileError, match=message) as found, reading("a/model"):
         raise error
@@ -33,13 +33,13 @@ def test_errors_are_translated(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("full"), CorpusError(Errors.ZT203), KeyboardInterrupt()])
-def test_others_pass(error: BaseException) -> None:
+def test_other_errors_are_raised_unchanged(error: BaseException) -> None:
     with pytest.raises(type(error)) as found, reading("a"):
         raise error
     assert found.value is error
 
 
-def test_a_setting_that_is_refused_is_told_with_its_file() -> None:
+def test_a_setting_error_names_the_file() -> None:
     with pytest.raises(UnreadableFileError, match=r"\[ZT106\] .* \(read from a/cfg\)"), reading("a"), reading("a/cfg"):
         raise SettingError(Errors.ZT106.format(value=2))
 

@@ -1,1 +1,1 @@
-"""Readers and writers of annotation formats: one module a format, and the detection of the format of a file."""
+"""Readers and writers of annotation formats, one module per format, and detection of the format of a file."""

@@ -1,4 +1,4 @@
-"""Read and write brat's standoff format: a `.txt` file, and its entities in an `.ann` file of the same name."""
+"""Read and write brat's standoff format: a text in a `.txt` file, its entities in an `.ann` file of the same name."""
 
 import re
 from collections import Counter
@@ -25,10 +25,11 @@ OTHERS = {
 
 
 def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a text with its annotations, as a `ReaderT`: one record with the whole text as it is in the file.
+    """Read a pair of brat files as one record with the whole text, unchanged. See `ReaderT`.
 
-    path (Path): The `.txt` or the `.ann` file.
-    RAISES (CorpusError): If one of the two files is missing, or a line is not an annotation.
+    path (Path): The `.txt` or the `.ann` file of the pair.
+    reading (Reading): Settings and callbacks.
+    RAISES (CorpusError): If one of the two files is missing, or a line of the `.ann` file is not an annotation.
     """
     return resolve_offsets(_read, path, reading)
 
@@ -37,7 +38,9 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
     source, annotations = path.with_suffix(".txt"), path.with_suffix(".ann")
     for needed in (source, annotations):
         if not needed.is_file():
-            raise CorpusError(Errors.ZT202.format(path=needed, remedy="brat needs a .txt and an .ann of one name."))
+            raise CorpusError(
+                Errors.ZT202.format(path=needed, remedy="A brat text needs a .txt and an .ann file of the same name.")
+            )
     raw = RawRecord(_read_text(source), [], str(annotations), path.stem)
     left_out: Counter[str] = Counter()
     for number, line in numbered_lines(annotations):
@@ -46,25 +49,25 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         found = ENTITY.fullmatch(line)
         if found is None:
             if line[0] not in OTHERS:
-                raise broken(f"{annotations}:{number}", "no annotation of brat's", line, "Write T1⇥GPE 0 3⇥臺北市.")
+                raise broken(f"{annotations}:{number}", "not a brat annotation", line, "Write T1⇥GPE 0 3⇥臺北市.")
             left_out[OTHERS[line[0]]] += 1
             continue
         _, label, places, surface = found.groups()
         if any(len(offset) > LONGEST_OFFSET for offset in re.findall(r"\d+", places)):
-            raise broken(f"{annotations}:{number}", "an offset of too many digits", line[:60], "Correct it.")
+            raise broken(f"{annotations}:{number}", "an offset has too many digits", line[:60], "Correct it.")
         fragments = sorted((int(start), int(end)) for start, end in map(str.split, places.split(";")))
         gaps = tuple((end, start) for (_, end), (start, _) in pairwise(fragments))
         end = max(end for _, end in fragments)
         raw.spans.append(RawSpan(fragments[0][0], end, label, surface, gaps, f"line {number}"))
     if left_out:
         counts = ", ".join(f"{n} {kind}" for kind, n in left_out.items())
-        reading.notify(f"{annotations}: {counts} are left out: only entities are read.")
+        reading.notify(f"{annotations}: {counts} are left out, because only entities are read.")
     reading.advance(source.stat().st_size)
     yield raw
 
 
 def _read_text(path: Path) -> str:
-    """Read a UTF-8 file unchanged, with its carriage returns, which offsets count."""
+    """Read a UTF-8 file without changing line ends, because offsets count carriage returns."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
@@ -74,7 +77,12 @@ def _read_text(path: Path) -> str:
 
 
 def write_brat(record: Record, scores: list[float]) -> str:
-    """Write the annotations of one record as an `.ann` file; scores become notes."""
+    """Return the content of the `.ann` file of one record.
+
+    record (Record): The record.
+    scores (list[float]): One score per entity, or an empty list. Scores are written as notes of the annotator.
+    RETURNS (str): Lines of brat's standoff format.
+    """
     lines = []
     for i, (start, end, label) in enumerate(record.entities, start=1):
         surface = re.sub(r"[\r\n\t]", " ", record.text[start:end])

@@ -1,4 +1,4 @@
-"""Read and write columns, one token and its tag per line: IOB1, IOB2, BIOES, BMES, BILOU, on characters or words."""
+"""Read and write column formats (CoNLL): one token and its tag per line, in IOB1, IOB2, BIOES, BMES or BILOU."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,29 +21,37 @@ from ..tokenizer_markers import (
 
 TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
 DOC_COMMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(.*?))?\s*", re.DOTALL)
-N_SURVEYED = 5_000  # lines that decide which column holds the tags, and their scheme
+N_SURVEYED = 5_000  # lines from which the column of tags and the scheme are detected
 ASCII_WHITE = " \t\r"
 BLANKS = re.compile(" +")
 DOCSTART = "-DOCSTART-"
-N_CACHED = 200_000  # different lines; most lines of a corpus are one of a few thousand
+N_CACHED = 200_000  # distinct lines; most corpora have only a few thousand
 
 
 def split_row(line: str) -> list[str]:
     """Split a line into columns at tabs or, if there are none, at spaces.
 
-    Only ASCII blanks and tabs separate: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of blanks alone is
-    one blank, which is a token like any other.
+    Only ASCII spaces and tabs are separators: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of spaces alone
+    becomes one space, which is a token.
+
+    line (str): The line, without its line end.
+    RETURNS (list[str]): The cells.
     """
     line = line.rstrip(ASCII_WHITE)
     if "\t" in line:
         return [cell.strip(ASCII_WHITE) or cell[:1] for cell in line.split("\t")]
     row = BLANKS.split(line.strip(" "))
-    # If the token is a space, only the separator and the tag are left.
+    # The token is a space, so after stripping only the tag remains.
     return [" ", *row] if line.startswith(" ") and len(row) == 1 and TAG.fullmatch(row[0]) else row
 
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
-    """Find the column that holds tags in more than half of the rows; the last one, after POS tags and chunks."""
+    """Find the column that holds the entity tags.
+
+    rows (Sequence[Sequence[str]]): Cells of the first lines of a file.
+    RETURNS (Optional[int]): The column with tags in most rows (more than half), from 0; the last of several equal ones,
+        because part-of-speech and chunk tags precede the entity tags. None if there is none.
+    """
     rows = [row for row in rows if not (is_special(row[0]) or (is_wordpiece(row[0]) and WORDPIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
     counts = [sum(TAG.fullmatch(row[i]) is not None for row in rows if i < len(row)) for i in range(width)]
@@ -52,10 +60,10 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def is_comment(line: str, column: int | None = None) -> bool:
-    """Return whether a line is a comment, and not a hash that is the first token of its sentence.
+    """Return whether a line is a comment. A line that begins with # may also be a token and its tag.
 
     line (str): The line.
-    column (Optional[int]): The column that holds tags, if it is known.
+    column (Optional[int]): The column of the tags, if it is known.
     """
     if not line.startswith("#"):
         return False
@@ -69,30 +77,40 @@ def is_comment(line: str, column: int | None = None) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Columns and scheme of a file."""
+    """Layout of a file.
+
+    tag: Column of the tags; None if no column has tags.
+    token: Column of the tokens.
+    iob1: True if the scheme is IOB1.
+    positions: True if tokens end with a position, as in Weibo NER.
+    documents: True if -DOCSTART- lines separate documents.
+    """
 
     tag: int | None
     token: int
     iob1: bool
     positions: bool = False
-    documents: bool = False  # separated by -DOCSTART-
+    documents: bool = False
 
 
 def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file of one token and tag per line, with blank lines between sentences, as a `ReaderT`.
+    """Read a file of one token and tag per line, with blank lines between sentences. See `ReaderT`.
 
-    A `# text =` comment gives the spacing of its sentence; without one, the tokens are joined as Chinese is written.
+    A `# text =` comment has the original text of the next sentence. Without one, tokens are joined with spaces only
+    between words of Latin and similar scripts.
 
-    RAISES (CorpusError): For a line without a tag, or tokens that differ from their text.
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
+    RAISES (CorpusError): If a line has no tag, or the tokens do not match their `# text =`.
     """
     layout = _survey(path)
     if layout.iob1:
-        reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
+        reading.notify(f"{path}: the tags are read as IOB1, where entities begin with I-.")
     cache, remove_markers = _RowCache(layout), MarkerRemover(layout.positions)
     rows: list[tuple[str, str]] = []
     text: str | None = None
     doc_id, first, n_documents = "", 0, 0
-    # A blank line ends the last sentence.
+    # The added blank line ends the last sentence.
     for number, line in chain(numbered_lines(path, reading.advance), [(0, "")]):
         if not rows and is_comment(line, layout.tag):
             comment, header = TEXT_COMMENT.fullmatch(line), DOC_COMMENT.fullmatch(line)
@@ -101,8 +119,8 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
         try:
             row = cache[line]
         except ValueError as error:
-            remedy = "Write a token and its tag."
-            raise broken(f"{path}:{number}", "no tag such as O or B-PER in this line", str(error), remedy) from None
+            remedy = "Write a token and its tag on each line."
+            raise broken(f"{path}:{number}", "this line has no tag such as O or B-PER", str(error), remedy) from None
         if row is not None:
             first = first if rows else number
             rows.append(row)
@@ -110,7 +128,7 @@ def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             try:
                 record = _sentence(path, first, rows, text, remove_markers)
             except LostText as error:
-                remedy = "Take the text from before it was cut into wordpieces."
+                remedy = "Use the original text, from before it was split into wordpieces."
                 reading.reject(f"{path}:{first}", str(error), "".join(token for token, _ in rows)[:60], remedy)
             else:
                 record.doc_id = doc_id
@@ -135,22 +153,22 @@ def _survey(path: Path) -> _Layout:
         elif sentences[-1] or not is_comment(line):
             sentences[-1].append(split_row(line))
     sentences = [rows for rows in sentences if rows]
-    # If most of a file is wrong, its first sentence shows the intended column.
+    # If most lines have no tags, the column is that of the first sentence.
     column = tag_column([row for rows in sentences for row in rows]) or tag_column(next(iter(sentences), []))
     if column is None:
         return _Layout(None, 0, iob1=False)
-    # Words are in the first column, or after a counter, as in CoNLL-U.
+    # The tokens are in the first column, or in the second one after a counter, as in CoNLL-U.
     counted = column > 1 and all(row[0] == str(i) for rows in sentences for i, row in enumerate(rows, start=1))
     tags = [[row[column] for row in rows if column < len(row)] for rows in sentences]
     positions = have_positions([row[int(counted)] for row in rows] for rows in sentences)
-    # Some tools begin every file with a single -DOCSTART-.
+    # A single -DOCSTART- is only the header that some tools write.
     return _Layout(column, int(counted), is_iob1(tags), positions, documents=n_documents > 1)
 
 
 class _RowCache(dict[str, tuple[str, str] | None]):
-    """Line → token and tag, or None for the end of a sentence; a ValueError with the row if it has no tag.
+    """Cache of line → token and tag, because most lines of a corpus repeat.
 
-    Lines repeat, so most need not be split again.
+    The value is None for a line that ends a sentence. A line without a tag raises a ValueError with its cells.
     """
 
     def __init__(self, layout: _Layout) -> None:
@@ -189,17 +207,17 @@ def _sentence(
         if rest.strip():
             raise broken(f"{path}:{first}", "`# text` continues after the last token", rest, remedy)
     entities, n_repaired = decode_tags(tags, spans)
-    repairs = [f"{n_repaired} tags without a beginning"] if n_repaired else []
+    repairs = [f"{n_repaired} inside tags without a beginning"] if n_repaired else []
     return Record(text, entities, f"{path}:{first}", repairs=repairs)
 
 
 def write_columns(record: Record, scheme: str, comments: Sequence[str] = ()) -> str:
-    """Write one record as one token and tag per line: every character that is not white space is a token.
+    """Return one record as lines of one token and tag. Every character except white space is a token.
 
-    record (Record): Its text has no line feed, and is not only white space.
+    record (Record): A record whose text has no line feed, and is not only white space.
     scheme (str): "bio" or "bioes".
-    comments (Sequence[str]): Comments before it, without their signs.
-    RETURNS (str): Lines, the last one blank.
+    comments (Sequence[str]): Comments to write before the sentence, without "# ".
+    RETURNS (str): The lines, ending with a blank line.
     """
     spans = [(i, i + 1) for i, char in enumerate(record.text) if not char.isspace()]
     tags = encode_tags(record.entities, spans, scheme)

@@ -1,4 +1,4 @@
-"""Table of input formats; detect the format of a file, and files without any annotation."""
+"""List the input formats, and detect the format of a file and files without annotation."""
 
 import re
 import zlib
@@ -24,7 +24,7 @@ from .json_spans import SPAN_FIELDS, read_cluener, read_doccano, read_spacy_json
 from .label_studio import is_minimal, is_unlabelled_task, read_label_studio
 from .markup import HEADER, read_markup
 
-N_LINES, N_OBJECTS = 200, 2_000  # read to detect a format
+N_LINES, N_OBJECTS = 200, 2_000  # lines, and objects or rows, read to detect a format
 HEAD = 1 << 22  # bytes read to detect a format
 MARKDOWN = (".md", ".markdown")
 
@@ -43,7 +43,7 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """The beginning of a file: its objects if it is JSON or Parquet, else its lines."""
+    """Beginning of a file: its lines, or its objects if it is JSON or Parquet; else `not_json` is the reason."""
 
     path: Path
     lines: list[str]
@@ -53,22 +53,25 @@ class _Head:
 
     @property
     def content(self) -> list[str]:
-        """Lines that are not comments."""
+        """Lines that are not empty, comments or -DOCSTART-."""
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 
 def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
-    """Detect the format from the beginning of a file.
+    """Detect the format of a file from its beginning.
 
-    path (Path): The file, or a folder with the parts of a `.spacy` corpus.
-    fields (FieldNames): Names of fields, where they are not the usual ones.
-    RETURNS (str): A key of FORMATS.
-    RAISES (CorpusError): If nothing fits, with the formats and the reason against each.
+    path (Path): The file, or a folder of `.spacy` files.
+    fields (FieldNames): Names of fields that differ from the usual ones.
+    RETURNS (str): A key of `FORMATS`.
+    RAISES (UnknownFormatError): If no format fits; the message has the reason for each format.
+    RAISES (CorpusError): If the file is empty, or a folder without `.spacy` files.
     """
     if _is_spacy(path):
         return "spacy"
     if path.is_dir():
-        raise CorpusError(Errors.ZT202.format(path=path / "*.spacy", remedy="Name a file."))
+        raise CorpusError(
+            Errors.ZT202.format(path=path / "*.spacy", remedy="Give a file, or a folder of .spacy files.")
+        )
     if path.suffix == ".ann" or (path.suffix == ".txt" and path.with_suffix(".ann").is_file()):
         return "brat"
     head = _read_head(path, fields)
@@ -111,7 +114,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
         head.lines = [line for _, line in islice(numbered_lines(path), N_LINES)]
         first = next(iter(head.content), "")
         if not first.startswith("{"):
-            head.not_json = "lines are no JSON objects" if first else ""
+            head.not_json = "its lines are not JSON objects" if first else ""
             return head
     n_bytes = 0.0
 
@@ -132,7 +135,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return, for each format in the order of FORMATS, why a file is not of it; an empty string if it may be."""
+    """Return, for each format in order of preference, the reason why a file is not in it; empty if it may be."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -158,7 +161,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Test a JSON format: all annotated objects at the beginning of a file must fit."""
+    """Return why a file is not in a JSON format, or "". `why_not` tests each annotated object at its beginning."""
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
     annotated = [data for data in head.objects if not _is_bare(data, head.fields)]
@@ -167,7 +170,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation, which fits all formats and identifies none."""
+    """Return whether an object is a text without annotation, so that it does not show the format of its file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -233,7 +236,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no annotation of entities, not even an empty list."""
+    """Return whether an object has no field for entities; an empty list of entities is an annotation."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)
@@ -244,7 +247,7 @@ def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
 
 
 def _has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has an annotation that is not empty."""
+    """Return whether an object has at least one entity, or is an annotated task of Label Studio."""
     if _is_unlabelled(data, fields):
         return False
     found = find_tokens_and_tags(data, fields)
@@ -254,12 +257,14 @@ def _has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
 
 
 def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
-    """Return whether a file holds texts without any annotation, as published test splits sometimes do.
+    """Return whether a file has texts without any annotation, as some published test splits have.
 
-    path (Path): The file: JSON objects of which none has an annotation, or tokens without tags. Markup and columns with
-        tags are never unlabelled: there the absence of entities is an error.
-    fields (FieldNames): Names of fields, where they are not the usual ones.
-    RETURNS (bool): False for an empty or broken file, which its reader reports.
+    JSON without annotated objects and tokens without tags are unlabelled. Markup and columns with tags are not, even
+    without entities.
+
+    path (Path): The file.
+    fields (FieldNames): Names of fields that differ from the usual ones.
+    RETURNS (bool): True if it is unlabelled; False also for an empty or damaged file, whose reader reports the error.
     """
     try:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
@@ -278,7 +283,7 @@ def _begins_with_object(path: Path) -> bool:
 
 
 def _are_tokens_alone(path: Path) -> bool:
-    """Return whether a file has one token per line and blank lines between sentences: columns without tags."""
+    """Return whether a file has only tokens: one per line, with blank lines between sentences and no tags."""
     n_tokens = n_short = n_blank = 0
     for _, line in numbered_lines(path):
         if not line.strip():

@@ -1,8 +1,8 @@
-"""Read and write `.spacy` files, in constant memory when writing.
+"""Read `.spacy` files (spaCy's `DocBin`), and write them in constant memory.
 
-A DocBin is one zlib stream of one msgpack object: it can only be read as a whole, and msgpack ends at 4 GiB, about
-170 million tokens. A corpus longer than a shard is therefore written as a folder of that name with several files,
-which spaCy's own Corpus reads one after the other.
+A DocBin is one zlib stream of one msgpack object: it can only be read as a whole, and msgpack is limited to 4 GiB,
+about 170 million tokens. So a corpus longer than one shard is written as a folder `NAME.spacy` of several files, which
+spaCy's `Corpus` reads one after the other.
 """
 
 import re
@@ -28,18 +28,19 @@ KeysT: TypeAlias = npt.NDArray[np.uint64]
 
 ORIGIN, DOC_ID, CONVERTED_BY = "origin", "doc_id", "converted_by"  # keys of doc.user_data
 INSIDE, OUTSIDE, BEGIN = 1, 2, 3  # spaCy's ENT_IOB
-SHARD = 1_000_000  # characters: 150 MiB while they are packed
-CJK = "\u2e80"  # first of the characters that are written without blanks (except Hangul and emoji)
-SPACED = 0.9  # share of pairs of CJK characters with a blank between them in files written by `spacy convert`
+SHARD = 1_000_000  # characters per file; packing them takes 150 MiB of memory
+CJK = "\u2e80"  # characters from here on (except Hangul and emoji) are written without spaces
+SPACED = 0.9  # least share of CJK pairs with a space between them that shows a file of `spacy convert`
 
 
 class Sentence(NamedTuple):
-    """One document of a corpus, for `validate`.
+    """One document of a converted corpus, as `validate` reads it.
 
-    text: Its text.
-    entities: By character, in order.
-    outside: For each character, whether it is annotated as being in no entity.
-    origin: File and line, or the beginning of the text.
+    text: The text.
+    entities: Entities with character offsets, sorted.
+    outside: For each character, True if its gold tag is O; False inside an entity or without gold annotation.
+    origin: File and line from which the document was converted. If they were not saved with the document, its first
+        20 characters.
     """
 
     text: str
@@ -53,11 +54,11 @@ class Sentence(NamedTuple):
 
 
 def read_docbin(path: Path) -> DocBin:
-    """Read one `.spacy` file.
+    """Read one `.spacy` file, with checks of its content.
 
     path (Path): The file.
-    RETURNS (DocBin): Its content.
-    RAISES (CorpusError): For a file that is missing or in another format.
+    RETURNS (DocBin): The documents.
+    RAISES (CorpusError): If the file is missing, damaged or not a `.spacy` file.
     """
     try:
         return CheckedDocBin(path).from_disk(path)
@@ -66,12 +67,12 @@ def read_docbin(path: Path) -> DocBin:
 
 
 def read_sentences(folder: Path, split: str) -> list[Sentence]:
-    """Read one split of a converted corpus, including documents that are annotated in part.
+    """Read one split of a converted corpus, including documents in which only some tokens have gold annotation.
 
-    folder (Path): Holds `.spacy` files.
-    split (str): Name of the split.
-    RETURNS (list[Sentence]): The sentences, in order.
-    RAISES (CorpusError): If the file is missing or in another format.
+    folder (Path): Folder with the `.spacy` files of a corpus.
+    split (str): Name of the split, such as "train".
+    RETURNS (list[Sentence]): One per document, in file order.
+    RAISES (CorpusError): If the file is missing, damaged or not a `.spacy` file.
     """
     path = folder / f"{split}.spacy"
     if not path.exists():
@@ -91,10 +92,13 @@ def _sentence(doc: Doc) -> Sentence:
 
 
 def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a `.spacy` file, or the parts in a folder, as a `ReaderT`.
+    """Yield the records of a `.spacy` file, or of a folder of several; see `ReaderT`.
 
-    `spacy convert` writes a blank after every Chinese character; these blanks are removed. Documents with tokens
-    without annotation are left out and counted.
+    `spacy convert` writes a space after every Chinese character; these spaces are removed. A document is left out if
+    any of its tokens has no gold annotation, and the user is notified of the number of these documents.
+
+    path (Path): The file or folder.
+    reading (Reading): Settings and callbacks.
     """
     n_unknown = n_spaced = 0
     for file in spacy_files(path):
@@ -110,13 +114,17 @@ def read_spacy(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
             yield record
         reading.advance(file.stat().st_size)
     if n_spaced:
-        reading.notify(f"{path}: in {n_spaced} documents a blank after each Chinese character was removed.")
+        reading.notify(f"{path}: the space after each Chinese character was removed in {n_spaced} documents.")
     if n_unknown:
-        reading.notify(f"{path}: {n_unknown} documents with tokens without annotation are left out.")
+        reading.notify(f"{path}: {n_unknown} documents are left out, because some tokens have no gold annotation.")
 
 
 def _is_spaced(docs: Iterable[Doc]) -> bool:
-    """Return whether nearly every Chinese character has a blank after it, in documents that we did not write."""
+    """Return whether `spacy convert` has added a space after every Chinese character.
+
+    True if more than 90 % of the pairs of neighbouring CJK characters have a space between them. False for documents
+    that `SpacyWriter` wrote: their spaces are those of the original text.
+    """
     n_pairs = n_spaced = 0
     for doc in docs:
         if ORIGIN in doc.user_data:
@@ -136,26 +144,27 @@ def _record(doc: Doc, origin: str, *, remove_blanks: bool) -> Record:
         after = token.whitespace_
         if remove_blanks and after:
             words = (token.text, doc[i + 1].text) if i + 1 < len(doc) else ("", "")
-            # Blanks between Latin words are text; blanks between single letters are not.
+            # A space between Latin words is text; one between single letters is not.
             after = " " if max(words) < CJK and max(map(len, words)) > 1 else ""
         starts.append(length)
         parts.append(token.text + after)
         length += len(parts[-1])
     text = "".join(parts)
     entities = [Entity(starts[ent.start], starts[ent.end - 1] + len(doc[ent.end - 1]), ent.label_) for ent in doc.ents]
-    repairs = ["blanks between characters"] if len(text) < len(doc.text) else []
+    repairs = ["spaces between characters"] if len(text) < len(doc.text) else []
     known = {key: str(doc.user_data.get(key) or "") for key in (ORIGIN, DOC_ID, CONVERTED_BY)}
     return Record(text, entities, known[ORIGIN] or origin, known[DOC_ID], repairs, converted_by=known[CONVERTED_BY])
 
 
 class SpacyWriter:
-    """Write records to one or more `.spacy` files in a folder.
+    """Writes records to one or more `.spacy` files in a folder.
 
-    Documents are packed as `DocBin.add` packs them, but only with the attributes of a corpus: `DocBin.add` takes a
-    third of a millisecond per document to look for plugins of msgpack, and as long again to collect strings by token.
+    The files have the format of `DocBin.to_disk`, with only the attributes ORTH, ENT_IOB and ENT_TYPE. `DocBin.add` is
+    not used because it is slow: per document, it takes 0.3 ms to look for msgpack plugins, and another 0.3 ms to
+    collect the strings of the tokens.
 
-    folder (Path): A folder to create.
-    shard (int): Characters after which the next file begins.
+    folder (Path): Folder to create; it must not exist.
+    shard (int): Number of characters after which a new file begins.
     """
 
     def __init__(self, folder: Path, *, shard: int = SHARD) -> None:
@@ -168,9 +177,9 @@ class SpacyWriter:
         folder.mkdir(parents=True)
 
     def add(self, record: Record) -> None:
-        """Add a checked record.
+        """Add a record with valid entities.
 
-        RAISES (CorpusError): For an entity that begins or ends inside a token.
+        RAISES (CorpusError): If an entity begins or ends inside a token.
         """
         if self.n_characters >= self.shard:
             self._flush()
@@ -196,8 +205,12 @@ class SpacyWriter:
         self.n_records += 1
 
     def _tokens(self, record: Record) -> tuple[KeysT, BoolsT, list[tuple[int, int]]]:
-        """Return hashes of tokens (n,), whether a blank follows (n, 1), and entities as (first, end) tokens."""
-        if " " not in record.text:  # then every character is a token, and no Doc is needed
+        """Tokenize a record.
+
+        RETURNS (tuple): For n tokens: their hashes, uint64 of shape (n,); whether a space follows each, bool of shape
+            (n, 1); and the entities as pairs of first token and end token (exclusive).
+        """
+        if " " not in record.text:  # every character is a token, so no Doc is needed
             keys = np.fromiter(map(self._keys.__getitem__, record.text), np.uint64, len(record.text))
             return keys, np.zeros((len(keys), 1), dtype=bool), [(start, end) for start, end, _ in record.entities]
         doc = self._tokenizer(record.text)  # no limit of a million characters, unlike `nlp.make_doc`
@@ -210,9 +223,9 @@ class SpacyWriter:
         return columns[:, 0].astype(np.uint64), columns[:, 1:].astype(np.bool_), places
 
     def close(self) -> Path:
-        """Write the remaining records.
+        """Write the remaining records to the last file.
 
-        RETURNS (Path): The `.spacy` file, or the folder if there are several.
+        RETURNS (Path): The `.spacy` file, or the folder if there are several files.
         """
         self._flush()
         return self.folder if self.n_files > 1 else self.folder / _shard_name(1)
@@ -224,7 +237,10 @@ class SpacyWriter:
 
 
 class _Keys(dict[str, int]):
-    """String → its key in the vocabulary; a dictionary, which is twice as fast as `functools.cache`."""
+    """Dictionary of string → hash. Strings are added to the `StringStore` of the vocabulary at their first use.
+
+    A subclass of dict is twice as fast here as `functools.cache`.
+    """
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -244,11 +260,11 @@ def _shard_name(number: int) -> str:
 
 
 def is_shards(folder: Path) -> bool:
-    """Return whether a folder holds only files of a SpacyWriter, so that it may be replaced."""
+    """Return whether all files of a folder have names that `SpacyWriter` gives, so that it is safe to replace them."""
     return all(re.fullmatch(r"\d{5,}\.spacy", path.name) for path in folder.iterdir())
 
 
 def is_doc_bin(path: Path) -> bool:
-    """Return whether a file may be a DocBin, which is a zlib stream."""
+    """Return whether a file begins with the first byte of a zlib stream, as a DocBin does."""
     with path.open("rb") as file:
         return file.read(1) == b"\x78"

@@ -1,4 +1,4 @@
-"""Read and write Hugging Face's token classification: tokens and tags, as JSON lines or Parquet, by name or number."""
+"""Read and write Hugging Face token classification data: tokens and tags, as JSON lines or Parquet."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -15,11 +15,18 @@ from ..tokenizer_markers import BLANK, LostText, MarkerRemover, have_positions, 
 from .json_spans import json_line
 
 SHAPE = '{"tokens": ["臺", "北"], "ner_tags": ["B-GPE", "I-GPE"]}'
-N_SURVEYED = 1000  # objects that decide whether the tags are IOB1
+N_SURVEYED = 1000  # objects from which it is detected whether the tags are IOB1
 
 
 class _Row(NamedTuple):
-    """Tokens and tags of one object, by name; tags are None where the object has none."""
+    """Tokens and tags of one JSON object or Parquet row.
+
+    origin: File and line or row.
+    tokens: The tokens. If the object has a text but no tokens, the whole text is the only token.
+    tags: The tags as names; None if the object has none.
+    data: The object or row itself.
+    tokenized: False if the object has a text but no tokens.
+    """
 
     origin: str
     tokens: list[str]
@@ -29,20 +36,26 @@ class _Row(NamedTuple):
 
 
 def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read tokens and tags of JSON objects or Parquet rows, as a `ReaderT`.
+    """Yield the records of JSON objects or Parquet rows with tokens and tags; see `ReaderT`.
 
-    Tokens are joined as Chinese is written, or found in the text of the object if it has one.
+    If an object has a text, the tokens are found in it. Otherwise the tokens are joined to a text, with spaces only
+    between words of Latin and similar scripts. The names of numeric tags are read from the Parquet metadata, or from a
+    description of the data set in the folder of the file or its parents; see `LabelNames`.
 
-    RAISES (CorpusError): For tags that are numbers without names in the file (Parquet) or in a file of its folder.
-    RAISES (MissingExtraError): For Parquet without pyarrow.
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
+    RAISES (CorpusError): If the file cannot be read, or numeric tags have no names.
+    RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
     """
     parsed = _parsed(path, reading)
     first = list(islice(parsed, N_SURVEYED))
     if first and all(row.tags is None and not row.tokenized for row in first):
-        raise broken(first[0].origin, "not tokens and tags ('tokens')", str(first[0].data)[:60], f"Write {SHAPE}.")
+        raise broken(
+            first[0].origin, "not tokens and tags (no list in `tokens`)", str(first[0].data)[:60], f"Write {SHAPE}."
+        )
     iob1 = is_iob1(row.tags for row in first if row.tags is not None)
     if iob1:
-        reading.notify(f"{path}: the tags are read as IOB1, in which entities begin with I-.")
+        reading.notify(f"{path}: the tags are read as IOB1, where entities begin with I-.")
     remove_markers = MarkerRemover(have_positions(row.tokens for row in first))
     for row in chain(first, parsed):
         doc_id = text_or_nothing(row.data.get("doc_id"))
@@ -58,7 +71,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
             reading.reject(row.origin, str(error), str(row.data)[:60], "Correct the tokens, or remove the object.")
             continue
         entities, n_repaired = decode_tags(tags, spans)
-        repairs = [f"{n_repaired} tags without a beginning"] if n_repaired and not iob1 else []
+        repairs = [f"{n_repaired} inside tags without a beginning"] if n_repaired and not iob1 else []
         yield Record(text, entities, row.origin, doc_id, repairs)
     remove_markers.report(path, reading.notify)
 
@@ -83,10 +96,11 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
     if found is None:
         expected = fields.tokens or "tokens", fields.tags or TAGS
         if not data.keys().isdisjoint(expected):
-            raise KeyError(next(name for name in (*expected, expected[0]) if not isinstance(data.get(name), list)))
+            missing = next(name for name in (*expected, expected[0]) if not isinstance(data.get(name), list))
+            raise NotUsable(f"no list in `{missing}`")
         text = find_text(data, fields) if "text" in data else ""
         if not text:
-            raise KeyError(expected[0])
+            raise NotUsable(f"no list in `{expected[0]}`")
         text.encode()  # raises for a lone surrogate
         return _Row(origin, [text], None, data, tokenized=False)
     tokens = list(found.tokens)
@@ -107,17 +121,25 @@ def _parse(origin: str, data: dict[str, Any], names: LabelNames, fields: FieldNa
     for i, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         tags[i] = valid_tag(token, tag)
         if tags[i] is None:
-            raise ValueError(f"{tag!r} is no tag such as O or B-PER")
+            raise ValueError(f"{tag!r} is not a tag such as O or B-PER")
     return _Row(origin, tokens, tags, data)
 
 
 def _place(
     tokens: Sequence[str], blanks: Sequence[bool | None], row: _Row, fields: FieldNames
 ) -> tuple[str, list[SpanT]]:
-    """Find tokens in the text of their object, or join them if it has no text."""
+    """Find the tokens of an object in its text. If the object has no text, join the tokens to a text.
+
+    tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
+    blanks (Sequence[Optional[bool]]): For each token, whether a space precedes it; see `tags.join_tokens`.
+    row (_Row): The object.
+    fields (FieldNames): `text` is the name of the field of the text, or None for the usual names.
+    RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.
+    RAISES (NotUsable): If the tokens do not match the text.
+    """
     strict = fields.text or "text"
     if fields.text:
-        find_text(row.data, fields)  # raises if there is none
+        find_text(row.data, fields)  # raises if the field has no text
     for field in (strict, *TEXT_FIELDS):
         text = row.data.get(field)
         if isinstance(text, str):
@@ -131,9 +153,13 @@ def _place(
 
 
 def write_hugging_face(record: Record, scores: list[float]) -> str:
-    """Write one record as a line of characters, white space included, and their tags."""
+    """Return one record as a JSON line of tokens and tags. Each character is a token, including white space.
+
+    record (Record): The record.
+    scores (list[float]): One score per entity, or an empty list.
+    """
     spans = [(i, i + 1) for i in range(len(record.text))]
     data: dict[str, Any] = {"tokens": list(record.text), TAGS: encode_tags(record.entities, spans, "bio")}
     if BLANK in record.text:
-        data["text"] = record.text  # else ▁ would be read as SentencePiece's marker
+        data["text"] = record.text  # without it, ▁ would be read as SentencePiece's marker
     return json_line(data, record, scores)

@@ -1,4 +1,4 @@
-"""Read and write JSON with spans: CLUENER, doccano, spaCy and Prodigy; helpers for every format of JSON objects."""
+"""Read and write JSON with spans (CLUENER, doccano, spaCy, Prodigy). Other JSON formats use its helper functions."""
 
 import json
 from collections import Counter
@@ -27,41 +27,61 @@ SHAPES = {
 
 
 def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read CLUENER's JSON lines, as a `ReaderT`: label → surface → pairs of first and last character (inclusive)."""
+    """Yield the records of CLUENER's JSON lines; see `ReaderT`.
+
+    Each line has an object of label → entity text → pairs of first and last character (inclusive).
+    """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
 
 def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read doccano's JSON lines, as a `ReaderT`: [start, end, name] in `label` or `labels`, or objects in `entities`.
+    """Yield the records of doccano's JSON lines; see `ReaderT`.
 
-    Users of doccano choose the unit of offsets, which the export does not name.
+    Spans are lists of [start, end, label] in `label` or `labels`, or objects in `entities`. The unit of offsets is a
+    setting of the doccano project. The export does not name the unit, so it is detected.
     """
     return _read_spans(path, reading, "doccano")
 
 
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read spaCy's or Prodigy's JSON lines, as a `ReaderT`: a text, and `spans`, `entities` or `ents` by character.
+    """Yield the records of JSON lines of spaCy or Prodigy; see `ReaderT`.
 
-    Objects that were rejected or skipped in Prodigy are left out and counted.
+    Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were rejected
+    or ignored in Prodigy are left out, and the user is notified of their number.
     """
     return _read_spans(path, reading, "spaCy")
 
 
 def write_doccano(record: Record, scores: list[float]) -> str:
-    """Write one record as a line that doccano imports; fields other than text and label become its metadata."""
+    """Return one record as a JSON line for doccano.
+
+    doccano imports the document id and the scores as metadata.
+
+    record (Record): The record.
+    scores (list[float]): One score per entity, or an empty list.
+    """
     data = {"text": record.text, "label": [list(entity) for entity in record.entities]}
     return json_line(data, record, scores)
 
 
 def json_line(data: dict[str, Any], record: Record, scores: list[float]) -> str:
-    """Write an object as a line of JSON, with the document and the scores of its record."""
+    """Return a JSON object as a string, with the document id and the scores of its record added.
+
+    data (dict): The object.
+    record (Record): The record, for its document id.
+    scores (list[float]): One score per entity, or an empty list.
+    """
     document = {"doc_id": record.doc_id} if record.doc_id else {}
     rounded = {"scores": [round(score, 4) for score in scores]} if scores else {}
     return json.dumps({**data, **document, **rounded}, ensure_ascii=False)
 
 
 def write_spacy_json(record: Record, scores: list[float]) -> str:
-    """Write one record as a line for spaCy or Prodigy, each span with its text."""
+    """Return one record as a JSON line for spaCy or Prodigy. Each span has its text.
+
+    record (Record): The record.
+    scores (list[float]): One score per entity, or an empty list.
+    """
     spans: list[dict[str, Any]] = [
         {"start": start, "end": end, "label": label, "text": record.text[start:end]}
         for start, end, label in record.entities
@@ -77,7 +97,10 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Read objects with a text and spans, in fields of any of the usual names."""
+    """Yield the records of a file of JSON objects with a text and spans, without converting the offsets.
+
+    name (str): The format: "CLUENER", "doccano" or "spaCy".
+    """
     left_out: Counter[str] = Counter()
     first_relation = ""
     names = LabelNames(path, open_rows(path).features)
@@ -88,12 +111,12 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
             left_out['objects whose `answer` is not "accept"'] += 1
             return
         text = find_text(data, reading.fields)
-        text.encode()  # a lone surrogate (valid in JSON) raises here
+        text.encode()  # raises for a lone surrogate, which is valid in JSON
         spans = find_spans(data, lambda number: names.label(number, origin))
         if not spans.annotated and find_tokens_and_tags(data, reading.fields) is not None:
-            raise NotUsable("it has tags for its tokens, unlike the objects before it; convert such files apart")
+            raise NotUsable("it has tokens and tags, unlike the objects before it; split the file by layout")
         if spans.layouts - {"object" if name == CLUENER else "list"}:
-            raise NotUsable("its spans are laid out unlike those before it; convert such files apart")
+            raise NotUsable("its spans have another layout than those before it; split the file by layout")
         if isinstance(data.get("relations"), list) and data["relations"]:
             left_out["relations"] += len(data["relations"])
             first_relation = first_relation or origin
@@ -101,7 +124,7 @@ def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawReco
 
     yield from read_raw(path, reading, parse, name=name, shape=SHAPES[name])
     for kind, n in left_out.items():
-        where = f" (the first: {first_relation}): only entities are read" if kind == "relations" else ""
+        where = f" (the first: {first_relation}), because only entities are read" if kind == "relations" else ""
         reading.notify(f"{path}: {n} {kind} are left out{where}.")
 
 
@@ -112,15 +135,16 @@ def _doc_id(data: dict[str, Any]) -> str:
 
 
 def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: str) -> Iterator[RawRecord]:
-    """Read the objects of a file by the rules of one format; an object that breaks them is rejected.
+    """Read the objects of a file with the parser of one format. Objects that it cannot parse are rejected.
 
-    path (Path): JSON lines, one array, or Parquet.
-    reading (Reading): Receives rejects, with file and line.
-    parse (Callable): Object and origin → records, none where the object holds no annotation.
-    name (str): The format, for messages.
+    path (Path): A file of JSON lines, one JSON array, or Parquet.
+    reading (Reading): `reject` receives the rejected objects.
+    parse (Callable[[dict, str], Iterator[RawRecord]]): Takes an object and its origin, and yields its records; none if
+        the object is left out.
+    name (str): Name of the format, for messages.
     shape (str): An example of its objects, for messages.
-    YIELDS (RawRecord): Texts are strings, labels strings that are not empty, offsets whole numbers.
-    RAISES (CorpusError): For a value that is not a JSON object, and for lone surrogates, with file and line.
+    YIELDS (RawRecord): Records whose texts and labels are strings, and whose offsets are whole numbers.
+    RAISES (CorpusError): If a value is not a JSON object, or has a lone surrogate.
     """
     for origin, data in open_rows(path, reading.advance).objects:
         try:

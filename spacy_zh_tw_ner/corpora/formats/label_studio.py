@@ -1,7 +1,8 @@
-"""Read and write Label Studio's JSON: an array of tasks, whose regions count UTF-16 units and repeat their texts.
+"""Read Label Studio's exports JSON and JSON-MIN, and write JSON.
 
-JSON-MIN, its other export, has one object per annotation: the fields of the task, and lists of the values of its
-regions, named as in the settings of the project.
+JSON is an array of tasks. A task has regions, which are spans: each has offsets in UTF-16 units, and usually its text.
+JSON-MIN has one object per annotation, with the fields of its task and one or more lists of regions. The names of
+these lists are settings of the Label Studio project.
 """
 
 import json
@@ -18,26 +19,26 @@ from .json_spans import read_raw
 
 SHAPE = '{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["GPE"]}}]}]}'
 
-# Fields of JSON-MIN that are not those of a task.
+# Fields that JSON-MIN adds to those of the task.
 ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
-# Types of results that do not annotate characters: they need no labels.
+# Types of results that do not annotate spans of text.
 OTHER_TYPES = ("choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "relation")
 
 
 def is_minimal(data: dict[str, Any]) -> bool:
-    """Return whether an object is of JSON-MIN."""
+    """Return whether an object is an annotation in the JSON-MIN export."""
     return not isinstance(data.get("data"), dict) and (
         "annotation_id" in data or any(_are_regions(value, "labels") for value in data.values())
     )
 
 
 def _are_regions(value: Any, needed: str = "end") -> bool:
-    """Return whether a value is a list of regions of which at least one has a key."""
+    """Return whether a value is a list in which at least one object has the key `start` and the key `needed`."""
     return isinstance(value, list) and any(isinstance(v, dict) and {"start", needed} <= {*v} for v in value)
 
 
 def is_unlabelled_task(data: dict[str, Any]) -> bool:
-    """Return whether a task has no completed annotation."""
+    """Return whether an object is a task without a submitted annotation."""
     return not is_minimal(data) and not _finished(data)
 
 
@@ -49,11 +50,11 @@ def _finished(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_label_studio(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read annotated tasks, exported as JSON or JSON-MIN, as a `ReaderT`.
+    """Yield the records of annotated tasks, exported as JSON or JSON-MIN; see `ReaderT`.
 
-    A task that several people have annotated gives one record: the annotation marked as ground truth, or the first.
+    Of a task with several annotations, the one marked as ground truth is read, or else the first.
     """
-    fields: Counter[str] = Counter()  # kept between the two passes over the file
+    fields: Counter[str] = Counter()  # shared by the two passes over the file
 
     def read(path: Path, reading: Reading) -> Iterator[RawRecord]:
         return _read(path, reading, fields)
@@ -92,7 +93,7 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
         for region in regions:
             target = region.get("to_name")
             if isinstance(target, str) and target != name and target in data["data"]:
-                reason = f"a region of the field {target!r}; --text-field reads that one"
+                reason = f"a region of the field {target!r}, which --text-field {target} would read"
                 raw.rejects.append(NoAnnotation(Entity(0, 0, ""), reason))
             else:
                 _add_region(region, raw)
@@ -100,16 +101,16 @@ def _read(path: Path, reading: Reading, fields: Counter[str]) -> Iterator[RawRec
 
     yield from read_raw(path, reading, parse, name="Label Studio", shape=SHAPE)
     if n_bare:
-        reading.notify(f"{path}: {n_bare} tasks without an annotation, or that were skipped, are left out.")
+        reading.notify(f"{path}: {n_bare} tasks are left out, because they are skipped or not annotated.")
     if n_others:
         reading.notify(
-            f"{path}: of tasks with several annotations, the ground truth or else the first is read; "
+            f"{path}: of each task with several annotations, the ground truth (or else the first) is read; "
             f"{n_others} others are left out."
         )
 
 
 def _task(data: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of JSON-MIN as a task with one annotation."""
+    """Convert an object of JSON-MIN to a task with one annotation."""
     regions = [{"value": value} for values in data.values() if _are_regions(values) for value in values]
     fields = {key: value for key, value in data.items() if key not in ABOUT and not _are_regions(value)}
     number = {"id": data["id"]} if "id" in data else {}
@@ -117,12 +118,17 @@ def _task(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
-    """Return the field that holds the annotated text, whose name is in the project's settings and not in the export.
+    """Return the name of the field that holds the annotated text. The export does not state it.
+
+    If `names` has no name, a field named "text" is returned, unless the regions refer to another field in `to_name`.
+    Otherwise, it is the field to which most regions refer, or else the field that contains most of their texts, or
+    else the field that was the text of most earlier tasks, or else a field with a usual name.
 
     data (dict): The fields of the task.
-    regions (list[dict]): Its regions. `to_name` is mostly the name of the field; else their texts decide.
-    names (FieldNames): `text` is returned if it is given.
-    fields (Counter[str]): How often each field held the text in the tasks before.
+    regions (list[dict]): The regions of the task.
+    names (FieldNames): `text` is the name that the user gave, or None.
+    fields (Counter[str]): Field → number of earlier tasks in which it was the text.
+    RAISES (NotUsable): If several fields may be the text.
     """
     if names.text:
         return names.text
@@ -140,11 +146,11 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
     known = [key for key, _ in fields.most_common() if key in texts] or [key for key in TEXT_FIELDS if key in texts]
     if known or len(texts) == 1:
         return known[0] if known else next(iter(texts))
-    raise NotUsable(f"`data` has no `text`, and {len(texts)} other strings; name one with --text-field")
+    raise NotUsable(f"`data` has no `text`, but {len(texts)} other strings; name the field with --text-field")
 
 
 def _contains(text: str, region: dict[str, Any]) -> bool:
-    """Return whether a text contains the surface of a region, apart from white space."""
+    """Return whether a text contains the text of a region, ignoring white space."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())
@@ -162,12 +168,12 @@ def _add_region(region: dict[str, Any], raw: RawRecord) -> None:
 
 
 def write_label_studio(record: Record, scores: list[float], *, number: int, model: str | None) -> str:
-    """Write one record as a task.
+    """Return one record as a task.
 
     record (Record): The record.
-    scores (list[float]): One per entity, or none.
-    number (int): The task's id.
-    model (Optional[str]): The pipeline that predicted the entities, for correction; None for annotations of people.
+    scores (list[float]): One score per entity, or an empty list.
+    number (int): Id of the task.
+    model (Optional[str]): Name of the pipeline, to write the entities as predictions; None to write annotations.
     RETURNS (str): A JSON object.
     """
     units = {place: unit for unit, place in enumerate(boundaries(record.text, "utf16"))}

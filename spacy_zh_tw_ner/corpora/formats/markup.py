@@ -1,7 +1,7 @@
-r"""Read the project's own format, made to be read and corrected by people: `[臺北市](GPE)的夏天`.
+r"""Read inline markup, the format of this project for manual annotation: `[臺北市](GPE)的夏天`.
 
-A line is a sentence, `# doc = name` begins a document, blank lines are ignored. A backslash escapes `[`, `]`, `\` and,
-at the beginning of a line, `#`; `\n` is a line break inside a text.
+Each line is a sentence, `# doc = name` begins a document, and blank lines are ignored. A backslash escapes `[`, `]`,
+`\` and, at the beginning of a line, `#`. `\n` is a line break inside a sentence.
 """
 
 import re
@@ -18,14 +18,14 @@ PART = re.compile(r"\\([\[\]\\#n])|(\[)|\]\(([^()\s]+)\)|([^\\\[\]]+)|(.)", re.D
 
 
 def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a file in the inline markup, as a `ReaderT`."""
+    """Yield the records of a file in the inline markup; see `ReaderT`."""
     doc_id = ""
     for number, line in numbered_lines(path, reading.advance):
         origin = f"{path}:{number}"
         if line.startswith("#"):
             header = HEADER.fullmatch(line)
             if header is None:
-                problem = "a line that begins with # is no document header"
+                problem = "this line begins with # but is not a document header"
                 raise broken(origin, problem, line, r"Write `# doc = name`, or \#.")
             doc_id = header[1]
         elif line.strip():
@@ -34,12 +34,12 @@ def read_markup(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
 
 
 def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
-    """Parse one marked-up sentence.
+    """Parse one sentence of inline markup.
 
     line (str): The sentence.
     origin (str): File and line, for messages.
     RETURNS (tuple[str, list[Entity]]): The plain text, and its entities.
-    RAISES (CorpusError): For markup that is not closed, not opened, nested, or empty.
+    RAISES (CorpusError): If an entity is unclosed, unopened, nested or empty.
     """
     text: list[str] = []
     entities: list[Entity] = []
@@ -55,9 +55,10 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
             entities.append(Entity(start, length, label))
             start = None
         else:
-            problem = "nested [" if opening else "empty or unopened entity" if label else "stray bracket or backslash"
+            problem = "empty or unopened entity" if label else "stray bracket or backslash"
+            problem = "an entity inside an entity" if opening else problem
             seen = line[match.start() : match.start() + 20]
-            raise broken(origin, problem, seen, r"Write [text](LABEL), \[ \] \\ for signs, \n for a line break.")
+            raise broken(origin, problem, seen, r"Write [text](LABEL), signs as \[ \] \\, line breaks as \n.")
     if start is not None:
         raise broken(origin, "an entity is not closed", line[-20:], "Write [text](LABEL).")
     return "".join(text), entities

@@ -1,6 +1,6 @@
 """Loops of the CRF, compiled by numba for one CPU core; numpy replaces them where numba is not installed.
 
-Each token costs a product of a row vector and a matrix, with sums (forward-backward) or maxima (Viterbi):
+For each token, a row vector is multiplied by a matrix, with sums (forward-backward) or maxima (Viterbi):
 
     out[j] = Σ_i x[i] · matrix[i, j]        `multiply_four`
     out[j] = max_i x[i] + matrix[i, j]      `maximize_four`
@@ -12,7 +12,7 @@ registers; they read the transposed matrix, `into`, along its rows. The compiler
 vector register, so that no loop has a remainder.
 
 `forward_backward` and `viterbi` hold the loops. They import numba, so import them through `kernels_for`. Neither uses
-compiled functions of the other: numba keeps machine code by the file that it is from, and would not notice a change.
+compiled functions of the other: numba's cache recompiles a function only when its own source file changes.
 """
 
 import sys
@@ -63,8 +63,8 @@ def kernels_for(compiled: bool | None) -> Kernels | None:
 def _load_kernels() -> Kernels:
     """Import the loops and compile them for float32, or load them from numba's cache.
 
-    Compilation takes some seconds, once for each version of this package, of numba and of the processor; a message on
-    standard error announces it.
+    Compilation takes up to half a minute. It is repeated only for a new version of this package or of numba, or another
+    type of processor. If it takes longer than NOTIFY_AFTER, the user is notified on standard error.
     """
     import numba  # noqa: F401  (takes a second by itself)
 
@@ -96,7 +96,7 @@ def _compile(kernels: Kernels) -> None:
 def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
     """Return a decorator that compiles a function at its first call, and caches the machine code on disk if possible.
 
-    fastmath (str): What the compiler may assume, see https://llvm.org/docs/LangRef.html#fast-math-flags.
+    fastmath (str): Fast-math flags of LLVM, see https://llvm.org/docs/LangRef.html#fast-math-flags.
     """
     from numba import njit
 
@@ -114,7 +114,7 @@ def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
 
 
 def padded(matrix: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:
-    """Pad rows to a multiple of LANES and columns to a multiple of WIDTH."""
+    """Pad a matrix with a value, so that it has a multiple of LANES rows and a multiple of WIDTH columns."""
     n_rows, n_columns = matrix.shape
     shape = -(-n_rows // LANES) * LANES, -(-n_columns // WIDTH) * WIDTH
     larger = np.full(shape, value, matrix.dtype)

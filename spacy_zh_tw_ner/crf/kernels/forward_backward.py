@@ -24,7 +24,7 @@ compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
-    """out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
+    """Set out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
     w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
     zero = w[0] - w[0]
     for j in range(0, into.shape[0], 4):
@@ -60,10 +60,15 @@ def run_recursion(
 ) -> None:  # fmt: skip
     """Run one recursion: carried[t] = values[t−1] · into.T / scale, values[t] = carried[t] ∘ potentials[t].
 
-    potentials, carried, values: (n_rows, width) padded. `carried` and `values` must be different arrays: a loop that
-    writes to one array twice is not vectorized. first_rows, lengths: (n_sequences,) where each sequence begins and its
-    length, longest first. step: 1 for the forward recursion, −1 for the backward one, whose first rows are the last of
-    the sequences.
+    potentials: (n_rows, width) φ, padded.
+    first_rows, lengths: (n_sequences,) row at which the recursion begins, and length, of each sequence; longest first.
+    step: 1 for the forward recursion from the first row of each sequence, −1 for the backward recursion from its last.
+    into: (width, width) ψ transposed for the forward recursion, ψ for the backward recursion; padded.
+    begin: (width,) `carried` at the first step: ψ_start or ψ_end, padded.
+    carried, values: (n_rows, width) results, padded: of the forward recursion, `values` is α; of the backward
+        recursion, `carried` is β and `values` is φ ∘ β. They must be different arrays: the compiler does not vectorize
+        a loop that writes to one array twice.
+    scales: (n_rows,) result: s of the forward or r of the backward recursion.
     """
     width, one = into.shape[1], potentials.dtype.type(1)
     after = np.zeros((LANES, width), potentials.dtype)
@@ -96,10 +101,11 @@ def run_recursion(
 
 @compiled_finite
 def exp(x: Any) -> Any:
-    """e^x of a float32 x ≤ 0 within 3e-7 of its value, and 0 below −87.
+    """Return e^x for a float32 x ≤ 0, with a relative error of at most 3e-7; 0 for x below −87.
 
-    2^n · e^r with n = round(x / ln 2), by Cody and Waite (1980), "Software Manual for the Elementary Functions", with
-    Taylor's polynomial on |r| ≤ ln 2 / 2. Unlike calls of np.exp, loops over it are vectorized.
+    The method is that of Cody and Waite (1980), "Software Manual for the Elementary Functions": 2^n · e^r with
+    n = round(x / ln 2) and a Taylor polynomial for |r| ≤ ln 2 / 2. Loops that call this function are vectorized; loops
+    that call np.exp are not.
     """
     bounded = max(x, LOWEST_EXPONENT)
     n = np.int32(bounded * np.float32(1.44269504) - np.float32(0.5))
@@ -117,10 +123,16 @@ def exp(x: Any) -> Any:
 
 
 @compiled_finite
-def load(emissions: Array, first: int, length: int, potentials: Array, there: int, peaks: Array) -> float:
-    """Write φ, exp(emission − maximum of its row), to padded rows, and return the sum of the maxima.
+def load(emissions: Array, first: int, length: int, potentials: Array, target: int, peaks: Array) -> float:
+    """Write φ = exp(emission − maximum of its row) of one sequence to padded rows.
 
-    peaks: (length or more,) overwritten. The second loop would wait for each maximum if it were part of the first.
+    All maxima are computed in a first loop and φ in a second one: in a single loop, the exponentials of each row would
+    have to wait for the maximum of that row.
+
+    emissions: (n_rows, n_tags). first, length: first row of the sequence in `emissions`, and its number of rows.
+    potentials: (n_rows, width) result, written from row `target` on.
+    peaks: (length or more,) buffer, overwritten with the maxima.
+    RETURNS (float): The sum of the maxima.
     """
     n_tags, total = emissions.shape[1], 0.0
     for t in range(length):
@@ -131,7 +143,7 @@ def load(emissions: Array, first: int, length: int, potentials: Array, there: in
         peaks[t] = peak
         total += peak
     for t in range(length):
-        row, out, peak = emissions[first + t], potentials[there + t], peaks[t]
+        row, out, peak = emissions[first + t], potentials[target + t], peaks[t]
         for j in range(n_tags):
             out[j] = exp(row[j] - peak)
     return total
@@ -139,7 +151,7 @@ def load(emissions: Array, first: int, length: int, potentials: Array, there: in
 
 @compiled
 def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
-    """out[i, j] += Σ_row left[row, i] · right[row, j] for the first n_rows; four rows of `out` at a time."""
+    """Add Σ_row left[row, i] · right[row, j] over the first n_rows to out[i, j], four rows of `out` at a time."""
     width = out.shape[1]
     for begin in range(0, n_rows, BLOCK):
         end = min(begin + BLOCK, n_rows)
@@ -173,9 +185,16 @@ def run_expectations(
     emissions: Array, first_rows: Array, lengths: Array, counted: Array, forward: Array, backward: Array,
     begin: Array, end: Array, bound: float, marginals: Array, counts: Array, log_z: Array, stable: Array,
 ) -> None:  # fmt: skip
-    """Compute the marginals, the expected counts / ψ, log Z without the maxima of the transitions, and stability.
+    """Compute marginals, expected counts divided by ψ, log Z without the maxima of the transitions, and stability.
 
-    The equations are those of `forward_backward`.
+    `crf.forward_backward` has the equations.
+
+    emissions: (n_rows, n_tags).
+    first_rows, lengths, counted: (n_sequences,) first row and length of each sequence, and whether its transitions are
+        counted; longest first.
+    forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
+    bound: UNDERFLOW_BOUND.
+    marginals, counts, log_z, stable: The results; see `Expectations`. `counts` must contain zeros.
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
     size = LANES * lengths[0] if len(lengths) else 0
@@ -220,7 +239,7 @@ def run_expectations(
 
 
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions; see `forward_backward._run_recursions`, which this replaces."""
+    """Run both recursions with compiled loops: same arguments and results as `forward_backward._run_recursions`."""
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
     lengths, lasts = layout.sizes[order], layout.ends[order] - 1
@@ -235,7 +254,10 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute marginals and expected counts; see `forward_backward.compute_expectations`, which this replaces."""
+    """Compute expected counts with compiled loops, with the arguments and results of the numpy function.
+
+    See `crf.forward_backward.compute_expectations`.
+    """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
     lengths, n_tags, marginals = layout.sizes[order], emissions.shape[1], np.empty_like(emissions)

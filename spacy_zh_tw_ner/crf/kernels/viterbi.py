@@ -19,7 +19,7 @@ compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def maximize_four(x: Array, matrix: Array, out: Array) -> None:
-    """out[lane, j] = max_i x[lane, i] + matrix[i, j] for four lanes."""
+    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four lanes."""
     a, b, c, d = out[0], out[1], out[2], out[3]
     for j in range(matrix.shape[1]):
         a[j] = b[j] = c[j] = d[j] = LOWEST
@@ -40,12 +40,16 @@ def run_viterbi(
     emissions: Array, first_rows: Array, lengths: Array, matrix: Array, into: Array, start: Array, end: Array,
     tags: Array, finals: Array, legal: Array,
 ) -> None:  # fmt: skip
-    """Find the best path of each sequence; see `viterbi.Paths` for the results.
+    """Find the best path of each sequence.
 
-    Only scores are stored, not back pointers: while the path is traced back, the best previous tag is computed again
-    for the one tag of each token that is on the path.
+    Only scores are stored, no back pointers. The path is traced back from its last tag: the best previous tag is
+    computed again, but only for the tag of each token that is on the path.
 
-    matrix: (n_rows, width) padded. into: (n_tags, n_tags) the transposed matrix, without padding.
+    emissions: (n_rows, n_tags).
+    first_rows, lengths: (n_sequences,) first row and length of each sequence; longest first.
+    matrix: (n_padded_tags, width) transition scores, padded. into: (n_tags, n_tags) transposed, without padding.
+    start, end: (n_tags,) start and end scores.
+    tags, finals: Results; see `viterbi.Paths`. legal: (n_sequences,) bool result: the sequence has a legal path.
     """
     n_tags, width = emissions.shape[1], matrix.shape[1]
     after = np.empty((LANES, width), np.float32)
@@ -88,7 +92,7 @@ def run_viterbi(
 
 @compiled
 def best_before(scores: Array, into: Array) -> int:
-    """Return the first i with the largest scores[i] + into[i]."""
+    """Return the best previous tag: the i with the largest scores[i] + into[i], the first one of equals."""
     best = LOWEST
     for i in range(len(scores)):
         best = max(best, scores[i] + into[i])
@@ -99,7 +103,7 @@ def best_before(scores: Array, into: Array) -> int:
 
 
 def find_best_paths(emissions: FloatsT, layout: Layout, transitions: Transitions) -> tuple[IntsT, FloatsT, BoolsT]:
-    """Find the best paths; see `viterbi._find_best_paths`, which this replaces."""
+    """Find the best paths with compiled loops: same arguments and results as `viterbi._find_best_paths`."""
     n_tags = emissions.shape[1]
     tags = np.empty(len(emissions), np.int64)
     order = layout.order[: len(layout.firsts)]

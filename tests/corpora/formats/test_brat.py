@@ -1,4 +1,4 @@
-"""brat: pairs of a text and its annotations."""
+"""Pairs of brat files, a text and its annotations, are read."""
 
 from pathlib import Path
 
@@ -22,20 +22,20 @@ def read(tmp_path: Path, annotations: str, *, text: str = TEXT, messages: list[s
     return record
 
 
-def test_a_text_is_one_record_with_its_line_breaks(tmp_path: Path) -> None:
+def test_a_text_is_one_record_and_keeps_its_line_breaks(tmp_path: Path) -> None:
     record = read(tmp_path, "T1\tORG 0 6\t國立臺灣大學\nT2\tGPE 9 12\t臺北市\n")
     assert (record.text, record.doc_id, record.origin) == (TEXT, "a", str(tmp_path / "a.ann"))
     assert record.entities == [Entity(0, 6, "ORG"), Entity(9, 12, "GPE")]
 
 
-def test_the_surface_may_be_missing_or_hold_a_blank_for_a_line_break(tmp_path: Path) -> None:
+def test_the_annotated_text_may_be_missing_or_have_a_space_for_a_line_break(tmp_path: Path) -> None:
     record = read(tmp_path, "T1\tORG 2 9\t臺灣大學 位於\nT2\tGPE 9 12\n")
     assert record.entities == [Entity(2, 9, "ORG"), Entity(9, 12, "GPE")]
 
 
 @pytest.mark.parametrize("shift", [0, 1])
-def test_a_carriage_return_counts_or_does_not(shift: int, tmp_path: Path) -> None:
-    """Graphemes count CR LF as one, and so do tools that have read the text with other line ends than it has."""
+def test_carriage_returns_may_be_counted_or_not(shift: int, tmp_path: Path) -> None:
+    """Graphemes count CR LF as one, and so do tools that normalize line ends."""
     text = TEXT.replace("\n", "\r\n")
     record = read(tmp_path, f"T2\tGPE {9 + shift} {12 + shift}\t臺北市\r\n", text=text)
     assert (record.text, record.entities) == (text, [Entity(10, 13, "GPE")])
@@ -47,34 +47,34 @@ def test_discontinuous_spans_are_rejected_with_their_line(tmp_path: Path) -> Non
     assert [tuple(reject) for reject in record.rejects] == [(Entity(0, 6, "ORG"), "discontinuous (0 2;4 6), line 1")]
 
 
-def test_what_is_no_entity_is_left_out_and_reported(tmp_path: Path) -> None:
+def test_annotations_other_than_entities_are_left_out_and_reported(tmp_path: Path) -> None:
     messages: list[str] = []
     others = "R1\tIn Arg1:T1 Arg2:T2\nE1\tX:T1\nA1\tOld T1\nM1\tOld T1\n*\tEquiv T1 T2\n#1\tNote T1\tx\nN1\tR T1 W:1\n"
     record = read(tmp_path, f"{others}\nT1\tORG 0 6\t國立臺灣大學\n", messages=messages)
     assert record.entities == [Entity(0, 6, "ORG")]
     assert messages == [
-        f"{tmp_path / 'a.ann'}: 1 relations, 1 events, 2 attributes, 2 links, 1 notes are left out: "
-        "only entities are read."
+        f"{tmp_path / 'a.ann'}: 1 relations, 1 events, 2 attributes, 2 links, 1 notes are left out, "
+        "because only entities are read."
     ]
 
 
 @pytest.mark.parametrize(
     "line", ["T1 ORG 0 6", "T1\tORG 0\tx", "T1\tORG a b\tx", "好", "T1\t0 6\tx", "T1\tORG 0 6;7\tx"]
 )
-def test_a_line_that_is_no_annotation_is_named(line: str, tmp_path: Path) -> None:
+def test_a_line_that_is_not_an_annotation_is_an_error(line: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(tmp_path, f"T1\tORG 0 6\t國立臺灣大學\n{line}\n")
-    assert f"{tmp_path / 'a.ann'}:2: no annotation of brat's" in str(caught.value)
+    assert f"{tmp_path / 'a.ann'}:2: not a brat annotation" in str(caught.value)
 
 
-def test_of_a_long_line_the_beginning_is_shown(tmp_path: Path) -> None:
+def test_only_the_beginning_of_a_long_line_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="ZT201") as refusal:
         read(tmp_path, "]" * 100_000)
     assert len(str(refusal.value)) < 500 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("there", ["a.txt", "a.ann"])
-def test_one_file_of_the_two_is_not_enough(there: str, tmp_path: Path) -> None:
+def test_a_missing_file_of_the_pair_is_an_error(there: str, tmp_path: Path) -> None:
     (tmp_path / there).write_text("", encoding="utf-8")
     missing = tmp_path / ("a.ann" if there == "a.txt" else "a.txt")
     with pytest.raises(CorpusError, match=r"^\[ZT202\] There is no file or folder ") as caught:
@@ -82,7 +82,7 @@ def test_one_file_of_the_two_is_not_enough(there: str, tmp_path: Path) -> None:
     assert str(missing) in str(caught.value)
 
 
-def test_a_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+def test_a_text_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.ann").write_text("")
     (tmp_path / "a.txt").write_bytes("好\n".encode() + b"\xff")
     with pytest.raises(CorpusError, match=r"a\.txt:2: byte 4 is not UTF-8"):
@@ -98,7 +98,7 @@ def test_a_folder_of_pairs_becomes_one_file(tmp_path: Path) -> None:
     assert (tally.sentences, tally.entities) == (2, 2)
 
 
-def test_annotations_without_a_text_are_not_passed_over(tmp_path: Path) -> None:
+def test_annotations_without_a_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.ann").write_text("T1\tGPE 1 3\t臺北\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"x\.txt"):
@@ -121,7 +121,7 @@ FRAGMENTS = [
 
 @pytest.mark.parametrize("with_surface", [True, False])
 @pytest.mark.parametrize(("text", "places", "expected"), FRAGMENTS)
-def test_fragments_with_nothing_but_white_space_between_are_one(
+def test_fragments_separated_by_white_space_are_joined(
     text: str, places: str, expected: str, with_surface: bool, tmp_path: Path
 ) -> None:
     if not with_surface and places in ("0 5;6 10", "0 2;3 5") and text[1] != "積":
@@ -143,14 +143,14 @@ def test_fragments_with_nothing_but_white_space_between_are_one(
         ("國立臺灣", "0 2;9 11", "國立 大學"),
     ],
 )
-def test_other_fragments_are_rejected(text: str, places: str, surface: str, tmp_path: Path) -> None:
+def test_fragments_separated_by_text_are_rejected(text: str, places: str, surface: str, tmp_path: Path) -> None:
     for written in (f"\t{surface}", ""):
         record = read(tmp_path, f"T1\tORG {places}{written}\n", text=text)
         assert record.entities == []
         assert [reject.reason for reject in record.rejects] == [f"discontinuous ({places}), line 1"]
 
 
-def test_the_same_annotation_twice_is_one(tmp_path: Path) -> None:
+def test_a_repeated_annotation_is_kept_once(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "a.ann").write_text("T1\tORG 0 6\t國立臺灣大學\nT2\tORG 0 6\t國立臺灣大學\n", encoding="utf-8")
     (tally,) = convert(tmp_path / "a.txt", tmp_path / "out.spacy", ConvertSettings(script="none")).values()

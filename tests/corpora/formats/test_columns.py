@@ -1,4 +1,4 @@
-"""Columns of tokens and tags, in all common layouts."""
+"""Columns of tokens and tags are read in all common layouts."""
 
 from pathlib import Path
 
@@ -52,18 +52,18 @@ def test_an_entity_of_one_token_is_read_in_every_scheme(single: str, tmp_path: P
 
 
 @pytest.mark.parametrize("pair", ["S-LOC S-LOC", "U-LOC U-LOC", "B-LOC B-LOC"])
-def test_neighbours_of_one_label_stay_apart(pair: str, tmp_path: Path) -> None:
+def test_adjacent_entities_of_one_label_are_separate(pair: str, tmp_path: Path) -> None:
     (record,) = read(tmp_path, rows(pair, tokens="中台"))
     assert record.entities == [Entity(0, 1, "LOC"), Entity(1, 2, "LOC")]
 
 
 @pytest.mark.parametrize("separator", ["\t", " ", "  ", "    "])
-def test_any_white_space_parts_columns(separator: str, tmp_path: Path) -> None:
+def test_tabs_and_spaces_separate_columns(separator: str, tmp_path: Path) -> None:
     (record,) = read(tmp_path, rows(SCHEMES["IOB2"], separator=separator))
     assert (record.text, record.entities) == (TOKENS, ENTITIES)
 
 
-def test_trailing_spaces_carriage_returns_and_a_bom_are_no_part_of_a_row(tmp_path: Path) -> None:
+def test_trailing_spaces_carriage_returns_and_a_bom_are_removed(tmp_path: Path) -> None:
     content = "\ufeff" + rows(SCHEMES["BIOES"]).replace("\n", "  \r\n") + "\r\n" + "好 O \r\n"
     first, second = read(tmp_path, content)
     assert (first.text, first.entities, second.text) == (TOKENS, ENTITIES, "好")
@@ -81,12 +81,12 @@ def test_origins_are_the_lines_of_the_first_tokens(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["-DOCSTART- -X- O O", "-DOCSTART- O", "-DOCSTART-"])
-def test_docstart_is_no_token(line: str, tmp_path: Path) -> None:
+def test_docstart_is_not_a_token(line: str, tmp_path: Path) -> None:
     found = read(tmp_path, f"{line}\n\n好 O\n\n{line}\n\n台 B-LOC\n")
     assert [(r.text, r.entities) for r in found] == [("好", []), ("台", [Entity(0, 1, "LOC")])]
 
 
-def test_several_docstarts_name_documents_and_one_alone_does_not(tmp_path: Path) -> None:
+def test_several_docstarts_separate_documents_but_a_single_one_does_not(tmp_path: Path) -> None:
     content = "-DOCSTART- O\n\n好 O\n\n的 O\n\n-DOCSTART- O\n台 B-LOC\n"
     assert [r.doc_id for r in read(tmp_path, content)] == ["corpus-1", "corpus-1", "corpus-2"]
     assert [r.doc_id for r in read(tmp_path, "-DOCSTART- O\n\n好 O\n\n的 O\n")] == ["", ""]
@@ -113,7 +113,7 @@ def test_a_document_comment_names_the_sentences_that_follow(tmp_path: Path) -> N
     assert [r.doc_id for r in found] == ["a-1", "a-1", "b"]
 
 
-def test_a_hash_within_a_sentence_is_a_token(tmp_path: Path) -> None:
+def test_a_hash_inside_a_sentence_is_a_token(tmp_path: Path) -> None:
     (record,) = read(tmp_path, "好 O\n# O\n台 B-LOC\n")
     assert (record.text, record.entities) == ("好#台", [Entity(2, 3, "LOC")])
 
@@ -143,7 +143,7 @@ def test_a_label_named_o_is_a_label(tmp_path: Path) -> None:
         ("O O O", [], 0),
     ],
 )
-def test_tags_that_continue_nothing_begin_an_entity_and_are_counted(
+def test_inside_tags_without_a_beginning_start_an_entity_and_are_counted(
     tags: str, entities: list[tuple[int, int, str]], n_repaired: int
 ) -> None:
     assert decode_tags(tags.split(), [(0, 1), (1, 2), (2, 3)]) == ([Entity(*e) for e in entities], n_repaired)
@@ -151,7 +151,7 @@ def test_tags_that_continue_nothing_begin_an_entity_and_are_counted(
 
 def test_repairs_are_reported_on_the_record(tmp_path: Path) -> None:
     broken, sound = read(tmp_path, "好 O\n台 M-LOC\n北 E-LOC\n\n台 B-LOC\n")
-    assert broken.repairs == ["1 tags without a beginning"]
+    assert broken.repairs == ["1 inside tags without a beginning"]
     assert sound.repairs == []
 
 
@@ -159,7 +159,7 @@ LABELS = st.sampled_from(["A", "B-C", "地"])
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.one_of(st.none(), LABELS)), max_size=8))
-def test_what_any_strict_scheme_encodes_is_decoded(runs: list[tuple[int, str | None]]) -> None:
+def test_tags_of_every_strict_scheme_are_decoded(runs: list[tuple[int, str | None]]) -> None:
     entities, position, encoded = [], 0, {"BIOES": [], "BMES": [], "BILOU": [], "IOB2": []}  # type: ignore[var-annotated]
     letters = {"BIOES": "BIES", "BMES": "BMES", "BILOU": "BILU", "IOB2": "BIIB"}
     for length, label in runs:
@@ -174,54 +174,54 @@ def test_what_any_strict_scheme_encodes_is_decoded(runs: list[tuple[int, str | N
         assert decode_tags(tags, spans) == (entities, 0)
 
 
-def test_words_stand_first_or_behind_a_counter(tmp_path: Path) -> None:
+def test_tokens_are_in_the_first_column_or_after_a_counter(tmp_path: Path) -> None:
     (conll,) = read(tmp_path, "台北 NNP B-NP B-LOC\n好 JJ O O\n")
     assert conll.text == "台北好"
     (conllu,) = read(tmp_path, "1\t台北\tB-LOC\t-\t-\n2\t好\tO\t-\t-\n")
     assert (conllu.text, conllu.entities) == ("台北好", [Entity(0, 2, "LOC")])
 
 
-def test_the_column_of_tags_is_the_first_that_holds_nothing_else() -> None:
+def test_the_last_column_with_most_tags_is_chosen() -> None:
     assert tag_column([["台", "N", "B-LOC"], ["好", "A", "O"]]) == 2
-    assert tag_column([["O", "B-LOC"], ["O", "O"]]) == 1  # never the token's own
+    assert tag_column([["O", "B-LOC"], ["O", "O"]]) == 1  # never the column of tokens
     assert tag_column([["台", "N"], ["好", "O"]]) is None
     assert tag_column([]) is None
 
 
-def test_rows_with_tabs_are_cut_at_tabs_alone() -> None:
+def test_rows_with_tabs_are_split_at_tabs_only() -> None:
     assert split_row("New York\tB-LOC ") == ["New York", "B-LOC"]
     assert split_row("臺  B-LOC \r") == ["臺", "B-LOC"]
 
 
-def test_a_line_without_a_tag_is_named(tmp_path: Path) -> None:
+def test_a_line_without_a_tag_is_an_error(tmp_path: Path) -> None:
     message = message_of(tmp_path, "好 O\n\n台 B-LOC\n北\n")
-    assert f"[ZT201] {tmp_path / 'corpus.bio'}:4: no tag" in message
+    assert f"[ZT201] {tmp_path / 'corpus.bio'}:4: this line has no tag" in message
     assert "'北'" in message
 
 
-def test_a_wrong_tag_is_named_with_what_was_seen(tmp_path: Path) -> None:
+def test_an_invalid_tag_is_an_error_that_quotes_the_line(tmp_path: Path) -> None:
     message = message_of(tmp_path, "好 O\n\n台 X-LOC\n")
-    assert f"{tmp_path / 'corpus.bio'}:3: no tag" in message
+    assert f"{tmp_path / 'corpus.bio'}:3: this line has no tag" in message
     assert "'台 X-LOC'" in message
 
 
 @pytest.mark.parametrize("text", ["好 天", "天好的", "的 好", "好", ""])
-def test_tokens_that_are_not_those_of_their_text_are_named(text: str, tmp_path: Path) -> None:
+def test_tokens_that_differ_from_their_text_are_an_error(text: str, tmp_path: Path) -> None:
     message = message_of(tmp_path, f"# text = {text}\n好 O\n的 O\n")
     assert "the token is not next in `# text`" in message
     assert "Correct the comment" in message
 
 
-def test_a_text_with_more_than_its_tokens_is_named(tmp_path: Path) -> None:
+def test_text_after_the_last_token_is_an_error(tmp_path: Path) -> None:
     assert f"{tmp_path / 'corpus.bio'}:" in message_of(tmp_path, "# text = 好的天\n好 O\n的 O\n")
 
 
-def test_white_space_at_the_end_of_a_text_stays(tmp_path: Path) -> None:
+def test_white_space_at_the_end_of_a_text_is_kept(tmp_path: Path) -> None:
     (record,) = read(tmp_path, "# text = 好的 \n好 O\n的 B-X\n")
     assert (record.text, record.entities) == ("好的 ", [Entity(1, 2, "X")])
 
 
-def test_numbers_in_the_first_column_are_words_unless_they_count(tmp_path: Path) -> None:
+def test_numbers_in_the_first_column_are_tokens_unless_they_count(tmp_path: Path) -> None:
     assert [r.text for r in read(tmp_path, "1996 CD O\n8 CD O\n\n22 CD B-X\n")] == ["19968", "22"]
     assert [r.text for r in read(tmp_path, "1 CD O\n2 VB O\n\n1 NN B-X\n")] == ["CD VB", "NN"]
 
@@ -230,7 +230,7 @@ def test_numbers_in_the_first_column_are_words_unless_they_count(tmp_path: Path)
     "white", ["\u3000", "\xa0", "\u2003", "\u200a", "\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff"]
 )
 @pytest.mark.parametrize("separator", [" ", "\t", "  ", " \t", "\t "])
-def test_only_ascii_blanks_and_tabs_separate(white: str, separator: str, tmp_path: Path) -> None:
+def test_only_ascii_spaces_and_tabs_separate_columns(white: str, separator: str, tmp_path: Path) -> None:
     content = "".join(
         f"{token}{separator}{tag}\n" for token, tag in (("林", "B-P"), (white, "I-P"), (f"小{white}華", "I-P"))
     )
@@ -249,11 +249,11 @@ def test_cells_are_trimmed(line: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [" \tI-P", "  I-P", " I-P", "   I-P"])
-def test_a_token_may_be_a_blank(line: str, tmp_path: Path) -> None:
+def test_a_token_may_be_a_space(line: str, tmp_path: Path) -> None:
     separator = "\t" if "\t" in line else " "
     (record,) = read(tmp_path, f"New{separator}B-P\n{line}\nYork{separator}I-P\n")
     assert (record.text, record.entities) == ("New York", [Entity(0, 8, "P")])
 
 
-def test_a_tag_alone_is_still_no_row(tmp_path: Path) -> None:
+def test_a_line_with_a_tag_alone_is_an_error(tmp_path: Path) -> None:
     assert "'O'" in message_of(tmp_path, "好 O\n台 B-LOC\n北 I-LOC\nO\n")

@@ -1,4 +1,4 @@
-"""Detection of formats, and of published splits without labels, which are left out and reported."""
+"""Formats are detected, and published splits without annotation are left out and reported."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ SAMPLES = {
         "1\t台北\tB-LOC\t-\t-\n",
         "-DOCSTART- -X- O O\n\n台 N O B-LOC\n好 A O O\n",
         "# text = 台北好\n台北 B-LOC\n好 O\n",
-        "# text = 台北\n台北\n",  # named by its comment, so that the reader can say what is wrong with it
+        "# text = 台北\n台北\n",  # the comment shows the format, so the reader reports the error
         "\ufeff台 S-LOC\r\n好 O\r\n",
         "# O\n台 B-LOC\n",
     ],
@@ -33,7 +33,7 @@ SAMPLES = {
         '{"text": "好", "label": {}}\n{"text": "的"}\n',
         '\ufeff{"label": {"x": {"好": [[0, 0]]}}, "text": "好"}\r\n',
         '{"text": "[臺北](GPE)"}\n',
-        '{"text": "好"}\n{"te',  # its reader will say what is wrong
+        '{"text": "好"}\n{"te',  # the reader reports the error
         '{"text": "好", "label": {}}\n{"sentence": "好"}\n',
     ],
     "doccano": [
@@ -66,13 +66,13 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize(("name", "content"), [(name, content) for name, many in SAMPLES.items() for content in many])
-def test_a_format_is_detected_by_content_whatever_the_name(name: str, content: str, tmp_path: Path) -> None:
+def test_a_format_is_detected_by_content_not_by_file_name(name: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.xyz"
     path.write_bytes(content.encode())
     assert guess_format(path) == name
 
 
-def test_brat_is_detected_by_the_file_beside(tmp_path: Path) -> None:
+def test_brat_is_detected_by_the_second_file_of_the_pair(tmp_path: Path) -> None:
     for name in ("a.txt", "a.ann"):
         (tmp_path / name).write_text("好 O\n", encoding="utf-8")
     assert [guess_format(tmp_path / name) for name in ("a.txt", "a.ann")] == ["brat", "brat"]
@@ -89,12 +89,12 @@ def test_spacy_is_detected_by_content_alone(name: str, tmp_path: Path) -> None:
     assert guess_format(tmp_path / "parts") == "spacy"
 
 
-def test_a_folder_without_spacy_files_is_no_corpus(tmp_path: Path) -> None:
+def test_a_folder_without_spacy_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="ZT202"):
         guess_format(tmp_path)
 
 
-def test_every_format_says_why_it_failed(tmp_path: Path) -> None:
+def test_the_error_has_a_reason_for_every_format(tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text('{"sentence": "好", "annotations": []}\n')
     with pytest.raises(CorpusError) as caught:
@@ -120,7 +120,7 @@ def test_every_format_says_why_it_failed(tmp_path: Path) -> None:
     "content",
     ["今天天氣很好。\n明天呢？\n", '{"sentence": "好"}\n', "台 LOC\n北 LOC\n", "<xml>台北</xml>\n", "# 筆記\n好\n"],
 )
-def test_an_unknown_format_says_what_was_tried(content: str, tmp_path: Path) -> None:
+def test_an_unknown_format_is_an_error_that_lists_the_formats(content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.txt"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
@@ -132,7 +132,7 @@ def test_an_unknown_format_says_what_was_tried(content: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "  \r\n", "\ufeff", "# note\n"])
-def test_a_file_without_a_sentence_says_so(content: str, tmp_path: Path) -> None:
+def test_a_file_without_sentences_is_an_error(content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.txt"
     path.write_bytes(content.encode())
     with pytest.raises(CorpusError, match=r"^\[ZT203\] .*data\.txt holds no sentence"):
@@ -178,7 +178,7 @@ def test_an_unlabelled_test_split_is_left_out(good: str, bare: str, tmp_path: Pa
     done = converted(tmp_path, files)
     assert (done.splits["test"], len(done.splits["train"]), len(done.splits["dev"])) == (BOTH, 10, 2)
     assert "The test split is left out" in done.messages[0]
-    assert "dev is taken as test" in done.messages[1]
+    assert "dev is used as test" in done.messages[1]
 
 
 def test_an_unlabelled_dev_split_is_left_out_too(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_unlabelled_dev_split_is_left_out_too(tmp_path: Path) -> None:
     assert (done.splits["test"], len(done.splits["dev"])) == (BOTH, 2)
 
 
-def test_one_annotation_makes_a_split(tmp_path: Path) -> None:
+def test_a_split_with_one_annotation_is_not_left_out(tmp_path: Path) -> None:
     test = lines(*[{"text": "好"}] * 99, {"text": TEXT, "spans": SPANS})
     files = {"train.jsonl": lines({"text": TEXT, "spans": SPANS}), "dev.jsonl": test, "test.jsonl": test}
     assert [len(docs) for docs in converted(tmp_path, files).splits.values()] == [1, 100, 100]
@@ -201,7 +201,7 @@ def test_an_unlabelled_train_split_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "\n", "{broken", '{"text": 5', "今天天氣很好。\n", "台 O\n北 O\n", "[臺北](GPE)\n", "台北\n"]
 )
-def test_what_is_broken_or_another_format_is_for_its_reader(content: str, tmp_path: Path) -> None:
+def test_damaged_files_and_other_formats_are_not_unlabelled(content: str, tmp_path: Path) -> None:
     path = tmp_path / "test.txt"
     path.write_text(content, encoding="utf-8")
     assert not is_unlabelled_file(path, FieldNames())

@@ -1,4 +1,4 @@
-"""`.spacy` files: our own, those of others, and those of `spacy convert` with a blank after each character."""
+"""`.spacy` files are read, including those of `spacy convert` with a space after each character."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def read(path: Path, messages: list[str] | None = None) -> list[Record]:
     return list(read_spacy(path, Reading(notify=[].append if messages is None else messages.append)))
 
 
-def test_words_are_read_by_character(tmp_path: Path) -> None:
+def test_word_tokens_are_read_with_character_offsets(tmp_path: Path) -> None:
     words, spaces = ["在", "New", "York", "見", "蔡英文"], [True, True, True, False, False]
     path = save(tmp_path / "a.spacy", doc_of(words, [(1, 3, "GPE"), (4, 5, "PERSON")], spaces))
     (record,) = read(path)
@@ -42,7 +42,7 @@ def test_words_are_read_by_character(tmp_path: Path) -> None:
     assert record.repairs == []
 
 
-def test_blanks_that_spacy_convert_puts_between_characters_are_taken_out(tmp_path: Path) -> None:
+def test_spaces_that_spacy_convert_adds_are_removed(tmp_path: Path) -> None:
     from spacy.cli.convert import convert
 
     source = tmp_path / "a.iob"
@@ -57,29 +57,30 @@ def test_blanks_that_spacy_convert_puts_between_characters_are_taken_out(tmp_pat
         ("台北市很大", [Entity(0, 3, "GPE")]),
         ("5G在New York", [Entity(0, 2, "X"), Entity(3, 11, "GPE")]),
     ]
-    assert [record.repairs for record in found] == [["blanks between characters"]] * 2
-    assert messages == [f"{tmp_path / 'a.spacy'}: in 2 documents a blank after each Chinese character was removed."]
+    assert [record.repairs for record in found] == [["spaces between characters"]] * 2
+    assert messages == [f"{tmp_path / 'a.spacy'}: the space after each Chinese character was removed in 2 documents."]
 
 
-def test_blanks_of_our_own_files_stay(tmp_path: Path) -> None:
+def test_spaces_in_our_own_files_are_kept(tmp_path: Path) -> None:
     record = Record("台 北 市 很 大", [Entity(0, 5, "GPE")], "x:1")
     writer = SpacyWriter(tmp_path / "a")
     writer.add(record)
     assert read(writer.close()) == [record]
 
 
-def test_documents_that_nobody_has_annotated_are_left_out_and_reported(tmp_path: Path) -> None:
+def test_documents_without_annotation_are_left_out_and_reported(tmp_path: Path) -> None:
     bare, partly = Doc(Vocab(), words=["甲"], spaces=[False]), Doc(Vocab(), words=["甲", "乙"], spaces=[False] * 2)
     partly.set_ents([Span(partly, 0, 1, "X")], default="missing")
     empty, outside = doc_of([], []), doc_of(["丙"], [], [False])
     messages: list[str] = []
     found = read(save(tmp_path / "a.spacy", bare, partly, empty, outside), messages)
     assert [record.text for record in found] == ["", "丙"]
-    assert messages == [f"{tmp_path / 'a.spacy'}: 2 documents with tokens without annotation are left out."]
+    reason = "because some tokens have no gold annotation"
+    assert messages == [f"{tmp_path / 'a.spacy'}: 2 documents are left out, {reason}."]
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"PAR1", "好".encode()])
-def test_something_else_is_named(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_docbin_is_an_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.spacy").write_bytes(content)
     with pytest.raises(CorpusError, match=r"^\[ZT210\] .*a\.spacy"):
         read(tmp_path / "a.spacy")
@@ -89,7 +90,7 @@ TEXT = st.text(st.sampled_from([*"台北 AB12\u3000\n𠮷\u200b"]), max_size=12)
 
 
 @given(texts=st.lists(TEXT, min_size=1, max_size=4), data=st.data())
-def test_documents_are_packed_as_spacy_would_pack_them(
+def test_documents_are_packed_as_by_spacy(
     texts: list[str], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     records = []
@@ -128,7 +129,7 @@ def shards(folder: Path, limit: int = 40) -> Path:
     return writer.close()
 
 
-def test_what_is_longer_than_a_shard_becomes_a_folder_that_everybody_reads(tmp_path: Path) -> None:
+def test_a_corpus_longer_than_a_shard_becomes_a_folder_that_spacy_reads(tmp_path: Path) -> None:
     path = shards(tmp_path / "train.spacy")
     assert path == tmp_path / "train.spacy"
     assert [file.name for file in sorted(path.iterdir())] == [f"{i:05}.spacy" for i in range(1, 5)]
@@ -143,21 +144,21 @@ def test_what_is_longer_than_a_shard_becomes_a_folder_that_everybody_reads(tmp_p
         shuffled = [example.reference.text for example in CharCorpus(path, shuffle=True)(nlp)]
         assert sorted(shuffled) == sorted(texts)
         first.add(texts.index(shuffled[0]) // 7)
-    assert len(first) > 1  # the parts come in another order, too
+    assert len(first) > 1  # the parts also come in another order
 
 
-def test_what_is_not_becomes_a_file(tmp_path: Path) -> None:
+def test_a_corpus_shorter_than_a_shard_becomes_a_file(tmp_path: Path) -> None:
     assert shards(tmp_path / "a", limit=1_000_000) == tmp_path / "a" / "00001.spacy"
     assert shards(tmp_path / "b", limit=40).is_dir()
 
 
-def test_more_than_a_million_characters_are_one_document(tmp_path: Path) -> None:
+def test_a_document_may_exceed_a_million_characters(tmp_path: Path) -> None:
     record = Record("臺" * 1_000_001 + " 北", [Entity(1_000_002, 1_000_003, "X")], "x:1")
     writer = SpacyWriter(tmp_path / "a")
     writer.add(record)
     assert read(writer.close()) == [record]
 
 
-def test_an_entity_that_begins_with_a_blank_is_named(tmp_path: Path) -> None:
+def test_an_entity_that_begins_with_a_space_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="x:7: an entity begins or ends inside a token"):
         SpacyWriter(tmp_path / "a").add(Record("在 臺北", [Entity(1, 3, "X")], "x:7"))

@@ -1,4 +1,4 @@
-"""`tokens` and `ner_tags`, as JSON and as Parquet, named and numbered."""
+"""Tokens and tags are read from JSON and Parquet, with tags as names or numbers."""
 
 import builtins
 import json
@@ -35,7 +35,7 @@ def numbered(tmp_path: Path) -> Record:
     return record
 
 
-def test_tags_by_name(tmp_path: Path) -> None:
+def test_tags_may_be_names(tmp_path: Path) -> None:
     (record,) = read(tmp_path, {"id": "0", "tokens": TOKENS, "ner_tags": ["B-GPE", "I-GPE", "O", "O"]})
     assert (record.text, record.entities) == ("台北市很大", ENTITIES)
     assert record.origin == f"{tmp_path / 'train.jsonl'}:1"
@@ -59,31 +59,31 @@ def test_tags_by_name(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_numbers_take_their_names_from_a_file_beside(name: str, content: object, tmp_path: Path) -> None:
+def test_names_of_numeric_tags_are_read_from_a_file_in_the_folder(name: str, content: object, tmp_path: Path) -> None:
     (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     assert numbered(tmp_path).entities == ENTITIES
 
 
-def test_numbers_without_names_say_where_names_were_looked_for(tmp_path: Path) -> None:
+def test_numeric_tags_without_names_are_an_error_that_lists_the_searched_files(tmp_path: Path) -> None:
     (tmp_path / "dataset_info.json").write_text('{"features": {"ner_tags": {"feature": {"dtype": "int64"}}}}')
     with pytest.raises(CorpusError) as caught:
         numbered(tmp_path)
-    assert str(caught.value).startswith(f"[ZT223] {tmp_path / 'train.jsonl'}:1: ner_tags are numbers")
+    assert str(caught.value).startswith(f"[ZT223] {tmp_path / 'train.jsonl'}:1: the tags in ner_tags are numbers")
     assert "labels.json" in str(caught.value)
 
 
-def test_a_broken_file_of_names_is_named(tmp_path: Path) -> None:
+def test_a_file_of_names_that_is_not_json_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text("[")
-    with pytest.raises(CorpusError, match=r"^\[ZT222\] .*labels\.json is not JSON"):
+    with pytest.raises(CorpusError, match=r"^\[ZT222\] .*labels\.json should hold the names of the tags"):
         numbered(tmp_path)
 
 
 @pytest.mark.parametrize("value", [[], ["NN", "VV"], {}, {"a": 1}, {"0": "O", "2": "B-X"}, 7, "O", None, [["O"]]])
-def test_what_are_no_names_is_not_taken_for_names(value: Any) -> None:
+def test_values_that_are_not_tag_names_are_ignored(value: Any) -> None:
     assert find_names(value) is None
 
 
-def test_words_may_be_found_in_their_text(tmp_path: Path) -> None:
+def test_tokens_are_found_in_the_text_of_their_object(tmp_path: Path) -> None:
     data = {"tokens": ["在", "New", "York", "的"], "ner_tags": ["O", "B-GPE", "I-GPE", "O"]}
     (joined,) = read(tmp_path, data)
     (spaced,) = read(tmp_path, {**data, "text": "在 New York 的"})
@@ -99,10 +99,10 @@ def test_repairs_are_counted_and_iob1_is_reported(tmp_path: Path) -> None:
     assert (record.entities, record.repairs) == ([Entity(0, 1, "A")], [])
     assert "IOB1" in messages[0]
     record, _ = read(tmp_path, begins, {"tokens": ["甲"], "ner_tags": ["B-A"]}, messages=(messages := []))
-    assert (record.repairs, messages) == (["1 tags without a beginning"], [])
+    assert (record.repairs, messages) == (["1 inside tags without a beginning"], [])
 
 
-def test_no_row_is_lost_behind_those_that_are_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_after_the_surveyed_ones_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spacy_zh_tw_ner.corpora.formats.hugging_face.N_SURVEYED", 2)
     found = read(tmp_path, *({"tokens": [char], "ner_tags": ["O"]} for char in "甲乙丙丁戊"))
     assert [record.text for record in found] == list("甲乙丙丁戊")
@@ -124,7 +124,7 @@ def test_no_row_is_lost_behind_those_that_are_looked_at_first(tmp_path: Path, mo
         {"tokens": 5, "ner_tags": 5},
     ],
 )
-def test_what_is_no_such_object_is_named(data: object, tmp_path: Path) -> None:
+def test_objects_without_valid_tokens_and_tags_are_an_error(data: object, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(json.dumps(NAMES))
     with pytest.raises(CorpusError) as caught:
         read(tmp_path, {"tokens": [], "ner_tags": []}, data)
@@ -142,7 +142,7 @@ def parquet(path: Path, columns: dict[str, list[object]], *, metadata: dict[str,
     return path
 
 
-def test_parquet_knows_its_names(tmp_path: Path) -> None:
+def test_tag_names_are_read_from_parquet_metadata(tmp_path: Path) -> None:
     columns: dict[str, list[object]] = {"id": [0, 1], "tokens": [TOKENS, ["好"]], "ner_tags": [NUMBERS, [0]]}
     path = parquet(tmp_path / "a.parquet", columns, metadata={"info": {"features": FEATURES}})
     read: list[float] = []
@@ -152,7 +152,7 @@ def test_parquet_knows_its_names(tmp_path: Path) -> None:
     assert sum(read) == pytest.approx(path.stat().st_size)
 
 
-def test_parquet_without_names_takes_them_from_beside(tmp_path: Path) -> None:
+def test_tag_names_of_parquet_may_be_in_a_file_of_the_folder(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", {"tokens": [TOKENS], "ner_tags": [NUMBERS]})
     with pytest.raises(CorpusError, match="ZT223"):
         list(read_hugging_face(path))
@@ -160,16 +160,16 @@ def test_parquet_without_names_takes_them_from_beside(tmp_path: Path) -> None:
     assert [record.entities for record in read_hugging_face(path)] == [ENTITIES]
 
 
-def test_parquet_of_something_else_or_cut_off_is_named(tmp_path: Path) -> None:
+def test_other_or_truncated_parquet_files_are_an_error(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", {"text": ["好"]})
-    with pytest.raises(CorpusError, match=r"a\.parquet:1: not tokens and tags \('tokens'\)"):
+    with pytest.raises(CorpusError, match=r"a\.parquet:1: not tokens and tags \(no list in `tokens`\)"):
         list(read_hugging_face(path))
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CorpusError, match=r"^\[ZT225\] .*a\.parquet"):
         list(read_hugging_face(path))
 
 
-def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_without_pyarrow_is_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1")
     real = builtins.__import__
@@ -186,7 +186,7 @@ def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("field", ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"])
 @pytest.mark.parametrize("feature", [CLASS_LABEL, {**CLASS_LABEL, "_type": "List"}, [CLASS_LABEL["feature"]]])
-def test_parquet_describes_its_tags_whatever_they_are_called(field: str, feature: object, tmp_path: Path) -> None:
+def test_tag_names_of_parquet_are_found_under_any_field_name(field: str, feature: object, tmp_path: Path) -> None:
     features = {"pos_tags": POS, "chunk_tags": CHUNKS, field: feature}
     columns: dict[str, list[object]] = {"tokens": [TOKENS], "chunk_tags": [[0] * 4], field: [NUMBERS]}
     path = parquet(tmp_path / "a.parquet", columns, metadata={"info": {"features": features}})
@@ -222,7 +222,7 @@ def test_parquet_may_hold_spans(columns: dict[str, list[object]], features: obje
     assert sum(read) == pytest.approx(path.stat().st_size)
 
 
-def test_a_broken_parquet_file_is_named_when_its_format_is_not_given(tmp_path: Path) -> None:
+def test_a_damaged_parquet_file_is_an_error_without_a_given_format(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", {"text": ["好"]})
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CorpusError, match=r"^\[ZT225\] .*a\.parquet"):

@@ -1,4 +1,4 @@
-"""CLUENER, doccano, spaCy and Prodigy: JSON objects with spans."""
+"""JSON objects with spans of CLUENER, doccano, spaCy and Prodigy are read."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def line(text: object, label: object) -> str:
     return json.dumps({"text": text, "label": label}, ensure_ascii=False)
 
 
-def test_the_last_character_is_included(tmp_path: Path) -> None:
+def test_cluener_ends_are_inclusive(tmp_path: Path) -> None:
     labels = {"name": {"彭小軍": [[0, 2]]}, "address": {"臺灣": [[6, 7], [9, 10]]}, "company": {"軍": [[2, 2]]}}
     (record,) = read_lines(tmp_path, line(CLUENER_TEXT, labels))
     assert record.text == CLUENER_TEXT
@@ -55,7 +55,7 @@ def test_a_sentence_may_have_no_labels(content: str, tmp_path: Path) -> None:
     assert [(r.text, r.entities) for r in read_lines(tmp_path, content)] == [("好", [])]
 
 
-def test_line_separators_within_a_text_do_not_end_a_line(tmp_path: Path) -> None:
+def test_unicode_line_separators_do_not_end_a_line(tmp_path: Path) -> None:
     (record,) = read_lines(tmp_path, line("好\u2028的\x85了", {"x": {"了": [[4, 4]]}}))
     assert (record.text, record.entities) == ("好\u2028的\x85了", [Entity(4, 5, "x")])
 
@@ -64,17 +64,17 @@ def test_line_separators_within_a_text_do_not_end_a_line(tmp_path: Path) -> None
     ("first", "last", "stands_there"),
     [(0, 4, "'彭小軍認為'"), (3, 4, "'認為'"), (40, 42, "nothing"), (3, 0, "nothing"), (-3, -1, "nothing")],
 )
-def test_a_surface_that_stands_elsewhere_is_rejected(first: int, last: int, stands_there: str, tmp_path: Path) -> None:
+def test_a_span_whose_text_is_elsewhere_is_rejected(first: int, last: int, stands_there: str, tmp_path: Path) -> None:
     _, record = read_lines(
         tmp_path, line("好", {"x": {"好": [[0, 0]]}}), line(CLUENER_TEXT, {"name": {"彭小軍": [[first, last]]}})
     )
     assert record.entities == []
     ((entity, reason),) = record.rejects
     assert entity == Entity(first, last, "name")
-    assert reason == f"the file says '彭小軍', but the text has {stands_there} there"
+    assert reason == f"the file repeats the text as '彭小軍', but the offsets select {stands_there}"
 
 
-def test_one_end_written_exclusive_is_repaired_and_reported(tmp_path: Path) -> None:
+def test_one_exclusive_end_is_repaired_and_reported(tmp_path: Path) -> None:
     first, second = read_lines(
         tmp_path, line("好", {"x": {"好": [[0, 0]]}}), line(CLUENER_TEXT, {"name": {"彭小軍": [[0, 3]]}})
     )
@@ -82,7 +82,7 @@ def test_one_end_written_exclusive_is_repaired_and_reported(tmp_path: Path) -> N
     assert second.entities == [Entity(0, 3, "name")]
 
 
-def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
+def test_exclusive_ends_are_detected(tmp_path: Path) -> None:
     path = tmp_path / "dev.json"
     path.write_text(line(CLUENER_TEXT, {"name": {"彭小軍": [[0, 3]]}, "place": {"臺灣": [[6, 8]]}}), encoding="utf-8")
     messages: list[str] = []
@@ -90,8 +90,8 @@ def test_ends_written_exclusive_are_noticed(tmp_path: Path) -> None:
     assert record.entities == [Entity(0, 3, "name"), Entity(6, 8, "place")]
     assert record.repairs == []
     assert messages == [
-        f"{path}: offsets are read as codepoint: 2 of 2 spans then match the texts in the file, "
-        "and 0 as codepoint-inclusive."
+        f"{path}: offsets are read as codepoint: 2 of 2 spans match the annotated texts in the file, "
+        "but only 0 as codepoint-inclusive."
     ]
 
 
@@ -112,14 +112,14 @@ BROKEN_CLUENER = {
 @pytest.mark.parametrize(
     "label", [{"name": {"好": [0, 0]}}, {"name": {"好": [[0, 0, 0]]}}, {"name": {"好": [["a", "0"]]}}]
 )
-def test_a_place_that_is_none_costs_only_itself(label: object, tmp_path: Path) -> None:
+def test_invalid_offsets_reject_only_their_span(label: object, tmp_path: Path) -> None:
     (record,) = read_lines(tmp_path, line("好", label))
     assert (record.text, record.entities) == ("好", [])
     assert record.rejects
 
 
 @pytest.mark.parametrize("fault", BROKEN_CLUENER)
-def test_a_line_that_is_no_such_object_is_named(fault: str, tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_cluener_object_is_an_error(fault: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read_lines(tmp_path, line("好", {}), BROKEN_CLUENER[fault])
     assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'dev.json'}:2: not ")
@@ -143,7 +143,7 @@ DOCCANO_OBJECTS = [
         {"id": 7, "text": DOCCANO_TEXT, "entities": DOCCANO_OBJECTS, "relations": [], "Comments": []},
     ],
 )
-def test_all_its_ways_are_read(data: dict[str, object], tmp_path: Path) -> None:
+def test_every_doccano_layout_is_read(data: dict[str, object], tmp_path: Path) -> None:
     (record,) = read(read_doccano, tmp_path, data)
     assert (record.text, record.entities, record.origin) == (
         DOCCANO_TEXT,
@@ -158,17 +158,17 @@ def test_an_array_is_read_like_lines(tmp_path: Path) -> None:
     assert [record.entities for record in read_doccano(path)] == [DOCCANO_ENTITIES, DOCCANO_ENTITIES]
 
 
-def test_a_sentence_without_entities_stays(tmp_path: Path) -> None:
+def test_a_sentence_without_entities_is_kept(tmp_path: Path) -> None:
     found = read(read_doccano, tmp_path, {"text": "好", "label": []}, {"text": "的", "entities": []})
     assert [(record.text, record.entities) for record in found] == [("好", []), ("的", [])]
 
 
-def test_carriage_returns_count(tmp_path: Path) -> None:
+def test_doccano_offsets_count_carriage_returns(tmp_path: Path) -> None:
     (record,) = read(read_doccano, tmp_path, {"text": "好\r\n臺北市", "label": [[3, 6, "GPE"]]})
     assert [record.text[e.start : e.end] for e in record.entities] == ["臺北市"]
 
 
-def test_utf16_is_noticed_where_code_points_are_impossible(tmp_path: Path) -> None:
+def test_utf16_is_detected_if_code_points_are_impossible(tmp_path: Path) -> None:
     messages: list[str] = []
     (record,) = read(
         read_doccano, tmp_path, {"text": "👨🏻\u200d🚒消防局", "label": [[7, 10, "ORG"]]}, messages=messages
@@ -187,7 +187,7 @@ def test_utf16_is_noticed_where_code_points_are_impossible(tmp_path: Path) -> No
         {"text": "\ud83d台", "label": []},
     ],
 )
-def test_what_is_no_object_of_doccano_is_named(data: object, tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_doccano_object_is_an_error(data: object, tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text('{"text": "好", "label": []}\n' + json.dumps(data) + "\n", encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
@@ -220,9 +220,7 @@ def test_what_is_no_object_of_doccano_is_named(data: object, tmp_path: Path) -> 
         ({}, False),
     ],
 )
-def test_one_span_that_cannot_be_used_costs_only_itself(
-    span: object, is_annotation: bool, key: str, tmp_path: Path
-) -> None:
+def test_an_invalid_span_rejects_only_itself(span: object, is_annotation: bool, key: str, tmp_path: Path) -> None:
     (record,) = read(read_doccano, tmp_path, {"text": DOCCANO_TEXT, key: [DOCCANO_SPANS[1], span]})
     assert DOCCANO_ENTITIES[1] in record.entities
     assert [isinstance(reject, NoAnnotation) for reject in record.rejects] == [not is_annotation]
@@ -231,7 +229,7 @@ def test_one_span_that_cannot_be_used_costs_only_itself(
 @pytest.mark.parametrize(
     "span", [["0", "6", "ORG"], [0.0, 6.0, "ORG"], {"start_offset": "0", "end_offset": 6.0, "label": "ORG"}]
 )
-def test_whole_numbers_may_be_written_otherwise(span: object, tmp_path: Path) -> None:
+def test_offsets_may_be_strings_or_floats(span: object, tmp_path: Path) -> None:
     (record,) = read(read_doccano, tmp_path, {"text": DOCCANO_TEXT, "label": [span]})
     assert (record.entities, record.rejects) == (DOCCANO_ENTITIES[:1], [])
 
@@ -243,12 +241,12 @@ OBJECTS = [{"start": 0, "end": 3, "label": "ORG"}, {"start": 4, "end": 7, "label
 
 @pytest.mark.parametrize("key", ["spans", "entities", "ents"])
 @pytest.mark.parametrize("spans", [OBJECTS, [[0, 3, "ORG"], [4, 7, "GPE"]]])
-def test_spans_have_three_names_and_two_shapes(key: str, spans: list[object], tmp_path: Path) -> None:
+def test_spans_are_read_from_three_fields_and_two_layouts(key: str, spans: list[object], tmp_path: Path) -> None:
     (record,) = read(read_spacy_json, tmp_path, {"text": TEXT, key: spans})
     assert (record.text, record.entities, record.origin) == (TEXT, ENTITIES, f"{tmp_path / 'data.jsonl'}:1")
 
 
-def test_what_spacy_writes_of_a_doc_is_read(tmp_path: Path) -> None:
+def test_the_output_of_doc_to_json_is_read(tmp_path: Path) -> None:
     doc = spacy.blank("zh_tw")(TEXT)
     doc.set_ents([doc.char_span(start, end, label) for start, end, label in ENTITIES])
     assert read(read_spacy_json, tmp_path, doc.to_json())[0].entities == ENTITIES
@@ -259,14 +257,14 @@ def test_a_text_may_have_no_spans(empty: dict[str, object], tmp_path: Path) -> N
     assert read(read_spacy_json, tmp_path, {"text": TEXT, **empty})[0].entities == []
 
 
-def test_only_what_was_accepted_is_read_and_the_rest_is_reported(tmp_path: Path) -> None:
+def test_only_accepted_objects_are_read_and_others_are_reported(tmp_path: Path) -> None:
     messages: list[str] = []
     values = [{"text": answer, "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")]
     assert [record.text for record in read(read_spacy_json, tmp_path, *values, messages=messages)] == ["accept"]
     assert messages == [f'{tmp_path / "data.jsonl"}: 2 objects whose `answer` is not "accept" are left out.']
 
 
-def test_surfaces_tell_the_unit(tmp_path: Path) -> None:
+def test_annotated_texts_determine_the_unit(tmp_path: Path) -> None:
     messages: list[str] = []
     (record,) = read(
         read_spacy_json,
@@ -287,7 +285,7 @@ def test_surfaces_tell_the_unit(tmp_path: Path) -> None:
         {"text": TEXT, "spans": "臺北市"},
     ],
 )
-def test_what_is_no_object_of_spacy_is_named(data: object, tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_spacy_object_is_an_error(data: object, tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(read_spacy_json, tmp_path, {"text": "好", "spans": []}, data)
     assert str(caught.value).startswith(f"[ZT201] {tmp_path / 'data.jsonl'}:2: not a spaCy object")

@@ -1,4 +1,4 @@
-"""Label Studio's tasks: UTF-16 units, several annotators, and people who skip."""
+"""Label Studio tasks are read: UTF-16 offsets, several annotators, and skipped tasks."""
 
 import json
 from pathlib import Path
@@ -35,14 +35,14 @@ ENTITIES = [Entity(0, 3, "ORG"), Entity(4, 7, "GPE")]
 
 @pytest.mark.parametrize("shift", [0, 1])
 @pytest.mark.parametrize("surfaces", [True, False])
-def test_units_are_utf16_or_what_the_surfaces_say(shift: int, surfaces: bool, tmp_path: Path) -> None:
+def test_offsets_are_utf16_unless_region_texts_show_another_unit(shift: int, surfaces: bool, tmp_path: Path) -> None:
     names = ("𠮷野家", "臺北市") if surfaces else (None, None)
     messages: list[str] = []
     result = [region(0, 3 + shift, "ORG", names[0]), region(4 + shift, 7 + shift, "GPE", names[1])]
     (record,) = read(tmp_path, task(result), messages=messages)
     if surfaces or shift:
         assert record.entities == ENTITIES
-    assert bool(messages) == (not (surfaces and shift))  # UTF-16 is no news, but without surfaces it is a guess
+    assert bool(messages) == (not (surfaces and shift))  # UTF-16 is the default, but a guess without region texts
     assert record.origin == f"{tmp_path / 'export.json'}:2, task 5"
 
 
@@ -59,7 +59,7 @@ def test_the_first_annotation_or_the_ground_truth_is_read_and_the_others_are_rep
     assert "2 others are left out" in messages[0]
 
 
-def test_tasks_that_nobody_has_annotated_are_left_out_and_reported(tmp_path: Path) -> None:
+def test_unannotated_tasks_are_left_out_and_reported(tmp_path: Path) -> None:
     messages: list[str] = []
     skipped = task([])
     skipped["annotations"][0]["was_cancelled"] = True
@@ -67,30 +67,30 @@ def test_tasks_that_nobody_has_annotated_are_left_out_and_reported(tmp_path: Pat
     (record,) = read(tmp_path, task(), skipped, predicted, task([], text="好"), messages=messages)
     assert (record.text, record.entities) == ("好", [])
     assert len(messages) == 1
-    assert "3 tasks without an annotation" in messages[0]
+    assert "3 tasks are left out" in messages[0]
 
 
-def test_other_answers_than_labels_are_no_entities(tmp_path: Path) -> None:
+def test_results_other_than_labels_are_ignored(tmp_path: Path) -> None:
     choice = {"type": "choices", "from_name": "kind", "to_name": "text", "value": {"choices": ["news"]}}
     relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
     (record,) = read(tmp_path, task([choice, relation, region(5, 8, "GPE", "臺北市")]))
     assert record.entities == ENTITIES[1:]
 
 
-def test_a_region_with_two_labels_gives_two_spans_for_the_check(tmp_path: Path) -> None:
+def test_a_region_with_two_labels_gives_two_spans(tmp_path: Path) -> None:
     both = region(5, 8, "GPE", "臺北市")
     both["value"]["labels"] = ["GPE", "LOC"]  # type: ignore[index]
     assert read(tmp_path, task([both]))[0].entities == [Entity(4, 7, "GPE"), Entity(4, 7, "LOC")]
 
 
-def test_the_text_may_have_another_name_in_the_project(tmp_path: Path) -> None:
+def test_the_text_field_may_have_another_name(tmp_path: Path) -> None:
     other = task([region(5, 8, "GPE", "臺北市")])
     other["data"] = {"content": TEXT, "number": 3}
     assert read(tmp_path, other)[0].text == TEXT
     other["data"] = {"body": TEXT, "title": "新聞"}
-    assert read(tmp_path, other)[0].text == TEXT  # which holds what the region says
+    assert read(tmp_path, other)[0].text == TEXT  # the field that contains the text of the region
     other["annotations"][0]["result"] = []
-    with pytest.raises(CorpusError, match="has no `text`, and 2 other strings"):
+    with pytest.raises(CorpusError, match="has no `text`, but 2 other strings"):
         read(tmp_path, other)
 
 
@@ -112,7 +112,7 @@ BAD: list[Any] = [
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("bad", BAD)
-def test_a_region_that_annotates_nothing_costs_only_itself(bad: Any, first: bool, tmp_path: Path) -> None:
+def test_a_region_without_label_or_offsets_rejects_only_itself(bad: Any, first: bool, tmp_path: Path) -> None:
     good = region(0, 4, "ORG", "𠮷野家")
     if isinstance(bad, dict):
         bad = {"type": "labels", "to_name": "text", **bad}
@@ -122,9 +122,7 @@ def test_a_region_that_annotates_nothing_costs_only_itself(bad: Any, first: bool
 
 
 @pytest.mark.parametrize("bad", [{"start": 5, "end": 8, "text": "臺北市"}, {"start": 5, "end": 8, "labels": []}])
-def test_a_region_without_labels_costs_only_itself_in_the_smaller_export(
-    bad: dict[str, object], tmp_path: Path
-) -> None:
+def test_a_json_min_region_without_labels_rejects_only_itself(bad: dict[str, object], tmp_path: Path) -> None:
     good: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
     found = read(tmp_path, minimal(bad, good), minimal(good, bad, id=6), minimal(bad, id=7))
     assert [record.entities for record in found] == [ENTITIES[:1], ENTITIES[:1], []]
@@ -134,7 +132,7 @@ def test_a_region_without_labels_costs_only_itself_in_the_smaller_export(
 @pytest.mark.parametrize(
     "bad", [{"start": "a", "end": 8}, {"start": 5.5, "end": 8}, {"start": [5], "end": 8}, {"start": True, "end": 8}]
 )
-def test_a_region_in_a_wrong_place_is_rejected(bad: dict[str, object], tmp_path: Path) -> None:
+def test_a_region_with_invalid_offsets_is_rejected(bad: dict[str, object], tmp_path: Path) -> None:
     good = region(0, 4, "ORG", "𠮷野家")
     (record,) = read(tmp_path, task([{"type": "labels", "value": {**bad, "labels": ["GPE"]}}, good]))
     assert record.entities == ENTITIES[:1]
@@ -145,7 +143,7 @@ NOT_TEXT: list[Any] = [None, 5, ["𠮷野家"], {"a": TEXT}, [{"author": "甲", 
 
 
 @pytest.mark.parametrize("text", NOT_TEXT)
-def test_a_task_whose_text_is_none_is_rejected(text: Any, tmp_path: Path) -> None:
+def test_a_task_whose_text_is_not_a_string_is_rejected(text: Any, tmp_path: Path) -> None:
     bad = task([], text=text)
     with pytest.raises(CorpusError, match=r"`text` is .*, not text"):
         read(tmp_path, task([region(0, 4, "ORG", "𠮷野家")]), bad)
@@ -169,17 +167,17 @@ def named(data: dict[str, Any], *regions: dict[str, Any], **more: Any) -> dict[s
     ],
 )
 @pytest.mark.parametrize("to_name", [True, False])
-def test_the_field_of_the_text_is_detected_by_its_regions(data: dict[str, Any], to_name: bool, tmp_path: Path) -> None:
+def test_the_text_field_is_detected_by_the_regions(data: dict[str, Any], to_name: bool, tmp_path: Path) -> None:
     field = next(key for key, value in data.items() if value == TEXT)
     if "text" in data and not to_name:
         pytest.skip("then it is `text`")
     bare = named({**data, field: "好"})
     first, second = read(tmp_path, named(data, {**ORG, "to_name": field if to_name else "txt"}), bare)
     assert (first.text, first.entities) == (TEXT, ENTITIES[:1])
-    assert second.text == "好"  # whose own regions say nothing
+    assert second.text == "好"  # it has no regions of its own
 
 
-def test_the_field_of_a_task_without_regions_is_that_of_the_others(tmp_path: Path) -> None:
+def test_a_task_without_regions_has_the_text_field_of_other_tasks(tmp_path: Path) -> None:
     data = {"title": "甲", "body": TEXT}
     first, _ = read(tmp_path, named(data), named(data, {**ORG, "to_name": "body"}))
     assert first.text == TEXT
@@ -190,11 +188,11 @@ def test_regions_of_another_field_are_left_out(tmp_path: Path) -> None:
     (record,) = read(tmp_path, named({"title": "臺北好", "text": TEXT}, other, ORG))
     assert (record.text, record.entities) == (TEXT, ENTITIES[:1])
     assert [(type(reject), reject.reason) for reject in record.rejects] == [
-        (NoAnnotation, "a region of the field 'title'; --text-field reads that one")
+        (NoAnnotation, "a region of the field 'title', which --text-field title would read")
     ]
 
 
-def test_the_field_can_be_given(tmp_path: Path) -> None:
+def test_the_text_field_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     other = {**region(0, 2, "GPE", "臺北"), "to_name": "title"}
     path.write_text(json.dumps([named({"title": "臺北好", "text": TEXT}, other, ORG)]), encoding="utf-8")
@@ -213,7 +211,7 @@ def minimal(*regions: dict[str, object], **more: Any) -> dict[str, Any]:
     return {"text": TEXT, "id": 5, **({"label": list(regions)} if regions else {}), **about, **more}
 
 
-def test_the_smaller_export_is_read_too(tmp_path: Path) -> None:
+def test_json_min_is_read(tmp_path: Path) -> None:
     messages: list[str] = []
     org: dict[str, object] = {"start": 0, "end": 4, "text": "𠮷野家", "labels": ["ORG"]}
     gpe: dict[str, object] = {"start": 5, "end": 8, "text": "臺北市", "labels": ["GPE"]}
@@ -239,7 +237,7 @@ def test_the_smaller_export_is_read_too(tmp_path: Path) -> None:
         {"data": {"text": "好"}, "annotations": [{}]},
     ],
 )
-def test_what_is_no_task_is_named_with_its_line(broken: dict[str, Any], tmp_path: Path) -> None:
+def test_an_object_that_is_not_a_task_is_an_error_with_its_line(broken: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text("[\n" + json.dumps(task([])) + ",\n" + json.dumps(broken) + "\n]", encoding="utf-8")
     with pytest.raises(CorpusError) as caught:

@@ -1,4 +1,4 @@
-"""The inline markup in both directions."""
+"""Inline markup is parsed and written."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[Entity]]:
 @example(("\\#", [Entity(1, 2, "A")]))
 @example(("\\n\n", [Entity(1, 3, "A")]))
 @example(("台北市", [Entity(0, 2, "GPE"), Entity(2, 3, "GPE")]))
-def test_what_is_written_reads_as_it_was(sentence: tuple[str, list[Entity]]) -> None:
+def test_written_markup_is_parsed_to_the_same_entities(sentence: tuple[str, list[Entity]]) -> None:
     text, entities = sentence
     assert parse_line(write_markup(text, entities)) == (text, entities)
 
@@ -63,7 +63,7 @@ def test_offsets_count_code_points() -> None:
 
 BROKEN = {
     "[臺北市](GPE)的[夏天": "not closed",
-    "的[臺北[市](GPE)](GPE)": "nested",
+    "的[臺北[市](GPE)](GPE)": "an entity inside an entity",
     "[](GPE)": "empty or unopened",
     "市](GPE)": "empty or unopened",
     "[臺北市](GPE": "stray bracket",
@@ -73,14 +73,14 @@ BROKEN = {
     "夏]天": "stray bracket",
     "夏\\天": "backslash",
     "夏天\\": "backslash",
-    "# dok = news-01": "no document header",
-    "#臺灣": "no document header",
-    "# doc =": "no document header",
+    "# dok = news-01": "is not a document header",
+    "#臺灣": "is not a document header",
+    "# doc =": "is not a document header",
 }
 
 
 @pytest.mark.parametrize("line", BROKEN)
-def test_a_broken_line_is_named_with_file_and_line(line: str, tmp_path: Path) -> None:
+def test_an_invalid_line_is_an_error_with_file_and_line(line: str, tmp_path: Path) -> None:
     path = tmp_path / "news.txt"
     path.write_text(f"# doc = a\n好天氣。\n\n{line}\n好天氣。\n", encoding="utf-8")
     with pytest.raises(CorpusError) as caught:
@@ -88,10 +88,10 @@ def test_a_broken_line_is_named_with_file_and_line(line: str, tmp_path: Path) ->
     message = str(caught.value)
     assert message.startswith(f"[ZT201] {path}:4: ")
     assert BROKEN[line] in message
-    assert "Write" in message  # what to do
+    assert "Write" in message  # the remedy
 
 
-def test_a_file_gives_documents_and_lines(tmp_path: Path) -> None:
+def test_records_have_document_ids_and_line_numbers(tmp_path: Path) -> None:
     path = tmp_path / "news.txt"
     path.write_bytes("\ufeff# doc = a\r\n[臺北](GPE)\r\n\r\n#  doc=b \r\n\\#台灣\u2028好\r\n   \r\n尾".encode())
     found = [(r.text, r.entities, r.origin, r.doc_id) for r in read_markup(path)]

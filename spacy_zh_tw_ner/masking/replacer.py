@@ -1,0 +1,76 @@
+"""Replace single entities by a policy, each by the same text wherever it occurs."""
+
+from collections.abc import Callable
+
+from .generalise import generalise
+from .keys import KeyedChoices, hash_of
+from .labels import GENERALISABLE, KEEP, REPLACE
+from .policy import MaskingPolicy
+from .pseudonyms import pseudonym
+from .surfaces import identity
+
+REDACTED = "███"  # of one length, which says nothing about the original
+ATTEMPTS = 16  # pseudonyms that are tried for an entity; then a placeholder is used
+
+
+class Replacer:
+    """Replaces entities by the actions of a policy; placeholders are numbered in the order of the calls.
+
+    policy (MaskingPolicy): The policy.
+    key (bytes): Secret that determines hashes and pseudonyms.
+    is_exposing (Callable[[str], bool]): Returns whether a pseudonym or a generalised value contains the surface of an
+        entity that must not be seen. Such values are not used.
+    """
+
+    def __init__(
+        self, policy: MaskingPolicy, key: bytes, *, is_exposing: Callable[[str], bool] = lambda value: False
+    ) -> None:
+        self.policy, self._key, self._is_exposing = policy, key, is_exposing
+        self._numbers: dict[str, dict[str, int]] = {}
+        self._made: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def __call__(self, label: str, surface: str) -> tuple[str, str]:
+        """Replace an entity.
+
+        label (str): Its label.
+        surface (str): Its text.
+        RETURNS (tuple[str, str]): The action that was applied, and the new text. The action is "replace" where that of
+            the policy has no result, such as "generalise" for 昨天.
+        """
+        if self.policy.action(label) == KEEP:
+            return KEEP, surface
+        entity = (label, identity(surface, label))
+        if entity not in self._made:
+            self._made[entity] = self._make(label, surface)
+        return self._made[entity]
+
+    def placeholder(self, label: str, surface: str) -> str:
+        """Return the placeholder of an entity, such as 〔姓名1〕."""
+        name = self.policy.placeholder(label)
+        numbers = self._numbers.setdefault(name, {})
+        return f"〔{name}{numbers.setdefault(identity(surface, label), len(numbers) + 1)}〕"
+
+    def _make(self, label: str, surface: str) -> tuple[str, str]:
+        action = self.policy.action(label)
+        made: str | None = None
+        if action == "redact":
+            made = REDACTED
+        elif action == "hash":
+            made = f"〔{self.policy.placeholder(label)}#{hash_of(self._key, label, identity(surface, label))}〕"
+        elif action == "pseudonym":
+            made = self._pseudonym(label, surface)
+        elif action == "generalise" and label in GENERALISABLE:
+            made = generalise(label, surface)
+            made = None if made is not None and self._is_exposing(made) else made
+        return (action, made) if made is not None else (REPLACE, self.placeholder(label, surface))
+
+    def _pseudonym(self, label: str, surface: str) -> str | None:
+        """Return the first pseudonym of the entity that exposes no surface."""
+        entity = identity(surface, label)
+        for attempt in range(ATTEMPTS):
+            made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))
+            if made is None:
+                return None
+            if identity(made, label) != entity and not self._is_exposing(made):
+                return made
+        return None

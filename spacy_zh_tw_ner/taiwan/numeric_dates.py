@@ -1,0 +1,134 @@
+"""Rules for dates in digits or in English: 1986/3/2, 113.04.27, 3/20, Nov 12, and 0750302 after a word for birthdays.
+
+`a/b` is a date, a fraction, a page of pages, or a blood pressure. Without a year it scores by what is around it:
+
+    3/20        0.55   no fraction that people write
+    1/2         0.35   below the default
+    1/2（一）   0.85   a day of the week, a time of day or a word such as 日期 is beside it
+"""
+
+import re
+from collections.abc import Iterator
+
+from .date_rules import ERA, dated
+from .findings import Finding
+
+YEAR_MONTH_DAY = re.compile(
+    r"(?<![0-9A-Za-z./])(?P<year>(?:1[89]|20)[0-9]{2}|[01]?[0-9]{2})(?P<sep> ?[/.\-] ?)"
+    r"(?P<month>1[0-2]|0?[1-9])(?P=sep)"
+    r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?=T[0-9]|(?![0-9A-Za-z]|[./][0-9]))"
+)
+MONTH_DAY = re.compile(
+    r"(?<![0-9A-Za-z./])(?<![0-9]:)(?P<month>1[0-2]|0?[1-9])/(?P<day>3[01]|[12][0-9]|0?[1-9])"
+    r"(?![0-9/%:]|\.[0-9]|[A-Za-z](?!m\b))"
+)
+# 12.08（一）, 11-24 22:10: with a day of the week or a time only.
+MONTH_DAY_BEFORE_TIME = re.compile(
+    r"(?<![0-9A-Za-z./\-])(?<![0-9]:)(?:1[0-2]|0?[1-9])[.\-](?:3[01]|[12][0-9]|0?[1-9])"
+    r"(?= ?\([一二三四五六日]\)| ?(?:週|星期)[一二三四五六日]| [0-2]?[0-9]:[0-5][0-9])"
+)
+YEAR_MONTH = re.compile(r"(?<![0-9A-Za-z./\-])(?:19|20)[0-9]{2}/(?:0[1-9]|1[0-2])(?![0-9A-Za-z/]|[.\-][0-9])")
+SOLID = re.compile(
+    r"(?<![0-9A-Za-z./\-])(?:(?:19|20)[0-9]{2}|0?[1-9][0-9]|1[0-9]{2})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?![0-9A-Za-z]|\.[0-9])"
+)
+_MONTHS = (
+    "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    "|Nov(?:ember)?|Dec(?:ember)?|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
+)
+_DAY = "(?:3[01]|[12][0-9]|0?[1-9])"
+ENGLISH = re.compile(
+    rf"(?<![A-Za-z0-9.])(?:{_DAY}(?:st|nd|rd|th)?[ /\-]?{_MONTHS}\.?(?:,?[ /\-](?:19|20)[0-9]{{2}})?"
+    rf"|{_MONTHS}\.? {{1,2}}{_DAY}(?:st|nd|rd|th)?(?:,? (?:19|20)[0-9]{{2}})?)(?![A-Za-z0-9])"
+)
+MONTH_NAME = re.compile(_MONTHS)
+SOLID_WORD = re.compile(r"(?:日期|日|於|自|至)[: ]{0,2}$")
+ERA_BEFORE = re.compile(rf"{ERA} ?$")
+DAY_WORD_AFTER = re.compile(
+    r" ?[(]?(?:週|周|星期|禮拜|[一二三四五六日][)）]|上午|下午|早上|晚上|中午|凌晨"
+    r"|前|起|止|截止|至|到|後|以前|開始|當天"
+    r"|[\-~]|[0-9]{1,2}:[0-9]{2}|出發|入住|退房|抵達|寄出|到貨|開會|回診)"
+)
+DAY_WORD_BEFORE = re.compile(
+    r"(?:日期|時間|截止|期限|於|在|從|自|到|至|改|約|訂|今天|明天|昨天|[Dd]ate|[\-~])[: ]{0,2}$"
+)
+NO_DATE_BEFORE = re.compile(
+    r"(?:第|頁|血壓|VAS|NRS|有效|評分|疼痛|CI|[BP]P|比|分|約有|佔|占|視力|尺寸|規格|拍|得分|樓|有效期限?|效期|月年|安全碼|[Pp]age|EXP|[Ee]xp(?:iry)?)"
+    r"[: ]{0,2}$"
+)
+NO_DATE_AFTER = re.compile(
+    r" ?(?:頁|吋|杯|匙|以上|以下|的(?:人|量|時間|機率)|拍|坪|mm|cm|mmHg|折|人次|星|堂|機率|通過|人|月|分|票"
+    r"|件|場|局|滿分|位|pass|題|成|強|弱|英吋|寸|碗|顆)"
+)
+EXPIRY = re.compile(r"(?:效期|到期|期限|月年|[Ee]xp(?:iry)?|EXP)[日至: ]{0,3}$")  # of a card
+VERSION_BEFORE = re.compile(r"(?:[vV]|版本?|韌體|[Vv]er(?:sion)?|軟體|系統|規則|參數)[ .:]{0,2}$")
+FRACTIONS = frozenset("1/1 1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 5/6 1/8 1/10 1/12".split())
+RANGE_BEFORE = re.compile(r"[0-9]/[0-9]{1,2} ?- ?$")
+RANGE_AFTER = re.compile(r"- ?[0-9]{1,4}/[0-9]")
+REACH = 12
+
+
+def find_numeric(view: str, start: int, end: int) -> Iterator[Finding]:
+    """Find dates in digits in one ASCII stretch.
+
+    view (str): The text after `fold_widths`.
+    start (int), end (int): The stretch.
+    YIELDS (Finding): Dates and birthdays; they may overlap.
+    """
+    if view.find("/", start, end) >= 0 or view.find(".", start, end) >= 0 or view.find("-", start, end) >= 0:
+        for match in YEAR_MONTH_DAY.finditer(view, start, end):
+            if "-" not in match["sep"] or not _is_longer(view, *match.span()):
+                yield _with_year(view, match)
+    if view.find("/", start, end) >= 0 or view.find("~", start, end) >= 0:
+        for match in MONTH_DAY.finditer(view, start, end):
+            yield _month_and_day(view, match)
+        for match in YEAR_MONTH.finditer(view, start, end):
+            expires = EXPIRY.search(view, max(0, match.start() - REACH), match.start())
+            yield dated(view, *match.span(), 0.6 if expires is None else 0.2, "year_and_month")
+    for match in MONTH_DAY_BEFORE_TIME.finditer(view, start, end + 8):
+        yield dated(view, *match.span(), 0.7, "month_and_day")
+    if end - start >= 6:
+        for match in SOLID.finditer(view, start, end):
+            named = SOLID_WORD.search(view, max(0, match.start() - REACH), match.start())
+            finding = dated(view, *match.span(), 0.0 if named is None else 0.6, "solid_date")
+            if finding.score:
+                yield finding
+    if end - start >= 5 and MONTH_NAME.search(view, start, end):
+        for match in ENGLISH.finditer(view, start, end):
+            yield dated(view, *match.span(), 0.8, "english_date")
+
+
+def _is_longer(view: str, begin: int, stop: int) -> bool:
+    """Return whether 2024-04-27 is part of a longer number, as in 12-2024-04-27; 114/2/11-114/2/19 is a period."""
+    return view[begin - 1 : begin] == "-" or (view[stop : stop + 1] == "-" and view[stop + 1 : stop + 2].isdigit())
+
+
+def _with_year(view: str, match: "re.Match[str]") -> Finding:
+    begin, stop = match.span()
+    era = ERA_BEFORE.search(view, max(0, begin - 5), begin)
+    year, sep = match["year"], match["sep"].strip()
+    is_padded = len(match["month"]) == len(match["day"]) == 2
+    if era is not None or len(year) == 4:
+        score = 0.85
+    elif VERSION_BEFORE.search(view, max(0, begin - REACH), begin):
+        score = 0.3
+    elif len(year) == 3 and int(year) <= 150:  # 113/4/27, 113.04.27
+        score = 0.65 if sep == "/" or is_padded else 0.55
+    else:  # 75.03.02; 75.3.2 may be a version or a measure
+        score = 0.55 if is_padded or sep == "/" else 0.45
+    return dated(view, begin if era is None else era.start(), stop, score, "numeric_date")
+
+
+def _month_and_day(view: str, match: "re.Match[str]") -> Finding:
+    begin, stop = match.span()
+    before = max(0, begin - REACH)
+    is_in_series = (view[begin - 1 : begin] == "-" and RANGE_BEFORE.search(view, before, begin) is None) or (
+        view[stop : stop + 1] == "-" and view[stop + 1 : stop + 2].isdigit() and RANGE_AFTER.match(view, stop) is None
+    )
+    if is_in_series or NO_DATE_BEFORE.search(view, before, begin) or NO_DATE_AFTER.match(view, stop):
+        score = 0.2
+    elif DAY_WORD_AFTER.match(view, stop) or DAY_WORD_BEFORE.search(view, before, begin) or match[0][0] == "0":
+        score = 0.85
+    else:
+        score = 0.35 if match[0] in FRACTIONS and view[begin - 1 : begin] not in ("\n", "") else 0.55
+    return dated(view, begin, stop, score, "month_and_day")
