@@ -32,7 +32,7 @@ def write_whole(target: Path, data: bytes, *, private: bool = False) -> None:
 
 
 def write_streamed(target: Path, write: Callable[[IO[bytes]], object], *, private: bool = False) -> None:
-    """Write a file by a function: into a temporary file, which is then renamed to the target.
+    """Call a function that writes a temporary file, and then rename this file to the target.
 
     target (Path): The file. An existing file is replaced, and its permissions are kept. Symbolic links are followed;
         devices and pipes, such as /dev/stdout, are written to directly.
@@ -216,7 +216,7 @@ def _locked(path: Path, target: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _is_same(handle: int, path: Path) -> bool:
-    """Return whether an open file is still the file at a path."""
+    """Return whether the file descriptor `handle` is open on the file that is now at the path."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

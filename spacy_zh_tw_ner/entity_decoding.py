@@ -82,7 +82,7 @@ def add_evidence(emissions: FloatsT, evidence: Evidence, first: int = 0) -> Floa
 class EntityDecoder:
     """Decodes emissions into entities with the transitions of one component.
 
-    scheme (TagScheme): The tags of the component.
+    scheme (TagScheme): The tags of the component, one per column of the emissions.
     transitions (Transitions): Constrained transition scores, not divided by the temperature.
     temperature (float): Temperature (temperature scaling), by which all scores are divided.
     min_score (float): If 0, the entities are those of the best path. Otherwise all spans with at least this probability
@@ -110,14 +110,14 @@ class EntityDecoder:
         emissions (np.ndarray): (n_rows, n_tags) emissions of all texts, one row per token.
         lengths (Sequence[int]): Number of tokens of each text.
         white_space (Optional[WhiteSpace]): White space in these tokens; None if there is none.
-        evidence (Evidence): Evidence for these rows.
-        RETURNS (list[Prediction]): One for each text.
+        evidence (Evidence): Bonuses for emissions, with row indices into `emissions`.
+        RETURNS (list[Prediction]): One for each text, with token indices that start at 0 in each text.
         RAISES (ZhTwNerError): If emissions are not finite, or a text has no legal path.
         """
         scores = self._scores(emissions, white_space, evidence)
         posterior = infer(scores, lengths, self._transitions)
         if self._min_score:
-            found = self._read(probable_segments(posterior, self._scheme.patterns(), self._min_score))
+            found = self._resolve(probable_segments(posterior, self._scheme.patterns(), self._min_score))
         else:
             # All tags can be read together: paths are legal, so that no entity continues in the next text.
             tags = decode(scores, lengths, self._transitions)
@@ -133,7 +133,7 @@ class EntityDecoder:
 
         chunks (Iterable[np.ndarray]): (n, n_tags) emissions of chunks of the text, in order.
         white_space (Optional[WhiteSpace]): White space in the text; None if there is none.
-        evidence (Evidence): Evidence for the text.
+        evidence (Evidence): Bonuses for emissions, with row indices into the whole text.
         RETURNS (Prediction): Equal to the result of `decode` for the whole text.
         RAISES (ZhTwNerError): If the emissions cannot be written to disk, or are not finite.
         """
@@ -151,7 +151,7 @@ class EntityDecoder:
         """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
         emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
-        white_space (Optional[WhiteSpace]), evidence (Evidence): White space and evidence of the whole text.
+        white_space (Optional[WhiteSpace]), evidence (Evidence): As in `decode`, for the whole text.
         first (int): Number of rows of the text before the chunk.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """
@@ -169,24 +169,25 @@ class EntityDecoder:
         """Decode the entities of one text from the scores of all its tokens, (n_rows, n_tags)."""
         long = LongSequence(rows, self._transitions)
         if self._min_score:
-            found = list(self._read(long.probable_segments(self._scheme.patterns(), self._min_score)))
+            found = list(self._resolve(long.probable_segments(self._scheme.patterns(), self._min_score)))
             return Prediction(tuple(entity for entity, _ in found), tuple(score for _, score in found))
         tags = long.decode()
         entities = self._scheme.entities(tags)
         starts, ends = [entity.start for entity in entities], [entity.end for entity in entities]
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
-    def _read(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
-        """Resolve overlaps of candidates, and yield entities with their scores."""
+    def _resolve(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
+        """Choose among overlapping candidates (see `choose`); yield the chosen ones as entities with their scores."""
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score
 
 
 def _by_text(found: Iterator[tuple[Entity, float]], lengths: Sequence[int]) -> Iterator[Prediction]:
-    """Split entities by text, and convert their offsets to tokens of the text.
+    """Divide the entities of a batch into one prediction per text.
 
-    found (Iterator[tuple[Entity, float]]): Entities in order, with offsets in rows of the batch, and their scores.
+    found (Iterator[tuple[Entity, float]]): Entities in order, with their scores. Their token indices count through all
+        texts of the batch; in the predictions, they start at 0 in each text.
     lengths (Sequence[int]): Number of tokens of each text.
     """
     entity, score = next(found, (None, 0.0))

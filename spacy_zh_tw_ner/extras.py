@@ -65,8 +65,8 @@ def import_toml() -> ModuleType:
 def install_hint(extra: str) -> str:
     """Return the command that installs an extra.
 
-    This package is in no package index. So the command installs it with the extra from the folder that it was installed
-    from; if that folder does not exist, it installs the packages that the extra lists. Square brackets are in quotes,
+    This package is in no package index. So the command gives pip the source folder of this package, with the extra. If
+    there is no such folder, the command names the packages that the extra requires. Square brackets are in quotes,
     since zsh would expand them.
 
     extra (str): Name of the extra, such as "parquet".
@@ -117,7 +117,7 @@ def _requirements(extra: str) -> list[str]:
 
 
 def _declared() -> list[str]:
-    """Return all declared requirements, with the marker of their extra."""
+    """Return all requirements in the metadata of this package, with their markers, such as `; extra == "parquet"`."""
     found = _distribution()
     return (found.requires or []) if found is not None else []
 

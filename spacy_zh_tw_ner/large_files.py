@@ -34,7 +34,8 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
     """Context manager: let `store` write to the folder of a pipeline that is being saved.
 
     pipeline (Path): The folder of the pipeline.
-    whole (bool): Whether all components are saved. If so, old files that no component has stored are removed.
+    whole (bool): Whether all components are saved. If so, files of earlier saves that `store` has not written again are
+        removed at the end of the block.
     """
     folder, names = pipeline / FOLDER, set[str]()
     token = _written.set((folder, names))

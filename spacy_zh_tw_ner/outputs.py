@@ -45,7 +45,7 @@ def output_folder(
     target (Path): The output folder. Symbolic links are followed.
     force (bool): Whether to replace a folder that this package has written.
     inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
-    source (Iterable[Path]): Further inputs, of which the target may be one if `force` is set.
+    source (Iterable[Path]): More inputs. As for `inputs`, but the target may be one of them, if `force` is set.
     RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     inputs, source = list(inputs), list(source)
@@ -181,7 +181,7 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Return whether a relative path has the name of a file of a pipeline or exported model.
+    """Return whether a file may belong to a pipeline or exported model, by its path relative to their folder.
 
     components (set[str]): Names of the components of the pipeline.
     """
@@ -198,14 +198,14 @@ def _names(meta: dict[str, Any]) -> set[str]:
 
 
 def _mark(folder: Path) -> None:
-    """Write the MARKER of an output folder."""
+    """Write the file MARKER into an output folder: it lists all other files of the folder."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
     (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _json_of(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if the file is missing, too large, or holds anything else."""
+    """Return the object in a JSON file; an empty dictionary if the file is missing, too large or not an object."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_JSON:
             return {}
@@ -227,6 +227,6 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _listed(names: list[str], limit: int = 5) -> str:
-    """Return the first names, and the number of the others, for a message."""
+    """Join up to `limit` names with commas, for a message; if there are more, append their number."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

@@ -74,15 +74,15 @@ class _Hit(NamedTuple):
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
     """Recognizer of Presidio that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
-    supported_entities (Optional[list[str]]): Names to report, as in `NAMES`; default: all.
-    name (str): Name of this recognizer in results.
+    supported_entities (Optional[list[str]]): Presidio's names of the entities to report, see `NAMES`; default: all.
+    name (str): Name of this recognizer, which results have in their metadata.
     supported_language (str): Language that it is registered for; the rules read texts of any language.
     pipeline (Language | str | None): A spaCy pipeline, or its folder or package, whose entities, such as persons, are
-        reported as well. Where its entities and those of the rules overlap, `zh_tw_pii` decides; it is applied after
-        the pipeline, unless the pipeline has it.
-    min_score (float): Findings of the rules with a lower score are left out.
+        reported as well. If the pipeline has no component `zh_tw_pii`, one is applied to its documents. That component
+        decides between overlapping entities of the pipeline and the rules.
+    min_score (float): Entities found by the rules with a lower score are left out.
     settings (Any): Further arguments of Presidio's `EntityRecognizer`, such as `score_thresholds`.
-    RAISES (SettingError): For a name that is not found, or a `min_score` outside of 0 to 1.
+    RAISES (SettingError): For an unknown name in `supported_entities`, or a `min_score` outside of 0 to 1.
     """
 
     def __init__(
@@ -144,7 +144,10 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Return a pipeline, and a component that adds the findings of the rules to its documents."""
+    """Return the loaded pipeline, and a function that adds the entities found by the rules to a document.
+
+    The function does nothing if the pipeline itself applies the rules.
+    """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline
 
@@ -165,10 +168,10 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
     """Operator of Presidio's anonymizer that applies the actions of a masking policy; see `masking_operators`."""
 
     def operate(self, text: str, params: Mapping[str, Any]) -> str:
-        """Return what replaces an entity.
+        """Return the text that replaces an entity.
 
-        text (str): The entity.
-        params (Mapping[str, Any]): The replacer, and `entity_type`, which Presidio adds.
+        text (str): The text of the entity.
+        params (Mapping[str, Any]): `replacer`, from `masking_operators`, and `entity_type`, which Presidio adds.
         """
         replacer: Replacer = params[REPLACER]
         return replacer(_label_of(params["entity_type"]), text)[1]
@@ -179,20 +182,20 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
             raise UsageError(Errors.ZT885.format(name=self.operator_name()))
 
     def operator_name(self) -> str:
-        """Return the name under which configurations find this operator."""
+        """Return the name of this operator, which an `OperatorConfig` has."""
         return "zh_tw_mask"
 
     def operator_type(self) -> OperatorType:
-        """Return that it anonymizes."""
+        """Return `OperatorType.Anonymize`: this operator replaces text, and does not restore it."""
         return OperatorType.Anonymize
 
 
 def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> dict[str, OperatorConfig]:
     """Return the operators for `AnonymizerEngine.anonymize`, to which `MaskingOperator` was added.
 
-    The engine passes one entity after the other, from the last to the first: placeholders are numbered in this order,
-    and on through all texts for which the same operators are used, as are pseudonyms. Repetitions that the analyzer
-    has not reported stay as they are; `mask_results` masks these, too.
+    The engine replaces the entities of a text from the last to the first, and placeholders are numbered in this order.
+    If the same operators are used for several texts, the numbers continue, and the same entity gets the same
+    replacement. Repetitions of an entity that the analyzer has not reported are not masked; `mask_results` masks them.
 
     policy (Optional[MaskingPolicy]): Actions by label. Without a `default`, all other labels that the analyzer reports
         are replaced by placeholders, as Presidio replaces them.
@@ -207,12 +210,14 @@ def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None 
 def mask_results(
     text: str, results: Iterable[RecognizerResult], policy: MaskingPolicy | None = None, *, key: bytes | None = None
 ) -> Masked:
-    """Mask what Presidio's analyzer has found, without its anonymizer: with a map for `unmask`, and all repetitions.
+    """Mask the results of Presidio's analyzer without its anonymizer.
+
+    Other occurrences of the same texts are also masked. The result has a map for `unmask`.
 
     text (str): The text.
     results (Iterable[RecognizerResult]): Results of any recognizers.
     policy (Optional[MaskingPolicy]), key (Optional[bytes]): See `masking_operators`.
-    RETURNS (Masked): The masked text, and what was replaced.
+    RETURNS (Masked): The masked text, and the replacements.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     found = [Found(each.start, each.end, _label_of(each.entity_type), each.score) for each in results]

@@ -30,6 +30,6 @@ def return_freed_memory() -> None:
 
 
 def find_trim() -> Callable[[], object]:
-    """Return a call of glibc's `malloc_trim`; with other C libraries, a function that does nothing."""
+    """Return a function that calls glibc's `malloc_trim(0)`; with other C libraries it does nothing."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     return partial(trim, 0) if trim is not None else lambda: None

@@ -34,7 +34,7 @@ def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
 
 
 def is_interruptible() -> bool:
-    """Return whether a function is installed, so that work should be done in smaller chunks."""
+    """Return whether a function is installed. If so, callers should process smaller chunks between safe points."""
     return _interrupt.get() is not None
 
 

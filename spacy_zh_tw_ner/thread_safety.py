@@ -1,8 +1,9 @@
 """Let several threads and forked processes predict with the same torch modules.
 
 The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode for
-a prediction and back to training mode afterwards, so that another thread may predict with dropout. Here, a module is
-always in evaluation mode, except in the forward and backward passes of training, which hold an exclusive lock.
+a prediction and back to training mode afterwards. If another thread is still predicting then, it predicts with dropout.
+Here, a module is always in evaluation mode, except in the forward and backward passes of training, which hold an
+exclusive lock.
 
     predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
     predict ────┐     │                 │                        │
@@ -96,7 +97,10 @@ class ModeLock:
 
     @contextmanager
     def training(self, module: torch.nn.Module) -> Iterator[None]:
-        """Context manager: hold the lock exclusively, with the module in training mode; then in evaluation mode."""
+        """Context manager: hold the lock exclusively, with the module in training mode.
+
+        At the end, the module returns to evaluation mode. One thread may enter the context several times.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._trainer in (None, get_ident()))
             self._trainer = get_ident()  # from here on, no prediction begins

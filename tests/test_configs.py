@@ -31,7 +31,7 @@ def config(request: pytest.FixtureRequest) -> Path:
 
 
 # The checkpoint that stands for the one that a config names
-FAMILIES = {"transformer": "bert", "lora": "bert", "qlora": "qwen2", "curated": "bert"}
+FAMILIES = {"transformer": "bert", "lora": "bert", "qlora": "qwen2", "curated": "bert", "e5-small": "bert"}
 
 
 @pytest.fixture(autouse=True)

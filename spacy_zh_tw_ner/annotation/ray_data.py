@@ -45,7 +45,7 @@ class RayWorker:
         self.work = Worker(job, 0 if gpu else None)  # Ray makes only its own GPU visible to each actor
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Annotate the chunk in a row, and return the row with the counts added as `done_…`."""
+        """Annotate the chunk that a row describes. Return the row with the counts in added columns named `done_…`."""
         chunk = Chunk(**{name: int(value) for name, value in row.items()})
         return {**row, **{f"done_{name}": value for name, value in asdict(self.work(chunk)).items()}}
 
@@ -114,7 +114,7 @@ def _start(workers: int, address: str | None) -> None:
 
 
 def _require_reachable(address: str | None) -> None:
-    """Check that a cluster answers at an address. Ray itself waits for minutes, and then ends the process.
+    """Check that an address accepts connections. If none did, Ray would wait for minutes and then end this process.
 
     RAISES (OSError): If the connection fails.
     """
@@ -124,6 +124,6 @@ def _require_reachable(address: str | None) -> None:
 
 
 def _absolute(pipeline: str) -> str:
-    """Return the name of a package, or the absolute path of a folder, since workers have another working directory."""
+    """Make the path of a folder absolute, since actors have another working directory. Package names are unchanged."""
     is_package = is_installed(pipeline) and not is_exported(Path(pipeline))
     return pipeline if is_package else str(Path(pipeline).resolve())

@@ -59,7 +59,7 @@ class LoadedChunk:
 
     table (pyarrow.Table | None): All rows and columns of the chunk, if the input is Parquet.
     records (list[InputRecord]): The readable records, in file order.
-    rejects (list[RejectedRecord]): The other records.
+    rejects (list[RejectedRecord]): The records that cannot be read.
     """
 
     table: Any = None
@@ -161,7 +161,7 @@ class ChunkReader:
         return loaded
 
     def _table(self, chunk: Chunk) -> Any:
-        """Return the rows of a chunk. A row group is decoded once, and its chunks are taken in turn."""
+        """Return the rows of a chunk. If chunks are requested in file order, each row group is decoded only once."""
         if self._next[0] != chunk.group or self._next[1] > chunk.start:
             self._rows, self._next = self._group(chunk.group), (chunk.group, 0)
         for start, table in self._rows:
@@ -173,9 +173,9 @@ class ChunkReader:
     def _group(self, group: int) -> Iterator[tuple[int, Any]]:
         """Yield the rows of a row group in tables of `chunk_size` rows; the last table may have fewer.
 
-        Arrow's own batches may be smaller, so they are joined.
+        Arrow may return smaller batches, so batches are joined.
 
-        YIELDS (tuple[int, pyarrow.Table]): First row of the table in the row group, and the table.
+        YIELDS (tuple[int, pyarrow.Table]): Index of the table's first row in the row group, and the table.
         """
         import pyarrow as pa
 

@@ -60,7 +60,7 @@ def unmask_file(
 
 
 class _Restorer:
-    """Restores masked texts, which must come in the order of the map.
+    """Restores masked texts. It must be called with the texts in the order of the records in the map.
 
     source (Path): The masked file, for error messages.
     maps (Path): The map.
@@ -74,14 +74,14 @@ class _Restorer:
     def __call__(self, text: str, line: int) -> str:
         map = next(self._maps, None)
         if map is None:
-            raise CorpusError(Errors.ZT879.format(path=self._path, seen="fewer", source=self._source))
+            raise CorpusError(Errors.ZT879.format(path=self._path, more_or_fewer="fewer", source=self._source))
         self.count += 1
         return unmask(text, map, what=f"{self._source}, line {line}")
 
     def finish(self) -> None:
         """Raise a CorpusError if the map has more records than the file."""
         if next(self._maps, None) is not None:
-            raise CorpusError(Errors.ZT879.format(path=self._path, seen="more", source=self._source))
+            raise CorpusError(Errors.ZT879.format(path=self._path, more_or_fewer="more", source=self._source))
 
 
 def _lines(source: Path) -> Iterator[tuple[int, bytes]]:

@@ -35,23 +35,23 @@ class AnnotatedRecord(NamedTuple):
 
 
 class PartWriter(Protocol):
-    """Collects the annotated records of one chunk, and returns the content of its file.
+    """Collects the annotated records of one chunk, and serializes them as the content of the file for this chunk.
 
     job (AnnotationJob): Input and output.
-    loaded (LoadedChunk): The chunk, for the other fields of the records.
+    loaded (LoadedChunk): The chunk that was read; it holds the other columns of a Parquet input.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None: ...
 
     def add(self, annotated: AnnotatedRecord) -> None:
-        """Add a record. Its document is copied, so it may be released afterwards."""
+        """Add a record. The writer copies its document, so the caller need not keep the document in memory."""
 
     def to_bytes(self) -> bytes:
         """Return the content of the file."""
 
 
 class JsonLinesWriter:
-    """Writes JSON lines: all fields of the input, and the entities."""
+    """Writes JSON lines: each line has all fields of its record, and the entities."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         self.job, self.loaded = job, loaded
@@ -85,8 +85,8 @@ class TextLinesWriter:
 class ParquetWriter:
     """Writes Parquet.
 
-    A Parquet input keeps all its columns. Other inputs give the columns of text and entities, and `meta` with all other
-    fields as JSON.
+    The output has all columns of a Parquet input, and a column of entities. For other inputs it has three columns: the
+    text, the entities, and `meta`, which holds all other fields as JSON.
     """
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
@@ -119,7 +119,7 @@ class ParquetWriter:
 
 
 class DocBinWriter:
-    """Writes `.spacy`: scores are in `doc.spans`, and other fields are JSON in `doc.user_data["meta"]`."""
+    """Writes `.spacy`. Scores are in `doc.spans`; the other fields of a record are JSON in `doc.user_data["meta"]`."""
 
     def __init__(self, job: AnnotationJob, loaded: LoadedChunk) -> None:
         from spacy.tokens import DocBin
@@ -154,7 +154,7 @@ def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> N
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join Parquet parts to one file, with row groups of about `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
+    """Join Parquet parts to one file. A row group ends when it has `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -169,7 +169,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join `.spacy` parts to one `DocBin`, which is in memory as a whole. `job` is unused."""
+    """Join `.spacy` parts to one `DocBin`, which must fit into memory. `job` is unused."""
     from spacy.tokens import DocBin
 
     whole = DocBin(store_user_data=True)
@@ -187,9 +187,11 @@ JOIN: dict[str, Callable[[AnnotationJob, Iterable[Path], IO[bytes]], None]] = {
 
 
 def require_room(job: AnnotationJob, tokens: int) -> None:
-    """Check that the output format can hold a number of tokens; only `.spacy` has a limit.
+    """Check that the output can hold all tokens. Only the format `.spacy` has a limit.
 
-    RAISES (OutputError): If there are too many tokens.
+    job (AnnotationJob): The job, for its output format.
+    tokens (int): Number of tokens of all documents so far.
+    RAISES (OutputError): If there are more tokens than a `DocBin` can hold.
     """
     if job.writes == "spacy" and tokens > doc_bin_tokens():
         raise OutputError(Errors.ZT529.format(tokens=tokens, limit=doc_bin_tokens()))
@@ -224,7 +226,7 @@ def _entities_type() -> Any:
 def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
     """Return the entities of a record as dictionaries for JSON, with offsets in code points.
 
-    `score` is None without scores, and `normalized` is left out without a normal form.
+    If an entity has no score, its `score` is None. If it has no normal form, it has no key `normalized`.
     """
     text = annotated.record.text
     return [

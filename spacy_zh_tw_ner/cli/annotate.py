@@ -43,7 +43,12 @@ def annotate_cli(
         "--address",
         help="Address of a Ray cluster; all its nodes must have IN, OUT and the pipeline at the same paths.",
     ),
-    force: bool = typer.Option(False, "--force", "-F", help="Annotate from the start, and replace OUT."),
+    force: bool = typer.Option(
+        False,
+        "--force",
+        "-F",
+        help="Replace OUT. An interrupted job with the same settings continues; parts of another job are discarded.",
+    ),
 ) -> None:
     """Annotate the texts of a file in several processes.
 

@@ -27,7 +27,7 @@ def calibrate_cli(
 ) -> None:
     """Calibrate the scores of a pipeline by temperature scaling on held-out data.
 
-    After calibration, of the entities with a score of 0.8 about 80 % are correct.
+    A calibrated score is the probability that an entity is correct: of entities with score 0.8, about 80 % are.
     """
 
     from ..atomic_writes import write_whole

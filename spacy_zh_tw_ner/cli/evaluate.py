@@ -56,8 +56,9 @@ def evaluate_cli(
 ) -> None:
     """Score pipelines on a corpus: precision, recall and F of exact spans, with 95 % bootstrap intervals.
 
-    Scores are micro, macro, by label, by length, of boundaries alone and of labels alone, with counts of each kind of
-    error. --page, --matrix and --diagram are about the last pipeline.
+    Precision, recall and F are printed as micro and macro averages, by label and by length. They are also computed for
+    boundaries without labels, and for labels without boundaries. Errors are counted by kind. If there are several
+    pipelines, --page, --matrix and --diagram show the last one.
     """
 
     from ..atomic_writes import write_whole

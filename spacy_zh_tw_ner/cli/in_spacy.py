@@ -1,4 +1,7 @@
-"""Add the commands to spaCy's command line, as `python -m spacy zh-tw-ner …`; spaCy loads this entry point first."""
+"""Add the commands to spaCy's command line, as `python -m spacy zh-tw-ner …`.
+
+spaCy imports this module through the entry point group `spacy_cli`, before it parses the command line.
+"""
 
 from spacy.cli._util import app
 

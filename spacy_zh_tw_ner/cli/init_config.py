@@ -78,7 +78,7 @@ def _is_terminal() -> bool:
 
 
 def next_commands(config: Any, target: Path, preset: str) -> list[list[str]]:
-    """Return the command that trains with a config and, for a Transformer, the command that plans its memory.
+    """Return the command that trains with a config and, for a Transformer, the command that estimates its GPU memory.
 
     config (Config): The config.
     target (Path): The file to which it was written.

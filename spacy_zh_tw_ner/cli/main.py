@@ -1,6 +1,7 @@
 """Define the command group `zh-tw-ner`: registration of commands, common options, and error handling.
 
-Exit status 0: success. 1: error. 2: invalid command line, or the config of `plan` does not fit. 130: interrupted.
+The exit status is 0 for success, 1 for an error, 2 for an invalid command line, and 130 for an interruption. `plan`
+also returns 2, if the config does not fit into GPU memory as it is.
 """
 
 import errno
@@ -113,15 +114,15 @@ def describe(error: BaseException, command: str) -> str:
         message = Errors.ZT676.format(path=error.filename or command, reason=error.strerror, remedy=remedy)
     elif isinstance(error, ModuleNotFoundError) and (hint := package_hint(error.name or "")):
         message = Errors.ZT680.format(package=(error.name or "").partition(".")[0], hint=hint)
-    elif isinstance(error, OSError) or _is_of_spacy(error):
-        message = Errors.ZT677.format(reason=str(error).strip())
+    elif isinstance(error, OSError) or _is_spacy_user_error(error):
+        message = Errors.ZT677.format(command=command, reason=str(error).strip())
     return message
 
 
-def _is_of_spacy(error: BaseException) -> bool:
-    """Return whether an error is one of spaCy about a config or file, whose message is for users.
+def _is_spacy_user_error(error: BaseException) -> bool:
+    """Return whether spaCy raised an error because of a config or file, so that its message helps users.
 
-    spaCy has no classes for such errors, so they are recognized by the code in their messages, such as [E050].
+    For errors about files, spaCy has no exception classes. They are recognized by the code in the message, like [E050].
     """
     from catalogue import RegistryError
     from confection import ConfigValidationError

@@ -47,7 +47,13 @@ def mask_cli(
     workers: int = typer.Option(0, "--workers", "-w", min=0, help=WORKERS_HELP),
     gpu: bool = typer.Option(False, "--gpu", help=WORKER_GPU_HELP),
     chunk_size: int = typer.Option(500, "--chunk-size", min=1, help=CHUNK_SIZE_HELP),
-    force: bool = typer.Option(False, "--force", "-F", help="Mask from the start, and replace OUT and the map."),
+    force: bool = typer.Option(
+        False,
+        "--force",
+        "-F",
+        help="Replace OUT and the map. An interrupted job with the same settings continues; the parts of another one "
+        "are discarded.",
+    ),
 ) -> None:
     """Mask the personal data in a file of texts.
 

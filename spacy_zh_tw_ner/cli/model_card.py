@@ -8,6 +8,8 @@ from .main import zh_tw_ner_cli
 from .options import FORCE_FOLDER, PIPELINE_HELP
 from .terminal import msg
 
+LICENSES = "LICENSES_SOURCES"  # `spacy package` includes a file of this name
+
 
 @zh_tw_ner_cli.command("model-card")
 def model_card_cli(
@@ -20,12 +22,15 @@ def model_card_cli(
     corpus: str = typer.Option("", "--corpus", help="Name of the training corpus."),
     corpus_license: str = typer.Option("", "--corpus-license", help="Licence of the training corpus."),
     license_: str = typer.Option("", "--license", help="Licence of the pipeline."),
+    license_file: Path | None = typer.Option(
+        None, "--license-file", help="Licences of parts of the pipeline, such as LICENSE.txt of its base model."
+    ),
     force: bool = FORCE_FOLDER,
 ) -> None:
     """Write a model card: labels, corpus, licence, scores by label, calibration, limits and citation.
 
-    If OUT is a folder, it becomes a copy of the pipeline with the card as README.md, and with description, licence and
-    corpus in meta.json, which `spacy package` uses.
+    If OUT is a folder, it becomes a copy of the pipeline with the card as README.md, with description, licence and
+    corpus in meta.json, and with --license-file as LICENSES_SOURCES. `spacy package` uses all three.
     """
     import shutil
 
@@ -35,12 +40,14 @@ def model_card_cli(
     from ..recognizers.pipelines import pipeline_folder, pipeline_places
     from ..untrusted import parse_json
 
+    if license_file is not None and output.suffix == ".md":
+        raise typer.BadParameter("--license-file needs a folder as OUT.")
     source = pipeline_folder(pipeline)
     if not (source / "config.cfg").is_file():  # a package holds its pipeline in a subfolder
         source = next(source.glob("*/config.cfg")).parent
     details = CardDetails(name or source.name, corpus, corpus_license, license_)
     scores = read_metrics(metrics) if metrics is not None else None
-    inputs = [*pipeline_places(pipeline), *([metrics] if metrics else [])]
+    inputs = [*pipeline_places(pipeline), *filter(None, [metrics, license_file])]
     if output.suffix == ".md":
         require_new(output, force=force, inputs=inputs)
         meta = parse_json((source / "meta.json").read_bytes())
@@ -49,4 +56,6 @@ def model_card_cli(
         with output_folder(output, force=force, inputs=inputs) as folder:
             shutil.copytree(source, folder, dirs_exist_ok=True)
             write_card_into(folder, details, scores)
+            if license_file is not None:
+                shutil.copyfile(license_file, folder / LICENSES)
     msg.good(f"Wrote {output}.")

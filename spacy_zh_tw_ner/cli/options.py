@@ -82,7 +82,7 @@ def pick(value: str, choices: Iterable[str]) -> str:
 def use_gpu(gpu_id: int) -> None:
     """Select the device on which pipelines are loaded from now on.
 
-    Print a message if only the encoders can run on the GPU.
+    Print a message if only the encoders can run on the GPU, because CuPy is missing.
 
     gpu_id (int): Number of the GPU, or -1 for the CPU.
     RAISES (DeviceError): If there is no such GPU.
@@ -98,9 +98,9 @@ def check_drop(data: Path, before: float, after: float, *, limit: float, ignore:
 
     data (Path): The corpus on which F was measured.
     before, after (float): Micro F of exact spans before and after quantization, 0 to 100.
-    limit (float): Largest allowed drop, in points of F.
+    limit (float): Largest allowed difference `before - after`.
     ignore (bool): Print a warning instead of raising an error.
-    instead (str): The value of `--to` that loses less, for the message.
+    instead (str): The value of `--to` that the message recommends, because it lowers F less.
     RAISES (ValueError): If F falls by more than the limit and `ignore` is False.
     """
     drop = before - after

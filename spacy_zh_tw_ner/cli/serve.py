@@ -121,8 +121,8 @@ def _read_key(path: Path | None) -> str:
 
     path (Optional[Path]): The file; None for the environment variable.
     RETURNS (str): The key; empty if none is set.
-    RAISES (ServiceError): If the file cannot be read, or the key is empty (anyone could use the service) or cannot be
-        sent in a header (nobody could).
+    RAISES (ServiceError): If the file cannot be read, or the key is empty, not UTF-8 or too long, or has line
+        breaks or control characters.
     """
     if path is not None:
         try:

@@ -75,7 +75,7 @@ def train_cli(
 
 
 def _require_settings(arguments: list[str]) -> None:
-    """Check that the other arguments are settings of the config, such as --training.max_steps 2000.
+    """Check that all unknown options are settings of the config with a value, such as --training.max_steps 2000.
 
     arguments (list[str]): The arguments that are not options of `train`.
     RAISES (typer.BadParameter): If one is not a setting, or has no value.
@@ -92,7 +92,7 @@ def _require_settings(arguments: list[str]) -> None:
 
 
 def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Return the inputs of a run: the values of [paths], and the source pipelines of components."""
+    """Return the paths that a config reads from: the values of [paths], and the `source` pipelines of components."""
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]
     return (Path(value) for value in values if isinstance(value, str) and value)

@@ -79,15 +79,21 @@ class CRFComponent(Pipe):
 
     @abstractmethod
     def batch_emissions(self, docs: list[Doc]) -> FloatsT:
-        """Return the emissions of short documents, computed as one batch: (n_rows, n_tags) float32, in order."""
+        """Compute the emissions of short documents as one batch.
+
+        RETURNS (np.ndarray): (n_rows, n_tags) float32; the rows are the tokens of all documents, in order.
+        """
 
     @abstractmethod
     def emission_chunks(self, doc: Doc) -> Iterator[FloatsT]:
-        """Yield the emissions of a long document in chunks: (n, n_tags) float32, in order."""
+        """Compute the emissions of a long document in chunks of consecutive tokens.
+
+        YIELDS (np.ndarray): (n, n_tags) float32, one row per token; the chunks are in the order of the tokens.
+        """
 
     @abstractmethod
     def transitions(self) -> Transitions:
-        """Return the transition scores, in which illegal transitions are forbidden by PENALTY."""
+        """Return the transition scores. Illegal transitions have the score PENALTY."""
 
     @abstractmethod
     def _require_trained(self) -> None:
@@ -154,7 +160,7 @@ class CRFComponent(Pipe):
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """Find the entities of documents without changing them.
 
-        Spans in `doc.spans["gazetteer"]` are evidence that makes entities more probable; see `Gazetteer`.
+        Spans in `doc.spans["gazetteer"]` are evidence: they raise the probability of these entities, see `Gazetteer`.
 
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Prediction]): Entities with scores, one prediction per document.
@@ -200,11 +206,13 @@ class CRFComponent(Pipe):
             write_scores(doc, Prediction(tuple(scored), tuple(scores[entity] for entity in scored)))
 
     def emissions(self, docs: list[Doc]) -> tuple[FloatsT, list[int]]:
-        """Compute emissions, to which no temperature, evidence or mask is applied; long documents in chunks.
+        """Compute the emissions of documents, before temperature, gazetteer evidence and masks are applied.
+
+        Long documents are encoded in chunks.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32 emissions of all documents, and the number of
-            rows of each document.
+        RETURNS (tuple[np.ndarray, list[int]]): (n_rows, n_tags) float32, one row per token of all documents, and
+            the number of rows of each document.
         """
         found = map_by_length(docs, self._split_emissions, lambda doc: np.concatenate(list(self.emission_chunks(doc))))
         nothing = np.empty((0, len(self.scheme)), np.float32)
@@ -215,12 +223,12 @@ class CRFComponent(Pipe):
         return np.split(self.batch_emissions(docs), np.cumsum([len(doc) for doc in docs])[:-1])
 
     def potentials(self, docs: list[Doc]) -> tuple[FloatsT, list[int], Transitions]:
-        """Compute emissions and transitions of the CRF, to which no temperature or evidence is applied.
+        """Compute the emissions and transitions of the CRF, before temperature and gazetteer evidence are applied.
 
         docs (list[Doc]): The documents.
-        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions of all documents, masked so that
-            no entity begins or ends with white space; the number of rows of each document; and the constrained
-            transitions.
+        RETURNS (tuple[np.ndarray, list[int], Transitions]): (n_rows, n_tags) emissions, one row per token of all
+            documents, masked so that no entity begins or ends with white space; the number of rows of each document;
+            and the transitions, where illegal ones have the score PENALTY.
         """
         rows, lengths = self.emissions(docs)
         return mask_edges(rows, docs, self.scheme), lengths, self.transitions()
@@ -232,7 +240,7 @@ class CRFComponent(Pipe):
         return mask
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Score predictions with `scorer`, and warn of gold labels that the component does not have.
+        """Score predictions with `scorer`, and warn of gold labels that the component cannot predict.
 
         examples (Iterable[Example]): Gold and predicted documents.
         RETURNS (dict[str, Any]): The scores.

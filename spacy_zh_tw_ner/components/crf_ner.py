@@ -125,7 +125,7 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return map(partial(to_numpy, self.model.ops), predict_chunks(self.model, doc))
 
     def transitions(self) -> Transitions:
-        """Return the learnt transition scores, in which illegal transitions are forbidden by PENALTY."""
+        """Return the learnt transition scores. Illegal transitions have the score PENALTY."""
         layer: Model[EmissionsT, EmissionsT] = self.model.get_ref("transitions")
         scores = Transitions(
             *(to_numpy(self.model.ops, layer.get_param(name)) * layer.attrs["rate"] for name in Transitions._fields)
@@ -249,10 +249,10 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         return self
 
     def _check_loaded(self) -> None:
-        """Check labels, temperature, and the arrays of output layer and transitions.
+        """Check the loaded labels, temperature, and arrays of the output layer and of the transitions.
 
-        RAISES (UnreadableFileError): If `CRFComponent._check_loaded` does, or if the shapes of the arrays do not fit
-            the number of labels.
+        RAISES (UnreadableFileError): If the labels are not distinct strings, the temperature is out of range, or the
+            shapes of the arrays do not fit the number of labels.
         """
         super()._check_loaded()
         # A component that was saved before its initialization has no arrays. `predict` raises an error then.

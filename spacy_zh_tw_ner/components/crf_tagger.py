@@ -1,4 +1,7 @@
-"""Thinc model of the CRF head: docs → emissions. It also holds the transitions; `crf` has decoding and gradients."""
+"""Thinc model of the CRF head: docs → emissions.
+
+The model also holds the transition scores. The package `crf` decodes both, and computes their gradients.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, cast
@@ -90,8 +93,8 @@ def _init_transitions(
 def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
     """Compute the emissions of a long document in chunks.
 
-    model (Model[list[Doc], list[Floats2d]]): The head's model. The layers after the encoder process each token by
-        itself.
+    model (Model[list[Doc], list[Floats2d]]): The model of `build_crf_tagger_v1`. Only its encoder needs the context of
+        a token; the layers after it are applied to each chunk separately.
     doc (Doc): The document.
     YIELDS (Floats2d): (n, n_tags) emissions in order; a single chunk if the encoder cannot encode in chunks.
     """
@@ -105,7 +108,7 @@ def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
 
 
 def resize_output(model: TaggerT, n_tags: int) -> None:
-    """Append tags to output layer and transitions; the existing tags keep their weights.
+    """Enlarge the output layer and transitions for more tags. The existing tags keep their weights; new ones get zeros.
 
     model (Model): The head's model, before or after its initialization.
     n_tags (int): New number of tags.
@@ -158,7 +161,7 @@ def check_tagger(model: TaggerT, n_tags: int) -> None:
 
 
 def _new_id() -> int:
-    """Return a layer id that no thinc model has."""
+    """Return a new layer id, which no other thinc layer has."""
     with Model.global_id_lock:
         Model.global_id += 1
         return Model.global_id
@@ -180,7 +183,7 @@ class WithoutDecay:
     thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
     transitions are equally probable.
 
-    optimizer (Optimizer): The wrapped optimizer. It receives all other attribute accesses and calls.
+    optimizer (Optimizer): The wrapped optimizer. It does all other updates, and has all other attributes.
     layers (Iterable[Model]): Layers whose own parameters must not decay.
     """
 

@@ -51,8 +51,8 @@ def make_crf_ensemble(
 class CRFEnsemble(CRFComponent):
     """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
 
-    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent. The settings of the members have
-    no effect.
+    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent. The same settings of the members
+    have no effect.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
@@ -97,7 +97,7 @@ class CRFEnsemble(CRFComponent):
         return (self._average(recognizers, chunks) for chunks in align_chunks(found))
 
     def transitions(self) -> Transitions:
-        """Return the average of the members' transitions, each divided by its member's temperature."""
+        """Return the average of the members' transition scores, after dividing them by each member's temperature."""
         found = []
         for member in self.members:
             recognizer = find_recognizer(member)
@@ -109,7 +109,7 @@ class CRFEnsemble(CRFComponent):
         return Transitions(*(np.mean(scores, axis=0) for scores in zip(*found, strict=True)))
 
     def _process(self, docs: list[Doc]) -> tuple[list[CRFComponent], list[list[Doc]]]:
-        """Run each member's components before its recognizer on copies of the documents.
+        """Copy the documents for each member, and process the copies with the components before its recognizer.
 
         RETURNS (tuple): The recognizer of each member, and the processed copies of each member.
         """
@@ -122,7 +122,15 @@ class CRFEnsemble(CRFComponent):
         return recognizers, copies
 
     def _average(self, recognizers: list[CRFComponent], emissions: list[FloatsT]) -> FloatsT:
-        """Average the emissions of the members: tags in the order of the ensemble, divided by the temperatures."""
+        """Average the emissions of the members.
+
+        Before that, each member's emissions are divided by its temperature, and their columns are reordered to the
+        ensemble's tags.
+
+        recognizers (list[CRFComponent]): The recognizer of each member.
+        emissions (list[np.ndarray]): (n_rows, n_tags) emissions of each member for the same tokens.
+        RETURNS (np.ndarray): (n_rows, n_tags) averaged emissions.
+        """
         cooled = (
             of_member[:, self._tag_order(recognizer)] / np.float32(recognizer.temperature)
             for recognizer, of_member in zip(recognizers, emissions, strict=True)
@@ -136,7 +144,7 @@ class CRFEnsemble(CRFComponent):
         return [tags.index(tag) for tag in self.scheme.tags]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialize the settings, and each member with its config."""
+        """Serialize the labels and temperature of the ensemble, and each member pipeline with its config."""
         members = [{"config": member.config.to_str(), "data": member.to_bytes()} for member in self.members]
         data: bytes = srsly.msgpack_dumps({"cfg": self.cfg, "members": members})
         return data
@@ -193,10 +201,11 @@ class CRFEnsemble(CRFComponent):
 
 
 def align_chunks(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[FloatsT]]:
-    """Split the emissions of several recognizers for one document at the same tokens.
+    """Divide the emissions of several recognizers for one document into chunks of the same tokens.
 
-    emissions (Sequence[Iterator[np.ndarray]]): Chunks of each recognizer, (n, n_tags) of any n.
-    YIELDS (list[np.ndarray]): One chunk per recognizer; all have the same number of rows.
+    emissions (Sequence[Iterator[np.ndarray]]): For each recognizer, the chunks that it computed: (n, n_tags) each. The
+        sizes n may differ between recognizers.
+    YIELDS (list[np.ndarray]): The emissions of the next tokens, one (n, n_tags) array per recognizer, with equal n.
     """
     parts = [next(chunks) for chunks in emissions]
     while any(map(len, parts)):

@@ -34,13 +34,14 @@ class Gazetteer(Pipe):
     """Finds listed words in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     Occurrences are evidence for every later `zh_tw_crf_ner`: for each token of the word, a bonus is added to the score
-    of the tag that makes the word an entity. The context may outweigh this evidence. A gazetteer can also be called on
-    a document without a pipeline, for example with the words of one request.
+    of the tag that makes the word an entity. The context may outweigh this evidence. A gazetteer need not be part of a
+    pipeline: call it on a document before the recognizer, for example with the words of one request.
 
     words (Mapping[str, Iterable[str]]): Label → words.
     bonus (float): Bonus per token, in log-odds; 2 makes a word of two characters about 50 times as probable.
-    override (bool): Write the words to `doc.ents` instead. Of words that overlap, the longer is kept. Earlier entities
-        are kept, and a later `zh_tw_crf_ner` adds entities that overlap none of these.
+    override (bool): Write the words to `doc.ents` as entities, instead of as evidence. Of words that overlap, the
+        longer is kept. Entities that `doc.ents` already has are kept, and words that overlap them are dropped. A later
+        `zh_tw_crf_ner` only adds entities that overlap none in `doc.ents`.
     name (str): Name of this instance.
     RAISES (ZhTwNerError): For a bonus that is not above 0, and for words that `add` does not accept.
     """
@@ -82,7 +83,7 @@ class Gazetteer(Pipe):
         return doc
 
     def find(self, doc: Doc) -> Iterator[Span]:
-        """Find all words, including words that overlap. Parts of a longer Latin word or number are not found.
+        """Find all listed words, also if they overlap. A part of a longer Latin word or number is not a match.
 
         doc (Doc): The document.
         YIELDS (Span): Each occurrence whose ends are token boundaries, with its label.

@@ -41,9 +41,9 @@ def find_recognizer(nlp: Language, name: str | None = None, kind: type[CRFCompon
 
 
 def run_before(nlp: Language, component: CRFComponent, docs: Iterable[Doc]) -> list[Doc]:
-    """Process documents with the components before a recognizer; it may listen to one of them.
+    """Process documents with the components before a recognizer, such as the encoder to which it listens.
 
-    The pipeline itself is not changed: `nlp.select_pipes` would disable components for other threads, too.
+    No component is disabled for this: `nlp.select_pipes` would disable it for other threads, too.
 
     nlp (Language): The pipeline.
     component (CRFComponent): The recognizer, a component of the pipeline.
@@ -78,7 +78,8 @@ def unknown_labels_message(nlp: Language, golds: Iterable[Doc]) -> str | None:
         those of an entity ruler.
     golds (Iterable[Doc]): Documents with gold entities.
     RETURNS (Optional[str]): A warning that lists the labels that the pipeline lacks, each with the number of gold
-        entities. None if it has all labels, if they have been reported before, or if no component decodes a CRF.
+        entities. None if there are no such labels, if all of them have been reported before, or if no component
+        decodes a CRF.
     """
     counts = count_labels(golds)
     recognizer: CRFComponent | None = None

@@ -47,19 +47,22 @@ def make_pii_finder(
 class PiiFinder(Pipe):
     """Finds identifiers, telephone numbers, addresses, accounts and other personal data by rules.
 
-    After `zh_tw_crf_ner`, entities that overlap are chosen by weighted interval scheduling: those with the largest
-    sum of score × tokens, where findings of rules have `priority` added to their scores. Before it, the findings stay,
-    as all earlier entities do. Entities without a score, such as those of a user, are kept in both cases.
+    If the component comes after `zh_tw_crf_ner`, its findings may overlap entities of the recognizer. Weighted interval
+    scheduling then chooses entities and findings that do not overlap, so that the sum of score × tokens is largest.
+    Before that, `priority` is added to the scores of findings. If the component comes before `zh_tw_crf_ner`, all
+    findings are kept, because the recognizer keeps earlier entities. In both cases, entities without a score, such as
+    those set by the user, are kept.
 
     `span._.score` is the score of the rule, and `span._.rule` its name. Both are also in `doc.spans["pii"].attrs`,
-    under "scores" and "rules", which a DocBin keeps.
+    under "scores" and "rules"; a DocBin stores these.
 
     labels (Optional[Collection[str]]): Labels to find; default: all of `spacy_zh_tw_ner.taiwan.LABELS`.
-    min_score (float): Findings with a lower score are left out, from 0 to 1. A lower value finds more and is wrong more
-        often: at 0.3, each number of eight digits with a valid check digit is a COMPANY_ID.
+    min_score (float): From 0 to 1. Findings with a lower score are left out. With a low value, more personal data is
+        found, and more findings are wrong: at 0.3, every number of eight digits with a valid check digit is a
+        COMPANY_ID.
     priority (float): Added to the score of each finding where it competes with an entity of a recognizer. Recognizers
         label numbers as CARDINAL or DATE with high probability, because they have no label that is more exact.
-    overwrite (bool): Replace entities without a score as well, where a finding overlaps them.
+    overwrite (bool): Also replace an entity without a score if a finding overlaps it.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
     """

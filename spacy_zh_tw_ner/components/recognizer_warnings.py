@@ -1,4 +1,4 @@
-"""Warnings of a recognizer, most of them once per component: wrong tokens, unusable annotations, unknown labels."""
+"""Warnings of a recognizer about wrong tokens, unusable annotations and unknown labels; most are given only once."""
 
 import re
 import warnings
@@ -19,7 +19,7 @@ TWO_IDEOGRAPHS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2}")
 
 
 class RecognizerWarnings:
-    """Gives the warnings of one component.
+    """Checks the input of one component, and gives its warnings.
 
     name (str): Name of the component, which the messages mention.
     """
@@ -35,7 +35,7 @@ class RecognizerWarnings:
             self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
-        """Warn of documents that another language's pipeline has made, or whose tokens are words."""
+        """Warn if tokens are Chinese words, not characters, as in documents from a pipeline of another language."""
         for doc in docs:
             word = next(_words(doc), None)
             if word is None:
@@ -47,7 +47,7 @@ class RecognizerWarnings:
                 self._warn_once("words", Warnings.ZT941.format(name=self._name, word=word))
 
     def check_gold(self, problems: GoldProblems, labels: Sequence[str]) -> None:
-        """Warn of gold annotations that cannot be used, or not without trimming.
+        """Warn of gold annotations that cannot be used, that were trimmed, or whose labels the component does not have.
 
         problems (GoldProblems): Problems of a batch.
         labels (Sequence[str]): Labels of the component.
@@ -96,7 +96,7 @@ class RecognizerWarnings:
 
 
 def _words(doc: Doc) -> Iterator[str]:
-    """Yield the tokens that have two Chinese characters in a row, and so are words."""
+    """Yield the texts of tokens that are Chinese words: they have at least two adjacent Chinese characters."""
     # Tokens of several Latin letters or digits are allowed, see CharTokenizer's `group`.
     for index in np.flatnonzero(doc.to_array(LENGTH) > 1).tolist():
         word = doc[index].text

@@ -38,8 +38,8 @@ def get_score(span: Span) -> float | None:
     """Return the score of an entity; `span._.score` calls it.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found exactly this entity. Entities
-        whose boundaries retokenizing has moved keep their scores.
+    RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found an entity with the same
+        boundaries and label. An entity keeps its score even if `doc.retokenize` moves its boundaries.
     """
     group = group_with_values(span.doc, SPANS_KEY, SCORES)
     if group is None:
@@ -59,10 +59,12 @@ def get_score(span: Span) -> float | None:
 def group_with_values(doc: Doc, key: str, name: str) -> CharacterSpans | None:
     """Return a span group that has one value per span, such as a score, in one of its attributes.
 
-    A plain SpanGroup, as reading from bytes creates it, is replaced by a `CharacterSpans`, which survives retokenizing.
+    A document that was read from bytes has a plain SpanGroup, whose spans would be wrong after `doc.retokenize`. It is
+    replaced by a `CharacterSpans` in the document.
 
-    doc (Doc), key (str): The group is `doc.spans[key]`.
-    name (str): The values are `attrs[name]` of the group.
+    doc (Doc): The document.
+    key (str): Key of the group in `doc.spans`.
+    name (str): Key of the values in the `attrs` of the group.
     RETURNS (Optional[CharacterSpans]): The group; None if it does not exist, or if the numbers of values and spans
         differ.
     """
@@ -92,15 +94,16 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Read a score from `doc.user_data`. Its keys have no labels, so the span must have the label of its entity."""
+    """Read the score of a span from `doc.user_data`. Return None if the span is not an entity of its label in `doc`."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
+    # The keys of user_data have no labels, so the label is compared with that of the entity.
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:
         return None
     return float(score)
 
 
 def _key(span: Span) -> KeyT:
-    """Return the key under which spaCy stores the extension attribute of a span."""
+    """Return the key in `doc.user_data` under which spaCy stores the value of `span._.score`."""
     return ("._.", EXTENSION, span.start_char, span.end_char)
 
 
@@ -113,7 +116,7 @@ def register_extension() -> None:
 
 
 def read_scores(doc: Doc) -> dict[Entity, float]:
-    """Return entity → score of the document, with the entities' current token indices."""
+    """Return a mapping from the scored entities of a document, with their current token indices, to their scores."""
     group = group_with_values(doc, SPANS_KEY, SCORES)
     if group is None:
         return {}
@@ -149,8 +152,8 @@ def write_evidence(doc: Doc, spans: Iterable[Span], bonus: float) -> None:
 def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
     """Read the evidence of documents, and convert it to bonuses of emissions.
 
-    The bonus of a span is added to the emission of its tag at each of its tokens. So a path that contains the whole
-    span gains most, and long words gain more than short ones.
+    A span that is an entity has one tag for each of its tokens. The bonus is added to the emission of this tag at each
+    token. So a tag path with the whole span as an entity gains most, and long spans gain more than short ones.
 
     docs (Sequence[Doc]): The documents.
     scheme (TagScheme): Tag scheme of the component.
@@ -172,7 +175,7 @@ def find_evidence(docs: Sequence[Doc], scheme: TagScheme) -> Evidence:
 
 
 def _bonuses(doc: Doc) -> list[float]:
-    """Return the bonus of each span in `doc.spans["gazetteer"]`; by default DEFAULT_BONUS."""
+    """Return the bonus of each span in `doc.spans["gazetteer"]`: DEFAULT_BONUS if the group has no bonuses."""
     if EVIDENCE_KEY not in doc.spans:
         return []
     group = doc.spans[EVIDENCE_KEY]

@@ -31,7 +31,8 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
     """Find tokens that are white space, or begin or end with it.
 
     parts (Sequence[Doc | Span]): Documents or parts of documents, with tokens of any length.
-    RETURNS (WhiteSpace): (n_tokens,) boolean masks for the concatenated tokens of all parts.
+    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks for the concatenated tokens of all parts: tokens that begin
+        with white space, that end with it, and that are nothing else.
     """
     some: list[Any] = [part for part in parts if len(part)]  # spaCy's types lack `Span.to_array`
     attributes = [part.to_array([ORTH, LENGTH]) for part in some]
@@ -73,11 +74,13 @@ def mask_edges(emissions: FloatsT, parts: Sequence[Doc | Span], scheme: TagSchem
 
 @dataclass
 class GoldProblems:
-    """Counts of gold entities that cannot be used, or not without trimming.
+    """Problems of gold entities in a batch, for warnings.
 
-    n_unusable: number of annotations that fit no legal tag sequence. first_unusable: text of the first.
-    n_trimmed: number of entities with white space at an edge. first_trimmed: text of the first.
-    labels: number of entities for each label that is not in the tag scheme.
+    n_unusable: Number of annotations that fit no legal tag sequence.
+    first_unusable: Beginning of the text with the first of these annotations.
+    n_trimmed: Number of entities from whose edges white space was removed.
+    first_trimmed: Text of the first of these entities.
+    labels: Label that is not in the tag scheme → number of its entities.
     """
 
     n_unusable: int = 0
@@ -90,7 +93,7 @@ class GoldProblems:
 def read_gold(examples: Iterable[Example], scheme: TagScheme) -> tuple[BoolsT, GoldProblems]:
     """Convert gold annotations to a gold mask.
 
-    White space at the edges of entities is removed, because no legal path has it there.
+    White space at the edges of entities is removed, because no tag path with it can be decoded.
 
     examples (Iterable[Example]): Examples. The rows of the mask are the tokens of their predicted documents.
     scheme (TagScheme): Tag scheme of the component.

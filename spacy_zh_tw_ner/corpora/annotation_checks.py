@@ -25,8 +25,8 @@ class Tally:
     left_out (Counter[str]): Number of `NoAnnotation` regions, such as regions without a label, by reason.
     scripts (Counter[str]): Number of texts by the script that `--script auto` detected ("Traditional", "Simplified").
     rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
-    conversions (Counter[str]): Name of the script converter → number of entities that it converted separately from
-        their sentences.
+    conversions (Counter[str]): Name of the script converter → number of entities that were converted apart from their
+        sentences, because the sentences would have changed their conversion; see `RecordConverter`.
     """
 
     sentences: int = 0
@@ -52,10 +52,11 @@ class Tally:
 
 
 def check_record(record: Record, tally: Tally) -> Record:
-    """Keep the valid entities of a record: inside the text, not empty, without overlaps.
+    """Keep the valid entities of a record, and reject the others.
 
-    White space at the edges of an entity is trimmed, and equal entities are kept once. Of two overlapping entities the
-    longer one is kept; of two of equal length, the first one in the text.
+    An entity is valid if it is inside the text, is not empty, and overlaps no other entity that is kept. Of two
+    overlapping entities the longer one is kept; of two of equal length, the first one in the text. White space at the
+    edges of an entity is trimmed. Of equal entities one is kept.
 
     record (Record): The record as its reader returned it.
     tally (Tally): Receives the counts and the rejects.
@@ -91,7 +92,7 @@ def check_record(record: Record, tally: Tally) -> Record:
 
 
 def trim(entity: Entity, text: str) -> Entity:
-    """Trim white space from the edges of an entity. An entity of white space alone becomes empty (start == end)."""
+    """Return an entity without white space at its edges. If it is only white space, it becomes empty (start == end)."""
     surface = text[entity.start : entity.end]
     start = entity.start + len(surface) - len(surface.lstrip())
     return Entity(start, start + len(surface.strip()), entity.label)

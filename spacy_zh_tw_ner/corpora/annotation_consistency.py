@@ -26,10 +26,10 @@ class Occurrence(NamedTuple):
 
 
 class Inconsistency(NamedTuple):
-    """Number of differences between the annotation of two sets of sentences.
+    """Result of a comparison: how often two sets of sentences annotate the same names differently.
 
-    found: Number of occurrences of names of one set in the other set.
-    differing: Number of these occurrences that the two sets annotate differently.
+    found: Number of occurrences, in one set, of names that are also in the other set.
+    differing: Number of these occurrences whose annotation differs from that in the other set.
     surfaces: Name → number of differing occurrences, the most frequent name first.
     first: Origin (file and line) of the first differing occurrence.
     """
@@ -50,10 +50,10 @@ class Inconsistency(NamedTuple):
 
 
 class Names:
-    """Index of the names that sentences annotate, to find them in other sentences.
+    """Index of the names that are annotated in some sentences, to find the same names in other sentences.
 
-    A name must be annotated in at least half of its occurrences: a word that is annotated once and not annotated six
-    times is an ordinary word, not a name that annotators missed.
+    Only names that are annotated in at least half of their occurrences are in the index. A word that is annotated once
+    and not annotated six times is an ordinary word, not a name that annotators missed.
 
     sentences (Sequence[Sentence]): The annotated sentences.
     """
@@ -71,7 +71,7 @@ class Names:
             self._words[surface] = surface
 
     def balance(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """Return, for each name in sentences, the number of annotated minus unannotated occurrences.
+        """Count the occurrences of each name: those that are annotated, minus those that are not.
 
         sentences (Iterable[Sentence]): The sentences to search.
         RETURNS (Counter[str]): Name → difference; negative for names that are mostly not annotated.
@@ -84,8 +84,8 @@ class Names:
     def find(self, sentences: Iterable[Sentence]) -> Iterator[Occurrence]:
         """Find the names in sentences, both as entities and in text outside of entities.
 
-        Text without gold annotation, and names inside a longer entity, are skipped. Of overlapping names the first
-        one is found; of names with one start, the longest one.
+        Text without gold annotation, and names inside a longer entity, are skipped. If names overlap, the first one is
+        found. If several names start at the same character, the longest one is found.
 
         sentences (Iterable[Sentence]): The sentences to search.
         YIELDS (Occurrence): The occurrences in text order.
@@ -108,7 +108,7 @@ class Names:
 
 
 def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
-    """Count occurrences of names that the reference annotates and the sentences leave unannotated.
+    """Count occurrences of names that are annotated in the reference, but not in the sentences.
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
@@ -120,7 +120,7 @@ def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> In
 
 
 def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> Inconsistency:
-    """Count entities of the sentences that the reference mostly leaves unannotated.
+    """Count entities of the sentences whose text the reference contains, but mostly does not annotate.
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
@@ -136,7 +136,7 @@ def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> I
 def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inconsistency]:
     """Measure the inconsistency within one set of sentences: compare each fifth with the other four.
 
-    sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences share a fifth.
+    sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences are in one fifth.
     RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the five comparisons.
     """
     cuts = [len(sentences) * fold // N_FOLDS for fold in range(N_FOLDS + 1)]

@@ -27,7 +27,9 @@ ALIAS = re.compile(r"[:\-]\s+[&*]\w")  # YAML anchors and aliases, with which a 
 
 
 class LabelNames:
-    """Names of the numeric tags and labels of one data file. They are searched when the first number occurs.
+    """Looks up the names of the numeric tags and labels in one data file.
+
+    The names are read from the data file itself or from files next to it, when a name is requested for the first time.
 
     path (Path): The data file.
     features (Any): The description of features (Hugging Face `Features` as JSON) in the file itself, or None.
@@ -39,11 +41,11 @@ class LabelNames:
         self._labels: dict[int, str] | None = None
 
     def tags(self, field: str, origin: str) -> list[str]:
-        """Return the names of the tags in a field.
+        """Return the names of the numeric tags that a field holds.
 
         field (str): The field that holds the numbers.
         origin (str): File and line of the first number, for the error message.
-        RETURNS (list[str]): Names by number, such as ["O", "B-PER", "I-PER"].
+        RETURNS (list[str]): List of names, whose index is the number, such as ["O", "B-PER", "I-PER"].
         RAISES (CorpusError): If no description names the tags, or a file of names is not valid JSON.
         """
         if field not in self._tags:
@@ -55,7 +57,7 @@ class LabelNames:
         return self._tags[field]
 
     def label(self, number: int, origin: str) -> str:
-        """Return the name of the label with a number.
+        """Return the name of the label that a number stands for.
 
         number (int): The number in the data file.
         origin (str): File and line of the number, for the error message.
@@ -114,11 +116,12 @@ def _read_card(path: Path) -> Any:
 def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[str] | None:
     """Find the names of numeric tags in a description of features.
 
-    value (Any): A list of names; {name: number} or {number: name}; or an object that holds one of these, at any depth,
-        under the name of the field, `names`, `label_names` or `id2label`, or in a list of features with names.
+    value (Any): The description: parsed JSON or YAML. The names may be a list, {name: number} or {number: name}. They
+        may be nested in other objects and lists: values of the keys `field`, `names`, `label_names` and `id2label`, and
+        list elements with `field` as their `name`, are searched first.
     field (str): The field whose tags are numbers.
     depth (int): Levels of nesting to search.
-    RETURNS (Optional[list[str]]): The names by number; None if the description has none.
+    RETURNS (Optional[list[str]]): List of names, whose index is the number; None if the description has no names.
     """
     if depth == 0 or not isinstance(value, list | dict):
         return None
@@ -137,12 +140,12 @@ def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[st
 
 
 def find_label_names(value: Any, depth: int = MAX_DEPTH) -> dict[int, str]:
-    """Find the names of the numeric labels of spans in a description.
+    """Find the names of numeric span labels in a description of features.
 
-    value (Any): A list of names, {name: number}, {number: name}, a list of objects with `id` and `text` or `name` as
-        doccano exports, or an object that holds one of these under `names`, `label_names` or `id2label`.
+    value (Any): The description: parsed JSON or YAML. The names may be a list, {name: number}, {number: name}, or a
+        list of objects with `id` and `text` or `name`, as doccano exports them. They may be nested in other objects.
     depth (int): Levels of nesting to search.
-    RETURNS (dict[int, str]): Number → name; empty if the description has none.
+    RETURNS (dict[int, str]): Number → name; empty if the description has no names.
     """
     if depth == 0 or not isinstance(value, list | dict):
         return {}

@@ -109,7 +109,7 @@ def _require_outputs(plan: dict[Path, list[Path]], report: Path, force: bool) ->
     report (Path): The file of rejects.
     force (bool): Existing .spacy files may be replaced.
     RAISES (OutputError): If an output is also an input, or exists and may not be replaced.
-    RAISES (CorpusError): If an output is a folder with other files.
+    RAISES (CorpusError): If an output is a folder that contains other files than those of a `.spacy` folder.
     """
     inputs = [file for files in plan.values() for file in files]
     for path in plan:
@@ -140,8 +140,8 @@ def read_records(
     settings (ConvertSettings): Format and script; the other settings are ignored here.
     tally (Tally): Receives the counts and the rejects.
     reading (Reading): Unit of offsets, field names, and callbacks for messages and progress.
-    decision (Optional[ScriptDecision]): Counts of Traditional and Simplified characters in the files of the corpus
-        read so far; None for a new corpus.
+    decision (Optional[ScriptDecision]): For the script "auto": decides which texts are Simplified, from the files of
+        the same corpus that were read before. None if no file was read before.
     YIELDS (Record): Records with valid entities.
     RAISES (CorpusError): If a file is missing or cannot be read.
     """
@@ -174,8 +174,9 @@ def read_records(
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
     """Return the output files with their inputs, and a function that assigns each record to an output file.
 
-    The function takes the output file of the record's input and the number of the record in it, from 0. It returns
-    the same file, or another one, such as dev for every tenth record of train.
+    The arguments of the function are the output file to which the plan assigns the input of the record, and the index
+    of the record among those of this output file. It returns this file, or another one: without a dev split, every
+    tenth record of train goes to dev.
     """
     if settings.split:
         return _plan_random_split(source, target, settings, notify)

@@ -20,7 +20,8 @@ class Place(NamedTuple):
 class Duplicate(NamedTuple):
     """A sentence that occurs more than once.
 
-    how: "same" if all copies have the same characters, "width" if they are equal after NFKC, else "script".
+    how: How the copies differ. "same": not at all. "width": only in full-width and half-width characters, so that they
+        are equal after NFKC. "script": in Traditional and Simplified characters, or variants such as 台 and 臺.
     places: The locations of all copies.
     """
 
@@ -29,12 +30,12 @@ class Duplicate(NamedTuple):
 
     @property
     def across(self) -> bool:
-        """True if copies are in more than one split, which inflates evaluation scores."""
+        """True if the copies are in more than one split. If train and test share sentences, scores are too high."""
         return len({place.split for place in self.places}) > 1
 
 
 def find_duplicates(splits: Mapping[str, Iterable[Sentence]]) -> list[Duplicate]:
-    """Find sentences that are equal apart from width and script: 臺 equals 台, and 國 equals 国.
+    """Find equal sentences. Full and half width, character variants (臺 and 台) and script (國 and 国) are ignored.
 
     splits (Mapping[str, Iterable[Sentence]]): Sentences by split.
     RETURNS (list[Duplicate]): One per group of equal sentences, in the order of their first locations.

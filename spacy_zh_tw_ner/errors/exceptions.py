@@ -8,11 +8,11 @@
         ├── CorpusError                a corpus file or record cannot be used; the message has file and line
         │   └── UnknownFormatError     the format of a corpus file is not recognized
         ├── PipelineError              a pipeline is missing, not trained, or does not support the operation
-        │   └── PipelineMismatchError  two pipelines, or a pipeline and a checkpoint, do not fit together
+        │   └── PipelineMismatchError  two pipelines, or a pipeline and a checkpoint, differ and cannot be combined
         ├── BaseModelError             a base model (Hugging Face) cannot be loaded or used
         ├── UnreadableFileError        a pipeline, checkpoint or exported model is damaged or malicious
         ├── OutputError                an output cannot be written, for example because it would replace a file
-        ├── PlanError                  a config cannot be planned or trained
+        ├── PlanError                  a config cannot be read, or its memory cannot be estimated
         ├── TrainingError              a training run cannot start, continue or be resumed
         ├── DeviceError                the requested device cannot be used
         ├── OutOfMemoryError           memory ran out, and the work cannot be split further
@@ -52,7 +52,8 @@ class ZhTwNerError(ValueError):
     """Base class of the errors that this package raises.
 
     message (str): A message of `Errors`.
-    code (str): The code, such as "ZT001", if `message` is a plain string that contains the text of another error.
+    code (str): The code, such as "ZT001". Needed only if `message` is a plain string, such as the extended message of
+        another error. A message of `Errors` has its own code.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -86,7 +87,10 @@ class PipelineError(ZhTwNerError):
 
 
 class PipelineMismatchError(PipelineError):
-    """Raised if two pipelines, or a pipeline and a checkpoint, do not fit together."""
+    """Raised if two pipelines, or a pipeline and a checkpoint, cannot be combined.
+
+    For example, they differ in labels, tokenization, or the shapes of weights.
+    """
 
 
 class BaseModelError(ZhTwNerError):
@@ -102,7 +106,7 @@ class OutputError(ZhTwNerError):
 
 
 class PlanError(ZhTwNerError):
-    """Raised if a config cannot be planned or trained."""
+    """Raised if a training config cannot be read, or the memory of training with it cannot be estimated."""
 
 
 class TrainingError(ZhTwNerError):

@@ -40,7 +40,7 @@ class ExportErrors:
     ZT542 = "--to {value!r} is not supported. Choose from: {choices}."
     ZT543 = (
         "F on {data} falls by {drop:.2f}, from {before:.2f} to {after:.2f}, more than --max-f1-drop {limit:g}. Nothing "
-        "was written. Accept the loss with --ignore-f1-drop, or choose --to {instead}."
+        "was written. Accept the lower F with --ignore-f1-drop, or choose --to {instead}."
     )
     ZT544 = (
         "This CPU has no bfloat16 instructions, so bf16 would be slower than float32. Choose --to int8, or write bf16 "
@@ -56,7 +56,7 @@ class ExportErrors:
     ZT547 = (
         "The component '{name}' cannot be exported to ONNX, because its encoder is not a Transformer of this package "
         "(TransformerModel.v1 with a TransformerListener, or Tok2VecTransformer.v1). Export a pipeline with such an "
-        "encoder, or run this one in spaCy, which a BiLSTM always needs."
+        "encoder. This pipeline runs only in spaCy, as does every pipeline with a BiLSTM."
     )
     ZT548 = (
         "The weights of this pipeline are quantized to torch's int8, which ONNX does not support. Export the original "
@@ -72,7 +72,8 @@ class ExportErrors:
     )
     ZT551 = (
         "The ONNX model differs from the pipeline: emissions by {difference:.1e} of the largest (allowed: "
-        "{tolerance:.0e}), and {other} of {total} tags. Nothing was written. Install the versions of constraints.txt."
+        "{tolerance:.0e}), and {other} of {total} tags. Nothing was written. Install the package versions in "
+        "constraints.txt of the source code of spacy-zh-tw-ner, and export again."
     )
     ZT552 = (
         "The weights of this pipeline are quantized ({kind}), which ONNX does not support. Save it with plain weights "
@@ -80,10 +81,13 @@ class ExportErrors:
     )
 
     # Exported models
-    ZT630 = "{path} is not an exported model, which has {files}. Write one with `zh-tw-ner export-onnx`."
+    ZT630 = (
+        "{path} is not an exported model: it must be a folder that contains {files}. Write one with "
+        "`zh-tw-ner export-onnx`."
+    )
     ZT631 = (
-        "The exported model {path} has format {seen!r}, written by {by}, which this version cannot read. Update this "
-        "package, or export the model again with `zh-tw-ner export-onnx`."
+        "The exported model {path} has format {seen!r}, written by {by}, which this version cannot read. Update "
+        "spacy-zh-tw-ner, or export the model again with this version and `zh-tw-ner export-onnx`."
     )
     ZT632 = "The exported model {path} needs ONNX Runtime, which is not installed. Run `pip install onnxruntime`."
     ZT633 = (

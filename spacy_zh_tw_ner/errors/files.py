@@ -10,7 +10,9 @@ class FileErrors:
         "{origin} contains the file name {name!r}. Only names without a folder are accepted. The file is damaged or "
         "hostile: get it again from a source that you trust."
     )
-    ZT642 = "{path} is a symbolic link to a file outside of {folder}, and is not followed. Copy that file to {path}."
+    ZT642 = (
+        "{path} is a symbolic link to a file outside of {folder}, and is not followed. Replace the link by that file."
+    )
     ZT643 = (
         "{path} has changed since it was written: its SHA-256 begins with {found:.16}, not {expected:.16}. "
         "Copy it again from its source."

@@ -2,7 +2,7 @@
 
 
 class MaskingErrors:
-    """Part of `Errors`."""
+    """Error messages about masking, inherited by `Errors`."""
 
     # Policies
     ZT870 = "{path} is not a policy that can be read: {reason}. Write it as TOML, as docs/masking.md shows."
@@ -25,25 +25,27 @@ class MaskingErrors:
     # Maps and masked files
     ZT878 = (
         "The map does not belong to {what}: the text is another one, or was changed after it was masked. Give the map "
-        "that was written with it."
+        "that was written with this masked text."
     )
-    ZT879 = "The map {path} has {seen} records than {source}. Give the map and the masked file of the same run."
+    ZT879 = (
+        "The map {path} has {more_or_fewer} records than {source}. Give the map and the masked file of the same run."
+    )
     ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
     ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
-    ZT882 = "The map {path} must be a file of its own: it is also {role}. Choose another path with --map."
+    ZT882 = "The map cannot be written to {path}: this path is {role}, or is inside it. Choose another path with --map."
 
     # Presidio
-    ZT884 = "{name!r} is no entity that this recognizer of Presidio finds. Choose from {names}."
+    ZT884 = "This recognizer for Presidio does not find entities of the type {name!r}. Choose from {names}."
     ZT885 = (
-        "The operator `{name}` has no `replacer`. Pass the operators that "
+        "The operator `{name}` was called without its parameter `replacer`. Pass the operators that "
         "`spacy_zh_tw_ner.presidio.masking_operators()` returns to `AnonymizerEngine.anonymize`."
     )
 
 
 class MaskingWarnings:
-    """Part of `Warnings`."""
+    """Warnings about masking, inherited by `Warnings`."""
 
     ZT883 = (
-        "{path} holds the original texts, and Windows has no permission bits that restrict it to you. Restrict it "
-        "with its ACL, or keep it in your user folder."
+        "{path} holds the original texts, and on Windows other users may be able to read it. Restrict its access "
+        "control list (ACL), or keep the file in your user folder."
     )

@@ -72,8 +72,8 @@ class ServiceErrors:
     )
     ZT608 = "`gazetteer`: word {number} of the label {label!r} {problem}. Correct it, or remove it."
     ZT609 = (
-        "The words of the label {label!r} in `gazetteer` cannot be evidence: no recognizer of this pipeline predicts "
-        "the label (it predicts: {labels}). Remove the label, or set `override` to true."
+        "The words of the label {label!r} in `gazetteer` would have no effect: no recognizer of this pipeline predicts "
+        "the label (predicted labels: {labels}). Remove the label, or set `override` to true."
     )
     ZT610 = (
         "The words of `gazetteer` match more than {limit:,} times in a text of {length:,} characters. Remove very "

@@ -14,11 +14,12 @@ class TrainingErrors:
     # Encoders of other pipelines
     ZT375 = (
         "Training cannot start from '{name}', because it tokenizes or normalizes text differently: {differences}. Copy "
-        "[nlp.tokenizer] of '{name}' into the config, or set start_from to null."
+        "[nlp.tokenizer] of '{name}' into the config, or set `start_from` in [paths] to null."
     )
     ZT376 = (
-        "Training cannot start from the encoder of '{name}': it has {other}, where this pipeline has {one}. Copy "
-        "[components.ner.model.tok2vec] from the config.cfg of '{name}', or set start_from to null."
+        "Training cannot start from the encoder of '{name}', because its layers differ from those of this pipeline: "
+        "the first one that differs is {other} there and {one} here. Copy [components.ner.model.tok2vec] from the "
+        "config.cfg of '{name}', or set `start_from` in [paths] to null."
     )
     ZT377 = (
         "The component '{component}' has no encoder of its own: it listens to another component. Source that component "
@@ -47,7 +48,10 @@ class TrainingErrors:
         "Resume with the corpus and the base model of that run."
     )
     ZT443 = '{path} = "fp16" needs a GPU. Train with --gpu-id 0, or set "fp32", or "bf16" if the CPU supports it.'
-    ZT444 = '{path} = "bf16" is not supported by the GPU {name} (it is since RTX 30 and A100). Set "fp16" or "fp32".'
+    ZT444 = (
+        '{path} = "bf16" is not supported by the GPU {name}: it needs an RTX 30, an A100 or a later GPU. Set "fp16" or '
+        '"fp32".'
+    )
     ZT445 = (
         "Give either --preset or --source (got --preset {preset!r} and --source {source!r}): a preset ({names}) to "
         "train a new pipeline, or the source pipeline to train further."
@@ -57,8 +61,8 @@ class TrainingErrors:
         "--base out, or give --preset instead of --source."
     )
     ZT447 = (
-        "`total_steps` of the schedule {name} must be at least 0 (got {total}). Set it, or training.max_steps if it "
-        "refers to that, to the number of updates, or to 0 for no limit."
+        "`total_steps` of the schedule {name} must be at least 0 (got {total}). Set it to the number of updates, or to "
+        "0 for no limit. If it refers to training.max_steps, set that instead."
     )
 
     # Planning

@@ -125,8 +125,8 @@ def compare_counts(
     resamples (int): Number of resamples.
     seed (int): Seed of the resamples.
     RETURNS (Comparison): Differences of F: micro, macro, and for each group of either pipeline. The p-value is
-        two-sided: the share of resamples whose difference is at least as far from the observed difference as the
-        observed difference is from 0.
+        two-sided. A resample is extreme if |its difference − observed difference| ≥ |observed difference|; the p-value
+        is (1 + number of extreme resamples) / (1 + number of resamples).
     """
     groups = sorted({*first.groups, *second.groups})
     both = np.concatenate([_columns(first, groups), _columns(second, groups)], axis=1)
@@ -177,7 +177,7 @@ def shares(sums: FloatsT | CountsT) -> FloatsT:
 
 
 def interval(drawn: FloatsT) -> tuple[float, float]:
-    """Return the ends of the middle 95 % of the values, ignoring NaN; (0, 0) if there are no others."""
+    """Return the ends of the middle 95 % of the values. NaN values are ignored; if all are NaN, both ends are 0."""
     numbers = drawn[~np.isnan(drawn)]
     if not len(numbers):
         return 0.0, 0.0
@@ -186,7 +186,10 @@ def interval(drawn: FloatsT) -> tuple[float, float]:
 
 
 def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
-    """Yield how often each of n documents is drawn, in arrays of (some resamples, n)."""
+    """Yield how often each of n documents is drawn in each resample.
+
+    YIELDS (FloatsT): (n_chunk, n) counts for a chunk of the resamples; all chunks together have `resamples` rows.
+    """
     rng = np.random.default_rng(seed)
     step = max(1, MAX_DRAWS // n)
     for start in range(0, resamples, step):
@@ -195,7 +198,7 @@ def _weights(n: int, resamples: int, seed: int) -> Iterator[FloatsT]:
 
 
 def _columns(table: EntityCounts, groups: Sequence[str]) -> CountsT:
-    """Return the counts of a table with one column per name in `groups`, zeros for groups that it lacks."""
+    """Return the (n_documents, len(groups), 3) counts of a table in the order of `groups`; 0 for groups not in it."""
     counts = np.zeros((len(table.counts), len(groups), 3), dtype=np.int64)
     for i, name in enumerate(table.groups):
         counts[:, groups.index(name)] = table.counts[:, i]

@@ -33,7 +33,7 @@ class EntityCounts(NamedTuple):
 def count_entities(
     documents: Iterable[ComparedDoc], group: GroupT = lambda entity, surface: entity.label
 ) -> EntityCounts:
-    """Count exact entities: an entity is right if its first and last character and its label are.
+    """Count exact entities: a predicted entity is right if a gold entity has the same boundaries and label.
 
     Predicted entities count in their own group, and gold entities in theirs. So precision is the share of the predicted
     entities of a group that are right, and recall is the share of the gold entities of a group that were found.
@@ -59,7 +59,9 @@ def count_entities(
 
 
 def count_boundaries(documents: Iterable[ComparedDoc]) -> EntityCounts:
-    """Count entities in one group "boundary": an entity is right if its first and last character are.
+    """Count entities in one group "boundary": an entity is right if a gold entity has the same boundaries.
+
+    Labels are ignored.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     RETURNS (EntityCounts): Counts by document.
@@ -112,7 +114,12 @@ def by_surface(known: frozenset[str]) -> GroupT:
 
 
 def _tabulate(rows: Sequence[tuple[list[str], list[str], list[str]]]) -> EntityCounts:
-    """Count the group names of right, wrong and missed entities; one row per document."""
+    """Count how often each group name occurs.
+
+    rows (Sequence[tuple[list[str], list[str], list[str]]]): For each document, the group names of its right, wrong and
+        missed entities.
+    RETURNS (EntityCounts): Counts by document and group.
+    """
     groups = tuple(sorted({name for row in rows for names in row for name in names}))
     column = {name: i for i, name in enumerate(groups)}
     counts = np.zeros((len(rows), len(groups), 3), dtype=np.int64)

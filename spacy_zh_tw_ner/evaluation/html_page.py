@@ -27,9 +27,9 @@ KIND_NAMES = {
 def render_page(pairs: Sequence[tuple[Doc, Doc]], *, title: str) -> str:
     """Render gold and predicted documents as an HTML page.
 
-    Every document is shown with its predicted entities. If they differ from the gold entities, these are shown below,
-    and wrong and missed entities are marked. Documents can be filtered by kind of mistake and by label. The head of the
-    page has the scores and the confusion matrix. All text is escaped, labels included.
+    Every document is shown with its predicted entities. If they differ from the gold entities, the gold entities are
+    shown below the document, and wrong and missed entities are marked. Documents can be filtered by kind of mistake and
+    by label. The head of the page has the scores and the confusion matrix. All text is escaped, labels included.
 
     pairs (Sequence[tuple[Doc, Doc]]): Gold and predicted documents.
     title (str): Title of the page.
@@ -94,7 +94,11 @@ def _matrix(found: Confusion) -> str:
 def _sentence(
     gold: Doc, predicted: Doc, document: ComparedDoc, hues: Mapping[str, int], places: Mapping[str, int]
 ) -> str:
-    """Render a document: predicted entities and, if there are mistakes, gold entities and kinds of mistakes."""
+    """Render a document: predicted entities and, if there are mistakes, gold entities and kinds of mistakes.
+
+    hues (Mapping[str, int]): Label → hue in degrees.
+    places (Mapping[str, int]): Label → its index, with which CSS class names end.
+    """
     mistakes = find_mistakes(document)
     present = {ent.label_ for doc in (gold, predicted) for ent in doc.ents}
     rows = [f'<p class="said">{_marked(predicted, hues, document.found - document.expected, "wrong")}</p>']
@@ -151,11 +155,14 @@ def _filter_rules(n_labels: int) -> str:
 
 
 def _filter_classes(mistakes: Iterable[Mistake], present: Iterable[str], places: Mapping[str, int]) -> str:
-    """Return the CSS classes of a sentence: "right" or "errors", the kinds of its mistakes, and these by label.
+    """Return the CSS classes of a sentence, by which the filters find it.
+
+    They are "right" for a sentence without mistakes; else "errors", the kinds of its mistakes, and "errors-i" and
+    "<kind>-i" for the label with index i. For each label that occurs, "all-i" is added.
 
     mistakes (Iterable[Mistake]): The mistakes of the sentence.
     present (Iterable[str]): The labels of its gold and predicted entities.
-    places (Mapping[str, int]): Label → its number, with which class names end.
+    places (Mapping[str, int]): Label → its index i.
     """
     classes = {f"all-{places[label]}" for label in present}
     kinds: set[str] = set()

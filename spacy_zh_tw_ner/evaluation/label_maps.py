@@ -31,22 +31,25 @@ TABLES = ("corpus", "pipeline")
 class LabelMap:
     """Labels of a corpus and of pipelines, and the labels by which they are compared.
 
-    corpus (Mapping[str, str]): Label of the corpus → label to compare. Entities with other labels do not count: they
-        are neither found nor missed, and what a pipeline predicts there is neither right nor wrong.
+    corpus (Mapping[str, str]): Label of the corpus → label to compare. Entities with other labels are ignored: they
+        are not counted as missed, and predictions that overlap them are not counted as wrong.
     pipeline (Mapping[str, str]): Label of the pipeline → label to compare; labels that are left out keep their name.
-        Predictions with a label that no entity of the corpus can have do not count.
+        Predictions are ignored if their label to compare is not among those of the corpus.
     """
 
     corpus: Mapping[str, str]
     pipeline: Mapping[str, str] = field(default_factory=dict)
 
     def of_prediction(self, label: str) -> str | None:
-        """Return the label to compare of a label of a pipeline, or None if the corpus has none."""
+        """Convert a label of a pipeline to the label to compare; return None if the corpus has no such label."""
         compared = self.pipeline.get(label, label)
         return compared if compared in self.corpus.values() else None
 
     def relabel(self, predicted: Doc) -> Doc:
-        """Replace the entities of a predicted document, and their scores, by those that are compared."""
+        """Change the entities of a predicted document to the labels to compare, and keep their scores; return it.
+
+        Entities are removed if the corpus has no such label.
+        """
         scores = read_scores(predicted)
         found: dict[Entity, float | None] = {}
         for ent in predicted.ents:
@@ -60,10 +63,10 @@ class LabelMap:
         return predicted
 
     def report(self, labels: Iterable[str]) -> list[str]:
-        """Describe the labels of a pipeline that the corpus does not have, and the reverse.
+        """List the labels that only the pipeline has, and those that only the corpus has.
 
         labels (Iterable[str]): All labels of the pipeline.
-        RETURNS (list[str]): At most two sentences.
+        RETURNS (list[str]): At most two sentences, one for each list that is not empty.
         """
         found = sorted(labels)
         others = [label for label in found if self.of_prediction(label) is None]
@@ -79,7 +82,8 @@ class LabelMap:
 def read_label_map(path: Path) -> LabelMap:
     """Read a label map: a TOML file with the tables `corpus` and, optionally, `pipeline`.
 
-    RAISES (UsageError): If it is not valid TOML, has another table, or no labels. OSError, if it is missing.
+    RAISES (UsageError): If the file is not valid TOML, has another table, or no labels.
+    RAISES (OSError): If the file is missing.
     """
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -107,7 +111,7 @@ def read_mapped_golds(
 
     nlp (Language): The pipeline, for its vocabulary.
     corpus (Path): The file.
-    label_map (LabelMap): Entities with other labels become unannotated text.
+    label_map (LabelMap): Converts the labels. Entities whose labels it lacks become unannotated text.
     notify (Callable[[str], object]): Receives the labels outside of the map, and how many annotations were rejected.
     RETURNS (list[Doc]): One document for each text that is not empty.
     RAISES (CorpusError): If it cannot be read, or no entity has a label of the map.

@@ -33,8 +33,8 @@ def find_mistakes(document: ComparedDoc) -> list[Mistake]:
     """Pair wrong predicted entities with gold entities, one to one, and classify the mistakes.
 
     Entities with the same characters and different labels are a mistake of the kind "type", overlapping entities with
-    the same label "boundary", and overlapping entities with different labels "both". The others are "missed" or
-    "spurious".
+    the same label "boundary", and overlapping entities with different labels "both". A gold entity without a
+    partner is "missed", a predicted entity without one is "spurious".
 
     document (ComparedDoc): The document.
     RETURNS (list[Mistake]): The mistakes, in the order of the text.

@@ -40,7 +40,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
     path (Path): The JSON file.
     RETURNS (dict[str, Any]): Its content, see `EvaluationReport.to_json`.
-    RAISES (CorpusError): If it is missing, or is not such a file.
+    RAISES (CorpusError): If the file is missing, or `evaluate` has not written it.
     """
     content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_METRICS else b""
     try:

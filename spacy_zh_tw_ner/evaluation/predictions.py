@@ -21,7 +21,8 @@ class ComparedDoc(NamedTuple):
 
     text (str): The text.
     expected (frozenset[Entity]): Gold entities; empty for a document without annotations.
-    found (frozenset[Entity]): Predicted entities, without those that contain characters without gold annotations.
+    found (frozenset[Entity]): Predicted entities. An entity with a character in unannotated text is left out: whether
+        it is right is unknown.
     """
 
     text: str

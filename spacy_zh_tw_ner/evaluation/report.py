@@ -31,7 +31,8 @@ class EvaluateSettings:
     seed (int): Seed of the resamples.
     known (frozenset[str] | None): Texts of the entities of the training data, to score seen and unseen entities
         separately; None for no such scores.
-    scripts (bool): Also predict and score the documents in other scripts, which takes two more passes.
+    scripts (bool): Also predict and score the documents after conversion of their characters (variants swapped, and
+        Simplified), which takes two more passes.
     seqeval (bool): Also compute seqeval's report.
     label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.
     """
@@ -57,7 +58,7 @@ class EvaluationReport:
     lengths (dict[str, Scores]): Exact scores by number of characters.
     surfaces (dict[str, Scores]): Exact scores of entities that are "seen" or "unseen" in the training data; empty if
         `known` of the settings is None.
-    scripts (dict[str, ScriptScores]): Exact scores in other scripts; empty if not requested.
+    scripts (dict[str, ScriptScores]): Exact scores after conversion of the characters; empty if not requested.
     mistakes (dict[str, int]): Kind → number of mistakes.
     matrix (Confusion): Confusion matrix of gold and predicted labels.
     confidence (Confidence): Calibration of the scores of entities.

@@ -1,4 +1,4 @@
-"""Measure how much the F of a pipeline falls on the same documents in another script."""
+"""Measure how much the F of a pipeline falls if the characters of the documents are converted, as to Simplified."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,10 +19,10 @@ SWAPS = VARIANTS | {usual: variant for variant, usual in VARIANTS.items()}
 
 
 class ScriptScores(NamedTuple):
-    """Scores of a pipeline on documents in another script.
+    """Scores of a pipeline on documents whose characters were converted.
 
     changed: number of documents whose text differs from the original. scores: exact scores on all documents.
-    difference: difference of F to the original documents.
+    difference: F on the converted documents, minus F on the original ones.
     """
 
     changed: int
@@ -43,10 +43,10 @@ def script_scores(
     seed: int,
     label_map: LabelMap | None = None,
 ) -> dict[str, ScriptScores]:
-    """Score a pipeline on documents in other scripts.
+    """Convert the characters of documents in several ways, and score a pipeline on the results.
 
     nlp (Language): The pipeline.
-    golds (list[Doc]): The gold documents in their original script.
+    golds (list[Doc]): The gold documents before conversion.
     as_written (EntityCounts): Counts of the pipeline's exact entities on these documents.
     resamples (int): Number of bootstrap resamples for the intervals.
     seed (int): Seed of the resamples.
@@ -66,7 +66,10 @@ def script_scores(
 
 
 def script_conversions() -> dict[str, Callable[[str], str]]:
-    """Return name → conversion of a text that keeps its length: variants swapped, and Simplified characters."""
+    """Return the conversions by name: one swaps character variants (台 and 臺), one converts to Simplified characters.
+
+    A conversion takes a text, and returns one of the same length.
+    """
     return {"variants swapped": swap_variants, "Simplified": ScriptConverter("tw2s")}
 
 

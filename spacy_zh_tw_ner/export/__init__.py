@@ -1,1 +1,1 @@
-"""Convert Hugging Face checkpoints to pipelines, quantize pipelines, and export them to ONNX."""
+"""Get base models, convert checkpoints of Hugging Face, and trim, quantize and export pipelines."""

@@ -75,9 +75,9 @@ def compare(
     nlp (Language): The pipeline, which tokenizes the texts.
     texts (Iterator[list[str]]): Batches of texts.
     transitions (Transitions): Transitions to decode the emissions of both models.
-    before (EmissionsT): The first model.
-    after (EmissionsT): The second model.
-    RETURNS (ExportComparison): Differences between the two.
+    before (EmissionsT): Computes the emissions of documents with the first model.
+    after (EmissionsT): Computes them with the second model.
+    RETURNS (ExportComparison): Differences between both models.
     """
     worst = largest = 0.0
     n_characters = n_same = 0
@@ -118,13 +118,13 @@ class Session:
         get_spans, limit = self._encoder.attrs["get_spans"], shim.backbone.max_length
         cut = cut_documents(docs, shim.table, get_spans, max_length=limit)
         batches = make_micro_batches(cut, shim.table, max_length=limit)
-        parts = [self._of_wordpieces(batch) for batch in batches]  # each (n_wordpieces, n_tags)
+        parts = [self._run(batch) for batch in batches]  # each (n_wordpieces, n_tags)
         emissions = torch.zeros(sum(map(len, docs)), parts[0].shape[1])
         for batch, part in zip(batches, parts, strict=True):
             emissions.index_add_(0, batch.tokens, part * batch.shares[:, None])
         return emissions.numpy()
 
-    def _of_wordpieces(self, batch: MicroBatch) -> torch.Tensor:
+    def _run(self, batch: MicroBatch) -> torch.Tensor:
         """Run the graph on a batch; return the emissions of its wordpieces, (n_wordpieces, n_tags)."""
         inputs = {"input_ids": batch.input_ids.numpy(), "attention_mask": batch.attention_mask.numpy()}
         (emissions,) = self._session.run(None, inputs)
@@ -132,9 +132,9 @@ class Session:
 
 
 def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Generate random texts from characters in the vocabulary of a model and a tenth of OTHERS.
+    """Generate random texts. One tenth of the characters are from OTHERS, the rest from the vocabulary of a model.
 
-    encoder (Model[list[Doc], list[Floats2d]]): The encoder, for its unknown wordpiece.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder; characters with its unknown wordpiece are not used.
     pieces (Path): File with the wordpieces of all characters (pieces.npz).
     YIELDS (list[str]): Batches of texts; the same in every call.
     """

@@ -10,8 +10,8 @@ and the head is linear. So the caller gets the emissions of a token as the mean 
 
 torch has two exporters. The tracing one (`dynamo=False`) takes 0.3 s for a BERT with 4 layers of width 312, where that
 of `torch.export` takes 3 to 5 s, and ONNX Runtime runs its graph 7 to 11 % faster. But it fails for causal decoders
-(Qwen2 and LLaMA, whose masks use `vmap`), keeps only the branches of the code that its example took, and is deprecated.
-So `torch.export` is used.
+(Qwen2 and LLaMA, whose masks use `vmap`), exports only the branches of code that run for its example input, and is
+deprecated. So `torch.export` is used.
 """
 
 import json

@@ -125,8 +125,8 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
     component (CRFEntityRecognizer): The initialized recognizer. Labels that the classifier lacks keep their weights.
     classifier (Classifier): Classifier of the checkpoint from which the recognizer's encoder was loaded.
     name (str): Name of the checkpoint, for error messages.
-    RETURNS (list[str]): The labels that both have.
-    RAISES (PipelineMismatchError): If the widths differ, or the two have no label in common.
+    RETURNS (list[str]): The labels that recognizer and classifier have in common.
+    RAISES (PipelineMismatchError): If the widths of their vectors differ, or they have no label in common.
     """
     rows: dict[tuple[str, str], int] = {}
     for i, parsed in enumerate(_parse(name, classifier.labels)):

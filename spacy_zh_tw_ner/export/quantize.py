@@ -83,7 +83,7 @@ def _convert(shim: BackboneShim, to: str) -> None:
 
 
 def default_target(nlp: Language) -> str:
-    """Return the best target for the encoders of a pipeline: "bf16" for only BiLSTMs, else "int8"."""
+    """Return the target that suits a pipeline: "bf16" if it has BiLSTMs and no Transformer, else "int8"."""
     return "bf16" if any(bilstms(nlp)) and not any(backbone_shims(nlp)) else "int8"
 
 
@@ -108,7 +108,7 @@ def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Return the layers of all components that contain a BiLSTM of this package."""
+    """Return those layers of all components that are a BiLSTM of this package."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 

@@ -1,4 +1,7 @@
-"""Create an optimizer whose learning rates start at the peak of their schedules, for loops that never step them."""
+"""Create an optimizer whose learning rates start at the peak of their schedules.
+
+Training loops that do not step the schedules then train at the peak rate.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -21,7 +24,8 @@ def start_at_peak(optimizer: Optimizer) -> Optimizer:
 
     A warm-up begins at 0. `spacy train` steps the schedules after each update, but a loop of
     `nlp.update(…, sgd=optimizer)` does not, and would train at a rate of 0 forever. After this call it trains at the
-    peak rate. A loop that calls `optimizer.step_schedules()` follows the unchanged schedules from its second update on.
+    peak rate. A loop that calls `optimizer.step_schedules()` uses the peak rate for its first update, and the values of
+    the schedules for all others.
 
     optimizer (Optimizer): A new optimizer; changed in place.
     RETURNS (Optimizer): The same optimizer.

@@ -114,9 +114,9 @@ def keep_on_characters(groups: type[Any] = SpanGroups) -> bool:
 
     spaCy has no hook for this, so two methods of the class of `doc.spans` are replaced, once.
 
-    groups (type): The class.
-    RETURNS (bool): Whether the class has these methods. If not, nothing is replaced, and loaded documents have spaCy's
-        own groups.
+    groups (type): The class of `doc.spans`.
+    RETURNS (bool): Whether the class has the methods to replace. If not, nothing is replaced, and loaded documents have
+        spaCy's own groups.
     """
     make, read = vars(groups).get("_make_span_group"), vars(groups).get("from_bytes")
     if make is None or read is None:

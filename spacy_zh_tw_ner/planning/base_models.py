@@ -25,6 +25,7 @@ DEBERTA = {
     "type_vocab_size": 0,
     "max_relative_positions": -1,
 }
+E5 = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, "pad_token_id": 1}
 
 
 def _qwen(hidden: int, layers: int, heads: int, kv_heads: int, inner: int, vocab: int = 151936) -> dict[str, Any]:
@@ -53,13 +54,15 @@ KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "hfl/chinese-roberta-wwm-ext": ("bert", CHINESE),
     "hfl/chinese-roberta-wwm-ext-large": ("bert", CHINESE | LARGE),
     "microsoft/deberta-v3-base": ("deberta-v2", DEBERTA),
+    "intfloat/multilingual-e5-small": ("bert", E5 | {"vocab_size": 250037}),
+    "base_models/e5-small": ("bert", E5 | {"vocab_size": 250002}),  # as `fetch-base` writes it
     "Qwen/Qwen2-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
     "Qwen/Qwen2.5-0.5B": ("qwen2", _qwen(896, 24, 14, 2, 4864)),
     "Qwen/Qwen2-1.5B": ("qwen2", _qwen(1536, 28, 12, 2, 8960)),
     "Qwen/Qwen2-7B": ("qwen2", _qwen(3584, 28, 28, 4, 18944, 152064)),
 }
-# Wordpieces of a trimmed vocabulary, counted with the tokenizer of Qwen, which all of these share
-TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")}
+# Wordpieces of a trimmed vocabulary, counted with the tokenizers; all models of Qwen share theirs
+TRIMMED = {name: 18_941 for name in KNOWN if name.startswith("Qwen/")} | {"base_models/e5-small": 14_281}
 # Base model → the next smaller one of the same family
 SMALLER = {
     "hfl/chinese-macbert-large": "hfl/chinese-macbert-base",

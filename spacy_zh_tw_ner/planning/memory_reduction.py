@@ -1,8 +1,8 @@
 """Change the settings of a config one by one until its training step fits into the memory of a GPU.
 
-Level 1 costs nothing (vocabulary, batch size, precision, window length). Level 2 costs time (gradient checkpointing,
-gradient accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller base model,
-QLoRA, Adafactor).
+Level 1 costs nothing (trimmed vocabulary, batch size, precision, window length). Level 2 costs time (gradient
+checkpointing, gradient accumulation, 8-bit optimizer states). Level 3 changes the model or its training (LoRA, smaller
+base model, QLoRA, Adafactor).
 """
 
 from collections.abc import Callable, Iterator

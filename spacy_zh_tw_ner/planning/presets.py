@@ -37,7 +37,7 @@ def preset_notes(name: str) -> dict[str, Any]:
 
     name (str): Name of the preset.
     RETURNS (dict): `extends`, the config that it is based on; `vram`, the GPU memory in GiB that it is made for;
-        `guide`, the memory that the published recipe states.
+        `guide`, the GPU memory that the published recipe states, such as "10–12 GB".
     RAISES (PlanError): If there is no such preset.
     """
     return dict(_parse(_path_of(name))["preset"])
@@ -67,8 +67,8 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
     settings (Mapping[str, Any]): Path → value, such as {"training.max_steps": 2000}; blocks are replaced as a whole.
     origin (object): Source of the settings for error messages.
     RETURNS (Config): The new config.
-    RAISES (UsageError): If a path is not in this config, not in spaCy's default config, and not a parameter of the
-        registered function of its block.
+    RAISES (UsageError): If a path is unknown: it is neither in this config nor in spaCy's default config, and no
+        parameter of the registered function that its block names.
     """
     changed = config.copy()
     for path, value in settings.items():
@@ -96,7 +96,7 @@ def fine_tuning_config(name: str, folder: Path) -> Config:
     config; or from a config of this package, if the pipeline was not trained with one, such as a converted checkpoint.
     New labels of the training corpus are added.
 
-    name (str): Folder or package name of the pipeline, for `source`.
+    name (str): Folder or package name of the pipeline, for the setting `source` of the components.
     folder (Path): The folder of its files.
     RETURNS (Config): The config, not interpolated; `paths.train` and `paths.dev` must be set.
     RAISES (PlanError): If the config of the pipeline cannot be read.
@@ -177,7 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield the paths of all settings and sections of a config."""
+    """Yield the paths of all settings and sections of a config, such as "training.dropout"; `before` precedes each."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

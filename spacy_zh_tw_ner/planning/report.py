@@ -29,7 +29,7 @@ class PlanReport:
 
     @property
     def fits(self) -> bool:
-        """Return whether the batch fits as a whole, without changes."""
+        """Return whether training with the unchanged config fits into the memory, without micro-batches."""
         return self.plan.fits(self.vram)
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
     vram (Optional[float]): Memory of the GPU in GiB; None: that of the preset, or 12.
     RETURNS (PlanReport): The report.
     RAISES (PlanError): If the GPU has less memory than the CUDA context needs, the config has no Transformer, or its
-        batcher no size.
+        batcher has no `size`.
     """
     vram = vram if vram is not None else _preset_vram(name)
     if vram * GIB <= CONTEXT:

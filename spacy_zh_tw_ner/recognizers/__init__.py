@@ -52,8 +52,8 @@ def load_recognizer(
     max_chars (int): Length of the longest text in characters; raises `nlp.max_length` if that is lower.
     threads (int): CPU threads; 0 for the default of torch or ONNX Runtime.
     gpu_id (int): GPU id for a spaCy pipeline, or -1 for the CPU.
-    learn_characters (bool): Cache all usual characters, see `SpacyRecognizer.learn_characters`: it takes half a second
-        and makes short texts a fifth faster.
+    learn_characters (bool): For a spaCy pipeline, cache all characters of ASCII and Big5, which takes half a second and
+        makes short texts a fifth faster; see `SpacyRecognizer.learn_characters`.
     RETURNS (Recognizer): The recognizer.
     RAISES (ValueError): If the source does not exist or cannot be loaded.
     RAISES (DeviceError): If a GPU is requested for an exported model, or there is no such GPU.

@@ -84,7 +84,10 @@ class SpacyRecognizer:
 
     @contextmanager
     def _memory_zone(self) -> Iterator[None]:
-        """Open a memory zone, unless this is a batch nested in a long text: it then uses the zone of that text."""
+        """Context manager: open a memory zone of spaCy, or use the open one.
+
+        A zone is open if this batch is nested in the processing of a long text.
+        """
         if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             yield
         else:
@@ -94,8 +97,8 @@ class SpacyRecognizer:
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
         """Process one long document with a safe point after each component.
 
-        If the recognizer is the last component that sets entities, they are not written to the document: for a million
-        characters that would hold the GIL for a tenth of a second.
+        If the last component that sets entities is a CRF recognizer, its prediction is returned directly. Writing
+        entities to a document of a million characters would hold the GIL for a tenth of a second.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
             is_last = index == self._last_writer and not self._normalizes
@@ -141,7 +144,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
-    """Write gazetteer matches to a document, for the CRF components."""
+    """Write gazetteer matches to a document, as the component `zh_tw_gazetteer` would; CRF components read them."""
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.
     whole = [span for span in spans if span is not None]

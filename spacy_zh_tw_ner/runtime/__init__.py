@@ -2,7 +2,7 @@
 
     text ──▶ characters ──windows──▶ wordpieces ──session──▶ emissions ──CRF──▶ entities (+ scores)
 
-The entities equal those of the exported pipeline, with a third of its memory.
+The entities equal those of the exported pipeline, and the process needs a third of its memory.
 """
 
 from ..entities import Found

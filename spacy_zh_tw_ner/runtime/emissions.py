@@ -137,7 +137,10 @@ class Emitter:
             safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
-        """Cut a text into windows at clause ends, and add prefix and suffix to each."""
+        """Cut a text into windows at clause ends, and add the prefix and suffix wordpieces to each.
+
+        index (int): Index of the text, which each window stores.
+        """
         known = self._exported
         # (n_tokens + 1,) number of wordpieces before each token
         before = np.concatenate([[0], np.cumsum(text.counts)], dtype=np.int32)

@@ -86,7 +86,7 @@ def read_folder(folder: Path) -> Exported:
 
 
 def _checked(known: dict[str, Any]) -> dict[str, Any]:
-    """Check every field of `pipeline.json`, and return those of `Exported`."""
+    """Check every field of `pipeline.json`; return the fields of `Exported` that it determines."""
     labels = require_labels("labels", known.get("labels"))
     scheme = TagScheme(labels)
     require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")

@@ -30,8 +30,9 @@ MODEL: SchemaT = {7: GRAPH, 20: {1: GRAPH, 2: GRAPH}, 25: {7: NODE}}
 def import_onnxruntime() -> ModuleType:
     """Import onnxruntime, an optional package, with telemetry disabled.
 
-    Since 1.31 it sends events about sessions to its makers, and writes a file `.ses` into the folder for temporary
-    files, unless the environment variable TELEMETRY is set before the import. A value set by the user is kept.
+    Since version 1.31, onnxruntime sends events about sessions to its makers, and writes a file `.ses` into the folder
+    for temporary files, unless the environment variable TELEMETRY is set before the import. A value set by the user is
+    kept.
 
     RETURNS (ModuleType): The module.
     RAISES (ImportError): If onnxruntime is not installed.
@@ -77,7 +78,7 @@ def require_own_weights(path: Path) -> None:
         require(path.stat().st_size > 0, "the graph", 0, "a file with content")
         # Not closed explicitly: the traceback of an error may hold a view, and then `close` would fail.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        for tensor in _messages(memoryview(mapped), MODEL, DEEPEST):
+        for tensor in _tensors(memoryview(mapped), MODEL, DEEPEST):
             _require_inside(path.parent, tensor)
 
 
@@ -98,19 +99,24 @@ def _require_inside(folder: Path, tensor: memoryview) -> None:
 
 
 def _text(message: memoryview, number: int) -> str:
-    """Return the text of the first field with a number in a message; empty if it has none."""
+    """Return the text of the first field with the field number `number` in a message; "" if there is no such field."""
     return next((bytes(value).decode() for n, value in _fields(message) if n == number), "")
 
 
-def _messages(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memoryview]:
-    """Yield all tensors in a protobuf message, recursively, up to a depth."""
+def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memoryview]:
+    """Yield all tensors in a protobuf message and in the messages nested in it.
+
+    message (memoryview): The encoded message.
+    schema (SchemaT): Fields of the message that can contain tensors.
+    depth (int): Largest number of nested messages, including this one; a deeper one raises an UnreadableFileError.
+    """
     require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} nested messages")
     for number, value in _fields(message):
         inner = schema.get(number)
         if inner is TENSOR:
             yield value
         elif inner is not None:
-            yield from _messages(value, inner, depth - 1)
+            yield from _tensors(value, inner, depth - 1)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:

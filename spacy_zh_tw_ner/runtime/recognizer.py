@@ -63,7 +63,12 @@ class ExportedRecognizer:
     def _decode(
         self, characters: Characters, emissions: EmissionsT | Iterator[EmissionsT], hints: Hints | None
     ) -> tuple[Found, ...]:
-        """Decode emissions to entities, with gazetteer matches as evidence or as fixed entities."""
+        """Decode the emissions of a text into entities.
+
+        emissions (EmissionsT | Iterator[EmissionsT]): (n_tokens, n_tags), or chunks of it for a long text.
+        hints (Optional[Hints]): Gazetteer matches. With `override` they are entities themselves; otherwise they only
+            raise the emissions of their tags.
+        """
         if not len(characters.offsets):
             return ()
         matches = _by_token(hints, characters.offsets, self.labels) if hints is not None else []
@@ -88,7 +93,8 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
     """Load an exported model.
 
     folder (str | Path): Folder written by `export-onnx`.
-    min_score (Optional[float]): Lowest score of an entity, 0 for the best path; None for that of the pipeline.
+    min_score (Optional[float]): Lowest score of an entity, or 0 to decode the best path; None for the value that was
+        exported with the pipeline.
     threads (int): CPU threads; 0 for one per core.
     RETURNS (ExportedRecognizer): The recognizer.
     RAISES (ZhTwNerError): If the folder is not an exported model or is damaged, `min_score` is out of range, or
@@ -122,7 +128,9 @@ def _is_long(characters: Characters) -> bool:
 
 
 def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[Entity]:
-    """Convert gazetteer matches from character offsets to token indices; drop those that do not fit tokens.
+    """Convert gazetteer matches from character offsets to token indices.
+
+    Matches whose ends are not token boundaries are dropped.
 
     hints (Hints): Matches with character offsets.
     offsets (IndicesT): (n_tokens,) offset of each token.

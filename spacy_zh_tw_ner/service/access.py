@@ -74,7 +74,7 @@ class Access:
 
     app (ASGIApp): The application that answers accepted requests.
     metrics (Metrics): Counts requests and measures their time.
-    max_requests (int): Largest number of concurrent requests; more get 429. Probes are not counted.
+    max_requests (int): Largest number of concurrent requests; more get 429. Requests to PROBES are not counted.
     hosts (Sequence[str]): Accepted values of the `Host` header; others get 400. "*.example.tw" accepts all subdomains.
         Empty: any host is accepted.
     """
@@ -144,7 +144,10 @@ class Access:
 
 
 class _Exchange:
-    """Wrap `receive` and `send` of a request, to record the status and whether the client disconnected too early."""
+    """Wrap `receive` and `send` of a request, to record its status, and whether the client disconnected.
+
+    A client that disconnects after the complete response is not recorded.
+    """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send

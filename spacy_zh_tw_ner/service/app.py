@@ -39,7 +39,7 @@ def create_app(engine: Engine, settings: ServiceSettings, metrics: Metrics) -> F
 
     engine (Engine): Recognizes entities. The caller starts and stops it.
     settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
-    metrics (Metrics): Counts requests; `/metrics` returns it.
+    metrics (Metrics): Counts requests. The route `/metrics` returns the metrics as text.
     RETURNS (FastAPI): The application.
     """
     app = FastAPI(

@@ -119,7 +119,7 @@ class ConnectionPool:
 
 
 class Connection(H11Protocol):
-    """HTTP/1.1 connection of uvicorn that keeps the limits of a pool.
+    """HTTP/1.1 connection of uvicorn that belongs to a pool, whose limits apply to it.
 
     It overrides methods of `asyncio.Protocol`, and uvicorn's method that answers invalid requests.
 
@@ -146,7 +146,11 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes; in small blocks until a request begins, so that the limit of header size is exact."""
+        """Parse received bytes.
+
+        Before a request begins, they are parsed in blocks of BLOCK bytes. So headers exceed their limit by at most one
+        block.
+        """
         token = CONNECTION.set(self)
         try:
             if self._requests:
@@ -163,17 +167,23 @@ class Connection(H11Protocol):
             CONNECTION.reset(token)
 
     def resume_writing(self) -> None:
-        """Count the bytes that were sent while writing was paused."""
+        """Add the bytes that the client has read while writing was paused.
+
+        asyncio calls it when the write buffer has fallen from its upper to its lower limit (by WATERMARK bytes).
+        """
         self._taken += WATERMARK
         super().resume_writing()
 
     def begin_request(self) -> None:
-        """Count a request that has begun."""
+        """Add one to the requests in progress, and mark the connection as busy."""
         self._requests += 1
         self._pool.works(self)
 
     def end_request(self) -> None:
-        """Count a request as ended: its response is sent, or the client has disconnected."""
+        """Subtract one from the requests in progress; after the last one, mark the connection as waiting.
+
+        Called when the response is sent, or the client has disconnected.
+        """
         self._requests -= 1
         self._ignored = 0
         if not self._requests and not self.transport.is_closing():
@@ -221,7 +231,7 @@ class Connection(H11Protocol):
             self._answer(HTTPStatus.BAD_REQUEST, Errors.ZT566)
 
     def _answer(self, status: HTTPStatus, message: str) -> None:
-        """Send an error response without a parsed request, and close the connection."""
+        """Send an error response although no request was parsed, and close the connection."""
         body = json.dumps(Refusal(status, message).body).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
@@ -237,8 +247,8 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
     max_connections (int): Configured limit of open connections.
     max_requests (int): Configured limit of concurrent requests.
     warn (Callable[[str], None]): Called with a message if a limit is reduced.
-    RETURNS (tuple[int, int]): Connections and requests; fewer requests than connections.
-    RAISES (ServiceError): If the limit of open files is too low for the smallest service.
+    RETURNS (tuple[int, int]): Allowed connections and allowed requests, which are at least SPARE fewer.
+    RAISES (ServiceError): If the limit of open files allows fewer than 2 × SPARE connections.
     """
     connections = max(max_connections, max_requests + SPARE)
     open_files, limit = _open_files()

@@ -1,4 +1,4 @@
-"""Inference thread with dynamic batching; batches of shorter texts run between the slices of a long text."""
+"""Inference thread with dynamic batching; batches of shorter texts run at the safe points of a long text."""
 
 import logging
 import math
@@ -31,7 +31,7 @@ class QueueFull(Refusal):
 
 
 class Unreadable(Refusal):
-    """Response 422: the pipeline fails at a text."""
+    """Response 422: the pipeline raised an error for a text, or a gazetteer has too many matches in it."""
 
 
 class NotLoaded(Refusal):
@@ -63,13 +63,13 @@ class Engine:
     """Queue of texts, and the inference thread that processes it.
 
     Batches are dynamic: the next batch takes the texts that were queued while the last one was processed, and a single
-    text in an empty queue starts at once. At the safe points of a long text the thread processes a nested batch of
-    texts that cost less than half as much. These may be long, too, so at most log2(length of the longest text) batches
-    are nested.
+    text in an empty queue starts at once. At each safe point of a long text the thread processes a nested batch of
+    texts whose `QueuedText.cost` is less than half of that of the long text. They may be long, too, so at most
+    log2(length of the longest text) batches are nested.
 
     models (ModelCache): The pipelines. Only the inference thread loads and calls them.
-    batch_chars (int): Largest cost of a batch in characters; a longer text is processed alone.
-    queue_chars (int): Largest cost of the queued texts of a size class in characters, see `FairQueue.has_room`.
+    batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
+    queue_chars (int): Largest total cost of the queued texts of one `QueuedText.size_class`, see `FairQueue.has_room`.
     on_batch (Callable[[Batch], None]): Called after each batch.
     """
 
@@ -109,12 +109,12 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Number and total cost in characters of the queued texts."""
+        """Number of the queued texts, and their total `QueuedText.cost`."""
         with self._changed:
             return len(self._queue), self._queue.cost
 
     def start(self) -> None:
-        """Start the thread, which loads the first pipeline and then sets `ready`; `failed` holds the error, if any."""
+        """Start the thread. It loads the first pipeline and then sets `ready`; on failure, `failed` is the error."""
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -204,7 +204,7 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait for the next batch; return an empty list when the queue is empty and the engine is stopping."""
+        """Wait for queued texts, and return the next batch; it is empty if the engine stops and no text is queued."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -216,12 +216,12 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Take the next batch of texts that cost less than `below`, without withdrawn texts."""
+        """Remove the next batch of texts that cost less than `below` from the queue; drop its withdrawn texts."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a nested batch of shorter texts at a safe point of a long one."""
+        """Process a nested batch at a safe point of a long text; raise _Abandoned if the long text was abandoned."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -230,7 +230,7 @@ class Engine:
             self._work(batch)
 
     def _work(self, batch: list[QueuedText]) -> None:
-        """Process a batch, and report its statistics; the time of nested batches is subtracted."""
+        """Process a batch, and pass its statistics to `on_batch`. Its time excludes that of nested batches."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += batch
@@ -246,7 +246,7 @@ class Engine:
         self._on_batch(Batch(batch[0].pipeline, len(batch), n_chars, seconds, labels))
 
     def _recognize(self, batch: list[QueuedText]) -> Counter[str]:
-        """Recognize the entities of a batch for one pipeline, set the result of each text, and count the labels."""
+        """Process a batch for one pipeline, set the result of each text, and return the number of entities by label."""
         try:
             recognizer = self._models.get(batch[0].pipeline)
             self._describe(batch[0].pipeline, recognizer)

@@ -16,7 +16,8 @@ SLICED_CHARS = 2_048
 class QueuedText:
     """A queued text. Its `future` gets the entities or the error.
 
-    `cost` counts against the limits of queue and batch. `abandoned` is set when the result is no longer needed.
+    `cost` is the number of characters plus TEXT_COST; the limits of queue and batch apply to it. `abandoned` is
+    set when the result is no longer needed.
 
     pipeline (str): Name of the pipeline that processes the text.
     text (str): The text.
@@ -33,12 +34,12 @@ class QueuedText:
 
     @property
     def is_long(self) -> bool:
-        """Return whether the text is processed alone and in slices."""
+        """Return whether the text is long: a long text is processed alone, slice by slice."""
         return len(self.text) > SLICED_CHARS
 
     @property
     def size_class(self) -> int:
-        """Return the size class, for which the queue has a limit each: 0 for short texts, else ⌊log2(length)⌋ + 1."""
+        """Return the size class: 0 for short texts, else ⌊log2(length)⌋ + 1. The queue limit applies to each class."""
         return len(self.text).bit_length() if self.is_long else 0
 
 
@@ -68,10 +69,10 @@ class FairQueue:
         return self._waiting.total()
 
     def has_room(self, texts: Iterable[QueuedText], limit: int) -> bool:
-        """Return whether there is room for all of the texts.
+        """Return whether all of these texts fit into the queue.
 
-        The limit applies to each size class separately, so that long texts do not keep shorter ones out. A class
-        without queued texts accepts any number.
+        The limit applies to each size class separately, so that long texts do not keep shorter ones out. If no text of
+        a class is queued, texts of this class always fit, even if they exceed the limit.
 
         texts (Iterable[QueuedText]): Texts to add.
         limit (int): Largest cost in characters of the queued texts of a size class.
@@ -109,7 +110,8 @@ class FairQueue:
     def take(self, budget: int, below: float = float("inf")) -> list[QueuedText]:
         """Remove and return the next batch: one long text, or short texts for one pipeline, taken from owners in turn.
 
-        An owner is skipped if its first text is for another pipeline or costs `below` or more.
+        An owner is skipped if its first text costs `below` or more, or is for another pipeline than the first text of
+        the batch.
 
         budget (int): Largest total cost of the batch; the first text may exceed it.
         below (float): Only texts that cost less are taken.

@@ -25,7 +25,7 @@ def check_options(options: Options, engine: Engine) -> str:
     """Check the pipeline and labels that a request names.
 
     options (Options): Options of the request.
-    engine (Engine): Holds the names of all pipelines, and the labels of those that were loaded once.
+    engine (Engine): Holds the names of all pipelines, and the labels of each pipeline that has been loaded before.
     RETURNS (str): Name of the pipeline; the default pipeline if the request names none.
     RAISES (Refusal): 422 for an unknown pipeline or label. Labels of a pipeline not yet loaded are not checked.
     """
@@ -138,7 +138,7 @@ async def recognize(
     timeout: float,
     gazetteer: RequestGazetteer | None = None,
 ) -> list[tuple[Found, ...]]:
-    """Recognize the entities of texts; withdraw the texts if the client disconnects or the time limit is over.
+    """Recognize the entities of texts. Cancel the texts if the client disconnects or the time limit is over.
 
     receive (Receive): ASGI `receive` of the request after its body was read; it reports that the client disconnects.
     engine (Engine): Recognizes the entities.

@@ -82,8 +82,8 @@ class ModelCache:
 class Trimmer:
     """Return freed heap memory to the operating system (malloc_trim), at most once per PAUSE.
 
-    glibc would keep it. Batches have different shapes, so the blocks that one batch frees rarely fit the next, and the
-    process would grow over thousands of requests.
+    Without this call, glibc keeps freed memory. Batches have different shapes, so the blocks that one batch frees
+    rarely fit the next, and the process would grow over thousands of requests.
     """
 
     def __init__(self) -> None:
@@ -92,13 +92,13 @@ class Trimmer:
         self.due = False
 
     def used(self) -> None:
-        """Record that a batch allocated and freed memory; call `trim` if the last call is longer ago than PAUSE."""
+        """Record that a batch has freed memory; call `trim` if its last call is more than PAUSE seconds ago."""
         self.due = True
         if time.monotonic() - self._last > PAUSE:
             self.trim()
 
     def trim(self) -> None:
-        """Return freed memory now, if `used` was called since the last time."""
+        """Return freed memory to the operating system now, if `used` was called since the last `trim`."""
         if self.due:
             self._trim()
             self._last, self.due = time.monotonic(), False

@@ -36,7 +36,7 @@ class RequestGazetteer(NamedTuple):
 
         text (str): The text.
         RETURNS (Hints): All matches, with `bonus` and `override`.
-        RAISES (FoundTooOften): If there are more than SPARE_PLACES matches beyond one per character.
+        RAISES (FoundTooOften): If there are more than `len(text) + SPARE_PLACES` matches.
         """
         limit = len(text) + SPARE_PLACES
         places = tuple(islice(self.words.find(text), limit + 1))
@@ -67,7 +67,7 @@ def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> Reques
 
 
 def _problem(word: str, limit: int) -> str:
-    """Describe the problem of a gazetteer word; empty if the word is valid."""
+    """Return what is wrong with a gazetteer word of at most `limit` characters; an empty string if it is valid."""
     if not word:
         return "is empty"
     if word != word.strip():

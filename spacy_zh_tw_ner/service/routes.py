@@ -198,7 +198,10 @@ def _request_schema(settings: ServiceSettings, model: type[EntitiesRequest]) -> 
 
 
 def _lines_schema() -> dict[str, Any]:
-    """Return the JSON schema of a stream: a string of JSON lines, with the schemas of its lines as extensions."""
+    """Return the JSON schema of the body of a stream, a string of JSON lines.
+
+    OpenAPI cannot describe single lines. Their schemas are in `x-line` and `x-first-line` (the optional header).
+    """
     schema, first = _schema_without_references(StreamLine), _schema_without_references(StreamHeader)
     lines = "".join(f"{json.dumps(example, ensure_ascii=False)}\n" for example in schema["examples"])
     return {

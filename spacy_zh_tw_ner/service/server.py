@@ -74,7 +74,7 @@ def _run(
     host: str,
     drain: float,
 ) -> None:
-    """Apply the limits of the system, create the server, and run it until it is stopped."""
+    """Reduce the limits to what the operating system allows, create the server, and run it until it is stopped."""
     connections, requests = fit_to_open_files(settings.max_connections, settings.max_requests, log.warning)
     settings = replace(settings, max_connections=connections, max_requests=requests)
     needed, allowed = settings.max_chars / engine.speed, settings.seconds_for(settings.max_chars)
@@ -139,7 +139,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and to sweep the connections."""
+        """Start to listen on the sockets, and start the task that closes connections over their time limits."""
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(BACKLOG)
@@ -216,7 +216,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return the text of an error without its number."""
+    """Return the message of an error without its errno."""
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -27,7 +27,8 @@ class ServiceSettings:
         characters; it grows in proportion for more characters, see `seconds_for`.
     header_timeout (float): Time limit in seconds for a client to send the headers of a request.
     body_timeout (float): Time limit in seconds for a client to send the body of a request.
-    write_timeout (float): Seconds over which a client must read at least `connections.MIN_RATE` bytes per second.
+    write_timeout (float): Seconds after which a client that reads less than `connections.MIN_RATE` bytes per second on
+        average is disconnected.
     max_models (int): Largest total size of the files of loaded pipelines in bytes.
     api_key (str): API key that clients must send; empty: no key is needed.
     origins (tuple[str, ...]): Origins of web pages that may call the service (CORS).
@@ -64,5 +65,5 @@ class ServiceSettings:
 
     @property
     def max_values(self) -> int:
-        """Largest number of JSON values in a body: twice the allowed texts and words, and at least 100,000."""
+        """Largest number of JSON values in a body: 2 × (`max_texts` + `max_words`), but at least 100,000."""
         return max(100_000, 2 * (self.max_texts + self.max_words))

@@ -30,7 +30,8 @@ MAX_HEADER_LINE = 1 << 20  # bytes of a first line with a gazetteer
 class StreamAnswer:
     """Answer the JSON lines of a stream in order, with one line each: the entities, or the error of an invalid line.
 
-    Lines are submitted ahead for at most two batches, so the memory does not grow with the number of lines.
+    Lines of up to two batches are submitted before their answers are sent, so the memory does not grow with the number
+    of lines.
 
     engine (Engine): Recognizes the entities.
     pipeline (str): Name of the pipeline.
@@ -91,7 +92,10 @@ class StreamAnswer:
             return head, refusal
 
     async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
-        """Submit a text; while the queue is full, try again until the time limit of the text is over."""
+        """Submit a text. While the queue is full, try again.
+
+        RAISES (QueueFull): If the queue is still full at the end of the time limit for the text.
+        """
         deadline = asyncio.get_running_loop().time() + self._settings.seconds_for(len(text))
         while True:
             try:
@@ -102,7 +106,7 @@ class StreamAnswer:
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
-        """Await the answer to the oldest line; return it with the answers after it that are ready."""
+        """Await the answer to the oldest pending line. Return it, with the answers of the next lines that are ready."""
         lines = [await self._line(*self._ahead[0])]
         self._ahead.popleft()
         while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
@@ -170,7 +174,7 @@ def divide(body: bytes) -> tuple[GazetteerWords | None, Iterator[bytes]]:
 
     body (bytes): All lines.
     RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the first line, if that line has no
-        text, else None; and the other lines, some of which may be blank.
+        text, else None; and the remaining lines (all lines, if there is no header), some of which may be blank.
     RAISES (Refusal): 422 for an invalid gazetteer in the first line.
     """
     # An iterator: a list of up to eight million lines would block the event loop.

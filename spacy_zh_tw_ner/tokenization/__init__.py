@@ -1,1 +1,1 @@
-"""Split texts into tokens, and compute the norms by which models read them."""
+"""Split texts into tokens, and compute their `norm_`, the form of a token that models read."""

@@ -46,8 +46,8 @@ class _Orths(dict[str, int]):
 class CharTokenizer(DummyTokenizer):
     """Tokenizer that makes each character a token.
 
-    An ASCII space between two tokens becomes the `whitespace_` of the first. Every other code point is a token, or part
-    of a sequence that `group` names. No character is dropped, added or changed.
+    An ASCII space between two tokens becomes the `whitespace_` of the first. Every other code point is a token of its
+    own; only sequences of the kinds in `group` form longer tokens. No character is dropped, added or changed.
 
     vocab (Vocab): The shared vocabulary.
     group (Iterable[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
@@ -101,7 +101,7 @@ class CharTokenizer(DummyTokenizer):
         return doc
 
     def _split(self, text: str) -> tuple[list[int], list[bool]]:
-        """Return keys of the tokens, and whether a space follows each. Text between spaces is looked up by one map."""
+        """Return the string-store key of each token of a text, and whether a space follows the token."""
         if " " not in text:
             words = self._words(text)
             return words, [False] * len(words)
@@ -122,7 +122,7 @@ class CharTokenizer(DummyTokenizer):
         return words + chunk, spaces + [False] * len(chunk)
 
     def _words(self, text: str) -> list[int]:
-        """Return the keys of the tokens of a text without spaces."""
+        """Return the string-store key of each token of a text without spaces."""
         if self._runs is None:
             words: list[int] = []
             # One call for a million characters holds the GIL for a tenth of a second.
@@ -134,9 +134,9 @@ class CharTokenizer(DummyTokenizer):
         return [self._orths[run] if len(run) == 1 else add(run) for run in self._runs.findall(text)]
 
     def _write_norms(self, doc: Doc, view: str) -> None:
-        """Set `norm_` of tokens that differ from the converted text or have several characters.
+        """Set `norm_` of the tokens whose characters OpenCC has converted, and of tokens of several characters.
 
-        The norms of all other tokens are in the vocabulary.
+        All other tokens have the norms of their characters in the vocabulary.
 
         view (str): The text after the conversion of its script, of the same length.
         """
@@ -184,10 +184,11 @@ class CharTokenizer(DummyTokenizer):
 
 
 def plain_norms() -> dict[str, str]:
-    """Return the lower case of all characters for which spaCy's base norms or a fold have another norm.
+    """Return the lower case of each character that has another norm in spaCy's base norms or in a fold.
 
     spaCy's base norms replace ， by a comma and 。 by a full stop, for example. Here, the norm of a character is its
-    lower case, unless a fold in `normalize` changes it. The tokenizer sets these norms first, and then those of folds.
+    lower case, unless a fold in `normalize` changes it. The tokenizer therefore sets the norms that this function
+    returns, and then overwrites some of them with the norms of the folds in `normalize`.
 
     RETURNS (dict[str, str]): Character → its lower case.
     """

@@ -64,7 +64,13 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
 
 
 def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """Return the index of the token after the last clause that fits; 0 if it is in the first half of the window."""
+    """Return where a window ends if it ends after a clause: the index of the token after the last clause that fits.
+
+    start (int): First own token of the window.
+    furthest (int): Index of the first token that does not fit into the window.
+    ends (npt.NDArray[np.int64]): Indices of the tokens that end a clause, in order.
+    RETURNS (int): The end (exclusive); 0 if the last clause that fits ends in the first half of the window.
+    """
     latest = int(np.searchsorted(ends, furthest)) - 1
     cut = int(ends[latest]) + 1 if latest >= 0 else 0
     return cut if cut > start + (furthest - start) // 2 else 0

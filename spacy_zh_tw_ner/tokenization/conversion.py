@@ -43,7 +43,7 @@ class Converter:
     """Converts the script of texts with OpenCC, and returns the offsets of characters.
 
     script (str): An OpenCC configuration, such as "s2twp".
-    exceptions (Mapping[str, str]): Characters that are not converted → what OpenCC converts them to.
+    exceptions (Mapping[str, str]): Characters to keep as they are → the characters that OpenCC replaces them by.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
@@ -99,13 +99,13 @@ class Converter:
         return offsets
 
     def _in_place(self, text: str, converted: str) -> bool:
-        """Return whether every character is at the same position in the conversion."""
+        """Return whether each character i of the conversion is the conversion of character i of the text."""
         return len(converted) == len(text) and (
             self.script not in REWORDING or converted == "".join(map(self.alone, text))
         )
 
     def _align(self, text: str, converted: str, place: int, offsets: list[int | None]) -> None:
-        """Align a clause. Characters that were converted one by one are aligned singly, replaced words as a whole.
+        """Align a clause: character by character, but as a whole where OpenCC replaced a word by another word.
 
         text (str), converted (str): The clause, and its conversion.
         place (int): Position at which its conversion begins in the converted text.
@@ -187,7 +187,7 @@ class ScriptConverter:
         return "".join(chars)
 
     def _alone(self, char: str) -> str:
-        """Convert a character without its context; keep exceptions, and characters with a longer conversion."""
+        """Convert a character without its context. An exception, or one with a longer conversion, is not changed."""
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
 
@@ -209,5 +209,5 @@ def load_opencc(script: str) -> Any:
 
 
 def provenance(script: str) -> str:
-    """Return the description of a conversion that records of a corpus keep, such as "OpenCC 1.4.2 s2tw"."""
+    """Return version and configuration of OpenCC, such as "OpenCC 1.4.2 s2tw", which converted records mention."""
     return f"OpenCC {version('opencc')} {script}"

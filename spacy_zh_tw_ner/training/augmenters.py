@@ -55,7 +55,11 @@ class EntitySwap:
         yield example if swapped is None else Example(nlp.make_doc(swapped.text), swapped)
 
     def _swap(self, nlp: Language, gold: Doc, chosen: set[int]) -> Doc | None:
-        """Replace the chosen entities (start tokens); None if an entity does not fit tokens."""
+        """Return a document in which the chosen entities are replaced by random entities of the same label.
+
+        chosen (set[int]): Start tokens of the entities to replace.
+        RETURNS (Optional[Doc]): The new document; None if an entity in it would not begin and end at token boundaries.
+        """
         parts: list[str] = []
         places: list[tuple[int, int, str]] = []
         position = length = 0

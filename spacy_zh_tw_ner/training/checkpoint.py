@@ -90,8 +90,7 @@ def save_checkpoint(path: Path, nlp: Language, optimizer: Optimizer, position: P
     arrays = {f"weight/{place}": np.ascontiguousarray(weights) for place, weights in weights_of(nlp).items()}
     arrays["optimizer"] = _to_array(optimizer_to_bytes(nlp, optimizer, position.step))
     arrays |= {f"random/{name}": state for name, state in random_states().items()}
-    metadata = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str()}
-    metadata["python"] = python_state()
+    metadata = {"format": FORMAT, "position": asdict(position), "config": nlp.config.to_str(), "python": python_state()}
     metadata["lookups"] = {place: shim.backbone.settings.lookup for place, shim in _backbones(nlp)}
     arrays["said"] = _to_array(json.dumps(metadata).encode())
     write_whole(path, save(arrays))

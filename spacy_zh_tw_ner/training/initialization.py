@@ -24,9 +24,10 @@ CorpusT = Callable[[Language], Iterable[Example]]
 def create_add_labels_v1(
     labels: list[str] | None = None, corpus: CorpusT | None = None, component: str | None = None
 ) -> Callable[[Language], None]:
-    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer; spaCy adds none.
+    """Registered as `spacy-zh-tw-ner.add_labels.v1`: add labels to a sourced recognizer.
 
-    Existing labels and their weights are kept.
+    spaCy does not initialize sourced components, so it adds no labels to them. This callback does. Existing labels and
+    their weights are kept.
 
     labels (Optional[list[str]]): Labels to add.
     corpus (Optional[Callable]): Corpus reader whose labels are added as well.
@@ -100,7 +101,7 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
 
 
 def _shape(layer: Model[Any, Any]) -> str:
-    """Describe a layer by its name and the shapes of its thinc and torch parameters."""
+    """Return a string to compare and print a layer: its name, and the shapes of its own thinc and torch parameters."""
     shapes = {name: tuple(layer.get_param(name).shape) for name in layer.param_names}
     for shim in layer.shims:
         shapes |= {key: tuple(value.shape) for key, value in shim._model.state_dict().items()}

@@ -52,8 +52,8 @@ def peak_resident_memory() -> int | None:
 class Rates:
     """Learning rates of each step, computed from the config, because spaCy does not pass the optimizer to loggers.
 
-    A second optimizer without weights is built from the config, and its schedules are advanced. The factors
-    `layer_decay` and `lora_rate` are not included, nor are steps that fp16 skips.
+    A second optimizer without weights is built from the config, and its schedules are advanced. The rates do not
+    include the factors `layer_decay` and `lora_rate`. Updates that fp16 skips are counted as steps.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -108,14 +108,14 @@ class Pace:
         self._words, self._earlier = words, seconds
 
     def step(self) -> None:
-        """Count a training step without evaluation."""
+        """Record that a training step has ended that is not followed by an evaluation."""
         now = self._clock()
         self._training, self._n_steps, self._last = self._training + now - self._last, self._n_steps + 1, now
 
     def characters_per_second(self, words: int) -> float | None:
-        """Return the training speed since the last evaluation, without the step that is evaluated now.
+        """Return the training speed since the last evaluation, without the step that has just been evaluated.
 
-        The time of that step includes its evaluation, and cannot be separated.
+        The measured time of that step includes its evaluation. The two cannot be separated.
 
         words (int): Number of tokens processed since training began, including the evaluated step.
         RETURNS (Optional[float]): Characters per second; None if there was no other step.
@@ -126,7 +126,7 @@ class Pace:
     def last_step(self, step: int, epoch: int) -> float | None:
         """Return the last step according to `max_steps` and `max_epochs`; `patience` may end training earlier.
 
-        The steps of an epoch are estimated from the epochs so far.
+        The number of steps in an epoch is estimated from the epochs so far.
 
         step (int): The current step.
         epoch (int): The current epoch.

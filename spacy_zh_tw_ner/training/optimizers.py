@@ -94,9 +94,9 @@ def create_linear_v1(
 
     initial_rate (float): The highest rate.
     warmup_steps (int): Steps of the warm-up; fewer if `warmup_share` requires it.
-    total_steps (int): Steps after which the rate is 0; set `${training.max_steps}`. 0, which means no limit there,
-        keeps the rate at `initial_rate` after the warm-up.
-    warmup_share (float): Largest share of the warm-up in `total_steps`.
+    total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. If it is 0, as `max_steps`
+        without a limit is, the rate stays at `initial_rate` after the warm-up.
+    warmup_share (float): The warm-up takes at most this share of `total_steps`, from 0 to 1.
     YIELDS (float): The learning rate of each step.
     RAISES (TrainingError): If `total_steps` is negative.
     """

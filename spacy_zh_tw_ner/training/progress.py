@@ -90,10 +90,10 @@ def read_progress(path: Path) -> list[ProgressReport]:
 
 
 def drop_reports(path: Path, step: int) -> None:
-    """Remove the last reports of a file from a step on, because a resumed run repeats them, and incomplete lines.
+    """Remove the reports that a resumed run will write again, and incomplete lines, from the end of a file.
 
     path (Path): A `progress.jsonl`, which may be missing. It is replaced atomically, and only if a line is removed.
-    step (int): The first step of the resumed run.
+    step (int): The first step of the resumed run. Reports of this step and of later steps are removed.
     """
     if not path.is_file():
         return

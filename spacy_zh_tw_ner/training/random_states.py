@@ -12,13 +12,13 @@ ArrayT: TypeAlias = np.ndarray[Any, Any]
 
 
 def python_state() -> Any:
-    """Return the states of Python's and numpy's generators that JSON can hold."""
+    """Return the states of Python's and numpy's random number generators as JSON, without numpy's key."""
     numpy_state = cast(tuple[Any, ...], np.random.get_state())
     return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
 
 
 def random_states() -> dict[str, ArrayT]:
-    """Return the states of numpy's and torch's generators that are arrays."""
+    """Return the states of random number generators that are arrays: numpy's key, torch, and CUDA."""
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state().numpy()
@@ -26,11 +26,11 @@ def random_states() -> dict[str, ArrayT]:
 
 
 def restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
-    """Restore the generators.
+    """Restore the states of all random number generators after checking them.
 
     arrays (dict): From `random_states`, each under "random/" and its name.
     python (Any): From `python_state`.
-    RAISES (UnreadableFileError): For states that no generator has.
+    RAISES (UnreadableFileError): If a state is one that no generator can have.
     """
     require_type("python", python, dict)
     version, numbers, gauss = python["random"]

@@ -51,7 +51,7 @@ class Backbone(nn.Module):
 
     model: The model of transformers, adapters included.
     settings: The settings that the model was built with.
-    kept: Ids, in the base model, of the wordpieces of a trimmed vocabulary; None if it was not trimmed.
+    kept: Ids in the base model of the wordpieces that a trimmed vocabulary has; None if it was not trimmed.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:

@@ -186,8 +186,8 @@ class MicroBatchRunner:
         """Add the gradient of one micro-batch to all parameters that are not in `done`.
 
         done (frozenset[str]): Names of parameters that already have this gradient.
-        RETURNS (frozenset[str] | None): None if it succeeded; if memory ran out, `done` and the names of the
-            parameters that got the gradient before.
+        RETURNS (frozenset[str] | None): None if it succeeded. If memory ran out: the names of all parameters that have
+            this gradient now, including those in `done`.
         """
         before = self._versions()
 
@@ -206,7 +206,10 @@ class MicroBatchRunner:
         return done | {name for name, version in self._versions().items() if version != before[name]}
 
     def _versions(self) -> dict[str, tuple[int, int] | None]:
-        """Return, per parameter, a value that changes with its gradient: torch adds in place and counts a version."""
+        """Return for each trainable parameter a value that differs after something was added to its gradient.
+
+        torch adds to gradients in place, and counts these changes in `_version`.
+        """
         return {
             name: None if p.grad is None else (id(p.grad), p.grad._version)
             for name, p in self.backbone.named_parameters()
@@ -226,20 +229,20 @@ class MicroBatchRunner:
                 parameter.requires_grad_(True)
 
     def _values(self, batch: MicroBatch) -> torch.Tensor:
-        """Return the hidden state of each wordpiece, times its share in the vector of its token, (n, width)."""
+        """Return the hidden state of each wordpiece, multiplied by its share in its token (`shares`), (n, width)."""
         batch = MicroBatch(*(array.to(self.device, non_blocking=True) for array in batch))
         hidden = self.backbone(batch.input_ids, batch.attention_mask)  # (n_windows, length, width)
         return cast(torch.Tensor, hidden.flatten(0, 1)[batch.places] * batch.shares[:, None])
 
     def _collect(self, batch: MicroBatch, values: torch.Tensor, hidden: torch.Tensor) -> None:
-        """Add the values of a micro-batch to the vectors of its tokens, in place."""
+        """Add `values`, (n, width), to the rows of their tokens in `hidden`, (n_tokens, width), in place."""
         hidden.index_add_(0, batch.tokens.to(hidden.device), values.detach())
 
     def _zeros(self, n_tokens: int) -> torch.Tensor:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
-        """Call `attempt`; if `micro_batch` is null, raise out-of-memory errors instead."""
+        """Call `attempt`, but if the setting `micro_batch` is null, raise out-of-memory errors."""
         if self.micro_batch is not None:
             return attempt(run)
         try:
@@ -265,7 +268,7 @@ class MicroBatchRunner:
         self.train_limit = self._smaller(size, self.train_limit)
 
     def _smaller(self, size: int, limit: int | None) -> int:
-        """Return the new limit, half of the size that did not fit, and log it: the first time as a warning."""
+        """Return half of `size`, which did not fit, or `limit` if that is less. Log it, the first time as a warning."""
         smaller = min(size // 2, limit if limit is not None else size)
         logger.log(logging.WARNING if limit is None else logging.INFO, Warnings.ZT930.format(size=size, half=smaller))
         return smaller
@@ -281,7 +284,7 @@ def _random_state(device: torch.device) -> RandomT:
 
 @contextmanager
 def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
-    """Context manager: draw the random numbers that follow `state`; afterwards, restore the generators."""
+    """Context manager: set the random number generators to `state`, and restore their current states at the end."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.set_rng_state(state[0])
         if state[1] is not None:

@@ -24,7 +24,7 @@ INTERRUPTIBLE_CHUNK = 512  # the same where other work may interrupt (see `safe_
 def build_token_encoder(
     settings: BackboneSettings, get_spans: SpanGetterT, *, save: str = "full", save_dtype: str | None = None
 ) -> Tok2VecT:
-    """Build the encoder that both registered architectures of `pipe` share.
+    """Build the encoder of the architectures TransformerModel.v1 and Tok2VecTransformer.v1 (see `pipe`).
 
     settings (BackboneSettings): The base model and its settings. It is loaded when the model is initialized.
     get_spans (Callable): Cuts documents into spans. Where spans overlap, each token gets its vector from the span in
@@ -83,7 +83,7 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 def chunk_encoder(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]:
     """Return a function that encodes a document in chunks, so that not all hidden states are in memory at once.
 
-    doc (Doc): The document. The function holds its wordpieces, and no reference to it.
+    doc (Doc): The document. The returned function keeps its wordpieces in memory, but not the document itself.
     RETURNS (Callable[[], Iterator[Floats2d]]): Each call yields the hidden states of the document in order, about
         CHUNK tokens at a time.
     """

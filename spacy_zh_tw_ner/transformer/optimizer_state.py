@@ -14,7 +14,9 @@ BLOCK_SIZES = (256, 2048)  # values per scale of an 8-bit state, in current and 
 
 
 def state_to_bytes(optimizer: torch.optim.Optimizer) -> bytes:
-    """Return the state of an optimizer as safetensors. The tensor `structure` holds the JSON that refers to the others.
+    """Return the state of an optimizer as safetensors.
+
+    The tensor `structure` holds the state dict as JSON in UTF-8, in which each tensor is replaced by its name.
 
     optimizer (torch.optim.Optimizer): An optimizer of `optimizers.build_optimizer`.
     """
@@ -146,7 +148,7 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
 
 
 def _identity(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the properties of an optimizer that a saved state must share: its class, and shapes of parameters."""
+    """Return the properties that must be equal to load a saved state: class of the optimizer, shapes of parameters."""
     shapes = [[list(p.shape) for p in group["params"]] for group in optimizer.param_groups]
     return {"optimizer": type(optimizer).__name__, "shapes of the groups": shapes}
 

@@ -51,8 +51,8 @@ def build_transformer_model_v1(
     save (str): "full" saves the base model and the adapters; "adapter" only the adapters, and the base model is loaded
         again by `name` and checked by its hash; "merged" one model with the adapters added to its weights.
     save_dtype (Optional[str]): Precision to which saved weights are rounded, "fp16" or "bf16"; null rounds nothing.
-    trim (bool): Cut the vocabulary to the wordpieces that single characters can have, which are the only ones that are
-        used. A multilingual encoder loses most of its embeddings; hidden states and gradients stay the same.
+    trim (bool): Trim the vocabulary to the wordpieces that single characters can have, as no others are ever used.
+        For a multilingual encoder this removes most embeddings; hidden states and gradients stay the same.
     RETURNS (Model[list[Doc], FullTransformerBatch]): The `model` of the factory `transformer`.
     RAISES (ValueError): For settings that contradict each other.
     """

@@ -65,7 +65,10 @@ def translate_quantization_errors(settings: QuantizationSettings | None, device:
 
 
 def silence_bitsandbytes() -> None:
-    """Silence log messages of bitsandbytes: advice on packages, and, for each layer, that int8 products are in fp16."""
+    """Silence two log messages of bitsandbytes: advice to install packages, and a notice that each int8 layer repeats.
+
+    The notice says that the inputs of the layer are converted to float16.
+    """
     for name in ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -111,7 +114,7 @@ def normalize_quantized(model: nn.Module, precision: str) -> None:
 
 
 def _cast(dtype: torch.dtype, layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    """Forward hook, with `dtype` bound: convert the output."""
+    """Convert the output of a layer to `dtype`. With `dtype` bound by `partial`, this is a forward hook of torch."""
     return output.to(dtype)
 
 
@@ -197,6 +200,6 @@ def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> N
 
 
 def _replace(model: nn.Module, path: str, layer: nn.Module) -> None:
-    """Replace the submodule of this name."""
+    """Replace the submodule `path` of a model, such as "encoder.layer.0", by `layer`."""
     parent, _, name = path.rpartition(".")
     setattr(model.get_submodule(parent), name, layer)

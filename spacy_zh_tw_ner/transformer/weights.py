@@ -84,7 +84,7 @@ def fingerprint(model: nn.Module) -> str:
 
 
 class StoredTensors(Mapping[str, torch.Tensor]):
-    """Tensors by name in the safetensors format. Each access reads the tensor, into memory of its own.
+    """Mapping of names to tensors in the safetensors format. Each access reads and copies the tensor.
 
     source (bytes | memoryview | Path): Bytes of `safetensors.torch.save`, or the file that they were written to.
     RAISES (UnreadableFileError): If the header does not fit the length of the data.
@@ -125,9 +125,9 @@ class StoredTensors(Mapping[str, torch.Tensor]):
 
 
 def read_tensors(source: SourceT) -> Weights:
-    """Read all tensors, those of floats as float32.
+    """Return all tensors by name. Tensors of floats are converted to float32.
 
-    `safetensors.torch.load` needs twice the memory while it loads.
+    Tensors are read one by one: `safetensors.torch.load` would take twice the memory while it loads.
 
     source (bytes | memoryview | Path): As for `StoredTensors`.
     """

@@ -8,7 +8,7 @@ Exported models are read with the same checks, without spaCy and torch. The modu
 these libraries, so they are not imported here.
 """
 
-from .arrays import read_npz, safetensors_entries
+from .arrays import read_npz, require_room, safetensors_entries
 from .documents import inflate, parse_json, parse_msgpack, scan_msgpack
 from .names import inside, require_bare_name, require_digest, sha256_of
 from .validation import in_range, origin, reading, require, require_labels, require_type, whole_number
@@ -26,6 +26,7 @@ __all__ = [
     "require_bare_name",
     "require_digest",
     "require_labels",
+    "require_room",
     "require_type",
     "safetensors_entries",
     "scan_msgpack",

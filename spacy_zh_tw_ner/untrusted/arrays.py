@@ -50,9 +50,9 @@ def safetensors_entries(size: int, read: Callable[[int, int], bytes | bytearray]
     RETURNS (dict[str, Entry]): The tensors by name.
     RAISES (UnreadableFileError): If the header is damaged, or does not describe the bytes of the file.
     """
-    _require_room("the header", LENGTH, size)
+    require_room("the header", LENGTH, size)
     n_header = int.from_bytes(read(0, LENGTH), "little")
-    _require_room("the header", LENGTH + n_header, min(size, LONGEST_HEADER))
+    require_room("the header", LENGTH + n_header, min(size, LONGEST_HEADER))
     header = require_type("the header", parse_json(bytes(read(LENGTH, n_header))), dict)
     header.pop("__metadata__", None)
     first, entries = LENGTH + n_header, {}
@@ -73,7 +73,7 @@ def safetensors_entries(size: int, read: Callable[[int, int], bytes | bytearray]
     for start, end, name in sorted(places):
         require(start == reached, f"{name}.data_offsets", [start, end], f"from {reached}, where the tensor before ends")
         reached = end
-    _require_room("the tensors", first + reached, size)
+    require_room("the tensors", first + reached, size)
     require(first + reached == size, "the tensors", first + reached, f"{size} bytes, to the end of the file")
     return entries
 
@@ -108,7 +108,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any
         expected = sorted(f"{name}.npy" for name in limits)
         require(sorted(members) == expected, "the names of arrays", sorted(members)[:8], ", ".join(expected))
         for name, limit in limits.items():
-            _require_room(f"the array {name!r}", members[f"{name}.npy"].file_size, 4 * limit + HEADER)
+            require_room(f"the array {name!r}", members[f"{name}.npy"].file_size, 4 * limit + HEADER)
         for name in limits:
             member = members[f"{name}.npy"]
             data = archive.read(member)  # at most file_size bytes, even if the compressed data holds more
@@ -134,6 +134,12 @@ def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
     return np.frombuffer(numbers, dtype="<i4")
 
 
-def _require_room(what: str, claimed: int, available: int) -> None:
+def require_room(what: str, claimed: int, available: int) -> None:
+    """Check that a file is as large as a part of it declares.
+
+    what (str): Name of the part in the message.
+    claimed (int), available (int): Bytes up to the end of the part, and of the file.
+    RAISES (UnreadableFileError): If the file is shorter.
+    """
     if claimed > available:
         raise UnreadableFileError(Errors.ZT645.format(origin=origin(), what=what, claimed=claimed, available=available))

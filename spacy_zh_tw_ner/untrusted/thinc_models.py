@@ -79,7 +79,14 @@ def _structure(layer: Model[Any, Any]) -> tuple[str, dict[str, int | None], dict
 
 
 def _require_similar(key: str, value: object, before: object) -> None:
-    """Check that a loaded attribute is the same function, or has the same type, as before; None allows any value."""
+    """Check that loading has not changed the kind of an attribute.
+
+    key (str): Name of the attribute in the message.
+    value (object): The loaded value.
+    before (object): The value before loading. If it is a function, `value` must be the same function. If it is None,
+        any value is allowed. Otherwise, `value` must be of the same type.
+    RAISES (UnreadableFileError): If the loaded value is not allowed.
+    """
     if isinstance(before, Callable):  # type: ignore[arg-type]
         require(value is before, key, type(value).__name__, "the function of this layer")
     elif isinstance(before, bool | str) or before is None:

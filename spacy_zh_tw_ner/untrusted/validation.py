@@ -26,9 +26,9 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
     path (str | Path): The file or folder, or a description of the data.
     message (Optional[str]): Message with {path} and {reason}; default: ZT640.
-    RAISES (UnreadableFileError): In place of every error of the block, except a ZhTwNerError, an OSError (the file is
-        missing, no permission), and an out-of-memory error of a GPU. A SettingError or PipelineError is also converted:
-        the file has a value that is not allowed.
+    RAISES (UnreadableFileError): For any error in the block, also a SettingError or PipelineError (a value in the file
+        is not allowed). Other ZhTwNerErrors, OSErrors (the file is missing, no permission) and out-of-memory errors of
+        a GPU are not converted.
     """
     token, collects = _origin.set(str(path)), gc.isenabled()
     try:

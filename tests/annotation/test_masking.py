@@ -212,7 +212,7 @@ def test_unsuitable_outputs_of_mask_are_an_error(make_job: MakeJob, tiny_texts: 
     job = make_job(json_lines(tiny_texts))
     with pytest.raises(UsageError, match=r"ZT521.*OUT"):
         AnnotationJob(job.source, tmp_path / "out.spacy", job.pipeline, masking=FileMasking(REPLACE))
-    for name, kind in (("out.jsonl", "ZT882.*also OUT"), ("in.jsonl", "ZT673"), ("other", "ZT670")):
+    for name, kind in (("out.jsonl", "ZT882.*is OUT"), ("in.jsonl", "ZT673"), ("other", "ZT670")):
         (tmp_path / "other").write_text("old", encoding="utf-8")
         masking = FileMasking(REPLACE, tmp_path / name)
         with pytest.raises((UsageError, OutputError), match=kind):

@@ -119,8 +119,8 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
 
 
 def test_commands_that_replace_outputs_have_force() -> None:
-    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "from-hf", "init-config"}
-    writers |= {"mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
+    writers = {"annotate", "calibrate", "convert", "ensemble", "export", "export-onnx", "fetch-base"}
+    writers |= {"from-hf", "init-config", "mask", "model-card", "plan", "quantize", "train", "trim", "unmask"}
     assert {name for name in COMMANDS if "--force" in {o.opts[0] for o in options_of(name)}} == writers
 
 
@@ -156,13 +156,13 @@ def failing(error: BaseException) -> Result:
         (UsageError(Errors.ZT245.format(value="8")), "[ZT245] --split must be", 2),
         (OSError(28, "No space left on device", "out"), "[ZT676] out: No space left on device. Free", 1),
         (PermissionError(13, "Permission denied", "out"), "[ZT676] out: Permission denied. Check", 1),
-        (OSError("[E050] Can't find model"), "[ZT677] [E050] Can't find model", 1),
+        (OSError("[E050] Can't find model"), "this error names: [E050] Can't find model", 1),
         (ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet"), install_hint("parquet"), 1),
         (ModuleNotFoundError("No module named 'peft'", name="peft.utils"), "pip install peft", 1),
         (MemoryError(), "[ZT681]", 1),
-        (ValueError("[E143] spaCy's"), "[ZT677] [E143] spaCy's", 1),
-        (ConfigValidationError(desc="[training] is no section"), "[ZT677] Config validation error [training] is", 1),
-        (RegistryError("[E893] Could not find function"), "[ZT677] [E893] Could not find function", 1),
+        (ValueError("[E143] spaCy's"), "[ZT677] `fail` failed. Correct the config,", 1),
+        (ConfigValidationError(desc="[training] is no section"), "names: Config validation error [training] is", 1),
+        (RegistryError("[E893] Could not find function"), "names: [E893] Could not find function", 1),
         (KeyboardInterrupt(), "[ZT679]", 130),
         (typer.BadParameter("wrong"), "wrong", 2),
     ],

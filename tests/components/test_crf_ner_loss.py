@@ -233,7 +233,7 @@ def test_fragments_of_entities_are_counted_in_a_warning(unsure: Language) -> Non
     broken = [Fragmented(unsure.make_doc(text), Doc(unsure.vocab, words=[text], spaces=[False])) for text in TEXTS[1:3]]
     examples = [*whole, *broken]
     emissions = pipe.model.predict([example.predicted for example in examples])
-    with pytest.warns(UserWarning, match=r"^\[ZT902\] 2 gold annotations fit no legal tag sequence") as caught:
+    with pytest.warns(UserWarning, match=r"^\[ZT902\] 2 gold entities cannot be converted to tags") as caught:
         loss, gradients = pipe.get_loss(examples, emissions)
     (warning,) = caught
     assert TEXTS[1] in str(warning.message)

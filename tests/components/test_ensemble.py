@@ -286,7 +286,7 @@ def test_finding_a_component_with_a_model_in_an_ensemble_raises(members: list[tu
     for name in (None, "ner"):
         with pytest.raises(ZhTwNerError, match=r"\[ZT943\] 'ner' is an ensemble"):
             find_recognizer(nlp, name, CRFEntityRecognizer)
-    with pytest.raises(ZhTwNerError, match=r"\[ZT113\] The pipeline has no component 'other'"):
+    with pytest.raises(ZhTwNerError, match=r"\[ZT113\] The pipeline has no recognizer 'other'"):
         find_recognizer(nlp, "other", CRFEntityRecognizer)
 
 

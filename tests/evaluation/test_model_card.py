@@ -9,7 +9,7 @@ import spacy
 
 from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.evaluation.model_card import CardDetails, described_meta, read_metrics, render_model_card
-from tests.cli.test_cli import fails, succeeds
+from tests.cli.test_cli import fails, misused, succeeds
 
 SCORES = {"p": 75.0, "r": 60.0, "f": 66.67, "gold": 20, "f_interval": [50.0, 80.5]}
 METRICS: dict[str, Any] = {
@@ -83,3 +83,15 @@ def test_command_writes_a_card_or_a_copy_of_the_pipeline(tiny_pipeline: Path, tm
     assert "[ZT670]" in fails("model-card", tiny_pipeline, tmp_path / "copy", *details)
     succeeds("model-card", tiny_pipeline, tmp_path / "copy", *details, "--force")
     assert not (tiny_pipeline / "README.md").exists()
+
+
+def test_licences_of_parts_go_into_the_copy_where_spacy_package_finds_them(tiny_pipeline: Path, tmp_path: Path) -> None:
+    (tmp_path / "LICENSE.txt").write_text("MIT licence", encoding="utf-8")
+    options = ("--license-file", tmp_path / "LICENSE.txt")
+    succeeds("model-card", tiny_pipeline, tmp_path / "copy", *options)
+    assert (tmp_path / "copy" / "LICENSES_SOURCES").read_text(encoding="utf-8") == "MIT licence"
+    succeeds("model-card", tiny_pipeline, tmp_path / "copy", "--force")
+    assert not (tmp_path / "copy" / "LICENSES_SOURCES").exists()
+    assert "needs a folder as OUT" in misused("model-card", tiny_pipeline, tmp_path / "card.md", *options)
+    assert "[ZT676]" in fails("model-card", tiny_pipeline, tmp_path / "new", "--license-file", tmp_path / "nowhere")
+    assert not (tmp_path / "new").exists()

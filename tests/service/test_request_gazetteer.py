@@ -137,7 +137,7 @@ def test_a_rule_based_pipeline_accepts_override_words_only(tmp_path: Path) -> No
     nlp.to_disk(tmp_path / "rules")
     with running({"rules": str(tmp_path / "rules")}) as service:
         message = refused(service.ask({"text": UNKNOWN, "gazetteer": words("臺飛")}), 422, "ZT609")
-        assert "it predicts: none" in message
+        assert "predicted labels: none" in message
         assert surfaces(service, UNKNOWN, **words("台飛", override=True)) == [("臺飛", "ORG")]
 
 

@@ -101,7 +101,7 @@ def test_an_encoder_of_another_shape_is_refused_with_both_shapes() -> None:
 
 def test_another_encoder_architecture_is_refused() -> None:
     source, target = make(embed(), [(0, 3, "PERSON")]), make(bilstm(), [(0, 3, "PERSON")])
-    with pytest.raises(ValueError, match=r"ZT376.*has char_ngram_embed .*masked_characters"):
+    with pytest.raises(ValueError, match=r"ZT376.*is char_ngram_embed .*masked_characters"):
         copy_encoder(source, target, "source")
 
 

@@ -25,7 +25,7 @@ OTHERS = {
 
 
 def read_brat(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Read a pair of brat files as one record with the whole text, unchanged. See `ReaderT`.
+    """Read a pair of brat files as one record, whose text is the whole `.txt` file, unchanged. See `ReaderT`.
 
     path (Path): The `.txt` or the `.ann` file of the pair.
     reading (Reading): Settings and callbacks.
@@ -67,7 +67,7 @@ def _read(path: Path, reading: Reading) -> Iterator[RawRecord]:
 
 
 def _read_text(path: Path) -> str:
-    """Read a UTF-8 file without changing line ends, because offsets count carriage returns."""
+    """Read a UTF-8 text with its line ends unchanged, because brat counts carriage returns in offsets."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
@@ -80,7 +80,8 @@ def write_brat(record: Record, scores: list[float]) -> str:
     """Return the content of the `.ann` file of one record.
 
     record (Record): The record.
-    scores (list[float]): One score per entity, or an empty list. Scores are written as notes of the annotator.
+    scores (list[float]): One score per entity, or an empty list. Scores are written as
+        `AnnotatorNotes`, which brat shows with the entity.
     RETURNS (str): Lines of brat's standoff format.
     """
     lines = []

@@ -49,8 +49,9 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
     """Find the column that holds the entity tags.
 
     rows (Sequence[Sequence[str]]): Cells of the first lines of a file.
-    RETURNS (Optional[int]): The column with tags in most rows (more than half), from 0; the last of several equal ones,
-        because part-of-speech and chunk tags precede the entity tags. None if there is none.
+    RETURNS (Optional[int]): Index of the column with the most tags. If several have equally many, the last of them,
+        because part-of-speech and chunk tags precede the entity tags. None if no column has tags in more than half of
+        the rows.
     """
     rows = [row for row in rows if not (is_special(row[0]) or (is_wordpiece(row[0]) and WORDPIECE_TAG in row[1:]))]
     width = max(map(len, rows), default=0)
@@ -60,10 +61,13 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def is_comment(line: str, column: int | None = None) -> bool:
-    """Return whether a line is a comment. A line that begins with # may also be a token and its tag.
+    """Return whether a line is a comment.
+
+    A line that begins with # but has no tag is a comment. A line with a tag is not a comment if its only cells are a
+    token such as #台灣 and the tag, or if # alone is the token.
 
     line (str): The line.
-    column (Optional[int]): The column of the tags, if it is known.
+    column (Optional[int]): Index of the column of the tags; None if it is unknown, for the last column.
     """
     if not line.startswith("#"):
         return False
@@ -79,10 +83,10 @@ def is_comment(line: str, column: int | None = None) -> bool:
 class _Layout:
     """Layout of a file.
 
-    tag: Column of the tags; None if no column has tags.
-    token: Column of the tokens.
+    tag: Index of the column of the tags; None if no column has tags.
+    token: Index of the column of the tokens.
     iob1: True if the scheme is IOB1.
-    positions: True if tokens end with a position, as in Weibo NER.
+    positions: True if each token ends with the position of the character in its word, as in Weibo NER (科0 技1).
     documents: True if -DOCSTART- lines separate documents.
     """
 
@@ -96,8 +100,8 @@ class _Layout:
 def read_columns(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
     """Read a file of one token and tag per line, with blank lines between sentences. See `ReaderT`.
 
-    A `# text =` comment has the original text of the next sentence. Without one, tokens are joined with spaces only
-    between words of Latin and similar scripts.
+    A comment `# text = …` gives the original text of the next sentence. Without this comment, the tokens are joined to
+    a text, with spaces only between words of Latin and similar scripts.
 
     path (Path): The file.
     reading (Reading): Settings and callbacks.
@@ -166,9 +170,10 @@ def _survey(path: Path) -> _Layout:
 
 
 class _RowCache(dict[str, tuple[str, str] | None]):
-    """Cache of line → token and tag, because most lines of a corpus repeat.
+    """Cache of line → token and tag, because most lines occur many times in a corpus.
 
-    The value is None for a line that ends a sentence. A line without a tag raises a ValueError with its cells.
+    The value is None for a line that ends a sentence. For a line without a tag, a lookup raises a ValueError whose
+    message is the cells of the line.
     """
 
     def __init__(self, layout: _Layout) -> None:

@@ -1,4 +1,4 @@
-"""List the input formats, and detect the format of a file and files without annotation."""
+"""List the input formats, detect the format of a file, and detect files that have no annotations."""
 
 import re
 import zlib
@@ -43,17 +43,17 @@ FORMATS: dict[str, ReaderT] = {
 
 @dataclass
 class _Head:
-    """Beginning of a file: its lines, or its objects if it is JSON or Parquet; else `not_json` is the reason."""
+    """Beginning of a file, from which its format is detected."""
 
     path: Path
-    lines: list[str]
-    objects: list[dict[str, Any]]
+    lines: list[str]  # the first lines; empty for a JSON array or Parquet
+    objects: list[dict[str, Any]]  # the first objects of JSON, or rows of Parquet; else empty
     fields: FieldNames
-    not_json: str = ""
+    not_json: str = ""  # the reason why `objects` is empty although the file has content; else empty
 
     @property
     def content(self) -> list[str]:
-        """Lines that are not empty, comments or -DOCSTART-."""
+        """The lines without empty lines, comments and -DOCSTART- lines."""
         return [line for line in self.lines if line.strip() and not is_comment(line) and line[:10] != DOCSTART]
 
 
@@ -135,7 +135,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return, for each format in order of preference, the reason why a file is not in it; empty if it may be."""
+    """Return format → reason why a file is not in it, or "" if it may be in it. The preferred format is first."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -161,7 +161,10 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Return why a file is not in a JSON format, or "". `why_not` tests each annotated object at its beginning."""
+    """Return the reason why a file is not in a JSON format, or "" if it may be in it.
+
+    The function `why_not` returns the reason for one object. If some objects are annotated, only these are tested.
+    """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
     annotated = [data for data in head.objects if not _is_bare(data, head.fields)]
@@ -170,7 +173,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation, so that it does not show the format of its file."""
+    """Return whether an object is a text without annotation. Such objects do not show the format of their file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -236,7 +239,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no field for entities; an empty list of entities is an annotation."""
+    """Return whether an object has no annotation. An empty list of entities is an annotation: there are no entities."""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)
@@ -259,12 +262,12 @@ def _has_entities(data: dict[str, Any], fields: FieldNames) -> bool:
 def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     """Return whether a file has texts without any annotation, as some published test splits have.
 
-    JSON without annotated objects and tokens without tags are unlabelled. Markup and columns with tags are not, even
-    without entities.
+    Two kinds of files are unlabelled: JSON or Parquet in which no object has an entity, and files with one token per
+    line and no tags. Files in markup or with a column of tags are never unlabelled, even if they have no entities.
 
     path (Path): The file.
     fields (FieldNames): Names of fields that differ from the usual ones.
-    RETURNS (bool): True if it is unlabelled; False also for an empty or damaged file, whose reader reports the error.
+    RETURNS (bool): True if it is unlabelled. False for an empty or damaged file; the reader of its format reports this.
     """
     try:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):

