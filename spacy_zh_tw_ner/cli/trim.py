@@ -23,6 +23,8 @@ def trim_cli(
     """Cut the vocabulary of a base model to the wordpieces that single characters can have.
 
     Hidden states stay the same, bit by bit. With --texts or --scripts, all other characters read as unknown.
+
+    For a single config, `trim = true` in [components.transformer.model] does the same when the base is loaded.
     """
     from ..export.trim_base import characters_of, write_trimmed
     from ..outputs import output_folder

@@ -65,6 +65,7 @@ def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
+    """Cut the vocabulary to the wordpieces of characters, if that needs no download."""
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
     return {f"{recipe.section}.trim": True}
