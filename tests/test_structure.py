@@ -23,7 +23,6 @@ SIZES = {  # modules of another size
     "cli/fetch_base.py": "one file for each command",
     "cli/from_hf.py": "one file for each command",
     "cli/in_spacy.py": "the entry point of `python -m spacy`",
-    "cli/trim.py": "one file for each command",
     "cli/unmask.py": "one file for each command",
     "cli/visualize.py": "one file for each command",
     "components/calibration.py": "training on held-out gold, apart from prediction",
