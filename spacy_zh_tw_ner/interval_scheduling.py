@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """Candidate entity.
+    """Candidate entity, with its probability.
 
-    start: First token. end: End, exclusive. kind: Index of the label. score: Probability.
+    start: Index of the first token. end: Index after the last token. kind: Index of the label. score: Probability.
     """
 
     start: int

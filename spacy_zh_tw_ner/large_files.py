@@ -7,8 +7,8 @@ loaded. Components with large weights call `store` and `stored`:
     zh_tw_ner/config.cfg, transformer/model, …
     zh_tw_ner/weights/1f0c….safetensors
 
-The name of a file is a hash of its content, so a component never loads damaged weights, or those of another version of
-itself. Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
+The name of a file is a hash of its content. So a component never loads damaged weights, or weights that another version
+of the component has saved. Hashing 400 MiB takes 0.4 s on a CPU with SHA instructions (see `stored`).
 """
 
 import re
@@ -34,7 +34,7 @@ def large_files_to(pipeline: Path, *, whole: bool) -> Iterator[None]:
     """Context manager: let `store` write to the folder of a pipeline that is being saved.
 
     pipeline (Path): The folder of the pipeline.
-    whole (bool): Whether all components are saved. If so, files of earlier saves that `store` has not written again are
+    whole (bool): Whether all components are saved. If True, files of earlier saves that this save has not written are
         removed at the end of the block.
     """
     folder, names = pipeline / FOLDER, set[str]()

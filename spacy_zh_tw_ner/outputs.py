@@ -61,8 +61,9 @@ def output_folder(
 def write_folder(target: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
     """Replace a folder by one that a function writes.
 
-    target (Path), force (bool): As in `output_folder`.
-    write (Callable[[Path], object]): Called with an empty temporary folder, which then replaces the target.
+    target (Path): The output folder.
+    force (bool): Whether to replace a folder that this package has written.
+    write (Callable[[Path], object]): Called with an empty temporary folder, which replaces the target afterwards.
     """
     with output_folder(target, force=force) as folder:
         write(folder)
@@ -71,7 +72,7 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
 def require_replaceable(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Path:
-    """Check that an output folder may be written. The arguments are those of `output_folder`.
+    """Check that an output folder may be written. The arguments have the same meaning as in `output_folder`.
 
     RETURNS (Path): The target, with symbolic links resolved.
     RAISES (OutputError): If it may not be written.
@@ -103,7 +104,7 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
 
     target (Path): The output.
     inputs (Iterable[Path]): The inputs.
-    RAISES (OutputError): If this is not the case.
+    RAISES (OutputError): If the output is an input, contains one, or is inside of one.
     """
     place = resolve(target)
     for path in inputs:
@@ -122,7 +123,7 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
 def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Check that an output file may be written: it is missing or empty, or `force` is set.
 
-    inputs (Iterable[Path]): As in `output_folder`.
+    inputs (Iterable[Path]): Files and folders that the output must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """
     require_apart(target, inputs)
@@ -136,7 +137,7 @@ def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> N
     """Check that a report may be written: the file is missing, empty, or an older report of the same kind.
 
     kind (str): A key of REPORTS.
-    inputs (Iterable[Path]): As in `output_folder`.
+    inputs (Iterable[Path]): Files and folders that the report must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """
     require_apart(target, inputs)
@@ -162,7 +163,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def foreign_files(folder: Path) -> list[str]:
-    """List the files in an output folder that this package has not written.
+    """List the files in an output folder that were not written by this package.
 
     folder (Path): A folder for which `is_ours` is true.
     RETURNS (list[str]): Paths relative to the folder, sorted.
@@ -181,7 +182,9 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def _is_part(path: Path, components: set[str]) -> bool:
-    """Return whether a file may belong to a pipeline or exported model, by its path relative to their folder.
+    """Return whether a file may belong to a pipeline or an exported model.
+
+    path (Path): Path of the file, relative to the folder of the pipeline or exported model.
 
     components (set[str]): Names of the components of the pipeline.
     """
@@ -198,7 +201,7 @@ def _names(meta: dict[str, Any]) -> set[str]:
 
 
 def _mark(folder: Path) -> None:
-    """Write the file MARKER into an output folder: it lists all other files of the folder."""
+    """Write the file MARKER, which lists all other files of an output folder, into that folder."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     about = {"made_by": f"{MADE_BY} {__version__}", "files": files}
     (folder / MARKER).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -75,11 +75,11 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
     """Presidio recognizer that finds personal data of Taiwan by the rules of `zh_tw_pii`.
 
     supported_entities (Optional[list[str]]): Presidio's names of the entities to report, see `NAMES`; default: all.
-    name (str): Name of this recognizer, which results have in their metadata.
+    name (str): Name of this recognizer; Presidio writes it into the metadata of each result.
     supported_language (str): Language that it is registered for; the rules read texts of any language.
-    pipeline (Language | str | None): A spaCy pipeline, or its folder or package, whose entities, such as persons, are
-        reported as well. If the pipeline has no component `zh_tw_pii`, one is applied to its documents. That component
-        decides between overlapping entities of the pipeline and the rules.
+    pipeline (Language | str | None): A spaCy pipeline, or its folder or package. Its entities, such as persons, are
+        reported in addition to those of the rules. If the pipeline has no component `zh_tw_pii`, one is created and
+        called after the pipeline. This component decides between overlapping entities of the pipeline and the rules.
     min_score (float): Entities found by the rules with a lower score are left out.
     settings (Any): Further arguments of Presidio's `EntityRecognizer`, such as `score_thresholds`.
     RAISES (SettingError): For an unknown name in `supported_entities`, or a `min_score` outside of 0 to 1.
@@ -125,7 +125,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         return [self._result(name, hit) for name, hit in hits if name in wanted]
 
     def _hits(self, text: str) -> Iterator[_Hit]:
-        """Yield the entities of the rules alone, or of the pipeline and the rules."""
+        """Yield the entities that the rules find in a text and, if there is a pipeline, also those of the pipeline."""
         if self._nlp is None or self._finder is None:
             yield from (_Hit(*finding) for finding in scan(text, min_score=self.min_score))
             return
@@ -147,9 +147,9 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Return the loaded pipeline, and a function that adds the entities found by the rules to a document.
+    """Return the pipeline, and a function that adds the entities found by the rules to its documents.
 
-    The function does nothing if the pipeline itself applies the rules.
+    If the pipeline has a component `zh_tw_pii`, which applies the rules, the function does nothing.
     """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline
@@ -186,7 +186,7 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
             raise UsageError(Errors.ZT885.format(name=self.operator_name()))
 
     def operator_name(self) -> str:
-        """Return the name of this operator, which an `OperatorConfig` has."""
+        """Return the name by which an `OperatorConfig` refers to this operator."""
         return "zh_tw_mask"
 
     def operator_type(self) -> OperatorType:
@@ -197,14 +197,15 @@ class MaskingOperator(Operator):  # type: ignore[misc]  # mypy does not follow P
 def masking_operators(policy: MaskingPolicy | None = None, *, key: bytes | None = None) -> dict[str, OperatorConfig]:
     """Return the operators for `AnonymizerEngine.anonymize`. Add `MaskingOperator` to the engine first.
 
-    The engine replaces the entities of a text from the last to the first, and placeholders are numbered in this order.
-    If the same operators are used for several texts, the numbers continue, and the same entity gets the same
-    replacement. Repetitions of an entity that the analyzer has not reported are not masked; `mask_results` masks them.
+    Presidio's engine replaces the entities of a text from the last to the first, so placeholders are numbered from the
+    end of the text. If the same operators are used for several texts, the numbers continue, and equal entities get
+    equal replacements. If the text of an entity occurs again where the analyzer has reported nothing, this occurrence
+    is not masked. `mask_results` masks it.
 
-    policy (Optional[MaskingPolicy]): Actions by label. Without a `default`, all other labels are replaced by
-        placeholders, because Presidio replaces all entities as well.
+    policy (Optional[MaskingPolicy]): Actions by label. If the policy has no `default`, all other labels are replaced by
+        placeholders, because Presidio, too, replaces all entities by default.
     key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
-    RETURNS (dict[str, OperatorConfig]): One operator for all entities, under "DEFAULT".
+    RETURNS (dict[str, OperatorConfig]): The key "DEFAULT" with one operator, which Presidio uses for all entities.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """
     replacer = _masker(policy, key).replacer()
@@ -216,7 +217,7 @@ def mask_results(
 ) -> Masked:
     """Mask the results of Presidio's analyzer without its anonymizer.
 
-    Other occurrences of the same texts are also masked. The result has a map for `unmask`.
+    All other occurrences of the text of an entity are also masked. `unmask` can restore the result.
 
     text (str): The text.
     results (Iterable[RecognizerResult]): Results of the analyzer for this text.
@@ -229,7 +230,7 @@ def mask_results(
 
 
 def _masker(policy: MaskingPolicy | None, key: bytes | None) -> Masker:
-    """Return a masker with a policy that replaces all labels without an action."""
+    """Create a masker. If the policy has no default action, it replaces all other labels by placeholders."""
     policy = policy or MaskingPolicy()
     return Masker(policy if policy.default is not None else replace(policy, default=REPLACE), key=key)
 

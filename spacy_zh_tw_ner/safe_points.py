@@ -1,8 +1,9 @@
 """Safe points: places in the processing of a long text where the same thread may do other work.
 
-A service has one inference thread. While it processes a text of a million characters, short texts must not wait until
-it has finished, and it must be possible to cancel the long one. So the loops over windows of a text and over chunks of
-a sequence call `safe_point()`, which calls the function that was installed with `interrupted_by`, if any:
+A service has one inference thread. While this thread processes a text of a million characters, short texts must not
+wait for the end of the long text, and a client must be able to cancel it. So the loops over windows of a text and over
+chunks of a sequence call `safe_point()`. `safe_point()` calls the function that was installed with `interrupted_by`, if
+any:
 
     long text   ──window──window──┐         ┌──window──window──┐         ┌── …
     safe point                    └─ batch ─┘                  └─ batch ─┘
@@ -24,7 +25,8 @@ def interrupted_by(interrupt: InterruptT | None) -> Iterator[None]:
     """Context manager: call a function at every safe point inside the block.
 
     interrupt (Optional[Callable[[], None]]): Function that does other work and returns, or raises an error to cancel
-        the block; None for no function. Safe points inside the function do nothing, unless it installs another one.
+        the block; None for no function. While `interrupt` runs, safe points do nothing, unless `interrupt` itself calls
+        `interrupted_by`.
     """
     token = _interrupt.set(interrupt)
     try:

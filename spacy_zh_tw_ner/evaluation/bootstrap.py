@@ -69,7 +69,7 @@ class HasJson(Protocol):
     """Protocol of results that can be written as JSON."""
 
     def to_json(self) -> dict[str, object]:
-        """Return an object that `json.dumps` accepts."""
+        """Return the results as an object that `json.dumps` accepts."""
         ...
 
 
@@ -88,7 +88,7 @@ class Averages(Generic[ValueT]):
     groups: dict[str, ValueT]
 
     def to_json(self) -> dict[str, object]:
-        """Return an object that `json.dumps` accepts."""
+        """Return the micro average, the macro average and the values of all groups, as an object for `json.dumps`."""
         groups = {name: value.to_json() for name, value in self.groups.items()}
         return {"micro": self.micro.to_json(), "macro": self.macro.to_json(), "groups": groups}
 

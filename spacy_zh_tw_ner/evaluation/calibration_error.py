@@ -15,7 +15,8 @@ N_BINS = 10  # bins with equal numbers of entities; Naeini et al. (2015), who pr
 class Confidence(NamedTuple):
     """Calibration of entity scores.
 
-    reliability: confidence and accuracy by bin. by_chance: calibration error that perfectly calibrated scores have by
+    reliability: confidence and accuracy by bin.
+    by_chance: mean calibration error in random simulations in which an entity with score p is right with probability p.
     chance, see `crf.chance_error`.
     """
 
@@ -33,7 +34,7 @@ class Confidence(NamedTuple):
         return len(self.reliability.counts) > 0
 
     def to_json(self) -> dict[str, object]:
-        """Return the error, the error by chance, and one object per bin."""
+        """Return the expected calibration error, the error by chance, and one object per bin."""
         names = ("lowest", "highest", "confidence", "accuracy")
         bins = [
             {name: round(float(value), 4) for name, value in zip(names, row, strict=False)} | {"n": int(row[-1])}

@@ -35,8 +35,9 @@ def count_entities(
 ) -> EntityCounts:
     """Count exact entities: a predicted entity is right if a gold entity has the same boundaries and label.
 
-    Predicted entities count in their own group, and gold entities in theirs. So precision is the share of the predicted
-    entities of a group that are right, and recall is the share of the gold entities of a group that were found.
+    A predicted entity is counted in the group that `group` returns for it, and a gold entity likewise. They may be in
+    different groups. So precision is the share of the predicted entities of a group that are right, and recall is the
+    share of the gold entities of a group that were found.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     group (Callable): Takes an entity and its text, returns the name of its group; by default the label.
@@ -59,9 +60,9 @@ def count_entities(
 
 
 def count_boundaries(documents: Iterable[ComparedDoc]) -> EntityCounts:
-    """Count entities in one group "boundary": an entity is right if a gold entity has the same boundaries.
+    """Count entities whose boundaries are right: a gold entity has the same boundaries, with any label.
 
-    Labels are ignored.
+    All entities are counted in one group, which is named "boundary".
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     RETURNS (EntityCounts): Counts by document.
@@ -74,9 +75,9 @@ def count_boundaries(documents: Iterable[ComparedDoc]) -> EntityCounts:
 
 
 def count_types(documents: Iterable[ComparedDoc]) -> EntityCounts:
-    """Count entities by label: an entity is right if it overlaps a gold entity of its label ("type" of SemEval-2013).
+    """Count entities by label: a predicted entity is right if it overlaps a gold entity with the same label.
 
-    Entities are paired one to one. The measure is from task 9 of SemEval-2013.
+    Each entity is paired with at most one other entity. This is the measure "type" of SemEval-2013, task 9.
 
     documents (Iterable[ComparedDoc]): Gold and predicted entities.
     RETURNS (EntityCounts): Counts by document and label.

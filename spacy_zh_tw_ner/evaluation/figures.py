@@ -126,13 +126,14 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
 
     path (Path): Path of the picture.
     inputs (Iterable[Path]): Files and folders that it must not replace.
-    RAISES (ZhTwNerError): See `picture_format` and `require_report`.
+    RAISES (ZhTwNerError): If the suffix is not that of a supported format, resvg-py is needed and not installed, or the
+        path may not be written (see `require_report`).
     """
     require_report(path, picture_format(path).removeprefix(".").upper(), inputs=inputs)
 
 
 def picture_bytes(svg: str, path: Path) -> bytes:
-    """Convert an SVG drawing to the format of a path, see `picture_format`; return the bytes of the file."""
+    """Convert an SVG drawing to the format that the suffix of a path names; return the bytes of the file."""
     if picture_format(path) == ".svg":
         return svg.encode()
     import resvg_py

@@ -75,7 +75,7 @@ def _interval(scores: Scores) -> str:
 
 
 def _matrix(found: Confusion) -> str:
-    """Render the confusion matrix: one row per gold label; the last row is spurious, the last column missed."""
+    """Render the confusion matrix: one row per gold label, a last row for spurious, a last column for missed ones."""
     columns = (*map(escape, found.labels), "遺漏 missed")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = [f"<thead><tr><th>標準 gold ＼ 預測 predicted</th>{heads}</tr></thead><tbody>"]
@@ -97,7 +97,7 @@ def _sentence(
     """Render a document: predicted entities and, if there are mistakes, gold entities and kinds of mistakes.
 
     hues (Mapping[str, int]): Label → hue in degrees.
-    places (Mapping[str, int]): Label → its index, with which CSS class names end.
+    places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
     """
     mistakes = find_mistakes(document)
     present = {ent.label_ for doc in (gold, predicted) for ent in doc.ents}
@@ -155,10 +155,11 @@ def _filter_rules(n_labels: int) -> str:
 
 
 def _filter_classes(mistakes: Iterable[Mistake], present: Iterable[str], places: Mapping[str, int]) -> str:
-    """Return the CSS classes of a sentence, by which the filters find it.
+    """Return the CSS classes of a sentence, which the rules of the filters select.
 
-    They are "right" for a sentence without mistakes; else "errors", the kinds of its mistakes, and "errors-i" and
-    "<kind>-i" for the label with index i. For each label that occurs, "all-i" is added.
+    A sentence without mistakes has the class "right". Any other sentence has the class "errors", and one class for each
+    kind of its mistakes. If a mistake involves the label with index i, the classes "errors-i" and "<kind>-i" are added.
+    For each label of an entity in the sentence, "all-i" is added.
 
     mistakes (Iterable[Mistake]): The mistakes of the sentence.
     present (Iterable[str]): The labels of its gold and predicted entities.

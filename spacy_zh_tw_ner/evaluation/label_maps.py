@@ -31,10 +31,10 @@ TABLES = ("corpus", "pipeline")
 class LabelMap:
     """Labels of a corpus and of pipelines, and the labels by which they are compared.
 
-    corpus (Mapping[str, str]): Label of the corpus → label to compare. Entities with other labels are ignored: they
-        are not counted as missed, and predictions that overlap them are not counted as wrong.
-    pipeline (Mapping[str, str]): Label of the pipeline → label to compare; labels that are left out keep their name.
-        Predictions are ignored if their label to compare is not among those of the corpus.
+    corpus (Mapping[str, str]): Label of the corpus → label to compare. Gold entities whose label is not a key are
+        ignored: they are not counted as missed, and predictions that overlap them are not counted as wrong.
+    pipeline (Mapping[str, str]): Label of the pipeline → label to compare. A label that is not a key is compared under
+        its own name. Predictions are ignored if their label to compare is not a value of `corpus`.
     """
 
     corpus: Mapping[str, str]
@@ -46,9 +46,9 @@ class LabelMap:
         return compared if compared in self.corpus.values() else None
 
     def relabel(self, predicted: Doc) -> Doc:
-        """Change the entities of a predicted document to the labels to compare, and keep their scores; return it.
+        """Replace the labels of a predicted document by the labels to compare, in place; return the document.
 
-        Entities are removed if the corpus has no such label.
+        The scores of entities are kept. Entities whose label to compare is not in the corpus are removed.
         """
         scores = read_scores(predicted)
         found: dict[Entity, float | None] = {}
@@ -63,7 +63,7 @@ class LabelMap:
         return predicted
 
     def report(self, labels: Iterable[str]) -> list[str]:
-        """List the labels that only the pipeline has, and those that only the corpus has.
+        """Describe the labels to compare that only the pipeline has, and those that only the corpus has.
 
         labels (Iterable[str]): All labels of the pipeline.
         RETURNS (list[str]): At most two sentences, one for each list that is not empty.
@@ -111,10 +111,11 @@ def read_mapped_golds(
 
     nlp (Language): The pipeline, for its vocabulary.
     corpus (Path): The file.
-    label_map (LabelMap): Converts the labels. Entities whose labels it lacks become unannotated text.
-    notify (Callable[[str], object]): Receives the labels outside of the map, and how many annotations were rejected.
+    label_map (LabelMap): Converts the labels. The characters of entities with other labels become unannotated text.
+    notify (Callable[[str], object]): Called with messages: the labels that are not in the map, and the number of
+        rejected annotations.
     RETURNS (list[Doc]): One document for each text that is not empty.
-    RAISES (CorpusError): If it cannot be read, or no entity has a label of the map.
+    RAISES (CorpusError): If the file cannot be read, or no entity has a label of the map.
     """
     tally = Tally()
     tokenize = CharTokenizer(nlp.vocab)

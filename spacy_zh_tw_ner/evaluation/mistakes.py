@@ -25,7 +25,7 @@ class Mistake(NamedTuple):
 
     @property
     def labels(self) -> set[str]:
-        """Return the labels of the gold and the predicted entity."""
+        """Return the labels of the gold and the predicted entity, as far as these exist: one label, or two."""
         return {entity.label for entity in (self.expected, self.found) if entity is not None}
 
 
@@ -92,8 +92,9 @@ class Confusion(NamedTuple):
 
     labels: labels of the rows (gold) and columns (predicted). An additional last row counts spurious entities, and an
         additional last column missed entities.
-    exact: (n_labels + 1, n_labels + 1) number of entities whose boundaries are equal.
-    inexact: (n_labels + 1, n_labels + 1) number of entities that only overlap.
+    exact: (n_labels + 1, n_labels + 1) number of pairs of a gold and a predicted entity with equal boundaries; in the
+        last row and column, number of entities without a partner.
+    inexact: (n_labels + 1, n_labels + 1) number of pairs that overlap and have different boundaries.
     """
 
     labels: tuple[str, ...]
@@ -101,7 +102,7 @@ class Confusion(NamedTuple):
     inexact: npt.NDArray[np.int64]
 
     def to_json(self) -> dict[str, object]:
-        """Return labels and both matrices as lists; the last row is spurious, the last column missed."""
+        """Return the labels and both matrices as lists. Last rows are spurious entities, last columns missed ones."""
         return {"labels": list(self.labels), "exact": self.exact.tolist(), "inexact": self.inexact.tolist()}
 
     def row_shares(self) -> npt.NDArray[np.float64]:

@@ -150,8 +150,9 @@ def require_seqeval() -> None:
 def seqeval_reports(documents: Sequence[ComparedDoc]) -> dict[str, SeqevalT]:
     """Compute seqeval's classification report, which most papers cite, in both of its modes.
 
-    "strict" accepts only legal IOB2 tags as entities, "default" reads tags as conlleval does. Here tags are created
-    from entities and are always legal, so both modes agree. They differ for taggers that can predict illegal tags.
+    The mode "strict" accepts only legal IOB2 tags as entities, and the mode "default" reads tags as conlleval does. The
+    results of the modes differ only for illegal tag sequences. Here, tags are created from entities and are always
+    legal, so both results are equal.
 
     documents (Sequence[ComparedDoc]): Gold and predicted entities.
     RETURNS (dict): Mode → label or kind of average → precision, recall and f1-score from 0 to 1, and support.

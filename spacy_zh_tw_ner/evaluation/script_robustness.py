@@ -1,4 +1,4 @@
-"""Measure how much the F of a pipeline falls if the characters of the documents are converted, as to Simplified."""
+"""Measure how much the F of a pipeline falls if the characters of its input are converted, such as to Simplified."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class ScriptScores(NamedTuple):
     difference: Difference
 
     def to_json(self) -> dict[str, object]:
-        """Return an object that `json.dumps` accepts."""
+        """Return the number of changed documents, the scores, and the difference, as an object for `json.dumps`."""
         return {"changed": self.changed, **self.scores.to_json(), "difference": self.difference.to_json()}
 
 
@@ -47,7 +47,7 @@ def script_scores(
 
     nlp (Language): The pipeline.
     golds (list[Doc]): The gold documents before conversion.
-    as_written (EntityCounts): Counts of the pipeline's exact entities on these documents.
+    as_written (EntityCounts): Counts of the pipeline's exact entities on the documents before conversion.
     resamples (int): Number of bootstrap resamples for the intervals.
     seed (int): Seed of the resamples.
     label_map (Optional[LabelMap]): Gives predicted entities the labels of the gold documents.

@@ -98,7 +98,7 @@ def compare(
 
 
 class Session:
-    """Compute the emissions of documents with an ONNX graph, in the windows of the pipeline.
+    """Compute the emissions of documents with an ONNX graph. Windows are cut as in the pipeline.
 
     path (Path): File of the graph.
     encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, for its wordpieces and windows.
@@ -132,9 +132,10 @@ class Session:
 
 
 def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Generate random texts. One tenth of the characters are from OTHERS, the rest from the vocabulary of a model.
+    """Generate random texts: one tenth of the characters from OTHERS, the rest from all that the model can encode.
 
-    encoder (Model[list[Doc], list[Floats2d]]): The encoder; characters with its unknown wordpiece are not used.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder. Characters that its tokenizer maps to the unknown wordpiece
+        are not used.
     pieces (Path): File with the wordpieces of all characters (pieces.npz).
     YIELDS (list[str]): Batches of texts; the same in every call.
     """

@@ -5,13 +5,14 @@ model.onnx     wordpieces of windows → emissions, in float32 (or in 8 bits, se
 pieces.npz     wordpieces of the norm of each character, see `wordpieces.code_point_wordpieces`
 pipeline.json  tags and transitions, special wordpieces around a window, and the largest window
 
-The graph returns emissions for each wordpiece. In the pipeline the vector of a token is the mean over its wordpieces,
-and the head is linear. So the caller gets the emissions of a token as the mean over its wordpieces.
+The graph returns the emissions of each wordpiece. In the pipeline, the vector of a token is the mean over its
+wordpieces, and the head is linear. So the emissions of a token are the mean of the emissions of its wordpieces, which
+the caller computes.
 
-torch has two exporters. The tracing one (`dynamo=False`) takes 0.3 s for a BERT with 4 layers of width 312, where that
-of `torch.export` takes 3 to 5 s, and ONNX Runtime runs its graph 7 to 11 % faster. But it fails for causal decoders
-(Qwen2 and LLaMA, whose masks use `vmap`), exports only the branches of code that run for its example input, and is
-deprecated. So `torch.export` is used.
+torch has two exporters: `torch.export`, which is used here, and an older one that traces (`dynamo=False`). For a BERT
+with 4 layers of width 312, the older one takes 0.3 s and `torch.export` 3 to 5 s, and ONNX Runtime runs the older one's
+graph 7 to 11 % faster. But the older one is deprecated, exports only the branches of code that run for its example
+input, and fails for causal decoders (Qwen2 and LLaMA, whose masks use `vmap`).
 """
 
 import json
@@ -65,8 +66,8 @@ def write_onnx(nlp: Language, folder: Path, name: str | None = None) -> ExportCo
     folder (Path): An empty folder.
     name (Optional[str]): Name of the recognizer, if the pipeline has several `zh_tw_crf_ner`.
     RETURNS (ExportComparison): Differences between the emissions of pipeline and exported model, and their speed.
-    RAISES (ValueError): If the encoder is not a Transformer of this package, weights are quantized, tokens have several
-        characters, or the exported model predicts other tags.
+    RAISES (ValueError): If the encoder is not a Transformer of this package, its weights are quantized, the tokenizer
+        makes tokens of several characters, or the exported model predicts other tags.
     """
     require_onnx()
     ner = find_recognizer(nlp, name, CRFEntityRecognizer)
@@ -206,7 +207,7 @@ def write_graph(model: EmissionModel, path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's messages about missing operators of torchvision, and its own deprecation warnings."""
+    """Context manager: silence messages of torch's exporter about torchvision, and about its own deprecated code."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     with warnings.catch_warnings():

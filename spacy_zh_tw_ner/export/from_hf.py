@@ -47,8 +47,8 @@ def pipeline_from_hf(
     overlap (int): Overlap of the windows in wordpieces.
     save_dtype (Optional[str]): Type of the weights on disk: "fp16" or "bf16" halves the size; None for float32.
     RETURNS (Language): Pipeline with the components `transformer`, `ner` and `doc_cleaner`.
-    RAISES (ValueError): If the checkpoint has no linear classifier, its labels have no names, or a label is in no known
-        tag scheme.
+    RAISES (ValueError): If the checkpoint has no linear classifier, its labels have no names, or a label is not in a
+        tag scheme that this package can read, such as BIO and BIOES.
     """
     classifier = read_classifier(name, revision)
     labels = sorted({label for _, label in _parse(name, classifier.labels) if label})
@@ -125,8 +125,9 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
     component (CRFEntityRecognizer): The initialized recognizer. Labels that the classifier lacks keep their weights.
     classifier (Classifier): Classifier of the checkpoint from which the recognizer's encoder was loaded.
     name (str): Name of the checkpoint, for error messages.
-    RETURNS (list[str]): The labels that recognizer and classifier have in common.
-    RAISES (PipelineMismatchError): If the widths of their vectors differ, or they have no label in common.
+    RETURNS (list[str]): The labels that the recognizer and the classifier have in common.
+    RAISES (PipelineMismatchError): If the recognizer and the classifier expect vectors of different widths, or have no
+        label in common.
     """
     rows: dict[tuple[str, str], int] = {}
     for i, parsed in enumerate(_parse(name, classifier.labels)):

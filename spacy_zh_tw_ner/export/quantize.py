@@ -92,7 +92,7 @@ def require_encoder(nlp: Language, to: str) -> None:
 
     nlp (Language): The pipeline.
     to (str): The target: "int8" or "bf16".
-    RAISES (SettingError): If the target is neither.
+    RAISES (SettingError): If the target is another string.
     RAISES (PipelineError): If no encoder of the pipeline can be quantized to the target.
     """
     if to not in TARGETS:
@@ -108,12 +108,12 @@ def backbone_shims(nlp: Language) -> Iterator[BackboneShim]:
 
 
 def bilstms(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Return those layers of all components that are a BiLSTM of this package."""
+    """Return all layers in the components of a pipeline that are a BiLSTM of this package."""
     return (layer for layer in _layers(nlp) if any(isinstance(shim._model, BiLSTM) for shim in layer.shims))
 
 
 def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
-    """Yield the layers of all components."""
+    """Yield the layers of the thinc models of all components, including nested layers."""
     for _, component in nlp.pipeline:
         model = getattr(component, "model", None)
         yield from model.walk() if model is not None else ()

@@ -94,7 +94,7 @@ def quantize_onnx(
 def _compare(
     nlp: Language, ner: CRFEntityRecognizer, before: Path, after: Path, golds: Sequence[Doc]
 ) -> QuantizedComparison:
-    """Compare the quantized graph in `after` with the float32 graph in `before`."""
+    """Compare the quantized graph in the file `after` with the float32 graph in the file `before`."""
     encoder = find_encoder(nlp, ner)
     sessions = [Session(folder / "model.onnx", encoder) for folder in (before, after)]
     size_before, size = (sum(path.stat().st_size for path in each.glob("model.onnx*")) for each in (before, after))
@@ -148,9 +148,10 @@ def write_int8(source: Path, target: Path) -> None:
 
 
 class _Graph:
-    """Builder of the nodes and weights of the quantized graph.
+    """Nodes and weights of the quantized graph, to which the methods add quantized operators.
 
-    tensors (Iterable[TensorProto]): Weights of the float32 graph; quantized weights are added to `tensors`.
+    tensors (Iterable[TensorProto]): Weights of the float32 graph. They are stored by name in the attribute `tensors`,
+        to which the quantized weights are added.
     """
 
     def __init__(self, tensors: Iterable["TensorProto"]) -> None:
@@ -159,12 +160,12 @@ class _Graph:
         self._inputs = dict[str, list[str]]()  # hidden states → their quantized values, scale, zero point
 
     def has_matrix(self, node: "NodeProto", kind: str, index: int) -> bool:
-        """Return whether a node is an operator `kind`, such as MatMul, whose input at `index` is a weight matrix."""
+        """Return whether a node is a `kind`, such as "MatMul", and its input `index` is a weight matrix."""
         tensor = self.tensors.get(node.input[index]) if node.op_type == kind else None
         return tensor is not None and len(tensor.dims) == 2
 
     def quantize_product(self, node: "NodeProto") -> None:
-        """Replace a product of hidden states and weights by nodes that compute it in 8 bits."""
+        """Add nodes that compute a product of hidden states and a weight matrix in 8 bits, in place of `node`."""
         (hidden, weight), output = node.input, node.output[0]
         if hidden not in self._inputs:  # quantized once: query, key and value have the same input
             self._inputs[hidden] = [f"{hidden}_uint8{part}" for part in ("", "_scale", "_zero")]
@@ -177,7 +178,7 @@ class _Graph:
         self._add("Mul", [f"{output}_int32_float", f"{output}_int32_scale"], [output])
 
     def quantize_table(self, node: "NodeProto") -> None:
-        """Replace a lookup in an embedding table by nodes that look up 8-bit rows and convert them to float32."""
+        """Add nodes that look up 8-bit rows of an embedding table and convert them to float32, in place of `node`."""
         (table, index), output = node.input, node.output[0]
         quantized, scales = self._quantize(table, axis=1, largest=127)
         self._add("Gather", [quantized, index], [f"{output}_rows"])
@@ -186,11 +187,11 @@ class _Graph:
         self._add("Mul", [f"{output}_rows_float", f"{output}_rows_scale"], [output])
 
     def _quantize(self, name: str, *, axis: int, largest: int) -> tuple[str, str]:
-        """Quantize a weight matrix.
+        """Quantize a weight matrix to int8, once, and add it and its scales to the weights of the graph.
 
         name (str): Name of the matrix.
-        axis (int): Axis over which the largest absolute value determines a scale.
-        largest (int): Largest quantized value.
+        axis (int): 0 for one scale per column, 1 for one scale per row.
+        largest (int): Quantized value of the largest absolute weight of a column or row, at most 127.
         RETURNS (tuple[str, str]): Names of the int8 matrix and of its scales.
         """
         from onnx import numpy_helper
@@ -211,7 +212,7 @@ class _Graph:
 
 
 def _write_external(tensors: Iterable["TensorProto"], path: Path) -> None:
-    """Move the data of large tensors to a file; each tensor then refers to its offset in that file."""
+    """Move the data of large tensors to a file. Each tensor then stores the name of the file and its offset there."""
     from onnx import external_data_helper
 
     with path.open("wb") as file:

@@ -46,10 +46,10 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         assert [doc[start:end].text for _, start, end in phrases(doc)] == ["臺北市", "台北市"]
         assert [doc[start:end].text for _, start, end in matcher(doc)] == ["臺北市", "台北市"]
 
-    A pattern on ORTH, TEXT or LOWER, or without "variants", matches only its own characters.
+    A pattern on ORTH, TEXT or LOWER finds 臺 or 台, but not both. Without "variants", this is also true for NORM.
 
-    `max_length`, in characters, is ten times the limit of spaCy, which exists for parsers: they need much more memory
-    for long texts than this package.
+    `max_length` is the longest text in characters. It is ten times spaCy's default, which protects parsers: they need
+    much more memory for long texts than the components of this package.
     """
 
     lang = "zh_tw"
@@ -81,15 +81,15 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         return super().resume_training(sgd=sgd)
 
     def create_optimizer(self) -> Optimizer:
-        """Create the optimizer of [training.optimizer], with learning rates at the peak of their schedules.
+        """Create the optimizer of [training.optimizer]. Its learning rates start at the peak of their schedules.
 
-        spaCy calls it in `initialize`, `resume_training` and `update` if no optimizer is passed to them; `spacy train`
-        passes one. See `optimizer.start_at_peak`.
+        spaCy calls this method in `initialize`, `resume_training` and `update`, if the caller passes no optimizer.
+        `spacy train` always passes an optimizer. For the reason, see `optimizer.start_at_peak`.
         """
         return create_optimizer(self.config)
 
     def add_pipe(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a component as spaCy does; warn if it is a gazetteer after the recognizer that should use its words."""
+        """Add a component as spaCy does; warn if it is a gazetteer that a recognizer before it cannot use."""
         component = super().add_pipe(*args, **kwargs)
         _warn_of_order(self)
         return component
@@ -164,7 +164,8 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
         """Process texts as spaCy does, in batches that also have a limited number of characters.
 
         Each component processes a whole batch before the next component starts, and a Transformer stores kilobytes per
-        character. Without this limit, a batch of `batch_size` books would need far more memory than one of headlines.
+        character. Without the limit of characters, `batch_size` books would need far more memory than as many
+        headlines.
         """
         process = partial(cast(Any, super()).pipe, batch_size=batch_size, **kwargs)
         if as_tuples:  # spaCy calls this method again, with the texts only
@@ -178,7 +179,7 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
 
 
 def _warn_of_order(nlp: Language) -> None:
-    """Warn if the last component is a gazetteer that runs after a recognizer, which therefore cannot use its words."""
+    """Warn if the last component is a gazetteer, and a recognizer before it thus cannot use the gazetteer's words."""
     factories = [(name, nlp.get_pipe_meta(name).factory) for name in nlp.component_names]
     if not factories or factories[-1][1] != GAZETTEER:
         return
@@ -197,7 +198,7 @@ def _guard(component: Any) -> Any:
 
 
 def _with_character_spans(doc: Doc) -> Doc:
-    """Convert the span groups of a document from another process to groups that survive retokenizing."""
+    """Replace spaCy's span groups in a document, which another process returned, by `CharacterSpans`."""
     for key, group in doc.spans.items():
         doc.spans[key] = CharacterSpans.of(group)
     return doc
@@ -212,7 +213,7 @@ def _models_in(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 def _weights_only() -> Iterator[None]:
     """Context manager: components of other packages load torch weights without pickle.
 
-    This is the default of torch only since version 2.6.
+    Before version 2.6 of torch, loading without pickle is not the default.
     """
     set_ = {WEIGHTS_ONLY, NOT_WEIGHTS_ONLY} & os.environ.keys()
     if not set_:

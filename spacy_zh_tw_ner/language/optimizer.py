@@ -13,7 +13,7 @@ LONGEST_WARM_UP = 100_000  # largest number of steps that are read from a schedu
 
 
 def create_optimizer(config: Config) -> Optimizer:
-    """Create the optimizer of [training.optimizer] in the config of a pipeline, see `start_at_peak`."""
+    """Create the optimizer of [training.optimizer] in a pipeline's config. Its learning rates start at their peaks."""
     # spaCy's Language.create_optimizer does not interpolate variables such as ${training.max_steps}, and would fail.
     block = config.interpolate()["training"]["optimizer"]
     return start_at_peak(registry.resolve({"optimizer": block})["optimizer"])
@@ -22,10 +22,10 @@ def create_optimizer(config: Config) -> Optimizer:
 def start_at_peak(optimizer: Optimizer) -> Optimizer:
     """Set every scheduled learning rate to the highest value that its schedule reaches before it falls.
 
-    A warm-up begins at 0. `spacy train` steps the schedules after each update, but a loop of
-    `nlp.update(…, sgd=optimizer)` does not, and would train at a rate of 0 forever. After this call it trains at the
-    peak rate. A loop that calls `optimizer.step_schedules()` uses the peak rate for its first update, and the values of
-    the schedules for all others.
+    A warm-up begins at a learning rate of 0. `spacy train` steps the schedules after each update, but a loop of
+    `nlp.update(…, sgd=optimizer)` does not, and would train at a rate of 0 forever. After this function was called,
+    such a loop trains at the peak rate. A loop that calls `optimizer.step_schedules()` uses the peak rate for its first
+    update, and the values of the schedules for all other updates.
 
     optimizer (Optimizer): A new optimizer; changed in place.
     RETURNS (Optimizer): The same optimizer.

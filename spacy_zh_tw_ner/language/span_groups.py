@@ -26,18 +26,18 @@ EXTENSIONS = ("score", "normalized")  # extension attributes of entities that al
 
 
 class CharacterSpans(SpanGroup):
-    """A span group whose spans keep their characters when tokens change.
+    """A span group whose spans contain the same characters after the tokens of the document have changed.
 
-    A span whose ends are no longer token boundaries is expanded to whole tokens.
+    If an end of a span is inside a token after the change, the span is expanded to whole tokens.
     """
 
     @classmethod
     def of(cls, group: SpanGroup) -> "CharacterSpans":
-        """Convert a span group, whose token indices may be wrong, for example one that was read from bytes."""
+        """Convert a group of spaCy. Its token indices may be wrong, for example if it was read from bytes."""
         return group if isinstance(group, cls) else cast(CharacterSpans, cls(group.doc).from_bytes(group.to_bytes()))
 
     def __getitem__(self, index: int) -> Span:
-        """Return a span with current token indices."""
+        """Return a span, with its token indices updated if tokens have changed."""
         try:
             span = super().__getitem__(index)
         except IndexError:
@@ -51,12 +51,12 @@ class CharacterSpans(SpanGroup):
         return self._aligned(packed[index])
 
     def is_aligned(self, index: int) -> bool:
-        """Return whether the original ends of a span are token boundaries, so that it is not expanded."""
+        """Return whether a span still begins and ends at token boundaries. If not, it is expanded to whole tokens."""
         *_, start, end = PACKED.unpack(self._packed()[index])
         return self.doc.char_span(start, end) is not None
 
     def to_bytes(self) -> bytes:
-        """Serialize the group with current token indices."""
+        """Serialize the group, with its token indices updated if tokens have changed."""
         packed = [PACKED.pack(s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in self]
         data: bytes = srsly.msgpack_dumps({"name": self.name, "attrs": self.attrs, "spans": packed})
         return data
@@ -72,12 +72,12 @@ class CharacterSpans(SpanGroup):
         return cast(CharacterSpans, copied.from_bytes(super().to_bytes()))
 
     def _packed(self) -> list[bytes]:
-        """Return the spans as spaCy serializes them, see PACKED."""
+        """Return the spans as spaCy serializes them, each as bytes of the struct PACKED."""
         packed: list[bytes] = srsly.msgpack_loads(super().to_bytes())["spans"]
         return packed
 
     def _move(self, packed: list[bytes]) -> None:
-        """Update the token indices of all spans, except of spans whose ends are no longer token boundaries.
+        """Update the token indices of the spans to the current tokens. Spans with an end inside a token are left as is.
 
         packed (list[bytes]): The spans, from `_packed`.
         """
@@ -94,7 +94,7 @@ class CharacterSpans(SpanGroup):
                     user_data["._.", name, span.start_char, span.end_char] = value
 
     def _aligned(self, packed: bytes) -> Span:
-        """Return the tokens that contain the characters of a serialized span."""
+        """Return the span of whole current tokens that covers the character offsets of a serialized span."""
         span_id, kb_id, label, _, _, start, end = PACKED.unpack(packed)
         span = self.doc.char_span(start, end, label=label, kb_id=kb_id, span_id=span_id, alignment_mode="expand")
         # The span is empty if the text has become shorter.
@@ -110,13 +110,13 @@ def _fits(span: Span) -> bool:
 
 
 def keep_on_characters(groups: type[Any] = SpanGroups) -> bool:
-    """Make `doc.spans` create groups that survive retokenizing, for documents of this language.
+    """Make `doc.spans` of documents of the language `zh_tw` create groups of the class `CharacterSpans`.
 
     spaCy has no hook for this, so two methods of the class of `doc.spans` are replaced, once.
 
     groups (type): The class of `doc.spans`.
-    RETURNS (bool): Whether the class has the methods to replace. If not, nothing is replaced, and loaded documents have
-        spaCy's own groups.
+    RETURNS (bool): Whether the two methods exist in the class. If not, nothing is replaced, and documents from bytes,
+        JSON or other processes have spaCy's own groups.
     """
     make, read = vars(groups).get("_make_span_group"), vars(groups).get("from_bytes")
     if make is None or read is None:

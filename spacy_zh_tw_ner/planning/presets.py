@@ -36,8 +36,8 @@ def preset_notes(name: str) -> dict[str, Any]:
     """Return the section [preset] of a preset.
 
     name (str): Name of the preset.
-    RETURNS (dict): `extends`, the config that it is based on; `vram`, the GPU memory in GiB that it is made for;
-        `guide`, the GPU memory that the published recipe states, such as "10–12 GB".
+    RETURNS (dict): `extends`, the config that the preset changes; `vram`, the GPU memory in GiB that it is made for;
+        `guide`, the GPU memory that the authors of the recipe state, such as "10–12 GB".
     RAISES (PlanError): If there is no such preset.
     """
     return dict(_parse(_path_of(name))["preset"])
@@ -92,12 +92,12 @@ def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object
 def fine_tuning_config(name: str, folder: Path) -> Config:
     """Derive a config that trains an existing pipeline further.
 
-    Components, weights and tokenizer come from the pipeline. Batcher, optimizer and corpora come from its own training
-    config; or from a config of this package, if the pipeline was not trained with one, such as a converted checkpoint.
-    New labels of the training corpus are added.
+    Components, weights and tokenizer come from the pipeline. Batcher, optimizer and corpora come from the training
+    config of the pipeline. If the pipeline was not trained with one, such as a converted checkpoint, they come from a
+    config of this package. New labels of the training corpus are added.
 
     name (str): Folder or package name of the pipeline, for the setting `source` of the components.
-    folder (Path): The folder of its files.
+    folder (Path): The folder that contains the files of the pipeline.
     RETURNS (Config): The config, not interpolated; `paths.train` and `paths.dev` must be set.
     RAISES (PlanError): If the config of the pipeline cannot be read.
     """
@@ -177,7 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield the paths of all settings and sections of a config, such as "training.dropout"; `before` precedes each."""
+    """Yield the paths of all settings and sections of a config, such as "training.dropout", prefixed by `before`."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

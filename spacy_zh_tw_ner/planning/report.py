@@ -51,7 +51,8 @@ def make_report(name: str, config: Config, vram: float | None) -> PlanReport:
 
     name (str): Name of the config, for the report.
     config (Config): Complete config, not interpolated.
-    vram (Optional[float]): Memory of the GPU in GiB; None: that of the preset, or 12.
+    vram (Optional[float]): Memory of the GPU in GiB. None: the memory that the preset is made for; 12 GiB for other
+        configs.
     RETURNS (PlanReport): The report.
     RAISES (PlanError): If the GPU has less memory than the CUDA context needs, the config has no Transformer, or its
         batcher has no `size`.

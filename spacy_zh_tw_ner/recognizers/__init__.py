@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Protocol):
-    """Recognize the entities of texts, without keeping anything of the texts in memory."""
+    """Recognize the entities of texts. No part of a text stays in memory afterwards."""
 
     labels: tuple[str, ...]  # labels that an entity may have
     evidence_labels: tuple[str, ...]  # labels for which gazetteer matches can be evidence
@@ -36,7 +36,7 @@ class Recognizer(Protocol):
         gazetteers (Optional[Sequence[Optional[Hints]]]): For each text its gazetteer matches or None; None for no
             gazetteer at all.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
-        RAISES (ValueError): If a text cannot be processed, see `check`.
+        RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
 
     def check(self, text: str) -> None:

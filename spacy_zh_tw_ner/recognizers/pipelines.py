@@ -43,7 +43,7 @@ def pipeline_places(*names: str) -> list[Path]:
     """Return the folders of pipelines, so that callers can check that no output overwrites them.
 
     names (str): Folders, or names of installed packages.
-    RETURNS (list[Path]): Folders that exist. A name may be both a folder and a package, and then gives both.
+    RETURNS (list[Path]): Folders that exist. If a name is both a folder and an installed package, both folders.
     """
     places = [Path(name) for name in names if Path(name).exists()]
     packages = [find_spec(name) for name in names if name.isidentifier()]

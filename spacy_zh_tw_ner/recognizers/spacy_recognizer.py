@@ -27,9 +27,9 @@ ASCII, LEAD, TRAIL = range(33, 127), range(0xA1, 0xFA), (*range(0x40, 0x7F), *ra
 class SpacyRecognizer:
     """Recognizer of a spaCy pipeline; see `Recognizer`.
 
-    Texts are processed in a memory zone, so that their strings and lexemes are freed afterwards. So spaCy creates the
-    lexemes of a text's characters anew each time, which takes a fifth of the time of a short text, unless
-    `learn_characters` was called.
+    Texts are processed in a memory zone: the strings and lexemes that a batch adds to the vocabulary are freed after
+    it. spaCy therefore creates the lexemes of the same characters again for each batch, which takes a fifth of the time
+    of a short text. `learn_characters` avoids that.
 
     nlp (Language): The pipeline.
     """
@@ -61,7 +61,7 @@ class SpacyRecognizer:
             self._nlp.make_doc(text)
 
     def docs(self, texts: Sequence[str]) -> Iterator[tuple[Doc, tuple[Found, ...]]]:
-        """Yield the document and the entities of each text. Documents must not be used after the iteration."""
+        """Yield the document and the entities of each text. A document is invalid after the iteration."""
         with self._memory_zone():
             for doc in self._nlp.pipe(texts):
                 yield doc, _entities(doc)
@@ -84,9 +84,9 @@ class SpacyRecognizer:
 
     @contextmanager
     def _memory_zone(self) -> Iterator[None]:
-        """Context manager: open a memory zone of spaCy, or use the open one.
+        """Context manager: open a memory zone of spaCy, unless one is open already.
 
-        A zone is open if this batch is nested in the processing of a long text.
+        A zone is already open if this batch runs at a safe point of a long text.
         """
         if self._nlp.vocab.in_memory_zone:  # type: ignore[attr-defined]  # missing in spaCy's stub
             yield
@@ -97,8 +97,8 @@ class SpacyRecognizer:
     def _recognize_in_slices(self, doc: Doc) -> tuple[Found, ...]:
         """Process one long document with a safe point after each component.
 
-        If the last component that sets entities is a CRF recognizer, its prediction is returned directly. Writing
-        entities to a document of a million characters would hold the GIL for a tenth of a second.
+        If the last component that sets entities is a CRF recognizer, its prediction is returned without being written
+        to the document: writing the entities of a million characters would hold the GIL for a tenth of a second.
         """
         for index, (_, pipe) in enumerate(self._nlp.pipeline):
             is_last = index == self._last_writer and not self._normalizes

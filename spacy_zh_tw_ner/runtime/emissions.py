@@ -56,7 +56,7 @@ def read_characters(text: str, exported: Exported) -> Characters:
 
     text (str): The text.
     exported (Exported): Holds the wordpieces of all code points.
-    RETURNS (Characters): A token for every code point, except for a single space between two tokens.
+    RETURNS (Characters): One token for each code point. A single space between two tokens gets no token.
     RAISES (TextError): If the text has a lone surrogate.
     """
     codes = code_points(text)
@@ -77,7 +77,11 @@ def read_characters(text: str, exported: Exported) -> Characters:
 
 
 class _TextWindow(NamedTuple):
-    """A window of a text with its wordpieces. Its own tokens are those that take their emissions from this window."""
+    """A window of a text, with its wordpieces.
+
+    The own tokens of a window are the tokens whose emissions are computed in this window. All other tokens of the
+    window are context.
+    """
 
     text: int  # index of the text
     window: Window
@@ -117,7 +121,7 @@ class Emitter:
             )
 
     def __call__(self, texts: Sequence[Characters]) -> list[EmissionsT]:
-        """Compute the emissions of each text, a list of (n_tokens, n_tags)."""
+        """Compute the emissions of texts; return a list with one array (n_tokens, n_tags) per text."""
         emissions = [np.empty((len(text.counts), self._exported.n_tags), dtype=np.float32) for text in texts]
         windows = [window for index, text in enumerate(texts) for window in self._cut(text, index)]
         # Windows of similar lengths share a batch, to reduce padding.
@@ -130,14 +134,14 @@ class Emitter:
         """Compute the emissions of a long text window by window, with a safe point after each batch.
 
         text (Characters): The tokens of the text.
-        YIELDS (EmissionsT): Emissions of the next tokens, (n_own_tokens, n_tags).
+        YIELDS (EmissionsT): (n, n_tags) emissions of the next n tokens.
         """
         for batch in _batches(self._cut(text)):
             yield from self._run(batch)
             safe_point()
 
     def _cut(self, text: Characters, index: int = 0) -> Iterator[_TextWindow]:
-        """Cut a text into windows at clause ends, and add the prefix and suffix wordpieces to each.
+        """Cut a text into windows at clause ends; add the wordpieces `prefix` and `suffix` of the model to each window.
 
         index (int): Index of the text, which each window stores.
         """

@@ -86,7 +86,7 @@ def read_folder(folder: Path) -> Exported:
 
 
 def _checked(known: dict[str, Any]) -> dict[str, Any]:
-    """Check every field of `pipeline.json`; return the fields of `Exported` that it determines."""
+    """Check all fields of `pipeline.json`, and convert them to fields of `Exported`."""
     labels = require_labels("labels", known.get("labels"))
     scheme = TagScheme(labels)
     require(known.get("tags") in (None, list(scheme.tags)), "tags", known.get("tags"), "those of the labels")
@@ -110,7 +110,7 @@ def _checked(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Check transition scores; return them in the shape of `legal`, with FORBIDDEN for illegal transitions."""
+    """Check the shape and range of transition scores; return them with FORBIDDEN for illegal transitions."""
     shape = legal.shape
     rows = require_type(key, values, list)
     flat: list[Any] = [cell for row in rows for cell in require_type(key, row, list)] if len(shape) == 2 else rows
@@ -125,14 +125,14 @@ def _scores(key: str, values: object, legal: npt.NDArray[np.bool_]) -> npt.NDArr
 
 
 def _wordpiece_ids(key: str, values: object) -> list[int]:
-    """Check a list of wordpiece ids."""
+    """Return a list of wordpiece ids after checking its length and the range of the ids."""
     found = require_type(key, values, list)
     require(len(found) <= MAX_WORDPIECES, key, len(found), f"at most {MAX_WORDPIECES} wordpieces")
     return [whole_number(key, id_, 0, MAX_WORDPIECE_ID) for id_ in found]
 
 
 def _exported(fields: dict[str, Any], ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]) -> Exported:
-    """Check the wordpieces of all code points, and combine them with the other fields."""
+    """Check the numbers and ids of the wordpieces of all code points; return them with `fields` as `Exported`."""
     require(len(counts) == N_CODE_POINTS, "counts", len(counts), f"{N_CODE_POINTS} numbers, one per code point")
     most = min(MAX_WORDPIECES, fields["size"])
     require(bool((counts >= 1).all() and (counts <= most).all()), "counts", "others", f"numbers from 1 to {most}")

@@ -1,7 +1,8 @@
 """Open ONNX graphs with ONNX Runtime, without telemetry, after a check that their weights are in the same folder.
 
-A tensor of a hostile graph could name any file with an offset and a length ("external data"). Graphs are protobuf;
-only the messages that can contain tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+A graph can store weights outside of its file: a tensor then names another file, an offset and a length ("external
+data"). A hostile graph could name any file of the computer. Graphs are protobuf; only the messages that can contain
+tensors are parsed: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 import mmap
@@ -108,7 +109,7 @@ def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memor
 
     message (memoryview): The encoded message.
     schema (SchemaT): Fields of the message that can contain tensors.
-    depth (int): Largest number of nested messages, including this one; a deeper one raises an UnreadableFileError.
+    depth (int): Largest depth of nested messages, including this message. Deeper messages raise an UnreadableFileError.
     """
     require(depth > 0, "the graph", "a deeper one", f"at most {DEEPEST} nested messages")
     for number, value in _fields(message):
@@ -120,7 +121,7 @@ def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memor
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of the length-delimited fields of a message.
+    """Yield the number and the content of each length-delimited field of a protobuf message.
 
     See https://protobuf.dev/programming-guides/encoding.
     """
@@ -141,7 +142,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """Decode a variable-length integer; return it and the position after it."""
+    """Decode the variable-length integer at the position `place`; return it and the position after it."""
     value = shift = 0
     while True:
         require(place < len(message) and shift < 70, "the graph", shift, "protobuf")

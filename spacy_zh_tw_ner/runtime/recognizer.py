@@ -66,8 +66,8 @@ class ExportedRecognizer:
         """Decode the emissions of a text into entities.
 
         emissions (EmissionsT | Iterator[EmissionsT]): (n_tokens, n_tags), or chunks of it for a long text.
-        hints (Optional[Hints]): Gazetteer matches. With `override` they are entities themselves; otherwise they only
-            raise the emissions of their tags.
+        hints (Optional[Hints]): Gazetteer matches. If `hints.override` is True, every match becomes an entity;
+            otherwise, matches only raise the emissions of their tags.
         """
         if not len(characters.offsets):
             return ()
@@ -84,7 +84,7 @@ class ExportedRecognizer:
         return tuple(_found(prediction, kept, characters.offsets))
 
     def _evidence(self, matches: Sequence[Entity], bonus: float) -> Evidence:
-        """Return evidence that adds `bonus` to the emission of each tag on the path of a match."""
+        """Return evidence for the decoder: `bonus` is added to the emission of each tag of each match."""
         cells = [(match.start + i, tag) for match in matches for i, tag in enumerate(self._scheme.path(match))]
         return make_evidence([row for row, _ in cells], [tag for _, tag in cells], [bonus] * len(cells))
 
@@ -123,7 +123,7 @@ def _batches(texts: Iterable[tuple[str, Hints | None]]) -> Iterator[list[tuple[s
 
 
 def _is_long(characters: Characters) -> bool:
-    """Return whether a text is processed in chunks."""
+    """Return whether a text is so long that its emissions are computed and decoded in chunks."""
     return len(characters.offsets) > (SLICED if is_interruptible() else LONG)
 
 
@@ -151,7 +151,7 @@ def _by_token(hints: Hints, offsets: IndicesT, labels: Sequence[str]) -> list[En
 
 
 def _without_overlap(places: list[Entity]) -> set[Entity]:
-    """Resolve overlapping matches: the longest are kept, and of equally long ones the first."""
+    """Return matches that do not overlap: of overlapping ones the longest is kept, of equally long ones the first."""
     kept: set[Entity] = set()
     taken: set[int] = set()
     for place in sorted(places, key=lambda place: (place.start - place.end, place.start)):
@@ -166,7 +166,8 @@ def _found(prediction: Prediction, kept: set[Entity], offsets: IndicesT) -> Iter
     """Merge predicted entities and gazetteer matches that override them, in the order of the text.
 
     prediction (Prediction): Predicted entities with scores.
-    kept (set[Entity]): Matches without overlap. One that was not predicted gets no score.
+    kept (set[Entity]): Gazetteer matches, which do not overlap. A match that the model has not predicted gets no score,
+        and predictions that overlap a match are dropped.
     offsets (IndicesT): (n_tokens,) offset of each token.
     YIELDS (Found): Entities with character offsets.
     """
