@@ -1,7 +1,8 @@
 """Convert entities to BIOES tags and back, and define the legal transitions.
 
-BIOES: Begin, Inside, Outside, End, Single (Ratinov and Roth 2009 call it BILOU). The first and the last tag of an
-entity mark its ends, so the probability of its tag path is the probability of exactly this entity.
+BIOES: Begin, Inside, Outside, End, Single (Ratinov and Roth 2009 call it BILOU). B or S marks the first token of an
+entity, and E or S the last one. So the probability of the tags of an entity is the probability that an entity has
+exactly these ends.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,8 +35,9 @@ WHITE_SPACE = (
 class LegalTransitions(NamedTuple):
     """Masks of the tag sequences that a CRF may predict.
 
-    matrix: (n_tags, n_tags) whether tag j may follow tag i. start: (n_tags,) whether a text may begin with a tag.
-    end: (n_tags,) whether a text may end with a tag.
+    matrix: (n_tags, n_tags) bool; [i, j] is True if tag j may follow tag i.
+    start: (n_tags,) bool; True for tags with which a text may begin.
+    end: (n_tags,) bool; True for tags with which a text may end.
     """
 
     matrix: BoolsT
@@ -82,7 +84,7 @@ class TagScheme:
         return LegalTransitions(matrix, ~continues, ~is_open)
 
     def illegal_cells(self, white_space: WhiteSpace) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return the tags with which an entity would begin or end with white space.
+        """Return the tags that are illegal because an entity would begin or end with white space.
 
         B and S are illegal on a token that begins with white space, E and S on a token that ends with it. O and I are
         legal on every token, so that every text has a legal path.
@@ -109,7 +111,7 @@ class TagScheme:
         return np.arange(1, len(self)).reshape(-1, len(KINDS))
 
     def path(self, entity: Entity) -> list[int]:
-        """Return the tag indices of the tokens of an entity."""
+        """Return the tag index of each token of an entity: S, or B, any number of I, and E."""
         begin = self._first[entity.label]
         inner = entity.end - entity.start - 2
         return [begin + 3] if inner < 0 else [begin, *[begin + 1] * inner, begin + 2]
@@ -156,8 +158,8 @@ def trim_white_space(
     outside (BoolsT): (n_tokens,) whether a token is annotated as outside of entities.
     white_space (WhiteSpace): White space in the tokens.
     RETURNS (tuple[list[Entity], BoolsT, list[Entity], int]): The entities after trimming; the new `outside`; the
-        entities that were trimmed, with their original offsets; and the number of entities that were dropped, because
-        their first or last token has both white space and other characters.
+        original entities that trimming has changed; and the number of dropped entities. An entity is dropped if its
+        first or last token contains both white space and other characters, and so cannot be trimmed.
     """
     kept, trimmed, n_dropped = [], [], 0
     for entity in entities:
@@ -183,8 +185,8 @@ def whole_entities(biluo: Iterable[str | None]) -> tuple[list[Entity], int]:
     """Convert the aligned gold tags of spaCy to entities.
 
     biluo (Iterable[Optional[str]]): Result of `Example.get_aligned_ner()`; None and "-" mean no annotation.
-    RETURNS (tuple[list[Entity], int]): Complete entities, with offsets in tokens; and the number of fragments: parts of
-        entities whose ends are not at token boundaries.
+    RETURNS (tuple[list[Entity], int]): Complete entities, with offsets in tokens; and the number of incomplete
+        entities, which have an end inside a token.
     """
     whole: list[Entity] = []
     n_fragments, start, current = 0, -1, None

@@ -1,21 +1,21 @@
 """Let several threads and forked processes predict with the same torch modules.
 
 The mode of a module (`module.training`) is shared by all threads. thinc's shim switches a module to evaluation mode for
-a prediction and back to training mode afterwards. If another thread is still predicting then, it predicts with dropout.
-Here, a module is always in evaluation mode, except in the forward and backward passes of training, which hold an
-exclusive lock.
+a prediction and back to training mode afterwards. A second thread that is predicting at that moment would continue with
+dropout. Here, a module is always in evaluation mode, except in the forward and backward passes of training, which hold
+an exclusive lock.
 
     predict ──────────┐   predict ──────┐                        ┌── predict        evaluation mode
     predict ────┐     │                 │                        │
                                         └── forward ── backward ─┘                  training mode, one thread
 
-Hooks prepare forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`). The threads of the parent do
-not exist in the child process, but libraries and locks there depend on them:
+Hooks prepare forked processes (`nlp.pipe(n_process=2)` on Linux, `gunicorn --preload`). A child process has none of the
+parent's other threads, but libraries and locks in the child may wait for them:
 
 * OpenMP, torch's thread pool, hangs in the child if the parent has used it
   (https://github.com/pytorch/pytorch/issues/17199). A child therefore computes with one thread.
-* tokenizers switches its threads off in the child, with a warning unless TOKENIZERS_PARALLELISM is set. It is set.
-* Locks of this module that threads of the parent hold are released.
+* tokenizers switches its threads off in the child, and warns unless TOKENIZERS_PARALLELISM is set. A hook sets it.
+* Threads of the parent may hold locks of this module. A hook releases these locks in the child.
 """
 
 import os
@@ -39,8 +39,8 @@ _has_set_parallelism = False
 def one_at_a_time(load: Callable[_P, _T]) -> Callable[_P, _T]:
     """Decorator: only one thread at a time runs the decorated functions, which build or load torch modules.
 
-    transformers patches torch while it builds a model. A module that another thread builds at this time, such as a
-    BiLSTM, would have uninitialized parameters.
+    transformers patches torch while it builds a model. If another thread built a module at this time, such as a BiLSTM,
+    the parameters of that module would be uninitialized.
     """
 
     @wraps(load)
@@ -62,7 +62,7 @@ class ModeLock:
         _locks.add(self)
 
     def release(self) -> None:
-        """Reset the lock to its initial state, for forked processes, in which the threads that held it do not exist."""
+        """Reset the lock to its initial state. It is called in forked processes, where no thread can release it."""
         self._changed = Condition()
         self._predictions = 0
         self._is_prepared = False  # the first prediction has finished
@@ -127,7 +127,7 @@ _locks: WeakSet[ModeLock] = WeakSet()
 
 
 def release_all_locks() -> None:
-    """Release all locks in a forked process: the threads that held them are in the parent."""
+    """Release all locks of this module. It is called in a forked process, where no thread can release them."""
     global _loading  # noqa: PLW0603
     _loading = RLock()
     for lock in _locks:
@@ -143,7 +143,7 @@ def guard_modules(model: Model[Any, Any]) -> None:
 
 
 def guard_shim(shim: PyTorchShim) -> None:
-    """Make a shim predict without changing the mode of its module, and train and load weights with an exclusive lock.
+    """Make a shim predict without changing its module's mode, and train and load weights with an exclusive lock.
 
     The methods are replaced on the instance, so that this works for shims of other packages, such as
     spacy-curated-transformers. A shim class that overrides `predict` is not changed.

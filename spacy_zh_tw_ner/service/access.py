@@ -70,7 +70,8 @@ async def _accept_all() -> None:
 class Access:
     """ASGI middleware: check `Host` and the number of concurrent requests, log and count requests, add headers.
 
-    The log has the method, route, status and time of a request, and nothing that the client wrote.
+    The access log contains the method, route, status and duration of each request. It contains nothing that the client
+    has written.
 
     app (ASGIApp): The application that answers accepted requests.
     metrics (Metrics): Counts requests and measures their time.
@@ -118,7 +119,7 @@ class Access:
             self._report(scope, exchange)
 
     def _refusal(self, scope: Scope, is_probe: bool) -> Refusal | None:
-        """Return the error response for a request with another `Host` or over the limit, or None to accept it."""
+        """Return the error response for a request with a forbidden `Host` or over the limit; None if it is accepted."""
         if self._hosts and scope["path"] not in ANY_HOST and not self._accepts_host(scope):
             return Refusal(400, Errors.ZT565)
         if self._held > self._max_requests and not is_probe:
@@ -144,9 +145,9 @@ class Access:
 
 
 class _Exchange:
-    """Wrap `receive` and `send` of a request, to record its status, and whether the client disconnected.
+    """Wrapper of `receive` and `send` of a request, which records the status, and whether the client disconnected.
 
-    A client that disconnects after the complete response is not recorded.
+    A disconnection after the complete response is not recorded.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -156,7 +157,7 @@ class _Exchange:
 
     @property
     def final_status(self) -> int:
-        """Return the status for log and metrics: 499 if the client disconnected before the end of the response."""
+        """Return the status for log and metrics: 499 if the client left before the end of the response."""
         return CLIENT_GONE if self.gone or not self.status else self.status
 
     async def receive(self) -> Message:

@@ -1,9 +1,9 @@
 """Limit connections: their number, the time for request headers, and the rate at which clients read responses.
 
 A connection is *waiting* while it has no request in progress: the client has sent nothing, or part of the headers. A
-connection that waits longer than the header timeout is closed. At the limit of connections, the one that has waited
-longest is closed for a new one. So clients that open connections and send nothing (slowloris) cannot keep other clients
-out, and file descriptors cannot run out:
+connection that waits longer than the header timeout is closed. If the limit of connections is reached and a new one
+arrives, the connection that has waited longest is closed. So clients that open connections and send nothing (slowloris)
+cannot keep other clients out, and file descriptors cannot run out:
 
     limit of open files ≥ files open at start + connections + ARRIVING + FILES
 """
@@ -148,8 +148,8 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes.
 
-        Before a request begins, they are parsed in blocks of BLOCK bytes. So headers exceed their limit by at most one
-        block.
+        Before a request begins, the bytes are parsed in blocks of BLOCK bytes. After each block, the length of the
+        headers is compared with its limit, which they can thus exceed by at most one block.
         """
         token = CONNECTION.set(self)
         try:
@@ -167,9 +167,10 @@ class Connection(H11Protocol):
             CONNECTION.reset(token)
 
     def resume_writing(self) -> None:
-        """Add the bytes that the client has read while writing was paused.
+        """Record that the client has read WATERMARK more bytes of the response, and continue to write.
 
-        asyncio calls it when the write buffer has fallen from its upper to its lower limit (by WATERMARK bytes).
+        asyncio stops writing when its buffer is full to an upper limit, and calls this method when the buffer has
+        fallen to the lower limit. The difference is WATERMARK.
         """
         self._taken += WATERMARK
         super().resume_writing()
@@ -182,7 +183,7 @@ class Connection(H11Protocol):
     def end_request(self) -> None:
         """Subtract one from the requests in progress; after the last one, mark the connection as waiting.
 
-        Called when the response is sent, or the client has disconnected.
+        uvicorn calls it when the response is sent, or the client has disconnected.
         """
         self._requests -= 1
         self._ignored = 0
@@ -247,7 +248,8 @@ def fit_to_open_files(max_connections: int, max_requests: int, warn: Callable[[s
     max_connections (int): Configured limit of open connections.
     max_requests (int): Configured limit of concurrent requests.
     warn (Callable[[str], None]): Called with a message if a limit is reduced.
-    RETURNS (tuple[int, int]): Allowed connections and allowed requests, which are at least SPARE fewer.
+    RETURNS (tuple[int, int]): Largest number of connections, and largest number of requests. The latter is smaller by
+        at least SPARE.
     RAISES (ServiceError): If the limit of open files allows fewer than 2 × SPARE connections.
     """
     connections = max(max_connections, max_requests + SPARE)

@@ -31,7 +31,7 @@ class QueueFull(Refusal):
 
 
 class Unreadable(Refusal):
-    """Response 422: the pipeline raised an error for a text, or a gazetteer has too many matches in it."""
+    """Response 422: the pipeline raised an error for a text, or a text contains too many words of a gazetteer."""
 
 
 class NotLoaded(Refusal):
@@ -39,7 +39,7 @@ class NotLoaded(Refusal):
 
 
 class Stopping(Refusal):
-    """Response 503: the service shuts down, and the time to answer accepted requests is over."""
+    """Response 503: the service shuts down, and the time for accepted requests (`drain`) has ended."""
 
 
 class _Abandoned(BaseException):
@@ -109,7 +109,7 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Number of the queued texts, and their total `QueuedText.cost`."""
+        """Number of queued texts, and the sum of their `QueuedText.cost`."""
         with self._changed:
             return len(self._queue), self._queue.cost
 
@@ -132,7 +132,7 @@ class Engine:
             self.withdraw(self._running)
 
     def abandon(self) -> None:
-        """Refuse new texts, and set `Stopping` as the result of all queued texts and those in progress."""
+        """Refuse new texts, and set the error `Stopping` for all texts that are queued or in progress."""
         with self._changed:
             self._closed = True
             left = [*self._queue.clear(), *self._running]
@@ -149,7 +149,8 @@ class Engine:
         pipeline (str): Name of the pipeline that processes the texts.
         texts (Sequence[str]): The texts.
         gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
-        owner (Hashable): Key of the sub-queue; the sub-queues take turns. None: this call gets a sub-queue of its own.
+        owner (Hashable): Key of the sub-queue to append to. Batches take texts from the sub-queues in turn. None: a new
+            sub-queue is created for this call.
         RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.
         RAISES (QueueFull): If the queue has no room for all texts, or the engine is stopping.
         """
@@ -204,7 +205,7 @@ class Engine:
         return bool(self._queue) or self._closed
 
     def _take(self) -> list[QueuedText]:
-        """Wait for queued texts, and return the next batch; it is empty if the engine stops and no text is queued."""
+        """Wait for queued texts, and return the next batch; it is empty if the engine stops and nothing is queued."""
         with self._changed:
             while True:
                 if not self._changed.wait_for(self._has_work, PAUSE if self._memory.due else None):
@@ -216,12 +217,15 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Remove the next batch of texts that cost less than `below` from the queue; drop its withdrawn texts."""
+        """Remove the next batch from the queue, and return it as started, without texts that were withdrawn.
+
+        below (float): Only texts with a lower `QueuedText.cost` are taken.
+        """
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
     def _between_slices(self, queued: QueuedText) -> None:
-        """Process a nested batch at a safe point of a long text; raise _Abandoned if the long text was abandoned."""
+        """Process a batch of shorter texts at a safe point of a long text; raise _Abandoned if that was abandoned."""
         if queued.abandoned:
             raise _Abandoned
         with self._changed:
@@ -230,7 +234,7 @@ class Engine:
             self._work(batch)
 
     def _work(self, batch: list[QueuedText]) -> None:
-        """Process a batch, and pass its statistics to `on_batch`. Its time excludes that of nested batches."""
+        """Process a batch, and pass its statistics to `on_batch`. Time spent on nested batches is not included."""
         outer, self._nested_seconds = self._nested_seconds, 0.0
         with self._changed:
             self._running += batch

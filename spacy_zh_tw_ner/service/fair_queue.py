@@ -16,8 +16,8 @@ SLICED_CHARS = 2_048
 class QueuedText:
     """A queued text. Its `future` gets the entities or the error.
 
-    `cost` is the number of characters plus TEXT_COST; the limits of queue and batch apply to it. `abandoned` is
-    set when the result is no longer needed.
+    `cost` is the number of characters plus TEXT_COST. The sums of costs in the queue and in a batch are limited.
+    `abandoned` is set to True when the result is no longer needed.
 
     pipeline (str): Name of the pipeline that processes the text.
     text (str): The text.
@@ -34,7 +34,7 @@ class QueuedText:
 
     @property
     def is_long(self) -> bool:
-        """Return whether the text is long: a long text is processed alone, slice by slice."""
+        """Return whether the text is long. A long text is a batch of its own, and is processed in slices."""
         return len(self.text) > SLICED_CHARS
 
     @property
@@ -69,7 +69,7 @@ class FairQueue:
         return self._waiting.total()
 
     def has_room(self, texts: Iterable[QueuedText], limit: int) -> bool:
-        """Return whether all of these texts fit into the queue.
+        """Return whether all given texts fit into the queue.
 
         The limit applies to each size class separately, so that long texts do not keep shorter ones out. If no text of
         a class is queued, texts of this class always fit, even if they exceed the limit.
@@ -108,7 +108,7 @@ class FairQueue:
         return texts
 
     def take(self, budget: int, below: float = float("inf")) -> list[QueuedText]:
-        """Remove and return the next batch: one long text, or short texts for one pipeline, taken from owners in turn.
+        """Remove and return the next batch: a long text, or short texts for one pipeline, from each owner in turn.
 
         An owner is skipped if its first text costs `below` or more, or is for another pipeline than the first text of
         the batch.

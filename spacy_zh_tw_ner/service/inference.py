@@ -62,7 +62,8 @@ async def find_all(
     asked (EntitiesRequest): The parsed body.
     engine (Engine): Recognizes the entities.
     settings (ServiceSettings): Limits of texts and time.
-    RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and the entities of each.
+    RETURNS (tuple[str, list[str], list[tuple[Found, ...]]]): Name of the pipeline, the texts, and the entities of each
+        text.
     RAISES (Refusal): 422 (invalid option or text), 429 (queue full), 503 (time limit, or the pipeline cannot be
         loaded). ClientGone: The client disconnected.
     """
@@ -98,7 +99,7 @@ def check_length(text: str, field: str, limit: int) -> None:
 async def request_gazetteer(
     words: GazetteerWords | None, pipeline: str, engine: Engine, settings: ServiceSettings
 ) -> RequestGazetteer | None:
-    """Check and build the gazetteer of a request. Loads the pipeline if its labels are not yet known.
+    """Check and build the gazetteer of a request. If the labels of the pipeline are unknown, it is loaded first.
 
     words (Optional[GazetteerWords]): Words by label, from the request.
     pipeline (str): Name of the pipeline.

@@ -62,7 +62,7 @@ class ModelCache:
         return tuple(self._pipelines)
 
     def get(self, name: str) -> Recognizer:
-        """Return a recognizer. Load it if necessary, and first unload the least recently used ones to make room."""
+        """Return a recognizer. If needed, load it, and before that unload the least recently used ones to make room."""
         if name in self._pipelines:
             self._pipelines.move_to_end(name)
             return self._pipelines[name]
@@ -82,8 +82,8 @@ class ModelCache:
 class Trimmer:
     """Return freed heap memory to the operating system (malloc_trim), at most once per PAUSE.
 
-    Without this call, glibc keeps freed memory. Batches have different shapes, so the blocks that one batch frees
-    rarely fit the next, and the process would grow over thousands of requests.
+    Otherwise, glibc keeps freed memory for later allocations. Batches have different shapes, so the blocks that one
+    batch frees rarely fit the next, and the memory of the process would grow over thousands of requests.
     """
 
     def __init__(self) -> None:

@@ -62,13 +62,13 @@ async def check_values(body: bytes, limit: int) -> None:
 
 
 def count_values(body: bytes) -> int:
-    """Count the commas and opening brackets outside strings of a JSON document, a measure of its number of values.
+    """Count the commas and opening brackets outside the strings of a JSON document, to estimate its number of values.
 
-    A parser holds the GIL for a second or more while it builds millions of `[]`. Counting takes a few milliseconds per
-    MiB, and numpy releases the GIL for most of that time.
+    A JSON parser holds the GIL for a second or more while it builds millions of `[]`. Counting takes a few milliseconds
+    per MiB, and numpy releases the GIL for most of that time.
 
     body (bytes): JSON in UTF-8. For other data the result has no meaning.
-    RETURNS (int): The number of values minus one, where an empty array or object counts as two.
+    RETURNS (int): The count. It is the number of values minus one, if empty arrays and objects are counted twice.
     """
     data, found = np.frombuffer(body, dtype=np.uint8), 0
     # State at the start of a chunk: 1 if inside a string; 1 after an odd number of backslashes.

@@ -17,13 +17,13 @@ ENTITIES_PER_STEP = 500  # entities serialized between two pauses
 
 
 class Pause:
-    """Cooperative pause: awaited in each step of a loop, it lets other tasks run once per QUANTUM seconds."""
+    """Cooperative pause. Awaited in each step of a loop, it lets other tasks run, at most once per QUANTUM seconds."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
     async def __call__(self) -> None:
-        """Let other tasks run if the last pause is longer ago than QUANTUM seconds."""
+        """Let other tasks run, if the last time that they ran here is more than QUANTUM seconds ago."""
         if time.perf_counter() - self._since > QUANTUM:
             await asyncio.sleep(0)
             self._since = time.perf_counter()
@@ -32,7 +32,7 @@ class Pause:
 class OffsetConverter:
     """Convert ascending offsets of a text from code points to another unit.
 
-    Each call continues from the offset of the call before, so a text is encoded only once.
+    Each call starts at the offset of the previous call, so every part of the text is encoded only once.
 
     text (str): The text.
     unit (OffsetUnit): The unit of the results: "codepoint", "utf16" or "utf8".
@@ -44,7 +44,7 @@ class OffsetConverter:
         self._position, self._total = 0, 0
 
     def __call__(self, offset: int) -> int:
-        """Convert an offset in code points, which must not be less than that of the call before."""
+        """Convert an offset in code points. It must not be less than the offset of the previous call."""
         if not self._width:
             return offset
         self._total += len(self._text[self._position : offset].encode(self._codec)) // self._width
@@ -74,7 +74,7 @@ async def dump_entities(text: str, found: tuple[Found, ...], options: Options, p
     """Serialize the entities of a text as a JSON array, with pauses: there may be a hundred thousand of them.
 
     text (str): The text.
-    found (tuple[Found, ...]): Its entities, see `entities`.
+    found (tuple[Found, ...]): Entities of the text in ascending order, with offsets in code points.
     options (Options): Options of the request.
     pause (Pause): Awaited after every ENTITIES_PER_STEP entities.
     RETURNS (bytes): JSON in UTF-8.

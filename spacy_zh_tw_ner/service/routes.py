@@ -214,7 +214,7 @@ def _lines_schema() -> dict[str, Any]:
 
 
 def _schema_without_references(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a model with `$ref` replaced by what it refers to.
+    """Return the JSON schema of a model, with each `$ref` replaced by the schema that it refers to.
 
     The references start at the root of the schema, so they would be wrong inside the OpenAPI document.
     """

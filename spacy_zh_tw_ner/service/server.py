@@ -100,7 +100,7 @@ def _run(
 
 
 class Server(uvicorn.Server):
-    """uvicorn server with limits on connections, which answers accepted requests and probes during shutdown.
+    """uvicorn server with limits on connections. During shutdown, it still answers accepted requests and probes.
 
     app (FastAPI): The application.
     engine (Engine): Its method `abandon` is called when the drain time is over.
@@ -206,7 +206,7 @@ def listen(sockets: Sequence[socket.socket], host: str, port: int) -> None:
     sockets (Sequence[socket.socket]): Sockets of `bind`.
     host (str): Host for the error message.
     port (int): Port for the error message.
-    RAISES (ServiceError): If another program listens on the port since it was bound.
+    RAISES (ServiceError): If another program has started to listen on the port since `bind`.
     """
     try:
         for listener in sockets:

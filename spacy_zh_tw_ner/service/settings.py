@@ -22,13 +22,13 @@ class ServiceSettings:
     max_texts (int): Largest number of texts in a JSON request; a stream may have more.
     max_chars (int): Largest number of characters in a text.
     max_words (int): Largest number of words in the gazetteer of a request.
-    max_word_chars (int): Largest number of characters in such a word.
-    timeout (float): Time limit in seconds for a response, or for each line of a stream, with up to TIMED_CHARS
-        characters; it grows in proportion for more characters, see `seconds_for`.
+    max_word_chars (int): Largest number of characters in a word of the gazetteer of a request.
+    timeout (float): Time limit in seconds for a response, or for each line of a stream. It is for up to TIMED_CHARS
+        characters; for more characters, it is longer in proportion (see `seconds_for`).
     header_timeout (float): Time limit in seconds for a client to send the headers of a request.
     body_timeout (float): Time limit in seconds for a client to send the body of a request.
-    write_timeout (float): Seconds after which a client that reads less than `connections.MIN_RATE` bytes per second on
-        average is disconnected.
+    write_timeout (float): Seconds over which the reading rate of a client is measured. A client that reads less than
+        `connections.MIN_RATE` bytes per second is disconnected.
     max_models (int): Largest total size of the files of loaded pipelines in bytes.
     api_key (str): API key that clients must send; empty: no key is needed.
     origins (tuple[str, ...]): Origins of web pages that may call the service (CORS).

@@ -28,16 +28,16 @@ MAX_HEADER_LINE = 1 << 20  # bytes of a first line with a gazetteer
 
 
 class StreamAnswer:
-    """Answer the JSON lines of a stream in order, with one line each: the entities, or the error of an invalid line.
+    """Answer each JSON line of a stream, in order, with one line: its entities, or the error of an invalid line.
 
-    Lines of up to two batches are submitted before their answers are sent, so the memory does not grow with the number
-    of lines.
+    At most two batches of lines are submitted before their answers are sent, so the memory does not grow with the
+    number of lines.
 
     engine (Engine): Recognizes the entities.
     pipeline (str): Name of the pipeline.
     options (Options): Options for every line.
     settings (ServiceSettings): Limits of texts, batches and time.
-    gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines without their own.
+    gazetteer (Optional[RequestGazetteer]): Gazetteer for all lines that contain no gazetteer.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class StreamAnswer:
             return head, refusal
 
     async def _submit(self, text: str, gazetteer: RequestGazetteer | None) -> QueuedText:
-        """Submit a text. While the queue is full, try again.
+        """Submit a text to the engine. While the queue is full, try again every RETRY seconds.
 
         RAISES (QueueFull): If the queue is still full at the end of the time limit for the text.
         """
@@ -106,7 +106,7 @@ class StreamAnswer:
                 await asyncio.sleep(RETRY)
 
     async def _next(self) -> bytes:
-        """Await the answer to the oldest pending line. Return it, with the answers of the next lines that are ready."""
+        """Await the answer to the oldest pending line; return it with all following answers that are ready by then."""
         lines = [await self._line(*self._ahead[0])]
         self._ahead.popleft()
         while self._ahead and (isinstance(self._ahead[0][1], Refusal) or self._ahead[0][1].future.done()):
@@ -114,7 +114,7 @@ class StreamAnswer:
         return b"".join(lines)
 
     async def _line(self, head: dict[str, Any], queued: QueuedText | Refusal) -> bytes:
-        """Await the entities of a text, and return the line with its entities or error."""
+        """Await the entities of a text; return a JSON line with the fields in `head` and the entities or error."""
         if isinstance(queued, Refusal):
             return dump(head | queued.body) + b"\n"
         try:
@@ -157,7 +157,7 @@ class LinesResponse(Response):
             await asyncio.gather(sending, gone, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
-        """Send the head and all lines, and close the iterator of the lines."""
+        """Send the status and headers and then all lines, and close the iterator of the lines."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for lines in self._lines:
@@ -173,8 +173,8 @@ def divide(body: bytes) -> tuple[GazetteerWords | None, Iterator[bytes]]:
     """Split the body of a stream into its optional header and its lines.
 
     body (bytes): All lines.
-    RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the first line, if that line has no
-        text, else None; and the remaining lines (all lines, if there is no header), some of which may be blank.
+    RETURNS (tuple[Optional[GazetteerWords], Iterator[bytes]]): The gazetteer of the header, or None without a header;
+        and all other lines, some of which may be blank. The first line is a header if it has a gazetteer and no text.
     RAISES (Refusal): 422 for an invalid gazetteer in the first line.
     """
     # An iterator: a list of up to eight million lines would block the event loop.

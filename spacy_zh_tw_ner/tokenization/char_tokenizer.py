@@ -29,7 +29,7 @@ CHUNK = 65_536  # characters that are looked up in one call, which holds the GIL
 
 
 class _Orths(dict[str, int]):
-    """Cache: character → its key in the string store."""
+    """Cache that maps each character to its key (hash) in spaCy's string store."""
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -46,8 +46,9 @@ class _Orths(dict[str, int]):
 class CharTokenizer(DummyTokenizer):
     """Tokenizer that makes each character a token.
 
-    An ASCII space between two tokens becomes the `whitespace_` of the first. Every other code point is a token of its
-    own; only sequences of the kinds in `group` form longer tokens. No character is dropped, added or changed.
+    An ASCII space between two tokens becomes the `whitespace_` of the first of them. Every other code point is one
+    token, except in sequences of the kinds in `group`, which become one token each. No character is dropped, added or
+    changed.
 
     vocab (Vocab): The shared vocabulary.
     group (Iterable[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
@@ -138,7 +139,7 @@ class CharTokenizer(DummyTokenizer):
 
         All other tokens have the norms of their characters in the vocabulary.
 
-        view (str): The text after the conversion of its script, of the same length.
+        view (str): The text after the conversion of its script by OpenCC. It has the same length as the text.
         """
         for token in doc:
             seen = view[token.idx : token.idx + len(token)]

@@ -1,8 +1,10 @@
 """Cut a long text into windows at clause boundaries.
 
-The size of a window is measured in wordpieces. If possible, a window ends after a clause and the next one begins there,
-without overlap, since tokens in an overlap are encoded twice. If a clause is too long, it is cut and the two windows
-overlap. Each token is an *own* token of one window: the one in which it has more context on both sides.
+The size of a window is its number of wordpieces. If possible, a window ends with the last token of a clause, and the
+next window begins with the next token. These windows do not overlap, since tokens in an overlap are encoded twice. If a
+clause does not fit into a window, it is divided, and the two windows overlap. Then, both windows encode the tokens of
+the overlap, but only one result for each token is used: from the window in which the token has more context on both
+sides. The *own* tokens of a window are those whose result is used.
 
     window 1   [ own tokens ........ | context ]
     window 2             [ context | own tokens ........ ]
@@ -18,7 +20,7 @@ CountsT: TypeAlias = npt.NDArray[np.integer]
 
 
 class Window(NamedTuple):
-    """A window: tokens `start` to `end` are encoded, and the hidden states of `own_start` to `own_end` are used.
+    """Window of a text. Tokens `start` to `end` are encoded; hidden states are used of `own_start` to `own_end` only.
 
     All ends are exclusive.
     """
@@ -34,8 +36,9 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
 
     counts (CountsT): (n_tokens,) number of wordpieces of each token, at most a quarter of `size`.
     ends (npt.NDArray[np.int64]): Indices of the tokens that end a clause, in order.
-    size (int): Most wordpieces in a window, without special ones.
-    overlap (int): Number of wordpieces of context on a side that is cut within a clause; at most a quarter of `size`.
+    size (int): Largest number of wordpieces in a window, without [CLS] and other special wordpieces.
+    overlap (int): Number of wordpieces of context before or after the own tokens, where a clause is divided; at most a
+        quarter of `size`.
     RETURNS (list[Window]): Windows in order. Each token is an own token of exactly one window.
     """
     n_tokens, before = len(counts), np.concatenate([[0], np.cumsum(counts)])
@@ -64,12 +67,12 @@ def cut_at_clauses(counts: CountsT, ends: npt.NDArray[np.int64], *, size: int, o
 
 
 def _clause_before(start: int, furthest: int, ends: npt.NDArray[np.int64]) -> int:
-    """Return where a window ends if it ends after a clause: the index of the token after the last clause that fits.
+    """Return the end of a window that is cut after the last clause that fits into it.
 
     start (int): First own token of the window.
     furthest (int): Index of the first token that does not fit into the window.
     ends (npt.NDArray[np.int64]): Indices of the tokens that end a clause, in order.
-    RETURNS (int): The end (exclusive); 0 if the last clause that fits ends in the first half of the window.
+    RETURNS (int): Index of the token after the clause; 0 if the clause ends in the first half of the window.
     """
     latest = int(np.searchsorted(ends, furthest)) - 1
     cut = int(ends[latest]) + 1 if latest >= 0 else 0

@@ -43,7 +43,7 @@ class Converter:
     """Converts the script of texts with OpenCC, and returns the offsets of characters.
 
     script (str): An OpenCC configuration, such as "s2twp".
-    exceptions (Mapping[str, str]): Characters to keep as they are → the characters that OpenCC replaces them by.
+    exceptions (Mapping[str, str]): Characters that are not converted → what OpenCC would replace them by.
     RAISES (ZhTwNerError): For a configuration that this OpenCC does not have.
     """
 
@@ -66,14 +66,15 @@ class Converter:
         return Conversion(converted, offsets)
 
     def alone(self, char: str) -> str:
-        """Return the conversion of a single character, without context and without exceptions; it is cached."""
+        """Return OpenCC's conversion of a single character, even if it is an exception. Results are cached.
+        """
         found = self._alone.get(char)
         if found is None:
             found = self._alone[char] = self._convert(char)
         return found
 
     def _convert(self, text: str) -> str:
-        """Return the conversion by OpenCC alone."""
+        """Return OpenCC's conversion of a text, in which exceptions are not yet restored."""
         # OpenCC drops text after a NUL character: convert the parts between them.
         converted: str = (
             self._opencc.convert(text) if "\0" not in text else "\0".join(map(self._convert, text.split("\0")))
@@ -81,7 +82,7 @@ class Converter:
         return converted
 
     def _offsets(self, text: str, converted: str) -> Sequence[int | None]:
-        """Return the offsets of a conversion, as in `Conversion`, clause by clause if that is possible."""
+        """Return the offsets of `Conversion`. Clauses are aligned one by one, if OpenCC converts them independently."""
         if self._in_place(text, converted):
             return range(len(text) + 1)
         clauses = CLAUSE.findall(text)
@@ -105,11 +106,14 @@ class Converter:
         )
 
     def _align(self, text: str, converted: str, place: int, offsets: list[int | None]) -> None:
-        """Align a clause: character by character, but as a whole where OpenCC replaced a word by another word.
+        """Align a clause with its conversion, and append the offsets of its characters to `offsets`.
+
+        Characters that OpenCC converts one by one are aligned one by one. A word that it replaces by another word is
+        aligned as a whole.
 
         text (str), converted (str): The clause, and its conversion.
-        place (int): Position at which its conversion begins in the converted text.
-        offsets (list[Optional[int]]): Offsets of the text before the clause; those of the clause are appended.
+        place (int): Position of the conversion of the clause in the converted text.
+        offsets (list[Optional[int]]): Offsets of the text before the clause; changed in place.
         """
         borders = [(0, 0)]
         old = new = 0
@@ -127,10 +131,10 @@ class Converter:
                 offsets += [None] * (next_old - old - 1) + [place + next_new]
 
     def _next_border(self, text: str, converted: str, borders: list[tuple[int, int]]) -> tuple[int, int]:
-        """Return the position after the word that begins at the last border: in the text, and in the conversion.
+        """Return the end of the word that begins at the last border: its position in the text, and in the conversion.
 
-        If the word or its conversion would be empty, the last border is removed, so that the word begins at the border
-        before it.
+        If the word or its conversion would be empty, the last border is removed from `borders`, so that the word begins
+        at the previous border.
 
         borders (list[tuple[int, int]]): Word boundaries so far: positions in the text and in the conversion.
         """
@@ -150,7 +154,7 @@ class Converter:
         return len(text), len(converted)
 
     def _except(self, text: str, converted: str, offsets: Sequence[int | None]) -> str:
-        """Restore exceptions, such as 台 in 台式機, except inside a replaced word, where characters have no offsets."""
+        """Restore exceptions, such as 台 in 台式機, in a conversion, except in words that were replaced as a whole."""
         chars = list(converted)
         for i, char in enumerate(text):
             place = offsets[i]
@@ -187,7 +191,7 @@ class ScriptConverter:
         return "".join(chars)
 
     def _alone(self, char: str) -> str:
-        """Convert a character without its context. An exception, or one with a longer conversion, is not changed."""
+        """Convert a character without its context; return exceptions, and characters with longer conversions, as is."""
         converted = self._converter.alone(char)
         return converted if len(converted) == 1 and converted != self._converter.exceptions.get(char) else char
 
@@ -209,5 +213,5 @@ def load_opencc(script: str) -> Any:
 
 
 def provenance(script: str) -> str:
-    """Return version and configuration of OpenCC, such as "OpenCC 1.4.2 s2tw", which converted records mention."""
+    """Return version and configuration of OpenCC, such as "OpenCC 1.4.2 s2tw", for records of converted texts."""
     return f"OpenCC {version('opencc')} {script}"

@@ -26,7 +26,7 @@ FOLDS = {"width": WIDTHS, "variants": VARIANTS}
 
 
 def lower(char: str) -> str:
-    """Return the lower case of a character, or the character if its lower case has two, as that of the Turkish İ."""
+    """Return the lower case of a character, if that is one character; else the character, such as the Turkish İ."""
     lowered = char.lower()
     return lowered if len(lowered) == 1 else char
 

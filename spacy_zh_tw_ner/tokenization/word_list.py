@@ -19,9 +19,10 @@ ValueT = TypeVar("ValueT")
 class WordIndex(Generic[ValueT]):
     """Dictionary of words that finds all their occurrences in a text. Values must not be None.
 
-    The search at one position reads character by character until no word has the prefix that was read. Prefixes of up
-    to LONGEST_PREFIX characters are stored; a longer word is looked up by this prefix and its length. Otherwise memory
-    would grow with the square of the length of words.
+    For each position of a text, the search extends a prefix by one character at a time, as long as a word begins with
+    this prefix. Prefixes of up to LONGEST_PREFIX characters are stored: storing all prefixes of long words would take
+    memory in proportion to the square of their length. Longer words are looked up by their first LONGEST_PREFIX
+    characters and their length.
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class WordIndex(Generic[ValueT]):
 
 
 def _cuts_latin_word(text: str, start: int, end: int) -> bool:
-    """Return whether a span begins or ends between two Latin letters or digits."""
+    """Return whether one end of a span is between two ASCII letters or digits, inside of a Latin word."""
     pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
     return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 
@@ -94,8 +95,8 @@ class Hints(NamedTuple):
     """Probable entities of a text, from a source other than the model, such as a gazetteer.
 
     places (tuple[Entity, ...]): The entities, with offsets in characters; they may overlap.
-    bonus (float): Log-odds that are added to the emission of the entity's tag, for each of its tokens.
-    override (bool): Whether they become entities whatever the model predicts.
+    bonus (float): Log-odds that are added to the emission of the tag that a place gives to each of its tokens.
+    override (bool): Whether all places become entities, whatever the model predicts.
     """
 
     places: tuple[Entity, ...]
@@ -107,7 +108,7 @@ class WordList:
     """Words by label. They are found in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    RAISES (ZhTwNerError): As `add`.
+    RAISES (ZhTwNerError): If a label or word is not valid, see `add`.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]]) -> None:

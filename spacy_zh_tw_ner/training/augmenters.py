@@ -58,7 +58,8 @@ class EntitySwap:
         """Return a document in which the chosen entities are replaced by random entities of the same label.
 
         chosen (set[int]): Start tokens of the entities to replace.
-        RETURNS (Optional[Doc]): The new document; None if an entity in it would not begin and end at token boundaries.
+        RETURNS (Optional[Doc]): The new document. None if the tokenizer, in the new text, puts an end of an entity
+            inside a token.
         """
         parts: list[str] = []
         places: list[tuple[int, int, str]] = []
@@ -87,7 +88,7 @@ class ScriptVariants:
         replaced everywhere in a document or nowhere, as people write consistently.
     script_level (float): Probability that a document is first converted to one of `scripts`, from 0 to 1.
     scripts (Sequence[str]): OpenCC configurations, such as "tw2s" for Simplified, and "tw2t" for 裏, 爲 and 羣.
-    pairs (Mapping[str, str]): One form of a character → the other; replaced in both directions.
+    pairs (Mapping[str, str]): Variant characters: one form → the other form. Each form is replaced by the other.
     RAISES (SettingError): For a probability out of range, a pair that is not of single characters, or an unknown
         script.
     """

@@ -31,8 +31,8 @@ class Panel(NamedTuple):
 def draw_curves(reports: Sequence[ProgressReport]) -> str:
     """Draw four panels with loss, scores, learning rates and peak memory over the steps.
 
-    Learning rates of encoder and head differ by orders of magnitude, so each is drawn in percent of its maximum. A red
-    dashed line marks each step with a warning.
+    Learning rates of encoder and head differ by orders of magnitude, so each rate is drawn in percent of its highest
+    value. A red dashed line marks each evaluation with a warning.
 
     reports (Sequence[ProgressReport]): Reports of one run, at least one.
     RETURNS (str): The SVG document.

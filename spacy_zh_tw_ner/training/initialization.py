@@ -1,8 +1,8 @@
 """Callbacks for `after_init` that start training from another pipeline: add labels to it, or copy its encoder.
 
-An encoder trained on one corpus improves a recognizer for another corpus with other labels, most of all a small one
-(transfer learning; Yang, Salakhutdinov and Cohen 2017, "Transfer Learning for Sequence Tagging with Hierarchical
-Recurrent Networks").
+An encoder that was trained on one corpus improves a recognizer for another corpus with other labels. The gain is
+largest if the other corpus is small (transfer learning; Yang, Salakhutdinov and Cohen 2017, "Transfer Learning for
+Sequence Tagging with Hierarchical Recurrent Networks").
 """
 
 from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ def create_start_from_v1(pipeline: str | None = None, component: str | None = No
 
     pipeline (Optional[str]): Folder or package of the trained pipeline; None starts from random weights.
     component (Optional[str]): Name of the recognizer in both pipelines, if there are several.
-    RETURNS (Callable[[Language], None]): The callback. It raises what `copy_encoder` raises.
+    RETURNS (Callable[[Language], None]): The callback. It raises the errors of `copy_encoder`.
     """
 
     def start_from(nlp: Language) -> None:
@@ -65,9 +65,11 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     source (Language): The trained pipeline.
     target (Language): An initialized pipeline with the same encoder; its labels may differ.
     name (str): Name of the source for error messages.
-    component (Optional[str]): Name of the recognizer in both pipelines, see `find_recognizer`.
-    RAISES (PipelineError): If a pipeline has no recognizer, or that of the target has no encoder of its own.
-    RAISES (PipelineMismatchError): If the pipelines tokenize text differently, or the encoders differ.
+    component (Optional[str]): Name of the recognizer in both pipelines; None if each has only one.
+    RAISES (PipelineError): If a pipeline has no recognizer, or the recognizer of the target listens to a shared
+        encoder.
+    RAISES (PipelineMismatchError): If the tokenizers of the pipelines differ in their settings, or the encoders in
+        layers or shapes.
     """
     if differences := differences_of(tokenization_of(target), tokenization_of(source)):
         raise PipelineMismatchError(Errors.ZT375.format(name=name, differences="; ".join(differences)))
@@ -101,7 +103,7 @@ def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
 
 
 def _shape(layer: Model[Any, Any]) -> str:
-    """Return a string to compare and print a layer: its name, and the shapes of its own thinc and torch parameters."""
+    """Return the name and the shapes of all thinc and torch parameters of a layer, as a string for comparisons."""
     shapes = {name: tuple(layer.get_param(name).shape) for name in layer.param_names}
     for shim in layer.shims:
         shapes |= {key: tuple(value.shape) for key, value in shim._model.state_dict().items()}

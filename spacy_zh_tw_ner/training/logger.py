@@ -81,7 +81,7 @@ class ProgressLogger:
         )
 
     def log_step(self, info: InfoT | None) -> None:
-        """Log a training step.
+        """Log a training step: write a table row and the progress files if the step was evaluated.
 
         info (Optional[dict]): Results of the evaluation, as spaCy passes them to loggers; None without evaluation.
         """
@@ -128,7 +128,7 @@ class ProgressLogger:
             self._cannot_write(error)
 
     def finalize(self) -> None:
-        """Close the progress bar, and warn of pitfalls of the whole run. Called also after a run that failed."""
+        """Close the progress bar, and warn if the run has learned nothing. spaCy calls it also after a failed run."""
         self._bar.close()
         for message in self._pitfalls.check_end(self.reports):
             self._warn(message)

@@ -37,8 +37,8 @@ RandomT: TypeAlias = tuple[Any, Any]
 class BatchStream:
     """Iterator over the training batches in a reproducible order.
 
-    Reading, shuffling and augmenting use their own random state. So random draws of training do not change the batches,
-    and a resumed run gets the same ones.
+    Reading, shuffling and augmenting use a random state that training does not use. So random draws in training, such
+    as dropout, do not change the batches, and a resumed run gets the same batches as an uninterrupted one.
 
     nlp (Language): The pipeline that is trained.
     corpus (Callable): Corpus reader of the training data.
@@ -70,10 +70,10 @@ class BatchStream:
             self._random = _exchange_random(outer)
 
     def skip(self, n: int, progress: Callable[[Iterable[int]], Iterable[int]] = iter) -> None:
-        """Read and discard the batches with which a resumed run was already trained.
+        """Read and discard the first batches, with which a resumed run has already trained.
 
         n (int): Number of batches.
-        progress (Callable): Wraps the iterable, such as tqdm.
+        progress (Callable): Function that wraps an iterable to show progress, such as tqdm.
         """
         for _ in progress(range(n)):
             next(self)
@@ -109,8 +109,8 @@ def train(
     resume (bool): Continue from the checkpoint in `output`, or start from the beginning if there is none.
     force (bool): Replace an existing run in `output`.
     checkpoint_every (int): Number of updates between checkpoints; 0 for one after each evaluation.
-    stdout (Optional[IO]): Output of the logger; None for that of the process.
-    stderr (Optional[IO]): Output of progress bars; None for that of the process.
+    stdout (Optional[IO]): Stream for the table of the logger; None for `sys.stdout`.
+    stderr (Optional[IO]): Stream for progress bars; None for `sys.stderr`.
     RETURNS (Position): The progress at the end of the run.
     RAISES (OutputError): If `output` holds another run, see `require_run_folder`.
     RAISES (TrainingError): If the checkpoint does not fit the config or the weights, see `load_checkpoint`.
@@ -124,7 +124,7 @@ def train(
 def _train(
     nlp: Language, output: Path, resume: bool, checkpoint_every: int, stdout: IO[str], stderr: IO[str]
 ) -> Position:
-    """Resolve the config, resume from the checkpoint if asked, and run the training loop."""
+    """Resolve the config, load the checkpoint if `resume` is True, and run the training loop."""
     config = nlp.config.interpolate()
     seed = config["training"]["seed"]
     if seed is not None:

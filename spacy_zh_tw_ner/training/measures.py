@@ -18,14 +18,14 @@ MIB = 2**20
 
 
 class PeakMemory(NamedTuple):
-    """Peak memory so far, of the GPU or of the process."""
+    """Peak memory since the start of the process, on the GPU or in main memory."""
 
     mib: float
     of: str  # "GPU": allocated by torch; "RSS": resident memory of the process
 
 
 def peak_memory() -> PeakMemory | None:
-    """Return the peak memory so far: what torch allocated on the GPU, or else the resident memory of the process.
+    """Return the peak memory since the start: what torch allocated on the GPU, or else the resident memory.
 
     RETURNS (Optional[PeakMemory]): None on Windows without a GPU.
     """
@@ -52,8 +52,8 @@ def peak_resident_memory() -> int | None:
 class Rates:
     """Learning rates of each step, computed from the config, because spaCy does not pass the optimizer to loggers.
 
-    A second optimizer without weights is built from the config, and its schedules are advanced. The rates do not
-    include the factors `layer_decay` and `lora_rate`. Updates that fp16 skips are counted as steps.
+    A second optimizer without weights is built from the config, and its schedules are stepped. The rates are those
+    before multiplication by `layer_decay` and `lora_rate`. Updates that fp16 training skips are counted as steps.
 
     nlp (Language): The pipeline, with the config of its training.
     """
@@ -100,37 +100,38 @@ class Pace:
         return self._earlier + self._clock() - self._began
 
     def start_at(self, *, words: int, seconds: float) -> None:
-        """Set the start values of a resumed run.
+        """Set the tokens and the time of earlier processes, if the run was resumed.
 
-        words (int): Number of tokens processed before.
-        seconds (float): Duration of training before.
+        words (int): Number of tokens that were processed before this process.
+        seconds (float): Duration of training before this process.
         """
         self._words, self._earlier = words, seconds
 
     def step(self) -> None:
-        """Record that a training step has ended that is not followed by an evaluation."""
+        """Record the end of a training step after which there is no evaluation."""
         now = self._clock()
         self._training, self._n_steps, self._last = self._training + now - self._last, self._n_steps + 1, now
 
     def characters_per_second(self, words: int) -> float | None:
-        """Return the training speed since the last evaluation, without the step that has just been evaluated.
+        """Return the training speed since the last evaluation, without the step that was evaluated just now.
 
-        The measured time of that step includes its evaluation. The two cannot be separated.
+        This step is left out, because its measured time includes the evaluation.
 
         words (int): Number of tokens processed since training began, including the evaluated step.
-        RETURNS (Optional[float]): Characters per second; None if there was no other step.
+        RETURNS (Optional[float]): Characters per second; None if there is no other step since the last evaluation.
         """
         share = self._n_steps / (self._n_steps + 1)
         return (words - self._words) * share / self._training if self._training else None
 
     def last_step(self, step: int, epoch: int) -> float | None:
-        """Return the last step according to `max_steps` and `max_epochs`; `patience` may end training earlier.
+        """Estimate the number of the last step from `max_steps` and `max_epochs`. `patience` may end training earlier.
 
         The number of steps in an epoch is estimated from the epochs so far.
 
         step (int): The current step.
         epoch (int): The current epoch.
-        RETURNS (Optional[float]): The last step; None without a limit, or before the first epoch is complete.
+        RETURNS (Optional[float]): Number of the last step. None if there is no limit, or if only `max_epochs` is a
+            limit and the first epoch is not complete.
         """
         low, high = self._epoch_bounds
         self._epoch_bounds = max(low, step / (epoch + 1)), min(high, step / epoch if epoch else high)
@@ -145,8 +146,8 @@ class Pace:
         """Estimate the remaining time from the average time per step since the first evaluation.
 
         step (int): The current step.
-        last_step (Optional[float]): See `last_step`.
-        RETURNS (Optional[float]): Seconds; None without a last step, or at the first evaluation.
+        last_step (Optional[float]): Number of the last step of the run, from the method `last_step`; None if unknown.
+        RETURNS (Optional[float]): Seconds; None if `last_step` is None, or in the first call.
         """
         now = self._clock()
         if self._first is None:
@@ -157,7 +158,7 @@ class Pace:
         return (now - began) / (step - first) * max(0.0, last_step - step)
 
     def resume(self, words: int) -> None:
-        """Restart the measurement of speed after an evaluation.
+        """Begin a new measurement of speed, after an evaluation.
 
         words (int): Number of tokens processed since training began.
         """

@@ -15,7 +15,7 @@ RateT: TypeAlias = float | list[float] | Generator
 
 
 class GroupedOptimizer(Optimizer):
-    """thinc's Adam for the head, which also holds the settings of the torch optimizer of the Transformer.
+    """thinc's Adam for the head. It also holds the settings of the torch optimizer of the Transformer.
 
     head_rate (RateT): Learning rate of the head, or a schedule.
     encoder_rate (RateT): Learning rate of the Transformer, or a schedule.
@@ -67,7 +67,7 @@ def create_grouped_optimizer_v1(
     head_rate (float | Generator): Learning rate of everything else, or a schedule.
     optimizer (str): Optimizer of the Transformer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
     weight_decay (float): Weight decay of the Transformer's matrices, except biases, norms and the B of LoRA.
-    layer_decay (float): Learning rate of each layer, as a multiple of the rate of the layer above.
+    layer_decay (float): Learning rate of each layer, divided by that of the next layer.
     lora_rate (float): Learning rate of adapters, as a multiple of `encoder_rate`.
     beta1 (float): Decay rate of the first moment of AdamW in the Transformer.
     beta2 (float): Decay rate of the second moment of AdamW in the Transformer.
@@ -94,8 +94,8 @@ def create_linear_v1(
 
     initial_rate (float): The highest rate.
     warmup_steps (int): Steps of the warm-up; fewer if `warmup_share` requires it.
-    total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. If it is 0, as `max_steps`
-        without a limit is, the rate stays at `initial_rate` after the warm-up.
+    total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. 0 means no limit, as it does
+        for `max_steps`: then the rate stays at `initial_rate` after the warm-up.
     warmup_share (float): The warm-up takes at most this share of `total_steps`, from 0 to 1.
     YIELDS (float): The learning rate of each step.
     RAISES (TrainingError): If `total_steps` is negative.
@@ -141,7 +141,7 @@ def create_cosine_restarts_v1(
     initial_rate (float): The rate at the start of each period.
     warmup_steps (int): Steps of the linear warm-up before the first period.
     period (int): Steps of the first period.
-    growth (float): Length of each period, as a multiple of the period before.
+    growth (float): Length of each period, divided by the length of the previous period.
     final_rate (float): The rate at the end of each period.
     YIELDS (float): The learning rate of each step.
     """

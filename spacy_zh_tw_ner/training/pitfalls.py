@@ -65,7 +65,7 @@ class Pitfalls:
         return self._new(found)
 
     def check_end(self, reports: Sequence[ProgressReport] = ()) -> list[str]:
-        """Check the run after its end, also after an error.
+        """Check the run after its end. Call it also if the run ended with an error.
 
         spaCy saves the model and its loss before it calls the logger. A loss of NaN cannot be saved, so the run ends
         with an `OverflowError` before `check` is called, and only this check can explain it.

@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
 
 
 def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[ProgressReport]:
-    """Append a report, and drop reports of the same or a later step, which a restarted or resumed run repeats.
+    """Append a report. Drop earlier reports of the same or a later step, which a resumed run reports again.
 
     reports (Iterable[ProgressReport]): Earlier reports in order.
     report (ProgressReport): The new report.

@@ -59,11 +59,12 @@ def is_other_model(path: Path) -> bool:
 
 
 def config_differences(one: Config, two: Config) -> list[str]:
-    """Compare the configs of a run and of its continuation, except for FREE_SETTINGS.
+    """List the settings that differ between the configs of a run and of its continuation, except FREE_SETTINGS.
 
     one (Config): The config of the run.
     two (Config): The config of the resumed run.
-    RETURNS (list[str]): The first five differences as `path: one → two`, and the number of further ones.
+    RETURNS (list[str]): The first five differences as `path: one → two`; if there are more, a last entry with their
+        number.
     """
     a, b = dict(_settings(one.interpolate())), dict(_settings(two.interpolate()))
     values = {str(value) for config in (a, b) for path, value in config.items() if path.startswith("paths.")}
@@ -109,7 +110,7 @@ def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str,
 
     config (Any): A config, or a section or value of one.
     name (str): Name of the setting.
-    path (str): Path of the section, put before the yielded paths.
+    path (str): Path of `config`, if it is a section, such as "components". Yielded paths begin with it.
     YIELDS (tuple[str, Any]): Path and value of each setting or block that is not null.
     """
     for here, value in _settings(config, path, blocks=True):
@@ -118,7 +119,7 @@ def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str,
 
 
 def _settings(config: Any, path: str = "", *, blocks: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of every setting, and with `blocks` also of every section."""
+    """Yield the path and value of every setting and, if `blocks` is True, also of every section."""
     if isinstance(config, Mapping):
         for name, value in config.items():
             here = f"{path}.{name}" if path else name

@@ -21,14 +21,15 @@ SHORT, EVEN = 128, 8
 class MicroBatch(NamedTuple):
     """Windows that run through the model together.
 
-    Of each window, only the hidden states of its own tokens are used (see `windows`). `n` is the number of wordpieces
-    of all own tokens.
+    Of each window, only the hidden states of its own tokens are used: the tokens from `own_start` to `own_end`, without
+    the context around them. `n` is the number of wordpieces of these tokens in all windows of the micro-batch.
 
     input_ids: (n_windows, length) int64.
     attention_mask: (n_windows, length) int64, 1 for wordpieces and 0 for padding.
-    places: (n,) index of each wordpiece in the hidden states, flattened to (n_windows × length, width).
-    tokens: (n,) index of the token of each wordpiece, counted through all documents.
-    shares: (n,) float32, 1 / number of wordpieces of the token: a token's vector is the mean over its wordpieces.
+    places: (n,) row of each wordpiece in the hidden states, after these are reshaped to (n_windows × length, width).
+    tokens: (n,) index of the token of each wordpiece. Indices continue from one document to the next.
+    shares: (n,) float32, 1 / number of wordpieces of the token. Hidden states are multiplied by it and summed, so that
+        the vector of a token is the mean over its wordpieces.
     """
 
     input_ids: torch.Tensor
@@ -79,7 +80,8 @@ def make_micro_batches(
     table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
     max_windows (Optional[int]): Most windows in a micro-batch.
     max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED.
-    max_length (Optional[int]): Longest sequence that the model supports, special wordpieces and padding included.
+    max_length (Optional[int]): Longest sequence that the model supports, in wordpieces; special wordpieces and padding
+        are included.
     RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first: if they do not fit in memory,
         this shows at once.
     """

@@ -16,8 +16,8 @@ An out-of-memory error halves the micro-batch, and only the unfinished part is r
     [w1 w2] done    [w3 w4] out of memory in the backward pass, after some parameters have their gradients
                     [w3] [w4] again, for the other parameters alone
 
-If a micro-batch is halved in its backward pass, its dropout masks differ from those of the forward pass that one time.
-In all other cases, the gradients equal those of the whole batch up to rounding.
+If a micro-batch is halved in its backward pass, the repeated forward passes have other dropout masks than the first
+one. In all other cases, the gradients equal those of the whole batch up to rounding.
 """
 
 import logging
@@ -110,9 +110,11 @@ class MicroBatchRunner:
         """Encode windows for training.
 
         batches (Sequence[MicroBatch]), n_tokens (int): As in `run`.
-        RETURNS (tuple[torch.Tensor, Callable]): The hidden states, as `run` returns them, and a function that takes
-            their gradient, (n_tokens, width), and adds up the gradients of the parameters.
-        RAISES (torch.OutOfMemoryError): As `run`; if `micro_batch` is null, whenever memory runs out.
+        RETURNS (tuple[torch.Tensor, Callable]): The hidden states, (n_tokens, width) float32, and a function for the
+            backward pass. It takes the gradient of the hidden states, (n_tokens, width), and adds the gradients of the
+            parameters to their `grad`.
+        RAISES (torch.OutOfMemoryError): If not even one window fits. If the setting `micro_batch` is null: whenever
+            memory runs out.
         """
         total = sum(batch.size for batch in batches)
         fits = self.train_limit is None or total <= self.train_limit
@@ -242,7 +244,7 @@ class MicroBatchRunner:
         return torch.zeros(n_tokens, self.backbone.width, device=self.device)
 
     def _attempt(self, run: Callable[[], T]) -> tuple[T] | None:
-        """Call `attempt`, but if the setting `micro_batch` is null, raise out-of-memory errors."""
+        """Call `attempt` for `run`. If the setting `micro_batch` is null, raise out-of-memory errors instead."""
         if self.micro_batch is not None:
             return attempt(run)
         try:
@@ -255,7 +257,7 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return the values of a micro-batch, or None if memory ran out. A single window gets a second attempt."""
+        """Return the values of a micro-batch in a tuple of one; None if memory ran out. Try a single window twice."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)
@@ -268,7 +270,7 @@ class MicroBatchRunner:
         self.train_limit = self._smaller(size, self.train_limit)
 
     def _smaller(self, size: int, limit: int | None) -> int:
-        """Return half of `size`, which did not fit, or `limit` if that is less. Log it, the first time as a warning."""
+        """Return a new limit after `size` wordpieces did not fit: half of `size`, at most `limit`. Log it."""
         smaller = min(size // 2, limit if limit is not None else size)
         logger.log(logging.WARNING if limit is None else logging.INFO, Warnings.ZT930.format(size=size, half=smaller))
         return smaller

@@ -27,9 +27,10 @@ def build_token_encoder(
     """Build the encoder of the architectures TransformerModel.v1 and Tok2VecTransformer.v1 (see `pipe`).
 
     settings (BackboneSettings): The base model and its settings. It is loaded when the model is initialized.
-    get_spans (Callable): Cuts documents into spans. Where spans overlap, each token gets its vector from the span in
+    get_spans (Callable): Cuts documents into spans. If a token is in several spans, its vector comes from the span in
         which it has more context on both sides.
-    save (str), save_dtype (Optional[str]): See `serialization.pack`.
+    save (str): Weights to save: "full", "adapter" or "merged", see `TransformerModel.v1`.
+    save_dtype (Optional[str]): Precision of saved weights, "fp16" or "bf16"; None keeps their precision.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the mean of its wordpieces' hidden states.
     RAISES (ValueError): For an unknown `save` or `save_dtype`.
     """
@@ -98,12 +99,12 @@ def chunk_encoder(model: Tok2VecT, doc: Doc) -> Callable[[], Iterator[Floats2d]]
 
 
 def _cut(model: Tok2VecT, docs: list[Doc]) -> WindowedDocs:
-    """Cut documents into windows that the backbone supports."""
+    """Cut documents into windows that are not longer than the backbone supports."""
     shim = shim_of(model)
     return cut_documents(docs, shim.table, model.attrs["get_spans"], max_length=shim.backbone.max_length)
 
 
 def _encode(shim: BackboneShim, cut: WindowedDocs) -> Floats2d:
-    """Return the hidden states of all tokens, (n_tokens, width), without a graph."""
+    """Return the hidden states of all tokens, (n_tokens, width), without building an autograd graph."""
     limits = {"max_padded": shim.runner.eval_size, "max_length": shim.backbone.max_length}
     return from_torch(shim.runner.run(make_micro_batches(cut, shim.table, **limits), cut.n_tokens))

@@ -148,7 +148,7 @@ def _sizes(name: str, shape: torch.Size) -> set[int]:
 
 
 def _identity(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the properties that must be equal to load a saved state: class of the optimizer, shapes of parameters."""
+    """Return the class of an optimizer and the shapes of its parameters, which a saved state must have, too."""
     shapes = [[list(p.shape) for p in group["params"]] for group in optimizer.param_groups]
     return {"optimizer": type(optimizer).__name__, "shapes of the groups": shapes}
 

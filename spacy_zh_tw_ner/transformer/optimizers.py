@@ -68,7 +68,7 @@ class EncoderOptimizer:
 
 
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-    """Update each parameter once. If memory runs out, free it and continue with those that are not updated yet.
+    """Update each parameter once. If memory runs out, free memory, and continue with the remaining parameters.
 
     RAISES (TorchOutOfMemoryError): If memory runs out a second time.
     """
@@ -98,10 +98,11 @@ def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradS
 def _changes(parameter: torch.Tensor, optimizer: torch.optim.Optimizer) -> Any:
     """Return a number that grows with each update of a parameter.
 
-    For Adafactor, this is the version of the tensor: Adafactor counts a step before it has allocated the memory for it.
-    The fused AdamW of torch and bitsandbytes do not change the version; for these, it is the count of steps. Fused
-    AdamW counts in a tensor, in place, so that two results of this function can be the same object. This does no harm:
-    once its states exist, a step allocates nothing and cannot run out of memory.
+    For Adafactor, the number is the version of the tensor (`_version`): Adafactor counts a step before it has allocated
+    the memory for it. For AdamW, it is the count of steps, because the fused AdamW of torch and bitsandbytes do not
+    change the version. Fused AdamW stores this count in a tensor and increases it in place, so two results of this
+    function may be the same tensor. This does no harm: after the first step, AdamW allocates nothing and cannot run out
+    of memory.
     """
     if type(optimizer).__name__ == "Adafactor":
         return parameter._version
@@ -117,7 +118,7 @@ def build_optimizer(
         states in 8 bits (Dettmers et al. 2022), and "paged_adamw_bnb_8bit", which also moves them from a full GPU to
         main memory; "adafactor" (Shazeer and Stern 2018), which keeps row and column sums only.
     groups (list[dict]): From `parameter_groups`.
-    betas (tuple[float, float]), eps (float): For the variants of AdamW; Adafactor uses its own.
+    betas (tuple[float, float]), eps (float): Settings of AdamW, which Adafactor ignores.
     RETURNS (torch.optim.Optimizer): The optimizer.
     RAISES (ValueError): For another name, or if bitsandbytes is missing.
     """
@@ -148,11 +149,12 @@ def parameter_groups(
     model (Base): The model.
     rate (float): Learning rate of the last layer.
     weight_decay (float): Weight decay of matrices. Biases, norms, and LoRA's B matrices, which start at zero, have 0.
-    layer_decay (float): Learning rate of a layer, relative to that of the layer after it. Embeddings count as the layer
+    layer_decay (float): Learning rate of a layer, divided by that of the next layer. The embeddings are the layer
         before the first (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
-    lora_rate (float): Learning rate of adapters, relative to that of their layer.
-    RETURNS (list[dict]): Groups with `params`, `lr`, `weight_decay`, a `name`, and `scale`, by which a scheduled rate
-        is multiplied to get `lr`. They are in the order of depth, which depends on the model and settings alone.
+    lora_rate (float): Learning rate of an adapter, divided by that of its layer.
+    RETURNS (list[dict]): Groups with `params`, `lr`, `weight_decay`, a `name`, and `scale`: a learning rate schedule
+        sets `lr` to the scheduled rate times `scale`. Groups are in the order of depth, so that the same model and
+        settings always give the same order.
     """
     n = len(layers_of(model))
     groups: dict[tuple[int, bool, bool], dict[str, Any]] = {}
@@ -170,9 +172,10 @@ def parameter_groups(
 def _group(
     key: tuple[int, bool, bool], n: int, rate: float, weight_decay: float, layer_decay: float, lora_rate: float
 ) -> dict[str, Any]:
-    """Return a parameter group without parameters.
+    """Return the settings of a parameter group, with an empty list of parameters.
 
-    key (tuple): Depth of its layer (see `depths`), whether it has adapters, and whether it has weight decay.
+    key (tuple): Depth of the layer (see `depths`), whether the parameters are those of adapters, and whether they have
+        weight decay.
     n (int): Number of layers of the model.
     """
     depth, adapter, decays = key

@@ -49,7 +49,7 @@ def require_quantization(settings: QuantizationSettings, device: torch.device) -
 
 @contextmanager
 def translate_quantization_errors(settings: QuantizationSettings | None, device: torch.device) -> Iterator[None]:
-    """Context manager: convert errors of bitsandbytes, which does not run on every device and transformers version.
+    """Context manager: convert errors of bitsandbytes, which fails with some devices and versions of transformers.
 
     settings (QuantizationSettings | None): Named in the message; None converts nothing.
     device (torch.device): Named in the message.
@@ -67,7 +67,7 @@ def translate_quantization_errors(settings: QuantizationSettings | None, device:
 def silence_bitsandbytes() -> None:
     """Silence two log messages of bitsandbytes: advice to install packages, and a notice that each int8 layer repeats.
 
-    The notice says that the inputs of the layer are converted to float16.
+    The notice says that the inputs of a layer are converted to float16.
     """
     for name in ("bitsandbytes.backends.cpu.ops", "bitsandbytes.autograd._functions"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -152,7 +152,8 @@ def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
 
     model (nn.Module): A model whose parameters are on the meta device.
     weights (Mapping[str, torch.Tensor]): The `state_dict` of the model, before or after quantization. Weights that are
-        not quantized yet are quantized. If it is a `StoredTensors`, no weight is in memory twice.
+        not quantized yet are quantized. With a `StoredTensors`, weights are read one at a time, so that the memory
+        never holds a weight twice.
     RAISES (UnreadableFileError): If quantized weights have other shapes or types than the model's layers.
     """
     packed = set[str]()
@@ -176,10 +177,10 @@ def load_for_cpu(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def _require_fits(path: str, layer: nn.Linear, *found: torch.Tensor | None) -> None:
-    """Check the weights of a quantized layer, which torch's operators do not check.
+    """Check the shapes, types and scales of the weights of a quantized layer. torch's operators do not check them.
 
     path (str): Name of the layer.
-    layer (nn.Linear): The layer that it replaces.
+    layer (nn.Linear): The linear layer that the quantized layer replaces.
     found (torch.Tensor | None): Weight, scale and bias of the quantized layer.
     RAISES (UnreadableFileError): For other shapes or types, or scales that are not finite numbers above 0.
     """

@@ -1,8 +1,9 @@
 """Build `doc._.trf_data` from hidden states.
 
-The hidden states of a document take several hundred times the memory of its text. Those of a long document are not
-kept: `LongData` encodes the document again on demand, in chunks. The components of this package read it by chunks, and
-need the memory of one chunk. Other listeners find the same attributes as for a short document, computed on access.
+The hidden states of a document take several hundred times the memory of its text. The hidden states of a long document
+are not stored: `LongData` encodes the document again on demand, in chunks. The components of this package read one
+chunk at a time, and need the memory of one chunk. For other listeners, `LongData` has the same attributes as the data
+of a short document, and computes them when they are read.
 
 Import this module inside functions only: the import of spacy-transformers takes seconds.
 """
@@ -18,7 +19,10 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 def one_to_one(length: int) -> Ragged:
-    """Return the alignment in which token i has row i, for `length` tokens."""
+    """Return the alignment in which token i has row i of the hidden states.
+
+    length (int): Number of tokens.
+    """
     return Ragged(cast(Ints1d, np.arange(length)), cast(Ints1d, np.ones(length, dtype="i")))
 
 
@@ -44,18 +48,18 @@ class LongData(TransformerData):
     def chunks(self) -> Iterator[TransformerData]:
         """Encode the document in chunks.
 
-        YIELDS (TransformerData): Data of each chunk, as if it were a document.
+        YIELDS (TransformerData): The hidden states of each chunk. Its token indices begin at 0.
         """
         return map(data_of, self._encode())
 
     @property
     def wordpieces(self) -> WordpieceBatch:  # type: ignore[override]
-        """Wordpieces: empty, as for short documents."""
+        """Wordpieces. They are always empty, because the Transformer of this package does not store them."""
         return WordpieceBatch.empty()
 
     @property
     def align(self) -> Ragged:  # type: ignore[override]
-        """Alignment of the whole document; see `one_to_one`."""
+        """Alignment of the whole document: token i has row i of the hidden states."""
         return one_to_one(self.n_tokens)
 
     @property

@@ -60,7 +60,7 @@ def merged_weights(model: nn.Module) -> Weights:
 
 
 def unquantized_weights(model: nn.Module) -> Weights:
-    """Return the weights that are not quantized: embeddings, norms and biases; all weights of an unquantized model."""
+    """Return the weights that are not quantized: embeddings, norms and biases, or all weights if none is quantized."""
     packed = tuple(f"{path}." for path, layer in model.named_modules() if is_quantized(layer))
     return {
         name: tensor
@@ -129,7 +129,7 @@ def read_tensors(source: SourceT) -> Weights:
 
     Tensors are read one by one: `safetensors.torch.load` would take twice the memory while it loads.
 
-    source (bytes | memoryview | Path): As for `StoredTensors`.
+    source (bytes | memoryview | Path): Bytes in the safetensors format, or a file with such bytes.
     """
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in StoredTensors(source).items()

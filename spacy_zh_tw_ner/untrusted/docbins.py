@@ -94,7 +94,7 @@ class CheckedDocBin(DocBin):
             yield doc
 
     def _scan(self, index: int) -> None:
-        """Check the msgpack data of a document, which spaCy parses itself."""
+        """Check the lengths in the msgpack data of document `index`, before spaCy parses it."""
         user_data = self.user_data[index]
         if user_data is not None:
             scan_msgpack(user_data)
@@ -106,7 +106,7 @@ class CheckedDocBin(DocBin):
 
 
 def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
-    """Return a value after checking that it is a list with one element of type `kind` per document."""
+    """Return `values` after checking that it is a list with one element of type `kind` for each document."""
     found = require_type(key, values, list)
     require(len(found) == n_docs, key, f"{len(found)} values", f"a list with one value per document ({n_docs})")
     require(all(isinstance(value, kind) for value in found), key, "other types", f"a list of {kind}")
@@ -114,7 +114,7 @@ def _one_each(key: str, values: object, n_docs: int, kind: Any) -> list[Any]:
 
 
 def _check(doc: Doc) -> None:
-    """Check that entities have labels, and that spans are in the text and have labels."""
+    """Check that the entities and spans of a document have labels, and that spans do not exceed the text."""
     for ent in doc.ents:
         require(bool(ent.label_), "an entity", ent.text[:40], "one with a label")
     for key, group in doc.spans.items():
@@ -124,6 +124,6 @@ def _check(doc: Doc) -> None:
 
 
 def _reason(error: ValueError) -> str:
-    """Return the message of an error without the path and the remedy, which ZT210 adds."""
+    """Return the message of an error, without the path and the remedy: the error ZT210 states both itself."""
     cause = error.__cause__
     return str(error) if cause is None else f"{type(cause).__name__}: {cause}"

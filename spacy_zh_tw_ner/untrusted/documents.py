@@ -20,8 +20,8 @@ def parse_json(data: bytes | str) -> Any:
 
     data (bytes | str): JSON as UTF-8 or as text.
     RETURNS (Any): The value.
-    RAISES (UnreadableFileError): If it is nested deeper than DEEPEST. Invalid JSON raises a ValueError, which `reading`
-        converts.
+    RAISES (UnreadableFileError): If the value is nested deeper than DEEPEST. Invalid JSON raises a ValueError; the
+        context manager `reading` converts it.
     """
     try:
         value = json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
@@ -52,8 +52,8 @@ def parse_msgpack(data: bytes) -> Any:
 
     data (bytes): One msgpack object.
     RETURNS (Any): The object.
-    RAISES (UnreadableFileError): As `scan_msgpack`. For other defects, msgpack raises its own errors, which `reading`
-        converts.
+    RAISES (UnreadableFileError): For wrong lengths, deep nesting and too many values, see `scan_msgpack`. For other
+        defects, msgpack raises its own errors; the context manager `reading` converts them.
     """
     import srsly
 

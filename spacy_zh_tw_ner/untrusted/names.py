@@ -60,7 +60,7 @@ def require_digest(path: Path, expected: str) -> None:
 
     path (Path): The file.
     expected (str): The expected SHA-256 in hexadecimal digits, or its first digits.
-    RAISES (UnreadableFileError): If the file has another one, or `expected` is empty.
+    RAISES (UnreadableFileError): If the hash of the file is another one, or `expected` is empty.
     """
     found = sha256_of(path)
     if not expected or not found.startswith(expected):

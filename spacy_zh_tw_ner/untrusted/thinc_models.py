@@ -21,7 +21,8 @@ def scan_file(path: Path) -> None:
     """Check the declared lengths in a msgpack file, which is mapped into memory instead of being read.
 
     path (Path): The file.
-    RAISES (UnreadableFileError): As `scan_msgpack`.
+    RAISES (UnreadableFileError): If a length goes beyond the end of the file, or the data is nested too deeply or has
+        too many values, see `scan_msgpack`.
     """
     with path.open("rb") as file:
         if path.stat().st_size == 0:
@@ -32,13 +33,14 @@ def scan_file(path: Path) -> None:
 
 @contextmanager
 def unchanged_structure(model: Model[Any, Any]) -> Iterator[None]:
-    """Context manager: after the block has loaded a model, check that its structure is still that of the config.
+    """Context manager for a block that loads a model: at its end, check that the model has the structure of the config.
 
-    Names of layers, and settings that are lists or dicts, such as the widths of n-grams, are reset to those of the
-    config.
+    The block may change names of layers, and settings that are lists or dicts, such as the widths of n-grams. They are
+    reset to those of the config.
 
     model (Model): A model that was built from the config.
-    RAISES (UnreadableFileError): If a reference to a layer, a function in `attrs`, or the type of a setting differs.
+    RAISES (UnreadableFileError): If loading has changed a reference to a layer, a function in `attrs`, or the type of a
+        setting.
     """
     before = [_structure(layer) for layer in model.walk()]
     yield

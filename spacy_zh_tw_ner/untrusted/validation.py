@@ -25,10 +25,10 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
     """Context manager for code that reads a file which may be damaged or hostile.
 
     path (str | Path): The file or folder, or a description of the data.
-    message (Optional[str]): Message with {path} and {reason}; default: ZT640.
-    RAISES (UnreadableFileError): For any error in the block, also a SettingError or PipelineError (a value in the file
-        is not allowed). Other ZhTwNerErrors, OSErrors (the file is missing, no permission) and out-of-memory errors of
-        a GPU are not converted.
+    message (Optional[str]): Message of the UnreadableFileError, with the fields {path} and {reason}; None for ZT640.
+    RAISES (UnreadableFileError): For errors in the block, including SettingError and PipelineError, which are raised if
+        a value in the file is not allowed. These errors are not converted: other ZhTwNerErrors, OSErrors (the file is
+        missing or not readable), and out-of-memory errors of a GPU.
     """
     token, collects = _origin.set(str(path)), gc.isenabled()
     try:
@@ -53,7 +53,7 @@ def reading(path: str | Path, message: str | None = None) -> Iterator[None]:
 
 
 def refuse(key: str, value: object, expected: str) -> NoReturn:
-    """Raise an UnreadableFileError for an invalid value; see `require`."""
+    """Raise an UnreadableFileError with the message "`key` must be `expected` (got `value`)"."""
     try:
         seen = repr(value)
     except Exception:  # nested too deeply, or an integer of too many digits
@@ -76,7 +76,7 @@ def require(ok: bool, key: str, value: object, expected: str) -> None:
 
 
 def require_type(key: str, value: object, kind: type[T]) -> T:
-    """Return a value after checking its type; a bool does not count as a number.
+    """Return a value after checking its type. A bool is not accepted as an int or float.
 
     key (str): Name of the value in the message.
     value (object): The value.
@@ -92,7 +92,7 @@ def in_range(key: str, value: object, least: float, most: float) -> float:
     """Return a value as float after checking that it is a number from `least` to `most`.
 
     key (str): Name of the value in the message.
-    RAISES (UnreadableFileError): If it is not such a number, or NaN.
+    RAISES (UnreadableFileError): If the value is not a number, is NaN, or is out of range.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator]  # checked on this line
@@ -104,7 +104,7 @@ def whole_number(key: str, value: object, least: int, most: int) -> int:
     """Return a value after checking that it is an integer from `least` to `most`.
 
     key (str): Name of the value in the message.
-    RAISES (UnreadableFileError): If it is not.
+    RAISES (UnreadableFileError): If the value is not an integer, or is out of range.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         refuse(key, value, f"a whole number from {least} to {most}")
@@ -115,7 +115,7 @@ def require_labels(key: str, value: object) -> list[str]:
     """Return a value after checking that it is a list of labels: different, non-empty strings of valid Unicode.
 
     key (str): Name of the value in the message.
-    RAISES (UnreadableFileError): If it is not.
+    RAISES (UnreadableFileError): If the value is not such a list.
     """
     labels: Any = value
     ok = isinstance(labels, list) and all(isinstance(label, str) and label for label in labels)
