@@ -46,7 +46,7 @@ def import_extra(module: str, extra: str, *, needed_by: str) -> ModuleType:
 
 
 def import_toml() -> ModuleType:
-    """Import the parser of TOML: tomllib, which Python has since 3.11, or tomli.
+    """Import a TOML parser: tomllib of the standard library (since Python 3.11), or else tomli.
 
     RAISES (MissingExtraError): On Python 3.10 without tomli.
     """

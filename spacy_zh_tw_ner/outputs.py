@@ -45,7 +45,7 @@ def output_folder(
     target (Path): The output folder. Symbolic links are followed.
     force (bool): Whether to replace a folder that this package has written.
     inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
-    source (Iterable[Path]): More inputs. As for `inputs`, but the target may be one of them, if `force` is set.
+    source (Iterable[Path]): Further inputs. Unlike those in `inputs`, one of them may be the target if `force` is set.
     RAISES (OutputError): If the target may not be replaced, or another process is writing it.
     """
     inputs, source = list(inputs), list(source)

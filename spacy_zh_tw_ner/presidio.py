@@ -221,7 +221,9 @@ def mask_results(
 
     text (str): The text.
     results (Iterable[RecognizerResult]): Results of the analyzer for this text.
-    policy (Optional[MaskingPolicy]), key (Optional[bytes]): See `masking_operators`.
+    policy (Optional[MaskingPolicy]): Actions by label. If the policy has no `default`, all other labels are replaced by
+        placeholders.
+    key (Optional[bytes]): Secret key of hashes and pseudonyms. None draws a random key.
     RETURNS (Masked): The masked text, and the replacements.
     RAISES (UsageError): If the policy has the action "hash" and there is no key.
     """

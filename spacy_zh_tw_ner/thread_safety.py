@@ -73,8 +73,8 @@ class ModeLock:
     def predicting(self, module: torch.nn.Module) -> Iterator[None]:
         """Context manager: keep the module in evaluation mode; other predictions may run at the same time.
 
-        The first prediction runs alone, because some layers finish their initialization in it: bitsandbytes moves 8-bit
-        weights between two attributes, and another thread could find them in neither.
+        No other prediction runs at the same time as the first one, because some layers finish their initialization in
+        it: bitsandbytes moves 8-bit weights from one attribute to another, and another thread could find both empty.
         """
         with self._changed:
             self._changed.wait_for(self._may_predict)

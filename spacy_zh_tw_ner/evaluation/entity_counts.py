@@ -1,4 +1,4 @@
-"""Count right, wrong and missed entities by document and group; all scores and intervals are computed from them."""
+"""Count right, wrong and missed entities by document and group. Scores and intervals are computed from these counts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias

@@ -56,8 +56,8 @@ def draw_scores(summaries: Mapping[str, Summary]) -> str:
 def draw_confusion(found: Confusion) -> str:
     """Draw the confusion matrix: one row per gold label, one column per predicted label.
 
-    A cell shows the number of entities with equal boundaries and, after a plus sign, the number of those that only
-    overlap. Darker cells hold a larger share of their row.
+    A cell shows the number of entities with equal boundaries. After a plus sign, it shows the number of entities that
+    overlap and have different boundaries. Darker cells hold a larger share of their row.
 
     found (Confusion): The matrix.
     RETURNS (str): The drawing as SVG.
@@ -93,9 +93,9 @@ def draw_confusion(found: Confusion) -> str:
 def draw_reliability(panels: Mapping[str, Reliability]) -> str:
     """Draw reliability diagrams (DeGroot and Fienberg 1983) side by side.
 
-    Each bin is a point: x is its mean score, y its share of correct entities. The dashed line is perfect calibration,
-    and red lines are the gaps to it. Below the diagram, the range of scores of each bin is drawn; all bins hold the
-    same number of entities.
+    Each bin is a point: x is the mean score of its entities, y the share of correct ones. The dashed line is perfect
+    calibration, and a red line connects each point with it. Below the diagram, the range of scores of each bin is
+    drawn; all bins hold the same number of entities.
 
     panels (Mapping[str, Reliability]): Title of each diagram → its data.
     RETURNS (str): The drawing as SVG.
@@ -125,7 +125,7 @@ def require_picture(path: Path, *, inputs: Iterable[Path] = ()) -> None:
     """Check that a picture can be written to a path: the format is supported, and no other kind of file is replaced.
 
     path (Path): Path of the picture.
-    inputs (Iterable[Path]): Files and folders that it must not replace.
+    inputs (Iterable[Path]): Files and folders that the command reads, which the picture must not replace.
     RAISES (ZhTwNerError): If the suffix is not that of a supported format, resvg-py is needed and not installed, or the
         path may not be written (see `require_report`).
     """

@@ -94,7 +94,7 @@ def _matrix(found: Confusion) -> str:
 def _sentence(
     gold: Doc, predicted: Doc, document: ComparedDoc, hues: Mapping[str, int], places: Mapping[str, int]
 ) -> str:
-    """Render a document: predicted entities and, if there are mistakes, gold entities and kinds of mistakes.
+    """Render a document with its predicted entities and, if it has mistakes, its gold entities and the mistakes' kinds.
 
     hues (Mapping[str, int]): Label → hue in degrees.
     places (Mapping[str, int]): Label → its index, which is the last part of its CSS classes.
@@ -111,7 +111,7 @@ def _sentence(
 
 
 def _marked(doc: Doc, hues: Mapping[str, int], marked: frozenset[Entity], kind: str) -> str:
-    """Render a text with its entities highlighted; those in `marked` get the CSS class `kind`."""
+    """Render a text with its entities highlighted. The entities in `marked` get the CSS class `kind`."""
     parts, position = [], 0
     for ent in sorted(doc.ents, key=lambda ent: ent.start):
         flag = f' class="{kind}"' if entity_of(ent) in marked else ""

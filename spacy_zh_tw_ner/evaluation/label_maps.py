@@ -109,7 +109,7 @@ def read_mapped_golds(
 ) -> list[Doc]:
     """Read the gold documents of a corpus in any format that `convert` reads, with the labels to compare.
 
-    nlp (Language): The pipeline, for its vocabulary.
+    nlp (Language): The pipeline whose vocabulary the documents get.
     corpus (Path): The file.
     label_map (LabelMap): Converts the labels. The characters of entities with other labels become unannotated text.
     notify (Callable[[str], object]): Called with messages: the labels that are not in the map, and the number of

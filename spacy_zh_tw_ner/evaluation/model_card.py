@@ -25,7 +25,7 @@ class CardDetails:
 
     name (str): Name under which the pipeline is installed, such as "zh_tw_ner".
     corpus (str): Name of the training corpus.
-    corpus_license (str): Its licence; empty if unknown.
+    corpus_license (str): Licence of the training corpus; empty if unknown.
     license (str): Licence of the pipeline; empty if unknown.
     """
 
@@ -40,7 +40,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
     path (Path): The JSON file.
     RETURNS (dict[str, Any]): Its content, see `EvaluationReport.to_json`.
-    RAISES (CorpusError): If the file is missing, or `evaluate` has not written it.
+    RAISES (CorpusError): If the file is missing, or was not written by `evaluate`.
     """
     content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_METRICS else b""
     try:

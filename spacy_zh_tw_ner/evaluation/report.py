@@ -30,7 +30,7 @@ class EvaluateSettings:
     resamples (int): Number of bootstrap resamples for the intervals.
     seed (int): Seed of the resamples.
     known (frozenset[str] | None): Texts of the entities of the training data, to score seen and unseen entities
-        separately; None for no such scores.
+        separately; None omits these scores.
     scripts (bool): Also predict and score the documents after conversion of their characters (variants swapped, and
         Simplified), which takes two more passes.
     seqeval (bool): Also compute seqeval's report.
@@ -104,7 +104,7 @@ def evaluate(nlp: Language, golds: list[Doc], settings: EvaluateSettings) -> Eva
 
     nlp (Language): The pipeline.
     golds (list[Doc]): Gold documents with the vocabulary of the pipeline.
-    settings (EvaluateSettings): Resamples, and which optional results to compute.
+    settings (EvaluateSettings): Number of resamples, and which optional results are computed.
     RETURNS (EvaluationReport): All results.
     RAISES (MissingExtraError): If seqeval's report is requested and seqeval is not installed.
     """
@@ -141,7 +141,7 @@ def surfaces_of(docs: Iterable[Doc]) -> frozenset[str]:
 def require_seqeval() -> None:
     """Check that seqeval is installed.
 
-    RAISES (MissingExtraError): If it is not; the message has the command that installs it.
+    RAISES (MissingExtraError): If seqeval is not installed; the message has the command that installs it.
     """
     if not has_seqeval():
         raise MissingExtraError(Errors.ZT402.format(hint=install_hint("evaluate")))

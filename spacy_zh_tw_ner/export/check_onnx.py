@@ -101,7 +101,8 @@ class Session:
     """Compute the emissions of documents with an ONNX graph. Windows are cut as in the pipeline.
 
     path (Path): File of the graph.
-    encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, for its wordpieces and windows.
+    encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, which determines the wordpieces and
+        windows.
     """
 
     def __init__(self, path: Path, encoder: Tok2VecT) -> None:

@@ -1,7 +1,7 @@
 """Convert a token classification checkpoint to a pipeline that predicts the same entities, without training.
 
-The head gets the weights of the checkpoint's classifier, and all transition scores are 0. So the best path has the
-most probable label of each character, as long as the sequence of these labels is legal.
+The head gets the weights of the checkpoint's classifier, and all transition scores are 0. So if the most probable label
+of each character gives a legal sequence of labels, this sequence is predicted.
 """
 
 import re

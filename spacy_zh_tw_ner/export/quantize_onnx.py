@@ -73,9 +73,10 @@ def quantize_onnx(
 ) -> QuantizedComparison:
     """Replace the float32 graph of an exported model by one with int8 weights, and measure the change.
 
-    nlp (Language): The exported pipeline, as changed by `write_onnx`.
+    nlp (Language): The exported pipeline, after the call of `write_onnx`, which merges adapters and converts weights to
+        float32.
     folder (Path): The folder that `write_onnx` has written.
-    name (Optional[str]): Name of the recognizer, as for `write_onnx`.
+    name (Optional[str]): Name of the exported recognizer, if the pipeline has several.
     golds (Sequence[Doc]): Gold documents to measure F on. The emissions come from ONNX Runtime, and are decoded with
         the recognizer's `min_score` and temperature, without gazetteers, which are not exported.
     RETURNS (QuantizedComparison): Differences between both graphs.

@@ -1,8 +1,8 @@
 """Span groups that survive retokenizing.
 
-spaCy's groups store token indices. After `doc.retokenize()` these are wrong, and if the document has become shorter,
-reading the group raises E035, and so do `doc.to_bytes()`, `DocBin` and `doc.copy()`. Here each span is looked up again
-by its character offsets:
+spaCy's groups store token indices. `doc.retokenize()` does not update them. If the document has become shorter, reading
+the group raises E035, and so do `doc.to_bytes()`, `DocBin` and `doc.copy()`. Here each span is looked up again by its
+character offsets:
 
     臺 北 市 長        doc.spans["ner"] = [(0, 3)]
     臺北市 長          after merge_entities: [(0, 1)], the same characters

@@ -61,14 +61,14 @@ def read_config(source: str | Path) -> Config:
 
 
 def with_settings(config: Config, settings: Mapping[str, Any], *, origin: object = "the settings") -> Config:
-    """Return a config with some settings changed, each given by its path as in overrides of `spacy train`.
+    """Return a config with some settings changed. A setting is given by its path, as in overrides of `spacy train`.
 
     config (Config): The config, which is not changed.
     settings (Mapping[str, Any]): Path → value, such as {"training.max_steps": 2000}; blocks are replaced as a whole.
     origin (object): Source of the settings for error messages.
     RETURNS (Config): The new config.
-    RAISES (UsageError): If a path is unknown: it is neither in this config nor in spaCy's default config, and no
-        parameter of the registered function that its block names.
+    RAISES (UsageError): If a setting is unknown: it is not in the config, not in spaCy's default config, and not a
+        parameter of the registered function of its block.
     """
     changed = config.copy()
     for path, value in settings.items():

@@ -33,8 +33,8 @@ class Recognizer(Protocol):
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): For each text its gazetteer matches or None; None for no
-            gazetteer at all.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
+            None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ValueError): If a text is not valid Unicode, or is too long.
         """
@@ -49,7 +49,7 @@ def load_recognizer(
     """Load the recognizer of a spaCy pipeline or an exported model.
 
     source (str): Folder of a pipeline or exported model, or name of an installed package.
-    max_chars (int): Length of the longest text in characters; raises `nlp.max_length` if that is lower.
+    max_chars (int): Length in characters of the longest text to accept. A lower `nlp.max_length` is raised to it.
     threads (int): CPU threads; 0 for the default of torch or ONNX Runtime.
     gpu_id (int): GPU id for a spaCy pipeline, or -1 for the CPU.
     learn_characters (bool): For a spaCy pipeline, cache all characters of ASCII and Big5, which takes half a second and
@@ -79,8 +79,8 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
     recognizer (Recognizer): The recognizer.
     texts (Sequence[str]): The texts.
-    YIELDS (tuple[Doc, tuple[Found, ...]]): Document and entities of each text. The document is in a memory zone, and
-        must not be used after the iteration.
+    YIELDS (tuple[Doc, tuple[Found, ...]]): Document and entities of each text. Do not use a document after the
+        iteration has ended: its strings are freed then.
     """
     from .spacy_recognizer import SpacyRecognizer
 

@@ -113,7 +113,7 @@ class SpacyRecognizer:
 def load_spacy_recognizer(
     source: str, *, max_chars: int, threads: int, gpu_id: int, learn_characters: bool
 ) -> SpacyRecognizer:
-    """Load the recognizer of a spaCy pipeline; arguments as in `load_recognizer`."""
+    """Load the recognizer of a spaCy pipeline. The arguments have the same meaning as in `load_recognizer`."""
     if gpu_id >= 0:
         require_gpu(gpu_id)
     limit_primitive_cache()  # bounds the memory; a single short text takes about a seventh longer

@@ -2,7 +2,8 @@
 
     text ──▶ characters ──▶ wordpiece ids ──windows──▶ batches ──session──▶ emissions
 
-The tokens equal those of `CharTokenizer`, and the wordpieces those of the tokenizer of the base model.
+The tokens are the same as with the tokenizer of the pipeline, and the wordpieces the same as with the tokenizer of the
+base model.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +108,7 @@ class Emitter:
             self._require_matching_graph()
 
     def _require_matching_graph(self) -> None:
-        """Run the graph on the largest wordpiece id, to check that it fits the wordpieces and tags of the folder.
+        """Run the graph on the largest wordpiece id, to check its number of embeddings and of tags.
 
         RAISES (UnreadableFileError): If the graph has too few embeddings, or another number of tags.
         """

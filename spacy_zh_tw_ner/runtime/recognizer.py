@@ -40,7 +40,8 @@ class ExportedRecognizer:
         """Recognize the entities of texts.
 
         texts (Sequence[str]): Any number of texts, of any length. They are processed in batches of limited memory.
-        gazetteers (Optional[Sequence[Optional[Hints]]]): For each text its gazetteer matches or None.
+        gazetteers (Optional[Sequence[Optional[Hints]]]): Gazetteer matches of each text, or None for a text without.
+            None instead of a sequence: no text has matches.
         RETURNS (list[tuple[Found, ...]]): The entities of each text, with offsets in characters.
         RAISES (ZhTwNerError): If a text is not valid Unicode, or a match has a label that the model lacks.
         """
@@ -93,8 +94,8 @@ def load(folder: str | Path, *, min_score: float | None = None, threads: int = 0
     """Load an exported model.
 
     folder (str | Path): Folder written by `export-onnx`.
-    min_score (Optional[float]): Lowest score of an entity, or 0 to decode the best path; None for the value that was
-        exported with the pipeline.
+    min_score (Optional[float]): Lowest score of a predicted entity. 0: entities of the best tag path, whatever their
+        score. None: the value that was exported with the pipeline.
     threads (int): CPU threads; 0 for one per core.
     RETURNS (ExportedRecognizer): The recognizer.
     RAISES (ZhTwNerError): If the folder is not an exported model or is damaged, `min_score` is out of range, or

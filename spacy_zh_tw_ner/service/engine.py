@@ -62,10 +62,10 @@ class Batch(NamedTuple):
 class Engine:
     """Queue of texts, and the inference thread that processes it.
 
-    Batches are dynamic: the next batch takes the texts that were queued while the last one was processed, and a single
-    text in an empty queue starts at once. At each safe point of a long text the thread processes a nested batch of
-    texts whose `QueuedText.cost` is less than half of that of the long text. They may be long, too, so at most
-    log2(length of the longest text) batches are nested.
+    Batches are dynamic: while one batch is processed, texts are queued, and the next batch takes them. A single text in
+    an empty queue starts at once. At each safe point of a long text, the thread processes a nested batch: texts whose
+    `QueuedText.cost` is less than half the cost of the long text. Texts of a nested batch may be long, too, so batches
+    can be nested, up to log2(length of the longest text) levels.
 
     models (ModelCache): The pipelines. Only the inference thread loads and calls them.
     batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
@@ -148,7 +148,7 @@ class Engine:
 
         pipeline (str): Name of the pipeline that processes the texts.
         texts (Sequence[str]): The texts.
-        gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
+        gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
         owner (Hashable): Key of the sub-queue to append to. Batches take texts from the sub-queues in turn. None: a new
             sub-queue is created for this call.
         RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.

@@ -146,7 +146,7 @@ async def recognize(
     pipeline (str): Name of the pipeline.
     texts (Sequence[str]): The texts.
     timeout (float): Time limit in seconds.
-    gazetteer (Optional[RequestGazetteer]): Gazetteer for these texts alone.
+    gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
     RETURNS (list[tuple[Found, ...]]): The entities of each text.
     RAISES (Refusal): 422 (the pipeline fails at a text), 429 (queue full), 503 (time limit, or the pipeline cannot be
         loaded). ClientGone: The client disconnected.

@@ -105,7 +105,8 @@ def mask_texts(
     masker (Masker): The masker of the request.
     texts (Sequence[str]): The texts.
     found (Sequence[tuple[Found, ...]]): The entities of each text.
-    asked (MaskRequest): Its `labels` and `min_score` select entities; `offset_unit` is the unit of offsets.
+    asked (MaskRequest): The parsed body. Its `labels` and `min_score` select the entities to mask, and `offset_unit` is
+        the unit of the offsets in the response.
     pipeline (str): Name of the pipeline.
     RETURNS (bytes): A `MaskAnswer` as JSON in UTF-8.
     """

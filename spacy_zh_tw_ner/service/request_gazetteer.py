@@ -1,4 +1,4 @@
-"""Gazetteer of a request: check its words, and find them in the texts of that request alone."""
+"""Gazetteer of a request: check its words, and find them in the texts of this request only."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,7 +67,7 @@ def make_gazetteer(words: "GazetteerWords", settings: ServiceSettings) -> Reques
 
 
 def _problem(word: str, limit: int) -> str:
-    """Return what is wrong with a gazetteer word of at most `limit` characters; an empty string if it is valid."""
+    """Return what is wrong with a gazetteer word, such as more than `limit` characters; "" if it is valid."""
     if not word:
         return "is empty"
     if word != word.strip():

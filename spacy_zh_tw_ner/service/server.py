@@ -51,7 +51,7 @@ def serve(
     settings (ServiceSettings): Limits, API key, and allowed origins and hosts.
     host (str): Address to listen on.
     port (int): Port to listen on; 0 for any free port.
-    drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
+    drain (float): Seconds to answer accepted requests on shutdown. Requests not answered by then get 503.
     threads (int): CPU threads for inference; 0 for the default of torch or ONNX Runtime.
     gpu_id (int): GPU id for spaCy pipelines, or -1 for the CPU.
     RAISES (ValueError, OSError): If the first pipeline cannot be loaded, or the port cannot be opened.
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
     engine (Engine): Its method `abandon` is called when the drain time is over.
     settings (ServiceSettings): Limits of connections.
     metrics (Metrics): Counts open and dropped connections.
-    drain (float): Seconds to answer accepted requests on shutdown; then they get 503.
+    drain (float): Seconds to answer accepted requests on shutdown. Requests not answered by then get 503.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class Server(uvicorn.Server):
         self._sweeper = asyncio.ensure_future(self.pool.sweep_forever())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer accepted requests; those not answered after the drain time get 503."""
+        """Answer accepted requests. Requests that are not answered within the drain time get 503."""
         cut = asyncio.get_running_loop().call_later(self._drain, self._engine.abandon)
         await super().shutdown(sockets)
         cut.cancel()

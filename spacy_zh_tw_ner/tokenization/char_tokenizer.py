@@ -148,7 +148,7 @@ class CharTokenizer(DummyTokenizer):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Settings of the tokenizer by the names of `create_char_tokenizer_v1`."""
+        """Settings of the tokenizer, as keyword arguments of `create_char_tokenizer_v1`."""
         return {"group": self.group, "normalize": self.normalize, "script": self.script}
 
     def to_bytes(self, **kwargs: Any) -> bytes:

@@ -66,8 +66,7 @@ class Converter:
         return Conversion(converted, offsets)
 
     def alone(self, char: str) -> str:
-        """Return OpenCC's conversion of a single character, even if it is an exception. Results are cached.
-        """
+        """Return OpenCC's conversion of a single character, even if it is an exception. Results are cached."""
         found = self._alone.get(char)
         if found is None:
             found = self._alone[char] = self._convert(char)

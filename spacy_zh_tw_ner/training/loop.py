@@ -43,7 +43,7 @@ class BatchStream:
     nlp (Language): The pipeline that is trained.
     corpus (Callable): Corpus reader of the training data.
     batcher (Callable): Groups examples into batches.
-    max_epochs (int): As in spaCy's [training]: 0 for no limit, −1 to stream the corpus.
+    max_epochs (int): The setting `max_epochs` of [training]: 0 for no limit, −1 to stream the corpus.
     seed (int): Seed of the random state.
     """
 
@@ -240,7 +240,7 @@ def _evaluate(run: TrainingRun) -> tuple[float, dict[str, Any]]:
 
 
 def _save(run: TrainingRun, output: Path, info: dict[str, Any] | None, is_best: bool) -> None:
-    """Write model-last, and model-best if the score is the best, with averaged weights."""
+    """Write model-last and, if `is_best` is True, model-best, with averaged weights if the optimizer has them."""
     if info is not None:
         with run.nlp.select_pipes(disable=run.frozen):
             update_meta(run.settings, run.nlp, info)

@@ -66,7 +66,7 @@ class Rates:
     def at(self, step: int) -> dict[str, float]:
         """Return the learning rates of a step.
 
-        step (int): The step, counted from 0; not less than in the call before.
+        step (int): The step, counted from 0. It must not be less than in the previous call.
         RETURNS (dict[str, float]): Rates of "encoder" and "head"; or of "all", if there is a single rate.
         """
         for _ in range(self._step, step):
@@ -81,8 +81,8 @@ class Rates:
 class Pace:
     """Measure the speed, and estimate the remaining time of a training run.
 
-    max_steps (int): As in [training]; 0 for no limit.
-    max_epochs (int): As in [training]; 0 or −1 for no limit.
+    max_steps (int): The setting `max_steps` of [training]; 0 for no limit.
+    max_epochs (int): The setting `max_epochs` of [training]; 0 or −1 for no limit.
     clock (Callable[[], float]): Returns the current time in seconds.
     """
 
@@ -170,7 +170,7 @@ def losses_per_character(nlp: Language, losses: dict[str, Any], characters: int)
 
     nlp (Language): The pipeline.
     losses (dict[str, Any]): Component → sum of its losses.
-    characters (int): Number of tokens that the losses were summed over.
+    characters (int): Number of characters (tokens) over which spaCy has summed the losses.
     RETURNS (tuple[float, dict[str, float]]): The total loss per character, and that of each component. The total leaves
         out components with listeners, such as a Transformer: their "loss" is the size of the gradient.
     """

@@ -19,7 +19,8 @@ class GroupedOptimizer(Optimizer):
 
     head_rate (RateT): Learning rate of the head, or a schedule.
     encoder_rate (RateT): Learning rate of the Transformer, or a schedule.
-    encoder (EncoderOptimizer): Other settings of the Transformer's optimizer, which is created at the first step.
+    encoder (EncoderOptimizer): All other settings of the torch optimizer of the Transformer. That optimizer is created
+        at the first step.
     weight_decay (float): Weight decay of the head, except for the transitions of the CRF.
     grad_clip (float): Largest gradient norm of each parameter of the head.
     """
@@ -66,7 +67,8 @@ def create_grouped_optimizer_v1(
     encoder_rate (float | Generator): Learning rate of the Transformer's last layer, or a schedule.
     head_rate (float | Generator): Learning rate of everything else, or a schedule.
     optimizer (str): Optimizer of the Transformer: "adamw", "adamw_bnb_8bit", "paged_adamw_bnb_8bit" or "adafactor".
-    weight_decay (float): Weight decay of the Transformer's matrices, except biases, norms and the B of LoRA.
+    weight_decay (float): Weight decay of the weight matrices of the Transformer. Biases, norms and the matrices B of
+        LoRA have no weight decay.
     layer_decay (float): Learning rate of each layer, divided by that of the next layer.
     lora_rate (float): Learning rate of adapters, as a multiple of `encoder_rate`.
     beta1 (float): Decay rate of the first moment of AdamW in the Transformer.
@@ -93,10 +95,10 @@ def create_linear_v1(
         rate  0 ↗ initial_rate ↘ 0
 
     initial_rate (float): The highest rate.
-    warmup_steps (int): Steps of the warm-up; fewer if `warmup_share` requires it.
+    warmup_steps (int): Steps of the warm-up. In a short run there are fewer, see `warmup_share`.
     total_steps (int): Steps after which the rate is 0; set it to `${training.max_steps}`. 0 means no limit, as it does
         for `max_steps`: then the rate stays at `initial_rate` after the warm-up.
-    warmup_share (float): The warm-up takes at most this share of `total_steps`, from 0 to 1.
+    warmup_share (float): Largest share of `total_steps` that the warm-up may take, from 0 to 1.
     YIELDS (float): The learning rate of each step.
     RAISES (TrainingError): If `total_steps` is negative.
     """

@@ -74,7 +74,7 @@ def after(reports: Iterable[ProgressReport], report: ProgressReport) -> list[Pro
 
 
 def read_progress(path: Path) -> list[ProgressReport]:
-    """Read the reports of the last run in a file, including those before the run was resumed.
+    """Read the reports of the last run in a file. If the run was resumed, earlier reports of it are included.
 
     path (Path): A `progress.jsonl`, which may be missing or have incomplete lines.
     RETURNS (list[ProgressReport]): Reports with ascending steps.

@@ -51,7 +51,8 @@ class MicroBatch(NamedTuple):
     def cut(self, limit: int | None) -> "list[MicroBatch]":
         """Halve the batch until each part has at most `limit` wordpieces, padding included, or is a single window.
 
-        RETURNS (list[MicroBatch]): In order; the batch itself, if it is small enough or `limit` is None.
+        RETURNS (list[MicroBatch]): The parts in order. If the batch is small enough or `limit` is None, the only part
+            is the batch itself.
         """
         n, length = self.input_ids.shape
         if limit is None or self.size <= limit or n == 1:
@@ -82,8 +83,8 @@ def make_micro_batches(
     max_padded (Optional[int]): Most wordpieces in a micro-batch, padding included; at most MAX_PADDED.
     max_length (Optional[int]): Longest sequence that the model supports, in wordpieces; special wordpieces and padding
         are included.
-    RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first: if they do not fit in memory,
-        this shows at once.
+    RETURNS (list[MicroBatch]): Micro-batches on the CPU. The longest windows come first, so that memory runs out at
+        once if they do not fit.
     """
     bounds = cut.before[np.array([(window.start, window.end) for window in cut.windows], dtype=np.int64).reshape(-1, 2)]
     sizes = bounds[:, 1] - bounds[:, 0] + table.n_special  # (n_windows,)

@@ -34,8 +34,8 @@ TARGETS = {
 def add_lora(model: Base, settings: LoraSettings) -> None:
     """Inject adapters into the linear layers of a model, in place.
 
-    After that, only the adapters train, and the biases that `settings.bias` names. ALBERT's layers share one set of
-    weights, and so one set of adapters.
+    Afterwards, only the adapters and the biases chosen by `settings.bias` are trained. The layers of ALBERT share one
+    set of weights, and therefore one set of adapters.
 
     RAISES (ValueError): If no linear layer has the name of a target, or the family has no default targets.
     """
@@ -72,11 +72,11 @@ def plain_name(name: str) -> str:
 
 
 def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
-    """Return the weights of the adapters and the biases that train with them.
+    """Return the weights of the adapters, and of the biases that are trained together with them.
 
     model (nn.Module): A model with adapters, frozen or not.
     bias (str): `LoraSettings.bias`.
-    RETURNS (dict[str, torch.Tensor]): Weights by their names in the model without adapters.
+    RETURNS (dict[str, torch.Tensor]): Weights by name, as returned by `plain_name`.
     """
     return {
         plain_name(name): parameter.detach()
@@ -93,7 +93,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
     model (nn.Module): A model with adapters; changed in place.
     bias (str): `LoraSettings.bias`.
     weights (Mapping[str, torch.Tensor]): From `adapter_weights`.
-    RAISES (ValueError): If a name or shape is not that of this model's adapters.
+    RAISES (ValueError): If the names or shapes of the weights differ from those of the adapters of the model.
     """
     own = adapter_weights(model, bias)
     wrong = sorted(own.keys() ^ weights.keys())

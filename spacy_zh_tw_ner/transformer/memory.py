@@ -40,8 +40,9 @@ def warn_if_emulated(precision: str, device: torch.device) -> None:
 def halve_frozen(model: Base, precision: str) -> None:
     """Convert frozen weights to half precision, in place, where that does not change the results.
 
-    Autocast rounds the weights of linear layers in each step: rounded once in advance, they take half the memory. It
-    does not round embeddings, so an embedding is converted only if all its values are exact in half precision.
+    Autocast rounds the weights of linear layers to half precision in each step. Rounding them once in advance gives the
+    same results, and they take half the memory. Autocast does not round embeddings, so an embedding is converted only
+    if all its values are exact in half precision.
 
     model (Base): The model.
     precision (str): The precision of autocast; "fp32" converts nothing.
@@ -97,9 +98,10 @@ def freeze(model: Base, n: int) -> None:
 def checkpoint_layers(model: Base, contexts: ContextsT = noop_context_fn) -> None:
     """Discard the activations of each layer in training, and compute them again for the backward pass.
 
-    Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost". transformers supports it for some families only,
-    and not for ALBERT. With `use_reentrant=False`, the input of a layer does not have to require a gradient; this is
-    needed for frozen embeddings, LoRA and quantized weights.
+    This is gradient checkpointing (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). The
+    implementation in transformers supports some model families only, and not ALBERT. With `use_reentrant=False`, the
+    input of a layer does not have to require a gradient; this is needed for frozen embeddings, LoRA and quantized
+    weights.
 
     contexts (Callable): Returns the context managers of the first and of the second forward pass of a layer.
     """

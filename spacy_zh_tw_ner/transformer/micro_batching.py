@@ -48,7 +48,8 @@ class ForwardPass:
 
     batch: The micro-batch. state: State of the random number generators before the forward pass.
     values: (n, width) result of the forward pass with its graph; None if it ran without a graph.
-    is_last_try: Whether this is a single window that has run out of memory before. It cannot be halved again.
+    is_last_try: Whether the micro-batch is a single window, which cannot be halved, and memory has run out for it
+        before.
     """
 
     batch: MicroBatch
@@ -109,7 +110,8 @@ class MicroBatchRunner:
     ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
         """Encode windows for training.
 
-        batches (Sequence[MicroBatch]), n_tokens (int): As in `run`.
+        batches (Sequence[MicroBatch]): The windows of all documents.
+        n_tokens (int): Number of tokens of all documents.
         RETURNS (tuple[torch.Tensor, Callable]): The hidden states, (n_tokens, width) float32, and a function for the
             backward pass. It takes the gradient of the hidden states, (n_tokens, width), and adds the gradients of the
             parameters to their `grad`.
@@ -208,7 +210,7 @@ class MicroBatchRunner:
         return done | {name for name, version in self._versions().items() if version != before[name]}
 
     def _versions(self) -> dict[str, tuple[int, int] | None]:
-        """Return for each trainable parameter a value that differs after something was added to its gradient.
+        """Return, for each trainable parameter, a value that changes whenever something is added to its gradient.
 
         torch adds to gradients in place, and counts these changes in `_version`.
         """

@@ -21,7 +21,8 @@ class EncoderOptimizer:
     """Settings of the encoder's torch optimizer. The optimizer itself is in `BackboneShim`.
 
     rate: Current learning rate; a schedule sets it between steps.
-    name, betas, eps: See `build_optimizer`. weight_decay, layer_decay, lora_rate: See `parameter_groups`.
+    name, betas, eps: Arguments of `build_optimizer`.
+    weight_decay, layer_decay, lora_rate: Arguments of `parameter_groups`.
     grad_clip: Upper bound of the norm of all gradients together; 0 for none.
     """
 
@@ -148,7 +149,8 @@ def parameter_groups(
 
     model (Base): The model.
     rate (float): Learning rate of the last layer.
-    weight_decay (float): Weight decay of matrices. Biases, norms, and LoRA's B matrices, which start at zero, have 0.
+    weight_decay (float): Weight decay of weight matrices. Biases, norms, and the matrices B of LoRA, which start at
+        zero, have no weight decay.
     layer_decay (float): Learning rate of a layer, divided by that of the next layer. The embeddings are the layer
         before the first (Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2).
     lora_rate (float): Learning rate of an adapter, divided by that of its layer.

@@ -77,7 +77,7 @@ def quantization_config(settings: QuantizationSettings, precision: str) -> "Bits
     """Convert settings of bitsandbytes to the class of transformers.
 
     settings (QuantizationSettings): Settings of a kind other than "int8_cpu".
-    precision (str): `memory.precision`, the meaning of `compute_dtype="auto"`.
+    precision (str): The setting `memory.precision`. It is used if the setting `compute_dtype` is "auto".
     """
     from transformers import BitsAndBytesConfig
 

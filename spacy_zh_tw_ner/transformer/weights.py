@@ -34,7 +34,7 @@ SAFETENSORS_DTYPES = {
 def base_weights(model: nn.Module) -> Weights:
     """Return the weights of the base model, without adapters.
 
-    Quantized layers have several entries each, which bitsandbytes needs to restore them.
+    A quantized layer has several entries: its weight, and the tensors that bitsandbytes needs to restore it.
     """
     return {plain_name(name): tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
 

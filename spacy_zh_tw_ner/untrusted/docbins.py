@@ -19,9 +19,9 @@ ATTRIBUTES = frozenset(IDS.values())  # `Doc.from_array` does not check the ids 
 def spacy_files(path: Path) -> list[Path]:
     """List the `.spacy` files of a corpus.
 
-    path (Path): A `.spacy` file, or a folder with such files, as for spaCy's own Corpus.
-    RETURNS (list[Path]): The files in the order of their names. If there are none, the path itself: reading it raises
-        an error that names it.
+    path (Path): A `.spacy` file, or a folder with such files, as spaCy's own corpus reader accepts them.
+    RETURNS (list[Path]): The files in the order of their names. If there are none, only `path`, so that reading it
+        raises an error that names it.
     """
     if not path.is_dir():
         return [path]

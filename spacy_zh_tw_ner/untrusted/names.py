@@ -1,4 +1,4 @@
-"""Validate file names that were read from a file, and the hashes of these files."""
+"""Validate file names that are written in a file, and check the hashes of the files with these names."""
 
 import hashlib
 import re

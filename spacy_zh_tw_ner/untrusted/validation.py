@@ -81,7 +81,7 @@ def require_type(key: str, value: object, kind: type[T]) -> T:
     key (str): Name of the value in the message.
     value (object): The value.
     kind (type): Its expected type.
-    RAISES (UnreadableFileError): If it has another type.
+    RAISES (UnreadableFileError): If the value has another type.
     """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         refuse(key, value, f"of type {kind.__name__}")
@@ -89,7 +89,7 @@ def require_type(key: str, value: object, kind: type[T]) -> T:
 
 
 def in_range(key: str, value: object, least: float, most: float) -> float:
-    """Return a value as float after checking that it is a number from `least` to `most`.
+    """Return a value as float, after checking that it is a number from `least` to `most` (both included).
 
     key (str): Name of the value in the message.
     RAISES (UnreadableFileError): If the value is not a number, is NaN, or is out of range.
@@ -101,7 +101,7 @@ def in_range(key: str, value: object, least: float, most: float) -> float:
 
 
 def whole_number(key: str, value: object, least: int, most: int) -> int:
-    """Return a value after checking that it is an integer from `least` to `most`.
+    """Return a value, after checking that it is an integer from `least` to `most` (both included).
 
     key (str): Name of the value in the message.
     RAISES (UnreadableFileError): If the value is not an integer, or is out of range.
@@ -112,7 +112,7 @@ def whole_number(key: str, value: object, least: int, most: int) -> int:
 
 
 def require_labels(key: str, value: object) -> list[str]:
-    """Return a value after checking that it is a list of labels: different, non-empty strings of valid Unicode.
+    """Return a value, after checking that it is a list of labels: valid, non-empty strings without duplicates.
 
     key (str): Name of the value in the message.
     RAISES (UnreadableFileError): If the value is not such a list.
