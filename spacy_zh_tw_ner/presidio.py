@@ -217,7 +217,7 @@ def mask_results(
 ) -> Masked:
     """Mask the results of Presidio's analyzer without its anonymizer.
 
-    All other occurrences of the text of an entity are also masked. `unmask` can restore the result.
+    All other occurrences of the text of an entity are also masked. The result contains the map that `unmask` needs.
 
     text (str): The text.
     results (Iterable[RecognizerResult]): Results of the analyzer for this text.

@@ -62,10 +62,10 @@ class Batch(NamedTuple):
 class Engine:
     """Queue of texts, and the inference thread that processes it.
 
-    Batches are dynamic: while one batch is processed, texts are queued, and the next batch takes them. A single text in
-    an empty queue starts at once. At each safe point of a long text, the thread processes a nested batch: texts whose
-    `QueuedText.cost` is less than half the cost of the long text. Texts of a nested batch may be long, too, so batches
-    can be nested, up to log2(length of the longest text) levels.
+    Batches are dynamic: texts that are queued while a batch is processed form the next batch, and a single text in an
+    empty queue starts at once. At each safe point of a long text, the thread processes a nested batch: texts whose
+    `QueuedText.cost` is less than half the cost of the long text. They may be long, too, so batches are nested up to
+    log2(length of the longest text) levels.
 
     models (ModelCache): The pipelines. Only the inference thread loads and calls them.
     batch_chars (int): Largest total `QueuedText.cost` of a batch; a text that costs more is processed alone.
@@ -149,8 +149,7 @@ class Engine:
         pipeline (str): Name of the pipeline that processes the texts.
         texts (Sequence[str]): The texts.
         gazetteer (Optional[RequestGazetteer]): Gazetteer that is used for these texts only.
-        owner (Hashable): Key of the sub-queue to append to. Batches take texts from the sub-queues in turn. None: a new
-            sub-queue is created for this call.
+        owner (Hashable): Key of the sub-queue; batches take texts from each in turn. None: a new one for this call.
         RETURNS (list[QueuedText]): One for each text; its `future` gets the entities.
         RAISES (QueueFull): If the queue has no room for all texts, or the engine is stopping.
         """
@@ -217,10 +216,7 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Remove the next batch from the queue, and return it as started, without texts that were withdrawn.
-
-        below (float): Only texts with a lower `QueuedText.cost` are taken.
-        """
+        """Remove the next batch of texts that cost less than `below` from the queue; return those not withdrawn."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 
