@@ -95,7 +95,7 @@ def package_hint(module: str) -> str | None:
 
 
 def source_folder() -> Path | None:
-    """Return the source folder that this package was installed or is imported from; None if there is none."""
+    """Return the source folder from which this package was installed or is imported; None if unknown."""
     here = Path(__file__).resolve().parents[1]
     if (here / "setup.cfg").is_file():
         return here

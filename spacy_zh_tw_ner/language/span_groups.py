@@ -33,7 +33,7 @@ class CharacterSpans(SpanGroup):
 
     @classmethod
     def of(cls, group: SpanGroup) -> "CharacterSpans":
-        """Convert a group of spaCy. Its token indices may be wrong, for example if it was read from bytes."""
+        """Convert a group of spaCy, whose token indices may be wrong (such as after reading bytes), to this class."""
         return group if isinstance(group, cls) else cast(CharacterSpans, cls(group.doc).from_bytes(group.to_bytes()))
 
     def __getitem__(self, index: int) -> Span:

@@ -80,8 +80,8 @@ def read_characters(text: str, exported: Exported) -> Characters:
 class _TextWindow(NamedTuple):
     """A window of a text, with its wordpieces.
 
-    The own tokens of a window are the tokens whose emissions are computed in this window. All other tokens of the
-    window are context.
+    The own tokens of a window are the tokens whose emissions are taken from this window. All other tokens of the window
+    are context.
     """
 
     text: int  # index of the text

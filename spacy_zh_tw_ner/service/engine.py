@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class QueueFull(Refusal):
-    """Response 429: the queue is full. `retry_after` is the estimated time in seconds until it is empty."""
+    """Response 429: the queue is full. `retry_after` is the estimated time in seconds until the queue is empty."""
 
 
 class Unreadable(Refusal):

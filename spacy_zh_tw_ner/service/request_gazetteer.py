@@ -20,10 +20,10 @@ class FoundTooOften(ServiceError):
 
 
 class RequestGazetteer(NamedTuple):
-    """Words of a request, found in its texts as hints for the recognizer; see `Hints`.
+    """Words of a request. Their occurrences in the texts of the request are hints for the recognizer; see `Hints`.
 
     words (WordList): The words by label.
-    bonus (float): Log-odds that a match adds to each of its characters.
+    bonus (float): Log-odds that a match adds to the emission of its tag, for each of its characters.
     override (bool): Whether a match is always an entity.
     """
 

@@ -23,7 +23,7 @@ class Pause:
         self._since = time.perf_counter()
 
     async def __call__(self) -> None:
-        """Let other tasks run, if the last time that they ran here is more than QUANTUM seconds ago."""
+        """Let other tasks run, if this object last did so more than QUANTUM seconds ago."""
         if time.perf_counter() - self._since > QUANTUM:
             await asyncio.sleep(0)
             self._since = time.perf_counter()

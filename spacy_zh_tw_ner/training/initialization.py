@@ -65,7 +65,7 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
     source (Language): The trained pipeline.
     target (Language): An initialized pipeline with the same encoder; its labels may differ.
     name (str): Name of the source for error messages.
-    component (Optional[str]): Name of the recognizer in both pipelines; None if each has only one.
+    component (Optional[str]): Name of the recognizer in both pipelines; None for the first one of each pipeline.
     RAISES (PipelineError): If a pipeline has no recognizer, or the recognizer of the target listens to a shared
         encoder.
     RAISES (PipelineMismatchError): If the tokenizers of the pipelines differ in their settings, or the encoders in

@@ -75,7 +75,7 @@ def adapter_weights(model: nn.Module, bias: str) -> dict[str, torch.Tensor]:
     """Return the weights of the adapters, and of the biases that are trained together with them.
 
     model (nn.Module): A model with adapters, frozen or not.
-    bias (str): `LoraSettings.bias`.
+    bias (str): Biases that are trained, from `LoraSettings`: "none", "all", or "lora_only" (of layers with adapters).
     RETURNS (dict[str, torch.Tensor]): Weights by name, as returned by `plain_name`.
     """
     return {
@@ -91,7 +91,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
     """Copy saved adapter weights into a model.
 
     model (nn.Module): A model with adapters; changed in place.
-    bias (str): `LoraSettings.bias`.
+    bias (str): Biases that are trained, as in `adapter_weights`.
     weights (Mapping[str, torch.Tensor]): From `adapter_weights`.
     RAISES (ValueError): If the names or shapes of the weights differ from those of the adapters of the model.
     """

@@ -222,7 +222,7 @@ class MicroBatchRunner:
 
     @contextmanager
     def _frozen(self, names: frozenset[str]) -> Iterator[None]:
-        """Context manager: compute no gradients for these parameters."""
+        """Context manager: compute no gradients for the parameters with the given names."""
         parameters = [p for name, p in self.backbone.named_parameters() if name in names] if names else []
         for parameter in parameters:
             parameter.requires_grad_(False)
