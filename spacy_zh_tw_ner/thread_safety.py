@@ -70,14 +70,17 @@ class ModeLock:
         self._depth = 0  # depth of nested training passes
 
     @contextmanager
-    def predicting(self, module: torch.nn.Module) -> Iterator[None]:
+    def predicting(self, module: torch.nn.Module, *, alone: bool = False) -> Iterator[None]:
         """Context manager: keep the module in evaluation mode; other predictions may run at the same time.
 
         No other prediction runs at the same time as the first one, because some layers finish their initialization in
         it: bitsandbytes moves 8-bit weights from one attribute to another, and another thread could find both empty.
+
+        alone (bool): Let no other prediction run at the same time as this one either. It must be the same for all
+            predictions of a module.
         """
         with self._changed:
-            self._changed.wait_for(self._may_predict)
+            self._changed.wait_for(partial(self._may_predict, alone))
             self._predictions += 1
             if module.training and self._trainer is None:
                 module.eval()
@@ -89,11 +92,11 @@ class ModeLock:
                 self._predictions -= 1
                 self._changed.notify_all()
 
-    def _may_predict(self) -> bool:
+    def _may_predict(self, alone: bool) -> bool:
         """Return whether this thread may start a prediction."""
         if self._trainer is not None:
             return self._trainer == get_ident()
-        return self._is_prepared or not self._predictions
+        return (self._is_prepared and not alone) or not self._predictions
 
     @contextmanager
     def training(self, module: torch.nn.Module) -> Iterator[None]:

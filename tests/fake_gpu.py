@@ -50,12 +50,30 @@ class Devices:
     def copy(self, tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
         before, found = self.of(tensor), tensor if dtype is None else tensor.to(dtype)
         after = torch.device("cuda", device.index or 0) if device.type == "cuda" else device
-        if before == after or after.type == "meta":
+        if before == after:
             return found
+        if after.type == "meta":
+            return found.to(after)
         self.copies.append((before, after, tensor.shape))
+        if found.requires_grad and torch.is_grad_enabled() and before != CPU != after:
+            copied: torch.Tensor = _Copy.apply(found, self, before, after)  # type: ignore[no-untyped-call]
+            return copied
         if found.untyped_storage()._cdata == tensor.untyped_storage()._cdata:
             found = found.clone()
         return self.label(found, after)
+
+
+class _Copy(torch.autograd.Function):
+    """Copy from one simulated GPU to another, and its gradient back."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, devices: Devices, before: Any, after: Any) -> torch.Tensor:
+        ctx.devices, ctx.before = devices, before
+        return devices.label(tensor.clone(), after)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
+        return ctx.devices.label(gradient.clone(), ctx.before), None, None, None
 
 
 class _Operations(TorchDispatchMode):

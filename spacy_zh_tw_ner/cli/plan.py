@@ -77,6 +77,10 @@ def _show(report: "PlanReport") -> None:
     )
     rows = [(part, _gib(getattr(plan, part)), NOTES.get(part, "")) for part in PARTS]
     print_table([*rows, ("total", _gib(plan.total), "")], header=("", "GiB", ""), aligns="lrl")
+    if plan.offloadable:
+        print(
+            f"memory.device_map can keep {_gib(plan.offloadable)} GiB of the weights outside the GPU. Steps are slower."
+        )
     if report.fits:
         msg.good(f"It fits in {report.vram:g} GiB.")
     else:

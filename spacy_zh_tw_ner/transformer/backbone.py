@@ -15,6 +15,7 @@ from ..errors import (
     SettingError,
 )
 from .base_model import NUMBERED_FROM_PADDING, Base, bidirectional_mask, is_decoder
+from .dispatch import dispatch
 from .hub import read_config, read_model
 from .lora import add_lora, load_adapter
 from .memory import DTYPES, checkpoint_layers, freeze, halve_frozen, warn_if_emulated
@@ -52,6 +53,7 @@ class Backbone(nn.Module):
     model: The model of transformers, adapters included.
     settings: The settings that the model was built with.
     kept: Ids in the base model of the wordpieces that a trimmed vocabulary has; None if it was not trimmed.
+    main_device: The device of inputs and hidden states, if weights are in several places, see `dispatch`.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
@@ -59,6 +61,7 @@ class Backbone(nn.Module):
         self.model = model
         self.settings = settings
         self.kept = kept
+        self.main_device: torch.device | None = None
 
     @property
     def width(self) -> int:
@@ -74,6 +77,17 @@ class Backbone(nn.Module):
             return None
         offset = config.pad_token_id + 1 if config.model_type in NUMBERED_FROM_PADDING else 0
         return int(limit) - offset
+
+    @property
+    def device(self) -> torch.device:
+        """The device of inputs and hidden states."""
+        return self.main_device or next(self.parameters()).device
+
+    @property
+    def gpus(self) -> list[torch.device]:
+        """The GPUs that the model runs on."""
+        devices = {self.device, *(parameter.device for parameter in self.parameters())}
+        return sorted((device for device in devices if device.type == "cuda"), key=str)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Encode a batch of sequences.
@@ -141,6 +155,7 @@ def build_backbone(
     device, memory = torch.device(device), settings.memory
     warn_if_emulated(memory.precision, device)
     quantized, int8_cpu = None, False
+    spread = memory.device_map is not None
     if settings.quantization is not None:
         require_quantization(settings.quantization, device)
         int8_cpu = settings.quantization.kind == INT8_CPU
@@ -154,7 +169,8 @@ def build_backbone(
             weights=weights,
             quantization=quantized,
             attn_implementation=memory.attn_implementation,
-            device=device,
+            device=torch.device("cpu") if spread and quantized is None else device,
+            spread=spread and device.type == "cuda",
             int8_cpu=int8_cpu,
         )
     if settings.attention == "causal" and not is_decoder(model):
@@ -168,6 +184,8 @@ def build_backbone(
     backbone.kept = kept
     if settings.lora is not None and adapter is not None:
         load_adapter(model, settings.lora.bias, adapter)
+    if spread and (quantized is None or device.type == "cuda") and dispatch(model, device):
+        backbone.main_device = device
     return backbone
 
 

@@ -28,6 +28,11 @@ def layers_of(model: Base) -> nn.ModuleList:
     return _stack(model)[1]
 
 
+def layers_path(model: Base) -> str:
+    """Return the name of the module that holds the Transformer layers, such as "encoder.layer"."""
+    return _stack(model)[0]
+
+
 def depths(model: Base) -> dict[str, int]:
     """Return the depth of each parameter, counted in layers.
 

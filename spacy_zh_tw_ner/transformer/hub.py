@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..errors import BaseModelError, Errors, UnreadableFileError, ZhTwNerError
+from ..errors import BaseModelError, DeviceError, Errors, UnreadableFileError, ZhTwNerError
 from ..untrusted import origin
 from .base_model import Base
+from .dispatch import gpu_memory, remove_hooks
 from .quantization import load_for_cpu, quantize_for_cpu
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def read_model(
     quantization: "BitsAndBytesConfig | None" = None,
     attn_implementation: str | None = "sdpa",
     device: torch.device,
+    spread: bool = False,
     int8_cpu: bool = False,
 ) -> Base:
     """Load the encoder of a checkpoint, without its pooler and head.
@@ -68,6 +70,7 @@ def read_model(
         `weights` must be quantized already.
     attn_implementation (str | None): "sdpa", "eager", or None for the default of transformers.
     device (torch.device): The device of the weights.
+    spread (bool): Whether to spread quantized weights over all GPUs.
     int8_cpu (bool): Whether to quantize linear layers for CPUs. `weights` may be quantized already.
     RETURNS (Base): The model, in evaluation mode; float32 except for quantized layers.
     RAISES (ValueError): If a weight is missing or has another shape, or as `read_config`.
@@ -77,14 +80,14 @@ def read_model(
         return _load_for_cpu(name, config, weights, attn_implementation)
     kwargs: dict[str, Any] = _without_pooler(cls)
     if quantization is not None:
-        kwargs |= {"device_map": {"": device}}
+        kwargs |= {"device_map": "auto", "max_memory": gpu_memory()} if spread else {"device_map": {"": device}}
         if weights is None:
             kwargs["quantization_config"] = quantization
         else:
             config.quantization_config = quantization.to_dict()
     elif weights is not None:
         _require_shapes(name, config, weights)
-    with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)):
+    with loading(name, revision, passing=(RuntimeError, AttributeError, ImportError)), _fitting(name, spread):
         model, info = cls.from_pretrained(
             None if weights is not None else name,
             config=config,
@@ -100,6 +103,8 @@ def read_model(
         raise ValueError(_missing_weights(name, config, info["missing_keys"]))
     if int8_cpu:
         quantize_for_cpu(model)
+    if spread:
+        remove_hooks(model)  # `dispatch` adds its own, after the adapters
     return cast(Base, model if quantization is not None else model.to(device))
 
 
@@ -250,6 +255,20 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
         ) from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _fitting(name: str, spread: bool) -> Iterator[None]:
+    """Context manager: convert the error of transformers for quantized weights that do not fit into the GPUs.
+
+    RAISES (DeviceError): For this error, if the weights are spread.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if spread and "dispatched on the CPU or the disk" in str(error):
+            raise DeviceError(Errors.ZT291.format(name=name)) from error
+        raise
 
 
 def _first_line(error: Exception, having: str = "") -> str:

@@ -33,10 +33,11 @@ from ..errors import Errors, Warnings
 from ..thread_safety import ModeLock
 from .backbone import Backbone
 from .batches import MicroBatch
+from .dispatch import is_offloaded, require_trainable
 from .memory import TorchOutOfMemoryError, attempt, is_out_of_memory
 from .settings import AUTO
 
-RandomT: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
+RandomT: TypeAlias = tuple[torch.Tensor, dict[torch.device, torch.Tensor]]  # of the CPU, and of each GPU
 T = TypeVar("T")
 CPU_NUMBERS = 200_000  # wordpieces × width of a batch on a CPU: 641 wordpieces of width 312, or 260 of width 768
 logger = logging.getLogger("spacy_zh_tw_ner")
@@ -83,7 +84,7 @@ class MicroBatchRunner:
     @property
     def device(self) -> torch.device:
         """The device of the weights."""
-        return next(self.backbone.parameters()).device
+        return self.backbone.device
 
     def run(self, batches: Sequence[MicroBatch], n_tokens: int) -> torch.Tensor:
         """Encode windows without an autograd graph, in smaller batches if memory runs out.
@@ -94,7 +95,9 @@ class MicroBatchRunner:
         RAISES (torch.OutOfMemoryError): If not even one window fits.
         """
         hidden, waiting = self._zeros(n_tokens), list(reversed(batches))
-        with self._mode.predicting(self.backbone), torch.inference_mode():
+        # Two predictions at a time would free offloaded weights that the other uses.
+        alone = is_offloaded(self.backbone.model)
+        with self._mode.predicting(self.backbone, alone=alone), torch.inference_mode():
             while waiting:
                 batch = waiting.pop()
                 values = self._encode(batch, attempt)
@@ -117,7 +120,9 @@ class MicroBatchRunner:
             parameters to their `grad`.
         RAISES (torch.OutOfMemoryError): If not even one window fits. If the setting `micro_batch` is null: whenever
             memory runs out.
+        RAISES (SettingError): If trainable weights are offloaded.
         """
+        require_trainable(self.backbone.model, self.backbone.settings.name)
         total = sum(batch.size for batch in batches)
         fits = self.train_limit is None or total <= self.train_limit
         hidden, passes = self._zeros(n_tokens), []
@@ -132,7 +137,7 @@ class MicroBatchRunner:
         """Encode micro-batches and keep their graphs; if memory runs out, free the graphs and return an empty list."""
         passes: list[ForwardPass] = []
         for batch in batches:
-            state = _random_state(self.device)
+            state = _random_state(self.backbone.gpus)
             values = self._attempt(partial(self._values, batch))
             if values is None:
                 self._shrink(sum(batch.size for batch in batches))
@@ -146,7 +151,7 @@ class MicroBatchRunner:
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
-            batch, state = waiting.pop(), _random_state(self.device)
+            batch, state = waiting.pop(), _random_state(self.backbone.gpus)
             with torch.no_grad():
                 values = self._encode(batch, self._attempt)
             if values is None:
@@ -199,7 +204,7 @@ class MicroBatchRunner:
             values, forward.values = forward.values, None
             own = gradient[forward.batch.tokens.to(gradient.device)].to(self.device)
             if values is None:
-                with _replayed(forward.state, self.device):
+                with _replayed(forward.state):
                     values = self._values(forward.batch)
             if values.requires_grad:
                 torch.autograd.backward(values, self.scale(own))
@@ -282,15 +287,15 @@ def _too_large(batch: MicroBatch) -> TorchOutOfMemoryError:
     return TorchOutOfMemoryError(Errors.ZT342.format(length=batch.input_ids.shape[1]))
 
 
-def _random_state(device: torch.device) -> RandomT:
-    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+def _random_state(gpus: Sequence[torch.device]) -> RandomT:
+    return torch.get_rng_state(), {gpu: torch.cuda.get_rng_state(gpu) for gpu in gpus}
 
 
 @contextmanager
-def _replayed(state: RandomT, device: torch.device) -> Iterator[None]:
+def _replayed(state: RandomT) -> Iterator[None]:
     """Context manager: set the random number generators to `state`, and restore their current states at the end."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(list(state[1])):
         torch.set_rng_state(state[0])
-        if state[1] is not None:
-            torch.cuda.set_rng_state(state[1], device)
+        for gpu, numbers in state[1].items():
+            torch.cuda.set_rng_state(numbers, gpu)
         yield

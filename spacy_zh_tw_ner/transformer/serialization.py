@@ -178,10 +178,12 @@ def merge(
     memory (MemorySettings | None): Memory settings of the copy; None for those of the backbone.
     RETURNS (Backbone): The copy, on the CPU.
     """
+    memory = replace(memory or backbone.settings.memory, device_map=None)
     parts = pack(backbone, tokenizer, save="merged")
     settings = BackboneSettings.from_dict(json.loads(parts["settings"]))
-    parts["settings"] = json.dumps(replace(settings, quantization=quantization).to_dict())
-    return unpack(parts, memory=memory)[0]
+    settings = replace(settings, memory=memory, quantization=quantization)
+    parts["settings"] = json.dumps(settings.to_dict())
+    return unpack(parts)[0]
 
 
 def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None = None) -> int:
@@ -195,8 +197,8 @@ def packed_size(backbone: Backbone, save: str = "full", save_dtype: str | None =
     adapters = adapter_weights(model, settings.lora.bias) if settings.lora is not None else {}
     size = sum(_size(tensor, save_dtype) for tensor in adapters.values()) if save != "merged" else 0
     if save == "full":
-        packed = _quantized_names(backbone)
-        size += sum(_size(t, None if name in packed else save_dtype) for name, t in base_weights(model).items())
+        packed, names = _quantized_names(backbone), base_weights(model, with_values=False)
+        size += sum(_size(t, None if name in packed else save_dtype) for name, t in names.items())
     elif save == "merged":
         count = sum(tensor.numel() for name, tensor in unquantized_weights(model).items() if not is_adapter(name))
         layers = [cast(torch.nn.Linear, layer) for layer in model.modules() if is_quantized(layer)]
@@ -227,7 +229,9 @@ def _require_saveable(backbone: Backbone, save: str, save_dtype: str | None) -> 
 
 def _quantized_names(backbone: Backbone) -> frozenset[str]:
     """Return the names of quantized weights and their scales, which `save_dtype` must not round."""
-    return frozenset(base_weights(backbone.model)) - {plain_name(name) for name in unquantized_weights(backbone.model)}
+    return frozenset(base_weights(backbone.model, with_values=False)) - {
+        plain_name(name) for name in unquantized_weights(backbone.model)
+    }
 
 
 def _size(tensor: torch.Tensor, save_dtype: str | None) -> int:

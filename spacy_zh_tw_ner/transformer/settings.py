@@ -99,6 +99,11 @@ class MemorySettings:
     micro_batch: Number of windows in a micro-batch of training; "auto" for as many as fit into memory, which is tried
         out in training; None for the whole batch, with an error if it does not fit.
     attn_implementation: "sdpa" (if the family has it), "eager", or None for the default of transformers.
+    device_map: "auto" spreads the weights over all visible GPUs, and offloads layers that do not fit to main memory,
+        then to disk; without a GPU, from main memory to disk. Offloaded layers are slow. They do not train, but LoRA
+        adapters in them do. None keeps all weights on one device.
+    empty_cache_steps: Number of updates after which torch returns cached GPU memory to the driver, for other programs
+        or against fragmentation; 0 for never. It has no effect on a CPU.
     """
 
     precision: str = "fp32"
@@ -106,6 +111,8 @@ class MemorySettings:
     freeze_layers: int = 0
     micro_batch: int | str | None = AUTO
     attn_implementation: str | None = "sdpa"
+    device_map: str | None = None
+    empty_cache_steps: int = 0
 
     def __post_init__(self) -> None:
         require_choice("memory.precision", self.precision, PRECISIONS)
@@ -117,6 +124,9 @@ class MemorySettings:
             'a whole number from 1, "auto", or null',
         )
         require_choice("memory.attn_implementation", self.attn_implementation, ("sdpa", "eager", None))
+        require_choice("memory.device_map", self.device_map, (AUTO, None))
+        steps = self.empty_cache_steps
+        _require(_is_count(steps, 0), "memory.empty_cache_steps", steps, "a whole number from 0")
 
 
 def create_lora_v1(
@@ -166,6 +176,11 @@ class BackboneSettings:
         if self.quantization is not None and self.lora is not None:  # bitsandbytes would round trained biases
             require_choice("lora.bias with quantization", self.lora.bias, ("none",))
             require_choice("quantization.kind with lora", self.quantization.kind, BITSANDBYTES)
+        if self.memory.device_map is not None:
+            if self.lora is not None:  # a layer would not be offloaded because of its bias
+                require_choice("lora.bias with memory.device_map", self.lora.bias, ("none",))
+            if self.quantization is not None:
+                require_choice("quantization.kind with memory.device_map", self.quantization.kind, BITSANDBYTES)
         _require(isinstance(self.trim, bool), "trim", self.trim, "true or false")
         _require(self.dropout is None or 0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 

@@ -52,6 +52,7 @@ class BackboneShim(Shim):
         self._table: WordpieceTable | None = None
         self._runner: MicroBatchRunner | None = None
         self._scaler: torch.amp.GradScaler | None = None
+        self._n_updates = 0
 
     @property
     def is_loaded(self) -> bool:
@@ -89,8 +90,8 @@ class BackboneShim(Shim):
 
     @property
     def device(self) -> torch.device:
-        """The device of the weights."""
-        return next(self.backbone.parameters()).device
+        """The device of the weights; of inputs and outputs, if weights are in several places."""
+        return self.backbone.device
 
     @one_at_a_time
     def load(self) -> None:
@@ -151,10 +152,19 @@ class BackboneShim(Shim):
             for name, parameter in trained.items():
                 update_by_thinc(self.id, name, parameter, optimizer)
                 parameter.grad = None
+            self._empty_cache()
             return
         if self._optimizer is None:
             self._optimizer = encoder.build(self.backbone.model)
         encoder.step(self._optimizer, self.scaler)
+        self._empty_cache()
+
+    def _empty_cache(self) -> None:
+        """Return cached memory of a GPU to its driver, every `memory.empty_cache_steps` updates."""
+        self._n_updates += 1
+        steps = self.settings.memory.empty_cache_steps
+        if steps and self._n_updates % steps == 0 and self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def optimizer_to_bytes(self) -> bytes:
         """Return the state of the torch optimizer and the gradient scaler; empty bytes before the first update."""
@@ -197,12 +207,12 @@ class BackboneShim(Shim):
                 own[name].data = value
 
     def to_device(self, device_type: str, device_id: int) -> None:
-        """Move the weights to the CPU or to a GPU.
+        """Move the weights to the CPU or to a GPU. Weights in several places (`memory.device_map`) stay there.
 
         device_type (str): "cpu", or anything else for a GPU.
         device_id (int): Number of the GPU.
         """
-        if self.is_loaded:
+        if self.is_loaded and self.backbone.main_device is None:
             self.backbone.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:

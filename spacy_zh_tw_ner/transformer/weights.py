@@ -29,14 +29,23 @@ SAFETENSORS_DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+# Attribute of a model with the values of offloaded weights by name, see `dispatch`
+OFFLOADED = "offloaded_weights"
 
 
-def base_weights(model: nn.Module) -> Weights:
+def base_weights(model: nn.Module, *, with_values: bool = True) -> Weights:
     """Return the weights of the base model, without adapters.
 
     A quantized layer has several entries: its weight, and the tensors that bitsandbytes needs to restore it.
+
+    with_values (bool): Read the values of offloaded weights; otherwise, these are on the meta device.
     """
-    return {plain_name(name): tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
+    offloaded: Mapping[str, torch.Tensor] = getattr(model, OFFLOADED, {}) if with_values else {}
+    return {
+        plain_name(name): offloaded.get(name, tensor)
+        for name, tensor in model.state_dict().items()
+        if not is_adapter(name)
+    }
 
 
 def merged_weights(model: nn.Module) -> Weights:
@@ -48,7 +57,9 @@ def merged_weights(model: nn.Module) -> Weights:
     weights = base_weights(model)
     for path, layer in model.named_modules():
         if is_adapted(layer):
-            weight = plain_weight(layer.base_layer) + layer.get_delta_weight("default").detach()
+            base = layer.base_layer
+            weight = plain_weight(base) if is_quantized(base) else weights[f"{path}.weight"].float()
+            weight = weight + layer.get_delta_weight("default").detach().to(weight.device)
         elif is_quantized(layer) and not path.endswith(".base_layer"):
             weight = plain_weight(layer)
         else:

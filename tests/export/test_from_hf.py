@@ -195,3 +195,54 @@ def test_a_checkpoint_with_other_labels_or_width_is_refused(
     nlp = pipeline_from_hf(str(checkpoint("BIO")))
     with pytest.raises(ValueError, match=r"\[ZT354\] .*labels: X, Y\) .*labels: GPE, ORG"):
         create_init_from_hf_v1(str(other))(nlp)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
+def test_a_fine_tuned_classifier_keeps_its_entities(scheme: str, checkpoint: MakeT, tmp_path: Path) -> None:
+    """A checkpoint that was fine-tuned by transformers alone, so that its tags are legal nearly everywhere."""
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    source = checkpoint(scheme)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = AutoModelForTokenClassification.from_pretrained(source).train()
+    texts = [
+        f"{name}位於{place}。" for name in ("台積電", "鴻海", "中央研究院") for place in ("臺北市", "新竹市", "南港區")
+    ]
+    batch = tokenizer([list(text) for text in texts], is_split_into_words=True, padding=True, return_tensors="pt")
+    labels = torch.full(batch["input_ids"].shape, -100)
+    for i, text in enumerate(texts):
+        tags = tags_of(text, text.index("位於"), scheme)
+        for j, word in enumerate(batch.word_ids(i)):
+            if word is not None:
+                labels[i, j] = SCHEMES[scheme].index(tags[word])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(60):
+        model(**batch, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.save_pretrained(tmp_path / "tuned")
+    tokenizer.save_pretrained(tmp_path / "tuned")
+
+    nlp, n_legal = pipeline_from_hf(str(tmp_path / "tuned")), 0
+    nlp.to_disk(tmp_path / "pipeline")
+    loaded = spacy.load(tmp_path / "pipeline")
+    for text in [*texts, *(f"昨天{a[:-1]}，{b}" for a in texts for b in texts[:3])]:
+        expected = entities_of(argmax_of(tmp_path / "tuned", text), has_ends=scheme != "BIO")
+        if expected is not None:
+            n_legal += 1
+            for pipeline in (nlp, loaded):
+                assert [(e.start, e.end, e.label_) for e in pipeline(text).ents] == expected
+    assert n_legal >= len(texts)
+    assert [(e.text, e.label_) for e in nlp("鴻海位於臺北市。").ents] == [("鴻海", "ORG"), ("臺北市", "GPE")]
+
+
+def tags_of(text: str, end: int, scheme: str) -> list[str]:
+    """Return the tags of "[organization]位於[place]。" in a scheme; the organization ends at `end`."""
+    tags = ["O"] * len(text)
+    for first, last, label in ((0, end - 1, "ORG"), (end + 2, len(text) - 2, "GPE")):
+        tags[first : last + 1] = [f"I-{label}"] * (last + 1 - first)
+        tags[first] = f"B-{label}"
+        if scheme == "BIOES":
+            tags[last] = f"E-{label}"
+    return tags

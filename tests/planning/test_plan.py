@@ -135,6 +135,21 @@ def test_weights_gradients_and_states_of_bert_base_are_right() -> None:
     )
 
 
+def test_frozen_layers_can_be_offloaded_with_gradient_checkpointing() -> None:
+    def plan(**memory: Any) -> Any:
+        settings = BackboneSettings(
+            "google-bert/bert-base-chinese", lora=LoraSettings(8), memory=MemorySettings(**memory)
+        )
+        return make_plan(recipe(settings=settings, n_windows=1, length=64))
+
+    spread = plan(device_map="auto", gradient_checkpointing=True)
+    assert spread.offloadable == 11 * 4 * 7_087_872  # one of 12 layers is on the GPU at a time
+    assert spread.total - spread.offloadable < (spread.total + GIB) / 2
+    assert spread.fits((spread.total - spread.offloadable) / GIB)
+    assert not plan(gradient_checkpointing=True).fits((spread.total - spread.offloadable) / GIB)
+    assert plan(device_map="auto").offloadable == 0  # the graph keeps all of them
+
+
 def test_nf4_weights_take_about_four_bits() -> None:
     base = BackboneSettings("Qwen/Qwen2-0.5B", lora=LoraSettings(8), memory=MemorySettings(precision="bf16"))
     plain = make_plan(recipe(settings=base, n_windows=1, length=64))

@@ -34,6 +34,9 @@ from spacy_zh_tw_ner.transformer.settings import (
         (create_memory_v1, "micro_batch", 0),
         (create_memory_v1, "micro_batch", "some"),
         (create_memory_v1, "attn_implementation", "flash"),
+        (create_memory_v1, "device_map", "balanced"),
+        (create_memory_v1, "empty_cache_steps", -1),
+        (create_memory_v1, "empty_cache_steps", True),
     ],
 )
 def test_an_invalid_value_is_an_error_that_names_the_setting(create: Any, setting: str, value: Any) -> None:
@@ -66,7 +69,7 @@ def test_settings_survive_json(targets: Any) -> None:
         "main",
         create_lora_v1(4, 8.0, 0.1, targets, "none", True),
         create_quantization_v1("int8"),
-        create_memory_v1("bf16", True, 1, 4, None),
+        create_memory_v1("bf16", True, 1, 4, None, "auto", 10),
         "bidirectional",
         0.2,
         "hash",
