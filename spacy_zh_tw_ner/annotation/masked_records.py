@@ -49,7 +49,7 @@ def without_content(reject: RejectedRecord) -> RejectedRecord:
 
 
 def with_key(job: AnnotationJob) -> AnnotationJob:
-    """Return the job with a random key, if its policy uses pseudonyms and it has no key. Else return the same job.
+    """Return a copy of a job with a random key, if its policy uses pseudonyms and no key is set. Else return the job.
 
     The key is stored in the folder of the job until the output is written, in a file that only the owner can read. So a
     job that is continued after an interruption uses the same pseudonyms.

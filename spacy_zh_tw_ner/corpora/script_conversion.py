@@ -28,8 +28,8 @@ class ScriptCounts(NamedTuple):
 
     simplified: Characters that only Simplified Chinese uses, such as 们.
     traditional: Characters that Simplified Chinese never uses, such as 們.
-    japanese: Distinct characters that Simplified Chinese and Japanese share, such as 国; Traditional text has them
-        only in Japanese names. 0 for a text with kana.
+    japanese: Different characters that are both Simplified and Japanese, such as 国. A Traditional text has them only
+        in Japanese names. 0 for a text with kana, because it is Japanese.
     """
 
     simplified: int
@@ -133,7 +133,7 @@ class RecordConverter:
 
     Each entity must become the text that OpenCC gives for the entity alone. In a sentence, OpenCC may combine its first
     or last character with the neighbouring word (部长|胡斯尼 becomes 部長鬍斯尼), or replace a word that crosses the
-    border of the entity. The sentence is then split at its entities, and each part is converted separately.
+    border of the entity. In both cases, the sentence is split at its entities, and each part is converted separately.
 
     script (str): An OpenCC configuration, such as "s2tw".
     RAISES (ValueError): If the installed OpenCC lacks the configuration.

@@ -82,7 +82,9 @@ def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | Pl
 
 
 class PackedProduct:
-    """Multiplies inputs between −1 and 1 by int8 weights, which torch packs in the layout of one CPU engine.
+    """Multiplies inputs by int8 weights, which torch packs in the layout of one CPU engine.
+
+    The inputs must be between −1 and 1: `Int8Linear` divides each row by its largest absolute value beforehand.
 
     weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
     operators (Int8Operators): The operators of the engine.
