@@ -139,7 +139,7 @@ class CRFEnsemble(CRFComponent):
         return mean
 
     def _tag_order(self, recognizer: CRFComponent) -> list[int]:
-        """Return, for each tag of the ensemble, the index of the same tag in a member."""
+        """Return, for each tag of the ensemble in order, the column of this tag in the emissions of a member."""
         tags = recognizer.scheme.tags
         return [tags.index(tag) for tag in self.scheme.tags]
 

@@ -73,7 +73,7 @@ def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
 
 
 class FieldNames(NamedTuple):
-    """Names of the fields of JSON objects or columns of Parquet; None for the usual names.
+    """Names of the fields of JSON objects or columns of Parquet; None to search for the names that many tools use.
 
     text: Field of the text.
     tokens: Field of the list of tokens.

@@ -86,7 +86,7 @@ class PackedProduct:
 
     The inputs must be between −1 and 1: `Int8Linear` divides each row by its largest absolute value beforehand.
 
-    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     operators (Int8Operators): The operators of the engine.
     """
 
@@ -123,7 +123,7 @@ class PlainProduct:
 
     The weights stay in int8 between calls, so they take no more memory, but each call is slower.
 
-    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor) -> None:

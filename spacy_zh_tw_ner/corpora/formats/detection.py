@@ -135,7 +135,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return format → reason why a file is not in it, or "" if it may be in it. The preferred format is first."""
+    """Return, for each format, the reason why a file does not have it, or "" if it may. Preferred formats are first."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -161,9 +161,10 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Return the reason why a file is not in a JSON format, or "" if it may be in it.
+    """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    The function `why_not` returns the reason for one object. If some objects are annotated, only these are tested.
+    why_not (Callable): Function that returns this reason for one object. It is called for the objects that are
+        annotated or, if none is annotated, for all objects.
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
