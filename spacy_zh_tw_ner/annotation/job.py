@@ -34,8 +34,8 @@ class FileMasking:
 
     policy (MaskingPolicy): The action for each label.
     map (Path | None): File to which the original texts are written, for `unmask`; None to write none.
-    key (bytes | None): Secret key for hashes and pseudonyms. None for a random key, which is deleted when the output is
-        complete.
+    key (bytes | None): Secret key for hashes and pseudonyms. If it is None, hashes are an error, and pseudonyms use a
+        random key, which is deleted when the output is complete.
     keep_fields (tuple[str, ...]): Names of other fields to copy unchanged. All other fields are left out, because they
         may contain the same personal data as the text.
     """

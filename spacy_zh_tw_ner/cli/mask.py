@@ -34,8 +34,8 @@ def mask_cli(
     key_file: Path | None = typer.Option(
         None,
         "--key-file",
-        help="File with the secret key of hashes and pseudonyms; random by default. With the same key, a name has "
-        "the same pseudonym in every file.",
+        help="File with the secret key. Hashes need one; pseudonyms use a random key by default. With the same key, a "
+        "name has the same pseudonym in every file.",
     ),
     pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help=RECOGNIZER_HELP),
     text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),

@@ -132,7 +132,7 @@ def _is_mostly_simplified(counts: ScriptCounts) -> bool:
 class RecordConverter:
     """Converts the script of records with valid entities, and the offsets of the entities.
 
-    Each entity must become the text to which OpenCC converts it by itself. In a sentence, OpenCC may combine its first
+    Each entity must become what OpenCC returns for its text alone. In a sentence, OpenCC may combine its first
     or last character with the neighbouring word (部长|胡斯尼 becomes 部長鬍斯尼), or replace a word that crosses the
     border of the entity. In both cases, the sentence is split at its entities, and each part is converted separately.
 

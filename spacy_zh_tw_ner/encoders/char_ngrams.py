@@ -54,8 +54,8 @@ def build_char_ngram_embed_v1(
     widths (Sequence[int]): Width of the vectors of unigrams, bigrams and trigrams; 0 for none. A token has two bigrams,
         which share a table: one ends and one begins at the token.
     rows (Sequence[int]): Number of rows of each of the three tables.
-    min_count (int): Number of occurrences in the training corpus, counted when the component is initialized. Table rows
-        of bi- and trigrams with fewer occurrences are not trained, and stay zero.
+    min_count (int): Smallest number of occurrences in the training corpus, counted when the component is initialized.
+        Table rows of bi- and trigrams with fewer occurrences are not trained, and stay zero.
     dropout (float): Share of the bi- and trigrams that are dropped in training.
     radical_width (int): Width of the vectors of radicals or character kinds, see `radical_row`; 0 for none.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the concatenation of the vectors of its n-grams.

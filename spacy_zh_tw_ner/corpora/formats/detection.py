@@ -163,8 +163,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
     """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    why_not (Callable): Function that returns this reason for one object. It is called for the objects that are
-        annotated or, if none is annotated, for all objects.
+    why_not (Callable): Returns the reason for one object. If some objects are annotated, it is called for these only.
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
