@@ -26,7 +26,10 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Return a new record with the masked text, its entities with offsets in that text, and the fields to keep."""
+        """Mask a record, and add its line to the map.
+
+        RETURNS (AnnotatedRecord): The masked text, its entities with offsets in this text, and the fields to keep.
+        """
         record = annotated.record
         masked = self._masker.mask_text(record.text, annotated.found)
         if self.has_map:

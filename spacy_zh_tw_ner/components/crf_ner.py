@@ -95,8 +95,8 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
     name (str): Name of this instance; training reports its loss under this name.
-    label_smoothing (float): Share of the target distribution that training spreads over all legal paths: at least 0
-        (off) and less than 1.
+    label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
+        legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class ConvertSettings:
     script (str): OpenCC configuration, such as "s2tw"; "none" converts nothing, "auto" converts Simplified texts.
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`; "auto" detects it for each file.
     max_rejects (int): Number of annotations and records that may be rejected; more are an error.
-    fields (FieldNames): Names of JSON fields and Parquet columns that differ from the usual ones.
+    fields (FieldNames): Names of JSON fields or Parquet columns, for files with uncommon names.
     split (str): Ratio of a random split, such as "8:1:1"; empty for no split.
     seed (int): Seed of the random split.
     """

@@ -105,7 +105,7 @@ def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> Tok
     that has one tag per character is split into one-character tokens.
 
     data (dict): The object.
-    names (FieldNames): `tokens` and `tags` are the names of the fields, or None for the usual names.
+    names (FieldNames): `tokens` and `tags` are the names of the fields, or None to search for common names.
     RETURNS (Optional[TokensAndTags]): None if the object has no such pair of lists.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS

@@ -61,7 +61,7 @@ def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
     """Detect the format of a file from its beginning.
 
     path (Path): The file, or a folder of `.spacy` files.
-    fields (FieldNames): Names of fields that differ from the usual ones.
+    fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
     RETURNS (str): A key of `FORMATS`.
     RAISES (UnknownFormatError): If no format fits; the message has the reason for each format.
     RAISES (CorpusError): If the file is empty, or a folder without `.spacy` files.
@@ -266,7 +266,7 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     line and no tags. Files in markup or with a column of tags are never unlabelled, even if they have no entities.
 
     path (Path): The file.
-    fields (FieldNames): Names of fields that differ from the usual ones.
+    fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
     RETURNS (bool): True if it is unlabelled. False for an empty or damaged file; the reader of its format reports this.
     """
     try:
