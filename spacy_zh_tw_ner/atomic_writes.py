@@ -27,7 +27,12 @@ NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def write_whole(target: Path, data: bytes, *, private: bool = False) -> None:
-    """Write bytes to a file. Other processes see the old file or the complete new one; see `write_streamed`."""
+    """Write bytes to a file, so that other processes see either the old content or the complete new content.
+
+    target (Path): The file; `write_streamed` describes how existing files, symbolic links and devices are treated.
+    data (bytes): The new content.
+    private (bool): Whether only the owner may read the file.
+    """
     write_streamed(target, lambda file: file.write(data), private=private)
 
 
@@ -87,7 +92,7 @@ def claimed(target: Path, *, wait: bool = False) -> Iterator[None]:
 def staged(target: Path) -> Iterator[Path]:
     """Context manager: hold the lock of a target, and yield an empty temporary folder, which is removed at the end.
 
-    target (Path): As in `claimed`.
+    target (Path): A file or folder that need not exist, with symbolic links resolved.
     RAISES (OutputError): If another process or thread is writing the target.
     """
     with claimed(target):
@@ -107,8 +112,8 @@ def put_in_place(temporary: Path, target: Path) -> None:
     folder.
 
     temporary (Path): The file or folder. A file may be on another file system than the target.
-    target (Path): An existing file or folder is replaced. An empty folder is kept and filled: it may be a mount point,
-        or the working directory of a shell.
+    target (Path): The final path. An existing file or folder is replaced. If it is an empty folder, the files are moved
+        into it instead, because it may be a mount point, or the working directory of a shell.
     """
     if target.is_dir() and temporary.is_dir() and not any(target.iterdir()):
         for entry in sorted(temporary.iterdir(), key=lambda entry: entry.name in ("meta.json", "config.cfg")):

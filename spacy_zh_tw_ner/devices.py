@@ -26,7 +26,10 @@ logger = logging.getLogger("spacy_zh_tw_ner")
 
 @dataclass
 class _Choice:
-    """`device`: the GPU that was chosen for encoders only, or None if encoders run on the device of thinc."""
+    """The choice that `require_gpu` or `require_cpu` made last, for the whole process.
+
+    device: The GPU on which only the encoders run; None if they run on the device of thinc.
+    """
 
     device: torch.device | None = None
 
@@ -38,7 +41,7 @@ _choice = _Choice()
 def encoder_device() -> torch.device:
     """Return the device on which encoders are created or loaded now.
 
-    RETURNS (torch.device): The GPU, if `require_gpu` chose it for encoders alone; otherwise the device of thinc.
+    RETURNS (torch.device): The GPU, if `require_gpu` chose it for encoders only; otherwise the device of thinc.
     """
     return _choice.device or get_torch_default_device()
 

@@ -25,7 +25,7 @@ class Found(NamedTuple):
     """Entity with offsets in characters.
 
     start (int): First character. end (int): End, exclusive. label (str): The label.
-    score (float | None): Probability; None if another component than `zh_tw_crf_ner` has found the entity.
+    score (float | None): Probability from a recognizer, or score of a rule; None if the entity has no score.
     normalized (str | None): Normal form; None if no `zh_tw_normalizer` has set one.
     """
 

@@ -151,7 +151,8 @@ class EntityDecoder:
         """Divide emissions by the temperature, add evidence, and forbid white space at the edges of entities.
 
         emissions (np.ndarray): (n_rows, n_tags) emissions of a text, or of a chunk of it.
-        white_space (Optional[WhiteSpace]), evidence (Evidence): As in `decode`, for the whole text.
+        white_space (Optional[WhiteSpace]): White space in the whole text; None if there is none.
+        evidence (Evidence): Bonuses for emissions, with row indices into the whole text.
         first (int): Number of rows of the text before the chunk.
         RETURNS (np.ndarray): (n_rows, n_tags) float32.
         """

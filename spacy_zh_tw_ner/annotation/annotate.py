@@ -90,12 +90,12 @@ def _annotate(
 
 
 def _require_outputs(job: AnnotationJob, force: bool) -> None:
-    """Check that a job does not overwrite its inputs, or other files that it may not replace.
+    """Check that the outputs of a job replace neither its inputs nor other files that must be kept.
 
     job (AnnotationJob): The job.
     force (bool): An existing output may be replaced. The output of an interrupted job may always be replaced.
-    RAISES (OutputError): If the output exists and may not be replaced, if it is a folder or an input, or if a file that
-        is not a list of rejects has the path of that list.
+    RAISES (OutputError): If the output is a folder or an input; if it exists and may not be replaced; or if the list of
+        rejects would replace a file that is not a list of rejects.
     RAISES (UsageError): If the map of masked texts would be written to the same path as another output.
     """
     inputs = [job.source, *pipeline_places(job.pipeline)]

@@ -34,8 +34,8 @@ class FileMasking:
 
     policy (MaskingPolicy): The action for each label.
     map (Path | None): File to which the original texts are written, for `unmask`; None to write none.
-    key (bytes | None): Secret key for hashes and pseudonyms. None for a random key, which is deleted when the output is
-        complete.
+    key (bytes | None): Secret key for hashes and pseudonyms. If it is None, hashes are an error, and pseudonyms use a
+        random key, which is deleted when the output is complete.
     keep_fields (tuple[str, ...]): Names of other fields to copy unchanged. All other fields are left out, because they
         may contain the same personal data as the text.
     """
@@ -55,7 +55,7 @@ class AnnotationJob:
     pipeline (str): Folder or package name of a pipeline, or folder of an exported model.
     text_field (str): Field or column of the text.
     entities_field (str): Field or column to which the entities are written.
-    chunk_size (int): Maximum number of records per chunk. An interruption loses the chunks in progress.
+    chunk_size (int): Maximum number of records per chunk. After an interruption, unfinished chunks start again.
     masking (FileMasking | None): Settings of masking; None to annotate without masking.
     RAISES (UsageError): If a file name has no known suffix, or a setting is out of range.
     RAISES (CorpusError): If the input does not exist.
@@ -152,7 +152,7 @@ class AnnotationTally:
 
 
 def require_readable(job: AnnotationJob) -> None:
-    """Check the beginning of the input for mistakes because of which every record would be rejected.
+    """Raise an error if the beginning of the input shows that none of its records can be read.
 
     RAISES (CorpusError): If the file is not UTF-8 text, is one JSON array, or no record has the text field.
     """

@@ -74,8 +74,8 @@ class Journal:
 
     job (AnnotationJob): The job. Its folder is created if it does not exist.
     identity (dict[str, Any]): The result of `identify`.
-    anew (bool): Discard the journal of another job instead of raising an error.
-    RAISES (UnreadableFileError): If the journal belongs to another job, or is damaged.
+    anew (bool): If the folder has the journal of a job with another identity, discard it instead of raising an error.
+    RAISES (UnreadableFileError): If the journal in the folder is damaged, or has another identity and `anew` is False.
     RAISES (OutputError): If the folder of the job contains a file that no annotation job writes.
     """
 

@@ -26,7 +26,10 @@ class RecordMasker:
         self._lines: list[bytes] = []
 
     def __call__(self, annotated: AnnotatedRecord, loaded: LoadedChunk) -> AnnotatedRecord:
-        """Return a new record with the masked text, its entities with offsets in that text, and the fields to keep."""
+        """Mask a record, and add its line to the map.
+
+        RETURNS (AnnotatedRecord): The masked text, its entities with offsets in this text, and the fields to keep.
+        """
         record = annotated.record
         masked = self._masker.mask_text(record.text, annotated.found)
         if self.has_map:
@@ -49,7 +52,7 @@ def without_content(reject: RejectedRecord) -> RejectedRecord:
 
 
 def with_key(job: AnnotationJob) -> AnnotationJob:
-    """Return the job with a random key, if its policy uses pseudonyms and it has no key. Else return the same job.
+    """Return a copy of a job with a random key, if its policy uses pseudonyms and no key is set. Else return the job.
 
     The key is stored in the folder of the job until the output is written, in a file that only the owner can read. So a
     job that is continued after an interruption uses the same pseudonyms.

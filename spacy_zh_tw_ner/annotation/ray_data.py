@@ -114,7 +114,9 @@ def _start(workers: int, address: str | None) -> None:
 
 
 def _require_reachable(address: str | None) -> None:
-    """Check that an address accepts connections. If none did, Ray would wait for minutes and then end this process.
+    """Check that the host of an address accepts connections; an address without a port is not checked.
+
+    Without this check, Ray would wait for minutes for an unreachable host, and then end this process.
 
     RAISES (OSError): If the connection fails.
     """

@@ -60,7 +60,7 @@ def unmask_file(
 
 
 class _Restorer:
-    """Restores masked texts. It must be called with the texts in the order of the records in the map.
+    """Restores masked texts one by one, each from the next record of the map: call it with the texts in file order.
 
     source (Path): The masked file, for error messages.
     maps (Path): The map.

@@ -147,14 +147,14 @@ WRITERS: dict[str, type[PartWriter]] = {
 
 
 def concatenate(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Write the bytes of all parts to a file, one after the other. `job` is unused."""
+    """Write the files of all chunks (`parts`) to the output, one after the other. `job` is unused."""
     for part in parts:
         with part.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
 
 def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join Parquet parts to one file. A row group ends when it has `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
+    """Join the Parquet files of all chunks. A row group ends when it has `GROUP_ROWS` rows or `GROUP_BYTES` bytes."""
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -169,7 +169,7 @@ def join_rows(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> Non
 
 
 def join_docs(job: AnnotationJob, parts: Iterable[Path], file: IO[bytes]) -> None:
-    """Join `.spacy` parts to one `DocBin`, which must fit into memory. `job` is unused."""
+    """Join the `.spacy` files of all chunks to one `DocBin`, which must fit into memory. `job` is unused."""
     from spacy.tokens import DocBin
 
     whole = DocBin(store_user_data=True)

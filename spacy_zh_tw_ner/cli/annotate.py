@@ -47,7 +47,7 @@ def annotate_cli(
         False,
         "--force",
         "-F",
-        help="Replace OUT. An interrupted job with the same settings continues; parts of another job are discarded.",
+        help="Replace OUT. If an interrupted job had other settings, discard its results; otherwise continue it.",
     ),
 ) -> None:
     """Annotate the texts of a file in several processes.

@@ -43,8 +43,8 @@ def convert_cli(
         "--offsets",
         parser=offset_unit,
         metavar="UNIT",
-        help="Unit of offsets: codepoint, utf16 or grapheme; add -inclusive if ends are the last character. By default "
-        "detected by comparison with the annotated texts, if the file repeats them.",
+        help="Unit of offsets: codepoint, utf16 or grapheme; add -inclusive if the end of an entity is "
+        "its last character. By default detected from the annotated texts, if the file repeats them.",
     ),
     max_rejects: int = typer.Option(
         0,

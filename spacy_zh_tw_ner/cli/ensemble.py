@@ -20,7 +20,7 @@ def ensemble_cli(
         "--min-score",
         min=0.0,
         max=1.0,
-        help="Lowest score of the ensemble's entities; by default that of the first pipeline.",
+        help="Lowest score of the ensemble's entities; by default the min_score of the first pipeline.",
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:

@@ -56,9 +56,10 @@ def evaluate_cli(
 ) -> None:
     """Score pipelines on a corpus: precision, recall and F of exact spans, with 95 % bootstrap intervals.
 
-    Precision, recall and F are printed as micro and macro averages, by label and by length. They are also computed for
-    boundaries without labels, and for labels without boundaries. Errors are counted by kind. If there are several
-    pipelines, --page, --matrix and --diagram show the last one.
+    Precision, recall and F are printed as micro and macro averages, by label and by length. Two less strict averages
+    are "boundary only", which ignores labels, and "type only", in which an entity is correct if it overlaps a gold
+    entity of its label. Errors are counted by kind. If there are several pipelines, --page, --matrix and --diagram
+    show the last one.
     """
 
     from ..atomic_writes import write_whole

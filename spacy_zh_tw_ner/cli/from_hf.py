@@ -14,7 +14,7 @@ def from_hf_cli(
     model: str = typer.Argument(..., metavar="MODEL", help="Id of a model on the Hugging Face Hub, or its folder."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the pipeline."),
     revision: str | None = typer.Option(None, "--revision", "-r", help="Branch, tag or commit of the model."),
-    size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window, into which long documents are split."),
+    size: int = typer.Option(254, "--size", min=1, help="Wordpieces per window of a long document."),
     overlap: int = typer.Option(16, "--overlap", min=0, help="Wordpieces of context on each side of a window."),
     save_dtype: str | None = typer.Option(
         None,

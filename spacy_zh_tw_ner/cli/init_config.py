@@ -24,7 +24,8 @@ def init_config_cli(
     corpus: Path | None = typer.Option(
         None,
         "--corpus",
-        help="Folder with train.spacy and dev.spacy, as `convert` writes it; on a terminal, you are asked for it.",
+        help="Folder with train.spacy and dev.spacy, as `convert` writes it. Without it, a command on a terminal "
+        "asks for the folder.",
     ),
     labels: str = typer.Option(
         "", "--labels", "-l", help="Labels, separated by commas; by default those in the corpus."
@@ -36,7 +37,8 @@ def init_config_cli(
 ) -> None:
     """Write a complete training config from a preset, or a config that trains an existing pipeline further.
 
-    The commands that plan the memory and train with the config are printed. Review the config before you run them.
+    Then two commands are printed: one estimates the GPU memory, the other trains. Review the config before you run
+    them.
     """
     from ..atomic_writes import write_whole
     from ..errors import Errors, UsageError, Warnings

@@ -1,7 +1,7 @@
 """Define the command group `zh-tw-ner`: registration of commands, common options, and error handling.
 
 The exit status is 0 for success, 1 for an error, 2 for an invalid command line, and 130 for an interruption. `plan`
-also returns 2, if the config does not fit into GPU memory as it is.
+also returns 2 if training with the unchanged config does not fit into GPU memory.
 """
 
 import errno

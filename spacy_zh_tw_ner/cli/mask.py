@@ -34,7 +34,8 @@ def mask_cli(
     key_file: Path | None = typer.Option(
         None,
         "--key-file",
-        help="File with the secret key of hashes and pseudonyms; files masked with one key have the same ones.",
+        help="File with the secret key. Hashes need one; pseudonyms use a random key by default. With the same key, a "
+        "name has the same pseudonym in every file.",
     ),
     pipeline: str = typer.Option("zh_tw_ner", "--pipeline", "-p", help=RECOGNIZER_HELP),
     text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
@@ -51,8 +52,8 @@ def mask_cli(
         False,
         "--force",
         "-F",
-        help="Replace OUT and the map. An interrupted job with the same settings continues; the parts of another one "
-        "are discarded.",
+        help="Replace OUT and the map. If an interrupted job had other settings, discard its results; otherwise "
+        "continue it.",
     ),
 ) -> None:
     """Mask the personal data in a file of texts.

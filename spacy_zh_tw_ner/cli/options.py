@@ -19,7 +19,7 @@ TEXT_FIELD_HELP = "Field or column of the text."
 ENTITIES_FIELD_HELP = "Field or column to which the entities are written."
 WORKERS_HELP = "Number of worker processes; 0 for one per core or, with --gpu, one per GPU."
 WORKER_GPU_HELP = "Give each worker a GPU."
-CHUNK_SIZE_HELP = "Maximum number of records per chunk; an interruption loses the chunks in progress."
+CHUNK_SIZE_HELP = "Maximum number of records per chunk; after an interruption, unfinished chunks start again."
 FORCE_FOLDER: Any = typer.Option(
     False, "--force", "-F", help="Replace the folder OUT if this package wrote it. Other folders are never replaced."
 )

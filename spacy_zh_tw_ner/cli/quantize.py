@@ -24,7 +24,8 @@ def quantize_cli(
         "--to",
         parser=one_of("int8", "bf16"),
         metavar="[int8|bf16]",
-        help="Precision: int8 for a Transformer; bf16 for a Transformer or BiLSTM, on CPUs that support it.",
+        help="Precision: int8 for a Transformer; bf16 for a Transformer or BiLSTM, on CPUs that support it. By default "
+        "int8 for a Transformer, else bf16.",
     ),
     dev: Path | None = typer.Option(
         None, "--dev", help="A .spacy file to measure F; by default the dev corpus of the training config."
@@ -33,10 +34,10 @@ def quantize_cli(
     ignore_f1_drop: bool = typer.Option(False, "--ignore-f1-drop", help=IGNORE_HELP),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Quantize the encoder of a pipeline: a Transformer to 8 bits, a BiLSTM to 16. Head and CRF stay in 32 bits.
+    """Quantize the encoder of a pipeline: a Transformer to 8 or 16 bits, a BiLSTM to 16 bits.
 
-    Size, peak memory, speed and F before and after are printed. Nothing is written if F falls by more than
-    --max-f1-drop.
+    Head and CRF stay in 32 bits. Size, peak memory, speed and F of both pipelines are printed. Nothing is written if F
+    falls by more than --max-f1-drop.
     """
     from ..errors import CorpusError, Errors
     from ..evaluation.footprint import folder_size, measure_footprint

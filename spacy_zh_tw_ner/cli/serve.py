@@ -24,8 +24,8 @@ def serve_cli(
     pipelines: list[str] = typer.Argument(
         ...,
         metavar="PIPELINE",
-        help="Folders or package names of pipelines, or folders of exported models, each also as NAME=PIPELINE; "
-        "the first is the default.",
+        help="Folders or package names of pipelines, or folders of exported models. NAME=PIPELINE sets the name for "
+        "requests; requests without a name use the first pipeline.",
     ),
     host: str = typer.Option("127.0.0.1", "--host", help="Address to listen on; 0.0.0.0 for all addresses."),
     port: int = typer.Option(8000, "--port", min=0, max=65535, help="Port to listen on; 0 for any free port."),
@@ -56,7 +56,7 @@ def serve_cli(
     max_words: int = typer.Option(1_000, "--max-words", help="Maximum gazetteer words in a request."),
     max_word_chars: int = typer.Option(50, "--max-word-chars", help="Maximum characters in a gazetteer word."),
     max_models_mib: int = typer.Option(
-        4_096, "--max-models-mib", help="Maximum memory of all loaded pipelines, in MiB."
+        4_096, "--max-models-mib", help="Maximum total size of the files of loaded pipelines, in MiB."
     ),
     timeout: float = typer.Option(
         60.0,
@@ -68,7 +68,7 @@ def serve_cli(
     ),
     body_timeout: float = typer.Option(15.0, "--body-timeout", help="Seconds in which a client must send its body."),
     write_timeout: float = typer.Option(
-        20.0, "--write-timeout", help="Seconds in which a client must read part of its response."
+        20.0, "--write-timeout", help="Seconds after which a client that reads its response too slowly is disconnected."
     ),
     drain: float = typer.Option(
         30.0, "--drain", min=0, help="Seconds after SIGTERM in which accepted requests are answered."

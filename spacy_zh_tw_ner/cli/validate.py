@@ -17,9 +17,10 @@ def validate_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="JSON file for the report."),
     window: int = typer.Option(254, "--window", min=1, help="Sentences with more characters are reported as long."),
 ) -> None:
-    """Check a converted corpus: labels, repeated sentences, entities with unlikely edges, lengths, script, consistency.
+    """Check a converted corpus: labels, repeated sentences, edges of entities, lengths, script, consistency.
 
-    The exit status is 1 if a problem makes training useless or scores wrong.
+    A problem that makes training useless or scores wrong is an error, and the exit status is then 1. Other problems
+    are warnings.
     """
     from ..atomic_writes import write_whole
     from ..corpora.validate import validate

@@ -48,7 +48,7 @@ subword_features = false
 
 
 def make_ner_scorer() -> ScorerT:
-    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`: precision, recall and F of exact entities."""
+    """Registered as `spacy-zh-tw-ner.ner_scorer.v1`: return a function that scores exact entities."""
     return score_ner
 
 
@@ -90,13 +90,13 @@ def make_crf_ner(
 class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
     """A trainable named entity recognizer that decodes a conditional random field over BIOES tags.
 
-    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent.
+    The base class, CRFComponent, describes `min_score`, `overwrite` and `scorer`.
 
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.
     name (str): Name of this instance; training reports its loss under this name.
-    label_smoothing (float): Share of the target distribution that training spreads over all legal paths: at least 0
-        (off) and less than 1.
+    label_smoothing (float): In training, the target is a mixture of the gold path and the uniform distribution over all
+        legal paths. This is the weight of the uniform distribution: at least 0 (off) and less than 1.
     """
 
     def __init__(
@@ -200,8 +200,8 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
     def get_loss(self, examples: Iterable[Example], scores: EmissionsT) -> tuple[float, EmissionsT]:
         """Compute the loss, −log p(gold), and its gradient.
 
-        Gradients are averaged over the documents. The gradient of the transitions is added to the model here. Tokens
-        without gold annotations contribute nothing.
+        Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
+        scores is added to the model. Tokens without gold annotations contribute nothing.
 
         examples (Iterable[Example]): The batch.
         scores (EmissionsT): Emissions of its documents, (n_tokens, n_tags) each.

@@ -1,6 +1,7 @@
 """Thinc model of the CRF head: docs → emissions.
 
-The model also holds the transition scores. The package `crf` decodes both, and computes their gradients.
+The model also holds the transition scores, but its output does not depend on them. The package `crf` decodes emissions
+and transitions to tags, and computes their gradients.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +53,7 @@ def build_transitions(nO: int | None, rate: float) -> Model[EmissionsT, Emission
     learning rate per step, so the scores change by `rate` times the learning rate.
 
     nO (Optional[int]): Number of tags, if it is already fixed.
-    rate (float): See `transition_rate` of `build_crf_tagger_v1`.
+    rate (float): Learning rate of the transition scores, as a multiple of that of the other parameters.
     """
     return Model(
         "transitions",
@@ -110,7 +111,7 @@ def predict_chunks(model: TaggerT, doc: Doc) -> Iterator[Floats2d]:
 def resize_output(model: TaggerT, n_tags: int) -> None:
     """Enlarge the output layer and transitions for more tags. The existing tags keep their weights; new ones get zeros.
 
-    model (Model): The head's model, before or after its initialization.
+    model (Model): The model of `build_crf_tagger_v1`, before or after its initialization.
     n_tags (int): New number of tags.
     """
     output_layer, transitions = model.get_ref("output_layer"), model.get_ref("transitions")
@@ -136,7 +137,7 @@ def resize_output(model: TaggerT, n_tags: int) -> None:
 def check_tagger(model: TaggerT, n_tags: int) -> None:
     """Check the arrays of a head that was read from a file.
 
-    model (Model): The head's model.
+    model (Model): The model of `build_crf_tagger_v1`.
     n_tags (int): Number of tags of the loaded labels.
     RAISES (UnreadableFileError): For arrays of wrong shape or type, and for values that are not finite.
     """
@@ -183,8 +184,8 @@ class WithoutDecay:
     thinc's optimizers apply weight decay to all parameters. Decay would pull the transition scores to 0, where all
     transitions are equally probable.
 
-    optimizer (Optimizer): The wrapped optimizer. It does all other updates, and has all other attributes.
-    layers (Iterable[Model]): Layers whose own parameters must not decay.
+    optimizer (Optimizer): The optimizer that computes the updates. Its attributes can be read here, too.
+    layers (Iterable[Model]): Layers whose parameters must not decay; those of their sublayers still decay.
     """
 
     def __init__(self, optimizer: Optimizer, layers: Iterable[Model[Any, Any]]) -> None:
@@ -197,7 +198,7 @@ class WithoutDecay:
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
-        """Update one parameter; see `thinc.api.Optimizer` for arguments and return values."""
+        """Update one parameter, as `thinc.api.Optimizer` does, but without weight decay if it is in `layers`."""
         decay = self._optimizer.L2
         if key in self._exempt:
             self._optimizer.L2 = 0.0

@@ -1,4 +1,4 @@
-"""The component `zh_tw_crf_ensemble`: several pipelines that decode as one.
+"""The component `zh_tw_crf_ensemble`: a recognizer that averages the CRFs of several pipelines.
 
 Each member is a whole pipeline, encoder and head, with its own vocabulary. The component averages the emissions and
 transitions of all members, after dividing them by each member's temperature. The result is a CRF again. Its
@@ -51,8 +51,8 @@ def make_crf_ensemble(
 class CRFEnsemble(CRFComponent):
     """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
 
-    For `min_score`, `overwrite` and `scorer`, the settings are those of CRFComponent. The same settings of the members
-    have no effect.
+    The base class, CRFComponent, describes `min_score`, `overwrite` and `scorer`. The values that the members have for
+    these settings are not used.
 
     vocab (Vocab): The shared vocabulary.
     name (str): Name of this instance.
@@ -139,7 +139,7 @@ class CRFEnsemble(CRFComponent):
         return mean
 
     def _tag_order(self, recognizer: CRFComponent) -> list[int]:
-        """Return, for each tag of the ensemble, the index of the same tag in a member."""
+        """Return, for each tag of the ensemble in order, the column of this tag in the emissions of a member."""
         tags = recognizer.scheme.tags
         return [tags.index(tag) for tag in self.scheme.tags]
 
@@ -201,7 +201,7 @@ class CRFEnsemble(CRFComponent):
 
 
 def align_chunks(emissions: Sequence[Iterator[FloatsT]]) -> Iterator[list[FloatsT]]:
-    """Divide the emissions of several recognizers for one document into chunks of the same tokens.
+    """Regroup the emissions of several recognizers for one document, so that their chunks have the same tokens.
 
     emissions (Sequence[Iterator[np.ndarray]]): For each recognizer, the chunks that it computed: (n, n_tags) each. The
         sizes n may differ between recognizers.
@@ -231,7 +231,7 @@ def combine(members: Sequence[tuple[str, Language]], *, min_score: float | None 
     members (Sequence[tuple[str, Language]]): Pipelines, each with a name for messages. They are not copied.
     min_score (Optional[float]): The `min_score` of the ensemble; by default that of the first pipeline.
     RETURNS (Language): A pipeline with the tokenizer of the first member, and the ensemble as the component `ner`.
-    RAISES (ZhTwNerError): For fewer than two pipelines, or if labels or tokenizers differ.
+    RAISES (ZhTwNerError): For fewer than two pipelines, or if they do not all have the same labels and tokenizer.
     """
     if len(members) < 2:
         raise UsageError(Errors.ZT370.format(n=len(members)))

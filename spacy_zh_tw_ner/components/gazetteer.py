@@ -137,7 +137,8 @@ def write_found(doc: Doc, spans: list[Span], *, bonus: float, override: bool) ->
 
     doc (Doc): The document.
     spans (list[Span]): Matches of words in the document.
-    bonus (float), override (bool): See `Gazetteer`.
+    bonus (float): Bonus per token of the evidence, in log-odds.
+    override (bool): Write entities, and no evidence. Matches that overlap entities of the document are dropped.
     """
     if spans and not override:
         write_evidence(doc, spans, bonus)

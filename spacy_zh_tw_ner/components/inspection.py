@@ -66,7 +66,11 @@ def tokenization_of(nlp: Language) -> dict[str, Any]:
 
 
 def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return one description for each setting of `other` that differs from the setting of `one`."""
+    """Compare two sets of settings.
+
+    RETURNS (list[str]): One description for each setting that is not equal in both: "NAME is VALUE instead of VALUE".
+        The first value is that of `other`, the second that of `one`.
+    """
     pairs = {name: (one.get(name), other.get(name)) for name in [*one, *other]}
     return [f"{name} is {theirs!r} instead of {ours!r}" for name, (ours, theirs) in pairs.items() if ours != theirs]
 

@@ -59,8 +59,8 @@ class PiiFinder(Pipe):
     min_score (float): From 0 to 1. Findings with a lower score are left out. With a low value, more personal data is
         found, and more findings are wrong: at 0.3, every number of eight digits with a valid check digit is a
         COMPANY_ID.
-    priority (float): Added to the score of each finding where it competes with an entity of a recognizer. Recognizers
-        label numbers as CARDINAL or DATE with high probability, because they have no label that is more exact.
+    priority (float): Added to the score of a finding when it is compared with overlapping entities of a recognizer.
+        A recognizer without labels for identifiers labels them as CARDINAL or DATE, with high probability.
     overwrite (bool): Also replace an entity without a score if a finding overlaps it.
     name (str): Name of this instance.
     RAISES (SettingError): For an unknown label, a min_score outside of 0 to 1, or a negative priority.
@@ -220,7 +220,7 @@ def register_rule_extension() -> None:
 
 
 def _number(settings: dict[str, Any], key: str) -> float:
-    """Return a setting that must be a number."""
+    """Check that the setting `key` is a number, and return it as a float."""
     value = settings.get(key)
     require(isinstance(value, int | float) and not isinstance(value, bool), key, value, "a number")
     return float(settings[key])

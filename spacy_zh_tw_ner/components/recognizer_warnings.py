@@ -35,7 +35,7 @@ class RecognizerWarnings:
             self._warn_once("language", Warnings.ZT940.format(name=self._name, lang=nlp.lang))
 
     def check_docs(self, docs: Iterable[Doc]) -> None:
-        """Warn if tokens are Chinese words, not characters, as in documents from a pipeline of another language."""
+        """Warn if tokens are Chinese words, not characters, as in documents from another tokenizer."""
         for doc in docs:
             word = next(_words(doc), None)
             if word is None:

@@ -38,8 +38,9 @@ def get_score(span: Span) -> float | None:
     """Return the score of an entity; `span._.score` calls it.
 
     span (Span): A span of any document.
-    RETURNS (Optional[float]): Its probability, or None if no `zh_tw_crf_ner` has found an entity with the same
-        boundaries and label. An entity keeps its score even if `doc.retokenize` moves its boundaries.
+    RETURNS (Optional[float]): The probability that a recognizer gave to the entity with these boundaries and this
+        label, or the score of the rule by which `zh_tw_pii` found it. None if there is no such entity. An entity keeps
+        its score even if `doc.retokenize` moves its boundaries.
     """
     group = group_with_values(span.doc, SPANS_KEY, SCORES)
     if group is None:
@@ -94,7 +95,7 @@ def _overlapping(group: CharacterSpans, span: Span) -> Iterator[int]:
 
 
 def _stored_score(span: Span) -> float | None:
-    """Read the score of a span from `doc.user_data`. Return None if the span is not an entity of its label in `doc`."""
+    """Read the score of a span from `doc.user_data`; None if there is none, or `doc.ents` has another label there."""
     score = cast("dict[KeyT, float]", span.doc.user_data).get(_key(span))
     # The keys of user_data have no labels, so the label is compared with that of the entity.
     if score is None or span.start == span.end or span.doc[span.start].ent_type != span.label:

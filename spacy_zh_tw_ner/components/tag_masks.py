@@ -31,8 +31,8 @@ def find_white_space(parts: Sequence[Doc | Span]) -> WhiteSpace:
     """Find tokens that are white space, or begin or end with it.
 
     parts (Sequence[Doc | Span]): Documents or parts of documents, with tokens of any length.
-    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks for the concatenated tokens of all parts: tokens that begin
-        with white space, that end with it, and that are nothing else.
+    RETURNS (WhiteSpace): Three (n_tokens,) boolean masks for the concatenated tokens of all parts: the token begins
+        with white space; it ends with white space; it is white space only.
     """
     some: list[Any] = [part for part in parts if len(part)]  # spaCy's types lack `Span.to_array`
     attributes = [part.to_array([ORTH, LENGTH]) for part in some]

@@ -25,8 +25,8 @@ class Tally:
     left_out (Counter[str]): Number of `NoAnnotation` regions, such as regions without a label, by reason.
     scripts (Counter[str]): Number of texts by the script that `--script auto` detected ("Traditional", "Simplified").
     rejects (list[dict]): Rejects and left-out regions that are not yet written to the file of rejects.
-    conversions (Counter[str]): Name of the script converter → number of entities that were converted apart from their
-        sentences, because the sentences would have changed their conversion; see `RecordConverter`.
+    conversions (Counter[str]): Name of the script converter → number of entities that were converted separately,
+        because OpenCC converts them in another way inside their sentences; see `RecordConverter`.
     """
 
     sentences: int = 0
@@ -121,7 +121,7 @@ def rejects_path(target: Path, written: Container[Path]) -> Path:
     """Return the path of `rejects.jsonl`: in the output folder, or in the folder of the output file.
 
     target (Path): The output of `convert`, a file or a folder.
-    written (Container[Path]): The output files; contains the target if it is a file.
+    written (Container[Path]): The output files. If the target is among them, it is a file, otherwise a folder.
     """
     return (target.parent if target in written else target) / "rejects.jsonl"
 
@@ -154,7 +154,7 @@ class RejectsWriter:
 
 
 def describe(tallies: Iterable[Tally], report: Path) -> Iterator[str]:
-    """Describe a conversion to the user: detected scripts, duplicate annotations, and left-out regions.
+    """Yield messages for the user about a conversion: detected scripts, duplicate annotations, and left-out regions.
 
     tallies (Iterable[Tally]): The counts of all output files.
     report (Path): The file of rejects.

@@ -41,7 +41,7 @@ class Inconsistency(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share of the occurrences that differ, 0 to 1."""
+        """Share of the occurrences whose annotation differs from the other set, 0 to 1."""
         return self.differing / max(1, self.found)
 
     def to_json(self) -> dict[str, object]:
@@ -112,8 +112,8 @@ def left_out(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> In
 
     reference (Sequence[Sentence]): The training data.
     sentences (Sequence[Sentence]): The sentences to check.
-    RETURNS (Inconsistency): `found` counts all occurrences of reference names in the sentences, `differing` those that
-        are not annotated.
+    RETURNS (Inconsistency): `found` counts all occurrences in the sentences of the names that `Names` finds in the
+        reference; `differing` counts those occurrences that are not annotated.
     """
     occurrences = list(Names(reference).find(sentences))
     return _inconsistency(len(occurrences), [occurrence for occurrence in occurrences if not occurrence.annotated])
@@ -134,7 +134,7 @@ def only_here(reference: Sequence[Sentence], sentences: Sequence[Sentence]) -> I
 
 
 def among_themselves(sentences: Sequence[Sentence]) -> tuple[Inconsistency, Inconsistency]:
-    """Measure the inconsistency within one set of sentences: compare each fifth with the other four.
+    """Measure the inconsistency within one set of sentences: compare each fifth of them with the other four fifths.
 
     sentences (Sequence[Sentence]): The training data in file order, so that neighbouring sentences are in one fifth.
     RETURNS (tuple[Inconsistency, Inconsistency]): Sums of `left_out` and of `only_here` over the five comparisons.

@@ -116,11 +116,11 @@ def _read_card(path: Path) -> Any:
 def find_names(value: Any, field: str = TAGS, depth: int = MAX_DEPTH) -> list[str] | None:
     """Find the names of numeric tags in a description of features.
 
-    value (Any): The description: parsed JSON or YAML. The names may be a list, {name: number} or {number: name}. They
-        may be nested in other objects and lists: values of the keys `field`, `names`, `label_names` and `id2label`, and
-        list elements with `field` as their `name`, are searched first.
-    field (str): The field whose tags are numbers.
-    depth (int): Levels of nesting to search.
+    value (Any): The description: parsed JSON or YAML. The names may be a list, {name: number} or {number: name}, and
+        may be nested in other objects and lists. In an object, the values of the keys `field`, `names`, `label_names`
+        and `id2label` are searched first; in a list, the objects whose `name` is `field`.
+    field (str): Name of the field that holds the numbers.
+    depth (int): Largest number of nested objects and lists to search.
     RETURNS (Optional[list[str]]): List of names, whose index is the number; None if the description has no names.
     """
     if depth == 0 or not isinstance(value, list | dict):

@@ -29,7 +29,7 @@ class ConvertSettings:
     script (str): OpenCC configuration, such as "s2tw"; "none" converts nothing, "auto" converts Simplified texts.
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`; "auto" detects it for each file.
     max_rejects (int): Number of annotations and records that may be rejected; more are an error.
-    fields (FieldNames): Names of JSON fields and Parquet columns that differ from the usual ones.
+    fields (FieldNames): Names of JSON fields or Parquet columns, for files with uncommon names.
     split (str): Ratio of a random split, such as "8:1:1"; empty for no split.
     seed (int): Seed of the random split.
     """
@@ -140,8 +140,8 @@ def read_records(
     settings (ConvertSettings): Format and script; the other settings are ignored here.
     tally (Tally): Receives the counts and the rejects.
     reading (Reading): Unit of offsets, field names, and callbacks for messages and progress.
-    decision (Optional[ScriptDecision]): For the script "auto": decides which texts are Simplified, from the files of
-        the same corpus that were read before. None if no file was read before.
+    decision (Optional[ScriptDecision]): For the script "auto": decides which texts are Simplified. Pass the same object
+        for all files of a corpus, because it counts the scripts of the files. None for a new object.
     YIELDS (Record): Records with valid entities.
     RAISES (CorpusError): If a file is missing or cannot be read.
     """
@@ -172,11 +172,12 @@ def read_records(
 
 
 def _plan(source: Path, target: Path, settings: ConvertSettings, notify: NotifyT) -> tuple[SplitPlan, RouteT]:
-    """Return the output files with their inputs, and a function that assigns each record to an output file.
+    """Plan the output files, and make the function that chooses the output file of each record.
 
-    The arguments of the function are the output file to which the plan assigns the input of the record, and the index
-    of the record among those of this output file. It returns this file, or another one: without a dev split, every
-    tenth record of train goes to dev.
+    RETURNS (tuple[SplitPlan, RouteT]): The output files with their inputs, and the function. Its arguments are an
+        output file of the plan, and the index of a record among the records of the inputs of this file. It returns the
+        output file to which this record is written: another file than the argument, for example, if the plan has no
+        dev split, so that every tenth record of train goes to dev.
     """
     if settings.split:
         return _plan_random_split(source, target, settings, notify)

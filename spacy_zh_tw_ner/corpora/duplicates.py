@@ -35,7 +35,7 @@ class Duplicate(NamedTuple):
 
 
 def find_duplicates(splits: Mapping[str, Iterable[Sentence]]) -> list[Duplicate]:
-    """Find equal sentences. Full and half width, character variants (臺 and 台) and script (國 and 国) are ignored.
+    """Find sentences that are equal except for full or half width, variants (臺 and 台), and script (國 and 国).
 
     splits (Mapping[str, Iterable[Sentence]]): Sentences by split.
     RETURNS (list[Duplicate]): One per group of equal sentences, in the order of their first locations.

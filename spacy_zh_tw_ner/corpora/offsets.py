@@ -2,9 +2,11 @@
 
 Python counts code points, JavaScript counts UTF-16 units, and some tools count graphemes (UAX #29). The three differ
 only after characters such as 𠮷 and emoji of several code points, and at CR LF, which is one grapheme. Tools that
-normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names. If the file repeats the
-annotated texts, the convention is the one whose slices equal them. Otherwise the default is used. If some offsets are
-outside of their texts or cut a character under the default, and none does in another unit, that unit is used.
+normalize line ends count CR LF as one in any unit; such conventions have "-lf" in their names.
+
+If the file repeats the annotated texts, the convention is chosen by which most offsets select these texts. If it does
+not, the default of its format is used. There is one exception: if some offsets are impossible by the default (outside
+of the text, or inside a character), but all are possible in another unit, that unit is used.
 """
 
 import re
@@ -132,7 +134,7 @@ def resolve_offsets(
         convention is not the default, or is uncertain.
     default (Convention): The documented convention of the format.
     YIELDS (Record): Records with entities in code points. Spans that fit no convention are in `rejects`.
-    RAISES (CorpusError): If `offsets` names an unknown convention, or `read` raises the error.
+    RAISES (CorpusError): If `offsets` names an unknown convention, or `read` cannot read the file.
     """
     half = replace(reading, advance=lambda n: reading.advance(n / 2))
     if reading.offsets == "auto":
@@ -233,11 +235,12 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Return the convention that fits a span best, or None if none fits.
+    """Find the convention for the offsets of one span, which may be another than that of the file.
 
-    chosen (Convention): The convention of the file. It is returned if no candidate fits better, and for spans whose
-        text the file does not repeat.
-    candidates (Sequence[Convention]): Other conventions to try.
+    chosen (Convention): The convention of the file.
+    candidates (Sequence[Convention]): Conventions to try if the offsets do not select the annotated text by `chosen`.
+    RETURNS (Optional[Convention]): The convention by which the offsets fit the annotated text best; None if they fit by
+        none of them. `chosen` if the file does not repeat the annotated text.
     """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen

@@ -60,8 +60,8 @@ class Spans(NamedTuple):
     usable: Spans whose offsets and labels have valid types.
     rejects: Spans with invalid types, and the reasons.
     annotated: True if the object has a field for spans that is not null.
-    layouts: Layouts of the fields with spans: "object" is that of CLUENER, whose ends are inclusive, and "list" that of
-        all other formats. Empty if the object has no spans.
+    layouts: Layouts of the fields with spans: "object" for an object of labels, as in CLUENER, whose ends are
+        inclusive; "list" for a list of spans, as in all other formats. Empty if the object has no spans.
     """
 
     usable: list[RawSpan]
@@ -100,11 +100,12 @@ def find_text(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> str:
 def find_tokens_and_tags(data: ObjectT, names: FieldNames = USUAL_FIELDS) -> TokensAndTags | None:
     """Find the tokens and tags of an object: two lists of equal length, the second of tag names or numbers.
 
-    Fields with matching names (`tokens` and `tokens_tags`) are preferred, then the order of `TOKENS_FIELDS` and
-    `TAGS_FIELDS`. A string with one character per tag is taken as a list of one-character tokens.
+    If several pairs of fields are possible, the first field of `TOKENS_FIELDS` is chosen, with a field of matching name
+    (`tokens` and `tokens_tags`) or, if there is none, the first field of `TAGS_FIELDS`. If no pair is found, a text
+    that has one tag per character is split into one-character tokens.
 
     data (dict): The object.
-    names (FieldNames): `tokens` and `tags` are the names of the fields, or None for the usual names.
+    names (FieldNames): `tokens` and `tags` are the names of the fields, or None to search for common names.
     RETURNS (Optional[TokensAndTags]): None if the object has no such pair of lists.
     """
     tokens_fields = (names.tokens,) if names.tokens else TOKENS_FIELDS
@@ -171,7 +172,7 @@ def _looks_like_span(value: Any) -> bool:
 
 
 def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
-    """Find the spans in all fields of an object. Each invalid span is rejected on its own.
+    """Find the spans in all fields of an object. An invalid span is rejected; the other spans are kept.
 
     data (dict): The object.
     name_of (Callable[[int], str]): Number of a label → its name.

@@ -73,7 +73,7 @@ def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
 
 
 class FieldNames(NamedTuple):
-    """Names of the fields of JSON objects or columns of Parquet; None for the usual names.
+    """Names of the fields of JSON objects or columns of Parquet; None to search for common names.
 
     text: Field of the text.
     tokens: Field of the list of tokens.
@@ -95,7 +95,7 @@ class Reading:
     offsets (str): Unit of offsets, a key of `offsets.CONVENTIONS`, or "auto".
     notify (Callable[[str], object]): Receives messages about a file as a whole.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
-    fields (FieldNames): Names of fields that differ from the usual ones.
+    fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
     reject (Callable[[str, str, str, str], object]): Called for each record that the reader rejects, with its origin,
         the problem, the text in the file and the remedy. The default raises a CorpusError.
     """

@@ -28,8 +28,8 @@ class ScriptCounts(NamedTuple):
 
     simplified: Characters that only Simplified Chinese uses, such as 们.
     traditional: Characters that Simplified Chinese never uses, such as 們.
-    japanese: Distinct characters that Simplified Chinese and Japanese share, such as 国; Traditional text has them
-        only in Japanese names. 0 for a text with kana.
+    japanese: Different characters that are both Simplified and Japanese, such as 国. A Traditional text has them only
+        in Japanese names. 0 for a text with kana, because it is Japanese.
     """
 
     simplified: int
@@ -76,11 +76,12 @@ class _Scripts(dict[str, int]):
 
 
 def simplified_test() -> Callable[[str], bool]:
-    """Make a function that tests whether a character is used in Simplified Chinese only: 国 is, 台, 里 and 后 are not.
+    """Make a function that returns True for characters that Traditional Chinese does not use, such as 国.
 
-    A character is Simplified only if OpenCC converts it to another one, and Big5 (the Taiwanese encoding) lacks it.
+    These are the characters that OpenCC converts to another one, and that Big5 (the Taiwanese encoding) lacks. Big5
+    has 台, 里 and 后.
 
-    RETURNS (Callable[[str], bool]): Character → True if it is Simplified only.
+    RETURNS (Callable[[str], bool]): Character → True if only Simplified Chinese uses it.
     """
     to_traditional = ScriptConverter("s2t")
     return cache(lambda char: not char.isascii() and to_traditional(char) != char and not _encodes(char, "cp950"))
@@ -131,9 +132,9 @@ def _is_mostly_simplified(counts: ScriptCounts) -> bool:
 class RecordConverter:
     """Converts the script of records with valid entities, and the offsets of the entities.
 
-    Each entity must become the text that OpenCC gives for the entity alone. In a sentence, OpenCC may combine its first
+    Each entity must become what OpenCC returns for its text alone. In a sentence, OpenCC may combine its first
     or last character with the neighbouring word (部长|胡斯尼 becomes 部長鬍斯尼), or replace a word that crosses the
-    border of the entity. The sentence is then split at its entities, and each part is converted separately.
+    border of the entity. In both cases, the sentence is split at its entities, and each part is converted separately.
 
     script (str): An OpenCC configuration, such as "s2tw".
     RAISES (ValueError): If the installed OpenCC lacks the configuration.

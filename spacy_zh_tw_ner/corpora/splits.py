@@ -51,10 +51,10 @@ class SplitPlan:
 def find_splits(folder: Path) -> dict[str, list[Path]]:
     """Find the files of each split by their names: files such as `x-train.iob2`, or folders such as `train/`.
 
-    folder (Path): The corpus. If it has no splits, its one subfolder with splits is used, such as `data/` in a
-        repository of the Hugging Face Hub.
+    folder (Path): The corpus. If it has no splits itself, its subfolder with a train split is searched instead, such as
+        `data/` in a repository of the Hugging Face Hub.
     RETURNS (dict[str, list[Path]]): Split → sorted files; missing splits are left out.
-    RAISES (CorpusError): If the folder does not exist, has no train split, or has several subfolders with one.
+    RAISES (CorpusError): If the folder does not exist, no train split is found, or several subfolders have one.
     """
     if not folder.is_dir():
         remedy = "Check the path; `python -m spacy project assets --extra` fetches declared corpora."

@@ -65,7 +65,7 @@ def _text_chunks(path: Path, advance: Callable[[float], object]) -> Iterator[str
 def is_json_array(path: Path) -> bool:
     """Return whether a file begins with a JSON array: a bracket that is followed by `{`, `]` or the end of the file.
 
-    The bracket alone does not suffice, because inline markup may begin with `[`, too.
+    The character after the bracket is checked because inline markup may also begin with `[`.
     """
     with path.open("rb") as file:
         return ARRAY.match(file.read(1024).decode("utf-8-sig", "ignore")) is not None

@@ -54,8 +54,8 @@ def have_positions(sentences: Iterable[Sequence[str]]) -> bool:
     """Return whether tokens end with the position of the character in its word, as in Weibo NER: 科0 技1 全0 方1 位2.
 
     sentences (Iterable[Sequence[str]]): The tokens of each sentence.
-    RETURNS (bool): True if at least 98 % of the tokens end with 0 or with one more than the token before, and some with
-        more than 0.
+    RETURNS (bool): True if some token ends with a number above 0, and at least 98 % of the tokens end with 0, or with
+        the number of the previous token plus 1.
     """
     n_tokens = n_placed = highest = 0
     for tokens in sentences:

@@ -82,9 +82,11 @@ def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | Pl
 
 
 class PackedProduct:
-    """Multiplies inputs between −1 and 1 by int8 weights, which torch packs in the layout of one CPU engine.
+    """Multiplies inputs by int8 weights, which torch packs in the layout of one CPU engine.
 
-    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    The inputs must be between −1 and 1: `Int8Linear` divides each row by its largest absolute value beforehand.
+
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     operators (Int8Operators): The operators of the engine.
     """
 
@@ -121,7 +123,7 @@ class PlainProduct:
 
     The weights stay in int8 between calls, so they take no more memory, but each call is slower.
 
-    weight (torch.Tensor), scale (torch.Tensor): As in `Int8Linear`.
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor) -> None:

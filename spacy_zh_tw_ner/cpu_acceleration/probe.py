@@ -20,7 +20,7 @@ class Int8Operators(NamedTuple):
     rounded (Callable): Creates a quantized tensor from int8 values, scales per row, zero points and an axis. Other
         constructors of torch take float32 values, and would quantize the weights again.
     pack, unpack (Callable): Convert a quantized tensor to the packed weight of the engine, and back.
-    multiply (Callable): Multiplies float32 inputs; it quantizes them with one scale per batch, which it determines.
+    multiply (Callable): Multiplies float32 inputs, after quantizing all of them with one scale, which it computes.
     multiply_scaled (Callable | None): Multiplies float32 inputs, quantized with the given scale and zero point; FBGEMM
         only.
     """

@@ -1,6 +1,6 @@
 """Linear-chain conditional random field in numpy: emissions → tags.
 
-It works on tag indices and arrays alone; labels and documents are in `tag_scheme` and `components`. A batch is one
+It works only on tag indices and arrays; labels and documents are in `tag_scheme` and `components`. A batch is one
 array of emissions, (n_rows, n_tags), with the sequences concatenated and without padding, and a list of their lengths.
 
 Read in this order: `reference` has the equations for one sequence; `forward_backward` and `viterbi` compute them for

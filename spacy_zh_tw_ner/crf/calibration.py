@@ -92,7 +92,7 @@ def fit_temperature(emissions: FloatsT, lengths: Sequence[int], transitions: Tra
     emissions (np.ndarray): (n_rows, n_tags) emissions of held-out data.
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
-    gold_mask (np.ndarray): (n_rows, n_tags) bool, see `log_likelihood`.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token; one if its gold tag is known.
     RETURNS (float): The temperature, from 0.05 to 20.
     """
 

@@ -82,9 +82,9 @@ class ForwardBackward:
         return outgoing
 
     def expected_counts(self, counted: BoolsT) -> FloatsT:
-        """Return the expected counts of transitions, (n_tags, n_tags), summed over the counted rows.
+        """Return the expected counts of transitions, (n_tags, n_tags), summed over the rows in `counted`.
 
-        counted (np.ndarray): (n_rows,) bool: count the transition from this row to the next.
+        counted (np.ndarray): (n_rows,) bool: whether the transition from each row to the next is counted.
         """
         left, incoming = self.outgoing(counted.astype(np.float32)), self.incoming
         if not counted.all():
@@ -98,7 +98,7 @@ class Expectations(NamedTuple):
     """Expected counts of a batch. The values of sequences that are not stable are undefined.
 
     marginals: (n_rows, n_tags) marginal probabilities. transitions: (n_tags, n_tags) expected counts of transitions,
-    summed over the counted sequences that are stable. log_z: (batch_size,) float64. stable: (batch_size,) bool.
+    summed over the stable sequences that the caller selected. log_z: (batch_size,) float64. stable: (batch_size,) bool.
     """
 
     marginals: FloatsT
@@ -138,8 +138,8 @@ def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transi
     emissions (np.ndarray): (n_rows, n_tags) float32.
     layout (Layout): Row indices of the batch.
     transitions (Transitions): Constrained transition scores.
-    counted (np.ndarray): (batch_size,) bool: count the transitions of this sequence.
-    RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of the counted ones.
+    counted (np.ndarray): (batch_size,) bool: whether the transitions of each sequence are counted.
+    RETURNS (Expectations): Marginals and log Z of all sequences; expected transitions of those selected by `counted`.
     """
     found = run_forward_backward(emissions, layout, transitions, kernels=None)
     counts = found.expected_counts((counted & found.stable)[layout.sequences])

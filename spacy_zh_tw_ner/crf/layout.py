@@ -84,7 +84,7 @@ def check_shapes(emissions: FloatsT, lengths: Sequence[int], n_tags: int) -> Non
     emissions (np.ndarray): Must be (sum of lengths, n_tags).
     lengths (Sequence[int]): Number of tokens of each sequence.
     n_tags (int): Number of tags of the transitions.
-    RAISES (SettingError): If they do not, or if there are no tags.
+    RAISES (SettingError): If the emissions have another shape, or `n_tags` is 0.
     """
     if n_tags == 0:
         raise SettingError(Errors.ZT109)

@@ -101,10 +101,10 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return the log factors, (n,), by which each step changes the probability of a path.
+        """Return log factors, (n,): factor i multiplies the probability of a path when it is extended by step i.
 
-        rows (np.ndarray): (n,) row that the step leads to.
-        before, tags (np.ndarray): (n,) tag of the row before, and tag of this row.
+        rows (np.ndarray): (n,) row to which each step leads from the previous row.
+        before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.
         """
         emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
         step: FloatsT = emitted + self._transitions.matrix[before, tags]

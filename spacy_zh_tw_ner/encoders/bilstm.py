@@ -84,7 +84,7 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document in chunks of several windows; see the hook `EncodeChunks`."""
+    """Encode a long document in chunks of several windows, or return None if the embedding has no hook `reach`."""
     embed = model.layers[0]
     hooks = hooks_of(embed)
     reach = hooks["reach"](embed) if "reach" in hooks else None
@@ -180,10 +180,10 @@ class BiLSTM(torch.nn.Module):
     def _encode(self, vectors: torch.Tensor, group: Sequence["Window"]) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode windows of similar lengths as one padded batch.
 
-        vectors (torch.Tensor): (n_tokens, width), all sequences.
+        vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
         group (Sequence[Window]): The windows.
-        RETURNS (tuple[torch.Tensor, torch.Tensor]): (n_kept,) row indices of the tokens without context, and their
-            hidden states, (n_kept, 2 * hidden).
+        RETURNS (tuple[torch.Tensor, torch.Tensor]): For those tokens of the windows that are not context: their row
+            indices in `vectors`, (n_kept,), and their hidden states, (n_kept, 2 * hidden).
         """
         firsts = torch.tensor([first for first, _, _, _ in group], device=vectors.device)
         sizes = torch.tensor([last - first for first, last, _, _ in group], device=vectors.device)

@@ -54,8 +54,8 @@ def build_char_ngram_embed_v1(
     widths (Sequence[int]): Width of the vectors of unigrams, bigrams and trigrams; 0 for none. A token has two bigrams,
         which share a table: one ends and one begins at the token.
     rows (Sequence[int]): Number of rows of each of the three tables.
-    min_count (int): Rows of bi- and trigrams that are rarer than this in the training corpus are not trained and stay
-        zero. The component counts them when it is initialized.
+    min_count (int): Smallest number of occurrences in the training corpus, counted when the component is initialized.
+        Table rows of bi- and trigrams with fewer occurrences are not trained, and stay zero.
     dropout (float): Share of the bi- and trigrams that are dropped in training.
     radical_width (int): Width of the vectors of radicals or character kinds, see `radical_row`; 0 for none.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, the concatenation of the vectors of its n-grams.
@@ -101,10 +101,10 @@ def observe(model: Tok2VecT, docs: Iterable[Doc]) -> None:
 
 
 def adopt(model: Tok2VecT, trained: Tok2VecT) -> None:
-    """Remove the mark "rare" from table rows that were trained in another model; see `Adopt`.
+    """Mark a table row as rare only if it is rare both in this corpus and in that of a trained model; see `Adopt`.
 
-    Their vectors are copied from that model, so they are used and trained, even if their n-grams are rare in this
-    corpus.
+    The caller copies the vectors of the trained model. A row that was trained there is also used and trained here, even
+    if its n-grams are rare in this corpus.
     """
     rare, learnt = model.attrs["rare"], trained.attrs["rare"]
     model.attrs["rare"] = {name: rows & learnt[name] if name in learnt else rows for name, rows in rare.items()}

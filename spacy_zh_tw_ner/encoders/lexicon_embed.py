@@ -64,7 +64,7 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
 
 
 def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) -> None:
-    """Read the word lists, convert the words to norms with the vocabulary of `X`, and draw random vectors."""
+    """Read the word lists, convert the words to norms with the vocabulary of `X`, and fill the vectors at random."""
     model.layers[0].initialize(X=X, Y=Y)
     words = [read_words(Path(path)) for path in model.attrs["lists"]]
     if X:

@@ -33,10 +33,10 @@ def is_long(doc: Doc) -> bool:
 
 
 def chunk_size(n_tokens: int) -> int:
-    """Limit the number of tokens that are encoded between two safe points.
+    """Return the number of tokens to encode before the next safe point, where the thread may do other work.
 
-    n_tokens (int): The number without a limit.
-    RETURNS (int): `n_tokens`, or CHUNK if that is less and `safe_points.is_interruptible()`.
+    n_tokens (int): The number to use if there is no other work.
+    RETURNS (int): At most CHUNK if `safe_points.is_interruptible()`; otherwise `n_tokens`.
     """
     return min(n_tokens, CHUNK) if is_interruptible() else n_tokens
 

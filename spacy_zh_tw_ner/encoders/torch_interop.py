@@ -105,7 +105,7 @@ def update_by_thinc(shim_id: int, name: str, parameter: torch.nn.Parameter, opti
 
     thinc's own shim does the same, but only for parameters on thinc's device.
 
-    shim_id (int), name (str): Key under which the optimizer stores its moments.
+    shim_id (int), name (str): Key under which the optimizer stores the moments of this parameter.
     parameter (torch.nn.Parameter): A parameter with a gradient; updated in place.
     optimizer (Optimizer): The optimizer.
     """

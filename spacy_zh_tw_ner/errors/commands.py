@@ -10,8 +10,8 @@ class CommandErrors:
         "job again to continue it, or discard that job with --force."
     )
     ZT521 = "{role} ('{path}') does not end in the suffix of a known format. Use one of {choices}."
-    ZT522 = "There is no input file {path}. Check IN."
-    ZT523 = "The Parquet file {path} cannot be read: {reason}. Copy it again, or check IN."
+    ZT522 = "There is no input file {path}. Check the path."
+    ZT523 = "The Parquet file {path} cannot be read: {reason}. Check that it is a complete Parquet file."
     ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
     ZT525 = "{path} has a column {field!r} already. Choose another name for the entities with --entities-field."
     ZT526 = (
@@ -25,12 +25,13 @@ class CommandErrors:
     ZT528 = "{setting} cannot be {value}. {remedy}"
     ZT529 = (
         "The output has {tokens:,} tokens so far, more than one .spacy file can hold ({limit:,}). Write .jsonl or "
-        ".parquet, or split IN into several files."
+        ".parquet, or split the input into several files."
     )
     ZT530 = "{what} needs {package}, which is not installed. Run `{hint}`."
     ZT532 = "Ray could not be started or reached{address}: {reason}. Check --address and RAY_AUTH_TOKEN."
     ZT533 = (
-        "--workers {workers} with --gpu needs a GPU per worker, but {gpus} were found. Leave --workers or --gpu out."
+        "--workers {workers} with --gpu needs a GPU per worker, but {gpus} were found. Give fewer --workers, or leave "
+        "--gpu out."
     )
 
     # Errors that end a command
@@ -49,7 +50,7 @@ class CommandErrors:
         "{path} exists already. It is the output of a finished job, or another file. Replace it with --force (in "
         "Python: force=True), or choose another output."
     )
-    ZT686 = "{path} contains no records, so nothing was written. Check IN."
+    ZT686 = "{path} contains no records, so nothing was written. Check that it is the right file."
     ZT687 = (
         "None of the {n:,} records of {path} could be read, so nothing was annotated. First error: {reason}. All "
         "errors are in {rejects}. Correct the records, or name another field with --text-field."

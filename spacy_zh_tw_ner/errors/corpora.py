@@ -33,8 +33,8 @@ class CorpusErrors:
     ZT221 = "Unknown unit of offsets {value!r}. Choose --offsets from {choices}."
     ZT222 = "{path} should hold the names of the tags, but is not valid JSON ({reason}). Correct or remove it."
     ZT223 = (
-        "{origin}: the tags in {field} are numbers, and no file names them. Write the names, in order, to a file in "
-        'the same folder, such as labels.json with ["O", "B-PER", …]. Searched: {tried}.'
+        "{origin}: the tags in {field} are numbers, and no file has their names. Write the names, in order, to a file "
+        'in the same folder, such as labels.json with ["O", "B-PER", …]. Searched: {tried}.'
     )
     ZT224 = "{path} is Parquet, which needs pyarrow. Run `{hint}`."
     ZT225 = "The Parquet file {path} cannot be read ({reason}). Copy or download it again."
@@ -47,16 +47,16 @@ class CorpusErrors:
     ZT231 = "--order {value!r} is not possible. Choose --order from {choices}; 'uncertain' needs --pipeline."
     ZT232 = "Unknown output format {value!r}. Choose --format from {choices}."
     ZT233 = (
-        "{path} exists already and is not replaced. It is a folder with other files, a file where this command writes "
-        "a folder, or a folder where it writes a file. Choose another output, or remove {path} first."
+        "{path} exists already, and is not what this command writes here: it is a file instead of a folder, a folder "
+        "instead of a file, or a folder with other files. Choose another output, or remove {path} first."
     )
-    ZT234 = "Nothing was written to {path}: the input holds no text. Check IN, and its format with --format."
+    ZT234 = "Nothing was written to {path}: the input holds no text. Check that it is the right file."
     ZT235 = "{format} cannot hold {reason}, as in {origin}: {text!r}. Choose --format from {able}."
 
     # Conversion
     ZT243 = (
-        "{origin}: the label {number} is a number, and no file names it. Write the names to a file in the same folder, "
-        'such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Searched: {tried}.'
+        "{origin}: the label {number} is a number, and no file has its name. Write the names of all labels to a file "
+        'in the same folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Searched: {tried}.'
     )
     ZT244 = "{path} holds several corpora: {folders}. Give one of them."
     ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."

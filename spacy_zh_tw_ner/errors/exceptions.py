@@ -19,8 +19,8 @@
         ├── MissingExtraError          an optional package is not installed; also an ImportError
         └── ServiceError               the service refuses a request, or cannot listen on its address
 
-`except ValueError` catches all of them. An OSError (file missing, no permission, disk full) of the operating system is
-not converted.
+`except ValueError` catches all of them. An OSError of the operating system (file missing, no permission, disk full) is
+raised unchanged.
 """
 
 

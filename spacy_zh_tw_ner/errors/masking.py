@@ -31,7 +31,7 @@ class MaskingErrors:
         "The map {path} has {more_or_fewer} records than {source}. Give the map and the masked file of the same run."
     )
     ZT880 = "{path}, line {line}: {problem}. Give the file that `mask` has written, unchanged."
-    ZT881 = "`{command}` cannot write {path} from {source}: OUT must end in {choices}. Choose another name."
+    ZT881 = "`{command}` cannot write {path} from {source}: the output must end in {choices}. Choose another name."
     ZT882 = "The map cannot be written to {path}: this path is {role}, or is inside it. Choose another path with --map."
 
     # Presidio

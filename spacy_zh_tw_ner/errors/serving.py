@@ -50,14 +50,14 @@ class ServiceErrors:
     )
     ZT568 = "The API key cannot be read from {path}: {reason}. Correct --api-key-file."
     ZT569 = (
-        "The API key in {source} is empty. Write a key there, or leave the option out to serve without a key to anyone."
+        "The API key in {source} is empty. Write a key to it, or remove this setting, so that no client needs a key."
     )
     ZT570 = (
         "The API key in {source} {problem}, so clients cannot send it in a header. Give one line of at most {limit} "
         "bytes."
     )
     ZT571 = (
-        "The body or line has more than {limit:,} JSON values. Send several smaller requests, or use "
+        "The request body, or a line of it, has more than {limit:,} JSON values. Send several smaller requests, or use "
         "/v1/entities/stream."
     )
     ZT573 = "Port {port} cannot be opened: {reason}. Ports below 1024 need privileges; choose another with --port."

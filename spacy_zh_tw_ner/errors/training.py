@@ -22,8 +22,8 @@ class TrainingErrors:
         "config.cfg of '{name}', or set `start_from` in [paths] to null."
     )
     ZT377 = (
-        "The component '{component}' has no encoder of its own: it listens to another component. Source that component "
-        'from the other pipeline: `[components.transformer]` with `source = "{name}"`.'
+        "The component '{component}' has no encoder, but listens to that of another component. Take that component "
+        'from the other pipeline: in the config, set `source = "{name}"` in `[components.transformer]`.'
     )
 
     # Runs and checkpoints
@@ -57,7 +57,7 @@ class TrainingErrors:
         "train a new pipeline, or the source pipeline to train further."
     )
     ZT446 = (
-        "--base {base!r} cannot be combined with --source {source!r}, whose own encoder is trained further. Leave "
+        "--base {base!r} cannot be combined with --source {source!r}, whose encoder is trained further. Leave "
         "--base out, or give --preset instead of --source."
     )
     ZT447 = (
@@ -94,7 +94,7 @@ class TrainingWarnings:
     )
     ZT923 = (
         "F was 0 in the last {n} evaluations, up to step {step}, although entities are found and the loss falls "
-        "({before:.4f} → {now:.4f}): the training data differ from the dev data. Likely causes: {hints}."
+        "({before:.4f} → {now:.4f}): what the model learns is wrong for the dev data. Likely causes: {hints}."
     )
     ZT924 = (
         "The progress of training cannot be written to {path} ({reason}). Training continues without it. Free space "
@@ -103,7 +103,7 @@ class TrainingWarnings:
     ZT925 = (
         "{path} warms up for {warmup} steps, but training.max_steps is {max_steps}: training ends before the full "
         "learning rate is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
-        '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
+        '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, which shortens the warm-up if needed.'
     )
     ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely causes: {hints}."
 

@@ -38,7 +38,7 @@ class Estimate(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Precision, recall and F of one group, and its number of gold entities."""
+    """Precision, recall and F of one group of entities, such as a label, and its number of gold entities."""
 
     p: Estimate
     r: Estimate

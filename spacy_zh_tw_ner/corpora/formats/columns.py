@@ -31,8 +31,8 @@ N_CACHED = 200_000  # distinct lines; most corpora have only a few thousand
 def split_row(line: str) -> list[str]:
     """Split a line into columns at tabs or, if there are none, at spaces.
 
-    Only ASCII spaces and tabs are separators: U+3000 and U+00A0 are text. Cells are trimmed, and a cell of spaces alone
-    becomes one space, which is a token.
+    Only ASCII spaces and tabs are separators: U+3000 and U+00A0 are text. Spaces at the ends of a cell are removed. A
+    cell that has only spaces becomes one space, which is a token.
 
     line (str): The line, without its line end.
     RETURNS (list[str]): The cells.
@@ -63,8 +63,9 @@ def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
 def is_comment(line: str, column: int | None = None) -> bool:
     """Return whether a line is a comment.
 
-    A line that begins with # but has no tag is a comment. A line with a tag is not a comment if its only cells are a
-    token such as #台灣 and the tag, or if # alone is the token.
+    A line that begins with # is a comment, except in two cases. In the first case, it has only two cells: a token that
+    begins with #, such as #台灣, and a tag. In the second case, it has a tag, one of its first two cells is the token
+    # itself, and no cell is =.
 
     line (str): The line.
     column (Optional[int]): Index of the column of the tags; None if it is unknown, for the last column.

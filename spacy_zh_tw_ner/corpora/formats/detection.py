@@ -61,7 +61,7 @@ def guess_format(path: Path, fields: FieldNames = SILENT.fields) -> str:
     """Detect the format of a file from its beginning.
 
     path (Path): The file, or a folder of `.spacy` files.
-    fields (FieldNames): Names of fields that differ from the usual ones.
+    fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
     RETURNS (str): A key of `FORMATS`.
     RAISES (UnknownFormatError): If no format fits; the message has the reason for each format.
     RAISES (CorpusError): If the file is empty, or a folder without `.spacy` files.
@@ -135,7 +135,7 @@ def _read_head(path: Path, fields: FieldNames) -> _Head:
 
 
 def _reasons(head: _Head) -> dict[str, str]:
-    """Return format → reason why a file is not in it, or "" if it may be in it. The preferred format is first."""
+    """Return, for each format, the reason why a file does not have it, or "" if it may. Preferred formats are first."""
     return {
         "spacy": "not zlib data",
         "brat": "no .ann file of the same name",
@@ -161,9 +161,9 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 
 
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
-    """Return the reason why a file is not in a JSON format, or "" if it may be in it.
+    """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    The function `why_not` returns the reason for one object. If some objects are annotated, only these are tested.
+    why_not (Callable): Returns the reason for one object. If some objects are annotated, it is called for these only.
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
@@ -266,7 +266,7 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
     line and no tags. Files in markup or with a column of tags are never unlabelled, even if they have no entities.
 
     path (Path): The file.
-    fields (FieldNames): Names of fields that differ from the usual ones.
+    fields (FieldNames): Names of fields that the user gave, for files with uncommon names.
     RETURNS (bool): True if it is unlabelled. False for an empty or damaged file; the reader of its format reports this.
     """
     try:

@@ -133,7 +133,7 @@ def _place(
     tokens (Sequence[str]): The tokens, without tokenizer markers such as "##".
     blanks (Sequence[Optional[bool]]): For each token, whether a space precedes it; see `tags.join_tokens`.
     row (_Row): The object.
-    fields (FieldNames): `text` is the name of the field of the text, or None for the usual names.
+    fields (FieldNames): `text` is the name of the field of the text, or None to search for common names.
     RETURNS (tuple[str, list[tuple[int, int]]]): The text, and start and end of each token in characters.
     RAISES (NotUsable): If the tokens do not match the text.
     """

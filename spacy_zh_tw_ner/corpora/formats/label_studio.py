@@ -120,9 +120,10 @@ def _task(data: dict[str, Any]) -> dict[str, Any]:
 def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: FieldNames, fields: Counter[str]) -> str:
     """Return the name of the field that holds the annotated text. The export does not state it.
 
-    If `names` has no name, a field named "text" is returned, unless the regions refer to another field in `to_name`.
-    Otherwise, it is the field to which most regions refer, or else the field that contains most of their texts, or
-    else the field that was the text of most earlier tasks, or else a field with a usual name.
+    The name that the user gave is returned, if any. Otherwise, it is the first of these fields that exists: "text",
+    unless the regions refer only to other fields in `to_name`; the field to which most regions refer; the field that
+    contains the texts of most regions; the field that was the text of most earlier tasks; the first of `TEXT_FIELDS`;
+    the only field with a string.
 
     data (dict): The fields of the task.
     regions (list[dict]): The regions of the task.

@@ -39,7 +39,7 @@ def parse_line(line: str, *, origin: str = "line") -> tuple[str, list[Entity]]:
     line (str): The sentence.
     origin (str): File and line, for messages.
     RETURNS (tuple[str, list[Entity]]): The plain text, and its entities.
-    RAISES (CorpusError): If an entity is unclosed, unopened, nested or empty.
+    RAISES (CorpusError): If an entity has no opening or closing bracket, is inside another entity, or is empty.
     """
     text: list[str] = []
     entities: list[Entity] = []
