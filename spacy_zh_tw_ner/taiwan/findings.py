@@ -183,10 +183,12 @@ def find_column_context(view: str, start: int) -> Context | None:
 
 
 def _context_before(view: str, start: int, *, same_sentence: bool = True) -> Context:
-    """Return the last context word before a number; a strong word before a weak one wins unless its label is `OTHER`.
+    """Return the context word that is nearest before a number, or `NO_CONTEXT`.
 
-    same_sentence (bool): Search `CHARS_BEFORE` characters of the same sentence, or else `CHARS_BEFORE_SENTENCE` across
-        sentences.
+    A strong word takes precedence over a weak word that is nearer, unless the label of the strong word is `OTHER`.
+
+    same_sentence (bool): True to search the `CHARS_BEFORE` characters before the number, within its sentence. False to
+        search the `CHARS_BEFORE_SENTENCE` characters before the number, whatever sentence they are in.
     """
     before = view[max(0, start - (CHARS_BEFORE if same_sentence else CHARS_BEFORE_SENTENCE)) : start]
     if same_sentence:

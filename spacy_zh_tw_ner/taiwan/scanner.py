@@ -54,7 +54,10 @@ def find_candidates(text: str, *, labels: Collection[str] | None = None) -> Iter
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
-    """Return findings as input for interval scheduling, weighted so that a whole address outweighs a number in it."""
+    """Return findings as segments for interval scheduling, with their indices in `found` as kinds.
+
+    The weight is score × length, so that a whole address outweighs a number in it.
+    """
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 
 

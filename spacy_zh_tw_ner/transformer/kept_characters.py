@@ -1,4 +1,4 @@
-"""Note in the files of a trimmed tokenizer: the characters of which it has the wordpieces."""
+"""Read and write the list of characters whose wordpieces a trimmed tokenizer has, in its tokenizer_config.json."""
 
 import re
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,10 +19,11 @@ ALL = np.ones(N_CODE_POINTS, bool)
 
 
 def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
-    """Read the note.
+    """Return the characters whose wordpieces were kept when a tokenizer was trimmed.
 
-    RETURNS (Optional[MaskT]): Whether each code point was kept; None if the tokenizer is not trimmed.
-    RAISES (UnreadableFileError): If the note is damaged.
+    tokenizer (PreTrainedTokenizerBase): Any tokenizer.
+    RETURNS (Optional[MaskT]): (0x110000,) whether each code point was kept; None if the tokenizer was not trimmed.
+    RAISES (UnreadableFileError): If the list of characters in tokenizer_config.json is damaged.
     """
     note = tokenizer.init_kwargs.get(NOTE)
     if note is None:
@@ -40,7 +41,10 @@ def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
 
 
 def note_of(characters: MaskT) -> str:
-    """Write the note, as "20-7E 4E00-9FFF"."""
+    """Return kept characters as text: ranges of hexadecimal code points, such as "20-7E 4E00-9FFF".
+
+    characters (MaskT): (0x110000,) whether each code point was kept.
+    """
     # (2 n,) first code point of each range, and the one after its last
     edges = np.flatnonzero(np.diff(characters, prepend=False, append=False)).tolist()
     pairs = zip(edges[::2], edges[1::2], strict=True)

@@ -115,7 +115,10 @@ class BackboneShim(Shim):
         self._optimizer = self._scaler = None
 
     def use_lookup(self, lookup: int) -> None:
-        """Use the rules of an earlier version for wordpieces, see `settings.LOOKUP`."""
+        """Split tokens into wordpieces by the rules of an earlier version.
+
+        lookup (int): Version of the rules, see `settings.LOOKUP`.
+        """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)
             self._table = WordpieceTable(self.table.tokenizer, self.max_wordpieces, lookup)
