@@ -212,7 +212,10 @@ def _nearest(platforms: list[Platform], place: int) -> Platform | None:
 
 
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
-    """Return a finding for a handle (a name with "@"). PTT has no handles: after a word for PTT, it is a SOCIAL."""
+    """Return a finding for a handle (a name with "@").
+
+    PTT has no handles, so a handle after a word for PTT gets the label SOCIAL.
+    """
     begin, stop = match.start(), match.start() + len(match[0].rstrip(".-"))
     if platform is not None:
         label = "SOCIAL" if platform.label == "PTT_ID" else platform.label

@@ -57,9 +57,10 @@ def is_national_id(text: str) -> bool:
 def is_resident_id(text: str) -> bool:
     """Return whether a text is a unified identification number of a foreign or stateless resident (統一證號).
 
-    Since 2021-01-02: one letter, 8 or 9, seven digits and a check digit. Before: two letters, of which the second is A
-    to D, seven digits and a check digit. The check digit is that of `is_national_id`. Each letter stands for a number
-    of two digits (A is 10); the second letter is replaced by the last digit of its number, A by 0 and B by 1.
+    Numbers issued since 2021-01-02 have one letter, 8 or 9, seven digits and a check digit. Older numbers have two
+    letters (the second is A to D), seven digits and a check digit. The check digit is computed as in `is_national_id`,
+    in which a letter stands for a number of two digits. Of the second letter, only the last digit of this number is
+    used: 0 for A, 1 for B.
     Source: 內政部移民署 "外來人口統一證號" (National Immigration Agency).
     """
     number = compact(text)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BaseModelError, Errors
-from .kept_characters import ALL, NOTE, MaskT, kept_characters, note_of
+from .kept_characters import ALL, CHARACTERS_KEY, MaskT, character_ranges, kept_characters
 from .saved_parts import packed_tokenizer, tokenizer_files
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def trim_tokenizer(
     kept (IdsT): (n_wordpieces,) ids of the wordpieces to keep, in ascending order.
     characters (Optional[MaskT]): (0x110000,) whether `kept` has the wordpieces of a code point; None for all.
     RETURNS (PreTrainedTokenizerBase): The copy. Its tokenizer_config.json lists `characters`, see `kept_characters`.
-    RAISES (BaseModelError): If the tokenizer has another model than WordPiece, WordLevel, Unigram or BPE.
+    RAISES (BaseModelError): If the tokenizer's model is not WordPiece, WordLevel, Unigram, or BPE without affixes.
     """
     files = {name: data for name, data in tokenizer_files(tokenizer).items() if name in FILES}
     new_ids = {old: new for new, old in enumerate(kept.tolist())}
@@ -55,7 +55,9 @@ def trim_tokenizer(
     added = settings.get("added_tokens_decoder", {}).items()
     settings["added_tokens_decoder"] = {str(new_ids[int(old)]): token for old, token in added if int(old) in new_ids}
     before = kept_characters(tokenizer)
-    settings[NOTE] = note_of((ALL if characters is None else characters) & (ALL if before is None else before))
+    settings[CHARACTERS_KEY] = character_ranges(
+        (ALL if characters is None else characters) & (ALL if before is None else before)
+    )
     files |= {"tokenizer.json": _encode(backend), "tokenizer_config.json": _encode(settings)}
     return packed_tokenizer(files)
 

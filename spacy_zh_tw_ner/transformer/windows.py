@@ -92,7 +92,7 @@ class WindowedDocs(NamedTuple):
         return len(self.before) - 1
 
     def chunks(self, n_tokens: int) -> "Iterator[WindowedDocs]":
-        """Split the windows into chunks in which the own tokens of the windows are about `n_tokens`.
+        """Split the windows into chunks. The windows of one chunk have about `n_tokens` own tokens in total.
 
         YIELDS (WindowedDocs): A chunk, in which the indices of tokens begin at 0.
         """
