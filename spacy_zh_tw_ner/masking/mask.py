@@ -91,10 +91,10 @@ class Masker:
         return _TextMasker(self.policy, self._key, text, entities).run()
 
     def replacer(self) -> Replacer:
-        """Return a callable that replaces single entities, without the text around them.
+        """Return a callable that replaces single entities, given without the text around them.
 
-        It has the policy and the key of this object, so its pseudonyms and hashes are the same. It numbers placeholders
-        from 1.
+        It has the policy and the key of this masker, so its pseudonyms and hashes are those of the masker. Its
+        placeholders are numbered from 1.
         """
         return Replacer(self.policy, self._key)
 

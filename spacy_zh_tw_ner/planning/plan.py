@@ -140,7 +140,7 @@ def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
     """Estimate the memory of a batch that is split into the largest micro-batches that fit.
 
-    recipe (Recipe): Model, batch and optimizer; the batch does not fit as a whole.
+    recipe (Recipe): Model, batch and optimizer. The batch as a whole must not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.

@@ -117,9 +117,9 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
     Sources: the account rules of LINE (4 to 20 characters) and of PTT (2 to 12 letters and digits).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
-    YIELDS (Finding): Accounts; the same one may be found by several rules.
+    YIELDS (Finding): Accounts. An account that several rules find is yielded several times.
     """
     for match in AUTHOR.finditer(view, max(0, start - 4), end):
         yield Finding(*match.span("author"), "PTT_ID", 0.85, "author")
@@ -150,7 +150,7 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find passwords, keys, tokens, PINs and door codes in one ASCII stretch, but no one-time codes (驗證碼).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): SECRET; findings may overlap.
     """
@@ -171,7 +171,7 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
 def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator[Finding]:
     """Yield a finding for the value after a word such as 密碼, if the value looks like a secret.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     word (re.Match[str]): The match of SECRET_WORD.
     start (int): Start of the ASCII stretch. A value that begins before it was found in an earlier stretch.
     """
@@ -250,7 +250,7 @@ def _account_after_platform(view: str, match: "re.Match[str]", platform: Platfor
     Words and signs of GAP, such as ID and 是, may be between them. If there are other words, the account is only found
     if it contains a sign such as "_", and its score is lower.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     match (re.Match[str]): The match of ACCOUNT.
     platform (Platform): The last word for a platform before the account.
     """

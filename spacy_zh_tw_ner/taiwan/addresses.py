@@ -67,7 +67,7 @@ MEDICAL_PROFESSIONS = frozenset(
 def find_address(view: str, place: int) -> Finding | None:
     """Find the address around 路, 街 or 大道, or the house number or medical license that ends with 號.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 路, 街, 道 or 號.
     RETURNS (Optional[Finding]): An ADDRESS from the postal code to the room, a MEDICAL_LICENSE, or None.
     """
@@ -90,7 +90,7 @@ def find_address(view: str, place: int) -> Finding | None:
 def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find addresses as the post office writes them in English, such as No. 180, Minquan E. Rd., Taipei City 105.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of an ASCII stretch (a sequence of ASCII characters).
     YIELDS (Finding): ADDRESS.
     """
@@ -186,7 +186,7 @@ def _division_start(view: str, end: int) -> int | None:
 def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, ...]) -> int | None:
     """Return the start of a name that ends at position `end`, or None.
 
-    names (frozenset[str]): The names after `fold_place`.
+    names (frozenset[str]): The names as `fold_place` returns them.
     lengths (tuple[int, ...]): Numbers of characters of the names, in the order in which they are tried.
     """
     for length in lengths:

@@ -60,7 +60,7 @@ DATE_IN_ROW = re.compile("[0-9][/.年][0-9]")
 def find_year(view: str, place: int) -> Finding | None:
     """Find a date with a year, such as 民國75年3月2日, or a year alone.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 年.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -84,7 +84,7 @@ def find_year(view: str, place: int) -> Finding | None:
 def find_lunar(view: str, place: int) -> Finding | None:
     """Find a lunar date without a year, such as 農曆三月初三.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 曆.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -95,7 +95,7 @@ def find_lunar(view: str, place: int) -> Finding | None:
 def find_month_and_day(view: str, place: int) -> Finding | None:
     """Find a date without a year, such as 5月12日, or, after a word for birthdays, 生日3月2.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 月.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -119,7 +119,7 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) 
     A BIRTHDAY has a word such as 生日 nearby, is in a table column of birthdays, or is next to a person's sex, age or
     national identification number.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     begin (int), stop (int): The span of the date.
     score (float): The score if it is a DATE. A BIRTHDAY has 0.95 with a word such as 生日, and 0.85 otherwise.
     rule (str): The name of the rule.

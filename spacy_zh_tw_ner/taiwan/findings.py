@@ -129,7 +129,7 @@ def find_context(view: str, start: int, end: int, cache: dict[int, Context] | No
     The places are searched in this order: the same sentence before the number, the characters just after it, the header
     of its table column, and the sentence before (for `LABELS_FROM_EARLIER_SENTENCE` only, as a weak word).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the number.
     cache (Optional[dict[int, Context]]): Contexts before numbers, by the start of the number. The function adds to it,
         because numbers that begin at the same place share the words before them.
@@ -160,7 +160,7 @@ def find_column_context(view: str, start: int) -> Context | None:
 
     The header is the nearest line above, within `MAX_TABLE` characters, without digits and with a cell in this column.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int): Position of the value.
     RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the header cell has none; None if there is no such table.
     """

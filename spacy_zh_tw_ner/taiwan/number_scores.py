@@ -42,7 +42,7 @@ COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9
 class Number(NamedTuple):
     """A number in a text.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     begin, stop (int): The span of the number; `stop` is exclusive.
     digits (str): Its letters (upper case) and digits, without separators.
     """

@@ -84,7 +84,7 @@ PERIOD_AFTER = re.compile(r"- ?[0-9]{1,4}/[0-9]")
 def find_numeric_dates(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find dates in digits or in English in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch.
     YIELDS (Finding): DATE and BIRTHDAY; findings may overlap.
     """

@@ -62,7 +62,7 @@ def _segments(found: list[Finding]) -> list[Segment]:
 
 
 def _find_all(view: str) -> Iterator[Finding]:
-    """Yield the findings of all labels in a text after `fold_widths`."""
+    """Yield the findings of all labels in a text, as `fold_widths` returns it."""
     address_end = 0
     for match in ANCHORS.finditer(view):
         start, end = match.span()

@@ -37,7 +37,7 @@ def find_texts(view: str, start: int, end: int) -> Iterator[Finding]:
     Sources: RFC 5321 and 5322 (EMAIL), RFC 3986 (URL), RFC 791 and 4291 (IP); the token prefixes that OpenAI, GitHub,
     GitLab, AWS, Google, Slack and Hugging Face publish, RFC 7519 (JWT) and RFC 7468 (private keys).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the sequence.
     YIELDS (Finding): In no particular order; findings may overlap.
     """

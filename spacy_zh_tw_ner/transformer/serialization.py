@@ -60,7 +60,7 @@ Parts: TypeAlias = dict[str, Any]
 def pack(
     backbone: Backbone, tokenizer: "PreTrainedTokenizerBase", *, save: str = "full", save_dtype: str | None = None
 ) -> Parts:
-    """Convert a backbone to a dictionary of parts that msgpack can store. The backbone is not changed.
+    """Convert a backbone and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
 
     save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None

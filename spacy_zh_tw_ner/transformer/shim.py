@@ -43,7 +43,7 @@ class BackboneShim(Shim):
 
     settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
     save (str), save_dtype (Optional[str]): Format in which `to_bytes` saves the weights; see `serialization.pack`.
-    max_wordpieces (int): Most wordpieces of one token.
+    max_wordpieces (int): Most wordpieces of one token; further ones are dropped.
     """
 
     def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_wordpieces: int) -> None:

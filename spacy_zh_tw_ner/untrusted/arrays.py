@@ -34,7 +34,8 @@ MOST_DIMENSIONS = 16
 class Entry(NamedTuple):
     """A tensor in a safetensors file.
 
-    dtype: A key of ITEM_SIZES. shape: The shape. start: Offset of its first byte in the file.
+    dtype: Type of the numbers, a key of ITEM_SIZES. shape: Size of each dimension. start: Offset of the first byte in
+    the file.
     """
 
     dtype: str
