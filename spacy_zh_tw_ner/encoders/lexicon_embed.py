@@ -47,9 +47,12 @@ def build_lexicon_embed_v1(embed: Tok2VecT, lists: Sequence[str], width: int = 4
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token, `width` wider than that of `embed`.
     RAISES (ZhTwNerError): For an empty `lists`, a width below 1, or an embedding without a fixed width.
     """
-    if isinstance(lists, str) or not lists or width < 1 or not embed.has_dim("nO"):
-        known = bool(embed.has_dim("nO"))
-        raise SettingError(Errors.ZT559.format(lists=lists, width=width, embed=embed.name, known=known))
+    if isinstance(lists, str) or not lists:
+        raise SettingError(Errors.ZT559.format(lists=lists))
+    if width < 1:
+        raise SettingError(Errors.ZT553.format(width=width))
+    if not embed.has_dim("nO"):
+        raise SettingError(Errors.ZT554.format(embed=embed.name))
     hooks: EncoderHooks = {"reach": reach, "check": check}
     model: Tok2VecT = Model(
         "lexicon_embed",

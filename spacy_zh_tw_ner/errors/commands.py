@@ -11,7 +11,10 @@ class CommandErrors:
     )
     ZT521 = "{role} ('{path}') does not end in the suffix of a known format. Use one of {choices}."
     ZT522 = "There is no input file {path}. Check the path."
-    ZT523 = "The Parquet file {path} cannot be read: {reason}. Check that it is a complete Parquet file."
+    ZT523 = (
+        "The Parquet file {path} cannot be read: {reason}. The file is damaged, or is not in the Parquet format. Copy "
+        "it again, or give another input file."
+    )
     ZT524 = "{path} has no column {field!r} of strings. It has: {columns}. Name one with --text-field."
     ZT525 = "{path} has a column {field!r} already. Choose another name for the entities with --entities-field."
     ZT526 = (

@@ -192,6 +192,13 @@ class EncoderErrors:
     )
 
     # Word lists
+    ZT553 = (
+        "`width` of LexiconEmbed must be 1 or more (got {width}). Set the size of the vectors for words, such as 48."
+    )
+    ZT554 = (
+        "`embed` of LexiconEmbed must be an embedding whose output width is set, but that of {embed!r} is not. Use "
+        "CharNgramEmbed.v1, or another embedding that sets its width when it is built."
+    )
     ZT556 = (
         "The word list {path} cannot be read: {reason}. Check `lists` of LexiconEmbed; paths are relative to the "
         "working directory."
@@ -202,8 +209,8 @@ class EncoderErrors:
         "remove the file from `lists` of LexiconEmbed."
     )
     ZT559 = (
-        'LexiconEmbed needs a list of at least one file, such as ["words.txt"], a width of 1 or more, and an embedding '
-        "of fixed width (got lists={lists!r} and width={width}; the width of '{embed}' is fixed: {known})."
+        '`lists` of LexiconEmbed must be a list of one or more files, such as ["words.txt"] (got {lists!r}). Give at '
+        "least one file with one word per line."
     )
 
     # Separate files of large weights
@@ -220,8 +227,9 @@ class EncoderWarnings:
 
     # Trimmed vocabularies
     ZT256 = (
-        "The vocabulary was trimmed, and has no wordpiece of {text!r} ({codes}): it reads as unknown, as do all other "
-        "characters that were not kept. Train on a base model that was trimmed with these characters, or not at all."
+        "The vocabulary of the base model was trimmed to some characters and has no wordpiece for {text!r} ({codes}). "
+        "The model treats all characters that were not kept as the same unknown character. Train the pipeline again on "
+        "a base model that keeps these characters, or on one that was not trimmed."
     )
 
     # Precision and memory

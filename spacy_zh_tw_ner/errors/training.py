@@ -102,8 +102,9 @@ class TrainingWarnings:
     )
     ZT925 = (
         "{path} warms up for {warmup} steps, but training.max_steps is {max_steps}: training ends before the full "
-        "learning rate is reached, and learns little or nothing. Set a smaller warmup_steps, or @schedules = "
-        '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, which shortens the warm-up if needed.'
+        "learning rate is reached, and the model learns little or nothing. Set a smaller warmup_steps. Or set "
+        '@schedules = "spacy-zh-tw-ner.linear.v1" and total_steps = ${{training.max_steps}}: the warm-up is then '
+        "at most a tenth of the run."
     )
     ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely causes: {hints}."
 

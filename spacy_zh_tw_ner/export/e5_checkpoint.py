@@ -79,7 +79,11 @@ def _config(file: E5File) -> Any:
 
 
 def _tokenizer(file: E5File) -> "PreTrainedTokenizerFast":
-    """Build the tokenizer: NFKC, runs of spaces as one, "▁" before each word, and the most probable wordpieces."""
+    """Build the tokenizer of an encoder file.
+
+    It applies NFKC, replaces several spaces by one, puts "▁" before each word, and splits words into the sequence of
+    wordpieces that is most probable (Unigram).
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

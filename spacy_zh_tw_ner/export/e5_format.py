@@ -3,14 +3,16 @@
 All numbers are little-endian:
 
     "E5S1", version      uint32, 1
-    sizes                7 × int32, float32, int32: see `E5Sizes`
+    sizes                7 × int32 and a float32, see `E5Sizes`; int32 weights in a block, 32
     special ids          int32 number of wordpieces, 4 × int32: see `SpecialIds`
-    wordpieces           uint64 bytes of text; a uint32 offset each, and one at the end; a float32 score each; the text
-    characters           int32 number, uint32 bytes, and a map that NFKC replaces here
-    directory            int32 number; per tensor uint16 length of the name, name, uint8 kind, uint32 weights,
-                         uint64 first byte in the file, uint64 bytes
-    tensors              float32, or Q4_0 of ggml: blocks of 32 weights as a float16 scale and 16 bytes, of which byte i
-                         holds weight i in its low and weight i + 16 in its high half, each plus 8
+    wordpieces           uint64 bytes of the text; the uint32 offset of each wordpiece in the text, and the end of the
+                         last one; the float32 score of each wordpiece; the text
+    characters           int32 number of entries, uint32 bytes, and a map of characters. It is not used: the tokenizer
+                         that is written applies NFKC instead
+    directory            int32 number of tensors; for each tensor: uint16 length of the name, name, uint8 kind, uint32
+                         number of weights, uint64 offset in the file, uint64 bytes
+    tensors              float32, or Q4_0 of ggml: blocks of 32 weights as a float16 scale and 16 bytes. The low half of
+                         byte i holds weight i plus 8, and the high half weight i + 16 plus 8
 """
 
 import math
@@ -39,9 +41,10 @@ MOST_WORDPIECES, MOST_TENSORS, LONGEST_NAME, LONGEST_WORDPIECE = 2**22, 10_000, 
 class E5Sizes(NamedTuple):
     """Sizes of a BERT.
 
-    hidden: Width of the hidden states. layers, heads: Numbers of them. inner: Width inside the feed-forward layers.
-    rows: Rows of the word embeddings, of which the first have a wordpiece. positions, types: Rows of the other
-    embeddings. epsilon: Of LayerNorm.
+    hidden: Width of the hidden states. layers: Number of layers. heads: Number of attention heads.
+    inner: Width inside the feed-forward layers. rows: Rows of the word embeddings. The first ones are those of the
+    wordpieces, and the others are padding. positions: Rows of the position embeddings.
+    types: Rows of the token type embeddings. epsilon: The epsilon of LayerNorm.
     """
 
     hidden: int
@@ -55,7 +58,7 @@ class E5Sizes(NamedTuple):
 
 
 class SpecialIds(NamedTuple):
-    """Ids of special wordpieces: begin and end of a text, padding, and unknown characters."""
+    """Ids of the special wordpieces for the beginning and the end of a text, padding, and unknown characters."""
 
     bos: int
     eos: int
@@ -71,7 +74,7 @@ class _Tensor(NamedTuple):
 
 
 class E5File:
-    """An encoder file, with everything but its weights checked and read.
+    """An encoder file. Its sizes and vocabulary are read and checked at once, and its weights by `weights`.
 
     path (Path): The file.
     RAISES (UnreadableFileError): If it is damaged, or of another format or version.
@@ -100,8 +103,9 @@ class E5File:
 
         name (str): Its name in the file.
         shape (int): Its dimensions.
-        RETURNS (FloatsT): Of this shape; a new array.
-        RAISES (UnreadableFileError): If there is no such tensor, its size differs, or a number is not finite.
+        RETURNS (FloatsT): A new array of this shape.
+        RAISES (UnreadableFileError): If there is no such tensor, it has another number of weights, or a weight is not
+            finite.
         """
         with reading(self.path):
             count = math.prod(shape)
@@ -120,10 +124,10 @@ class E5File:
 
 
 def dequantize(data: BytesT) -> FloatsT:
-    """Return the weights of blocks of Q4_0.
+    """Convert weights from the 4-bit format Q4_0 to float32.
 
-    data (BytesT): (18 × n_blocks,) a float16 scale and 16 bytes with two weights each, per block.
-    RETURNS (FloatsT): (32 × n_blocks,).
+    data (BytesT): (18 × n_blocks,) blocks of a float16 scale and 16 bytes with two weights each.
+    RETURNS (FloatsT): (32 × n_blocks,) the weights.
     """
     blocks = data.reshape(-1, BLOCK_BYTES)
     found = np.empty((len(blocks), BLOCK), np.float32)
@@ -138,7 +142,7 @@ def dequantize(data: BytesT) -> FloatsT:
 
 
 class _Cursor:
-    """Read numbers and arrays one after another, each only if the file has room for it."""
+    """Reads numbers and arrays one after another, after checking that the file does not end before them."""
 
     def __init__(self, data: BytesT, at: int) -> None:
         self.data, self.at = data, at

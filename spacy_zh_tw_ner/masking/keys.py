@@ -21,8 +21,8 @@ def read_key(path: Path) -> bytes:
 
     path (Path): The key file.
     RETURNS (bytes): The key.
-    RAISES (UsageError): If the file cannot be read, the key is empty or has fewer than 16 or more than 4,096 bytes, or,
-        except on Windows, users other than the owner and the group of the file can read or write it.
+    RAISES (UsageError): If the file cannot be read, or the key does not have 16 to 4,096 bytes. Except on Windows, also
+        if users other than the owner and the group of the file have access to it.
     """
     try:
         with path.open("rb") as file:
@@ -48,7 +48,7 @@ def hash_of(key: bytes, label: str, identity: str) -> str:
 
     key (bytes): The key.
     label (str): The label of the entity.
-    identity (str): Its text after `surfaces.identity`.
+    identity (str): The text that `surfaces.identity` returns for the entity.
     RETURNS (str): 16 hexadecimal digits.
     """
     return _digest(key, "hash", label, identity).hex()[:HASH_DIGITS]
@@ -64,8 +64,8 @@ class KeyedChoices:
 
     key (bytes): The key.
     label (str): The label of the entity.
-    identity (str): Its text after `surfaces.identity`.
-    attempt (int): Number of the pseudonym to try, from 0; each one has another sequence.
+    identity (str): The text that `surfaces.identity` returns for the entity.
+    attempt (int): Number of the attempt to make a pseudonym, from 0. Each attempt has another sequence of choices.
     """
 
     def __init__(self, key: bytes, label: str, identity: str, attempt: int = 0) -> None:

@@ -1,7 +1,7 @@
 """Maps with the original texts of masked entities: write and read map files, and restore masked texts.
 
-A map has the SHA-256 of its masked text, so that it is applied to no other one. Map files are JSON Lines: a header, and
-one line for each text. Only their owner can read them.
+A map has the SHA-256 of its masked text: `unmask` refuses any other text. Map files are JSON Lines: a header, and one
+line for each text. Only their owner can read them.
 """
 
 import json
@@ -76,10 +76,11 @@ def write_maps(path: Path, maps: Iterable[MaskMap]) -> None:
 
 
 def write_map_lines(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write the header of a map file, and let a function write its lines; see `write_maps`.
+    """Write a map file that only its owner can read, whose lines a function writes.
 
-    path (Path): The file.
-    write (Callable[[IO[bytes]], object]): Writes the lines, as `MaskMap.to_line` returns them, to the open file.
+    path (Path): The file, which is replaced if it exists.
+    write (Callable[[IO[bytes]], object]): Called with the open file, after the header was written. It writes the lines
+        that `MaskMap.to_line` returns.
     """
 
     def write_all(file: IO[bytes]) -> None:

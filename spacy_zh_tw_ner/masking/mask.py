@@ -49,7 +49,8 @@ class Masked(NamedTuple):
 
     text (str): The masked text.
     replacements (tuple[Replacement, ...]): All replaced entities, in the order of the text.
-    entities (tuple[Found, ...]): Entities with offsets in the masked text: the replaced and the kept ones.
+    entities (tuple[Found, ...]): Entities with offsets in the masked text: all replaced ones, and the kept ones in
+        which no text was replaced.
     map (MaskMap): The originals of reversible replacements. Store it apart from the masked text.
     """
 
@@ -79,7 +80,9 @@ class Masker:
         return self.mask_text(doc.text, found)
 
     def mask_text(self, text: str, entities: Iterable[Found]) -> Masked:
-        """Mask the entities of a text, and all other occurrences of their texts (of two characters or more).
+        """Mask the entities of a text.
+
+        If the text of a masked entity has two characters or more, its other occurrences are masked as well.
 
         text (str): The text.
         entities (Iterable[Found]): Entities. Overlapping ones are masked as one, with the label of the first.
@@ -88,10 +91,10 @@ class Masker:
         return _TextMasker(self.policy, self._key, text, entities).run()
 
     def replacer(self) -> Replacer:
-        """Return a callable that replaces single entities, without the text around them.
+        """Return a callable that replaces single entities, given without the text around them.
 
-        It has the policy and the key of this object, so its pseudonyms and hashes are the same. It numbers placeholders
-        from 1.
+        It has the policy and the key of this masker, so its pseudonyms and hashes are those of the masker. Its
+        placeholders are numbered from 1.
         """
         return Replacer(self.policy, self._key)
 
@@ -134,7 +137,11 @@ class _TextMasker:
         self.replacer = Replacer(policy, key, is_exposing=self.index.occurs)
 
     def run(self) -> Masked:
-        """Mask the text. Pseudonyms and generalised values that would spell a masked text become placeholders."""
+        """Return the masked text.
+
+        A placeholder replaces each pseudonym and generalised value that would make the text of a masked entity appear
+        in the result.
+        """
         made = [self.replacer(span.label, self.text[span.start : span.end]) for span in self.spans]
         text, places = self._join(made)
         for replaces_all in (False, False, True):
@@ -159,12 +166,12 @@ class _TextMasker:
         return Masked(text, replacements, entities, MaskMap(digest_of(text), originals))
 
     def _is_kept(self, ent: Found) -> bool:
-        """Return whether an entity stays as it is, by "keep", or because it has no more general form (臺北市)."""
+        """Return whether an entity is not changed: its action is "keep", or generalising it has no effect (臺北市)."""
         action, surface = self.policy.action(ent.label), self.text[ent.start : ent.end]
         return action == KEEP or (action == "generalise" and generalise(ent.label, surface) == surface)
 
     def _with_repetitions(self, spans: list[Found], labels: dict[str, str]) -> list[Found]:
-        """Add the other occurrences of masked texts, which are no entities or are inside of kept ones.
+        """Add the places where the text of a masked entity occurs again, outside of all entities or in a kept one.
 
         spans (list[Found]): Entities to mask, in the order of the text.
         labels (dict[str, str]): Text of a masked entity → its label.
@@ -193,11 +200,14 @@ class _TextMasker:
         return "".join([*parts, self.text[last:]]), places
 
     def _exposed(self, text: str, made: list[tuple[str, str]], places: list[tuple[int, int]]) -> list[int]:
-        """Find pseudonyms and generalised values that, with the text around them, spell a masked text again.
+        """Find pseudonyms and generalised values because of which the text of a masked entity occurs in the result.
+
+        Such an occurrence may include the text around the value.
 
         text (str): The masked text.
-        made (list[tuple[str, str]]), places (list[tuple[int, int]]): See `_join`.
-        RETURNS (list[int]): Indices of the spans.
+        made (list[tuple[str, str]]): Action and new text of each span.
+        places (list[tuple[int, int]]): Start and end of each new text in the masked text.
+        RETURNS (list[int]): Indices of these values in `made`.
         """
         if all(action not in VALUES for action, _ in made):
             return []
@@ -213,7 +223,7 @@ class _TextMasker:
         return sorted(j for j in found if made[j][0] in VALUES)
 
     def _entities(self, replacements: tuple[Replacement, ...]) -> tuple[Found, ...]:
-        """Return the entities with offsets in the masked text, without kept ones that contain a replacement."""
+        """Return the entities with offsets in the masked text: replaced ones, and kept ones without a replacement."""
         scores = {(span.start, span.end): span.score for span in self.spans}
         found = [Found(r.masked_start, r.masked_end, r.label, scores[r.start, r.end]) for r in replacements]
         i, shift = 0, 0

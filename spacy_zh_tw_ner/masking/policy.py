@@ -24,7 +24,8 @@ class MaskingPolicy:
     default (Optional[str]): Action for labels that `labels` does not have. None replaces those of personal data (see
         `labels.PERSONAL`) and keeps the others.
     placeholders (Mapping[str, str]): Label → name in placeholders (姓名 in 〔姓名1〕), in place of the usual name.
-    custom_labels (tuple[str, ...]): Labels of your own pipeline that `labels` and `placeholders` use.
+    custom_labels (tuple[str, ...]): Labels of a pipeline that this package does not have. `labels` and `placeholders`
+        accept them, and refuse all other unknown labels.
     origin (str): Name of the policy in error messages.
     RAISES (UsageError): For an unknown action or label, a label that cannot be generalised, and a placeholder that is
         too long or not printable.
@@ -129,7 +130,7 @@ def make_policy(settings: Mapping[str, Any], *, origin: str = "The policy") -> M
     settings (Mapping[str, Any]): The keys of `MaskingPolicy`, except `origin`.
     origin (str): Name of the policy in error messages.
     RETURNS (MaskingPolicy): The policy.
-    RAISES (UsageError): For an unknown key, action or label, or a value of another type.
+    RAISES (UsageError): For an unknown key, action or label, or a value of the wrong type.
     """
     for key in settings:
         if key not in KEYS:

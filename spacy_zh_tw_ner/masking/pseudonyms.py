@@ -29,7 +29,8 @@ def pseudonym(label: str, surface: str, choices: KeyedChoices) -> str | None:
     label (str): Its label.
     surface (str): Its text.
     choices (KeyedChoices): Source of the choices, which a key and the entity determine.
-    RETURNS (Optional[str]): None if the label has no function in MAKERS, and the text no form of letters and digits.
+    RETURNS (Optional[str]): The pseudonym. For a label without a function in MAKERS, it has other letters and digits
+        in the form of the text, and is None if the text has other characters, such as Chinese ones.
     """
     make = MAKERS.get(label)
     if make is not None:
@@ -59,7 +60,7 @@ def _address(surface: str, choices: KeyedChoices) -> str:
 
 
 def _date(surface: str, choices: KeyedChoices) -> str:
-    """Return a date between 1951 and 2010 in the form of the original: 民國, with 年月日, or ISO 8601."""
+    """Return a date between 1951 and 2010, written like the original: with 民國, with 年月日, or in ISO 8601."""
     year, month, day = 40 + choices.below(60), 1 + choices.below(12), 1 + choices.below(28)
     if "民國" in surface:
         return f"民國{year}年{month}月{day}日"
@@ -90,7 +91,10 @@ def _account(surface: str, choices: KeyedChoices) -> str:
 
 
 def _phone(surface: str, choices: KeyedChoices) -> str | None:
-    """Return a telephone number: 09 and other digits, or the same area code and digits that begin with 0."""
+    """Return a telephone number with other digits.
+
+    The beginning of the original (09, +886 or an area code) is kept. After an area code, the first digit is 0.
+    """
     plain = normalize("NFKC", surface).strip()
     if plain.startswith("09"):
         rest = _reshape(plain[2:], choices)
@@ -157,7 +161,7 @@ MAKERS: dict[str, Callable[[str, KeyedChoices], str | None]] = {
 
 
 def wrong_check_digit(start: str, is_valid: Callable[[str], bool], choices: KeyedChoices) -> str:
-    """Return a check digit with which a number is not valid.
+    """Return a last digit, chosen by `choices`, that makes a number invalid.
 
     start (str): The number without its last digit.
     is_valid (Callable[[str], bool]): Returns whether a complete number is valid.

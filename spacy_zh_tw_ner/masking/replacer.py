@@ -51,7 +51,7 @@ class Replacer:
         return f"〔{name}{numbers.setdefault(identity(surface, label), len(numbers) + 1)}〕"
 
     def _make(self, label: str, surface: str) -> tuple[str, str]:
-        """Return the action that is applied to an entity, and its new text."""
+        """Return the action that is applied to an entity that has not been replaced before, and its new text."""
         action = self.policy.action(label)
         made: str | None = None
         if action == "redact":
@@ -66,7 +66,10 @@ class Replacer:
         return (action, made) if made is not None else (REPLACE, self.placeholder(label, surface))
 
     def _pseudonym(self, label: str, surface: str) -> str | None:
-        """Return the first pseudonym that differs from the entity and exposes no masked text; None if there is none."""
+        """Return the first pseudonym that is not the entity itself and contains no text of a masked entity.
+
+        None if the entity has no pseudonym, or none of MAX_ATTEMPTS pseudonyms fulfils this.
+        """
         entity = identity(surface, label)
         for attempt in range(MAX_ATTEMPTS):
             made = pseudonym(label, surface, KeyedChoices(self._key, label, entity, attempt))

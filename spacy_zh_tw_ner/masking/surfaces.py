@@ -17,7 +17,8 @@ def identity(surface: str, label: str = "") -> str:
     """Return a text that is the same for all spellings of one entity.
 
     Widths, letter case, 台 or 臺, white space, dashes and middle dots make no difference: ０９１２－３４５ and 0912345
-    are one entity. For the labels of `INTERNET`, dashes and spaces count: li-ming@mail.tw and liming@mail.tw differ.
+    are one entity. For labels in `INTERNET`, dashes, spaces and 台 make a difference: li-ming@mail.tw is another entity
+    than liming@mail.tw.
 
     surface (str): The text of the entity.
     label (str): Its label.
@@ -33,8 +34,8 @@ def identity(surface: str, label: str = "") -> str:
 class SurfaceIndex:
     """Finds surfaces in texts, in time that is linear in their length.
 
-    At each position, the surfaces with the same first two characters are compared, once for each of their lengths.
-    There are at most 63 lengths, so the time does not depend on the number of surfaces.
+    At each position of a text, the surfaces that begin with the two characters at this position are looked up, once for
+    each of their lengths. There are at most 63 lengths, so the time does not depend on the number of surfaces.
 
     surfaces (Iterable[str]): Texts of entities. Those with one character are left out; of those with more than 64,
         the first 64 characters are searched.
@@ -48,7 +49,10 @@ class SurfaceIndex:
         self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the start and end of all occurrences in order, longer ones first; they may overlap."""
+        """Yield the start and end of all occurrences of surfaces, in the order of their starts.
+
+        Of occurrences with the same start, the longest is first. Occurrences may overlap.
+        """
         lengths, surfaces = self._lengths, self._surfaces
         for i in self._candidates(text):
             for length in lengths.get(text[i : i + SHORTEST], ()):

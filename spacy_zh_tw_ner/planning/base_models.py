@@ -93,7 +93,8 @@ def config_of(name: str, revision: str | None = None) -> "PretrainedConfig":
 def trimmed_size(name: str, revision: str | None = None) -> int:
     """Return the number of wordpieces that a base model has with `trim = true`.
 
-    name (str): As for `config_of`. Of a model that is not in TRIMMED, the tokenizer is read.
+    name (str): A folder, a name in TRIMMED, or an id on the Hub. For a name in TRIMMED, no file is read; for all
+        others, the tokenizer is read.
     RAISES (ValueError): If there is no tokenizer, or it cannot be trimmed.
     """
     if name in TRIMMED and not Path(name).exists():

@@ -60,19 +60,19 @@ def reduce_memory(config: Config, vram: float, *, device: str = "cuda") -> Itera
 
 
 def _smaller_batch(config: Config, recipe: Recipe) -> SettingsT:
-    """Halve the batch size."""
+    """Return settings with half the batch size; {} if it would be below MIN_BATCH."""
     return batch_settings(recipe, recipe.n_windows // 2, None) if recipe.n_windows // 2 >= MIN_BATCH else {}
 
 
 def _trim(config: Config, recipe: Recipe) -> SettingsT:
-    """Cut the vocabulary to the wordpieces of characters, if that needs no download."""
+    """Return the setting that trims the vocabulary; {} if it is trimmed, or its trimmed size needs a download."""
     if recipe.settings.trim or not is_trimmed_offline(recipe.settings.name):
         return {}
     return {f"{recipe.section}.trim": True}
 
 
 def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
-    """Train in half precision instead of float32."""
+    """Return the setting for half precision (fp16, or bf16 for Qwen); {} unless the precision is float32."""
     if recipe.settings.memory.precision != "fp32":
         return {}
     # Qwen models are published in bf16; their values would overflow in fp16.
@@ -81,19 +81,19 @@ def _half_precision(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _shorter(config: Config, recipe: Recipe) -> SettingsT:
-    """Halve the window length."""
+    """Return settings with half the window length; {} if it would be below MIN_LENGTH."""
     return batch_settings(recipe, None, recipe.length // 2) if recipe.length // 2 >= MIN_LENGTH else {}
 
 
 def _checkpointing(config: Config, recipe: Recipe) -> SettingsT:
-    """Turn on gradient checkpointing."""
+    """Return the setting that turns gradient checkpointing on; {} if it is on."""
     if recipe.settings.memory.gradient_checkpointing:
         return {}
     return _memory_setting(config, recipe, "gradient_checkpointing", True)
 
 
 def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
-    """Halve the batch size and double the number of batches per update."""
+    """Return settings with half the batch size and twice the batches per update; {} for batches of one window."""
     if recipe.n_windows == 1:
         return {}
     more = replace(recipe, n_windows=recipe.n_windows // 2, accumulate=2 * recipe.accumulate)
@@ -101,12 +101,15 @@ def _accumulate(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _8bit_states(config: Config, recipe: Recipe) -> SettingsT:
-    """Use AdamW with 8-bit states."""
+    """Return the setting for AdamW with 8-bit states; {} if the optimizer is not AdamW."""
     return _optimizer_setting(config, "adamw_bnb_8bit") if recipe.optimizer == "adamw" else {}
 
 
 def _lora(config: Config, recipe: Recipe) -> SettingsT:
-    """Train LoRA adapters instead of all weights, with a higher learning rate."""
+    """Return settings that train LoRA adapters instead of all weights, with a higher learning rate.
+
+    {} if the config has adapters already.
+    """
     if recipe.settings.lora is not None:
         return {}
     settings: SettingsT = {f"{recipe.section}.lora": LORA}
@@ -118,18 +121,18 @@ def _lora(config: Config, recipe: Recipe) -> SettingsT:
 
 
 def _smaller_base(config: Config, recipe: Recipe) -> SettingsT:
-    """Use the next smaller base model."""
+    """Return the setting for the next smaller base model; {} if SMALLER has none."""
     smaller = SMALLER.get(recipe.settings.name)
     return {f"{recipe.section}.name": smaller} if smaller else {}
 
 
 def _qlora(config: Config, recipe: Recipe) -> SettingsT:
-    """Quantize the frozen base weights to NF4."""
+    """Return the setting that quantizes the frozen base weights to NF4; {} if they are quantized."""
     return {f"{recipe.section}.quantization": NF4} if recipe.settings.quantization is None else {}
 
 
 def _adafactor(config: Config, recipe: Recipe) -> SettingsT:
-    """Use Adafactor, whose states are smaller than those of 8-bit AdamW."""
+    """Return the setting for Adafactor, whose states are smaller than those of 8-bit AdamW; {} if it is in use."""
     return _optimizer_setting(config, "adafactor") if recipe.optimizer != "adafactor" else {}
 
 
@@ -149,7 +152,7 @@ CHANGES: list[tuple[int, ChangeT]] = [
 
 
 def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object) -> SettingsT:
-    """Return the change of one setting in the `memory` block, which is added if the config has none."""
+    """Return the setting `memory.{setting}`, or a whole `memory` block with it if the config has no such block."""
     block = config.interpolate()
     for key in recipe.section.split("."):
         block = block[key]
@@ -159,7 +162,7 @@ def _memory_setting(config: Config, recipe: Recipe, setting: str, value: object)
 
 
 def _optimizer_setting(config: Config, name: str) -> SettingsT:
-    """Return the change of the Transformer's optimizer; empty if the config has no GroupedOptimizer."""
+    """Return the setting for another optimizer of the Transformer; {} if the config has no GroupedOptimizer."""
     grouped = "GroupedOptimizer" in config["training"]["optimizer"].get("@optimizers", "")
     return {"training.optimizer.optimizer": name} if grouped else {}
 

@@ -69,8 +69,8 @@ def step_peak(backbone: Backbone, n_windows: int, length: int, *, device: str = 
 class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Count the bytes of all tensors created while this mode is active, until they are freed.
 
-    It uses only shapes, so it works on the `meta` device. Views and in-place operations count nothing. Memory that a
-    kernel allocates and frees internally is not counted.
+    Only shapes are used, so this works on the `meta` device. Views and in-place operations allocate nothing, so they
+    are not counted. Neither is memory that a kernel allocates and frees internally.
 
     present (Iterable[torch.Tensor]): Existing tensors, which are not counted.
     """
@@ -101,7 +101,7 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Emulation(TorchFunctionMode):
-    """Make operations on `meta` tensors allocate as much memory as on a device: autocast and fused attention.
+    """Emulate autocast and fused attention, so that operations on `meta` tensors allocate as much as on a device.
 
     device (str): "cuda" or "cpu": the emulated device.
     precision (str): Precision of autocast: "fp32", "fp16" or "bf16".
@@ -237,7 +237,7 @@ def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str
 
 
 def trim_on_meta(model: Base, n_wordpieces: int) -> None:
-    """Let a model have embeddings of so many wordpieces."""
+    """Replace the word embeddings of a model on the `meta` device by embeddings with `n_wordpieces` rows."""
     embedding = model.get_input_embeddings()
     embedding.weight = nn.Parameter(torch.empty(n_wordpieces, embedding.embedding_dim, device="meta"))
     embedding.num_embeddings, embedding.padding_idx = n_wordpieces, None

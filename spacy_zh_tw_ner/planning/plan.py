@@ -95,7 +95,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
 
     settings (BackboneSettings): Base model, adapters, quantization and memory settings.
     n_layers (Optional[int]): Number of layers instead of that of the base model.
-    RETURNS (Backbone): The backbone. It is cached, so callers must not change it for good.
+    RETURNS (Backbone): The backbone. It is cached: a caller that changes it must undo the change.
     """
     config = config_of(settings.name, settings.revision)
     config.num_hidden_layers = n_layers or config.num_hidden_layers
@@ -154,9 +154,9 @@ def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
 
 
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
-    """Estimate the memory of a batch that is split into micro-batches, as large as fit.
+    """Estimate the memory of a batch that is split into the largest micro-batches that fit.
 
-    recipe (Recipe): Model, batch and optimizer; the batch does not fit as a whole.
+    recipe (Recipe): Model, batch and optimizer. The batch as a whole must not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
@@ -207,9 +207,10 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
 
 
 def total_by_depth(recipe: Recipe, device: str) -> float:
-    """Return the total memory in bytes; that of deep models is extrapolated from two shallow ones, which is faster.
+    """Return the total memory of a training step in bytes.
 
-    The extrapolation is linear in the number of layers, which are all alike.
+    For a deep model, it is extrapolated from two models with fewer layers, which is faster. The extrapolation is linear
+    in the number of layers, because all layers have the same sizes.
     """
     depth = int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
     if depth <= 2 * DEEP or recipe.settings.memory.freeze_layers:
@@ -233,7 +234,7 @@ def _bytes(tensor: torch.Tensor) -> int:
 
 
 def _count(backbone: Backbone) -> int:
-    """Return the number of weights; packed weights are counted as unpacked."""
+    """Return the number of weights of a backbone. Quantized weights count one each, however they are packed."""
     packed = [layer for layer in backbone.modules() if isinstance(layer, PackedLinear)]
     hidden = sum(layer.in_features * layer.out_features - layer.weight.numel() for layer in packed)
     return sum(p.numel() for p in backbone.parameters()) + hidden

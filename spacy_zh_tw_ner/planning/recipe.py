@@ -35,7 +35,7 @@ def read_recipe(config: Config) -> Recipe:
 
     config (Config): Complete config; see `read_config`.
     RETURNS (Recipe): The settings that determine the memory.
-    RAISES (PlanError): If the config has no Transformer, or its batcher no size.
+    RAISES (PlanError): If the config has no Transformer, or its batcher has no `size`.
     """
     config = config.interpolate()
     section, model = find_transformer(config)

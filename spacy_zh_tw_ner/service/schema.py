@@ -24,7 +24,10 @@ ScoreT = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Remove null from the JSON schema of a field that may be missing but not null."""
+    """Remove null from the JSON schema of a field, in place.
+
+    Requests may leave the field out, but not set it to null.
+    """
     schema.pop("default", None)
     schema.update(schema.pop("anyOf")[0])
 
@@ -67,7 +70,7 @@ class GazetteerWords(BaseModel):
 
 
 class EntitiesRequest(Options):
-    """Request with one text or many, see `text` and `texts`."""
+    """Request with one text, in `text`, or with a list of texts, in `texts`."""
 
     model_config = ConfigDict(
         json_schema_extra={

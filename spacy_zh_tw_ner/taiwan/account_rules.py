@@ -4,7 +4,8 @@
     粉專 @morninglight.cy           a name with "@" (a handle) needs no word such as ID
     密碼已改為「Qt!113」             SECRET: the value after 密碼 and a word such as 為 or 是, a colon, or nothing
 
-Words are searched in the `CHARS_BEFORE` characters before an ASCII stretch and in the stretch.
+Accounts and passwords are searched in ASCII stretches (sequences of ASCII characters, see `scanner`). The words are
+searched in a stretch and in the `CHARS_BEFORE` characters before it.
 """
 
 import re
@@ -116,9 +117,9 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 
     Sources: the account rules of LINE (4 to 20 characters) and of PTT (2 to 12 letters and digits).
 
-    view (str): The text after `fold_widths`.
-    start (int), end (int): The span of the stretch.
-    YIELDS (Finding): Accounts; the same one may be found by several rules.
+    view (str): The text as `fold_widths` returns it.
+    start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
+    YIELDS (Finding): Accounts. An account that several rules find is yielded several times.
     """
     for match in AUTHOR.finditer(view, max(0, start - 4), end):
         yield Finding(*match.span("author"), "PTT_ID", 0.85, "author")
@@ -149,8 +150,8 @@ def find_accounts(view: str, start: int, end: int) -> Iterator[Finding]:
 def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find passwords, keys, tokens, PINs and door codes in one ASCII stretch, but no one-time codes (驗證碼).
 
-    view (str): The text after `fold_widths`.
-    start (int), end (int): The span of the stretch.
+    view (str): The text as `fold_widths` returns it.
+    start (int), end (int): The span of the stretch, which is a sequence of ASCII characters.
     YIELDS (Finding): SECRET; findings may overlap.
     """
     for match in BEARER.finditer(view, start, end):
@@ -168,7 +169,12 @@ def find_secrets(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _secret_after_word(view: str, word: "re.Match[str]", start: int) -> Iterator[Finding]:
-    """Yield the value after a word for a secret, unless the value begins before `start`, in an earlier stretch."""
+    """Yield a finding for the value after a word such as 密碼, if the value looks like a secret.
+
+    view (str): The text as `fold_widths` returns it.
+    word (re.Match[str]): The match of SECRET_WORD.
+    start (int): Start of the ASCII stretch. A value that begins before it was found in an earlier stretch.
+    """
     gap = SECRET_GAP.match(view, word.end())
     assert gap is not None  # the pattern also matches the empty string
     value = SECRET.match(view, gap.end(), min(len(view), gap.end() + 128))
@@ -200,13 +206,16 @@ def _end_of_secret(view: str, begin: int, stop: int) -> int:
 
 
 def _nearest(platforms: list[Platform], place: int) -> Platform | None:
-    """Return the last platform before a position, or None."""
+    """Return the last word for a platform before a position, or None."""
     index = bisect_right(platforms, place, key=lambda platform: platform.end)
     return platforms[index - 1] if index else None
 
 
 def _handle(view: str, match: "re.Match[str]", platform: Platform | None) -> Finding:
-    """Return a finding for a handle. PTT has no handles, so one after a word for PTT belongs to a social network."""
+    """Return a finding for a handle (a name with "@").
+
+    PTT has no handles, so a handle after a word for PTT gets the label SOCIAL.
+    """
     begin, stop = match.start(), match.start() + len(match[0].rstrip(".-"))
     if platform is not None:
         label = "SOCIAL" if platform.label == "PTT_ID" else platform.label
@@ -236,7 +245,15 @@ def _account_of_distant_platform(view: str, match: "re.Match[str]") -> Iterator[
 
 
 def _account_after_platform(view: str, match: "re.Match[str]", platform: Platform) -> Iterator[Finding]:
-    """Yield an account without "@" after a platform, if only words such as ID and 是 are between the two."""
+    """Yield a finding for an account without "@" after a word for a platform.
+
+    Words and signs of GAP, such as ID and 是, may be between them. If there are other words, the account is only found
+    if it contains a sign such as "_", and its score is lower.
+
+    view (str): The text as `fold_widths` returns it.
+    match (re.Match[str]): The match of ACCOUNT.
+    platform (Platform): The last word for a platform before the account.
+    """
     begin = match.start()
     name, gap = match[0].rstrip("._-"), view[platform.end : begin]
     stop = begin + len(name)

@@ -54,7 +54,7 @@ class Address(NamedTuple):
     county: 縣市; a short form (台北) is completed. district: 鄉鎮市區. village: 村里. neighbourhood: Number of the 鄰.
     locality: Name of a place without roads, such as 富世 in 富世291號. road: With its 路, 街 or 大道.
     section, lane: Number, or name, of the 段 and the 巷. alley: Number of the 弄.
-    number: That of the house, 5-1 for 5號之1 and 5之1號. floor: B1 for 地下1樓.
+    number: House number, 5-1 for 5號之1 and 5之1號. floor: Number of the floor, B1 for 地下1樓.
     room: Number of the room, or of the flat (2 in 3樓之2).
     """
 
@@ -77,8 +77,8 @@ def normalize_address(text: str) -> Address | None:
     """Divide an address into its parts.
 
     text (str): Such as 台北市大安區泰順街16巷5號3樓.
-    RETURNS (Optional[Address]): None if any part is not understood, if a district is not one of the county, if there
-        are several readings, and for several addresses (5、7號).
+    RETURNS (Optional[Address]): None if any part is not understood, if the district does not belong to the county, if
+        the text can be divided in several ways, or if it has several addresses (5、7號).
     """
     if len(text) > 4 * LONGEST:
         return None
@@ -101,7 +101,13 @@ def normalize_address(text: str) -> Address | None:
 
 
 def _divisions(text: str, place: int) -> Iterator[tuple[str | None, str | None, int]]:
-    """Yield the county and the district that begin at a place, and where they end."""
+    """Yield each county and district that may begin at a position of an address.
+
+    text (str): The address.
+    place (int): The position.
+    YIELDS (tuple[Optional[str], Optional[str], int]): County, district, and the position after them. A name that the
+        address lacks is None.
+    """
     counties = [county for county in DISTRICTS if text.startswith(county, place)]
     if counties:
         (county,) = counties
@@ -126,13 +132,18 @@ def _divisions(text: str, place: int) -> Iterator[tuple[str | None, str | None, 
 
 
 def _first_of(names: list[str] | tuple[str, ...], text: str, place: int) -> str | None:
-    """Return the longest of some names that a text has at a place."""
+    """Return the longest of `names` that begins at position `place` of a text, or None."""
     found = [name for name in names if text.startswith(name, place)]
     return max(found, key=len, default=None)
 
 
 def _parse(text: str, area: Address) -> Address | None:
-    """Parse what follows the district."""
+    """Parse the part of an address that follows the district.
+
+    text (str): The text after the district.
+    area (Address): The postal code, county and district.
+    RETURNS (Optional[Address]): `area` with the other parts; None if the text is not understood, or is ambiguous.
+    """
     match = REST.fullmatch(text)
     if match is None:
         return None
@@ -165,7 +176,11 @@ def _parse(text: str, area: Address) -> Address | None:
 
 
 def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
-    """Return whether the parts can only be read in this way."""
+    """Return False if the text of an address may also be divided into other parts.
+
+    parts (dict[str, Optional[str]]): The groups of REST.
+    area (Address): The postal code, county and district.
+    """
     village, road, locality = parts["village"], parts["road"], parts["locality"]
     if village is not None:
         # Only townships (鄉) have 村; 鎮, 市 and 區 have 里.
@@ -185,7 +200,7 @@ def _is_one_reading(parts: dict[str, str | None], area: Address) -> bool:
 
 
 def _in_words(match: "re.Match[str]") -> str:
-    """Write the number of a road as its name has it: 自強1路 is 自強一路."""
+    """Return the digits in the name of a road as a Chinese numeral: 自強1路 is 自強一路."""
     tens, ones = divmod(int(match[0]), 10)
     digits = " 一二三四五六七八九"
     return f"{digits[tens] if tens > 1 else ''}{'十' if tens else ''}{digits[ones]}".replace(" ", "")

@@ -67,8 +67,8 @@ MEDICAL_PROFESSIONS = frozenset(
 def find_address(view: str, place: int) -> Finding | None:
     """Find the address around 路, 街 or 大道, or the house number or medical license that ends with 號.
 
-    view (str): The text after `fold_widths`.
-    place (int): Position of the character.
+    view (str): The text as `fold_widths` returns it.
+    place (int): Position of 路, 街, 道 or 號.
     RETURNS (Optional[Finding]): An ADDRESS from the postal code to the room, a MEDICAL_LICENSE, or None.
     """
     if view[place] == "號":
@@ -90,8 +90,8 @@ def find_address(view: str, place: int) -> Finding | None:
 def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
     """Find addresses as the post office writes them in English, such as No. 180, Minquan E. Rd., Taipei City 105.
 
-    view (str): The text after `fold_widths`.
-    start (int), end (int): The span of an ASCII stretch.
+    view (str): The text as `fold_widths` returns it.
+    start (int), end (int): The span of an ASCII stretch (a sequence of ASCII characters).
     YIELDS (Finding): ADDRESS.
     """
     for match in ENGLISH_ADDRESS.finditer(view, start, end):
@@ -103,14 +103,14 @@ def find_english_address(view: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def _score_address(tail: "re.Match[str]", stop: int, place: int) -> float:
-    """Return 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road alone, which many people share."""
+    """Return the score of an address: 0.97 with a house number, 0.6 with a section or lane, 0.4 for a road only."""
     if tail["number"] is not None:
         return 0.97
     return 0.6 if stop > place + 4 else 0.4
 
 
 def _find_by_number(view: str, place: int) -> Finding | None:
-    """Find an address without a road, such as 秀林鄉富世村富世291號, or a medical license, by its 號."""
+    """Find an address without a road (秀林鄉富世村富世291號) or a medical license. `place` is the position of 號."""
     before = view[max(0, place - CHARS_BEFORE) : place]
     house = HOUSE_NUMBER.search(before)
     if house is None:
@@ -148,7 +148,9 @@ def _medical_license(view: str, begin: int, stop: int) -> Finding | None:
 
 
 def _district_before(view: str, road: int) -> int | None:
-    """Return the start of an address, or None if there is no district or county before its road name.
+    """Return the start of an address: its district or county, or the postal code before that.
+
+    None if there is no district or county before the name of the road.
 
     road (int): Position of the last character of the road name.
     """
@@ -164,7 +166,10 @@ def _district_before(view: str, road: int) -> int | None:
 
 
 def _division_start(view: str, end: int) -> int | None:
-    """Return the start of the district or county that ends at a position, with its county and postal code, or None."""
+    """Return the start of the district or county that ends at a position, or None if none ends there.
+
+    If the county of the district or a postal code is before it, their start is returned.
+    """
     begin = _name_start(view, end, district_names(), (4, 3, 2))
     if begin is not None:
         gap = begin - (view[begin - 1 : begin] == " ")
@@ -179,7 +184,11 @@ def _division_start(view: str, end: int) -> int | None:
 
 
 def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, ...]) -> int | None:
-    """Return the start of the name that ends at a position, if it has one of the lengths and is one of the names."""
+    """Return the start of a name that ends at position `end`, or None.
+
+    names (frozenset[str]): The names as `fold_place` returns them.
+    lengths (tuple[int, ...]): Numbers of characters of the names, in the order in which they are tried.
+    """
     for length in lengths:
         if end >= length and fold_place(view[end - length : end]) in names:
             return end - length
@@ -187,7 +196,10 @@ def _name_start(view: str, end: int, names: frozenset[str], lengths: tuple[int, 
 
 
 def _bare_name_start(view: str, road: int) -> int | None:
-    """Return the start of a road name without a district, or None for a word such as 網路."""
+    """Return the start of a road name that has no district before it, or None for a word such as 網路.
+
+    road (int): Position of the last character of the road name.
+    """
     begin = road
     earliest = max(0, road - MAX_BARE_NAME)
     while begin > earliest and view[begin - 1] >= "\u4e00" and not _ends_word(view, begin - 1):

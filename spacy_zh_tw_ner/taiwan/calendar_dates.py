@@ -63,7 +63,11 @@ def normalize_date(text: str, reference: date | None = None) -> str | None:
 
 
 def _normalize(text: str, reference: date | None) -> str | None:
-    """Return the result of the first of RULES that understands a cleaned text."""
+    """Return the result of the first of RULES that understands a text; None if none does.
+
+    text (str): A text that `clean` has returned.
+    reference (Optional[date]): The day on which the text was written.
+    """
     for rule in RULES:
         value = rule(text, reference)
         if value is not None:
@@ -90,7 +94,11 @@ def _numeric(text: str, reference: date | None) -> str | None:
 
 
 def _three_numbers(first: str, second: int, third: str) -> str | None:
-    """Convert three numbers. The first (113.4.27) or the last (27/4/2024) is the year, with three or four digits."""
+    """Convert a date of three numbers, with the year first (113.4.27, 2024/4/27) or last (27/4/2024, 4/27/2024).
+
+    RETURNS (Optional[str]): None if no number can only be the year (98/8/8), or if it is not clear which of the others
+        is the month (3/4/2024).
+    """
     if len(first) >= 3:
         return _with_year(first, second, third)
     if len(third) != 4:
@@ -148,7 +156,7 @@ def _calendar_date(match: re.Match[str], reference: date | None) -> str | None:
 
 
 def _day(text: str | None) -> int | None:
-    """Return the day of a month; 0, which is no valid day, if the text is not a number; None without a text."""
+    """Return the number of a day in a month: None without a text, and 0 (no valid day) if it is not a number."""
     return (parse_integer(text) or 0) if text else None
 
 
@@ -214,7 +222,7 @@ def _decade_or_century(text: str, reference: date | None) -> str | None:
 
 
 def _range(text: str, reference: date | None) -> str | None:
-    """Convert a period: in 2024年3月1日至5日, the end has the year and month of the beginning."""
+    """Convert a period of dates. If the end lacks a year or month, it has that of the beginning: 2024年3月1日至5日."""
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None

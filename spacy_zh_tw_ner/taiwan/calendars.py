@@ -64,7 +64,7 @@ def format_date(year: int | None, month: int | None = None, day: int | None = No
 
 
 def shift_day(day: date, days: int) -> str | None:
-    """Return the date some days later or, if negative, earlier; None outside the years 1 to 9999."""
+    """Return the date `days` days after `day`, or before it if negative; None outside the years 1 to 9999."""
     try:
         return (day + timedelta(days=days)).isoformat()
     except OverflowError:
@@ -72,13 +72,16 @@ def shift_day(day: date, days: int) -> str | None:
 
 
 def shift_month(day: date, months: int) -> tuple[int, int]:
-    """Return the year and month some months later or, if negative, earlier."""
+    """Return the year and the month that are `months` months after `day`, or before it if negative."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return year, month + 1
 
 
 def shift_week(day: date, weeks: int) -> date | None:
-    """Return the Monday of the week some weeks later or, if negative, earlier; None outside the years 1 to 9999."""
+    """Return the Monday of the week that is `weeks` weeks after that of `day`, or before it if negative.
+
+    None outside the years 1 to 9999.
+    """
     try:
         return day - timedelta(days=day.weekday()) + timedelta(weeks=weeks)
     except OverflowError:
@@ -112,7 +115,7 @@ def from_lunar(year: int, month: int, day: int, *, leap: bool) -> str | None:
 
 
 def parse_lunar_day(text: str) -> int | None:
-    """Return the number of a day of a lunar month, written as 初五, 十五, 二十三 (廿三 before `clean`) or 三十."""
+    """Return the number of a day of a lunar month, such as 5 for 初五 and 23 for 二十三 (廿三 after `clean`)."""
     if text.startswith("初"):
         return (parse_numeral(text[1:]) if text[1:] == "十" else DIGITS.get(text[1:])) or None  # type: ignore[return-value]
     return parse_integer(text.removesuffix("日"))

@@ -83,9 +83,11 @@ def normalize_time(text: str, reference: date | None = None) -> str | None:
 
 
 def _split_digits(text: str) -> tuple[str, bool, str]:
-    """Split 2024-04-27 15:30 at its space, which `clean` would delete.
+    """Split a date and a time in digits at the space or "T" between them, as in 2024-04-27 15:30.
 
-    RETURNS (tuple[str, bool, str]): The date, whether the text was split, and the time.
+    `clean` would delete the space.
+
+    RETURNS (tuple[str, bool, str]): The date, whether the text was split, and the time; ("", False, "") if it was not.
     """
     match = DATE_AND_TIME.search(text) if len(text) < 64 else None
     return (text[: match.start()], True, text[match.end() :]) if match else ("", False, "")
@@ -106,13 +108,13 @@ def _moment(text: str, reference: date | None) -> str | None:
 
 
 def _full_day(text: str, reference: date | None) -> str | None:
-    """Return the normal form of a date that includes the day; its year may be unknown (XXXX-04-27)."""
+    """Return the normal form of a date if it is a single day, whose year may be unknown (XXXX-04-27), or None."""
     value = normalize_date(text, reference) if text else None
     return value if value is not None and len(value) == 10 and "/" not in value and value[0] != "P" else None
 
 
 def _times(text: str) -> str | None:
-    """Convert a range of times on one day: in 上午9時至11時, the end has the period (上午) of the beginning."""
+    """Convert a range of times on one day. If the end lacks a period, it has that of the beginning: 上午9時至11時."""
     parts = RANGE.split(text)
     if len(parts) != 2 or not all(parts):
         return None
@@ -132,7 +134,8 @@ def _times(text: str) -> str | None:
 def _clock(text: str, *, with_date: bool = False) -> str | None:
     """Convert a time of day; None if it is ambiguous.
 
-    with_date (bool): Whether a date is before the time; see CROSSES_MIDNIGHT.
+    with_date (bool): Whether there is a date before the time. Then 晚上12點 and 半夜兩點 are ambiguous: they may belong
+        to that day or to the next one (see CROSSES_MIDNIGHT).
     """
     match = CLOCK.fullmatch(text)
     if match is None:
@@ -169,7 +172,7 @@ def _hour(hour: int | None, period: str, match: re.Match[str], *, with_date: boo
     hour (Optional[int]): The hour as written.
     period (str): The word before or after it, such as 下午 or PM; "" without one.
     match (re.Match[str]): The match of CLOCK: a digital time with a leading zero (09:30) is a 24-hour time.
-    with_date (bool): See `_clock`.
+    with_date (bool): Whether there is a date before the time, as in `_clock`.
     """
     if hour is None or hour > 24:
         return None

@@ -60,7 +60,7 @@ DATE_IN_ROW = re.compile("[0-9][/.年][0-9]")
 def find_year(view: str, place: int) -> Finding | None:
     """Find a date with a year, such as 民國75年3月2日, or a year alone.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 年.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -84,7 +84,7 @@ def find_year(view: str, place: int) -> Finding | None:
 def find_lunar(view: str, place: int) -> Finding | None:
     """Find a lunar date without a year, such as 農曆三月初三.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 曆.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -95,7 +95,7 @@ def find_lunar(view: str, place: int) -> Finding | None:
 def find_month_and_day(view: str, place: int) -> Finding | None:
     """Find a date without a year, such as 5月12日, or, after a word for birthdays, 生日3月2.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of 月.
     RETURNS (Optional[Finding]): A DATE or BIRTHDAY, or None.
     """
@@ -114,9 +114,12 @@ def find_month_and_day(view: str, place: int) -> Finding | None:
 
 
 def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) -> Finding:
-    """Label a date BIRTHDAY if a word, a table or the data of a person next to it says so, and DATE otherwise.
+    """Return a finding with the label BIRTHDAY if the text around a date shows that it is one, or else DATE.
 
-    view (str): The text after `fold_widths`.
+    A BIRTHDAY has a word such as 生日 nearby, is in a table column of birthdays, or is next to a person's sex, age or
+    national identification number.
+
+    view (str): The text as `fold_widths` returns it.
     begin (int), stop (int): The span of the date.
     score (float): The score if it is a DATE. A BIRTHDAY has 0.95 with a word such as 生日, and 0.85 otherwise.
     rule (str): The name of the rule.
@@ -139,7 +142,7 @@ def date_or_birthday(view: str, begin: int, stop: int, score: float, rule: str) 
 
 
 def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None:
-    """Return a year of birth (1993年生), or a year with its era (民國69年, 0.4), or None."""
+    """Return a finding for a year of birth (1993年生) or a year with an era (民國69年), and None for other years."""
     if BORN.match(view, stop) and stop - before.start() > 2:
         return Finding(before.start(), stop, "BIRTHDAY", 0.8, "year_of_birth")
     if before["era"] is None or "曆" in before["era"]:
@@ -148,7 +151,10 @@ def _year_alone(view: str, before: "re.Match[str]", stop: int) -> Finding | None
 
 
 def _named_lunar_month(view: str, place: int) -> Finding | None:
-    """Find 臘月廿四 around the 月 at a position; after 年 or 曆, other rules find it."""
+    """Find a lunar date with a named month (臘月廿四) around the 月 at a position.
+
+    None after 年 or 曆, because other rules find these dates.
+    """
     match = LUNAR_MONTH_NAME.match(view, place - 1)
     if match is None or view[place - 2 : place - 1] in ("年", "曆"):
         return None
@@ -169,7 +175,7 @@ def _is_beside_person(view: str, begin: int, stop: int) -> bool:
 
 
 def _is_below_birth_header(view: str, begin: int) -> bool:
-    """Return whether a date is the first of its row in a table that has one date column, for birthdays.
+    """Return whether a date is the first one in the row of a table whose only date column is for birthdays.
 
         姓名　出生年月日　關係
         林美　58.07.11　　配偶

@@ -129,7 +129,7 @@ def find_context(view: str, start: int, end: int, cache: dict[int, Context] | No
     The places are searched in this order: the same sentence before the number, the characters just after it, the header
     of its table column, and the sentence before (for `LABELS_FROM_EARLIER_SENTENCE` only, as a weak word).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the number.
     cache (Optional[dict[int, Context]]): Contexts before numbers, by the start of the number. The function adds to it,
         because numbers that begin at the same place share the words before them.
@@ -160,7 +160,7 @@ def find_column_context(view: str, start: int) -> Context | None:
 
     The header is the nearest line above, within `MAX_TABLE` characters, without digits and with a cell in this column.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int): Position of the value.
     RETURNS (Optional[Context]): The word; `NO_CONTEXT` if the header cell has none; None if there is no such table.
     """
@@ -183,10 +183,12 @@ def find_column_context(view: str, start: int) -> Context | None:
 
 
 def _context_before(view: str, start: int, *, same_sentence: bool = True) -> Context:
-    """Return the last context word before a number; a strong word before a weak one wins unless its label is `OTHER`.
+    """Return the context word that is nearest before a number, or `NO_CONTEXT`.
 
-    same_sentence (bool): Search `CHARS_BEFORE` characters of the same sentence, or else `CHARS_BEFORE_SENTENCE` across
-        sentences.
+    A strong word takes precedence over a weak word that is nearer, unless the label of the strong word is `OTHER`.
+
+    same_sentence (bool): True to search the `CHARS_BEFORE` characters before the number, within its sentence. False to
+        search the `CHARS_BEFORE_SENTENCE` characters before the number, whatever sentence they are in.
     """
     before = view[max(0, start - (CHARS_BEFORE if same_sentence else CHARS_BEFORE_SENTENCE)) : start]
     if same_sentence:

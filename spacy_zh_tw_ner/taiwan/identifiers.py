@@ -46,7 +46,8 @@ def is_national_id(text: str) -> bool:
     """Return whether a text is a national identification number (國民身分證統一編號).
 
     One letter, 1 or 2 (in the order of the Household Registration Act: male, female), seven digits and a check digit.
-    The two digits of the letter and the nine digits are multiplied by 1, 9, 8, … 1, 1; the sum must be divisible by 10.
+    The letter stands for a number of two digits: A is 10, and LETTERS has the others. These two digits and the nine
+    digits of the text are multiplied by 1, 9, 8, … 1, 1; the sum must be divisible by 10.
     Source: 戶籍法 and 內政部 "國民身分證統一編號編碼規則" (Ministry of the Interior).
     """
     number = compact(text)
@@ -56,8 +57,10 @@ def is_national_id(text: str) -> bool:
 def is_resident_id(text: str) -> bool:
     """Return whether a text is a unified identification number of a foreign or stateless resident (統一證號).
 
-    Since 2021-01-02: one letter, 8 or 9, and the check digit of the national identification number. Before: two
-    letters, the second one A to D, which counts as the last of its two digits.
+    Numbers issued since 2021-01-02 have one letter, 8 or 9, seven digits and a check digit. Older numbers have two
+    letters (the second is A to D), seven digits and a check digit. The check digit is computed as in `is_national_id`,
+    in which a letter stands for a number of two digits. Of the second letter, only the last digit of this number is
+    used: 0 for A, 1 for B.
     Source: 內政部移民署 "外來人口統一證號" (National Immigration Agency).
     """
     number = compact(text)

@@ -53,7 +53,8 @@ def normalize(
 def format_normal_form(value: NormalForm) -> str:
     """Return a normal form as a string: 35000, 1/3, 0.35, TWD 3000000, 2.5 kg, 2024-04-27.
 
-    An address is its parts in their order, as name:value; values have no blanks.
+    An address is written as name:value for each part, separated by spaces: county:臺北市 district:大安區. Values
+    contain no spaces.
     """
     match value:
         case Address():

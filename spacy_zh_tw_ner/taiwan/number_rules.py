@@ -104,8 +104,8 @@ def _rules_by_shape() -> dict[tuple[int, int], list[NumberRule]]:
     Sources are in the docstrings of the validators. Three kinds of numbers have no validator:
 
     * Bank accounts have 10 to 14 digits, after a bank code of three (財金資訊公司, 金融機構代號).
-    * Driver's licenses have the national identification number, and 12 digits of the issuing office (道路交通安全規則,
-      管轄編號).
+    * Driver's licenses have two numbers: the national identification number of the driver, and a number of 12 digits
+      from the issuing office (道路交通安全規則, 管轄編號).
     * The form of military numbers (兵籍號碼, 兵籍規則 of the Ministry of National Defense) is not published. They are
       found only after their context word or with their sign (玄字第123456號).
     """

@@ -42,7 +42,7 @@ COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9
 class Number(NamedTuple):
     """A number in a text.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     begin, stop (int): The span of the number; `stop` is exclusive.
     digits (str): Its letters (upper case) and digits, without separators.
     """
@@ -59,12 +59,12 @@ class Number(NamedTuple):
 
 
 def score_number(rule: NumberRule, number: Number, context: Context) -> float:
-    """Score a number that is valid by a rule.
+    """Return the score of a number that a rule has found to be valid.
 
     rule (NumberRule): The rule.
     number (Number): The number.
     context (Context): The nearest context word.
-    RETURNS (float): From 0 to 1; 0 if the text around the number shows that it is not one of this rule.
+    RETURNS (float): From 0 to 1; 0 if the text around the number shows that it is a number of another kind.
     """
     if _is_excluded(rule, number, context):
         return 0.0
@@ -79,7 +79,8 @@ def score_number(rule: NumberRule, number: Number, context: Context) -> float:
 def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
     """Find the span of a number with its prefix and suffix.
 
-    A phone includes "+" or "(" and its extension, an account the "(" of its bank code, a military number 玄字第 and 號.
+    The span of a telephone number includes a "+" or "(" before it and its extension, that of a bank account the "("
+    before its bank code, and that of a military number its 玄字第 and 號.
 
     rule (NumberRule), number (Number): See `score_number`.
     RETURNS (tuple[int, int]): Start, and end (exclusive).
@@ -101,7 +102,11 @@ def find_extent(rule: NumberRule, number: Number) -> tuple[int, int]:
 
 
 def _is_excluded(rule: NumberRule, number: Number, context: Context) -> bool:
-    """Return whether a number belongs to a path, a document number or a measure, or lacks a sign of its rule."""
+    """Return whether a rule must not find a number.
+
+    The number is part of a path, of a document number or of a measure, or it lacks a sign that the rule requires, such
+    as 玄字第 or the dash after a bank code.
+    """
     view, begin, stop, _ = number
     if "\n" in number.raw and NEW_LINE.match(view, view.rindex("\n", begin, stop) + 1):
         return True
@@ -125,13 +130,17 @@ def _is_in_path(view: str, place: int, beyond: int) -> bool:
     """Return whether a slash joins a number to letters or digits, as in 2024/04595257.
 
     place (int): Position of the character just before or just after the number.
-    beyond (int): Position of the next character, seen from the number.
+    beyond (int): Position of the character on the other side of `place`, away from the number.
     """
     return 0 <= beyond < len(view) and view[place] == "/" and view[beyond].isascii() and view[beyond].isalnum()
 
 
 def _score_in_context(rule: NumberRule, number: Number, context: Context) -> float:
-    """Return the score by the context word, or by a sign or word that only one rule uses."""
+    """Return the score of a number by its context word.
+
+    Some rules have further signs: 玄字第 for military numbers, another telephone number before one without an area
+    code, 健保 for health insurance cards, and words for vehicles for license plates.
+    """
     view, begin, stop, _ = number
     if context.label == rule.label:
         return rule.strong if context.is_strong else rule.weak

@@ -26,9 +26,9 @@ JOINING_SIGN = re.compile(r"[\-._@\\]")
 
 
 def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find the numbers of one ASCII stretch.
+    """Find the numbers in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch.
     YIELDS (Finding): Numbers with any score above 0; they may overlap.
     """
@@ -64,10 +64,10 @@ def find_numbers(view: str, start: int, end: int) -> Iterator[Finding]:
 def _is_edge(view: str, place: int, beyond: int) -> bool:
     """Return whether a number may begin or end next to a character.
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     place (int): Position of the character just before or just after the number.
-    beyond (int): Position of the next character, seen from the number.
-    RETURNS (bool): False inside of 2024-04595257, which is one longer number.
+    beyond (int): Position of the character on the other side of `place`, away from the number.
+    RETURNS (bool): False if the two characters join the number to a longer one: 2024- and 04595257.
     """
     if not 0 <= beyond < len(view):
         return True
@@ -77,7 +77,13 @@ def _is_edge(view: str, place: int, beyond: int) -> bool:
 
 
 def _find_valid(view: str, digits: str, begin: int, stop: int, contexts: dict[int, Context]) -> Iterator[Finding]:
-    """Yield a finding for each rule by which a joined number is valid, scored by its context word and its form."""
+    """Yield a finding, with its score, for each rule that finds a number to be valid.
+
+    view (str): The text as `fold_widths` returns it.
+    digits (str): The letters (upper case) and digits of the number, without separators.
+    begin (int), stop (int): The span of the number in the text.
+    contexts (dict[int, Context]): Cache for `find_context`.
+    """
     valid = [rule for rule in rules_for(digits) if rule.is_valid(digits)]
     if not valid:
         return

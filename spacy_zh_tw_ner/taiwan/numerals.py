@@ -61,7 +61,7 @@ def normalize_ordinal(text: str) -> int | None:
 def normalize_percent(text: str) -> Decimal | None:
     """Return a percentage as a ratio.
 
-    text (str): Such as 百分之二十, 12.5%, 三成五, 千分之三, 八五折 (the part of the price that is paid).
+    text (str): Such as 百分之二十, 12.5%, 三成五, 千分之三, 八五折 (85 % of the price).
     RETURNS (Optional[Decimal]): Such as Decimal("0.35") for 三成五; None for other texts.
     """
     text = clean(text)
@@ -195,7 +195,11 @@ def _split_at(left: str, unit: str, size: int, right: str, *, colloquial: bool) 
 
 
 def _lacks_unit(text: str, rest: Decimal | int) -> bool:
-    """Return whether a number below 10,000 after 億 may lack a 萬: 三億五千 is 350,000,000 in speech."""
+    """Return whether the number after 億 is ambiguous because 萬 may be left out: 三億五千 may be 三億五千萬.
+
+    text (str): The numeral after the unit.
+    rest (Decimal | int): Its value.
+    """
     return rest < 10**4 and text[0] not in "零〇"
 
 

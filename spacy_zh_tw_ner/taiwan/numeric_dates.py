@@ -1,7 +1,7 @@
 """Rules for dates in digits or in English: 1986/3/2, 113.04.27, 3/20, Nov 12, and 0750302 after a word for birthdays.
 
-Two numbers with a slash are a date, a fraction, a page of many, or a blood pressure. The score depends on the text
-around them:
+Two numbers with a slash may be a date, a fraction, a page number (第3/5頁) or a blood pressure (血壓120/80). The score
+depends on the text around them:
 
     3/20        0.55   a date: people write no such fraction
     1/2         0.35   a date or a fraction: below the default threshold (0.55 at the beginning of a line)
@@ -82,9 +82,9 @@ PERIOD_AFTER = re.compile(r"- ?[0-9]{1,4}/[0-9]")
 
 
 def find_numeric_dates(view: str, start: int, end: int) -> Iterator[Finding]:
-    """Find dates in digits or in English in one ASCII stretch.
+    """Find dates in digits or in English in one ASCII stretch (a sequence of ASCII characters, see `scanner`).
 
-    view (str): The text after `fold_widths`.
+    view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the stretch.
     YIELDS (Finding): DATE and BIRTHDAY; findings may overlap.
     """

@@ -77,11 +77,11 @@ def fold_place(name: str) -> str:
 
 @cache
 def county_names() -> frozenset[str]:
-    """Return the names of all counties after `fold_place`, with and without their last character (台北市, 台北)."""
+    """Return the names of all counties, written with 台, with and without their last character (台北市, 台北)."""
     return frozenset(name for county in map(fold_place, COUNTIES) for name in (county, county[:-1]))
 
 
 @cache
 def district_names() -> frozenset[str]:
-    """Return the names of all districts after `fold_place`, such as 大安區 and 台東市."""
+    """Return the names of all districts, written with 台, such as 大安區 and 台東市."""
     return frozenset(fold_place(district) for districts in DISTRICTS.values() for district in districts)

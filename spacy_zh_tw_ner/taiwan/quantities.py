@@ -95,7 +95,7 @@ def normalize_quantity(text: str) -> Quantity | None:
     """Return the number and the unit of a quantity.
 
     text (str): Such as 三公斤, 兩公尺半, 1.2萬公里, 攝氏零下二度, 時速60公里, 每公升0.25毫克, 30坪.
-    RETURNS (Optional[Quantity]): None for estimates, ranges, units with several meanings (度 alone), and other texts.
+    RETURNS (Optional[Quantity]): None for estimates, ranges, units with several meanings (30度), and other texts.
     """
     # The single character ℃, and ° followed by C, become the same text.
     text = clean(text.replace("℃", "°C").replace("℉", "°F"))

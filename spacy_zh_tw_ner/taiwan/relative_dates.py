@@ -95,7 +95,11 @@ def parse_relative_month(text: str, reference: date | None) -> tuple[int, int] |
 
 
 def _in_week(monday: date | None, day: str | None) -> str | None:
-    """Return a week (if `day` is None), its weekend (末), or one of its days (一 to 日) in ISO 8601."""
+    """Return a week, its weekend or one of its days in ISO 8601.
+
+    monday (Optional[date]): The Monday of the week; None, with the result None, if it is outside the years 1 to 9999.
+    day (Optional[str]): 一 to 日 for a day, 末 for the weekend, None for the whole week.
+    """
     if monday is None:
         return None
     if day is None:

@@ -54,12 +54,15 @@ def find_candidates(text: str, *, labels: Collection[str] | None = None) -> Iter
 
 
 def _segments(found: list[Finding]) -> list[Segment]:
-    """Return findings as input for interval scheduling, weighted so that a whole address outweighs a number in it."""
+    """Return findings as segments for interval scheduling, with their indices in `found` as kinds.
+
+    The weight is score × length, so that a whole address outweighs a number in it.
+    """
     return [Segment(f.start, f.end, index, f.score * (f.end - f.start)) for index, f in enumerate(found)]
 
 
 def _find_all(view: str) -> Iterator[Finding]:
-    """Yield the findings of all labels in a text after `fold_widths`."""
+    """Yield the findings of all labels in a text, as `fold_widths` returns it."""
     address_end = 0
     for match in ANCHORS.finditer(view):
         start, end = match.span()

@@ -127,7 +127,7 @@ def load_checkpoint(path: Path, nlp: Language, optimizer: Optimizer) -> Position
 
 
 def optimizer_to_bytes(nlp: Language, optimizer: Optimizer, step: int) -> bytes:
-    """Serialize the state of the optimizer: moments and averages of thinc, and torch optimizers of Transformers.
+    """Serialize the moments and averages of thinc's optimizer, and the torch optimizers of all Transformers.
 
     nlp (Language): The pipeline that is trained.
     optimizer (Optimizer): An optimizer of thinc, or a `GroupedOptimizer`.
@@ -155,9 +155,9 @@ def optimizer_from_bytes(nlp: Language, optimizer: Optimizer, data: bytes, *, st
     nlp (Language): The pipeline, with the weights of the checkpoint.
     optimizer (Optimizer): A new optimizer from the same config.
     data (bytes): Returned by `optimizer_to_bytes`.
-    step (Optional[int]): Number of updates according to the checkpoint, which the data must match; None: not checked.
-    RETURNS (int): Number of updates.
-    RAISES (TrainingError): If the pipeline lacks a parameter of the data.
+    step (Optional[int]): Number of updates that the data must have; None accepts any.
+    RETURNS (int): Number of updates of the data.
+    RAISES (TrainingError): If the data has a state for a parameter that the pipeline does not have.
     RAISES (UnreadableFileError): If the data is damaged.
     """
     with reading(origin()):
@@ -249,7 +249,10 @@ def _position(found: Any) -> Position:
 
 
 def _write_weights(nlp: Language, weights: dict[str, ArrayT], path: Path) -> None:
-    """Replace all trainable weights; raise a TrainingError if names, shapes or types differ."""
+    """Replace all trainable weights of a pipeline by those of a checkpoint.
+
+    RAISES (TrainingError): If the two do not have the same names, shapes and types of weights.
+    """
     own = {parameter.place: parameter for parameter in parameters_of(nlp) if parameter.is_trained}
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [place for place in own if place in weights and _kind(own[place].read()) != _kind(weights[place])]

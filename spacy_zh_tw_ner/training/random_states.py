@@ -12,13 +12,16 @@ ArrayT: TypeAlias = np.ndarray[Any, Any]
 
 
 def python_state() -> Any:
-    """Return the states of Python's and numpy's random number generators as JSON, without numpy's key."""
+    """Return the states of the random number generators of Python and numpy as lists and numbers for JSON.
+
+    Numpy's key, an array of 624 numbers, is left out: `random_states` returns it.
+    """
     numpy_state = cast(tuple[Any, ...], np.random.get_state())
     return {"random": random.getstate(), "numpy": [numpy_state[0], *map(int, numpy_state[2:4]), float(numpy_state[4])]}
 
 
 def random_states() -> dict[str, ArrayT]:
-    """Return the states of random number generators that are arrays: numpy's key, torch, and CUDA."""
+    """Return the states of random number generators as arrays by name: numpy's key, and those of torch and CUDA."""
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state().numpy()
@@ -28,9 +31,9 @@ def random_states() -> dict[str, ArrayT]:
 def restore_random(arrays: dict[str, ArrayT], python: Any) -> None:
     """Restore the states of all random number generators after checking them.
 
-    arrays (dict): From `random_states`, each under "random/" and its name.
-    python (Any): From `python_state`.
-    RAISES (UnreadableFileError): If a state is one that no generator can have.
+    arrays (dict): Arrays of a checkpoint by name. Those of `random_states` have "random/" before their names.
+    python (Any): A value that `python_state` has returned.
+    RAISES (UnreadableFileError): If a value cannot be the state of its generator.
     """
     require_type("python", python, dict)
     version, numbers, gauss = python["random"]

@@ -52,7 +52,8 @@ class Backbone(nn.Module):
 
     model: The model of transformers, adapters included.
     settings: The settings that the model was built with.
-    kept: Ids in the base model of the wordpieces that a trimmed vocabulary has; None if it was not trimmed.
+    kept: (n_wordpieces,) the id in the base model of each wordpiece of a trimmed vocabulary; None if the vocabulary was
+        not trimmed.
     main_device: The device of inputs and hidden states, if weights are in several places, see `dispatch`.
     """
 
@@ -117,7 +118,7 @@ def load_backbone(
     """Load a base model from the Hub, its cache or a folder, and apply settings to it.
 
     name (str): Id on the Hub, or a folder. If the checkpoint has a head, only its encoder is loaded.
-    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; None for all.
+    kept (IdsT | None): Ids of the wordpieces to keep, if the vocabulary is trimmed; None keeps all.
     device (str | torch.device): The device of the weights.
     settings: The fields of `BackboneSettings` other than `name`.
     RETURNS (Backbone): The backbone, in evaluation mode. New adapters start with an update of zero.
@@ -147,7 +148,8 @@ def build_backbone(
     weights (Mapping[str, torch.Tensor] | None): Weights of the base model by name, quantized if the settings say so;
         if None, they are read from the checkpoint `settings.name`.
     adapter (dict[str, torch.Tensor] | None): Weights of the adapters by name; None for new adapters.
-    kept (IdsT | None): Ids of the wordpieces to which the vocabulary is trimmed; that of `weights` is trimmed already.
+    kept (IdsT | None): Ids of the wordpieces to keep, if the vocabulary is trimmed; None keeps all. `weights` must
+        have the embeddings of these wordpieces only.
     device (str | torch.device): The device of the weights.
     RETURNS (Backbone): The backbone, in evaluation mode.
     RAISES (ValueError): As `load_backbone`, or if the adapters were trained on another base model.
@@ -235,9 +237,10 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
-    """Return the hash of a base model.
+    """Return the hash of a base model's weights.
 
-    RAISES (PipelineMismatchError): If the settings have the hash of another base model: saved adapters belong to that.
+    RAISES (PipelineMismatchError): If `settings.base_hash` is the hash of another base model, on which the saved
+        adapters were trained.
     """
     found = fingerprint(model)
     if settings.base_hash not in (None, found):

@@ -73,7 +73,7 @@ def read_model(
     spread (bool): Whether to spread quantized weights over all GPUs.
     int8_cpu (bool): Whether to quantize linear layers for CPUs. `weights` may be quantized already.
     RETURNS (Base): The model, in evaluation mode; float32 except for quantized layers.
-    RAISES (ValueError): If a weight is missing or has another shape, or as `read_config`.
+    RAISES (ValueError): If a weight is missing or has another shape, or for the reasons that `read_config` gives.
     """
     cls = _model_class(name, config)
     if weights is not None and int8_cpu:
@@ -109,9 +109,11 @@ def read_model(
 
 
 def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") -> Base:
-    """Load a checkpoint in the precision in which it is stored, with its head if that is for token classification.
+    """Load a checkpoint in the precision in which it is stored.
 
-    RAISES (ValueError): If a weight is missing, or as `read_config`.
+    If it has a head for token classification, the head is loaded as well. All other heads are left out.
+
+    RAISES (ValueError): If a weight is missing, or for the reasons that `read_config` gives.
     """
     from transformers import AutoModelForTokenClassification
 
@@ -155,10 +157,10 @@ def _build(name: str, config: "PretrainedConfig", attn_implementation: str | Non
 
 
 class _NothingAllocated(TorchFunctionMode):
-    """Create the tensors of `torch.empty`, `torch.zeros` and `torch.ones` on the meta device.
+    """Mode in which `torch.empty`, `torch.zeros` and `torch.ones` create tensors on the meta device.
 
-    The context `torch.device("meta")` also does this for `torch.arange`, whose first call then takes half a second.
-    `accelerate.init_empty_weights` allocates each parameter before it moves it to the meta device.
+    In the context `torch.device("meta")`, the first call of `torch.arange` would take half a second.
+    `accelerate.init_empty_weights` would allocate each parameter before it moves it to the meta device.
     """
 
     def __torch_function__(
@@ -272,5 +274,5 @@ def _fitting(name: str, spread: bool) -> Iterator[None]:
 
 
 def _first_line(error: Exception, having: str = "") -> str:
-    """Return the first line of a message that contains `having`, or the repr of the error."""
+    """Return the first line of an error's message that contains `having`; the repr of the error if there is none."""
     return next((line.strip() for line in str(error).splitlines() if line.strip() and having in line), repr(error))

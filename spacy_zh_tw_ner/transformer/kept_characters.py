@@ -1,4 +1,4 @@
-"""Note in the files of a trimmed tokenizer: the characters of which it has the wordpieces."""
+"""Store in tokenizer_config.json which characters a trimmed tokenizer has kept."""
 
 import re
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,34 +13,39 @@ if TYPE_CHECKING:
 
 MaskT: TypeAlias = npt.NDArray[np.bool_]  # (0x110000,) by code point
 N_CODE_POINTS = 0x110000
-NOTE = "zh_tw_ner_characters"  # its key in tokenizer_config.json
+CHARACTERS_KEY = "zh_tw_ner_characters"  # key in tokenizer_config.json
 RANGE = re.compile("([0-9A-F]{1,6})(?:-([0-9A-F]{1,6}))?")
 ALL = np.ones(N_CODE_POINTS, bool)
 
 
 def kept_characters(tokenizer: "PreTrainedTokenizerBase") -> MaskT | None:
-    """Read the note.
+    """Return the characters whose wordpieces were kept when a tokenizer was trimmed.
 
-    RETURNS (Optional[MaskT]): Whether each code point was kept; None if the tokenizer is not trimmed.
-    RAISES (UnreadableFileError): If the note is damaged.
+    tokenizer (PreTrainedTokenizerBase): Any tokenizer.
+    RETURNS (Optional[MaskT]): (0x110000,) whether each code point was kept; None if the tokenizer was not trimmed.
+    RAISES (UnreadableFileError): If the list of characters in tokenizer_config.json is damaged.
     """
-    note = tokenizer.init_kwargs.get(NOTE)
-    if note is None:
+    ranges = tokenizer.init_kwargs.get(CHARACTERS_KEY)
+    if ranges is None:
         return None
     found = np.zeros(N_CODE_POINTS, bool)
-    for part in require_type(NOTE, note, str).split():
+    for part in require_type(CHARACTERS_KEY, ranges, str).split():
         match = RANGE.fullmatch(part)
-        require(match is not None, NOTE, part, "ranges of code points, such as 4E00-9FFF")
+        require(match is not None, CHARACTERS_KEY, part, "ranges of code points, such as 4E00-9FFF")
         assert match is not None
         first, last = (
-            whole_number(NOTE, int(bound, 16), 0, N_CODE_POINTS - 1) for bound in (match[1], match[2] or match[1])
+            whole_number(CHARACTERS_KEY, int(bound, 16), 0, N_CODE_POINTS - 1)
+            for bound in (match[1], match[2] or match[1])
         )
         found[first : last + 1] = True
     return found
 
 
-def note_of(characters: MaskT) -> str:
-    """Write the note, as "20-7E 4E00-9FFF"."""
+def character_ranges(characters: MaskT) -> str:
+    """Return kept characters as text: ranges of hexadecimal code points, such as "20-7E 4E00-9FFF".
+
+    characters (MaskT): (0x110000,) whether each code point was kept.
+    """
     # (2 n,) first code point of each range, and the one after its last
     edges = np.flatnonzero(np.diff(characters, prepend=False, append=False)).tolist()
     pairs = zip(edges[::2], edges[1::2], strict=True)

@@ -89,11 +89,11 @@ def build_tok2vec_transformer_v1(
     """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer as the `tok2vec` layer of one component.
 
     The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
+    The arguments that are not described here are those of `build_transformer_model_v1`.
 
     pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
         token, so every pooling gives the same result.
-    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token. Every other argument is as in
-        `build_transformer_model_v1`.
+    RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
 
@@ -160,7 +160,11 @@ def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
 
 
 def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]]:
-    """Return the layers that `nlp.replace_listeners` puts in the place of a listener: this model and its output."""
+    """Return the layers that `nlp.replace_listeners` puts in the place of a listener.
+
+    model (PipeT): The model of the `transformer` component.
+    RETURNS (Model[list[Doc], list[TransformerData]]): That model, and a layer that splits its batches by document.
+    """
     from spacy_transformers.layers.split_trf import split_trf_batch
 
     replacement: Model[list[Doc], list[TransformerData]] = chain(model, split_trf_batch())
@@ -170,7 +174,7 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
 
 
 def encode_chunks(model: Model[list[Doc], list["TransformerData"]], doc: Doc) -> Iterator["TransformerData"]:
-    """Encode a long document a chunk at a time; the hook `encoders.EncodeChunks`."""
+    """Yield the hidden states of a long document, one chunk at a time. This is the hook `encoders.EncodeChunks`."""
     from .transformer_data import data_of
 
     encoder = cast(Tok2VecT, model.layers[0].layers[0])

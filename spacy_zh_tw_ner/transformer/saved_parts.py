@@ -79,7 +79,7 @@ def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
     data (object): The weights in the safetensors format; None if there are no adapters.
     lora (LoraSettings | None): Settings of the adapters; None if there are no adapters.
     RETURNS (dict[str, torch.Tensor] | None): The weights by name; None if there are no adapters.
-    RAISES (UnreadableFileError): If the rank differs, or adapters are missing.
+    RAISES (UnreadableFileError): If the rank of the weights is not that of `lora`, or adapters are missing.
     """
     if not data:
         require(lora is None, "adapter", data, "safetensors, as settings.lora says")
@@ -92,11 +92,11 @@ def read_adapter(data: object, lora: LoraSettings | None) -> Weights | None:
 
 
 def read_kept(data: object) -> npt.NDArray[np.int32] | None:
-    """Read the ids that a trimmed vocabulary has kept of its base.
+    """Read which wordpieces of its base model a trimmed vocabulary has.
 
-    data (object): Little-endian int32, or None.
-    RETURNS (Optional[NDArray[int32]]): (n_wordpieces,) sorted.
-    RAISES (UnreadableFileError): If they are no ids in ascending order.
+    data (object): Ids in the base model as little-endian int32; None if the vocabulary was not trimmed.
+    RETURNS (Optional[NDArray[int32]]): (n_wordpieces,) the ids in ascending order; None if `data` is None.
+    RAISES (UnreadableFileError): If `data` does not hold ids in ascending order.
     """
     if data is None:
         return None
@@ -129,9 +129,9 @@ def packed_config(text: object) -> Any:
 
 
 def _require_types(fields: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Check that values have the types of the family's default values.
+    """Check that the values of a config have the types of the default values of its model family.
 
-    transformers uses some values without a check: it would call a number as an activation function.
+    transformers does not check all of them. It would call the value of an activation function even if it is a number.
     """
     for name, default in defaults.items():
         value = fields.get(name)

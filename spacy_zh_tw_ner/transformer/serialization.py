@@ -60,9 +60,9 @@ Parts: TypeAlias = dict[str, Any]
 def pack(
     backbone: Backbone, tokenizer: "PreTrainedTokenizerBase", *, save: str = "full", save_dtype: str | None = None
 ) -> Parts:
-    """Convert a backbone to a dictionary of parts that msgpack can store. The backbone is not changed.
+    """Convert a backbone and its tokenizer to a dictionary of parts that msgpack can store. Neither is changed.
 
-    save (str): "full", "adapter" or "merged"; see the module.
+    save (str): "full", "adapter" or "merged"; the beginning of this file describes them.
     save_dtype (str | None): Precision to which weights that are not quantized are rounded, "fp16" or "bf16"; None
         keeps them as they are.
     RETURNS (dict): Strings, bytes and numbers by name.
@@ -93,9 +93,9 @@ def pack(
 
 
 def to_bytes(parts: Parts) -> bytes:
-    """Serialize the parts of `pack`. When a pipeline is saved to a folder, the weights go to a file of their own.
+    """Serialize the parts that `pack` returned.
 
-    See `large_files`.
+    When a pipeline is saved to a folder, the weights are written to a separate file instead (see `large_files`).
     """
     weights = parts["weights"] or b""
     file = store(weights) if weights else None
@@ -134,7 +134,8 @@ def unpack(
 
     parts (Mapping): From `pack` or `from_bytes`.
     name (str | None): Id or folder of the base model, if only adapters were saved; None for the saved name.
-    revision (str | None): Its branch, tag or commit; None for the saved one, or the newest of another `name`.
+    revision (str | None): Branch, tag or commit of the base model; None for the saved revision or, if `name` differs
+        from the saved name, for the newest one.
     memory (MemorySettings | None): Memory settings, for example with another precision; None for the saved ones.
     device (str | torch.device): The device of the weights.
     RETURNS (tuple[Backbone, PreTrainedTokenizerBase]): The backbone in evaluation mode, and its tokenizer.

@@ -156,8 +156,8 @@ class BackboneSettings:
     attention: Attention of a decoder, "causal" or "bidirectional"; None for the default of the model.
     dropout: Value of every dropout rate of the base model; None for those of the checkpoint.
     base_hash: `fingerprint` of the base's weights as loaded. Set if there are adapters, to identify their base.
-    trim: Cut the vocabulary to the wordpieces of characters when the base is loaded, see `trimming`.
-    lookup: Version of the rules by which tokens become wordpieces.
+    trim: Whether to cut the vocabulary to the wordpieces of single characters when the base is loaded, see `trimming`.
+    lookup: Version of the rules by which tokens are split into wordpieces, see `LOOKUP`.
     """
 
     name: str
@@ -190,7 +190,7 @@ class BackboneSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "BackboneSettings":
-        """Return the settings that `to_dict` converted."""
+        """Return the settings from a dictionary that `to_dict` has returned."""
         data = copy.deepcopy(dict(data))
         if data["lora"] is not None and isinstance(data["lora"]["target_modules"], list):  # JSON has no tuples
             data["lora"]["target_modules"] = tuple(data["lora"]["target_modules"])

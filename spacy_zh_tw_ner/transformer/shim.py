@@ -43,7 +43,7 @@ class BackboneShim(Shim):
 
     settings (BackboneSettings): Settings of the config. The backbone is loaded by `load` or `from_bytes`.
     save (str), save_dtype (Optional[str]): Format in which `to_bytes` saves the weights; see `serialization.pack`.
-    max_wordpieces (int): Most wordpieces of one token.
+    max_wordpieces (int): Most wordpieces of one token; further ones are dropped.
     """
 
     def __init__(self, settings: BackboneSettings, *, save: str, save_dtype: str | None, max_wordpieces: int) -> None:
@@ -116,7 +116,10 @@ class BackboneShim(Shim):
         self._optimizer = self._scaler = None
 
     def use_lookup(self, lookup: int) -> None:
-        """Use the rules of an earlier version for wordpieces, see `settings.LOOKUP`."""
+        """Split tokens into wordpieces by the rules of an earlier version.
+
+        lookup (int): Version of the rules, see `settings.LOOKUP`.
+        """
         if lookup != self.backbone.settings.lookup:
             self.backbone.settings = replace(self.backbone.settings, lookup=lookup)
             self._table = WordpieceTable(self.table.tokenizer, self.max_wordpieces, lookup)

@@ -1,7 +1,7 @@
-"""Split single tokens into wordpieces with a model's own tokenizer, as its pre-training split running text.
+"""Split single tokens into the wordpieces that they have in running text, on which the base model was trained.
 
-Tokenizers of the SentencePiece kind put a mark before each word, and take a token that stands alone for a word. In
-Chinese text, characters follow each other without spaces, and only the first has the mark:
+Tokenizers of the SentencePiece kind put a mark before each word, and treat a single token as a word. In Chinese text,
+characters follow each other without spaces, and only the first has the mark:
 
     family                    text     the tokenizer, token by token     here
     WordPiece                 臺灣     臺 灣                             臺 灣
@@ -9,11 +9,11 @@ Chinese text, characters follow each other without spaces, and only the first ha
     byte-level BPE            臺灣     bytes of 臺, bytes of 灣          the same, without a space before each
     any, with capitals        Tw       t w                               T w
 
-A token whose wordpiece exists only with the mark keeps the mark. Pipelines of 0.1 were trained with the splits of the
-third column, which `LOOKUP_OF_0_1` names, and keep them.
+A token whose wordpiece exists only with the mark keeps the mark. Pipelines of version 0.1 were trained with the splits
+of the third column, and still use them: `LOOKUP_OF_0_1` is the version of these rules.
 
-A trimmed vocabulary (`trimming`) has the wordpieces of characters. There, a token of several characters has the
-wordpieces of its characters, and a character that was not kept has none.
+A trimmed vocabulary (see `trimming`) has only the wordpieces of single characters. With it, a token of several
+characters is split into the wordpieces of each character, and a character that was not kept has no wordpieces.
 """
 
 import json
@@ -39,8 +39,8 @@ MARKS = (SENTENCEPIECE, "Ġ")  # the second one is a space in byte-level BPE
 class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
-    tokenizer (PreTrainedTokenizerBase): A fast one.
-    lookup (int): Version of the rules, see `settings.LOOKUP`.
+    tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
+    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
@@ -54,11 +54,11 @@ class TokenSplitter:
         self._kept = kept_characters(tokenizer)
 
     def __call__(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens.
+        """Split tokens into the ids of their wordpieces.
 
-        texts (Sequence[str]): Their texts, for the case of letters.
-        norms (Sequence[str]): Their norms, which are in lower case.
-        RETURNS (list[list[int]]): Ids of each; empty where the tokenizer yields nothing.
+        texts (Sequence[str]): Text of each token, which has the case of letters.
+        norms (Sequence[str]): Norm of each token, in lower case.
+        RETURNS (list[list[int]]): Ids of each token; empty if the tokenizer returns no wordpiece for it.
         """
         if not self._keeps_case:
             return self._alone(norms)
@@ -78,7 +78,10 @@ class TokenSplitter:
         return self._kept is None or all(self._kept[ord(char)] for char in word)
 
     def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens in their own case; in lower case where a vocabulary has no capitals, as some Chinese ones."""
+        """Split tokens in the case of their texts, or in lower case if they are unknown in that case.
+
+        Some Chinese vocabularies have no capital letters.
+        """
         found = self._split(cased)
         lost = [i for i, ids in enumerate(found) if cased[i] != norms[i] and not self._is_known(ids)]
         for i, ids in zip(lost, self._split([norms[i] for i in lost]), strict=True):
@@ -86,11 +89,11 @@ class TokenSplitter:
         return found
 
     def _split(self, words: Sequence[str]) -> list[list[int]]:
-        """Split words; those with characters that a trimmed vocabulary does not have into nothing."""
+        """Split words into ids. A word with a character that a trimmed vocabulary does not have gets no ids."""
         return [ids if self._has(word) else [] for word, ids in zip(words, self._best(words), strict=True)]
 
     def _best(self, words: Sequence[str]) -> list[list[int]]:
-        """Split words, preferably into one wordpiece without a mark, or else into one with a mark."""
+        """Split words into ids: one wordpiece without a mark if there is one, or else one with a mark."""
         if self._unmarked is None or not words:
             return self._alone(words)
         found = [encoding.ids for encoding in self._unmarked.encode_batch(list(words), add_special_tokens=False)]
@@ -105,7 +108,10 @@ class TokenSplitter:
         return found
 
     def _may_have_mark(self, word: str) -> bool:
-        """Return whether a word may be one wordpiece with a mark; False, of one character, if it certainly is not."""
+        """Return whether a word may be one wordpiece with a mark.
+
+        False for a word of one character that has no such wordpiece in the vocabulary. True for all other words.
+        """
         assert self._unmarked is not None
         normalizer = self._unmarked.normalizer
         normal = word if normalizer is None else normalizer.normalize_str(word)
@@ -114,7 +120,7 @@ class TokenSplitter:
         return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
-        """Have the tokenizer split words, each after a neighbour, as with `is_split_into_words`."""
+        """Split each word with the unchanged tokenizer, as the second of two words that are split already."""
         if not words:
             return []
         pairs = [[NEIGHBOUR, word] for word in words]
@@ -131,11 +137,12 @@ class TokenSplitter:
 
 
 def with_case(text: str, norm: str) -> str:
-    """Return a norm with letters in the case of the text: ("Ｔ", "t") → "T".
+    """Return the norm of a token with its letters in the case of the text: ("Ｔ", "t") → "T".
 
-    text (str): A token's text.
+    text (str): The token's text.
     norm (str): Its norm.
-    RETURNS (str): The norm where it is no lower case of the text, as after a conversion of the script.
+    RETURNS (str): The norm in the case of the text. Characters of the norm that are not the lower case of the text,
+        such as 台 for 臺, are not changed.
     """
     if text == norm or len(text) != len(norm):
         return norm
@@ -147,11 +154,11 @@ def _with_case(char: str, norm: str) -> str:
 
 
 def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
-    """Build a tokenizer that puts nothing before a word, with the same vocabulary and normalizer.
+    """Build a tokenizer with the same vocabulary that adds no mark or space before words.
 
-    tokenizer (PreTrainedTokenizerBase): A fast one. It is not changed.
-    RETURNS (tokenizers.Tokenizer | None): None if the tokenizer puts nothing before a word, or has a part written in
-        Python.
+    tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
+    RETURNS (tokenizers.Tokenizer | None): None if `tokenizer` itself adds nothing before words, or if its normalizer or
+        pre-tokenizer is written in Python.
     """
     from tokenizers import Tokenizer
 
@@ -171,12 +178,12 @@ def without_prefix(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
 
 
 def _state(part: Any) -> Any:
-    """Return the settings of a normalizer or pre-tokenizer, by which it is pickled."""
+    """Return the settings of a normalizer or pre-tokenizer, from the state that pickle would save."""
     return None if part is None else json.loads(part.__getstate__())
 
 
 def _edited(state: Any) -> Any:
-    """Return the settings of a normalizer or pre-tokenizer without what it puts before words."""
+    """Return the settings of a normalizer or pre-tokenizer, changed so that it adds nothing before words."""
     if state is None or state["type"] == "Prepend":
         return None
     if state["type"] == "Sequence":

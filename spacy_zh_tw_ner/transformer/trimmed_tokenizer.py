@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BaseModelError, Errors
-from .kept_characters import ALL, NOTE, MaskT, kept_characters, note_of
+from .kept_characters import ALL, CHARACTERS_KEY, MaskT, character_ranges, kept_characters
 from .saved_parts import packed_tokenizer, tokenizer_files
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "
 def trim_tokenizer(
     tokenizer: "PreTrainedTokenizerBase", kept: IdsT, characters: MaskT | None = None
 ) -> "PreTrainedTokenizerBase":
-    """Return a copy of a tokenizer with some of its wordpieces; wordpiece `kept[i]` has the id i.
+    """Return a copy of a tokenizer without the wordpieces that are not in `kept`.
 
-    tokenizer (PreTrainedTokenizerBase): A fast one.
-    kept (IdsT): Ids, sorted.
+    The wordpiece with the id `kept[i]` gets the id i.
+
+    tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
+    kept (IdsT): (n_wordpieces,) ids of the wordpieces to keep, in ascending order.
     characters (Optional[MaskT]): (0x110000,) whether `kept` has the wordpieces of a code point; None for all.
-    RETURNS (PreTrainedTokenizerBase): The copy, with a note of the characters.
-    RAISES (BaseModelError): For a tokenizer whose kind of model is not known.
+    RETURNS (PreTrainedTokenizerBase): The copy. Its tokenizer_config.json lists `characters`, see `kept_characters`.
+    RAISES (BaseModelError): If the tokenizer's model is not WordPiece, WordLevel, Unigram, or BPE without affixes.
     """
     files = {name: data for name, data in tokenizer_files(tokenizer).items() if name in FILES}
     new_ids = {old: new for new, old in enumerate(kept.tolist())}
@@ -53,17 +55,19 @@ def trim_tokenizer(
     added = settings.get("added_tokens_decoder", {}).items()
     settings["added_tokens_decoder"] = {str(new_ids[int(old)]): token for old, token in added if int(old) in new_ids}
     before = kept_characters(tokenizer)
-    settings[NOTE] = note_of((ALL if characters is None else characters) & (ALL if before is None else before))
+    settings[CHARACTERS_KEY] = character_ranges(
+        (ALL if characters is None else characters) & (ALL if before is None else before)
+    )
     files |= {"tokenizer.json": _encode(backend), "tokenizer_config.json": _encode(settings)}
     return packed_tokenizer(files)
 
 
 def merged_from(piece: str, ranks: Mapping[tuple[str, str], int]) -> set[str]:
-    """Return the wordpieces from which BPE builds one: its characters, and the results of all merges on the way.
+    """Return all wordpieces that occur while BPE builds one: its characters, and the result of each merge.
 
-    piece (str): The wordpiece.
-    ranks (Mapping[tuple[str, str], int]): Of the merges; the lowest rank is merged first.
-    RETURNS (set[str]): With the wordpiece itself, if merges lead to it.
+    piece (str): The wordpiece that is built.
+    ranks (Mapping[tuple[str, str], int]): Pair of wordpieces → rank of its merge; the lowest rank is merged first.
+    RETURNS (set[str]): The wordpieces. `piece` itself is one of them if merges lead to it.
     """
     symbols = list(piece)
     found = set(symbols)
@@ -78,12 +82,18 @@ def merged_from(piece: str, ranks: Mapping[tuple[str, str], int]) -> set[str]:
 
 
 def merges_of(model: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the merges of a BPE model in the order of their ranks, from its settings in tokenizer.json."""
+    """Return the merges of a BPE model in the order of their ranks.
+
+    model (Mapping[str, Any]): The settings of the model in tokenizer.json.
+    """
     return [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]
 
 
 def ids_around(node: Any) -> Iterator[int]:
-    """Yield the ids in the settings of a post-processor, which puts special wordpieces around a text."""
+    """Yield the ids of the special wordpieces that a post-processor puts around a text.
+
+    node (Any): The settings of the post-processor in tokenizer.json, or a part of them.
+    """
     if isinstance(node, list) and len(node) == 2 and isinstance(node[0], str) and isinstance(node[1], int):
         yield node[1]  # ["[SEP]", 102] of BERT and RoBERTa
     elif isinstance(node, list):
@@ -112,7 +122,11 @@ def _trimmed_model(model: dict[str, Any], new_ids: Mapping[int, int], tokenizer:
 
 
 def _renumbered(node: Any, new_ids: Mapping[int, int]) -> Any:
-    """Replace the ids in the settings of a post-processor, see `ids_around`."""
+    """Return the settings of a post-processor with new ids for its special wordpieces.
+
+    node (Any): As in `ids_around`.
+    new_ids (Mapping[int, int]): Old id → new id.
+    """
     if isinstance(node, list) and len(node) == 2 and isinstance(node[0], str) and isinstance(node[1], int):
         return [node[0], new_ids[node[1]]]
     if isinstance(node, list):

@@ -1,8 +1,8 @@
-"""Cut the vocabulary of a base model to the wordpieces that characters can have.
+"""Cut the vocabulary of a base model to the wordpieces of single characters.
 
-Tokens are characters, so the lookup of wordpieces has a finite set of results, and a multilingual encoder never uses
-most of its embeddings. Without these, hidden states and gradients are the same, bit by bit. multilingual-e5-small has
-14,281 wordpieces of 250,002 then, and 27 million weights of 117.
+Pipelines split texts into characters, so they never use the longer wordpieces of a multilingual encoder, nor their
+embeddings. Without these, hidden states and gradients are the same, bit for bit. Trimming multilingual-e5-small keeps
+14,281 of 250,002 wordpieces, and 27 of 117 million weights.
 
     tokenizer ──trim_vocabulary──▶ tokenizer with fewer wordpieces, numbered from 0
                               └──▶ former ids ──trim_embeddings──▶ model with as many embeddings
@@ -35,10 +35,10 @@ CONTINUATION = range(0x80, 0xC0)
 def trim_vocabulary(
     tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: MaskT | None = None
 ) -> tuple["PreTrainedTokenizerBase", IdsT]:
-    """Trim a tokenizer, and check that every character has the same wordpieces as before.
+    """Trim a copy of a tokenizer, and check that every kept character has the same wordpieces as before.
 
-    tokenizer (PreTrainedTokenizerBase): A fast one. It is not changed.
-    config (PretrainedConfig): Of the model, which names special wordpieces.
+    tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
+    config (PretrainedConfig): Config of the model. The special wordpieces that it names are kept.
     characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all.
     RETURNS (tuple[PreTrainedTokenizerBase, IdsT]): The new tokenizer, and the former id of each of its wordpieces.
     RAISES (BaseModelError): If the tokenizer cannot be trimmed.
@@ -67,10 +67,10 @@ def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig")
 
 
 def trim_embeddings(model: Base, kept: IdsT) -> None:
-    """Keep some rows of a model's embeddings, in place.
+    """Remove all rows of a model's word embeddings except `kept`, in place. Row `kept[i]` becomes row i.
 
     model (Base): A model without a head, or with one for token classification.
-    kept (IdsT): Ids of the rows, sorted.
+    kept (IdsT): (n_wordpieces,) ids of the rows to keep, in ascending order.
     RAISES (BaseModelError): If an id has no row, or the model has a head with weights for each wordpiece.
     """
     embedding = model.get_input_embeddings()
@@ -103,7 +103,10 @@ def special_ids(config: "PretrainedConfig") -> dict[str, list[int]]:
 
 
 def _characters(wanted: MaskT | None) -> list[str]:
-    """Return the characters to split; of all code points, those that `code_point_wordpieces` splits."""
+    """Return the characters of a mask, without surrogates.
+
+    wanted (Optional[MaskT]): (0x110000,) the code points; None for all code points in RANGES.
+    """
     codes = (
         chain.from_iterable(range(*bounds) for bounds in RANGES) if wanted is None else np.flatnonzero(wanted).tolist()
     )
@@ -116,12 +119,12 @@ def _split(table: WordpieceTable, characters: list[str]) -> list[list[int]]:
 
 
 def _find_kept(table: WordpieceTable, config: "PretrainedConfig", split: list[list[int]], *, keeps_all: bool) -> IdsT:
-    """Return the ids to keep, sorted.
+    """Return the ids of the wordpieces that a trimmed vocabulary keeps, in ascending order.
 
-    table (WordpieceTable): Of the whole vocabulary.
-    config (PretrainedConfig): Of the model.
-    split (list[list[int]]): Wordpieces of the characters.
-    keeps_all (bool): Whether these are all code points.
+    table (WordpieceTable): Table of the vocabulary before it is trimmed.
+    config (PretrainedConfig): Config of the model.
+    split (list[list[int]]): Ids of the wordpieces of each character that is kept.
+    keeps_all (bool): Whether all characters are kept, and not only some.
     """
     tokenizer = table.tokenizer
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -149,7 +152,7 @@ def _find_kept(table: WordpieceTable, config: "PretrainedConfig", split: list[li
 
 
 def _types(node: Any) -> set[str]:
-    """Return the types of all parts of a tokenizer."""
+    """Return the "type" of every part in the settings of a tokenizer (tokenizer.json), such as "ByteLevel"."""
     if isinstance(node, list):
         return set(chain.from_iterable(map(_types, node)))
     if not isinstance(node, dict):
@@ -158,9 +161,12 @@ def _types(node: Any) -> set[str]:
 
 
 def _byte_sequences(vocabulary: dict[str, int], *, keeps_all: bool) -> Iterator[int]:
-    """Yield the ids of all single bytes, and of all sequences of bytes within one character.
+    """Yield the ids of wordpieces that are single bytes or, with `keeps_all`, several bytes of one character.
 
-    These are the wordpieces of code points that `RANGES` leaves out, such as private ones.
+    Characters outside of RANGES, such as those of private use, are split into these wordpieces.
+
+    vocabulary (dict[str, int]): Wordpiece → id, of a byte-level BPE model.
+    keeps_all (bool): Whether the trimmed vocabulary keeps all characters.
     """
     from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
@@ -172,7 +178,7 @@ def _byte_sequences(vocabulary: dict[str, int], *, keeps_all: bool) -> Iterator[
 
 
 def _is_within_character(sequence: list[int]) -> bool:
-    """Return whether bytes are part of the UTF-8 of one character."""
+    """Return whether a sequence of bytes can occur within the UTF-8 encoding of a single character."""
     followers = next((n for n, leads in LEADS.items() if sequence[0] in leads), None)
     if followers is None:
         return len(sequence) <= max(LEADS) and all(byte in CONTINUATION for byte in sequence)

@@ -73,7 +73,10 @@ def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindow
 
 
 class WindowedDocs(NamedTuple):
-    """Wordpieces and windows of documents. Tokens are counted through all documents.
+    """Wordpieces and windows of several documents.
+
+    Indices of tokens count through all documents: the first token of a document follows the last one of the document
+    before it.
 
     wordpieces: Wordpieces of all tokens. before: (n_tokens + 1,) number of wordpieces before each token.
     windows: Windows of all documents in order.
@@ -89,7 +92,10 @@ class WindowedDocs(NamedTuple):
         return len(self.before) - 1
 
     def chunks(self, n_tokens: int) -> "Iterator[WindowedDocs]":
-        """Split the windows into chunks with about `n_tokens` own tokens, each with its tokens counted from 0."""
+        """Split the windows into chunks. The windows of one chunk have about `n_tokens` own tokens in total.
+
+        YIELDS (WindowedDocs): A chunk, in which the indices of tokens begin at 0.
+        """
         first = 0
         while first < len(self.windows):
             start = self.windows[first].own_start
@@ -100,7 +106,7 @@ class WindowedDocs(NamedTuple):
             first = last
 
     def _between(self, first: int, last: int) -> "WindowedDocs":
-        """Return the windows from `first` to before `last`, with all their tokens, own or not."""
+        """Return the windows from `first` to `last` (exclusive), with their own tokens and their context."""
         windows = self.windows[first:last]
         start, end = windows[0].start, max(window.end for window in windows)
         ids = self.wordpieces.ids[int(self.before[start]) : int(self.before[end])]

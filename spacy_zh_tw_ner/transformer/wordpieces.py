@@ -60,9 +60,9 @@ class WordpieceTable:
 
     Threads may share one: the table is never changed, only replaced.
 
-    tokenizer (PreTrainedTokenizerBase): A fast one.
-    max_wordpieces (int): Of one token; the rest is dropped. Only long runs of Latin letters have so many.
-    lookup (int): Version of the rules of `token_splitting`.
+    tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
+    max_wordpieces (int): Most wordpieces of one token. Further ones, as of a long word in Latin letters, are dropped.
+    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 
@@ -86,12 +86,13 @@ class WordpieceTable:
         return len(self.prefix) + len(self.suffix)
 
     def __call__(self, norms: KeysT, strings: StringStore, texts: KeysT | None = None) -> Wordpieces:
-        """Look tokens up.
+        """Return the wordpieces of tokens. Tokens that the table does not have yet are split and added to it.
 
-        norms (KeysT): (n_tokens,) keys of the norms.
-        strings (StringStore): Resolves the keys.
-        texts (Optional[KeysT]): (n_tokens,) keys of the texts, which have the case of letters; None for lower case.
-        RETURNS (Wordpieces): One or more for each token.
+        norms (KeysT): (n_tokens,) hash of each token's norm, which is in lower case.
+        strings (StringStore): The string store that has the strings of these hashes.
+        texts (Optional[KeysT]): (n_tokens,) hash of each token's text, which has the case of letters; None to look up
+            the norms in lower case.
+        RETURNS (Wordpieces): One or more wordpieces for each token.
         """
         texts = norms if texts is None else texts
         if len(norms) <= AT_ONCE:
@@ -101,7 +102,7 @@ class WordpieceTable:
         return Wordpieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def split(self, texts: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens into ids, one or more for each, without the table."""
+        """Split tokens into the ids of their wordpieces, one or more for each token, without using the table."""
         return [ids[: self.max_wordpieces] or [self.unknown_id] for ids in self._splitter(texts, norms)]
 
     def _look_up(self, norms: KeysT, texts: KeysT, strings: StringStore) -> Wordpieces:
@@ -121,7 +122,7 @@ class WordpieceTable:
         return Wordpieces(table.ids[np.repeat(table.firsts[places], counts) + within], counts)
 
     def _extended(self, table: _Table, keys: KeysT, norms: KeysT, texts: KeysT, strings: StringStore) -> _Table:
-        """Return a table with these tokens added. If it would be too large, former entries are dropped."""
+        """Return a copy of a table with more tokens. If it would exceed MAX_TOKENS, its earlier tokens are dropped."""
         keys, first = np.unique(keys, return_index=True)
         if len(table.keys) + len(keys) > MAX_TOKENS:
             table = _EMPTY
@@ -166,7 +167,9 @@ class CodePointWordpieces(NamedTuple):
 
 
 def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc]) -> CodePointWordpieces:
-    """Return the wordpieces that a pipeline gives each character, for exported models, which have no tokenizer.
+    """Return the wordpieces into which a pipeline splits each code point.
+
+    Exported models look up wordpieces in this result, because they have no tokenizer.
 
     table (WordpieceTable): Table of the wordpieces of each token.
     tokenize (Callable[[str], Doc]): Tokenizer of the pipeline, which makes each character one token with a norm.
@@ -187,7 +190,7 @@ def code_point_wordpieces(table: WordpieceTable, tokenize: Callable[[str], Doc])
 
 
 def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
-    """Return the indices of keys in a table, or None if one is missing."""
+    """Return the index of each key in a table, or None if the table lacks one of them."""
     if not len(table.keys):
         return None if len(norms) else np.empty(0, dtype=np.int64)
     places = np.searchsorted(table.keys, norms)
@@ -196,9 +199,11 @@ def _find(table: _Table, norms: KeysT) -> npt.NDArray[np.int64] | None:
 
 
 def _first_id(tokenizer: "PreTrainedTokenizerBase", *names: str) -> int:
-    """Return the first of these ids that the tokenizer has.
+    """Return the first special id that a tokenizer has, among attributes such as "pad_token_id".
 
-    RAISES (BaseModelError): If it has none of them.
+    tokenizer (PreTrainedTokenizerBase): The tokenizer.
+    names (str): Names of the attributes, in the order in which they are tried.
+    RAISES (BaseModelError): If all of them are None.
     """
     for name in names:
         if getattr(tokenizer, name) is not None:

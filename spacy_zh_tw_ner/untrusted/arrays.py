@@ -34,7 +34,8 @@ MOST_DIMENSIONS = 16
 class Entry(NamedTuple):
     """A tensor in a safetensors file.
 
-    dtype: A key of ITEM_SIZES. shape: The shape. start: Offset of its first byte in the file.
+    dtype: Type of the numbers, a key of ITEM_SIZES. shape: Size of each dimension. start: Offset of the first byte in
+    the file.
     """
 
     dtype: str
@@ -99,8 +100,9 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, npt.NDArray[Any
     path (Path): The file.
     limits (Mapping[str, int]): Name of each array → its largest number of elements.
     RETURNS (dict[str, npt.NDArray[np.int32]]): Arrays by name.
-    RAISES (UnreadableFileError): If names, types or sizes of the arrays differ. For other defects, zipfile, zlib and
-        numpy raise their own errors, which `reading` converts.
+    RAISES (UnreadableFileError): If the file does not have exactly the arrays that `limits` names, or if an array is
+        not one-dimensional, not int32, or larger than its limit. For other defects, zipfile, zlib and numpy raise
+        their own errors, which `reading` converts.
     """
     found: dict[str, npt.NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive:
@@ -120,7 +122,10 @@ HEADER = 2**12  # bytes; numpy writes 128
 
 
 def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
-    """Parse the `.npy` format: magic string, version, length of the header, header, numbers."""
+    """Return the array in the bytes of an `.npy` file: magic string, version, length of the header, header, numbers.
+
+    name (str): Name of the array in messages.
+    """
     from ast import literal_eval
 
     require(data[:8] == b"\x93NUMPY\x01\x00", name, data[:8], "an array in numpy's format 1.0")
@@ -135,11 +140,12 @@ def _parse_npy(name: str, data: bytes) -> npt.NDArray[Any]:
 
 
 def require_room(what: str, claimed: int, available: int) -> None:
-    """Check that a file is as large as a part of it declares.
+    """Check that a file is long enough to hold a part of it.
 
     what (str): Name of the part in the message.
-    claimed (int), available (int): Bytes up to the end of the part, and of the file.
-    RAISES (UnreadableFileError): If the file is shorter.
+    claimed (int): Offset of the end of the part, in bytes, as the file declares it.
+    available (int): Size of the file in bytes.
+    RAISES (UnreadableFileError): If the file ends before the part does.
     """
     if claimed > available:
         raise UnreadableFileError(Errors.ZT645.format(origin=origin(), what=what, claimed=claimed, available=available))

@@ -8,7 +8,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import fix_random_seed
+from thinc.api import Model, fix_random_seed
 
 from spacy_zh_tw_ner.encoders import Tok2VecT
 from spacy_zh_tw_ner.encoders.char_ngrams import build_char_ngram_embed_v1
@@ -129,11 +129,23 @@ def test_order_of_a_word_list_does_not_matter(lists: list[str], docs: list[Doc])
     assert initialized(lists, docs).to_bytes() == data
 
 
-@pytest.mark.parametrize(("lists", "width"), [([], 4), ("words.txt", 4), (["words.txt"], 0)])
-def test_invalid_settings_raise(lists: list[str], width: int) -> None:
-    with pytest.raises(ValueError, match=r"\[ZT559\] LexiconEmbed needs a list") as caught:
+@pytest.mark.parametrize(
+    ("lists", "width", "message"),
+    [
+        ([], 4, r"\[ZT559\] `lists` of LexiconEmbed must be a list .*\(got \[\]\)"),
+        ("words.txt", 4, r"\[ZT559\] `lists` of LexiconEmbed must be a list .*\(got 'words.txt'\)"),
+        (["words.txt"], 0, r"\[ZT553\] `width` of LexiconEmbed must be 1 or more \(got 0\)"),
+    ],
+)
+def test_invalid_settings_raise(lists: list[str], width: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         build_lexicon_embed_v1(build_char_ngram_embed_v1([8], [64]), lists, width)
-    assert f"lists={lists!r} and width={width}" in str(caught.value)
+
+
+def test_embedding_without_a_width_raises() -> None:
+    embed: Tok2VecT = Model("unsized", lambda model, docs, is_train: ([], lambda gradient: []), dims={"nO": None})
+    with pytest.raises(ValueError, match=r"\[ZT554\] .* that of 'unsized' is not"):
+        build_lexicon_embed_v1(embed, ["words.txt"])
 
 
 def test_empty_batch_gives_an_empty_result(lists: list[str], docs: list[Doc]) -> None:

@@ -113,7 +113,7 @@ def test_the_command(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     output = succeeds("trim", base, tmp_path / "out", "--texts", tmp_path / "texts.txt", "--scripts", "Bopomofo,Latin")
     assert "wordpieces" in output
     assert "3,000" in output
-    assert "all others read as unknown" in output
+    assert "all others become the unknown wordpiece" in output
     nlp = spacy.blank("zh_tw")
     windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1"}
     model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(tmp_path / "out")}

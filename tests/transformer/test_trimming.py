@@ -18,7 +18,7 @@ from benchmarks.synthetic import byte_level, metaspace_bpe, sentences, unigram, 
 from spacy_zh_tw_ner.errors import BaseModelError, UnreadableFileError
 from spacy_zh_tw_ner.transformer import trimming
 from spacy_zh_tw_ner.transformer.hub import read_config, read_tokenizer
-from spacy_zh_tw_ner.transformer.kept_characters import NOTE, kept_characters, note_of
+from spacy_zh_tw_ner.transformer.kept_characters import CHARACTERS_KEY, character_ranges, kept_characters
 from spacy_zh_tw_ner.transformer.model import build_token_encoder, shim_of
 from spacy_zh_tw_ner.transformer.serialization import pack, unpack
 from spacy_zh_tw_ner.transformer.settings import BackboneSettings, LoraSettings, QuantizationSettings
@@ -211,7 +211,8 @@ def test_a_character_that_was_not_kept_reads_as_unknown_and_warns_once(base: Pat
     before, after = WordpieceTable(tokenizer), WordpieceTable(trimmed)
     assert [kept[ids].tolist() for ids in after.split("臺北市aB", "臺北市ab")] == before.split("臺北市aB", "臺北市ab")
     with pytest.warns(
-        UserWarning, match=r"\[ZT256\] The vocabulary was trimmed, and has no wordpiece of '高' \(U\+9AD8\)"
+        UserWarning,
+        match=r"\[ZT256\] The vocabulary of the base model was trimmed .* no wordpiece for '高' \(U\+9AD8\)",
     ):
         assert looked_up(after, "臺高") == [*after.split("臺", "臺"), [after.unknown_id]]
     assert looked_up(after, "雄") == [[after.unknown_id]]  # filterwarnings = error
@@ -254,7 +255,7 @@ def test_merges_are_replayed_by_their_ranks() -> None:
 def test_a_note_of_characters_is_read_back(codes: set[int]) -> None:
     characters = np.zeros(0x110000, bool)
     characters[sorted(codes)] = True
-    tokenizer = wordpieces_only({NOTE: note_of(characters)})
+    tokenizer = wordpieces_only({CHARACTERS_KEY: character_ranges(characters)})
     found = kept_characters(tokenizer)
     assert found is not None
     assert np.array_equal(found, characters)
@@ -262,8 +263,8 @@ def test_a_note_of_characters_is_read_back(codes: set[int]) -> None:
 
 @pytest.mark.parametrize("note", ["x", "4E00-", "110000", "-", "4E00–9FFF", 5, "1234567"])
 def test_a_damaged_note_is_refused(note: Any) -> None:
-    with pytest.raises(UnreadableFileError, match=NOTE):
-        kept_characters(wordpieces_only({NOTE: note}))
+    with pytest.raises(UnreadableFileError, match=CHARACTERS_KEY):
+        kept_characters(wordpieces_only({CHARACTERS_KEY: note}))
 
 
 def wordpieces_only(settings: dict[str, Any]) -> Any:
