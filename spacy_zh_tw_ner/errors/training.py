@@ -11,6 +11,16 @@ class TrainingErrors:
         "such as 台 = 臺."
     )
 
+    # Distillation
+    ZT276 = (
+        "The transition counts of soft gold must have one matrix of tags by tags for each sequence, {expected} (got "
+        "{seen})."
+    )
+    ZT277 = (
+        "The soft gold of sequence {index} gives a probability of {mass:.3f} to tags or transitions that are forbidden "
+        "here. Compute it with the transitions and masks of the same tag scheme."
+    )
+
     # Encoders of other pipelines
     ZT375 = (
         "Training cannot start from '{name}', because it tokenizes or normalizes text differently: {differences}. Copy "
