@@ -39,6 +39,8 @@ MANIFEST = "manifest.json"
 CHUNK = 65_536  # characters per chunk
 BATCH = 4_096  # characters that the teacher encodes at a time
 MOST = 10_000_000  # chunks
+# Temporary files of a killed process, which `write_whole` removes, and files of file managers
+IGNORABLE = re.compile(r"\..+\.zh-tw-ner-\w+|\.DS_Store|Thumbs\.db")
 CHUNK_NAME = re.compile(r"\d{5,}\.safetensors")
 
 
@@ -197,7 +199,7 @@ def _require_equal_tokens(of_teacher: Doc, of_student: Doc) -> None:
 
 def _prepare(folder: Path, wanted: Manifest, *, force: bool) -> None:
     """Check what the folder holds, remove the files of a pass with `force`, and write the manifest of a new pass."""
-    names = sorted(entry.name for entry in folder.iterdir())
+    names = sorted(entry.name for entry in folder.iterdir() if not IGNORABLE.fullmatch(entry.name))
     foreign = [name for name in names if name != MANIFEST and not CHUNK_NAME.fullmatch(name)]
     if foreign or (names and MANIFEST not in names):
         raise OutputError(Errors.ZT671.format(path=folder, seen=f"it holds {(foreign or names)[0]}"))

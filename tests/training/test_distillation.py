@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.components.soft_targets import target_of
 from spacy_zh_tw_ner.crf import at_temperature, expect
 from spacy_zh_tw_ner.errors import (
@@ -21,6 +23,7 @@ from spacy_zh_tw_ner.errors import (
     SettingError,
     UnreadableFileError,
 )
+from spacy_zh_tw_ner.planning.presets import read_config, with_settings
 from spacy_zh_tw_ner.training import distill_corpus, loop, teacher_posteriors
 from spacy_zh_tw_ner.training.char_corpus import CharCorpus
 from spacy_zh_tw_ner.training.distill_corpus import DistillCorpus
@@ -146,6 +149,7 @@ def test_a_killed_pass_continues_with_the_same_result(
             run_pass(tiny_nlp, texts, tmp_path / "parts")
     with pytest.raises(CorpusError, match="ZT284"):
         list(DistillCorpus(tmp_path / "parts")(tiny_nlp))
+    (tmp_path / "parts" / ".00002.safetensors.zh-tw-ner-0123abcd").write_bytes(b"half")
     run_pass(tiny_nlp, texts, tmp_path / "parts")
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -181,6 +185,14 @@ def test_damaged_files_are_reported(damage: str, tiny_nlp: Language, texts: Path
         list(DistillCorpus(tmp_path / "teacher")(tiny_nlp))
     run_pass(tiny_nlp, texts, tmp_path / "teacher", force=True)
     assert len(list(DistillCorpus(tmp_path / "teacher")(tiny_nlp))) == 8
+
+
+def test_an_ensemble_can_teach(tiny_nlp: Language, tiny_pipeline: Path, texts: Path, tmp_path: Path) -> None:
+    members = [("one", tiny_nlp), ("two", spacy.load(tiny_pipeline))]
+    manifests = [run_pass(nlp, texts, tmp_path / str(i)) for i, nlp in enumerate((tiny_nlp, combine(members)))]
+    one, two = (list(read_chunk(tmp_path / str(i), 0, manifest)) for i, manifest in enumerate(manifests))
+    for (_, target), (_, other) in zip(one, two, strict=True):
+        np.testing.assert_allclose(target.marginals, other.marginals, atol=1e-3)
 
 
 def test_other_tokens_are_refused(tiny_nlp: Language, tmp_path: Path) -> None:
@@ -287,6 +299,22 @@ def test_settings_that_do_not_fit_are_reported(
     config["components"]["ner"]["factory"] = "ner"
     with pytest.raises(PipelineError, match=r"ZT286.*ner"):
         student_config(config, output, ["A"])
+
+
+@pytest.mark.slow
+def test_a_transformer_can_be_teacher_and_student(
+    tiny_pipeline: Path, texts: Path, tiny_corpus: Path, tiny_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    paths = {f"paths.{split}": str(tiny_corpus / f"{split}.spacy") for split in ("train", "dev")}
+    logger = {"@loggers": "spacy.ConsoleLogger.v1", "progress_bar": False}
+    steps = {"training.max_steps": 4, "training.eval_frequency": 2, "training.logger": logger}
+    base = {"paths.base": str(tiny_checkpoint("bert"))}
+    with_settings(read_config("transformer"), paths | base | steps).to_disk(tmp_path / "transformer.cfg")
+    first, second = tmp_path / "first", tmp_path / "second"
+    succeeds(*command(tiny_pipeline, texts, first, tmp_path / "transformer.cfg"))
+    few = ("--gold-share", "0.3", "--training.max_steps", "2")
+    succeeds(*command(first / "model-last", texts, second, tmp_path / "transformer.cfg", *few))
+    assert spacy.load(second / "model-last").pipe_names[0] == "transformer"
 
 
 def test_annotated_texts_are_reported(tiny_pipeline: Path, student: Path, tiny_corpus: Path, tmp_path: Path) -> None:
