@@ -22,7 +22,8 @@ class TrainingErrors:
     )
     ZT278 = (
         "The labels of student and teacher differ: only the student has {student}, only the teacher has {teacher}. "
-        "Convert the student's corpus to the labels of the teacher, or take a teacher that was trained on this corpus."
+        "Convert the student's corpus to the labels of the teacher, or take a teacher that was trained on this corpus. "
+        "If the corpus only lacks examples of a label, list all labels as `labels` in [initialize.components.ner]."
     )
     ZT279 = (
         "{path} is not a file of texts. Give a .txt (one text per line), .jsonl or .spacy file, or a folder of them."

@@ -39,6 +39,8 @@ MANIFEST = "manifest.json"
 CHUNK = 65_536  # characters per chunk
 BATCH = 4_096  # characters that the teacher encodes at a time
 MOST = 10_000_000  # chunks
+MOST_LABELS = 1_000  # a bound for damaged files: the tag scheme takes 16 × labels² bytes
+ROUNDING = 0.05  # largest difference from 1 of the sum of a character's marginals in float16
 # Temporary files of a killed process, which `write_whole` removes, and files of file managers
 IGNORABLE = re.compile(r"\..+\.zh-tw-ner-\w+|\.DS_Store|Thumbs\.db")
 CHUNK_NAME = re.compile(r"\d{5,}\.safetensors")
@@ -131,17 +133,22 @@ def read_chunk(
             plain = array.ndim == 1 and array.dtype == np.int32 and bool((array > 0).all())
             require(plain and len(array) == len(sizes), name, array.shape, "positive int32 numbers")
         shapes = {
-            "texts": (data, (int(sizes.sum()),), np.uint8),
-            "marginals": (marginals, (int(lengths.sum()), len(scheme)), np.float16),
+            "texts": (data, (int(sizes.sum(dtype=np.int64)),), np.uint8),
+            "marginals": (marginals, (int(lengths.sum(dtype=np.int64)), len(scheme)), np.float16),
             "counts": (counts, (len(sizes), n_legal), np.float32),
         }
         for name, (array, shape, dtype) in shapes.items():
             require(array.shape == shape and array.dtype == dtype, name, array.shape, f"{dtype.__name__} of {shape}")
-            require(dtype == np.uint8 or bool(np.isfinite(array).all()), name, "NaN or infinity", "finite numbers")
+            # NaN is not at least 0
+            require(dtype == np.uint8 or bool((array >= 0).all()), name, "negative or NaN", "numbers of at least 0")
+        with np.errstate(over="ignore"):
+            totals = marginals.sum(1, dtype=np.float32)
+        require(bool((np.abs(totals - 1.0) < ROUNDING).all()), "marginals", "other sums", "probabilities that sum to 1")
+        require(bool(np.isfinite(counts).all()), "counts", "infinity", "finite numbers")
         raw = data.tobytes()
-        ends = np.cumsum(sizes).tolist()
+        ends = np.cumsum(sizes, dtype=np.int64).tolist()
         texts = [raw[end - size : end].decode() for end, size in zip(ends, sizes.tolist(), strict=True)]
-    rows = np.split(marginals, np.cumsum(lengths)[:-1])
+    rows = np.split(marginals, np.cumsum(lengths, dtype=np.int64)[:-1])
     for text, of_text, transitions in zip(texts, rows, counts, strict=True):
         yield text, SoftTarget(tuple(manifest.labels), of_text, transitions, manifest.temperature, weight)
 
@@ -231,8 +238,10 @@ def _read_manifest(path: Path) -> Manifest:
         found = require_type("the manifest", parse_json(path.read_bytes()), dict)
         require(found.get("made_by") == MADE_BY, "made_by", found.get("made_by"), MADE_BY)
         whole_number("format", found.get("format"), FORMAT, FORMAT)
+        labels = require_labels("labels", found.get("labels"))
+        require(0 < len(labels) <= MOST_LABELS, "labels", len(labels), f"1 to {MOST_LABELS}")
         return Manifest(
-            require_labels("labels", found.get("labels")),
+            labels,
             in_range("temperature", found.get("temperature"), 0.1, 100.0),
             require_type("teacher", found.get("teacher"), str),
             require_type("texts", found.get("texts"), str),

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import DocBin
 
@@ -95,6 +97,13 @@ def test_long_texts_are_cut_after_clauses() -> None:
     assert all(len(part) <= LONGEST and part.endswith("。") for part in parts)
     assert all(len(part) <= LONGEST for part in cut("好" * 5000))
     assert cut(" \n") == cut("") == []
+
+
+@given(text=st.text("好，。\n ", max_size=4 * LONGEST))
+def test_cutting_loses_white_space_only(text: str) -> None:
+    parts = cut(text)
+    assert all(len(part) <= LONGEST and part.strip() for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -185,6 +194,26 @@ def test_damaged_files_are_reported(damage: str, tiny_nlp: Language, texts: Path
         list(DistillCorpus(tmp_path / "teacher")(tiny_nlp))
     run_pass(tiny_nlp, texts, tmp_path / "teacher", force=True)
     assert len(list(DistillCorpus(tmp_path / "teacher")(tiny_nlp))) == 8
+
+
+def test_changed_bytes_are_reported_or_harmless(tiny_nlp: Language, texts: Path, tmp_path: Path) -> None:
+    manifest = run_pass(tiny_nlp, texts, tmp_path / "teacher")
+    path, generator = tmp_path / "teacher" / "00000.safetensors", random.Random(0)
+    content = path.read_bytes()
+    for i in range(150):
+        damaged = bytearray(content)
+        for _ in range(1 + i % 3):
+            place = generator.randrange(600 if i % 2 else len(damaged))
+            damaged[place] = generator.choice([0, 1, 0x22, 0x30, 0x7B, 0x7D, 0x80, 0xFF])
+        path.write_bytes(damaged[: generator.randrange(len(damaged))] if i % 7 == 0 else damaged)
+        try:
+            for text, target in read_chunk(tmp_path / "teacher", 0, manifest):
+                marginals, counts = target.arrays_for(tiny_nlp.get_pipe("ner").scheme)
+                assert np.isfinite(marginals).all()
+                assert np.isfinite(counts).all()
+                assert text
+        except UnreadableFileError:
+            pass
 
 
 def test_an_ensemble_can_teach(tiny_nlp: Language, tiny_pipeline: Path, texts: Path, tmp_path: Path) -> None:
