@@ -118,6 +118,12 @@ class TrainingErrors:
 class TrainingWarnings:
     """Warnings about training, inherited by `Warnings`."""
 
+    # Distillation
+    ZT281 = (
+        "{path} contains {n} annotated texts. Their annotation is not used: the teacher predicts them like all others. "
+        "To learn from it, add them to the corpus of the student's config."
+    )
+
     # Runs
     ZT921 = (
         "The loss of {names} is NaN or infinite, and training cannot recover. spaCy cannot save the model (error "
@@ -141,12 +147,6 @@ class TrainingWarnings:
         '"spacy-zh-tw-ner.linear.v1" with total_steps = ${{training.max_steps}}, whose warm-up follows max_steps.'
     )
     ZT926 = "The run ended after {step} updates with F 0: no evaluation had a correct entity. Likely causes: {hints}."
-
-    # Distillation
-    ZT281 = (
-        "{path} contains {n} annotated texts. Their annotation is not used: the teacher predicts them like all others. "
-        "To learn from it, add them to the corpus of the student's config."
-    )
 
     # Configs
     ZT955 = (
