@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import spacy_zh_tw_ner
 from benchmarks.synthetic import make_checkpoint
+from spacy_zh_tw_ner.errors import CorpusError
 from spacy_zh_tw_ner.transformer.windows import ClauseWindows
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +58,7 @@ NAMES = [
     "spacy_misc/spacy-zh-tw-ner.memory.v1",
     "spacy_misc/spacy-zh-tw-ner.quantization.v1",
     "spacy_readers/spacy-zh-tw-ner.CharCorpus.v1",
+    "spacy_readers/spacy-zh-tw-ner.DistillCorpus.v1",
     "spacy_scorers/spacy-zh-tw-ner.ner_scorer.v1",
     "spacy_span_getters/spacy-zh-tw-ner.clause_windows.v1",
     "spacy_tokenizers/spacy-zh-tw-ner.CharTokenizer.v1",
@@ -203,6 +205,11 @@ def call_corpus(create: Callable[..., Any], path: Path) -> None:
     assert [example.text for example in create(path / "a.spacy")(spacy.blank("zh_tw"))] == ["台積電", "好"]
 
 
+def call_distill_corpus(create: Callable[..., Any], path: Path) -> None:
+    with pytest.raises(CorpusError, match="ZT284"):
+        next(create(path, weight=0.5, gold_share=0.0)(spacy.blank("zh_tw")))
+
+
 def call_scorer(make: Callable[[], Callable[..., Any]], path: Path) -> None:
     nlp = spacy.blank("zh_tw")
     example = Example.from_dict(nlp.make_doc("台北好"), {"entities": [(0, 2, "GPE")]})
@@ -324,6 +331,7 @@ CALLS = dict(
             call_memory,
             call_quantization,
             call_corpus,
+            call_distill_corpus,
             call_scorer,
             call_windows,
             call_tokenizer,

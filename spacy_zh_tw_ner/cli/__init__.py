@@ -3,6 +3,7 @@
 from .annotate import annotate_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
+from .distill import distill_cli
 from .ensemble import ensemble_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
@@ -27,6 +28,7 @@ __all__ = [
     "annotate_cli",
     "calibrate_cli",
     "convert_cli",
+    "distill_cli",
     "ensemble_cli",
     "evaluate_cli",
     "export_cli",

@@ -4,13 +4,16 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from .main import zh_tw_ner_cli
 from .options import GPU_HELP, use_gpu
 from .terminal import msg
+
+if TYPE_CHECKING:
+    from thinc.api import Config
 
 
 @zh_tw_ner_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -35,34 +38,61 @@ def train_cli(
     As in `spacy train`, settings of the config can be given as options, such as --training.max_steps 2000. An
     interrupted run continues with --resume, even after a power failure, and ends with the same weights.
     """
-    from spacy.cli._util import import_code, parse_config_overrides
-    from spacy.training.initialize import init_nlp
-    from spacy.util import resolve_dot_names
+    from spacy.cli._util import import_code
 
-    from ..devices import runs_encoders_alone
-    from ..planning.presets import read_config, with_settings
-    from ..training.char_corpus import CharCorpus, read_gold_docs
-    from ..training.loop import train
-    from ..training.run_checks import long_warm_ups, require_precision, require_run_folder
-    from .terminal import warn_of_unknown_labels
+    from ..training.run_checks import require_run_folder
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
     _require_settings(context.args)
-    overrides = parse_config_overrides(context.args)
     for path in filter(None, code.split(",")):
         if not Path(path).is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         import_code(path)
-    whole = with_settings(read_config(config), overrides, origin="the command line").interpolate()
-    inputs = [Path(config), *_paths_of(whole)]
-    require_run_folder(output, resume=resume, force=force, inputs=inputs)
+    whole = read_overridden(config, context.args)
+    require_run_folder(output, resume=resume, force=force, inputs=[Path(config), *paths_of(whole)])
     use_gpu(gpu_id)
-    require_precision(whole, gpu_id)
+    train_config(whole, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)
+
+
+def read_overridden(config: str, arguments: list[str]) -> "Config":
+    """Read a config or preset, and apply the settings on the command line.
+
+    config (str): A config file, or the name of a preset.
+    arguments (list[str]): Options such as --training.max_steps 2000.
+    RETURNS (Config): The interpolated config.
+    RAISES (typer.BadParameter): If an argument is not a setting, or has no value.
+    """
+    from spacy.cli._util import parse_config_overrides
+
+    from ..planning.presets import read_config, with_settings
+
+    _require_settings(arguments)
+    overrides = parse_config_overrides(arguments)
+    return with_settings(read_config(config), overrides, origin="the command line").interpolate()
+
+
+def train_config(
+    config: "Config", output: Path, *, resume: bool, force: bool, checkpoint_every: int, gpu_id: int
+) -> None:
+    """Initialize and train the pipeline of a config, with messages on the terminal. Other arguments as in `train_cli`.
+
+    config (Config): The interpolated config. The GPU has been selected, and the output folder was checked.
+    """
+    from spacy.training.initialize import init_nlp
+    from spacy.util import resolve_dot_names
+
+    from ..devices import runs_encoders_alone
+    from ..training.char_corpus import CharCorpus, read_gold_docs
+    from ..training.loop import train
+    from ..training.run_checks import long_warm_ups, require_precision
+    from .terminal import warn_of_unknown_labels
+
+    require_precision(config, gpu_id)
     msg.info(f"Using GPU {gpu_id}" if gpu_id >= 0 else "Using the CPU")
     msg.divider("Initializing pipeline")
     # -1 if only encoders use the GPU: spaCy sets the memory allocator of thinc's arrays, which stay on the CPU.
-    nlp = init_nlp(whole, use_gpu=-1 if runs_encoders_alone() else gpu_id)
+    nlp = init_nlp(config, use_gpu=-1 if runs_encoders_alone() else gpu_id)
     names = [nlp.config["training"][key] for key in ("train_corpus", "dev_corpus")]
     for corpus in resolve_dot_names(nlp.config.interpolate(), names):
         if isinstance(corpus, CharCorpus):
@@ -91,7 +121,7 @@ def _require_settings(arguments: list[str]) -> None:
             raise typer.BadParameter(f"{argument} has no value.")
 
 
-def _paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
+def paths_of(config: Mapping[str, Any]) -> Iterator[Path]:
     """Return the paths that a config reads from: the values of [paths], and the `source` pipelines of components."""
     values = [*config.get("paths", {}).values()]
     values += [component.get("source") for component in config.get("components", {}).values()]

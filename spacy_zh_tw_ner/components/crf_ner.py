@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
-from ..crf import Transitions, constrain, log_likelihood
+from ..crf import Likelihood, Transitions, constrain, log_likelihood
 from ..crf.transitions import FloatsT
 from ..encoders import EmissionsT, TaggerT, hooks_of
 from ..encoders.torch_interop import flatten, from_numpy, to_numpy, unflatten
@@ -27,6 +27,7 @@ from ..untrusted import origin, parse_json, parse_msgpack, reading, require, req
 from ..untrusted.thinc_models import scan_file, unchanged_structure
 from .crf_component import CRFComponent, ScorerT, score_ner
 from .crf_tagger import WithoutDecay, check_tagger, predict_chunks, resize_output
+from .soft_targets import compare, target_of
 from .tag_masks import mask_edges
 
 DEFAULT_MODEL = Config().from_str(
@@ -201,7 +202,8 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         """Compute the loss, −log p(gold), and its gradient.
 
         Gradients are averaged over the documents. The gradient of the emissions is returned; that of the transition
-        scores is added to the model. Tokens without gold annotations contribute nothing.
+        scores is added to the model. Tokens without gold annotations contribute nothing, unless the example has the
+        posterior of a teacher as its target, see `soft_targets`.
 
         examples (Iterable[Example]): The batch.
         scores (EmissionsT): Emissions of its documents, (n_tokens, n_tags) each.
@@ -211,8 +213,16 @@ class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  #
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
         rows, lengths = self._flatten(scores)
         rows = mask_edges(rows, [example.predicted for example in examples], self.scheme)
-        gold = self.gold_mask(examples)
-        likelihood = log_likelihood(rows, lengths, self.transitions(), gold, smoothing=self.label_smoothing)
+        transitions, targets = self.transitions(), [target_of(example) for example in examples]
+
+        def compare_gold(rows: FloatsT, lengths: list[int]) -> Likelihood:
+            gold = self.gold_mask(example for example, target in zip(examples, targets, strict=True) if target is None)
+            return log_likelihood(rows, lengths, transitions, gold, smoothing=self.label_smoothing)
+
+        if all(target is None for target in targets):
+            likelihood = compare_gold(rows, lengths)
+        else:
+            likelihood = compare(rows, lengths, transitions, targets, self.scheme, compare_gold)
         layer, rate = self.model.get_ref("transitions"), self.model.get_ref("transitions").attrs["rate"]
         for name, gradient in likelihood.transitions._asdict().items():
             layer.inc_grad(name, from_numpy(self.model.ops, gradient * (rate / len(examples))))

@@ -12,6 +12,7 @@ on kernel launches.
 """
 
 from .calibration import Reliability, chance_error, fit_temperature, reliability
+from .gold import SoftGold, expect
 from .likelihood import Likelihood, log_likelihood
 from .long_sequences import DiskArray, LongSequence, RowsT
 from .posterior import Posterior, infer
@@ -28,6 +29,7 @@ __all__ = [
     "Reliability",
     "RowsT",
     "Segment",
+    "SoftGold",
     "Transitions",
     "at_temperature",
     "chance_error",
@@ -35,6 +37,7 @@ __all__ = [
     "constrain",
     "constrain_emissions",
     "decode",
+    "expect",
     "fit_temperature",
     "infer",
     "log_likelihood",

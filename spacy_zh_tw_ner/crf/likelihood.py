@@ -1,7 +1,6 @@
-"""Log-likelihood of the gold tags, and its gradient: expected counts − observed counts."""
+"""Log-likelihood of the gold tags, or of soft gold, and its gradient: expected counts − observed counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,9 @@ from ..errors import (
     SettingError,
 )
 from .forward_backward import compute_expectations, run_forward_backward, sum_outer_products
+from .gold import Gold, SoftGold, expected_scores, gold_from_mask, score_paths
 from .kernels import Kernels, kernels_for
-from .layout import IndicesT, Layout, check_finite, check_shapes
+from .layout import Layout, check_finite, check_shapes
 from .reference import run_reference
 from .transitions import PENALTY, BoolsT, FloatsT, Transitions, is_allowed
 
@@ -29,66 +29,11 @@ class Likelihood(NamedTuple):
     transitions: Transitions
 
 
-@dataclass
-class Gold:
-    """Gold tags as indices, and the state of annotation of each sequence.
-
-    tags: (n_rows,) the gold tag of each row; the first allowed one if there are several.
-    emissions: (n_rows,) index of the gold tag in the flattened emissions.
-    transitions: (n_rows − 1,) index of the transition to the next row in the flattened transition matrix.
-    annotated: (batch_size,) bool: the mask allows exactly one tag at every row.
-    unannotated: (batch_size,) bool: the mask allows all tags at every row.
-    impossible: (batch_size,) bool: the mask allows no tag at some row.
-    """
-
-    tags: IndicesT
-    emissions: IndicesT
-    transitions: IndicesT
-    annotated: BoolsT
-    unannotated: BoolsT
-    impossible: BoolsT
-
-    @property
-    def partly_annotated(self) -> BoolsT:
-        """Return a (batch_size,) mask of the sequences of which some tags, but not all, are annotated."""
-        return ~(self.annotated | self.unannotated | self.impossible)
-
-
-def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
-    """Convert a gold mask to index arrays.
-
-    mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token.
-    layout (Layout): Row indices of the batch.
-    """
-    n_tags = mask.shape[1]
-    tags = mask.argmax(1)
-    emissions, transitions = tags + np.arange(layout.n_rows) * n_tags, tags[:-1] * n_tags + tags[1:]
-    if np.count_nonzero(mask) == layout.n_rows and mask.reshape(-1)[emissions].all():
-        none = np.zeros(layout.n_sequences, dtype=bool)
-        return Gold(tags, emissions, transitions, ~none, none, none)
-    n_allowed = mask.sum(1)
-    annotated = layout.sum_by_sequence(n_allowed != 1) == 0
-    unannotated = (layout.sum_by_sequence(n_allowed < n_tags) == 0) & ~annotated
-    impossible = layout.sum_by_sequence(n_allowed == 0) > 0
-    return Gold(tags, emissions, transitions, annotated, unannotated, impossible)
-
-
-def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """Return the (batch_size,) float64 scores of the gold paths; undefined for sequences not wholly annotated."""
-    scores = emissions.reshape(-1)[gold.emissions].astype(np.float64)
-    steps = transitions.matrix.reshape(-1)[gold.transitions].astype(np.float64)
-    steps[layout.lasts[:-1]] = 0.0
-    scores[:-1] += steps
-    scores[layout.firsts] += transitions.start[gold.tags[layout.firsts]]
-    scores[layout.lasts] += transitions.end[gold.tags[layout.lasts]]
-    return layout.sum_by_sequence(scores)
-
-
 def log_likelihood(
     emissions: FloatsT,
     lengths: Sequence[int],
     transitions: Transitions,
-    gold_mask: BoolsT,
+    gold: BoolsT | SoftGold,
     *,
     smoothing: float = 0.0,
     compiled: bool | None = None,
@@ -104,31 +49,63 @@ def log_likelihood(
     so unannotated tokens contribute nothing (Tsuboi et al. 2008, "Training Conditional Random Fields Using Incomplete
     Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
+    Soft gold has the expected counts of another distribution p over paths instead, such as that of a teacher. The value
+    is then −H(p, q), the negated cross entropy; see `gold`.
+
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
-    gold_mask (np.ndarray): (n_rows, n_tags) bool: the allowed tags of each token.
-    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`.
+    gold (np.ndarray | SoftGold): (n_rows, n_tags) bool: the allowed tags of each token; or expected counts.
+    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`. Soft gold gets none.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
     RAISES (SettingError): If the gold mask allows no legal path, or shapes do not match.
     RAISES (TrainingError): If emissions are not finite.
     """
     check_shapes(emissions, lengths, len(transitions.start))
-    if gold_mask.shape != emissions.shape or gold_mask.dtype != np.bool_:
-        raise SettingError(Errors.ZT111.format(seen=f"{gold_mask.shape} {gold_mask.dtype}", expected=emissions.shape))
+    is_soft, layout = isinstance(gold, SoftGold), Layout(lengths)
+    values = gold.marginals if isinstance(gold, SoftGold) else gold
+    if values.shape != emissions.shape or (values.dtype != np.bool_ and not is_soft):
+        raise SettingError(Errors.ZT111.format(seen=f"{values.shape} {values.dtype}", expected=emissions.shape))
     if not 0.0 <= smoothing < 1.0:
         remedy = "Give at least 0 and less than 1."
         raise SettingError(Errors.ZT112.format(name="smoothing", value=smoothing, remedy=remedy))
     check_finite(emissions)
-    emissions, gold_mask = np.ascontiguousarray(emissions, np.float32), np.ascontiguousarray(gold_mask)
-    layout, kernels = Layout(lengths), kernels_for(compiled)
-    gold = gold_from_mask(gold_mask, layout)
+    emissions, kernels = np.ascontiguousarray(emissions, np.float32), kernels_for(compiled)
     with np.errstate(all="ignore"):  # sequences that are not stable can have NaN or infinity
-        result = _log_likelihood(emissions, layout, transitions, gold_mask, gold, kernels)
+        if isinstance(gold, SoftGold):
+            return _soft_log_likelihood(emissions, layout, transitions, gold, kernels)
+        gold_mask = np.ascontiguousarray(gold)
+        indices = gold_from_mask(gold_mask, layout)
+        result = _log_likelihood(emissions, layout, transitions, gold_mask, indices, kernels)
     if smoothing:
-        _add_smoothing(result, emissions, layout, transitions, gold, smoothing)
+        _add_smoothing(result, emissions, layout, transitions, indices, smoothing)
     return result
+
+
+def _soft_log_likelihood(
+    emissions: FloatsT, layout: Layout, transitions: Transitions, gold: SoftGold, kernels: Kernels | None
+) -> Likelihood:
+    """Compute negated cross entropies and gradients for soft gold; see `log_likelihood`."""
+    expect_of = compute_expectations if kernels is None else kernels.compute_expectations
+    n_tags = emissions.shape[1]
+    if gold.counts.shape != (layout.n_sequences, n_tags, n_tags):
+        expected = (layout.n_sequences, n_tags, n_tags)
+        raise SettingError(Errors.ZT276.format(seen=gold.counts.shape, expected=expected))
+    log_gold = expected_scores(gold, emissions, layout, transitions)
+    found = expect_of(emissions, layout, transitions, np.ones(layout.n_sequences, np.bool_))
+    marginals, matrix, log_z = found.marginals, found.transitions, found.log_z
+    for sequence in np.flatnonzero(~found.stable).tolist():  # `found.transitions` does not count these
+        rows = layout.rows(sequence)
+        exact = run_reference(emissions[rows], transitions)
+        if exact.log_z < PENALTY / 2:
+            raise SettingError(Errors.ZT108.format(index=sequence, length=rows.stop - rows.start))
+        marginals[rows], log_z[sequence] = exact.marginals(), exact.log_z
+        matrix += exact.expected_counts
+    marginals -= gold.marginals
+    matrix -= gold.counts.sum(0)
+    ends = marginals[layout.firsts].sum(0), marginals[layout.lasts].sum(0)
+    return Likelihood((log_gold - log_z).astype(np.float32), marginals, Transitions(matrix, *ends))
 
 
 def _log_likelihood(

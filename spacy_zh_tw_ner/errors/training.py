@@ -11,6 +11,45 @@ class TrainingErrors:
         "such as 台 = 臺."
     )
 
+    # Distillation
+    ZT276 = (
+        "The transition counts of soft gold must have one matrix of tags by tags for each sequence, {expected} (got "
+        "{seen})."
+    )
+    ZT277 = (
+        "The soft gold of sequence {index} gives a probability of {mass:.3f} to tags or transitions that are forbidden "
+        "here. Compute it with the transitions and masks of the same tag scheme."
+    )
+    ZT278 = (
+        "The labels of student and teacher differ: only the student has {student}, only the teacher has {teacher}. "
+        "Convert the student's corpus to the labels of the teacher, or take a teacher that was trained on this corpus. "
+        "If the corpus only lacks examples of a label, list all labels as `labels` in [initialize.components.ner]."
+    )
+    ZT279 = (
+        "{path} is not a file of texts. Give a .txt (one text per line), .jsonl or .spacy file, or a folder of them."
+    )
+    ZT280 = "{path} contains no text, so the teacher has nothing to predict. Give a file with unlabelled texts."
+    ZT282 = (
+        "The predictions of the teacher cannot be read from {path} ({reason}). Run `distill` again with --force, which "
+        "computes them again."
+    )
+    ZT283 = (
+        "{path} holds the predictions of another distillation: {differences}. Repeat the former command, replace them "
+        "with --force, or choose another OUT."
+    )
+    ZT284 = (
+        "The predictions of the teacher in {path} are missing or not complete. Run the same `distill` command again, "
+        "which continues with the texts that are left."
+    )
+    ZT285 = (
+        "Student and teacher tokenize {text!r} differently ({student} and {teacher} tokens). Copy [nlp.tokenizer] of "
+        "the teacher into the config of the student; `normalize` and `script` may differ."
+    )
+    ZT286 = (
+        "The config of the student has no component with the factory zh_tw_crf_ner (it has: {names}), so it cannot be "
+        "distilled. Choose a config such as bilstm."
+    )
+
     # Encoders of other pipelines
     ZT375 = (
         "Training cannot start from '{name}', because it tokenizes or normalizes text differently: {differences}. Copy "
@@ -82,6 +121,12 @@ class TrainingErrors:
 
 class TrainingWarnings:
     """Warnings about training, inherited by `Warnings`."""
+
+    # Distillation
+    ZT281 = (
+        "{path} contains {n} annotated texts. Their annotation is not used: the teacher predicts them like all others. "
+        "To learn from it, add them to the corpus of the student's config."
+    )
 
     # Runs
     ZT921 = (

@@ -1,0 +1,78 @@
+"""`distill TEACHER TEXTS OUT`: train a small pipeline on the predictions of a large one."""
+
+from pathlib import Path
+
+import typer
+
+from .main import zh_tw_ner_cli
+from .options import GPU_HELP, TEXT_FIELD_HELP, use_gpu
+from .terminal import msg, progress
+from .train import paths_of, read_overridden, train_config
+
+
+@zh_tw_ner_cli.command("distill", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def distill_cli(
+    context: typer.Context,
+    teacher: str = typer.Argument(..., metavar="TEACHER", help="Folder or package name of a pipeline, or an ensemble."),
+    texts: Path = typer.Argument(
+        ..., metavar="TEXTS", help="Unlabelled texts: a .txt (one per line), .jsonl or .spacy file, or a folder."
+    ),
+    output: Path = typer.Argument(..., metavar="OUT", help="Folder for model-best, model-last and the checkpoint."),
+    config: str = typer.Option("bilstm", "--config", help="Config of the student: a file, or the name of a preset."),
+    temperature: float = typer.Option(1.0, help="Softens the distributions of teacher and student if greater than 1."),
+    weight: float = typer.Option(1.0, help="Weight of the loss of an unlabelled text; an annotated one has 1."),
+    gold_share: float = typer.Option(
+        0.5, help="Share of annotated sentences in training, from the config's corpus; 0 for the teacher alone."
+    ),
+    text_field: str = typer.Option("text", "--text-field", help=TEXT_FIELD_HELP),
+    resume: bool = typer.Option(
+        False, "--resume", help="Continue from the checkpoint in the folder OUT, if there is one."
+    ),
+    checkpoint_every: int = typer.Option(0, min=0, help="Updates between checkpoints; 0 for one at each evaluation."),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", min=-1, help=GPU_HELP),
+    force: bool = typer.Option(
+        False, "--force", "-F", help="Replace the training run and the predictions of the teacher in the folder OUT."
+    ),
+) -> None:
+    """Train a pipeline on the predictions of another one for unlabelled texts, beside annotated sentences.
+
+    The student learns the probabilities that the CRF of the teacher gives to tags and transitions. They are stored in
+    OUT/teacher. An interrupted command continues with --resume. Settings of the config can be given as options, as in
+    `train`.
+    """
+    from ..components.inspection import find_recognizer
+    from ..errors import Errors, SettingError, Warnings
+    from ..recognizers.pipelines import load_pipeline, pipeline_places
+    from ..training.distillation import TEACHER, recognizer_of, require_labels_of, student_config, tokenizer_of
+    from ..training.run_checks import require_run_folder
+    from ..training.teacher_posteriors import compute_posteriors
+    from ..training.unlabelled_texts import UnlabelledTexts
+
+    if resume and force:
+        raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")
+    if not 0.0 <= gold_share < 1.0:
+        remedy = "Give at least 0 and less than 1."
+        raise SettingError(Errors.ZT112.format(name="--gold-share", value=gold_share, remedy=remedy))
+    if not 0.0 < weight <= 1e3:
+        remedy = "Give more than 0, up to 1000."
+        raise SettingError(Errors.ZT112.format(name="--weight", value=weight, remedy=remedy))
+    whole, folder = read_overridden(config, context.args), output / TEACHER
+    inputs = [Path(config), texts, *paths_of(whole), *pipeline_places(teacher)]
+    UnlabelledTexts(texts).files()
+    require_run_folder(output, resume=resume, force=force, inputs=inputs)
+    use_gpu(gpu_id)
+    recognizer_of(whole)
+    nlp, blank = load_pipeline(teacher), tokenizer_of(whole)
+    if gold_share:
+        require_labels_of(whole, blank, list(find_recognizer(nlp).labels))
+    with progress(texts) as (_, advance):
+        unlabelled = UnlabelledTexts(texts, text_field, advance)
+        found = compute_posteriors(
+            nlp, unlabelled, folder, make_doc=blank.make_doc, temperature=temperature, force=force
+        )
+    for path, n in unlabelled.annotated.items():
+        msg.warn(Warnings.ZT281.format(path=path, n=n))
+    msg.good(f"Predictions of the teacher: {folder}")
+    settings = student_config(whole, folder, found.labels, weight=weight, gold_share=gold_share)
+    del nlp  # its memory is free before training
+    train_config(settings, output, resume=resume, force=force, checkpoint_every=checkpoint_every, gpu_id=gpu_id)

@@ -1,0 +1,133 @@
+"""Soft targets of knowledge distillation: the posterior of a teacher for one text, and the loss of a batch with some.
+
+An unlabelled text is an `Example` whose reference document holds a `SoftTarget` in `user_data`. A batch may mix such
+examples with gold annotation:
+
+    loss = Σ −log p(gold)  +  weight · T² · Σ H(teacher at temperature T, student at temperature T)
+            annotated texts                  unlabelled texts
+
+Both distributions are softened, and T² keeps the size of the gradients (Hinton, Vinyals and Dean 2015, "Distilling the
+Knowledge in a Neural Network", section 2). `crf.gold` has the cross entropy of two CRFs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..crf import Likelihood, SoftGold, Transitions, at_temperature, log_likelihood
+from ..crf.transitions import FloatsT
+from ..errors import Errors, PipelineMismatchError
+from ..tag_scheme import TagScheme
+
+KEY = "zh_tw_ner_soft_target"  # in `doc.user_data`
+
+
+@dataclass(frozen=True)
+class SoftTarget:
+    """The posterior of a teacher for one text.
+
+    labels: Labels of the teacher, whose order determines its tags.
+    marginals: (n_tokens, n_tags) marginal probabilities of the tags.
+    counts: (n_legal,) expected counts of the legal transitions, in the order of the tag scheme's boolean matrix.
+    temperature: T, by which the scores of the student are divided, as those of the teacher were.
+    weight: Weight of the loss of this text; an annotated text has 1.
+    """
+
+    labels: tuple[str, ...]
+    marginals: FloatsT
+    counts: FloatsT
+    temperature: float = 1.0
+    weight: float = 1.0
+
+    def put_into(self, doc: Doc) -> None:
+        """Store the target in the reference document of an example."""
+        doc.user_data[KEY] = self
+
+    def arrays_for(self, scheme: TagScheme) -> tuple[FloatsT, FloatsT]:
+        """Return the marginals, (n_tokens, n_tags), and transition counts, (n_tags, n_tags), in the order of a scheme.
+
+        scheme (TagScheme): Tag scheme of the student.
+        RAISES (PipelineMismatchError): If it has other labels.
+        """
+        own = _scheme_of(self.labels)
+        counts = np.zeros((len(own), len(own)), np.float32)
+        counts[own.legal_transitions.matrix] = self.counts
+        marginals = self.marginals.astype(np.float32)
+        marginals /= marginals.sum(1, keepdims=True)  # float16 rounds each probability
+        if own.labels == scheme.labels:
+            return marginals, counts
+        require_equal_labels(scheme.labels, self.labels)
+        order = [own.tags.index(tag) for tag in scheme.tags]
+        return marginals[:, order], counts[order][:, order]
+
+
+def require_equal_labels(student: Sequence[str], teacher: Sequence[str]) -> None:
+    """Check that student and teacher have the same labels, in any order.
+
+    RAISES (PipelineMismatchError): If they differ.
+    """
+    ours, theirs = set(student), set(teacher)
+    if ours != theirs:
+        only = [", ".join(sorted(labels)) or "none" for labels in (ours - theirs, theirs - ours)]
+        raise PipelineMismatchError(Errors.ZT278.format(student=only[0], teacher=only[1]))
+
+
+def target_of(example: Example) -> SoftTarget | None:
+    """Return the soft target of an example, or None if it has gold annotation."""
+    target: SoftTarget | None = example.reference.user_data.get(KEY)
+    return target
+
+
+def compare(
+    rows: FloatsT,
+    lengths: Sequence[int],
+    transitions: Transitions,
+    targets: Sequence[SoftTarget | None],
+    scheme: TagScheme,
+    compare_gold: Callable[[FloatsT, list[int]], Likelihood],
+) -> Likelihood:
+    """Compute the negated loss and its gradients for a batch in which some texts have soft targets.
+
+    rows (np.ndarray): (n_rows, n_tags) emissions of all texts.
+    lengths (Sequence[int]): Number of rows of each text.
+    transitions (Transitions): Constrained transition scores.
+    targets (Sequence[Optional[SoftTarget]]): The target of each text; None for gold annotation.
+    scheme (TagScheme): Tag scheme of the student.
+    compare_gold (Callable): Computes the likelihood of the texts without target, from their emissions and lengths.
+    RETURNS (Likelihood): Values and gradients of all texts, in their order.
+    RAISES (PipelineMismatchError): If a target has other labels than the scheme.
+    """
+    n_rows = np.asarray(lengths, dtype=np.int64)
+    values, gradient = np.zeros(len(targets), np.float32), np.zeros(rows.shape, np.float32)
+    totals = Transitions(*(np.zeros(scores.shape, np.float32) for scores in transitions))
+    settings = [None if target is None else (target.temperature, target.weight) for target in targets]
+    for setting in dict.fromkeys(settings):
+        texts = np.array([each == setting for each in settings])
+        inside = np.repeat(texts, n_rows)
+        here, sizes = rows[inside], n_rows[texts].tolist()
+        scale, factor = 1.0, 1.0  # of the values, and of the gradients by the undivided scores
+        if setting is None:
+            found = compare_gold(here, sizes)
+        else:
+            temperature, weight = setting
+            scale, factor = weight * temperature**2, weight * temperature
+            chosen = (target for target, each in zip(targets, settings, strict=True) if each == setting)
+            marginals, counts = zip(*(target.arrays_for(scheme) for target in chosen if target), strict=True)
+            cooled, steps = at_temperature(here, transitions, temperature)
+            found = log_likelihood(cooled, sizes, steps, SoftGold(np.concatenate(marginals), np.stack(counts)))
+        values[texts] = found.log_likelihood * scale
+        gradient[inside] = found.emissions * factor
+        totals = Transitions(
+            *(total + part * np.float32(factor) for total, part in zip(totals, found.transitions, strict=True))
+        )
+    return Likelihood(values, gradient, totals)
+
+
+@lru_cache(maxsize=16)
+def _scheme_of(labels: tuple[str, ...]) -> TagScheme:
+    """Return the tag scheme of labels; cached, because it computes its masks once."""
+    return TagScheme(labels)

@@ -1,0 +1,110 @@
+"""Corpus reader for distillation: mixes annotated examples with unlabelled texts that a teacher has predicted."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
+from pathlib import Path
+from typing import TypeAlias
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..components.soft_targets import SoftTarget
+from ..errors import Errors, PipelineMismatchError, SettingError
+from .teacher_posteriors import Manifest, read_chunk, read_manifest
+
+CorpusT: TypeAlias = Callable[[Language], Iterable[Example]]
+
+
+class DistillCorpus:
+    """Corpus reader that mixes annotated examples with unlabelled texts, whose targets are the posteriors of a teacher.
+
+    One pass yields every text once. The annotated examples between them go on where the pass before has stopped, and
+    begin again at their end. One chunk of texts is in memory at a time if the training corpus is streamed
+    (`max_epochs = -1`).
+
+    path (Path): Folder that `zh-tw-ner distill` has written: OUT/teacher.
+    gold (Optional[Callable]): Corpus reader of annotated examples; None to train on the teacher alone.
+    weight (float): Weight of the loss of a text that the teacher has predicted; an annotated one has 1.
+    gold_share (Optional[float]): Share of annotated examples among all, at least 0 and less than 1. None yields all of
+        them once, and then the texts, as `initialize` needs it.
+    shuffle (bool): Shuffle the chunks, and the texts within each chunk, in every pass.
+    RAISES (SettingError): If `weight` or `gold_share` is out of range.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        gold: CorpusT | None = None,
+        weight: float = 1.0,
+        gold_share: float | None = 0.5,
+        shuffle: bool = True,
+    ) -> None:
+        if not 0.0 < weight <= 1e3:
+            raise SettingError(Errors.ZT112.format(name="weight", value=weight, remedy="Give more than 0, up to 1000."))
+        if gold_share is not None and not 0.0 <= gold_share < 1.0:
+            remedy = "Give at least 0 and less than 1."
+            raise SettingError(Errors.ZT112.format(name="gold_share", value=gold_share, remedy=remedy))
+        self.path, self.gold, self.weight, self.shuffle = Path(path), gold, weight, shuffle
+        self.gold_share = 0.0 if gold is None else gold_share
+        self._golds: Iterator[Example] | None = None
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Read all texts once.
+
+        nlp (Language): The pipeline of the student, which tokenizes the texts.
+        YIELDS (Example): Annotated examples, and examples with a `SoftTarget`.
+        RAISES (CorpusError): If the predictions of the teacher are missing or not complete.
+        RAISES (PipelineMismatchError): If the tokens of the student are not those of the teacher.
+        """
+        manifest = read_manifest(self.path)
+        if self.gold_share is None and self.gold is not None:
+            yield from self.gold(nlp)
+        share = self.gold_share or 0.0
+        due = 0.0  # number of annotated examples that are due
+        for text, target in self._texts(manifest):
+            due += share / (1.0 - share)
+            while due >= 1.0:
+                due -= 1.0
+                yield self._next_gold(nlp)
+            yield self._example(nlp, text, target)
+
+    def _texts(self, manifest: Manifest) -> Iterator[tuple[str, SoftTarget]]:
+        chunks = list(range(manifest.n_chunks))
+        if self.shuffle:
+            random.shuffle(chunks)
+        for chunk in chunks:
+            texts = list(read_chunk(self.path, chunk, manifest, weight=self.weight))
+            if self.shuffle:
+                random.shuffle(texts)
+            yield from texts
+
+    def _next_gold(self, nlp: Language) -> Example:
+        """Return the next annotated example; after the last one, the first of a new pass over them."""
+        gold = self.gold
+        if self._golds is None and gold is not None:
+            self._golds = chain.from_iterable(gold(nlp) for _ in count())
+        return next(self._golds or iter(()))
+
+    def _example(self, nlp: Language, text: str, target: SoftTarget) -> Example:
+        predicted, reference = nlp.make_doc(text), nlp.make_doc(text)
+        if len(predicted) != len(target.marginals):
+            sizes = {"student": len(predicted), "teacher": len(target.marginals)}
+            raise PipelineMismatchError(Errors.ZT285.format(text=text[:40], **sizes))
+        target.put_into(reference)
+        return Example(predicted, reference)
+
+
+def create_distill_corpus_v1(
+    path: Path,
+    gold: CorpusT | None = None,
+    weight: float = 1.0,
+    gold_share: float | None = 0.5,
+    shuffle: bool = True,
+) -> Callable[[Language], Iterable[Example]]:
+    """Registered as `spacy-zh-tw-ner.DistillCorpus.v1`: unlabelled texts with the predictions of a teacher, and gold.
+
+    The settings are those of `DistillCorpus`.
+    """
+    return DistillCorpus(path, gold=gold, weight=weight, gold_share=gold_share, shuffle=shuffle)
