@@ -88,11 +88,15 @@ def random_step(recipe: Recipe, device: str = "cpu") -> RandomStep:
 
 
 def fill_randomly(model: Base, device: str) -> None:
-    """Create the parameters and buffers that are on the meta device: random weights, and buffers of zeros."""
+    """Create the parameters and buffers that are on the meta device: random weights, and buffers of zeros.
+
+    Weights have values of the type in which the base model stores them: frozen ones are then held in that type.
+    """
+    stored = getattr(model.config, "torch_dtype", None) or torch.float32
     for module in model.modules():
         for name, parameter in list(module.named_parameters(recurse=False)):
             if parameter.is_meta:
-                weight = SCALE * torch.randn(parameter.shape, device=device)
+                weight = (SCALE * torch.randn(parameter.shape, device=device)).to(stored).float()
                 module.register_parameter(name, nn.Parameter(weight, requires_grad=parameter.requires_grad))
         for name, buffer in list(module.named_buffers(recurse=False)):
             if buffer.is_meta:  # such as the frequencies of rotary positions; with 0, all positions are alike
