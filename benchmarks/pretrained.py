@@ -18,7 +18,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import spacy
@@ -79,25 +81,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", choices=RUNS, nargs="+", default=list(RUNS))
     parser.add_argument("--base", type=Path, default=Path("base_models/e5-small"), help="folder of the base model")
-    parser.add_argument("--work", type=Path, required=True, help="folder of trained pipelines and results")
+    parser.add_argument("--work", type=Path, help="folder of trained pipelines and results; otherwise they are removed")
     parser.add_argument("--seeds", type=int, nargs="+", help="seeds instead of those of the runs")
     parser.add_argument("--no-costs", action="store_true", help="print the first table only")
     options, settings = parser.parse_known_args()
     torch.set_num_threads(1)
-    options.work.mkdir(parents=True, exist_ok=True)
     print(machine(), flush=True)
     overrides = {"paths.base": str(options.base.resolve()), **parse_config_overrides(settings)}
-    rows: list[tuple[object, ...]] = []
-    tagged: dict[str, tuple[Path, Path]] = {}  # run → its first pipeline, and the folder of its corpus
-    for name in options.run:
-        run = RUNS[name]
-        seeds = tuple(options.seeds or run.seeds)
-        rows += run_seeds(name, seeds, options.work, overrides)
-        if not run.softmax:
-            tagged[name] = (folder_of(name, seeds[0], options.work) / PIPELINE, prepare(run.corpus, options.work))
-    print(table(rows, HEADER), flush=True)
-    if not options.no_costs:
-        print_costs(tagged)
+    with nullcontext(options.work) if options.work else TemporaryDirectory() as name:
+        work = Path(name)
+        work.mkdir(parents=True, exist_ok=True)
+        seeds = {run: tuple(options.seeds or RUNS[run].seeds) for run in options.run}
+        rows = [row for run in options.run for row in run_seeds(run, seeds[run], work, overrides)]
+        print(table(rows, HEADER), flush=True)
+        if not options.no_costs:
+            print_costs({run: seeds[run][0] for run in options.run if not RUNS[run].softmax}, work)
 
 
 def run_seeds(name: str, seeds: tuple[int, ...], work: Path, overrides: Settings) -> list[tuple[object, ...]]:
@@ -176,8 +174,8 @@ def costs_of_training(folder: Path) -> Result:
     }
 
 
-def print_costs(tagged: Mapping[str, tuple[Path, Path]]) -> None:
-    """Print three tables about trained pipelines: precisions, calibration, and texts in other characters."""
+def print_costs(seeds: Mapping[str, int], work: Path) -> None:
+    """Print three tables about one pipeline of each run: precisions, calibration, and texts in other characters."""
     tables: list[tuple[str, Callable[[Path, Path], Result], tuple[str, ...]]] = [
         ("precisions", precisions, ("run", "weights", "F", "difference", "characters/s")),
         ("calibration", calibration, ("run", "temperature", "error before", "error after", "by chance", "F after")),
@@ -185,10 +183,11 @@ def print_costs(tagged: Mapping[str, tuple[Path, Path]]) -> None:
     ]
     for name, measure, header in tables:
         rows: list[tuple[object, ...]] = []
-        for run, (pipeline, data) in tagged.items():
+        for run, seed in seeds.items():
             if name == "calibration" and not RUNS[run].corpus.has_test:
                 continue
-            found = once(pipeline.parent / f"{name}.json", lambda m=measure, p=pipeline, d=data: m(p, d))
+            folder, data = folder_of(run, seed, work), prepare(RUNS[run].corpus, work)
+            found = once(folder / f"{name}.json", lambda m=measure, f=folder, d=data: m(f / PIPELINE, d))
             rows += [(run, *row) for row in found["rows"]]
             print(rows[-1], flush=True)
         print(table(rows, header), flush=True)
