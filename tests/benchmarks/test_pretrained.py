@@ -62,7 +62,7 @@ def test_a_finished_run_is_not_repeated(
     assert result["seconds_per_step"] > 0
     assert result["peak_mib"] > 100
     assert not (folder / "checkpoint.safetensors").exists()
-    for cell in ("float32", "int8", "bf16", "ONNX int8", "4 bits (NF4)", "variants swapped", "Simplified"):
+    for cell in ("as trained", "int8", "bf16", "ONNX int8", "4 bits (NF4)", "variants swapped", "Simplified"):
         assert f"| taiwan-all | {cell} |" in shown
     assert "| run | temperature |" in shown
 
