@@ -9,33 +9,25 @@ on dev are scored.
 
 import argparse
 import os
-import random
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import spacy
-from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import get_package_path
 from thinc.api import Config
 
-from benchmarks.measure import machine, table
+from benchmarks.corpora import CLUENER, HELD_OUT, TAIWAN, UNER, Corpus, gold_of, prepare
+from benchmarks.measure import machine, mean_of, table
 from benchmarks.word_lists import blank, jieba_words, mined_words, norms, opencc_words, write_lists
-from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
 from spacy_zh_tw_ner.components.calibration import calibrate
 from spacy_zh_tw_ner.components.ensemble import combine
 from spacy_zh_tw_ner.components.inspection import find_recognizer
-from spacy_zh_tw_ner.corpora.annotation_checks import Tally
-from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
-from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
-from spacy_zh_tw_ner.corpora.records import Record
 from spacy_zh_tw_ner.evaluation.calibration_error import entity_confidence
 from spacy_zh_tw_ner.evaluation.entity_counts import micro_f
 from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
@@ -44,8 +36,7 @@ from spacy_zh_tw_ner.evaluation.predictions import predict_pairs
 class Run(NamedTuple):
     """A corpus, the settings that differ from the config (alternating paths and values), and the goal for F."""
 
-    corpus: str
-    files: tuple[str, str, str]  # train, dev, test
+    corpus: Corpus
     settings: tuple[str, ...]
     goal: float | None = None
     source: str | None = None  # the run whose encoder this run starts with
@@ -55,30 +46,26 @@ class Run(NamedTuple):
     beside: str | None = None  # a run whose pipelines are added to the ensemble
 
 
-HELD_OUT = 500
 # Ten thousand sentences feed a wider model: twice the batch, nearly twice the steps.
 WIDER = (
     *("--components.ner.model.tok2vec.weight", "0.35"),
     *("--components.ner.model.tok2vec.tok2vec.hidden_width", "256"),
     *("--components.ner.model.tok2vec.tok2vec.embed.widths", "[192, 32]"),
 )
-UNER = ("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2"))
-# CLUENER's test labels are not public: its dev is scored, by custom.
-CLUENER = ("cluener2020", ("train.json", "dev.json", "dev.json"))
 THREE_FIFTHS = ("--training.max_steps", "3000", *WIDER)
 FEW = ("--training.max_steps", "600")
 LONGER = ("--training.max_steps", "9000", "--training.batcher.size", "1280", *WIDER)
 RUNS = {
-    "uner": Run(*UNER, settings=("--training.max_steps", "5000"), goal=70.0),
-    "cluener": Run(*CLUENER, settings=LONGER, goal=75.0),
-    "cluener-words": Run(*CLUENER, settings=LONGER, goal=77.0, words=True, beside="cluener"),
+    "uner": Run(UNER, settings=("--training.max_steps", "5000"), goal=70.0),
+    "cluener": Run(CLUENER, settings=LONGER, goal=75.0),
+    "cluener-words": Run(CLUENER, settings=LONGER, goal=77.0, words=True, beside="cluener"),
     "uner-from-cluener": Run(
         *UNER, settings=THREE_FIFTHS, goal=74.0, source="cluener", calibrated_by="uner-rest-from-cluener"
     ),
-    "uner-rest-from-cluener": Run(*UNER, settings=THREE_FIFTHS, source="cluener", train="rest"),
-    "taiwan": Run("taiwan", ("train", "dev", "test"), settings=()),
-    "uner-500": Run(*UNER, settings=FEW, train="held_out"),
-    "uner-500-from-taiwan": Run(*UNER, settings=FEW, source="taiwan", train="held_out"),
+    "uner-rest-from-cluener": Run(UNER, settings=THREE_FIFTHS, source="cluener", train="rest"),
+    "taiwan": Run(TAIWAN, settings=()),
+    "uner-500": Run(UNER, settings=FEW, train="held_out"),
+    "uner-500-from-taiwan": Run(UNER, settings=FEW, source="taiwan", train="held_out"),
 }
 HEADER = ("run", "pipeline", "seed", "seconds", "F", "goal")
 OURS = "BiLSTM + CRF (ours)"
@@ -167,44 +154,13 @@ def calibrated_by(other: Path, pipelines: list[Path], data: Path) -> list[tuple[
     return pairs
 
 
-def gold_of(nlp: Language, path: Path) -> list[Doc]:
-    """Return the annotated documents, with the vocabulary of a pipeline."""
-    return list(read_docbin(path).get_docs(nlp.vocab))
-
-
-def convert_corpus(run: Run, target: Path) -> None:
-    """Write train, dev and test with every published sentence, and train also in two parts."""
-    source = Path("assets") if run.corpus == "taiwan" else Path(os.environ["ZH_TW_NER_CORPORA"])
-    for split, name in zip(("train", "dev", "test"), run.files, strict=True):
-        path = source / run.corpus / name
-        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
-        records = list(read_records(files, ConvertSettings(), Tally()))
-        write_records(target / f"{split}.spacy", records)
-        if split == "train":
-            order = list(range(len(records)))
-            random.Random(1).shuffle(order)
-            held_out = set(order[:HELD_OUT])
-            for part, is_in in (("held_out", True), ("rest", False)):
-                found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
-                write_records(target / f"{part}.spacy", found)
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records to one `.spacy` file of any size."""
-    with staged(path) as folder:
-        writer = SpacyWriter(folder / "records", shard=sys.maxsize)
-        for record in records:
-            writer.add(record)
-        put_in_place(writer.close(), path)
-
-
 def knowing_words(work: Path) -> Path:
     """Return the config with word lists: OpenCC's, jieba's, and mined from the train files of both corpora."""
     folder, config = work / "words", Config().from_disk("configs/bilstm.cfg", interpolate=False)
     if not folder.exists():
         for run in (RUNS["uner"], RUNS["cluener"]):
-            prepare(run, work)
-        texts = [work / RUNS[name].corpus / "train.spacy" for name in ("uner", "cluener")]
+            prepare(run.corpus, work)
+        texts = [work / RUNS[name].corpus.folder / "train.spacy" for name in ("uner", "cluener")]
         lists = {"opencc": opencc_words(), "mined": mined_words(norms(blank(), texts))}
         write_lists({**lists, **jieba_words(Path(get_package_path("jieba"), "dict.txt"))}, folder)
     encoder = config["components"]["ner"]["model"]["tok2vec"]["tok2vec"]
@@ -218,22 +174,13 @@ def knowing_words(work: Path) -> Path:
     return work / "words.cfg"
 
 
-def prepare(run: Run, work: Path) -> Path:
-    """Return the folder of a run's corpus, which is converted first if necessary."""
-    data = work / run.corpus
-    if not data.exists():
-        data.mkdir()
-        convert_corpus(run, data)
-    return data
-
-
 def train_ours(name: str, seed: int, work: Path) -> tuple[Path, float]:
     """Train a run, after the run whose encoder it starts with. Runs that are trained already are not repeated.
 
     RETURNS (tuple[Path, float]): The pipeline, and the seconds of training, including that of its encoder.
     """
     run, output = RUNS[name], work / f"{name}-{seed}"
-    data = prepare(run, work)
+    data = prepare(run.corpus, work)
     begin: tuple[object, ...] = ()
     before = 0.0
     if run.source is not None:
@@ -269,7 +216,7 @@ def main() -> None:
 
 def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tuple[object, ...]]:
     """Return the rows of the table."""
-    run, data = RUNS[name], work / RUNS[name].corpus
+    run, data = RUNS[name], work / RUNS[name].corpus.folder
     goal = run.goal or "–"
     rows: list[tuple[object, ...]] = []
     scores: dict[str, list[float]] = {}
@@ -279,7 +226,7 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
         ours, seconds = train_ours(name, seed, work)
         pipelines.append(ours)
         runs = {OURS: (ours, seconds)}
-        if run.files[1] != run.files[2]:
+        if run.corpus.has_test:
             pairs = calibrated(ours, data)
             print(f"calibrated on dev: error {entity_confidence(pairs)}, F {micro_f(pairs):.2f}", flush=True)
             pooled += pairs
@@ -298,9 +245,7 @@ def run_seeds(name: str, seeds: list[int], work: Path, *, peer: bool) -> list[tu
         pairs = calibrated_by(train_ours(run.calibrated_by, seeds[0], work)[0], pipelines, data)
         print(f"all seeds, so calibrated: error {entity_confidence(pairs)}, F {micro_f(pairs):.2f}", flush=True)
     for who, values in scores.items() if len(seeds) > 1 else ():
-        t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), float("nan"))
-        half = t * statistics.stdev(values) / len(values) ** 0.5
-        rows.append((name, who, "mean", "", f"{statistics.mean(values):.2f} ± {half:.2f}", goal))
+        rows.append((name, who, "mean", "", mean_of(values), goal))
     if run.beside is not None:
         pipelines += [train_ours(run.beside, seed, work)[0] for seed in seeds]
     if len(pipelines) > 1:

@@ -10,28 +10,21 @@ With `--steps N`, it prints the memory of a process over N training steps on the
 import argparse
 import time
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from thinc.api import fix_random_seed
-from torch.profiler import ProfilerActivity, profile
-from transformers import AutoModel
 
-from benchmarks.measure import interleaved, machine, table
+from benchmarks.measure import interleaved, machine, peak_of, table
+from benchmarks.random_steps import random_step
 from benchmarks.synthetic import make_checkpoint
 from benchmarks.training_memory import MODELS, print_curves
 from benchmarks.training_step import OURS, pipeline, update
-from spacy_zh_tw_ner.planning.base_models import config_of
 from spacy_zh_tw_ner.planning.plan import GIB, make_plan
 from spacy_zh_tw_ner.planning.presets import preset_names, preset_notes, read_config
 from spacy_zh_tw_ner.planning.recipe import Recipe, read_recipe
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
-from spacy_zh_tw_ner.transformer.backbone import configure, prepare_config
-from spacy_zh_tw_ner.transformer.hub import _model_class, _without_pooler
-from spacy_zh_tw_ner.transformer.optimizers import build_optimizer, parameter_groups
 
 LARGEST = 1_000_000_000  # most weights of a model that is run on the CPU
 PARTS = ("weights", "gradients", "optimizer", "activations")
@@ -46,41 +39,6 @@ def on_cpu(recipe: Recipe, windows: int) -> Recipe:
     return replace(recipe, settings=settings, n_windows=windows, accumulate=1)
 
 
-def measured(recipe: Recipe) -> int:
-    """Return the bytes of weights, gradients, optimizer states and activations at the peak of a real step."""
-    settings = recipe.settings
-    config = config_of(settings.name)
-    prepare_config(config, settings.dropout)
-    pooler = _without_pooler(_model_class(settings.name, config))
-    model = AutoModel.from_config(config, attn_implementation=settings.memory.attn_implementation, **pooler)
-    backbone = configure(model, settings).train()
-    groups = parameter_groups(backbone.model, rate=1e-5, weight_decay=0.01)
-    optimizer = build_optimizer(recipe.optimizer, groups)
-    n = recipe.n_windows * recipe.length
-    input_ids = torch.randint(0, 1000, (recipe.n_windows, recipe.length))
-    mask = torch.ones_like(input_ids)
-    mask[0, -1] = 0
-
-    def step() -> None:
-        values = backbone(input_ids, mask).flatten(0, 1)[torch.arange(n)] * torch.ones(n)[:, None]
-        torch.autograd.backward(values, torch.ones_like(values))
-        optimizer.step()
-        optimizer.zero_grad()
-
-    step()
-    states = [t for state in optimizer.state.values() for t in state.values() if isinstance(t, torch.Tensor)]
-    resident = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in [*backbone.parameters(), *states]}
-    return sum(resident.values()) + peak_of(step)
-
-
-def peak_of(run: Any) -> int:
-    """Return the largest number of bytes that torch's allocator held at once, according to its profiler."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
-    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
-    return int(max(accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))))
-
-
 def preset_row(name: str, windows: int) -> tuple[object, ...]:
     """Return a row of the first table."""
     recipe = read_recipe(read_config(name))
@@ -90,7 +48,7 @@ def preset_row(name: str, windows: int) -> tuple[object, ...]:
         return (*row, "planned only", "", "")
     small = on_cpu(recipe, windows)
     plan = make_plan(small, device="cpu")
-    planned, found = sum(getattr(plan, part) for part in PARTS), measured(small)
+    planned, found = sum(getattr(plan, part) for part in PARTS), random_step(small).peak_bytes()
     return (*row, f"{planned / GIB:.3f}", f"{found / GIB:.3f}", f"{planned / found:.3f}")
 
 

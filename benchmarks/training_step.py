@@ -6,7 +6,6 @@ adapters with 4-bit weights.
 
 import argparse
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +15,8 @@ import torch
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Adam, Optimizer, fix_random_seed
-from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.measure import interleaved, machine, table
+from benchmarks.measure import interleaved, machine, peak_of, table
 from benchmarks.synthetic import make_checkpoint, sentences
 from spacy_zh_tw_ner.training.optimizers import create_grouped_optimizer_v1
 
@@ -105,11 +103,7 @@ def peak(model: dict[str, Any]) -> float:
     shim = nlp.get_pipe("transformer").model.layers[0].shims[0]  # type: ignore[attr-defined]
     held = [*shim.backbone.state_dict().values(), *(t for s in shim._optimizer.state.values() for t in s.values())]
     resident = sum(tensor.nbytes for tensor in held if isinstance(tensor, torch.Tensor))
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        update(nlp, examples, optimizer)
-    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
-    running = accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
-    return float(resident + max(running)) / 2**20
+    return (resident + peak_of(lambda: update(nlp, examples, optimizer))) / 2**20
 
 
 def main() -> None:

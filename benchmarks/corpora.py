@@ -1,0 +1,79 @@
+"""Convert the corpora on which accuracy is measured, and fit temperatures on their dev files."""
+
+import os
+import random
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_zh_tw_ner.atomic_writes import put_in_place, staged
+from spacy_zh_tw_ner.corpora.annotation_checks import Tally
+from spacy_zh_tw_ner.corpora.convert import ConvertSettings, read_records
+from spacy_zh_tw_ner.corpora.formats.docbin import SpacyWriter, read_docbin
+from spacy_zh_tw_ner.corpora.records import Record
+
+HELD_OUT = 500
+
+
+class Corpus(NamedTuple):
+    """Folder of a corpus, and its files of train, dev and test."""
+
+    folder: str
+    files: tuple[str, str, str]
+
+    @property
+    def has_test(self) -> bool:
+        """Return whether the scored sentences are others than those of dev."""
+        return self.files[1] != self.files[2]
+
+
+UNER = Corpus("uner_zh_gsd", ("zh_gsd-ud-train.iob2", "zh_gsd-ud-dev.iob2", "zh_gsd-ud-test.iob2"))
+# CLUENER's test labels are not public: its dev is scored, by custom.
+CLUENER = Corpus("cluener2020", ("train.json", "dev.json", "dev.json"))
+TAIWAN = Corpus("taiwan", ("train", "dev", "test"))
+
+
+def prepare(corpus: Corpus, work: Path) -> Path:
+    """Return the folder of a corpus as `.spacy` files; it is converted first if necessary."""
+    data = work / corpus.folder
+    if not data.exists():
+        with staged(data) as folder:
+            (folder / "converted").mkdir()
+            convert_corpus(corpus, folder / "converted")
+            put_in_place(folder / "converted", data)
+    return data
+
+
+def convert_corpus(corpus: Corpus, target: Path) -> None:
+    """Write train, dev and test with every published sentence, and train also in two parts."""
+    source = Path("assets") if corpus == TAIWAN else Path(os.environ["ZH_TW_NER_CORPORA"])
+    for split, name in zip(("train", "dev", "test"), corpus.files, strict=True):
+        path = source / corpus.folder / name
+        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        records = list(read_records(files, ConvertSettings(), Tally()))
+        write_records(target / f"{split}.spacy", records)
+        if split == "train":
+            order = list(range(len(records)))
+            random.Random(1).shuffle(order)
+            held_out = set(order[:HELD_OUT])
+            for part, is_in in (("held_out", True), ("rest", False)):
+                found = (record for i, record in enumerate(records) if (i in held_out) == is_in)
+                write_records(target / f"{part}.spacy", found)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records to one `.spacy` file of any size."""
+    with staged(path) as folder:
+        writer = SpacyWriter(folder / "records", shard=sys.maxsize)
+        for record in records:
+            writer.add(record)
+        put_in_place(writer.close(), path)
+
+
+def gold_of(nlp: Language, path: Path) -> list[Doc]:
+    """Return the annotated documents, with the vocabulary of a pipeline."""
+    return list(read_docbin(path).get_docs(nlp.vocab))
