@@ -91,7 +91,7 @@ def make_crf_ner(
 class CRFEntityRecognizer(CRFComponent, TrainablePipe):  # type: ignore[misc]  # TrainablePipe has no types
     """A trainable named entity recognizer that decodes a conditional random field over BIOES tags.
 
-    The base class, CRFComponent, describes `min_score`, `overwrite` and `scorer`.
+    The other settings are those of `CRFComponent`, the base class.
 
     vocab (Vocab): The shared vocabulary.
     model (Model[list[Doc], list[Floats2d]]): A `CRFTagger`.

@@ -51,7 +51,7 @@ def make_crf_ensemble(
 class CRFEnsemble(CRFComponent):
     """An entity recognizer that averages the CRFs of several pipelines. It cannot be trained itself.
 
-    The base class, CRFComponent, describes `min_score`, `overwrite` and `scorer`. The values that the members have for
+    The settings are those of `CRFComponent`, the base class. The values that the members have for
     these settings are not used.
 
     vocab (Vocab): The shared vocabulary.

@@ -16,8 +16,7 @@ An out-of-memory error halves the micro-batch, and only the unfinished part is r
     [w1 w2] done    [w3 w4] out of memory in the backward pass, after some parameters have their gradients
                     [w3] [w4] again, for the other parameters alone
 
-If a micro-batch is halved in its backward pass, the repeated forward passes have other dropout masks than the first
-one. In all other cases, the gradients equal those of the whole batch up to rounding.
+Gradients equal those of the whole batch up to rounding, except for dropout masks after an error in a backward pass.
 """
 
 import logging

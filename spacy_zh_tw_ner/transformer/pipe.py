@@ -89,7 +89,7 @@ def build_tok2vec_transformer_v1(
     """Registered as `spacy-zh-tw-ner.Tok2VecTransformer.v1`: a Transformer as the `tok2vec` layer of one component.
 
     The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
-    The arguments that are not described here are those of `build_transformer_model_v1`.
+    The other settings are those of `build_transformer_model_v1`.
 
     pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
         token, so every pooling gives the same result.
