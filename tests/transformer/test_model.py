@@ -332,12 +332,12 @@ def test_the_norm_of_all_gradients_is_clipped_together(tiny_checkpoint: Checkpoi
 class LocalEncoder(torch.nn.Module):
     """Encoder in which a hidden state depends on two wordpieces on each side only."""
 
-    width, max_length = 16, 512
+    width, max_length, device = 16, 512, torch.device("cpu")
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.embedding = torch.nn.Embedding(5000, self.width)
+        self.model = self.embedding = torch.nn.Embedding(5000, self.width)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         own = self.embedding(input_ids) * attention_mask[:, :, None]
