@@ -41,7 +41,10 @@ def is_interruptible() -> bool:
 
 
 def safe_point() -> None:
-    """Call the installed function, if any. The caller must not hold a lock, an open context, or incomplete state."""
+    """Let the function that `interrupted_by` installed, if any, do other work or raise an error to cancel this work.
+
+    The caller must not hold a lock, an open context, or incomplete state.
+    """
     interrupt = _interrupt.get()
     if interrupt is not None:
         with interrupted_by(None):

@@ -1,4 +1,4 @@
-"""Define `from-hf MODEL OUT`, which converts a Hugging Face token classification model, such as CKIP's."""
+"""Define `from-hf MODEL OUT`, which converts a Hugging Face token classification model to a spaCy pipeline."""
 
 from pathlib import Path
 

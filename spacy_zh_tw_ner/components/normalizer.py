@@ -161,11 +161,11 @@ def register_extensions() -> None:
     if not Span.has_extension(NORMALIZED):
         Span.set_extension(NORMALIZED, getter=get_normalized)
     elif not _is_ours():
-        warnings.warn(Warnings.ZT863.format(name="Span._.normalized", key=SPANS_KEY), stacklevel=3)
+        warnings.warn(Warnings.ZT863.format(key=SPANS_KEY), stacklevel=3)
     if not Doc.has_extension(REFERENCE_DATE):
         Doc.set_extension(REFERENCE_DATE, getter=get_reference_date, setter=set_reference_date)
     elif Doc.get_extension(REFERENCE_DATE)[2] is not get_reference_date:
-        warnings.warn(Warnings.ZT863.format(name="Doc._.reference_date", key=SPANS_KEY), stacklevel=3)
+        warnings.warn(Warnings.ZT864, stacklevel=3)
 
 
 register_extensions()

@@ -119,7 +119,9 @@ class Constants(NamedTuple):
 
 
 def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transitions, Constants]:
-    """Return ψ, ψ_start and ψ_end, and the maxima that were subtracted.
+    """Return the factors ψ = exp(scores − maximum) of the transition, start and end scores, and the maxima.
+
+    The maximum of each of the three is subtracted, so that no factor overflows.
 
     transitions (Transitions): Constrained transition scores.
     dtype (np.dtype): Type of the factors.

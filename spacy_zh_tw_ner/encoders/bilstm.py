@@ -55,8 +55,10 @@ def build_bilstm_v1(
     """
     if precision not in PRECISIONS:
         raise SettingError(Errors.ZT303.format(precision=precision, choices=", ".join(PRECISIONS)))
-    if not 1 <= depth <= 3 or not embed.has_dim("nO"):
-        raise SettingError(Errors.ZT302.format(depth=depth, embed=embed.name, known=bool(embed.has_dim("nO"))))
+    if not 1 <= depth <= 3:
+        raise SettingError(Errors.ZT302.format(depth=depth))
+    if not embed.has_dim("nO"):
+        raise SettingError(Errors.ZT305.format(embed=embed.name))
     module = BiLSTM(embed.get_dim("nO"), hidden_width, depth=depth, dropout=dropout, layer_norm=layer_norm)
     if precision == "bf16" and is_native(precision, torch.device("cpu")):
         module.to(torch.bfloat16)

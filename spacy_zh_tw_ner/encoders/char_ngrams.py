@@ -147,7 +147,7 @@ def look_up(model: Tok2VecT, docs: list[Doc]) -> list[tuple[str, RowsT]]:
 
 
 def _radical_rows(docs: list[Doc]) -> RowsT:
-    """Return the (n_tokens,) row of each token of all documents in the table of radicals."""
+    """Return the index of each token in the table of radicals, (n_tokens,) for all documents together."""
     if not docs:
         return np.empty(0, dtype=np.int64)
     # A batch has few distinct characters: look up each once.

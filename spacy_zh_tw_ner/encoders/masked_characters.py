@@ -60,7 +60,7 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document with the encoder; see the hook `EncodeChunks`."""
+    """Yield the hidden states of a long document, chunk by chunk: those of the encoder, without masks."""
     return long_documents.encode_chunks(model.layers[0], doc)
 
 

@@ -145,9 +145,12 @@ class ComponentWarnings:
 
     # Normal forms
     ZT863 = (
-        "Another package has registered `{name}`, and zh_tw_normalizer does not replace it. If it is "
-        "`Span._.normalized`, read normal forms from doc.spans[{key!r}].attrs['values'] instead. If it is "
-        "`Doc._.reference_date`, zh_tw_normalizer reads the date of each document from that package's attribute."
+        "Another package has registered the extension attribute `Span._.normalized`, and zh_tw_normalizer does not "
+        "replace it. Read normal forms from doc.spans[{key!r}].attrs['values'] instead."
+    )
+    ZT864 = (
+        "Another package has registered the extension attribute `Doc._.reference_date`. zh_tw_normalizer uses its "
+        "value as the date of each document: check that it is a date, or remove that package."
     )
 
     # Scores and gold annotations
@@ -182,8 +185,9 @@ class ComponentWarnings:
         "this component."
     )
     ZT942 = (
-        "The component '{gazetteer}' runs after '{recognizer}', so '{recognizer}' cannot use its words. Add it with "
-        'nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true.'
+        "The component '{gazetteer}' runs after '{recognizer}', so '{recognizer}' cannot use its words. Add the "
+        'gazetteer with nlp.add_pipe("zh_tw_gazetteer", before="{recognizer}"), or set override = true in its '
+        "settings: its words are then entities."
     )
 
     # Import paths

@@ -61,10 +61,7 @@ class EncoderErrors:
         "CharNgramEmbed has widths={widths} and rows={rows}. Each must have one value for unigrams, bigrams and "
         "trigrams, such as widths = [128, 64, 0], and at least one width must be above 0."
     )
-    ZT302 = (
-        "BiLSTM needs a depth of 1 to 3 (got depth={depth}) and an embedding of fixed width (the width of '{embed}' is "
-        "fixed: {known}). Correct the one that does not fit."
-    )
+    ZT302 = "BiLSTM: depth must be from 1 to 3 (got {depth})."
     ZT303 = "BiLSTM has precision={precision!r}. Choose from: {choices}."
     ZT304 = (
         "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the original pipeline, from "
@@ -96,13 +93,18 @@ class EncoderErrors:
         '"spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
     )
 
+    ZT305 = (
+        "BiLSTM: the output width of the embedding '{embed}' is not known when the model is built. Choose an embedding "
+        "with a width in its settings, such as spacy-zh-tw-ner.CharNgramEmbed.v1."
+    )
+
     # Transformer: base model and settings
     ZT320 = "{setting}={value!r} is not supported. Choose from: {choices}."
     ZT321 = (
         "The base model {name!r} (revision {revision}) could not be loaded: {reason} Looked in: {where}. Check `name` "
-        "and `revision`, download it once while online, or set `name` to a local folder, such as one of "
-        '`zh-tw-ner fetch-base`. A pipeline saved with save = "adapter" needs its base model whenever it is loaded; '
-        '"full" and "merged" do not.'
+        "and `revision`, download it once while online, or set `name` to a local folder, such as one that "
+        '`zh-tw-ner fetch-base` has made. A pipeline saved with save = "adapter" needs its base model whenever it is '
+        'loaded; "full" and "merged" do not.'
     )
     ZT322 = (
         "The base model {name!r} lacks {count} weights of a {family} encoder, the first '{missing}'. It has another "

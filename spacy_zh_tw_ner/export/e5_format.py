@@ -74,7 +74,7 @@ class _Tensor(NamedTuple):
 
 
 class E5File:
-    """An encoder file. Its sizes and vocabulary are read and checked at once, and its weights by `weights`.
+    """An encoder file. The constructor reads and checks its sizes and vocabulary; `weights` reads and checks the rest.
 
     path (Path): The file.
     RAISES (UnreadableFileError): If it is damaged, or of another format or version.

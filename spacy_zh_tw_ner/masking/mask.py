@@ -200,9 +200,9 @@ class _TextMasker:
         return "".join([*parts, self.text[last:]]), places
 
     def _exposed(self, text: str, made: list[tuple[str, str]], places: list[tuple[int, int]]) -> list[int]:
-        """Find pseudonyms and generalised values because of which the text of a masked entity occurs in the result.
+        """Find pseudonyms and generalised values that reveal a masked entity.
 
-        Such an occurrence may include the text around the value.
+        They do if the original text of an entity occurs in the result, in the value or across its borders.
 
         text (str): The masked text.
         made (list[tuple[str, str]]): Action and new text of each span.

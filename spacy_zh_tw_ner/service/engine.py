@@ -216,7 +216,7 @@ class Engine:
                     return started
 
     def _start(self, below: float) -> list[QueuedText]:
-        """Remove the next batch of texts that cost less than `below` from the queue; return those not withdrawn."""
+        """Take the next batch of texts, each of a cost below `below`, off the queue; leave out cancelled ones."""
         taken = self._queue.take(self._batch_chars, below)
         return [queued for queued in taken if queued.future.set_running_or_notify_cancel()]
 

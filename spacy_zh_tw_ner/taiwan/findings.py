@@ -124,10 +124,11 @@ _SENTENCE_END = re.compile("[。!?;！？；]")
 
 
 def find_context(view: str, start: int, end: int, cache: dict[int, Context] | None = None) -> Context:
-    """Find the context word of a number.
+    """Find the context word of a number: a word near it that says what it is, such as 電話.
 
     The places are searched in this order: the same sentence before the number, the characters just after it, the header
-    of its table column, and the sentence before (for `LABELS_FROM_EARLIER_SENTENCE` only, as a weak word).
+    of its table column, and the sentence before. There, only words for `LABELS_FROM_EARLIER_SENTENCE` count, and they
+    raise the score less.
 
     view (str): The text as `fold_widths` returns it.
     start (int), end (int): The span of the number.

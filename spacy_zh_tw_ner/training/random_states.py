@@ -21,7 +21,10 @@ def python_state() -> Any:
 
 
 def random_states() -> dict[str, ArrayT]:
-    """Return the states of random number generators as arrays by name: numpy's key, and those of torch and CUDA."""
+    """Return the states of the random number generators of torch and CUDA, and the key array of numpy's, by name.
+
+    The other parts of numpy's state are in `python_state`.
+    """
     states = {"numpy": cast(tuple[Any, ...], np.random.get_state())[1], "torch": torch.get_rng_state().numpy()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state().numpy()

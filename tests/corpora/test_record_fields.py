@@ -143,7 +143,7 @@ NUMBERED = {"text": TEXT, "annotations": [{"start_offset": 0, "end_offset": 3, "
     "data", [NUMBERED, {"text": TEXT, "label": [[0, 3, 2]]}, {"text": TEXT, "spans": [{**SPANS[0], "label": 2}]}]
 )
 def test_numeric_labels_need_a_file_of_names(data: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"^\[ZT243\] .*a\.jsonl:2: the label 2 is a number"):
+    with pytest.raises(CorpusError, match=r"^\[ZT243\] .*a\.jsonl:2: the label is the number 2"):
         converted(tmp_path / "0", {"a.jsonl": lines({"text": "好"}, data)})
     names: list[tuple[str, object]] = [
         ("labels.json", {"1": "GPE", "2": "PERSON"}),

@@ -200,13 +200,13 @@ def test_settings_determine_the_layers(nlp: Language, depth: int, layer_norm: bo
 
 @pytest.mark.parametrize("depth", [0, 4, -1])
 def test_depth_out_of_range_raises(depth: int) -> None:
-    with pytest.raises(ValueError, match=rf"\[ZT302\] BiLSTM needs a depth of 1 to 3 \(got depth={depth}\)"):
+    with pytest.raises(ValueError, match=rf"\[ZT302\] BiLSTM: depth must be from 1 to 3 \(got {depth}\)"):
         build_bilstm_v1(build_char_ngram_embed_v1([8], [16]), depth=depth)
 
 
 def test_embedding_without_a_fixed_width_raises() -> None:
     embed: Tok2VecT = Model("widthless", lambda model, docs, is_train: ([], lambda gradients: []), dims={"nO": None})
-    with pytest.raises(ValueError, match=r"\[ZT302\].*the width of 'widthless' is fixed: False"):
+    with pytest.raises(ValueError, match=r"\[ZT305\].*the output width of the embedding 'widthless' is not known"):
         build_bilstm_v1(embed)
 
 
