@@ -56,7 +56,8 @@ class CorpusErrors:
     # Conversion
     ZT243 = (
         "{origin}: the label is the number {number}, and no file says which label that is. Write the names "
-        'of all labels to a file in the same folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. Searched: {tried}.'
+        'of all labels to a file in the same folder, such as labels.json with ["PERSON", "GPE"] or {{"1": "PERSON"}}. '
+        "Searched: {tried}."
     )
     ZT244 = "{path} holds several corpora: {folders}. Give one of them."
     ZT245 = "--split must be two or three numbers greater than 0, such as 8:1:1 or 9:1 (got {value!r})."

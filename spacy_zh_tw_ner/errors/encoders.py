@@ -67,6 +67,10 @@ class EncoderErrors:
         "This BiLSTM was quantized to precision={precision!r} and cannot be trained. Train the original pipeline, from "
         "before its weights were quantized."
     )
+    ZT305 = (
+        "BiLSTM: the output width of the embedding '{embed}' is not known when the model is built. Choose an embedding "
+        "with a width in its settings, such as spacy-zh-tw-ner.CharNgramEmbed.v1."
+    )
 
     # Transformer: tokenizer, windows, training
     ZT310 = (
@@ -91,11 +95,6 @@ class EncoderErrors:
     ZT315 = (
         "The checkpoint was trained with GroupedOptimizer.v1, but the config has {kind}. To resume, set `@optimizers = "
         '"spacy-zh-tw-ner.GroupedOptimizer.v1"` in [training.optimizer].'
-    )
-
-    ZT305 = (
-        "BiLSTM: the output width of the embedding '{embed}' is not known when the model is built. Choose an embedding "
-        "with a width in its settings, such as spacy-zh-tw-ner.CharNgramEmbed.v1."
     )
 
     # Transformer: base model and settings

@@ -19,7 +19,7 @@ on the corpus in `assets/taiwan`, and evaluated on its dev and test splits toget
                                                emissions, relative
     float32                                                                62.58
     this module (weights 7, embeddings 8 bits)           1.08 %            62.48
-    embeddings in 16 bits                                0.97 %            62.11   (16 MiB more in the BERT of width 768)
+    embeddings in 16 bits                                0.97 %            62.11   (16 MiB more for width 768)
     weights in 8 bits                                    0.84 %            62.36
     embeddings in 16 bits, weights in 8                  0.69 %            62.53
     8-bit layers in torch (`quantize`)                   0.69 %
