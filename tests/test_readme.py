@@ -90,6 +90,7 @@ def execute(code: str, pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
 
     monkeypatch.setattr(spacy, "load", load_it)
     namespace: dict[str, Any] = {"__name__": "readme"}
+    code = code.replace('pipeline="zh_tw_ner"', f"pipeline={str(pipeline)!r}")
     exec(compile(code, "README", "exec"), namespace)
     return namespace
 

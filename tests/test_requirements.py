@@ -62,8 +62,8 @@ def test_no_package_is_required_twice() -> None:
         assert len(names) == len(set(names))
 
 
-# Dependencies of spaCy, FastAPI and pydantic that are part of their interfaces
-EXPOSED = {"catalogue", "confection", "srsly", "typer", "wasabi", "starlette", "pydantic_core"}
+# Dependencies of spaCy, FastAPI, pydantic and transformers that are part of their interfaces
+EXPOSED = {"catalogue", "confection", "srsly", "typer", "wasabi", "starlette", "pydantic_core", "tokenizers"}
 # Components of configs/curated.cfg; transformers imports it to load quantized weights
 NOT_IMPORTED_BY_US = {"spacy_curated_transformers", "accelerate"}
 

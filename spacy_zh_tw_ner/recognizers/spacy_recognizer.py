@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from spacy.attrs import LENGTH, NORM, SPACY  # type: ignore[import-not-found]
+from spacy.attrs import LENGTH, NORM, ORTH, SPACY  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -72,8 +72,9 @@ class SpacyRecognizer:
         This takes about half a second and a few MiB.
         """
         doc = self._nlp.make_doc("".join(big5())[: self._nlp.max_length])
+        keys = np.asarray(doc.to_array([NORM, ORTH]), dtype=np.uint64)  # (n_tokens, 2)
         for shim in backbone_shims(self._nlp):
-            shim.table(np.asarray(doc.to_array(NORM), dtype=np.uint64), self._nlp.vocab.strings)
+            shim.table(keys[:, 0], self._nlp.vocab.strings, keys[:, 1])
 
     def _make_docs(self, texts: Sequence[str], gazetteers: Sequence[Hints | None]) -> Iterator[Doc]:
         for text, hints in zip(texts, gazetteers, strict=True):
