@@ -7,7 +7,6 @@ import typer
 from .main import zh_tw_ner_cli
 from .options import GPU_HELP, TEXT_FIELD_HELP, use_gpu
 from .terminal import msg, progress
-from .train import paths_of, read_overridden, train_config
 
 
 @zh_tw_ner_cli.command("distill", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -47,6 +46,7 @@ def distill_cli(
     from ..training.run_checks import require_run_folder
     from ..training.teacher_posteriors import compute_posteriors
     from ..training.unlabelled_texts import UnlabelledTexts
+    from .train import paths_of, read_overridden, train_config  # above, it would be listed before this command
 
     if resume and force:
         raise typer.BadParameter("--resume continues a run and --force replaces it. Give only one of them.")

@@ -19,6 +19,9 @@ from ..components.crf_ner import CRFEntityRecognizer
 from ..components.inspection import find_recognizer
 from ..errors import BaseModelError, Errors, PipelineMismatchError
 from ..transformer.hub import loading, read_config
+from ..transformer.settings import LOOKUP, LOOKUP_OF_0_1
+from ..transformer.wordpieces import WordpieceTable
+from .quantize import backbone_shims
 
 HEADS = ("classifier", "score")  # attribute of the classifier in models of transformers
 # Prefixes of BIO, BIOES, BMES and BILOU → those of BIOES
@@ -26,6 +29,7 @@ KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
 # BIOES prefix → prefixes whose weights are copied, by preference. A BIO checkpoint has no E and S: E gets the weights
 # of I, and S those of B.
 STAND_INS = {"B": "BI", "I": "IB", "E": "EI", "S": "SBI"}
+CHARACTERS = "國立臺灣大學位於臺北市"  # any that a tokenizer for Chinese has
 
 
 class Classifier(NamedTuple):
@@ -65,6 +69,7 @@ def pipeline_from_hf(
     nlp.config["initialize"]["components"]["ner"] = {"labels": labels}
     nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("中"), {"entities": []})])
     copy_classifier(find_recognizer(nlp, None, CRFEntityRecognizer), classifier, name)
+    use_wordpieces_of_words(nlp)
     nlp.meta |= {"name": "ner", "description": f"{name} as a spaCy pipeline", "sources": [{"name": name}]}
     return nlp
 
@@ -82,8 +87,29 @@ def create_init_from_hf_v1(
 
     def init_from_hf(nlp: Language) -> None:
         copy_classifier(find_recognizer(nlp, component, CRFEntityRecognizer), read_classifier(name, revision), name)
+        use_wordpieces_of_words(nlp)
 
     return init_from_hf
+
+
+def use_wordpieces_of_words(nlp: Language) -> None:
+    """Split characters as the tokenizer splits a list of words, which is how checkpoints for characters are trained.
+
+    SentencePiece tokenizers put "▁" before each word of a list. A pipeline that is trained from a base model leaves it
+    out, see `token_splitting`; one with the classifier of a checkpoint has to keep it.
+
+    nlp (Language): The initialized pipeline.
+    """
+    for shim in backbone_shims(nlp):
+        tokenizer = shim.table.tokenizer
+        batch = tokenizer(list(CHARACTERS), is_split_into_words=True, add_special_tokens=False)
+        split: list[list[int]] = [[] for _ in CHARACTERS]
+        for word, wordpiece in zip(batch.word_ids(), batch["input_ids"], strict=True):
+            split[word].append(wordpiece)
+        for lookup in (LOOKUP, LOOKUP_OF_0_1):
+            if WordpieceTable(tokenizer, shim.max_wordpieces, lookup).split(CHARACTERS, CHARACTERS) == split:
+                shim.use_lookup(lookup)
+                break
 
 
 def read_classifier(name: str, revision: str | None = None) -> Classifier:
