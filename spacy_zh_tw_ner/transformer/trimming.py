@@ -9,7 +9,7 @@ embeddings. Without these, hidden states and gradients are the same, bit for bit
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from torch import nn
 from ..errors import BaseModelError, Errors
 from .base_model import NUMBERED_FROM_PADDING, Base
 from .kept_characters import MaskT
+from .settings import LOOKUP
 from .trimmed_tokenizer import ids_around, merged_from, merges_of, trim_tokenizer
 from .wordpieces import RANGES, SURROGATES, IdsT, WordpieceTable
 
@@ -33,30 +34,37 @@ CONTINUATION = range(0x80, 0xC0)
 
 
 def trim_vocabulary(
-    tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: MaskT | None = None
+    tokenizer: "PreTrainedTokenizerBase",
+    config: "PretrainedConfig",
+    characters: MaskT | None = None,
+    *,
+    lookups: Sequence[int] = (LOOKUP,),
 ) -> tuple["PreTrainedTokenizerBase", IdsT]:
     """Trim a copy of a tokenizer, and check that every kept character has the same wordpieces as before.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
     config (PretrainedConfig): Config of the model. The special wordpieces that it names are kept.
     characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all.
+    lookups (Sequence[int]): Versions of the rules by which characters are split, see `settings.LOOKUP`. The wordpieces
+        of all of them are kept.
     RETURNS (tuple[PreTrainedTokenizerBase, IdsT]): The new tokenizer, and the former id of each of its wordpieces.
     RAISES (BaseModelError): If the tokenizer cannot be trimmed.
     """
     wanted = _characters(characters)
-    before = WordpieceTable(tokenizer)
-    split = _split(before, wanted)
-    kept = _find_kept(before, config, split, keeps_all=characters is None)
+    before = {lookup: WordpieceTable(tokenizer, lookup=lookup) for lookup in lookups}
+    split = {lookup: _split(table, wanted) for lookup, table in before.items()}
+    kept = _find_kept(before[lookups[0]], config, [*chain(*split.values())], keeps_all=characters is None)
     trimmed = trim_tokenizer(tokenizer, kept, characters)
     new_ids = {old: new for new, old in enumerate(kept.tolist())}
     named = {piece: new_ids[old] for piece, old in tokenizer.get_vocab().items() if old in new_ids}
     if trimmed.get_vocab() != named:
         raise BaseModelError(Errors.ZT249.format(tokenizer=type(tokenizer).__name__, reason="ids of added wordpieces"))
-    after = WordpieceTable(trimmed)
-    for char, old, new in zip(wanted, split, _split(after, wanted), strict=True):
-        if kept[new].tolist() != old:
-            kind = type(tokenizer).__name__
-            raise BaseModelError(Errors.ZT250.format(tokenizer=kind, char=char, code=ord(char)))
+    for lookup in lookups:
+        after = WordpieceTable(trimmed, lookup=lookup)
+        for char, old, new in zip(wanted, split[lookup], _split(after, wanted), strict=True):
+            if kept[new].tolist() != old:
+                kind = type(tokenizer).__name__
+                raise BaseModelError(Errors.ZT250.format(tokenizer=kind, char=char, code=ord(char)))
     return trimmed, kept
 
 
