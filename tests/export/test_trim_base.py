@@ -18,7 +18,7 @@ from spacy_zh_tw_ner.export.trim_base import characters_of, write_trimmed
 from spacy_zh_tw_ner.transformer import trimming
 from tests.cli.helpers import fails, succeeds
 
-TEXTS = [*list(sentences())[:80], "NT$1,234 的 Taiwan"]
+TEXTS = [*list(sentences())[:250], "NT$1,234 的 Taiwan"]
 
 
 @pytest.fixture(autouse=True)
