@@ -8,12 +8,14 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from .errors import Errors, MissingExtraError
+from .errors import Errors, MissingExtraError, UsageError
 
 NAME = "spacy-zh-tw-ner"
+MAX_TOML = 2**20  # bytes of a policy or a label map
 # Such as `pyarrow>=16; extra == "parquet"`
 REQUIREMENT = re.compile(r"""(?P<versions>(?P<package>[\w.-]+)[^;]*)(;.*\bextra == ["'](?P<extra>[\w.-]+)["'])?""")
 
@@ -60,6 +62,28 @@ def import_toml() -> ModuleType:
         raise MissingExtraError(Errors.ZT875) from error
     module: ModuleType = tomli
     return module
+
+
+def read_toml(path: Path, message: str) -> dict[str, Any]:
+    """Read a TOML file of at most MAX_TOML bytes.
+
+    path (Path): The file.
+    message (str): Message of the error, with the fields `path` and `reason`.
+    RETURNS (dict[str, Any]): The content of the file.
+    RAISES (UsageError): If the file is too long, or is not valid TOML in UTF-8.
+    RAISES (OSError): If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_TOML + 1)
+    if len(data) > MAX_TOML:
+        raise UsageError(message.format(path=path, reason=f"it is longer than {MAX_TOML:,} bytes"))
+    toml = import_toml()
+    try:
+        content: dict[str, Any] = toml.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:160].strip() or "nested too deeply"
+        raise UsageError(message.format(path=path, reason=reason)) from error
+    return content
 
 
 def install_hint(extra: str) -> str:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -20,10 +19,9 @@ from ..corpora.convert import ConvertSettings, read_records
 from ..corpora.records import Reading, Record
 from ..entities import Entity, Prediction
 from ..errors import CorpusError, Errors, UsageError
-from ..extras import import_toml
+from ..extras import read_toml
 from ..tokenization.char_tokenizer import CharTokenizer
 
-MAX_BYTES = 2**20  # of a label map
 TABLES = ("corpus", "pipeline")
 
 
@@ -85,16 +83,7 @@ def read_label_map(path: Path) -> LabelMap:
     RAISES (UsageError): If the file is not valid TOML, has another table, or no labels.
     RAISES (OSError): If the file is missing.
     """
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UsageError(Errors.ZT733.format(path=path, reason=f"it is longer than {MAX_BYTES:,} bytes"))
-    toml = import_toml()
-    try:
-        tables: dict[str, Any] = toml.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        reason = str(error)[:160].strip() or "nested too deeply"
-        raise UsageError(Errors.ZT733.format(path=path, reason=reason)) from error
+    tables = read_toml(path, Errors.ZT733)
     for name, table in tables.items():
         labels = [*table, *table.values()] if isinstance(table, dict) else [None]
         if name not in TABLES or not all(isinstance(label, str) and label for label in labels):

@@ -8,10 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Errors, UsageError
-from ..extras import import_toml
+from ..extras import read_toml
 from .labels import ACTIONS, GENERALISABLE, KEEP, PERSONAL, PLACEHOLDERS, REPLACE
 
-MAX_BYTES = 2**20  # size of a policy file
 MAX_PLACEHOLDER = 40  # characters of a name in placeholders, which are written for each entity
 KEYS = ("default", "labels", "placeholders", "custom_labels")
 
@@ -111,17 +110,7 @@ def read_policy(path: Path) -> MaskingPolicy:
     RAISES (UsageError): If the file is too long, is not valid TOML, or has an unknown key, action or label.
     RAISES (OSError): If the file cannot be read.
     """
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UsageError(Errors.ZT870.format(path=path, reason=f"it is longer than {MAX_BYTES:,} bytes"))
-    toml = import_toml()
-    try:
-        found = toml.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        reason = str(error)[:160].strip() or "nested too deeply"
-        raise UsageError(Errors.ZT870.format(path=path, reason=reason)) from error
-    return make_policy(found, origin=str(path))
+    return make_policy(read_toml(path, Errors.ZT870), origin=str(path))
 
 
 def make_policy(settings: Mapping[str, Any], *, origin: str = "The policy") -> MaskingPolicy:
