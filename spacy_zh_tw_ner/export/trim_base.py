@@ -13,7 +13,6 @@ from ..errors import BaseModelError, CorpusError, Errors, UsageError
 from ..tokenization.folds import VARIANTS, WIDTHS
 from ..transformer.hub import read_as_stored, read_config, read_tokenizer
 from ..transformer.kept_characters import N_CODE_POINTS, MaskT
-from ..transformer.settings import LOOKUP, LOOKUP_OF_0_1
 from ..transformer.trimming import trim_embeddings, trim_vocabulary
 
 SCRIPTS = ("Han", "Latin", "Bopomofo", "Hiragana", "Katakana", "Hangul", "Greek", "Cyrillic")  # for messages
@@ -53,10 +52,7 @@ def write_trimmed(name: str, folder: Path, *, revision: str | None = None, chara
         raise BaseModelError(
             Errors.ZT252.format(name=name, what="Its weights are quantized. Trim the unquantized one.")
         )
-    # `from-hf` splits characters by the rules with which a classifier was trained, see `use_wordpieces_of_words`.
-    has_classifier = any("ForTokenClassification" in kind for kind in config.architectures or ())
-    lookups = (LOOKUP, LOOKUP_OF_0_1) if has_classifier else (LOOKUP,)
-    tokenizer, kept = trim_vocabulary(read_tokenizer(name, revision), config, characters, lookups=lookups)
+    tokenizer, kept = trim_vocabulary(read_tokenizer(name, revision), config, characters)
     model = read_as_stored(name, revision, config)
     before = sum(parameter.numel() for parameter in model.parameters())
     n_rows = model.get_input_embeddings().num_embeddings

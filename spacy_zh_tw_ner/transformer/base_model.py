@@ -1,10 +1,13 @@
 """Inspect base models of any family: layers, depth of each parameter, direction of attention."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 # Added to the attention score of a masked position, which gets probability 0; the sum is finite in float16.
 MASKED_SCORE = -30_000.0
@@ -18,6 +21,11 @@ class Base(nn.Module):
     config: Any
     get_input_embeddings: Callable[[], nn.Embedding]
     save_pretrained: Callable[..., None]
+
+
+def has_classifier(config: "PretrainedConfig") -> bool:
+    """Return whether a checkpoint has a head for token classification, by the config of its model."""
+    return any(kind.endswith("ForTokenClassification") for kind in config.architectures or ())
 
 
 def layers_of(model: Base) -> nn.ModuleList:

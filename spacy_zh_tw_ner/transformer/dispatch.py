@@ -23,6 +23,7 @@ from torch import nn
 
 from ..errors import Errors, OutputError, SettingError
 from .base_model import Base, layers_path
+from .lora import is_adapter
 from .weights import OFFLOADED, StoredTensors, Weights
 
 CPU, DISK = "cpu", "disk"
@@ -158,7 +159,7 @@ def _is_offloaded(place: str, device: torch.device) -> bool:
 
 def _moved(model: Base, places: Mapping[str, str], device: torch.device) -> tuple[Weights, Weights]:
     """Return the weights to offload to main memory, and those to offload to disk. Adapters are in neither."""
-    has_adapters = any(".lora_" in name for name, _ in model.named_parameters())
+    has_adapters = any(is_adapter(name) for name, _ in model.named_parameters())
     to_memory, to_disk = Weights(), Weights()
     for name, parameter in model.named_parameters():
         place = _place_of(name, places, device)

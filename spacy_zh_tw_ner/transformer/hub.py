@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import BaseModelError, DeviceError, Errors, UnreadableFileError, ZhTwNerError
 from ..untrusted import origin
-from .base_model import Base
+from .base_model import Base, has_classifier
 from .dispatch import gpu_memory, remove_hooks
 from .quantization import load_for_cpu, quantize_for_cpu
 
@@ -117,8 +117,7 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
     """
     from transformers import AutoModelForTokenClassification
 
-    has_head = any(kind.endswith("ForTokenClassification") for kind in config.architectures or ())
-    cls = AutoModelForTokenClassification if has_head else _model_class(name, config)
+    cls = AutoModelForTokenClassification if has_classifier(config) else _model_class(name, config)
     with loading(name, revision):
         model, info = cls.from_pretrained(
             name,
@@ -127,7 +126,7 @@ def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") 
             torch_dtype="auto",
             output_loading_info=True,
             trust_remote_code=False,
-            **({} if has_head else _without_pooler(cls)),
+            **({} if has_classifier(config) else _without_pooler(cls)),
         )
     if info["missing_keys"]:
         raise BaseModelError(_missing_weights(name, config, info["missing_keys"]))

@@ -18,7 +18,7 @@ characters is split into the wordpieces of each character, and a character that 
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-SplitT: TypeAlias = Callable[[Sequence[str]], list[list[int]]]
 NEIGHBOUR = "中"  # precedes each token that is split, so that none is the first of its sentence
 SENTENCEPIECE = "▁"
 MARKS = (SENTENCEPIECE, "Ġ")  # the second one is a space in byte-level BPE
@@ -47,7 +46,7 @@ class TokenSplitter:
         self._tokenizer = tokenizer
         self._keeps_case = lookup > LOOKUP_OF_0_1
         self._unknown = tokenizer.unk_token_id
-        self._unmarked = without_prefix(tokenizer) if lookup > LOOKUP_OF_0_1 else None
+        self._unmarked = without_prefix(tokenizer) if self._keeps_case else None
         token_to_id: Callable[[str], int | None] = tokenizer.backend_tokenizer.token_to_id
         self._mark = next((mark for mark in MARKS if token_to_id(mark) is not None), "")
         self._mark_id = token_to_id(self._mark)

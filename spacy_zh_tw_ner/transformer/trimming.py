@@ -9,7 +9,7 @@ embeddings. Without these, hidden states and gradients are the same, bit for bit
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from ..errors import BaseModelError, Errors
-from .base_model import NUMBERED_FROM_PADDING, Base
+from .base_model import NUMBERED_FROM_PADDING, Base, has_classifier
 from .kept_characters import MaskT
-from .settings import LOOKUP
+from .settings import LOOKUP, LOOKUP_OF_0_1
 from .trimmed_tokenizer import ids_around, merged_from, merges_of, trim_tokenizer
 from .wordpieces import RANGES, SURROGATES, IdsT, WordpieceTable
 
@@ -34,34 +34,26 @@ CONTINUATION = range(0x80, 0xC0)
 
 
 def trim_vocabulary(
-    tokenizer: "PreTrainedTokenizerBase",
-    config: "PretrainedConfig",
-    characters: MaskT | None = None,
-    *,
-    lookups: Sequence[int] = (LOOKUP,),
+    tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: MaskT | None = None
 ) -> tuple["PreTrainedTokenizerBase", IdsT]:
     """Trim a copy of a tokenizer, and check that every kept character has the same wordpieces as before.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer. It is not changed.
     config (PretrainedConfig): Config of the model. The special wordpieces that it names are kept.
     characters (Optional[MaskT]): (0x110000,) the code points to keep; None for all.
-    lookups (Sequence[int]): Versions of the rules by which characters are split, see `settings.LOOKUP`. The wordpieces
-        of all of them are kept.
     RETURNS (tuple[PreTrainedTokenizerBase, IdsT]): The new tokenizer, and the former id of each of its wordpieces.
     RAISES (BaseModelError): If the tokenizer cannot be trimmed.
     """
     wanted = _characters(characters)
-    before = {lookup: WordpieceTable(tokenizer, lookup=lookup) for lookup in lookups}
-    split = {lookup: _split(table, wanted) for lookup, table in before.items()}
-    kept = _find_kept(before[lookups[0]], config, [*chain(*split.values())], keeps_all=characters is None)
+    split = _split_by_lookup(tokenizer, config, wanted)
+    kept = _find_kept(tokenizer, config, split, keeps_all=characters is None)
     trimmed = trim_tokenizer(tokenizer, kept, characters)
     new_ids = {old: new for new, old in enumerate(kept.tolist())}
     named = {piece: new_ids[old] for piece, old in tokenizer.get_vocab().items() if old in new_ids}
     if trimmed.get_vocab() != named:
         raise BaseModelError(Errors.ZT249.format(tokenizer=type(tokenizer).__name__, reason="ids of added wordpieces"))
-    for lookup in lookups:
-        after = WordpieceTable(trimmed, lookup=lookup)
-        for char, old, new in zip(wanted, split[lookup], _split(after, wanted), strict=True):
+    for lookup, new_split in _split_by_lookup(trimmed, config, wanted).items():
+        for char, old, new in zip(wanted, split[lookup], new_split, strict=True):
             if kept[new].tolist() != old:
                 kind = type(tokenizer).__name__
                 raise BaseModelError(Errors.ZT250.format(tokenizer=kind, char=char, code=ord(char)))
@@ -70,8 +62,8 @@ def trim_vocabulary(
 
 def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig") -> int:
     """Return the number of wordpieces that `trim_vocabulary` would keep."""
-    table = WordpieceTable(tokenizer)
-    return len(_find_kept(table, config, _split(table, _characters(None)), keeps_all=True))
+    split = _split_by_lookup(tokenizer, config, _characters(None))
+    return len(_find_kept(tokenizer, config, split, keeps_all=True))
 
 
 def trim_embeddings(model: Base, kept: IdsT) -> None:
@@ -121,27 +113,46 @@ def _characters(wanted: MaskT | None) -> list[str]:
     return [chr(code) for code in codes if code not in SURROGATES]
 
 
-def _split(table: WordpieceTable, characters: list[str]) -> list[list[int]]:
-    chunks = (characters[first : first + CHUNK] for first in range(0, len(characters), CHUNK))
-    return [ids for chunk in chunks for ids in table.split(chunk, chunk)]
+def _split_by_lookup(
+    tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig", characters: list[str]
+) -> dict[int, list[list[int]]]:
+    """Split characters by each version of the rules that a pipeline may use with a base model.
+
+    With the classifier of a checkpoint, a pipeline splits characters as the checkpoint was trained, which may be as in
+    0.1 (see `export.from_hf.use_wordpieces_of_words`).
+
+    RETURNS (dict[int, list[list[int]]]): Version, see `settings.LOOKUP` → wordpiece ids of each character.
+    """
+    chunks = [characters[first : first + CHUNK] for first in range(0, len(characters), CHUNK)]
+    tables = {
+        lookup: WordpieceTable(tokenizer, lookup=lookup)
+        for lookup in ((LOOKUP, LOOKUP_OF_0_1) if has_classifier(config) else (LOOKUP,))
+    }
+    return {lookup: [ids for chunk in chunks for ids in table.split(chunk, chunk)] for lookup, table in tables.items()}
 
 
-def _find_kept(table: WordpieceTable, config: "PretrainedConfig", split: list[list[int]], *, keeps_all: bool) -> IdsT:
+def _find_kept(
+    tokenizer: "PreTrainedTokenizerBase",
+    config: "PretrainedConfig",
+    split: dict[int, list[list[int]]],
+    *,
+    keeps_all: bool,
+) -> IdsT:
     """Return the ids of the wordpieces that a trimmed vocabulary keeps, in ascending order.
 
-    table (WordpieceTable): Table of the vocabulary before it is trimmed.
+    tokenizer (PreTrainedTokenizerBase): The tokenizer before it is trimmed.
     config (PretrainedConfig): Config of the model.
-    split (list[list[int]]): Ids of the wordpieces of each character that is kept.
+    split (dict[int, list[list[int]]]): Wordpiece ids of each character that is kept, see `_split_by_lookup`.
     keeps_all (bool): Whether all characters are kept, and not only some.
     """
-    tokenizer = table.tokenizer
+    table = WordpieceTable(tokenizer)
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
     special = [*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder, *table.prefix, *table.suffix]
     special += [table.pad_id, table.unknown_id, *ids_around(backend["post_processor"])]
     special += chain.from_iterable(special_ids(config).values())
     if config.model_type in NUMBERED_FROM_PADDING:
         special += range(config.pad_token_id + 1)  # positions are numbered from the id of the padding
-    kept = {*chain.from_iterable(split), *special}
+    kept = {*special, *(id_ for characters in split.values() for ids in characters for id_ in ids)}
     model = backend["model"]
     if model["type"] == "Unigram":
         kept.add(min(range(len(model["vocab"])), key=lambda i: model["vocab"][i][1]))

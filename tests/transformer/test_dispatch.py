@@ -311,7 +311,6 @@ def test_quantized_weights_that_do_not_fit_are_an_error(make_checkpoint: Make, m
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise ValueError("Some modules are dispatched on the CPU or the disk. Make sure you have enough GPU RAM")
 
-    monkeypatch.setattr(hub, "gpu_memory", refuse)
     path = str(make_checkpoint())
     config = hub.read_config(path, None)
     cls = hub._model_class(path, config)
