@@ -137,13 +137,18 @@ def crf_paths(batch: Batch, device: str) -> Contestants:
     rows = emissions[mask]
 
     def loop() -> None:
+        for tensor in (leaf, *scores):
+            tensor.grad = None
         torch_loss(leaf, tags, mask, *scores).backward()
 
     def copied() -> None:
         found = log_likelihood(rows.cpu().numpy(), batch.lengths, batch.transitions, batch.gold)
-        torch.from_numpy(found.emissions).to(device)
+        for gradient in (found.emissions, *found.transitions):
+            torch.from_numpy(gradient).to(device)
 
     def pytorch_crf() -> None:
+        leaf.grad = None
+        peer.zero_grad()
         (-peer(leaf, tags, mask, reduction="sum")).backward()
 
     return {"loop in torch": loop, "emissions to the CPU, compiled kernels": copied, "pytorch-crf": pytorch_crf}

@@ -25,6 +25,7 @@ from spacy.tokens import Doc
 from benchmarks.measure import interleaved, machine, table
 from benchmarks.presidio_peer import COVERED, SharedRecognizers, has_presidio
 from benchmarks.synthetic import ROOT, sentences
+from benchmarks.training_memory import read_memory
 from spacy_zh_tw_ner.annotation.chunks import find_chunks
 from spacy_zh_tw_ner.annotation.job import AnnotationJob, FileMasking
 from spacy_zh_tw_ner.annotation.processes import Worker
@@ -224,14 +225,8 @@ def peak_of(source: Path) -> None:
     worker, peaks = Worker(job), []
     for chunk in find_chunks(job)[0]:
         worker(chunk)
-        peaks.append(resident_peak())
+        peaks.append(read_memory("VmHWM"))
     print(f"{peaks[0]:.0f} {peaks[-1]:.0f}")
-
-
-def resident_peak() -> float:
-    """Return the highest resident memory of this process so far, in MiB."""
-    with open("/proc/self/status", encoding="utf-8") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 
 
 def load(pipeline: str, min_score: float) -> Language:

@@ -105,7 +105,8 @@ def run_seeds(name: str, seeds: tuple[int, ...], work: Path, overrides: Settings
     for seed in seeds:
         found = train_and_score(name, seed, work, overrides)
         scores.append(found["test"])
-        cells = (f"{found['seconds_per_step']:.2f}", f"{found['peak_mib']:.0f}") if found["seconds_per_step"] else ("",)
+        seconds = found["seconds_per_step"]
+        cells = (f"{seconds:.2f}" if seconds else "", f"{found['peak_mib']:.0f}")
         rows.append((name, seed, f"{found['dev']:.2f}", f"{found['test']:.2f}", goal, *cells))
         print(rows[-1], flush=True)
     if len(seeds) > 1:

@@ -49,6 +49,10 @@ class TrainingErrors:
         "The config of the student has no component with the factory zh_tw_crf_ner (it has: {names}), so it cannot be "
         "distilled. Choose a config such as bilstm."
     )
+    ZT287 = (
+        "The corpus of the student contains no annotated sentence. Check the corpus in the config of the student, or "
+        "set --gold-share 0 to learn from the teacher alone."
+    )
 
     # Encoders of other pipelines
     ZT375 = (

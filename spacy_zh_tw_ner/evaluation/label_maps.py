@@ -112,7 +112,8 @@ def read_mapped_golds(
     unknown: Counter[str] = Counter()
     golds = [_gold(tokenize, record, label_map, unknown) for record in records if record.text]
     if tally.rejected:
-        first = tally.rejects[0]
+        # Left-out regions, such as those of images, are listed as well and are no annotations.
+        first = next(reject for reject in tally.rejects if reject.get("is_annotation", True))
         notify(
             f"{corpus}: {tally.rejected:,} annotations cannot be used; the first: {first['origin']}: {first['reason']}."
         )
@@ -133,6 +134,7 @@ def _gold(tokenize: CharTokenizer, record: Record, label_map: LabelMap, unknown:
         span = doc.char_span(start, end, label=compared or label, alignment_mode="expand")
         if span is not None:
             (missing if compared is None else ents).append(span)
-        unknown[label] += compared is None
+        if compared is None:
+            unknown[label] += 1
     doc.set_ents(ents, missing=missing, default="outside")
     return doc

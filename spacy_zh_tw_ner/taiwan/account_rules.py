@@ -50,9 +50,7 @@ GAP = re.compile(rf"{_GAP_WORDS}|[ :,=()「」『』【】\[\]\"'，、。/]")
 NAMED = re.compile(r"(?:ID|Id|id|帳號|帳戶|暱稱|[:=是為叫(]) ?[「『\"']?$")
 SENTENCE_END, LATIN_LETTER = re.compile("[。!?！？\n]"), re.compile("[A-Za-z]")
 # Accounts on PTT at the beginning of a comment (推 windbell: 認真回) and of a post (作者: windbell (風鈴)).
-AUTHOR = re.compile(
-    r"(?:作者:? ?|(?:^|(?<=[\s:])|(?<=^))(?:推|噓|→) ?)(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?= ?:| \()"
-)
+AUTHOR = re.compile(r"(?:作者:? ?|(?:^|(?<=[\s:]))(?:推|噓|→) ?)(?P<author>[A-Za-z][A-Za-z0-9_]{1,15})(?= ?:| \()")
 PLATFORM_AFTER = re.compile(r" ?\((?:PTT|ptt|Ptt|批踢踢)")  # ragequit77（PTT帳號）
 # Products with the name of their platform, such as LINE Pay and IG story, are not accounts.
 PRODUCTS = frozenset(

@@ -92,7 +92,7 @@ def find_numeric_dates(view: str, start: int, end: int) -> Iterator[Finding]:
         for match in YEAR_MONTH_DAY.finditer(view, start, end):
             if "-" not in match["sep"] or not _is_part_of_number(view, *match.span()):
                 yield _date_with_year(view, match)
-    if view.find("/", start, end) >= 0 or view.find("~", start, end) >= 0:
+    if view.find("/", start, end) >= 0:
         for match in MONTH_DAY.finditer(view, start, end):
             yield _month_and_day(view, match)
         for match in YEAR_MONTH.finditer(view, start, end):

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..components.soft_targets import SoftTarget
-from ..errors import Errors, PipelineMismatchError, SettingError
+from ..errors import CorpusError, Errors, PipelineMismatchError, SettingError
 from .teacher_posteriors import Manifest, read_chunk, read_manifest
 
 CorpusT: TypeAlias = Callable[[Language], Iterable[Example]]
@@ -48,14 +47,14 @@ class DistillCorpus:
             raise SettingError(Errors.ZT112.format(name="gold_share", value=gold_share, remedy=remedy))
         self.path, self.gold, self.weight, self.shuffle = Path(path), gold, weight, shuffle
         self.gold_share = 0.0 if gold is None else gold_share
-        self._golds: Iterator[Example] | None = None
+        self._golds: Iterator[Example] = iter(())
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Read all texts once.
 
         nlp (Language): The pipeline of the student, which tokenizes the texts.
         YIELDS (Example): Annotated examples, and examples with a `SoftTarget`.
-        RAISES (CorpusError): If the predictions of the teacher are missing or not complete.
+        RAISES (CorpusError): If the predictions of the teacher are not complete, or there is no gold example.
         RAISES (PipelineMismatchError): If the tokens of the student are not those of the teacher.
         """
         manifest = read_manifest(self.path)
@@ -82,10 +81,14 @@ class DistillCorpus:
 
     def _next_gold(self, nlp: Language) -> Example:
         """Return the next annotated example; after the last one, the first of a new pass over them."""
-        gold = self.gold
-        if self._golds is None and gold is not None:
-            self._golds = chain.from_iterable(gold(nlp) for _ in count())
-        return next(self._golds or iter(()))
+        assert self.gold is not None  # its share is 0 otherwise
+        example = next(self._golds, None)
+        if example is None:
+            self._golds = iter(self.gold(nlp))
+            example = next(self._golds, None)
+        if example is None:
+            raise CorpusError(Errors.ZT287)
+        return example
 
     def _example(self, nlp: Language, text: str, target: SoftTarget) -> Example:
         predicted, reference = nlp.make_doc(text), nlp.make_doc(text)

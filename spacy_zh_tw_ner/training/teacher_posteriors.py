@@ -12,7 +12,7 @@ less than training can reproduce.
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def compute_posteriors(
             path = _chunk_path(folder, chunk)
             if not path.is_file():
                 write_whole(path, save(_predict(teacher, recognizer, part, make_doc, temperature)))
-        complete = Manifest(**{**asdict(wanted), "n_chunks": chunk + 1})
+        complete = replace(wanted, n_chunks=chunk + 1)
         _write_manifest(folder, complete)
     return complete
 

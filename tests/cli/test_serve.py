@@ -154,8 +154,9 @@ zh_tw_ner_cli(["serve", *sys.argv[1:]])
 
 def wait_for_queue(client: httpx.Client) -> None:
     """Wait until a text stays in the queue: another one is read, and requests that have begun have arrived."""
-    n_seen = 0
+    n_seen, deadline = 0, time.monotonic() + 120
     while n_seen < 10:
+        assert time.monotonic() < deadline
         n_seen = 0 if "zh_tw_ner_queue_texts 0.0" in client.get("/metrics").text else n_seen + 1
         time.sleep(0.01)
 

@@ -159,3 +159,14 @@ def test_the_command_takes_parquet_and_reports_labels(nlp: Language, tmp_path: P
     assert found["micro"]["f"] == 100.0
     (tmp_path / "map.toml").write_text("[corpus]", encoding="utf-8")
     assert "ZT733" in misused("evaluate", tmp_path / "pipeline", data, "--label-map", tmp_path / "map.toml")
+
+
+def test_labels_of_the_map_are_not_reported_as_outside_of_it(nlp: Language, tmp_path: Path) -> None:
+    known = {label: "PHONE" for _, spans in ROWS for _, _, label in spans}
+    messages: list[str] = []
+    read_mapped_golds(nlp, write(tmp_path / "data.parquet"), LabelMap(known), messages.append)
+    assert not [message for message in messages if "outside of the map" in message]
+    read_mapped_golds(nlp, tmp_path / "data.parquet", LabelMap({"private_phone": "PHONE"}), messages.append)
+    (message,) = [message for message in messages if "outside of the map" in message]
+    assert "account_number (2)" in message
+    assert "private_phone" not in message

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import spacy
 import torch
+from spacy.training import Example
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
 from benchmarks import synthetic
 from benchmarks.synthetic import sentences, unigram
 from spacy_zh_tw_ner.errors import BaseModelError, CorpusError, UsageError
-from spacy_zh_tw_ner.export.from_hf import pipeline_from_hf
+from spacy_zh_tw_ner.export.from_hf import create_init_from_hf_v1, pipeline_from_hf
 from spacy_zh_tw_ner.export.trim_base import characters_of, write_trimmed
 from spacy_zh_tw_ner.transformer import trimming
 from tests.cli.helpers import fails, succeeds
@@ -122,3 +123,24 @@ def test_the_command(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.warns(UserWarning, match="ZT256"):
         nlp("蔡高")
     assert "[ZT670]" in fails("trim", base, tmp_path / "out")
+
+
+def test_a_trimmed_setting_keeps_the_wordpieces_of_a_classifier(base: Path) -> None:
+    """With `trim = true` and the callback `init_from_hf`, the entities are those of the whole vocabulary."""
+    found = []
+    for trim in (True, False):
+        nlp = spacy.blank("zh_tw")
+        windows = {"@span_getters": "spacy-zh-tw-ner.clause_windows.v1", "size": 254, "overlap": 16}
+        model = {"@architectures": "spacy-zh-tw-ner.TransformerModel.v1", "name": str(base), "trim": trim}
+        nlp.add_pipe("transformer", config={"model": {**model, "get_spans": windows}})
+        listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 1.0}
+        head = {"@architectures": "spacy-zh-tw-ner.CRFTagger.v1"}
+        tok2vec = {**listener, "pooling": {"@layers": "reduce_mean.v1"}}
+        nlp.add_pipe("zh_tw_crf_ner", name="ner", config={"model": {**head, "tok2vec": tok2vec}})
+        nlp.config["initialize"]["components"]["ner"] = {"labels": ["GPE"]}
+        example = Example.from_dict(nlp.make_doc("中"), {"entities": []})
+        nlp.initialize([example].copy)
+        create_init_from_hf_v1(str(base))(nlp)
+        found.append([[(ent.start, ent.end, ent._.score) for ent in doc.ents] for doc in nlp.pipe(TEXTS)])
+    assert sum(map(len, found[0])) > 10
+    assert found[0] == found[1]

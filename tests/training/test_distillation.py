@@ -350,3 +350,9 @@ def test_annotated_texts_are_reported(tiny_pipeline: Path, student: Path, tiny_c
     texts = tiny_corpus / "dev.spacy"
     printed = succeeds(*command(tiny_pipeline, texts, tmp_path / "out", student, "--training.max_steps", "2"))
     assert "[ZT281]" in printed
+
+
+def test_a_gold_corpus_without_examples_is_an_error(tiny_nlp: Language, texts: Path, tmp_path: Path) -> None:
+    run_pass(tiny_nlp, texts, tmp_path / "teacher")
+    with pytest.raises(CorpusError, match="ZT287"):
+        list(DistillCorpus(tmp_path / "teacher", gold=lambda nlp: iter(()), gold_share=0.2)(tiny_nlp))
