@@ -14,6 +14,7 @@ MAPPED = {
     "IP_ADDRESS": "IP",
     "DATE_TIME": "DATE",
 }
+MIN_SCORE = 0.3  # of the thresholds that keep telephone numbers (0.4), the one that raises its F most on `dev`
 COVERED = tuple(MAPPED.values())
 
 
@@ -34,10 +35,8 @@ class SharedRecognizers:
         from presidio_analyzer.nlp_engine import NoOpNlpEngine
         from presidio_analyzer.predefined_recognizers import (
             CreditCardRecognizer,
-            CryptoRecognizer,
             DateRecognizer,
             EmailRecognizer,
-            IbanRecognizer,
             IpRecognizer,
             PhoneRecognizer,
             UrlRecognizer,
@@ -45,8 +44,9 @@ class SharedRecognizers:
 
         # Its list of domains comes with the package; by default it looks for a newer one on the network.
         tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
-        plain = (CreditCardRecognizer, CryptoRecognizer, DateRecognizer, EmailRecognizer, IbanRecognizer, IpRecognizer)
-        recognizers = [kind(supported_language="zh") for kind in (*plain, UrlRecognizer)]
+        # Those for bank accounts of other countries and for crypto wallets are left out: they could only be wrong here.
+        kinds = (CreditCardRecognizer, DateRecognizer, EmailRecognizer, IpRecognizer, UrlRecognizer)
+        recognizers = [kind(supported_language="zh") for kind in kinds]
         recognizers.append(PhoneRecognizer(supported_language="zh", supported_regions=("TW",)))
         self._engine = AnalyzerEngine(
             RecognizerRegistry(recognizers, supported_languages=["zh"]),
@@ -60,7 +60,7 @@ class SharedRecognizers:
 
     def _find(self, text: str) -> Iterator[Entity]:
         taken = bytearray(len(text))
-        results = self._engine.analyze(text, "zh")
+        results = self._engine.analyze(text, "zh", score_threshold=MIN_SCORE)
         for found in sorted(results, key=lambda each: (each.start - each.end, -each.score, each.start)):
             if not any(taken[found.start : found.end]):
                 taken[found.start : found.end] = b"\1" * (found.end - found.start)
