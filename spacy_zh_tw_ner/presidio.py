@@ -10,7 +10,7 @@ anonymizer.anonymize(text, analyzer.analyze(text, "zh"), masking_operators())
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from .entities import Found
 from .errors import Errors, SettingError, UsageError
@@ -18,7 +18,7 @@ from .extras import import_extra
 from .masking import Masked, Masker, MaskingPolicy
 from .masking.labels import REPLACE
 from .masking.replacer import Replacer
-from .taiwan import LABELS, scan
+from .taiwan import LABELS, Finding, scan
 from .taiwan.scanner import DEFAULT_MIN_SCORE
 
 if TYPE_CHECKING:
@@ -59,16 +59,6 @@ _LABELS: Final = {
 }
 UNSCORED = 0.85  # Presidio's score for entities of spaCy's own `ner`, which has none
 REPLACER = "replacer"
-
-
-class _Hit(NamedTuple):
-    """An entity with its offsets in code points, its score, and the name of the rule that has found it, if any."""
-
-    start: int
-    end: int
-    label: str
-    score: float
-    rule: str | None
 
 
 class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not follow Presidio
@@ -124,21 +114,23 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
         hits = ((NAMES.get(hit.label, hit.label), hit) for hit in self._hits(text))
         return [self._result(name, hit) for name, hit in hits if name in wanted]
 
-    def _hits(self, text: str) -> Iterator[_Hit]:
+    def _hits(self, text: str) -> Iterator[Finding]:
         """Yield the entities that the rules find in a text and, if there is a pipeline, also those of the pipeline."""
         if self._nlp is None or self._finder is None:
-            yield from (_Hit(*finding) for finding in scan(text, min_score=self.min_score))
+            yield from scan(text, min_score=self.min_score)
             return
         from .components.pii import get_rule
         from .components.span_annotations import get_score
 
         for ent in self._finder(self._nlp(text)).ents:
             score = get_score(ent)
-            yield _Hit(ent.start_char, ent.end_char, ent.label_, UNSCORED if score is None else score, get_rule(ent))
+            yield Finding(
+                ent.start_char, ent.end_char, ent.label_, UNSCORED if score is None else score, get_rule(ent) or ""
+            )
 
-    def _result(self, name: str, hit: _Hit) -> RecognizerResult:
+    def _result(self, name: str, hit: Finding) -> RecognizerResult:
         """Return an entity as a result of Presidio."""
-        explanation = AnalysisExplanation(self.name, hit.score, pattern_name=hit.rule)
+        explanation = AnalysisExplanation(self.name, hit.score, pattern_name=hit.rule or None)
         metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,

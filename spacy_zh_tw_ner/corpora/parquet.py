@@ -10,7 +10,7 @@ from ..untrusted import parse_json, whole_number
 from ..untrusted import reading as reading_untrusted
 from ..untrusted.documents import inflation_limit
 from .record_fields import TEXT_FIELDS, TOKENS_FIELDS
-from .records import ignore
+from .records import USUAL_FIELDS, FieldNames, ignore
 from .text_files import json_objects
 
 PARQUET_MAGIC = b"PAR1"
@@ -34,11 +34,12 @@ def is_parquet(path: Path) -> bool:
         return file.read(4) == PARQUET_MAGIC
 
 
-def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
+def open_rows(path: Path, advance: Callable[[float], object] = ignore, fields: FieldNames = USUAL_FIELDS) -> Rows:
     """Open a file of JSON objects or Parquet rows.
 
     path (Path): A file of JSON lines, one JSON array, or Parquet.
     advance (Callable[[float], object]): Receives the number of bytes read since the last call.
+    fields (FieldNames): Names of fields that the user gave. Those of texts and tokens are never parsed as JSON.
     RETURNS (Rows): The features, and an iterator that reads the objects in constant memory.
     RAISES (CorpusError): If a Parquet file cannot be read.
     RAISES (MissingExtraError): If the file is Parquet and pyarrow is not installed.
@@ -59,13 +60,13 @@ def open_rows(path: Path, advance: Callable[[float], object] = ignore) -> Rows:
     # Binary columns, such as images and audio, are not decoded.
     binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     columns = [field.name for field in file.schema_arrow if not any(is_kind(field.type) for is_kind in binary)]
-    return Rows(features, _parquet_objects(path, file, columns, advance))
+    return Rows(features, _parquet_objects(path, file, columns, advance, fields))
 
 
 def _parquet_objects(
-    path: Path, file: Any, columns: list[str], advance: Callable[[float], object]
+    path: Path, file: Any, columns: list[str], advance: Callable[[float], object], fields: FieldNames
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
+    number, as_written = 0, {*TEXT_FIELDS, *TOKENS_FIELDS, fields.text, fields.tokens}
     size = path.stat().st_size / max(1, file.metadata.num_rows)
     batches = file.iter_batches(batch_size=BATCH, columns=columns)
     while True:
@@ -78,21 +79,19 @@ def _parquet_objects(
             return
         for data in found:
             number += 1
-            yield f"{path}:{number}", {name: _parse_lists(name, value) for name, value in data.items()}
+            parsed = {name: value if name in as_written else _parse_lists(value) for name, value in data.items()}
+            yield f"{path}:{number}", parsed
         advance(size * batch.num_rows)
 
 
-def _parse_lists(name: str, value: Any) -> Any:
+def _parse_lists(value: Any) -> Any:
     """Parse the value of a column that holds JSON: a list as one string, or a list of strings.
 
     Data sets store spans in this way, because the elements of a Parquet list have one type. Other values are returned
     unchanged.
 
-    name (str): Name of the column; columns of texts and tokens are never parsed.
     value (Any): The value of one row.
     """
-    if name in TEXT_FIELDS or name in TOKENS_FIELDS:
-        return value
     if isinstance(value, list) and value and all(isinstance(item, str) and item[:1] in ("[", "{") for item in value):
         parsed = [_parse(item) for item in value]
         return value if None in parsed else parsed

@@ -16,7 +16,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..transformer.backbone import Backbone
-from ..transformer.base_model import Base
 from ..transformer.memory import DTYPES, checkpoint_layers
 from ..transformer.settings import QuantizationSettings
 
@@ -234,10 +233,3 @@ def pack_linear(model: nn.Module, settings: QuantizationSettings, precision: str
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear:
                 setattr(parent, name, PackedLinear(layer, settings, dtype))
-
-
-def trim_on_meta(model: Base, n_wordpieces: int) -> None:
-    """Replace the word embeddings of a model on the `meta` device by embeddings with `n_wordpieces` rows."""
-    embedding = model.get_input_embeddings()
-    embedding.weight = nn.Parameter(torch.empty(n_wordpieces, embedding.embedding_dim, device="meta"))
-    embedding.num_embeddings, embedding.padding_idx = n_wordpieces, None

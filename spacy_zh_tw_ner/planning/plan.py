@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -10,8 +11,9 @@ from ..transformer.backbone import Backbone, configure, prepare_config
 from ..transformer.base_model import layers_of
 from ..transformer.hub import empty_model
 from ..transformer.settings import BackboneSettings
+from ..transformer.trimming import trim_embeddings
 from .base_models import config_of, trimmed_size
-from .meta_device import PackedLinear, pack_linear, step_peak, trim_on_meta
+from .meta_device import PackedLinear, pack_linear, step_peak
 from .recipe import Recipe
 
 GIB = 2**30
@@ -102,7 +104,7 @@ def backbone_on_meta(settings: BackboneSettings, n_layers: int | None = None) ->
     prepare_config(config, settings.dropout)
     model = empty_model(settings.name, config, attn_implementation=settings.memory.attn_implementation)
     if settings.trim:
-        trim_on_meta(model, trimmed_size(settings.name, settings.revision))
+        trim_embeddings(model, np.arange(trimmed_size(settings.name, settings.revision), dtype=np.int32))
     if settings.quantization is not None:
         pack_linear(model, settings.quantization, settings.memory.precision)
     return configure(model, settings)

@@ -55,5 +55,6 @@ def test_parts_are_in_the_text(text: str) -> None:
 
 
 def test_texts_of_any_length_are_taken() -> None:
-    for text in ("里" * 10**5, "號之 " * 10**5, "臺北市" + " " * 300 + "大安區"):
+    of_64 = ("中" * 64, "一" * 64, "中里" * 32, "中" * 20 + "1" * 44)  # the longest that the pattern is tried on
+    for text in ("里" * 10**5, "號之 " * 10**5, "臺北市" + " " * 300 + "大安區", *of_64):
         assert normalize_address(text) is None

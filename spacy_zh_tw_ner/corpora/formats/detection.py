@@ -273,7 +273,7 @@ def is_unlabelled_file(path: Path, fields: FieldNames) -> bool:
         if not (is_parquet(path) or is_json_array(path) or _begins_with_object(path)):
             return _are_tokens_alone(path)
         n_objects = 0
-        for n_objects, (_, data) in enumerate(open_rows(path).objects, start=1):  # noqa: B007
+        for n_objects, (_, data) in enumerate(open_rows(path, fields=fields).objects, start=1):  # noqa: B007
             if _has_entities(data, fields):
                 return False
         return n_objects > 0

@@ -77,7 +77,7 @@ def read_hugging_face(path: Path, reading: Reading = SILENT) -> Iterator[Record]
 
 
 def _parsed(path: Path, reading: Reading) -> Iterator[_Row]:
-    features, objects = open_rows(path, reading.advance)
+    features, objects = open_rows(path, reading.advance, reading.fields)
     names = LabelNames(path, features)
     for origin, data in objects:
         try:

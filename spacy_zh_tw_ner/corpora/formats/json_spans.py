@@ -146,7 +146,7 @@ def read_raw(path: Path, reading: Reading, parse: ParseT, *, name: str, shape: s
     YIELDS (RawRecord): Records whose texts and labels are strings, and whose offsets are whole numbers.
     RAISES (CorpusError): If a value is not a JSON object, or has a lone surrogate.
     """
-    for origin, data in open_rows(path, reading.advance).objects:
+    for origin, data in open_rows(path, reading.advance, reading.fields).objects:
         try:
             for raw in parse(data, origin):
                 "".join([raw.text, *(span.label for span in raw.spans)]).encode()  # raises for a lone surrogate
