@@ -41,7 +41,7 @@ def test_a_preset_trains_on_a_real_encoder(name: str, e5_base: Path, e5_corpus: 
     if config["components"]["transformer"]["model"].get("lora"):
         scaled[f"{MODEL}.lora.target_modules"] = "all-linear"  # the preset names those of its own base
     if config["components"]["transformer"]["model"].get("attention"):
-        scaled[f"{MODEL}.attention"] = "causal"  # the default, which only decoders read
+        scaled[f"{MODEL}.attention"] = None  # only decoders have this setting
     run(with_settings(config, scaled), tmp_path)
     first, *_, last = [report.loss for report in read_progress(tmp_path / "progress.jsonl") if report.loss]
     assert last < 0.7 * first
