@@ -178,7 +178,10 @@ class EntityDecoder:
         return Prediction(tuple(entities), tuple(long.path_probabilities(tags, starts, ends).tolist()))
 
     def _resolve(self, segments: Sequence[Segment]) -> Iterator[tuple[Entity, float]]:
-        """Choose among overlapping candidates (see `choose`); yield the chosen ones as entities with their scores."""
+        """Choose among overlapping candidates, and yield the chosen ones as entities with their scores.
+
+        The chosen candidates do not overlap, and have the largest Σ (score − min_score).
+        """
         for segment in choose(segments, self._min_score):
             score = 1.0 if self._rounds else min(segment.score, 1.0)
             yield Entity(segment.start, segment.end, self._scheme.labels[segment.kind]), score

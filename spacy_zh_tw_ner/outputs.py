@@ -72,8 +72,12 @@ def write_folder(target: Path, write: Callable[[Path], object], *, force: bool =
 def require_replaceable(
     target: Path, *, force: bool = False, inputs: Iterable[Path] = (), source: Iterable[Path] = ()
 ) -> Path:
-    """Check that an output folder may be written. The arguments have the same meaning as in `output_folder`.
+    """Check that an output folder may be written.
 
+    target (Path): The output folder. Symbolic links are followed.
+    force (bool): Whether to replace a folder that this package has written.
+    inputs (Iterable[Path]): Files and folders that the target must not be, contain, or be inside of.
+    source (Iterable[Path]): Further inputs. Unlike those in `inputs`, one of them may be the target if `force` is set.
     RETURNS (Path): The target, with symbolic links resolved.
     RAISES (OutputError): If it may not be written.
     """
@@ -185,7 +189,6 @@ def _is_part(path: Path, components: set[str]) -> bool:
     """Return whether a file may belong to a pipeline or an exported model.
 
     path (Path): Path of the file, relative to the folder of the pipeline or exported model.
-
     components (set[str]): Names of the components of the pipeline.
     """
     top, *below = path.parts

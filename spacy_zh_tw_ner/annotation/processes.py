@@ -161,7 +161,10 @@ def _begin(job: AnnotationJob, ids: "SimpleQueue[int | None]") -> None:
 
 
 def _die_with_parent() -> None:
-    """Wait until the parent process ends, then exit. Otherwise a worker of a pool would wait for work forever."""
+    """Wait until the parent process ends, then exit this worker process. Run it in a thread of the worker.
+
+    Without it, a worker whose parent was killed would wait for work forever.
+    """
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

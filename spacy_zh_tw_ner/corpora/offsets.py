@@ -235,12 +235,16 @@ def _resolve(raw: RawRecord, chosen: Convention, candidates: Sequence[Convention
 def _best_convention(
     span: RawSpan, text: str, chosen: Convention, candidates: Sequence[Convention]
 ) -> Convention | None:
-    """Find the convention for the offsets of one span, which may be another than that of the file.
+    """Find the convention for the offsets of one span, which may differ from the convention of the file.
 
+    If the file does not repeat the annotated text, `chosen` is returned.
+
+    span (RawSpan), text (str): The span, and the text of its record.
     chosen (Convention): The convention of the file.
-    candidates (Sequence[Convention]): Conventions to try if the offsets do not select the annotated text by `chosen`.
-    RETURNS (Optional[Convention]): The convention by which the offsets fit the annotated text best; None if they fit by
-        none of them. `chosen` if the file does not repeat the annotated text.
+    candidates (Sequence[Convention]): Conventions to try if the offsets, counted by `chosen`, do not select the
+        annotated text.
+    RETURNS (Optional[Convention]): The convention by which the offsets select the text that is most similar to the
+        annotated text; None if by every convention they select another text.
     """
     if span.surface is None or _fit(span, text, chosen) == EXACT:
         return chosen

@@ -76,7 +76,11 @@ class Int8Linear(nn.Module):
 
 
 def product_of(weight: torch.Tensor, scale: torch.Tensor) -> "PackedProduct | PlainProduct":
-    """Return a `PackedProduct` if this build of torch has the operators for it, otherwise a `PlainProduct`."""
+    """Return the fastest object that multiplies inputs by an int8 weight with this build of torch.
+
+    weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
+    RETURNS (PackedProduct | PlainProduct): A `PackedProduct` if torch has 8-bit operators, otherwise a `PlainProduct`.
+    """
     operators = probe.int8_operators()
     return PlainProduct(weight, scale) if operators is None else PackedProduct(weight, scale, operators)
 
@@ -119,9 +123,10 @@ class PackedProduct:
 
 
 class PlainProduct:
-    """Does the same as `PackedProduct` with public operators of torch, which multiply in float32.
+    """Multiplies inputs by int8 weights with public operators of torch, which multiply in float32.
 
-    The weights stay in int8 between calls, so they take no more memory, but each call is slower.
+    Between calls the weights are stored in int8, as in `PackedProduct`. Each call converts them to float32, so it is
+    slower. The inputs must be between −1 and 1.
 
     weight (torch.Tensor): int8, (n_out, n_in). scale (torch.Tensor): float32, (n_out,) factor of each row.
     """
@@ -140,7 +145,10 @@ class PlainProduct:
 
 @contextmanager
 def _engine(name: str) -> Iterator[None]:
-    """Context manager: choose the engine for which torch packs weights. This engine also multiplies by them later."""
+    """Context manager: choose the engine in whose layout torch packs weights.
+
+    The packed weights remember their engine, so products with them use it after the block, too.
+    """
     engines = torch.backends.quantized
     before, engines.engine = engines.engine, name
     try:

@@ -42,7 +42,7 @@ BLOCK = 128  # rows of a matrix product: for this size BLAS libraries need no co
 class ForwardBackward:
     """Results of the forward and the backward recursion, in the symbols of the module's docstring.
 
-    The values of sequences that are not stable are undefined.
+    A sequence that underflows in float32 is not stable, and its values are undefined.
 
     alpha, beta: (n_rows, n_tags) α and β. overlap: (n_rows,) o. incoming: (n_rows, n_tags) φ ∘ β.
     backward_scale: (n_rows,) r. factors: ψ, ψ_start and ψ_end.
@@ -95,7 +95,7 @@ class ForwardBackward:
 
 
 class Expectations(NamedTuple):
-    """Expected counts of a batch. The values of sequences that are not stable are undefined.
+    """Expected counts of a batch. A sequence that underflows in float32 is not stable, and its values are undefined.
 
     marginals: (n_rows, n_tags) marginal probabilities. transitions: (n_tags, n_tags) expected counts of transitions,
     summed over the stable sequences that the caller selected. log_z: (batch_size,) float64. stable: (batch_size,) bool.
@@ -108,9 +108,9 @@ class Expectations(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Maxima that `make_factors` subtracts: step = max A, begin = max π, begin_and_end = max π + max η.
+    """Maxima of the scores, which `make_factors` subtracts, and which are added to log Z afterwards.
 
-    They are added to log Z again.
+    step: max A. begin: max π. begin_and_end: max π + max η.
     """
 
     step: float
@@ -119,12 +119,13 @@ class Constants(NamedTuple):
 
 
 def make_factors(transitions: Transitions, dtype: np.dtype[Any]) -> tuple[Transitions, Constants]:
-    """Return the factors ψ = exp(scores − maximum) of the transition, start and end scores, and the maxima.
+    """Exponentiate the transition, start and end scores: ψ = exp(scores − max scores).
 
-    The maximum of each of the three is subtracted, so that no factor overflows.
+    The maximum of each of the three arrays is subtracted, so that no factor overflows.
 
     transitions (Transitions): Constrained transition scores.
     dtype (np.dtype): Type of the factors.
+    RETURNS (tuple[Transitions, Constants]): The factors ψ, ψ_start and ψ_end, and the maxima.
     """
     # If all scores are forbidden, a maximum above PENALTY makes the factors 0 and not 1.
     peaks = [max(float(scores.max(initial=PENALTY)), PENALTY / 2) for scores in transitions]

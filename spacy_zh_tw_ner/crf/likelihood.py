@@ -50,13 +50,14 @@ def log_likelihood(
     Annotations"). If every tag of a sequence is annotated, log Z_gold is the score of one path.
 
     Soft gold has the expected counts of another distribution p over paths instead, such as that of a teacher. The value
-    is then −H(p, q), the negated cross entropy; see `gold`.
+    is then −H(p, q), the negated cross entropy between p and the distribution q of this CRF.
 
     emissions (np.ndarray): (n_rows, n_tags), of any floating type; computed in float32.
     lengths (Sequence[int]): Number of rows of each sequence.
     transitions (Transitions): Constrained transition scores.
     gold (np.ndarray | SoftGold): (n_rows, n_tags) bool: the allowed tags of each token; or expected counts.
-    smoothing (float): Weight of label smoothing, from 0 to less than 1; see `_add_smoothing`. Soft gold gets none.
+    smoothing (float): Label smoothing: weight of the uniform distribution over all legal paths, with which the gold
+        path is mixed. From 0 to less than 1. Soft gold is not smoothed.
     compiled (Optional[bool]): True for compiled loops, False for numpy; None for compiled if numba is installed.
     RETURNS (Likelihood): Values and gradients in float32.
     RAISES (SettingError): If the gold mask allows no legal path, or shapes do not match.
@@ -86,7 +87,7 @@ def log_likelihood(
 def _soft_log_likelihood(
     emissions: FloatsT, layout: Layout, transitions: Transitions, gold: SoftGold, kernels: Kernels | None
 ) -> Likelihood:
-    """Compute negated cross entropies and gradients for soft gold; see `log_likelihood`."""
+    """Compute the negated cross entropy of each sequence, and the gradients of the loss, for soft gold."""
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     n_tags = emissions.shape[1]
     if gold.counts.shape != (layout.n_sequences, n_tags, n_tags):
@@ -116,7 +117,7 @@ def _log_likelihood(
     gold: Gold,
     kernels: Kernels | None,
 ) -> Likelihood:
-    """Compute log-likelihoods and gradients without smoothing; see `log_likelihood`."""
+    """Compute log p(gold | emissions) of each sequence, and the gradients of the loss, without label smoothing."""
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
     partly_rows = partly[layout.sequences] if partly.any() else None
@@ -168,8 +169,8 @@ def _add_reference(
     """Recompute a sequence that underflows in float32 with `run_reference`, and add it to the result in place.
 
     result (Likelihood): Result of the batch, in which all values of this sequence are 0.
-    sequence (int), rows (slice): Index of the sequence, and its rows.
-    emissions, transitions, gold_mask: Those of the whole batch.
+    sequence (int), rows (slice): Index of the sequence in the batch, and its rows.
+    emissions, transitions, gold_mask: Scores and gold mask of the whole batch.
     RAISES (SettingError): If the sequence has no legal path, or its gold mask allows none.
     """
     free = run_reference(emissions[rows], transitions)

@@ -130,7 +130,12 @@ class LongSequence:
         return tags
 
     def path_probabilities(self, tags: IntsT, starts: Sequence[int], ends: Sequence[int]) -> FloatsT:
-        """Return the probability of each part of a path; see `Posterior.path_probabilities` for the arguments."""
+        """Return the probability that the tokens of each part have exactly the given tags.
+
+        tags (np.ndarray): (n_rows,) a tag for every row.
+        starts, ends (Sequence[int]): First row of each part, and the row after its last.
+        RETURNS (np.ndarray): (n_parts,) float64, from 0 to 1.
+        """
         begin, end = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
 
         def multiply(posteriors: Iterator[tuple[int, Posterior]]) -> FloatsT:
@@ -152,7 +157,12 @@ class LongSequence:
         return self._collect(multiply)
 
     def probable_segments(self, patterns: IntsT, threshold: float) -> list[Segment]:
-        """Find every span with a probability of at least `threshold`; see `probable_spans.probable_segments`."""
+        """Find every span with a probability of at least `threshold`, overlapping ones included.
+
+        patterns (np.ndarray): (n_kinds, 4) the tag indices of B, I, E and S of each kind (label).
+        threshold (float): Probability, greater than 0.
+        RETURNS (list[Segment]): The spans, in no particular order.
+        """
 
         def collect(posteriors: Iterator[tuple[int, Posterior]]) -> list[Segment]:
             found, partial = [], NO_SPANS

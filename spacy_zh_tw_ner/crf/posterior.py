@@ -101,10 +101,11 @@ class Posterior:
         return found
 
     def log_step(self, rows: IntsT, before: IntsT, tags: IntsT) -> FloatsT:
-        """Return log factors, (n,): factor i multiplies the probability of a path when it is extended by step i.
+        """Return the logarithms of the factors by which the probability of a path changes if it is extended by one row.
 
-        rows (np.ndarray): (n,) row to which each step leads from the previous row.
+        rows (np.ndarray): (n,) the row by which the path is extended.
         before, tags (np.ndarray): (n,) tag of the previous row, and tag of this row.
+        RETURNS (np.ndarray): (n,) float64.
         """
         emitted = self._emissions[rows, tags].astype(np.float64) - self._log_scale[rows]
         step: FloatsT = emitted + self._transitions.matrix[before, tags]

@@ -78,7 +78,7 @@ def build_bilstm_v1(
 
 
 def check(model: Model[HiddenT, HiddenT]) -> None:
-    """Check the precision that was loaded from a file; see the hook `Check`.
+    """Check the precision of a BiLSTM layer that was loaded from a file. This is the layer's hook `check`.
 
     RAISES (UnreadableFileError): For an unknown precision.
     """
@@ -86,7 +86,11 @@ def check(model: Model[HiddenT, HiddenT]) -> None:
 
 
 def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
-    """Encode a long document in chunks of several windows, or return None if the embedding has no hook `reach`."""
+    """Encode a long document in chunks of several windows. This is the layer's hook `encode_chunks`.
+
+    RETURNS (Optional[Iterator]): Hidden states of each chunk, (n, nO), in document order. None if it is unknown on how
+        many neighbouring tokens an embedding depends, because the embedding layer has no hook `reach`.
+    """
     embed = model.layers[0]
     hooks = hooks_of(embed)
     reach = hooks["reach"](embed) if "reach" in hooks else None
@@ -96,7 +100,7 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
     """Yield the hidden states of several windows at a time, (n, nO).
 
-    reach (int): Number of tokens on either side on which an embedding depends; see the hook `Reach`.
+    reach (int): Number of tokens before a token, and after it, on which its embedding depends.
     """
     embed, encode = model.layers
     found, n_windows = windows([len(doc)]), -(-chunk_size(CHUNK) // WINDOW)
@@ -142,7 +146,9 @@ class BiLSTM(torch.nn.Module):
 
     width (int): Width of the input.
     hidden (int): Units per direction.
-    depth (int), dropout (float), layer_norm (bool): See `build_bilstm_v1`.
+    depth (int): Number of layers.
+    dropout (float): Share of the values that are dropped from the input, and from the output of each layer.
+    layer_norm (bool): Normalize the output of each layer.
     """
 
     def __init__(self, width: int, hidden: int, *, depth: int, dropout: float, layer_norm: bool) -> None:
@@ -161,13 +167,14 @@ class BiLSTM(torch.nn.Module):
     ) -> torch.Tensor:
         """Encode a ragged batch.
 
-        Windows overlap: the hidden states of the context at their ends are computed, but not returned.
+        Long sequences are cut into windows that overlap. A window begins and ends with context: tokens whose hidden
+        states are taken from the neighbouring windows.
 
         vectors (torch.Tensor): (n_tokens, width), the concatenated sequences.
         lengths (Sequence[int]): Number of tokens of each sequence.
         selected (Optional[Sequence[Window]]): Windows to encode; None for all windows of the sequences.
-        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of these windows, without
-            their context; (n_tokens, 2 * hidden) for all windows.
+        RETURNS (torch.Tensor): float32, (n_kept, 2 * hidden) hidden states of the tokens of the windows that are not
+            context. For all windows, these are all tokens: (n_tokens, 2 * hidden).
         """
         vectors = vectors.to(next(self.parameters()).dtype)
         found = windows(lengths) if selected is None else selected

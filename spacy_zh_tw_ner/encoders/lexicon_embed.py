@@ -80,7 +80,10 @@ def init(model: Tok2VecT, X: list[Doc] | None = None, Y: HiddenT | None = None) 
 
 
 def reach(model: Tok2VecT) -> int | None:
-    """Return the largest distance, in tokens, at which a token affects the vector of another; see `Reach`."""
+    """Return the largest distance, in tokens, at which a token affects the vector of another token.
+
+    This is the layer's hook `reach`. None if the distance is unknown for the other embedding.
+    """
     embed = model.layers[0]
     hooks = hooks_of(embed)
     of_embed = hooks["reach"](embed) if "reach" in hooks else None
@@ -88,7 +91,7 @@ def reach(model: Tok2VecT) -> int | None:
 
 
 def check(model: Tok2VecT) -> None:
-    """Check vectors that were loaded from a file; see `Check`.
+    """Check the vectors of a layer that was loaded from a file. This is the layer's hook `check`.
 
     RAISES (UnreadableFileError): If there is not one vector for each class of the loaded lists.
     """

@@ -98,7 +98,7 @@ def compare(
 
 
 class Session:
-    """Compute the emissions of documents with an ONNX graph. Windows are cut as in the pipeline.
+    """Computes the emissions of documents with an ONNX graph, after cutting them into the windows of the pipeline.
 
     path (Path): File of the graph.
     encoder (Model[list[Doc], list[Floats2d]]): The encoder of the pipeline, which determines the wordpieces and
@@ -133,7 +133,9 @@ class Session:
 
 
 def random_texts(encoder: Tok2VecT, pieces: Path) -> Iterator[list[str]]:
-    """Generate random texts: one tenth of the characters from OTHERS, the rest from all that the model can encode.
+    """Generate random texts of the characters that the model can encode.
+
+    One tenth of the characters are white space, punctuation, an emoji and other unusual characters.
 
     encoder (Model[list[Doc], list[Floats2d]]): The encoder. Characters that its tokenizer maps to the unknown wordpiece
         are not used.

@@ -35,7 +35,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
     nlp (Language): The pipeline, on the CPU. It is changed: its encoder is quantized, and adapters are merged.
     folder (Path): An empty folder.
-    to (str): "int8" for 8-bit linear layers, see `cpu_acceleration.int8_linear`; "bf16" for all weights in bfloat16.
+    to (str): "int8" for linear layers with 8-bit weights; "bf16" for all weights in bfloat16.
     force (bool): Write bf16 even if this CPU has no bfloat16 instructions.
     RAISES (ValueError): If no encoder of the pipeline can be quantized to `to`.
     RAISES (DeviceError): For bf16 on a CPU without bfloat16 instructions, unless `force` is set.

@@ -60,7 +60,10 @@ PAGE = 4096  # bytes; alignment of memory-mapped tensors
 
 @dataclass(frozen=True)
 class QuantizedComparison(ExportComparison):
-    """Emissions, speed, size and F of the quantized graph, compared with the float32 graph (fields in `_before`)."""
+    """Emissions, speed, size and F of the quantized graph, compared with the float32 graph.
+
+    Fields whose names end in `_before` belong to the float32 graph.
+    """
 
     size: int  # bytes of the quantized graph and its weights
     size_before: int

@@ -83,8 +83,9 @@ class TraditionalChinese(Language):  # type: ignore[no-untyped-call]
     def create_optimizer(self) -> Optimizer:
         """Create the optimizer of [training.optimizer]. Its learning rates start at the peak of their schedules.
 
-        spaCy calls this method in `initialize`, `resume_training` and `update`, if the caller passes no optimizer.
-        `spacy train` always passes an optimizer. For the reason, see `optimizer.start_at_peak`.
+        spaCy calls this method in `initialize`, `resume_training` and `update` if the caller passes no optimizer, as in
+        training loops of users. Such loops usually do not step the schedules: with a warm-up, which begins at a rate of
+        0, they would never learn. `spacy train` steps the schedules, and does not call this method.
         """
         return create_optimizer(self.config)
 

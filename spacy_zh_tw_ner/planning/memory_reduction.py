@@ -27,7 +27,7 @@ MEMORY = {"@misc": "spacy-zh-tw-ner.memory.v1"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A change of a config that saves memory, applied after all earlier changes."""
+    """A change of settings that saves memory, and the config after this change and all earlier ones."""
 
     level: int  # 1 to 3, see the module
     change: str  # the changed settings as text

@@ -31,7 +31,7 @@ FEW, MANY = 16, 32  # windows of two plans for extrapolation; in smaller batches
 
 @dataclass(frozen=True)
 class Plan:
-    """Peak memory of a training step by part, in bytes."""
+    """Estimate of the peak memory of a training step in bytes, divided into parts such as weights and gradients."""
 
     weights: int
     gradients: int  # of the trainable weights
@@ -52,7 +52,7 @@ class Plan:
         return self.weights + self.gradients + self.optimizer + self.activations + self.head + self.context
 
     def fits(self, vram: float) -> bool:
-        """Return whether the total, less offloadable weights, fits into a GPU with `vram` GiB of memory."""
+        """Return whether a GPU with `vram` GiB of memory is large enough for all parts except offloadable weights."""
         return self.total - self.offloadable <= vram * GIB
 
     def to_dict(self) -> dict[str, int]:
@@ -158,7 +158,7 @@ def head_bytes(n_tokens: int, width: int, n_tags: int) -> int:
 def in_micro_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> Plan | None:
     """Estimate the memory of a batch that is split into the largest micro-batches that fit.
 
-    recipe (Recipe): Model, batch and optimizer. The batch as a whole must not fit.
+    recipe (Recipe): Model, batch and optimizer. Call this function only if the whole batch does not fit.
     vram (float): Memory of the GPU in GiB.
     device (str): "cuda" or "cpu": the device whose kernels are assumed.
     RETURNS (Optional[Plan]): Plan of one micro-batch; None if not even one window fits, or `micro_batch` is off.
@@ -222,10 +222,14 @@ def total_by_depth(recipe: Recipe, device: str) -> float:
 
 
 def _update_workspace(optimizer: str, trained: list[nn.Parameter], device: str) -> int:
-    """Return the bytes of temporary tensors during the update of the largest parameter.
+    """Return the bytes of the temporary tensors that an optimizer allocates to update the largest parameter.
 
-    Adafactor allocates the update and its square. On a CPU, bitsandbytes unpacks gradient and states to five copies
-    (measured). All others update in place.
+    Adafactor allocates the update and its square. On a CPU, bitsandbytes allocates five float32 tensors of the size of
+    the parameter, to unpack its gradient and states (measured). All other optimizers update in place.
+
+    optimizer (str): Name of the optimizer, as in `GroupedOptimizer.v1`.
+    trained (list[nn.Parameter]): The parameters that are trained.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
     """
     copies = 2 if optimizer == "adafactor" else 5 if optimizer.endswith("8bit") and device == "cpu" else 0
     return copies * max((_bytes(p) for p in trained), default=0)

@@ -33,7 +33,7 @@ class Recipe:
 def read_recipe(config: Config) -> Recipe:
     """Read model, batch and optimizer from a config.
 
-    config (Config): Complete config; see `read_config`.
+    config (Config): Complete config, in which presets are already merged with the configs that they extend.
     RETURNS (Recipe): The settings that determine the memory.
     RAISES (PlanError): If the config has no Transformer, or its batcher has no `size`.
     """

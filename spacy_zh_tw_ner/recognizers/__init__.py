@@ -52,8 +52,8 @@ def load_recognizer(
     max_chars (int): Length in characters of the longest text to accept. A lower `nlp.max_length` is raised to it.
     threads (int): CPU threads; 0 for the default of torch or ONNX Runtime.
     gpu_id (int): GPU id for a spaCy pipeline, or -1 for the CPU.
-    learn_characters (bool): For a spaCy pipeline, cache all characters of ASCII and Big5, which takes half a second and
-        makes short texts a fifth faster; see `SpacyRecognizer.learn_characters`.
+    learn_characters (bool): For a spaCy pipeline: whether to add all characters of ASCII and Big5 to the vocabulary
+        permanently. This takes half a second, and short texts are processed a fifth faster.
     RETURNS (Recognizer): The recognizer.
     RAISES (ValueError): If the source does not exist or cannot be loaded.
     RAISES (DeviceError): If a GPU is requested for an exported model, or there is no such GPU.

@@ -132,7 +132,7 @@ class Emitter:
         return emissions
 
     def chunks(self, text: Characters) -> Iterator[EmissionsT]:
-        """Compute the emissions of a long text window by window, with a safe point after each batch.
+        """Compute the emissions of a long text window by window. After each batch, the thread may do other work.
 
         text (Characters): The tokens of the text.
         YIELDS (EmissionsT): (n, n_tags) emissions of the next n tokens.

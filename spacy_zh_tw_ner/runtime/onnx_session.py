@@ -121,9 +121,9 @@ def _tensors(message: memoryview, schema: SchemaT, depth: int) -> Iterator[memor
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the content of each length-delimited field of a protobuf message.
+    """Yield the number and the content of each length-delimited field of a protobuf message. Skip all other fields.
 
-    See https://protobuf.dev/programming-guides/encoding.
+    https://protobuf.dev/programming-guides/encoding describes the format.
     """
     place, end = 0, len(message)
     while place < end:

@@ -71,7 +71,10 @@ class WordIndex(Generic[ValueT]):
                 yield start, start + length, value
 
     def find_whole(self, text: str) -> Iterator[tuple[int, int, ValueT]]:
-        """Find words as `find` does, except inside a sequence of Latin letters or digits, such as AI in "Haiti"."""
+        """Find all occurrences of words, except inside a sequence of Latin letters or digits, such as AI in "Haiti".
+
+        text (str): The text.
+        YIELDS (tuple[int, int, ValueT]): Start, end (exclusive) and value, sorted by start, then length."""
         for start, end, value in self.find(text):
             # Only a word that begins or ends with an ASCII character can be inside such a sequence.
             if not (text[start].isascii() or text[end - 1].isascii()) or not _cuts_latin_word(text, start, end):
@@ -108,7 +111,7 @@ class WordList:
     """Words by label. They are found in any spelling: 臺 or 台, full or half width, upper or lower case.
 
     words (Mapping[str, Iterable[str]]): Label → words.
-    RAISES (ZhTwNerError): If a label or word is not valid, see `add`.
+    RAISES (ZhTwNerError): If a label or word is empty or not a string, or a word begins or ends with white space.
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]]) -> None:
@@ -142,7 +145,7 @@ class WordList:
                 self.words.setdefault(label, []).append(word)
 
     def find(self, text: str) -> Iterator[Entity]:
-        """Find all occurrences of words, as `WordIndex.find_whole` does.
+        """Find all occurrences of words, except inside a sequence of Latin letters or digits, such as AI in "Haiti".
 
         text (str): The text.
         YIELDS (Entity): Each occurrence, with offsets in characters, once for each label of the word.

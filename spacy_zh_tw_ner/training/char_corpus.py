@@ -99,6 +99,10 @@ def create_char_corpus_v1(
 ) -> Callable[[Language], Iterable[Example]]:
     """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: read `.spacy` files, tokenized again by the pipeline.
 
-    The settings are those of `CharCorpus`.
+    path (Path): A `.spacy` file, or a folder of several.
+    limit (int): Largest number of documents; 0 for all.
+    shuffle (bool): Shuffle the files, and the documents within each file, in every pass.
+    augmenter (Callable): Yields one or more examples for each example; null yields each example unchanged.
+    RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)

@@ -112,8 +112,8 @@ def train(
     stdout (Optional[IO]): Stream for the table of the logger; None for `sys.stdout`.
     stderr (Optional[IO]): Stream for progress bars; None for `sys.stderr`.
     RETURNS (Position): The progress at the end of the run.
-    RAISES (OutputError): If `output` holds another run, see `require_run_folder`.
-    RAISES (TrainingError): If the checkpoint does not fit the config or the weights, see `load_checkpoint`.
+    RAISES (OutputError): If `output` holds another run, and neither `resume` nor `force` is set.
+    RAISES (TrainingError): If the checkpoint was written with another config, or has weights of other names or shapes.
     """
     require_run_folder(output, resume=resume, force=force)
     limit_primitive_cache()

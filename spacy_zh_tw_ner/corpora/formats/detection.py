@@ -163,7 +163,9 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
     """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    why_not (Callable): Returns the reason for one object. If some objects are annotated, it is called for these only.
+    head (_Head): The beginning of the file.
+    why_not (Callable): Returns the reason why one object of the file does not have the format, or "". If some objects
+        are annotated, it is called for the annotated objects only.
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
@@ -173,7 +175,7 @@ def _why_not_json(head: _Head, why_not: ReasonT) -> str:
 
 
 def _is_bare(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object is a text without annotation. Such objects do not show the format of their file."""
+    """Return whether an object has a text and no annotation. Such objects do not show the format of their file."""
     names = (fields.text,) if fields.text else TEXT_FIELDS
     return any(isinstance(data.get(name), str) for name in names) and _is_unlabelled(data, fields)
 
@@ -239,7 +241,10 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no annotation. An empty list of entities is an annotation: there are no entities."""
+    """Return whether an object has no annotation.
+
+    An empty list of entities is an annotation: it says that the text has no entities.
+    """
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)

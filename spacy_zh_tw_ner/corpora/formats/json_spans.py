@@ -27,27 +27,37 @@ SHAPES = {
 
 
 def read_cluener(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of CLUENER's JSON lines; see `ReaderT`.
+    """Yield the records of a file of CLUENER's JSON lines.
 
-    Each line has an object of label → entity text → pairs of first and last character (inclusive).
+    The spans of a line are an object {label: {entity text: [[first, last], …]}}. `first` and `last` are the indices of
+    the first and the last character of the entity.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, CLUENER, CODEPOINT_INCLUSIVE)
 
 
 def read_doccano(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of doccano's JSON lines; see `ReaderT`.
+    """Yield the records of a file of doccano's JSON lines.
 
     Spans are lists of [start, end, label] in `label` or `labels`, or objects in `entities`. The unit of offsets is a
     setting of the doccano project. The export does not name the unit, so it is detected.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, "doccano")
 
 
 def read_spacy_json(path: Path, reading: Reading = SILENT) -> Iterator[Record]:
-    """Yield the records of JSON lines of spaCy or Prodigy; see `ReaderT`.
+    """Yield the records of a file of JSON lines of spaCy or Prodigy.
 
     Each line has a text, and character spans in `spans`, `entities` or `ents`. Objects that were rejected
     or ignored in Prodigy are left out, and the user is notified of their number.
+
+    path (Path): The file.
+    reading (Reading): Settings and callbacks.
     """
     return _read_spans(path, reading, "spaCy")
 

@@ -96,7 +96,7 @@ def _compile(kernels: Kernels) -> None:
 def jit(*fastmath: str) -> Callable[[FunctionT], FunctionT]:
     """Return a decorator that compiles a function at its first call, and caches the machine code on disk if possible.
 
-    fastmath (str): Fast-math flags of LLVM, see https://llvm.org/docs/LangRef.html#fast-math-flags.
+    fastmath (str): Fast-math flags of LLVM, such as "contract" (https://llvm.org/docs/LangRef.html#fast-math-flags).
     """
     from numba import njit
 

@@ -194,7 +194,10 @@ def run_expectations(
         counted; longest first.
     forward, backward, begin, end: ψ transposed, ψ, ψ_start and ψ_end, padded.
     bound: UNDERFLOW_BOUND.
-    marginals, counts, log_z, stable: The results; see `Expectations`. `counts` must contain zeros.
+    marginals: (n_rows, n_tags) result: marginal probabilities.
+    counts: (n_tags, n_tags) result: expected counts divided by ψ are added to it, so it must contain zeros.
+    log_z: (n_sequences,) result: log Z without the maxima of the transitions.
+    stable: (n_sequences,) bool result: whether float32 was precise enough for the sequence (`bound`).
     """
     n_tags, width = emissions.shape[1], forward.shape[1]
     size = LANES * lengths[0] if len(lengths) else 0
@@ -239,7 +242,10 @@ def run_expectations(
 
 
 def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) -> tuple[FloatsT, ...]:
-    """Run both recursions with compiled loops: same arguments and results as `forward_backward._run_recursions`."""
+    """Run the forward and the backward recursion with compiled loops.
+
+    Arguments and results are those of the numpy function `crf.forward_backward._run_recursions`.
+    """
     n_tags = potentials.shape[1]
     order = layout.order[: len(layout.firsts)]
     lengths, lasts = layout.sizes[order], layout.ends[order] - 1
@@ -254,9 +260,9 @@ def run_recursions(potentials: FloatsT, layout: Layout, factors: Transitions) ->
 
 
 def compute_expectations(emissions: FloatsT, layout: Layout, transitions: Transitions, counted: BoolsT) -> Expectations:
-    """Compute expected counts with compiled loops, with the arguments and results of the numpy function.
+    """Compute the marginals of the tags and the expected counts of the transitions with compiled loops.
 
-    See `crf.forward_backward.compute_expectations`.
+    Arguments and results are those of the numpy function `crf.forward_backward.compute_expectations`.
     """
     factors, constants = make_factors(transitions, emissions.dtype)
     order = layout.order[: len(layout.firsts)]
