@@ -205,7 +205,8 @@ def create_char_tokenizer_v1(
 ) -> Callable[[Language], CharTokenizer]:
     """Registered as `spacy-zh-tw-ner.CharTokenizer.v1`: one token per character.
 
-    group (Sequence[str]): Kinds of character sequences that become one token: "latin" letters, "digit".
+    group (Sequence[str]): Kinds of character sequences that become one token: "latin" letters, "digit". Empty by
+        default, because an entity may end inside such a sequence.
     normalize (Sequence[str]): Character folds of `norm_`: "width" (Ａ → a) and "variants" (臺 → 台).
     script (Optional[str]): OpenCC configuration that converts `norm_`, such as "s2tw"; null for no conversion.
     RETURNS (Callable[[Language], CharTokenizer]): Function that creates the tokenizer of a pipeline.

@@ -99,10 +99,11 @@ def create_char_corpus_v1(
 ) -> Callable[[Language], Iterable[Example]]:
     """Registered as `spacy-zh-tw-ner.CharCorpus.v1`: read `.spacy` files, tokenized again by the pipeline.
 
-    path (Path): A `.spacy` file, or a folder of several.
+    path (Path): A `.spacy` file, or a folder of several. One file at a time is in memory.
     limit (int): Largest number of documents; 0 for all.
-    shuffle (bool): Shuffle the files, and the documents within each file, in every pass.
-    augmenter (Callable): Yields one or more examples for each example; null yields each example unchanged.
+    shuffle (bool): Shuffle the files, and the documents within each file, in every pass. Python's random number
+        generator is used, which spaCy seeds.
+    augmenter (Optional[Callable]): Yields one or more examples for each example; null for no augmentation.
     RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return CharCorpus(path, limit=limit, shuffle=shuffle, augmenter=augmenter or dont_augment)

@@ -112,8 +112,9 @@ def create_distill_corpus_v1(
     gold (Optional[Callable]): Corpus reader of annotated examples; null to train on the predictions of the teacher
         only.
     weight (float): Weight of the loss of a text that the teacher has predicted. Annotated examples have the weight 1.
-    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1.
-    shuffle (bool): Shuffle the texts in every pass.
+    gold_share (Optional[float]): Share of annotated examples among all examples, at least 0 and less than 1. null
+        yields all annotated examples once, and then the texts; `nlp.initialize` needs this order.
+    shuffle (bool): Shuffle the chunks, and the texts within each chunk, in every pass.
     RETURNS (Callable): The corpus reader: pipeline → Examples.
     """
     return DistillCorpus(path, gold=gold, weight=weight, gold_share=gold_share, shuffle=shuffle)

@@ -54,7 +54,8 @@ class Backbone(nn.Module):
     settings: The settings that the model was built with.
     kept: (n_wordpieces,) the id in the base model of each wordpiece of a trimmed vocabulary; None if the vocabulary was
         not trimmed.
-    main_device: The device of inputs and hidden states, if weights are in several places, see `dispatch`.
+    main_device: The device of inputs and hidden states, if the weights are spread over several devices
+        (`memory.device_map`); otherwise None.
     """
 
     def __init__(self, model: Base, settings: BackboneSettings, kept: IdsT | None = None) -> None:
@@ -152,7 +153,8 @@ def build_backbone(
         have the embeddings of these wordpieces only.
     device (str | torch.device): The device of the weights.
     RETURNS (Backbone): The backbone, in evaluation mode.
-    RAISES (ValueError): As `load_backbone`, or if the adapters were trained on another base model.
+    RAISES (ValueError): If the weights cannot be read, the base model does not support a setting, or the adapters were
+        trained on another base model.
     """
     device, memory = torch.device(device), settings.memory
     warn_if_emulated(memory.precision, device)
@@ -192,7 +194,7 @@ def build_backbone(
 
 
 def prepare_config(config: "PretrainedConfig", dropout: float | None) -> None:
-    """Set the dropout rates of a model config, in place, and switch off its cache.
+    """Set the dropout rates of a model config, and switch off its cache of keys and values (`use_cache`), in place.
 
     config (PretrainedConfig): The config.
     dropout (float | None): Value of every dropout rate; None keeps the rates of the checkpoint.

@@ -91,7 +91,7 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
     """Copy saved adapter weights into a model.
 
     model (nn.Module): A model with adapters; changed in place.
-    bias (str): Biases that are trained, as in `adapter_weights`.
+    bias (str): Biases that are trained, from `LoraSettings`: "none", "all", or "lora_only" (of layers with adapters).
     weights (Mapping[str, torch.Tensor]): From `adapter_weights`.
     RAISES (ValueError): If the names or shapes of the weights differ from those of the adapters of the model.
     """

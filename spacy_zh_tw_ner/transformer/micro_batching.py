@@ -48,8 +48,7 @@ class ForwardPass:
 
     batch: The micro-batch. state: State of the random number generators before the forward pass.
     values: (n, width) result of the forward pass with its graph; None if it ran without a graph.
-    is_last_try: Whether the micro-batch is a single window, which cannot be halved, and memory has run out for it
-        before.
+    is_last_try: Whether the next out-of-memory error is raised, because this single window has failed once already.
     """
 
     batch: MicroBatch
@@ -177,7 +176,7 @@ class MicroBatchRunner:
                     self._repeat(each, gradient, done)
 
     def _repeat(self, failed: ForwardPass, gradient: torch.Tensor, done: frozenset[str]) -> None:
-        """Run a micro-batch again in smaller parts, for the parameters that are not in `done`."""
+        """Run a micro-batch again in smaller parts. Add gradients only to parameters whose names are not in `done`."""
         if failed.is_last_try:
             raise _too_large(failed.batch)
         for part in failed.batch.cut(self.train_limit):
@@ -263,7 +262,7 @@ class MicroBatchRunner:
     def _encode(
         self, batch: MicroBatch, attempt: Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor] | None]
     ) -> tuple[torch.Tensor] | None:
-        """Return the values of a micro-batch in a tuple of one; None if memory ran out. Try a single window twice."""
+        """Return `(self._values(batch),)`, or None if memory ran out. Try a batch of a single window twice."""
         run = partial(self._values, batch)
         if batch.n_windows > 1:
             return attempt(run)

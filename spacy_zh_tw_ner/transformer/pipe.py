@@ -91,8 +91,9 @@ def build_tok2vec_transformer_v1(
     The pipeline then needs no `transformer` component. `nlp.replace_listeners` replaces a listener by the same layers.
     The other settings are those of `build_transformer_model_v1`.
 
-    pooling (Model[Ragged, Floats2d]), grad_factor (float): As in `TransformerListener.v1`. There is one vector per
-        token, so every pooling gives the same result.
+    pooling (Model[Ragged, Floats2d]): Layer of spacy-transformers that pools the wordpieces of a token. There is one
+        vector per token, so every pooling gives the same result.
+    grad_factor (float): Factor by which the gradient of the Transformer is multiplied.
     RETURNS (Model[list[Doc], list[Floats2d]]): One vector per token.
     """
     from spacy_transformers.layers.trfs2arrays import trfs2arrays
@@ -163,7 +164,8 @@ def replace_listener(model: "PipeT") -> Model[list[Doc], list["TransformerData"]
     """Return the layers that `nlp.replace_listeners` puts in the place of a listener.
 
     model (PipeT): The model of the `transformer` component.
-    RETURNS (Model[list[Doc], list[TransformerData]]): That model, and a layer that splits its batches by document.
+    RETURNS (Model[list[Doc], list[TransformerData]]): `model`, followed by a layer that splits its output, which is for
+        a whole batch, into one `TransformerData` per document.
     """
     from spacy_transformers.layers.split_trf import split_trf_batch
 

@@ -39,7 +39,8 @@ class TokenSplitter:
     """Splits tokens into the ids of their wordpieces.
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
-    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
+    lookup (int): Version of the rules by which tokens are split: 1 for the third column of the table at the beginning
+        of this file, 2 for the last column.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", lookup: int) -> None:
@@ -92,7 +93,7 @@ class TokenSplitter:
         return [ids if self._has(word) else [] for word, ids in zip(words, self._best(words), strict=True)]
 
     def _best(self, words: Sequence[str]) -> list[list[int]]:
-        """Split words into ids: one wordpiece without a mark if there is one, or else one with a mark."""
+        """Split words into ids. Prefer one wordpiece without the mark "▁", then one wordpiece with the mark."""
         if self._unmarked is None or not words:
             return self._alone(words)
         found = [encoding.ids for encoding in self._unmarked.encode_batch(list(words), add_special_tokens=False)]

@@ -64,8 +64,11 @@ class ClauseWindows:
 
 
 def create_clause_windows_v1(size: int = 254, overlap: int = 16) -> ClauseWindows:
-    """Registered as `spacy-zh-tw-ner.clause_windows.v1`. Arguments as in `ClauseWindows`.
+    """Registered as `spacy-zh-tw-ner.clause_windows.v1`: cut documents into windows after clauses.
 
+    size (int): Most wordpieces in a window, without special ones.
+    overlap (int): Number of wordpieces that a window has as context where it is cut within a clause; at most a quarter
+        of the size.
     RETURNS (Callable[[Iterable[Doc]], list[list[Span]]]): The `get_spans` of a Transformer.
     RAISES (ValueError): If the overlap is negative, or more than a quarter of the size.
     """

@@ -62,7 +62,8 @@ class WordpieceTable:
 
     tokenizer (PreTrainedTokenizerBase): A fast tokenizer.
     max_wordpieces (int): Most wordpieces of one token. Further ones, as of a long word in Latin letters, are dropped.
-    lookup (int): Version of the rules by which tokens are split, see `settings.LOOKUP`.
+    lookup (int): Version of the rules by which tokens are split: 1 for those of version 0.1 of this package, 2 for the
+        present ones.
     RAISES (ValueError): If the tokenizer is slow, or has no id for padding or for unknown characters.
     """
 

@@ -163,9 +163,7 @@ ReasonT: TypeAlias = Callable[[dict[str, Any], FieldNames], str]
 def _why_not_json(head: _Head, why_not: ReasonT) -> str:
     """Return the reason why a file does not have a certain JSON format, or "" if it may.
 
-    head (_Head): The beginning of the file.
-    why_not (Callable): Returns the reason why one object of the file does not have the format, or "". If some objects
-        are annotated, it is called for the annotated objects only.
+    why_not (Callable): Called with each annotated object (if there is none, each object); returns its reason or "".
     """
     if head.not_json or not head.objects:
         return head.not_json or "no JSON objects"
@@ -241,10 +239,7 @@ _JSON: dict[str, ReasonT] = {
 
 
 def _is_unlabelled(data: dict[str, Any], fields: FieldNames) -> bool:
-    """Return whether an object has no annotation.
-
-    An empty list of entities is an annotation: it says that the text has no entities.
-    """
+    """Return whether an object has no annotation. (An empty list of entities is an annotation.)"""
     if isinstance(data.get("data"), dict):
         return is_unlabelled_task(data)
     found = find_tokens_and_tags(data, fields)
