@@ -5,8 +5,11 @@ class ExportErrors:
     """Error messages about conversion and export, inherited by `Errors`."""
 
     # Trimmed base models
-    ZT252 = "{name!r} is no base model that can be trimmed. {what}"
-    ZT253 = "--scripts names {script!r}, which is no script of Unicode. Choose from {choices}, and others of Unicode."
+    ZT252 = "The vocabulary of {name!r} cannot be trimmed. {what}"
+    ZT253 = (
+        "--scripts names {script!r}, which is not a script of Unicode. Give the Unicode name of a script, such as "
+        "{choices}."
+    )
     ZT254 = "{path} has no text, so no character would be kept. Give a UTF-8 file with text, or leave --texts out."
 
     # Checkpoints with a head

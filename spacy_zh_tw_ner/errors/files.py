@@ -45,8 +45,8 @@ class FileErrors:
     # Outputs
     ZT670 = "{path} exists already. Replace it with --force (in Python: force=True), or choose another output."
     ZT671 = (
-        "{path} exists and was not written by this package ({seen}). It is never replaced, not even with --force. "
-        "Choose another output, or remove it yourself."
+        "{path} exists and was not written by this package ({seen}). This package never replaces it, not even with "
+        "--force. Choose another output, or remove {path} yourself."
     )
     ZT672 = (
         "{path} contains files that this package did not write: {names}. Replacing the folder would delete them. Move "
