@@ -51,7 +51,11 @@ class Evidence(NamedTuple):
 
 
 def make_evidence(rows: Sequence[int], tags: Sequence[int], bonuses: Sequence[float]) -> Evidence:
-    """Return Evidence from n rows, tags and bonuses, which may be in any order."""
+    """Create an Evidence from n bonuses in any order; they are sorted by row.
+
+    rows, tags (Sequence[int]): Row and tag of the emission that each bonus is added to.
+    bonuses (Sequence[float]): The bonuses.
+    """
     order = np.argsort(np.asarray(rows, dtype=np.int64), kind="stable")
     return Evidence(
         np.asarray(rows, np.int64)[order], np.asarray(tags, np.int64)[order], np.asarray(bonuses, np.float32)[order]

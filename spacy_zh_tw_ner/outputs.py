@@ -127,6 +127,8 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
 def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Check that an output file may be written: it is missing or empty, or `force` is set.
 
+    target (Path): The output file.
+    force (bool): Whether to replace an existing file.
     inputs (Iterable[Path]): Files and folders that the output must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """
@@ -140,7 +142,8 @@ def require_new(target: Path, *, force: bool = False, inputs: Iterable[Path] = (
 def require_report(target: Path, kind: str, *, inputs: Iterable[Path] = ()) -> None:
     """Check that a report may be written: the file is missing, empty, or an older report of the same kind.
 
-    kind (str): A key of REPORTS.
+    target (Path): The file of the report.
+    kind (str): Kind of the report, a key of REPORTS, such as "JSON".
     inputs (Iterable[Path]): Files and folders that the report must not be, contain, or be inside of.
     RAISES (OutputError): If it may not be written.
     """

@@ -129,7 +129,7 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
             )
 
     def _result(self, name: str, hit: Finding) -> RecognizerResult:
-        """Return an entity as a result of Presidio."""
+        """Convert a finding to a result of Presidio with the entity type `name`."""
         explanation = AnalysisExplanation(self.name, hit.score, pattern_name=hit.rule or None)
         metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
@@ -139,9 +139,12 @@ class TaiwanRecognizer(EntityRecognizer):  # type: ignore[misc]  # mypy does not
 
 
 def _with_rules(pipeline: "Language | str", min_score: float) -> "tuple[Language, Callable[[Doc], Doc]]":
-    """Return the pipeline, and a function that adds the entities found by the rules to its documents.
+    """Load a pipeline, and create a function that applies the rules for personal data to its documents.
 
-    If the pipeline has a component `zh_tw_pii`, which applies the rules, the function does nothing.
+    pipeline (Language | str): The pipeline, or its folder or package.
+    min_score (float): Entities found by the rules with a lower score are left out.
+    RETURNS (tuple): The pipeline; and the function, which adds the entities found by the rules to a document. If the
+        pipeline has a component `zh_tw_pii`, which does so already, the function does nothing.
     """
     from .components.pii import PiiFinder
     from .recognizers.pipelines import load_pipeline

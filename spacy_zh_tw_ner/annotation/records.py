@@ -193,8 +193,10 @@ class ChunkReader:
 
 
 def _next(batches: Iterator[Any], path: Path) -> Any:
-    """Return the next batch of rows, or None at the end.
+    """Return the next batch of rows of a Parquet file, or None after the last one.
 
+    batches (Iterator): The batches of the file, from pyarrow.
+    path (Path): The file, for the error message.
     RAISES (UnreadableFileError): If a page of the file is damaged.
     """
     with reading(path, Errors.ZT523):

@@ -250,7 +250,7 @@ def _entities(annotated: AnnotatedRecord) -> list[dict[str, Any]]:
 
 
 def record_fields(record: InputRecord, loaded: LoadedChunk) -> dict[str, Any]:
-    """Return all fields of a record, including the text. For Parquet they are a row of the chunk's table."""
+    """Return all fields of a record, including its text, by name; for a Parquet input, all columns of its row."""
     if record.fields is not None:
         return record.fields
     (row,) = loaded.table.slice(record.row, 1).to_pylist()

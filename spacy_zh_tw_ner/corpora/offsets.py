@@ -181,7 +181,11 @@ class _Survey:
                 self.n_impossible.update(str(c) for c, entity in places.items() if entity is None)
 
     def decide(self, path: Path, reading: Reading) -> Convention:
-        """Choose the convention of a file, and notify the user if it is not the default or is uncertain."""
+        """Choose the convention of a file from the counts, after all of its records were added.
+
+        path (Path): The file, for the messages.
+        reading (Reading): `notify` receives a message if the convention is not the default, or is uncertain.
+        """
         if self.n_with_surface:
             best = max([self.default, *CONVENTIONS.values()], key=self.votes.__getitem__)
             if best != self.default:

@@ -190,7 +190,12 @@ def find_spans(data: ObjectT, name_of: Callable[[int], str]) -> Spans:
 
 
 def _items(field: str, value: Any) -> Iterator[tuple[Any, str | None]]:
-    """Yield the spans of a field as they are in the file, each with its text if the layout is CLUENER's, else None."""
+    """Yield the spans of one field of an object, each with the annotated text.
+
+    field (str), value (Any): Name and value of the field.
+    YIELDS (tuple[Any, Optional[str]]): A span as it is in the file, such as a list or an object; and the annotated text
+        if the layout is CLUENER's, whose spans are grouped by text, otherwise None.
+    """
     if isinstance(value, list):
         yield from ((item, None) for item in value)
     elif not isinstance(value, dict):

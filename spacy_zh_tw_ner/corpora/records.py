@@ -72,7 +72,10 @@ def broken(origin: str, problem: str, seen: str, remedy: str) -> CorpusError:
 
 
 def raise_broken(origin: str, problem: str, seen: str, remedy: str) -> None:
-    """Raise the error of `broken`; the default of `Reading.reject`."""
+    """Raise a CorpusError for a part of a file that cannot be read. This is the default of `Reading.reject`.
+
+    The arguments are those of `broken`.
+    """
     raise broken(origin, problem, seen, remedy)
 
 

@@ -143,7 +143,7 @@ def gold_from_mask(mask: BoolsT, layout: Layout) -> Gold:
 
 
 def score_paths(gold: Gold, emissions: FloatsT, layout: Layout, transitions: Transitions) -> FloatsT:
-    """Return the (batch_size,) float64 score of the gold path of each sequence.
+    """Return the (batch_size,) float64 scores of the gold paths: sums of emissions, transitions, start and end scores.
 
     The score is undefined for a sequence in which some row does not have exactly one gold tag.
     """

@@ -87,7 +87,12 @@ def log_likelihood(
 def _soft_log_likelihood(
     emissions: FloatsT, layout: Layout, transitions: Transitions, gold: SoftGold, kernels: Kernels | None
 ) -> Likelihood:
-    """Compute the negated cross entropy of each sequence, and the gradients of the loss, for soft gold."""
+    """Compute the negated cross entropy of each sequence, and the gradients of the loss, for soft gold.
+
+    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    gold (SoftGold): Expected counts under the distribution of the teacher.
+    kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     n_tags = emissions.shape[1]
     if gold.counts.shape != (layout.n_sequences, n_tags, n_tags):
@@ -117,7 +122,13 @@ def _log_likelihood(
     gold: Gold,
     kernels: Kernels | None,
 ) -> Likelihood:
-    """Compute log p(gold | emissions) of each sequence, and the gradients of the loss, without label smoothing."""
+    """Compute log p(gold | emissions) of each sequence, and the gradients of the loss, without label smoothing.
+
+    emissions (np.ndarray), layout (Layout), transitions (Transitions): Scores and row indices of the batch.
+    gold_mask (np.ndarray): (n_rows, n_tags) bool: the tags that each row may have.
+    gold (Gold): The same gold tags as index arrays.
+    kernels (Optional[Kernels]): The compiled loops, or None for numpy.
+    """
     expect_of = compute_expectations if kernels is None else kernels.compute_expectations
     counted, partly = ~(gold.unannotated | gold.impossible), gold.partly_annotated
     partly_rows = partly[layout.sequences] if partly.any() else None

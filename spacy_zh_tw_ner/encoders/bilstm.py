@@ -98,8 +98,9 @@ def encode_chunks(model: Tok2VecT, doc: Doc) -> Iterator[Floats2d] | None:
 
 
 def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
-    """Yield the hidden states of several windows at a time, (n, nO).
+    """Yield the hidden states of a long document in order, (n, nO): those of several windows at a time.
 
+    model (Model), doc (Doc): The BiLSTM layer with its embedding, and the document.
     reach (int): Number of tokens before a token, and after it, on which its embedding depends.
     """
     embed, encode = model.layers
@@ -118,7 +119,12 @@ def _encode_chunks(model: Tok2VecT, doc: Doc, reach: int) -> Iterator[Floats2d]:
 def forward(
     model: Model[HiddenT, HiddenT], vectors: HiddenT, is_train: bool
 ) -> tuple[HiddenT, Callable[[HiddenT], HiddenT]]:
-    """Encode a batch with the torch module: embeddings → hidden states, with the backward pass."""
+    """Encode a batch with the torch module.
+
+    vectors (list[Floats2d]): Embeddings, (n_tokens, nI) for each document.
+    RETURNS (tuple): Hidden states, (n_tokens, nO) for each document; and the backward pass, from their gradients to the
+        gradients of `vectors`.
+    """
     if is_train and model.attrs["precision"] != "fp32":
         raise PipelineError(Errors.ZT304.format(precision=model.attrs["precision"]))
     rows, lengths = flatten(model.ops, vectors)
@@ -213,9 +219,10 @@ class BiLSTM(torch.nn.Module):
 
 
 def _flip(x: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """Reverse each sequence of a padded batch, (n_steps, n_windows, width).
+    """Reverse each sequence of a padded batch, (n_steps, n_windows, width). Padding stays at the end.
 
-    mirrored (torch.Tensor): (n_steps, n_windows) the step from which each step of the result is copied.
+    x (torch.Tensor): The batch.
+    mirrored (torch.Tensor): (n_steps, n_windows) index of the step of `x` that is copied to each step of the result.
     """
     return x.gather(0, mirrored[:, :, None].expand(-1, -1, x.shape[2]))
 

@@ -167,7 +167,10 @@ def _radical_rows(docs: list[Doc]) -> RowsT:
 
 
 def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, Callable[[HiddenT], list[Doc]]]:
-    """Return the concatenated n-gram vectors of each token, (n_tokens, nO) per document, and the backward pass."""
+    """Return one array of token vectors per document, (n_tokens, nO), and the backward pass.
+
+    The vector of a token is the concatenation of the vectors of its n-grams and of its radical.
+    """
     lengths = [len(doc) for doc in docs]
     lookups = look_up(model, docs)
     tables = {name: cast(ArrayT, model.get_param(name)) for name, _ in lookups}
@@ -195,7 +198,11 @@ def forward(model: Tok2VecT, docs: list[Doc], is_train: bool) -> tuple[HiddenT, 
 
 
 def _kept(model: Tok2VecT, name: str, rows: RowsT) -> BoolsT:
-    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout."""
+    """Return a (n_tokens,) mask for training: True for n-grams that are neither rare nor removed by dropout.
+
+    name (str): Name of the table, such as "E2".
+    rows (np.ndarray): (n_tokens,) index of the table row of each token's n-gram.
+    """
     rare = model.attrs["rare"].get(name)
     kept: BoolsT = np.ones(len(rows), dtype=bool) if rare is None else ~rare[rows]
     if name not in ("E0", "E1"):

@@ -106,7 +106,7 @@ def fetch_base(
 
 
 def is_complete(folder: Path, name: str) -> bool:
-    """Return whether a folder holds a base model that `fetch_base` has written, with all files unchanged."""
+    """Return whether a folder holds the base model `name` as `fetch_base` has written it, with all files unchanged."""
     path = folder / RECORD
     try:
         record = parse_json(path.read_bytes()) if path.is_file() and path.stat().st_size <= MAX_RECORD else {}

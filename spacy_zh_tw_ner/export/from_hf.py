@@ -183,12 +183,20 @@ def copy_classifier(component: CRFEntityRecognizer, classifier: Classifier, name
 
 
 def _row(rows: Mapping[tuple[str, str], int], kind: str, label: str) -> int | None:
-    """Return the row of the classifier for a BIOES prefix and a label; None if it has no such row."""
+    """Return the row of the classifier that scores the tag of a BIOES prefix and a label; None if there is no such row.
+
+    rows (Mapping[tuple[str, str], int]): (prefix, label) → row.
+    kind (str), label (str): The prefix and the label.
+    """
     return next((rows[letter, label] for letter in STAND_INS[kind] if (letter, label) in rows), None)
 
 
 def _parse(name: str, labels: list[str]) -> list[tuple[str, str]]:
-    """Split each tag into BIOES prefix and label, such as ("B", "ORG"); ("O", "") outside of entities."""
+    """Split each tag of a checkpoint into BIOES prefix and label, such as ("B", "ORG"); "O" becomes ("O", "").
+
+    name (str): Name of the checkpoint, for the error message.
+    labels (list[str]): The tags, such as ["O", "B-ORG"].
+    """
     parsed = []
     for text in labels:
         match = re.fullmatch(r"([BIMELSU])[-_](.+)", text, flags=re.IGNORECASE)

@@ -65,7 +65,7 @@ def write_quantized(nlp: Language, folder: Path, to: str = "int8", *, force: boo
 
 
 def _convert(shim: BackboneShim, to: str) -> None:
-    """Merge adapters, and quantize a backbone to "int8" or "bf16"."""
+    """Replace the backbone of a shim by a copy without adapters that is quantized to "int8" or "bf16"."""
     tokenizer, memory = shim.table.tokenizer, shim.settings.memory
     if to == "int8":
         quantization, save_dtype = QuantizationSettings("int8_cpu"), "fp16"
@@ -120,7 +120,7 @@ def _layers(nlp: Language) -> Iterator[Model[Any, Any]]:
 
 
 def _blocks(config: dict[str, Any], architectures: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield all blocks of a config with one of the architectures."""
+    """Yield all blocks of a config, at any depth, whose `@architectures` is one of the given names."""
     if config.get("@architectures") in architectures:
         yield config
     for value in config.values():

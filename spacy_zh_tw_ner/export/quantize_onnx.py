@@ -111,7 +111,10 @@ def _compare(
 
 
 def _f_score(nlp: Language, ner: CRFEntityRecognizer, session: Session, golds: Sequence[Doc]) -> float:
-    """Return micro F (0 to 100) on gold documents, with the emissions of a graph."""
+    """Return the micro F (0 to 100) that a graph reaches on gold documents.
+
+    The emissions come from the graph in `session`, and are decoded with the settings of the recognizer `ner`.
+    """
     examples = []
     decoder = EntityDecoder(ner.scheme, ner.transitions(), temperature=ner.temperature, min_score=ner.min_score)
     for start in range(0, len(golds), AT_ONCE):
@@ -164,7 +167,7 @@ class _Graph:
         self._inputs = dict[str, list[str]]()  # hidden states → their quantized values, scale, zero point
 
     def has_matrix(self, node: "NodeProto", kind: str, index: int) -> bool:
-        """Return whether a node is a `kind`, such as "MatMul", and its input `index` is a weight matrix."""
+        """Return whether a node is of the type `kind`, such as "MatMul", and its input `index` is a weight matrix."""
         tensor = self.tensors.get(node.input[index]) if node.op_type == kind else None
         return tensor is not None and len(tensor.dims) == 2
 
@@ -209,7 +212,12 @@ class _Graph:
         return quantized, scales
 
     def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Add a node to the quantized graph."""
+        """Add a node to the quantized graph.
+
+        kind (str): Operator of ONNX, such as "MatMulInteger".
+        inputs, outputs (list[str]): Names of its input and output tensors.
+        attributes (Any): Attributes of the operator.
+        """
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))

@@ -211,8 +211,11 @@ def largest_batches(recipe: Recipe, vram: float, *, device: str = "cuda") -> dic
 def total_by_depth(recipe: Recipe, device: str) -> float:
     """Return the total memory of a training step in bytes.
 
-    For a deep model, it is extrapolated from two models with fewer layers, which is faster. The extrapolation is linear
-    in the number of layers, because all layers have the same sizes.
+    For a deep model, the total is extrapolated from two models with fewer layers, which is faster. The extrapolation is
+    linear in the number of layers, because all layers have the same sizes.
+
+    recipe (Recipe): Model, batch and optimizer.
+    device (str): "cuda" or "cpu": the device whose kernels are assumed.
     """
     depth = int(backbone_on_meta(recipe.settings, recipe.n_layers).model.config.num_hidden_layers)
     if depth <= 2 * DEEP or recipe.settings.memory.freeze_layers:

@@ -169,7 +169,7 @@ def _parameters(block: Mapping[str, Any]) -> list[str]:
 
 
 def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
-    """Return the value at a path of a config, or None."""
+    """Return the value of a config at a path such as ["training", "optimizer"]; None if there is none."""
     found: Any = config
     for section in sections:
         found = found.get(section) if isinstance(found, Mapping) else None
@@ -177,7 +177,7 @@ def _at(config: Mapping[str, Any], sections: list[str]) -> Any:
 
 
 def _paths(config: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Yield the paths of all settings and sections of a config, such as "training.dropout", prefixed by `before`."""
+    """Yield `before` + the path of each setting and section of a config, such as "training.dropout"."""
     for key, value in config.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):

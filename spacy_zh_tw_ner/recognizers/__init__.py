@@ -94,7 +94,7 @@ def recognize_docs(recognizer: Recognizer, texts: Sequence[str]) -> Iterator[tup
 
 
 def _to_doc(nlp: "Language", text: str, found: Sequence[Found]) -> "Doc":
-    """Create a document with character tokens, entities and scores."""
+    """Create a document of a text with character tokens, and set the entities and scores in `found`."""
     from ..components.span_annotations import write_scores
 
     doc = nlp.make_doc(text)

@@ -163,7 +163,10 @@ def _is_unicode(text: str) -> bool:
 
 
 def _write_matches(doc: Doc, hints: Hints) -> None:
-    """Write gazetteer matches to a document, as the component `zh_tw_gazetteer` would; CRF components read them."""
+    """Write gazetteer matches to `doc.spans`, where the CRF components of the pipeline read them.
+
+    The component `zh_tw_gazetteer` writes its matches to the same place.
+    """
     spans = [doc.char_span(start, end, label=label) for start, end, label in hints.places]
     # Matches that do not start and end at token boundaries are dropped.
     whole = [span for span in spans if span is not None]
@@ -171,7 +174,7 @@ def _write_matches(doc: Doc, hints: Hints) -> None:
 
 
 def _from_prediction(doc: Doc, prediction: Prediction) -> tuple[Found, ...]:
-    """Convert a prediction from token indices to character offsets."""
+    """Convert a prediction, whose entities have token indices, to entities with character offsets."""
     # (n_tokens + 1,) offset of the first character of each token, and the length of the text
     bounds = np.concatenate([[0], np.cumsum(doc.to_array([LENGTH, SPACY]).sum(1))])
     lengths = doc.to_array([LENGTH])

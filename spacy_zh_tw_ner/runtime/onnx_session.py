@@ -84,7 +84,7 @@ def require_own_weights(path: Path) -> None:
 
 
 def _require_inside(folder: Path, tensor: memoryview) -> None:
-    """Check that the external data of a tensor, if it has any, is in a file of the folder."""
+    """Check that the weights of a tensor, if they are in another file, are in a long enough file of `folder`."""
     places = {_text(entry, KEY): _text(entry, VALUE) for number, entry in _fields(tensor) if number == EXTERNAL}
     if not places:
         return

@@ -64,7 +64,7 @@ class WordIndex(Generic[ValueT]):
                 prefix = text[start:end]
 
     def _find_long(self, text: str, start: int) -> Iterator[tuple[int, int, ValueT]]:
-        """Find words of more than LONGEST_PREFIX characters that begin at one position."""
+        """Find the words of more than LONGEST_PREFIX characters that begin at the position `start` of a text."""
         for length in self._long.get(text[start : start + LONGEST_PREFIX], ()):
             value = self._entries.get(text[start : start + length]) if start + length <= len(text) else None
             if value is not None:
@@ -82,7 +82,7 @@ class WordIndex(Generic[ValueT]):
 
 
 def _cuts_latin_word(text: str, start: int, end: int) -> bool:
-    """Return whether one end of a span is between two ASCII letters or digits, inside of a Latin word."""
+    """Return whether the start or end of a span is inside a Latin word: between two ASCII letters or digits."""
     pairs = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
     return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in pairs)
 

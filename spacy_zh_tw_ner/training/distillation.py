@@ -97,7 +97,7 @@ def recognizer_of(config: Config) -> str:
 
 
 def _initialization(config: Config, name: str) -> dict[str, Any]:
-    """Return the block [initialize.components.NAME], which is created if it is missing."""
+    """Return the block [initialize.components.NAME] of a config. If it is missing, add an empty one to the config."""
     components = config.setdefault("initialize", {}).setdefault("components", {})
     block: dict[str, Any] = components.setdefault(name, {})
     return block

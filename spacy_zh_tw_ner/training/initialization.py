@@ -93,7 +93,11 @@ def copy_encoder(source: Language, target: Language, name: str, component: str |
 
 
 def _find(nlp: Language, name: str | None) -> CRFEntityRecognizer:
-    """Find a recognizer, also a disabled one: spaCy disables sourced components during initialization."""
+    """Return a recognizer of a pipeline: the one with the given name, or else the first.
+
+    Disabled components are searched, too, because spaCy disables sourced components during initialization.
+
+    RAISES (PipelineError): If there is no such recognizer."""
     for candidate, component in nlp.components:
         if isinstance(component, CRFEntityRecognizer) and name in (None, candidate):
             return component

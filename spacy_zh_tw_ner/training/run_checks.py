@@ -119,7 +119,10 @@ def find_settings(config: Any, name: str, path: str = "") -> Iterator[tuple[str,
 
 
 def _settings(config: Any, path: str = "", *, blocks: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of every setting and, if `blocks` is True, also of every section."""
+    """Yield the path and value of every setting of a config and, if `blocks` is True, also of every section.
+
+    path (str): Path of `config`, if it is a section; yielded paths begin with it.
+    """
     if isinstance(config, Mapping):
         for name, value in config.items():
             here = f"{path}.{name}" if path else name

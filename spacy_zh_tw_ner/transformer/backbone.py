@@ -239,10 +239,11 @@ def require_vocabulary(backbone: Backbone, tokenizer: "PreTrainedTokenizerBase")
 
 
 def _identify(model: Base, settings: BackboneSettings) -> str:
-    """Return the hash of a base model's weights.
+    """Return the hash of a base model's weights, after comparing it with the hash in the settings.
 
-    RAISES (PipelineMismatchError): If `settings.base_hash` is the hash of another base model, on which the saved
-        adapters were trained.
+    model (Base): The base model as loaded, without adapters.
+    settings (BackboneSettings): `base_hash` is the hash of the base model that saved adapters were trained on, or None.
+    RAISES (PipelineMismatchError): If the hashes differ.
     """
     found = fingerprint(model)
     if settings.base_hash not in (None, found):

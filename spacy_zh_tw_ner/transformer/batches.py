@@ -95,7 +95,13 @@ def make_micro_batches(
 
 
 def _micro_batch(group: Sequence[Window], length: int, cut: WindowedDocs, table: WordpieceTable) -> MicroBatch:
-    """Build the arrays of a group of windows, padded to `length` wordpieces."""
+    """Build the micro-batch of a group of windows.
+
+    group (Sequence[Window]): The windows.
+    length (int): Number of wordpieces to which each window is padded, special wordpieces included.
+    cut (WindowedDocs): The documents of the windows.
+    table (WordpieceTable): Holds the special wordpieces and the padding id of the tokenizer.
+    """
     wordpieces, before = cut.wordpieces, cut.before
     bounds = before[np.array(group)]  # (n_windows, 4) in wordpieces: start, end, own_start, own_end
     sizes, n_before = bounds[:, 1] - bounds[:, 0], len(table.prefix)

@@ -152,7 +152,11 @@ def _blocks(model: Base) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _place_of(name: str, places: Mapping[str, str], device: torch.device) -> str:
-    """Return the place of a module or weight: the place of its block or, if it is in no block, `device`."""
+    """Return the place of a module or weight: the place of its block or, if it is in no block, `device`.
+
+    name (str): Name of the module or weight.
+    places (Mapping[str, str]): Name of each block → its place, such as "cuda:0", "cpu" or "disk".
+    """
     return next((place for block, place in places.items() if f"{name}.".startswith(f"{block}.")), str(device))
 
 
@@ -162,7 +166,11 @@ def _is_offloaded(place: str, device: torch.device) -> bool:
 
 
 def _moved(model: Base, places: Mapping[str, str], device: torch.device) -> tuple[Weights, Weights]:
-    """Return the weights to offload to main memory, and the weights to offload to disk. Adapters are not offloaded."""
+    """Return the weights to offload to main memory, and the weights to offload to disk. Adapters are not offloaded.
+
+    places (Mapping[str, str]): Name of each block → its place, such as "cuda:0", "cpu" or "disk".
+    device (torch.device): The device of inputs and outputs, to which offloaded weights are copied for use.
+    """
     has_adapters = any(is_adapter(name) for name, _ in model.named_parameters())
     to_memory, to_disk = Weights(), Weights()
     for name, parameter in model.named_parameters():
@@ -183,6 +191,9 @@ def _require_space(folder: Path, size: int) -> None:
 
 
 def _remove(folder: Path, process: int) -> None:
-    """Remove a temporary folder, but not from a forked process, whose parent still uses it."""
+    """Remove a temporary folder, unless this is a forked process, whose parent still uses the folder.
+
+    process (int): Id of the process that created the folder.
+    """
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)

@@ -114,6 +114,9 @@ def read_model(
 def read_as_stored(name: str, revision: str | None, config: "PretrainedConfig") -> Base:
     """Load a checkpoint in the precision in which it is stored.
 
+    name (str), revision (str | None): Id on the Hub, or a folder; and branch, tag or commit on the Hub.
+    config (PretrainedConfig): Config of the model.
+
     If it has a head for token classification, the head is loaded as well. All other heads are left out.
 
     RAISES (ValueError): If the checkpoint does not exist, transformers does not support the model family, or a weight
@@ -220,7 +223,8 @@ def _attention(cls: Any, wanted: str | None) -> str | None:
 def _model_class(name: str, config: "PretrainedConfig") -> Any:
     """Return the model class of transformers for a config.
 
-    RAISES (BaseModelError): If there is none, or it is an encoder-decoder.
+    name (str): Name of the base model, for the message.
+    RAISES (BaseModelError): If transformers has no class for the model family, or it is an encoder-decoder.
     """
     from transformers import MODEL_MAPPING
 
@@ -271,7 +275,9 @@ def loading(name: str, revision: str | None, passing: tuple[type[Exception], ...
 def _fitting(name: str, spread: bool) -> Iterator[None]:
     """Context manager: convert the error of transformers for quantized weights that do not fit into the GPUs.
 
-    RAISES (DeviceError): For this error, if the weights are spread.
+    name (str): Name of the base model, for the message.
+    spread (bool): Whether the weights are spread over the GPUs. If not, no error is converted.
+    RAISES (DeviceError): If the weights do not fit into the GPUs.
     """
     try:
         yield

@@ -105,7 +105,10 @@ def load_adapter(model: nn.Module, bias: str, weights: Mapping[str, torch.Tensor
 
 
 def _targets(model: Base, settings: LoraSettings) -> tuple[str, ...]:
-    """Return the names, or the ends of names, of the linear layers that get adapters."""
+    """Return which linear layers get adapters: the ends of their names, such as "query", or their whole names.
+
+    RAISES (SettingError): If no linear layer has the name of a target, or the family has no default targets.
+    """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     candidates = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
     family = model.config.model_type

@@ -132,7 +132,7 @@ class MicroBatchRunner:
         return hidden, partial(self._backward, passes)
 
     def _forward_with_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode micro-batches and keep their graphs; if memory runs out, free the graphs and return an empty list."""
+        """Write the hidden states to `hidden`, and keep the graphs. If memory runs out, return an empty list."""
         passes: list[ForwardPass] = []
         for batch in batches:
             state = _random_state(self.backbone.gpus)
@@ -145,7 +145,7 @@ class MicroBatchRunner:
         return passes
 
     def _forward_without_graphs(self, batches: Sequence[MicroBatch], hidden: torch.Tensor) -> list[ForwardPass]:
-        """Encode windows without graphs, in micro-batches small enough for the backward pass."""
+        """Write the hidden states to `hidden`, without graphs, in micro-batches small enough for the backward pass."""
         passes: list[ForwardPass] = []
         waiting = [part for batch in reversed(batches) for part in reversed(batch.cut(self.train_limit))]
         while waiting:
@@ -161,7 +161,7 @@ class MicroBatchRunner:
         return passes
 
     def _backward(self, passes: list[ForwardPass], gradient: torch.Tensor) -> None:
-        """Add the gradients of all micro-batches to the parameters."""
+        """Run the backward pass of all micro-batches, from the gradient of the hidden states, (n_tokens, width)."""
         alone = len(passes) < 2 or passes[0].values is None  # no other graphs are in memory
         total = sum(each.batch.size for each in passes)
         # Micro-batches and checkpointed layers run again here, with dropout as in the forward pass: in training mode.

@@ -72,6 +72,7 @@ class EncoderOptimizer:
 def _step_at_most_once(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
     """Update each parameter once. If memory runs out, free memory, and continue with the remaining parameters.
 
+    optimizer (torch.optim.Optimizer), scaler (torch.amp.GradScaler): The optimizer, and the scaler of its gradients.
     RAISES (TorchOutOfMemoryError): If memory runs out a second time.
     """
     known = set(optimizer.state)
@@ -198,5 +199,5 @@ def _group(
 
 
 def _decays(name: str, parameter: nn.Parameter) -> bool:
-    """Return whether a parameter has weight decay."""
+    """Return whether a parameter has weight decay: all have, except vectors (biases, norms) and the B of adapters."""
     return parameter.ndim > 1 and ".lora_B." not in name

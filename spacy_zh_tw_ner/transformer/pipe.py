@@ -113,7 +113,11 @@ def init(model: "PipeT", X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: "PipeT", docs: list[Doc], is_train: bool
 ) -> tuple["FullTransformerBatch", Callable[["FullTransformerBatch"], list[Doc]]]:
-    """Encode documents, and return their hidden states in the batch type of spacy-transformers."""
+    """Encode documents with the Transformer.
+
+    RETURNS (tuple[FullTransformerBatch, Callable]): The hidden states, in the batch type of spacy-transformers; and the
+        backward pass.
+    """
     encoder = cast(Tok2VecT, model.layers[0])
     if not is_train and any(map(long_documents.is_long, docs)):
         return _wrap_with_long(model, docs), lambda gradient: []
@@ -146,7 +150,10 @@ def _wrap(model: "PipeT", docs: list[Doc], hidden: HiddenT) -> "FullTransformerB
 
 
 def _wrap_with_long(model: "PipeT", docs: list[Doc]) -> "FullTransformerBatch":
-    """Encode short documents now; long ones get `LongData`, which encodes them on demand."""
+    """Encode a batch for prediction. Short documents are encoded now; long documents get a `LongData`.
+
+    A `LongData` encodes its document when its hidden states are read.
+    """
     from .transformer_data import LongData
 
     encoder = cast(Tok2VecT, model.layers[0])

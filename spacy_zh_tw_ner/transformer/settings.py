@@ -18,7 +18,7 @@ LOOKUP_OF_0_1, LOOKUP = 1, 2
 
 
 def _require(ok: bool, setting: str, value: object, choices: object) -> None:
-    """Raise a SettingError that names the setting, its value and the valid values, unless `ok`."""
+    """Raise a SettingError unless `ok` is True. The message has the setting, its value and the valid values."""
     if not ok:
         raise SettingError(Errors.ZT320.format(setting=setting, value=value, choices=choices))
 

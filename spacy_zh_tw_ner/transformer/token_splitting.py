@@ -78,9 +78,11 @@ class TokenSplitter:
         return self._kept is None or all(self._kept[ord(char)] for char in word)
 
     def _in_either_case(self, cased: Sequence[str], norms: Sequence[str]) -> list[list[int]]:
-        """Split tokens in the case of their texts, or in lower case if they are unknown in that case.
+        """Split each token in the case of its text or, if that gives unknown wordpieces, in lower case.
 
         Some Chinese vocabularies have no capital letters.
+
+        cased (Sequence[str]), norms (Sequence[str]): The norm of each token, in the case of its text and in lower case.
         """
         found = self._split(cased)
         lost = [i for i, ids in enumerate(found) if cased[i] != norms[i] and not self._is_known(ids)]
@@ -120,7 +122,10 @@ class TokenSplitter:
         return self._unmarked.token_to_id(self._mark + normal) is not None
 
     def _alone(self, words: Sequence[str]) -> list[list[int]]:
-        """Split each word with the unchanged tokenizer, as the second of two words that are split already."""
+        """Split each word with the unchanged tokenizer, as if another word came before it in a list of words.
+
+        So the tokenizer puts "▁" before each word, as it does inside a text.
+        """
         if not words:
             return []
         pairs = [[NEIGHBOUR, word] for word in words]

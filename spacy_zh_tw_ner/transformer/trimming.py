@@ -61,7 +61,7 @@ def trim_vocabulary(
 
 
 def count_kept(tokenizer: "PreTrainedTokenizerBase", config: "PretrainedConfig") -> int:
-    """Return the number of wordpieces that `trim_vocabulary` would keep."""
+    """Return the number of wordpieces that `trim_vocabulary` would keep if it kept all characters."""
     split = _split_by_lookup(tokenizer, config, _characters(None))
     return len(_find_kept(tokenizer, config, split, keeps_all=True))
 

@@ -107,8 +107,9 @@ def _read_spans(path: Path, reading: Reading, name: str, default: Convention = C
 
 
 def _read_raw_spans(path: Path, reading: Reading, name: str) -> Iterator[RawRecord]:
-    """Yield the records of a file of JSON objects with a text and spans, without converting the offsets.
+    """Yield the records of a file of JSON objects with a text and spans. The offsets are those of the file.
 
+    path (Path), reading (Reading): The file, and settings and callbacks.
     name (str): The format: "CLUENER", "doccano" or "spaCy".
     """
     left_out: Counter[str] = Counter()

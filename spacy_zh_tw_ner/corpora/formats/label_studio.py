@@ -159,7 +159,7 @@ def _text_field(data: dict[str, Any], regions: list[dict[str, Any]], names: Fiel
 
 
 def _contains(text: str, region: dict[str, Any]) -> bool:
-    """Return whether a text contains the text of a region, ignoring white space."""
+    """Return whether a string contains the annotated text that a region repeats. White space is ignored."""
     value = region.get("value")
     surface = value.get("text") if isinstance(value, dict) else None
     return isinstance(surface, str) and bool(surface) and "".join(surface.split()) in "".join(text.split())

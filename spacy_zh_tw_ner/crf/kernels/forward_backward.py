@@ -24,7 +24,10 @@ compiled_finite = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def multiply_four(values: Array, rows: Array, into: Array, out: Array) -> None:
-    """Set out[lane, j] = Σ_i values[rows[lane], i] · into[j, i] for four lanes."""
+    """Multiply four row vectors by a matrix: out[lane, j] = Σ_i values[rows[lane], i] · into[j, i].
+
+    rows: (4,) row of `values` for each lane. into: (width, width) the transposed matrix. out: (4, width) result.
+    """
     w, x, y, z = values[rows[0]], values[rows[1]], values[rows[2]], values[rows[3]]
     zero = w[0] - w[0]
     for j in range(0, into.shape[0], 4):
@@ -151,7 +154,10 @@ def load(emissions: Array, first: int, length: int, potentials: Array, target: i
 
 @compiled
 def add_products(left: Array, right: Array, n_rows: int, out: Array) -> None:
-    """Add Σ_row left[row, i] · right[row, j] over the first n_rows to out[i, j], four rows of `out` at a time."""
+    """Add the outer products of the first `n_rows` rows of two arrays to `out`.
+
+    out[i, j] += Σ_row left[row, i] · right[row, j], computed for four rows i of `out` at a time.
+    """
     width = out.shape[1]
     for begin in range(0, n_rows, BLOCK):
         end = min(begin + BLOCK, n_rows)

@@ -19,7 +19,7 @@ compiled = jit("contract", "reassoc", "nsz", "nnan")
 
 @compiled
 def maximize_four(x: Array, matrix: Array, out: Array) -> None:
-    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four lanes."""
+    """Set out[lane, j] = max_i (x[lane, i] + matrix[i, j]) for four sequences (lanes) at a time."""
     a, b, c, d = out[0], out[1], out[2], out[3]
     for j in range(matrix.shape[1]):
         a[j] = b[j] = c[j] = d[j] = LOWEST
@@ -94,7 +94,10 @@ def run_viterbi(
 
 @compiled
 def best_before(scores: Array, into: Array) -> int:
-    """Return the best previous tag: the i with the largest scores[i] + into[i], the first one of equals."""
+    """Return the best previous tag of a tag: the i with the largest scores[i] + into[i]; of equal ones the first.
+
+    scores: (n_tags,) scores of the best paths to the previous token. into: (n_tags,) transition scores to the tag.
+    """
     best = LOWEST
     for i in range(len(scores)):
         best = max(best, scores[i] + into[i])
